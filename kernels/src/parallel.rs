@@ -1,0 +1,41 @@
+//! Work in fixed pieces. The pieces depend on the sizes alone, never on the number of threads: so do the bits.
+
+use rayon::prelude::*;
+
+/// Elements below which work stays on the calling thread: waking another costs more than it saves.
+const SERIAL_BELOW: usize = 1 << 14;
+
+/// Calls `f(index, piece)` for each piece of `len` elements (the last may be shorter), in parallel.
+pub fn chunks<T: Send>(data: &mut [T], len: usize, f: impl Fn(usize, &mut [T]) + Sync) {
+    if len == 0 {
+        return;
+    }
+    if data.len() < SERIAL_BELOW || data.len() <= len {
+        data.chunks_mut(len).enumerate().for_each(|(i, piece)| f(i, piece));
+    } else {
+        data.par_chunks_mut(len).enumerate().for_each(|(i, piece)| f(i, piece));
+    }
+}
+
+/// Like [`chunks`] over two slices in step: piece `i` of `a` with piece `i` of `b`.
+pub fn zip_chunks<A: Send, B: Send>(
+    a: &mut [A],
+    len_a: usize,
+    b: &mut [B],
+    len_b: usize,
+    f: impl Fn(usize, &mut [A], &mut [B]) + Sync,
+) {
+    if len_a == 0 || len_b == 0 {
+        return;
+    }
+    if a.len().max(b.len()) < SERIAL_BELOW || a.len() <= len_a {
+        a.chunks_mut(len_a).zip(b.chunks_mut(len_b)).enumerate().for_each(|(i, (a, b))| f(i, a, b));
+    } else {
+        a.par_chunks_mut(len_a).zip(b.par_chunks_mut(len_b)).enumerate().for_each(|(i, (a, b))| f(i, a, b));
+    }
+}
+
+/// `f(i)` for each i in `0..n`, in parallel, the results in order. Meant for items of at least some 50 microseconds.
+pub fn map<R: Send>(n: usize, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
+    (0..n).into_par_iter().map(f).collect()
+}

@@ -1,0 +1,259 @@
+//! The two number types, and the kernels as they are reached through them.
+
+use crate::{Conv2d, MatMut, MatRef, Pool2d, conv, gemm, math};
+use std::fmt::{Debug, Display};
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+
+/// A real number type, `f32` or `f64`, with its elementary functions and its kernels.
+///
+/// Generic code reaches the fast `f32` kernels through these methods without knowing that they exist: for `f32` they
+/// dispatch at run time to the widest instruction set, for `f64` (gradient checks) they are plain.
+pub trait Scalar:
+    Copy
+    + Debug
+    + Display
+    + Default
+    + PartialEq
+    + PartialOrd
+    + Send
+    + Sync
+    + 'static
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + DivAssign
+{
+    /// The type's name, `"f32"` or `"f64"`.
+    const NAME: &'static str;
+    /// Zero.
+    const ZERO: Self;
+    /// One.
+    const ONE: Self;
+    /// The distance from 1 to the next larger number.
+    const EPSILON: Self;
+    /// The largest finite number.
+    const MAX: Self;
+    /// Positive infinity.
+    const INFINITY: Self;
+    /// Not a number.
+    const NAN: Self;
+
+    /// The nearest number of this type.
+    fn from_f64(x: f64) -> Self;
+    /// The same number as `f64` (exact).
+    fn to_f64(self) -> f64;
+    /// The nearest number of this type.
+    #[inline(always)]
+    fn from_usize(n: usize) -> Self {
+        Self::from_f64(n as f64)
+    }
+
+    /// `self * a + b`, rounded once.
+    fn mul_add(self, a: Self, b: Self) -> Self;
+    /// The square root, correctly rounded.
+    fn sqrt(self) -> Self;
+    /// The absolute value.
+    fn abs(self) -> Self;
+    /// The larger of two; a NaN on either side wins, as in PyTorch.
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        if self > other || self.is_nan() { self } else { other }
+    }
+    /// The smaller of two; a NaN on either side wins.
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        if self < other || self.is_nan() { self } else { other }
+    }
+    /// Whether this is not a number.
+    #[inline(always)]
+    #[allow(clippy::eq_op)]
+    fn is_nan(self) -> bool {
+        self != self
+    }
+    /// Whether this is neither infinite nor NaN.
+    fn is_finite(self) -> bool;
+    /// The largest integer not above.
+    fn floor(self) -> Self;
+    /// e to the power of x.
+    fn exp(self) -> Self;
+    /// The natural logarithm.
+    fn ln(self) -> Self;
+    /// The hyperbolic tangent.
+    fn tanh(self) -> Self;
+    /// The Gauss error function.
+    fn erf(self) -> Self;
+    /// `self` to the power of `p`.
+    fn powf(self, p: Self) -> Self;
+
+    /// C = A B + beta C. With `beta` = 0, C is never read.
+    fn gemm(a: MatRef<'_, Self>, b: MatRef<'_, Self>, beta: Self, c: MatMut<'_, Self>);
+    /// y = x * w (+ bias); x is N C H W, w is O C KH KW, y is N O OH OW.
+    fn conv2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
+    /// The gradient of x, written (not added) into `dx`.
+    fn conv2d_backward_data(g: &Conv2d, dy: &[Self], w: &[Self], dx: &mut [Self]);
+    /// The gradient of w, written (not added) into `dw`.
+    fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]);
+    /// Max-pooling; `argmax` receives each output's winner as `row * W + column` in its plane. Padding never wins.
+    fn max_pool2d_forward(g: &Pool2d, x: &[Self], y: &mut [Self], argmax: &mut [u32]);
+    /// Scatters `dy` to the winners. `dx` is written whole.
+    fn max_pool2d_backward(g: &Pool2d, dy: &[Self], argmax: &[u32], dx: &mut [Self]);
+}
+
+impl Scalar for f32 {
+    const NAME: &'static str = "f32";
+    const ZERO: Self = 0.0;
+    const ONE: Self = 1.0;
+    const EPSILON: Self = f32::EPSILON;
+    const MAX: Self = f32::MAX;
+    const INFINITY: Self = f32::INFINITY;
+    const NAN: Self = f32::NAN;
+
+    #[inline(always)]
+    fn from_f64(x: f64) -> Self {
+        x as f32
+    }
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+    #[inline(always)]
+    fn mul_add(self, a: Self, b: Self) -> Self {
+        f32::mul_add(self, a, b)
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        f32::sqrt(self)
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        f32::abs(self)
+    }
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        f32::is_finite(self)
+    }
+    #[inline(always)]
+    fn floor(self) -> Self {
+        f32::floor(self)
+    }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        math::exp(self)
+    }
+    #[inline(always)]
+    fn ln(self) -> Self {
+        math::ln(self)
+    }
+    #[inline(always)]
+    fn tanh(self) -> Self {
+        math::tanh(self)
+    }
+    #[inline(always)]
+    fn erf(self) -> Self {
+        math::erf(self)
+    }
+    #[inline(always)]
+    fn powf(self, p: Self) -> Self {
+        libm::powf(self, p)
+    }
+    fn gemm(a: MatRef<'_, Self>, b: MatRef<'_, Self>, beta: Self, c: MatMut<'_, Self>) {
+        gemm::gemm_f32(a, b, beta, c);
+    }
+    fn conv2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]) {
+        conv::forward_f32(g, x, w, bias, y);
+    }
+    fn conv2d_backward_data(g: &Conv2d, dy: &[Self], w: &[Self], dx: &mut [Self]) {
+        conv::backward_data_f32(g, dy, w, dx);
+    }
+    fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]) {
+        conv::backward_weights_f32(g, x, dy, dw);
+    }
+    fn max_pool2d_forward(g: &Pool2d, x: &[Self], y: &mut [Self], argmax: &mut [u32]) {
+        crate::pool::max_forward(g, x, y, argmax);
+    }
+    fn max_pool2d_backward(g: &Pool2d, dy: &[Self], argmax: &[u32], dx: &mut [Self]) {
+        crate::pool::max_backward(g, dy, argmax, dx);
+    }
+}
+
+impl Scalar for f64 {
+    const NAME: &'static str = "f64";
+    const ZERO: Self = 0.0;
+    const ONE: Self = 1.0;
+    const EPSILON: Self = f64::EPSILON;
+    const MAX: Self = f64::MAX;
+    const INFINITY: Self = f64::INFINITY;
+    const NAN: Self = f64::NAN;
+
+    #[inline(always)]
+    fn from_f64(x: f64) -> Self {
+        x
+    }
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self
+    }
+    #[inline(always)]
+    fn mul_add(self, a: Self, b: Self) -> Self {
+        f64::mul_add(self, a, b)
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        f64::sqrt(self)
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        f64::abs(self)
+    }
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        f64::is_finite(self)
+    }
+    #[inline(always)]
+    fn floor(self) -> Self {
+        f64::floor(self)
+    }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        libm::exp(self)
+    }
+    #[inline(always)]
+    fn ln(self) -> Self {
+        libm::log(self)
+    }
+    #[inline(always)]
+    fn tanh(self) -> Self {
+        libm::tanh(self)
+    }
+    #[inline(always)]
+    fn erf(self) -> Self {
+        libm::erf(self)
+    }
+    #[inline(always)]
+    fn powf(self, p: Self) -> Self {
+        libm::pow(self, p)
+    }
+    fn gemm(a: MatRef<'_, Self>, b: MatRef<'_, Self>, beta: Self, c: MatMut<'_, Self>) {
+        gemm::gemm_f64(a, b, beta, c);
+    }
+    fn conv2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]) {
+        crate::reference::conv2d_forward(g, x, w, bias, y);
+    }
+    fn conv2d_backward_data(g: &Conv2d, dy: &[Self], w: &[Self], dx: &mut [Self]) {
+        crate::reference::conv2d_backward_data(g, dy, w, dx);
+    }
+    fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]) {
+        crate::reference::conv2d_backward_weights(g, x, dy, dw);
+    }
+    fn max_pool2d_forward(g: &Pool2d, x: &[Self], y: &mut [Self], argmax: &mut [u32]) {
+        crate::pool::max_forward(g, x, y, argmax);
+    }
+    fn max_pool2d_backward(g: &Pool2d, dy: &[Self], argmax: &[u32], dx: &mut [Self]) {
+        crate::pool::max_backward(g, dy, argmax, dx);
+    }
+}
