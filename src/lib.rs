@@ -1,1 +1,13 @@
-//! x
+//! Gradus: a deep-learning engine that reads like a textbook.
+
+pub mod analysis;
+pub mod data;
+pub mod error;
+pub mod real;
+pub mod report;
+pub mod rng;
+pub mod shape;
+pub mod tensor;
+
+pub use error::{Error, Result};
+pub use real::Real;

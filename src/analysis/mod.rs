@@ -1,0 +1,1 @@
+//! Classical analysis: plain mathematics, no autograd.

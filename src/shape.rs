@@ -1,0 +1,164 @@
+//! Shapes, stored inline, and the letters by which ops state and check their shape rules.
+
+use crate::error::{Error, Result};
+use std::fmt;
+use std::ops::Deref;
+
+/// The largest number of axes.
+pub const MAX_RANK: usize = 6;
+
+/// The sizes of a tensor's axes, outermost first. Stored inline: a shape costs no allocation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Shape {
+    sizes: [usize; MAX_RANK],
+    rank: usize,
+}
+
+impl Shape {
+    /// The shape with these sizes. Panics beyond [`MAX_RANK`] axes.
+    pub fn new(sizes: &[usize]) -> Self {
+        assert!(sizes.len() <= MAX_RANK, "a tensor has at most {MAX_RANK} axes, got {sizes:?}");
+        let mut inline = [0; MAX_RANK];
+        inline[..sizes.len()].copy_from_slice(sizes);
+        Self { sizes: inline, rank: sizes.len() }
+    }
+
+    /// Number of elements: the product of the sizes, 1 for a scalar.
+    pub fn numel(&self) -> usize {
+        self.iter().product()
+    }
+
+    /// The strides of the row-major layout.
+    pub fn strides(&self) -> Shape {
+        let mut strides = *self;
+        let mut step = 1;
+        for axis in (0..self.rank).rev() {
+            strides.sizes[axis] = step;
+            step *= self.sizes[axis];
+        }
+        strides
+    }
+
+    /// The same shape with one axis resized.
+    pub fn with(mut self, axis: usize, size: usize) -> Self {
+        assert!(axis < self.rank, "axis {axis} of {self:?}");
+        self.sizes[axis] = size;
+        self
+    }
+}
+
+impl Deref for Shape {
+    type Target = [usize];
+    fn deref(&self) -> &[usize] {
+        &self.sizes[..self.rank]
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.deref().fmt(f)
+    }
+}
+
+impl From<&[usize]> for Shape {
+    fn from(sizes: &[usize]) -> Self {
+        Shape::new(sizes)
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Shape {
+    fn from(sizes: [usize; N]) -> Self {
+        Shape::new(&sizes)
+    }
+}
+
+/// The shape that NumPy's rule gives two operands: aligned at the right, equal or 1.
+pub fn broadcast(op: &'static str, a: &[usize], b: &[usize]) -> Result<Shape> {
+    let rank = a.len().max(b.len());
+    let mut out = vec![0; rank];
+    for i in 1..=rank {
+        let (x, y) = (a.len().checked_sub(i).map_or(1, |k| a[k]), b.len().checked_sub(i).map_or(1, |k| b[k]));
+        if x != y && x != 1 && y != 1 {
+            return Err(Error::shape(
+                op,
+                format!("cannot broadcast {a:?} with {b:?}: axis -{i} is {x}, then {y}, and neither is 1"),
+            ));
+        }
+        out[rank - i] = if x == 1 { y } else { x };
+    }
+    Ok(Shape::new(&out))
+}
+
+/// The sizes that the letters of an op's shape rule took, in the order they were met.
+#[derive(Debug, Default)]
+pub struct Dims(Vec<(&'static str, usize)>);
+
+impl Dims {
+    /// Matches the shapes `x` against patterns such as `["M K", "K N"]`: one word an axis, equal words equal sizes;
+    /// a number must be met exactly, and a leading `..` matches any further axes.
+    pub fn unify(op: &'static str, patterns: &[&'static str], x: &[&[usize]]) -> Result<Dims> {
+        assert_eq!(patterns.len(), x.len(), "{op}: {} patterns for {} inputs", patterns.len(), x.len());
+        let mut dims = Dims::default();
+        let fail = |why: String| {
+            let got: Vec<String> = x.iter().map(|s| format!("{s:?}")).collect();
+            Err(Error::shape(op, format!("wanted {patterns:?}; got {}: {why}", got.join(" and "))))
+        };
+        for (pattern, &sizes) in patterns.iter().zip(x) {
+            let open = pattern.starts_with("..");
+            let words: Vec<&'static str> = pattern.trim_start_matches("..").split_whitespace().collect();
+            if sizes.len() < words.len() || (sizes.len() > words.len() && !open) {
+                return fail(format!("{sizes:?} has {} axes, \"{pattern}\" has {}", sizes.len(), words.len()));
+            }
+            for (&word, &size) in words.iter().zip(&sizes[sizes.len() - words.len()..]) {
+                let known = word.parse().ok().or_else(|| dims.0.iter().find(|(w, _)| *w == word).map(|d| d.1));
+                match known {
+                    Some(known) if known != size => return fail(format!("{word} is {known}, then {size}")),
+                    Some(_) => {}
+                    None => dims.0.push((word, size)),
+                }
+            }
+        }
+        Ok(dims)
+    }
+
+    /// The size that a letter took. Panics for a letter no pattern has.
+    pub fn get(&self, letter: &str) -> usize {
+        self.0.iter().find(|(l, _)| *l == letter).unwrap_or_else(|| panic!("no axis is called {letter}")).1
+    }
+
+    /// The shape spelled by these letters.
+    pub fn shape(&self, letters: &str) -> Shape {
+        Shape::new(&letters.split_whitespace().map(|l| self.get(l)).collect::<Vec<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mismatch_prints_the_arithmetic() {
+        let message = Dims::unify("conv2d", &["N C H W", "O C KH KW"], &[&[8, 16, 64, 64], &[32, 8, 3, 3]])
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            message,
+            "conv2d wanted [\"N C H W\", \"O C KH KW\"]; got [8, 16, 64, 64] and [32, 8, 3, 3]: C is 16, then 8"
+        );
+    }
+
+    #[test]
+    fn letters_take_sizes() {
+        let dims = Dims::unify("matmul", &["M K", "K N"], &[&[2, 3], &[3, 4]]).unwrap();
+        assert_eq!(&*dims.shape("M N"), &[2, 4]);
+        assert!(Dims::unify("matmul", &["M K", "K N"], &[&[2, 3, 1], &[3, 4]]).is_err());
+        assert_eq!(Dims::unify("softmax", &[".. K"], &[&[5, 7, 3]]).unwrap().get("K"), 3);
+    }
+
+    #[test]
+    fn broadcasting_follows_numpy() {
+        assert_eq!(&*broadcast("add", &[4, 1, 3], &[2, 1]).unwrap(), &[4, 2, 3]);
+        assert_eq!(&*broadcast("add", &[], &[2]).unwrap(), &[2]);
+        assert!(broadcast("add", &[2], &[3]).is_err());
+    }
+}

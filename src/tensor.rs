@@ -1,0 +1,327 @@
+//! The tensor: numbers in row-major order, and a shape.
+//!
+//! A [`Tensor`] is a value. Cloning shares the buffer and copies nothing; writing to a shared buffer copies it first.
+//! There are no views with strides: reshaping is free, a transpose is an op (or a swap of strides inside a kernel).
+//! When the last owner of a buffer goes, the buffer goes to a pool of its thread and serves the next tensor of that
+//! length: fresh memory from the operating system is forty times slower to write than memory already in use.
+
+use crate::error::{Error, Result};
+use crate::real::Real;
+use crate::rng::Rng;
+use crate::shape::Shape;
+use ndarray::{Array2, ArrayView2};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Elements a thread's pool holds at most (1 GiB of `f32`).
+const POOL_LIMIT: usize = 1 << 28;
+
+/// Buffers waiting to be used again, by length.
+#[derive(Debug)]
+pub struct Pool<T> {
+    free: HashMap<usize, Vec<Vec<T>>>,
+    held: usize,
+    fresh: u64,
+}
+
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        Self { free: HashMap::new(), held: 0, fresh: 0 }
+    }
+}
+
+impl<T: Real> Pool<T> {
+    /// A buffer of `len` elements with arbitrary contents.
+    fn take(&mut self, len: usize) -> Vec<T> {
+        if let Some(buffer) = self.free.get_mut(&len).and_then(Vec::pop) {
+            self.held -= len;
+            return buffer;
+        }
+        self.fresh += 1;
+        vec![T::ZERO; len]
+    }
+
+    fn give(&mut self, buffer: Vec<T>) {
+        if self.held + buffer.len() <= POOL_LIMIT {
+            self.held += buffer.len();
+            self.free.entry(buffer.len()).or_default().push(buffer);
+        }
+    }
+}
+
+/// Owns the elements, and hands them to the pool in the end.
+struct Buffer<T: Real>(Vec<T>);
+
+impl<T: Real> Buffer<T> {
+    fn recycled(len: usize) -> Self {
+        Buffer(T::pool().with_borrow_mut(|pool| pool.take(len)))
+    }
+}
+
+impl<T: Real> Clone for Buffer<T> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::recycled(self.0.len());
+        copy.0.copy_from_slice(&self.0);
+        copy
+    }
+}
+
+impl<T: Real> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        let buffer = std::mem::take(&mut self.0);
+        // While a thread ends its pool may be gone already; then the buffer is simply freed.
+        let _ = T::pool().try_with(|pool| pool.borrow_mut().give(buffer));
+    }
+}
+
+/// An array of `T` with a shape: contiguous, row-major, cheap to clone.
+///
+/// ```
+/// use gradus::tensor::Tensor;
+/// let t = Tensor::new(vec![1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0], [2, 3])?;
+/// assert_eq!(t.shape(), [2, 3]);
+/// assert_eq!(t.reshape([3, 2])?.at(&[2, 0]), 5.0);
+/// # Ok::<(), gradus::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Tensor<T: Real = f32> {
+    shape: Shape,
+    buffer: Arc<Buffer<T>>,
+}
+
+impl<T: Real> Tensor<T> {
+    /// A tensor of these elements, in row-major order. Fails unless there are as many as the shape has places.
+    pub fn new(data: Vec<T>, shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        if data.len() != shape.numel() {
+            return Err(Error::shape(
+                "tensor",
+                format!("of shape {shape:?} has {} elements, got {}", shape.numel(), data.len()),
+            ));
+        }
+        Ok(Self { shape, buffer: Arc::new(Buffer(data)) })
+    }
+
+    /// A tensor whose elements `f(index)` computes, `index` counting in row-major order.
+    pub fn from_fn(shape: impl Into<Shape>, f: impl FnMut(usize) -> T) -> Self {
+        let shape = shape.into();
+        Self { shape, buffer: Arc::new(Buffer((0..shape.numel()).map(f).collect())) }
+    }
+
+    /// A tensor from `f64` numbers, rounded to `T`: for literals in lessons and tests.
+    pub fn from_f64(data: &[f64], shape: impl Into<Shape>) -> Result<Self> {
+        Self::new(data.iter().map(|&x| T::from_f64(x)).collect(), shape)
+    }
+
+    /// Lets `write` fill a recycled buffer. It must write every element: what it finds there is left from before
+    /// (in debug builds, NaN).
+    pub fn build(shape: impl Into<Shape>, write: impl FnOnce(&mut [T])) -> Self {
+        let shape = shape.into();
+        let mut buffer = Buffer::recycled(shape.numel());
+        if cfg!(debug_assertions) {
+            buffer.0.fill(T::NAN);
+        }
+        write(&mut buffer.0);
+        Self { shape, buffer: Arc::new(buffer) }
+    }
+
+    /// Every element `value`.
+    pub fn full(shape: impl Into<Shape>, value: T) -> Self {
+        Self::build(shape, |data| data.fill(value))
+    }
+
+    /// All zeros.
+    pub fn zeros(shape: impl Into<Shape>) -> Self {
+        Self::full(shape, T::ZERO)
+    }
+
+    /// A tensor of rank 0.
+    pub fn scalar(value: T) -> Self {
+        Self::full([], value)
+    }
+
+    /// Independent standard normals.
+    pub fn randn(shape: impl Into<Shape>, rng: &mut Rng) -> Self {
+        Self::from_fn(shape, |_| T::from_f64(rng.normal()))
+    }
+
+    /// Independent uniforms on [low, high).
+    pub fn rand(shape: impl Into<Shape>, low: f64, high: f64, rng: &mut Rng) -> Self {
+        Self::from_fn(shape, |_| T::from_f64(rng.range(low, high)))
+    }
+
+    /// The sizes of the axes.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The shape as a value.
+    pub fn shape_owned(&self) -> Shape {
+        self.shape
+    }
+
+    /// Number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// Number of elements.
+    pub fn numel(&self) -> usize {
+        self.buffer.0.len()
+    }
+
+    /// The elements in row-major order.
+    pub fn data(&self) -> &[T] {
+        &self.buffer.0
+    }
+
+    /// The elements, to be written. A buffer shared with another tensor is copied first.
+    pub fn data_mut(&mut self) -> &mut [T] {
+        &mut Arc::make_mut(&mut self.buffer).0
+    }
+
+    /// Whether writing would copy, because another tensor shares the buffer.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.buffer) > 1
+    }
+
+    /// The elements as a vector.
+    pub fn to_vec(&self) -> Vec<T> {
+        self.data().to_vec()
+    }
+
+    /// The element at an index. Panics outside the shape.
+    pub fn at(&self, index: &[usize]) -> T {
+        assert!(
+            index.len() == self.rank() && index.iter().zip(self.shape()).all(|(i, n)| i < n),
+            "index {index:?} of a tensor of shape {:?}",
+            self.shape
+        );
+        self.data()[index.iter().zip(self.shape.strides().iter()).map(|(i, s)| i * s).sum::<usize>()]
+    }
+
+    /// The one element of a tensor that has one. Panics otherwise.
+    pub fn item(&self) -> T {
+        assert_eq!(self.numel(), 1, "item() of a tensor of shape {:?}", self.shape);
+        self.data()[0]
+    }
+
+    /// The same elements under another shape of as many.
+    pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        if shape.numel() != self.numel() {
+            return Err(Error::shape(
+                "reshape",
+                format!("{:?} has {} elements, {shape:?} has {}", self.shape, self.numel(), shape.numel()),
+            ));
+        }
+        Ok(Self { shape, buffer: self.buffer.clone() })
+    }
+
+    /// Entries `indices` of the first axis, in that order. Panics on an index outside.
+    pub fn gather(&self, indices: &[usize]) -> Self {
+        let row = self.shape[1..].iter().product::<usize>();
+        Self::build(self.shape.with(0, indices.len()), |out| {
+            for (k, &i) in indices.iter().enumerate() {
+                out[k * row..][..row].copy_from_slice(&self.data()[i * row..][..row]);
+            }
+        })
+    }
+
+    /// Applies `f` to each element.
+    pub fn map(&self, f: impl Fn(T) -> T + Sync) -> Self {
+        Self::build(self.shape, |out| gradus_kernels::math::map(self.data(), out, f))
+    }
+
+    /// The same numbers in another precision.
+    pub fn cast<U: Real>(&self) -> Tensor<U> {
+        Tensor::from_fn(self.shape, |i| U::from_f64(self.data()[i].to_f64()))
+    }
+
+    /// A matrix as an `ndarray` view, without a copy. Fails unless the rank is 2.
+    pub fn array2(&self) -> Result<ArrayView2<'_, T>> {
+        match *self.shape() {
+            [rows, cols] => Ok(ArrayView2::from_shape((rows, cols), self.data()).expect("contiguous by construction")),
+            _ => Err(Error::shape("array2", format!("wanted [\"ROWS COLS\"]; got {:?}", self.shape))),
+        }
+    }
+
+    /// Number of buffers this thread's pool had to allocate since the thread began.
+    pub fn fresh_buffers() -> u64 {
+        T::pool().with_borrow(|pool| pool.fresh)
+    }
+}
+
+impl<T: Real> From<Array2<T>> for Tensor<T> {
+    fn from(array: Array2<T>) -> Self {
+        let shape = [array.nrows(), array.ncols()];
+        let (data, offset) = array.as_standard_layout().into_owned().into_raw_vec_and_offset();
+        debug_assert_eq!(offset.unwrap_or(0), 0);
+        Self::new(data, shape).expect("as many elements as places")
+    }
+}
+
+impl<T: Real> PartialEq for Tensor<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.shape == other.shape && self.data() == other.data()
+    }
+}
+
+/// Shape and elements, nested as NumPy prints them; long axes are cut.
+impl<T: Real> fmt::Display for Tensor<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 8;
+        fn nest<T: Real>(f: &mut fmt::Formatter<'_>, shape: &[usize], data: &[T], indent: usize) -> fmt::Result {
+            let Some((&n, inner)) = shape.split_first() else {
+                return write!(f, "{:>8.4}", data[0]);
+            };
+            let step = inner.iter().product::<usize>();
+            write!(f, "[")?;
+            for i in 0..n.min(SHOWN) {
+                if i > 0 {
+                    if inner.is_empty() { write!(f, " ")? } else { write!(f, "\n{:indent$}", "", indent = indent + 1)? }
+                }
+                nest(f, inner, &data[i * step..(i + 1) * step], indent + 1)?;
+            }
+            if n > SHOWN {
+                write!(f, " ..")?;
+            }
+            write!(f, "]")
+        }
+        nest(f, self.shape(), self.data(), 0)
+    }
+}
+
+impl<T: Real> fmt::Debug for Tensor<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tensor<{}> {:?}\n{self}", T::NAME, self.shape)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writing_to_a_shared_buffer_copies() {
+        let a = Tensor::<f32>::zeros([2, 2]);
+        let mut b = a.clone();
+        b.data_mut()[0] = 1.0;
+        assert_eq!((a.data()[0], b.data()[0]), (0.0, 1.0));
+    }
+
+    #[test]
+    fn dropped_buffers_serve_again() {
+        drop(Tensor::<f64>::zeros([12345]));
+        let before = Tensor::<f64>::fresh_buffers();
+        drop(Tensor::<f64>::zeros([12345]));
+        assert_eq!(Tensor::<f64>::fresh_buffers(), before);
+    }
+
+    #[test]
+    fn wrong_lengths_are_refused() {
+        assert!(Tensor::new(vec![1.0f32; 5], [2, 3]).is_err());
+        assert!(Tensor::<f32>::zeros([2, 3]).reshape([4, 2]).is_err());
+    }
+}
