@@ -1,8 +1,14 @@
 //! Gradus: a deep-learning engine that reads like a textbook.
 
 pub mod analysis;
+pub mod autograd;
 pub mod data;
 pub mod error;
+pub mod files;
+pub mod models;
+pub mod nn;
+pub mod ops;
+pub mod optim;
 pub mod real;
 pub mod report;
 pub mod rng;

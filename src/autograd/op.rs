@@ -1,0 +1,74 @@
+//! What an op is: a shape rule, a value and a derivative, side by side.
+
+use super::tape::{Tape, Var};
+use crate::error::Result;
+use crate::real::Real;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// A differentiable function of `N` tensors. Settings such as a stride are fields of the implementing type.
+pub trait Op<T: Real, const N: usize>: 'static {
+    /// The name in messages and in the gradient table.
+    const NAME: &'static str;
+    /// Exactly what `backward` needs.
+    type Saved: 'static;
+
+    /// The shape of the result, or why there is none. The only method that can fail.
+    fn shape(&self, x: [&[usize]; N]) -> Result<Shape>;
+
+    /// The value y = f(x), and what the derivative will need.
+    fn forward(&self, x: [&Tensor<T>; N], out: Shape) -> (Tensor<T>, Self::Saved);
+
+    /// Given g, the gradient of the loss with respect to y, the gradients with respect to the inputs, `Jᵀ g`.
+    /// Those that `need` does not ask for may be left out.
+    fn backward(&self, saved: &Self::Saved, g: &Tensor<T>, need: [bool; N]) -> [Option<Tensor<T>>; N];
+
+    /// The value alone. Worth overriding where saving costs something.
+    fn infer(&self, x: [&Tensor<T>; N], out: Shape) -> Tensor<T> {
+        self.forward(x, out).0
+    }
+}
+
+/// The tape's view of a recorded op: any number of inputs, types erased. [`Op`] is its fixed-arity face; ops of any
+/// number of inputs (concat) implement it directly.
+pub trait Backward<T: Real> {
+    /// The op's name.
+    fn name(&self) -> &'static str;
+    /// Calls `give(input, gradient)` for each input whose gradient is known, at most once an input.
+    fn backward(&self, g: &Tensor<T>, give: &mut dyn FnMut(usize, Tensor<T>));
+}
+
+struct Recorded<O, S, const N: usize> {
+    op: O,
+    saved: S,
+    need: [bool; N],
+}
+
+impl<T: Real, O: Op<T, N>, const N: usize> Backward<T> for Recorded<O, O::Saved, N> {
+    fn name(&self) -> &'static str {
+        O::NAME
+    }
+
+    fn backward(&self, g: &Tensor<T>, give: &mut dyn FnMut(usize, Tensor<T>)) {
+        for (input, gradient) in self.op.backward(&self.saved, g, self.need).into_iter().enumerate() {
+            if let (true, Some(gradient)) = (self.need[input], gradient) {
+                give(input, gradient);
+            }
+        }
+    }
+}
+
+/// Applies an op: checks the shapes, computes the value, and records the op if any input is on a tape.
+pub fn apply<T: Real, O: Op<T, N>, const N: usize>(op: O, x: [&Var<T>; N]) -> Result<Var<T>> {
+    let out = op.shape(x.map(|v| v.shape()))?;
+    let values = x.map(|v| v.value());
+    match Tape::of(O::NAME, &x)? {
+        None => Ok(Var::constant(op.infer(values, out))),
+        Some(tape) => {
+            let (y, saved) = op.forward(values, out);
+            debug_assert_eq!(y.shape(), &*out, "{}: forward and shape disagree", O::NAME);
+            let need = x.map(|v| v.is_recorded());
+            Ok(tape.record(y, &x, Box::new(Recorded { op, saved, need })))
+        }
+    }
+}

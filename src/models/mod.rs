@@ -1,0 +1,4 @@
+//! Architectures, one a file.
+
+pub mod cnn;
+pub mod mlp;

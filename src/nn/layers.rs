@@ -1,0 +1,179 @@
+//! The layers: thin modules over the ops of the same names.
+
+use super::init::Init;
+use super::module::{Ctx, Kind, Module, Walk};
+use crate::autograd::{Param, Var};
+use crate::error::Result;
+use crate::ops;
+use crate::ops::Window;
+use crate::real::Real;
+use crate::rng::Rng;
+
+/// Y = X Wᵀ + b, from `[N, inputs]` to `[N, outputs]`. See [`ops::matmul::Linear`].
+#[derive(Debug)]
+pub struct Linear<T: Real = f32> {
+    /// `[outputs, inputs]`.
+    pub weight: Param<T>,
+    /// `[outputs]`.
+    pub bias: Param<T>,
+}
+
+impl<T: Real> Linear<T> {
+    /// A layer with weights drawn by `init`.
+    pub fn new(inputs: usize, outputs: usize, init: Init, rng: &mut Rng) -> Self {
+        let weight = Param::new(init.weight(&[outputs, inputs], rng));
+        Self { weight, bias: Param::new(init.bias(outputs, inputs, rng)) }
+    }
+}
+
+impl<T: Real> Module<T> for Linear<T> {
+    fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
+        x.linear(&cx.param(&self.weight), &cx.param(&self.bias))
+    }
+
+    fn walk(&self, walk: &mut Walk<'_, T>) {
+        walk.param("weight", &self.weight);
+        walk.param("bias", &self.bias);
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Linear
+    }
+}
+
+/// Convolution from `[N, C, H, W]` to `[N, O, OH, OW]`. See [`ops::conv`].
+#[derive(Debug)]
+pub struct Conv2d<T: Real = f32> {
+    /// `[O, C, KH, KW]`.
+    pub weight: Param<T>,
+    /// `[O]`.
+    pub bias: Option<Param<T>>,
+    /// Stride, padding, dilation.
+    pub settings: ops::Conv2d,
+}
+
+impl<T: Real> Conv2d<T> {
+    /// A layer with a bias and weights drawn by `init`.
+    pub fn new(
+        inputs: usize,
+        outputs: usize,
+        kernel: [usize; 2],
+        settings: ops::Conv2d,
+        init: Init,
+        rng: &mut Rng,
+    ) -> Self {
+        let weight = Param::new(init.weight(&[outputs, inputs, kernel[0], kernel[1]], rng));
+        let bias = Some(Param::new(init.bias(outputs, inputs * kernel[0] * kernel[1], rng)));
+        Self { weight, bias, settings }
+    }
+
+    /// The same without a bias.
+    pub fn without_bias(mut self) -> Self {
+        self.bias = None;
+        self
+    }
+}
+
+impl<T: Real> Module<T> for Conv2d<T> {
+    fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
+        let bias = self.bias.as_ref().map(|b| cx.param(b));
+        x.conv2d(&cx.param(&self.weight), bias.as_ref(), self.settings)
+    }
+
+    fn walk(&self, walk: &mut Walk<'_, T>) {
+        walk.param("weight", &self.weight);
+        if let Some(bias) = &self.bias {
+            walk.param("bias", bias);
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        let weight = self.weight.get();
+        let kernel = [weight.shape()[2], weight.shape()[3]];
+        Kind::Conv2d { kernel, stride: self.settings.stride, dilation: self.settings.dilation }
+    }
+}
+
+/// Writes the module of a layer without parameters: its forward pass and its kind.
+macro_rules! plain_layer {
+    ($layer:ty, |$self:ident, $x:ident, $cx:ident| $forward:expr, $kind:expr) => {
+        impl<T: Real> Module<T> for $layer {
+            fn forward(&$self, $x: &Var<T>, $cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
+                $forward
+            }
+
+            fn walk(&self, _: &mut Walk<'_, T>) {}
+
+            fn kind(&$self) -> Kind {
+                $kind
+            }
+        }
+    };
+}
+
+/// Max-pooling. See [`ops::pool::MaxPool2d`].
+#[derive(Clone, Copy, Debug)]
+pub struct MaxPool2d(pub Window);
+plain_layer!(MaxPool2d, |self, x, _cx| x.max_pool2d(self.0), Kind::Pool(self.0));
+
+/// Average-pooling. See [`ops::pool::AvgPool2d`].
+#[derive(Clone, Copy, Debug)]
+pub struct AvgPool2d(pub Window);
+plain_layer!(AvgPool2d, |self, x, _cx| x.avg_pool2d(self.0), Kind::Pool(self.0));
+
+/// `[N, ..]` to `[N, product of the rest]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Flatten;
+plain_layer!(Flatten, |self, x, _cx| x.flatten(), Kind::Flatten);
+
+/// Zeroes elements at random in training. See [`ops::dropout`].
+#[derive(Clone, Copy, Debug)]
+pub struct Dropout(pub f64);
+plain_layer!(
+    Dropout,
+    |self, x, cx| match cx.random() {
+        Some(rng) if self.0 > 0.0 => x.dropout(self.0, rng),
+        _ => Ok(x.clone()),
+    },
+    Kind::Dropout(self.0)
+);
+
+/// An elementwise nonlinearity. See [`ops::scalar`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// max(x, 0).
+    Relu,
+    /// x, or 0.01 x where negative.
+    LeakyRelu,
+    /// tanh x.
+    Tanh,
+    /// 1/(1 + e⁻ˣ).
+    Sigmoid,
+    /// x Φ(x).
+    Gelu,
+}
+
+impl Activation {
+    /// The name as in PyTorch's functions.
+    pub fn name(self) -> &'static str {
+        match self {
+            Activation::Relu => "relu",
+            Activation::LeakyRelu => "leaky_relu",
+            Activation::Tanh => "tanh",
+            Activation::Sigmoid => "sigmoid",
+            Activation::Gelu => "gelu",
+        }
+    }
+}
+plain_layer!(
+    Activation,
+    |self, x, _cx| match self {
+        Activation::Relu => x.relu(),
+        Activation::LeakyRelu => x.leaky_relu(0.01),
+        Activation::Tanh => x.tanh(),
+        Activation::Sigmoid => x.sigmoid(),
+        Activation::Gelu => x.gelu(),
+    },
+    Kind::Activation(self.name())
+);

@@ -1,0 +1,189 @@
+//! What a module is, and the context in which it computes.
+
+use crate::autograd::{Param, Tape, Var};
+use crate::error::Result;
+use crate::ops::Window;
+use crate::real::Real;
+use crate::rng::Rng;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// A piece of a network.
+pub trait Module<T: Real = f32>: Send + Sync {
+    /// Computes the output for `x`.
+    fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>>;
+
+    /// Names each parameter and each child, once, by the name of its field.
+    fn walk(&self, walk: &mut Walk<'_, T>);
+
+    /// What sort of layer this is.
+    fn kind(&self) -> Kind;
+}
+
+/// The sorts of layers: what a summary counts by, and what the engine recognizes patterns by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Made of other modules.
+    Container,
+    /// Convolution with this kernel, stride and dilation.
+    Conv2d {
+        /// Height and width.
+        kernel: [usize; 2],
+        /// Vertical and horizontal step.
+        stride: [usize; 2],
+        /// Distance between taps.
+        dilation: [usize; 2],
+    },
+    /// Fully connected.
+    Linear,
+    /// Max- or average-pooling.
+    Pool(Window),
+    /// An elementwise function, by name.
+    Activation(&'static str),
+    /// Dropout with this probability.
+    Dropout(f64),
+    /// `[N, ..]` to `[N, M]`.
+    Flatten,
+    /// A layer from outside this crate.
+    Other(&'static str),
+}
+
+/// Passes over the parameters of a module tree and keeps track of the path.
+pub struct Walk<'a, T: Real> {
+    path: String,
+    visit: &'a mut dyn FnMut(&str, &Param<T>),
+}
+
+impl<'a, T: Real> Walk<'a, T> {
+    /// A walk that calls `visit(path, parameter)`.
+    pub fn new(visit: &'a mut dyn FnMut(&str, &Param<T>)) -> Self {
+        Self { path: String::new(), visit }
+    }
+
+    /// Reports a parameter under its field's name.
+    pub fn param(&mut self, name: &str, param: &Param<T>) {
+        let whole = enter(&mut self.path, name);
+        (self.visit)(&self.path, param);
+        self.path.truncate(whole);
+    }
+
+    /// Goes into a child under its field's name.
+    pub fn child(&mut self, name: &str, child: &dyn Module<T>) {
+        let whole = enter(&mut self.path, name);
+        child.walk(self);
+        self.path.truncate(whole);
+    }
+}
+
+/// Appends `.name` to a path and returns its length before.
+fn enter(path: &mut String, name: &str) -> usize {
+    let before = path.len();
+    if before > 0 {
+        path.push('.');
+    }
+    path.push_str(name);
+    before
+}
+
+/// All parameters with their paths, tied ones once under their first name.
+pub fn parameters<T: Real>(module: &dyn Module<T>) -> Vec<(String, Param<T>)> {
+    let mut found: Vec<(String, Param<T>)> = Vec::new();
+    module.walk(&mut Walk::new(&mut |path, param| {
+        if found.iter().all(|(_, known)| known.id() != param.id()) {
+            found.push((path.to_owned(), param.clone()));
+        }
+    }));
+    found
+}
+
+/// Number of parameters, tied ones counted once.
+pub fn count_parameters<T: Real>(module: &dyn Module<T>) -> usize {
+    parameters(module).iter().map(|(_, p)| p.get().numel()).sum()
+}
+
+/// What a module saw and made, kept by a context that was asked to.
+#[derive(Clone, Debug)]
+pub struct Captured<T: Real> {
+    /// The module's path.
+    pub path: String,
+    /// The module's kind.
+    pub kind: Kind,
+    /// The shape of its input.
+    pub input: Shape,
+    /// Its output.
+    pub output: Tensor<T>,
+}
+
+/// The circumstances of one forward pass: the tape, training or evaluation, randomness, and the path of the module
+/// that is running. There is no hidden mode anywhere else.
+pub struct Ctx<'a, T: Real = f32> {
+    tape: Option<&'a Tape<T>>,
+    training: Option<(u64, u64)>,
+    path: String,
+    wanted: Option<&'a dyn Fn(&str) -> bool>,
+    captured: Vec<Captured<T>>,
+}
+
+impl<'a, T: Real> Ctx<'a, T> {
+    /// Evaluation: nothing is recorded, dropout is off.
+    pub fn eval() -> Self {
+        Self { tape: None, training: None, path: String::new(), wanted: None, captured: Vec::new() }
+    }
+
+    /// Training: gradients are recorded on `tape`, and masks are drawn for (`seed`, layer, `step`).
+    pub fn train(tape: &'a Tape<T>, seed: u64, step: u64) -> Self {
+        Self { tape: Some(tape), training: Some((seed, step)), ..Self::eval() }
+    }
+
+    /// Evaluation with gradients: dropout is off, but `tape` records.
+    pub fn eval_on(tape: &'a Tape<T>) -> Self {
+        Self { tape: Some(tape), ..Self::eval() }
+    }
+
+    /// Keeps the output of each module whose path `wanted` accepts; see [`captured`](Self::captured).
+    pub fn capture(mut self, wanted: &'a dyn Fn(&str) -> bool) -> Self {
+        self.wanted = Some(wanted);
+        self
+    }
+
+    /// What was kept so far, in the order in which the modules finished.
+    pub fn captured(self) -> Vec<Captured<T>> {
+        self.captured
+    }
+
+    /// Whether this is training, that is, whether dropout is on.
+    pub fn is_training(&self) -> bool {
+        self.training.is_some()
+    }
+
+    /// The variable of a parameter: on the tape, if there is one.
+    pub fn param(&self, param: &Param<T>) -> Var<T> {
+        match self.tape {
+            Some(tape) => tape.param(param),
+            None => Var::constant(param.get()),
+        }
+    }
+
+    /// The random stream of the running layer at this step, in training.
+    pub fn random(&self) -> Option<Rng> {
+        self.training.map(|(seed, step)| Rng::new(seed, &self.path, step))
+    }
+
+    /// Runs a child under its name: its errors get the name in front, and its output is kept if asked for.
+    pub fn call(&mut self, name: &str, module: &dyn Module<T>, x: &Var<T>) -> Result<Var<T>> {
+        let before = enter(&mut self.path, name);
+        let y = module.forward(x, self);
+        if let (Ok(y), Some(wanted)) = (&y, self.wanted)
+            && wanted(&self.path)
+        {
+            self.captured.push(Captured {
+                path: self.path.clone(),
+                kind: module.kind(),
+                input: x.value().shape_owned(),
+                output: y.value().clone(),
+            });
+        }
+        self.path.truncate(before);
+        y.map_err(|e| e.within(name))
+    }
+}

@@ -1,0 +1,49 @@
+//! Modules one after the other.
+
+use super::module::{Ctx, Kind, Module, Walk};
+use crate::autograd::Var;
+use crate::error::Result;
+use crate::real::Real;
+
+/// Feeds each module's output to the next. Children have names, which make the paths of their parameters:
+/// `block1.conv.weight`.
+#[derive(Default)]
+pub struct Sequential<T: Real = f32> {
+    children: Vec<(String, Box<dyn Module<T>>)>,
+}
+
+impl<T: Real> Sequential<T> {
+    /// An empty sequence: the identity.
+    pub fn new() -> Self {
+        Self { children: Vec::new() }
+    }
+
+    /// Appends a module. Panics on a name that is taken: two parameters would share a path.
+    pub fn with(mut self, name: impl Into<String>, module: impl Module<T> + 'static) -> Self {
+        let name = name.into();
+        assert!(self.children.iter().all(|(known, _)| *known != name), "Sequential has two children called {name}");
+        self.children.push((name, Box::new(module)));
+        self
+    }
+
+    /// The children's names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.children.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+impl<T: Real> Module<T> for Sequential<T> {
+    fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
+        self.children.iter().try_fold(x.clone(), |x, (name, module)| cx.call(name, module.as_ref(), &x))
+    }
+
+    fn walk(&self, walk: &mut Walk<'_, T>) {
+        for (name, module) in &self.children {
+            walk.child(name, module.as_ref());
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Container
+    }
+}

@@ -1,0 +1,119 @@
+//! A model's numbers by name: taking them out, putting them back, and safetensors files.
+//!
+//! Names are the parameters' paths (`block1.conv.weight`) and layouts are PyTorch's, so weights travel both ways.
+//! Loading is strict and atomic: every missing, unexpected or reshaped name is collected first, and either all
+//! parameters are written or none is.
+
+use super::module::{Module, Walk, parameters};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::real::Real;
+use crate::tensor::Tensor;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Tensors by name, in the order of their names.
+pub type State<T> = BTreeMap<String, Tensor<T>>;
+
+/// The parameters' values by path; tied parameters once, under their first name.
+pub fn state_dict<T: Real>(module: &dyn Module<T>) -> State<T> {
+    parameters(module).into_iter().map(|(name, param)| (name, param.get())).collect()
+}
+
+/// Writes `state` into the module. Fails, and writes nothing, unless names and shapes agree. A tied parameter may
+/// come under any of its names.
+pub fn load_state_dict<T: Real>(module: &dyn Module<T>, state: &State<T>) -> Result<()> {
+    let mut faults = Vec::new();
+    let mut found: BTreeMap<u64, bool> = BTreeMap::new();
+    let mut known = Vec::new();
+    let mut writes = Vec::new();
+    module.walk(&mut Walk::new(&mut |path, param| {
+        known.push(path.to_owned());
+        let there = found.entry(param.id()).or_insert(false);
+        if let Some(tensor) = state.get(path) {
+            *there = true;
+            let shape = param.get().shape_owned();
+            if tensor.shape() == &*shape {
+                writes.push((param.clone(), tensor.clone()));
+            } else {
+                faults.push(format!("{path}: the model has {shape:?}, the file {:?}", tensor.shape()));
+            }
+        }
+    }));
+    for (name, param) in parameters(module) {
+        if !found[&param.id()] {
+            faults.push(format!("{name}: missing"));
+        }
+    }
+    faults.extend(state.keys().filter(|name| !known.contains(name)).map(|name| format!("{name}: unexpected")));
+    if !faults.is_empty() {
+        return Err(Error::State(format!(
+            "the weights do not fit the model (nothing was loaded):\n  {}",
+            faults.join("\n  ")
+        )));
+    }
+    writes.into_iter().for_each(|(param, tensor)| param.set(tensor));
+    Ok(())
+}
+
+/// The bytes of a safetensors file with this state.
+pub fn to_safetensors<T: Real>(state: &State<T>) -> Result<Vec<u8>> {
+    let (dtype, width) = if T::NAME == "f32" { (Dtype::F32, 4) } else { (Dtype::F64, 8) };
+    let bytes: Vec<(&String, &Tensor<T>, Vec<u8>)> = state
+        .iter()
+        .map(|(name, tensor)| {
+            let mut bytes = Vec::with_capacity(tensor.numel() * width);
+            for &x in tensor.data() {
+                match width {
+                    4 => bytes.extend((x.to_f64() as f32).to_le_bytes()),
+                    _ => bytes.extend(x.to_f64().to_le_bytes()),
+                }
+            }
+            (name, tensor, bytes)
+        })
+        .collect();
+    let mut views = Vec::with_capacity(bytes.len());
+    for (name, tensor, bytes) in &bytes {
+        let view =
+            TensorView::new(dtype, tensor.shape().to_vec(), bytes).map_err(|e| Error::State(format!("{name}: {e}")))?;
+        views.push((name.as_str(), view));
+    }
+    safetensors::serialize(views, None).map_err(|e| Error::State(format!("cannot make a safetensors file: {e}")))
+}
+
+/// The state in the bytes of a safetensors file. F32 and F64 tensors are taken, and converted if need be.
+pub fn from_safetensors<T: Real>(bytes: &[u8]) -> Result<State<T>> {
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|e| Error::State(format!("this is not a whole safetensors file: {e}")))?;
+    let mut state = State::new();
+    for (name, view) in file.tensors() {
+        let data: Vec<T> = match view.dtype() {
+            Dtype::F32 => view
+                .data()
+                .chunks_exact(4)
+                .map(|b| T::from_f64(f64::from(f32::from_le_bytes(b.try_into().expect("four bytes")))))
+                .collect(),
+            Dtype::F64 => view
+                .data()
+                .chunks_exact(8)
+                .map(|b| T::from_f64(f64::from_le_bytes(b.try_into().expect("eight bytes"))))
+                .collect(),
+            other => return Err(Error::State(format!("{name}: is {other:?}; only F32 and F64 are taken"))),
+        };
+        state.insert(name, Tensor::new(data, view.shape())?);
+    }
+    Ok(state)
+}
+
+/// Saves a module's state as a safetensors file, atomically.
+pub fn save<T: Real>(module: &dyn Module<T>, path: impl AsRef<Path>) -> Result<()> {
+    files::write_atomic(path, &to_safetensors(&state_dict(module))?)
+}
+
+/// Loads a module's state from a safetensors file, strictly; see [`load_state_dict`].
+pub fn load<T: Real>(module: &dyn Module<T>, path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    let named = |e: Error| Error::State(format!("{}: {e}", path.display()));
+    load_state_dict(module, &from_safetensors(&files::read(path)?).map_err(named)?).map_err(named)
+}

@@ -1,0 +1,114 @@
+//! A table of a model's layers: shapes, parameters, multiply-adds, receptive field, activation memory.
+
+use super::module::{Ctx, Kind, Module, count_parameters, parameters};
+use crate::autograd::Var;
+use crate::error::Result;
+use crate::real::Real;
+use crate::tensor::Tensor;
+
+/// One layer of a summary.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Path of the layer.
+    pub path: String,
+    /// Sort of the layer.
+    pub kind: String,
+    /// Output shape for a batch of one, the batch axis left out.
+    pub output: Vec<usize>,
+    /// Number of parameters.
+    pub parameters: usize,
+    /// Multiply-adds for one sample (convolutions and fully connected layers; the rest is negligible beside them).
+    pub macs: u64,
+    /// Side of the square of input pixels that one output can see; none once positions are mixed (flatten).
+    pub receptive_field: Option<usize>,
+    /// Bytes of the output of one sample.
+    pub activation_bytes: usize,
+}
+
+/// The rows and totals of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// The layers in the order in which they ran.
+    pub rows: Vec<Row>,
+    /// Parameters of the whole model, tied ones once.
+    pub parameters: usize,
+    /// Multiply-adds of one sample.
+    pub macs: u64,
+    /// Bytes of all outputs of one sample.
+    pub activation_bytes: usize,
+}
+
+/// Runs one sample of zeros of shape `input` (without the batch axis) through the model and tells what happened.
+pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summary> {
+    let mut batch = vec![1];
+    batch.extend_from_slice(input);
+    let mut cx = Ctx::eval().capture(&|_| true);
+    model.forward(&Var::constant(Tensor::zeros(&batch[..])), &mut cx)?;
+
+    let params = parameters(model);
+    // The receptive field grows by (reach - 1) steps, each as long as the strides so far have made it.
+    let (mut field, mut jump) = (Some(1), 1);
+    let mut rows = Vec::new();
+    for layer in cx.captured().into_iter().filter(|layer| layer.kind != Kind::Container) {
+        let prefix = format!("{}.", layer.path);
+        let own = params.iter().filter(|(name, _)| name.starts_with(&prefix));
+        let parameters: usize = own.clone().map(|(_, p)| p.get().numel()).sum();
+        let weights: usize = own.filter(|(name, _)| name.ends_with("weight")).map(|(_, p)| p.get().numel()).sum();
+        let output = layer.output.shape()[1..].to_vec();
+        let mut see = |reach: usize, stride: usize| {
+            field = field.map(|f| f + (reach - 1) * jump);
+            jump *= stride;
+        };
+        let macs = match layer.kind {
+            Kind::Conv2d { kernel, stride, dilation } => {
+                see((kernel[0] - 1) * dilation[0] + 1, stride[0]);
+                weights * output[1..].iter().product::<usize>()
+            }
+            Kind::Pool(window) => {
+                see(window.kernel[0], window.stride[0]);
+                0
+            }
+            Kind::Linear => {
+                field = None;
+                weights
+            }
+            Kind::Flatten => {
+                field = None;
+                0
+            }
+            _ => 0,
+        };
+        let receptive_field = field.filter(|_| input.len() == 3);
+        let activation_bytes = layer.output.numel() * size_of::<T>();
+        let kind = describe(layer.kind);
+        rows.push(Row {
+            path: layer.path,
+            kind,
+            output,
+            parameters,
+            macs: macs as u64,
+            receptive_field,
+            activation_bytes,
+        });
+    }
+    Ok(Summary {
+        parameters: count_parameters(model),
+        macs: rows.iter().map(|r| r.macs).sum(),
+        activation_bytes: rows.iter().map(|r| r.activation_bytes).sum(),
+        rows,
+    })
+}
+
+/// A layer's sort in words: `conv 3x3`, `max-pool 2x2`.
+fn describe(kind: Kind) -> String {
+    match kind {
+        Kind::Container => "container".into(),
+        Kind::Conv2d { kernel: [h, w], stride, .. } if stride == [1, 1] => format!("conv {h}x{w}"),
+        Kind::Conv2d { kernel: [h, w], stride, .. } => format!("conv {h}x{w} stride {}", stride[0]),
+        Kind::Linear => "linear".into(),
+        Kind::Pool(window) => format!("pool {}x{}", window.kernel[0], window.kernel[1]),
+        Kind::Activation(name) | Kind::Other(name) => name.into(),
+        Kind::Dropout(p) => format!("dropout {p}"),
+        Kind::Flatten => "flatten".into(),
+    }
+}

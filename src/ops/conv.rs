@@ -1,0 +1,164 @@
+//! Convolution in two dimensions (LeCun et al. 1989), in deep learning's sense: a cross-correlation.
+//!
+//! ```text
+//! y[n,o,i,j] = b[o] + Σ c,p,q  x[n, c, i·s + p·d - pad, j·s + q·d - pad] · w[o,c,p,q]
+//! ```
+//!
+//! With the patches under the kernel copied into columns (im2col), this is one matrix product `W · columns`; so dW is
+//! `G · columnsᵀ`, and dX is `Wᵀ · G` added back to where each column came from (col2im). The kernels in
+//! `gradus_kernels::reference` are written just so; the fast ones compute the same without storing the columns.
+//! Lesson 04 prints the matrices.
+
+use crate::autograd::{Op, Var, apply};
+use crate::error::{Error, Result};
+use crate::real::Real;
+use crate::shape::{Dims, Shape};
+use crate::tensor::Tensor;
+use gradus_kernels as kernels;
+
+/// How many zeros to put around the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// No zeros: the output shrinks.
+    Valid,
+    /// As many as keep the output at ⌈size / stride⌉; an odd one goes to the bottom and right (as in TensorFlow).
+    Same,
+    /// This many above and below, and this many left and right.
+    Fixed([usize; 2]),
+}
+
+/// The settings of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv2d {
+    /// Vertical and horizontal step.
+    pub stride: [usize; 2],
+    /// Zeros around the image.
+    pub padding: Padding,
+    /// Distance between kernel taps.
+    pub dilation: [usize; 2],
+}
+
+impl Default for Conv2d {
+    fn default() -> Self {
+        Self { stride: [1, 1], padding: Padding::Valid, dilation: [1, 1] }
+    }
+}
+
+impl Conv2d {
+    /// All sizes of this convolution on an image batch `x` = N C H W with filters `w` = O C KH KW.
+    pub(crate) fn geometry(&self, x: &[usize], w: &[usize]) -> Result<kernels::Conv2d> {
+        let dims = Dims::unify("conv2d", &["N C H W", "O C KH KW"], &[x, w])?;
+        let kernel = [dims.get("KH"), dims.get("KW")];
+        if self.stride.contains(&0) || self.dilation.contains(&0) || kernel.contains(&0) {
+            return Err(Error::shape(
+                "conv2d",
+                format!(
+                    "needs positive sizes; got kernel {kernel:?}, stride {:?}, dilation {:?}",
+                    self.stride, self.dilation
+                ),
+            ));
+        }
+        let pad = |axis: usize| match self.padding {
+            Padding::Valid => [0, 0],
+            Padding::Fixed(pad) => [pad[axis], pad[axis]],
+            Padding::Same => {
+                let (size, reach) = (x[2 + axis], self.dilation[axis] * (kernel[axis] - 1) + 1);
+                let covered = (size.div_ceil(self.stride[axis]).max(1) - 1) * self.stride[axis] + reach;
+                let zeros = covered.saturating_sub(size);
+                [zeros / 2, zeros - zeros / 2]
+            }
+        };
+        let g = kernels::Conv2d {
+            n: dims.get("N"),
+            c: dims.get("C"),
+            h: dims.get("H"),
+            w: dims.get("W"),
+            o: dims.get("O"),
+            kernel,
+            stride: self.stride,
+            pad: [pad(0), pad(1)],
+            dilation: self.dilation,
+        };
+        if g.out_h() == 0 || g.out_w() == 0 {
+            return Err(Error::shape(
+                "conv2d",
+                format!(
+                    "has no output: a {}x{} kernel with dilation {:?} does not fit into {}x{} padded by {:?}",
+                    kernel[0], kernel[1], self.dilation, g.h, g.w, g.pad
+                ),
+            ));
+        }
+        Ok(g)
+    }
+
+    fn value<T: Real>(&self, x: &Tensor<T>, w: &Tensor<T>, b: Option<&Tensor<T>>, out: Shape) -> Tensor<T> {
+        let g = self.geometry(x.shape(), w.shape()).expect("shape() accepted it");
+        Tensor::build(out, |y| T::conv2d_forward(&g, x.data(), w.data(), b.map(Tensor::data), y))
+    }
+
+    fn gradients<T: Real>(&self, [x, w]: &[Tensor<T>; 2], dy: &Tensor<T>, need: [bool; 2]) -> [Option<Tensor<T>>; 2] {
+        let g = self.geometry(x.shape(), w.shape()).expect("shape() accepted it");
+        [
+            need[0].then(|| Tensor::build(x.shape_owned(), |dx| T::conv2d_backward_data(&g, dy.data(), w.data(), dx))),
+            need[1]
+                .then(|| Tensor::build(w.shape_owned(), |dw| T::conv2d_backward_weights(&g, x.data(), dy.data(), dw))),
+        ]
+    }
+}
+
+/// Without a bias.
+impl<T: Real> Op<T, 2> for Conv2d {
+    const NAME: &'static str = "conv2d";
+    type Saved = [Tensor<T>; 2];
+
+    fn shape(&self, [x, w]: [&[usize]; 2]) -> Result<Shape> {
+        let g = self.geometry(x, w)?;
+        Ok(Shape::from([g.n, g.o, g.out_h(), g.out_w()]))
+    }
+
+    fn forward(&self, [x, w]: [&Tensor<T>; 2], out: Shape) -> (Tensor<T>, Self::Saved) {
+        (self.value(x, w, None, out), [x.clone(), w.clone()])
+    }
+
+    fn backward(&self, saved: &Self::Saved, g: &Tensor<T>, need: [bool; 2]) -> [Option<Tensor<T>>; 2] {
+        self.gradients(saved, g, need)
+    }
+}
+
+/// With a bias: db[o] = Σ g over all images and pixels of channel o.
+impl<T: Real> Op<T, 3> for Conv2d {
+    const NAME: &'static str = "conv2d_bias";
+    type Saved = [Tensor<T>; 2];
+
+    fn shape(&self, [x, w, b]: [&[usize]; 3]) -> Result<Shape> {
+        Dims::unify("conv2d", &["O C KH KW", "O"], &[w, b])?;
+        <Self as Op<T, 2>>::shape(self, [x, w])
+    }
+
+    fn forward(&self, [x, w, b]: [&Tensor<T>; 3], out: Shape) -> (Tensor<T>, Self::Saved) {
+        (self.value(x, w, Some(b), out), [x.clone(), w.clone()])
+    }
+
+    fn backward(&self, saved: &Self::Saved, g: &Tensor<T>, need: [bool; 3]) -> [Option<Tensor<T>>; 3] {
+        let [dx, dw] = self.gradients(saved, g, [need[0], need[1]]);
+        [dx, dw, need[2].then(|| sum_channels(g))]
+    }
+}
+
+/// Sums `[N, C, H, W]` over all but the channels.
+fn sum_channels<T: Real>(g: &Tensor<T>) -> Tensor<T> {
+    let [n, c, h, w] = *g.shape() else { unreachable!("conv2d's output has four axes") };
+    let planes = Tensor::build([n, c], |s| kernels::reduce::sum_axis(g.data(), n * c, h * w, 1, s));
+    Tensor::build([c], |s| kernels::reduce::sum_axis(planes.data(), 1, n, c, s))
+}
+
+/// Convolution.
+impl<T: Real> Var<T> {
+    /// See [`Conv2d`].
+    pub fn conv2d(&self, weight: &Self, bias: Option<&Self>, settings: Conv2d) -> Result<Self> {
+        match bias {
+            Some(bias) => apply(settings, [self, weight, bias]),
+            None => apply(settings, [self, weight]),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Ops that move elements and compute nothing. The gradient moves back the same way.
+
+use crate::autograd::{Backward, Op, Tape, Var, apply};
+use crate::error::{Error, Result};
+use crate::real::Real;
+use crate::shape::{MAX_RANK, Shape};
+use crate::tensor::Tensor;
+
+/// The same elements under another shape.
+#[derive(Clone, Copy, Debug)]
+pub struct Reshape(pub Shape);
+
+impl<T: Real> Op<T, 1> for Reshape {
+    const NAME: &'static str = "reshape";
+    type Saved = Shape;
+
+    fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
+        let (have, want) = (x.iter().product::<usize>(), self.0.numel());
+        if have != want {
+            return Err(Error::shape("reshape", format!("{x:?} has {have} elements, {:?} has {want}", self.0)));
+        }
+        Ok(self.0)
+    }
+
+    fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Shape) {
+        (x.reshape(out).expect("shape() accepted it"), x.shape_owned())
+    }
+
+    fn backward(&self, x: &Shape, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+        [Some(g.reshape(*x).expect("same number of elements"))]
+    }
+}
+
+/// Reorders the axes: axis k of the result is axis `order[k]` of the input.
+#[derive(Clone, Debug)]
+pub struct Permute(pub Vec<usize>);
+
+/// Copies `x` with its axes in another order.
+fn permuted<T: Real>(x: &Tensor<T>, order: &[usize]) -> Tensor<T> {
+    let strides = x.shape_owned().strides();
+    let shape: Vec<usize> = order.iter().map(|&a| x.shape()[a]).collect();
+    let steps: Vec<usize> = order.iter().map(|&a| strides[a]).collect();
+    let mut index = [0; MAX_RANK];
+    let mut at = 0;
+    Tensor::build(&shape[..], |y| {
+        for y in y {
+            *y = x.data()[at];
+            // Count the index up like an odometer, and move the source along.
+            for axis in (0..shape.len()).rev() {
+                index[axis] += 1;
+                at += steps[axis];
+                if index[axis] < shape[axis] {
+                    break;
+                }
+                at -= steps[axis] * shape[axis];
+                index[axis] = 0;
+            }
+        }
+    })
+}
+
+impl<T: Real> Op<T, 1> for Permute {
+    const NAME: &'static str = "permute";
+    type Saved = ();
+
+    fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        if sorted != (0..x.len()).collect::<Vec<_>>() {
+            return Err(Error::shape("permute", format!("needs each axis of {x:?} once; got {:?}", self.0)));
+        }
+        Ok(Shape::new(&self.0.iter().map(|&a| x[a]).collect::<Vec<_>>()))
+    }
+
+    fn forward(&self, [x]: [&Tensor<T>; 1], _: Shape) -> (Tensor<T>, ()) {
+        (permuted(x, &self.0), ())
+    }
+
+    fn backward(&self, _: &(), g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+        let mut inverse = vec![0; self.0.len()];
+        self.0.iter().enumerate().for_each(|(k, &axis)| inverse[axis] = k);
+        [Some(permuted(g, &inverse))]
+    }
+}
+
+/// Elements `start .. start + len` of one axis.
+#[derive(Clone, Copy, Debug)]
+pub struct Slice {
+    /// The axis that is cut.
+    pub axis: usize,
+    /// The first element kept.
+    pub start: usize,
+    /// The number of elements kept.
+    pub len: usize,
+}
+
+/// Copies rows between the two shapes that differ along `axis` alone: `len` entries from offset `from` to offset `to`.
+fn copy_along<T: Real>(
+    x: &[T],
+    x_size: usize,
+    from: usize,
+    y: &mut [T],
+    y_size: usize,
+    to: usize,
+    len: usize,
+    inner: usize,
+) {
+    if len * inner == 0 {
+        return;
+    }
+    for (x, y) in x.chunks(x_size * inner).zip(y.chunks_mut(y_size * inner)) {
+        y[to * inner..][..len * inner].copy_from_slice(&x[from * inner..][..len * inner]);
+    }
+}
+
+impl<T: Real> Op<T, 1> for Slice {
+    const NAME: &'static str = "slice";
+    type Saved = Shape;
+
+    fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
+        if self.axis >= x.len() || self.start + self.len > x[self.axis] {
+            let (axis, end) = (self.axis, self.start + self.len);
+            return Err(Error::shape("slice", format!("{}..{end} of axis {axis} lies outside {x:?}", self.start)));
+        }
+        Ok(Shape::new(x).with(self.axis, self.len))
+    }
+
+    fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Shape) {
+        let inner = out[self.axis + 1..].iter().product();
+        let y = Tensor::build(out, |y| {
+            copy_along(x.data(), x.shape()[self.axis], self.start, y, self.len, 0, self.len, inner);
+        });
+        (y, x.shape_owned())
+    }
+
+    fn backward(&self, x: &Shape, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+        let inner = x[self.axis + 1..].iter().product();
+        let mut dx = Tensor::zeros(*x);
+        copy_along(g.data(), self.len, 0, dx.data_mut(), x[self.axis], self.start, self.len, inner);
+        [Some(dx)]
+    }
+}
+
+/// Puts `before` and `after` entries of `value` around one axis.
+#[derive(Clone, Copy, Debug)]
+pub struct Pad {
+    /// The axis that grows.
+    pub axis: usize,
+    /// Entries in front.
+    pub before: usize,
+    /// Entries behind.
+    pub after: usize,
+    /// What is put there.
+    pub value: f64,
+}
+
+impl<T: Real> Op<T, 1> for Pad {
+    const NAME: &'static str = "pad";
+    type Saved = Shape;
+
+    fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
+        if self.axis >= x.len() {
+            return Err(Error::shape("pad", format!("of axis {} of {x:?}, which has {} axes", self.axis, x.len())));
+        }
+        Ok(Shape::new(x).with(self.axis, self.before + x[self.axis] + self.after))
+    }
+
+    fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Shape) {
+        let (size, inner) = (x.shape()[self.axis], out[self.axis + 1..].iter().product());
+        let mut y = Tensor::full(out, T::from_f64(self.value));
+        copy_along(x.data(), size, 0, y.data_mut(), out[self.axis], self.before, size, inner);
+        (y, x.shape_owned())
+    }
+
+    fn backward(&self, x: &Shape, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+        let (size, inner) = (x[self.axis], x[self.axis + 1..].iter().product());
+        let mut dx = Tensor::zeros(*x);
+        copy_along(g.data(), g.shape()[self.axis], self.before, dx.data_mut(), size, 0, size, inner);
+        [Some(dx)]
+    }
+}
+
+/// Joins tensors along one axis; all other axes must agree. Any number of inputs, so it stands on the tape directly.
+#[derive(Clone, Debug)]
+pub struct Concat {
+    axis: usize,
+    shapes: Vec<Shape>,
+    need: Vec<bool>,
+}
+
+impl<T: Real> Backward<T> for Concat {
+    fn name(&self) -> &'static str {
+        "concat"
+    }
+
+    fn backward(&self, g: &Tensor<T>, give: &mut dyn FnMut(usize, Tensor<T>)) {
+        let (axis, mut start) = (self.axis, 0);
+        for (i, shape) in self.shapes.iter().enumerate() {
+            let (len, inner) = (shape[axis], shape[axis + 1..].iter().product());
+            if self.need[i] {
+                give(i, Tensor::build(*shape, |d| copy_along(g.data(), g.shape()[axis], start, d, len, 0, len, inner)));
+            }
+            start += len;
+        }
+    }
+}
+
+/// Joins `parts` along `axis`; see [`Concat`].
+pub fn concat<T: Real>(parts: &[&Var<T>], axis: usize) -> Result<Var<T>> {
+    let Some(first) = parts.first() else {
+        return Err(Error::shape("concat", "needs at least one tensor"));
+    };
+    if axis >= first.shape().len() {
+        return Err(Error::shape("concat", format!("along axis {axis} of {:?}", first.shape())));
+    }
+    let shapes: Vec<Shape> = parts.iter().map(|v| Shape::new(v.shape())).collect();
+    if shapes.iter().any(|s| s.len() != shapes[0].len() || s.with(axis, 0) != shapes[0].with(axis, 0)) {
+        return Err(Error::shape("concat", format!("along axis {axis} needs equal other axes; got {shapes:?}")));
+    }
+    let total = shapes.iter().map(|s| s[axis]).sum();
+    let inner = shapes[0][axis + 1..].iter().product();
+    let y = Tensor::build(shapes[0].with(axis, total), |y| {
+        let mut start = 0;
+        for part in parts {
+            let len = part.shape()[axis];
+            copy_along(part.value().data(), len, 0, y, total, start, len, inner);
+            start += len;
+        }
+    });
+    match Tape::of("concat", parts)? {
+        None => Ok(Var::constant(y)),
+        Some(tape) => {
+            let need = parts.iter().map(|v| v.is_recorded()).collect();
+            Ok(tape.record(y, parts, Box::new(Concat { axis, shapes, need })))
+        }
+    }
+}
+
+/// Layout.
+impl<T: Real> Var<T> {
+    /// See [`Reshape`].
+    pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Self> {
+        apply(Reshape(shape.into()), [self])
+    }
+    /// `[N, ..]` to `[N, product of the rest]`.
+    pub fn flatten(&self) -> Result<Self> {
+        let (n, rest) = self.shape().split_first().map_or((1, 1), |(&n, rest)| (n, rest.iter().product()));
+        self.reshape([n, rest])
+    }
+    /// See [`Permute`].
+    pub fn permute(&self, order: &[usize]) -> Result<Self> {
+        apply(Permute(order.to_vec()), [self])
+    }
+    /// See [`Slice`].
+    pub fn slice(&self, axis: usize, range: std::ops::Range<usize>) -> Result<Self> {
+        apply(Slice { axis, start: range.start, len: range.len() }, [self])
+    }
+    /// See [`Pad`].
+    pub fn pad(&self, axis: usize, before: usize, after: usize, value: f64) -> Result<Self> {
+        apply(Pad { axis, before, after, value }, [self])
+    }
+}

@@ -1,0 +1,82 @@
+//! Matrix products. Y = A B gives dA = G Bᵀ and dB = Aᵀ G: shapes alone leave no other way to multiply.
+
+use crate::autograd::{Op, Var, apply};
+use crate::error::Result;
+use crate::real::Real;
+use crate::shape::{Dims, Shape};
+use crate::tensor::Tensor;
+use gradus_kernels::{MatMut, MatRef, reduce};
+
+/// A tensor of rank 2 as a matrix view.
+fn mat<T: Real>(x: &Tensor<T>) -> MatRef<'_, T> {
+    MatRef::new(x.data(), x.shape()[0], x.shape()[1])
+}
+
+/// The product of two matrix views as a new tensor.
+fn product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Tensor<T> {
+    Tensor::build([a.rows, b.cols], |y| T::gemm(a, b, T::ZERO, MatMut::new(y, a.rows, b.cols)))
+}
+
+/// Y = A B: `y[m,n] = Σₖ a[m,k] b[k,n]`.
+#[derive(Clone, Copy, Debug)]
+pub struct MatMul;
+
+impl<T: Real> Op<T, 2> for MatMul {
+    const NAME: &'static str = "matmul";
+    type Saved = [Tensor<T>; 2];
+
+    fn shape(&self, x: [&[usize]; 2]) -> Result<Shape> {
+        Ok(Dims::unify("matmul", &["M K", "K N"], &x)?.shape("M N"))
+    }
+
+    fn forward(&self, [a, b]: [&Tensor<T>; 2], _: Shape) -> (Tensor<T>, Self::Saved) {
+        (product(mat(a), mat(b)), [a.clone(), b.clone()])
+    }
+
+    fn backward(&self, [a, b]: &Self::Saved, g: &Tensor<T>, need: [bool; 2]) -> [Option<Tensor<T>>; 2] {
+        [need[0].then(|| product(mat(g), mat(b).t())), need[1].then(|| product(mat(a).t(), mat(g)))]
+    }
+}
+
+/// The fully connected layer, Y = X Wᵀ + b: `y[n,o] = b[o] + Σₖ x[n,k] w[o,k]`. The weight is stored output by
+/// output, as in PyTorch. dX = G W, dW = Gᵀ X, db = the column sums of G.
+#[derive(Clone, Copy, Debug)]
+pub struct Linear;
+
+impl<T: Real> Op<T, 3> for Linear {
+    const NAME: &'static str = "linear";
+    type Saved = [Tensor<T>; 2];
+
+    fn shape(&self, x: [&[usize]; 3]) -> Result<Shape> {
+        Ok(Dims::unify("linear", &["N K", "O K", "O"], &x)?.shape("N O"))
+    }
+
+    fn forward(&self, [x, w, b]: [&Tensor<T>; 3], _: Shape) -> (Tensor<T>, Self::Saved) {
+        let mut y = product(mat(x), mat(w).t());
+        if b.numel() > 0 {
+            y.data_mut().chunks_mut(b.numel()).for_each(|row| row.iter_mut().zip(b.data()).for_each(|(y, &b)| *y += b));
+        }
+        (y, [x.clone(), w.clone()])
+    }
+
+    fn backward(&self, [x, w]: &Self::Saved, g: &Tensor<T>, need: [bool; 3]) -> [Option<Tensor<T>>; 3] {
+        let (rows, outputs) = (g.shape()[0], g.shape()[1]);
+        [
+            need[0].then(|| product(mat(g), mat(w))),
+            need[1].then(|| product(mat(g).t(), mat(x))),
+            need[2].then(|| Tensor::build([outputs], |db| reduce::sum_axis(g.data(), 1, rows, outputs, db))),
+        ]
+    }
+}
+
+/// Matrix products.
+impl<T: Real> Var<T> {
+    /// See [`MatMul`].
+    pub fn matmul(&self, b: &Self) -> Result<Self> {
+        apply(MatMul, [self, b])
+    }
+    /// X Wᵀ + b; see [`Linear`].
+    pub fn linear(&self, weight: &Self, bias: &Self) -> Result<Self> {
+        apply(Linear, [self, weight, bias])
+    }
+}

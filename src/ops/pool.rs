@@ -1,0 +1,125 @@
+//! Pooling: a window slides over each plane and gives its maximum, or its mean.
+
+use crate::autograd::{Op, Var, apply};
+use crate::error::{Error, Result};
+use crate::real::Real;
+use crate::shape::{Dims, Shape};
+use crate::tensor::Tensor;
+use gradus_kernels::{self as kernels, Pool2d};
+use std::rc::Rc;
+
+/// The settings of a pooling window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Height and width.
+    pub kernel: [usize; 2],
+    /// Vertical and horizontal step.
+    pub stride: [usize; 2],
+    /// Padding above and below, left and right; at most half the window, as in PyTorch.
+    pub padding: [usize; 2],
+}
+
+impl Window {
+    /// A square window that steps by its own size: the usual pooling.
+    pub fn square(size: usize) -> Self {
+        Self { kernel: [size, size], stride: [size, size], padding: [0, 0] }
+    }
+
+    fn geometry(&self, op: &'static str, x: &[usize]) -> Result<Pool2d> {
+        let dims = Dims::unify(op, &["N C H W"], &[x])?;
+        if self.kernel.contains(&0) || self.stride.contains(&0) || (0..2).any(|a| 2 * self.padding[a] > self.kernel[a])
+        {
+            return Err(Error::shape(
+                op,
+                format!("needs a positive window and stride, and padding of at most half the window; got {self:?}"),
+            ));
+        }
+        let pad = self.padding.map(|p| [p, p]);
+        let g = Pool2d {
+            planes: dims.get("N") * dims.get("C"),
+            h: dims.get("H"),
+            w: dims.get("W"),
+            kernel: self.kernel,
+            stride: self.stride,
+            pad,
+        };
+        if g.out_h() == 0 || g.out_w() == 0 {
+            let [kh, kw] = self.kernel;
+            return Err(Error::shape(
+                op,
+                format!(
+                    "has no output: a {kh}x{kw} window does not fit into {}x{} padded by {:?}",
+                    g.h, g.w, self.padding
+                ),
+            ));
+        }
+        Ok(g)
+    }
+
+    fn out(&self, op: &'static str, x: &[usize]) -> Result<Shape> {
+        let g = self.geometry(op, x)?;
+        Ok(Shape::from([x[0], x[1], g.out_h(), g.out_w()]))
+    }
+}
+
+/// Max-pooling: `y[n,c,i,j]` is the largest x under the window. The whole gradient goes to the winner (the first, on a
+/// tie); padding never wins. Source: Riesenhuber and Poggio 1999.
+#[derive(Clone, Copy, Debug)]
+pub struct MaxPool2d(pub Window);
+
+impl<T: Real> Op<T, 1> for MaxPool2d {
+    const NAME: &'static str = "max_pool2d";
+    type Saved = (Shape, Rc<[u32]>);
+
+    fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
+        self.0.out("max_pool2d", x)
+    }
+
+    fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Self::Saved) {
+        let g = self.0.geometry("max_pool2d", x.shape()).expect("shape() accepted it");
+        let mut argmax = vec![0; out.numel()];
+        let y = Tensor::build(out, |y| T::max_pool2d_forward(&g, x.data(), y, &mut argmax));
+        (y, (x.shape_owned(), argmax.into()))
+    }
+
+    fn backward(&self, (shape, argmax): &Self::Saved, dy: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+        let g = self.0.geometry("max_pool2d", shape).expect("shape() accepted it");
+        [Some(Tensor::build(*shape, |dx| T::max_pool2d_backward(&g, dy.data(), argmax, dx)))]
+    }
+}
+
+/// Average-pooling: the mean of the window, zeros of the padding counted in (PyTorch's `count_include_pad=True`). The
+/// gradient is shared out evenly.
+#[derive(Clone, Copy, Debug)]
+pub struct AvgPool2d(pub Window);
+
+impl<T: Real> Op<T, 1> for AvgPool2d {
+    const NAME: &'static str = "avg_pool2d";
+    type Saved = Shape;
+
+    fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
+        self.0.out("avg_pool2d", x)
+    }
+
+    fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Shape) {
+        let g = self.0.geometry("avg_pool2d", x.shape()).expect("shape() accepted it");
+        (Tensor::build(out, |y| kernels::avg_pool2d_forward(&g, x.data(), y)), x.shape_owned())
+    }
+
+    fn backward(&self, shape: &Shape, dy: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+        let g = self.0.geometry("avg_pool2d", shape).expect("shape() accepted it");
+        [Some(Tensor::build(*shape, |dx| kernels::avg_pool2d_backward(&g, dy.data(), dx)))]
+    }
+}
+
+/// Pooling.
+impl<T: Real> Var<T> {
+    /// See [`MaxPool2d`].
+    pub fn max_pool2d(&self, window: Window) -> Result<Self> {
+        apply(MaxPool2d(window), [self])
+    }
+    /// See [`AvgPool2d`].
+    pub fn avg_pool2d(&self, window: Window) -> Result<Self> {
+        apply(AvgPool2d(window), [self])
+    }
+}

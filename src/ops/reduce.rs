@@ -1,0 +1,179 @@
+//! Reductions over one or several axes. Reduced axes disappear, or stay with size 1 (`keep`).
+
+use crate::autograd::{Op, Var, apply};
+use crate::error::{Error, Result};
+use crate::ops::arith::{expand, reduce_to};
+use crate::real::Real;
+use crate::shape::{MAX_RANK, Shape};
+use crate::tensor::Tensor;
+
+/// Which axes a reduction runs over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Axes {
+    reduced: [bool; MAX_RANK],
+    given: Option<usize>,
+    /// Whether reduced axes stay, with size 1.
+    pub keep: bool,
+}
+
+impl Axes {
+    /// All axes: the result is a scalar.
+    pub fn all() -> Self {
+        Self { reduced: [true; MAX_RANK], given: None, keep: false }
+    }
+
+    /// These axes, counted from 0. Axes beyond the tensor's rank are an error when the op is applied.
+    pub fn of(axes: &[usize], keep: bool) -> Self {
+        let mut reduced = [false; MAX_RANK];
+        axes.iter().filter(|&&a| a < MAX_RANK).for_each(|&a| reduced[a] = true);
+        Self { reduced, given: axes.iter().max().copied(), keep }
+    }
+
+    /// The input's shape with the reduced axes at size 1.
+    fn kept(&self, x: &[usize]) -> Shape {
+        x.iter().enumerate().fold(Shape::new(x), |s, (axis, _)| if self.reduced[axis] { s.with(axis, 1) } else { s })
+    }
+
+    fn out(&self, op: &'static str, x: &[usize]) -> Result<Shape> {
+        if let Some(axis) = self.given.filter(|&axis| axis >= x.len()) {
+            return Err(Error::shape(op, format!("over axis {axis} of {x:?}, which has {} axes", x.len())));
+        }
+        let kept = self.kept(x);
+        if self.keep {
+            return Ok(kept);
+        }
+        let left: Vec<usize> = (0..x.len()).filter(|&axis| !self.reduced[axis]).map(|axis| x[axis]).collect();
+        Ok(Shape::new(&left))
+    }
+
+    /// Number of elements that make one output.
+    fn count(&self, x: &[usize]) -> usize {
+        (0..x.len()).filter(|&axis| self.reduced[axis]).map(|axis| x[axis]).product()
+    }
+}
+
+/// y = Σ x over the axes. The gradient of each x is the gradient of its y.
+#[derive(Clone, Copy, Debug)]
+pub struct Sum(pub Axes);
+
+impl<T: Real> Op<T, 1> for Sum {
+    const NAME: &'static str = "sum";
+    type Saved = Shape;
+
+    fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
+        self.0.out("sum", x)
+    }
+
+    fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Shape) {
+        (total(x, &self.0).reshape(out).expect("same number of elements"), x.shape_owned())
+    }
+
+    fn backward(&self, x: &Shape, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+        let g = g.reshape(self.0.kept(x)).expect("same number of elements");
+        [Some(expand(&g, *x))]
+    }
+}
+
+/// Sums over the axes, which keep size 1; all at once where all are summed.
+fn total<T: Real>(x: &Tensor<T>, axes: &Axes) -> Tensor<T> {
+    if axes.count(x.shape()) == x.numel() {
+        return Tensor::full(axes.kept(x.shape()), gradus_kernels::reduce::sum(x.data()));
+    }
+    reduce_to(x, axes.kept(x.shape()))
+}
+
+/// The mean over the axes: the sum over the number of summands. NaN for no summands.
+#[derive(Clone, Copy, Debug)]
+pub struct Mean(pub Axes);
+
+impl<T: Real> Op<T, 1> for Mean {
+    const NAME: &'static str = "mean";
+    type Saved = Shape;
+
+    fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
+        self.0.out("mean", x)
+    }
+
+    fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Shape) {
+        let count = T::from_usize(self.0.count(x.shape()));
+        let mean = total(x, &self.0).map(|sum| sum / count);
+        (mean.reshape(out).expect("same number of elements"), x.shape_owned())
+    }
+
+    fn backward(&self, x: &Shape, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+        let count = T::from_usize(self.0.count(x));
+        let g = g.map(|g| g / count).reshape(self.0.kept(x)).expect("same number of elements");
+        [Some(expand(&g, *x))]
+    }
+}
+
+/// The largest element over the axes. The whole gradient goes to the winner, on a tie to the first.
+#[derive(Clone, Copy, Debug)]
+pub struct Max(pub Axes);
+
+impl<T: Real> Op<T, 1> for Max {
+    const NAME: &'static str = "max";
+    type Saved = (Shape, Vec<usize>);
+
+    fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
+        if self.0.count(x) == 0 {
+            return Err(Error::shape("max", format!("of no elements: {x:?} over {:?}", self.0)));
+        }
+        self.0.out("max", x)
+    }
+
+    fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Self::Saved) {
+        let kept = self.0.kept(x.shape());
+        let strides = kept.strides();
+        let mut winner = vec![usize::MAX; out.numel()];
+        for (i, &value) in x.data().iter().enumerate() {
+            // The output's index: the input's, with the reduced axes left out.
+            let (mut rest, mut at) = (i, 0);
+            for axis in (0..x.rank()).rev() {
+                let k = rest % x.shape()[axis];
+                rest /= x.shape()[axis];
+                at += if self.0.reduced[axis] { 0 } else { k * strides[axis] };
+            }
+            let best = winner[at];
+            if best == usize::MAX || value > x.data()[best] || (value.is_nan() && !x.data()[best].is_nan()) {
+                winner[at] = i;
+            }
+        }
+        let y = Tensor::build(out, |y| y.iter_mut().zip(&winner).for_each(|(y, &i)| *y = x.data()[i]));
+        (y, (x.shape_owned(), winner))
+    }
+
+    fn backward(&self, (shape, winner): &Self::Saved, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+        let mut dx = Tensor::zeros(*shape);
+        winner.iter().zip(g.data()).for_each(|(&i, &g)| dx.data_mut()[i] = g);
+        [Some(dx)]
+    }
+}
+
+/// Reductions.
+impl<T: Real> Var<T> {
+    /// The sum of all elements, a scalar.
+    pub fn sum(&self) -> Result<Self> {
+        apply(Sum(Axes::all()), [self])
+    }
+    /// Sums over `axes`; see [`Sum`].
+    pub fn sum_axes(&self, axes: &[usize], keep: bool) -> Result<Self> {
+        apply(Sum(Axes::of(axes, keep)), [self])
+    }
+    /// The mean of all elements, a scalar.
+    pub fn mean(&self) -> Result<Self> {
+        apply(Mean(Axes::all()), [self])
+    }
+    /// The mean over `axes`; see [`Mean`].
+    pub fn mean_axes(&self, axes: &[usize], keep: bool) -> Result<Self> {
+        apply(Mean(Axes::of(axes, keep)), [self])
+    }
+    /// The largest of all elements, a scalar.
+    pub fn max(&self) -> Result<Self> {
+        apply(Max(Axes::all()), [self])
+    }
+    /// The largest over `axes`; see [`Max`].
+    pub fn max_axes(&self, axes: &[usize], keep: bool) -> Result<Self> {
+        apply(Max(Axes::of(axes, keep)), [self])
+    }
+}

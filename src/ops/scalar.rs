@@ -1,0 +1,359 @@
+//! Functions of one number, applied to each element: y = f(x), and dL/dx = g · f'(x).
+//!
+//! Such an op is a block with `f` and `df`; the rest is the same for all and written once, below them.
+
+use crate::autograd::{Op, Var, apply};
+use crate::error::Result;
+use crate::real::Real;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+use gradus_kernels::math;
+
+/// A function of one number and its derivative.
+pub trait Elementwise: Copy + Send + Sync + 'static {
+    /// The op's name.
+    const NAME: &'static str;
+    /// The value f(x).
+    fn f<T: Real>(&self, x: T) -> T;
+    /// The derivative f'(x), from x and y = f(x).
+    fn df<T: Real>(&self, x: T, y: T) -> T;
+}
+
+impl<T: Real, E: Elementwise> Op<T, 1> for E {
+    const NAME: &'static str = E::NAME;
+    type Saved = (Tensor<T>, Tensor<T>);
+
+    fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
+        Ok(Shape::new(x))
+    }
+
+    fn forward(&self, [x]: [&Tensor<T>; 1], _: Shape) -> (Tensor<T>, Self::Saved) {
+        let y = x.map(
+            #[inline(always)]
+            |x| self.f(x),
+        );
+        (y.clone(), (x.clone(), y))
+    }
+
+    fn backward(&self, (x, y): &Self::Saved, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+        [Some(Tensor::build(x.shape_owned(), |dx| {
+            math::zip3_map(
+                x.data(),
+                y.data(),
+                g.data(),
+                dx,
+                #[inline(always)]
+                |x, y, g| g * self.df(x, y),
+            )
+        }))]
+    }
+}
+
+/// A constant of type `T`.
+#[inline(always)]
+fn c<T: Real>(x: f64) -> T {
+    T::from_f64(x)
+}
+
+/// y = -x.
+#[derive(Clone, Copy, Debug)]
+pub struct Neg;
+impl Elementwise for Neg {
+    const NAME: &'static str = "neg";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        -x
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, _: T, _: T) -> T {
+        -T::ONE
+    }
+}
+
+/// y = scale · x + shift.
+#[derive(Clone, Copy, Debug)]
+pub struct Affine {
+    /// The factor.
+    pub scale: f64,
+    /// The summand.
+    pub shift: f64,
+}
+impl Elementwise for Affine {
+    const NAME: &'static str = "affine";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        c::<T>(self.scale) * x + c(self.shift)
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, _: T, _: T) -> T {
+        c(self.scale)
+    }
+}
+
+/// y = eˣ; dy/dx = y.
+#[derive(Clone, Copy, Debug)]
+pub struct Exp;
+impl Elementwise for Exp {
+    const NAME: &'static str = "exp";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        x.exp()
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, _: T, y: T) -> T {
+        y
+    }
+}
+
+/// y = ln x; dy/dx = 1/x. NaN for x < 0, -∞ at 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Log;
+impl Elementwise for Log {
+    const NAME: &'static str = "log";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        x.ln()
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, x: T, _: T) -> T {
+        T::ONE / x
+    }
+}
+
+/// y = √x; dy/dx = 1/(2y), infinite at 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Sqrt;
+impl Elementwise for Sqrt {
+    const NAME: &'static str = "sqrt";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        x.sqrt()
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, _: T, y: T) -> T {
+        c::<T>(0.5) / y
+    }
+}
+
+/// y = xᵖ for a constant p; dy/dx = p xᵖ⁻¹. Small whole p go by multiplication, which also serves negative x.
+#[derive(Clone, Copy, Debug)]
+pub struct Pow {
+    /// The exponent.
+    pub p: f64,
+}
+impl Pow {
+    #[inline(always)]
+    fn power<T: Real>(x: T, p: f64) -> T {
+        if p == 0.0 {
+            T::ONE
+        } else if p == 1.0 {
+            x
+        } else if p == 2.0 {
+            x * x
+        } else if p == 3.0 {
+            x * x * x
+        } else {
+            x.powf(c(p))
+        }
+    }
+}
+impl Elementwise for Pow {
+    const NAME: &'static str = "pow";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        Self::power(x, self.p)
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, x: T, _: T) -> T {
+        if self.p == 0.0 { T::ZERO } else { c::<T>(self.p) * Self::power(x, self.p - 1.0) }
+    }
+}
+
+/// y = |x|; dy/dx = sign x, and 0 at the kink.
+#[derive(Clone, Copy, Debug)]
+pub struct Abs;
+impl Elementwise for Abs {
+    const NAME: &'static str = "abs";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        x.abs()
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, x: T, _: T) -> T {
+        if x > T::ZERO {
+            T::ONE
+        } else if x < T::ZERO {
+            -T::ONE
+        } else {
+            x * T::ZERO
+        }
+    }
+}
+
+/// y = max(x, 0) (Fukushima 1969; Nair and Hinton 2010); dy/dx = 1 where x > 0, else 0. NaN stays NaN.
+#[derive(Clone, Copy, Debug)]
+pub struct Relu;
+impl Elementwise for Relu {
+    const NAME: &'static str = "relu";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        if x <= T::ZERO { T::ZERO } else { x }
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, _: T, y: T) -> T {
+        if y > T::ZERO { T::ONE } else { T::ZERO }
+    }
+}
+
+/// y = x where x > 0, else slope · x (Maas et al. 2013).
+#[derive(Clone, Copy, Debug)]
+pub struct LeakyRelu {
+    /// The slope of the negative side; PyTorch's default is 0.01.
+    pub slope: f64,
+}
+impl Elementwise for LeakyRelu {
+    const NAME: &'static str = "leaky_relu";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        if x > T::ZERO { x } else { c::<T>(self.slope) * x }
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, x: T, _: T) -> T {
+        if x > T::ZERO { T::ONE } else { c(self.slope) }
+    }
+}
+
+/// y = 1/(1 + e⁻ˣ); dy/dx = y (1 - y). Computed as (1 + tanh(x/2))/2, which cannot overflow.
+#[derive(Clone, Copy, Debug)]
+pub struct Sigmoid;
+impl Elementwise for Sigmoid {
+    const NAME: &'static str = "sigmoid";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        c::<T>(0.5) + c::<T>(0.5) * (c::<T>(0.5) * x).tanh()
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, _: T, y: T) -> T {
+        y * (T::ONE - y)
+    }
+}
+
+/// y = tanh x; dy/dx = 1 - y².
+#[derive(Clone, Copy, Debug)]
+pub struct Tanh;
+impl Elementwise for Tanh {
+    const NAME: &'static str = "tanh";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        x.tanh()
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, _: T, y: T) -> T {
+        T::ONE - y * y
+    }
+}
+
+/// y = x Φ(x) with the normal distribution function Φ(x) = (1 + erf(x/√2))/2 (Hendrycks and Gimpel 2016, the exact
+/// form); dy/dx = Φ(x) + x φ(x).
+#[derive(Clone, Copy, Debug)]
+pub struct Gelu;
+impl Gelu {
+    #[inline(always)]
+    fn cdf<T: Real>(x: T) -> T {
+        c::<T>(0.5) + c::<T>(0.5) * (x * c(std::f64::consts::FRAC_1_SQRT_2)).erf()
+    }
+}
+impl Elementwise for Gelu {
+    const NAME: &'static str = "gelu";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        x * Self::cdf(x)
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, x: T, _: T) -> T {
+        const ONE_OVER_ROOT_TAU: f64 = 0.398_942_280_401_432_7;
+        Self::cdf(x) + x * (c::<T>(-0.5) * x * x).exp() * c(ONE_OVER_ROOT_TAU)
+    }
+}
+
+/// y = x limited to [low, high]; dy/dx = 1 inside and on the limits, 0 outside. NaN stays NaN.
+#[derive(Clone, Copy, Debug)]
+pub struct Clamp {
+    /// The lower limit.
+    pub low: f64,
+    /// The upper limit.
+    pub high: f64,
+}
+impl Elementwise for Clamp {
+    const NAME: &'static str = "clamp";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        if x < c(self.low) {
+            c(self.low)
+        } else if x > c(self.high) {
+            c(self.high)
+        } else {
+            x
+        }
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, x: T, _: T) -> T {
+        if x < c(self.low) || x > c(self.high) { T::ZERO } else { T::ONE }
+    }
+}
+
+/// The elementwise functions.
+impl<T: Real> Var<T> {
+    /// See [`Neg`].
+    pub fn neg(&self) -> Result<Self> {
+        apply(Neg, [self])
+    }
+    /// `scale` · x + `shift`; see [`Affine`].
+    pub fn affine(&self, scale: f64, shift: f64) -> Result<Self> {
+        apply(Affine { scale, shift }, [self])
+    }
+    /// See [`Exp`].
+    pub fn exp(&self) -> Result<Self> {
+        apply(Exp, [self])
+    }
+    /// See [`Log`].
+    pub fn log(&self) -> Result<Self> {
+        apply(Log, [self])
+    }
+    /// See [`Sqrt`].
+    pub fn sqrt(&self) -> Result<Self> {
+        apply(Sqrt, [self])
+    }
+    /// See [`Pow`].
+    pub fn pow(&self, p: f64) -> Result<Self> {
+        apply(Pow { p }, [self])
+    }
+    /// See [`Abs`].
+    pub fn abs(&self) -> Result<Self> {
+        apply(Abs, [self])
+    }
+    /// See [`Relu`].
+    pub fn relu(&self) -> Result<Self> {
+        apply(Relu, [self])
+    }
+    /// See [`LeakyRelu`].
+    pub fn leaky_relu(&self, slope: f64) -> Result<Self> {
+        apply(LeakyRelu { slope }, [self])
+    }
+    /// See [`Sigmoid`].
+    pub fn sigmoid(&self) -> Result<Self> {
+        apply(Sigmoid, [self])
+    }
+    /// See [`Tanh`].
+    pub fn tanh(&self) -> Result<Self> {
+        apply(Tanh, [self])
+    }
+    /// See [`Gelu`].
+    pub fn gelu(&self) -> Result<Self> {
+        apply(Gelu, [self])
+    }
+    /// See [`Clamp`].
+    pub fn clamp(&self, low: f64, high: f64) -> Result<Self> {
+        apply(Clamp { low, high }, [self])
+    }
+}

@@ -1,0 +1,134 @@
+//! Optimizers: how gradients change parameters.
+//!
+//! A first-order [`Rule`] is a formula for one parameter and lives in a file of its own. [`FirstOrder`] applies it to
+//! all parameters of a model and keeps its running values (momenta) by the parameter's name, so that they can be
+//! saved and resumed. The conventions are PyTorch's; where Keras differs, the rule's page says so.
+
+mod adam;
+mod rmsprop;
+mod sgd;
+
+pub use adam::Adam;
+pub use rmsprop::RmsProp;
+pub use sgd::Sgd;
+
+use crate::autograd::Gradients;
+use crate::error::{Error, Result};
+use crate::nn::state::State;
+use crate::nn::{Module, parameters};
+use crate::real::Real;
+use crate::tensor::Tensor;
+use std::collections::BTreeMap;
+
+/// Computes the loss and the gradients at the parameters' present values.
+pub type Closure<'a, T> = dyn FnMut() -> Result<(T, Gradients<T>)> + 'a;
+
+/// Something that improves a model's parameters.
+pub trait Optimizer<T: Real> {
+    /// One step; returns the loss before it. First-order rules call `closure` once, line searches as often as they
+    /// like. Fails with [`Error::Diverged`], and changes nothing, if the loss is not finite.
+    fn step(&mut self, model: &dyn Module<T>, closure: &mut Closure<'_, T>) -> Result<T>;
+
+    /// Number of steps taken.
+    fn steps(&self) -> u64;
+
+    /// The learning rate.
+    fn lr(&self) -> f64;
+
+    /// Changes the learning rate.
+    fn set_lr(&mut self, lr: f64);
+
+    /// The running values by name (`block1.conv.weight/exp_avg`) for a checkpoint.
+    fn state(&self) -> State<T>;
+
+    /// Takes up where [`state`](Self::state) and [`steps`](Self::steps) were taken.
+    fn load(&mut self, steps: u64, state: State<T>) -> Result<()>;
+}
+
+/// A formula that updates one parameter from its gradient.
+pub trait Rule<T: Real> {
+    /// Names of the running values it keeps for each parameter, each of the parameter's shape, zero at first.
+    const SLOTS: &'static [&'static str];
+
+    /// The learning rate.
+    fn lr(&mut self) -> &mut f64;
+
+    /// Step `t` (from 1): updates parameter `p` from gradient `g` and the running values.
+    fn update(&self, t: u64, p: &mut [T], g: &[T], slots: &mut [Tensor<T>]);
+}
+
+/// Applies a [`Rule`] to every trainable parameter of a model.
+#[derive(Clone, Debug)]
+pub struct FirstOrder<T: Real, R> {
+    rule: R,
+    lr: f64,
+    steps: u64,
+    slots: BTreeMap<String, Vec<Tensor<T>>>,
+}
+
+impl<T: Real, R: Rule<T>> FirstOrder<T, R> {
+    /// An optimizer that has taken no step yet.
+    pub fn new(mut rule: R) -> Self {
+        let lr = *rule.lr();
+        Self { rule, lr, steps: 0, slots: BTreeMap::new() }
+    }
+}
+
+impl<T: Real, R: Rule<T>> Optimizer<T> for FirstOrder<T, R> {
+    fn step(&mut self, model: &dyn Module<T>, closure: &mut Closure<'_, T>) -> Result<T> {
+        let (loss, gradients) = closure()?;
+        if !loss.is_finite() {
+            return Err(Error::Diverged {
+                what: if loss.is_nan() { "NaN" } else { "infinity" }.into(),
+                place: "loss".into(),
+                step: self.steps + 1,
+                help: "lower the learning rate, or look for odd values in the data".into(),
+            });
+        }
+        self.steps += 1;
+        for (name, param) in parameters(model) {
+            let Some(gradient) = gradients.param(&param) else { continue };
+            let slots = self
+                .slots
+                .entry(name)
+                .or_insert_with(|| R::SLOTS.iter().map(|_| Tensor::zeros(gradient.shape_owned())).collect());
+            param.update(|value| self.rule.update(self.steps, value.data_mut(), gradient.data(), slots));
+        }
+        Ok(loss)
+    }
+
+    fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn set_lr(&mut self, lr: f64) {
+        self.lr = lr;
+        *self.rule.lr() = lr;
+    }
+
+    fn state(&self) -> State<T> {
+        let named = |(name, slots): (&String, &Vec<Tensor<T>>)| {
+            let keys: Vec<String> = R::SLOTS.iter().map(|slot| format!("{name}/{slot}")).collect();
+            keys.into_iter().zip(slots.clone()).collect::<Vec<_>>()
+        };
+        self.slots.iter().flat_map(named).collect()
+    }
+
+    fn load(&mut self, steps: u64, mut state: State<T>) -> Result<()> {
+        let mut slots = BTreeMap::new();
+        while let Some(key) = state.keys().next() {
+            let name = key.rsplit_once('/').map_or(key.clone(), |(name, _)| name.to_owned());
+            let taken: Option<Vec<_>> = R::SLOTS.iter().map(|slot| state.remove(&format!("{name}/{slot}"))).collect();
+            let Some(taken) = taken else {
+                return Err(Error::State(format!("the optimizer's state of {name} wants {:?}", R::SLOTS)));
+            };
+            slots.insert(name, taken);
+        }
+        (self.steps, self.slots) = (steps, slots);
+        Ok(())
+    }
+}

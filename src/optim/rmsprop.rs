@@ -1,0 +1,52 @@
+//! RMSprop.
+
+use super::Rule;
+use crate::real::Real;
+use crate::tensor::Tensor;
+
+/// RMSprop (Tieleman and Hinton 2012, lecture 6.5 of their course): divides by a running root mean square.
+///
+/// ```text
+/// g ← g + weight_decay · p
+/// v ← α v + (1 - α) g²
+/// p ← p - lr · g / (√v + ε)
+/// ```
+///
+/// Keras puts ε inside, √(v + ε), with ε = 1e-7 and α (called rho) 0.9; PyTorch's α is 0.99.
+#[derive(Clone, Copy, Debug)]
+pub struct RmsProp {
+    /// Learning rate.
+    pub lr: f64,
+    /// Decay rate of the running mean square.
+    pub alpha: f64,
+    /// Keeps the divisor from 0.
+    pub eps: f64,
+    /// L2 penalty.
+    pub weight_decay: f64,
+}
+
+impl RmsProp {
+    /// PyTorch's constants: α = 0.99, ε = 1e-8.
+    pub fn new(lr: f64) -> Self {
+        Self { lr, alpha: 0.99, eps: 1e-8, weight_decay: 0.0 }
+    }
+}
+
+impl<T: Real> Rule<T> for RmsProp {
+    const SLOTS: &'static [&'static str] = &["square_avg"];
+
+    fn lr(&mut self) -> &mut f64 {
+        &mut self.lr
+    }
+
+    fn update(&self, _: u64, p: &mut [T], g: &[T], slots: &mut [Tensor<T>]) {
+        let [lr, alpha, beta, eps, decay] =
+            [self.lr, self.alpha, 1.0 - self.alpha, self.eps, self.weight_decay].map(T::from_f64);
+        let v = slots[0].data_mut();
+        for i in 0..p.len() {
+            let g = g[i] + decay * p[i];
+            v[i] = alpha * v[i] + beta * (g * g);
+            p[i] -= lr * g / (v[i].sqrt() + eps);
+        }
+    }
+}

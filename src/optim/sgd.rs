@@ -1,0 +1,52 @@
+//! Stochastic gradient descent.
+
+use super::Rule;
+use crate::real::Real;
+use crate::tensor::Tensor;
+
+/// Stochastic gradient descent (Robbins and Monro 1951) with momentum (Polyak 1964; Nesterov 1983, in the form of
+/// Sutskever et al. 2013):
+///
+/// ```text
+/// g ← g + weight_decay · p
+/// v ← g at the first step, then momentum · v + g
+/// p ← p - lr · (nesterov ? g + momentum · v : v)
+/// ```
+///
+/// Keras keeps `v ← momentum · v - lr · g` instead: the same path at a constant rate, another one when it changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Sgd {
+    /// Learning rate.
+    pub lr: f64,
+    /// Share of the last step that is kept, in [0, 1).
+    pub momentum: f64,
+    /// Looks ahead along the momentum.
+    pub nesterov: bool,
+    /// L2 penalty.
+    pub weight_decay: f64,
+}
+
+impl Sgd {
+    /// Plain descent.
+    pub fn new(lr: f64) -> Self {
+        Self { lr, momentum: 0.0, nesterov: false, weight_decay: 0.0 }
+    }
+}
+
+impl<T: Real> Rule<T> for Sgd {
+    const SLOTS: &'static [&'static str] = &["momentum_buffer"];
+
+    fn lr(&mut self) -> &mut f64 {
+        &mut self.lr
+    }
+
+    fn update(&self, t: u64, p: &mut [T], g: &[T], slots: &mut [Tensor<T>]) {
+        let [lr, momentum, decay] = [self.lr, self.momentum, self.weight_decay].map(T::from_f64);
+        let v = slots[0].data_mut();
+        for i in 0..p.len() {
+            let g = g[i] + decay * p[i];
+            v[i] = if t == 1 { g } else { momentum * v[i] + g };
+            p[i] -= lr * if self.nesterov { g + momentum * v[i] } else { v[i] };
+        }
+    }
+}
