@@ -1,1 +1,3 @@
 //! From files to batches.
+
+pub mod galaxies;
