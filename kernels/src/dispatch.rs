@@ -76,3 +76,36 @@ pub fn with<R>(isa: Isa, f: impl FnOnce() -> R) -> R {
     let _restore = Restore(FORCED.replace(Some(isa)));
     f()
 }
+
+/// A loop that the compiler turns into vectors by itself, once per level. `run` must be `#[inline(always)]`.
+pub(crate) trait Loop {
+    type Output;
+    fn run(self) -> Self::Output;
+}
+
+/// Runs a loop compiled for `isa`. Rust never contracts `a * b + c` nor reorders sums, so the bits do not depend on it.
+#[inline]
+pub(crate) fn vectorize<L: Loop>(isa: Isa, body: L) -> L::Output {
+    match isa {
+        // SAFETY: `isa` comes from `isa()`, which only gives what this machine has.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => unsafe { avx512(body) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => unsafe { avx2(body) },
+        // NEON is part of every AArch64, and the baseline of x86-64 is SSE2.
+        _ => body.run(),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
+fn avx512<L: Loop>(body: L) -> L::Output {
+    body.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2<L: Loop>(body: L) -> L::Output {
+    body.run()
+}

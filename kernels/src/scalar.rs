@@ -87,6 +87,15 @@ pub trait Scalar:
     fn tanh(self) -> Self;
     /// The Gauss error function.
     fn erf(self) -> Self;
+    /// ln (1 + x), accurate near 0.
+    fn ln_1p(self) -> Self;
+    /// The logistic function, 1 / (1 + e^-x), without overflow.
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        let e = (-self.abs()).exp();
+        let top = if self < Self::ZERO { e } else { Self::ONE };
+        top / (Self::ONE + e)
+    }
     /// `self` to the power of `p`.
     fn powf(self, p: Self) -> Self;
 
@@ -156,6 +165,10 @@ impl Scalar for f32 {
     #[inline(always)]
     fn erf(self) -> Self {
         math::erf(self)
+    }
+    #[inline(always)]
+    fn ln_1p(self) -> Self {
+        math::ln_1p(self)
     }
     #[inline(always)]
     fn powf(self, p: Self) -> Self {
@@ -233,6 +246,10 @@ impl Scalar for f64 {
     #[inline(always)]
     fn erf(self) -> Self {
         libm::erf(self)
+    }
+    #[inline(always)]
+    fn ln_1p(self) -> Self {
+        libm::log1p(self)
     }
     #[inline(always)]
     fn powf(self, p: Self) -> Self {

@@ -226,7 +226,7 @@ impl Sweep<'_> {
         let mut out = [0.0; MAX_TILE];
         let mut vector = 0;
         while vector < cover.count {
-            let vectors = width(cover.count - vector);
+            let vectors = width(cover.count - vector, self.kernels.vectors);
             let mut places = [0; MAX_VECTORS];
             (0..vectors).for_each(|v| places[v] = place(vector + v));
             for panel in 0..self.m.div_ceil(self.kernels.rows) {
@@ -323,11 +323,7 @@ unsafe fn put(from: &[f32], bias: Option<f32>, to: *mut f32, step: usize) {
     }
 }
 
-/// Vectors of the next tile: three, but two and two rather than three and one.
-fn width(left: usize) -> usize {
-    match left {
-        1 | 2 => left,
-        4 => 2,
-        _ => MAX_VECTORS,
-    }
+/// Vectors of the next tile: as many as it takes, but two and two rather than three and one.
+fn width(left: usize, most: usize) -> usize {
+    if left == 4 { 2 } else { left.min(most) }
 }

@@ -59,7 +59,7 @@ impl Cut {
     /// A function of the sizes alone.
     fn new(kernels: &Kernels, rows: usize, cols: usize, serial: bool) -> Self {
         // Few columns: narrower panels waste less and give more tasks.
-        let vectors = if cols <= 8 * kernels.lanes { 2 } else { MAX_VECTORS };
+        let vectors = if cols <= 8 * kernels.lanes { 2 } else { kernels.vectors };
         let panel = vectors * kernels.lanes;
         let mut block = [BLOCK_ROWS, BLOCK_PANELS * panel];
         let count = |block: [usize; 2]| [rows.div_ceil(block[0]), cols.div_ceil(block[1])];

@@ -4,15 +4,16 @@ use super::{Gradient, Kernels, MAX_TAPS, Tile};
 use std::arch::x86_64::*;
 
 const LANES: usize = 8;
-/// 4 x 3 sums, 3 columns and a coefficient: all of the 16 registers.
-const ROWS: usize = 4;
+/// 6 x 2 sums, 2 columns and a coefficient: 15 of the 16 registers.
+const ROWS: usize = 6;
 /// 6 x 2 sums, 2 columns and a coefficient: 15 of the 16 registers.
 const TAPS: usize = 6;
 
 pub(super) static KERNELS: Kernels = Kernels {
     lanes: LANES,
     rows: ROWS,
-    tile: [tile::<1>, tile::<2>, tile::<3>],
+    vectors: 2,
+    tile: [tile::<1>, tile::<2>, tile::<2>],
     taps: TAPS,
     gradient: [gradients::<1>(), gradients::<2>()],
 };

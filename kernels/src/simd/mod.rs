@@ -77,7 +77,9 @@ pub(crate) struct Kernels {
     pub(crate) lanes: usize,
     /// Rows of a tile.
     pub(crate) rows: usize,
-    /// Tile kernels, 1 to [`MAX_VECTORS`] vectors wide.
+    /// Vectors of the widest tile.
+    pub(crate) vectors: usize,
+    /// Tile kernels by width, 1 to `vectors` vectors.
     pub(crate) tile: [TileFn; MAX_VECTORS],
     /// Taps of a full gradient tile.
     pub(crate) taps: usize,

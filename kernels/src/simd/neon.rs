@@ -1,6 +1,6 @@
 //! NEON: 32 registers of 4 floats.
 
-use super::{Gradient, Kernels, MAX_TAPS, Tile};
+use super::{Gradient, Kernels, MAX_TAPS, MAX_VECTORS, Tile};
 use std::arch::aarch64::*;
 
 const LANES: usize = 4;
@@ -12,6 +12,7 @@ const TAPS: usize = 9;
 pub(super) static KERNELS: Kernels = Kernels {
     lanes: LANES,
     rows: ROWS,
+    vectors: MAX_VECTORS,
     tile: [tile::<1>, tile::<2>, tile::<3>],
     taps: TAPS,
     gradient: [gradients::<1>(), gradients::<2>()],
@@ -57,7 +58,7 @@ unsafe fn tile<const V: usize>(t: &Tile) {
         }
         for m in 0..ROWS {
             for v in 0..V {
-                store(t.out.add((m * super::MAX_VECTORS + v) * LANES), sum[m][v], t.add);
+                store(t.out.add((m * MAX_VECTORS + v) * LANES), sum[m][v], t.add);
             }
         }
     }
