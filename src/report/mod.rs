@@ -64,3 +64,8 @@ pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     written.map_err(Error::io("write", path))
 }
+
+#[cfg(test)]
+mod gallery;
+#[cfg(test)]
+mod tests;
