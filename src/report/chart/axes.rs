@@ -256,7 +256,7 @@ const GAP: f64 = 16.0;
 impl Legend {
     pub(crate) fn new(width: f64, entries: impl IntoIterator<Item = (String, Colour, Swatch)>) -> Self {
         let entries =
-            entries.into_iter().map(|(n, c, s)| (fit(&n, LABEL, false, 200.0f64.min(width - SIGN)), c, s)).collect();
+            entries.into_iter().map(|(n, c, s)| (fit(&n, LABEL, false, 320.0f64.min(width - SIGN)), c, s)).collect();
         Legend { entries, width }
     }
 

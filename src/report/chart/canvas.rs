@@ -223,11 +223,11 @@ pub(crate) fn fit(words: &str, size: f64, bold: bool, room: f64) -> String {
     String::new()
 }
 
-/// Breaks a text at spaces, underscores and slashes into lines of at most `room`; a longer word is shortened.
+/// Breaks a text at spaces, underscores, hyphens and slashes into lines of at most `room`; a longer word is shortened.
 pub(crate) fn wrap(words: &str, size: f64, bold: bool, room: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
-    for piece in words.split_inclusive([' ', '_', '/']) {
+    for piece in words.split_inclusive([' ', '_', '-', '/']) {
         if !line.is_empty() && text_width(format!("{line}{piece}").trim_end(), size, bold) > room {
             lines.push(std::mem::take(&mut line));
         }
