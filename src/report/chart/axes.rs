@@ -218,7 +218,7 @@ pub(crate) fn draw_y(canvas: &mut Canvas, area: Area, y: &Axis, title: &str) {
         canvas.text((area.left - 6.0, at + 0.36 * SMALL), label, SMALL, Colour::GRAY, Anchor::End);
     }
     let room = area.right - 8.0;
-    canvas.text((8.0, area.top - 12.0), &fit(title, LABEL, false, room), LABEL, Colour::GRAY, Anchor::Start);
+    canvas.text((8.0, area.top - 15.0), &fit(title, LABEL, false, room), LABEL, Colour::GRAY, Anchor::Start);
 }
 
 /// The x axis: line, ticks, numbers and title.

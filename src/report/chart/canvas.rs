@@ -153,7 +153,7 @@ fn dashes(points: &[Point], on: f64, off: f64) -> Vec<Vec<Point>> {
     for pair in points.windows(2) {
         let (mut a, b) = (pair[0], pair[1]);
         loop {
-            let length = (b.0 - a.0).hypot(b.1 - a.1);
+            let length = libm::hypot(b.0 - a.0, b.1 - a.1);
             if length <= left {
                 left -= length;
                 if drawing {

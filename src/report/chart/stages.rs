@@ -47,7 +47,7 @@ impl StageChart {
                 let valley = lower(values.get(i + 1)) && lower(i.checked_sub(1).and_then(|j| values.get(j)));
                 label_point(&mut canvas, *p, &number(v), valley);
             }
-            top += 156.0;
+            top += 162.0;
         }
         let names: Vec<Vec<String>> = self.stages.iter().map(|s| wrap(s, SMALL, false, step - 6.0)).collect();
         for (i, name) in names.iter().enumerate() {
