@@ -3,15 +3,40 @@
 //! A toolkit without opinions on what is reported: it takes plain slices, so the pipeline and the lessons share it.
 //!
 //! ```text
-//! chart   LineChart BarChart GroupedBars Histograms Confusion HeatMap Scatter ImageGrid StageChart Contour Graph
-//!         each: X::new(title, ..).what_it_shows(..).draw() -> Figure
-//!         Figure { svg, width, height, alt }  .png()  .save(dir, name): name.svg and name.png
-//! table   Table::new(columns).row(cells)   .html(caption)  .text()  .csv()  .save(dir, name): name.csv
-//! page    Page::new(title).section(number, title) -> Body   .render()  .save(path)
-//!         Body: heading paragraph list code figure figures table callout scores facts details answer source field
+//! every chart: X::new(..).what_it_shows(..).draw() -> Figure { svg, width, height, alt }
+//! Figure        .with_alt(&str)  .png() -> Result<Vec<u8>>  .svg_with_font()  .save(&Path, name): name.svg, name.png
+//!
+//! LineChart     new(title)  .axes(x, y)  .epochs(name, &[f64])  .series(name, &[(f64, f64)])
+//!               .styled(name, &[(f64, f64)], Colour, dashed)  .marker(x, words)  .log_x()  .log_y()  .y_range(lo, hi)
+//!               .size(w, h)
+//! BarChart      new(title)  .bar(name, value, Option<(lo, hi)>)  .coloured(name, value, interval, Colour)
+//!               .line(value, name)  .percent()  .range(lo, hi)  .axis(title)  .width(w)
+//! GroupedBars   new(title, &groups)  .series(name, &[f64])  .axis(title)  .range(lo, hi)
+//! Histograms    new(title, &classes)  .panel(name, &values, &labels)  .bins(n)  .columns(n)  .draw_panels()
+//! Confusion     new(title, &classes, &counts[truth][answer])  .shares()
+//! HeatMap       new(title, &rows, &columns, &values)  .sides(rows, columns)  .map(ColourMap)  .range(lo, hi)
+//! Scatter       new(title, &classes)  .panel(name, &[(f64, f64)], &labels)  .axes(x, y)  .columns(n)  .draw_panels()
+//! ImageGrid     new(title)  .group(heading, Vec<Tile>)  .columns(n)  .tile_size(w)  .smooth()
+//! Tile          new(RgbImage)  plane(&[f32], w, h, ColourMap, Option<range>)  chw(&[f32], channels, h, w)
+//!               .caption(line)  .border(Colour)
+//! StageChart    new(title, &stages)  .measure(name, &[f64])
+//! Contour       new(title, x_range, y_range, f)  .axes(x, y)  .log_levels()  .path(name, &[(f64, f64)])  .minimum(x, y)
+//! Graph         new(title)  .node(NodeKind, &lines) -> usize  .edge(from, to, words)
+//! number(f64)   a number for people
+//!
+//! Table         new(&columns)  .align(&[Align])  .row(cells)  .strong_row(cells)
+//!               .html(caption)  .text()  .csv()  .save(&Path, name): name.csv
+//!
+//! Page          new(title)  .subtitle(words)  .footer(words)  .lead() -> &mut Body  .part(title)
+//!               .section(number, title) -> &mut Body  .render() -> String  .save(&Path)
+//! Body          .heading(words)  .paragraph(words)  .list(items)  .code(text)  .figure(&Figure, caption)
+//!               .figures(&[(&Figure, caption)])  .table(&Table, caption)  .callout(Callout, title, words)
+//!               .scores(&[(value, name, remark)])  .facts(&[(name, value)])  .details(summary, |body| ..)
+//!               .answer(question, answer)  .source(file)  .field(label)
 //! ```
 //!
-//! Texts given to a page are escaped; `` `code` ``, `**strong**` and `*emphasis*` are understood.
+//! Classes and names are `&[String]`, labels `&[usize]`. Texts given to a page are escaped; `` `code` ``, `**strong**`
+//! and `*emphasis*` in them are understood.
 
 pub mod chart;
 pub mod page;
