@@ -89,13 +89,13 @@ impl<T: Scalar> Loop for HalveForward<'_, T> {
         let outputs = self.y.chunks_exact_mut(ow).zip(self.argmax.chunks_exact_mut(ow));
         for (i, ((y, argmax), rows)) in outputs.zip(self.x.chunks_exact(2 * w)).enumerate() {
             let (top, bottom) = rows.split_at(w);
-            let (top, bottom) = (&top[..2 * ow], &bottom[..2 * ow]);
-            for j in 0..ow {
-                let at = (2 * i * w + 2 * j) as u32;
-                let best = better((top[2 * j], at), (top[2 * j + 1], at + 1));
-                let best = better(best, (bottom[2 * j], at + w as u32));
-                let best = better(best, (bottom[2 * j + 1], at + w as u32 + 1));
-                (y[j], argmax[j]) = best;
+            let windows = top.chunks_exact(2).zip(bottom.chunks_exact(2));
+            for (j, ((y, argmax), (top, bottom))) in y.iter_mut().zip(argmax).zip(windows).enumerate() {
+                let at = (2 * i * w) as u32 + 2 * j as u32;
+                let best = better((top[0], at), (top[1], at + 1));
+                let best = better(best, (bottom[0], at + w as u32));
+                let best = better(best, (bottom[1], at + w as u32 + 1));
+                (*y, *argmax) = best;
             }
         }
     }
@@ -122,12 +122,13 @@ impl<T: Scalar> Loop for HalveBackward<'_, T> {
             for (r, row) in rows.chunks_exact_mut(w).enumerate() {
                 let (row, odd_column) = row.split_at_mut(2 * ow);
                 odd_column.fill(T::ZERO);
-                for j in 0..ow {
-                    let at = ((2 * i + r) * w + 2 * j) as u32;
+                let windows = dy.iter().zip(argmax).zip(row.chunks_exact_mut(2));
+                for (j, ((&dy, &argmax), pair)) in windows.enumerate() {
+                    let at = ((2 * i + r) * w) as u32 + 2 * j as u32;
                     // Adding to zero as the general case does: -0 becomes 0.
-                    let slope = T::ZERO + dy[j];
-                    row[2 * j] = if argmax[j] == at { slope } else { T::ZERO };
-                    row[2 * j + 1] = if argmax[j] == at + 1 { slope } else { T::ZERO };
+                    let slope = T::ZERO + dy;
+                    pair[0] = if argmax == at { slope } else { T::ZERO };
+                    pair[1] = if argmax == at + 1 { slope } else { T::ZERO };
                 }
             }
         }
