@@ -11,6 +11,9 @@ use crate::reference::{K_BLOCK, weight_groups};
 use crate::simd::{Gradient, Kernels, MAX_TAPS, Run};
 use crate::{Conv2d, scratch};
 
+/// Elements per piece of the final addition.
+const PIECE: usize = 1 << 12;
+
 pub(super) fn backward(kernels: &Kernels, g: &Conv2d, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let groups = weight_groups(g);
     if groups.is_empty() || dw.is_empty() {
@@ -30,11 +33,14 @@ pub(super) fn backward(kernels: &Kernels, g: &Conv2d, x: &[f32], dy: &[f32], dw:
                 job.group(groups.get(i), x, dy, sum);
             });
         });
-        for o in 0..g.o {
-            for (k, dw) in dw[o * g.k()..][..g.k()].iter_mut().enumerate() {
-                let term = |i: usize| partial[i * size + k * width + o];
-                *dw = (1..groups.len()).fold(term(0), |sum, i| sum + term(i));
+        let (sum, others) = partial.split_at_mut(size);
+        parallel::chunks_unless(super::serial(g), sum, PIECE, |piece, sum| {
+            for other in others.chunks_exact(size) {
+                sum.iter_mut().zip(&other[piece * PIECE..]).for_each(|(sum, x)| *sum += x);
             }
+        });
+        for (o, dw) in dw.chunks_exact_mut(g.k()).enumerate() {
+            dw.iter_mut().zip(sum.chunks_exact(width)).for_each(|(dw, row)| *dw = row[o]);
         }
     });
 }

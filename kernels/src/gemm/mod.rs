@@ -9,7 +9,7 @@ mod pack;
 use crate::dispatch::isa;
 use crate::parallel::{self, Shared};
 use crate::reference::K_BLOCK;
-use crate::simd::{self, Kernels, MAX_TILE, MAX_VECTORS, Tile};
+use crate::simd::{self, Kernels, MAX_TILE, MAX_VECTORS, Store, Tile};
 use crate::{MatMut, MatRef, scratch};
 
 /// Multiply-adds below which a product stays on the calling thread.
@@ -172,6 +172,12 @@ impl Block<'_> {
     /// # Safety
     /// `rows` x `cols` elements at `c` must be this block's.
     unsafe fn store(&self, tile: &[f32], rows: usize, cols: usize, first: bool, c: *mut f32) {
+        if first && self.beta == 0.0 && self.strides[1] == 1 {
+            let from = tile.as_ptr();
+            let store = Store { from, bias: std::ptr::null(), to: c, plane: self.strides[0], rows, len: cols };
+            // SAFETY: promised by the caller.
+            return unsafe { (self.kernels.store)(&store) };
+        }
         for (m, tile) in tile.chunks_exact(self.kernels.tile_stride()).take(rows).enumerate() {
             // SAFETY: promised by the caller; with a column stride of 1 the row is contiguous.
             unsafe {

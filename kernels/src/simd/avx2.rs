@@ -1,6 +1,6 @@
 //! AVX2 and FMA: 16 registers of 8 floats.
 
-use super::{Gradient, Kernels, MAX_TAPS, Tile};
+use super::{Gradient, Kernels, MAX_TAPS, MAX_VECTORS, Store, Tile};
 use std::arch::x86_64::*;
 
 const LANES: usize = 8;
@@ -14,6 +14,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     rows: ROWS,
     vectors: 2,
     tile: [tile::<1>, tile::<2>, tile::<2>],
+    store: store_rows,
     taps: TAPS,
     gradient: [gradients::<1>(), gradients::<2>()],
 };
@@ -58,7 +59,27 @@ unsafe fn tile<const V: usize>(t: &Tile) {
         }
         for m in 0..ROWS {
             for v in 0..V {
-                store(t.out.add((m * super::MAX_VECTORS + v) * LANES), sum[m][v], t.add);
+                store(t.out.add((m * MAX_VECTORS + v) * LANES), sum[m][v], t.add);
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+unsafe fn store_rows(s: &Store) {
+    // SAFETY: the caller vouches for rows x len floats in the tile and at `to`, and for the rows' biases.
+    unsafe {
+        for m in 0..s.rows {
+            let bias = _mm256_set1_ps(s.bias(m));
+            let (from, to) = (s.from.add(m * MAX_VECTORS * LANES), s.to.add(m * s.plane));
+            let mut l = 0;
+            while l + LANES <= s.len {
+                _mm256_storeu_ps(to.add(l), _mm256_add_ps(load(from.add(l)), bias));
+                l += LANES;
+            }
+            while l < s.len {
+                *to.add(l) = *from.add(l) + s.bias(m);
+                l += 1;
             }
         }
     }
