@@ -10,7 +10,7 @@ use super::image::Layout;
 use crate::parallel::{self, Shared};
 use crate::reference::K_BLOCK;
 use crate::simd::{Kernels, MAX_LANES, MAX_TILE, MAX_VECTORS, Store, Tile};
-use crate::{Conv2d, scratch};
+use crate::{Conv2d, MatRef, pack, scratch};
 
 /// Tasks that a convolution of few images should be cut into at least.
 const TASKS: usize = 8;
@@ -24,7 +24,7 @@ pub(super) fn forward(kernels: &Kernels, g: &Conv2d, x: &[f32], w: &[f32], bias:
     let band = oh.div_ceil(bands);
     let (bands, k, panels) = (oh.div_ceil(band), g.k(), g.o.div_ceil(kernels.rows));
     scratch::floats(panels * kernels.rows * k, |a| {
-        pack(kernels.rows, g.o, k, |o, k| w[o * g.k() + k], a);
+        pack::panels(kernels, MatRef::new(w, g.o, k).t(), 0..k, 0..g.o, kernels.rows, a);
         let (a, out) = (&*a, Shared::new(y));
         parallel::tasks(g.n * bands, super::serial(g), |task| {
             let (n, rows) = (task / bands, task % bands * band..oh.min((task % bands + 1) * band));
@@ -61,7 +61,7 @@ pub(super) fn taps(g: &Conv2d, layout: &Layout, offsets: &mut [u32]) {
 }
 
 /// Lays `a(m, k)` out in panels of `rows`: panel after panel, in each k after k.
-fn pack(rows: usize, m: usize, k: usize, a: impl Fn(usize, usize) -> f32, out: &mut [f32]) {
+fn pack_coefficients(rows: usize, m: usize, k: usize, a: impl Fn(usize, usize) -> f32, out: &mut [f32]) {
     for (panel, out) in out.chunks_exact_mut((rows * k).max(1)).enumerate() {
         for r in 0..rows {
             for k in 0..k {
@@ -150,7 +150,7 @@ fn backward_class(
                 let (o, (p, _), (q, _)) = tap(k);
                 *source = ((o * g.c * g.kernel[0] + p) * g.kernel[1] + q) as u32;
             }
-            pack(kernels.rows, g.c, k, |c, k| w[offsets[k] as usize + c * g.kernel[0] * g.kernel[1]], a);
+            pack_coefficients(kernels.rows, g.c, k, |c, k| w[offsets[k] as usize + c * g.kernel[0] * g.kernel[1]], a);
             for (k, offset) in offsets.iter_mut().enumerate() {
                 let (o, (_, i), (_, j)) = tap(k);
                 *offset = layout.offset(o, (i - top) as usize, (j - left) as usize) as u32;

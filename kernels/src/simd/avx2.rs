@@ -1,6 +1,6 @@
 //! AVX2 and FMA: 16 registers of 8 floats.
 
-use super::{Gradient, Kernels, MAX_TAPS, MAX_VECTORS, Store, Tile};
+use super::{Gradient, Kernels, MAX_TAPS, MAX_VECTORS, Store, Tile, Transpose};
 use std::arch::x86_64::*;
 
 const LANES: usize = 8;
@@ -15,6 +15,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     vectors: 2,
     tile: [tile::<1>, tile::<2>, tile::<2>],
     store: store_rows,
+    transpose,
     taps: TAPS,
     gradient: [gradients::<1>(), gradients::<2>()],
 };
@@ -81,6 +82,54 @@ unsafe fn store_rows(s: &Store) {
                 *to.add(l) = *from.add(l) + s.bias(m);
                 l += 1;
             }
+        }
+    }
+}
+
+/// In blocks of 8 x 8; AVX-512 takes this too.
+///
+/// # Safety
+/// As for [`super::TransposeFn`].
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn transpose(t: &Transpose) {
+    let (rows, cols) = (t.rows / 8 * 8, t.cols / 8 * 8);
+    // SAFETY: promised by the caller.
+    unsafe {
+        for c in (0..cols).step_by(8) {
+            for r in (0..rows).step_by(8) {
+                let from = t.from.add(c * t.from_stride + r);
+                transpose8(from, t.from_stride, t.to.add(r * t.to_stride + c), t.to_stride);
+            }
+        }
+        t.rest([rows, cols]);
+    }
+}
+
+/// One block: pairs of rows are interleaved by ones, then by twos, then by fours.
+///
+/// # Safety
+/// 8 rows of 8 must be readable and writable.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn transpose8(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let row = |i: usize| _mm256_loadu_ps(from.add(i * from_stride));
+        let ones = |i: usize| (_mm256_unpacklo_ps(row(i), row(i + 1)), _mm256_unpackhi_ps(row(i), row(i + 1)));
+        // Columns 0, 1, 2, 3 (and 4, 5, 6, 7 in the upper halves) of the four rows from i on.
+        let twos = |i: usize| {
+            let ((a, b), (c, d)) = (ones(i), ones(i + 2));
+            [
+                _mm256_shuffle_ps::<0x44>(a, c),
+                _mm256_shuffle_ps::<0xee>(a, c),
+                _mm256_shuffle_ps::<0x44>(b, d),
+                _mm256_shuffle_ps::<0xee>(b, d),
+            ]
+        };
+        let (top, bottom) = (twos(0), twos(4));
+        for i in 0..4 {
+            _mm256_storeu_ps(to.add(i * to_stride), _mm256_permute2f128_ps::<0x20>(top[i], bottom[i]));
+            _mm256_storeu_ps(to.add((i + 4) * to_stride), _mm256_permute2f128_ps::<0x31>(top[i], bottom[i]));
         }
     }
 }

@@ -15,6 +15,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     vectors: MAX_VECTORS,
     tile: [tile::<1>, tile::<2>, tile::<3>],
     store: store_rows,
+    transpose: super::avx2::transpose,
     taps: TAPS,
     gradient: [gradients::<1>(), gradients::<2>()],
 };

@@ -1,11 +1,13 @@
 //! The micro-kernels: the only code that is written once per instruction set.
 //!
-//! There are two (and a helper that writes their tiles out), and everything else (blocking, packing, borders, threads) is built on them:
+//! There are two (with helpers that pack and write out), and everything else (blocking, packing, borders, threads) is built on them:
 //! * a [`Tile`] of a matrix product whose right factor is read *where it lies*, row k at its own offset: packed
 //!   panels for GEMM, the shifted rows of a padded image for convolution;
 //! * a [`Gradient`] tile, whose left factor is read where it lies: the pixels under each tap of a filter.
 //!
 //! Both take each sum from zero upwards in k with fused multiply-adds, so their bits are the reference's.
+
+#![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -69,6 +71,33 @@ impl Store {
     }
 }
 
+/// `to[r * to_stride + c] = from[c * from_stride + r]`.
+pub(crate) struct Transpose {
+    pub(crate) from: *const f32,
+    pub(crate) from_stride: usize,
+    pub(crate) to: *mut f32,
+    pub(crate) to_stride: usize,
+    /// Rows and columns of the result.
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+}
+
+impl Transpose {
+    /// Element by element, but for the `done` rows and columns at the start.
+    ///
+    /// # Safety
+    /// All that is described must be readable or writable.
+    #[inline(always)]
+    unsafe fn rest(&self, done: [usize; 2]) {
+        for c in 0..self.cols {
+            for r in if c < done[1] { done[0] } else { 0 }..self.rows {
+                // SAFETY: promised by the caller.
+                unsafe { *self.to.add(r * self.to_stride + c) = *self.from.add(c * self.from_stride + r) };
+            }
+        }
+    }
+}
+
 /// A stretch of pixels in one row of the image.
 #[derive(Clone, Copy)]
 pub(crate) struct Run {
@@ -105,6 +134,10 @@ pub(crate) type GradientFn = unsafe fn(&Gradient<'_>);
 /// All that the [`Store`] describes must be readable, `to` writable, and the instruction set present.
 pub(crate) type StoreFn = unsafe fn(&Store);
 
+/// # Safety
+/// All that the [`Transpose`] describes must be readable, `to` writable, and the instruction set present.
+pub(crate) type TransposeFn = unsafe fn(&Transpose);
+
 /// The micro-kernels of one instruction set.
 pub(crate) struct Kernels {
     /// Floats per vector.
@@ -117,6 +150,8 @@ pub(crate) struct Kernels {
     pub(crate) tile: [TileFn; MAX_VECTORS],
     /// Writes a part of a tile.
     pub(crate) store: StoreFn,
+    /// Transposes, for packing.
+    pub(crate) transpose: TransposeFn,
     /// Taps of a full gradient tile.
     pub(crate) taps: usize,
     /// Gradient kernels: 1 or 2 vectors wide, 1 to `taps` taps high.

@@ -1,6 +1,6 @@
 //! NEON: 32 registers of 4 floats.
 
-use super::{Gradient, Kernels, MAX_TAPS, MAX_VECTORS, Store, Tile};
+use super::{Gradient, Kernels, MAX_TAPS, MAX_VECTORS, Store, Tile, Transpose};
 use std::arch::aarch64::*;
 
 const LANES: usize = 4;
@@ -15,6 +15,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     vectors: MAX_VECTORS,
     tile: [tile::<1>, tile::<2>, tile::<3>],
     store: store_rows,
+    transpose,
     taps: TAPS,
     gradient: [gradients::<1>(), gradients::<2>()],
 };
@@ -83,6 +84,12 @@ unsafe fn store_rows(s: &Store) {
             }
         }
     }
+}
+
+#[target_feature(enable = "neon")]
+unsafe fn transpose(t: &Transpose) {
+    // SAFETY: promised by the caller.
+    unsafe { t.rest([0, 0]) };
 }
 
 /// The gradient kernels of one width, by number of taps; heights beyond [`TAPS`] are never asked for.
