@@ -5,7 +5,7 @@
 //! * **Outputs** are written whole and never read first (unless the kernel's name says that it adds).
 //! * **Aliasing**: the borrow checker forbids it; no kernel needs inputs and outputs to overlap.
 //! * **Bits** depend neither on the number of threads nor on the instruction set: every sum has one order, written
-//!   down in [`reference`] or with the kernel, and work is split into fixed pieces. Exempt from equality across
+//!   down in [`mod@reference`] or with the kernel, and work is split into fixed pieces. Exempt from equality across
 //!   instruction sets are matrix products and convolutions in `f64`, and on machines without fused multiply-add.
 //! * **Memory**: kernels on the path of a training step keep their scratch buffers per thread and allocate nothing once
 //!   warm, but for a handful of words.
