@@ -90,18 +90,18 @@ fn log_range(low: f64, high: f64, rng: &mut Rng) -> f64 {
 
 /// The galaxy's electrons, the same law for all classes: half of them on an area of pi a b, a and b the half-light
 /// ellipse's axes.
-fn total_flux(a: f64, b: f64, rng: &mut Rng) -> f64 {
-    2.0 * TAU * 0.5 * a * b * log_range(60.0, 400.0, rng)
+fn total_flux(a: f64, b: f64, brightness: f64, rng: &mut Rng) -> f64 {
+    TAU * a * b * brightness * log_range(0.42, 2.6, rng)
 }
 
 /// A smooth ellipse, from round (E0) to long (E6.5), slightly boxy or pointed.
 fn elliptical(canvas: &mut Canvas, pose: &Pose, rng: &mut Rng) {
-    let q = rng.range(0.35, 1.0);
+    let q = rng.range(0.4, 1.0);
     let n = log_range(1.0, 5.0, rng);
     let a = log_range(7.0, 15.0, rng) / q.sqrt();
     let profile = sersic(n, a);
     let boxiness = rng.range(-0.04, 0.04);
-    let total = total_flux(a, a * q, rng);
+    let total = total_flux(a, a * q, 280.0, rng);
     canvas.add(total, pose, FRAME, 2, |x, y| {
         let (u, v) = (x * x, y * y / (q * q));
         let r2 = u + v + 0.05;
@@ -113,11 +113,11 @@ fn elliptical(canvas: &mut Canvas, pose: &Pose, rng: &mut Rng) {
 
 /// A disc with arms, tilted by up to 72 degrees; a bulge, often a bar, knots of young stars.
 fn spiral(canvas: &mut Canvas, pose: &Pose, rng: &mut Rng) {
-    let h = log_range(6.5, 11.0, rng);
-    let cos = rng.range(0.30, 1.0);
+    let h = log_range(8.0, 13.5, rng);
+    let cos = rng.range(0.36, 1.0);
     // A tilted disc is an ellipse, but never thinner than its own thickness (Hubble 1926).
     let q = (cos * cos * (1.0 - 0.15 * 0.15) + 0.15 * 0.15).sqrt();
-    let total = total_flux(1.68 * h, 1.68 * h * q, rng);
+    let total = total_flux(1.68 * h, 1.68 * h * q, 250.0, rng);
     let bulge = rng.range(0.04, 0.35);
     let bulge_radius = rng.range(0.18, 0.4) * h;
     let barred = rng.chance(0.4);
@@ -129,7 +129,7 @@ fn spiral(canvas: &mut Canvas, pose: &Pose, rng: &mut Rng) {
         count,
         tan_pitch: handed * libm::tan(rng.range(14.0, 30.0_f64).to_radians()),
         start,
-        strength: rng.range(0.55, 0.9),
+        strength: rng.range(0.45, 0.8),
         sharpness: rng.range(1.2, 3.5),
         dust: rng.range(0.2, 1.0),
         lopsided: rng.range(0.0, 0.35),
@@ -168,14 +168,14 @@ fn spiral(canvas: &mut Canvas, pose: &Pose, rng: &mut Rng) {
 
 /// A disc from the side: a thin layer, a bulge, a lane of dust, lumps of young stars.
 fn edge_on(canvas: &mut Canvas, pose: &Pose, rng: &mut Rng) {
-    let h = log_range(7.0, 13.0, rng);
-    let z0 = h * rng.range(0.14, 0.30);
+    let h = log_range(9.0, 16.0, rng);
+    let z0 = h * rng.range(0.15, 0.34);
     let edge = rng.range(3.2, 4.5) * h;
-    let total = total_flux(1.2 * h, 1.2 * z0 + 1.0, rng);
+    let total = total_flux(1.2 * h, 1.2 * z0 + 1.0, 310.0, rng);
     let bulge = rng.range(0.0, 0.35);
     let knots = rng.range(0.0, 0.08);
     let (along, across) = (disc_from_the_side(h, edge), sech2(z0));
-    let warp = rng.normal() * 0.02;
+    let warp = rng.normal() * 0.008;
     let bend = move |x: f64| warp * x * x * x / (h * h * 3.0);
     canvas.add(total * (1.0 - bulge - knots), pose, edge, 2, |x, z| {
         let light = along.at(x.abs());
@@ -194,9 +194,9 @@ fn edge_on(canvas: &mut Canvas, pose: &Pose, rng: &mut Rng) {
         blob(canvas, total * knots * rng.range(0.3, 1.7) / many as f64, x, y, rng.range(0.5, 1.3), rng);
     }
     if rng.chance(0.7) {
-        let depth = rng.range(0.3, 1.6);
-        let layer = sech2((0.35 * z0).max(0.6));
-        let shift = 0.4 * z0 * rng.normal();
+        let depth = rng.range(1.0, 4.0);
+        let layer = sech2((0.4 * z0).max(0.9));
+        let shift = 0.3 * z0 * rng.normal();
         let reach = rng.range(1.5, 2.6) * h;
         canvas.dim(pose, |x, z| {
             let fade = libm::exp(-(x / reach) * (x / reach));
@@ -214,9 +214,9 @@ fn blob(canvas: &mut Canvas, total: f64, x: f64, y: f64, sigma: f64, rng: &mut R
 /// What else is in the field: stars of our own Galaxy, faint far galaxies, now and then a companion.
 fn neighbours(canvas: &mut Canvas, rng: &mut Rng) {
     let anywhere = |rng: &mut Rng| rng.range(-0.5, 0.5) * FRAME;
-    for _ in 0..rng.below(6) {
+    for _ in 0..rng.below(8) {
         // Star counts rise steeply towards the faint end: N(> flux) ~ 1 / flux.
-        let flux = (300.0 / (1.0 - rng.uniform())).min(20_000.0);
+        let flux = (400.0 / (1.0 - rng.uniform())).min(30_000.0);
         canvas.add_point(flux, anywhere(rng), anywhere(rng));
     }
     for _ in 0..rng.below(5) {

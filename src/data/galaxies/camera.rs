@@ -15,13 +15,13 @@ pub(super) struct Camera {
 
 impl Camera {
     /// Light that ends up white, electrons above the sky.
-    const WHITE: f64 = 1500.0;
+    const WHITE: f64 = 2000.0;
     /// Light up to which the stretch is nearly linear.
     const SOFTENING: f64 = 45.0;
 
     /// A random night.
     pub(super) fn random(rng: &mut Rng) -> Self {
-        Self { seeing: rng.range(1.0, 1.6), sky: rng.range(60.0, 140.0), read_noise: rng.range(3.0, 6.0) }
+        Self { seeing: rng.range(0.8, 1.6), sky: rng.range(60.0, 150.0), read_noise: rng.range(3.0, 6.0) }
     }
 
     /// Exposes and develops: gray values in [0, 1], in steps of 1/255 like an 8-bit picture.
@@ -54,7 +54,7 @@ impl Camera {
     /// Subtracts the sky and compresses: linear for faint light, logarithmic for bright (Lupton, Gunn and Szalay
     /// 1999). Black lies one and a half standard deviations below the sky.
     fn develop(&self, counts: f64) -> f32 {
-        let black = self.sky - 1.5 * self.sky.sqrt();
+        let black = self.sky - 0.8 * self.sky.sqrt();
         let stretched = libm::asinh((counts - black) / Self::SOFTENING) / libm::asinh(Self::WHITE / Self::SOFTENING);
         ((stretched.clamp(0.0, 1.0) * 255.0).round() / 255.0) as f32
     }
