@@ -21,7 +21,7 @@ impl Camera {
 
     /// A random night.
     pub(super) fn random(rng: &mut Rng) -> Self {
-        Self { seeing: rng.range(0.8, 1.6), sky: rng.range(60.0, 150.0), read_noise: rng.range(3.0, 6.0) }
+        Self { seeing: rng.range(0.8, 1.5), sky: rng.range(60.0, 130.0), read_noise: rng.range(3.0, 6.0) }
     }
 
     /// Exposes and develops: gray values in [0, 1], in steps of 1/255 like an 8-bit picture.

@@ -19,17 +19,17 @@ fn log_range(low: f64, high: f64, rng: &mut Rng) -> f64 {
 /// A galaxy's electrons. Half of them fall on its half-light ellipse of axes a and b, whose area is pi a b, with
 /// `brightness` on the average, give or take a factor of two and a half (one magnitude).
 fn total_flux(a: f64, b: f64, brightness: f64, rng: &mut Rng) -> f64 {
-    TAU * a * b * brightness * log_range(0.42, 2.6, rng)
+    TAU * a * b * brightness * log_range(0.5, 2.5, rng)
 }
 
 /// A smooth ellipse, from round (E0) to long (E6); its isophotes slightly pointed or boxy, as real ones (Bender 1988).
 pub(super) fn elliptical(canvas: &mut Canvas, pose: &Pose, rng: &mut Rng) {
-    let q = rng.range(0.4, 1.0);
-    let n = log_range(1.0, 5.0, rng);
-    let a = log_range(7.0, 15.0, rng) / q.sqrt();
+    let q = rng.range(0.42, 1.0);
+    let n = log_range(1.3, 6.0, rng);
+    let a = log_range(6.5, 14.5, rng) / q.sqrt();
     let profile = sersic(n, a);
     let boxiness = rng.range(-0.04, 0.04);
-    let total = total_flux(a, a * q, 280.0, rng);
+    let total = total_flux(a, a * q, 350.0, rng);
     canvas.add(total, pose, FRAME, 2, |x, y| {
         let (u, v) = (x * x, y * y / (q * q));
         let square = u + v + 0.05;
@@ -39,12 +39,12 @@ pub(super) fn elliptical(canvas: &mut Canvas, pose: &Pose, rng: &mut Rng) {
     });
 }
 
-/// A disc with arms, tilted by up to 69 degrees; a bulge, often a bar, knots of young stars along the arms.
+/// A disc with arms, tilted by up to 63 degrees; a bulge, often a bar, knots of young stars along the arms.
 pub(super) fn spiral(canvas: &mut Canvas, pose: &Pose, rng: &mut Rng) {
-    let h = log_range(8.0, 13.5, rng);
-    let q = tilted(rng.range(0.36, 1.0));
+    let h = log_range(8.5, 13.5, rng);
+    let q = tilted(rng.range(0.45, 1.0));
     // An exponential disc's half-light radius is 1.68 scale lengths.
-    let total = total_flux(1.68 * h, 1.68 * h * q, 250.0, rng);
+    let total = total_flux(1.68 * h, 1.68 * h * q, 215.0, rng);
     let barred = rng.chance(0.4);
     let arms = random_arms(h * if barred { rng.range(0.7, 1.2) } else { rng.range(0.4, 0.7) }, rng);
     let bulge_share = rng.range(0.04, 0.35);
@@ -129,15 +129,15 @@ fn tilted(cos: f64) -> f64 {
     (cos * cos + DISC_THICKNESS * DISC_THICKNESS * (1.0 - cos * cos)).sqrt()
 }
 
-/// Two arms mostly, sometimes three or four; pitch angles of 14 to 30 degrees, as in Sb and Sc galaxies.
+/// Two arms mostly, sometimes three or four; pitch angles of 16 to 32 degrees, as in Sb and Sc galaxies.
 fn random_arms(start: f64, rng: &mut Rng) -> Arms {
-    let count = [2.0, 2.0, 2.0, 3.0, 4.0][rng.below(5)];
+    let count = [2.0, 2.0, 2.0, 2.0, 3.0, 4.0][rng.below(6)];
     let handed = if rng.chance(0.5) { 1.0 } else { -1.0 };
     Arms {
         count,
-        tan_pitch: handed * libm::tan(rng.range(14.0, 30.0).to_radians()),
+        tan_pitch: handed * libm::tan(rng.range(16.0, 32.0).to_radians()),
         start,
-        strength: rng.range(0.45, 0.8),
+        strength: rng.range(0.55, 0.85),
         sharpness: rng.range(1.2, 3.5),
         dust: rng.range(0.2, 1.0),
         lopsided: rng.range(0.0, 0.35),
