@@ -12,11 +12,13 @@ pub mod models;
 pub mod nn;
 pub mod ops;
 pub mod optim;
+pub mod pipeline;
 pub mod real;
 pub mod report;
 pub mod rng;
 pub mod shape;
 pub mod tensor;
+pub mod train;
 
 pub use error::{Error, Result};
 pub use real::Real;

@@ -1,1 +1,29 @@
 //! From files to batches.
+//!
+//! A folder of pictures becomes three sets of numbers: training, validation and test. On the way stand the decisions
+//! on which an honest result depends, each in a file of its own:
+//!
+//! * [`folder`]: which file is a picture of which class, and which files are passed over or refused;
+//! * [`split`]: who is trained on and who is tested on: stratified by class, a patient's pictures kept together;
+//! * [`batch`]: the order in which training meets the pictures, and pixels brought to mean 0 and deviation 1;
+//! * [`augment`]: flips and quarter turns, drawn by number so that a resumed run draws the same.
+//!
+//! [`galaxies`] renders a data set where none is at hand.
+//! [`dataset`] holds what comes out. Nothing here computes features or knows of networks.
+
+pub mod augment;
+pub mod batch;
+pub mod dataset;
+mod decode;
+pub mod folder;
+pub mod galaxies;
+mod layout;
+mod source;
+pub mod split;
+
+pub use augment::{Augment, gather};
+pub use batch::{Batches, Normalization};
+pub use dataset::{ImageData, Images, Leak, LeakKind, Skipped};
+pub use folder::{Color, Folder, FolderOptions, image_from_bytes, load, load_all, read_image};
+pub use galaxies::Galaxies;
+pub use split::Split;

@@ -1,0 +1,313 @@
+//! Hand-crafted features: a picture in a few numbers, chosen by a person who has looked at it.
+//!
+//! Before networks learnt their own, this was how images were classified, and for galaxies it still is how they are
+//! described: the concentration-asymmetry system goes back to Abraham et al. (1994) and Conselice (2003). Each
+//! [`Feature`] is a function from a gray picture (`h` x `w` pixels in [0, 1], row-major) to one number, and says in a
+//! sentence why it may tell classes apart.
+//!
+//! Four features look at an *object*: they take away the background (the median of the picture's border) and what is
+//! within two deviations of the border's noise, weigh each pixel by what is left, and measure about the centroid of
+//! that light. Every feature is finite for every picture; what a blank one gives is documented.
+
+use crate::error::{Error, Result};
+use gradus_kernels::parallel;
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// A slope, in intensity per pixel, above which a pixel counts as an edge. A step from black to white has 0.5.
+pub const EDGE_THRESHOLD: f64 = 0.05;
+
+/// One number that describes a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Feature {
+    /// The mean pixel.
+    MeanIntensity,
+    /// The standard deviation of the pixels (divided by their number).
+    StandardDeviation,
+    /// The share of inner pixels whose Sobel gradient exceeds [`EDGE_THRESHOLD`]; 0 for pictures under 3 x 3.
+    EdgeDensity,
+    /// r80 / r20, the radii about the centroid that hold 80 and 20 % of the light; 1 without light.
+    Concentration,
+    /// Σ |I - I180| / (2 Σ I), I180 the object turned by 180° about its centroid: 0 to 1; 0 without light.
+    Asymmetry,
+    /// The Shannon entropy of the histogram with 256 bins, in bits: 0 (constant) to 8.
+    Entropy,
+    /// 1 - b/a of the ellipse with the light's second moments: 0 (round) to 1 (a line); 0 without light.
+    Ellipticity,
+    /// The third standardized moment of the pixels; 0 if they are constant.
+    Skewness,
+}
+
+impl Feature {
+    /// The features of the default pipeline.
+    pub const DEFAULT: [Feature; 5] = [
+        Feature::MeanIntensity,
+        Feature::StandardDeviation,
+        Feature::EdgeDensity,
+        Feature::Concentration,
+        Feature::Asymmetry,
+    ];
+
+    /// Every feature there is.
+    pub const ALL: [Feature; 8] = [
+        Feature::MeanIntensity,
+        Feature::StandardDeviation,
+        Feature::EdgeDensity,
+        Feature::Concentration,
+        Feature::Asymmetry,
+        Feature::Entropy,
+        Feature::Ellipticity,
+        Feature::Skewness,
+    ];
+
+    /// The name in configurations and tables, such as `mean_intensity`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Feature::MeanIntensity => "mean_intensity",
+            Feature::StandardDeviation => "standard_deviation",
+            Feature::EdgeDensity => "edge_density",
+            Feature::Concentration => "concentration",
+            Feature::Asymmetry => "asymmetry",
+            Feature::Entropy => "entropy",
+            Feature::Ellipticity => "ellipticity",
+            Feature::Skewness => "skewness",
+        }
+    }
+
+    /// Why it may separate classes, in a sentence.
+    pub fn why(self) -> &'static str {
+        match self {
+            Feature::MeanIntensity => {
+                "How bright the picture is overall: classes differ where their objects fill more of the frame or give more light."
+            }
+            Feature::StandardDeviation => {
+                "How much the brightness varies: a small bright object on black varies more than an even haze of the same mean."
+            }
+            Feature::EdgeDensity => {
+                "How much fine structure there is: arms, dust and sharp outlines have steep slopes, a smooth glow has none."
+            }
+            Feature::Concentration => {
+                "How the light is spread from the centre outwards: a bulge packs it into the middle, a disc spreads it evenly."
+            }
+            Feature::Asymmetry => {
+                "What half a turn changes: a smooth or regular object matches itself, clumps, dust and mergers do not."
+            }
+            Feature::Entropy => {
+                "How many gray levels are really in use: texture spreads the histogram, flat areas narrow it."
+            }
+            Feature::Ellipticity => {
+                "How elongated the object is: a disc seen edge-on is a streak, a sphere is round from everywhere."
+            }
+            Feature::Skewness => {
+                "Whether a few pixels are much brighter than the rest, as in a small core on an empty sky, or the tones are balanced."
+            }
+        }
+    }
+
+    /// The feature of one picture. Panics if there are not `h` x `w` pixels, or none.
+    pub fn compute(self, pixels: &[f32], h: usize, w: usize) -> f64 {
+        assert!(pixels.len() == h * w && !pixels.is_empty(), "features: {h} x {w} pixels, got {}", pixels.len());
+        match self {
+            Feature::MeanIntensity => mean(pixels),
+            Feature::StandardDeviation => central_moment(pixels, 2).sqrt(),
+            Feature::EdgeDensity => edge_density(pixels, h, w),
+            Feature::Concentration => Object::find(pixels, h, w).concentration(),
+            Feature::Asymmetry => Object::find(pixels, h, w).asymmetry(),
+            Feature::Entropy => entropy(pixels),
+            Feature::Ellipticity => Object::find(pixels, h, w).ellipticity(),
+            Feature::Skewness => skewness(pixels),
+        }
+    }
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Feature {
+    type Err = Error;
+
+    /// The feature of this name; `-` and `_` are the same.
+    fn from_str(name: &str) -> Result<Self> {
+        let wanted = name.trim().replace('-', "_");
+        Feature::ALL.into_iter().find(|f| f.name() == wanted).ok_or_else(|| {
+            let known: Vec<&str> = Feature::ALL.iter().map(|f| f.name()).collect();
+            Error::invalid(format!("there is no feature \"{name}\"; there are {}", known.join(", ")))
+        })
+    }
+}
+
+/// The table of features, n x `features.len()`, of `n` pictures of `h` x `w` pixels each; pictures in parallel.
+pub fn extract(features: &[Feature], images: &[&[f32]], h: usize, w: usize) -> Result<Array2<f32>> {
+    if features.is_empty() {
+        return Err(Error::invalid("features: none chosen; name at least one"));
+    }
+    if h * w == 0 {
+        return Err(Error::invalid(format!("features: pictures of {h} x {w} have no pixels")));
+    }
+    if let Some(i) = images.iter().position(|image| image.len() != h * w) {
+        let got = images[i].len();
+        return Err(Error::invalid(format!("features: picture {i} has {got} pixels, {h} x {w} are wanted")));
+    }
+    if let Some(i) = images.iter().position(|image| image.iter().any(|v| !v.is_finite())) {
+        return Err(Error::invalid(format!("features: picture {i} has a pixel that is not finite")));
+    }
+    let rows = parallel::map(images.len(), |i| {
+        features.iter().map(|f| f.compute(images[i], h, w) as f32).collect::<Vec<f32>>()
+    });
+    Ok(Array2::from_shape_vec((images.len(), features.len()), rows.concat()).expect("features: one row a picture"))
+}
+
+fn mean(pixels: &[f32]) -> f64 {
+    pixels.iter().map(|&v| f64::from(v)).sum::<f64>() / pixels.len() as f64
+}
+
+/// The mean of (x - mean)^order.
+fn central_moment(pixels: &[f32], order: i32) -> f64 {
+    let m = mean(pixels);
+    pixels.iter().map(|&v| power(f64::from(v) - m, order)).sum::<f64>() / pixels.len() as f64
+}
+
+/// x^n by multiplication, for the same bits everywhere.
+fn power(x: f64, n: i32) -> f64 {
+    (0..n).fold(1.0, |y, _| y * x)
+}
+
+fn skewness(pixels: &[f32]) -> f64 {
+    let variance = central_moment(pixels, 2);
+    // Below this the "variance" is what rounding the mean left over.
+    if variance < 1e-14 { 0.0 } else { central_moment(pixels, 3) / (variance * variance.sqrt()) }
+}
+
+fn entropy(pixels: &[f32]) -> f64 {
+    let mut histogram = [0usize; 256];
+    for &v in pixels {
+        histogram[((v * 256.0) as usize).min(255)] += 1; // a negative value saturates to 0
+    }
+    let n = pixels.len() as f64;
+    histogram.iter().filter(|&&c| c > 0).map(|&c| c as f64 / n).map(|p| -p * libm::log2(p)).sum()
+}
+
+/// Sobel's operator over 8 is the slope per pixel; the outermost pixels have no full neighbourhood and are left out.
+fn edge_density(pixels: &[f32], h: usize, w: usize) -> f64 {
+    if h < 3 || w < 3 {
+        return 0.0;
+    }
+    let limit = (8.0 * EDGE_THRESHOLD) * (8.0 * EDGE_THRESHOLD);
+    let mut edges = 0usize;
+    for y in 1..h - 1 {
+        let row = |dy: usize| &pixels[(y + dy - 1) * w..][..w];
+        let (a, b, c) = (row(0), row(1), row(2));
+        for x in 1..w - 1 {
+            let gx = (a[x + 1] - a[x - 1]) + 2.0 * (b[x + 1] - b[x - 1]) + (c[x + 1] - c[x - 1]);
+            let gy = (c[x - 1] - a[x - 1]) + 2.0 * (c[x] - a[x]) + (c[x + 1] - a[x + 1]);
+            edges += usize::from(f64::from(gx * gx + gy * gy) > limit);
+        }
+    }
+    edges as f64 / ((h - 2) * (w - 2)) as f64
+}
+
+/// The light above the background, and where its centre is.
+struct Object {
+    light: Vec<f64>,
+    h: usize,
+    w: usize,
+    total: f64,
+    /// Row and column of the centroid.
+    center: (f64, f64),
+}
+
+impl Object {
+    fn find(pixels: &[f32], h: usize, w: usize) -> Self {
+        let mut border: Vec<f64> = (0..h * w)
+            .filter(|i| [0, h - 1].contains(&(i / w)) || [0, w - 1].contains(&(i % w)))
+            .map(|i| f64::from(pixels[i]))
+            .collect();
+        let background = median(&mut border);
+        border.iter_mut().for_each(|v| *v = (*v - background).abs());
+        // 1.4826 makes the median absolute deviation of normal noise its standard deviation.
+        let noise = 1.4826 * median(&mut border);
+        let above = |&v: &f32| Some(f64::from(v) - background).filter(|l| *l > 2.0 * noise && *l > 1e-6).unwrap_or(0.0);
+        let light: Vec<f64> = pixels.iter().map(above).collect();
+        let total: f64 = light.iter().sum();
+        let moment = |f: &dyn Fn(usize) -> f64| light.iter().enumerate().map(|(i, l)| l * f(i)).sum::<f64>() / total;
+        let center = if total > 0.0 { (moment(&|i| (i / w) as f64), moment(&|i| (i % w) as f64)) } else { (0.0, 0.0) };
+        Self { light, h, w, total, center }
+    }
+
+    fn offset(&self, i: usize) -> (f64, f64) {
+        ((i / self.w) as f64 - self.center.0, (i % self.w) as f64 - self.center.1)
+    }
+
+    /// Radii are at least half a pixel: less cannot be resolved.
+    fn concentration(&self) -> f64 {
+        let mut rings: Vec<(f64, f64)> = (0..self.light.len())
+            .filter(|&i| self.light[i] > 0.0)
+            .map(|i| {
+                let (dy, dx) = self.offset(i);
+                (dy * dy + dx * dx, self.light[i])
+            })
+            .collect();
+        if rings.is_empty() {
+            return 1.0;
+        }
+        rings.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        let radius = |share: f64| {
+            let mut inside = 0.0;
+            let ring = rings.iter().find(|(_, light)| {
+                inside += light;
+                inside >= share * self.total
+            });
+            ring.unwrap_or(&rings[rings.len() - 1]).0.sqrt().max(0.5)
+        };
+        radius(0.8) / radius(0.2)
+    }
+
+    /// The turn is about the nearest half pixel, so that pixels meet pixels and nothing is interpolated.
+    fn asymmetry(&self) -> f64 {
+        if self.total == 0.0 {
+            return 0.0;
+        }
+        let twice = ((2.0 * self.center.0).round() as usize, (2.0 * self.center.1).round() as usize);
+        let mut difference = 0.0;
+        for (i, light) in self.light.iter().enumerate() {
+            let partner = match (twice.0.checked_sub(i / self.w), twice.1.checked_sub(i % self.w)) {
+                (Some(y), Some(x)) if y < self.h && x < self.w => self.light[y * self.w + x],
+                // Outside the frame. Its half of the difference would be counted there, so it is counted here.
+                _ => -*light,
+            };
+            difference += (light - partner).abs();
+        }
+        difference / (2.0 * self.total)
+    }
+
+    fn ellipticity(&self) -> f64 {
+        if self.total == 0.0 {
+            return 0.0;
+        }
+        let (mut yy, mut xx, mut yx) = (0.0, 0.0, 0.0);
+        for (i, light) in self.light.iter().enumerate() {
+            let (dy, dx) = self.offset(i);
+            yy += light * dy * dy;
+            xx += light * dx * dx;
+            yx += light * dy * dx;
+        }
+        // The eigenvalues of the moment matrix are the squared half axes, up to one common factor.
+        let (middle, spread) = ((yy + xx) / 2.0, ((yy - xx) * (yy - xx) / 4.0 + yx * yx).sqrt());
+        if middle + spread <= 1e-12 * self.total {
+            return 0.0; // a single pixel
+        }
+        1.0 - ((middle - spread).max(0.0) / (middle + spread)).sqrt()
+    }
+}
+
+/// The middle value; the lower of two.
+fn median(values: &mut [f64]) -> f64 {
+    let middle = (values.len() - 1) / 2;
+    *values.select_nth_unstable_by(middle, f64::total_cmp).1
+}

@@ -1,0 +1,296 @@
+//! K-means: groups without labels.
+//!
+//! The method looks for k centroids μ that make the *inertia*, the sum over samples of the squared distance to the
+//! nearest centroid, small. Lloyd (1957, published 1982) alternates two steps, neither of which can raise it:
+//!
+//! 1. *assign* each sample to its nearest centroid;
+//! 2. *update* each centroid to the mean of its samples.
+//!
+//! It ends in a local minimum that depends on where it starts. So it starts well (k-means++, Arthur & Vassilvitskii
+//! 2007: spread-out samples, each drawn with probability proportional to its squared distance from those already
+//! chosen) and it starts often (`n_init` times, the lowest inertia wins). A centroid that loses all its samples is
+//! moved to the sample that is worst served, as scikit-learn does.
+
+use super::{column_means, column_variances, flat, mat, samples};
+use crate::error::{Error, Result};
+use crate::real::Real;
+use crate::rng::Rng;
+use gradus_kernels::{MatMut, MatRef, distance, parallel};
+use ndarray::{Array2, ArrayView2, CowArray, Ix2};
+
+/// Rows of one piece of parallel work; sums of pieces are combined in order.
+const PIECE: usize = 512;
+
+/// The settings of K-means, with scikit-learn's names and defaults.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KMeans {
+    /// Number of clusters.
+    pub k: usize,
+    /// Number of starts; the one with the lowest inertia is kept.
+    pub n_init: usize,
+    /// Most iterations of one start.
+    pub max_iter: usize,
+    /// A start ends when the centroids move, together, by less than this times the mean variance of the columns
+    /// (squared distances on both sides).
+    pub tol: f64,
+}
+
+/// The result of K-means.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clustering<T> {
+    /// k x d, one centroid a row.
+    pub centroids: Array2<T>,
+    /// For each sample the index of its nearest centroid (the lowest on a tie).
+    pub labels: Vec<usize>,
+    /// Sum over samples of the squared distance to their centroid.
+    pub inertia: f64,
+    /// Iterations of the winning start.
+    pub iterations: usize,
+}
+
+impl KMeans {
+    /// `k` clusters, ten starts, at most 300 iterations each, tolerance 1e-4.
+    pub fn new(k: usize) -> Self {
+        Self { k, n_init: 10, max_iter: 300, tol: 1e-4 }
+    }
+
+    /// Clusters the rows of `x` (n x d), starting `n_init` times from k-means++ seeds.
+    ///
+    /// Fails for k = 0, k > n, and values that are not finite. With fewer distinct samples than k the surplus clusters
+    /// stay empty, their centroids lying on that of the largest cluster.
+    pub fn fit<T: Real>(&self, x: ArrayView2<'_, T>, seed: u64) -> Result<Clustering<T>> {
+        let x = samples("kmeans", x)?;
+        self.check(x.nrows())?;
+        let tol = self.absolute_tol(&x);
+        let mut best: Option<Clustering<T>> = None;
+        for start in 0..self.n_init {
+            let seeds = plus_plus(mat(&x), self.k, &mut Rng::new(seed, "kmeans", start as u64));
+            let found = self.lloyd(&x, seeds, tol);
+            if best.as_ref().is_none_or(|b| found.inertia < b.inertia) {
+                best = Some(found);
+            }
+        }
+        Ok(best.expect("kmeans: n_init was checked"))
+    }
+
+    /// One start, from the given centroids (k x d).
+    pub fn fit_from<T: Real>(&self, x: ArrayView2<'_, T>, initial: Array2<T>) -> Result<Clustering<T>> {
+        let x = samples("kmeans", x)?;
+        self.check(x.nrows())?;
+        if initial.dim() != (self.k, x.ncols()) {
+            let (wanted, got) = ((self.k, x.ncols()), initial.dim());
+            return Err(Error::invalid(format!("kmeans: the initial centroids must be {wanted:?}, got {got:?}")));
+        }
+        let initial = samples("kmeans, initial centroids", initial.view())?.into_owned();
+        let tol = self.absolute_tol(&x);
+        Ok(self.lloyd(&x, initial, tol))
+    }
+
+    fn check(&self, n: usize) -> Result<()> {
+        let wrong = match self {
+            Self { k: 0, .. } => "k is 0; at least one cluster is needed".to_owned(),
+            Self { k, .. } if *k > n => format!("k is {k}, but there are only {n} samples; choose k <= {n}"),
+            Self { n_init: 0, .. } => "n_init is 0; at least one start is needed".to_owned(),
+            Self { max_iter: 0, .. } => "max_iter is 0; at least one iteration is needed".to_owned(),
+            Self { tol, .. } if !tol.is_finite() || *tol < 0.0 => format!("tol is {tol}; it must be >= 0"),
+            _ => return Ok(()),
+        };
+        Err(Error::invalid(format!("kmeans: {wrong}")))
+    }
+
+    /// The tolerance in the data's own units: `tol` times the mean variance of the columns.
+    fn absolute_tol<T: Real>(&self, x: &CowArray<'_, T, Ix2>) -> f64 {
+        let variances = column_variances(x, &column_means(x));
+        self.tol * variances.iter().sum::<f64>() / variances.len() as f64
+    }
+
+    /// Assign, update, until no label changes or the centroids stand still.
+    fn lloyd<T: Real>(&self, x: &CowArray<'_, T, Ix2>, mut centroids: Array2<T>, tol: f64) -> Clustering<T> {
+        let mut labels = assign(mat(x), &centroids);
+        let mut iterations = 0;
+        loop {
+            iterations += 1;
+            let (next, relocated) = update(x, &centroids, &labels);
+            let moved: f64 = next.iter().zip(&centroids).map(|(a, b)| square(a.to_f64() - b.to_f64())).sum();
+            centroids = next;
+            let before = std::mem::replace(&mut labels, assign(mat(x), &centroids));
+            if moved <= tol || iterations >= self.max_iter {
+                break;
+            }
+            if before == labels && !relocated {
+                iterations += 1; // scikit-learn counts the iteration that finds nothing left to change
+                break;
+            }
+        }
+        let inertia = inertia(x, &centroids, &labels);
+        Clustering { centroids, labels, inertia, iterations }
+    }
+}
+
+impl<T: Real> Clustering<T> {
+    /// The nearest centroid of each row of `x` (n x d).
+    pub fn predict(&self, x: ArrayView2<'_, T>) -> Result<Vec<usize>> {
+        let x = samples("kmeans predict", x)?;
+        if x.ncols() != self.centroids.ncols() {
+            let (got, wanted) = (x.ncols(), self.centroids.ncols());
+            return Err(Error::invalid(format!(
+                "kmeans predict: x has {got} columns, but the centroids have {wanted}"
+            )));
+        }
+        Ok(assign(mat(&x), &self.centroids))
+    }
+}
+
+fn square(x: f64) -> f64 {
+    x * x
+}
+
+/// The nearest centroid of each row.
+fn assign<T: Real>(x: MatRef<'_, T>, centroids: &Array2<T>) -> Vec<usize> {
+    let centers = MatRef::new(centroids.as_slice().expect("kmeans: standard layout"), centroids.nrows(), x.cols);
+    let (mut index, mut squared) = (vec![0u32; x.rows], vec![T::ZERO; x.rows]);
+    distance::nearest(x, centers, &mut index, &mut squared);
+    index.into_iter().map(|i| i as usize).collect()
+}
+
+/// Sums and sizes of the clusters.
+struct Sums {
+    /// k x d.
+    sum: Vec<f64>,
+    size: Vec<usize>,
+}
+
+/// Adds the rows up by label: pieces in parallel, then the pieces in order.
+fn cluster_sums<T: Real>(x: &CowArray<'_, T, Ix2>, k: usize, labels: &[usize]) -> Sums {
+    let d = x.ncols();
+    let pieces = parallel::map(labels.len().div_ceil(PIECE), |p| {
+        let mut part = Sums { sum: vec![0.0; k * d], size: vec![0; k] };
+        let rows = flat(x).chunks(d).zip(labels).skip(p * PIECE).take(PIECE);
+        for (row, &c) in rows {
+            part.size[c] += 1;
+            part.sum[c * d..][..d].iter_mut().zip(row).for_each(|(s, v)| *s += v.to_f64());
+        }
+        part
+    });
+    let mut total = Sums { sum: vec![0.0; k * d], size: vec![0; k] };
+    for part in pieces {
+        total.sum.iter_mut().zip(part.sum).for_each(|(t, p)| *t += p);
+        total.size.iter_mut().zip(part.size).for_each(|(t, p)| *t += p);
+    }
+    total
+}
+
+/// The means of the clusters, empty ones relocated; and whether any was.
+fn update<T: Real>(x: &CowArray<'_, T, Ix2>, centroids: &Array2<T>, labels: &[usize]) -> (Array2<T>, bool) {
+    let (k, d) = centroids.dim();
+    let mut sums = cluster_sums(x, k, labels);
+    let relocated = relocate_empty(x, centroids, labels, &mut sums);
+    // Only with fewer distinct samples than clusters is one still empty. It goes where the largest cluster is.
+    let largest = (1..k).fold(0, |b, c| if sums.size[c] > sums.size[b] { c } else { b });
+    let means = Array2::from_shape_fn((k, d), |(c, j)| {
+        let c = if sums.size[c] == 0 { largest } else { c };
+        T::from_f64(sums.sum[c * d + j] / sums.size[c] as f64)
+    });
+    (means, relocated)
+}
+
+/// Gives each empty cluster one sample: the farthest from its centroid, the next farthest, and so on.
+fn relocate_empty<T: Real>(x: &CowArray<'_, T, Ix2>, centroids: &Array2<T>, labels: &[usize], sums: &mut Sums) -> bool {
+    let (k, d) = centroids.dim();
+    let empty: Vec<usize> = (0..k).filter(|&c| sums.size[c] == 0).collect();
+    if empty.is_empty() {
+        return false;
+    }
+    let far: Vec<f64> = (0..labels.len()).map(|i| squared_to_own(x, centroids, labels, i)).collect();
+    let mut order: Vec<usize> = (0..labels.len()).filter(|&i| far[i] > 0.0).collect();
+    order.sort_by(|&a, &b| far[b].total_cmp(&far[a]).then(a.cmp(&b)));
+    let mut candidates = order.into_iter();
+    let mut relocated = false;
+    for c in empty {
+        // A sample that is alone in its cluster stays: moving it would only empty that one instead.
+        let Some(i) = candidates.find(|&i| sums.size[labels[i]] > 1) else { break };
+        let old = labels[i];
+        for j in 0..d {
+            let v = x[[i, j]].to_f64();
+            sums.sum[old * d + j] -= v;
+            sums.sum[c * d + j] = v;
+        }
+        sums.size[old] -= 1;
+        sums.size[c] = 1;
+        relocated = true;
+    }
+    relocated
+}
+
+/// Squared distance of sample i from the centroid of its label.
+fn squared_to_own<T: Real>(x: &CowArray<'_, T, Ix2>, centroids: &Array2<T>, labels: &[usize], i: usize) -> f64 {
+    x.row(i).iter().zip(centroids.row(labels[i])).map(|(a, b)| square(a.to_f64() - b.to_f64())).sum()
+}
+
+/// The sum of squared distances to the own centroid, in `f64`.
+fn inertia<T: Real>(x: &CowArray<'_, T, Ix2>, centroids: &Array2<T>, labels: &[usize]) -> f64 {
+    let n = labels.len();
+    let pieces = parallel::map(n.div_ceil(PIECE), |p| {
+        (p * PIECE..n.min((p + 1) * PIECE)).map(|i| squared_to_own(x, centroids, labels, i)).sum::<f64>()
+    });
+    pieces.iter().sum()
+}
+
+/// Seeds by k-means++, in its greedy form: of 2 + ln k samples drawn, the one that lowers the inertia most is kept.
+fn plus_plus<T: Real>(x: MatRef<'_, T>, k: usize, rng: &mut Rng) -> Array2<T> {
+    let trials = 2 + libm::log(k as f64) as usize;
+    let mut chosen = vec![rng.below(x.rows)];
+    let mut closest = squared_to_row(x, chosen[0]);
+    while chosen.len() < k {
+        let total: f64 = closest.iter().sum();
+        let mut best: Option<(f64, usize, Vec<f64>)> = None;
+        for _ in 0..trials {
+            let candidate = draw(&closest, rng.uniform() * total);
+            let mut with = squared_to_row(x, candidate);
+            with.iter_mut().zip(&closest).for_each(|(w, &c)| *w = w.min(c));
+            let left: f64 = with.iter().sum();
+            if best.as_ref().is_none_or(|b| left < b.0) {
+                best = Some((left, candidate, with));
+            }
+        }
+        let (_, candidate, with) = best.expect("kmeans: at least two trials");
+        chosen.push(candidate);
+        closest = with;
+    }
+    Array2::from_shape_fn((k, x.cols), |(c, j)| x.at(chosen[c], j))
+}
+
+/// The index at which the running sum of `weights` first exceeds `at`.
+fn draw(weights: &[f64], at: f64) -> usize {
+    let mut sum = 0.0;
+    let over = weights.iter().position(|w| {
+        sum += w;
+        sum > at
+    });
+    over.unwrap_or(weights.len() - 1)
+}
+
+/// Squared distances of all rows from row `i`.
+fn squared_to_row<T: Real>(x: MatRef<'_, T>, i: usize) -> Vec<f64> {
+    let center = MatRef::new(&x.data[i * x.cols..][..x.cols], 1, x.cols);
+    let mut squared = vec![T::ZERO; x.rows];
+    distance::squared_distances(x, center, MatMut::new(&mut squared, x.rows, 1));
+    squared.into_iter().map(|v| v.to_f64()).collect()
+}
+
+/// Names clusters by majority vote: for each of `k` clusters the class that most of its samples have.
+///
+/// Ties go to the lower class; an empty cluster gets the class that is the most frequent overall. Panics if the slices
+/// differ in length or hold numbers beyond `k` and `classes`.
+pub fn name_clusters(labels: &[usize], truth: &[usize], k: usize, classes: usize) -> Vec<usize> {
+    assert_eq!(labels.len(), truth.len(), "name_clusters: one true class for each label");
+    let winner = |votes: &[usize]| (1..votes.len()).fold(0, |b, c| if votes[c] > votes[b] { c } else { b });
+    let mut votes = vec![vec![0usize; classes]; k];
+    let mut overall = vec![0usize; classes];
+    for (&label, &class) in labels.iter().zip(truth) {
+        votes[label][class] += 1;
+        overall[class] += 1;
+    }
+    let majority = winner(&overall);
+    votes.iter().map(|v| if v.iter().all(|&n| n == 0) { majority } else { winner(v) }).collect()
+}

@@ -1,0 +1,67 @@
+//! Nearest neighbours, exactly: every distance is computed, and the k smallest of each row are kept.
+//!
+//! O(n² d) work in cache-sized blocks of rows, O(n k) memory. For the few thousand samples of a course this beats
+//! search trees, which lose their edge above some ten dimensions.
+
+use super::mat;
+use crate::real::Real;
+use gradus_kernels::{MatMut, MatRef, distance, parallel};
+use ndarray::{CowArray, Ix2};
+
+/// Rows whose distances to all others are held at a time.
+pub(crate) const ROWS: usize = 16;
+
+/// For each sample its `k` nearest others, the nearest first; equal distances in the order of the samples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Neighbors<T> {
+    /// Neighbours per sample.
+    pub k: usize,
+    /// n x k, row-major.
+    pub index: Vec<u32>,
+    /// Their squared Euclidean distances.
+    pub squared: Vec<T>,
+}
+
+impl<T> Neighbors<T> {
+    /// The neighbours of sample `i`.
+    pub fn of(&self, i: usize) -> &[u32] {
+        &self.index[i * self.k..][..self.k]
+    }
+}
+
+/// `f(i, squared distances of row i to all rows)` for each row, in parallel, the results in order.
+pub(crate) fn map_rows<T: Real, R: Send>(
+    x: &CowArray<'_, T, Ix2>,
+    f: impl Fn(usize, &mut [T]) -> R + Sync + Send,
+) -> Vec<R> {
+    let (all, n) = (mat(x), x.nrows());
+    let pieces = parallel::map(n.div_ceil(ROWS), |p| {
+        let (start, end) = (p * ROWS, n.min((p + 1) * ROWS));
+        let rows = MatRef::new(&all.data[start * all.cols..end * all.cols], end - start, all.cols);
+        let mut squared = vec![T::ZERO; (end - start) * n];
+        distance::squared_distances(rows, all, MatMut::new(&mut squared, end - start, n));
+        squared.chunks_mut(n).enumerate().map(|(r, row)| f(start + r, row)).collect::<Vec<R>>()
+    });
+    pieces.into_iter().flatten().collect()
+}
+
+/// The `k` nearest others of each row of `x`, `k < n`.
+pub(crate) fn nearest_others<T: Real>(x: &CowArray<'_, T, Ix2>, k: usize) -> Neighbors<T> {
+    assert!(k < x.nrows(), "neighbors: k must be below the number of samples");
+    let rows = map_rows(x, |i, squared| {
+        let mut order: Vec<u32> = (0..squared.len() as u32).filter(|&j| j as usize != i).collect();
+        let by_distance = |a: &u32, b: &u32| {
+            let (da, db) = (squared[*a as usize].to_f64(), squared[*b as usize].to_f64());
+            da.total_cmp(&db).then(a.cmp(b))
+        };
+        if k < order.len() {
+            order.select_nth_unstable_by(k, by_distance);
+            order.truncate(k);
+        }
+        order.sort_unstable_by(by_distance);
+        let near: Vec<T> = order.iter().map(|&j| squared[j as usize]).collect();
+        (order, near)
+    });
+    let (index, squared): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    Neighbors { k, index: index.concat(), squared: squared.concat() }
+}

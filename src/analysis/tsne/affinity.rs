@@ -1,0 +1,202 @@
+//! P: how close samples are, as probabilities.
+//!
+//! Sample i would pick j as its neighbour with p(j|i) ∝ exp(-β_i |x_i - x_j|²). The precision β_i is searched until the
+//! *perplexity* exp(H), H = -Σ_j p(j|i) ln p(j|i), is the wanted one: dense regions get narrow Gaussians, sparse ones
+//! wide. The joint probability is p_ij = (p(j|i) + p(i|j)) / 2n, so that no outlier is without pull.
+//!
+//! For Barnes-Hut only the 3·perplexity nearest neighbours of each sample are kept: the rest is zero to many digits.
+
+use crate::analysis::neighbors;
+use crate::real::Real;
+use gradus_kernels::parallel;
+use ndarray::{ArrayView2, CowArray, Ix2};
+
+/// The perplexity is met to within this.
+pub const PERPLEXITY_TOLERANCE: f64 = 1e-5;
+
+/// Steps after which the search gives up: among duplicates some perplexities cannot be had at any width.
+const MAX_STEPS: usize = 200;
+
+/// The symmetric joint probabilities; they sum to 1, the diagonal is 0.
+#[derive(Clone, Debug)]
+pub enum Affinity<T> {
+    /// All pairs, n x n, row-major.
+    Dense {
+        /// Number of samples.
+        n: usize,
+        /// p_ij at i n + j.
+        p: Vec<T>,
+    },
+    /// Neighbours only, row by row: those of i are at `offsets[i]..offsets[i + 1]`, columns rising.
+    Sparse {
+        /// n + 1 positions.
+        offsets: Vec<usize>,
+        /// j of each entry.
+        columns: Vec<u32>,
+        /// p_ij of each entry.
+        p: Vec<T>,
+    },
+}
+
+/// Turns squared distances from one sample to some others into p(·|i) with the wanted perplexity; gives β.
+///
+/// Newton's method on ln β, kept inside a bracket by bisection. With d measured from the nearest neighbour (which
+/// cancels in p), H = ln Σ e^(-βd) + β E[d], and dH/dlnβ = -β² Var[d]. If more samples lie at distance 0 than
+/// `perplexity`, or all at one distance, no β will do, and p ends up uniform on the nearest.
+pub fn conditional(squared: &[f64], perplexity: f64, p: &mut [f64]) -> f64 {
+    assert_eq!(squared.len(), p.len(), "affinity: one probability for each distance");
+    let nearest = squared.iter().copied().fold(f64::INFINITY, f64::min);
+    let mean = squared.iter().map(|d| d - nearest).sum::<f64>() / squared.len() as f64;
+    if mean <= 0.0 {
+        p.fill(1.0 / p.len() as f64);
+        return 1.0;
+    }
+    let target = libm::log(perplexity);
+    let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
+    let mut ln_beta = -libm::log(mean);
+    for _ in 0..MAX_STEPS {
+        let beta = libm::exp(ln_beta);
+        let (entropy, slope) = gaussian(squared, nearest, beta, p);
+        if (libm::exp(entropy) - perplexity).abs() < PERPLEXITY_TOLERANCE / 2.0 {
+            break;
+        }
+        // Entropy falls as β grows.
+        if entropy > target {
+            low = ln_beta
+        } else {
+            high = ln_beta
+        }
+        let newton = ln_beta + (target - entropy) / slope;
+        let reach = 8.0; // a factor of 3000 a step while one side of the bracket is open
+        ln_beta = if newton > low && newton < high && (newton - ln_beta).abs() < reach {
+            newton
+        } else if low.is_infinite() {
+            high - reach
+        } else if high.is_infinite() {
+            low + reach
+        } else {
+            (low + high) / 2.0
+        };
+    }
+    libm::exp(ln_beta)
+}
+
+/// p for a given β; its entropy in nats and the entropy's slope along ln β.
+fn gaussian(squared: &[f64], nearest: f64, beta: f64, p: &mut [f64]) -> (f64, f64) {
+    let (mut sum, mut first, mut second) = (0.0, 0.0, 0.0);
+    for (p, d) in p.iter_mut().zip(squared) {
+        let e = beta * (d - nearest);
+        // e^-45 is below the rounding error of the sum, which holds e^0.
+        *p = if e < 45.0 { libm::exp(-e) } else { 0.0 };
+        sum += *p;
+        first += *p * e;
+        second += *p * e * e;
+    }
+    p.iter_mut().for_each(|p| *p /= sum);
+    let mean = first / sum;
+    (libm::log(sum) + mean, -(second / sum - mean * mean))
+}
+
+impl<T: Real> Affinity<T> {
+    /// All pairs of the rows of `x`.
+    pub(crate) fn dense(x: &CowArray<'_, T, Ix2>, perplexity: f64) -> Self {
+        let n = x.nrows();
+        let rows = neighbors::map_rows(x, |i, squared| {
+            let others: Vec<f64> = (0..n).filter(|&j| j != i).map(|j| squared[j].to_f64()).collect();
+            let mut conditional_row = vec![0.0; n - 1];
+            conditional(&others, perplexity, &mut conditional_row);
+            conditional_row.insert(i, 0.0);
+            conditional_row.into_iter().map(T::from_f64).collect::<Vec<T>>()
+        });
+        let mut p = rows.concat();
+        drop(rows);
+        let scale = 1.0 / (2 * n) as f64;
+        for i in 0..n {
+            for j in 0..i {
+                let joint = T::from_f64((p[i * n + j].to_f64() + p[j * n + i].to_f64()) * scale);
+                p[i * n + j] = joint;
+                p[j * n + i] = joint;
+            }
+        }
+        Affinity::Dense { n, p }
+    }
+
+    /// The 3·`perplexity` (at most n - 1) nearest neighbours of each row of `x`.
+    pub(crate) fn sparse(x: &CowArray<'_, T, Ix2>, perplexity: f64) -> Self {
+        let n = x.nrows();
+        let k = (n - 1).min((3.0 * perplexity) as usize + 1);
+        let near = neighbors::nearest_others(x, k);
+        let rows = parallel::map(n, |i| {
+            let squared: Vec<f64> = near.squared[i * k..][..k].iter().map(|d| d.to_f64()).collect();
+            let mut row = vec![0.0; k];
+            conditional(&squared, perplexity, &mut row);
+            row
+        });
+        // Each p(j|i) is an entry of row i and of row j; sorted, the two halves of a pair meet.
+        let mut entries: Vec<Vec<(u32, f64)>> = vec![Vec::new(); n];
+        for (i, row) in rows.iter().enumerate() {
+            for (&j, &p) in near.of(i).iter().zip(row) {
+                entries[i].push((j, p));
+                entries[j as usize].push((i as u32, p));
+            }
+        }
+        let (mut offsets, mut columns, mut p) = (vec![0], Vec::new(), Vec::new());
+        for row in &mut entries {
+            row.sort_by_key(|e| e.0);
+            for pair in row.chunk_by(|a, b| a.0 == b.0) {
+                // At most two: p(j|i) and p(i|j). Their sum has the same bits in either order.
+                let sum: f64 = pair.iter().map(|e| e.1).sum();
+                columns.push(pair[0].0);
+                p.push(T::from_f64(sum / (2 * n) as f64));
+            }
+            offsets.push(columns.len());
+        }
+        Affinity::Sparse { offsets, columns, p }
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        match self {
+            Affinity::Dense { n, .. } => *n,
+            Affinity::Sparse { offsets, .. } => offsets.len() - 1,
+        }
+    }
+
+    /// Whether there are no samples.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The stored p_ij of row `i`, with their j.
+    pub fn row(&self, i: usize) -> Box<dyn Iterator<Item = (usize, T)> + '_> {
+        match self {
+            Affinity::Dense { n, p } => Box::new(p[i * n..][..*n].iter().copied().enumerate()),
+            Affinity::Sparse { offsets, columns, p } => {
+                let range = offsets[i]..offsets[i + 1];
+                Box::new(columns[range.clone()].iter().map(|&j| j as usize).zip(p[range].iter().copied()))
+            }
+        }
+    }
+
+    /// KL(P‖Q) = Σ p_ij ln(p_ij / q_ij) of a map (n x 2), over all pairs with p_ij > 0, in `f64`; Z over all pairs.
+    pub fn kl_divergence(&self, map: ArrayView2<'_, T>) -> f64 {
+        assert_eq!(map.dim(), (self.len(), 2), "kl_divergence: one point for each sample");
+        let y: Vec<[f64; 2]> = map.rows().into_iter().map(|r| [r[0].to_f64(), r[1].to_f64()]).collect();
+        let weight = |i: usize, j: usize| {
+            let (dx, dy) = (y[i][0] - y[j][0], y[i][1] - y[j][1]);
+            1.0 / (1.0 + dx * dx + dy * dy)
+        };
+        // Σ p ln(p / w) and Σ p need only stored pairs; with them KL = Σ p ln(p / w) + ln Z Σ p.
+        let rows = parallel::map(y.len(), |i| {
+            let z: f64 = (0..y.len()).filter(|&j| j != i).map(|j| weight(i, j)).sum();
+            let (mut divergence, mut mass) = (0.0, 0.0);
+            for (j, p) in self.row(i).map(|(j, p)| (j, p.to_f64())).filter(|e| e.1 > 0.0) {
+                divergence += p * libm::log(p / weight(i, j));
+                mass += p;
+            }
+            [z, divergence, mass]
+        });
+        let total = |k: usize| rows.iter().map(|r| r[k]).sum::<f64>();
+        total(1) + total(2) * libm::log(total(0))
+    }
+}

@@ -1,0 +1,306 @@
+//! t-SNE: a map on which neighbours stay neighbours (van der Maaten & Hinton 2008).
+//!
+//! High-dimensional samples become probabilities: p_ij is large where i and j are close, measured with a Gaussian whose
+//! width adapts to the local density until each sample has about `perplexity` neighbours ([`affinity`]). Points on the
+//! map become probabilities too, with a heavy-tailed Student kernel, q_ij = w_ij / Z, w_ij = 1 / (1 + |y_i - y_j|²).
+//! Gradient descent moves the points until Q looks like P, as measured by KL(P‖Q) = Σ p_ij ln(p_ij / q_ij):
+//!
+//! ```text
+//! dKL/dy_i = 4 Σ_j (p_ij - q_ij) w_ij (y_i - y_j) = 4 (attraction_i - repulsion_i / Z)
+//! attraction_i = Σ_j p_ij w_ij (y_i - y_j)      repulsion_i = Σ_j w_ij² (y_i - y_j)      Z = Σ_{i≠j} w_ij
+//! ```
+//!
+//! Attraction pulls along p_ij, which is tiny except among neighbours; repulsion pushes every pair apart. [`exact`]
+//! computes all n² pairs; [`barnes_hut`] keeps 3·perplexity neighbours and lets the [`tree`] speak for far groups.
+//!
+//! The tricks are the classic ones: P is exaggerated at first so that clusters form before they spread; momentum 0.5,
+//! later 0.8; every coordinate has its own gain (Jacobs 1988). The start is the PCA of the samples scaled to a standard
+//! deviation of 1e-4: a random start loses the global arrangement (Kobak & Berens 2019).
+//!
+//! How to read the map: near means similar. The distance between clusters and the size of clusters carry no scale.
+
+pub mod affinity;
+pub mod barnes_hut;
+pub mod exact;
+pub mod tree;
+
+use super::pca::Pca;
+use super::samples;
+use crate::error::{Error, Result};
+use crate::real::Real;
+use crate::rng::Rng;
+use affinity::Affinity;
+use ndarray::{Array2, ArrayView2, CowArray, Ix2};
+use serde::{Deserialize, Serialize};
+
+/// Samples up to which [`Method::Auto`] computes all pairs.
+pub const EXACT_UP_TO: usize = 3000;
+
+/// The spread of the first coordinate at the start.
+const START_DEVIATION: f64 = 1e-4;
+
+/// How repulsion is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// `Exact` up to [`EXACT_UP_TO`] samples, then `BarnesHut`.
+    #[default]
+    Auto,
+    /// All pairs: O(n²) a step.
+    Exact,
+    /// Neighbours and a quadtree: O(n log n) a step (van der Maaten 2014).
+    BarnesHut,
+}
+
+impl Method {
+    /// `"auto"`, `"exact"` or `"barnes_hut"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Auto => "auto",
+            Method::Exact => "exact",
+            Method::BarnesHut => "barnes_hut",
+        }
+    }
+}
+
+/// Where the points start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Init {
+    /// The first two principal components, scaled to a standard deviation of 1e-4.
+    #[default]
+    Pca,
+    /// Normal variates with standard deviation 1e-4.
+    Random,
+}
+
+/// The settings of t-SNE, with scikit-learn's names and defaults.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tsne {
+    /// Effective number of neighbours, above 1 and at most (n - 1) / 3.
+    pub perplexity: f64,
+    /// Factor on P during the first `exaggeration_iter` iterations.
+    pub early_exaggeration: f64,
+    /// Step size; `None` is max(n / early_exaggeration / 4, 50).
+    ///
+    /// That is n / early_exaggeration of Belkina et al. (2019), divided by 4 because our gradient, like
+    /// scikit-learn's, contains the factor 4 that the original program leaves out.
+    pub learning_rate: Option<f64>,
+    /// Iterations in all.
+    pub n_iter: usize,
+    /// Iterations with exaggeration and low momentum.
+    pub exaggeration_iter: usize,
+    /// Barnes-Hut's accuracy: a cell speaks for its points if width / distance < theta. 0 is exact.
+    pub theta: f64,
+    /// How repulsion is computed.
+    pub method: Method,
+    /// Where the points start.
+    pub init: Init,
+}
+
+impl Default for Tsne {
+    fn default() -> Self {
+        Self {
+            perplexity: 30.0,
+            early_exaggeration: 12.0,
+            learning_rate: None,
+            n_iter: 1000,
+            exaggeration_iter: 250,
+            theta: 0.5,
+            method: Method::Auto,
+            init: Init::Pca,
+        }
+    }
+}
+
+/// A finished map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Map<T> {
+    /// n x 2.
+    pub embedding: Array2<T>,
+    /// KL(P‖Q) of the embedding, with exact Q whatever the method.
+    pub kl: f64,
+    /// The method used: never `Auto`.
+    pub method: Method,
+    /// Iterations made.
+    pub iterations: usize,
+}
+
+/// The map after an iteration, as a hook sees it.
+pub struct Frame<'a, T> {
+    /// Iterations made, from 1.
+    pub iteration: usize,
+    /// n x 2.
+    pub embedding: ArrayView2<'a, T>,
+    affinity: &'a Affinity<T>,
+}
+
+impl<T: Real> Frame<'_, T> {
+    /// KL(P‖Q) of this frame (P without exaggeration). Computed when asked for: it costs about as much as a step.
+    pub fn kl(&self) -> f64 {
+        self.affinity.kl_divergence(self.embedding)
+    }
+}
+
+impl Tsne {
+    /// The largest perplexity up to 30 that `n` samples allow: min(30, (n - 1) / 3).
+    pub fn perplexity_for(n: usize) -> f64 {
+        (n.saturating_sub(1) as f64 / 3.0).min(30.0)
+    }
+
+    /// The map of the rows of `x` (n x d), n at least 5.
+    pub fn fit<T: Real>(&self, x: ArrayView2<'_, T>, seed: u64) -> Result<Map<T>> {
+        self.fit_with(x, seed, |_| ())
+    }
+
+    /// The same, calling `hook` after each iteration.
+    pub fn fit_with<T: Real>(
+        &self,
+        x: ArrayView2<'_, T>,
+        seed: u64,
+        mut hook: impl FnMut(&Frame<'_, T>),
+    ) -> Result<Map<T>> {
+        let x = samples("tsne", x)?;
+        let n = x.nrows();
+        self.check(n)?;
+        let method = match self.method {
+            Method::Auto if n <= EXACT_UP_TO => Method::Exact,
+            Method::Auto => Method::BarnesHut,
+            chosen => chosen,
+        };
+        let mut affinity = match method {
+            Method::BarnesHut => Affinity::sparse(&x, self.perplexity),
+            _ => Affinity::dense(&x, self.perplexity),
+        };
+        let rate = self.learning_rate.unwrap_or_else(|| (n as f64 / self.early_exaggeration / 4.0).max(50.0));
+        let mut descent = Descent::new(self.start(&x, seed)?, rate);
+        let mut forces = Forces::new(n);
+        for iteration in 1..=self.n_iter {
+            let early = iteration <= self.exaggeration_iter;
+            match method {
+                Method::BarnesHut => barnes_hut::forces(&affinity, &descent.y, self.theta, &mut forces),
+                _ => exact::forces(&mut affinity, &descent.y, &mut forces),
+            }
+            let exaggeration = if early { self.early_exaggeration } else { 1.0 };
+            descent.step(&forces, exaggeration, if early { 0.5 } else { 0.8 });
+            hook(&Frame { iteration, embedding: descent.view(), affinity: &affinity });
+        }
+        if let Some(at) = descent.y.iter().position(|v| !v.is_finite()) {
+            let rate_given = self.learning_rate.map_or("automatic".to_owned(), |r| r.to_string());
+            return Err(Error::invalid(format!(
+                "tsne: point {} left the map; the learning rate ({rate_given}) is too high for these samples",
+                at / 2
+            )));
+        }
+        let kl = affinity.kl_divergence(descent.view());
+        Ok(Map { embedding: descent.view().to_owned(), kl, method, iterations: self.n_iter })
+    }
+
+    fn check(&self, n: usize) -> Result<()> {
+        let limit = n.saturating_sub(1) as f64 / 3.0;
+        let wrong = if limit <= 1.0 {
+            format!("{n} samples are too few for a map; at least 5 are needed")
+        } else if !(self.perplexity > 1.0 && self.perplexity <= limit) {
+            format!(
+                "perplexity is {}; with {n} samples it must be above 1 and at most (n - 1) / 3 = {limit:.4}",
+                self.perplexity
+            )
+        } else if !(self.early_exaggeration >= 1.0 && self.early_exaggeration.is_finite()) {
+            format!("early_exaggeration is {}; it must be at least 1", self.early_exaggeration)
+        } else if self.learning_rate.is_some_and(|r| !(r > 0.0 && r.is_finite())) {
+            format!("learning_rate is {}; it must be positive", self.learning_rate.unwrap_or(0.0))
+        } else if !(self.theta >= 0.0 && self.theta <= 1.0) {
+            format!("theta is {}; it must be from 0 to 1", self.theta)
+        } else {
+            return Ok(());
+        };
+        Err(Error::invalid(format!("tsne: {wrong}")))
+    }
+
+    /// The starting points, x and y of each in turn. Where PCA has no variance to offer (one feature, samples on a
+    /// line), normal variates stand in: points on a line would never leave it.
+    fn start<T: Real>(&self, x: &CowArray<'_, T, Ix2>, seed: u64) -> Result<Vec<T>> {
+        let n = x.nrows();
+        let mut rng = Rng::new(seed, "tsne", 0);
+        let mut y: Vec<T> = (0..2 * n).map(|_| T::from_f64(START_DEVIATION * rng.normal())).collect();
+        if self.init == Init::Random {
+            return Ok(y);
+        }
+        let axes = x.ncols().min(2);
+        let pca = Pca::fit(x.view(), axes)?;
+        let scores = pca.transform(x.view())?;
+        let deviation = (pca.explained_variance[0] * (n - 1) as f64 / n as f64).sqrt();
+        for axis in 0..axes {
+            if pca.explained_variance[axis] > 1e-9 * pca.explained_variance[0] {
+                let scale = T::from_f64(START_DEVIATION / deviation);
+                (0..n).for_each(|i| y[2 * i + axis] = scores[[i, axis]] * scale);
+            }
+        }
+        Ok(y)
+    }
+}
+
+/// The two sums of a step for each point, kept between steps.
+pub struct Forces<T> {
+    /// For each point attraction x, y, repulsion x, y, and its row's share of Z.
+    pub rows: Vec<[T; 5]>,
+    /// Z.
+    pub z: f64,
+}
+
+impl<T: Real> Forces<T> {
+    /// Room for `n` points.
+    pub fn new(n: usize) -> Self {
+        Self { rows: vec![[T::ZERO; 5]; n], z: 0.0 }
+    }
+
+    /// Adds the rows' shares of Z up, in order.
+    fn sum_z(&mut self) {
+        self.z = self.rows.iter().map(|r| r[4].to_f64()).sum();
+    }
+}
+
+/// Gradient descent with momentum and gains.
+struct Descent<T> {
+    y: Vec<T>,
+    velocity: Vec<T>,
+    gains: Vec<T>,
+    rate: T,
+}
+
+impl<T: Real> Descent<T> {
+    fn new(y: Vec<T>, rate: f64) -> Self {
+        Self { velocity: vec![T::ZERO; y.len()], gains: vec![T::ONE; y.len()], y, rate: T::from_f64(rate) }
+    }
+
+    fn view(&self) -> ArrayView2<'_, T> {
+        ArrayView2::from_shape((self.y.len() / 2, 2), &self.y).expect("tsne: two coordinates a point")
+    }
+
+    fn step(&mut self, forces: &Forces<T>, exaggeration: f64, momentum: f64) {
+        let (exaggeration, per_z) = (T::from_f64(exaggeration), T::from_f64(1.0 / forces.z));
+        let (momentum, four) = (T::from_f64(momentum), T::from_f64(4.0));
+        let (up, down, least) = (T::from_f64(0.2), T::from_f64(0.8), T::from_f64(0.01));
+        for (i, row) in forces.rows.iter().enumerate() {
+            for axis in 0..2 {
+                let (k, gradient) = (2 * i + axis, four * (exaggeration * row[axis] - row[2 + axis] * per_z));
+                // The velocity points downhill: a gradient of the other sign means that the way goes on.
+                let onward = (gradient > T::ZERO) != (self.velocity[k] > T::ZERO);
+                let gain = if onward { self.gains[k] + up } else { self.gains[k] * down };
+                self.gains[k] = gain.max(least);
+                self.velocity[k] = momentum * self.velocity[k] - self.rate * self.gains[k] * gradient;
+                self.y[k] += self.velocity[k];
+            }
+        }
+        self.center();
+    }
+
+    /// Moves the centroid to the origin: the gradient is blind to it, and digits are best around zero.
+    fn center(&mut self) {
+        let n = (self.y.len() / 2) as f64;
+        for axis in 0..2 {
+            let mean = self.y.iter().skip(axis).step_by(2).map(|v| v.to_f64()).sum::<f64>() / n;
+            self.y.iter_mut().skip(axis).step_by(2).for_each(|v| *v -= T::from_f64(mean));
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What the loader hands on: pictures as one tensor, their labels, and everything a reader of the report should know
+//! about where they came from.
+
+use crate::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+/// Labelled pictures of one size.
+#[derive(Clone, Debug)]
+pub struct Images {
+    /// For each picture, the name to show: its path inside the data folder or zip.
+    pub names: Vec<String>,
+    /// `[N, C, H, W]`, each value in [0, 1]; C is 1 (gray) or 3 (red, green, blue).
+    pub pixels: Tensor<f32>,
+    /// For each picture, its class as an index into `classes`.
+    pub labels: Vec<usize>,
+    /// Names of the classes.
+    pub classes: Vec<String>,
+}
+
+impl Images {
+    /// Number of pictures.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// 1 for gray, 3 for colour.
+    pub fn channels(&self) -> usize {
+        self.pixels.shape()[1]
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> usize {
+        self.pixels.shape()[2]
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> usize {
+        self.pixels.shape()[3]
+    }
+
+    /// The pictures `indices`, in that order. Panics on an index outside.
+    pub fn subset(&self, indices: &[usize]) -> Images {
+        Images {
+            names: indices.iter().map(|&i| self.names[i].clone()).collect(),
+            pixels: self.pixels.gather(indices),
+            labels: indices.iter().map(|&i| self.labels[i]).collect(),
+            classes: self.classes.clone(),
+        }
+    }
+
+    /// Number of pictures of each class.
+    pub fn counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.len()];
+        self.labels.iter().for_each(|&label| counts[label] += 1);
+        counts
+    }
+}
+
+/// A data set in its three splits, with its history.
+#[derive(Clone, Debug)]
+pub struct ImageData {
+    /// What the networks learn from.
+    pub train: Images,
+    /// What decides when to stop and which epoch to keep.
+    pub val: Images,
+    /// What the result is measured on, once.
+    pub test: Images,
+    /// Names of the classes, in the order of the labels.
+    pub classes: Vec<String>,
+    /// Pictures that were not used, and why.
+    pub skipped: Vec<Skipped>,
+    /// What stands in more than one split and so makes the test too easy.
+    pub leakage: Vec<Leak>,
+    /// SHA-256 (hexadecimal) over names and contents of all files read, in order: the same for a folder and its zip.
+    pub sha256: String,
+    /// Whether the data came with a `train` folder of their own.
+    pub given_splits: bool,
+    /// Number of pictures whose file name matched `group_by`; `None` without one.
+    pub grouped: Option<usize>,
+}
+
+impl ImageData {
+    /// 1 for gray, 3 for colour.
+    pub fn channels(&self) -> usize {
+        self.train.channels()
+    }
+
+    /// The splits with their names, in the order train, val, test.
+    pub fn splits(&self) -> [(&'static str, &Images); 3] {
+        [("train", &self.train), ("val", &self.val), ("test", &self.test)]
+    }
+}
+
+/// A picture that was not used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Path inside the data folder or zip.
+    pub path: String,
+    /// Why it was not used.
+    pub reason: String,
+}
+
+/// In what sense two splits share something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeakKind {
+    /// The same group (patient) by `group_by`.
+    Group,
+    /// Pictures that are the same, pixel for pixel, at the size the network sees.
+    Identical,
+}
+
+/// Something that stands in more than one split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leak {
+    /// A shared group, or pictures that are the same.
+    pub kind: LeakKind,
+    /// The group, or the names of the pictures, joined by ` = `.
+    pub what: String,
+    /// The splits it stands in.
+    pub splits: Vec<String>,
+}

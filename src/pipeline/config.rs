@@ -1,0 +1,253 @@
+//! The configuration of the main job: every setting with its default, and the checks on each value.
+
+use crate::analysis::features::Feature;
+use crate::analysis::scale::Scaling;
+use crate::analysis::tsne::{Method, Tsne};
+use crate::data::Color;
+use crate::error::{Error, Result};
+use crate::nn::Activation;
+use serde::{Deserialize, Serialize};
+
+/// All settings of a pipeline run, as they stand in its `config.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Where the pictures come from.
+    pub data: DataConfig,
+    /// Hand-crafted features.
+    pub features: FeatureConfig,
+    /// K-means.
+    pub kmeans: KMeansConfig,
+    /// The network on the features.
+    pub mlp: MlpConfig,
+    /// The network on the pixels.
+    pub cnn: CnnConfig,
+    /// Maps.
+    pub tsne: TsneConfig,
+    /// The depth lesson.
+    pub depth: DepthConfig,
+}
+
+/// Where the pictures come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// `galaxies` (rendered), or the path of a folder or zip with one sub-folder per class.
+    pub source: String,
+    /// Height and width to which pictures are brought.
+    pub size: usize,
+    /// `auto`, `gray` or `rgb`.
+    pub color: Color,
+    /// Regular expression whose first capture group names the group of a file; empty for none.
+    pub group_by: String,
+    /// Shares of training, validation and test.
+    pub split: [f64; 3],
+    /// Rendered galaxies of each class.
+    pub per_class: usize,
+}
+
+/// Hand-crafted features.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureConfig {
+    /// Which ones, by name.
+    pub names: Vec<Feature>,
+    /// `standard`, or `{ min_max = { low = 0.0, high = 1.0 } }`.
+    pub scaling: Scaling,
+}
+
+/// K-means; K is the number of classes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KMeansConfig {
+    /// Number of starts.
+    pub n_init: usize,
+    /// Most iterations of one start.
+    pub max_iter: usize,
+}
+
+/// The network on the features.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MlpConfig {
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// The nonlinearity.
+    pub activation: Activation,
+    /// Most epochs.
+    pub epochs: usize,
+    /// Epochs without a better validation loss after which training stops.
+    pub patience: usize,
+    /// Samples per step.
+    pub batch: usize,
+    /// Adam's learning rate.
+    pub lr: f64,
+}
+
+/// The network on the pixels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CnnConfig {
+    /// Output channels of each block.
+    pub widths: Vec<usize>,
+    /// Width of the fully connected layer.
+    pub hidden: usize,
+    /// Most epochs.
+    pub epochs: usize,
+    /// Epochs without a better validation loss after which training stops.
+    pub patience: usize,
+    /// Samples per step.
+    pub batch: usize,
+    /// Adam's learning rate.
+    pub lr: f64,
+    /// Augmentation: mirrored pictures.
+    pub flips: bool,
+    /// Augmentation: pictures turned by multiples of 90 degrees.
+    pub quarter_turns: bool,
+}
+
+/// Maps by t-SNE.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TsneConfig {
+    /// Largest perplexity; fewer samples get (n - 1) / 3.
+    pub perplexity: f64,
+    /// Iterations.
+    pub n_iter: usize,
+    /// `auto`, `exact` or `barnes_hut`.
+    pub method: Method,
+}
+
+impl TsneConfig {
+    /// The settings for `n` samples.
+    pub fn settings(&self, n: usize) -> Tsne {
+        let perplexity = self.perplexity.min(n.saturating_sub(1) as f64 / 3.0);
+        let exaggeration_iter = Tsne::default().exaggeration_iter.min(self.n_iter / 4);
+        Tsne { perplexity, n_iter: self.n_iter, exaggeration_iter, method: self.method, ..Tsne::default() }
+    }
+}
+
+/// The depth lesson.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DepthConfig {
+    /// Most validation samples.
+    pub max_samples: usize,
+    /// Dimensions kept by PCA where there are more.
+    pub components: usize,
+    /// Neighbours of the k-NN accuracy.
+    pub neighbors: usize,
+}
+
+impl Default for Config {
+    /// The settings for pictures of one's own.
+    fn default() -> Self {
+        Self {
+            seed: 42,
+            data: DataConfig {
+                source: "galaxies".into(),
+                size: 128,
+                color: Color::Auto,
+                group_by: String::new(),
+                split: [0.70, 0.15, 0.15],
+                per_class: 300,
+            },
+            features: FeatureConfig { names: Feature::DEFAULT.to_vec(), scaling: Scaling::Standard },
+            kmeans: KMeansConfig { n_init: 10, max_iter: 300 },
+            mlp: MlpConfig {
+                hidden: vec![64, 32],
+                activation: Activation::Relu,
+                epochs: 40,
+                patience: 12,
+                batch: 32,
+                lr: 1e-3,
+            },
+            cnn: CnnConfig {
+                widths: vec![16, 32, 64, 128],
+                hidden: 128,
+                epochs: 40,
+                patience: 12,
+                batch: 32,
+                lr: 1e-3,
+                flips: true,
+                quarter_turns: true,
+            },
+            tsne: TsneConfig { perplexity: 30.0, n_iter: 1000, method: Method::Auto },
+            depth: DepthConfig { max_samples: 2000, components: 50, neighbors: 5 },
+        }
+    }
+}
+
+impl Config {
+    /// The defaults for a data source: rendered galaxies are learned in fewer epochs than real ones.
+    pub fn for_source(source: &str) -> Self {
+        let mut config = Self::default();
+        config.data.source = source.to_owned();
+        if config.is_rendered() {
+            config.cnn.epochs = 14;
+        }
+        config
+    }
+
+    /// Makes every stage as small as it can be and still run.
+    pub fn smoke(&mut self) {
+        self.data.per_class = 30;
+        self.data.size = 32;
+        self.kmeans.n_init = 2;
+        self.mlp.epochs = 3;
+        self.cnn.epochs = 2;
+        self.tsne.n_iter = 100;
+    }
+
+    /// Whether the galaxies are rendered.
+    pub fn is_rendered(&self) -> bool {
+        self.data.source == "galaxies"
+    }
+
+    /// Checks every value; the error names the key, the value and the range.
+    pub fn validate(&self) -> Result<()> {
+        let within = |key: &str, value: f64, low: f64, high: f64| {
+            if (low..=high).contains(&value) {
+                return Ok(());
+            }
+            Err(Error::config(key, format!("is {value}, outside {low} to {high}"), "choose a value in that range"))
+        };
+        within("data.size", self.data.size as f64, 16.0, 1024.0)?;
+        within("data.per_class", self.data.per_class as f64, 10.0, 100_000.0)?;
+        self.data.split.iter().try_for_each(|&s| within("data.split", s, 0.01, 0.98))?;
+        within("the sum of data.split", self.data.split.iter().sum(), 1.0 - 1e-9, 1.0 + 1e-9)?;
+        if self.features.names.is_empty() {
+            return Err(Error::config("features.names", "is empty", "name at least one feature"));
+        }
+        if let Scaling::MinMax { low, high } = self.features.scaling {
+            within("features.scaling.min_max.high - low", high - low, 1e-6, 1e6)?;
+        }
+        within("kmeans.n_init", self.kmeans.n_init as f64, 1.0, 1000.0)?;
+        within("kmeans.max_iter", self.kmeans.max_iter as f64, 1.0, 1e6)?;
+        for (net, epochs, patience, batch, lr) in [
+            ("mlp", self.mlp.epochs, self.mlp.patience, self.mlp.batch, self.mlp.lr),
+            ("cnn", self.cnn.epochs, self.cnn.patience, self.cnn.batch, self.cnn.lr),
+        ] {
+            within(&format!("{net}.epochs"), epochs as f64, 1.0, 1e6)?;
+            within(&format!("{net}.patience"), patience as f64, 1.0, 1e6)?;
+            within(&format!("{net}.batch"), batch as f64, 1.0, 1e6)?;
+            within(&format!("{net}.lr"), lr, 1e-12, 1e6)?;
+        }
+        self.mlp.hidden.iter().try_for_each(|&w| within("mlp.hidden", w as f64, 1.0, 1e5))?;
+        self.cnn.widths.iter().try_for_each(|&w| within("cnn.widths", w as f64, 1.0, 4096.0))?;
+        within("the number of cnn.widths", self.cnn.widths.len() as f64, 1.0, 8.0)?;
+        within("cnn.hidden", self.cnn.hidden as f64, 1.0, 1e5)?;
+        if self.data.size >> self.cnn.widths.len() == 0 {
+            let (blocks, size) = (self.cnn.widths.len(), self.data.size);
+            let what = format!("has {blocks} blocks, each halving the picture: nothing is left of {size} pixels");
+            return Err(Error::config("cnn.widths", what, "use fewer blocks or a larger data.size"));
+        }
+        within("tsne.perplexity", self.tsne.perplexity, 2.0, 1000.0)?;
+        within("tsne.n_iter", self.tsne.n_iter as f64, 10.0, 1e6)?;
+        within("depth.max_samples", self.depth.max_samples as f64, 10.0, 1e5)?;
+        within("depth.components", self.depth.components as f64, 2.0, 1e4)?;
+        within("depth.neighbors", self.depth.neighbors as f64, 1.0, 100.0)
+    }
+}

@@ -1,0 +1,211 @@
+//! The one file from which a run resumes.
+//!
+//! A run may hold several trainings one after the other. The checkpoint knows the finished ones (their weights and
+//! history) and how far the present one has come. On disk it is a safetensors file (tensors named
+//! `training/part/parameter`, everything else as JSON in its one metadata key), followed by the SHA-256 of it all.
+
+use super::fit::Running;
+use super::history::History;
+use crate::error::{Error, Result};
+use crate::files;
+use crate::nn::state::State;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// How far a training has come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// The weights now.
+    pub model: State<f32>,
+    /// The optimizer's running values.
+    pub optimizer: State<f32>,
+    /// The optimizer's steps.
+    pub steps: u64,
+    /// The weights of the best epoch so far.
+    pub best: State<f32>,
+    /// The epochs so far.
+    pub history: History,
+    /// The sums of the epoch that is running.
+    pub running: Running,
+}
+
+/// A training that is over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finished {
+    /// The weights of the best epoch.
+    pub best: State<f32>,
+    /// The weights of the last epoch.
+    pub last: State<f32>,
+    /// All epochs.
+    pub history: History,
+}
+
+/// The finished trainings of a run by name, and the one that is going on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Checkpoint {
+    /// Trainings that are over.
+    pub finished: BTreeMap<String, Finished>,
+    /// The name and progress of the present one.
+    pub current: Option<(String, Progress)>,
+}
+
+/// The part of a checkpoint that is not tensors.
+#[derive(Serialize, Deserialize)]
+struct Meta {
+    version: u32,
+    finished: BTreeMap<String, History>,
+    current: Option<CurrentMeta>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CurrentMeta {
+    name: String,
+    steps: u64,
+    history: History,
+    running: Running,
+}
+
+const VERSION: u32 = 1;
+const META_KEY: &str = "gradus";
+
+impl Checkpoint {
+    /// The bytes of the file.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let meta = Meta {
+            version: VERSION,
+            finished: self.finished.iter().map(|(name, f)| (name.clone(), f.history.clone())).collect(),
+            current: self.current.as_ref().map(|(name, p)| CurrentMeta {
+                name: name.clone(),
+                steps: p.steps,
+                history: p.history.clone(),
+                running: p.running,
+            }),
+        };
+        let mut parts: Vec<(String, &State<f32>)> = Vec::new();
+        for (name, f) in &self.finished {
+            parts.push((format!("{name}/best"), &f.best));
+            parts.push((format!("{name}/last"), &f.last));
+        }
+        if let Some((name, p)) = &self.current {
+            parts.push((format!("{name}/model"), &p.model));
+            parts.push((format!("{name}/optimizer"), &p.optimizer));
+            parts.push((format!("{name}/best"), &p.best));
+        }
+        let mut tensors = Vec::new();
+        for (part, state) in &parts {
+            for (key, tensor) in state.iter() {
+                let bytes: Vec<u8> = tensor.data().iter().flat_map(|x| x.to_le_bytes()).collect();
+                tensors.push((format!("{part}/{key}"), tensor.shape().to_vec(), bytes));
+            }
+        }
+        let mut views = Vec::new();
+        for (name, shape, bytes) in &tensors {
+            let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|e| broken(&e))?;
+            views.push((name.as_str(), view));
+        }
+        let json = serde_json::to_string(&meta).map_err(|e| broken(&e))?;
+        let metadata = Some([(META_KEY.to_owned(), json)].into_iter().collect());
+        let mut bytes = safetensors::serialize(views, metadata).map_err(|e| broken(&e))?;
+        let checksum = Sha256::digest(&bytes);
+        bytes.extend_from_slice(&checksum);
+        Ok(bytes)
+    }
+
+    /// The checkpoint in the bytes of a file.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let (body, checksum) = bytes.split_last_chunk::<32>().ok_or_else(|| broken(&"it is too short"))?;
+        if Sha256::digest(body)[..] != checksum[..] {
+            return Err(broken(&"its checksum does not match: it was damaged or is no checkpoint"));
+        }
+        let (_, header) = SafeTensors::read_metadata(body).map_err(|e| broken(&e))?;
+        let json = header.metadata().as_ref().and_then(|m| m.get(META_KEY)).ok_or_else(|| broken(&"no metadata"))?;
+        let meta: Meta = serde_json::from_str(json).map_err(|e| broken(&e))?;
+        if meta.version != VERSION {
+            let version = meta.version;
+            return Err(broken(&format!("its version is {version}, this program writes {VERSION}")));
+        }
+        let mut all: State<f32> = crate::nn::state::from_safetensors(body)?;
+        let mut take = |part: String| -> State<f32> {
+            let prefix = format!("{part}/");
+            let keys: Vec<String> = all.keys().filter(|k| k.starts_with(&prefix)).cloned().collect();
+            let named = |k: String| (k[prefix.len()..].to_owned(), all.remove(&k).expect("the key was listed"));
+            keys.into_iter().map(named).collect()
+        };
+        let finished = meta
+            .finished
+            .into_iter()
+            .map(|(name, history)| {
+                let (best, last) = (take(format!("{name}/best")), take(format!("{name}/last")));
+                (name, Finished { best, last, history })
+            })
+            .collect();
+        let current = meta.current.map(|c| {
+            let (model, optimizer) = (take(format!("{}/model", c.name)), take(format!("{}/optimizer", c.name)));
+            let best = take(format!("{}/best", c.name));
+            let (steps, history, running) = (c.steps, c.history, c.running);
+            (c.name, Progress { model, optimizer, steps, best, history, running })
+        });
+        Ok(Self { finished, current })
+    }
+
+    /// Writes the file, atomically.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        files::write_atomic(path, &self.to_bytes()?)
+    }
+
+    /// Reads the file.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::from_bytes(&files::read(path)?).map_err(|e| Error::State(format!("{}: {e}", path.display())))
+    }
+}
+
+fn broken(why: &dyn std::fmt::Display) -> Error {
+    Error::State(format!("this checkpoint cannot be used: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    use crate::tensor::Tensor;
+
+    fn example() -> Checkpoint {
+        let mut rng = Rng::new(1, "test", 0);
+        let mut state = |names: &[&str]| -> State<f32> {
+            names.iter().map(|n| (n.to_string(), Tensor::randn([2, 3], &mut rng))).collect()
+        };
+        let progress = Progress {
+            model: state(&["a.weight"]),
+            optimizer: state(&["a.weight/exp_avg", "a.weight/exp_avg_sq"]),
+            steps: 17,
+            best: state(&["a.weight"]),
+            history: History::default(),
+            running: Running { seen: 32, loss: 0.1 + 0.2, right: 5 },
+        };
+        let finished = Finished { best: state(&["b"]), last: state(&["b"]), history: History::default() };
+        Checkpoint { finished: [("mlp".to_owned(), finished)].into(), current: Some(("cnn".into(), progress)) }
+    }
+
+    #[test]
+    fn a_checkpoint_comes_back_bit_for_bit() {
+        let checkpoint = example();
+        let bytes = checkpoint.to_bytes().unwrap();
+        assert_eq!(bytes, checkpoint.to_bytes().unwrap());
+        assert_eq!(Checkpoint::from_bytes(&bytes).unwrap(), checkpoint);
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused() {
+        let mut bytes = example().to_bytes().unwrap();
+        for cut in [0, 10, 31, bytes.len() / 2, bytes.len() - 1] {
+            assert!(Checkpoint::from_bytes(&bytes[..cut]).is_err());
+        }
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        assert!(Checkpoint::from_bytes(&bytes).unwrap_err().to_string().contains("checksum"));
+    }
+}

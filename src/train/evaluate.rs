@@ -1,0 +1,53 @@
+//! A model's answers on samples, without changing it.
+
+use super::samples::Samples;
+use crate::autograd::Var;
+use crate::error::Result;
+use crate::nn::{Ctx, Module};
+use crate::ops::Target;
+use crate::tensor::Tensor;
+
+/// Samples per forward pass.
+pub const BATCH: usize = 64;
+
+/// What a classifier answered.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// Mean cross-entropy.
+    pub loss: f64,
+    /// Share of right answers.
+    pub accuracy: f64,
+    /// The class with the largest logit, for each sample (the first, on a tie).
+    pub predicted: Vec<usize>,
+    /// Softmax of the logits, `[N, K]`.
+    pub probabilities: Tensor,
+}
+
+/// Evaluates a classifier.
+pub fn evaluate(model: &dyn Module, samples: &dyn Samples) -> Result<Evaluation> {
+    let (mut loss, mut probabilities, mut predicted) = (0.0, Vec::new(), Vec::new());
+    let mut classes = 0;
+    for start in (0..samples.len()).step_by(BATCH) {
+        let indices: Vec<usize> = (start..(start + BATCH).min(samples.len())).collect();
+        let labels: Vec<usize> = indices.iter().map(|&i| samples.labels()[i]).collect();
+        let x = Var::constant(samples.batch(&indices, None));
+        let logits = model.forward(&x, &mut Ctx::eval())?;
+        loss += f64::from(logits.cross_entropy(Target::Labels(&labels))?.value().item()) * labels.len() as f64;
+        classes = logits.shape()[1];
+        predicted.extend(logits.value().data().chunks(classes).map(argmax));
+        probabilities.extend_from_slice(logits.softmax(1)?.value().data());
+    }
+    let n = samples.len();
+    let right = predicted.iter().zip(samples.labels()).filter(|(p, l)| p == l).count();
+    Ok(Evaluation {
+        loss: loss / n as f64,
+        accuracy: right as f64 / n as f64,
+        predicted,
+        probabilities: Tensor::new(probabilities, [n, classes])?,
+    })
+}
+
+/// Index of the largest value, the first on a tie.
+pub fn argmax(x: &[f32]) -> usize {
+    (1..x.len()).fold(0, |best, k| if x[k] > x[best] { k } else { best })
+}

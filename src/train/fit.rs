@@ -1,0 +1,217 @@
+//! The training loop.
+//!
+//! Each epoch goes once through the training samples in a new order, a batch at a time; then the validation samples
+//! are evaluated. The weights of the epoch with the lowest validation loss are kept, and training ends early when
+//! that epoch lies `patience` epochs back (Prechelt 1998).
+//!
+//! Everything random is keyed by (seed, epoch) or (seed, layer, step), and the loop's place is written down as
+//! [`Progress`]: a training that is taken up again ends in the same bits as one that never stopped.
+
+use super::checkpoint::Progress;
+use super::evaluate::{argmax, evaluate};
+use super::history::{Epoch, History};
+use super::samples::Samples;
+use crate::autograd::{Tape, Var};
+use crate::data::Batches;
+use crate::error::{Error, Result};
+use crate::nn::state::{State, load_state_dict, state_dict};
+use crate::nn::{Ctx, Module};
+use crate::ops::Target;
+use crate::optim::Optimizer;
+
+/// The settings of a training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fit {
+    /// Most epochs.
+    pub epochs: usize,
+    /// Epochs without a better validation loss after which training stops.
+    pub patience: usize,
+    /// Samples per step.
+    pub batch: usize,
+    /// Seed of order, augmentation and dropout.
+    pub seed: u64,
+}
+
+/// Whoever watches a training.
+pub trait Observer {
+    /// After each step: `done` of `total` samples of epoch number `epoch` have been seen.
+    fn step(&mut self, epoch: usize, done: usize, total: usize) {
+        let _ = (epoch, done, total);
+    }
+
+    /// After each epoch. `best` tells whether it is the best so far.
+    fn epoch(&mut self, record: &Epoch, best: bool) {
+        let _ = (record, best);
+    }
+
+    /// Asked after each step: whether to stop now. The training then saves itself and ends with
+    /// [`Error::Interrupted`].
+    fn interrupted(&self) -> bool {
+        false
+    }
+
+    /// Offered after each epoch, and always before an interruption (`must`): `progress()` is everything needed to
+    /// take the training up from here.
+    fn save(&mut self, must: bool, progress: &dyn Fn() -> Progress) -> Result<()> {
+        let _ = (must, progress);
+        Ok(())
+    }
+}
+
+/// An observer that does nothing.
+#[derive(Debug)]
+pub struct Silent;
+impl Observer for Silent {}
+
+/// A finished training. The model itself holds the best epoch's weights.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// All epochs.
+    pub history: History,
+    /// The last epoch's weights.
+    pub last: State<f32>,
+}
+
+/// Sums over the batches of a running epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Running {
+    /// Samples seen.
+    pub seen: usize,
+    /// Sum of their losses.
+    pub loss: f64,
+    /// Right answers.
+    pub right: usize,
+}
+
+impl Fit {
+    /// Trains `model` and leaves the best epoch's weights in it. `from` takes up a training that was stopped.
+    pub fn run(
+        &self,
+        model: &dyn Module,
+        optimizer: &mut dyn Optimizer<f32>,
+        train: &dyn Samples,
+        val: &dyn Samples,
+        from: Option<Progress>,
+        observer: &mut dyn Observer,
+    ) -> Result<Trained> {
+        let (mut history, mut best, mut running) = (History::default(), state_dict(model), Running::default());
+        if let Some(progress) = from {
+            load_state_dict(model, &progress.model)?;
+            optimizer.load(progress.steps, progress.optimizer)?;
+            (history, best, running) = (progress.history, progress.best, progress.running);
+        }
+        while history.epochs.len() < self.epochs && (history.epochs.is_empty() || history.stale() < self.patience) {
+            let epoch = history.epochs.len() + 1;
+            let batches = Batches::new(train.len(), self.batch, self.seed, epoch as u64, true);
+            for indices in batches.skip(running.seen / self.batch) {
+                self.step(model, optimizer, train, epoch, &indices, &mut running)?;
+                observer.step(epoch, running.seen, train.len());
+                if observer.interrupted() {
+                    observer.save(true, &|| progress(model, optimizer, &history, &best, running))?;
+                    return Err(Error::Interrupted(format!("interrupted in epoch {epoch}")));
+                }
+            }
+            let validation = evaluate(model, val)?;
+            if !validation.loss.is_finite() {
+                return Err(diverged(
+                    model,
+                    val,
+                    &(0..val.len().min(self.batch)).collect::<Vec<_>>(),
+                    optimizer.steps(),
+                ));
+            }
+            let record = Epoch {
+                epoch,
+                train_loss: running.loss / running.seen as f64,
+                train_accuracy: running.right as f64 / running.seen as f64,
+                val_loss: validation.loss,
+                val_accuracy: validation.accuracy,
+            };
+            running = Running::default();
+            let is_best = history.push(record);
+            if is_best {
+                best = state_dict(model);
+            }
+            observer.epoch(&record, is_best);
+            observer.save(false, &|| progress(model, optimizer, &history, &best, running))?;
+        }
+        let last = state_dict(model);
+        load_state_dict(model, &best)?;
+        Ok(Trained { history, last })
+    }
+
+    /// One step on the samples `indices`.
+    fn step(
+        &self,
+        model: &dyn Module,
+        optimizer: &mut dyn Optimizer<f32>,
+        train: &dyn Samples,
+        epoch: usize,
+        indices: &[usize],
+        running: &mut Running,
+    ) -> Result<()> {
+        let x = Var::constant(train.batch(indices, Some(epoch as u64)));
+        let labels: Vec<usize> = indices.iter().map(|&i| train.labels()[i]).collect();
+        let step = optimizer.steps() + 1;
+        let mut right = 0;
+        let loss = optimizer.step(model, &mut || {
+            let tape = Tape::new();
+            let logits = model.forward(&x, &mut Ctx::train(&tape, self.seed, step))?;
+            let answers = logits.value().data().chunks(logits.shape()[1]).map(argmax);
+            right = answers.zip(&labels).filter(|(answer, label)| answer == *label).count();
+            let loss = logits.cross_entropy(Target::Labels(&labels))?;
+            let value = loss.value().item();
+            Ok((value, tape.backward(&loss)?))
+        });
+        match loss {
+            Ok(loss) => {
+                running.seen += indices.len();
+                running.loss += f64::from(loss) * indices.len() as f64;
+                running.right += right;
+                Ok(())
+            }
+            Err(Error::Diverged { step, .. }) => Err(diverged(model, train, indices, step)),
+            Err(other) => Err(other),
+        }
+    }
+}
+
+/// Everything needed to take the training up again.
+fn progress(
+    model: &dyn Module,
+    optimizer: &dyn Optimizer<f32>,
+    history: &History,
+    best: &State<f32>,
+    running: Running,
+) -> Progress {
+    Progress {
+        model: state_dict(model),
+        optimizer: optimizer.state(),
+        steps: optimizer.steps(),
+        best: best.clone(),
+        history: history.clone(),
+        running,
+    }
+}
+
+/// Looks for the first place where a number is not finite: the inputs, a parameter, a layer's output, or the loss.
+fn diverged(model: &dyn Module, samples: &dyn Samples, indices: &[usize], step: u64) -> Error {
+    let bad = |x: &crate::tensor::Tensor| x.data().iter().find(|v| !v.is_finite()).copied();
+    let x = samples.batch(indices, None);
+    let mut found = bad(&x).map(|v| (v, "the input".to_owned()));
+    if found.is_none() {
+        let mut cx = Ctx::eval().capture(&|_| true);
+        if model.forward(&Var::constant(x), &mut cx).is_ok() {
+            found = cx.captured().into_iter().find_map(|layer| bad(&layer.output).map(|v| (v, layer.path)));
+        }
+    }
+    let (value, place) = found.unwrap_or((f32::NAN, "the loss".to_owned()));
+    Error::Diverged {
+        what: if value.is_nan() { "NaN" } else { "infinity" }.into(),
+        place,
+        step,
+        help: "lower the learning rate (`--set cnn.lr=1e-4`), or look for odd pictures in the data; the last good \
+               checkpoint is kept"
+            .into(),
+    }
+}

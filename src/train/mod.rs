@@ -1,0 +1,19 @@
+//! Training: epochs, validation, early stopping, checkpoints.
+//!
+//! * [`samples`]: what a batch is made of: rows of a matrix, or pictures (normalized, augmented);
+//! * [`fit`]: the training loop;
+//! * [`evaluate`]: loss, accuracy and probabilities of a trained model;
+//! * [`history`]: what is remembered of each epoch;
+//! * [`checkpoint`]: the one file from which a run resumes.
+
+pub mod checkpoint;
+pub mod evaluate;
+pub mod fit;
+pub mod history;
+pub mod samples;
+
+pub use checkpoint::{Checkpoint, Progress};
+pub use evaluate::{Evaluation, evaluate};
+pub use fit::{Fit, Observer, Silent, Trained};
+pub use history::{Epoch, History};
+pub use samples::{Matrix, Pictures, Samples};
