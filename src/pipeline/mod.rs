@@ -4,9 +4,11 @@
 
 pub mod config;
 pub mod folder;
+pub mod settings;
 
 pub use config::Config;
 pub use folder::RunFolder;
+pub use settings::Settings;
 
 /// Whoever watches a job: the terminal, a log, a test.
 pub trait Watch {
