@@ -1,10 +1,13 @@
 //! Gradus: a deep-learning engine that reads like a textbook.
 
+#![forbid(unsafe_code)]
+
 pub mod analysis;
 pub mod autograd;
 pub mod data;
 pub mod error;
 pub mod files;
+pub mod gradcheck;
 pub mod models;
 pub mod nn;
 pub mod ops;

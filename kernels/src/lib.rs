@@ -8,6 +8,7 @@
 //!   down in [`reference`], and work is split into fixed pieces.
 
 mod conv;
+pub mod dispatch;
 pub mod distance;
 mod gemm;
 mod geometry;
@@ -19,6 +20,8 @@ mod pool;
 pub mod reduce;
 pub mod reference;
 mod scalar;
+mod scratch;
+mod simd;
 
 pub use geometry::{Conv2d, Pool2d};
 pub use mat::{MatMut, MatRef};

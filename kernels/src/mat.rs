@@ -94,4 +94,15 @@ impl<'a, T> MatMut<'a, T> {
     pub fn at_mut(&mut self, i: usize, j: usize) -> &mut T {
         &mut self.data[i * self.row_stride + j * self.col_stride]
     }
+
+    /// The transpose: the same elements, the strides swapped.
+    pub fn t(self) -> Self {
+        Self {
+            data: self.data,
+            rows: self.cols,
+            cols: self.rows,
+            row_stride: self.col_stride,
+            col_stride: self.row_stride,
+        }
+    }
 }

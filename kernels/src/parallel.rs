@@ -39,3 +39,29 @@ pub fn zip_chunks<A: Send, B: Send>(
 pub fn map<R: Send>(n: usize, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
     (0..n).into_par_iter().map(f).collect()
 }
+
+/// Calls `f(i)` for each i in `0..n`, in parallel unless `serial`.
+pub(crate) fn tasks(n: usize, serial: bool, f: impl Fn(usize) + Sync + Send) {
+    if serial || n <= 1 {
+        (0..n).for_each(f);
+    } else {
+        (0..n).into_par_iter().for_each(f);
+    }
+}
+
+/// A slice that several tasks write to, each in its own places.
+pub(crate) struct Shared<'a, T>(*mut T, std::marker::PhantomData<&'a mut [T]>);
+
+// SAFETY: only a pointer; whoever writes through it vouches that no two tasks touch the same element.
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Send for Shared<'_, T> {}
+
+impl<'a, T> Shared<'a, T> {
+    pub(crate) fn new(data: &'a mut [T]) -> Self {
+        Self(data.as_mut_ptr(), std::marker::PhantomData)
+    }
+    pub(crate) fn pointer(&self) -> *mut T {
+        self.0
+    }
+}

@@ -23,14 +23,26 @@ pub fn blocked_dot<T: Scalar>(len: usize, term: impl Fn(usize) -> (T, T)) -> T {
     total
 }
 
+/// `beta c` plus the sum over k: each block is added in turn to what is there, the first one by a fused multiply-add.
+#[inline(always)]
+fn blocked_add<T: Scalar>(beta: T, c: T, len: usize, term: impl Fn(usize) -> (T, T)) -> T {
+    let mut total = if len == 0 { beta * c } else { c };
+    for start in (0..len).step_by(K_BLOCK) {
+        let end = (start + K_BLOCK).min(len);
+        let block = blocked_dot(end - start, |k| term(start + k));
+        total = if start == 0 { beta.mul_add(c, block) } else { total + block };
+    }
+    total
+}
+
 /// C = A B + beta C; with `beta` = 0, C is not read.
 pub fn gemm<T: Scalar>(a: MatRef<'_, T>, b: MatRef<'_, T>, beta: T, mut c: MatMut<'_, T>) {
     assert!(a.cols == b.rows && a.rows == c.rows && b.cols == c.cols, "gemm: shapes do not fit");
     for i in 0..a.rows {
         for j in 0..b.cols {
-            let sum = blocked_dot(a.cols, |k| (a.at(i, k), b.at(k, j)));
+            let term = |k| (a.at(i, k), b.at(k, j));
             let out = c.at_mut(i, j);
-            *out = if beta == T::ZERO { sum } else { beta.mul_add(*out, sum) };
+            *out = if beta == T::ZERO { blocked_dot(a.cols, term) } else { blocked_add(beta, *out, a.cols, term) };
         }
     }
 }
@@ -100,25 +112,91 @@ pub fn conv2d_forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]
     }
 }
 
-/// dX: the columns' gradient is `Wᵀ dY`, and col2im adds it back to the pixels.
+/// dX, gathered: pixel (c, y, x) sums `dy[o, i, j] w[o, c, p, q]` over the taps (o, p, q) for which some output (i, j)
+/// would put the tap on the pixel: `i s + p d = y + pad`. Where (i, j) is not an output, dy counts as zero.
 pub fn conv2d_backward_data<T: Scalar>(g: &Conv2d, dy: &[T], w: &[T], dx: &mut [T]) {
-    let (k, pixels) = (g.k(), g.out_h() * g.out_w());
-    let mut columns = vec![T::ZERO; k * pixels];
+    let (oh, ow) = (g.out_h(), g.out_w());
     for n in 0..g.n {
-        let dy = MatRef::new(&dy[n * g.o * pixels..][..g.o * pixels], g.o, pixels);
-        gemm(MatRef::new(w, g.o, k).t(), dy, T::ZERO, MatMut::new(&mut columns, k, pixels));
-        col2im(g, &columns, &mut dx[n * g.c * g.h * g.w..][..g.c * g.h * g.w]);
+        for y in 0..g.h {
+            for x in 0..g.w {
+                let (rows, cols) = (taps_over(g, 0, y), taps_over(g, 1, x));
+                let per_map = rows.len() * cols.len();
+                for c in 0..g.c {
+                    dx[((n * g.c + c) * g.h + y) * g.w + x] = blocked_dot(g.o * per_map, |k| {
+                        let (o, (p, i), (q, j)) = (k / per_map, rows[k % per_map / cols.len()], cols[k % cols.len()]);
+                        let inside = (0..oh as isize).contains(&i) && (0..ow as isize).contains(&j);
+                        let weight = w[((o * g.c + c) * g.kernel[0] + p) * g.kernel[1] + q];
+                        let slope =
+                            if inside { dy[((n * g.o + o) * oh + i as usize) * ow + j as usize] } else { T::ZERO };
+                        (weight, slope)
+                    });
+                }
+            }
+        }
     }
 }
 
-/// dW: the sum over images of `dY columnsᵀ`.
+/// The taps p along one axis that can fall on place `at`, each with the output i (inside or not) from which it does.
+fn taps_over(g: &Conv2d, axis: usize, at: usize) -> Vec<(usize, isize)> {
+    let (s, place) = (g.stride[axis] as isize, (at + g.pad[axis][0]) as isize);
+    let distance = |p: usize| place - (p * g.dilation[axis]) as isize;
+    (0..g.kernel[axis]).filter(|&p| distance(p) % s == 0).map(|p| (p, distance(p) / s)).collect()
+}
+
+/// Most partial sums that the gradient of a filter is made of.
+const WEIGHT_GROUPS: usize = 8;
+
+/// How the sum over pixels in [`conv2d_backward_weights`] is split.
+#[derive(Clone, Copy, Debug)]
+pub struct WeightGroups {
+    blocks: usize,
+    per_group: usize,
+}
+
+impl WeightGroups {
+    /// Number of groups.
+    pub fn len(&self) -> usize {
+        self.blocks.div_ceil(self.per_group)
+    }
+    /// Whether there is nothing to sum.
+    pub fn is_empty(&self) -> bool {
+        self.blocks == 0
+    }
+    /// The blocks of group `i`.
+    pub fn get(&self, i: usize) -> std::ops::Range<usize> {
+        i * self.per_group..self.blocks.min((i + 1) * self.per_group)
+    }
+}
+
+/// Blocks of at most [`K_BLOCK`] pixels, image after image, dealt out to at most 8 groups of consecutive blocks.
+pub fn weight_groups(g: &Conv2d) -> WeightGroups {
+    let blocks = g.n * (g.out_h() * g.out_w()).div_ceil(K_BLOCK);
+    WeightGroups { blocks, per_group: blocks.div_ceil(WEIGHT_GROUPS).max(1) }
+}
+
+/// dW: `dw[o, k]` sums `columns[k, pixel] dy[o, pixel]` over the pixels of all images: over each block of pixels from
+/// zero by fused multiply-adds, over the blocks of a group in turn, over the groups in turn.
 pub fn conv2d_backward_weights<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], dw: &mut [T]) {
     let (k, pixels) = (g.k(), g.out_h() * g.out_w());
-    let mut columns = vec![T::ZERO; k * pixels];
-    dw.fill(T::ZERO);
-    for n in 0..g.n {
-        im2col(g, &x[n * g.c * g.h * g.w..][..g.c * g.h * g.w], &mut columns);
-        let dy = MatRef::new(&dy[n * g.o * pixels..][..g.o * pixels], g.o, pixels);
-        gemm(dy, MatRef::new(&columns, k, pixels).t(), T::ONE, MatMut::new(dw, g.o, k));
+    let columns: Vec<Vec<T>> = (0..g.n)
+        .map(|n| {
+            let mut columns = vec![T::ZERO; k * pixels];
+            im2col(g, &x[n * g.c * g.h * g.w..][..g.c * g.h * g.w], &mut columns);
+            columns
+        })
+        .collect();
+    let (groups, per_image) = (weight_groups(g), pixels.div_ceil(K_BLOCK));
+    let add = |sum: Option<T>, term: T| Some(sum.map_or(term, |sum| sum + term));
+    for o in 0..g.o {
+        for k in 0..k {
+            let block = |b: usize| {
+                let (n, start) = (b / per_image, b % per_image * K_BLOCK);
+                blocked_dot(K_BLOCK.min(pixels - start), |at| {
+                    (columns[n][k * pixels + start + at], dy[(n * g.o + o) * pixels + start + at])
+                })
+            };
+            let group = |i: usize| groups.get(i).map(block).fold(None, add).unwrap_or(T::ZERO);
+            dw[o * g.k() + k] = (0..groups.len()).map(group).fold(None, add).unwrap_or(T::ZERO);
+        }
     }
 }

@@ -87,6 +87,15 @@ pub trait Scalar:
     fn tanh(self) -> Self;
     /// The Gauss error function.
     fn erf(self) -> Self;
+    /// ln (1 + x), accurate near 0.
+    fn ln_1p(self) -> Self;
+    /// The logistic function, 1 / (1 + e^-x), without overflow.
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        let e = (-self.abs()).exp();
+        let top = if self < Self::ZERO { e } else { Self::ONE };
+        top / (Self::ONE + e)
+    }
     /// `self` to the power of `p`.
     fn powf(self, p: Self) -> Self;
 
@@ -156,6 +165,10 @@ impl Scalar for f32 {
     #[inline(always)]
     fn erf(self) -> Self {
         math::erf(self)
+    }
+    #[inline(always)]
+    fn ln_1p(self) -> Self {
+        math::ln_1p(self)
     }
     #[inline(always)]
     fn powf(self, p: Self) -> Self {
@@ -235,6 +248,10 @@ impl Scalar for f64 {
         libm::erf(self)
     }
     #[inline(always)]
+    fn ln_1p(self) -> Self {
+        libm::log1p(self)
+    }
+    #[inline(always)]
     fn powf(self, p: Self) -> Self {
         libm::pow(self, p)
     }
@@ -242,13 +259,16 @@ impl Scalar for f64 {
         gemm::gemm_f64(a, b, beta, c);
     }
     fn conv2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]) {
-        crate::reference::conv2d_forward(g, x, w, bias, y);
+        conv::check("conv2d", g, x.len(), w.len(), y.len());
+        conv::plain::forward(g, x, w, bias, y);
     }
     fn conv2d_backward_data(g: &Conv2d, dy: &[Self], w: &[Self], dx: &mut [Self]) {
-        crate::reference::conv2d_backward_data(g, dy, w, dx);
+        conv::check("conv2d backward", g, dx.len(), w.len(), dy.len());
+        conv::plain::backward_data(g, dy, w, dx);
     }
     fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]) {
-        crate::reference::conv2d_backward_weights(g, x, dy, dw);
+        conv::check("conv2d backward", g, x.len(), dw.len(), dy.len());
+        conv::plain::backward_weights(g, x, dy, dw);
     }
     fn max_pool2d_forward(g: &Pool2d, x: &[Self], y: &mut [Self], argmax: &mut [u32]) {
         crate::pool::max_forward(g, x, y, argmax);

@@ -16,7 +16,7 @@ use crate::rng::Rng;
 use crate::tensor::Tensor;
 
 /// Step of the differences along a direction whose largest entry is 1.
-const STEP: f64 = 1e-3;
+pub const STEP: f64 = 1e-3;
 /// Random directions per input.
 const DIRECTIONS: usize = 4;
 
@@ -43,21 +43,35 @@ pub fn check(
     let leaves: Vec<Var<f64>> = inputs.iter().map(|x| tape.leaf(x.clone())).collect();
     let y = f(&leaves)?;
     let gradients = tape.backward_from(&y, u.clone())?;
-    let zeros: Vec<Tensor<f64>> = inputs.iter().map(|x| Tensor::zeros(x.shape_owned())).collect();
-    let gradient = |i: usize| gradients.of(&leaves[i]).unwrap_or(&zeros[i]);
+    let zeros = |x: &Tensor<f64>| Tensor::zeros(x.shape_owned());
+    let gradients: Vec<Tensor<f64>> =
+        inputs.iter().zip(&leaves).map(|(x, leaf)| gradients.of(leaf).cloned().unwrap_or_else(|| zeros(x))).collect();
 
+    compare(inputs, &gradients, STEP, tolerance, rng, &|x| Ok(inner(value(x)?.data(), u.data())))
+}
+
+/// Holds the `gradients` of a function `phi` with one value, such as ⟨u, f(x)⟩, against its differences. `step` is
+/// [`STEP`], or less where kinks are near: the rounding error, some 1e-16 / step, grows in exchange.
+pub fn compare(
+    inputs: &[Tensor<f64>],
+    gradients: &[Tensor<f64>],
+    step: f64,
+    tolerance: f64,
+    rng: &mut Rng,
+    phi: &dyn Fn(&[Tensor<f64>]) -> Result<f64>,
+) -> Result<Report> {
     let slope_along = |i: usize, v: &[f64]| -> Result<f64> {
         let phi = |t: f64| -> Result<f64> {
             let mut x = inputs.to_vec();
             x[i].data_mut().iter_mut().zip(v).for_each(|(x, v)| *x += t * v);
-            Ok(inner(value(&x)?.data(), u.data()))
+            phi(&x)
         };
-        Ok((8.0 * (phi(STEP)? - phi(-STEP)?) - (phi(2.0 * STEP)? - phi(-2.0 * STEP)?)) / (12.0 * STEP))
+        Ok((8.0 * (phi(step)? - phi(-step)?) - (phi(2.0 * step)? - phi(-2.0 * step)?)) / (12.0 * step))
     };
 
     let mut report = Report { relative_error: 0.0, worst: None };
     for (i, input) in inputs.iter().enumerate() {
-        let g = gradient(i).data();
+        let g = gradients[i].data();
         for _ in 0..DIRECTIONS {
             let v: Vec<f64> = (0..input.numel()).map(|_| rng.range(-1.0, 1.0)).collect();
             let (analytic, numeric) = (inner(g, &v), slope_along(i, &v)?);
@@ -66,27 +80,37 @@ pub fn check(
             report.relative_error = report.relative_error.max(relative(analytic, numeric, scale));
         }
         if !(report.relative_error <= tolerance) && report.worst.is_none() {
-            let mut worst = (0.0, 0, 0.0, 0.0);
-            for k in 0..input.numel() {
-                let mut v = vec![0.0; input.numel()];
-                v[k] = 1.0;
-                let (analytic, numeric) = (g[k], slope_along(i, &v)?);
-                let error = (analytic - numeric).abs();
-                if error >= worst.0 || error.is_nan() {
-                    worst = (error, k, analytic, numeric);
-                }
-            }
-            let (_, k, analytic, numeric) = worst;
-            report.worst = Some(format!(
-                "input {i}, element {k} of shape {:?}: backward says {analytic:.9e}, differences say {numeric:.9e}",
-                input.shape()
-            ));
+            report.worst = Some(worst_element(i, input.shape(), g, &slope_along)?);
         }
     }
     Ok(report)
 }
 
-fn inner(a: &[f64], b: &[f64]) -> f64 {
+/// Goes through all elements of input `i` and tells where backward and differences disagree most.
+fn worst_element(
+    i: usize,
+    shape: &[usize],
+    g: &[f64],
+    slope_along: &dyn Fn(usize, &[f64]) -> Result<f64>,
+) -> Result<String> {
+    let mut worst = (0.0, 0, 0.0, 0.0);
+    for k in 0..g.len() {
+        let mut v = vec![0.0; g.len()];
+        v[k] = 1.0;
+        let (analytic, numeric) = (g[k], slope_along(i, &v)?);
+        let error = (analytic - numeric).abs();
+        if error >= worst.0 || error.is_nan() {
+            worst = (error, k, analytic, numeric);
+        }
+    }
+    let (_, k, analytic, numeric) = worst;
+    Ok(format!(
+        "input {i}, element {k} of shape {shape:?}: backward says {analytic:.9e}, differences say {numeric:.9e}"
+    ))
+}
+
+/// The inner product ⟨a, b⟩.
+pub(crate) fn inner(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 

@@ -223,6 +223,25 @@ mod tests {
         assert!(picture.planes.iter().all(|&v| v == 200.0 / 255.0));
     }
 
+    /// Made with Pillow 13.0: mode F, `resize((size, size), BILINEAR, box=(7, 0, 30, 23))` of a 37 x 23 picture.
+    #[test]
+    fn scaling_agrees_with_pillow() {
+        let image = ImageBuffer::from_fn(37, 23, |x, y| Luma([(x * 7 + y * 13 + x * y) as u8]));
+        let bytes = png(image);
+        for (size, sum, golden) in [
+            (8, 8374.3115, [80.9011, 142.1711, 101.6351, 149.6425, 154.5022]),
+            (40, 208994.40625, [47.5125, 92.1252, 166.4727, 111.3086, 122.9523]),
+        ] {
+            let planes = Picture::decode(&bytes, size).unwrap().planes;
+            for ((y, x), value) in [(0, 0), (3, 3), (7, 7), (5, 2), (7, 0)].into_iter().zip(golden) {
+                // Four decimals are printed.
+                assert!((planes[y * size + x] * 255.0 - value).abs() < 1e-4, "{size}: ({y}, {x})");
+            }
+            let total: f64 = planes.iter().map(|&v| f64::from(v) * 255.0).sum();
+            assert!((total - sum).abs() < 1e-5 * sum, "{total}");
+        }
+    }
+
     #[test]
     fn gray_stored_as_colour_is_gray() {
         let same = ImageBuffer::from_fn(9, 9, |x, y| Rgb([(x * 20 + y) as u8; 3]));

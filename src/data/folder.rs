@@ -69,7 +69,7 @@ impl FolderOptions {
     pub fn validate(&self) -> Result<Option<Regex>> {
         check_size(self.size)?;
         let sum: f64 = self.fractions.iter().sum();
-        if self.fractions.iter().any(|&f| !(f > 0.0)) || (sum - 1.0).abs() > 1e-6 {
+        if self.fractions.iter().any(|&f| f.is_nan() || f <= 0.0) || (sum - 1.0).abs() > 1e-6 {
             let what = format!("{:?} are no shares of training, validation and test", self.fractions);
             return Err(Error::config("fractions", what, "give three positive numbers of sum 1"));
         }

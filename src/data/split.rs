@@ -132,7 +132,7 @@ fn number_of(numbers: &[usize]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 
     const USUAL: [f64; 3] = [0.70, 0.15, 0.15];
 

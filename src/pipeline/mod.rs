@@ -1,14 +1,35 @@
 //! The main job: from a folder of pictures to a report.
 //!
-//! Each stage is a file that reads as the assignment does; [`run`] calls them in order.
+//! Hand-crafted features, K-means, an MLP on the features and a CNN on the pixels answer the same question about the
+//! same test pictures; the report compares them. Each stage is a file that reads as the assignment does, and [`run`]
+//! calls them in order.
 
+pub mod artifacts;
+pub mod baselines;
+pub mod cnn;
 pub mod config;
+pub mod data;
+pub mod depth;
+pub mod evaluate;
+pub mod features;
 pub mod folder;
+pub mod kmeans;
+pub mod maps;
+pub mod metrics;
+pub mod mlp;
+pub mod parameters;
+pub mod report;
 pub mod settings;
+pub mod training;
 
 pub use config::Config;
 pub use folder::RunFolder;
 pub use settings::Settings;
+
+use crate::data::ImageData;
+use crate::error::{Error, Result};
+use std::time::Instant;
+use training::Trainer;
 
 /// Whoever watches a job: the terminal, a log, a test.
 pub trait Watch {
@@ -23,4 +44,109 @@ pub trait Watch {
 
     /// Whether the user wants to stop.
     fn interrupted(&self) -> bool;
+}
+
+/// Everything a run found out.
+pub struct Results {
+    /// The settings.
+    pub config: Config,
+    /// The pictures.
+    pub data: ImageData,
+    /// Stage 2.
+    pub features: features::Features,
+    /// Stage 3.
+    pub clusters: kmeans::Clusters,
+    /// Stage 4: t-SNE of the test features.
+    pub feature_map: maps::NamedMap,
+    /// Stage 5.
+    pub mlp: mlp::MlpStage,
+    /// Stage 5: t-SNE of the MLP's output on the test split.
+    pub mlp_map: maps::NamedMap,
+    /// Stage 6.
+    pub cnn: cnn::CnnStage,
+    /// What to be better than.
+    pub baselines: baselines::Baselines,
+    /// Stage 7.
+    pub parameters: parameters::ParameterLesson,
+    /// Stage 8.
+    pub depth: depth::DepthLesson,
+    /// Wall time of each stage.
+    pub seconds: Vec<(String, f64)>,
+}
+
+const STAGES: usize = 9;
+
+/// Tells the watch of each stage, measures it, and stops between stages if asked to.
+struct Stages {
+    seconds: Vec<(String, f64)>,
+}
+
+impl Stages {
+    fn time<R>(
+        &mut self,
+        name: &str,
+        trainer: &mut Trainer<'_>,
+        stage: impl FnOnce(&mut Trainer<'_>) -> Result<R>,
+    ) -> Result<R> {
+        if trainer.watch.interrupted() {
+            return Err(Error::Interrupted(format!("interrupted before stage {name}")));
+        }
+        trainer.watch.stage(self.seconds.len() + 1, STAGES, name);
+        let start = Instant::now();
+        let result = stage(trainer)?;
+        self.seconds.push((name.to_owned(), start.elapsed().as_secs_f64()));
+        Ok(result)
+    }
+}
+
+/// Runs the job and writes everything into `folder`; takes up a checkpoint that is there. Returns `metrics.json`.
+pub fn run(config: &Config, folder: &RunFolder, watch: &mut dyn Watch) -> Result<serde_json::Value> {
+    let mut trainer = Trainer::new(folder, watch)?;
+    let mut stages = Stages { seconds: Vec::new() };
+    let t = &mut trainer;
+
+    let data = stages.time("data", t, |t| data::prepare(config, t.watch))?;
+    let features = stages.time("features", t, |_| features::compute(&config.features, &data))?;
+    let clusters = stages.time("kmeans", t, |_| kmeans::cluster(config, &features, &data))?;
+    let map = |name: &str, x: &ndarray::Array2<f32>| maps::map(name, &config.tsne, x.view(), config.seed);
+    let feature_map = stages.time("tsne", t, |_| map("features", &features.scaled[2]))?;
+    let mlp = stages.time("mlp", t, |t| mlp::train(&config.mlp, config.seed, &features, &data, t))?;
+    let mlp_map = map("mlp_output", &mlp.logits[1])?;
+    let (cnn, baselines) = stages.time("cnn", t, |t| {
+        let cnn = cnn::train(config, &data, t)?;
+        let baselines = baselines::measure(config, &data, &cnn, t)?;
+        Ok((cnn, baselines))
+    })?;
+    artifacts::Artifacts::write(folder, &data, &features, &clusters, &cnn)?;
+    let parameters = stages.time("parameters", t, |_| {
+        let input = [data.channels(), config.data.size, config.data.size];
+        parameters::count(&mlp.model, features.names.len(), &cnn.model, input, data.train.len())
+    })?;
+    let depth = stages.time("depth", t, |t| depth::measure(config, &data, &features, &mlp, &cnn, t))?;
+    t.write_history()?;
+
+    let seconds = stages.seconds.clone();
+    let config = config.clone();
+    let mut results = Results {
+        config,
+        data,
+        features,
+        clusters,
+        feature_map,
+        mlp,
+        mlp_map,
+        cnn,
+        baselines,
+        parameters,
+        depth,
+        seconds,
+    };
+    stages.time("report", t, |_| {
+        folder.write("tables/predictions.csv", &metrics::predictions_csv(&results))?;
+        report::write(&results, folder)
+    })?;
+    results.seconds = stages.seconds;
+    let metrics = metrics::metrics(&results);
+    folder.write("metrics.json", &serde_json::to_vec_pretty(&metrics).expect("numbers and words"))?;
+    Ok(metrics)
 }

@@ -1,0 +1,49 @@
+//! Convolution by im2col in memory and a matrix product per image: for `f64`, and where there is no micro-kernel.
+
+use crate::reference::{col2im, im2col};
+use crate::{Conv2d, MatMut, MatRef, Scalar};
+
+/// Calls `f(columns, n)` for each image, `columns` being a buffer for its im2col matrix.
+fn each_image<T: Scalar>(g: &Conv2d, mut f: impl FnMut(&mut [T], usize)) {
+    let mut columns = vec![T::ZERO; g.k() * g.out_h() * g.out_w()];
+    (0..g.n).for_each(|n| f(&mut columns, n));
+}
+
+/// The `n`-th of `count` equal parts.
+fn part<T>(data: &[T], n: usize, count: usize) -> &[T] {
+    let len = data.len() / count;
+    &data[n * len..][..len]
+}
+
+pub(crate) fn forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    let (k, pixels) = (g.k(), g.out_h() * g.out_w());
+    each_image(g, |columns, n| {
+        im2col(g, part(x, n, g.n), columns);
+        let out = &mut y[n * g.o * pixels..][..g.o * pixels];
+        T::gemm(MatRef::new(w, g.o, k), MatRef::new(columns, k, pixels), T::ZERO, MatMut::new(out, g.o, pixels));
+        if let Some(bias) = bias {
+            for o in 0..g.o {
+                out[o * pixels..][..pixels].iter_mut().for_each(|v| *v += bias[o]);
+            }
+        }
+    });
+}
+
+pub(crate) fn backward_data<T: Scalar>(g: &Conv2d, dy: &[T], w: &[T], dx: &mut [T]) {
+    let (k, pixels) = (g.k(), g.out_h() * g.out_w());
+    each_image(g, |columns, n| {
+        let dy = MatRef::new(part(dy, n, g.n), g.o, pixels);
+        T::gemm(MatRef::new(w, g.o, k).t(), dy, T::ZERO, MatMut::new(columns, k, pixels));
+        col2im(g, columns, &mut dx[n * g.c * g.h * g.w..][..g.c * g.h * g.w]);
+    });
+}
+
+pub(crate) fn backward_weights<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], dw: &mut [T]) {
+    let (k, pixels) = (g.k(), g.out_h() * g.out_w());
+    dw.fill(T::ZERO);
+    each_image(g, |columns, n| {
+        im2col(g, part(x, n, g.n), columns);
+        let dy = MatRef::new(part(dy, n, g.n), g.o, pixels);
+        T::gemm(dy, MatRef::new(columns, k, pixels).t(), T::ONE, MatMut::new(dw, g.o, k));
+    });
+}

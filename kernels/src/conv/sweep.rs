@@ -1,0 +1,329 @@
+//! The product that forward and backward-data share: a matrix of coefficients times the shifted pixels of an image.
+//!
+//! `out[m, i, j] = sum over k of a[m, k] * image[i * row_step + j + offset[k]]`, k in blocks of 256.
+//!
+//! Pixels are taken a vector at a time, three vectors and some rows of coefficients per tile. Rows of pixels end
+//! somewhere inside their last vector; where rows are short, it is cheaper to walk the bordered image from end to end
+//! and drop the pixels that belong to no output.
+
+use super::image::Layout;
+use crate::parallel::{self, Shared};
+use crate::reference::K_BLOCK;
+use crate::simd::{Kernels, MAX_TILE, MAX_VECTORS, Tile};
+use crate::{Conv2d, scratch};
+
+/// Tasks that a convolution of few images should be cut into at least.
+const TASKS: usize = 8;
+
+pub(super) fn forward(kernels: &Kernels, g: &Conv2d, x: &[f32], w: &[f32], bias: Option<&[f32]>, y: &mut [f32]) {
+    let (oh, ow) = (g.out_h(), g.out_w());
+    if y.is_empty() {
+        return;
+    }
+    let bands = TASKS.div_ceil(g.n).min(oh);
+    let band = oh.div_ceil(bands);
+    let (bands, k, panels) = (oh.div_ceil(band), g.k(), g.o.div_ceil(kernels.rows));
+    scratch::floats(panels * kernels.rows * k, |a| {
+        pack(kernels.rows, g.o, k, |o, k| w[o * g.k() + k], a);
+        let (a, out) = (&*a, Shared::new(y));
+        parallel::tasks(g.n * bands, super::serial(g), |task| {
+            let (n, rows) = (task / bands, task % bands * band..oh.min((task % bands + 1) * band));
+            let layout = Layout::forward(g, rows.clone());
+            let sweep =
+                Sweep { kernels, m: g.o, k, rows: rows.len(), cols: ow, row_step: g.stride[0] * layout.row_len() };
+            let target = Target {
+                start: n * g.o * oh * ow + rows.start * ow,
+                plane: oh * ow,
+                row: ow,
+                col: 1,
+                bias,
+                out: out.pointer(),
+            };
+            scratch::floats(layout.len(kernels.lanes), |image| {
+                layout.fill(&x[n * g.c * g.h * g.w..][..g.c * g.h * g.w], image);
+                scratch::indices(k, |offsets| {
+                    taps(g, &layout, offsets);
+                    // SAFETY: offsets were made for this layout; each task writes its own rows of its own image.
+                    unsafe { sweep.run(a, offsets, image, &target) };
+                });
+            });
+        });
+    });
+}
+
+/// The offset of each row (c, p, q) of the im2col matrix.
+pub(super) fn taps(g: &Conv2d, layout: &Layout, offsets: &mut [u32]) {
+    let [kh, kw] = g.kernel;
+    for (k, offset) in offsets.iter_mut().enumerate() {
+        let (c, p, q) = (k / (kh * kw), k / kw % kh, k % kw);
+        *offset = layout.offset(c, p * g.dilation[0], q * g.dilation[1]) as u32;
+    }
+}
+
+/// Lays `a(m, k)` out in panels of `rows`: panel after panel, in each k after k.
+fn pack(rows: usize, m: usize, k: usize, a: impl Fn(usize, usize) -> f32, out: &mut [f32]) {
+    for (panel, out) in out.chunks_exact_mut((rows * k).max(1)).enumerate() {
+        for r in 0..rows {
+            for k in 0..k {
+                out[k * rows + r] = if panel * rows + r < m { a(panel * rows + r, k) } else { 0.0 };
+            }
+        }
+    }
+}
+
+/// The taps along one axis that a pixel sees, and where.
+///
+/// Pixel `x` is reached by tap p from output i when `i s + p d = x + pad`. Of the pixels with `x + pad = r + t s` (the
+/// class of remainder r) all see the same taps: those with `p d = r (mod s)`, from output `t + (r - p d) / s`.
+struct Class {
+    /// The first pixel of the class, and how many there are.
+    first: usize,
+    count: usize,
+    /// (p, the output under p for the first pixel), p rising.
+    taps: Vec<(usize, isize)>,
+}
+
+impl Class {
+    fn new(g: &Conv2d, axis: usize, remainder: usize) -> Self {
+        let (s, d, pad) = (g.stride[axis], g.dilation[axis], g.pad[axis][0]);
+        let size = if axis == 0 { g.h } else { g.w };
+        let first = (remainder + s - pad % s) % s;
+        let taps = (0..g.kernel[axis])
+            .filter(|p| (first + pad) % s == p * d % s)
+            .map(|p| (p, (first + pad) as isize - (p * d) as isize))
+            .map(|(p, distance)| (p, distance / s as isize))
+            .collect();
+        Self { first, count: size.saturating_sub(first).div_ceil(s), taps }
+    }
+
+    /// The outputs seen: the first one, and one past the last.
+    fn reach(&self) -> (isize, isize) {
+        let low = self.taps.iter().map(|t| t.1).min().unwrap_or(0);
+        let high = self.taps.iter().map(|t| t.1).max().unwrap_or(0);
+        (low, high + self.count as isize)
+    }
+}
+
+pub(super) fn backward_data(kernels: &Kernels, g: &Conv2d, dy: &[f32], w: &[f32], dx: &mut [f32]) {
+    if dx.is_empty() {
+        return;
+    }
+    let out = Shared::new(dx);
+    for r in 0..g.stride[0] * g.stride[1] {
+        let (down, right) = (Class::new(g, 0, r / g.stride[1]), Class::new(g, 1, r % g.stride[1]));
+        if down.count > 0 && right.count > 0 {
+            backward_class(kernels, g, dy, w, [&down, &right], &out);
+        }
+    }
+}
+
+/// The pixels of one class: a sweep of stride 1 over dY.
+fn backward_class(
+    kernels: &Kernels,
+    g: &Conv2d,
+    dy: &[f32],
+    w: &[f32],
+    [down, right]: [&Class; 2],
+    out: &Shared<'_, f32>,
+) {
+    let (oh, ow, per_map) = (g.out_h(), g.out_w(), down.taps.len() * right.taps.len());
+    let ((top, bottom), (left, end)) = (down.reach(), right.reach());
+    let layout = Layout {
+        channels: g.o,
+        source: [oh, ow],
+        rows: (bottom - top) as usize,
+        border: [-top, -left],
+        phases: 1,
+        phase_len: (end - left) as usize,
+    };
+    let k = g.o * per_map;
+    let tap = |k: usize| {
+        let (o, down_tap, right_tap) = (k / per_map, k % per_map / right.taps.len(), k % right.taps.len());
+        (o, down.taps[down_tap], right.taps[right_tap])
+    };
+    let sweep = Sweep { kernels, m: g.c, k, rows: down.count, cols: right.count, row_step: layout.row_len() };
+    let panels = g.c.div_ceil(kernels.rows);
+    scratch::floats(panels * kernels.rows * k, |a| {
+        let coefficient = |c: usize, k: usize| {
+            let (o, (p, _), (q, _)) = tap(k);
+            w[((o * g.c + c) * g.kernel[0] + p) * g.kernel[1] + q]
+        };
+        pack(kernels.rows, g.c, k, coefficient, a);
+        scratch::indices(k, |offsets| {
+            for (k, offset) in offsets.iter_mut().enumerate() {
+                let (o, (_, i), (_, j)) = tap(k);
+                *offset = layout.offset(o, (i - top) as usize, (j - left) as usize) as u32;
+            }
+            let (a, offsets) = (&*a, &*offsets);
+            parallel::tasks(g.n, super::serial(g), |n| {
+                scratch::floats(layout.len(kernels.lanes), |image| {
+                    layout.fill(&dy[n * g.o * oh * ow..][..g.o * oh * ow], image);
+                    let target = Target {
+                        start: n * g.c * g.h * g.w + down.first * g.w + right.first,
+                        plane: g.h * g.w,
+                        row: g.stride[0] * g.w,
+                        col: g.stride[1],
+                        bias: None,
+                        out: out.pointer(),
+                    };
+                    // SAFETY: offsets were made for this layout; each task writes the class's pixels of its own image.
+                    unsafe { sweep.run(a, offsets, image, &target) };
+                });
+            });
+        });
+    });
+}
+
+/// The sizes of one product.
+struct Sweep<'a> {
+    kernels: &'a Kernels,
+    m: usize,
+    k: usize,
+    rows: usize,
+    cols: usize,
+    row_step: usize,
+}
+
+/// Where the results go: element (m, i, j) to `start + m plane + i row + j col`.
+struct Target<'a> {
+    start: usize,
+    plane: usize,
+    row: usize,
+    col: usize,
+    bias: Option<&'a [f32]>,
+    out: *mut f32,
+}
+
+/// The vectors that cover the output: `per_row` to a row, or, if `flat`, `count` from end to end.
+#[derive(Clone, Copy)]
+struct Cover {
+    flat: bool,
+    per_row: usize,
+    count: usize,
+}
+
+impl Sweep<'_> {
+    /// Row by row or from end to end, whichever takes fewer vectors.
+    fn cover(&self) -> Cover {
+        let lanes = self.kernels.lanes;
+        let per_row = self.cols.div_ceil(lanes);
+        let flat = ((self.rows - 1) * self.row_step + self.cols).div_ceil(lanes);
+        if flat < self.rows * per_row {
+            Cover { flat: true, per_row, count: flat }
+        } else {
+            Cover { flat: false, per_row, count: self.rows * per_row }
+        }
+    }
+
+    /// # Safety
+    /// Each offset must be inside of the image's layout, and the target's elements this caller's alone.
+    unsafe fn run(&self, a: &[f32], offsets: &[u32], image: &[f32], target: &Target<'_>) {
+        let (lanes, cover) = (self.kernels.lanes, self.cover());
+        let place = |vector: usize| match cover.flat {
+            true => vector * lanes,
+            false => vector / cover.per_row * self.row_step + vector % cover.per_row * lanes,
+        };
+        let mut out = [0.0; MAX_TILE];
+        let mut vector = 0;
+        while vector < cover.count {
+            let vectors = width(cover.count - vector, self.kernels.vectors);
+            let mut places = [0; MAX_VECTORS];
+            (0..vectors).for_each(|v| places[v] = place(vector + v));
+            for panel in 0..self.m.div_ceil(self.kernels.rows) {
+                let a = &a[panel * self.kernels.rows * self.k..][..self.kernels.rows * self.k];
+                // SAFETY: a vector starts at a pixel of the output, so every tap of it is in the layout, which is
+                // followed by the slack that whole vectors may need.
+                unsafe { self.tile(a, offsets, image, &places[..vectors], &mut out) };
+                let rows = self.kernels.rows.min(self.m - panel * self.kernels.rows);
+                for (m, row) in out.chunks_exact(self.kernels.tile_stride()).take(rows).enumerate() {
+                    for (v, &place) in places[..vectors].iter().enumerate() {
+                        // SAFETY: the target is this caller's alone.
+                        unsafe {
+                            self.store(
+                                &row[v * lanes..][..lanes],
+                                panel * self.kernels.rows + m,
+                                place,
+                                cover.flat,
+                                target,
+                            )
+                        };
+                    }
+                }
+            }
+            vector += vectors;
+        }
+    }
+
+    /// One tile, block of k after block.
+    ///
+    /// # Safety
+    /// Whole vectors must be readable at each place plus each offset.
+    unsafe fn tile(&self, a: &[f32], offsets: &[u32], image: &[f32], places: &[usize], out: &mut [f32; MAX_TILE]) {
+        if self.k == 0 {
+            return out.fill(0.0);
+        }
+        let mut b = [image.as_ptr(); MAX_VECTORS];
+        for (b, &place) in b.iter_mut().zip(places) {
+            *b = image[place..].as_ptr();
+        }
+        for start in (0..self.k).step_by(K_BLOCK) {
+            let tile = Tile {
+                len: K_BLOCK.min(self.k - start),
+                a: a[start * self.kernels.rows..].as_ptr(),
+                offsets: offsets[start..].as_ptr(),
+                b,
+                out: out.as_mut_ptr(),
+                add: start > 0,
+            };
+            // SAFETY: `a` holds rows x k; the rest is promised by the caller.
+            unsafe { self.kernels.tile[places.len() - 1](&tile) };
+        }
+    }
+
+    /// Writes the part of a vector that belongs to outputs.
+    ///
+    /// # Safety
+    /// The target must be this caller's alone.
+    #[inline(always)]
+    unsafe fn store(&self, vector: &[f32], m: usize, place: usize, flat: bool, target: &Target<'_>) {
+        let bias = target.bias.map(|b| b[m]);
+        let (mut i, mut j) = (place / self.row_step, place % self.row_step);
+        let mut rest = vector;
+        loop {
+            let len = self.cols.saturating_sub(j).min(rest.len());
+            // SAFETY: (m, i, j..j + len) are elements of the target.
+            unsafe {
+                let out = target.out.add(target.start + m * target.plane + i * target.row + j * target.col);
+                put(&rest[..len], bias, out, target.col);
+            }
+            let step = (self.row_step - j).min(rest.len());
+            rest = &rest[step..];
+            (i, j) = (i + 1, 0);
+            if !flat || rest.is_empty() || i == self.rows {
+                break;
+            }
+        }
+    }
+}
+
+/// Copies `from` to every `step`-th float at `to`, and adds the bias.
+///
+/// # Safety
+/// `to` must be writable there.
+#[inline(always)]
+unsafe fn put(from: &[f32], bias: Option<f32>, to: *mut f32, step: usize) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        match (step, bias) {
+            (1, Some(bias)) => (0..from.len()).for_each(|l| *to.add(l) = from[l] + bias),
+            (1, None) => std::ptr::copy_nonoverlapping(from.as_ptr(), to, from.len()),
+            (_, Some(bias)) => (0..from.len()).for_each(|l| *to.add(l * step) = from[l] + bias),
+            (_, None) => (0..from.len()).for_each(|l| *to.add(l * step) = from[l]),
+        }
+    }
+}
+
+/// Vectors of the next tile: as many as it takes, but two and two rather than three and one.
+fn width(left: usize, most: usize) -> usize {
+    if left == 4 { 2 } else { left.min(most) }
+}

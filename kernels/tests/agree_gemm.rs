@@ -1,0 +1,136 @@
+//! Matrix products: every variant against the reference, bit for bit.
+
+mod common;
+
+use common::{Data, assert_bits, fused_levels, on_threads};
+use gradus_kernels::dispatch::{self, Isa};
+use gradus_kernels::{MatMut, MatRef, Scalar, reference};
+use proptest::prelude::*;
+
+/// A matrix with the layout `kind`: by rows, by columns, or with gaps both ways.
+fn strides(rows: usize, cols: usize, kind: u8) -> (usize, usize, usize) {
+    let (rs, cs) = match kind {
+        0 => (cols, 1),
+        1 => (1, rows),
+        2 => (cols + 3, 1),
+        _ => (2 * cols + 1, 2),
+    };
+    (rs, cs, rows * rs + cols * cs + 1)
+}
+
+fn check(m: usize, n: usize, k: usize, kinds: [u8; 3], beta: f32, seed: u64) {
+    let mut data = Data::new(seed);
+    let ((ars, acs, al), (brs, bcs, bl), (crs, ccs, cl)) =
+        (strides(m, k, kinds[0]), strides(k, n, kinds[1]), strides(m, n, kinds[2]));
+    let (a, b, c) = (data.floats(al), data.floats(bl), data.floats(cl));
+    let (a, b) = (MatRef::strided(&a, m, k, ars, acs), MatRef::strided(&b, k, n, brs, bcs));
+    let mut want = c.clone();
+    reference::gemm(a, b, beta, MatMut::strided(&mut want, m, n, crs, ccs));
+    for isa in fused_levels() {
+        let mut got = c.clone();
+        dispatch::with(isa, || f32::gemm(a, b, beta, MatMut::strided(&mut got, m, n, crs, ccs)));
+        assert_bits(&got, &want, &format!("{isa:?} {m}x{n}x{k} {kinds:?} beta {beta}"));
+    }
+    // The plain level owes no bits, but the derived bound.
+    let mut got = c.clone();
+    dispatch::with(Isa::Scalar, || f32::gemm(a, b, beta, MatMut::strided(&mut got, m, n, crs, ccs)));
+    for i in 0..m {
+        for j in 0..n {
+            let old = f64::from(c[i * crs + j * ccs]) * f64::from(beta);
+            let products = (0..k).map(|k| f64::from(a.at(i, k)) * f64::from(b.at(k, j)));
+            let (sum, size) = products.fold((old, old.abs()), |(s, z), p| (s + p, z + p.abs()));
+            let bound = (k + 2) as f64 * f64::from(f32::EPSILON) * size + 1e-37;
+            for out in [&got, &want] {
+                let error = (f64::from(out[i * crs + j * ccs]) - sum).abs();
+                assert!(error <= bound, "({i}, {j}) of {m}x{n}x{k}: off by {error:e}, allowed {bound:e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sizes_around_the_tiles() {
+    for m in [1, 2, 7, 8, 9, 17] {
+        for n in [1, 15, 16, 17, 31, 33, 47, 48, 49] {
+            for k in [0, 1, 2, 255, 256, 257, 513] {
+                check(m, n, k, [0, 1, 0], 0.0, (m * n + k) as u64);
+            }
+        }
+    }
+}
+
+#[test]
+fn big_enough_to_be_shared_out() {
+    check(130, 200, 300, [1, 0, 0], 1.0, 1);
+    check(300, 70, 520, [0, 1, 1], 0.0, 2);
+    check(33, 1000, 257, [0, 0, 3], 0.5, 3);
+}
+
+#[test]
+fn c_is_not_read_when_beta_is_zero() {
+    let mut data = Data::new(5);
+    for (m, n, k) in [(9, 17, 300), (3, 3, 0), (150, 150, 150)] {
+        let (a, b) = (data.floats(m * k), data.floats(k * n));
+        for &isa in dispatch::variants() {
+            let mut c = vec![f32::NAN; m * n];
+            let run = |c: &mut [f32]| {
+                f32::gemm(MatRef::new(&a, m, k), MatRef::new(&b, k, n), 0.0, MatMut::new(c, m, n));
+            };
+            dispatch::with(isa, || run(&mut c));
+            assert!(c.iter().all(|x| x.is_finite()), "{isa:?}");
+            let mut c64 = vec![f64::NAN; m * n];
+            let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+            let (a, b) = (wide(&a), wide(&b));
+            f64::gemm(MatRef::new(&a, m, k), MatRef::new(&b, k, n), 0.0, MatMut::new(&mut c64, m, n));
+            assert!(c64.iter().all(|x| x.is_finite()));
+        }
+    }
+}
+
+#[test]
+fn infinities_and_nans_come_through() {
+    let (m, n, k) = (10, 50, 20);
+    let mut data = Data::new(6);
+    let (mut a, mut b) = (data.floats(m * k), data.floats(k * n));
+    (a[3 * k + 4], b[7 * n + 20], b[8 * n + 30]) = (f32::NAN, f32::INFINITY, f32::MIN_POSITIVE / 8.0);
+    for &isa in dispatch::variants() {
+        let (mut got, mut want) = (vec![0.0; m * n], vec![0.0; m * n]);
+        let (a, b) = (MatRef::new(&a, m, k), MatRef::new(&b, k, n));
+        reference::gemm(a, b, 0.0, MatMut::new(&mut want, m, n));
+        dispatch::with(isa, || f32::gemm(a, b, 0.0, MatMut::new(&mut got, m, n)));
+        for (g, w) in got.iter().zip(&want) {
+            assert!(g.is_nan() == w.is_nan() && g.is_infinite() == w.is_infinite());
+        }
+        assert!(got[3 * n..4 * n].iter().all(|x| x.is_nan()));
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let (m, n, k) = (160, 300, 700);
+    let mut data = Data::new(7);
+    let (a, b) = (data.floats(m * k), data.floats(k * n));
+    let (a64, b64): (Vec<f64>, Vec<f64>) =
+        (a.iter().map(|&x| x.into()).collect(), b.iter().map(|&x| x.into()).collect());
+    let run = || {
+        let (mut c, mut d) = (vec![0.0; m * n], vec![0.0; m * n]);
+        f32::gemm(MatRef::new(&a, m, k), MatRef::new(&b, k, n), 0.0, MatMut::new(&mut c, m, n));
+        f64::gemm(MatRef::new(&a64, m, k), MatRef::new(&b64, k, n), 0.0, MatMut::new(&mut d, m, n));
+        (c, d)
+    };
+    let (one, one64) = on_threads(1, run);
+    for threads in [2, 3, 8] {
+        let (many, many64) = on_threads(threads, run);
+        assert_bits(&many, &one, "threads");
+        assert_eq!(many64, one64);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn random_shapes(m in 1usize..40, n in 1usize..120, k in 0usize..600, ka in 0u8..4, kb in 0u8..4, kc in 0u8..4,
+                     beta in prop::sample::select(vec![0.0f32, 1.0, -0.5]), seed: u64) {
+        check(m, n, k, [ka, kb, kc], beta, seed);
+    }
+}

@@ -1,0 +1,47 @@
+//! What the tests of the kernels share: data, and comparisons.
+#![allow(dead_code)]
+
+use gradus_kernels::dispatch::{self, Isa};
+
+/// A small generator of test data (xorshift64*).
+pub struct Data(u64);
+
+impl Data {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+    /// Uniform in [-1, 1), with some exact zeros of both signs.
+    pub fn float(&mut self) -> f32 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let bits = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 40;
+        match bits % 32 {
+            0 => 0.0,
+            1 => -0.0,
+            _ => bits as f32 / (1 << 23) as f32 - 1.0,
+        }
+    }
+    pub fn floats(&mut self, len: usize) -> Vec<f32> {
+        (0..len).map(|_| self.float()).collect()
+    }
+}
+
+/// The levels whose products must have the reference's bits.
+pub fn fused_levels() -> impl Iterator<Item = Isa> {
+    dispatch::variants().iter().copied().filter(|&isa| isa != Isa::Scalar)
+}
+
+/// Equal bits; any NaN equals any other.
+#[track_caller]
+pub fn assert_bits(got: &[f32], want: &[f32], what: &str) {
+    assert_eq!(got.len(), want.len(), "{what}: lengths");
+    for (i, (g, w)) in got.iter().zip(want).enumerate() {
+        assert!(g.to_bits() == w.to_bits() || (g.is_nan() && w.is_nan()), "{what}: [{i}] is {g:e}, not {w:e}");
+    }
+}
+
+/// Runs `f` on a pool of `threads`.
+pub fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(f)
+}

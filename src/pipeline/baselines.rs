@@ -1,0 +1,44 @@
+//! What any answer must be better than: always the commonest class, and logistic regression on the pixels.
+
+use super::cnn::CnnStage;
+use super::config::Config;
+use super::training::{Scores, Trainer, score};
+use crate::data::{ImageData, Images};
+use crate::error::Result;
+use crate::nn::{Flatten, Init, Linear, Sequential};
+use crate::rng::Rng;
+use crate::train::{Fit, Pictures};
+
+/// The baselines.
+#[derive(Clone, Debug)]
+pub struct Baselines {
+    /// The commonest class of the training split.
+    pub majority_class: usize,
+    /// Test accuracy of always answering it.
+    pub majority_accuracy: f64,
+    /// Softmax regression on all pixels, trained like the CNN but without hidden layers or augmentation.
+    pub logistic: Scores,
+}
+
+/// Epochs of the regression: it is convex and early stopping ends it sooner.
+const EPOCHS: usize = 20;
+/// Its learning rate: its many weights all move together, and a larger one overshoots.
+const LR: f64 = 1e-4;
+
+/// Measures the baselines.
+pub fn measure(config: &Config, data: &ImageData, cnn: &CnnStage, trainer: &mut Trainer<'_>) -> Result<Baselines> {
+    let counts = data.train.counts();
+    let majority_class = (0..counts.len()).fold(0, |best, c| if counts[c] > counts[best] { c } else { best });
+    let hits = data.test.labels.iter().filter(|&&l| l == majority_class).count();
+
+    let pictures = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &cnn.normalization);
+    let (train, val, test) = (pictures(&data.train)?, pictures(&data.val)?, pictures(&data.test)?);
+    let pixels = data.channels() * config.data.size * config.data.size;
+    let mut rng = Rng::new(config.seed, "logistic.init", 0);
+    let out = Linear::new(pixels, data.classes.len(), Init::PyTorch, &mut rng);
+    let model = Sequential::new().with("flatten", Flatten).with("out", out);
+    let fit = Fit { epochs: EPOCHS.min(config.cnn.epochs), patience: 4, batch: config.cnn.batch, seed: config.seed };
+    let history = trainer.train("logistic", &model, LR, fit, &train, &val)?;
+    let logistic = score(&model, history, [&train, &val, &test], data.classes.len())?;
+    Ok(Baselines { majority_class, majority_accuracy: hits as f64 / data.test.len() as f64, logistic })
+}

@@ -1,0 +1,65 @@
+//! Stage 6. The CNN of Figure 1 on the pixels: conv 3x3 *same*, ReLU, max-pool 2, four times; then two fully
+//! connected layers. Pixels are standardized by the training split's mean and deviation; training pictures are
+//! mirrored and turned at random.
+
+use super::config::Config;
+use super::training::{Scores, Trainer, score};
+use crate::autograd::Var;
+use crate::data::{Augment, ImageData, Images, Normalization};
+use crate::error::Result;
+use crate::models::cnn::Cnn;
+use crate::nn::{Ctx, Module, Sequential};
+use crate::rng::Rng;
+use crate::tensor::Tensor;
+use crate::train::evaluate::BATCH;
+use crate::train::{Fit, Pictures, Samples};
+use ndarray::Array2;
+
+/// The trained network and its figures.
+pub struct CnnStage {
+    /// With the best epoch's weights.
+    pub model: Sequential,
+    /// Its figures.
+    pub scores: Scores,
+    /// Mean and deviation of the training pixels.
+    pub normalization: Normalization,
+}
+
+/// Builds the untrained network.
+pub fn build(config: &Config, channels: usize, classes: usize) -> Result<Sequential> {
+    let c = &config.cnn;
+    let input = [channels, config.data.size, config.data.size];
+    let figure_1 = Cnn { input, widths: c.widths.clone(), hidden: c.hidden, classes };
+    figure_1.build(&mut Rng::new(config.seed, "cnn.init", 0))
+}
+
+/// Trains the CNN.
+pub fn train(config: &Config, data: &ImageData, trainer: &mut Trainer<'_>) -> Result<CnnStage> {
+    let (c, seed, classes) = (&config.cnn, config.seed, data.classes.len());
+    let normalization = Normalization::fit(&data.train.pixels)?;
+    let pictures = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &normalization);
+    let augment = Augment { flips: c.flips, quarter_turns: c.quarter_turns };
+    let (train, val, test) =
+        (pictures(&data.train)?.augmented(augment, seed), pictures(&data.val)?, pictures(&data.test)?);
+
+    let model = build(config, data.channels(), classes)?;
+    let fit = Fit { epochs: c.epochs, patience: c.patience, batch: c.batch, seed };
+    let history = trainer.train("cnn", &model, c.lr, fit, &train, &val)?;
+    trainer.export("cnn")?;
+    let scores = score(&model, history, [&train, &val, &test], classes)?;
+    Ok(CnnStage { model, scores, normalization })
+}
+
+/// The output of the layer `path` (or of the whole network, for the empty path) for these pictures, one row each.
+pub fn activations(model: &dyn Module, path: &str, samples: &Pictures, indices: &[usize]) -> Result<Array2<f32>> {
+    let (mut rows, mut width) = (Vec::new(), 0);
+    for chunk in indices.chunks(BATCH) {
+        let wanted = |p: &str| p == path;
+        let mut cx = Ctx::eval().capture(&wanted);
+        let y = model.forward(&Var::constant(samples.batch(chunk, None)), &mut cx)?;
+        let output: Tensor = cx.captured().pop().map_or(y.into_value(), |layer| layer.output);
+        width = output.numel() / chunk.len();
+        rows.extend_from_slice(output.data());
+    }
+    Ok(Array2::from_shape_vec((indices.len(), width), rows).expect("each picture gives as many numbers"))
+}

@@ -1,0 +1,102 @@
+//! Stage 8. The depth lesson: how the classes come apart from layer to layer.
+//!
+//! The same validation samples are looked at in seven or so spaces: the hand-crafted features, the MLP's output, the
+//! activations after each block's pooling, the CNN's output. Spaces of many dimensions are first reduced by PCA, so
+//! that distances are comparable. In each space three numbers say how compact and how separate the classes are.
+
+use super::cnn::{CnnStage, activations};
+use super::config::Config;
+use super::features::Features;
+use super::maps::{NamedMap, map};
+use super::mlp::MlpStage;
+use super::training::Trainer;
+use crate::analysis::metrics::{fisher_ratio, knn_accuracy, silhouette};
+use crate::analysis::pca::Pca;
+use crate::data::{ImageData, split};
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+use crate::train::Pictures;
+use ndarray::{Array2, Axis};
+
+/// How separate the classes are in one space.
+#[derive(Clone, Debug)]
+pub struct Space {
+    /// `features`, `mlp_output`, `block1`, .., `cnn_output`.
+    pub name: String,
+    /// Number of dimensions before PCA.
+    pub dimensions: usize,
+    /// Mean silhouette (Rousseeuw 1987): 1 where classes are compact and apart, 0 where they touch.
+    pub silhouette: f64,
+    /// Trace of the scatter between classes over that within.
+    pub fisher_ratio: f64,
+    /// Leave-one-out accuracy of the k nearest neighbours.
+    pub knn_accuracy: f64,
+    /// t-SNE of the space.
+    pub map: NamedMap,
+}
+
+/// The spaces from shallow to deep.
+#[derive(Clone, Debug)]
+pub struct DepthLesson {
+    /// Labels of the samples looked at.
+    pub labels: Vec<usize>,
+    /// One entry a space.
+    pub spaces: Vec<Space>,
+}
+
+/// Measures every space.
+pub fn measure(
+    config: &Config,
+    data: &ImageData,
+    features: &Features,
+    mlp: &MlpStage,
+    cnn: &CnnStage,
+    trainer: &mut Trainer<'_>,
+) -> Result<DepthLesson> {
+    let chosen = choose(config, &data.val.labels);
+    let labels: Vec<usize> = chosen.iter().map(|&i| data.val.labels[i]).collect();
+    let pictures = Pictures::new(&data.val.pixels, data.val.labels.clone(), &cnn.normalization)?;
+    let blocks: Vec<String> = (1..=config.cnn.widths.len()).map(|i| format!("block{i}")).collect();
+    let names = [&["features".to_owned(), "mlp_output".to_owned()], &blocks[..], &["cnn_output".to_owned()]].concat();
+
+    let mut spaces = Vec::new();
+    for (i, name) in names.iter().enumerate() {
+        if trainer.watch.interrupted() {
+            return Err(Error::Interrupted("interrupted in the depth lesson".into()));
+        }
+        trainer.watch.progress(i, names.len(), name);
+        let x = match name.as_str() {
+            "features" => features.scaled[1].select(Axis(0), &chosen),
+            "mlp_output" => mlp.logits[0].select(Axis(0), &chosen),
+            "cnn_output" => activations(&cnn.model, "", &pictures, &chosen)?,
+            block => activations(&cnn.model, block, &pictures, &chosen)?,
+        };
+        spaces.push(space(config, name, x, &labels)?);
+    }
+    Ok(DepthLesson { labels, spaces })
+}
+
+/// At most `max_samples` validation samples, class by class.
+fn choose(config: &Config, labels: &[usize]) -> Vec<usize> {
+    let n = config.depth.max_samples;
+    if labels.len() <= n {
+        return (0..labels.len()).collect();
+    }
+    let share = n as f64 / labels.len() as f64;
+    let parts = split::stratified(labels, &[share, 1.0 - share], &mut Rng::new(config.seed, "depth", 0));
+    (0..labels.len()).filter(|&i| parts[i] == 0).take(n).collect()
+}
+
+fn space(config: &Config, name: &str, x: Array2<f32>, labels: &[usize]) -> Result<Space> {
+    let dimensions = x.ncols();
+    let components = config.depth.components.min(x.nrows() - 1);
+    let x = if dimensions > components { Pca::fit(x.view(), components)?.transform(x.view())? } else { x };
+    Ok(Space {
+        name: name.to_owned(),
+        dimensions,
+        silhouette: silhouette(x.view(), labels)?,
+        fisher_ratio: fisher_ratio(x.view(), labels)?,
+        knn_accuracy: knn_accuracy(x.view(), labels, config.depth.neighbors)?,
+        map: map(name, &config.tsne, x.view(), config.seed)?,
+    })
+}

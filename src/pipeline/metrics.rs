@@ -1,0 +1,120 @@
+//! `metrics.json` and the tables: the run in numbers. The keys are a contract; new ones may be added.
+
+use super::Results;
+use super::maps::NamedMap;
+use super::training::Scores;
+use serde_json::{Map, Value, json};
+
+/// The content of `metrics.json`.
+pub fn metrics(r: &Results) -> Value {
+    let separability: Map<String, Value> = r
+        .depth
+        .spaces
+        .iter()
+        .map(|s| {
+            let numbers = json!({
+                "silhouette": s.silhouette,
+                "fisher_ratio": s.fisher_ratio,
+                "knn_accuracy": s.knn_accuracy,
+                "dimensions": s.dimensions,
+            });
+            (s.name.clone(), numbers)
+        })
+        .collect();
+    let maps = [&r.feature_map, &r.mlp_map].into_iter().chain(r.depth.spaces.iter().map(|s| &s.map));
+    let tsne: Map<String, Value> = maps.map(|m| (tsne_key(r, m), map_numbers(m))).collect();
+    let total: f64 = r.seconds.iter().map(|(_, s)| s).sum();
+    let mut seconds: Map<String, Value> = r.seconds.iter().map(|(name, s)| (name.clone(), json!(s))).collect();
+    seconds.insert("total".into(), json!(total));
+    let scaling = serde_json::to_value(r.config.features.scaling).expect("a plain enum");
+    json!({
+        "recipe": "pipeline",
+        "seed": r.config.seed,
+        "data": {
+            "classes": r.data.classes,
+            "train": r.data.train.counts(),
+            "val": r.data.val.counts(),
+            "test": r.data.test.counts(),
+            "skipped": r.data.skipped,
+            "leakage": r.data.leakage,
+            "sha256": r.data.sha256,
+        },
+        "features": { "names": r.features.names, "scaler": scaling },
+        "kmeans": {
+            "k": r.data.classes.len(),
+            "inertia": r.clusters.clustering.inertia,
+            "iterations": r.clusters.clustering.iterations,
+            "train_accuracy": r.clusters.train_accuracy,
+            "test_accuracy": r.clusters.confusion.accuracy(),
+            "nmi": r.clusters.nmi,
+            "confusion": r.clusters.confusion.counts,
+        },
+        "mlp": network(&r.mlp.scores),
+        "mlp_activations": r.mlp.activations.iter().map(|(a, s)| (a.name().to_owned(), network(s))).collect::<Map<_, _>>(),
+        "cnn": network(&r.cnn.scores),
+        "baselines": {
+            "majority": {
+                "class": r.data.classes[r.baselines.majority_class],
+                "test_accuracy": r.baselines.majority_accuracy,
+            },
+            "logistic_regression": network(&r.baselines.logistic),
+        },
+        "separability": separability,
+        "tsne": tsne,
+        "seconds": seconds,
+    })
+}
+
+/// The stage-4 and stage-5 maps are of the test split; those of the depth lesson of the validation split.
+fn tsne_key(r: &Results, map: &NamedMap) -> String {
+    let of_test = std::ptr::eq(map, &r.feature_map) || std::ptr::eq(map, &r.mlp_map);
+    if of_test { format!("{}_test", map.name) } else { map.name.clone() }
+}
+
+fn map_numbers(m: &NamedMap) -> Value {
+    json!({ "n": m.points.nrows(), "method": m.method, "perplexity": m.perplexity, "kl": m.kl, "seconds": m.seconds })
+}
+
+fn network(s: &Scores) -> Value {
+    json!({
+        "parameters": s.parameters,
+        "best_epoch": s.history.best_epoch,
+        "epochs": s.history.epochs.len(),
+        "train_accuracy": s.train.accuracy,
+        "val_accuracy": s.val.accuracy,
+        "test_accuracy": s.test.accuracy,
+        "train_loss": s.train.loss,
+        "val_loss": s.val.loss,
+        "test_loss": s.test.loss,
+        "macro_f1": s.confusion.macro_f1(),
+        "confusion": s.confusion.counts,
+    })
+}
+
+/// `tables/predictions.csv`: every test picture, its truth, the three answers, the probabilities.
+pub fn predictions_csv(r: &Results) -> Vec<u8> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    let mut header: Vec<String> = ["file", "truth", "kmeans", "mlp", "cnn"].map(String::from).to_vec();
+    for network in ["mlp", "cnn"] {
+        header.extend(r.data.classes.iter().map(|c| format!("{network}_p_{c}")));
+    }
+    let class = |c: usize| r.data.classes[c].clone();
+    let k = r.data.classes.len();
+    let mut write = |row: &[String]| csv.write_record(row).expect("writing to memory cannot fail");
+    write(&header);
+    for i in 0..r.data.test.len() {
+        let (mlp, cnn) = (&r.mlp.scores.test, &r.cnn.scores.test);
+        let mut row = vec![
+            r.data.test.names[i].clone(),
+            class(r.data.test.labels[i]),
+            class(r.clusters.predicted[i]),
+            class(mlp.predicted[i]),
+            class(cnn.predicted[i]),
+        ];
+        for probabilities in [&mlp.probabilities, &cnn.probabilities] {
+            row.extend(probabilities.data()[i * k..][..k].iter().map(|p| format!("{p:.6}")));
+        }
+        write(&row);
+    }
+    csv.into_inner().expect("writing to memory cannot fail")
+}

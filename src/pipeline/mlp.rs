@@ -1,0 +1,78 @@
+//! Stage 5. An MLP on the features: softmax output, one-hot targets, cross-entropy, Adam.
+//!
+//! The same network is trained with each activation, for the small table of the report.
+
+use super::config::MlpConfig;
+use super::features::Features;
+use super::training::{Scores, Trainer, score};
+use crate::autograd::Var;
+use crate::data::ImageData;
+use crate::error::Result;
+use crate::models::mlp::mlp;
+use crate::nn::{Activation, Ctx, Module, Sequential};
+use crate::rng::Rng;
+use crate::tensor::Tensor;
+use crate::train::{Fit, Matrix};
+use ndarray::Array2;
+
+/// The activations of the table.
+const ACTIVATIONS: [Activation; 4] = [Activation::Relu, Activation::Tanh, Activation::Sigmoid, Activation::Gelu];
+
+/// The trained network and its figures.
+pub struct MlpStage {
+    /// With the best epoch's weights.
+    pub model: Sequential,
+    /// Its figures.
+    pub scores: Scores,
+    /// Logits of the validation samples (for the depth lesson) and of the test samples (for the map).
+    pub logits: [Array2<f32>; 2],
+    /// The same network with each activation.
+    pub activations: Vec<(Activation, Scores)>,
+}
+
+/// Builds the untrained network.
+pub fn build(config: &MlpConfig, activation: Activation, inputs: usize, classes: usize, seed: u64) -> Sequential {
+    mlp(inputs, &config.hidden, classes, activation, &mut Rng::new(seed, "mlp.init", 0))
+}
+
+/// Trains the MLP, and its variants.
+pub fn train(
+    config: &MlpConfig,
+    seed: u64,
+    features: &Features,
+    data: &ImageData,
+    trainer: &mut Trainer<'_>,
+) -> Result<MlpStage> {
+    let classes = data.classes.len();
+    let samples =
+        |part: usize, labels: &[usize]| Matrix::new(Tensor::from(features.scaled[part].clone()), labels.to_vec());
+    let (train, val) = (samples(0, &data.train.labels)?, samples(1, &data.val.labels)?);
+    let test = samples(2, &data.test.labels)?;
+    let fit = Fit { epochs: config.epochs, patience: config.patience, batch: config.batch, seed };
+
+    let mut train_one = |name: &str, activation: Activation| -> Result<(Sequential, Scores)> {
+        let model = build(config, activation, features.names.len(), classes, seed);
+        let history = trainer.train(name, &model, config.lr, fit, &train, &val)?;
+        let scores = score(&model, history, [&train, &val, &test], classes)?;
+        Ok((model, scores))
+    };
+    let (model, scores) = train_one("mlp", config.activation)?;
+    let mut activations = Vec::new();
+    for activation in ACTIVATIONS {
+        let scores = if activation == config.activation {
+            scores.clone()
+        } else {
+            train_one(&format!("mlp_{}", activation.name()), activation)?.1
+        };
+        activations.push((activation, scores));
+    }
+    trainer.export("mlp")?;
+    let logits = [logits(&model, &features.scaled[1])?, logits(&model, &features.scaled[2])?];
+    Ok(MlpStage { model, scores, logits, activations })
+}
+
+/// The last layer's output for each row.
+pub fn logits(model: &dyn Module, rows: &Array2<f32>) -> Result<Array2<f32>> {
+    let y = model.forward(&Var::constant(Tensor::from(rows.clone())), &mut Ctx::eval())?;
+    Ok(y.value().array2()?.to_owned())
+}

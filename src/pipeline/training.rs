@@ -1,0 +1,165 @@
+//! What the stages that train have in common: checkpoints, and the figures of a trained classifier.
+
+use super::Watch;
+use super::folder::RunFolder;
+use crate::analysis::metrics::Confusion;
+use crate::error::Result;
+use crate::nn::state::{State, load_state_dict, state_dict, to_safetensors};
+use crate::nn::{Module, count_parameters};
+use crate::optim::{Adam, FirstOrder};
+use crate::train::checkpoint::Finished;
+use crate::train::{Checkpoint, Epoch, Evaluation, Fit, History, Observer, Progress, Samples, evaluate};
+use std::time::{Duration, Instant};
+
+/// Where the checkpoint of a run lies.
+pub const LAST_STATE: &str = "checkpoints/last.state";
+/// Epochs may be shorter than a write to the disk: write no more often than this.
+const SAVE_EVERY: Duration = Duration::from_secs(2);
+
+/// Trains the networks of a run, one after the other, and keeps the checkpoint.
+pub struct Trainer<'a> {
+    folder: &'a RunFolder,
+    /// Whoever watches.
+    pub watch: &'a mut dyn Watch,
+    checkpoint: Checkpoint,
+    saved: Instant,
+}
+
+impl<'a> Trainer<'a> {
+    /// Takes up the run's checkpoint, if it has one.
+    pub fn new(folder: &'a RunFolder, watch: &'a mut dyn Watch) -> Result<Self> {
+        let path = folder.path(LAST_STATE);
+        let checkpoint = if path.exists() { Checkpoint::load(&path)? } else { Checkpoint::default() };
+        if let Some((name, progress)) = &checkpoint.current {
+            watch.note(&format!("resuming {name} after epoch {}", progress.history.epochs.len()));
+        }
+        Ok(Self { folder, watch, checkpoint, saved: Instant::now() })
+    }
+
+    /// Trains `model` with Adam under `name`, or takes its weights from the checkpoint if it is finished.
+    pub fn train(
+        &mut self,
+        name: &str,
+        model: &dyn Module,
+        lr: f64,
+        fit: Fit,
+        train: &dyn Samples,
+        val: &dyn Samples,
+    ) -> Result<History> {
+        if let Some(done) = self.checkpoint.finished.get(name) {
+            load_state_dict(model, &done.best)?;
+            return Ok(done.history.clone());
+        }
+        let from = match self.checkpoint.current.take() {
+            Some((current, progress)) if current == name => Some(progress),
+            _ => None,
+        };
+        let mut optimizer = FirstOrder::new(Adam::new(lr));
+        let mut observer = Saver { trainer: self, name, epochs: fit.epochs };
+        let trained = fit.run(model, &mut optimizer, train, val, from, &mut observer)?;
+        let finished = Finished { best: state_dict(model), last: trained.last, history: trained.history.clone() };
+        self.checkpoint.current = None;
+        self.checkpoint.finished.insert(name.to_owned(), finished);
+        self.save()?;
+        Ok(trained.history)
+    }
+
+    /// Writes the best and the last weights of a finished training as safetensors files.
+    pub fn export(&self, name: &str) -> Result<()> {
+        let finished = &self.checkpoint.finished[name];
+        let write = |which: &str, state: &State<f32>| {
+            self.folder.write(&format!("checkpoints/{name}-{which}.safetensors"), &to_safetensors(state)?)
+        };
+        write("best", &finished.best)?;
+        write("last", &finished.last)
+    }
+
+    /// One line of JSON for each epoch of each training.
+    pub fn write_history(&self) -> Result<()> {
+        let mut lines = String::new();
+        for (name, finished) in &self.checkpoint.finished {
+            for epoch in &finished.history.epochs {
+                let mut line = serde_json::json!({ "training": name });
+                let record = serde_json::to_value(epoch).expect("an epoch is plain numbers");
+                line.as_object_mut().expect("made as an object").extend(record.as_object().expect("a struct").clone());
+                lines.push_str(&format!("{line}\n"));
+            }
+        }
+        self.folder.write("history.jsonl", lines.as_bytes())
+    }
+
+    fn save(&mut self) -> Result<()> {
+        self.saved = Instant::now();
+        self.folder.write(LAST_STATE, &self.checkpoint.to_bytes()?)
+    }
+}
+
+/// Connects a training to the watch and the checkpoint.
+struct Saver<'t, 'a> {
+    trainer: &'t mut Trainer<'a>,
+    name: &'t str,
+    epochs: usize,
+}
+
+impl Observer for Saver<'_, '_> {
+    fn step(&mut self, epoch: usize, done: usize, total: usize) {
+        let (done, total) = ((epoch - 1) * total + done, self.epochs * total);
+        self.trainer.watch.progress(done, total, &format!("{}: epoch {epoch}", self.name));
+    }
+
+    fn epoch(&mut self, e: &Epoch, best: bool) {
+        self.trainer.watch.note(&format!(
+            "{} epoch {:2}: train loss {:.4}, accuracy {:.3}; validation loss {:.4}, accuracy {:.3}{}",
+            self.name,
+            e.epoch,
+            e.train_loss,
+            e.train_accuracy,
+            e.val_loss,
+            e.val_accuracy,
+            if best { " *" } else { "" }
+        ));
+    }
+
+    fn interrupted(&self) -> bool {
+        self.trainer.watch.interrupted()
+    }
+
+    fn save(&mut self, must: bool, progress: &dyn Fn() -> Progress) -> Result<()> {
+        if must || self.trainer.saved.elapsed() >= SAVE_EVERY {
+            self.trainer.checkpoint.current = Some((self.name.to_owned(), progress()));
+            self.trainer.save()?;
+        }
+        Ok(())
+    }
+}
+
+/// A trained classifier's figures.
+#[derive(Clone, Debug)]
+pub struct Scores {
+    /// Number of parameters.
+    pub parameters: usize,
+    /// The epochs.
+    pub history: History,
+    /// The best epoch's weights on the training split.
+    pub train: Evaluation,
+    /// On the validation split.
+    pub val: Evaluation,
+    /// On the test split.
+    pub test: Evaluation,
+    /// Truth against answer on the test split.
+    pub confusion: Confusion,
+}
+
+/// Evaluates a trained classifier on train, val and test.
+pub fn score(model: &dyn Module, history: History, samples: [&dyn Samples; 3], classes: usize) -> Result<Scores> {
+    let [train, val, test] = samples;
+    let answers = evaluate(model, test)?;
+    Ok(Scores {
+        parameters: count_parameters(model),
+        history,
+        train: evaluate(model, train)?,
+        val: evaluate(model, val)?,
+        confusion: Confusion::new(test.labels(), &answers.predicted, classes)?,
+        test: answers,
+    })
+}

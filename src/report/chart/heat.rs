@@ -1,0 +1,239 @@
+//! Tables in colour: any matrix, and the confusion matrix.
+
+use super::Figure;
+use super::axes::number;
+use super::canvas::{Anchor, Canvas, LABEL, SMALL, fit, text_width};
+use super::palette::{Colour, ColourMap};
+
+/// What one cell shows.
+struct Cell {
+    fill: Colour,
+    lines: Vec<String>,
+}
+
+/// Row names, column names, cells, and what the two sides mean.
+struct Sheet<'a> {
+    title: &'a str,
+    row_title: &'a str,
+    column_title: &'a str,
+    rows: &'a [String],
+    columns: &'a [String],
+    cells: Vec<Vec<Cell>>,
+}
+
+/// A confusion matrix: rows are the truth, columns the answer. A cell shows the count and its share of the row;
+/// right answers are blue, wrong ones orange, the deeper the larger the share.
+pub struct Confusion {
+    title: String,
+    classes: Vec<String>,
+    counts: Vec<Vec<usize>>,
+}
+
+impl Confusion {
+    /// `counts[truth][answer]`.
+    pub fn new(title: &str, classes: &[String], counts: &[Vec<usize>]) -> Self {
+        Confusion { title: title.into(), classes: classes.to_vec(), counts: counts.to_vec() }
+    }
+
+    /// Each count as a share of its row; a row without counts is all zero.
+    pub fn shares(&self) -> Vec<Vec<f64>> {
+        let share = |row: &Vec<usize>| {
+            let total = row.iter().sum::<usize>().max(1) as f64;
+            row.iter().map(|&n| n as f64 / total).collect()
+        };
+        self.counts.iter().map(share).collect()
+    }
+
+    /// Draws the matrix.
+    pub fn draw(&self) -> Figure {
+        let cell = |i: usize, j: usize, share: f64| {
+            let map = if i == j { ColourMap::Blues } else { ColourMap::Oranges };
+            let count = self.counts[i][j];
+            // the faintest error still shows
+            let depth = if count == 0 { 0.0 } else { 0.12 + 0.88 * share };
+            let percent = if count > 0 { format!("{:.0} %", 100.0 * share) } else { String::new() };
+            Cell { fill: map.at(depth), lines: vec![count.to_string(), percent] }
+        };
+        let cells = self
+            .shares()
+            .iter()
+            .enumerate()
+            .map(|(i, row)| row.iter().enumerate().map(|(j, &s)| cell(i, j, s)).collect())
+            .collect();
+        let sheet = Sheet {
+            title: &self.title,
+            row_title: "true class",
+            column_title: "answer",
+            rows: &self.classes,
+            columns: &self.classes,
+            cells,
+        };
+        let right: usize = (0..self.counts.len()).map(|i| self.counts[i].get(i).copied().unwrap_or(0)).sum();
+        let total: usize = self.counts.iter().flatten().sum();
+        Figure::new(sheet.draw(), format!("Confusion matrix. {}: {right} of {total} right", self.title))
+    }
+}
+
+/// Any matrix in colour with its numbers.
+pub struct HeatMap {
+    title: String,
+    sides: [String; 2],
+    rows: Vec<String>,
+    columns: Vec<String>,
+    values: Vec<Vec<f64>>,
+    map: ColourMap,
+    range: Option<(f64, f64)>,
+}
+
+impl HeatMap {
+    /// `values[row][column]`.
+    pub fn new(title: &str, rows: &[String], columns: &[String], values: &[Vec<f64>]) -> Self {
+        HeatMap {
+            title: title.into(),
+            sides: [String::new(), String::new()],
+            rows: rows.to_vec(),
+            columns: columns.to_vec(),
+            values: values.to_vec(),
+            map: ColourMap::Blues,
+            range: None,
+        }
+    }
+
+    /// What rows and columns are.
+    pub fn sides(mut self, rows: &str, columns: &str) -> Self {
+        self.sides = [rows.into(), columns.into()];
+        self
+    }
+
+    /// Colours; [`ColourMap::Diverging`] is centred on zero.
+    pub fn map(mut self, map: ColourMap) -> Self {
+        self.map = map;
+        self
+    }
+
+    /// Values at the two ends of the colours; the data's unless told.
+    pub fn range(mut self, lo: f64, hi: f64) -> Self {
+        self.range = Some((lo, hi));
+        self
+    }
+
+    /// Draws the matrix.
+    pub fn draw(&self) -> Figure {
+        let data = super::axes::extent(self.values.iter().flatten().copied()).unwrap_or((0.0, 1.0));
+        let (mut lo, mut hi) = self.range.unwrap_or(data);
+        if self.map == ColourMap::Diverging && self.range.is_none() {
+            hi = hi.abs().max(lo.abs());
+            lo = -hi;
+        }
+        let width = if hi > lo { hi - lo } else { 1.0 };
+        let cell = |&v: &f64| Cell { fill: self.map.at((v - lo) / width), lines: vec![number(v)] };
+        let sheet = Sheet {
+            title: &self.title,
+            row_title: &self.sides[0],
+            column_title: &self.sides[1],
+            rows: &self.rows,
+            columns: &self.columns,
+            cells: self.values.iter().map(|row| row.iter().map(cell).collect()).collect(),
+        };
+        Figure::new(sheet.draw(), format!("Heat map. {}", self.title))
+    }
+}
+
+impl Sheet<'_> {
+    fn draw(&self) -> Canvas {
+        let (n, m) = (self.rows.len().max(1), self.columns.len().max(1));
+        // cells shrink as there are more of them, down to a few pixels for a hundred classes
+        let size = (360.0 / n.max(m) as f64).clamp(9.0, 88.0);
+        let (wide, high) = (size.max((300.0 / m as f64).min(112.0)), size * if size > 50.0 { 0.8 } else { 1.0 });
+        let letters = if size >= 26.0 { LABEL } else { (0.8 * size).clamp(7.0, SMALL) };
+        let rows: Vec<String> = self.rows.iter().map(|r| fit(r, letters, false, 130.0)).collect();
+        let columns: Vec<String> = self.columns.iter().map(|c| fit(c, letters, false, 130.0)).collect();
+        let widest = |names: &[String]| names.iter().map(|n| text_width(n, letters, false)).fold(0.0, f64::max);
+        let turned = widest(&columns) > wide - 6.0;
+
+        let mut left = 18.0 + widest(&rows);
+        if !self.row_title.is_empty() {
+            left = left.max(18.0 + text_width(self.row_title, SMALL, false));
+        }
+        let width = (left + wide * m as f64 + 12.0).max(300.0);
+        let mut canvas = Canvas::new(width, 0.0);
+        let mut top = canvas.title(8.0, self.title) + 4.0;
+        let middle = left + 0.5 * wide * m as f64;
+        if !self.column_title.is_empty() {
+            canvas.text((middle, top + SMALL), self.column_title, SMALL, Colour::GRAY, Anchor::Middle);
+            top += 20.0;
+        }
+        top += if turned { widest(&columns) + 10.0 } else { 20.0 };
+        if !self.row_title.is_empty() {
+            canvas.text((left - 10.0, top - 7.0), self.row_title, SMALL, Colour::GRAY, Anchor::End);
+        }
+        for (j, name) in columns.iter().enumerate() {
+            let x = left + wide * (j as f64 + 0.5);
+            if turned {
+                canvas.turned((x + 0.36 * letters, top - 6.0), name, letters, Colour::INK, Anchor::Start);
+            } else {
+                canvas.text((x, top - 7.0), name, letters, Colour::INK, Anchor::Middle);
+            }
+        }
+        for (i, row) in self.cells.iter().enumerate() {
+            let y = top + high * i as f64;
+            let name = rows.get(i).map_or("", String::as_str);
+            canvas.text((left - 10.0, y + 0.5 * high + 0.36 * letters), name, letters, Colour::INK, Anchor::End);
+            for (j, cell) in row.iter().enumerate() {
+                draw_cell(&mut canvas, cell, (left + wide * j as f64, y), (wide, high));
+            }
+        }
+        canvas.frame(left, top, wide * m as f64, high * n as f64, Colour::GRAY, 0.75);
+        canvas.height = top + high * n as f64 + 12.0;
+        canvas
+    }
+}
+
+/// The cell's colour, and as many of its lines as fit.
+fn draw_cell(canvas: &mut Canvas, cell: &Cell, (x, y): (f64, f64), (wide, high): (f64, f64)) {
+    let gap = if wide > 20.0 { 1.0 } else { 0.25 };
+    canvas.rect(x, y, wide - gap, high - gap, cell.fill);
+    let big = (0.24 * high).clamp(11.0, 19.0);
+    let fits = |line: &String, size| text_width(line, size, true) <= wide - 4.0;
+    let lines: Vec<&String> = cell.lines.iter().filter(|l| !l.is_empty()).collect();
+    let room = high >= 40.0 && lines.len() > 1 && fits(lines[1], SMALL);
+    let ink = cell.fill.readable();
+    if let Some(first) = lines.first().filter(|l| high >= 15.0 && fits(l, big)) {
+        let lift = if room { 0.1 * big } else { -0.36 * big };
+        canvas.bold((x + 0.5 * wide, y + 0.5 * high - lift), first, big, ink, Anchor::Middle);
+    }
+    if room {
+        canvas.text((x + 0.5 * wide, y + 0.5 * high + 1.25 * SMALL), lines[1], SMALL, ink, Anchor::Middle);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(n: usize) -> Vec<String> {
+        (0..n).map(|i| format!("class {i}")).collect()
+    }
+
+    #[test]
+    fn shares_are_of_the_row() {
+        let confusion = Confusion::new("t", &names(2), &[vec![3, 1], vec![0, 0]]);
+        assert_eq!(confusion.shares(), vec![vec![0.75, 0.25], vec![0.0, 0.0]]);
+    }
+
+    #[test]
+    fn cells_say_count_and_percent() {
+        let figure = Confusion::new("t", &names(2), &[vec![43, 2], vec![9, 36]]).draw();
+        for words in ["\n43\n", "\n96 %\n", "\n2\n", "\n4 %\n", "\n20 %\n", "\n80 %\n"] {
+            assert!(figure.svg.contains(words), "{words}");
+        }
+        assert!(figure.alt.ends_with("79 of 90 right"));
+    }
+
+    #[test]
+    fn a_hundred_classes_are_drawn() {
+        let counts = vec![vec![1; 100]; 100];
+        let figure = Confusion::new("t", &names(100), &counts).draw();
+        assert!(figure.width < 1400 && figure.svg.contains("class 99"));
+    }
+}

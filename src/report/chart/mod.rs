@@ -1,0 +1,98 @@
+//! Charts, drawn once and kept as SVG and PNG.
+//!
+//! Each kind of chart is a small builder in a file of its own: say what it shows, then `draw()` to get a [`Figure`].
+//! Common rules: legends stand above the data, never on it; every text is measured with the embedded font before it is
+//! placed, so nothing overlaps or is cut off; a class has the same colour and shape in every figure; equal input gives
+//! equal bytes.
+
+mod axes;
+mod bars;
+mod canvas;
+mod contour;
+mod graph;
+mod heat;
+mod histogram;
+mod images;
+mod lines;
+mod palette;
+mod render;
+mod scatter;
+mod stages;
+
+pub use axes::number;
+pub use bars::{BarChart, GroupedBars};
+pub use contour::Contour;
+pub use graph::{Graph, NodeKind};
+pub use heat::{Confusion, HeatMap};
+pub use histogram::Histograms;
+pub use images::{ImageGrid, Tile};
+pub use lines::LineChart;
+pub use palette::{Colour, ColourMap};
+pub use scatter::Scatter;
+pub use stages::StageChart;
+
+use crate::error::Result;
+use base64::Engine;
+use canvas::Canvas;
+use std::path::Path;
+
+/// A finished drawing.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// The drawing as a stand-alone SVG document (text in the page's font; [`Figure::save`] embeds it).
+    pub svg: String,
+    /// Width in CSS pixels.
+    pub width: u32,
+    /// Height in CSS pixels.
+    pub height: u32,
+    /// What the figure shows, in words, for those who cannot see it.
+    pub alt: String,
+    canvas: Canvas,
+}
+
+impl Figure {
+    /// Finishes a drawing: a white sheet under it, and its SVG.
+    pub(crate) fn new(mut canvas: Canvas, alt: impl Into<String>) -> Self {
+        let (width, height) = (canvas.width.round(), canvas.height.round());
+        let mut sheet = Canvas::new(width, height);
+        sheet.rect(0.0, 0.0, width, height, Colour::PAPER);
+        sheet.marks.append(&mut canvas.marks);
+        let alt = alt.into();
+        Figure { svg: render::svg(&sheet, &alt), width: width as u32, height: height as u32, alt, canvas: sheet }
+    }
+
+    /// Replaces the words a screen reader says.
+    pub fn with_alt(self, alt: &str) -> Self {
+        Figure { svg: render::svg(&self.canvas, alt), alt: alt.to_owned(), ..self }
+    }
+
+    /// The same drawing as PNG, two pixels per CSS pixel.
+    pub fn png(&self) -> Result<Vec<u8>> {
+        render::png(&self.canvas)
+    }
+
+    /// The SVG with the font inside, so that the file looks the same on any machine.
+    pub fn svg_with_font(&self) -> String {
+        let style = format!("<style>{}</style>\n", font_face());
+        self.svg.replacen(">\n", &format!(">\n{style}"), 1)
+    }
+
+    /// Writes `name.svg` and `name.png` into a folder, each one whole or not at all.
+    pub fn save(&self, dir: &Path, name: &str) -> Result<()> {
+        super::write_atomic(&dir.join(format!("{name}.svg")), self.svg_with_font().as_bytes())?;
+        super::write_atomic(&dir.join(format!("{name}.png")), &self.png()?)
+    }
+}
+
+/// CSS that brings the embedded font, for pages and stand-alone SVG.
+pub(crate) fn font_face() -> String {
+    let face = |bytes: &[u8], weight: &str| {
+        let data = base64::engine::general_purpose::STANDARD.encode(bytes);
+        format!(
+            "@font-face{{font-family:\"{}\";font-weight:{weight};src:url(data:font/woff2;base64,{data}) format(\"woff2\")}}",
+            canvas::FONT
+        )
+    };
+    face(include_bytes!("../assets/GradusSans-Regular.woff2"), "400")
+        + &face(include_bytes!("../assets/GradusSans-SemiBold.woff2"), "700")
+}

@@ -1,0 +1,230 @@
+//! Colours and shapes. Classes wear the colours of Okabe and Ito (2008), which people with any common kind of colour
+//! blindness can tell apart, and a shape besides, so that a figure survives a black-and-white printer.
+
+use super::canvas::{Canvas, Point};
+
+/// An sRGB colour with opacity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Colour {
+    /// Red, green, blue.
+    pub rgb: [u8; 3],
+    /// 0 = invisible, 1 = solid.
+    pub alpha: f64,
+}
+
+impl Colour {
+    /// Text.
+    pub const INK: Colour = Colour::new(0x22, 0x26, 0x2b);
+    /// Secondary text and axes.
+    pub const GRAY: Colour = Colour::new(0x5f, 0x67, 0x70);
+    /// Grid lines.
+    pub const GRID: Colour = Colour::new(0xe3, 0xe6, 0xea);
+    /// Paper.
+    pub const PAPER: Colour = Colour::new(0xff, 0xff, 0xff);
+    /// A green border for what is right.
+    pub const RIGHT: Colour = Colour::new(0x00, 0x9e, 0x73);
+    /// A red border for what is wrong.
+    pub const WRONG: Colour = Colour::new(0xd5, 0x5e, 0x00);
+
+    /// A solid colour.
+    pub const fn new(r: u8, g: u8, b: u8) -> Self {
+        Colour { rgb: [r, g, b], alpha: 1.0 }
+    }
+
+    /// The colour of a class, the same in every figure. Repeats after 8; [`Shape::of`] then differs.
+    /// From 64 on the colours are lighter.
+    pub fn class(index: usize) -> Self {
+        const OKABE_ITO: [Colour; 8] = [
+            Colour::new(0x00, 0x72, 0xb2), // blue
+            Colour::new(0xd5, 0x5e, 0x00), // vermillion
+            Colour::new(0x00, 0x9e, 0x73), // bluish green
+            Colour::new(0xcc, 0x79, 0xa7), // reddish purple
+            Colour::new(0xe6, 0x9f, 0x00), // orange
+            Colour::new(0x56, 0xb4, 0xe9), // sky blue
+            Colour::new(0x3a, 0x3a, 0x3a), // black, softened
+            Colour::new(0xb8, 0xa8, 0x00), // yellow, darkened to be seen on paper
+        ];
+        let colour = OKABE_ITO[index % 8];
+        if index < 64 { colour } else { colour.mix(Colour::PAPER, 0.45) }
+    }
+
+    /// The same colour, see-through.
+    pub fn faint(self, alpha: f64) -> Self {
+        Colour { alpha, ..self }
+    }
+
+    /// `t` of the way to another colour.
+    pub fn mix(self, other: Colour, t: f64) -> Self {
+        let t = t.clamp(0.0, 1.0);
+        let blend = |a: u8, b: u8| (f64::from(a) + t * (f64::from(b) - f64::from(a))).round() as u8;
+        let rgb = std::array::from_fn(|i| blend(self.rgb[i], other.rgb[i]));
+        Colour { rgb, alpha: self.alpha }
+    }
+
+    /// Ink or paper, whichever is easier to read on this colour (contrast by WCAG 2's relative luminance).
+    pub fn readable(self) -> Self {
+        let light = self.luminance();
+        let on_paper = 1.05 / (light + 0.05);
+        let on_ink = (light + 0.05) / (Colour::INK.luminance() + 0.05);
+        if on_paper > on_ink { Colour::PAPER } else { Colour::INK }
+    }
+
+    fn luminance(self) -> f64 {
+        let linear = |c: u8| {
+            let c = f64::from(c) / 255.0;
+            if c <= 0.04045 { c / 12.92 } else { libm::pow((c + 0.055) / 1.055, 2.4) }
+        };
+        0.2126 * linear(self.rgb[0]) + 0.7152 * linear(self.rgb[1]) + 0.0722 * linear(self.rgb[2])
+    }
+}
+
+/// A map from [0, 1] to colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColourMap {
+    /// Black to white.
+    Gray,
+    /// White to blue.
+    Blues,
+    /// White to vermillion.
+    Oranges,
+    /// Blue over white to vermillion; 0.5 is white. For signed values such as weights.
+    Diverging,
+    /// Dark blue over green to pale yellow, evenly brightening (after viridis).
+    Terrain,
+}
+
+impl ColourMap {
+    /// The colour at `t`, clamped to [0, 1]; a value that is not a number is gray.
+    pub fn at(self, t: f64) -> Colour {
+        if t.is_nan() {
+            return Colour::new(0xb0, 0xb0, 0xb0);
+        }
+        let stops: &[Colour] = match self {
+            ColourMap::Gray => &[Colour::new(0, 0, 0), Colour::new(255, 255, 255)],
+            ColourMap::Blues => {
+                &[Colour::new(0xff, 0xff, 0xff), Colour::new(0x8c, 0xbb, 0xdf), Colour::new(0x00, 0x4c, 0x8c)]
+            }
+            ColourMap::Oranges => {
+                &[Colour::new(0xff, 0xff, 0xff), Colour::new(0xf4, 0xb0, 0x84), Colour::new(0xb8, 0x45, 0x00)]
+            }
+            ColourMap::Diverging => &[
+                Colour::new(0x00, 0x4c, 0x8c),
+                Colour::new(0x7f, 0xb3, 0xdb),
+                Colour::new(0xff, 0xff, 0xff),
+                Colour::new(0xf2, 0xa6, 0x76),
+                Colour::new(0xb8, 0x45, 0x00),
+            ],
+            ColourMap::Terrain => &[
+                Colour::new(0x44, 0x01, 0x54),
+                Colour::new(0x3b, 0x52, 0x8b),
+                Colour::new(0x21, 0x91, 0x8c),
+                Colour::new(0x5e, 0xc9, 0x62),
+                Colour::new(0xfd, 0xe7, 0x25),
+            ],
+        };
+        let x = t.clamp(0.0, 1.0) * (stops.len() - 1) as f64;
+        let i = (x as usize).min(stops.len() - 2);
+        stops[i].mix(stops[i + 1], x - i as f64)
+    }
+}
+
+/// The shape of a class's points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Circle,
+    Square,
+    Triangle,
+    Diamond,
+    Plus,
+    Down,
+    Cross,
+    Star,
+}
+
+impl Shape {
+    /// Colour and shape together are different for the first 64 classes.
+    pub(crate) fn of(index: usize) -> Self {
+        use Shape::*;
+        const ALL: [Shape; 8] = [Circle, Square, Triangle, Diamond, Plus, Down, Cross, Star];
+        ALL[(index + index / 8) % 8]
+    }
+
+    /// Draws the shape, all about equally heavy to the eye.
+    pub(crate) fn draw(self, canvas: &mut Canvas, (x, y): Point, r: f64, fill: Colour) {
+        let ring = |radii: &[f64], n: usize, turn: f64| -> Vec<Point> {
+            (0..n)
+                .map(|i| {
+                    let angle = std::f64::consts::TAU * (i as f64 / n as f64 + turn);
+                    let radius = r * radii[i % radii.len()];
+                    (x + radius * libm::cos(angle), y + radius * libm::sin(angle))
+                })
+                .collect()
+        };
+        let cross = |turn: f64| -> Vec<Point> {
+            // twelve corners: the four arms of a cross, each 0.7 r wide
+            let (a, b) = (1.15 * r, 0.35 * r);
+            let corners = [
+                (a, -b),
+                (a, b),
+                (b, b),
+                (b, a),
+                (-b, a),
+                (-b, b),
+                (-a, b),
+                (-a, -b),
+                (-b, -b),
+                (-b, -a),
+                (b, -a),
+                (b, -b),
+            ];
+            let (c, s) = (libm::cos(turn), libm::sin(turn));
+            corners.iter().map(|&(u, v)| (x + c * u - s * v, y + s * u + c * v)).collect()
+        };
+        let points = match self {
+            Shape::Circle => return canvas.circle((x, y), r, fill),
+            Shape::Square => ring(&[1.25], 4, 0.125),
+            Shape::Triangle => ring(&[1.35], 3, -0.25),
+            Shape::Down => ring(&[1.35], 3, 0.25),
+            Shape::Diamond => ring(&[1.35], 4, 0.0),
+            Shape::Plus => cross(0.0),
+            Shape::Cross => cross(std::f64::consts::FRAC_PI_4),
+            Shape::Star => ring(&[1.45, 0.6], 10, -0.25),
+        };
+        canvas.polygon(points, fill);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_64_classes_look_different() {
+        let mut seen: Vec<([u8; 3], Shape)> = Vec::new();
+        for i in 0..64 {
+            let look = (Colour::class(i).rgb, Shape::of(i));
+            assert!(!seen.contains(&look), "class {i}");
+            seen.push(look);
+        }
+    }
+
+    #[test]
+    fn text_is_readable_on_black_white_and_every_class() {
+        assert_eq!(Colour::new(0, 0, 0).readable(), Colour::PAPER);
+        assert_eq!(Colour::PAPER.readable(), Colour::INK);
+        for i in 0..100 {
+            let (back, text) = (Colour::class(i), Colour::class(i).readable());
+            let (a, b) = (back.luminance().max(text.luminance()), back.luminance().min(text.luminance()));
+            // the worst colour lies midway between ink and paper and has the root of their contrast from both
+            let worst = ((1.0 + 0.05) / (Colour::INK.luminance() + 0.05)).sqrt();
+            assert!((a + 0.05) / (b + 0.05) >= worst && worst > 3.0, "class {i}");
+        }
+    }
+
+    #[test]
+    fn maps_begin_and_end_where_they_should() {
+        assert_eq!(ColourMap::Gray.at(-1.0).rgb, [0, 0, 0]);
+        assert_eq!(ColourMap::Gray.at(2.0).rgb, [255, 255, 255]);
+        assert_eq!(ColourMap::Diverging.at(0.5).rgb, [255, 255, 255]);
+    }
+}

@@ -1,0 +1,132 @@
+//! Maps: points by class, several side by side (true labels beside cluster labels).
+
+use super::Figure;
+use super::axes::{Area, Axis, Legend, Swatch, below, draw_x, draw_y, extent};
+use super::canvas::{Anchor, Canvas, LABEL, Point, wrap};
+use super::palette::{Colour, Shape};
+
+struct Panel {
+    title: String,
+    points: Vec<Point>,
+    labels: Vec<usize>,
+}
+
+/// Small multiples of point clouds with one legend, each cloud square and filling its frame.
+pub struct Scatter {
+    title: String,
+    classes: Vec<String>,
+    panels: Vec<Panel>,
+    axes: Option<(String, String)>,
+    columns: usize,
+}
+
+impl Scatter {
+    /// An empty sheet for these classes.
+    pub fn new(title: &str, classes: &[String]) -> Self {
+        Scatter { title: title.into(), classes: classes.to_vec(), panels: Vec::new(), axes: None, columns: 2 }
+    }
+
+    /// A map: a point and a label for each sample.
+    pub fn panel(mut self, title: &str, points: &[(f64, f64)], labels: &[usize]) -> Self {
+        self.panels.push(Panel { title: title.into(), points: points.to_vec(), labels: labels.to_vec() });
+        self
+    }
+
+    /// Shows numbers on both axes (for features). Without this call there are none, as a t-SNE map's axes mean nothing,
+    /// and both directions have one scale.
+    pub fn axes(mut self, x: &str, y: &str) -> Self {
+        self.axes = Some((x.into(), y.into()));
+        self
+    }
+
+    /// Panels per row; 2 unless told.
+    pub fn columns(mut self, columns: usize) -> Self {
+        self.columns = columns.max(1);
+        self
+    }
+
+    /// Draws the sheet.
+    pub fn draw(&self) -> Figure {
+        let columns = self.columns.min(self.panels.len().max(1));
+        let side = if columns == 1 {
+            460.0
+        } else if columns == 2 {
+            380.0
+        } else {
+            300.0
+        };
+        let mut canvas = Canvas::new(side * columns as f64, 0.0);
+        let mut top = canvas.title(8.0, &self.title);
+        let legend = Legend::classes(canvas.width - 16.0, &self.classes, |i| Swatch::Point(Shape::of(i)));
+        legend.draw(&mut canvas, (8.0, top));
+        top += legend.height() + 6.0;
+        for row in self.panels.chunks(columns) {
+            let titles: Vec<Vec<String>> = row.iter().map(|p| wrap(&p.title, LABEL, true, side - 20.0)).collect();
+            let head = 18.0 * titles.iter().map(Vec::len).max().unwrap_or(0) as f64 + 8.0;
+            for (i, (panel, title)) in row.iter().zip(&titles).enumerate() {
+                let left = side * i as f64;
+                for (j, line) in title.iter().enumerate().filter(|l| !l.1.is_empty()) {
+                    let at = (left + 10.0, top + 14.0 + 18.0 * j as f64);
+                    canvas.bold(at, line, LABEL, Colour::INK, Anchor::Start);
+                }
+                self.draw_panel(&mut canvas, panel, (left, top + head), side);
+            }
+            top += head + side - 8.0 + if self.axes.is_some() { 30.0 } else { 0.0 };
+        }
+        canvas.height = top;
+        let names: Vec<&str> = self.panels.iter().map(|p| p.title.as_str()).collect();
+        Figure::new(canvas, format!("Map of points by class. {}: {}", self.title, names.join(", ")))
+    }
+
+    fn draw_panel(&self, canvas: &mut Canvas, panel: &Panel, (left, top): Point, side: f64) {
+        let x = extent(panel.points.iter().map(|p| p.0)).unwrap_or((0.0, 1.0));
+        let y = extent(panel.points.iter().map(|p| p.1)).unwrap_or((0.0, 1.0));
+        let (x, y) = match &self.axes {
+            Some((x_title, y_title)) => {
+                let pad = |(lo, hi): Point| (lo - 0.03 * (hi - lo), hi + 0.03 * (hi - lo));
+                let (x, y) = (pad(x), pad(y));
+                let (x, y) = (Axis::linear(x.0, x.1, 5), Axis::linear(y.0, y.1, 5));
+                let area = Area {
+                    left: left + 16.0 + y.label_width(),
+                    top: top + 26.0,
+                    right: left + side - 14.0 - x.overhang(),
+                    bottom: top + side - 8.0 + 30.0 - below(x_title),
+                };
+                let (x, y) = (x.placed(area.left, area.right), y.placed(area.bottom, area.top));
+                let mut part = Canvas::new(left + side, canvas.height);
+                draw_y(&mut part, area, &y, "");
+                draw_x(&mut part, area, &x, x_title);
+                canvas.marks.append(&mut part.marks);
+                canvas.text((left + 10.0, top + 12.0), y_title, LABEL, Colour::GRAY, Anchor::Start);
+                (x, y)
+            }
+            None => {
+                let (edge, inner) = (8.0, side - 16.0);
+                canvas.frame(left + edge, top, inner, inner, Colour::GRID.mix(Colour::GRAY, 0.3), 1.0);
+                // one scale for both directions, centred
+                let half = 0.53 * (x.1 - x.0).max(y.1 - y.0).max(1e-12);
+                let (cx, cy) = (0.5 * (x.0 + x.1), 0.5 * (y.0 + y.1));
+                (
+                    Axis::linear(cx - half, cx + half, 2).placed(left + edge, left + edge + inner),
+                    Axis::linear(cy - half, cy + half, 2).placed(top + inner, top),
+                )
+            }
+        };
+        let radius = point_radius(panel.points.len());
+        for (p, &label) in panel.points.iter().zip(&panel.labels) {
+            if p.0.is_finite() && p.1.is_finite() {
+                Shape::of(label).draw(canvas, (x.at(p.0), y.at(p.1)), radius, Colour::class(label).faint(0.8));
+            }
+        }
+    }
+}
+
+/// Points shrink as there are more of them.
+fn point_radius(n: usize) -> f64 {
+    match n {
+        0..=300 => 3.6,
+        301..=1000 => 2.8,
+        1001..=3000 => 2.1,
+        _ => 1.5,
+    }
+}

@@ -1,0 +1,74 @@
+//! Several measures over named stages (separability over depth): one panel per measure, since their scales differ.
+
+use super::Figure;
+use super::axes::{Area, Axis, draw_y, extent, number};
+use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, text_width, wrap};
+use super::palette::Colour;
+
+/// Measures over stages, one above the other on a common x axis of names.
+pub struct StageChart {
+    title: String,
+    stages: Vec<String>,
+    measures: Vec<(String, Vec<f64>)>,
+}
+
+impl StageChart {
+    /// An empty chart over these stages.
+    pub fn new(title: &str, stages: &[String]) -> Self {
+        StageChart { title: title.into(), stages: stages.to_vec(), measures: Vec::new() }
+    }
+
+    /// A measure: one value per stage.
+    pub fn measure(mut self, name: &str, values: &[f64]) -> Self {
+        self.measures.push((name.into(), values.to_vec()));
+        self
+    }
+
+    /// Draws the chart.
+    pub fn draw(&self) -> Figure {
+        let count = self.stages.len().max(1);
+        let mut canvas = Canvas::new((76.0 * count as f64 + 70.0).max(480.0), 0.0);
+        let mut top = canvas.title(8.0, &self.title);
+        let axes: Vec<Axis> = self.measures.iter().map(|m| measure_axis(&m.1)).collect();
+        let left = 16.0 + axes.iter().map(Axis::label_width).fold(0.0, f64::max);
+        let step = (canvas.width - 12.0 - left) / count as f64;
+        let at = |i: usize| left + step * (i as f64 + 0.5);
+        for (k, ((name, values), y)) in self.measures.iter().zip(axes).enumerate() {
+            let area = Area { left, top: top + 34.0, right: canvas.width - 12.0, bottom: top + 144.0 };
+            let y = y.placed(area.bottom, area.top);
+            canvas.bold((8.0, top + 16.0), name, LABEL, Colour::class(k), Anchor::Start);
+            draw_y(&mut canvas, area, &y, "");
+            let path: Vec<Point> = values.iter().take(count).enumerate().map(|(i, &v)| (at(i), y.at(v))).collect();
+            canvas.line(&path, Colour::class(k), 2.0);
+            for (p, &v) in path.iter().zip(values).filter(|p| p.1.is_finite()) {
+                canvas.circle(*p, 4.0, Colour::class(k));
+                label_point(&mut canvas, *p, &number(v), area);
+            }
+            top += 156.0;
+        }
+        let names: Vec<Vec<String>> = self.stages.iter().map(|s| wrap(s, SMALL, false, step - 6.0)).collect();
+        for (i, name) in names.iter().enumerate() {
+            for (j, line) in name.iter().enumerate() {
+                canvas.text((at(i), top + 8.0 + 15.0 * j as f64), line, SMALL, Colour::INK, Anchor::Middle);
+            }
+        }
+        canvas.height = top + 10.0 + 15.0 * names.iter().map(Vec::len).max().unwrap_or(1) as f64;
+        let names: Vec<&str> = self.measures.iter().map(|m| m.0.as_str()).collect();
+        Figure::new(canvas, format!("Measures over stages. {}: {}", self.title, names.join(", ")))
+    }
+}
+
+/// Leaves room above the highest point for its number.
+fn measure_axis(values: &[f64]) -> Axis {
+    let (lo, hi) = extent(values.iter().copied()).unwrap_or((0.0, 1.0));
+    let (lo, hi) = (lo.min(0.0), hi.max(0.0));
+    Axis::linear(lo, hi + 0.22 * (hi - lo), 3)
+}
+
+/// The number above its point, on a little paper so that lines do not run through it.
+fn label_point(canvas: &mut Canvas, p: Point, words: &str, area: Area) {
+    let half = 0.5 * text_width(words, SMALL, false);
+    let y = (p.1 - 9.0).max(area.top - 2.0);
+    canvas.rect(p.0 - half - 1.0, y - 0.8 * SMALL, 2.0 * half + 2.0, 0.95 * SMALL, Colour::PAPER.faint(0.75));
+    canvas.text((p.0, y), words, SMALL, Colour::INK, Anchor::Middle);
+}

@@ -1,0 +1,333 @@
+//! One HTML page that needs nothing but itself: style, font, figures and pictures are inside, no script, no network.
+//!
+//! Every text that comes in is escaped, then a little markup is read: `` `code` ``, `**strong**`, `*emphasis*`.
+//! So a file name with `<` or `&` in it can do no harm, and neither can a class name with a star.
+
+use super::chart::{Figure, font_face};
+use super::table::Table;
+use super::{escape, write_atomic};
+use crate::error::Result;
+use askama::Template;
+use base64::Engine;
+use std::fmt::Write;
+use std::path::Path;
+
+/// A page under construction.
+pub struct Page {
+    title: String,
+    subtitle: String,
+    lang: String,
+    footer: String,
+    lead: Body,
+    sections: Vec<Section>,
+    next_part: String,
+}
+
+struct Section {
+    part: String,
+    number: String,
+    title: String,
+    body: Body,
+}
+
+impl Section {
+    fn html(&self, id: String) -> SectionHtml<'_> {
+        SectionHtml { id, part: &self.part, number: &self.number, title: &self.title, html: &self.body.html }
+    }
+}
+
+/// The contents of a section (or of something foldable in it), filled from top to bottom.
+#[derive(Default)]
+pub struct Body {
+    html: String,
+}
+
+/// The tone of a boxed remark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callout {
+    /// The outcome, first of all.
+    Verdict,
+    /// Something worth knowing.
+    Note,
+    /// Something that could mislead.
+    Caveat,
+}
+
+struct SectionHtml<'a> {
+    id: String,
+    part: &'a str,
+    number: &'a str,
+    title: &'a str,
+    html: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "page.html", config = "src/report/assets/askama.toml")]
+struct PageHtml<'a> {
+    title: &'a str,
+    subtitle: &'a str,
+    lang: &'a str,
+    fonts: String,
+    css: &'a str,
+    lead: &'a str,
+    sections: Vec<SectionHtml<'a>>,
+    footer: &'a str,
+}
+
+/// Above this size a figure's SVG is heavier than its pixels are worth, and the page takes the PNG.
+const HEAVY_SVG: usize = 300_000;
+
+impl Page {
+    /// An empty page in English.
+    pub fn new(title: &str) -> Self {
+        Page {
+            title: title.into(),
+            subtitle: String::new(),
+            lang: "en".into(),
+            footer: String::new(),
+            lead: Body::default(),
+            sections: Vec::new(),
+            next_part: String::new(),
+        }
+    }
+
+    /// A line below the title.
+    pub fn subtitle(&mut self, words: &str) -> &mut Self {
+        self.subtitle = words.into();
+        self
+    }
+
+    /// A line at the page's end.
+    pub fn footer(&mut self, words: &str) -> &mut Self {
+        self.footer = words.into();
+        self
+    }
+
+    /// What stands before the table of contents: the verdict.
+    pub fn lead(&mut self) -> &mut Body {
+        &mut self.lead
+    }
+
+    /// A heading over the sections that follow ("Part 1. Hand-crafted features").
+    pub fn part(&mut self, title: &str) -> &mut Self {
+        self.next_part = title.into();
+        self
+    }
+
+    /// Opens a section. Its anchor is `s-` and its number ("1c" becomes `#s-1c`), or its title if it has none.
+    pub fn section(&mut self, number: &str, title: &str) -> &mut Body {
+        let part = std::mem::take(&mut self.next_part);
+        self.sections.push(Section { part, number: number.into(), title: title.into(), body: Body::default() });
+        let last = self.sections.len() - 1;
+        &mut self.sections[last].body
+    }
+
+    /// The whole page.
+    pub fn render(&self) -> String {
+        let mut ids: Vec<String> = Vec::new();
+        for s in &self.sections {
+            let id = anchor(if s.number.is_empty() { &s.title } else { &s.number });
+            let repeated = ids.iter().filter(|i| **i == id || i.starts_with(&format!("{id}--"))).count();
+            ids.push(if repeated == 0 { id } else { format!("{id}--{}", repeated + 1) });
+        }
+        let page = PageHtml {
+            title: &self.title,
+            subtitle: &self.subtitle,
+            lang: &self.lang,
+            fonts: font_face(),
+            css: include_str!("assets/page.css"),
+            lead: &self.lead.html,
+            sections: self.sections.iter().zip(ids).map(|(s, id)| s.html(id)).collect(),
+            footer: &self.footer,
+        };
+        page.render().expect("page: rendering into memory cannot fail")
+    }
+
+    /// Writes the page, whole or not at all.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        write_atomic(path, self.render().as_bytes())
+    }
+}
+
+/// `s-` and the letters and digits of a text.
+fn anchor(text: &str) -> String {
+    let clean: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    format!("s-{}", clean.trim_matches('-'))
+}
+
+impl Body {
+    /// A heading within the section.
+    pub fn heading(&mut self, words: &str) -> &mut Self {
+        self.push(format_args!("<h3>{}</h3>\n", inline(words)))
+    }
+
+    /// A paragraph.
+    pub fn paragraph(&mut self, words: &str) -> &mut Self {
+        self.push(format_args!("<p>{}</p>\n", inline(words)))
+    }
+
+    /// A list with bullets.
+    pub fn list<S: AsRef<str>>(&mut self, items: impl IntoIterator<Item = S>) -> &mut Self {
+        let items: String = items.into_iter().map(|i| format!("<li>{}</li>\n", inline(i.as_ref()))).collect();
+        self.push(format_args!("<ul>\n{items}</ul>\n"))
+    }
+
+    /// Text as it is, in a typewriter's face: a command, a configuration.
+    pub fn code(&mut self, text: &str) -> &mut Self {
+        self.push(format_args!("<pre><code>{}</code></pre>\n", escape(text)))
+    }
+
+    /// A figure with its caption.
+    pub fn figure(&mut self, figure: &Figure, caption: &str) -> &mut Self {
+        let html = figure_html(figure, caption);
+        self.push(format_args!("{html}"))
+    }
+
+    /// Figures side by side where the screen is wide enough.
+    pub fn figures(&mut self, figures: &[(&Figure, &str)]) -> &mut Self {
+        let all: String = figures.iter().map(|(f, c)| figure_html(f, c)).collect();
+        self.push(format_args!("<div class=\"grid\">\n{all}</div>\n"))
+    }
+
+    /// A table with its caption.
+    pub fn table(&mut self, table: &Table, caption: &str) -> &mut Self {
+        self.push(format_args!("{}", table.html(caption)))
+    }
+
+    /// A boxed remark.
+    pub fn callout(&mut self, tone: Callout, title: &str, words: &str) -> &mut Self {
+        let class = match tone {
+            Callout::Verdict => "verdict",
+            Callout::Note => "note",
+            Callout::Caveat => "caveat",
+        };
+        let title = if title.is_empty() { String::new() } else { format!("<strong>{}</strong> ", inline(title)) };
+        self.push(format_args!("<aside class=\"box {class}\"><p>{title}{}</p></aside>\n", inline(words)))
+    }
+
+    /// Large numbers side by side: value, name, remark ("0.97", "CNN", "95 % interval 0.92 to 0.99").
+    pub fn scores(&mut self, scores: &[(&str, &str, &str)]) -> &mut Self {
+        let one = |(value, name, remark): &(&str, &str, &str)| {
+            format!(
+                "<div><span class=\"value\">{}</span><span class=\"name\">{}</span><span class=\"remark\">{}</span></div>\n",
+                inline(value),
+                inline(name),
+                inline(remark)
+            )
+        };
+        let all: String = scores.iter().map(one).collect();
+        self.push(format_args!("<div class=\"scores\">\n{all}</div>\n"))
+    }
+
+    /// Facts: names and values.
+    pub fn facts<A: AsRef<str>, B: AsRef<str>>(&mut self, facts: &[(A, B)]) -> &mut Self {
+        let one =
+            |(name, value): &(A, B)| format!("<dt>{}</dt><dd>{}</dd>\n", inline(name.as_ref()), inline(value.as_ref()));
+        let all: String = facts.iter().map(one).collect();
+        self.push(format_args!("<dl>\n{all}</dl>\n"))
+    }
+
+    /// Something that is folded until it is asked for (and open on paper).
+    pub fn details(&mut self, summary: &str, fill: impl FnOnce(&mut Body)) -> &mut Self {
+        let mut inner = Body::default();
+        fill(&mut inner);
+        self.push(format_args!("<details><summary>{}</summary>\n{}</details>\n", inline(summary), inner.html))
+    }
+
+    /// A question of the assignment, and the answer this run gives.
+    pub fn answer(&mut self, question: &str, answer: &str) -> &mut Self {
+        self.push(format_args!(
+            "<div class=\"answer\"><p class=\"question\"><span>Question</span>{}</p>\n<p><span>Answer from this run</span>{}</p></div>\n",
+            inline(question),
+            inline(answer)
+        ))
+    }
+
+    /// Which source file computed the section.
+    pub fn source(&mut self, file: &str) -> &mut Self {
+        self.push(format_args!("<p class=\"source\">computed by <code>{}</code></p>\n", escape(file)))
+    }
+
+    /// An empty field to write in, on screen or on paper.
+    pub fn field(&mut self, label: &str) -> &mut Self {
+        let label = escape(label);
+        self.push(format_args!(
+            "<div class=\"field\" contenteditable=\"true\" role=\"textbox\" aria-multiline=\"true\" aria-label=\"{label}\" data-hint=\"{label}\"></div>\n"
+        ))
+    }
+
+    fn push(&mut self, html: std::fmt::Arguments<'_>) -> &mut Self {
+        self.html.write_fmt(html).expect("page: writing into a string cannot fail");
+        self
+    }
+}
+
+/// The figure on a light card: SVG as it is, or a PNG if the SVG is heavy. Wide ones may scroll sideways on a phone.
+fn figure_html(figure: &Figure, caption: &str) -> String {
+    let wide = if figure.width > 620 { " wide" } else { "" };
+    let light = figure.svg.len() <= HEAVY_SVG;
+    let picture = match if light { None } else { figure.png().ok() } {
+        // the name space is understood in HTML, and the page shall contain no address at all
+        None => figure.svg.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1),
+        Some(png) => format!(
+            "<img src=\"data:image/png;base64,{}\" width=\"{}\" height=\"{}\" alt=\"{}\">\n",
+            base64::engine::general_purpose::STANDARD.encode(png),
+            figure.width,
+            figure.height,
+            escape(&figure.alt)
+        ),
+    };
+    let caption =
+        if caption.is_empty() { String::new() } else { format!("<figcaption>{}</figcaption>\n", inline(caption)) };
+    format!(
+        "<figure style=\"--w:{}px\"><div class=\"card{wide}\">\n{picture}</div>\n{caption}</figure>\n",
+        figure.width
+    )
+}
+
+/// Escapes, then turns `` `code` ``, `**strong**` and `*emphasis*` into their elements. Marks without a partner stay
+/// as they are.
+pub(crate) fn inline(text: &str) -> String {
+    let mut out = String::new();
+    for (i, part) in text.split('`').enumerate() {
+        let is_last = text.split('`').count() == i + 1;
+        match (i % 2, is_last) {
+            (1, false) => {
+                let _ = write!(out, "<code>{}</code>", escape(part));
+            }
+            (1, true) => {
+                let _ = write!(out, "`{}", emphasis(&escape(part)));
+            }
+            _ => out.push_str(&emphasis(&escape(part))),
+        }
+    }
+    out
+}
+
+/// `**strong**` and `*emphasis*` in a text that is already escaped. A star between blanks (2 * 3) is no mark.
+fn emphasis(text: &str) -> String {
+    let strong = paired(text, "**", "strong");
+    paired(&strong, "*", "em")
+}
+
+fn paired(text: &str, mark: &str, tag: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(mark) {
+        let inside = &rest[start + mark.len()..];
+        let opens = !inside.starts_with([' ', '*']);
+        let end = inside.find(mark).filter(|&e| opens && e > 0 && !inside[..e].ends_with(' '));
+        match end {
+            Some(end) => {
+                let _ = write!(out, "{}<{tag}>{}</{tag}>", &rest[..start], &inside[..end]);
+                rest = &inside[end + mark.len()..];
+            }
+            None => {
+                out.push_str(&rest[..start + mark.len()]);
+                rest = inside;
+            }
+        }
+    }
+    out + rest
+}

@@ -1,0 +1,163 @@
+use super::gallery::{figures, page};
+use super::*;
+
+/// A small check that tags open and close in order and every `&` begins an entity: enough to catch unescaped text.
+fn assert_balanced(xml: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = xml;
+    while let Some(start) = rest.find('<') {
+        let end = start + rest[start..].find('>').expect("a tag ends");
+        let tag = &rest[start + 1..end];
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "near {}", &rest[start..end]);
+        } else if !tag.ends_with('/') {
+            open.push(tag.split_whitespace().next().expect("a tag has a name"));
+        }
+        assert_eq!(tag.matches('"').count() % 2, 0, "quotes in {tag}");
+        rest = &rest[end + 1..];
+    }
+    assert!(open.is_empty(), "left open: {open:?}");
+    for (at, _) in xml.match_indices('&') {
+        let entity = &xml[at..xml.len().min(at + 8)];
+        assert!(entity.contains(';'), "bare & at {entity}");
+    }
+}
+
+/// Every value of `name="..."` in a page.
+fn attributes<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
+    let key = format!(" {name}=\"");
+    html.match_indices(&key).map(|(i, _)| html[i + key.len()..].split('"').next().unwrap_or("")).collect()
+}
+
+#[test]
+fn every_figure_is_balanced_xml_with_and_without_font() {
+    for (name, figure) in figures() {
+        assert!(figure.svg.starts_with("<svg xmlns="), "{name}");
+        assert_balanced(&figure.svg);
+        assert_balanced(&figure.svg_with_font());
+        assert!(figure.width >= 200 && figure.height >= 50, "{name}: {} x {}", figure.width, figure.height);
+    }
+}
+
+#[test]
+fn class_names_and_titles_are_escaped_in_figures() {
+    let classes: Vec<String> = ["<a & b>", "\"quoted\"", "it's"].map(String::from).to_vec();
+    let figure = chart::Confusion::new("x < y & z", &classes, &vec![vec![1; 3]; 3]).draw();
+    assert_balanced(&figure.svg);
+    assert!(figure.svg.contains("x &lt; y &amp; z") && figure.svg.contains("&lt;a &amp; b&gt;"));
+}
+
+#[test]
+fn same_input_same_bytes() {
+    for ((name, a), (_, b)) in figures().iter().zip(&figures()) {
+        assert_eq!(a.svg, b.svg, "{name}");
+    }
+    let (a, b) = (figures(), figures());
+    for name in ["lines", "confusion", "contact"] {
+        let png = |all: &[(&str, Figure)]| all.iter().find(|f| f.0 == name).map(|f| f.1.png().unwrap());
+        assert_eq!(png(&a), png(&b), "{name}");
+    }
+    assert_eq!(page(&a).render(), page(&b).render());
+}
+
+#[test]
+fn png_is_the_same_drawing_at_twice_the_size() {
+    let figure = &figures()[0].1;
+    let png = image::load_from_memory(&figure.png().unwrap()).unwrap().to_rgb8();
+    assert_eq!(png.dimensions(), (2 * figure.width, 2 * figure.height));
+    assert_eq!(png.get_pixel(0, 0).0, [255; 3]);
+    let blue = |p: &image::Rgb<u8>| p.0 == chart::Colour::class(0).rgb;
+    assert!(png.pixels().filter(|p| blue(p)).count() > 500, "the first curve is there");
+    assert!(png.pixels().filter(|p| p.0 == chart::Colour::INK.rgb).count() > 100, "the title is there");
+}
+
+#[test]
+fn no_text_leaves_the_sheet() {
+    // the outermost pixels of every figure are paper: nothing is cut off there
+    for (name, figure) in figures() {
+        let png = image::load_from_memory(&figure.png().unwrap()).unwrap().to_rgb8();
+        let (w, h) = png.dimensions();
+        let clean = |x: u32, y: u32| png.get_pixel(x, y).0 == [255; 3];
+        assert!(
+            (0..h).all(|y| clean(0, y) && clean(1, y) && clean(w - 1, y) && clean(w - 2, y)),
+            "{name}: left or right"
+        );
+        assert!((0..w).all(|x| clean(x, 0) && clean(x, h - 1) && clean(x, h - 2)), "{name}: top or bottom");
+    }
+}
+
+#[test]
+fn the_page_points_nowhere() {
+    let html = page(&figures()).render();
+    assert!(!html.contains("http"), "an address in the page");
+    assert!(!html.contains("<script") && !html.contains("<link") && !html.contains("@import"));
+    for target in attributes(&html, "href") {
+        let inside = target.strip_prefix('#').is_some_and(|id| html.contains(&format!("id=\"{id}\"")));
+        assert!(inside || target.starts_with("data:image/png;base64,"), "{}", &target[..target.len().min(60)]);
+    }
+    assert!(attributes(&html, "src").iter().all(|s| s.starts_with("data:")));
+    assert_eq!(html.matches("url(").count(), html.matches("url(data:").count());
+}
+
+#[test]
+fn the_page_is_accessible() {
+    let html = page(&figures()).render();
+    assert!(html.contains("<html lang=\"en\">") && html.contains("name=\"viewport\""));
+    assert_eq!(html.matches("<svg ").count(), html.matches("role=\"img\" aria-label=\"").count());
+    assert_eq!(html.matches("<img ").count(), html.matches(" alt=\"").count());
+    let ids = attributes(&html, "id");
+    assert!(ids.iter().all(|id| ids.iter().filter(|i| i == &id).count() == 1), "ids are unique: {ids:?}");
+    assert!(ids.contains(&"s-1c"));
+}
+
+#[test]
+fn escaping() {
+    assert_eq!(escape("<a href=\"x\">'&'</a>\u{7}"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt; ");
+    let mut page = Page::new("<script>alert(1)</script>");
+    page.subtitle("a & b").section("<1>", "<b>").paragraph("<i>`<u>`</i>").code("<pre>").field("\"><img>");
+    let html = page.render();
+    for bad in ["<script", "<b>", "<i>", "<u>", "<img"] {
+        assert!(!html.contains(bad), "{bad}");
+    }
+    assert!(html.contains("<code>&lt;u&gt;</code>"));
+}
+
+#[test]
+fn inline_markup() {
+    use super::page::inline;
+    assert_eq!(inline("a `b*c*` **d** *e*"), "a <code>b*c*</code> <strong>d</strong> <em>e</em>");
+    assert_eq!(inline("2 * 3 * 4, one ` alone, 5*"), "2 * 3 * 4, one ` alone, 5*");
+    assert_eq!(inline("**open"), "**open");
+}
+
+#[test]
+fn files_are_written_whole_and_leave_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let figure = &figures()[0].1;
+    figure.save(&dir.path().join("figures"), "loss").unwrap();
+    figure.save(&dir.path().join("figures"), "loss").unwrap();
+    let mut names: Vec<String> = std::fs::read_dir(dir.path().join("figures"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["loss.png", "loss.svg"]);
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = figure.save(&file, "loss").unwrap_err().to_string();
+    assert!(error.starts_with("cannot write") && error.contains("loss.svg"), "{error}");
+}
+
+/// Not a test of anything but the eye: writes every figure and the page where `GRADUS_GALLERY` says.
+#[test]
+fn gallery_for_the_eye() {
+    let Ok(folder) = std::env::var("GRADUS_GALLERY") else {
+        println!("skipped: GRADUS_GALLERY is not set");
+        return;
+    };
+    let all = figures();
+    for (name, figure) in &all {
+        figure.save(Path::new(&folder), name).unwrap();
+    }
+    page(&all).save(&Path::new(&folder).join("page.html")).unwrap();
+}

@@ -1,0 +1,108 @@
+//! The gradient table: every row passes, every op and layer has a row, and a small error in a derivative shows.
+
+use gradus::autograd::{Op, Var, apply, check};
+use gradus::gradcheck::{run_all, table};
+use gradus::rng::Rng;
+use gradus::shape::Shape;
+use gradus::tensor::Tensor;
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn every_row_passes() {
+    for seed in 0..5 {
+        for outcome in run_all(seed) {
+            assert!(outcome.pass, "seed {seed}, {}: {:?}, {:?}", outcome.name, outcome.relative_error, outcome.worst);
+        }
+    }
+}
+
+#[test]
+fn smooth_rows_are_held_to_less_than_a_millionth() {
+    assert!(table().iter().filter(|row| row.smooth).all(|row| row.tolerance < 1e-6));
+}
+
+#[test]
+fn names_are_unique() {
+    let rows = table();
+    let mut names: Vec<_> = rows.iter().map(|row| row.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), rows.len());
+}
+
+/// What stands between `before` and `after` on each line of the sources under `folder` that has both.
+fn found_in_sources(folder: &str, before: &str, after: char) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        for (at, _) in text.match_indices(before) {
+            let rest = text[at + before.len()..].trim_start();
+            found.push(rest[..rest.find(after).unwrap()].trim().trim_end_matches("<T>").to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn every_op_and_layer_has_a_row() {
+    let mut wanted = found_in_sources("src/ops", "const NAME: &'static str = \"", '"');
+    wanted.extend(found_in_sources("src/ops", "fn name(&self) -> &'static str {\n        \"", '"'));
+    assert!(wanted.len() > 35, "the search for ops found only {wanted:?}");
+    let layers = found_in_sources("src/nn", "impl<T: Real> Module<T> for ", '{');
+    wanted.extend(layers.into_iter().filter(|name| !name.starts_with('$')));
+    wanted.extend(found_in_sources("src/nn", "plain_layer!(", ','));
+
+    let rows = table();
+    let known: Vec<&str> = rows.iter().map(|row| row.name.split(',').next().unwrap()).collect();
+    let missing: Vec<_> = wanted.iter().filter(|name| !known.contains(&name.as_str())).collect();
+    assert!(missing.is_empty(), "no row in src/gradcheck.rs for {missing:?}");
+    for expected in ["concat", "conv2d_bias", "Linear", "Activation", "Sequential"] {
+        assert!(wanted.iter().any(|name| name == expected), "the search for ops and layers misses {expected}");
+    }
+}
+
+/// y = x³ with a derivative that is wrong by a factor, in one element only.
+struct SlightlyWrong(f64);
+
+impl Op<f64, 1> for SlightlyWrong {
+    const NAME: &'static str = "slightly_wrong";
+    type Saved = Tensor<f64>;
+    fn shape(&self, [x]: [&[usize]; 1]) -> gradus::Result<Shape> {
+        Ok(Shape::new(x))
+    }
+    fn forward(&self, [x]: [&Tensor<f64>; 1], _: Shape) -> (Tensor<f64>, Tensor<f64>) {
+        (x.map(|x| x * x * x), x.clone())
+    }
+    fn backward(&self, x: &Tensor<f64>, g: &Tensor<f64>, _: [bool; 1]) -> [Option<Tensor<f64>>; 1] {
+        let factor = |i: usize| if i == 3 { self.0 } else { 1.0 };
+        [Some(Tensor::from_fn(x.shape_owned(), |i| factor(i) * 3.0 * x.data()[i] * x.data()[i] * g.data()[i]))]
+    }
+}
+
+#[test]
+fn an_error_of_a_ten_thousandth_in_one_element_is_found_and_named() {
+    let cube = |factor: f64| {
+        let mut rng = Rng::new(3, "test", 0);
+        let x = Tensor::rand([4, 5], 0.5, 2.0, &mut rng);
+        check::check(&[x], 1e-7, &mut rng, &|x: &[Var<f64>]| apply(SlightlyWrong(factor), [&x[0]])).unwrap()
+    };
+    assert!(cube(1.0).relative_error < 1e-9 && cube(1.0).worst.is_none());
+    for factor in [1.0001, 0.9999, -1.0] {
+        let report = cube(factor);
+        assert!(report.relative_error > 1e-7, "{report:?}");
+        assert!(report.worst.unwrap().contains("input 0, element 3 of shape [4, 5]"));
+    }
+}
+
+#[test]
+fn a_gradient_that_is_not_a_number_fails() {
+    let mut rng = Rng::new(3, "test", 0);
+    let x = Tensor::rand([2], 0.5, 2.0, &mut rng);
+    let report = check::check(&[x], 1e-7, &mut rng, &|x: &[Var<f64>]| apply(SlightlyWrong(f64::NAN), [&x[0]]));
+    assert!(report.unwrap().relative_error < 1e-7, "element 3, the wrong one, does not exist here");
+    let x = Tensor::rand([5], 0.5, 2.0, &mut rng);
+    let report = check::check(&[x], 1e-7, &mut rng, &|x: &[Var<f64>]| apply(SlightlyWrong(f64::NAN), [&x[0]])).unwrap();
+    assert!(report.relative_error.is_infinite());
+}
