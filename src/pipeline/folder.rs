@@ -93,7 +93,11 @@ impl RunFolder {
     /// An existing run. Data at fault if there is none.
     pub fn open(path: &Path) -> Result<Self> {
         if !path.exists() {
-            return Err(Error::data(path, "does not exist", "give the folder of a run, such as runs/..._pipeline_k7f3"));
+            return Err(Error::data(
+                path,
+                "does not exist",
+                "give the folder of a run, such as runs/..._pipeline_k7f3",
+            ));
         }
         if !is_run(path) {
             let help = "give the folder of a run: the one that holds config.toml and env.json";
