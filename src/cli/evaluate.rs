@@ -61,7 +61,7 @@ fn words(result: &Value) -> String {
             let counts = list(&counts).iter().map(Value::to_string).collect();
             rows.push([vec![format!("  {class}")], counts].concat());
         }
-        text.push_str(&output::table(&rows));
+        text.push_str(&output::table(&rows, 1));
     }
     text
 }

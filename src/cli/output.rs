@@ -50,15 +50,15 @@ pub(crate) fn error(error: &Error) {
     }
 }
 
-/// Columns of text, the first left-aligned, the others right-aligned.
-pub(crate) fn table(rows: &[Vec<String>]) -> String {
+/// Columns of text, the first `left` of them left-aligned, the others right-aligned.
+pub(crate) fn table(rows: &[Vec<String>], left: usize) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |c: usize| rows.iter().filter_map(|row| row.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
     for row in rows {
         let cells = row.iter().zip(&widths).enumerate();
-        let cells = cells.map(|(c, (cell, &w))| if c == 0 { format!("{cell:<w$}") } else { format!("{cell:>w$}") });
+        let cells = cells.map(|(c, (cell, &w))| if c < left { format!("{cell:<w$}") } else { format!("{cell:>w$}") });
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
     }
@@ -90,6 +90,6 @@ mod tests {
     #[test]
     fn columns_stand_below_each_other() {
         let rows = [vec!["a".into(), "1".into()], vec!["bcd".into(), "23".into()]];
-        assert_eq!(table(&rows), "a     1\nbcd  23\n");
+        assert_eq!(table(&rows, 1), "a     1\nbcd  23\n");
     }
 }

@@ -15,8 +15,6 @@ use std::time::SystemTime;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Pipeline {
-    #[command(flatten)]
-    settings: SettingsArgs,
     /// Show all settings as they would be used, and stop
     #[arg(long)]
     print_config: bool,
@@ -32,6 +30,8 @@ pub(crate) struct Pipeline {
     /// Print metrics.json to stdout
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -141,7 +141,7 @@ impl Pipeline {
         let rows = [("K-means", "kmeans"), ("MLP on features", "mlp"), ("CNN on pixels", "cnn")];
         let rows = rows.map(|(label, name)| vec![label.to_owned(), accuracy(name)]);
         let report = folder.path("report.html");
-        output::print(&format!("test accuracy\n{}report: {}\n", output::table(&rows), report.display()))
+        output::print(&format!("test accuracy\n{}report: {}\n", output::table(&rows, 1), report.display()))
     }
 }
 

@@ -39,6 +39,6 @@ impl Predict {
                 answer.cluster,
             ]);
         }
-        output::print(&output::table(&rows))
+        output::print(&output::table(&rows, 2))
     }
 }

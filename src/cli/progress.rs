@@ -5,8 +5,8 @@ use gradus::pipeline::{RunFolder, Watch};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 
-/// Where lines cannot be redrawn, progress is told no more often than this.
-const SPEAK_EVERY: Duration = Duration::from_secs(5);
+/// Where lines cannot be redrawn, progress is told no more often than this. Epochs are treated likewise everywhere.
+const SPEAK_EVERY: Duration = Duration::from_secs(3);
 
 /// Shows a job on stderr and writes it down in the run's log.
 pub(crate) struct Terminal {
@@ -108,6 +108,14 @@ impl Watch for Terminal {
         match &self.bar {
             Some(bar) => bar.suspend(|| output::say(&format!("  {line}"))),
             None => output::say(&format!("  {line}")),
+        }
+    }
+
+    fn epoch(&mut self, line: &str) {
+        if self.spoken.elapsed() >= SPEAK_EVERY {
+            self.note(line);
+        } else {
+            self.log(line);
         }
     }
 

@@ -14,14 +14,14 @@ use serde_json::{Value, json};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Summary {
-    #[command(flatten)]
-    settings: SettingsArgs,
     /// Number of classes [default: 3]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(2..=100))]
     classes: Option<u16>,
     /// Print the table as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -103,5 +103,5 @@ fn words(title: &str, layers: &Layers) -> String {
         String::new(),
         thousands(layers.activation_bytes as u64),
     ]);
-    format!("{title}, one sample\n{}", output::table(&rows))
+    format!("{title}, one sample\n{}", output::table(&rows, 2))
 }

@@ -42,6 +42,11 @@ pub trait Watch {
     /// A line worth keeping: a result, a warning.
     fn note(&mut self, line: &str);
 
+    /// An epoch of a training is over. There may be hundreds: a terminal need not show them all.
+    fn epoch(&mut self, line: &str) {
+        self.note(line);
+    }
+
     /// Whether the user wants to stop.
     fn interrupted(&self) -> bool;
 }
