@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a scaled column looks like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Scaling {
     /// Mean 0 and standard deviation 1 (divided by n, as in scikit-learn).
     #[default]
