@@ -1,4 +1,54 @@
-//! Gradus: a deep-learning engine that reads like a textbook.
+//! Gradus (Latin: step): a deep-learning engine that reads like a textbook.
+//!
+//! # Where to start reading
+//!
+//! Take the files in this order, and each needs only what came before it:
+//!
+//! 1. [`shape`] and [`tensor`]: numbers in row-major order.
+//! 2. [`autograd`]: the tape, and the one loop that is backpropagation.
+//! 3. [`ops`]: every op with its shape rule, value and derivative side by side.
+//! 4. [`nn`]: layers that own parameters and call the ops.
+//! 5. [`optim`]: how gradients change parameters.
+//! 6. [`train`]: epochs, validation, early stopping, checkpoints.
+//! 7. [`pipeline`]: the main job, from a folder of pictures to a report.
+//!
+//! Beside them stand [`analysis`] (K-means, PCA, t-SNE, metrics: plain mathematics that never sees the tape),
+//! [`data`] (files to batches), [`report`] (charts and the one-file page) and [`gradcheck`] (the table of derivatives
+//! held against differences). The fast kernels are a crate of their own, `gradus-kernels`, whose `reference` module
+//! is the plain truth of each.
+//!
+//! # A network in a few lines
+//!
+//! ```
+//! use gradus::prelude::*;
+//!
+//! // Four points and their classes: the exclusive or.
+//! let x = Tensor::new(vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], [4, 2])?;
+//! let labels = [0, 1, 1, 0];
+//!
+//! let net = gradus::models::mlp::mlp(2, &[16], 2, Activation::Tanh, &mut Rng::new(1, "init", 0));
+//! let mut adam = FirstOrder::new(Adam::new(0.05));
+//! for step in 0..200 {
+//!     adam.step(&net, &mut || {
+//!         let tape = Tape::new();
+//!         let logits = net.forward(&Var::constant(x.clone()), &mut Ctx::train(&tape, 1, step))?;
+//!         let loss = logits.cross_entropy(Target::Labels(&labels))?;
+//!         Ok((loss.value().item(), tape.backward(&loss)?))
+//!     })?;
+//! }
+//!
+//! let logits = net.forward(&Var::constant(x), &mut Ctx::eval())?;
+//! assert!(logits.cross_entropy(Target::Labels(&labels))?.value().item() < 0.05);
+//! # Ok::<(), gradus::Error>(())
+//! ```
+//!
+//! # Promises
+//!
+//! * It reads like a textbook: names are the field's, and each public item states its formula, shapes and source.
+//! * It is right: derivatives are checked against differences and values against PyTorch and scikit-learn.
+//! * The same seed gives the same bits on any number of threads.
+//!
+//! Who may import whom is written in `ARCHITECTURE.md` and held by a test.
 
 #![forbid(unsafe_code)]
 
@@ -22,3 +72,15 @@ pub mod train;
 
 pub use error::{Error, Result};
 pub use real::Real;
+
+/// What a program that trains a network needs: `use gradus::prelude::*;`.
+pub mod prelude {
+    pub use crate::autograd::{Gradients, Param, Tape, Var};
+    pub use crate::error::{Error, Result};
+    pub use crate::nn::{Activation, Ctx, Module, Sequential};
+    pub use crate::ops::Target;
+    pub use crate::optim::{Adam, FirstOrder, Optimizer, RmsProp, Sgd};
+    pub use crate::real::Real;
+    pub use crate::rng::Rng;
+    pub use crate::tensor::Tensor;
+}
