@@ -1,6 +1,6 @@
 //! The micro-kernels: the only code that is written once per instruction set.
 //!
-//! There are two (with helpers that pack and write out), and everything else (blocking, borders, threads) is built on
+//! There are two (and two more that pack and write out), and everything else (blocking, borders, threads) is built on
 //! them:
 //! * a [`Tile`] of a matrix product whose right factor is read *where it lies*, row k at its own offset: packed
 //!   panels for GEMM, the shifted rows of a padded image for convolution;

@@ -75,3 +75,15 @@ proptest! {
         check_pool(Pool2d { planes, h, w, kernel: [kh, kw], stride: [sh, sw], pad }, seed, seed % 2 == 0);
     }
 }
+
+#[test]
+fn the_first_nan_of_a_window_wins() {
+    for kernel in [[2, 2], [1, 4]] {
+        let g = Pool2d { planes: 1, h: 2, w: 4, kernel, stride: kernel, pad: [[0, 0], [0, 0]] };
+        let x = [1.0, f32::NAN, 2.0, 3.0, f32::NAN, 4.0, f32::NAN, f32::NAN];
+        let (mut y, mut at) = (vec![0.0f32; 2], vec![0; 2]);
+        f32::max_pool2d_forward(&g, &x, &mut y, &mut at);
+        assert!(y.iter().all(|y| y.is_nan()));
+        assert_eq!(at, if kernel == [2, 2] { [1, 6] } else { [1, 4] });
+    }
+}

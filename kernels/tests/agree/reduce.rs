@@ -114,3 +114,11 @@ fn maxima_along_an_axis() {
         });
     }
 }
+
+#[test]
+fn the_first_nan_is_the_maximum() {
+    let x = [1.0, f32::NAN, f32::NAN, f32::INFINITY];
+    let (mut y, mut index) = ([0.0], [9]);
+    reduce::max_axis(&x, 1, 4, 1, &mut y, &mut index);
+    assert!(y[0].is_nan() && index == [1]);
+}
