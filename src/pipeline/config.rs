@@ -3,7 +3,7 @@
 use crate::analysis::features::Feature;
 use crate::analysis::scale::Scaling;
 use crate::analysis::tsne::{Method, Tsne};
-use crate::data::Color;
+use crate::data::{Color, FolderOptions};
 use crate::error::{Error, Result};
 use crate::nn::Activation;
 use serde::{Deserialize, Serialize};
@@ -208,18 +208,25 @@ impl Config {
 
     /// Checks every value; the error names the key, the value and the range.
     pub fn validate(&self) -> Result<()> {
-        let within = |key: &str, value: f64, low: f64, high: f64| {
-            if (low..=high).contains(&value) {
-                return Ok(());
-            }
-            Err(Error::config(key, format!("is {value}, outside {low} to {high}"), "choose a value in that range"))
-        };
+        // TOML's whole numbers end there.
+        if i64::try_from(self.seed).is_err() {
+            return Err(Error::config("seed", format!("is {}, above {}", self.seed, i64::MAX), "choose a smaller one"));
+        }
+        if self.data.source.is_empty() {
+            return Err(Error::config("data.source", "is empty", "give `galaxies`, or the path of a folder or zip"));
+        }
+        self.check_group_by()?;
         within("data.size", self.data.size as f64, 16.0, 1024.0)?;
         within("data.per_class", self.data.per_class as f64, 10.0, 100_000.0)?;
         self.data.split.iter().try_for_each(|&s| within("data.split", s, 0.01, 0.98))?;
         within("the sum of data.split", self.data.split.iter().sum(), 1.0 - 1e-9, 1.0 + 1e-9)?;
         if self.features.names.is_empty() {
             return Err(Error::config("features.names", "is empty", "name at least one feature"));
+        }
+        if let Some(twice) = self.features.names.iter().enumerate().find(|(i, f)| self.features.names[..*i].contains(f))
+        {
+            let what = format!("names {} twice", twice.1.name());
+            return Err(Error::config("features.names", what, "name each feature once"));
         }
         if let Scaling::MinMax { low, high } = self.features.scaling {
             within("features.scaling.min_max.high - low", high - low, 1e-6, 1e6)?;
@@ -233,7 +240,7 @@ impl Config {
             within(&format!("{net}.epochs"), epochs as f64, 1.0, 1e6)?;
             within(&format!("{net}.patience"), patience as f64, 1.0, 1e6)?;
             within(&format!("{net}.batch"), batch as f64, 1.0, 1e6)?;
-            within(&format!("{net}.lr"), lr, 1e-12, 1e6)?;
+            within(&format!("{net}.lr"), lr, 1e-12, 1e30)?;
         }
         self.mlp.hidden.iter().try_for_each(|&w| within("mlp.hidden", w as f64, 1.0, 1e5))?;
         self.cnn.widths.iter().try_for_each(|&w| within("cnn.widths", w as f64, 1.0, 4096.0))?;
@@ -250,4 +257,28 @@ impl Config {
         within("depth.components", self.depth.components as f64, 2.0, 1e4)?;
         within("depth.neighbors", self.depth.neighbors as f64, 1.0, 100.0)
     }
+
+    /// Compiles `data.group_by`.
+    fn check_group_by(&self) -> Result<()> {
+        let pattern = Some(self.data.group_by.clone()).filter(|p| !p.is_empty());
+        let options = FolderOptions { group_by: pattern, ..Default::default() };
+        options.validate().map(drop).map_err(|error| match error {
+            Error::Config { what, help, .. } => Error::config("data.group_by", what, help),
+            other => other,
+        })
+    }
+}
+
+/// Refuses a value outside its range.
+fn within(key: &str, value: f64, low: f64, high: f64) -> Result<()> {
+    if (low..=high).contains(&value) {
+        return Ok(());
+    }
+    let what = format!("is {}, outside {} to {}", short(value), short(low), short(high));
+    Err(Error::config(key, what, "choose a value in that range"))
+}
+
+/// A number as people write it: `32`, `0.001`, `1e30`.
+fn short(x: f64) -> String {
+    if x.fract() == 0.0 && x.abs() < 1e9 { format!("{x}") } else { format!("{x:?}") }
 }

@@ -19,10 +19,12 @@ pub mod metrics;
 pub mod mlp;
 pub mod parameters;
 pub mod report;
+pub mod settings;
 pub mod training;
 
 pub use config::Config;
 pub use folder::RunFolder;
+pub use settings::Settings;
 
 use crate::data::ImageData;
 use crate::error::{Error, Result};
@@ -39,6 +41,11 @@ pub trait Watch {
 
     /// A line worth keeping: a result, a warning.
     fn note(&mut self, line: &str);
+
+    /// An epoch of a training is over. There may be hundreds: a terminal need not show them all.
+    fn epoch(&mut self, line: &str) {
+        self.note(line);
+    }
 
     /// Whether the user wants to stop.
     fn interrupted(&self) -> bool;
@@ -140,6 +147,7 @@ pub fn run(config: &Config, folder: &RunFolder, watch: &mut dyn Watch) -> Result
         seconds,
     };
     stages.time("report", t, |_| {
+        folder.write("tables/splits.csv", &metrics::splits_csv(&results))?;
         folder.write("tables/predictions.csv", &metrics::predictions_csv(&results))?;
         report::write(&results, folder)
     })?;

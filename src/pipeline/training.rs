@@ -108,7 +108,7 @@ impl Observer for Saver<'_, '_> {
     }
 
     fn epoch(&mut self, e: &Epoch, best: bool) {
-        self.trainer.watch.note(&format!(
+        self.trainer.watch.epoch(&format!(
             "{} epoch {:2}: train loss {:.4}, accuracy {:.3}; validation loss {:.4}, accuracy {:.3}{}",
             self.name,
             e.epoch,

@@ -46,10 +46,6 @@ pub use chart::Figure;
 pub use page::{Body, Callout, Page};
 pub use table::{Align, Table};
 
-use crate::error::{Error, Result};
-use std::io::Write;
-use std::path::Path;
-
 /// Makes a text harmless in HTML and SVG, inside elements and inside quoted attributes.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -66,28 +62,6 @@ pub fn escape(text: &str) -> String {
         }
     }
     out
-}
-
-/// Writes a file under a temporary name, syncs it and its folder, and renames: a reader sees all of it or nothing.
-pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = folder.join(format!(".{name}.tmp"));
-    let write = || -> std::io::Result<()> {
-        std::fs::create_dir_all(folder)?;
-        let mut file = std::fs::File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)?;
-        #[cfg(unix)]
-        std::fs::File::open(folder)?.sync_all()?;
-        Ok(())
-    };
-    let written = write();
-    if written.is_err() {
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written.map_err(Error::io("write", path))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::gallery::{figures, page};
 use super::*;
+use std::path::Path;
 
 /// A small check that tags open and close in order and every `&` begins an entity: enough to catch unescaped text.
 fn assert_balanced(xml: &str) {

@@ -37,7 +37,7 @@ pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
     }
     let totals = data.splits().map(|(_, images)| thousands(images.len()));
     counts.strong_row(std::iter::once("all".to_owned()).chain(totals));
-    let counts = book.table("splits", counts)?;
+    let counts = book.table("split_counts", counts)?;
     let sheet = book.figure("contact_sheet", contact_sheet(&data.train).draw())?;
 
     book.page.part("The data");

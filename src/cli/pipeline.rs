@@ -1,0 +1,201 @@
+//! `gradus pipeline`: the main job.
+
+use super::progress::Terminal;
+use super::settings::SettingsArgs;
+use super::{output, signals};
+use clap::Args;
+use gradus::pipeline::folder::utc;
+use gradus::pipeline::{self, Config, RunFolder, settings};
+use gradus::{Error, Result};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// From a folder of pictures to a report: features, K-means, an MLP and a CNN compared.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Pipeline {
+    /// Show all settings as they would be used, and stop
+    #[arg(long)]
+    print_config: bool,
+    /// The folder of the run itself; it must not exist [default: runs/DATE_pipeline_XXXX]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Replace --out if it holds a Gradus run (and only then)
+    #[arg(long)]
+    force: bool,
+    /// Go on with a run that was stopped
+    #[arg(long, value_name = "RUN", conflicts_with = "force")]
+    resume: Option<PathBuf>,
+    /// Print metrics.json to stdout
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gradus pipeline                                     rendered galaxies, a minute or so
+  gradus pipeline --smoke                             every stage in a few seconds
+  gradus pipeline --data photos/ --epochs 20          your own pictures
+  gradus pipeline --data xray.zip --group-by '(person\\d+)_' --size 64
+  gradus pipeline --set cnn.lr=1e-4 --set cnn.widths=[8,16,32]
+  gradus pipeline --print-config > my.toml            all settings, to be changed and given back:
+  gradus pipeline --config my.toml
+  gradus pipeline --resume runs/2026-11-20_pipeline_k7f3
+
+A folder that is called `galaxies` is given as ./galaxies.";
+
+impl Pipeline {
+    pub(crate) fn run(self) -> Result<()> {
+        if let Some(path) = &self.resume {
+            return self.resume(path);
+        }
+        let config = self.settings.settings()?.resolve()?;
+        if self.print_config {
+            return output::print(&settings::to_toml(&config)?);
+        }
+        check_source(&config)?;
+        signals::ask_first()?;
+        let path = self.out.clone().unwrap_or_else(|| RunFolder::fresh_path("pipeline"));
+        let line: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+        let folder = RunFolder::create(&path, &config, &line, rayon::current_num_threads(), self.force)?;
+        self.job(&config, &folder, true)
+    }
+
+    /// Goes on with the run at `path`, under its own settings.
+    fn resume(&self, path: &Path) -> Result<()> {
+        let place = format!("--resume {}", path.display());
+        let folder = RunFolder::open(path).map_err(|error| match error {
+            Error::Data { what, help, .. } => Error::config(&place, what, help),
+            other => other,
+        })?;
+        let config = folder.config()?;
+        self.check_unchanged(&place, path, &config)?;
+        if self.print_config {
+            return output::print(&settings::to_toml(&config)?);
+        }
+        if folder.is_complete() {
+            output::say(&format!("{} is complete: there is nothing left to do", path.display()));
+            return self.show(&folder, &folder.read_json("metrics.json")?);
+        }
+        let folder = folder.locked()?;
+        let config = at_home(config, &folder)?;
+        check_source(&config)?;
+        signals::ask_first()?;
+        let mut times = folder.env("resumed")?.as_array().cloned().unwrap_or_default();
+        times.push(json!(utc(SystemTime::now())));
+        folder.update_env("resumed", times)?;
+        self.job(&config, &folder, false)
+    }
+
+    /// A resumed run keeps its settings and its place.
+    fn check_unchanged(&self, place: &str, path: &Path, config: &Config) -> Result<()> {
+        let help = "leave it out, or start a new run";
+        if self.out.as_ref().is_some_and(|out| out != path) {
+            return Err(Error::config(place, "stays where it is: --out cannot be changed", help));
+        }
+        let wanted = self.settings.settings()?.over(config)?;
+        match settings::difference(config, &wanted)? {
+            Some((key, old, new)) => {
+                Err(Error::config(place, format!("was begun with {key} = {old}; it cannot become {new}"), help))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Runs the job in its folder and tells how it went.
+    fn job(&self, config: &Config, folder: &RunFolder, is_new: bool) -> Result<()> {
+        let mut watch = Terminal::new(Some(folder.clone()));
+        output::say(&format!("run: {}", folder.root().display()));
+        watch.log(&format!("gradus {} on {} threads", env!("CARGO_PKG_VERSION"), rayon::current_num_threads()));
+        let result = pipeline::run(config, folder, &mut watch).and_then(|metrics| {
+            folder.update_env("data_sha256", metrics["data"]["sha256"].clone())?;
+            watch.log("complete");
+            folder.complete()?;
+            Ok(metrics)
+        });
+        watch.finish();
+        match result {
+            Ok(metrics) => self.show(folder, &metrics),
+            Err(error) => {
+                watch.log(&format!("error: {error}"));
+                if is_new && matches!(error, Error::Data { .. } | Error::Config { .. }) {
+                    folder.remove_fruitless();
+                }
+                Err(with_way_back(error, folder.root()))
+            }
+        }
+    }
+
+    /// The result, short or as JSON.
+    fn show(&self, folder: &RunFolder, metrics: &Value) -> Result<()> {
+        if self.json {
+            return output::json(metrics);
+        }
+        let accuracy = |name: &str| {
+            let share = metrics[name]["test_accuracy"].as_f64();
+            share.map_or("-".into(), |a| format!("{:.1} %", 100.0 * a))
+        };
+        let rows = [("K-means", "kmeans"), ("MLP on features", "mlp"), ("CNN on pixels", "cnn")];
+        let rows = rows.map(|(label, name)| vec![label.to_owned(), accuracy(name)]);
+        let report = folder.path("report.html");
+        output::print(&format!("test accuracy\n{}report: {}\n", output::table(&rows, 1), report.display()))
+    }
+}
+
+/// Tells how to go on with a run that was stopped.
+fn with_way_back(error: Error, run: &Path) -> Error {
+    match error {
+        Error::Interrupted(what) => {
+            let program = std::env::args().next().unwrap_or_else(|| "gradus".into());
+            let run = quoted(&run.display().to_string());
+            Error::Interrupted(format!(
+                "{what}; everything so far is saved\n  help: go on with: {program} pipeline --resume {run}"
+            ))
+        }
+        other => other,
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@%,\\".contains(c) || !c.is_ascii();
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// A typing mistake should not leave a run folder behind.
+fn check_source(config: &Config) -> Result<()> {
+    let source = &config.data.source;
+    if config.is_rendered() || Path::new(source).exists() {
+        return Ok(());
+    }
+    let help = "check the spelling; a relative path starts at the current folder";
+    Err(Error::data(source, "does not exist", help))
+}
+
+/// Finds relative data from where the run was begun, if they are not here.
+fn at_home(mut config: Config, folder: &RunFolder) -> Result<Config> {
+    let source = Path::new(&config.data.source);
+    if !config.is_rendered() && !source.exists() {
+        let begun_in = folder.env("working_folder")?;
+        let there = Path::new(begun_in.as_str().unwrap_or("")).join(source);
+        if there.exists() {
+            config.data.source = there.display().to_string();
+        }
+    }
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_the_shell() {
+        assert_eq!(quoted("runs/2026_a"), "runs/2026_a");
+        assert_eq!(quoted("my run"), "'my run'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}

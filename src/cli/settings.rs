@@ -1,0 +1,74 @@
+//! The flags that stand for settings, shared by the commands that take a configuration.
+
+use clap::Args;
+use gradus::Result;
+use gradus::pipeline::Settings;
+use std::path::PathBuf;
+
+/// Flags beat `--set`, which beats the config file, which beats the defaults.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct SettingsArgs {
+    /// `galaxies` (rendered by the program), or a folder or .zip with one sub-folder of pictures per class, or with
+    /// train/, val/, test/ holding such folders [default: galaxies]
+    #[arg(long, value_name = "PATH")]
+    data: Option<String>,
+    /// A file of settings; --print-config shows all of them
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    /// One setting, such as cnn.lr=1e-4 or cnn.widths=[8,16]; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Seed of everything random [default: 42]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+    /// Most epochs of both networks
+    #[arg(long, value_name = "N")]
+    epochs: Option<u32>,
+    /// Height and width to which pictures are brought [default: 128]
+    #[arg(long, value_name = "PIXELS")]
+    size: Option<u32>,
+    /// Colour of the pictures; auto is rgb when the training pictures are in colour [default: auto]
+    #[arg(long, value_parser = ["auto", "gray", "rgb"])]
+    color: Option<String>,
+    /// Keep files together whose first capture group is the same, a patient's number, say: '(patient\d+)_'
+    #[arg(long, value_name = "REGEX")]
+    group_by: Option<String>,
+    /// Every stage in a few seconds: few small pictures, few epochs
+    #[arg(long)]
+    smoke: bool,
+}
+
+impl SettingsArgs {
+    /// The layers of settings, each word checked.
+    pub(crate) fn settings(&self) -> Result<Settings> {
+        let mut settings = Settings::new();
+        if let Some(path) = &self.config {
+            settings.file(path)?;
+        }
+        self.set.iter().try_for_each(|set| settings.set(set))?;
+        if self.smoke {
+            settings.smoke();
+        }
+        for (flag, key, text) in [
+            ("--data", "data.source", &self.data),
+            ("--color", "data.color", &self.color),
+            ("--group-by", "data.group_by", &self.group_by),
+        ] {
+            if let Some(text) = text {
+                settings.flag(flag, key, text.as_str())?;
+            }
+        }
+        for (flag, key, number) in [
+            ("--seed", "seed", self.seed.map(|seed| seed as i64)),
+            ("--epochs", "mlp.epochs", self.epochs.map(i64::from)),
+            ("--epochs", "cnn.epochs", self.epochs.map(i64::from)),
+            ("--size", "data.size", self.size.map(i64::from)),
+        ] {
+            if let Some(number) = number {
+                settings.flag(flag, key, number)?;
+            }
+        }
+        Ok(settings)
+    }
+}
