@@ -10,8 +10,10 @@ use crate::real::Real;
 use crate::rng::Rng;
 use crate::shape::Shape;
 use ndarray::{Array2, ArrayView2};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Elements a thread's pool holds at most (1 GiB of `f32`).
@@ -31,7 +33,7 @@ impl<T> Default for Pool<T> {
     }
 }
 
-impl<T: Real> Pool<T> {
+impl<T: Copy + Default> Pool<T> {
     /// A buffer of `len` elements with arbitrary contents.
     fn take(&mut self, len: usize) -> Vec<T> {
         if let Some(buffer) = self.free.get_mut(&len).and_then(Vec::pop) {
@@ -39,7 +41,7 @@ impl<T: Real> Pool<T> {
             return buffer;
         }
         self.fresh += 1;
-        vec![T::ZERO; len]
+        vec![T::default(); len]
     }
 
     fn give(&mut self, buffer: Vec<T>) {
@@ -72,6 +74,35 @@ impl<T: Real> Drop for Buffer<T> {
         let buffer = std::mem::take(&mut self.0);
         // While a thread ends its pool may be gone already; then the buffer is simply freed.
         let _ = T::pool().try_with(|pool| pool.borrow_mut().give(buffer));
+    }
+}
+
+thread_local!(static INDEX_POOL: RefCell<Pool<u32>> = RefCell::default());
+
+/// Whole numbers in a recycled buffer: which inputs won, for ops that remember it for their backward pass.
+#[derive(Debug)]
+pub struct Indices(Vec<u32>);
+
+impl Indices {
+    /// Lets `write` fill a recycled buffer of `len` numbers; it must write all of them.
+    pub fn build<R>(len: usize, write: impl FnOnce(&mut [u32]) -> R) -> (Self, R) {
+        let mut indices = Self(INDEX_POOL.with_borrow_mut(|pool| pool.take(len)));
+        let result = write(&mut indices.0);
+        (indices, result)
+    }
+}
+
+impl Deref for Indices {
+    type Target = [u32];
+    fn deref(&self) -> &[u32] {
+        &self.0
+    }
+}
+
+impl Drop for Indices {
+    fn drop(&mut self) {
+        let buffer = std::mem::take(&mut self.0);
+        let _ = INDEX_POOL.try_with(|pool| pool.borrow_mut().give(buffer));
     }
 }
 

@@ -4,9 +4,8 @@ use crate::autograd::{Op, Var, apply};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::shape::{Dims, Shape};
-use crate::tensor::Tensor;
+use crate::tensor::{Indices, Tensor};
 use gradus_kernels::{self as kernels, Pool2d};
-use std::rc::Rc;
 
 /// The settings of a pooling window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +68,7 @@ pub struct MaxPool2d(pub Window);
 
 impl<T: Real> Op<T, 1> for MaxPool2d {
     const NAME: &'static str = "max_pool2d";
-    type Saved = (Shape, Rc<[u32]>);
+    type Saved = (Shape, Indices);
 
     fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
         self.0.out("max_pool2d", x)
@@ -77,9 +76,10 @@ impl<T: Real> Op<T, 1> for MaxPool2d {
 
     fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Self::Saved) {
         let g = self.0.geometry("max_pool2d", x.shape()).expect("shape() accepted it");
-        let mut argmax = vec![0; out.numel()];
-        let y = Tensor::build(out, |y| T::max_pool2d_forward(&g, x.data(), y, &mut argmax));
-        (y, (x.shape_owned(), argmax.into()))
+        let (argmax, y) = Indices::build(out.numel(), |argmax| {
+            Tensor::build(out, |y| T::max_pool2d_forward(&g, x.data(), y, argmax))
+        });
+        (y, (x.shape_owned(), argmax))
     }
 
     fn backward(&self, (shape, argmax): &Self::Saved, dy: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::ops::arith::{expand, reduce_to};
 use crate::real::Real;
 use crate::shape::{MAX_RANK, Shape};
-use crate::tensor::Tensor;
+use crate::tensor::{Indices, Tensor};
 
 /// Which axes a reduction runs over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +113,7 @@ pub struct Max(pub Axes);
 
 impl<T: Real> Op<T, 1> for Max {
     const NAME: &'static str = "max";
-    type Saved = (Shape, Vec<usize>);
+    type Saved = (Shape, Indices);
 
     fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
         if self.0.count(x) == 0 {
@@ -125,27 +125,32 @@ impl<T: Real> Op<T, 1> for Max {
     fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Self::Saved) {
         let kept = self.0.kept(x.shape());
         let strides = kept.strides();
-        let mut winner = vec![usize::MAX; out.numel()];
-        for (i, &value) in x.data().iter().enumerate() {
-            // The output's index: the input's, with the reduced axes left out.
-            let (mut rest, mut at) = (i, 0);
-            for axis in (0..x.rank()).rev() {
-                let k = rest % x.shape()[axis];
-                rest /= x.shape()[axis];
-                at += if self.0.reduced[axis] { 0 } else { k * strides[axis] };
+        let none = u32::MAX;
+        assert!(x.numel() < none as usize, "max: {} elements are too many to number", x.numel());
+        let (winner, ()) = Indices::build(out.numel(), |winner| {
+            winner.fill(none);
+            for (i, &value) in x.data().iter().enumerate() {
+                // The output's index: the input's, with the reduced axes left out.
+                let (mut rest, mut at) = (i, 0);
+                for axis in (0..x.rank()).rev() {
+                    let k = rest % x.shape()[axis];
+                    rest /= x.shape()[axis];
+                    at += if self.0.reduced[axis] { 0 } else { k * strides[axis] };
+                }
+                let wins = |best: T| value > best || (value.is_nan() && !best.is_nan());
+                if winner[at] == none || wins(x.data()[winner[at] as usize]) {
+                    winner[at] = i as u32;
+                }
             }
-            let best = winner[at];
-            if best == usize::MAX || value > x.data()[best] || (value.is_nan() && !x.data()[best].is_nan()) {
-                winner[at] = i;
-            }
-        }
-        let y = Tensor::build(out, |y| y.iter_mut().zip(&winner).for_each(|(y, &i)| *y = x.data()[i]));
+        });
+        let y = Tensor::build(out, |y| y.iter_mut().zip(&*winner).for_each(|(y, &i)| *y = x.data()[i as usize]));
         (y, (x.shape_owned(), winner))
     }
 
     fn backward(&self, (shape, winner): &Self::Saved, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
         let mut dx = Tensor::zeros(*shape);
-        winner.iter().zip(g.data()).for_each(|(&i, &g)| dx.data_mut()[i] = g);
+        let data = dx.data_mut();
+        winner.iter().zip(g.data()).for_each(|(&i, &g)| data[i as usize] = g);
         [Some(dx)]
     }
 }

@@ -1,3 +1,5 @@
+//! The report held against small checks of its own.
+
 use super::gallery::{figures, page};
 use super::*;
 use std::path::Path;

@@ -1,0 +1,214 @@
+//! The house rules, read off the sources: who imports whom, where `unsafe` may stand, and how long a file may be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module of `src/`, and the modules it may import. Siblings do not import each other: they meet further up.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("error", &[]),
+    ("rng", &[]),
+    ("shape", &["error"]),
+    ("files", &["error"]),
+    // The pool of a number type's buffers is a static beside the type.
+    ("real", &["tensor"]),
+    ("tensor", &["error", "shape", "rng", "real"]),
+    ("autograd", &["tensor", "error", "shape", "rng", "real"]),
+    ("ops", &["autograd", "tensor", "error", "shape", "rng", "real"]),
+    ("nn", &["ops", "autograd", "tensor", "error", "shape", "rng", "real", "files"]),
+    ("optim", &["nn", "autograd", "tensor", "error", "shape", "rng", "real"]),
+    ("models", &["nn", "ops", "autograd", "tensor", "error", "shape", "rng", "real"]),
+    ("gradcheck", &["models", "nn", "ops", "autograd", "tensor", "error", "shape", "rng", "real"]),
+    // K-means, t-SNE and energy models read as plain mathematics: no autograd.
+    ("analysis", &["tensor", "error", "shape", "rng", "real", "files"]),
+    ("energy", &["tensor", "error", "shape", "rng", "real", "files"]),
+    ("data", &["tensor", "error", "shape", "rng", "real", "files"]),
+    (
+        "train",
+        &[
+            "optim", "models", "energy", "data", "nn", "ops", "autograd", "analysis", "tensor", "error", "shape",
+            "rng", "real", "files",
+        ],
+    ),
+    (
+        "study",
+        &[
+            "train", "optim", "models", "energy", "data", "nn", "ops", "autograd", "analysis", "tensor", "error",
+            "shape", "rng", "real", "files",
+        ],
+    ),
+    ("report", &["analysis", "tensor", "error", "shape", "rng", "real", "files"]),
+    (
+        "pipeline",
+        &[
+            "study",
+            "train",
+            "report",
+            "gradcheck",
+            "optim",
+            "models",
+            "energy",
+            "data",
+            "nn",
+            "ops",
+            "autograd",
+            "analysis",
+            "tensor",
+            "error",
+            "shape",
+            "rng",
+            "real",
+            "files",
+        ],
+    ),
+    (
+        "lab",
+        &[
+            "pipeline",
+            "study",
+            "train",
+            "report",
+            "gradcheck",
+            "optim",
+            "models",
+            "energy",
+            "data",
+            "nn",
+            "ops",
+            "autograd",
+            "analysis",
+            "tensor",
+            "error",
+            "shape",
+            "rng",
+            "real",
+            "files",
+        ],
+    ),
+];
+
+/// Modules that may import everything.
+const TOP: [&str; 3] = ["cli", "main", "lib"];
+
+/// Longest source file.
+const MOST_LINES: usize = 550;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All Rust files under a folder, with their text.
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push((path, text));
+        }
+    }
+    found
+}
+
+/// The text without line comments.
+fn code(text: &str) -> String {
+    text.lines().map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n")
+}
+
+/// The module of `src/` that a file belongs to: the first part of its path.
+fn module_of(path: &Path) -> String {
+    let inside = path.strip_prefix(root().join("src")).unwrap();
+    let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The modules that follow `crate::` in code; also several in braces.
+fn imports(code: &str) -> BTreeSet<String> {
+    let name = |text: &str| text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>();
+    let mut found = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        match rest.strip_prefix('{') {
+            None => drop(found.insert(name(rest))),
+            Some(list) => {
+                let list = &list[..list.find("};").unwrap_or(list.len())];
+                found.extend(list.split(',').map(|item| name(item.trim_start())));
+            }
+        }
+    }
+    // Types that the crate's root re-exports start with a capital.
+    found.retain(|name| !name.is_empty());
+    found
+}
+
+#[test]
+fn imports_follow_the_table() {
+    let allowed: BTreeMap<&str, &[&str]> = MAY_IMPORT.iter().copied().collect();
+    let mut faults = Vec::new();
+    for (path, text) in sources(&root().join("src")) {
+        let module = module_of(&path);
+        if TOP.contains(&module.as_str()) {
+            continue;
+        }
+        let Some(may) = allowed.get(module.as_str()) else {
+            faults.push(format!("{module} is not in the table"));
+            continue;
+        };
+        for import in imports(&code(&text)) {
+            if import != module && !may.contains(&import.as_str()) {
+                faults.push(format!("{} imports {import}", path.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "against the import rules:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn the_table_has_no_cycle() {
+    // Reading the table downwards, each module imports only from above; number types and their pools are the one knot.
+    for (i, (module, may)) in MAY_IMPORT.iter().enumerate() {
+        let above: BTreeSet<&str> = MAY_IMPORT[..i].iter().map(|(name, _)| *name).collect();
+        for import in may.iter().filter(|import| (*module, **import) != ("real", "tensor")) {
+            assert!(above.contains(import), "{module} may import {import}, which does not stand above it");
+        }
+    }
+}
+
+#[test]
+fn the_scan_sees_imports() {
+    let seen =
+        imports(&code("use crate::nn::Module; // crate::lab\nlet x = crate::ops::f();\nuse crate::{data, Error};"));
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["data", "nn", "ops"]);
+}
+
+#[test]
+fn unsafe_stands_in_the_kernels_only() {
+    let lib = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    assert!(lib.contains("#![forbid(unsafe_code)]"));
+    for (path, text) in sources(&root().join("src")) {
+        let rest = code(&text).replace("unsafe_code", "");
+        let words = rest.split(|c: char| !c.is_alphanumeric() && c != '_');
+        assert!(words.into_iter().all(|word| word != "unsafe"), "{} is unsafe", path.display());
+    }
+}
+
+#[test]
+fn files_are_short_enough_to_read() {
+    for folder in ["src", "kernels/src"] {
+        for (path, text) in sources(&root().join(folder)) {
+            let lines = text.lines().count();
+            assert!(lines <= MOST_LINES, "{} has {lines} lines; {MOST_LINES} is the most", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_module_opens_with_an_essay() {
+    for folder in ["src", "kernels/src"] {
+        for (path, text) in sources(&root().join(folder)) {
+            assert!(text.starts_with("//!"), "{} does not say what it is about", path.display());
+        }
+    }
+}
