@@ -125,6 +125,22 @@ fn force_replaces_a_run() {
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "something is left beside the run");
 }
 
+#[test]
+fn a_run_is_not_resumed_on_other_pictures() {
+    let folder = empty_folder("pipeline-changed");
+    pictures(&folder.join("data"), &["a", "b"], 14);
+    let small = ["--smoke", "--size", "16", "--set", "cnn.widths=[4,8]"];
+    gradus(&folder, &[&["pipeline", "--data", "data", "--out", "run"], &small[..]].concat()).says(0, &[]);
+    fs::remove_file(folder.join("run/COMPLETE")).unwrap();
+    fs::write(folder.join("data/a/3.png"), png(2, 99)).unwrap();
+    gradus(&folder, &["pipeline", "--resume", "run"]).says(3, &["data", "other pictures", "help:"]);
+    fs::write(folder.join("data/a/3.png"), png(0, 3)).unwrap();
+    // Relative data are found from wherever the run is resumed.
+    let elsewhere = empty_folder("pipeline-changed-elsewhere");
+    let run = folder.join("run");
+    gradus(&elsewhere, &["pipeline", "--resume", run.to_str().unwrap()]).says(0, &[]);
+}
+
 /// A job on few small pictures that goes on for many epochs.
 const LONG: [&str; 9] = [
     "pipeline",
