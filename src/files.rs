@@ -6,10 +6,11 @@ use std::io::Write;
 use std::path::Path;
 
 /// Writes a file so that a reader, or a machine that loses power, finds the old contents or the new, never half: to
-/// a temporary name, synced, renamed, and the folder synced.
+/// a temporary name, synced, renamed, and the folder synced. Makes the folder if need be.
 pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    create_folder(folder)?;
     let mut temporary = tempfile::Builder::new()
         .prefix(".gradus-")
         .suffix(".tmp")

@@ -1,14 +1,136 @@
-//! Pairwise distances.
+//! Pairwise squared Euclidean distances, nearest centres and nearest neighbours.
+//!
+//! The well-known shortcut `|x|² + |y|² - 2 x·y` is a matrix product, some three times faster, but cancels: the distance of
+//! a point to itself would not be zero, and near neighbours would be told apart by rounding noise. Here the differences
+//! are squared and added, k upwards in blocks of 256, for 4 rows of x and 16 of y at a time. What K-means, k-NN and t-SNE
+//! rest on is then exact: no distance is negative, equal points are at distance zero, d(x, y) = d(y, x).
 
-use crate::{MatMut, MatRef, Scalar, reduce};
+use crate::dispatch::{Isa, Loop, isa, vectorize};
+use crate::reference::K_BLOCK;
+use crate::{MatMut, MatRef, Scalar, parallel};
+
+/// Rows of x and of y in a tile.
+const ROWS: usize = 4;
+const LANES: usize = 16;
+
+/// Rows of y in panels of [`LANES`]: in each, column after column. Missing rows are zero.
+struct Panels<T> {
+    data: Vec<T>,
+    rows: usize,
+    cols: usize,
+}
+
+impl<T: Scalar> Panels<T> {
+    fn new(y: MatRef<'_, T>) -> Self {
+        let mut data = vec![T::ZERO; y.rows.next_multiple_of(LANES) * y.cols];
+        parallel::chunks(&mut data, (LANES * y.cols).max(1), |p, panel| {
+            for l in 0..LANES.min(y.rows - p * LANES) {
+                (0..y.cols).for_each(|k| panel[k * LANES + l] = y.at(p * LANES + l, k));
+            }
+        });
+        Self { data, rows: y.rows, cols: y.cols }
+    }
+
+    /// Calls `f(first row of y, distances, how many)` for each panel, for the rows `x`.
+    #[inline(always)]
+    fn each(&self, level: Isa, x: [&[T]; ROWS], mut f: impl FnMut(usize, &[[T; LANES]; ROWS], usize)) {
+        for start in (0..self.rows).step_by(LANES) {
+            let y = &self.data[start * self.cols..][..LANES * self.cols];
+            f(start, &vectorize(level, Tile { x, y }), LANES.min(self.rows - start));
+        }
+    }
+}
+
+/// The distances of 4 rows of x to the 16 rows of a panel.
+struct Tile<'a, T> {
+    x: [&'a [T]; ROWS],
+    y: &'a [T],
+}
+
+impl<T: Scalar> Loop for Tile<'_, T> {
+    type Output = [[T; LANES]; ROWS];
+    #[inline(always)]
+    fn run(self) -> Self::Output {
+        let mut total = [[T::ZERO; LANES]; ROWS];
+        let cols = self.x[0].len();
+        for start in (0..cols).step_by(K_BLOCK) {
+            let end = cols.min(start + K_BLOCK);
+            let x = self.x.map(|x| &x[start..end]);
+            let [mut d0, mut d1, mut d2, mut d3] = [[T::ZERO; LANES]; ROWS];
+            for (k, y) in self.y[start * LANES..end * LANES].chunks_exact(LANES).enumerate() {
+                add_squares(&mut d0, x[0][k], y);
+                add_squares(&mut d1, x[1][k], y);
+                add_squares(&mut d2, x[2][k], y);
+                add_squares(&mut d3, x[3][k], y);
+            }
+            for (total, d) in total.iter_mut().zip([d0, d1, d2, d3]) {
+                (0..LANES).for_each(|l| total[l] += d[l]);
+            }
+        }
+        total
+    }
+}
+
+/// `d[l] += (x - y[l])²`.
+#[inline(always)]
+fn add_squares<T: Scalar>(d: &mut [T; LANES], x: T, y: &[T]) {
+    for l in 0..LANES {
+        let difference = x - y[l];
+        d[l] += difference * difference;
+    }
+}
+
+/// A matrix whose rows are contiguous: itself, or a copy.
+fn rows_of<'a, T: Scalar>(x: &MatRef<'a, T>, copy: &'a mut Vec<T>) -> MatRef<'a, T> {
+    if x.col_stride == 1 {
+        return *x;
+    }
+    *copy = (0..x.rows * x.cols).map(|i| x.at(i / x.cols, i % x.cols)).collect();
+    MatRef::new(copy, x.rows, x.cols)
+}
+
+/// Rows `i..i + 4` of `x`; past the end, the last one again.
+fn four<'a, T>(x: &MatRef<'a, T>, i: usize) -> [&'a [T]; ROWS] {
+    std::array::from_fn(|r| match x.cols {
+        0 => &[][..],
+        cols => &x.data[(i + r).min(x.rows - 1) * x.row_stride..][..cols],
+    })
+}
+
+/// Whether the work is too small to be shared out.
+fn serial<T>(x: &MatRef<'_, T>, others: usize) -> bool {
+    x.rows * x.cols * others < 1 << 16
+}
 
 /// Squared Euclidean distances between the rows of `x` and of `y`, `d[i, j] = sum over k of (x[i,k] - y[j,k])²`.
-pub fn squared_distances<T: Scalar>(x: MatRef<'_, T>, y: MatRef<'_, T>, mut d: MatMut<'_, T>) {
+pub fn squared_distances<T: Scalar>(x: MatRef<'_, T>, y: MatRef<'_, T>, d: MatMut<'_, T>) {
     assert!(x.cols == y.cols && d.rows == x.rows && d.cols == y.rows, "squared_distances: shapes do not fit");
-    for i in 0..x.rows {
-        for j in 0..y.rows {
-            let difference: Vec<T> = (0..x.cols).map(|k| x.at(i, k) - y.at(j, k)).collect();
-            *d.at_mut(i, j) = reduce::dot(&difference, &difference);
+    if d.rows == 0 || d.cols == 0 {
+        return;
+    }
+    if d.col_stride != 1 || d.row_stride < d.cols {
+        return strided(x, y, d);
+    }
+    let mut copy = Vec::new();
+    let (x, panels, level) = (rows_of(&x, &mut copy), Panels::new(y), isa());
+    let (stride, cols) = (d.row_stride, d.cols);
+    let used = (d.rows - 1) * stride + cols;
+    parallel::chunks_unless(serial(&x, y.rows), &mut d.data[..used], ROWS * stride, |piece, d| {
+        panels.each(level, four(&x, piece * ROWS), |start, tile, len| {
+            for (row, tile) in d.chunks_mut(stride).zip(tile) {
+                row[start..start + len].copy_from_slice(&tile[..len]);
+            }
+        });
+    });
+}
+
+/// [`squared_distances`] into a matrix of any strides.
+fn strided<T: Scalar>(x: MatRef<'_, T>, y: MatRef<'_, T>, mut d: MatMut<'_, T>) {
+    let mut rows = vec![T::ZERO; d.rows * d.cols];
+    squared_distances(x, y, MatMut::new(&mut rows, d.rows, d.cols));
+    for i in 0..d.rows {
+        for j in 0..d.cols {
+            *d.at_mut(i, j) = rows[i * d.cols + j];
         }
     }
 }
@@ -19,12 +141,60 @@ pub fn nearest<T: Scalar>(x: MatRef<'_, T>, centers: MatRef<'_, T>, index: &mut 
         x.cols == centers.cols && index.len() == x.rows && distance.len() == x.rows && centers.rows > 0,
         "nearest: shapes do not fit"
     );
-    let mut row = vec![T::ZERO; centers.rows];
-    for i in 0..x.rows {
-        let one = MatRef::strided(&x.data[i * x.row_stride..], 1, x.cols, x.row_stride, x.col_stride);
-        squared_distances(one, centers, MatMut::new(&mut row, 1, centers.rows));
-        let best = (1..centers.rows).fold(0, |b, j| if row[j] < row[b] { j } else { b });
-        index[i] = best as u32;
-        distance[i] = row[best];
+    let mut copy = Vec::new();
+    let (x, panels, level) = (rows_of(&x, &mut copy), Panels::new(centers), isa());
+    let serial = serial(&x, centers.rows);
+    parallel::zip_chunks_unless(serial, index, ROWS, distance, ROWS, |piece, index, distance| {
+        panels.each(level, four(&x, piece * ROWS), |start, tile, len| {
+            for ((index, distance), tile) in index.iter_mut().zip(distance.iter_mut()).zip(tile) {
+                if start == 0 {
+                    (*index, *distance) = (0, tile[0]);
+                }
+                for (l, &d) in tile[..len].iter().enumerate() {
+                    if d < *distance {
+                        (*index, *distance) = ((start + l) as u32, d);
+                    }
+                }
+            }
+        });
+    });
+}
+
+/// The `k` nearest other rows of each row of `x`, nearest first (on a tie, the lower index first): `index` and squared
+/// `distance` are `[rows, k]`. Every pair is looked at. NaN counts as infinitely far.
+pub fn knn<T: Scalar>(x: MatRef<'_, T>, k: usize, index: &mut [u32], distance: &mut [T]) {
+    assert!(
+        index.len() == x.rows * k && distance.len() == index.len() && (k == 0 || k < x.rows),
+        "knn: shapes do not fit"
+    );
+    let mut copy = Vec::new();
+    let (x, panels, level) = (rows_of(&x, &mut copy), Panels::new(x), isa());
+    let serial = serial(&x, x.rows);
+    parallel::zip_chunks_unless(serial, index, ROWS * k, distance, ROWS * k, |piece, index, distance| {
+        let mut found = [0; ROWS];
+        panels.each(level, four(&x, piece * ROWS), |start, tile, len| {
+            for (r, (index, distance)) in index.chunks_mut(k).zip(distance.chunks_mut(k)).enumerate() {
+                for (l, &d) in tile[r][..len].iter().enumerate() {
+                    if start + l != piece * ROWS + r {
+                        insert(index, distance, &mut found[r], (start + l) as u32, d);
+                    }
+                }
+            }
+        });
+    });
+}
+
+/// Inserts a neighbour into a list sorted by distance, of which `found` places are taken, if it is near enough.
+#[inline(always)]
+fn insert<T: Scalar>(index: &mut [u32], distance: &mut [T], found: &mut usize, at: u32, d: T) {
+    let d = if d.is_nan() { T::INFINITY } else { d };
+    let k = index.len();
+    if *found == k && d >= distance[k - 1] {
+        return;
     }
+    let place = distance[..*found].partition_point(|&other| other <= d);
+    *found = k.min(*found + 1);
+    index.copy_within(place..*found - 1, place + 1);
+    distance.copy_within(place..*found - 1, place + 1);
+    (index[place], distance[place]) = (at, d);
 }

@@ -5,7 +5,14 @@
 //! * **Outputs** are written whole and never read first (unless the kernel's name says that it adds).
 //! * **Aliasing**: the borrow checker forbids it; no kernel needs inputs and outputs to overlap.
 //! * **Bits** depend neither on the number of threads nor on the instruction set: every sum has one order, written
-//!   down in [`reference`], and work is split into fixed pieces.
+//!   down in [`mod@reference`] or with the kernel, and work is split into fixed pieces. Exempt from equality across
+//!   instruction sets are matrix products and convolutions in `f64`, and on machines without fused multiply-add.
+//! * **Memory**: kernels on the path of a training step keep their scratch buffers per thread and allocate nothing once
+//!   warm, but for a handful of words.
+//!
+//! How it is built: [`dispatch`] finds the instruction set; `simd` holds the micro-kernels, written once for each; `gemm`
+//! and `conv` block, pack and share out the work around them. Everything elementwise ([`math`], [`reduce`], pooling,
+//! [`optim`], [`distance`]) is plain Rust that the compiler vectorizes once per instruction set.
 
 mod conv;
 pub mod dispatch;
@@ -15,6 +22,7 @@ mod geometry;
 mod mat;
 pub mod math;
 pub mod optim;
+mod pack;
 pub mod parallel;
 mod pool;
 pub mod reduce;

@@ -1,5 +1,6 @@
 //! Max- and average-pooling.
 
+use crate::dispatch::{Loop, isa, vectorize};
 use crate::{Pool2d, Scalar, parallel};
 
 /// The rows and columns of the input that the window of output (i, j) covers.
@@ -16,8 +17,12 @@ pub(crate) fn max_forward<T: Scalar>(g: &Pool2d, x: &[T], y: &mut [T], argmax: &
         x.len() == g.planes * g.h * g.w && y.len() == g.planes * oh * ow && argmax.len() == y.len(),
         "max_pool2d: wrong lengths"
     );
+    let (level, halving) = (isa(), is_halving(g));
     parallel::zip_chunks(y, oh * ow, argmax, oh * ow, |plane, y, argmax| {
         let x = &x[plane * g.h * g.w..][..g.h * g.w];
+        if halving {
+            return vectorize(level, HalveForward { w: g.w, x, y, argmax });
+        }
         for i in 0..oh {
             for j in 0..ow {
                 let (rows, cols) = (window(g, 0, i), window(g, 1, j));
@@ -43,12 +48,91 @@ pub(crate) fn max_backward<T: Scalar>(g: &Pool2d, dy: &[T], argmax: &[u32], dx: 
         dx.len() == g.planes * g.h * g.w && dy.len() == g.planes * outputs && argmax.len() == dy.len(),
         "max_pool2d backward: wrong lengths"
     );
+    let (level, halving) = (isa(), is_halving(g));
     parallel::chunks(dx, g.h * g.w, |plane, dx| {
+        if halving {
+            let (dy, argmax) = (&dy[plane * outputs..][..outputs], &argmax[plane * outputs..][..outputs]);
+            return vectorize(level, HalveBackward { w: g.w, dy, argmax, dx });
+        }
         dx.fill(T::ZERO);
         for k in plane * outputs..(plane + 1) * outputs {
             dx[argmax[k] as usize] += dy[k];
         }
     });
+}
+
+/// Whether the windows are the common ones: 2 x 2, side by side, no padding.
+fn is_halving(g: &Pool2d) -> bool {
+    g.kernel == [2, 2] && g.stride == [2, 2] && g.pad == [[0, 0], [0, 0]] && g.h >= 2 && g.w >= 2
+}
+
+/// The better of two candidates (value, place): the later one only if it is larger, or NaN after a number.
+#[inline(always)]
+fn better<T: Scalar>(first: (T, u32), second: (T, u32)) -> (T, u32) {
+    let wins = (second.0 > first.0) | (second.0.is_nan() & !first.0.is_nan());
+    (if wins { second.0 } else { first.0 }, if wins { second.1 } else { first.1 })
+}
+
+/// [`max_forward`] on one plane of 2 x 2 windows.
+struct HalveForward<'a, T> {
+    w: usize,
+    x: &'a [T],
+    y: &'a mut [T],
+    argmax: &'a mut [u32],
+}
+
+impl<T: Scalar> Loop for HalveForward<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let (w, ow) = (self.w, self.w / 2);
+        let outputs = self.y.chunks_exact_mut(ow).zip(self.argmax.chunks_exact_mut(ow));
+        for (i, ((y, argmax), rows)) in outputs.zip(self.x.chunks_exact(2 * w)).enumerate() {
+            let (top, bottom) = rows.split_at(w);
+            let windows = top.chunks_exact(2).zip(bottom.chunks_exact(2));
+            for (j, ((y, argmax), (top, bottom))) in y.iter_mut().zip(argmax).zip(windows).enumerate() {
+                let at = (2 * i * w) as u32 + 2 * j as u32;
+                let best = better((top[0], at), (top[1], at + 1));
+                let best = better(best, (bottom[0], at + w as u32));
+                let best = better(best, (bottom[1], at + w as u32 + 1));
+                (*y, *argmax) = best;
+            }
+        }
+    }
+}
+
+/// [`max_backward`] on one plane of 2 x 2 windows.
+struct HalveBackward<'a, T> {
+    w: usize,
+    dy: &'a [T],
+    argmax: &'a [u32],
+    dx: &'a mut [T],
+}
+
+impl<T: Scalar> Loop for HalveBackward<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let (w, ow) = (self.w, self.w / 2);
+        let windows = self.dy.chunks_exact(ow).zip(self.argmax.chunks_exact(ow));
+        let whole = self.dy.len() / ow * 2 * w;
+        let (pairs, odd_row) = self.dx.split_at_mut(whole);
+        odd_row.fill(T::ZERO);
+        for (i, ((dy, argmax), rows)) in windows.zip(pairs.chunks_exact_mut(2 * w)).enumerate() {
+            for (r, row) in rows.chunks_exact_mut(w).enumerate() {
+                let (row, odd_column) = row.split_at_mut(2 * ow);
+                odd_column.fill(T::ZERO);
+                let windows = dy.iter().zip(argmax).zip(row.chunks_exact_mut(2));
+                for (j, ((&dy, &argmax), pair)) in windows.enumerate() {
+                    let at = ((2 * i + r) * w) as u32 + 2 * j as u32;
+                    // Adding to zero as the general case does: -0 becomes 0.
+                    let slope = T::ZERO + dy;
+                    pair[0] = if argmax == at { slope } else { T::ZERO };
+                    pair[1] = if argmax == at + 1 { slope } else { T::ZERO };
+                }
+            }
+        }
+    }
 }
 
 /// Average-pooling. The divisor is the window's size, padding included, as PyTorch's `count_include_pad=True`.

@@ -7,7 +7,7 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 /// A real number type, `f32` or `f64`, with its elementary functions and its kernels.
 ///
 /// Generic code reaches the fast `f32` kernels through these methods without knowing that they exist: for `f32` they
-/// dispatch at run time to the widest instruction set, for `f64` (gradient checks) they are plain.
+/// dispatch at run time to the widest instruction set, for `f64` (gradient checks) products go to `matrixmultiply`.
 pub trait Scalar:
     Copy
     + Debug

@@ -294,3 +294,89 @@ pub fn name_clusters(labels: &[usize], truth: &[usize], k: usize, classes: usize
     let majority = winner(&overall);
     votes.iter().map(|v| if v.iter().all(|&n| n == 0) { majority } else { winner(v) }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    /// 0, 1 | 10, 12 from 0 and 1: first {0}, {1, 10, 12} with means 0 and 23/3; then {0, 1}, {10, 12}.
+    #[test]
+    fn a_line_by_hand() {
+        let x = array![[0.0], [1.0], [10.0], [12.0]];
+        let fit = KMeans::new(2).fit_from(x.view(), array![[0.0], [1.0]]).unwrap();
+        assert_eq!(fit.labels, [0, 0, 1, 1]);
+        assert_eq!(fit.centroids, array![[0.5], [11.0]]);
+        assert_eq!(fit.inertia, 0.25 + 0.25 + 1.0 + 1.0);
+        assert_eq!(fit.iterations, 3); // one wrong, one right, one to see that nothing changes
+        assert_eq!(fit.predict(array![[5.75], [5.76]].view()).unwrap(), [0, 1]); // halfway goes to the lower
+    }
+
+    /// All samples are nearest to the first centroid; the empty second one moves to the farthest sample, 9.
+    #[test]
+    fn an_empty_cluster_moves_to_the_farthest_sample() {
+        let x = array![[0.0f32], [1.0], [2.0], [9.0]];
+        let one = KMeans { max_iter: 1, ..KMeans::new(2) }.fit_from(x.view(), array![[1.0], [100.0]]).unwrap();
+        assert_eq!(one.centroids, array![[1.0], [9.0]]);
+        let fit = KMeans::new(2).fit_from(x.view(), array![[1.0], [100.0]]).unwrap();
+        assert_eq!((fit.labels, fit.inertia), (vec![0, 0, 0, 1], 2.0));
+    }
+
+    #[test]
+    fn more_clusters_than_distinct_samples_leave_some_empty() {
+        let x = array![[0.0], [0.0], [0.0], [4.0], [4.0]];
+        let fit = KMeans::new(4).fit(x.view(), 3).unwrap();
+        assert_eq!(fit.inertia, 0.0);
+        assert_eq!(fit.labels[..3], [fit.labels[0]; 3]);
+        assert!(fit.labels[3] == fit.labels[4] && fit.labels[0] != fit.labels[3]);
+        assert!(fit.centroids.iter().all(|&c| c == 0.0 || c == 4.0));
+        let same = KMeans::new(2).fit(Array2::from_elem((3, 2), 7.0f32).view(), 0).unwrap();
+        assert_eq!((same.labels, same.inertia), (vec![0; 3], 0.0));
+    }
+
+    #[test]
+    fn k_of_n_and_1_are_the_extremes() {
+        let x = array![[0.0, 0.0], [3.0, 0.0], [0.0, 6.0]];
+        let all = KMeans::new(3).fit(x.view(), 1).unwrap();
+        assert_eq!(all.inertia, 0.0);
+        let one = KMeans::new(1).fit(x.view(), 1).unwrap();
+        assert_eq!(one.centroids, array![[1.0, 2.0]]);
+        assert_eq!(one.inertia, 5.0 + 8.0 + 17.0);
+    }
+
+    #[test]
+    fn more_starts_are_never_worse() {
+        let mut rng = Rng::new(1, "x", 0);
+        let x = Array2::from_shape_fn((200, 2), |_| rng.uniform());
+        let inertia = |n_init| KMeans { n_init, ..KMeans::new(12) }.fit(x.view(), 9).unwrap().inertia;
+        let found: Vec<f64> = [1, 3, 10, 20].into_iter().map(inertia).collect();
+        assert!(found.is_sorted_by(|a, b| a >= b) && found[0] > found[3], "{found:?}");
+    }
+
+    #[test]
+    fn wrong_settings_and_samples_are_named() {
+        let x = array![[0.0], [1.0]];
+        let message = |k: KMeans, x: &Array2<f64>| k.fit(x.view(), 0).unwrap_err().to_string();
+        assert!(message(KMeans::new(0), &x).contains("k is 0"));
+        assert!(message(KMeans::new(3), &x).contains("k is 3, but there are only 2 samples"));
+        assert!(message(KMeans::new(1), &array![[0.0, 1.0], [2.0, f64::NAN]]).contains("row 1, column 1 of x is NaN"));
+        assert!(message(KMeans { n_init: 0, ..KMeans::new(1) }, &x).contains("n_init"));
+        assert!(KMeans::new(2).fit_from(x.view(), array![[0.0, 1.0]]).is_err());
+        let fit = KMeans::new(2).fit(x.view(), 0).unwrap();
+        assert!(fit.predict(array![[0.0, 1.0]].view()).is_err());
+    }
+
+    #[test]
+    fn columns_in_any_memory_order_are_the_same_samples() {
+        let mut rng = Rng::new(2, "x", 0);
+        let x = Array2::from_shape_fn((30, 4), |_| rng.uniform());
+        let transposed = x.t().as_standard_layout().into_owned();
+        assert_eq!(KMeans::new(3).fit(x.view(), 5).unwrap(), KMeans::new(3).fit(transposed.t(), 5).unwrap());
+    }
+
+    #[test]
+    fn clusters_are_named_by_majority() {
+        let (labels, truth) = ([0, 0, 0, 1, 1, 3], [2, 2, 1, 1, 0, 2]);
+        assert_eq!(name_clusters(&labels, &truth, 4, 3), [2, 0, 2, 2]); // cluster 1 is tied, cluster 2 is empty
+    }
+}

@@ -65,3 +65,28 @@ pub(crate) fn nearest_others<T: Real>(x: &CowArray<'_, T, Ix2>, k: usize) -> Nei
     let (index, squared): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
     Neighbors { k, index: index.concat(), squared: squared.concat() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, CowArray};
+
+    /// On a circle of 40 points the four nearest are the two on either side; equal distances rise with the index.
+    #[test]
+    fn neighbours_on_a_ring() {
+        let ring = Array2::from_shape_fn((40, 40), |(i, j)| f64::from((i + 40 - j) % 40 < 20));
+        let near = nearest_others(&CowArray::from(ring), 4);
+        for i in 0..40u32 {
+            let mut sides = [[(i + 1) % 40, (i + 39) % 40], [(i + 2) % 40, (i + 38) % 40]];
+            sides.iter_mut().for_each(|s| s.sort_unstable());
+            assert_eq!(near.of(i as usize), sides.concat());
+            assert_eq!(near.squared[i as usize * 4..][..4], [2.0, 2.0, 4.0, 4.0]);
+        }
+    }
+
+    #[test]
+    fn duplicates_are_neighbours_but_no_sample_is_its_own() {
+        let near = nearest_others(&CowArray::from(Array2::<f32>::zeros((3, 2))), 2);
+        assert_eq!(near.index, [1, 2, 0, 2, 0, 1]);
+    }
+}

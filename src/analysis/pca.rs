@@ -185,3 +185,50 @@ fn eigen(a: &[f64], size: usize) -> (Vec<f64>, Mat<f64>) {
         .expect("pca: the eigenvalues of a finite symmetric matrix converge");
     ((0..size).map(|i| values[i]).collect(), vectors)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    /// Samples along (3, 4) / 5 at -5, 0, 5: variance 25, and none across.
+    #[test]
+    fn a_line_by_hand() {
+        let x = array![[-3.0, -4.0], [0.0, 0.0], [3.0, 4.0]];
+        let pca = Pca::fit(x.view(), 2).unwrap();
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} {b}");
+        near(pca.components[[0, 0]], 0.6);
+        near(pca.components[[0, 1]], 0.8);
+        near(pca.explained_variance[0], 25.0);
+        near(pca.explained_variance_ratio[1], 0.0);
+        near(pca.transform(array![[6.0, 8.0]].view()).unwrap()[[0, 0]], 10.0);
+    }
+
+    /// Three samples span a plane: of three components, the Gram path finds two and says so.
+    #[test]
+    fn missing_directions_are_zero() {
+        let x = Array2::from_shape_fn((3, 7), |(i, j)| ((i * i + 1) * (j + i)) as f32);
+        let pca = Pca::fit(x.view(), 3).unwrap();
+        assert_eq!(pca.explained_variance[2], 0.0);
+        assert!(pca.components.row(2).iter().all(|&v| v == 0.0));
+        assert!(pca.explained_variance[1] > 0.0);
+    }
+
+    #[test]
+    fn constant_samples_have_no_variance() {
+        for shape in [(5, 3), (3, 5)] {
+            let pca = Pca::fit(Array2::from_elem(shape, 2.5f32).view(), 2).unwrap();
+            assert_eq!((pca.explained_variance, pca.explained_variance_ratio), (vec![0.0; 2], vec![0.0; 2]));
+        }
+    }
+
+    #[test]
+    fn wrong_inputs_are_named() {
+        let x = Array2::from_shape_fn((4, 3), |(i, j)| (i * j) as f64);
+        let message = |c| Pca::fit(x.view(), c).unwrap_err().to_string();
+        assert_eq!(message(4), "pca: 4 components of 4 samples with 3 dimensions; choose 1 to 3");
+        assert!(message(0).contains("choose 1 to 3"));
+        assert!(Pca::fit(array![[1.0, 2.0]].view(), 1).is_err());
+        assert!(Pca::fit(x.view(), 2).unwrap().transform(array![[1.0]].view()).is_err());
+    }
+}

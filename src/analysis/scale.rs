@@ -107,3 +107,51 @@ fn deviation(mean: f64, variance: f64, n: f64) -> f64 {
     let rounding = n * f64::EPSILON * variance + (n * f64::EPSILON * mean) * (n * f64::EPSILON * mean);
     if variance <= rounding { 1.0 } else { variance.sqrt() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn standard_by_hand() {
+        let x = array![[1.0f32, 5.0], [3.0, 5.0]];
+        let scaler = Scaler::fit(Scaling::Standard, x.view()).unwrap();
+        assert_eq!(scaler.transform(x.view()).unwrap(), array![[-1.0, 0.0], [1.0, 0.0]]);
+        assert_eq!(scaler.transform(array![[5.0f32, 6.0]].view()).unwrap(), array![[3.0, 1.0]]);
+    }
+
+    #[test]
+    fn min_max_by_hand() {
+        let x = array![[1.0, 5.0], [3.0, 5.0], [2.0, 5.0]];
+        let scaler = Scaler::fit(Scaling::MinMax { low: -1.0, high: 1.0 }, x.view()).unwrap();
+        let y = scaler.transform(x.view()).unwrap();
+        assert_eq!(y, array![[-1.0, -1.0], [1.0, -1.0], [0.0, -1.0]]);
+        assert_eq!(scaler.inverse_transform(y.view()).unwrap(), x);
+    }
+
+    /// 0.1 has no exact form; its mean over many rows is off by rounding, which must not be blown up to a width.
+    #[test]
+    fn a_constant_column_is_recognized_in_spite_of_rounding() {
+        let x = Array2::from_elem((1000, 1), 0.1f64);
+        let y = Scaler::fit(Scaling::Standard, x.view()).unwrap().transform(x.view()).unwrap();
+        assert!(y.iter().all(|v| v.abs() < 1e-12), "{}", y[[0, 0]]);
+    }
+
+    #[test]
+    fn wrong_inputs_are_named() {
+        let x = array![[1.0, 2.0]];
+        assert!(Scaler::fit(Scaling::MinMax { low: 1.0, high: 1.0 }, x.view()).is_err());
+        assert!(Scaler::fit(Scaling::Standard, Array2::<f32>::zeros((0, 3)).view()).is_err());
+        let scaler = Scaler::fit(Scaling::Standard, x.view()).unwrap();
+        let message = scaler.transform(array![[1.0]].view()).unwrap_err().to_string();
+        assert_eq!(message, "scaler: x has 1 columns, but it was fitted on 2");
+    }
+
+    #[test]
+    fn names_in_files() {
+        assert_eq!(serde_json::to_string(&Scaling::Standard).unwrap(), "\"standard\"");
+        let min_max = serde_json::to_string(&Scaling::MinMax { low: 0.0, high: 1.0 }).unwrap();
+        assert_eq!(min_max, r#"{"min_max":{"low":0.0,"high":1.0}}"#);
+    }
+}

@@ -8,6 +8,7 @@ use super::module::{Module, Walk, parameters};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::real::Real;
+use crate::shape::MAX_RANK;
 use crate::tensor::Tensor;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::BTreeMap;
@@ -22,27 +23,29 @@ pub fn state_dict<T: Real>(module: &dyn Module<T>) -> State<T> {
 }
 
 /// Writes `state` into the module. Fails, and writes nothing, unless names and shapes agree. A tied parameter may
-/// come under any of its names.
+/// come under any of its names, and under several if they hold the same numbers.
 pub fn load_state_dict<T: Real>(module: &dyn Module<T>, state: &State<T>) -> Result<()> {
     let mut faults = Vec::new();
-    let mut found: BTreeMap<u64, bool> = BTreeMap::new();
+    // Each parameter's identity, with the name under which its value was found first.
+    let mut found: BTreeMap<u64, Option<String>> = BTreeMap::new();
     let mut known = Vec::new();
     let mut writes = Vec::new();
     module.walk(&mut Walk::new(&mut |path, param| {
         known.push(path.to_owned());
-        let there = found.entry(param.id()).or_insert(false);
-        if let Some(tensor) = state.get(path) {
-            *there = true;
-            let shape = param.get().shape_owned();
-            if tensor.shape() == &*shape {
-                writes.push((param.clone(), tensor.clone()));
-            } else {
-                faults.push(format!("{path}: the model has {shape:?}, the file {:?}", tensor.shape()));
-            }
+        let first = found.entry(param.id()).or_default();
+        let Some(tensor) = state.get(path) else { return };
+        let shape = param.get().shape_owned();
+        if tensor.shape() != &*shape {
+            faults.push(format!("{path}: the model has {shape:?}, the file {:?}", tensor.shape()));
+        } else if let Some(other) = first.as_ref().filter(|other| state[*other] != *tensor) {
+            faults.push(format!("{path}: is tied to {other} in the model, but not equal to it in the file"));
+        } else {
+            writes.push((param.clone(), tensor.clone()));
         }
+        first.get_or_insert_with(|| path.to_owned());
     }));
     for (name, param) in parameters(module) {
-        if !found[&param.id()] {
+        if found[&param.id()].is_none() {
             faults.push(format!("{name}: missing"));
         }
     }
@@ -101,6 +104,10 @@ pub fn from_safetensors<T: Real>(bytes: &[u8]) -> Result<State<T>> {
                 .collect(),
             other => return Err(Error::State(format!("{name}: is {other:?}; only F32 and F64 are taken"))),
         };
+        if view.shape().len() > MAX_RANK {
+            let rank = view.shape().len();
+            return Err(Error::State(format!("{name}: has {rank} axes; at most {MAX_RANK} are taken")));
+        }
         state.insert(name, Tensor::new(data, view.shape())?);
     }
     Ok(state)

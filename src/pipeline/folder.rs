@@ -192,11 +192,9 @@ impl RunFolder {
         }
     }
 
-    /// Writes a file, atomically, and makes its sub-folder if need be.
+    /// Writes a file, atomically.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.path(name);
-        files::create_folder(path.parent().expect("a file in a folder has a parent"))?;
-        files::write_atomic(path, bytes)
+        files::write_atomic(self.path(name), bytes)
     }
 
     /// Reads a file.

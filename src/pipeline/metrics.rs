@@ -91,6 +91,17 @@ fn network(s: &Scores) -> Value {
     })
 }
 
+/// `tables/splits.csv`: every picture, its class, and the split it is in, so that others can train on the same.
+pub fn splits_csv(r: &Results) -> Vec<u8> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    let mut write = |row: [&str; 3]| csv.write_record(row).expect("writing to memory cannot fail");
+    write(["file", "class", "split"]);
+    for (split, images) in r.data.splits() {
+        images.names.iter().zip(&images.labels).for_each(|(name, &label)| write([name, &r.data.classes[label], split]));
+    }
+    csv.into_inner().expect("writing to memory cannot fail")
+}
+
 /// `tables/predictions.csv`: every test picture, its truth, the three answers, the probabilities.
 pub fn predictions_csv(r: &Results) -> Vec<u8> {
     let mut csv = csv::Writer::from_writer(Vec::new());

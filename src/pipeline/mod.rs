@@ -148,6 +148,7 @@ pub fn run(config: &Config, folder: &RunFolder, watch: &mut dyn Watch) -> Result
         seconds,
     };
     stages.time("report", t, |_| {
+        folder.write("tables/splits.csv", &metrics::splits_csv(&results))?;
         folder.write("tables/predictions.csv", &metrics::predictions_csv(&results))?;
         report::write(&results, folder)
     })?;

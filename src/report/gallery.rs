@@ -81,7 +81,7 @@ fn bar_charts() -> Vec<(&'static str, Figure)> {
     ]
 }
 
-fn histograms() -> Vec<(&'static str, Figure)> {
+fn feature_sheet() -> Histograms {
     let mut noise = Noise(7);
     let labels: Vec<usize> = (0..600).map(|i| i % 3).collect();
     let mut sheet = Histograms::new("Features by class, training images", &galaxies());
@@ -94,7 +94,7 @@ fn histograms() -> Vec<(&'static str, Figure)> {
             labels.iter().map(|&l| 0.2 + 0.03 * k as f64 * l as f64 + 0.03 * noise.normal()).collect();
         sheet = sheet.panel(name, &values, &labels);
     }
-    vec![("histograms", sheet.draw())]
+    sheet
 }
 
 fn matrices() -> Vec<(&'static str, Figure)> {
@@ -196,11 +196,12 @@ fn picture_sheets() -> Vec<(&'static str, Figure)> {
     let mistakes =
         ImageGrid::new("Worst mistakes of the CNN").tile_size(120.0).columns(4).group("", (0..6).map(wrong).collect());
     let filter = |s: u64| {
-        let values: Vec<f32> = picture(s, 3).iter().map(|v| v - 0.4).collect();
+        let mut noise = Noise(s + 1);
+        let values: Vec<f32> = (0..9).map(|_| noise.normal() as f32 / 5.0).collect();
         Tile::plane(&values, 3, 3, ColourMap::Diverging, Some((-0.6, 0.6)))
     };
     let filters = ImageGrid::new("The 16 filters of the first layer").columns(8).tile_size(48.0);
-    let map = |s: u64| Tile::plane(&picture(s, 32), 32, 32, ColourMap::Gray, None);
+    let map = |s: u64| Tile::plane(&picture(s, 32), 32, 32, ColourMap::Terrain, None);
     let maps = ImageGrid::new("Feature maps of one image").columns(8).tile_size(60.0);
     let maps = maps.group("elliptical_007.png after block 1", (0..16).map(map).collect());
     vec![
@@ -257,14 +258,23 @@ fn lesson_figures() -> Vec<(&'static str, Figure)> {
 
 /// All figures by name.
 pub(super) fn figures() -> Vec<(&'static str, Figure)> {
-    [line_charts(), bar_charts(), histograms(), matrices(), scatters(), picture_sheets(), lesson_figures()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        line_charts(),
+        bar_charts(),
+        vec![("histograms", feature_sheet().draw())],
+        matrices(),
+        scatters(),
+        picture_sheets(),
+        lesson_figures(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A page that uses every element.
 pub(super) fn page(figures: &[(&str, Figure)]) -> Page {
+    let features = feature_sheet().draw_panels();
     let get = |name: &str| &figures.iter().find(|f| f.0 == name).expect("a figure of this name").1;
     let mut page = Page::new("Galaxies: three ways to tell them apart");
     page.subtitle("gradus pipeline, seed 42, 900 images of 128 x 128, 3 classes <elliptical & co>");
@@ -287,9 +297,8 @@ pub(super) fn page(figures: &[(&str, Figure)]) -> Page {
         .table(&table, "Images per class and split")
         .figure(get("contact"), "Six training images of each class.")
         .source("src/pipeline/data.rs");
-    page.section("1b", "Features")
-        .figure(get("histograms"), "Training images only.")
-        .source("src/pipeline/features.rs");
+    let panels: Vec<(&Figure, &str)> = features.iter().map(|f| (f, "Training images only.")).collect();
+    page.section("1b", "Features").figures(&panels).source("src/pipeline/features.rs");
     page.section("1c", "Clusters against labels")
         .figures(&[
             (get("confusion"), "K-means"),

@@ -4,9 +4,10 @@
 //! So a file name with `<` or `&` in it can do no harm, and neither can a class name with a star.
 
 use super::chart::{Figure, font_face};
+use super::escape;
 use super::table::Table;
-use super::{escape, write_atomic};
 use crate::error::Result;
+use crate::files;
 use askama::Template;
 use base64::Engine;
 use std::fmt::Write;
@@ -145,7 +146,7 @@ impl Page {
 
     /// Writes the page, whole or not at all.
     pub fn save(&self, path: &Path) -> Result<()> {
-        write_atomic(path, self.render().as_bytes())
+        files::write_atomic(path, self.render().as_bytes())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tables: one value, three faces (HTML in the page, text in the terminal, a CSV file).
 
 use crate::error::{Error, Result};
+use crate::files;
 use askama::Template;
 use std::path::Path;
 
@@ -126,7 +127,7 @@ impl Table {
 
     /// Writes `name.csv` into a folder, whole or not at all.
     pub fn save(&self, dir: &Path, name: &str) -> Result<()> {
-        super::write_atomic(&dir.join(format!("{name}.csv")), &self.csv()?)
+        files::write_atomic(&dir.join(format!("{name}.csv")), &self.csv()?)
     }
 }
 

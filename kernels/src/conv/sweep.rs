@@ -9,8 +9,8 @@
 use super::image::Layout;
 use crate::parallel::{self, Shared};
 use crate::reference::K_BLOCK;
-use crate::simd::{Kernels, MAX_TILE, MAX_VECTORS, Tile};
-use crate::{Conv2d, scratch};
+use crate::simd::{Kernels, MAX_LANES, MAX_TILE, MAX_VECTORS, Store, Tile};
+use crate::{Conv2d, MatRef, pack, scratch};
 
 /// Tasks that a convolution of few images should be cut into at least.
 const TASKS: usize = 8;
@@ -24,7 +24,7 @@ pub(super) fn forward(kernels: &Kernels, g: &Conv2d, x: &[f32], w: &[f32], bias:
     let band = oh.div_ceil(bands);
     let (bands, k, panels) = (oh.div_ceil(band), g.k(), g.o.div_ceil(kernels.rows));
     scratch::floats(panels * kernels.rows * k, |a| {
-        pack(kernels.rows, g.o, k, |o, k| w[o * g.k() + k], a);
+        pack::panels(kernels, MatRef::new(w, g.o, k).t(), 0..k, 0..g.o, kernels.rows, a);
         let (a, out) = (&*a, Shared::new(y));
         parallel::tasks(g.n * bands, super::serial(g), |task| {
             let (n, rows) = (task / bands, task % bands * band..oh.min((task % bands + 1) * band));
@@ -61,7 +61,7 @@ pub(super) fn taps(g: &Conv2d, layout: &Layout, offsets: &mut [u32]) {
 }
 
 /// Lays `a(m, k)` out in panels of `rows`: panel after panel, in each k after k.
-fn pack(rows: usize, m: usize, k: usize, a: impl Fn(usize, usize) -> f32, out: &mut [f32]) {
+fn pack_coefficients(rows: usize, m: usize, k: usize, a: impl Fn(usize, usize) -> f32, out: &mut [f32]) {
     for (panel, out) in out.chunks_exact_mut((rows * k).max(1)).enumerate() {
         for r in 0..rows {
             for k in 0..k {
@@ -144,12 +144,13 @@ fn backward_class(
     let sweep = Sweep { kernels, m: g.c, k, rows: down.count, cols: right.count, row_step: layout.row_len() };
     let panels = g.c.div_ceil(kernels.rows);
     scratch::floats(panels * kernels.rows * k, |a| {
-        let coefficient = |c: usize, k: usize| {
-            let (o, (p, _), (q, _)) = tap(k);
-            w[((o * g.c + c) * g.kernel[0] + p) * g.kernel[1] + q]
-        };
-        pack(kernels.rows, g.c, k, coefficient, a);
         scratch::indices(k, |offsets| {
+            // Once where the coefficients of channel 0 are, once where the pixels are.
+            for (k, source) in offsets.iter_mut().enumerate() {
+                let (o, (p, _), (q, _)) = tap(k);
+                *source = ((o * g.c * g.kernel[0] + p) * g.kernel[1] + q) as u32;
+            }
+            pack_coefficients(kernels.rows, g.c, k, |c, k| w[offsets[k] as usize + c * g.kernel[0] * g.kernel[1]], a);
             for (k, offset) in offsets.iter_mut().enumerate() {
                 let (o, (_, i), (_, j)) = tap(k);
                 *offset = layout.offset(o, (i - top) as usize, (j - left) as usize) as u32;
@@ -229,26 +230,15 @@ impl Sweep<'_> {
             let vectors = width(cover.count - vector, self.kernels.vectors);
             let mut places = [0; MAX_VECTORS];
             (0..vectors).for_each(|v| places[v] = place(vector + v));
+            let mut segments = [Segment::default(); MAX_LANES];
+            let count = self.segments(&places[..vectors], cover.flat, &mut segments);
             for panel in 0..self.m.div_ceil(self.kernels.rows) {
                 let a = &a[panel * self.kernels.rows * self.k..][..self.kernels.rows * self.k];
                 // SAFETY: a vector starts at a pixel of the output, so every tap of it is in the layout, which is
                 // followed by the slack that whole vectors may need.
                 unsafe { self.tile(a, offsets, image, &places[..vectors], &mut out) };
-                let rows = self.kernels.rows.min(self.m - panel * self.kernels.rows);
-                for (m, row) in out.chunks_exact(self.kernels.tile_stride()).take(rows).enumerate() {
-                    for (v, &place) in places[..vectors].iter().enumerate() {
-                        // SAFETY: the target is this caller's alone.
-                        unsafe {
-                            self.store(
-                                &row[v * lanes..][..lanes],
-                                panel * self.kernels.rows + m,
-                                place,
-                                cover.flat,
-                                target,
-                            )
-                        };
-                    }
-                }
+                // SAFETY: the target is this caller's alone.
+                unsafe { self.store(&out, panel * self.kernels.rows, &segments[..count], target) };
             }
             vector += vectors;
         }
@@ -280,46 +270,84 @@ impl Sweep<'_> {
         }
     }
 
-    /// Writes the part of a vector that belongs to outputs.
+    /// Finds the stretches of a tile's row that are outputs, and returns how many there are.
+    fn segments(&self, places: &[usize], flat: bool, out: &mut [Segment; MAX_LANES]) -> usize {
+        let mut count = 0;
+        for (v, &place) in places.iter().enumerate() {
+            let (mut i, mut j, mut lane) = (place / self.row_step, place % self.row_step, 0);
+            while lane < self.kernels.lanes && i < self.rows {
+                let len = self.cols.saturating_sub(j).min(self.kernels.lanes - lane);
+                let next = Segment { from: v * self.kernels.lanes + lane, len, i, j };
+                if count > 0 && out[count - 1].continues(&next) {
+                    out[count - 1].len += len;
+                } else if len > 0 {
+                    out[count] = next;
+                    count += 1;
+                }
+                if !flat {
+                    break;
+                }
+                lane += self.row_step - j;
+                (i, j) = (i + 1, 0);
+            }
+        }
+        count
+    }
+
+    /// Writes the segments of a tile, whose first row is row `m` of the output.
     ///
     /// # Safety
     /// The target must be this caller's alone.
-    #[inline(always)]
-    unsafe fn store(&self, vector: &[f32], m: usize, place: usize, flat: bool, target: &Target<'_>) {
-        let bias = target.bias.map(|b| b[m]);
-        let (mut i, mut j) = (place / self.row_step, place % self.row_step);
-        let mut rest = vector;
-        loop {
-            let len = self.cols.saturating_sub(j).min(rest.len());
-            // SAFETY: (m, i, j..j + len) are elements of the target.
+    unsafe fn store(&self, tile: &[f32; MAX_TILE], m: usize, segments: &[Segment], target: &Target<'_>) {
+        let rows = self.kernels.rows.min(self.m - m);
+        for segment in segments {
+            let start = target.start + m * target.plane + segment.i * target.row + segment.j * target.col;
+            // SAFETY: (m.., i, j..j + len) are elements of the target.
             unsafe {
-                let out = target.out.add(target.start + m * target.plane + i * target.row + j * target.col);
-                put(&rest[..len], bias, out, target.col);
+                let store = Store {
+                    from: tile.as_ptr().add(segment.from),
+                    bias: target.bias.map_or(std::ptr::null(), |bias| bias[m..].as_ptr()),
+                    to: target.out.add(start),
+                    plane: target.plane,
+                    rows,
+                    len: segment.len,
+                };
+                if target.col == 1 {
+                    (self.kernels.store)(&store);
+                } else {
+                    self.scatter(&store, target.col);
+                }
             }
-            let step = (self.row_step - j).min(rest.len());
-            rest = &rest[step..];
-            (i, j) = (i + 1, 0);
-            if !flat || rest.is_empty() || i == self.rows {
-                break;
+        }
+    }
+
+    /// Writes a segment to every `step`-th float.
+    ///
+    /// # Safety
+    /// The target must be this caller's alone.
+    unsafe fn scatter(&self, s: &Store, step: usize) {
+        for m in 0..s.rows {
+            for l in 0..s.len {
+                // SAFETY: promised by the caller. Only backward-data scatters, and it has no bias.
+                unsafe { *s.to.add(m * s.plane + l * step) = *s.from.add(m * self.kernels.tile_stride() + l) };
             }
         }
     }
 }
 
-/// Copies `from` to every `step`-th float at `to`, and adds the bias.
-///
-/// # Safety
-/// `to` must be writable there.
-#[inline(always)]
-unsafe fn put(from: &[f32], bias: Option<f32>, to: *mut f32, step: usize) {
-    // SAFETY: promised by the caller.
-    unsafe {
-        match (step, bias) {
-            (1, Some(bias)) => (0..from.len()).for_each(|l| *to.add(l) = from[l] + bias),
-            (1, None) => std::ptr::copy_nonoverlapping(from.as_ptr(), to, from.len()),
-            (_, Some(bias)) => (0..from.len()).for_each(|l| *to.add(l * step) = from[l] + bias),
-            (_, None) => (0..from.len()).for_each(|l| *to.add(l * step) = from[l]),
-        }
+/// A stretch of a tile's row, `from..from + len`, that is output row `i` from column `j` on.
+#[derive(Clone, Copy, Default)]
+struct Segment {
+    from: usize,
+    len: usize,
+    i: usize,
+    j: usize,
+}
+
+impl Segment {
+    /// Whether `next` begins where this one ends, in the tile and in the output.
+    fn continues(&self, next: &Segment) -> bool {
+        self.i == next.i && self.j + self.len == next.j && self.from + self.len == next.from
     }
 }
 

@@ -9,7 +9,10 @@ use super::sweep::taps;
 use crate::parallel::{self, Shared};
 use crate::reference::{K_BLOCK, weight_groups};
 use crate::simd::{Gradient, Kernels, MAX_TAPS, Run};
-use crate::{Conv2d, scratch};
+use crate::{Conv2d, MatRef, pack, scratch};
+
+/// Elements per piece of the final addition.
+const PIECE: usize = 1 << 12;
 
 pub(super) fn backward(kernels: &Kernels, g: &Conv2d, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let groups = weight_groups(g);
@@ -30,11 +33,14 @@ pub(super) fn backward(kernels: &Kernels, g: &Conv2d, x: &[f32], dy: &[f32], dw:
                 job.group(groups.get(i), x, dy, sum);
             });
         });
-        for o in 0..g.o {
-            for (k, dw) in dw[o * g.k()..][..g.k()].iter_mut().enumerate() {
-                let term = |i: usize| partial[i * size + k * width + o];
-                *dw = (1..groups.len()).fold(term(0), |sum, i| sum + term(i));
+        let (sum, others) = partial.split_at_mut(size);
+        parallel::chunks_unless(super::serial(g), sum, PIECE, |piece, sum| {
+            for other in others.chunks_exact(size) {
+                sum.iter_mut().zip(&other[piece * PIECE..]).for_each(|(sum, x)| *sum += x);
             }
+        });
+        for (o, dw) in dw.chunks_exact_mut(g.k()).enumerate() {
+            dw.iter_mut().zip(sum.chunks_exact(width)).for_each(|(dw, row)| *dw = row[o]);
         }
     });
 }
@@ -84,28 +90,13 @@ impl Job<'_> {
 
     /// Transposes the pixels `span` of dY into panels of two vectors of channels: in each, pixel after pixel.
     fn pack(&self, dy: &[f32], span: std::ops::Range<usize>, out: &mut [f32]) {
-        let pixels = self.g.out_h() * self.g.out_w();
+        let dy = MatRef::new(dy, self.g.o, self.g.out_h() * self.g.out_w());
         let mut rest = out;
         for o0 in (0..self.width).step_by(2 * self.kernels.lanes) {
             let width = (self.width - o0).min(2 * self.kernels.lanes);
             let (panel, after) = rest.split_at_mut(width * span.len());
+            pack::panel(self.kernels, dy.t(), span.clone(), o0..self.g.o.min(o0 + width), width, panel);
             rest = after;
-            let mut l = 0;
-            while l < width {
-                if o0 + l + 4 <= self.g.o {
-                    let row = |i: usize| &dy[(o0 + l + i) * pixels..][span.clone()];
-                    let (r0, r1, r2, r3) = (row(0), row(1), row(2), row(3));
-                    for (k, out) in panel.chunks_exact_mut(width).enumerate() {
-                        out[l..l + 4].copy_from_slice(&[r0[k], r1[k], r2[k], r3[k]]);
-                    }
-                    l += 4;
-                } else {
-                    for (k, out) in panel.chunks_exact_mut(width).enumerate() {
-                        out[l] = if o0 + l < self.g.o { dy[(o0 + l) * pixels + span.start + k] } else { 0.0 };
-                    }
-                    l += 1;
-                }
-            }
         }
     }
 

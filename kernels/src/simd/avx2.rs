@@ -1,6 +1,6 @@
 //! AVX2 and FMA: 16 registers of 8 floats.
 
-use super::{Gradient, Kernels, MAX_TAPS, Tile};
+use super::{Gradient, Kernels, MAX_TAPS, MAX_VECTORS, Store, Tile, Transpose};
 use std::arch::x86_64::*;
 
 const LANES: usize = 8;
@@ -14,6 +14,8 @@ pub(super) static KERNELS: Kernels = Kernels {
     rows: ROWS,
     vectors: 2,
     tile: [tile::<1>, tile::<2>, tile::<2>],
+    store: store_rows,
+    transpose,
     taps: TAPS,
     gradient: [gradients::<1>(), gradients::<2>()],
 };
@@ -58,8 +60,76 @@ unsafe fn tile<const V: usize>(t: &Tile) {
         }
         for m in 0..ROWS {
             for v in 0..V {
-                store(t.out.add((m * super::MAX_VECTORS + v) * LANES), sum[m][v], t.add);
+                store(t.out.add((m * MAX_VECTORS + v) * LANES), sum[m][v], t.add);
             }
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+unsafe fn store_rows(s: &Store) {
+    // SAFETY: the caller vouches for rows x len floats in the tile and at `to`, and for the rows' biases.
+    unsafe {
+        for m in 0..s.rows {
+            let bias = _mm256_set1_ps(s.bias(m));
+            let (from, to) = (s.from.add(m * MAX_VECTORS * LANES), s.to.add(m * s.plane));
+            let mut l = 0;
+            while l + LANES <= s.len {
+                _mm256_storeu_ps(to.add(l), _mm256_add_ps(load(from.add(l)), bias));
+                l += LANES;
+            }
+            while l < s.len {
+                *to.add(l) = *from.add(l) + s.bias(m);
+                l += 1;
+            }
+        }
+    }
+}
+
+/// In blocks of 8 x 8; AVX-512 takes this too.
+///
+/// # Safety
+/// As for [`super::TransposeFn`].
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn transpose(t: &Transpose) {
+    let (rows, cols) = (t.rows / 8 * 8, t.cols / 8 * 8);
+    // SAFETY: promised by the caller.
+    unsafe {
+        for c in (0..cols).step_by(8) {
+            for r in (0..rows).step_by(8) {
+                let from = t.from.add(c * t.from_stride + r);
+                transpose8(from, t.from_stride, t.to.add(r * t.to_stride + c), t.to_stride);
+            }
+        }
+        t.rest([rows, cols]);
+    }
+}
+
+/// One block: pairs of rows are interleaved by ones, then by twos, then by fours.
+///
+/// # Safety
+/// 8 rows of 8 must be readable and writable.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn transpose8(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let row = |i: usize| _mm256_loadu_ps(from.add(i * from_stride));
+        let ones = |i: usize| (_mm256_unpacklo_ps(row(i), row(i + 1)), _mm256_unpackhi_ps(row(i), row(i + 1)));
+        // Columns 0, 1, 2, 3 (and 4, 5, 6, 7 in the upper halves) of the four rows from i on.
+        let twos = |i: usize| {
+            let ((a, b), (c, d)) = (ones(i), ones(i + 2));
+            [
+                _mm256_shuffle_ps::<0x44>(a, c),
+                _mm256_shuffle_ps::<0xee>(a, c),
+                _mm256_shuffle_ps::<0x44>(b, d),
+                _mm256_shuffle_ps::<0xee>(b, d),
+            ]
+        };
+        let (top, bottom) = (twos(0), twos(4));
+        for i in 0..4 {
+            _mm256_storeu_ps(to.add(i * to_stride), _mm256_permute2f128_ps::<0x20>(top[i], bottom[i]));
+            _mm256_storeu_ps(to.add((i + 4) * to_stride), _mm256_permute2f128_ps::<0x31>(top[i], bottom[i]));
         }
     }
 }

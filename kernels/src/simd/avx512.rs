@@ -1,6 +1,6 @@
 //! AVX-512: 32 registers of 16 floats.
 
-use super::{Gradient, Kernels, MAX_TAPS, MAX_VECTORS, Tile};
+use super::{Gradient, Kernels, MAX_TAPS, MAX_VECTORS, Store, Tile};
 use std::arch::x86_64::*;
 
 const LANES: usize = 16;
@@ -14,6 +14,8 @@ pub(super) static KERNELS: Kernels = Kernels {
     rows: ROWS,
     vectors: MAX_VECTORS,
     tile: [tile::<1>, tile::<2>, tile::<3>],
+    store: store_rows,
+    transpose: super::avx2::transpose,
     taps: TAPS,
     gradient: [gradients::<1>(), gradients::<2>()],
 };
@@ -59,6 +61,27 @@ unsafe fn tile<const V: usize>(t: &Tile) {
         for m in 0..ROWS {
             for v in 0..V {
                 store(t.out.add((m * MAX_VECTORS + v) * LANES), sum[m][v], t.add);
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+unsafe fn store_rows(s: &Store) {
+    // SAFETY: the caller vouches for rows x len floats in the tile and at `to`, and for the rows' biases.
+    unsafe {
+        for m in 0..s.rows {
+            let bias = _mm512_set1_ps(s.bias(m));
+            let (from, to) = (s.from.add(m * MAX_VECTORS * LANES), s.to.add(m * s.plane));
+            let mut l = 0;
+            while l + LANES <= s.len {
+                _mm512_storeu_ps(to.add(l), _mm512_add_ps(load(from.add(l)), bias));
+                l += LANES;
+            }
+            if l < s.len {
+                let tail = (1u16 << (s.len - l)) - 1;
+                let sum = _mm512_add_ps(_mm512_maskz_loadu_ps(tail, from.add(l)), bias);
+                _mm512_mask_storeu_ps(to.add(l), tail, sum);
             }
         }
     }

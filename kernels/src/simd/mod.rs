@@ -1,11 +1,14 @@
 //! The micro-kernels: the only code that is written once per instruction set.
 //!
-//! There are two, and everything else (blocking, packing, borders, threads) is built on them:
+//! There are two (with helpers that pack and write out), and everything else (blocking, borders, threads) is built on
+//! them:
 //! * a [`Tile`] of a matrix product whose right factor is read *where it lies*, row k at its own offset: packed
 //!   panels for GEMM, the shifted rows of a padded image for convolution;
 //! * a [`Gradient`] tile, whose left factor is read where it lies: the pixels under each tap of a filter.
 //!
 //! Both take each sum from zero upwards in k with fused multiply-adds, so their bits are the reference's.
+
+#![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -20,8 +23,10 @@ use crate::dispatch::Isa;
 pub(crate) const MAX_VECTORS: usize = 3;
 /// The most taps that a [`Gradient`] tile is high.
 pub(crate) const MAX_TAPS: usize = 9;
+/// Columns of the widest tile of any instruction set.
+pub(crate) const MAX_LANES: usize = 48;
 /// Room for the largest tile of any instruction set.
-pub(crate) const MAX_TILE: usize = 16 * 48;
+pub(crate) const MAX_TILE: usize = 8 * MAX_LANES;
 
 /// `out[m][v][l] (+)= sum over k of a[k][m] * b[v][offsets[k] + l]`.
 pub(crate) struct Tile {
@@ -37,6 +42,61 @@ pub(crate) struct Tile {
     pub(crate) out: *mut f32,
     /// Whether to add to `out` instead of overwriting it.
     pub(crate) add: bool,
+}
+
+/// `to[m * plane + l] = from[m][l] + bias[m]`: part of a tile, on its way out.
+pub(crate) struct Store {
+    /// In a tile, whose rows are `MAX_VECTORS * lanes` apart.
+    pub(crate) from: *const f32,
+    /// One for each row, or null.
+    pub(crate) bias: *const f32,
+    /// Where the first row goes.
+    pub(crate) to: *mut f32,
+    /// Distance between the rows of `to`.
+    pub(crate) plane: usize,
+    /// Number of rows.
+    pub(crate) rows: usize,
+    /// Floats in each.
+    pub(crate) len: usize,
+}
+
+impl Store {
+    /// The bias of row `m`. Adding -0 changes nothing, so that stands for none.
+    ///
+    /// # Safety
+    /// `bias` must be null or readable at `m`.
+    #[inline(always)]
+    unsafe fn bias(&self, m: usize) -> f32 {
+        // SAFETY: promised by the caller.
+        if self.bias.is_null() { -0.0 } else { unsafe { *self.bias.add(m) } }
+    }
+}
+
+/// `to[r * to_stride + c] = from[c * from_stride + r]`.
+pub(crate) struct Transpose {
+    pub(crate) from: *const f32,
+    pub(crate) from_stride: usize,
+    pub(crate) to: *mut f32,
+    pub(crate) to_stride: usize,
+    /// Rows and columns of the result.
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+}
+
+impl Transpose {
+    /// Element by element, but for the `done` rows and columns at the start.
+    ///
+    /// # Safety
+    /// All that is described must be readable or writable.
+    #[inline(always)]
+    unsafe fn rest(&self, done: [usize; 2]) {
+        for c in 0..self.cols {
+            for r in if c < done[1] { done[0] } else { 0 }..self.rows {
+                // SAFETY: promised by the caller.
+                unsafe { *self.to.add(r * self.to_stride + c) = *self.from.add(c * self.from_stride + r) };
+            }
+        }
+    }
 }
 
 /// A stretch of pixels in one row of the image.
@@ -71,6 +131,14 @@ pub(crate) type TileFn = unsafe fn(&Tile);
 /// All that the [`Gradient`] describes must be readable, `out` writable, and the instruction set present.
 pub(crate) type GradientFn = unsafe fn(&Gradient<'_>);
 
+/// # Safety
+/// All that the [`Store`] describes must be readable, `to` writable, and the instruction set present.
+pub(crate) type StoreFn = unsafe fn(&Store);
+
+/// # Safety
+/// All that the [`Transpose`] describes must be readable, `to` writable, and the instruction set present.
+pub(crate) type TransposeFn = unsafe fn(&Transpose);
+
 /// The micro-kernels of one instruction set.
 pub(crate) struct Kernels {
     /// Floats per vector.
@@ -81,6 +149,10 @@ pub(crate) struct Kernels {
     pub(crate) vectors: usize,
     /// Tile kernels by width, 1 to `vectors` vectors.
     pub(crate) tile: [TileFn; MAX_VECTORS],
+    /// Writes a part of a tile.
+    pub(crate) store: StoreFn,
+    /// Transposes, for packing.
+    pub(crate) transpose: TransposeFn,
     /// Taps of a full gradient tile.
     pub(crate) taps: usize,
     /// Gradient kernels: 1 or 2 vectors wide, 1 to `taps` taps high.

@@ -1,6 +1,6 @@
 //! NEON: 32 registers of 4 floats.
 
-use super::{Gradient, Kernels, MAX_TAPS, MAX_VECTORS, Tile};
+use super::{Gradient, Kernels, MAX_TAPS, MAX_VECTORS, Store, Tile, Transpose};
 use std::arch::aarch64::*;
 
 const LANES: usize = 4;
@@ -14,6 +14,8 @@ pub(super) static KERNELS: Kernels = Kernels {
     rows: ROWS,
     vectors: MAX_VECTORS,
     tile: [tile::<1>, tile::<2>, tile::<3>],
+    store: store_rows,
+    transpose,
     taps: TAPS,
     gradient: [gradients::<1>(), gradients::<2>()],
 };
@@ -62,6 +64,32 @@ unsafe fn tile<const V: usize>(t: &Tile) {
             }
         }
     }
+}
+
+#[target_feature(enable = "neon")]
+unsafe fn store_rows(s: &Store) {
+    // SAFETY: the caller vouches for rows x len floats in the tile and at `to`, and for the rows' biases.
+    unsafe {
+        for m in 0..s.rows {
+            let bias = vdupq_n_f32(s.bias(m));
+            let (from, to) = (s.from.add(m * MAX_VECTORS * LANES), s.to.add(m * s.plane));
+            let mut l = 0;
+            while l + LANES <= s.len {
+                vst1q_f32(to.add(l), vaddq_f32(load(from.add(l)), bias));
+                l += LANES;
+            }
+            while l < s.len {
+                *to.add(l) = *from.add(l) + s.bias(m);
+                l += 1;
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "neon")]
+unsafe fn transpose(t: &Transpose) {
+    // SAFETY: promised by the caller.
+    unsafe { t.rest([0, 0]) };
 }
 
 /// The gradient kernels of one width, by number of taps; heights beyond [`TAPS`] are never asked for.

@@ -6,10 +6,10 @@
 //!
 //! For Barnes-Hut only the 3·perplexity nearest neighbours of each sample are kept: the rest is zero to many digits.
 
-use crate::analysis::neighbors;
+use crate::analysis::{neighbors, standard};
 use crate::real::Real;
 use gradus_kernels::parallel;
-use ndarray::{ArrayView2, CowArray, Ix2};
+use ndarray::ArrayView2;
 
 /// The perplexity is met to within this.
 pub const PERPLEXITY_TOLERANCE: f64 = 1e-5;
@@ -98,9 +98,9 @@ fn gaussian(squared: &[f64], nearest: f64, beta: f64, p: &mut [f64]) -> (f64, f6
 }
 
 impl<T: Real> Affinity<T> {
-    /// All pairs of the rows of `x`.
-    pub(crate) fn dense(x: &CowArray<'_, T, Ix2>, perplexity: f64) -> Self {
-        let n = x.nrows();
+    /// All pairs of the rows of `x`, which must be finite and at least two.
+    pub fn dense(x: ArrayView2<'_, T>, perplexity: f64) -> Self {
+        let (x, n) = (&standard(x), x.nrows());
         let rows = neighbors::map_rows(x, |i, squared| {
             let others: Vec<f64> = (0..n).filter(|&j| j != i).map(|j| squared[j].to_f64()).collect();
             let mut conditional_row = vec![0.0; n - 1];
@@ -121,9 +121,9 @@ impl<T: Real> Affinity<T> {
         Affinity::Dense { n, p }
     }
 
-    /// The 3·`perplexity` (at most n - 1) nearest neighbours of each row of `x`.
-    pub(crate) fn sparse(x: &CowArray<'_, T, Ix2>, perplexity: f64) -> Self {
-        let n = x.nrows();
+    /// The 3·`perplexity` (at most n - 1) nearest neighbours of each row of `x`, which must be finite and at least two.
+    pub fn sparse(x: ArrayView2<'_, T>, perplexity: f64) -> Self {
+        let (x, n) = (&standard(x), x.nrows());
         let k = (n - 1).min((3.0 * perplexity) as usize + 1);
         let near = neighbors::nearest_others(x, k);
         let rows = parallel::map(n, |i| {

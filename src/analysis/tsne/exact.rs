@@ -42,28 +42,66 @@ impl<T: Real> Points<T> {
 
     /// The five sums of point `i`; `p` is its row of P.
     fn row(&self, i: usize, p: &[T]) -> [T; 5] {
-        let (xi, yi) = (self.x[i], self.y[i]);
-        let mut lanes = [[T::ZERO; LANES]; 5];
-        let pairs = |xs: &[T], ys: &[T], p: &[T], lanes: &mut [[T; LANES]; 5]| {
-            for l in 0..xs.len().min(LANES) {
-                let (dx, dy) = (xi - xs[l], yi - ys[l]);
-                let w = T::ONE / (T::ONE + dx * dx + dy * dy);
-                let (pull, push) = (p[l] * w, w * w);
-                lanes[0][l] += pull * dx;
-                lanes[1][l] += pull * dy;
-                lanes[2][l] += push * dx;
-                lanes[3][l] += push * dy;
-                lanes[4][l] += w;
-            }
-        };
-        let (xs, ys, ps) = (self.x.chunks_exact(LANES), self.y.chunks_exact(LANES), p.chunks_exact(LANES));
-        let rest = (xs.remainder(), ys.remainder(), ps.remainder());
-        for ((xs, ys), ps) in xs.zip(ys).zip(ps) {
-            pairs(xs, ys, ps, &mut lanes);
+        let at = [self.x[i], self.y[i]];
+        let (xs, x_rest) = self.x.as_chunks();
+        let (ys, y_rest) = self.y.as_chunks();
+        let (ps, p_rest) = p.as_chunks();
+        let mut sums = Sums::new();
+        for ((xs, ys), ps) in xs.iter().zip(ys).zip(ps) {
+            sums.add(at, xs, ys, ps);
         }
-        pairs(rest.0, rest.1, rest.2, &mut lanes);
-        let mut sums = lanes.map(|lane| lane.into_iter().fold(T::ZERO, |a, b| a + b));
-        sums[4] -= T::ONE; // the pair of i with itself
-        sums
+        if !x_rest.is_empty() {
+            // Filled up with pairs so far apart that every term vanishes beside those of the true pairs.
+            let far = T::from_f64(1e18);
+            sums.add(at, &filled(x_rest, far), &filled(y_rest, far), &filled(p_rest, T::ZERO));
+        }
+        let mut total = sums.total();
+        total[4] -= T::ONE; // the pair of i with itself
+        total
+    }
+}
+
+/// `rest` and then `fill`.
+fn filled<T: Real>(rest: &[T], fill: T) -> [T; LANES] {
+    std::array::from_fn(|l| rest.get(l).copied().unwrap_or(fill))
+}
+
+/// Running sums of attraction, repulsion and Z.
+struct Sums<T> {
+    pull: [[T; LANES]; 2],
+    push: [[T; LANES]; 2],
+    z: [T; LANES],
+}
+
+impl<T: Real> Sums<T> {
+    fn new() -> Self {
+        Self { pull: [[T::ZERO; LANES]; 2], push: [[T::ZERO; LANES]; 2], z: [T::ZERO; LANES] }
+    }
+
+    /// Adds [`LANES`] pairs. One short loop for each quantity: the compiler makes each a few vector instructions.
+    #[inline(always)]
+    fn add(&mut self, at: [T; 2], xs: &[T; LANES], ys: &[T; LANES], p: &[T; LANES]) {
+        let dx: [T; LANES] = std::array::from_fn(|l| at[0] - xs[l]);
+        let dy: [T; LANES] = std::array::from_fn(|l| at[1] - ys[l]);
+        let w: [T; LANES] = std::array::from_fn(|l| T::ONE / (T::ONE + dx[l] * dx[l] + dy[l] * dy[l]));
+        let pull: [T; LANES] = std::array::from_fn(|l| p[l] * w[l]);
+        let push: [T; LANES] = std::array::from_fn(|l| w[l] * w[l]);
+        add(&mut self.pull[0], |l| pull[l] * dx[l]);
+        add(&mut self.pull[1], |l| pull[l] * dy[l]);
+        add(&mut self.push[0], |l| push[l] * dx[l]);
+        add(&mut self.push[1], |l| push[l] * dy[l]);
+        add(&mut self.z, |l| w[l]);
+    }
+
+    fn total(self) -> [T; 5] {
+        let all = [self.pull[0], self.pull[1], self.push[0], self.push[1], self.z];
+        all.map(|lanes| lanes.into_iter().fold(T::ZERO, |a, b| a + b))
+    }
+}
+
+#[inline(always)]
+fn add<T: Real>(lanes: &mut [T; LANES], term: impl Fn(usize) -> T) {
+    for l in 0..LANES {
+        lanes[l] += term(l);
     }
 }

@@ -169,8 +169,8 @@ impl Tsne {
             chosen => chosen,
         };
         let mut affinity = match method {
-            Method::BarnesHut => Affinity::sparse(&x, self.perplexity),
-            _ => Affinity::dense(&x, self.perplexity),
+            Method::BarnesHut => Affinity::sparse(x.view(), self.perplexity),
+            _ => Affinity::dense(x.view(), self.perplexity),
         };
         let rate = self.learning_rate.unwrap_or_else(|| (n as f64 / self.early_exaggeration / 4.0).max(50.0));
         let mut descent = Descent::new(self.start(&x, seed)?, rate);

@@ -151,3 +151,48 @@ fn spread(x: u32) -> u64 {
     x = (x | x << 2) & 0x3333_3333_3333_3333;
     (x | x << 1) & 0x5555_5555_5555_5555
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_interleaved() {
+        assert_eq!(spread(0b1011), 0b1000101);
+        assert_eq!(spread(u32::MAX), 0x5555_5555_5555_5555);
+    }
+
+    #[test]
+    fn cells_are_ranges_that_tile_their_parent() {
+        let y: Vec<f32> = (0..2000).map(|i| libm::sinf(i as f32 * 12.9898) * 43.75).collect();
+        let tree = QuadTree::new(&y);
+        let mut seen = tree.order().to_vec();
+        seen.sort_unstable();
+        assert!(seen.into_iter().eq(0..1000));
+        for (i, cell) in tree.cells.iter().enumerate().filter(|c| !c.1.leaf) {
+            let (mut child, mut from) = (i + 1, cell.start);
+            while child < cell.skip as usize {
+                let inner = tree.cells[child];
+                assert!(inner.start == from && inner.squared_width == cell.squared_width / 4.0);
+                (from, child) = (inner.end, inner.skip as usize);
+            }
+            assert_eq!(from, cell.end);
+        }
+        assert_eq!(tree.cells[0].skip as usize, tree.cells());
+    }
+
+    #[test]
+    fn coinciding_points_end_the_cutting() {
+        let mut y = [0.3f32, 0.7].repeat(100_000);
+        assert_eq!(QuadTree::new(&y).cells(), 1 + DEPTH as usize);
+        y[0] = 1.0;
+        let tree = QuadTree::new(&y);
+        assert!(tree.cells() <= 2 + DEPTH as usize, "{}", tree.cells());
+        // One point against 99,999 at distance 0.7: w = 1 / 1.49.
+        let rank = tree.order().iter().position(|&i| i == 0).unwrap();
+        let [push, _, z] = tree.repulsion(rank, 0.5);
+        let w = 1.0 / 1.49f32;
+        assert!((z / (99_999.0 * w) - 1.0).abs() < 1e-5 && (push / (99_999.0 * w * w * 0.7) - 1.0).abs() < 1e-5);
+        assert_eq!(QuadTree::<f64>::new(&[]).cells(), 0);
+    }
+}

@@ -218,7 +218,7 @@ pub(crate) fn draw_y(canvas: &mut Canvas, area: Area, y: &Axis, title: &str) {
         canvas.text((area.left - 6.0, at + 0.36 * SMALL), label, SMALL, Colour::GRAY, Anchor::End);
     }
     let room = area.right - 8.0;
-    canvas.text((8.0, area.top - 12.0), &fit(title, LABEL, false, room), LABEL, Colour::GRAY, Anchor::Start);
+    canvas.text((8.0, area.top - 15.0), &fit(title, LABEL, false, room), LABEL, Colour::GRAY, Anchor::Start);
 }
 
 /// The x axis: line, ticks, numbers and title.
@@ -256,7 +256,7 @@ const GAP: f64 = 16.0;
 impl Legend {
     pub(crate) fn new(width: f64, entries: impl IntoIterator<Item = (String, Colour, Swatch)>) -> Self {
         let entries =
-            entries.into_iter().map(|(n, c, s)| (fit(&n, LABEL, false, 200.0f64.min(width - SIGN)), c, s)).collect();
+            entries.into_iter().map(|(n, c, s)| (fit(&n, LABEL, false, 320.0f64.min(width - SIGN)), c, s)).collect();
         Legend { entries, width }
     }
 

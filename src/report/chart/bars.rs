@@ -27,7 +27,7 @@ impl BarChart {
     /// An empty chart.
     pub fn new(title: &str) -> Self {
         let (title, axis) = (title.into(), String::new());
-        BarChart { title, axis, bars: Vec::new(), lines: Vec::new(), range: None, percent: false, width: 560.0 }
+        BarChart { title, axis, bars: Vec::new(), lines: Vec::new(), range: None, percent: false, width: 480.0 }
     }
 
     /// What the value axis shows.
@@ -67,7 +67,7 @@ impl BarChart {
         self
     }
 
-    /// Width in user units; 560 unless told.
+    /// Width in user units; 480 unless told.
     pub fn width(mut self, width: f64) -> Self {
         self.width = width;
         self
@@ -91,7 +91,7 @@ impl BarChart {
         let area = Area { left, top, right: self.width - 20.0 - value_room, bottom };
 
         let lines_height = 18.0 * self.lines.len() as f64;
-        canvas.height = bottom + 24.0 + if self.axis.is_empty() { 4.0 } else { 22.0 } + lines_height;
+        canvas.height = bottom + 28.0 + if self.axis.is_empty() { 4.0 } else { 22.0 } + lines_height;
         self.draw_scale(&mut canvas, area, &axis);
         for (i, (bar, name)) in self.bars.iter().zip(&names).enumerate() {
             let middle = top + row * (i as f64 + 0.5);
@@ -205,7 +205,7 @@ impl GroupedBars {
     pub fn draw(&self) -> Figure {
         let count = self.groups.len().max(1);
         let bars = self.series.len().max(1);
-        let width = (70.0 + 12.0 * (bars + 1) as f64 * count as f64).clamp(560.0, 2400.0);
+        let width = (70.0 + 12.0 * (bars + 1) as f64 * count as f64).clamp(480.0, 2400.0);
         let mut canvas = Canvas::new(width, 0.0);
         let mut top = canvas.title(8.0, &self.title);
         let entries = self.series.iter().enumerate().map(|(i, s)| (s.0.clone(), Colour::class(i), Swatch::Box));

@@ -153,7 +153,7 @@ fn dashes(points: &[Point], on: f64, off: f64) -> Vec<Vec<Point>> {
     for pair in points.windows(2) {
         let (mut a, b) = (pair[0], pair[1]);
         loop {
-            let length = (b.0 - a.0).hypot(b.1 - a.1);
+            let length = libm::hypot(b.0 - a.0, b.1 - a.1);
             if length <= left {
                 left -= length;
                 if drawing {
@@ -223,11 +223,11 @@ pub(crate) fn fit(words: &str, size: f64, bold: bool, room: f64) -> String {
     String::new()
 }
 
-/// Breaks a text at spaces, underscores and slashes into lines of at most `room`; a longer word is shortened.
+/// Breaks a text at spaces, underscores, hyphens and slashes into lines of at most `room`; a longer word is shortened.
 pub(crate) fn wrap(words: &str, size: f64, bold: bool, room: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
-    for piece in words.split_inclusive([' ', '_', '/']) {
+    for piece in words.split_inclusive([' ', '_', '-', '/']) {
         if !line.is_empty() && text_width(format!("{line}{piece}").trim_end(), size, bold) > room {
             lines.push(std::mem::take(&mut line));
         }

@@ -22,7 +22,7 @@ pub struct Contour {
 }
 
 /// Nodes per side of the grid on which the function is sampled.
-const GRID: usize = 121;
+const GRID: usize = 81;
 
 impl Contour {
     /// Samples `f` over two ranges.
@@ -68,7 +68,7 @@ impl Contour {
 
     /// Draws the map.
     pub fn draw(&self) -> Figure {
-        let mut canvas = Canvas::new(560.0, 0.0);
+        let mut canvas = Canvas::new(480.0, 0.0);
         let mut top = canvas.title(8.0, &self.title);
         if !self.paths.is_empty() {
             let entries = self.paths.iter().enumerate();
@@ -82,7 +82,7 @@ impl Contour {
         top += if self.axes[1].is_empty() { 8.0 } else { 28.0 };
         let (x, y) = (Axis::linear(self.x.0, self.x.1, 7), Axis::linear(self.y.0, self.y.1, 6));
         let area =
-            Area { left: 14.0 + y.label_width(), top, right: canvas.width - 12.0 - x.overhang(), bottom: top + 360.0 };
+            Area { left: 14.0 + y.label_width(), top, right: canvas.width - 12.0 - x.overhang(), bottom: top + 330.0 };
         let (x, y) = (x.placed(area.left, area.right), y.placed(area.bottom, area.top));
         canvas.height = area.bottom + super::axes::below(&self.axes[0]);
         draw_y(&mut canvas, area, &y, &self.axes[1]);

@@ -2,7 +2,7 @@
 
 use super::Figure;
 use super::axes::number;
-use super::canvas::{Anchor, Canvas, LABEL, SMALL, fit, text_width};
+use super::canvas::{Anchor, Canvas, LABEL, SMALL, fit, text_width, wrap};
 use super::palette::{Colour, ColourMap};
 
 /// What one cell shows.
@@ -62,8 +62,8 @@ impl Confusion {
             .collect();
         let sheet = Sheet {
             title: &self.title,
-            row_title: "true class",
-            column_title: "answer",
+            row_title: "true class ↓",
+            column_title: "answer →",
             rows: &self.classes,
             columns: &self.classes,
             cells,
@@ -143,19 +143,16 @@ impl Sheet<'_> {
     fn draw(&self) -> Canvas {
         let (n, m) = (self.rows.len().max(1), self.columns.len().max(1));
         // cells shrink as there are more of them, down to a few pixels for a hundred classes
-        let size = (360.0 / n.max(m) as f64).clamp(9.0, 88.0);
-        let (wide, high) = (size.max((300.0 / m as f64).min(112.0)), size * if size > 50.0 { 0.8 } else { 1.0 });
+        let size = (330.0 / n.max(m) as f64).clamp(9.0, 78.0);
+        let (wide, high) = (size.max((234.0 / m as f64).min(100.0)), size * if size > 50.0 { 0.8 } else { 1.0 });
         let letters = if size >= 26.0 { LABEL } else { (0.8 * size).clamp(7.0, SMALL) };
-        let rows: Vec<String> = self.rows.iter().map(|r| fit(r, letters, false, 130.0)).collect();
-        let columns: Vec<String> = self.columns.iter().map(|c| fit(c, letters, false, 130.0)).collect();
-        let widest = |names: &[String]| names.iter().map(|n| text_width(n, letters, false)).fold(0.0, f64::max);
-        let turned = widest(&columns) > wide - 6.0;
+        let names = Names::new(self.rows, self.columns, letters, (wide, high));
 
-        let mut left = 18.0 + widest(&rows);
+        let mut left = 18.0 + names.row_width;
         if !self.row_title.is_empty() {
             left = left.max(18.0 + text_width(self.row_title, SMALL, false));
         }
-        let width = (left + wide * m as f64 + 12.0).max(300.0);
+        let width = (left + wide * m as f64 + 12.0).max(240.0);
         let mut canvas = Canvas::new(width, 0.0);
         let mut top = canvas.title(8.0, self.title) + 4.0;
         let middle = left + 0.5 * wide * m as f64;
@@ -163,29 +160,81 @@ impl Sheet<'_> {
             canvas.text((middle, top + SMALL), self.column_title, SMALL, Colour::GRAY, Anchor::Middle);
             top += 20.0;
         }
-        top += if turned { widest(&columns) + 10.0 } else { 20.0 };
+        top += names.column_height;
         if !self.row_title.is_empty() {
             canvas.text((left - 10.0, top - 7.0), self.row_title, SMALL, Colour::GRAY, Anchor::End);
         }
-        for (j, name) in columns.iter().enumerate() {
-            let x = left + wide * (j as f64 + 0.5);
-            if turned {
-                canvas.turned((x + 0.36 * letters, top - 6.0), name, letters, Colour::INK, Anchor::Start);
-            } else {
-                canvas.text((x, top - 7.0), name, letters, Colour::INK, Anchor::Middle);
-            }
-        }
+        names.draw(&mut canvas, (left, top), (wide, high));
         for (i, row) in self.cells.iter().enumerate() {
-            let y = top + high * i as f64;
-            let name = rows.get(i).map_or("", String::as_str);
-            canvas.text((left - 10.0, y + 0.5 * high + 0.36 * letters), name, letters, Colour::INK, Anchor::End);
             for (j, cell) in row.iter().enumerate() {
-                draw_cell(&mut canvas, cell, (left + wide * j as f64, y), (wide, high));
+                draw_cell(&mut canvas, cell, (left + wide * j as f64, top + high * i as f64), (wide, high));
             }
         }
         canvas.frame(left, top, wide * m as f64, high * n as f64, Colour::GRAY, 0.75);
         canvas.height = top + high * n as f64 + 12.0;
         canvas
+    }
+}
+
+/// Row and column names, broken into lines that fit their cells; column names stand upright where that fails.
+struct Names {
+    rows: Vec<Vec<String>>,
+    columns: Vec<Vec<String>>,
+    turned: bool,
+    letters: f64,
+    column_letters: f64,
+    row_width: f64,
+    column_height: f64,
+}
+
+impl Names {
+    fn new(rows: &[String], columns: &[String], letters: f64, (wide, high): (f64, f64)) -> Self {
+        let widest =
+            |names: &[Vec<String>]| names.iter().flatten().map(|n| text_width(n, letters, false)).fold(0.0, f64::max);
+        let most = |names: &[Vec<String>]| names.iter().map(Vec::len).max().unwrap_or(1) as f64;
+        let cut = |lines: &[Vec<String>]| lines.iter().flatten().any(|l| l.ends_with('…') || l.is_empty());
+        let one_line = |names: &[String]| names.iter().map(|n| vec![fit(n, letters, false, 150.0)]).collect();
+
+        let mut row_lines: Vec<Vec<String>> = rows.iter().map(|n| wrap(n, letters, false, 120.0)).collect();
+        if most(&row_lines) * 1.2 * letters > high {
+            row_lines = one_line(rows);
+        }
+        // column names: broken into lines, then smaller, then standing upright
+        let broken =
+            |size: f64| -> Vec<Vec<String>> { columns.iter().map(|n| wrap(n, size, false, wide - 4.0)).collect() };
+        let fits = |lines: &Vec<Vec<String>>| !cut(lines) && most(lines) <= 3.0;
+        let tries = [letters, 0.85 * letters].map(|size| (size, broken(size)));
+        let found = tries.into_iter().find(|(size, lines)| *size >= 7.0 && fits(lines));
+        let turned = found.is_none();
+        let (column_letters, column_lines) = found.unwrap_or_else(|| (letters, one_line(columns)));
+        let column_height =
+            if turned { widest(&column_lines) + 10.0 } else { 4.0 + 1.2 * column_letters * most(&column_lines) };
+        let row_width = widest(&row_lines);
+        Names { rows: row_lines, columns: column_lines, turned, letters, column_letters, row_width, column_height }
+    }
+
+    fn draw(&self, canvas: &mut Canvas, (left, top): (f64, f64), (wide, high): (f64, f64)) {
+        let (size, line) = (self.column_letters, 1.2 * self.column_letters);
+        for (j, lines) in self.columns.iter().enumerate() {
+            let x = left + wide * (j as f64 + 0.5);
+            for (k, words) in lines.iter().enumerate() {
+                if self.turned {
+                    let at = (x + 0.36 * size, top - 6.0);
+                    canvas.turned(at, words, size, Colour::INK, Anchor::Start);
+                } else {
+                    let y = top - 7.0 - line * (lines.len() - 1 - k) as f64;
+                    canvas.text((x, y), words, size, Colour::INK, Anchor::Middle);
+                }
+            }
+        }
+        let line = 1.2 * self.letters;
+        for (i, lines) in self.rows.iter().enumerate() {
+            let middle = top + high * (i as f64 + 0.5) + 0.36 * self.letters;
+            for (k, words) in lines.iter().enumerate() {
+                let y = middle + line * (k as f64 - 0.5 * (lines.len() - 1) as f64);
+                canvas.text((left - 10.0, y), words, self.letters, Colour::INK, Anchor::End);
+            }
+        }
     }
 }
 
@@ -196,8 +245,10 @@ fn draw_cell(canvas: &mut Canvas, cell: &Cell, (x, y): (f64, f64), (wide, high):
     let big = (0.24 * high).clamp(11.0, 19.0);
     let fits = |line: &String, size| text_width(line, size, true) <= wide - 4.0;
     let lines: Vec<&String> = cell.lines.iter().filter(|l| !l.is_empty()).collect();
-    let room = high >= 40.0 && lines.len() > 1 && fits(lines[1], SMALL);
-    let ink = cell.fill.readable();
+    let room = high >= 38.0 && lines.len() > 1 && fits(lines[1], SMALL);
+    // a bare zero steps back
+    let empty = lines.len() == 1 && lines[0] == "0";
+    let ink = if empty { Colour::GRAY.mix(Colour::PAPER, 0.35) } else { cell.fill.readable() };
     if let Some(first) = lines.first().filter(|l| high >= 15.0 && fits(l, big)) {
         let lift = if room { 0.1 * big } else { -0.36 * big };
         canvas.bold((x + 0.5 * wide, y + 0.5 * high - lift), first, big, ink, Anchor::Middle);

@@ -49,34 +49,47 @@ impl Histograms {
         self
     }
 
+    /// Each panel as a figure of its own, for a page that puts them side by side where there is room.
+    pub fn draw_panels(&self) -> Vec<Figure> {
+        let alone = |p: &Panel| Histograms {
+            title: p.title.clone(),
+            classes: self.classes.clone(),
+            panels: vec![Panel { title: String::new(), values: p.values.clone() }],
+            bins: self.bins,
+            columns: 1,
+        };
+        self.panels.iter().map(|p| alone(p).draw()).collect()
+    }
+
     /// Draws the sheet.
     pub fn draw(&self) -> Figure {
         let columns = self.columns.min(self.panels.len().max(1));
-        let wide = if columns == 1 { 560.0 } else { 400.0 };
+        let wide = if columns == 1 { 420.0 } else { 360.0 };
         let mut canvas = Canvas::new(wide * columns as f64, 0.0);
         let mut top = canvas.title(8.0, &self.title);
         let legend = Legend::classes(canvas.width - 16.0, &self.classes, |_| Swatch::Box);
         legend.draw(&mut canvas, (8.0, top));
         top += legend.height() + 8.0;
-        let high = 250.0;
+        let head = if self.panels.iter().all(|p| p.title.is_empty()) { 10.0 } else { 34.0 };
+        let high = 216.0 + head;
         for (i, panel) in self.panels.iter().enumerate() {
             let corner = ((i % columns) as f64 * wide, top + (i / columns) as f64 * high);
-            self.draw_panel(&mut canvas, panel, corner, wide, high);
+            self.draw_panel(&mut canvas, panel, corner, (wide, high), head);
         }
         canvas.height = top + self.panels.len().div_ceil(columns) as f64 * high;
         let names: Vec<&str> = self.panels.iter().map(|p| p.title.as_str()).collect();
         Figure::new(canvas, format!("Histograms by class. {}: {}", self.title, names.join(", ")))
     }
 
-    fn draw_panel(&self, canvas: &mut Canvas, panel: &Panel, corner: Point, wide: f64, high: f64) {
+    fn draw_panel(&self, canvas: &mut Canvas, panel: &Panel, corner: Point, (wide, high): Point, head: f64) {
         let (lo, hi) = extent(panel.values.iter().flatten().copied()).unwrap_or((0.0, 1.0));
-        let x = Axis::linear(lo, hi, 5);
+        let x = Axis::linear(lo, hi, 7);
         let shares: Vec<Vec<f64>> = panel.values.iter().map(|v| histogram(v, x.lo, x.hi, self.bins)).collect();
         let y = Axis::rounded(0.0, shares.iter().flatten().copied().fold(0.01, f64::max), 4);
         let y = y.percent();
         let area = Area {
             left: corner.0 + 16.0 + y.label_width(),
-            top: corner.1 + 34.0,
+            top: corner.1 + head,
             right: corner.0 + wide - 14.0 - x.overhang(),
             bottom: corner.1 + high - below(""),
         };

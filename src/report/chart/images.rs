@@ -81,7 +81,7 @@ pub struct ImageGrid {
 impl ImageGrid {
     /// An empty sheet.
     pub fn new(title: &str) -> Self {
-        ImageGrid { title: title.into(), groups: Vec::new(), columns: 6, size: 96.0, smooth: false }
+        ImageGrid { title: title.into(), groups: Vec::new(), columns: 6, size: 84.0, smooth: false }
     }
 
     /// Some tiles under a heading (empty: none).
@@ -96,7 +96,7 @@ impl ImageGrid {
         self
     }
 
-    /// Width of a tile in user units; 96 unless told.
+    /// Width of a tile in user units; 84 unless told.
     pub fn tile_size(mut self, size: f64) -> Self {
         self.size = size.max(8.0);
         self

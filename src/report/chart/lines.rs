@@ -37,7 +37,7 @@ impl LineChart {
             whole_x: false,
             y_range: None,
             marker: None,
-            size: (560.0, 360.0),
+            size: (480.0, 330.0),
         }
     }
 
@@ -90,7 +90,7 @@ impl LineChart {
         self
     }
 
-    /// Width and height in user units; 560 x 360 unless told.
+    /// Width and height in user units; 480 x 330 unless told.
     pub fn size(mut self, width: f64, height: f64) -> Self {
         self.size = (width, height);
         self
@@ -154,7 +154,7 @@ impl LineChart {
         let pad = if self.y_range.is_some() { 0.0 } else { 0.04 * (hi - lo) };
         // a loss that nearly reaches zero is shown from zero
         let floor = if lo >= 0.0 && lo < 0.4 * hi { 0.0 } else { lo - pad };
-        Axis::linear(floor, hi + pad, 5)
+        Axis::linear(floor, hi + pad, 7)
     }
 
     fn draw_marker(&self, canvas: &mut Canvas, area: Area, x: &Axis) {

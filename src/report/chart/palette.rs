@@ -31,7 +31,7 @@ impl Colour {
         Colour { rgb: [r, g, b], alpha: 1.0 }
     }
 
-    /// The colour of a class, the same in every figure. Repeats after 8; [`Shape::of`] then differs.
+    /// The colour of a class, the same in every figure. Repeats after 8; the shape of points then differs.
     /// From 64 on the colours are lighter.
     pub fn class(index: usize) -> Self {
         const OKABE_ITO: [Colour; 8] = [

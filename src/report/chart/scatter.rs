@@ -45,11 +45,23 @@ impl Scatter {
         self
     }
 
+    /// Each panel as a figure of its own, for a page that puts them side by side where there is room.
+    pub fn draw_panels(&self) -> Vec<Figure> {
+        let alone = |p: &Panel| Scatter {
+            title: p.title.clone(),
+            classes: self.classes.clone(),
+            panels: vec![Panel { title: String::new(), points: p.points.clone(), labels: p.labels.clone() }],
+            axes: self.axes.clone(),
+            columns: 1,
+        };
+        self.panels.iter().map(|p| alone(p).draw()).collect()
+    }
+
     /// Draws the sheet.
     pub fn draw(&self) -> Figure {
         let columns = self.columns.min(self.panels.len().max(1));
         let side = if columns == 1 {
-            460.0
+            420.0
         } else if columns == 2 {
             380.0
         } else {
@@ -62,7 +74,8 @@ impl Scatter {
         top += legend.height() + 6.0;
         for row in self.panels.chunks(columns) {
             let titles: Vec<Vec<String>> = row.iter().map(|p| wrap(&p.title, LABEL, true, side - 20.0)).collect();
-            let head = 18.0 * titles.iter().map(Vec::len).max().unwrap_or(0) as f64 + 8.0;
+            let lines = titles.iter().filter(|t| !t[0].is_empty()).map(Vec::len).max().unwrap_or(0);
+            let head = if lines == 0 { 0.0 } else { 18.0 * lines as f64 + 8.0 };
             for (i, (panel, title)) in row.iter().zip(&titles).enumerate() {
                 let left = side * i as f64;
                 for (j, line) in title.iter().enumerate().filter(|l| !l.1.is_empty()) {
@@ -85,7 +98,7 @@ impl Scatter {
             Some((x_title, y_title)) => {
                 let pad = |(lo, hi): Point| (lo - 0.03 * (hi - lo), hi + 0.03 * (hi - lo));
                 let (x, y) = (pad(x), pad(y));
-                let (x, y) = (Axis::linear(x.0, x.1, 5), Axis::linear(y.0, y.1, 5));
+                let (x, y) = (Axis::linear(x.0, x.1, 7), Axis::linear(y.0, y.1, 7));
                 let area = Area {
                     left: left + 16.0 + y.label_width(),
                     top: top + 26.0,

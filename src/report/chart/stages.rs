@@ -27,7 +27,7 @@ impl StageChart {
     /// Draws the chart.
     pub fn draw(&self) -> Figure {
         let count = self.stages.len().max(1);
-        let mut canvas = Canvas::new((76.0 * count as f64 + 70.0).max(480.0), 0.0);
+        let mut canvas = Canvas::new((70.0 * count as f64 + 60.0).max(480.0), 0.0);
         let mut top = canvas.title(8.0, &self.title);
         let axes: Vec<Axis> = self.measures.iter().map(|m| measure_axis(&m.1)).collect();
         let left = 16.0 + axes.iter().map(Axis::label_width).fold(0.0, f64::max);
@@ -40,11 +40,14 @@ impl StageChart {
             draw_y(&mut canvas, area, &y, "");
             let path: Vec<Point> = values.iter().take(count).enumerate().map(|(i, &v)| (at(i), y.at(v))).collect();
             canvas.line(&path, Colour::class(k), 2.0);
-            for (p, &v) in path.iter().zip(values).filter(|p| p.1.is_finite()) {
+            for (i, (p, &v)) in path.iter().zip(values).enumerate().filter(|p| p.1.1.is_finite()) {
                 canvas.circle(*p, 4.0, Colour::class(k));
-                label_point(&mut canvas, *p, &number(v), area);
+                // in a valley the number stands below, where no line runs
+                let lower = |other: Option<&f64>| other.is_none_or(|&o| v < o);
+                let valley = lower(values.get(i + 1)) && lower(i.checked_sub(1).and_then(|j| values.get(j)));
+                label_point(&mut canvas, *p, &number(v), valley);
             }
-            top += 156.0;
+            top += 162.0;
         }
         let names: Vec<Vec<String>> = self.stages.iter().map(|s| wrap(s, SMALL, false, step - 6.0)).collect();
         for (i, name) in names.iter().enumerate() {
@@ -58,17 +61,18 @@ impl StageChart {
     }
 }
 
-/// Leaves room above the highest point for its number.
+/// From zero, with room above and below for numbers.
 fn measure_axis(values: &[f64]) -> Axis {
     let (lo, hi) = extent(values.iter().copied()).unwrap_or((0.0, 1.0));
     let (lo, hi) = (lo.min(0.0), hi.max(0.0));
-    Axis::linear(lo, hi + 0.22 * (hi - lo), 3)
+    let room = 0.2 * (hi - lo);
+    Axis::linear(if lo < 0.0 { lo - room } else { lo - 0.05 * (hi - lo) }, hi + room, 5)
 }
 
-/// The number above its point, on a little paper so that lines do not run through it.
-fn label_point(canvas: &mut Canvas, p: Point, words: &str, area: Area) {
+/// A number above or below its point, on a little paper so that lines do not run through it.
+fn label_point(canvas: &mut Canvas, p: Point, words: &str, below: bool) {
     let half = 0.5 * text_width(words, SMALL, false);
-    let y = (p.1 - 9.0).max(area.top - 2.0);
+    let y = if below { p.1 + 8.0 + 0.75 * SMALL } else { p.1 - 9.0 };
     canvas.rect(p.0 - half - 1.0, y - 0.8 * SMALL, 2.0 * half + 2.0, 0.95 * SMALL, Colour::PAPER.faint(0.75));
     canvas.text((p.0, y), words, SMALL, Colour::INK, Anchor::Middle);
 }

@@ -1,8 +1,6 @@
 //! Elementary functions: errors in ulp over dense sweeps, special values, and the same bits at every level.
 
-mod common;
-
-use common::{Data, assert_bits, on_threads};
+use crate::common::{Data, assert_bits, on_threads};
 use gradus_kernels::{Scalar, dispatch, math};
 
 /// Every float whose bits are a multiple of a prime, both signs.
@@ -111,11 +109,11 @@ fn all(len: usize) -> Vec<Vec<f32>> {
     let mut updated = y.clone();
     math::update(&mut updated, &x, |y, x| 0.9 * y + 0.1 * x * x);
     vec![
-        out(&|o| math::map(&x, o, |x| Scalar::exp(x))),
-        out(&|o| math::map(&x, o, |x| Scalar::ln(x))),
-        out(&|o| math::map(&x, o, |x| Scalar::tanh(x))),
-        out(&|o| math::map(&x, o, |x| Scalar::erf(x))),
-        out(&|o| math::map(&x, o, |x| Scalar::sigmoid(x))),
+        out(&|o| math::map(&x, o, Scalar::exp)),
+        out(&|o| math::map(&x, o, Scalar::ln)),
+        out(&|o| math::map(&x, o, Scalar::tanh)),
+        out(&|o| math::map(&x, o, Scalar::erf)),
+        out(&|o| math::map(&x, o, Scalar::sigmoid)),
         out(&|o| math::zip_map(&x, &y, o, |x, y| x * y + 0.3)),
         out(&|o| math::zip3_map(&x, &y, &z, o, |x, y, z| Scalar::max(x * y, z) + z)),
         out(&|o| math::apply([&x, &y], o, &Slope)),

@@ -1,8 +1,6 @@
 //! Convolutions: every variant against the reference, bit for bit, over random geometries.
 
-mod common;
-
-use common::{Data, assert_bits, fused_levels, on_threads};
+use crate::common::{Data, assert_bits, fused_levels, on_threads};
 use gradus_kernels::dispatch::{self, Isa};
 use gradus_kernels::{Conv2d, Scalar, reference};
 use proptest::prelude::*;

@@ -4,13 +4,11 @@
 //! of B into panels that the micro-kernel reads from end to end, and adds the tiles into C. How C is cut depends on
 //! the sizes alone, and no element's sum ever does: the bits are those of [`crate::reference::gemm`].
 
-mod pack;
-
 use crate::dispatch::isa;
 use crate::parallel::{self, Shared};
 use crate::reference::K_BLOCK;
-use crate::simd::{self, Kernels, MAX_TILE, MAX_VECTORS, Tile};
-use crate::{MatMut, MatRef, scratch};
+use crate::simd::{self, Kernels, MAX_TILE, MAX_VECTORS, Store, Tile};
+use crate::{MatMut, MatRef, pack, scratch};
 
 /// Multiply-adds below which a product stays on the calling thread.
 const SERIAL_BELOW: usize = 1 << 19;
@@ -121,8 +119,8 @@ impl Block<'_> {
             let (pa, pb) = buffer.split_at_mut(a_size);
             for k0 in (0..a.cols).step_by(K_BLOCK) {
                 let k = k0..a.cols.min(k0 + K_BLOCK);
-                pack::panels(a.t(), k.clone(), self.rows.clone(), mr, pa);
-                pack::panels(b, k.clone(), self.cols.clone(), nr, pb);
+                pack::panels(self.kernels, a.t(), k.clone(), self.rows.clone(), mr, pa);
+                pack::panels(self.kernels, b, k.clone(), self.cols.clone(), nr, pb);
                 // SAFETY: the panels hold what `multiply` reads; C as promised by the caller.
                 unsafe { self.multiply(pa, pb, k.len(), k0 == 0, c) };
             }
@@ -172,6 +170,12 @@ impl Block<'_> {
     /// # Safety
     /// `rows` x `cols` elements at `c` must be this block's.
     unsafe fn store(&self, tile: &[f32], rows: usize, cols: usize, first: bool, c: *mut f32) {
+        if first && self.beta == 0.0 && self.strides[1] == 1 {
+            let from = tile.as_ptr();
+            let store = Store { from, bias: std::ptr::null(), to: c, plane: self.strides[0], rows, len: cols };
+            // SAFETY: promised by the caller.
+            return unsafe { (self.kernels.store)(&store) };
+        }
         for (m, tile) in tile.chunks_exact(self.kernels.tile_stride()).take(rows).enumerate() {
             // SAFETY: promised by the caller; with a column stride of 1 the row is contiguous.
             unsafe {

@@ -1,17 +1,16 @@
 //! What the tests of the kernels share: data, and comparisons.
-#![allow(dead_code)]
 
 use gradus_kernels::dispatch::{self, Isa};
 
 /// A small generator of test data (xorshift64*).
-pub struct Data(u64);
+pub(crate) struct Data(u64);
 
 impl Data {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
     /// Uniform in [-1, 1), with some exact zeros of both signs.
-    pub fn float(&mut self) -> f32 {
+    pub(crate) fn float(&mut self) -> f32 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -22,19 +21,19 @@ impl Data {
             _ => bits as f32 / (1 << 23) as f32 - 1.0,
         }
     }
-    pub fn floats(&mut self, len: usize) -> Vec<f32> {
+    pub(crate) fn floats(&mut self, len: usize) -> Vec<f32> {
         (0..len).map(|_| self.float()).collect()
     }
 }
 
 /// The levels whose products must have the reference's bits.
-pub fn fused_levels() -> impl Iterator<Item = Isa> {
+pub(crate) fn fused_levels() -> impl Iterator<Item = Isa> {
     dispatch::variants().iter().copied().filter(|&isa| isa != Isa::Scalar)
 }
 
 /// Equal bits; any NaN equals any other.
 #[track_caller]
-pub fn assert_bits(got: &[f32], want: &[f32], what: &str) {
+pub(crate) fn assert_bits(got: &[f32], want: &[f32], what: &str) {
     assert_eq!(got.len(), want.len(), "{what}: lengths");
     for (i, (g, w)) in got.iter().zip(want).enumerate() {
         assert!(g.to_bits() == w.to_bits() || (g.is_nan() && w.is_nan()), "{what}: [{i}] is {g:e}, not {w:e}");
@@ -42,6 +41,27 @@ pub fn assert_bits(got: &[f32], want: &[f32], what: &str) {
 }
 
 /// Runs `f` on a pool of `threads`.
-pub fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
+pub(crate) fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(f)
+}
+
+/// Runs `f` at each level on 1, 2, 3 and 8 threads and asserts that the bits are `want`.
+#[track_caller]
+pub(crate) fn always(want: &[f32], what: &str, f: impl Fn() -> Vec<f32> + Send + Sync) {
+    for &isa in dispatch::variants() {
+        for threads in [1, 2, 3, 8] {
+            let got = on_threads(threads, || dispatch::with(isa, &f));
+            assert_bits(&got, want, &format!("{what}, {isa:?}, {threads} threads"));
+        }
+    }
+}
+
+/// Some special values in the data.
+pub(crate) fn spice(x: &mut [f32]) {
+    let n = x.len();
+    for (i, v) in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MIN_POSITIVE / 4.0].into_iter().enumerate() {
+        if n > 20 {
+            x[(i + 1) * n / 6] = v;
+        }
+    }
 }

@@ -1,8 +1,6 @@
 //! Matrix products: every variant against the reference, bit for bit.
 
-mod common;
-
-use common::{Data, assert_bits, fused_levels, on_threads};
+use crate::common::{Data, assert_bits, fused_levels, on_threads};
 use gradus_kernels::dispatch::{self, Isa};
 use gradus_kernels::{MatMut, MatRef, Scalar, reference};
 use proptest::prelude::*;

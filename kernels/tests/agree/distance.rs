@@ -1,0 +1,71 @@
+//! Distances, nearest centres and neighbours against plain loops.
+
+use crate::common::{Data, always};
+use gradus_kernels::{MatMut, MatRef, distance};
+
+/// The documented order: k upwards in blocks of 256.
+fn plain_distance(x: &[f32], y: &[f32]) -> f32 {
+    let block = |(x, y): (&[f32], &[f32])| x.iter().zip(y).fold(0.0, |sum, (x, y)| sum + (x - y) * (x - y));
+    x.chunks(256).zip(y.chunks(256)).map(block).fold(0.0, |total, block| total + block)
+}
+
+#[test]
+fn distances_neighbours_and_centres() {
+    for (n, m, d) in [(1, 1, 1), (5, 3, 2), (17, 16, 33), (30, 47, 257), (100, 5, 600), (3, 2, 0), (200, 40, 16)] {
+        let mut data = Data::new((n + m + d) as u64);
+        let (x, y) = (data.floats(n * d), data.floats(m * d));
+        let row = |x: &'_ [f32], i: usize| x[i * d..][..d].to_vec();
+        let pair = |i: usize, j: usize| plain_distance(&row(&x, i), &row(&y, j));
+        let want: Vec<f32> = (0..n * m).map(|at| pair(at / m, at % m)).collect();
+        let (a, b) = (MatRef::new(&x, n, d), MatRef::new(&y, m, d));
+        always(&want, "squared_distances", || {
+            let mut out = vec![f32::NAN; n * m];
+            distance::squared_distances(a, b, MatMut::new(&mut out, n, m));
+            out
+        });
+        // The same through transposed views and into a strided output.
+        let turned: Vec<f32> = (0..n * d).map(|at| x[at % n * d + at / n]).collect();
+        let mut out = vec![f32::NAN; n * m];
+        distance::squared_distances(MatRef::new(&turned, d, n).t(), b, MatMut::strided(&mut out, n, m, 1, n));
+        assert!((0..n * m).all(|at| out[at % m * n + at / m].to_bits() == want[at].to_bits()));
+
+        let mut best = Vec::new();
+        for i in 0..n {
+            let j = (1..m).fold(0, |b, j| if want[i * m + j] < want[i * m + b] { j } else { b });
+            best.extend([j as f32, want[i * m + j]]);
+        }
+        always(&best, "nearest", || {
+            let (mut index, mut distance) = (vec![9; n], vec![f32::NAN; n]);
+            distance::nearest(a, b, &mut index, &mut distance);
+            index.iter().zip(&distance).flat_map(|(&i, &d)| [i as f32, d]).collect()
+        });
+    }
+}
+
+#[test]
+fn ties_go_to_the_first() {
+    let (x, centers) = (vec![0.0f32; 40], vec![1.0f32, -1.0, 1.0, -1.0]);
+    let (mut index, mut distance) = (vec![9; 40], vec![0.0; 40]);
+    distance::nearest(MatRef::new(&x, 40, 1), MatRef::new(&centers, 4, 1), &mut index, &mut distance);
+    assert!(index.iter().all(|&i| i == 0) && distance.iter().all(|&d| d == 1.0));
+}
+
+#[test]
+fn neighbours_are_exact_and_sorted() {
+    for (n, d, k) in [(2, 3, 1), (6, 2, 5), (50, 7, 10), (130, 3, 30), (4, 2, 0)] {
+        let mut x = Data::new(n as u64).floats(n * d);
+        x.iter_mut().for_each(|x| *x = (*x * 3.0).round()); // ties, and equal points
+        let mut want = Vec::new();
+        for i in 0..n {
+            let far = |j: usize| plain_distance(&x[i * d..][..d], &x[j * d..][..d]);
+            let mut others: Vec<usize> = (0..n).filter(|&j| j != i).collect();
+            others.sort_by(|&a, &b| far(a).total_cmp(&far(b)).then(a.cmp(&b)));
+            want.extend(others[..k].iter().flat_map(|&j| [j as f32, far(j)]));
+        }
+        always(&want, "knn", || {
+            let (mut index, mut distance) = (vec![9; n * k], vec![f32::NAN; n * k]);
+            distance::knn(MatRef::new(&x, n, d), k, &mut index, &mut distance);
+            index.iter().zip(&distance).flat_map(|(&i, &d)| [i as f32, d]).collect()
+        });
+    }
+}

@@ -1,0 +1,11 @@
+//! Every variant of every kernel against the reference or a plain loop: at each instruction set this machine has, on
+//! several thread counts, at lengths around the vectors and tiles, with NaN and infinity in the data.
+
+mod common;
+mod conv;
+mod distance;
+mod gemm;
+mod math;
+mod optim;
+mod pool;
+mod reduce;

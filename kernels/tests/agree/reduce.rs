@@ -1,0 +1,116 @@
+//! Sums and maxima against their documented order.
+
+use crate::common::{Data, always, spice};
+use gradus_kernels::reduce;
+
+/// The documented order: lane by lane, then halves onto halves.
+fn plain_sum(x: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; 16];
+    x.iter().enumerate().for_each(|(i, x)| lanes[i % 16] += x);
+    for width in [8, 4, 2, 1] {
+        (0..width).for_each(|l| lanes[l] += lanes[l + width]);
+    }
+    lanes[0]
+}
+
+fn plain_long_sum(x: &[f32]) -> f32 {
+    if x.len() <= 1 << 16 {
+        return plain_sum(x);
+    }
+    let piece = (1 << 16).max(x.len().div_ceil(64)).next_multiple_of(16);
+    plain_sum(&x.chunks(piece).map(plain_sum).collect::<Vec<_>>())
+}
+
+#[test]
+fn sums_keep_their_order() {
+    for len in [0, 1, 2, 15, 16, 17, 31, 33, 1000, 65_536, 65_537, 300_000, 5_000_000] {
+        let mut data = Data::new(len as u64);
+        let (x, y) = (data.floats(len), data.floats(len));
+        let products: Vec<f32> = x.iter().zip(&y).map(|(x, y)| x * y).collect();
+        always(&[plain_long_sum(&x), plain_long_sum(&products)], "sum, dot", || {
+            vec![reduce::sum(&x), reduce::dot(&x, &y)]
+        });
+        let exact: f64 = x.iter().map(|&x| f64::from(x)).sum();
+        let size: f64 = x.iter().map(|&x| f64::from(x.abs())).sum();
+        assert!((f64::from(reduce::sum(&x)) - exact).abs() <= (len + 1) as f64 * f64::from(f32::EPSILON) * size);
+    }
+    let mut x = vec![1.0; 100];
+    x[50] = f32::NAN;
+    assert!(reduce::sum(&x).is_nan());
+}
+
+#[test]
+fn sums_along_an_axis() {
+    for (outer, n, inner) in [
+        (1, 5, 1),
+        (3, 1, 4),
+        (7, 100, 1),
+        (40, 33, 1),
+        (2, 50, 3),
+        (1, 100, 7),
+        (1, 64, 8),
+        (5, 9, 17),
+        (1, 20, 5000),
+        (300, 10, 20),
+        (3000, 17, 2),
+        (2, 0, 3),
+        (0, 3, 3),
+        (3, 3, 0),
+    ] {
+        let mut x = Data::new((outer * n + inner) as u64).floats(outer * n * inner);
+        spice(&mut x);
+        let at = |o: usize, k: usize, j: usize| x[(o * n + k) * inner + j];
+        let mut want = Vec::new();
+        for o in 0..outer {
+            for j in 0..inner {
+                let column: Vec<f32> = (0..n).map(|k| at(o, k, j)).collect();
+                want.push(if inner < 8 { plain_sum(&column) } else { column.iter().fold(0.0, |s, x| s + x) });
+            }
+        }
+        always(&want, &format!("sum_axis {outer} {n} {inner}"), || {
+            let mut y = vec![f32::NAN; outer * inner];
+            reduce::sum_axis(&x, outer, n, inner, &mut y);
+            y
+        });
+    }
+}
+
+#[test]
+fn sums_of_channels() {
+    for (n, c, hw) in [(1, 1, 1), (3, 5, 1), (2, 3, 17), (8, 16, 1024), (0, 4, 4)] {
+        let x = Data::new(hw as u64).floats(n * c * hw);
+        let plane = |n: usize, c0: usize| plain_sum(&x[(n * c + c0) * hw..][..hw]);
+        let mut want: Vec<f32> = (0..c).map(|c| (0..n).fold(0.0, |s, n| s + plane(n, c))).collect();
+        if hw == 1 && c < 8 {
+            want = (0..c).map(|j| plain_sum(&(0..n).map(|n| x[n * c + j]).collect::<Vec<_>>())).collect();
+        }
+        always(&want, "sum_channels", || {
+            let mut y = vec![f32::NAN; c];
+            reduce::sum_channels(&x, n, c, hw, &mut y);
+            y
+        });
+    }
+}
+
+#[test]
+fn maxima_along_an_axis() {
+    for (outer, n, inner) in [(1, 1, 1), (4, 10, 1), (3, 6, 19), (1, 300, 5), (200, 3, 100)] {
+        let mut x = Data::new(n as u64).floats(outer * n * inner);
+        x.iter_mut().for_each(|x| *x = (*x * 4.0).round()); // ties
+        spice(&mut x);
+        let mut want = Vec::new();
+        for o in 0..outer {
+            for j in 0..inner {
+                let at = |k: usize| x[(o * n + k) * inner + j];
+                let wins = |k: usize, b: usize| at(k) > at(b) || (at(k).is_nan() && !at(b).is_nan());
+                let best = (1..n).fold(0, |b, k| if wins(k, b) { k } else { b });
+                want.extend([at(best), best as f32]);
+            }
+        }
+        always(&want, "max_axis", || {
+            let (mut y, mut index) = (vec![f32::NAN; outer * inner], vec![0; outer * inner]);
+            reduce::max_axis(&x, outer, n, inner, &mut y, &mut index);
+            y.iter().zip(&index).flat_map(|(&y, &i)| [y, i as f32]).collect()
+        });
+    }
+}

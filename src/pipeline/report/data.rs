@@ -1,0 +1,99 @@
+//! The data sheet: what was looked at, how it was divided, what was left out.
+
+use super::words::{counted, listed, thousands};
+use super::{Book, Results};
+use crate::data::Images;
+use crate::error::Result;
+use crate::report::chart::{ImageGrid, Tile};
+use crate::report::{Callout, Table};
+
+/// Pictures of each class on the contact sheet.
+const SHOWN: usize = 6;
+
+pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
+    let data = &r.data;
+    let source = if r.config.is_rendered() {
+        format!("Galaxies rendered by Gradus from seed {} (`src/data/galaxies.rs`)", r.config.seed)
+    } else {
+        format!("`{}`", r.config.data.source)
+    };
+    let division = if data.given_splits {
+        "as given by the folders; what was missing was carved from training".to_owned()
+    } else {
+        let [a, b, c] = r.config.data.split.map(|s| (100.0 * s).round());
+        format!("{a}/{b}/{c} %, class by class, shuffled by the seed")
+    };
+    let groups = match data.grouped {
+        None => "each picture is its own group".to_owned(),
+        Some(n) => {
+            format!("`{}` matched {} file names; a group stays in one split", r.config.data.group_by, thousands(n))
+        }
+    };
+    let mut counts = Table::new(&["class", "training", "validation", "test"]);
+    let per_split = data.splits().map(|(_, images)| images.counts());
+    for (c, class) in data.classes.iter().enumerate() {
+        let numbers = per_split.each_ref().map(|counts| thousands(counts[c]));
+        counts.row(std::iter::once(class.clone()).chain(numbers));
+    }
+    let totals = data.splits().map(|(_, images)| thousands(images.len()));
+    counts.strong_row(std::iter::once("all".to_owned()).chain(totals));
+    let counts = book.table("split_counts", counts)?;
+    let sheet = book.figure("contact_sheet", contact_sheet(&data.train).draw())?;
+
+    book.page.part("The data");
+    let body = book.page.section("", "Data sheet");
+    body.facts(&[
+        ("Source", source),
+        ("Classes", listed(&data.classes)),
+        (
+            "Pictures",
+            format!("{0} x {0} pixels, {1}", r.config.data.size, if data.channels() == 1 { "gray" } else { "colour" }),
+        ),
+        ("Division", division),
+        ("Groups", groups),
+    ])
+    .table(&counts, "Pictures in each split")
+    .figure(&sheet, "The first training pictures of each class.");
+    if !data.skipped.is_empty() {
+        let mut skipped = Table::new(&["picture", "reason"]);
+        data.skipped.iter().for_each(|s| {
+            skipped.row([s.path.clone(), s.reason.clone()]);
+        });
+        skipped.save(&book.folder.path("tables"), "skipped")?;
+        let title = format!("{} skipped", counted(data.skipped.len(), "picture"));
+        body.details(&title, |body| {
+            body.table(&skipped, "Not used");
+        });
+    }
+    if !data.leakage.is_empty() {
+        let lines: Vec<String> =
+            data.leakage.iter().take(10).map(|l| format!("{} (in {})", l.what, l.splits.join(" and "))).collect();
+        let words = format!(
+            "{} in more than one split, so the test is easier than it should be: {}",
+            if data.leakage.len() == 1 {
+                "1 group or picture stands".into()
+            } else {
+                format!("{} groups or pictures stand", data.leakage.len())
+            },
+            lines.join("; ")
+        );
+        body.callout(Callout::Caveat, "Leakage", &words);
+    }
+    body.source("src/pipeline/data.rs");
+    Ok(())
+}
+
+fn contact_sheet(images: &Images) -> ImageGrid {
+    let mut sheet = ImageGrid::new("Contact sheet").columns(SHOWN);
+    for (c, class) in images.classes.iter().enumerate() {
+        let of_class = (0..images.len()).filter(|&i| images.labels[i] == c);
+        sheet = sheet.group(class, of_class.take(SHOWN).map(|i| tile(images, i)).collect());
+    }
+    sheet
+}
+
+/// One picture as a tile.
+pub(super) fn tile(images: &Images, i: usize) -> Tile {
+    let (c, h, w) = (images.channels(), images.height(), images.width());
+    Tile::chw(&images.pixels.data()[i * c * h * w..][..c * h * w], c, h, w)
+}

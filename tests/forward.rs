@@ -1,0 +1,240 @@
+//! Values and gradients of all ops against PyTorch, on the configurations of `golden/ops.json`.
+//!
+//! In `f64` digests must agree to 1e-10. In `f32` each element is held against the `f64` run (itself just checked),
+//! within the bound that rounding allows.
+
+mod common;
+
+use common::{Portable, digest};
+use gradus::Real;
+use gradus::autograd::{Tape, Var};
+use gradus::ops::layout::concat;
+use gradus::ops::{Conv2d, Padding, Target, Window};
+use gradus::rng::Rng;
+use gradus::tensor::Tensor;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// What may be wrong of a digest, relative to the sum of its terms' absolute values.
+const TOLERANCE: f64 = 1e-10;
+
+#[derive(Deserialize)]
+struct Golden {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    op: String,
+    inputs: Vec<(String, Vec<usize>)>,
+    args: Args,
+    shape: Vec<usize>,
+    y: Vec<f64>,
+    g: Vec<Vec<f64>>,
+}
+
+/// The settings of all ops together; each case has those of its own.
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct Args {
+    scale: f64,
+    shift: f64,
+    p: f64,
+    slope: f64,
+    low: f64,
+    high: f64,
+    value: f64,
+    axes: Vec<usize>,
+    keep: bool,
+    to: Vec<usize>,
+    order: Vec<usize>,
+    axis: usize,
+    start: usize,
+    end: usize,
+    before: usize,
+    after: usize,
+    stride: [usize; 2],
+    dilation: [usize; 2],
+    kernel: [usize; 2],
+    padding: serde_json::Value,
+    labels: Option<Vec<usize>>,
+    weights: Option<Vec<f64>>,
+}
+
+impl Args {
+    fn conv(&self) -> Conv2d {
+        let padding = match self.padding.as_str() {
+            Some("valid") => Padding::Valid,
+            Some("same") => Padding::Same,
+            _ => Padding::Fixed(serde_json::from_value(self.padding.clone()).unwrap()),
+        };
+        Conv2d { stride: self.stride, padding, dilation: self.dilation }
+    }
+
+    fn window(&self) -> Window {
+        let padding = serde_json::from_value(self.padding.clone()).unwrap();
+        Window { kernel: self.kernel, stride: self.stride, padding }
+    }
+}
+
+static GOLDEN: LazyLock<Vec<Case>> = LazyLock::new(|| {
+    serde_json::from_str::<Golden>(include_str!("golden/ops.json"))
+        .expect("golden/ops.json is as its maker wrote it")
+        .cases
+});
+
+/// Calls the op of a case.
+fn call<T: Real>(op: &str, a: &Args, x: &[Var<T>]) -> gradus::Result<Var<T>> {
+    match op {
+        "neg" => x[0].neg(),
+        "affine" => x[0].affine(a.scale, a.shift),
+        "exp" => x[0].exp(),
+        "log" => x[0].log(),
+        "sqrt" => x[0].sqrt(),
+        "pow" => x[0].pow(a.p),
+        "abs" => x[0].abs(),
+        "relu" => x[0].relu(),
+        "leaky_relu" => x[0].leaky_relu(a.slope),
+        "sigmoid" => x[0].sigmoid(),
+        "tanh" => x[0].tanh(),
+        "gelu" => x[0].gelu(),
+        "clamp" => x[0].clamp(a.low, a.high),
+        "dropout" => x[0].dropout(a.p, Rng::new(0, "mask", 0)),
+        "add" => x[0].add(&x[1]),
+        "sub" => x[0].sub(&x[1]),
+        "mul" => x[0].mul(&x[1]),
+        "div" => x[0].div(&x[1]),
+        "sum" => x[0].sum_axes(&a.axes, a.keep),
+        "mean" => x[0].mean_axes(&a.axes, a.keep),
+        "max" => x[0].max_axes(&a.axes, a.keep),
+        "reshape" => x[0].reshape(&a.to[..]),
+        "permute" => x[0].permute(&a.order),
+        "slice" => x[0].slice(a.axis, a.start..a.end),
+        "pad" => x[0].pad(a.axis, a.before, a.after, a.value),
+        "concat" => concat(&x.iter().collect::<Vec<_>>(), a.axis),
+        "matmul" => x[0].matmul(&x[1]),
+        "linear" => x[0].linear(&x[1], &x[2]),
+        "conv2d" | "conv2d_bias" => x[0].conv2d(&x[1], x.get(2), a.conv()),
+        "max_pool2d" => x[0].max_pool2d(a.window()),
+        "avg_pool2d" => x[0].avg_pool2d(a.window()),
+        "softmax" => x[0].softmax(a.axis),
+        "log_softmax" => x[0].log_softmax(a.axis),
+        "mse" => x[0].mse(&x[1]),
+        "cross_entropy" => {
+            let target = match &a.labels {
+                Some(labels) => Target::Labels(labels),
+                None => Target::Probabilities(x[1].value()),
+            };
+            match &a.weights {
+                Some(w) => x[0].cross_entropy_weighted(target, &w.iter().map(|&w| T::from_f64(w)).collect::<Vec<_>>()),
+                None => x[0].cross_entropy(target),
+            }
+        }
+        other => panic!("golden/ops.json has {other}, which this test cannot call"),
+    }
+}
+
+/// The inputs of case number `index`, and u, the gradient that arrives at y.
+fn inputs(index: usize, case: &Case) -> (Vec<Tensor<f64>>, Tensor<f64>) {
+    let portable = |i: usize| Portable::new((10 * index + i) as u64);
+    let x = case.inputs.iter().enumerate().map(|(i, (kind, shape))| portable(i).draw(kind, shape)).collect();
+    (x, portable(9).draw("signed", &case.shape))
+}
+
+/// y, then the gradients of ⟨u, y⟩ with respect to the inputs that have one, computed in `T`.
+fn evaluate<T: Real>(case: &Case, x: &[Tensor<f64>], u: &Tensor<f64>) -> Vec<Tensor<f64>> {
+    let tape = Tape::<T>::new();
+    let leaves: Vec<Var<T>> = x.iter().map(|x| tape.leaf(x.cast())).collect();
+    let y = call(&case.op, &case.args, &leaves).unwrap_or_else(|e| panic!("{}: {e}", case.op));
+    let value = y.value().cast();
+    let gradients = tape.backward_from(&y, u.cast()).unwrap();
+    let of = |leaf: &Var<T>| gradients.of(leaf).map_or_else(|| Tensor::zeros(leaf.shape()), Tensor::cast);
+    let differentiable = case.inputs.iter().zip(&leaves).filter(|((kind, _), _)| kind != "probabilities");
+    std::iter::once(value).chain(differentiable.map(|(_, leaf)| of(leaf))).collect()
+}
+
+#[test]
+fn values_and_gradients_in_f64_are_pytorchs() {
+    for (index, case) in GOLDEN.iter().enumerate() {
+        let (x, u) = inputs(index, case);
+        let results = evaluate::<f64>(case, &x, &u);
+        assert_eq!(results[0].shape(), case.shape, "case {index}: the shape of {}", case.op);
+        let wanted: Vec<&Vec<f64>> = std::iter::once(&case.y).chain(&case.g).collect();
+        assert_eq!(results.len(), wanted.len(), "case {index}");
+        for (which, (result, wanted)) in results.iter().zip(wanted).enumerate() {
+            let found = digest(result);
+            assert_eq!(found.len(), wanted.len(), "case {index}, {}: result {which}", case.op);
+            for (&(found, scale), &wanted) in found.iter().zip(wanted) {
+                let what = if which == 0 { "y".into() } else { format!("the gradient of input {}", which - 1) };
+                assert!(
+                    (found - wanted).abs() <= TOLERANCE * scale.max(1e-3),
+                    "case {index}, {} {:?}: {what} has {found}, PyTorch {wanted}",
+                    case.op,
+                    case.inputs
+                );
+            }
+        }
+    }
+}
+
+/// Longest sum behind any one result.
+fn longest_sum(case: &Case) -> usize {
+    let shape = |i: usize| &case.inputs[i].1;
+    match case.op.as_str() {
+        "matmul" | "linear" => shape(0).iter().chain(shape(1)).copied().max().unwrap(),
+        "conv2d" | "conv2d_bias" => {
+            let (w, y) = (shape(1), &case.shape);
+            [w[1] * w[2] * w[3], w[0] * w[2] * w[3], y[0] * y[2] * y[3]].into_iter().max().unwrap()
+        }
+        "avg_pool2d" => case.args.kernel.iter().product(),
+        "max_pool2d" => 16,
+        _ => case.inputs.iter().map(|(_, s)| s.iter().product()).max().unwrap(),
+    }
+}
+
+/// Ops made of products and sums: for them, running on absolute values gives Σ|aᵢbᵢ| for each result.
+const MULTILINEAR: [&str; 6] = ["matmul", "linear", "conv2d", "conv2d_bias", "avg_pool2d", "mul"];
+
+/// Rounding allows a sum of n products an error of (n + 2) ε Σ|aᵢbᵢ| (Higham 2002, section 3.1). The other ops do at
+/// most some 16 roundings an element, each of numbers no larger than the inputs, results and u together, and then
+/// sum over broadcast or reduced axes.
+#[test]
+fn f32_is_as_near_to_f64_as_rounding_allows() {
+    let epsilon = f64::from(f32::EPSILON);
+    for (index, case) in GOLDEN.iter().enumerate() {
+        let (x, u) = inputs(index, case);
+        let (exact, rounded) = (evaluate::<f64>(case, &x, &u), evaluate::<f32>(case, &x, &u));
+        let n = longest_sum(case) as f64 + 2.0;
+        let sizes = MULTILINEAR
+            .contains(&case.op.as_str())
+            .then(|| evaluate::<f64>(case, &x.iter().map(|x| x.map(f64::abs)).collect::<Vec<_>>(), &u.map(f64::abs)));
+        let largest = |t: &Tensor<f64>| t.data().iter().fold(1.0, |m: f64, v| m.max(v.abs()));
+        let overall = x.iter().chain([&u]).map(largest).fold(1.0, f64::max);
+        for (which, (exact, rounded)) in exact.iter().zip(&rounded).enumerate() {
+            for k in 0..exact.numel() {
+                let bound = match &sizes {
+                    Some(sizes) => n * epsilon * sizes[which].data()[k],
+                    None => (16.0 + n) * epsilon * overall.max(largest(exact)),
+                };
+                let error = (exact.data()[k] - rounded.data()[k]).abs();
+                assert!(
+                    error <= bound,
+                    "case {index}, {} result {which}[{k}]: off by {error:e}, {bound:e} allowed",
+                    case.op
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_goldens_are_many_and_miss_no_op() {
+    let mut count = BTreeMap::new();
+    GOLDEN.iter().for_each(|case| *count.entry(case.op.as_str()).or_insert(0) += 1);
+    assert!(GOLDEN.len() >= 300);
+    for row in gradus::gradcheck::table().iter().filter(|row| matches!(row.kind, "op" | "loss")) {
+        let op = row.name.split(',').next().unwrap();
+        assert!(count.get(op).is_some_and(|&n| n >= 3), "fewer than three golden cases of {op}");
+    }
+}

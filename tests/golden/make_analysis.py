@@ -1,0 +1,111 @@
+"""Writes analysis.json: what scikit-learn says, for tests/analysis.rs to hold the analysis module against.
+
+    python make_analysis.py          (needs numpy and scikit-learn; written with numpy 2.4 and scikit-learn 1.9)
+
+Inputs are multiples of 1/64, so that they are exact in every format; results keep 12 significant digits.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+from sklearn import metrics
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.manifold import trustworthiness
+from sklearn.manifold._t_sne import _joint_probabilities, _kl_divergence
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from scipy.spatial.distance import squareform
+from scipy.stats import binomtest
+
+rng = np.random.default_rng(20261120)
+
+
+def exact(x):
+    return np.round(np.asarray(x) * 64) / 64
+
+
+def plain(x):
+    """Arrays to lists, floats to 12 digits."""
+    if isinstance(x, dict):
+        return {k: plain(v) for k, v in x.items()}
+    if isinstance(x, (list, tuple, np.ndarray)):
+        return [plain(v) for v in x]
+    if isinstance(x, (int, np.integer)):
+        return int(x)
+    return float(f"{float(x):.12g}")
+
+
+def blobs(n, d, k, spread):
+    labels = np.arange(n) % k
+    return exact(rng.normal(size=(k, d))[labels] * 3 + rng.normal(size=(n, d)) * spread), labels
+
+
+out = {}
+
+cases = []
+for n, d, k, spread in [(40, 2, 3, 1.0), (60, 3, 5, 2.0), (50, 4, 4, 0.5), (80, 2, 8, 3.0)]:
+    x, _ = blobs(n, d, k, spread)
+    initial = x[rng.choice(n, k, replace=False)]
+    cases.append((x, initial))
+x, _ = blobs(30, 2, 2, 1.0)
+far = np.vstack([x[:2], [[500.0, 500.0]], [[-800.0, 300.0]]])  # two centroids that no sample is nearest to
+cases.append((x, far))
+out["kmeans"] = []
+for x, initial in cases:
+    fit = KMeans(len(initial), init=initial, n_init=1, max_iter=300, tol=1e-4, algorithm="lloyd").fit(x)
+    out["kmeans"].append(
+        dict(x=x, initial=initial, labels=fit.labels_, inertia=fit.inertia_, iterations=fit.n_iter_,
+             centroids=fit.cluster_centers_)
+    )
+
+truth = rng.integers(0, 4, 60)
+predicted = np.where(rng.random(60) < 0.6, truth, rng.integers(0, 3, 60))  # class 3 is hardly ever predicted
+out["classes"] = dict(
+    truth=truth, predicted=predicted,
+    confusion=metrics.confusion_matrix(truth, predicted, labels=range(4)),
+    accuracy=metrics.accuracy_score(truth, predicted),
+    macro_f1=metrics.f1_score(truth, predicted, labels=range(4), average="macro", zero_division=0),
+    precision=metrics.precision_score(truth, predicted, labels=range(4), average=None, zero_division=0),
+    recall=metrics.recall_score(truth, predicted, labels=range(4), average=None, zero_division=0),
+    nmi=metrics.normalized_mutual_info_score(truth, predicted),
+    adjusted_rand=metrics.adjusted_rand_score(truth, predicted),
+)
+
+x, labels = blobs(45, 3, 3, 1.5)
+labels[0] = 3  # a group of one
+out["silhouette"] = dict(x=x, labels=labels, value=metrics.silhouette_score(x, labels))
+
+out["pca"] = []
+for n, d in [(25, 6), (8, 20)]:
+    x = exact(rng.normal(size=(n, d)) * (1 + np.arange(d)) @ rng.normal(size=(d, d)) * 0.5)
+    fit = PCA(4, svd_solver="full").fit(x)
+    out["pca"].append(
+        dict(x=x, mean=fit.mean_, components=fit.components_, variance=fit.explained_variance_,
+             ratio=fit.explained_variance_ratio_, scores=fit.transform(x))
+    )
+
+x = exact(rng.normal(size=(12, 4)) * [1, 10, 0, 0.1] + [0, 100, 7, -3])
+out["scale"] = dict(
+    x=x, standard=StandardScaler().fit_transform(x), min_max=MinMaxScaler((-1, 1)).fit_transform(x),
+)
+
+x, _ = blobs(40, 5, 4, 1.0)
+squared = metrics.pairwise_distances(x, metric="sqeuclidean")
+p = _joint_probabilities(squared, 7.0, 0)
+map_ = exact(rng.normal(size=(40, 2)) * 4)
+kl, gradient = _kl_divergence(map_.ravel(), p, 1, 40, 2)
+out["tsne"] = dict(
+    x=x, perplexity=7.0, p=[[float(f"{v:.9g}") for v in row] for row in squareform(p)], map=map_, kl=kl,
+    gradient=gradient.reshape(40, 2),
+    trustworthiness={str(k): trustworthiness(x, map_, n_neighbors=k) for k in (1, 5, 12)},
+)
+
+out["mcnemar"] = [[b, c, binomtest(min(b, c), b + c, 0.5).pvalue] for b, c in [(1, 9), (5, 5), (30, 12), (700, 800)]]
+out["wilson"] = [
+    [s, n, *binomtest(s, n).proportion_ci(0.95, method="wilson")] for s, n in [(0, 10), (7, 10), (135, 180), (10, 10)]
+]
+
+path = pathlib.Path(__file__).with_name("analysis.json")
+path.write_text("{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(plain(v))}" for k, v in out.items()) + "\n}\n")
+print(path.name, path.stat().st_size, "bytes")

@@ -1,0 +1,210 @@
+"""Makes ops.json: what PyTorch (float64) says about some 370 random configurations of all ops.
+
+    python3 make_ops.py
+
+Each case names an op, its settings, and the shapes and kinds of its inputs, whose numbers come from portable.py with
+the seed 10 * case + input; 10 * case + 9 is the seed of u, the gradient that arrives at y. Stored are digests of y
+and of the gradients of <u, y>.
+"""
+
+import json
+import math
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from portable import Portable, digest
+
+rnd = random.Random(2026)
+cases = []
+
+
+def case(op, inputs, f, labels=None, **args):
+    """inputs: (kind, shape); those of kind "probabilities" get no gradient."""
+    seed = 10 * len(cases)
+    x = [torch.tensor(Portable(seed + i).draw(kind, shape)) for i, (kind, shape) in enumerate(inputs)]
+    leaves = [t.requires_grad_() for t, (kind, _) in zip(x, inputs) if kind != "probabilities"]
+    y = f(*x)
+    u = torch.tensor(Portable(seed + 9).draw("signed", list(y.shape)))
+    gradients = torch.autograd.grad((y * u).sum(), leaves, allow_unused=True)
+    gradients = [torch.zeros_like(t) if g is None else g for t, g in zip(leaves, gradients)]
+    if labels is not None:
+        args["labels"] = labels
+    cases.append({"op": op, "inputs": inputs, "args": args, "shape": list(y.shape), "y": digest(y),
+                  "g": [digest(g) for g in gradients]})
+
+
+def shape(rank=None, top=6):
+    return [rnd.randint(1, top) for _ in range(rnd.randint(1, 4) if rank is None else rank)]
+
+
+def elementwise():
+    plain = {"neg": ("signed", torch.neg), "exp": ("signed", torch.exp), "log": ("positive", torch.log),
+             "sqrt": ("positive", torch.sqrt), "abs": ("signed", torch.abs), "relu": ("signed", torch.relu),
+             "sigmoid": ("signed", torch.sigmoid), "tanh": ("signed", torch.tanh), "gelu": ("signed", F.gelu)}
+    for op, (kind, f) in plain.items():
+        for _ in range(4):
+            case(op, [(kind, shape())], f)
+    for scale, shift in [(2.0, 0.0), (-0.5, 3.0), (0.0, 1.0)]:
+        case("affine", [("signed", shape())], lambda x: scale * x + shift, scale=scale, shift=shift)
+    for p in [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]:
+        case("pow", [("signed", shape())], lambda x: x**p, p=p)
+    for p in [-2.0, -1.0, -0.5, 0.5, 1.5, 3.3]:
+        case("pow", [("positive", shape())], lambda x: x**p, p=p)
+    for slope in [0.01, 0.2, 1.5, -0.5]:
+        case("leaky_relu", [("signed", shape())], lambda x: F.leaky_relu(x, slope), slope=slope)
+    for low, high in [(-1.0, 1.0), (0.0, 0.5), (-0.25, 1.75), (0.5, 0.5)]:
+        case("clamp", [("signed", shape())], lambda x: x.clamp(low, high), low=low, high=high)
+    for _ in range(3):  # p = 0 keeps everything; masks are not PyTorch's
+        case("dropout", [("signed", shape())], lambda x: F.dropout(x, 0.0, True), p=0.0)
+
+
+def arithmetic():
+    ops = {"add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div}
+    for op, f in ops.items():
+        second = "positive" if op == "div" else "signed"
+        for k in range(7):
+            full = shape(rnd.randint(1, 4))
+            a, b = list(full), list(full)
+            for axis in range(len(full)):
+                which = rnd.randint(0, 3) if k > 0 else 3
+                if which == 0:
+                    a[axis] = 1
+                elif which == 1:
+                    b[axis] = 1
+            if k > 2:
+                b = b[rnd.randint(0, len(b)):]
+            if k == 6:
+                a, b = b, a
+            case(op, [("signed", a), (second, b)], f)
+
+
+def reductions():
+    ops = {"sum": lambda x, d, k: x.sum(d, keepdim=k), "mean": lambda x, d, k: x.mean(d, keepdim=k),
+           "max": lambda x, d, k: x.amax(d, keepdim=k)}
+    for op, f in ops.items():
+        for k in range(10):
+            s = shape(rnd.randint(1, 4))
+            axes = sorted(rnd.sample(range(len(s)), rnd.randint(1, len(s)))) if k else list(range(len(s)))
+            keep = bool(rnd.randint(0, 1))
+            case(op, [("distinct" if op == "max" else "signed", s)], lambda x: f(x, axes, keep), axes=axes, keep=keep)
+
+
+def layout():
+    for _ in range(4):
+        s = shape(3)
+        to = [s[2], s[0] * s[1]] if rnd.random() < 0.5 else [s[1], 1, s[2] * s[0]]
+        case("reshape", [("signed", s)], lambda x: x.reshape(to), to=to)
+    for _ in range(8):
+        s = shape(rnd.randint(1, 5), 4)
+        order = rnd.sample(range(len(s)), len(s))
+        case("permute", [("signed", s)], lambda x: x.permute(order), order=order)
+    for _ in range(8):
+        s = shape(rnd.randint(1, 4))
+        axis = rnd.randrange(len(s))
+        start = rnd.randrange(s[axis])
+        end = rnd.randint(start + 1, s[axis])
+        case("slice", [("signed", s)], lambda x: x.narrow(axis, start, end - start), axis=axis, start=start, end=end)
+    for _ in range(8):
+        s = shape(rnd.randint(1, 4))
+        axis, before, after = rnd.randrange(len(s)), rnd.randint(0, 3), rnd.randint(0, 3)
+        value = rnd.choice([0.0, -1.5, 0.25])
+        widths = [0, 0] * (len(s) - 1 - axis) + [before, after]
+        case("pad", [("signed", s)], lambda x: F.pad(x, widths, value=value), axis=axis, before=before, after=after,
+             value=value)
+    for _ in range(10):
+        s = shape(rnd.randint(1, 4))
+        axis = rnd.randrange(len(s))
+        parts = [s[:axis] + [rnd.randint(1, 4)] + s[axis + 1:] for _ in range(rnd.randint(1, 5))]
+        case("concat", [("signed", p) for p in parts], lambda *x: torch.cat(x, axis), axis=axis)
+
+
+def products():
+    for _ in range(12):
+        m, k, n = (rnd.choice([1, 2, 3, 5, 8, 13, 17, 33]) for _ in range(3))
+        case("matmul", [("signed", [m, k]), ("signed", [k, n])], torch.matmul)
+        case("linear", [("signed", [m, k]), ("signed", [n, k]), ("signed", [n])], F.linear)
+
+
+def same_padding(size, kernel, stride, dilation):
+    zeros = max((math.ceil(size / stride) - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
+    return [zeros // 2, zeros - zeros // 2]
+
+
+def convolutions():
+    made = 0
+    while made < 100:
+        n, c, o = rnd.randint(1, 3), rnd.randint(1, 5), rnd.randint(1, 6)
+        h, w = rnd.randint(1, 13), rnd.randint(1, 13)
+        kernel = [rnd.choice([1, 2, 3, 3, 4, 5]), rnd.choice([1, 2, 3, 3, 4, 5])]
+        stride = [rnd.choice([1, 1, 2, 3]), rnd.choice([1, 1, 2, 3])]
+        dilation = [rnd.choice([1, 1, 1, 2, 3]), rnd.choice([1, 1, 1, 2, 3])]
+        padding = rnd.choice(["valid", "same", "same", [rnd.randint(0, 3), rnd.randint(0, 3)]])
+        if made % 10 == 0:  # the layer of Figure 1
+            kernel, stride, dilation, padding = [3, 3], [1, 1], [1, 1], "same"
+        bias = made % 2 == 0
+        room = [0, 0] if padding == "valid" else padding
+        reach = [dilation[i] * (kernel[i] - 1) + 1 for i in (0, 1)]
+        if padding != "same" and any([h, w][i] + 2 * room[i] < reach[i] for i in (0, 1)):
+            continue
+
+        def f(x, weight, b=None):
+            if padding == "same":
+                (top, bottom), (left, right) = (same_padding([h, w][i], kernel[i], stride[i], dilation[i])
+                                                for i in (0, 1))
+                return F.conv2d(F.pad(x, [left, right, top, bottom]), weight, b, stride, 0, dilation)
+            return F.conv2d(x, weight, b, stride, room, dilation)
+
+        inputs = [("signed", [n, c, h, w]), ("signed", [o, c, *kernel])] + ([("signed", [o])] if bias else [])
+        case("conv2d_bias" if bias else "conv2d", inputs, f, stride=stride, padding=padding, dilation=dilation)
+        made += 1
+
+
+def pooling():
+    for op, f, kind in [("max_pool2d", F.max_pool2d, "distinct"), ("avg_pool2d", F.avg_pool2d, "signed")]:
+        made = 0
+        while made < 25:
+            s = [rnd.randint(1, 3), rnd.randint(1, 4), rnd.randint(1, 11), rnd.randint(1, 11)]
+            kernel = [rnd.randint(1, 4), rnd.randint(1, 4)] if made % 5 else [2, 2]
+            stride = [rnd.randint(1, 4), rnd.randint(1, 4)] if made % 5 else [2, 2]
+            padding = [rnd.randint(0, kernel[i] // 2) for i in (0, 1)] if made % 5 else [0, 0]
+            if any(s[2 + i] + 2 * padding[i] < kernel[i] for i in (0, 1)):
+                continue
+            case(op, [(kind, s)], lambda x: f(x, kernel, stride, padding), kernel=kernel, stride=stride,
+                 padding=padding)
+            made += 1
+
+
+def softmax_and_losses():
+    for op, f in [("softmax", F.softmax), ("log_softmax", F.log_softmax)]:
+        for _ in range(10):
+            s = shape(rnd.randint(1, 4))
+            axis = rnd.randrange(len(s))
+            case(op, [("signed", s)], lambda x: f(x, axis), axis=axis)
+    for k in range(32):
+        n, classes = rnd.randint(1, 9), rnd.randint(2, 7)
+        weights = [rnd.choice([0.25, 0.5, 1.0, 1.5, 3.0]) for _ in range(classes)] if k % 4 > 1 else None
+        w = None if weights is None else torch.tensor(weights, dtype=torch.float64)
+        logits = ("signed", [n, classes])
+        if k % 2:
+            case("cross_entropy", [logits, ("probabilities", [n, classes])], lambda x, q: F.cross_entropy(x, q, w),
+                 weights=weights)
+        else:
+            labels = [rnd.randrange(classes) for _ in range(n)]
+            case("cross_entropy", [logits], lambda x: F.cross_entropy(x, torch.tensor(labels), w), labels=labels,
+                 weights=weights)
+    for _ in range(8):
+        s = shape()
+        case("mse", [("signed", s), ("signed", s)], F.mse_loss)
+
+
+for family in [elementwise, arithmetic, reductions, layout, products, convolutions, pooling, softmax_and_losses]:
+    family()
+made_with = {"torch": torch.__version__, "numpy": np.__version__}
+lines = ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases)
+text = f'{{"made_with": {json.dumps(made_with)}, "cases": [\n{lines}\n]}}\n'
+Path(__file__).with_name("ops.json").write_text(text)
+print(len(cases), "cases,", len(text), "bytes")

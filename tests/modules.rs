@@ -1,0 +1,156 @@
+//! What modules promise: modes, capturing, freezing, names, and the numbers of a summary.
+
+use gradus::autograd::{Tape, Var};
+use gradus::models::cnn::Cnn;
+use gradus::models::mlp::mlp;
+use gradus::nn::summary::summarize;
+use gradus::nn::{
+    Activation, AvgPool2d, Conv2d, Ctx, Dropout, Flatten, Init, Linear, MaxPool2d, Module, Sequential,
+    count_parameters, parameters,
+};
+use gradus::ops::{self, Padding, Window};
+use gradus::rng::Rng;
+use gradus::tensor::Tensor;
+
+fn rng() -> Rng {
+    Rng::new(1, "init", 0)
+}
+
+fn figure_1() -> Sequential {
+    Cnn { input: [1, 128, 128], widths: vec![16, 32, 64, 128], hidden: 128, classes: 3 }.build(&mut rng()).unwrap()
+}
+
+#[test]
+fn layers_compute_their_ops() {
+    let x = Var::constant(Tensor::<f64>::randn([2, 3, 6, 7], &mut rng()));
+    let mut cx = Ctx::eval();
+    let conv =
+        Conv2d::new(3, 4, [3, 2], ops::Conv2d { stride: [2, 1], ..Default::default() }, Init::HeNormal, &mut rng());
+    let (w, b) = (Var::constant(conv.weight.get()), Var::constant(conv.bias.as_ref().unwrap().get()));
+    let pairs = [
+        (conv.forward(&x, &mut cx), x.conv2d(&w, Some(&b), conv.settings)),
+        (MaxPool2d(Window::square(2)).forward(&x, &mut cx), x.max_pool2d(Window::square(2))),
+        (AvgPool2d(Window::square(3)).forward(&x, &mut cx), x.avg_pool2d(Window::square(3))),
+        (Flatten.forward(&x, &mut cx), x.reshape([2, 126])),
+        (Activation::Relu.forward(&x, &mut cx), x.relu()),
+        (Activation::LeakyRelu.forward(&x, &mut cx), x.leaky_relu(0.01)),
+        (Activation::Tanh.forward(&x, &mut cx), x.tanh()),
+        (Activation::Sigmoid.forward(&x, &mut cx), x.sigmoid()),
+        (Activation::Gelu.forward(&x, &mut cx), x.gelu()),
+    ];
+    for (i, (layer, op)) in pairs.into_iter().enumerate() {
+        assert_eq!(layer.unwrap().value(), op.unwrap().value(), "pair {i}");
+    }
+    let linear = Linear::new(126, 5, Init::PyTorch, &mut rng());
+    let (flat, w, b) = (x.flatten().unwrap(), Var::constant(linear.weight.get()), Var::constant(linear.bias.get()));
+    assert_eq!(linear.forward(&flat, &mut cx).unwrap().value(), flat.linear(&w, &b).unwrap().value());
+}
+
+#[test]
+fn dropout_acts_in_training_only() {
+    let x = Tensor::<f32>::full([1000], 1.0);
+    let zeros = |cx: &mut Ctx<'_>| {
+        let y = Dropout(0.5).forward(&Var::constant(x.clone()), cx).unwrap();
+        y.value().data().iter().filter(|v| **v == 0.0).count()
+    };
+    let tape = Tape::new();
+    assert_eq!(zeros(&mut Ctx::eval()), 0);
+    assert_eq!(zeros(&mut Ctx::eval_on(&tape)), 0);
+    assert!((400..600).contains(&zeros(&mut Ctx::train(&tape, 1, 1))));
+}
+
+#[test]
+fn evaluation_records_nothing_and_gives_the_same_values() {
+    let (model, x) = (figure_1(), Tensor::randn([1, 1, 128, 128], &mut rng()));
+    let plain = model.forward(&Var::constant(x.clone()), &mut Ctx::eval()).unwrap();
+    let tape = Tape::new();
+    let taped = model.forward(&Var::constant(x), &mut Ctx::eval_on(&tape)).unwrap();
+    assert!(!plain.is_recorded() && taped.is_recorded());
+    assert_eq!(plain.value(), taped.value());
+}
+
+#[test]
+fn capturing_keeps_what_was_asked_for() {
+    let (model, x) = (figure_1(), Var::constant(Tensor::zeros([2, 1, 128, 128])));
+    let wanted = |path: &str| path.ends_with(".pool") || path == "out";
+    let mut cx = Ctx::eval().capture(&wanted);
+    let y = model.forward(&x, &mut cx).unwrap();
+    let captured = cx.captured();
+    let seen: Vec<_> = captured.iter().map(|c| (c.path.as_str(), c.output.shape().to_vec())).collect();
+    assert_eq!(
+        seen,
+        [
+            ("block1.pool", vec![2, 16, 64, 64]),
+            ("block2.pool", vec![2, 32, 32, 32]),
+            ("block3.pool", vec![2, 64, 16, 16]),
+            ("block4.pool", vec![2, 128, 8, 8]),
+            ("out", vec![2, 3])
+        ]
+    );
+    assert_eq!(captured[4].output, *y.value());
+}
+
+#[test]
+fn frozen_parameters_get_no_gradient_and_others_do() {
+    let model: Sequential = mlp(4, &[5], 2, Activation::Tanh, &mut rng());
+    let params = parameters(&model);
+    params[0].1.set_trainable(false);
+    let tape = Tape::new();
+    let x = Var::constant(Tensor::full([3, 4], 0.5));
+    let loss = model.forward(&x, &mut Ctx::train(&tape, 0, 0)).unwrap().sum().unwrap();
+    let gradients = tape.backward(&loss).unwrap();
+    let has: Vec<bool> = params.iter().map(|(_, p)| gradients.param(p).is_some()).collect();
+    assert_eq!(has, [false, true, true, true]);
+}
+
+#[test]
+fn a_shared_parameters_gradients_add_up() {
+    let first = Linear::<f64>::new(3, 3, Init::PyTorch, &mut rng());
+    let second = Linear { weight: first.weight.clone(), bias: first.bias.clone() };
+    let (w, b) = (first.weight.clone(), first.bias.clone());
+    let model = Sequential::new().with("first", first).with("second", second);
+    assert_eq!(count_parameters(&model), 12);
+    let tape = Tape::new();
+    let x = Tensor::full([1, 3], 1.0);
+    let y = model.forward(&Var::constant(x.clone()), &mut Ctx::train(&tape, 0, 0)).unwrap().sum().unwrap();
+    let gradients = tape.backward(&y).unwrap();
+    // y = Σ W(Wx + b) + b, so dy/db = Wᵀ1 + 1.
+    let columns: Vec<f64> = (0..3).map(|k| (0..3).map(|o| w.get().at(&[o, k])).sum::<f64>() + 1.0).collect();
+    for (found, wanted) in gradients.param(&b).unwrap().data().iter().zip(columns) {
+        assert!((found - wanted).abs() < 1e-14);
+    }
+}
+
+#[test]
+fn figure_1_in_numbers() {
+    let summary = summarize(&figure_1(), &[1, 128, 128]).unwrap();
+    assert_eq!(summary.parameters, 1_146_243);
+    let row = |path: &str| summary.rows.iter().find(|row| row.path == path).unwrap();
+    // 9 C O + O parameters, 9 C O H W multiply-adds.
+    let convs = [("block1", 1, 16, 128), ("block2", 16, 32, 64), ("block3", 32, 64, 32), ("block4", 64, 128, 16)];
+    for (block, c, o, size) in convs {
+        let conv = row(&format!("{block}.conv"));
+        assert_eq!(conv.parameters, 9 * c * o + o, "{block}");
+        assert_eq!(conv.macs, (9 * c * o * size * size) as u64, "{block}");
+        assert_eq!(conv.output, [o, size, size], "{block}");
+        assert_eq!(conv.activation_bytes, 4 * o * size * size, "{block}");
+    }
+    assert_eq!((row("fc1").parameters, row("fc1").macs), (8192 * 128 + 128, 8192 * 128));
+    assert_eq!((row("out").parameters, row("out").macs), (128 * 3 + 3, 128 * 3));
+    assert_eq!(summary.macs, summary.rows.iter().map(|r| r.macs).sum::<u64>());
+    // A 3x3 kernel adds 2 steps, a 2x2 pool 1, and each pool doubles the step.
+    let fields: Vec<_> = ["block1.conv", "block1.pool", "block2.conv", "block2.pool", "block4.pool"]
+        .map(|p| row(p).receptive_field)
+        .into();
+    assert_eq!(fields, [3, 4, 8, 10, 46].map(Some));
+    assert_eq!(row("fc1").receptive_field, None);
+}
+
+#[test]
+fn the_parameter_count_lesson() {
+    let dense = Linear::<f32>::new(128 * 128, 512, Init::PyTorch, &mut rng());
+    let same = ops::Conv2d { padding: Padding::Same, ..Default::default() };
+    let conv = Conv2d::<f32>::new(1, 64, [3, 3], same, Init::PyTorch, &mut rng());
+    assert_eq!((count_parameters(&dense), count_parameters(&conv)), (8_389_120, 640));
+    assert_eq!(count_parameters(&conv.without_bias()), 576);
+}

@@ -1,0 +1,101 @@
+//! What the tests of the program share: running it, and small pictures to run it on.
+
+#![allow(dead_code)] // each test file uses its part
+
+use image::GrayImage;
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// What a run of the program came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program writes UTF-8");
+        Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+impl Ran {
+    /// Checks the exit code, and that stderr says all of this.
+    #[track_caller]
+    pub(crate) fn says(&self, code: i32, words: &[&str]) -> &Self {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        for word in words {
+            assert!(self.err.contains(word), "stderr does not say {word:?}: {}", self.err);
+        }
+        assert!(!self.err.contains("panicked") && !self.err.contains("internal error"), "{}", self.err);
+        self
+    }
+
+    /// Stdout as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("stdout is not JSON alone: {e}: {}", self.out))
+    }
+}
+
+/// The program, in a folder, with arguments.
+pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
+    command.current_dir(folder).args(args).stdin(Stdio::null()).env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// Runs the program to its end.
+pub(crate) fn gradus(folder: &Path, args: &[&str]) -> Ran {
+    command(folder, args).output().expect("the program starts").into()
+}
+
+/// An empty folder of this name, kept under `target` for a look after a failure.
+pub(crate) fn empty_folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).expect("it is ours");
+    }
+    fs::create_dir_all(&folder).expect("target can be written");
+    folder
+}
+
+/// A PNG of 16 x 16 pixels with stripes: class 0 lying, class 1 standing, class 2 a checkerboard; `seed` shifts the
+/// grays so that no two are the same.
+pub(crate) fn png(class: usize, seed: u32) -> Vec<u8> {
+    let picture = GrayImage::from_fn(16, 16, |x, y| {
+        let on = match class {
+            0 => y / 2 % 2,
+            1 => x / 2 % 2,
+            _ => (x / 2 + y / 2) % 2,
+        };
+        image::Luma([(60 + 100 * on + (seed * 7 + x * 3 + y * seed) % 50) as u8])
+    });
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).expect("writing to memory");
+    bytes.into_inner()
+}
+
+/// A folder of `per_class` pictures for each of `classes`.
+pub(crate) fn pictures(folder: &Path, classes: &[&str], per_class: u32) {
+    for (class, name) in classes.iter().enumerate() {
+        fs::create_dir_all(folder.join(name)).expect("a fresh folder");
+        for i in 0..per_class {
+            fs::write(folder.join(name).join(format!("{i}.png")), png(class, i)).expect("a fresh folder");
+        }
+    }
+}
+
+/// A zip of files.
+pub(crate) fn zip(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("writing to memory");
+        zip.write_all(bytes).expect("writing to memory");
+    }
+    zip.finish().expect("writing to memory").into_inner()
+}

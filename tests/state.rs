@@ -1,0 +1,220 @@
+//! State dicts: strict and atomic loading, safetensors files, tied parameters.
+
+mod common;
+
+use common::{Portable, hash_of_weights};
+use gradus::autograd::{Param, Var};
+use gradus::models::cnn::Cnn;
+use gradus::models::mlp::mlp;
+use gradus::nn::state::{self, State, from_safetensors, load_state_dict, state_dict, to_safetensors};
+use gradus::nn::{Activation, Ctx, Kind, Module, Sequential, Walk, count_parameters, parameters};
+use gradus::rng::Rng;
+use gradus::tensor::Tensor;
+use gradus::{Error, Real, Result};
+
+const FROM_PYTHON: &[u8] = include_bytes!("golden/weights.safetensors");
+
+fn network<T: Real>(seed: u64) -> Sequential<T> {
+    mlp(4, &[3], 2, Activation::Relu, &mut Rng::new(seed, "init", 0))
+}
+
+/// Two parameters, one of them under a second name too.
+struct Tied(Param<f64>, Param<f64>);
+
+impl Module<f64> for Tied {
+    fn forward(&self, x: &Var<f64>, _: &mut Ctx<'_, f64>) -> Result<Var<f64>> {
+        Ok(x.clone())
+    }
+    fn walk(&self, walk: &mut Walk<'_, f64>) {
+        walk.param("encoder", &self.0);
+        walk.param("bias", &self.1);
+        walk.param("decoder", &self.0);
+    }
+    fn kind(&self) -> Kind {
+        Kind::Other("tied")
+    }
+}
+
+fn tied(value: f64) -> Tied {
+    Tied(Param::new(Tensor::full([2, 2], value)), Param::new(Tensor::full([2], value)))
+}
+
+#[test]
+fn names_are_the_fields_paths() {
+    let cnn = Cnn { input: [1, 8, 8], widths: vec![2, 3], hidden: 4, classes: 3 };
+    let model: Sequential = cnn.build(&mut Rng::new(0, "init", 0)).unwrap();
+    let names: Vec<String> = parameters(&model).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(
+        names,
+        [
+            "block1.conv.weight",
+            "block1.conv.bias",
+            "block2.conv.weight",
+            "block2.conv.bias",
+            "fc1.weight",
+            "fc1.bias",
+            "out.weight",
+            "out.bias"
+        ]
+    );
+}
+
+#[test]
+fn all_faults_come_in_one_message_and_nothing_is_written() {
+    let (source, model) = (network::<f32>(1), network::<f32>(2));
+    let before = hash_of_weights(&model);
+    let mut dict = state_dict(&source);
+    dict.remove("fc1.bias");
+    dict.insert("fc1.weight".into(), Tensor::zeros([4, 3]));
+    dict.insert("fc9.weight".into(), Tensor::zeros([1]));
+    let error = load_state_dict(&model, &dict).unwrap_err();
+    assert!(matches!(error, Error::State(_)));
+    assert_eq!(
+        error.to_string(),
+        "the weights do not fit the model (nothing was loaded):\n  \
+         fc1.weight: the model has [3, 4], the file [4, 3]\n  \
+         fc1.bias: missing\n  \
+         fc9.weight: unexpected"
+    );
+    assert_eq!(hash_of_weights(&model), before);
+}
+
+#[test]
+fn loading_what_was_saved_gives_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let (source, model) = (network::<f32>(1), network::<f32>(2));
+    state::save(&source, &path).unwrap();
+    state::load(&model, &path).unwrap();
+    assert_eq!(hash_of_weights(&model), hash_of_weights(&source));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file stays behind");
+}
+
+#[test]
+fn f64_files_keep_all_digits() {
+    let mut dict = State::<f64>::new();
+    let odd = [1.0 / 3.0, f64::MIN_POSITIVE / 8.0, -0.0, f64::NAN, f64::NEG_INFINITY, 1e308];
+    dict.insert("x".into(), Tensor::new(odd.to_vec(), [2, 3]).unwrap());
+    dict.insert("empty".into(), Tensor::zeros([0, 3]));
+    dict.insert("scalar".into(), Tensor::scalar(0.1));
+    let back = from_safetensors::<f64>(&to_safetensors(&dict).unwrap()).unwrap();
+    let bits = |t: &Tensor<f64>| t.data().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    assert_eq!(back.len(), 3);
+    for (name, tensor) in &dict {
+        assert_eq!((back[name].shape(), bits(&back[name])), (tensor.shape(), bits(tensor)), "{name}");
+    }
+}
+
+#[test]
+fn either_precision_reads_the_others_files() {
+    let wide = network::<f64>(3);
+    let narrow = network::<f32>(4);
+    load_state_dict(&narrow, &from_safetensors(&to_safetensors(&state_dict(&wide)).unwrap()).unwrap()).unwrap();
+    for ((_, wide), (_, narrow)) in parameters(&wide).iter().zip(parameters(&narrow)) {
+        assert_eq!(wide.get().cast::<f32>(), narrow.get());
+    }
+}
+
+#[test]
+fn the_same_state_makes_the_same_bytes() {
+    assert_eq!(
+        to_safetensors(&state_dict(&network::<f32>(1))).unwrap(),
+        to_safetensors(&state_dict(&network::<f32>(1))).unwrap()
+    );
+}
+
+#[test]
+fn pytorchs_weights_load_and_compute_the_same() {
+    let model = network::<f32>(7);
+    load_state_dict(&model, &from_safetensors(FROM_PYTHON).unwrap()).unwrap();
+    for (i, (name, param)) in parameters(&model).into_iter().enumerate() {
+        let wanted = Portable::new(i as u64).draw("signed", param.get().shape());
+        assert_eq!(param.get().cast::<f64>(), wanted, "{name}");
+    }
+    // All numbers are multiples of small powers of two: the answer is exact in any order of summation.
+    let x = Tensor::new(vec![1.0, 2.0, 3.0, 4.0], [1, 4]).unwrap();
+    let y = model.forward(&Var::constant(x), &mut Ctx::eval()).unwrap();
+    assert_eq!(y.value().data(), [-1.548828125, -0.701171875]);
+}
+
+#[test]
+fn what_gradus_writes_is_byte_for_byte_what_the_python_package_writes() {
+    assert_eq!(to_safetensors(&from_safetensors::<f32>(FROM_PYTHON).unwrap()).unwrap(), FROM_PYTHON);
+}
+
+#[test]
+fn tied_parameters_are_saved_once_and_load_under_either_name() {
+    let dict = state_dict(&tied(1.0));
+    assert_eq!(dict.keys().collect::<Vec<_>>(), ["bias", "encoder"]);
+    assert_eq!(count_parameters(&tied(1.0)), 6);
+    let (first, second) = (tied(2.0), tied(3.0));
+    load_state_dict(&first, &dict).unwrap();
+    assert_eq!(first.0.get(), dict["encoder"]);
+
+    let mut renamed = dict.clone();
+    let weight = renamed.remove("encoder").unwrap();
+    renamed.insert("decoder".into(), weight);
+    load_state_dict(&second, &renamed).unwrap();
+    assert_eq!(second.0.get(), dict["encoder"]);
+
+    renamed.remove("decoder");
+    assert!(load_state_dict(&second, &renamed).unwrap_err().to_string().contains("encoder: missing"));
+}
+
+#[test]
+fn a_tied_parameter_under_both_names_must_agree() {
+    let (model, mut dict) = (tied(1.0), state_dict(&tied(2.0)));
+    dict.insert("decoder".into(), dict["encoder"].clone());
+    load_state_dict(&model, &dict).unwrap();
+    dict.insert("decoder".into(), Tensor::full([2, 2], 9.0));
+    let message = load_state_dict(&model, &dict).unwrap_err().to_string();
+    assert!(message.contains("decoder") && message.contains("encoder"), "{message}");
+    assert_eq!(model.0.get().at(&[0, 0]), 2.0, "nothing was written");
+}
+
+#[test]
+fn a_file_cut_anywhere_is_refused() {
+    for length in 0..FROM_PYTHON.len() {
+        let error = from_safetensors::<f32>(&FROM_PYTHON[..length]).unwrap_err();
+        assert!(matches!(error, Error::State(_)) && error.to_string().contains("safetensors"), "{length}: {error}");
+    }
+}
+
+#[test]
+fn a_damaged_header_is_an_error_and_no_panic() {
+    let mut rng = Rng::new(1, "damage", 0);
+    for _ in 0..2000 {
+        let mut bytes = FROM_PYTHON.to_vec();
+        let at = rng.below(300);
+        bytes[at] = rng.bits() as u8;
+        if let Ok(state) = from_safetensors::<f32>(&bytes) {
+            let _ = load_state_dict(&network::<f32>(1), &state);
+        }
+    }
+}
+
+#[test]
+fn tensors_that_gradus_has_no_place_for_are_refused_by_name() {
+    let file = |dtype: &str, shape: &str, bytes: usize| {
+        let header = format!(r#"{{"x":{{"dtype":"{dtype}","shape":{shape},"data_offsets":[0,{bytes}]}}}}"#);
+        let mut file = (header.len() as u64).to_le_bytes().to_vec();
+        file.extend(header.as_bytes());
+        file.resize(file.len() + bytes, 0);
+        from_safetensors::<f32>(&file).map_err(|e| e.to_string())
+    };
+    assert_eq!(file("F32", "[1,1,1,1,1,1,2]", 8).unwrap_err(), "x: has 7 axes; at most 6 are taken");
+    assert_eq!(file("I32", "[2]", 8).unwrap_err(), "x: is I32; only F32 and F64 are taken");
+    assert_eq!(file("F32", "[2]", 8).unwrap()["x"], Tensor::zeros([2]));
+}
+
+#[test]
+fn errors_name_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.safetensors");
+    std::fs::write(&path, &FROM_PYTHON[..40]).unwrap();
+    let model = network::<f32>(1);
+    let message = state::load(&model, &path).unwrap_err().to_string();
+    assert!(message.contains("cut.safetensors") && message.contains("not a whole safetensors file"), "{message}");
+    let error = state::load(&model, folder.path().join("absent")).unwrap_err();
+    assert!(matches!(error, Error::Io { action: "read", .. }) && error.to_string().contains("absent"), "{error}");
+}
