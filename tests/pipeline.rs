@@ -1,8 +1,8 @@
 //! The main job through the program: a whole run, resuming, bad data, divergence, and a trained run put to use.
 
-mod common;
+mod program;
 
-use common::{Ran, command, empty_folder, gradus, pictures, png, zip};
+use program::{Ran, command, empty_folder, gradus, pictures, png, zip};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
