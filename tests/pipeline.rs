@@ -128,7 +128,7 @@ fn force_replaces_a_run() {
 #[test]
 fn a_run_is_not_resumed_on_other_pictures() {
     let folder = empty_folder("pipeline-changed");
-    pictures(&folder.join("data"), &["a", "b"], 14);
+    pictures(&folder.join("data"), &["a", "b"], 20);
     let small = ["--smoke", "--size", "16", "--set", "cnn.widths=[4,8]"];
     gradus(&folder, &[&["pipeline", "--data", "data", "--out", "run"], &small[..]].concat()).says(0, &[]);
     fs::remove_file(folder.join("run/COMPLETE")).unwrap();

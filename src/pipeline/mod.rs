@@ -13,6 +13,7 @@ pub mod depth;
 pub mod evaluate;
 pub mod features;
 pub mod folder;
+mod keys;
 pub mod kmeans;
 pub mod maps;
 pub mod metrics;
