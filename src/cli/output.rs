@@ -65,12 +65,12 @@ pub(crate) fn table(rows: &[Vec<String>], left: usize) -> String {
     text
 }
 
-/// A count with its thousands apart: `1 146 243` would be two words to some, so `1,146,243`.
+/// A count with its thousands apart: `1,146,243`.
 pub(crate) fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -67,11 +67,12 @@ impl Pipeline {
     /// Goes on with the run at `path`, under its own settings.
     fn resume(&self, path: &Path) -> Result<()> {
         let place = format!("--resume {}", path.display());
-        let folder = RunFolder::open(path).map_err(|error| match error {
+        let as_usage = |error| match error {
             Error::Data { what, help, .. } => Error::config(&place, what, help),
             other => other,
-        })?;
-        let config = folder.config()?;
+        };
+        let folder = RunFolder::open(path).map_err(as_usage)?;
+        let config = folder.config().map_err(as_usage)?;
         self.check_unchanged(&place, path, &config)?;
         if self.print_config {
             return output::print(&settings::to_toml(&config)?);
@@ -111,7 +112,6 @@ impl Pipeline {
         output::say(&format!("run: {}", folder.root().display()));
         watch.log(&format!("gradus {} on {} threads", env!("CARGO_PKG_VERSION"), rayon::current_num_threads()));
         let result = pipeline::run(config, folder, &mut watch).and_then(|metrics| {
-            folder.update_env("data_sha256", metrics["data"]["sha256"].clone())?;
             watch.log("complete");
             folder.complete()?;
             Ok(metrics)

@@ -8,6 +8,18 @@ use std::time::{Duration, Instant};
 /// Where lines cannot be redrawn, progress is told no more often than this. Epochs are treated likewise everywhere.
 const SPEAK_EVERY: Duration = Duration::from_secs(3);
 
+/// A bar that counts, with and without colours.
+const COUNTING: [&str; 2] = [
+    "{prefix:.bold}  {bar:24.cyan/dim} {percent:>3} %  {eta:>4} left  {msg}",
+    "{prefix}  {bar:24} {percent:>3} %  {eta:>4} left  {msg}",
+];
+
+/// A bar's looks, coloured if the user wants it.
+fn style([colored, plain]: [&str; 2]) -> ProgressStyle {
+    let template = if output::colored() { colored } else { plain };
+    ProgressStyle::with_template(template).expect("the template is well-formed")
+}
+
 /// Shows a job on stderr and writes it down in the run's log.
 pub(crate) struct Terminal {
     log: Option<RunFolder>,
@@ -43,16 +55,12 @@ impl Terminal {
         }
     }
 
+    /// A wheel that turns until something is counted.
     fn new_bar(&self) -> ProgressBar {
-        let template = match output::colored() {
-            true => "{prefix:.bold}  {bar:24.cyan/dim} {percent:>3} %  {eta:>4} left  {msg}",
-            false => "{prefix}  {bar:24} {percent:>3} %  {eta:>4} left  {msg}",
-        };
         let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template(template).expect("the template is well-formed");
-        bar.set_style(style.progress_chars("━━─"));
+        bar.set_style(style(["{prefix:.bold}  {spinner:.cyan}", "{prefix}  {spinner}"]));
         bar.set_prefix(self.stage.clone());
-        bar.enable_steady_tick(Duration::from_millis(500));
+        bar.enable_steady_tick(Duration::from_millis(200));
         bar
     }
 
@@ -93,6 +101,7 @@ impl Watch for Terminal {
             bar.set_length(total as u64);
             bar.set_position(done as u64);
             if begins {
+                bar.set_style(style(COUNTING).progress_chars("━━─"));
                 bar.reset_eta();
             }
             bar.set_message(remark.to_owned());

@@ -13,6 +13,7 @@ pub mod depth;
 pub mod evaluate;
 pub mod features;
 pub mod folder;
+mod keys;
 pub mod kmeans;
 pub mod maps;
 pub mod metrics;
@@ -111,6 +112,7 @@ pub fn run(config: &Config, folder: &RunFolder, watch: &mut dyn Watch) -> Result
     let t = &mut trainer;
 
     let data = stages.time("data", t, |t| data::prepare(config, t.watch))?;
+    folder.settle_data(&config.data.source, &data.sha256)?;
     let features = stages.time("features", t, |_| features::compute(&config.features, &data))?;
     let clusters = stages.time("kmeans", t, |_| kmeans::cluster(config, &features, &data))?;
     let map = |name: &str, x: &ndarray::Array2<f32>| maps::map(name, &config.tsne, x.view(), config.seed);

@@ -7,50 +7,12 @@
 //! The defaults depend on the data (rendered galaxies need fewer epochs), so the data source is settled first.
 
 use super::config::Config;
+use super::keys::{KEYS, first_of, is_section, meaning, nearest, suggestion};
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
-
-/// Every key with what it means. The order is that of [`Config`].
-const KEYS: [(&str, &str); 31] = [
-    ("seed", "Seed of everything random: 0 to 9223372036854775807."),
-    ("data.source", "`galaxies` (rendered), or the path of a folder or .zip with one sub-folder per class."),
-    ("data.size", "Height and width to which pictures are brought."),
-    ("data.color", "`auto` (colour if the training pictures are), `gray` or `rgb`."),
-    ("data.group_by", "Regular expression; its first capture group in a file's name keeps a group in one split."),
-    ("data.split", "Shares of training, validation and test; their sum is 1."),
-    ("data.per_class", "Rendered galaxies of each class."),
-    (
-        "features.names",
-        "Any of mean_intensity, standard_deviation, edge_density, concentration, asymmetry, entropy, ellipticity, \
-         skewness.",
-    ),
-    ("features.scaling", "`standard`, or { min_max = { low = 0.0, high = 1.0 } }."),
-    ("kmeans.n_init", "Starts, of which the best is kept."),
-    ("kmeans.max_iter", "Most iterations of one start."),
-    ("mlp.hidden", "Widths of the hidden layers."),
-    ("mlp.activation", "`relu`, `leaky_relu`, `tanh`, `sigmoid` or `gelu`."),
-    ("mlp.epochs", "Most epochs."),
-    ("mlp.patience", "Epochs without a better validation loss after which training stops."),
-    ("mlp.batch", "Samples per step."),
-    ("mlp.lr", "Adam's learning rate."),
-    ("cnn.widths", "Output channels of each block (conv 3x3, ReLU, max-pool 2)."),
-    ("cnn.hidden", "Width of the fully connected layer."),
-    ("cnn.epochs", "Most epochs."),
-    ("cnn.patience", "Epochs without a better validation loss after which training stops."),
-    ("cnn.batch", "Samples per step."),
-    ("cnn.lr", "Adam's learning rate."),
-    ("cnn.flips", "Augmentation: mirrored pictures."),
-    ("cnn.quarter_turns", "Augmentation: pictures turned by multiples of 90 degrees."),
-    ("tsne.perplexity", "Largest perplexity; n samples get at most (n - 1) / 3."),
-    ("tsne.n_iter", "Iterations."),
-    ("tsne.method", "`auto`, `exact` or `barnes_hut`."),
-    ("depth.max_samples", "Most validation samples of the depth lesson."),
-    ("depth.components", "Dimensions kept by PCA where there are more."),
-    ("depth.neighbors", "Neighbours of the k-NN accuracy."),
-];
 
 /// One setting, and where it was written: `--epochs`, `--set`, `my.toml:12`.
 #[derive(Clone, Debug)]
@@ -318,18 +280,6 @@ fn line_at(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|&b| b == b'\n').count()
 }
 
-fn meaning(key: &str) -> Option<&'static str> {
-    KEYS.iter().find(|(known, _)| *known == key).map(|(_, meaning)| *meaning)
-}
-
-fn is_section(key: &str) -> bool {
-    KEYS.iter().any(|(known, _)| known.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')))
-}
-
-fn first_of(section: &str) -> &'static str {
-    KEYS.iter().map(|(key, _)| *key).find(|key| key.starts_with(section)).unwrap_or("seed")
-}
-
 fn default_is_text(key: &str) -> bool {
     table_of(&Config::default()).is_ok_and(|table| at(&table, key).is_some_and(Value::is_str))
 }
@@ -343,28 +293,6 @@ fn sort_of(default: Option<&Value>) -> String {
         Some(list @ Value::Array(_)) => format!("a list like {list}"),
         _ => "a word".into(),
     }
-}
-
-/// What to say to somebody who wrote a key that does not exist.
-fn suggestion(key: &str) -> String {
-    let all = || KEYS.iter().map(|(key, _)| *key);
-    let last = key.rsplit('.').next().unwrap_or(key);
-    let same: Vec<_> = all().filter(|known| known.rsplit('.').next() == Some(last)).map(|k| format!("`{k}`")).collect();
-    let guess = if same.is_empty() {
-        // Without a section, names are compared without theirs.
-        let by_name = |known: &&str| {
-            let name = if key.contains('.') { known } else { known.rsplit('.').next().unwrap_or(known) };
-            strsim::damerau_levenshtein(key, name)
-        };
-        format!("`{}`", all().min_by_key(by_name).unwrap_or("seed"))
-    } else {
-        same.join(" or ")
-    };
-    format!("did you mean {guess}? `gradus pipeline --print-config` shows every key")
-}
-
-fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    words.min_by_key(|known| strsim::damerau_levenshtein(word, known))
 }
 
 #[cfg(test)]
