@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::real::Real;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use gradus_kernels::math;
+use gradus_kernels::math::{self, Pointwise};
 
 /// A function of one number and its derivative.
 pub trait Elementwise: Copy + Send + Sync + 'static {
@@ -27,25 +27,33 @@ impl<T: Real, E: Elementwise> Op<T, 1> for E {
         Ok(Shape::new(x))
     }
 
-    fn forward(&self, [x]: [&Tensor<T>; 1], _: Shape) -> (Tensor<T>, Self::Saved) {
-        let y = x.map(
-            #[inline(always)]
-            |x| self.f(x),
-        );
+    fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Self::Saved) {
+        let y = Tensor::build(out, |y| math::apply([x.data()], y, &Value(*self)));
         (y.clone(), (x.clone(), y))
     }
 
     fn backward(&self, (x, y): &Self::Saved, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
         [Some(Tensor::build(x.shape_owned(), |dx| {
-            math::zip3_map(
-                x.data(),
-                y.data(),
-                g.data(),
-                dx,
-                #[inline(always)]
-                |x, y, g| g * self.df(x, y),
-            )
+            math::apply([x.data(), y.data(), g.data()], dx, &Slope(*self));
         }))]
+    }
+}
+
+/// f as the kernels' loops take it: inlined, so that it runs at full width.
+struct Value<E>(E);
+impl<T: Real, E: Elementwise> Pointwise<T, 1> for Value<E> {
+    #[inline(always)]
+    fn at(&self, [x]: [T; 1]) -> T {
+        self.0.f(x)
+    }
+}
+
+/// g · f' as the kernels' loops take it.
+struct Slope<E>(E);
+impl<T: Real, E: Elementwise> Pointwise<T, 3> for Slope<E> {
+    #[inline(always)]
+    fn at(&self, [x, y, g]: [T; 3]) -> T {
+        g * self.0.df(x, y)
     }
 }
 
@@ -223,14 +231,14 @@ impl Elementwise for LeakyRelu {
     }
 }
 
-/// y = 1/(1 + e⁻ˣ); dy/dx = y (1 - y). Computed as (1 + tanh(x/2))/2, which cannot overflow.
+/// y = 1/(1 + e⁻ˣ); dy/dx = y (1 - y).
 #[derive(Clone, Copy, Debug)]
 pub struct Sigmoid;
 impl Elementwise for Sigmoid {
     const NAME: &'static str = "sigmoid";
     #[inline(always)]
     fn f<T: Real>(&self, x: T) -> T {
-        c::<T>(0.5) + c::<T>(0.5) * (c::<T>(0.5) * x).tanh()
+        x.sigmoid()
     }
     #[inline(always)]
     fn df<T: Real>(&self, _: T, y: T) -> T {

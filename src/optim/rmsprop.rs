@@ -3,6 +3,7 @@
 use super::Rule;
 use crate::real::Real;
 use crate::tensor::Tensor;
+use gradus_kernels::optim;
 
 /// RMSprop (Tieleman and Hinton 2012, lecture 6.5 of their course): divides by a running root mean square.
 ///
@@ -40,13 +41,14 @@ impl<T: Real> Rule<T> for RmsProp {
     }
 
     fn update(&self, _: u64, p: &mut [T], g: &[T], slots: &mut [Tensor<T>]) {
-        let [lr, alpha, beta, eps, decay] =
-            [self.lr, self.alpha, 1.0 - self.alpha, self.eps, self.weight_decay].map(T::from_f64);
-        let v = slots[0].data_mut();
-        for i in 0..p.len() {
-            let g = g[i] + decay * p[i];
-            v[i] = alpha * v[i] + beta * (g * g);
-            p[i] -= lr * g / (v[i].sqrt() + eps);
-        }
+        let hyper = optim::RmsProp {
+            lr: self.lr,
+            alpha: self.alpha,
+            eps: self.eps,
+            centered: false,
+            momentum: 0.0,
+            l2: self.weight_decay,
+        };
+        optim::rmsprop(&hyper, p, g, slots[0].data_mut(), &mut [], &mut []);
     }
 }

@@ -3,6 +3,7 @@
 use super::Rule;
 use crate::real::Real;
 use crate::tensor::Tensor;
+use gradus_kernels::optim;
 
 /// Stochastic gradient descent (Robbins and Monro 1951) with momentum (Polyak 1964; Nesterov 1983, in the form of
 /// Sutskever et al. 2013):
@@ -41,12 +42,14 @@ impl<T: Real> Rule<T> for Sgd {
     }
 
     fn update(&self, t: u64, p: &mut [T], g: &[T], slots: &mut [Tensor<T>]) {
-        let [lr, momentum, decay] = [self.lr, self.momentum, self.weight_decay].map(T::from_f64);
-        let v = slots[0].data_mut();
-        for i in 0..p.len() {
-            let g = g[i] + decay * p[i];
-            v[i] = if t == 1 { g } else { momentum * v[i] + g };
-            p[i] -= lr * if self.nesterov { g + momentum * v[i] } else { v[i] };
-        }
+        let hyper = optim::Sgd {
+            lr: self.lr,
+            momentum: self.momentum,
+            dampening: 0.0,
+            nesterov: self.nesterov,
+            l2: self.weight_decay,
+            first: t == 1,
+        };
+        optim::sgd(&hyper, p, g, slots[0].data_mut());
     }
 }
