@@ -186,7 +186,7 @@ impl Config {
         let mut config = Self::default();
         config.data.source = source.to_owned();
         if config.is_rendered() {
-            config.cnn.epochs = 14;
+            config.cnn.epochs = 18;
         }
         config
     }

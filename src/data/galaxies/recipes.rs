@@ -17,9 +17,9 @@ fn log_range(low: f64, high: f64, rng: &mut Rng) -> f64 {
 }
 
 /// A galaxy's electrons. Half of them fall on its half-light ellipse of axes a and b, whose area is pi a b, with
-/// `brightness` on the average, give or take a factor of two and a half (one magnitude).
+/// `brightness` on the average, give or take a factor of nearly three (more than a magnitude).
 fn total_flux(a: f64, b: f64, brightness: f64, rng: &mut Rng) -> f64 {
-    TAU * a * b * brightness * log_range(0.5, 2.5, rng)
+    TAU * a * b * brightness * log_range(0.4, 3.2, rng)
 }
 
 /// A smooth ellipse, from round (E0) to long (E6); its isophotes slightly pointed or boxy, as real ones (Bender 1988).
@@ -44,7 +44,7 @@ pub(super) fn spiral(canvas: &mut Canvas, pose: &Pose, rng: &mut Rng) {
     let h = log_range(8.5, 13.5, rng);
     let q = tilted(rng.range(0.45, 1.0));
     // An exponential disc's half-light radius is 1.68 scale lengths.
-    let total = total_flux(1.68 * h, 1.68 * h * q, 215.0, rng);
+    let total = total_flux(1.68 * h, 1.68 * h * q, 190.0, rng);
     let barred = rng.chance(0.4);
     let arms = random_arms(h * if barred { rng.range(0.7, 1.2) } else { rng.range(0.4, 0.7) }, rng);
     let bulge_share = rng.range(0.04, 0.35);
@@ -103,19 +103,20 @@ pub(super) fn edge_on(canvas: &mut Canvas, pose: &Pose, rng: &mut Rng) {
     }
 }
 
-/// Stars of our own Galaxy, faint far galaxies, now and then a companion.
+/// Stars of our own Galaxy, faint far galaxies, often a companion: what a feature of the whole frame measures too, and
+/// a network learns to look past.
 pub(super) fn neighbours(canvas: &mut Canvas, rng: &mut Rng) {
     let anywhere = |rng: &mut Rng| rng.range(-0.5, 0.5) * FRAME;
-    for _ in 0..rng.below(8) {
+    for _ in 0..rng.below(24) {
         // Star counts rise towards the faint end: the number beyond a flux falls as its inverse.
         let flux = (400.0 / (1.0 - rng.uniform())).min(30_000.0);
         canvas.add_point(flux, anywhere(rng), anywhere(rng));
     }
-    for _ in 0..rng.below(5) {
+    for _ in 0..rng.below(9) {
         let place = (anywhere(rng), anywhere(rng));
         far_galaxy(canvas, log_range(200.0, 2500.0, rng), place, rng.range(0.8, 2.2), rng);
     }
-    if rng.chance(0.15) {
+    if rng.chance(0.35) {
         let (sin, cos) = libm::sincos(rng.range(0.0, TAU));
         let distance = rng.range(26.0, 56.0);
         let r_e = rng.range(2.0, 5.0);
