@@ -42,8 +42,11 @@ pub struct Row {
     pub smooth: bool,
     /// The largest relative error that passes.
     pub tolerance: f64,
-    run: Box<dyn Fn(&mut Rng, f64) -> Result<Report>>,
+    run: Box<Check>,
 }
+
+/// Draws its numbers from a stream and compares, within a tolerance.
+type Check = dyn Fn(&mut Rng, f64) -> Result<Report>;
 
 /// What came of a check.
 #[derive(Clone, Debug, Serialize)]

@@ -52,7 +52,8 @@ fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
 
 #[test]
 fn weights_after_training_do_not_depend_on_the_number_of_threads() {
-    let optimizers: [fn() -> Box<dyn Optimizer<f32>>; 3] = [
+    type Make = fn() -> Box<dyn Optimizer<f32>>;
+    let optimizers: [Make; 3] = [
         || Box::new(FirstOrder::new(Adam::new(1e-3))),
         || Box::new(FirstOrder::new(Sgd { momentum: 0.9, ..Sgd::new(1e-2) })),
         || Box::new(FirstOrder::new(RmsProp::new(1e-3))),

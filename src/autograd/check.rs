@@ -29,13 +29,11 @@ pub struct Report {
     pub worst: Option<String>,
 }
 
+/// The function that a check is about.
+pub type Function<'a> = dyn Fn(&[Var<f64>]) -> Result<Var<f64>> + 'a;
+
 /// Checks the gradients of `f` with respect to every input. `f` must be deterministic.
-pub fn check(
-    inputs: &[Tensor<f64>],
-    tolerance: f64,
-    rng: &mut Rng,
-    f: &dyn Fn(&[Var<f64>]) -> Result<Var<f64>>,
-) -> Result<Report> {
+pub fn check(inputs: &[Tensor<f64>], tolerance: f64, rng: &mut Rng, f: &Function<'_>) -> Result<Report> {
     let value = |x: &[Tensor<f64>]| f(&x.iter().cloned().map(Var::constant).collect::<Vec<_>>()).map(Var::into_value);
     let u = Tensor::randn(value(inputs)?.shape_owned(), rng);
 
@@ -79,7 +77,7 @@ pub fn compare(
             let scale = analytic.abs().max(numeric.abs()).max(0.1 * inner(g, g).sqrt());
             report.relative_error = report.relative_error.max(relative(analytic, numeric, scale));
         }
-        if !(report.relative_error <= tolerance) && report.worst.is_none() {
+        if report.relative_error > tolerance && report.worst.is_none() {
             report.worst = Some(worst_element(i, input.shape(), g, &slope_along)?);
         }
     }

@@ -103,7 +103,7 @@ pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summ
 fn describe(kind: Kind) -> String {
     match kind {
         Kind::Container => "container".into(),
-        Kind::Conv2d { kernel: [h, w], stride, .. } if stride == [1, 1] => format!("conv {h}x{w}"),
+        Kind::Conv2d { kernel: [h, w], stride: [1, 1], .. } => format!("conv {h}x{w}"),
         Kind::Conv2d { kernel: [h, w], stride, .. } => format!("conv {h}x{w} stride {}", stride[0]),
         Kind::Linear => "linear".into(),
         Kind::Pool(window) => format!("pool {}x{}", window.kernel[0], window.kernel[1]),

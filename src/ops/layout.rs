@@ -94,14 +94,13 @@ pub struct Slice {
     pub len: usize,
 }
 
-/// Copies rows between the two shapes that differ along `axis` alone: `len` entries from offset `from` to offset `to`.
+/// Copies between two buffers whose shapes differ along one axis alone: `len` entries of that axis, each of `inner`
+/// elements. Of either buffer the pair says how long the axis is and at which entry copying starts.
 fn copy_along<T: Real>(
     x: &[T],
-    x_size: usize,
-    from: usize,
+    (x_size, from): (usize, usize),
     y: &mut [T],
-    y_size: usize,
-    to: usize,
+    (y_size, to): (usize, usize),
     len: usize,
     inner: usize,
 ) {
@@ -128,7 +127,7 @@ impl<T: Real> Op<T, 1> for Slice {
     fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Shape) {
         let inner = out[self.axis + 1..].iter().product();
         let y = Tensor::build(out, |y| {
-            copy_along(x.data(), x.shape()[self.axis], self.start, y, self.len, 0, self.len, inner);
+            copy_along(x.data(), (x.shape()[self.axis], self.start), y, (self.len, 0), self.len, inner);
         });
         (y, x.shape_owned())
     }
@@ -136,7 +135,7 @@ impl<T: Real> Op<T, 1> for Slice {
     fn backward(&self, x: &Shape, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
         let inner = x[self.axis + 1..].iter().product();
         let mut dx = Tensor::zeros(*x);
-        copy_along(g.data(), self.len, 0, dx.data_mut(), x[self.axis], self.start, self.len, inner);
+        copy_along(g.data(), (self.len, 0), dx.data_mut(), (x[self.axis], self.start), self.len, inner);
         [Some(dx)]
     }
 }
@@ -168,14 +167,14 @@ impl<T: Real> Op<T, 1> for Pad {
     fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Shape) {
         let (size, inner) = (x.shape()[self.axis], out[self.axis + 1..].iter().product());
         let mut y = Tensor::full(out, T::from_f64(self.value));
-        copy_along(x.data(), size, 0, y.data_mut(), out[self.axis], self.before, size, inner);
+        copy_along(x.data(), (size, 0), y.data_mut(), (out[self.axis], self.before), size, inner);
         (y, x.shape_owned())
     }
 
     fn backward(&self, x: &Shape, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
         let (size, inner) = (x[self.axis], x[self.axis + 1..].iter().product());
         let mut dx = Tensor::zeros(*x);
-        copy_along(g.data(), g.shape()[self.axis], self.before, dx.data_mut(), size, 0, size, inner);
+        copy_along(g.data(), (g.shape()[self.axis], self.before), dx.data_mut(), (size, 0), size, inner);
         [Some(dx)]
     }
 }
@@ -198,7 +197,10 @@ impl<T: Real> Backward<T> for Concat {
         for (i, shape) in self.shapes.iter().enumerate() {
             let (len, inner) = (shape[axis], shape[axis + 1..].iter().product());
             if self.need[i] {
-                give(i, Tensor::build(*shape, |d| copy_along(g.data(), g.shape()[axis], start, d, len, 0, len, inner)));
+                give(
+                    i,
+                    Tensor::build(*shape, |d| copy_along(g.data(), (g.shape()[axis], start), d, (len, 0), len, inner)),
+                );
             }
             start += len;
         }
@@ -223,7 +225,7 @@ pub fn concat<T: Real>(parts: &[&Var<T>], axis: usize) -> Result<Var<T>> {
         let mut start = 0;
         for part in parts {
             let len = part.shape()[axis];
-            copy_along(part.value().data(), len, 0, y, total, start, len, inner);
+            copy_along(part.value().data(), (len, 0), y, (total, start), len, inner);
             start += len;
         }
     });
