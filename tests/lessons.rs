@@ -22,12 +22,13 @@ const LESSONS: &[Lesson] = &[
     ),
 ];
 
-/// `cargo test` builds the examples into `examples` beside the folder of the test programs.
+/// `cargo test` builds the examples into `examples` beside the folder of the test programs. (`cargo test --test
+/// lessons` does not: it takes what the last build left.)
 fn program(name: &str) -> PathBuf {
     let this = std::env::current_exe().expect("a test knows where it is");
     let profile = this.parent().and_then(Path::parent).expect("target/<profile>/deps/test");
     let path = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    assert!(path.exists(), "{name} is not built: run `cargo test` without --test, or add --examples");
+    assert!(path.exists(), "{name} is not built: run `cargo test` without --test, or `cargo build --examples` first");
     path
 }
 

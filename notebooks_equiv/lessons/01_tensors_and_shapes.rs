@@ -25,13 +25,22 @@ use gradus::shape::broadcast;
 use gradus::tensor::Tensor;
 use std::path::PathBuf;
 
+/// A tensor of small whole numbers, indented.
+fn shown(x: &Tensor<f64>) -> String {
+    format!("     {x}").replace(".0000", "").replace('\n', "\n     ")
+}
+
 fn main() -> gradus::Result<()> {
     let folder = std::env::args().nth(1).map_or("target/lessons/01".into(), PathBuf::from);
 
     println!("1. A shape is a way to read a row of numbers\n");
     let x = Tensor::from_fn([2, 3, 4], |offset| offset as f64);
     let strides = x.shape_owned().strides();
-    println!("   the numbers 0 to 23 in memory, read with shape {:?} and strides {strides:?}:\n\n{x:.0}\n", x.shape());
+    println!(
+        "   the numbers 0 to 23 in memory, read with shape {:?} and strides {strides:?}:\n\n{}\n",
+        x.shape(),
+        shown(&x)
+    );
     let (i, j, k) = (1, 2, 0);
     let offset = i * strides[0] + j * strides[1] + k * strides[2];
     println!("   x[1, 2, 0] stands at 1·12 + 2·4 + 0·1 = {offset}, and is {}", x.at(&[i, j, k]));
@@ -41,9 +50,9 @@ fn main() -> gradus::Result<()> {
     let m = Tensor::from_fn([3, 4], |offset| offset as f64);
     let reshaped = m.reshape([4, 3])?;
     let permuted = Var::constant(m.clone()).permute(&[1, 0])?.into_value();
-    println!(
-        "   m, of shape [3, 4]:\n{m}\n\n   m.reshape([4, 3]):\n{reshaped}\n\n   m.permute([1, 0]), the transpose:\n{permuted}\n"
-    );
+    println!("   m, of shape [3, 4]:\n\n{}\n", shown(&m));
+    println!("   m.reshape([4, 3]):\n\n{}\n", shown(&reshaped));
+    println!("   m.permute([1, 0]), the transpose:\n\n{}\n", shown(&permuted));
     println!("   Both have shape [4, 3], but they are not the same: a reshape never transposes.");
     assert_eq!(reshaped.data(), m.data(), "reshape: the same numbers in the same order");
     assert_eq!(permuted.at(&[3, 1]), m.at(&[1, 3]), "permute: element (j, i) was element (i, j)");
@@ -62,7 +71,7 @@ fn main() -> gradus::Result<()> {
     let tens = Var::constant(Tensor::<f64>::from_f64(&[10.0, 20.0, 30.0], [3, 1])?);
     let ones = Var::constant(Tensor::from_f64(&[1.0, 2.0, 3.0, 4.0], [4])?);
     let table = tens.add(&ones)?.into_value();
-    println!("\n   a column [3, 1] plus a row [4] makes a table [3, 4]:\n{table}");
+    println!("\n   a column [3, 1] plus a row [4] makes a table [3, 4]:\n\n{}", shown(&table));
     assert_eq!(table.shape(), [3, 4]);
     assert_eq!(table.at(&[2, 3]), 34.0);
 

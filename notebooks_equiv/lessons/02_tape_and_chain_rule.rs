@@ -25,8 +25,8 @@
 //! Run it: `cargo run --release --example lesson_02`
 
 use gradus::autograd::{Tape, Var};
-use gradus::report::Table;
 use gradus::report::chart::{Graph, LineChart, NodeKind};
+use gradus::report::{Align, Table};
 use gradus::tensor::Tensor;
 use std::path::PathBuf;
 
@@ -89,7 +89,9 @@ fn main() -> gradus::Result<()> {
 
     println!("1. Forward: compute, and write down what was done\n");
     let tape = record(x, w, b, y);
-    let mut table = Table::new(&["entry", "name", "computed as", "value", "derivatives by its inputs"]);
+    use Align::{Left, Right};
+    let table = Table::new(&["entry", "name", "computed as", "value", "derivatives by its inputs"]);
+    let mut table = table.align(&[Right, Left, Left, Right, Left]);
     for (i, e) in tape.iter().enumerate() {
         let slopes = e.inputs.iter().map(|&(j, s)| format!("∂{}/∂{} = {s:.4}", e.name, tape[j].name));
         let formula = if e.inputs.is_empty() { "given" } else { e.formula };
@@ -129,7 +131,8 @@ fn main() -> gradus::Result<()> {
     }
     assert!(losses.windows(2).all(|pair| pair[1].1 < pair[0].1), "each small step lowers the loss");
 
-    let mut graph = Graph::new("The tape of L = (σ(w x + b) − y)²; below each value its ∂L/∂");
+    let mut graph =
+        Graph::new("The tape of L = (σ(w x + b) − y)²: each entry with its value and the gradient that arrives");
     for (e, g) in tape.iter().zip(&gradient) {
         let kind = match e.name {
             "w" | "b" => NodeKind::Parameter,
@@ -139,6 +142,7 @@ fn main() -> gradus::Result<()> {
         };
         let head = if e.formula.is_empty() { e.name.to_owned() } else { format!("{} = {}", e.name, e.formula) };
         let (value, slope) = (format!("{:.4}", e.value), format!("∂L/∂{} = {g:.4}", e.name));
+        let [value, slope] = [value, slope].map(|words| words.replace('-', "−"));
         let to = graph.node(kind, &[&head, &value, &slope]);
         let mut inputs: Vec<usize> = e.inputs.iter().map(|i| i.0).collect();
         inputs.dedup(); // d enters L twice: one arrow says so

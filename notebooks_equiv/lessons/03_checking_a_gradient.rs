@@ -6,7 +6,7 @@
 //! ```text
 //! forward     (f(x+h) - f(x)) / h                                    error  h |f''| / 2      + rounding
 //! central     (f(x+h) - f(x-h)) / 2h                                 error  h² |f'''| / 6    + rounding
-//! five-point  (8 (f(x+h) - f(x-h)) - (f(x+2h) - f(x-2h))) / 12h      error  h⁴ |f⁗'| / 30    + rounding
+//! five-point  (8 (f(x+h) - f(x-h)) - (f(x+2h) - f(x-2h))) / 12h      error  h⁴ |f⁽⁵⁾| / 30   + rounding
 //! ```
 //!
 //! A small h makes the first term small. But f is only known to about ε |f| (ε is 1.1e-16 in `f64`, 6e-8 in `f32`), and
@@ -90,11 +90,19 @@ fn main() -> gradus::Result<()> {
         println!();
     }
 
+    println!("\n   In f32 a step below 3e-8 does not even change x: the difference is 0, and all is lost.");
     println!("\n2. The left side of each V is rounding, the right side is the formula\n");
-    let curves = [("forward", &forward), ("central", &central), ("five-point", &five), ("central in f32", &single)];
-    for (name, curve) in curves {
-        let best = curve.iter().min_by(|a, b| a.1.total_cmp(&b.1)).expect("there are steps");
-        println!("   {name:>14}: best step {:.0e}, error there {:.0e}", best.0, best.1);
+    let (double, float) = (f64::EPSILON / 2.0, f64::from(f32::EPSILON / 2.0));
+    let curves = [
+        ("forward", &forward, libm::pow(double, 1.0 / 2.0)),
+        ("central", &central, libm::pow(double, 1.0 / 3.0)),
+        ("five-point", &five, libm::pow(double, 1.0 / 5.0)),
+        ("central in f32", &single, libm::pow(float, 1.0 / 3.0)),
+    ];
+    for (name, curve, theory) in curves {
+        let (h, error) = curve.iter().min_by(|a, b| a.1.total_cmp(&b.1)).expect("there are steps");
+        println!("   {name:>14}: best step {h:.0e} (theory: near {theory:.0e}), error there {error:.0e}");
+        assert!(h / theory < 30.0 && theory / h < 30.0, "rounding is noise, but not as much as that");
     }
     // On the right side the error is c hᵖ: ten times the step, 10ᵖ times the error. steps[5] is 0.01.
     let order = |curve: &[(f64, f64)], i: usize| libm::log10(curve[i].1 / curve[i + 5].1);
@@ -119,7 +127,10 @@ fn main() -> gradus::Result<()> {
     let x = [Tensor::from_f64(&[0.5, 1.0, 2.0], [3])?];
     let report = check(&x, 1e-6, &mut rng, &|x| apply(WrongCube, [&x[0]]))?;
     let worst = report.worst.expect("3x is not 3x²");
-    println!("   worst relative error {:.2}\n   {worst}", report.relative_error);
+    println!(
+        "   worst relative error {:.2}\n   {worst}\n   (both times the random weight that the check gave this element)",
+        report.relative_error
+    );
     assert!(report.relative_error > 0.01 && worst.contains("element 2"), "at x = 1 even 3x is right; at 2 it is not");
 
     println!("\n5. At a kink no formula helps: relu at 0\n");
@@ -130,7 +141,7 @@ fn main() -> gradus::Result<()> {
     assert_eq!(half, 0.5);
 
     let shown = |curve: &[(f64, f64)]| curve.iter().map(|&(h, e)| (h, e.max(1e-16))).collect::<Vec<_>>();
-    LineChart::new("Error of a difference quotient over its step: f(x) = tanh(x) eˣ at 0.7")
+    LineChart::new("Error of a difference quotient over its step: tanh(x) · exp(x) at 0.7")
         .axes("step h", "relative error")
         .series("forward", &shown(&forward))
         .series("central", &shown(&central))

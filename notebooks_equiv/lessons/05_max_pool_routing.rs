@@ -33,7 +33,8 @@ use std::path::PathBuf;
 /// Prints planes side by side, each under its title.
 fn show(planes: &[(&str, &Tensor<f64>)]) {
     const WIDTH: usize = 34;
-    println!("   {}\n", planes.iter().map(|(title, _)| format!("{title:<WIDTH$}")).collect::<String>());
+    let titles: String = planes.iter().map(|(title, _)| format!("{title:<WIDTH$}")).collect();
+    println!("   {}\n", titles.trim_end());
     let rows = planes.iter().map(|(_, p)| p.shape()[2]).max().unwrap_or(0);
     for i in 0..rows {
         let line = planes.iter().map(|(_, p)| {
@@ -79,16 +80,13 @@ fn main() -> gradus::Result<()> {
     println!("   Either way nothing is lost: the sums are {}, {} and {}.", sum(&g), sum(&dx), sum(&shared));
     assert!(sum(&dx) == sum(&g) && sum(&shared) == sum(&g));
 
-    println!("\n2. It is the derivative: raise one pixel by 0.001 and look\n");
+    println!("\n2. It is the derivative: raise a winner and a loser by 0.001, and look\n");
     let mut raised = x.clone();
     raised.data_mut()[4] += 0.001; // the 4, a winner
     raised.data_mut()[1] += 0.001; // the 3, a loser of the same window
     let (z, _) = pool(&raised, Window::square(2), None)?;
-    println!(
-        "   winner and loser raised: y[0, 0] went from {} to {}; the loser's share is nothing.",
-        y.data()[0],
-        z.data()[0]
-    );
+    println!("   in the first window the 4 (winner) and the 3 (loser) are raised:");
+    println!("   y[0, 0] goes from {} to {}, by the winner's share alone.", y.data()[0], z.data()[0]);
     approx::assert_abs_diff_eq!(z.data()[0] - y.data()[0], 0.001, epsilon = 1e-12);
 
     println!("\n3. A tie: the first one wins\n");
