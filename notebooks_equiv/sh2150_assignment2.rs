@@ -34,7 +34,14 @@ use std::path::{Path, PathBuf};
 const SEED: u64 = 42;
 const SHARES: [f64; 3] = [0.70, 0.15, 0.15]; // training, validation, test
 
-fn main() -> gradus::Result<()> {
+fn main() {
+    if let Err(error) = assignment() {
+        eprintln!("error: {error}");
+        std::process::exit(error.exit_code());
+    }
+}
+
+fn assignment() -> gradus::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let smoke = arguments.iter().any(|a| a == "--smoke");
     let out = arguments.iter().position(|a| a == "--out").and_then(|i| arguments.get(i + 1));
@@ -84,7 +91,10 @@ fn main() -> gradus::Result<()> {
     println!("1c. K-means: test accuracy {:.3}, normalized mutual information {nmi:.3}", kmeans.accuracy());
     let map = t_sne(x_test.view(), smoke)?;
     let maps = Scatter::new("t-SNE of the test pictures' features", &classes);
-    let maps = save("tsne", maps.panel("true classes", &map, &test.labels).panel("clusters", &map, &named).draw())?;
+    let maps = save(
+        "tsne",
+        maps.panel("true classes", &map, &test.labels).panel("clusters, named by vote", &map, &named).draw(),
+    )?;
 
     println!("\nPart 2. A multilayer perceptron on the features\n");
     let rows = |x: &Array2<f32>, images: &Images| Matrix::new(Tensor::from(x.clone()), images.labels.clone());
@@ -165,9 +175,18 @@ fn main() -> gradus::Result<()> {
     page.lead().scores(&[(&a, "K-means", "1c"), (&b, "MLP", "2b"), (&c, "CNN", "3b")]);
     page.section("1a", "The data").figure(&sheet, "");
     page.section("1b", "Features").figure(&histograms, "");
-    page.section("1c", "Clusters").figures(&[(&m1, ""), (&maps, "Distances between clusters carry no scale.")]);
-    page.section("2", "MLP").figures(&[(&curve_mlp, ""), (&m2, "")]).paragraph(&generalizes(&mlp_history, &mlp_test));
-    page.section("3b", "CNN").figures(&[(&curve_cnn, ""), (&m3, "")]).paragraph(&generalizes(&cnn_history, &cnn_test));
+    page.section("1c", "Clusters")
+        .figures(&[(&m1, ""), (&maps, "Distances between clusters carry no scale.")])
+        .answer("Do clusters agree with classes?", &format!("Accuracy {a}, normalized mutual information {nmi:.2}."));
+    page.section("2", "MLP on the features")
+        .figures(&[(&curve_mlp, ""), (&m2, "")])
+        .answer("2b. Does it generalize?", &generalizes(&mlp_history, &mlp_test))
+        .answer("2c. Which classes are hardest to tell apart?", &hardest(&mlp_confusion, &classes));
+    page.section("3", "CNN on the pixels")
+        .paragraph(&format!("3a. A fully connected layer: {dense} parameters; a convolution: {filters}."))
+        .figures(&[(&curve_cnn, ""), (&m3, "")])
+        .answer("3b. Does it generalize?", &generalizes(&cnn_history, &cnn_test))
+        .answer("3c. What is misclassified most often?", &hardest(&cnn_confusion, &classes));
     page.section("3d", "Depth").table(&depth, "Validation pictures").figure(&stages, "").figure(&deep_maps, "");
     page.section("", "Use of AI").field("Write here which tools you used, and for what.");
     page.save(&folder.join("report.html"))?;
@@ -209,7 +228,7 @@ struct Say(usize);
 impl Observer for Say {
     fn epoch(&mut self, e: &Epoch, best: bool) {
         let star = if best { " *" } else { "" };
-        if e.epoch % self.0 == 0 {
+        if e.epoch.is_multiple_of(self.0) {
             println!("    epoch {:2}: loss {:.3}, validation {:.3}{star}", e.epoch, e.train_loss, e.val_loss);
         }
     }
