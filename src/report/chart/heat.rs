@@ -126,7 +126,10 @@ impl HeatMap {
             lo = -hi;
         }
         let width = if hi > lo { hi - lo } else { 1.0 };
-        let cell = |&v: &f64| Cell { fill: self.map.at((v - lo) / width), lines: vec![number(v)] };
+        // a matrix of whole numbers (counts, a lesson's small integers) is written without decimals
+        let whole = self.values.iter().flatten().all(|v| v.fract() == 0.0 && v.abs() < 1e4);
+        let words = |v: f64| if whole { format!("{v:.0}").replace('-', "−") } else { number(v) };
+        let cell = |&v: &f64| Cell { fill: self.map.at((v - lo) / width), lines: vec![words(v)] };
         let sheet = Sheet {
             title: &self.title,
             row_title: &self.sides[0],

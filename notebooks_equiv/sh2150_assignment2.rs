@@ -1,0 +1,300 @@
+//! # SH2150, assignment 2: telling pictures apart in three ways
+//!
+//! The whole assignment with library calls only. Three classes of galaxies (or your own pictures), and the same
+//! question asked three times: to clusters of hand-made features (part 1), to a small network on these features
+//! (part 2), and to a convolutional network on the pixels (part 3). The numbers 1a to 3e are the assignment's.
+//!
+//! `gradus pipeline` does the same with intervals, significance tests, checkpoints and a longer report; here every
+//! step stands in the open, to be read and changed.
+//!
+//! Run it: `cargo run --release --example sh2150_assignment2`, with `-- FOLDER` for pictures of your own (one
+//! sub-folder a class), `--out DIR` for another place than target/lessons/sh2150_assignment2, and `--smoke` for a try
+//! in seconds on small pictures, whose numbers mean nothing.
+
+use gradus::analysis::features::{Feature, extract};
+use gradus::analysis::kmeans::{KMeans, name_clusters};
+use gradus::analysis::metrics::{Confusion, fisher_ratio, knn_accuracy, normalized_mutual_information, silhouette};
+use gradus::analysis::pca::Pca;
+use gradus::analysis::scale::{Scaler, Scaling};
+use gradus::analysis::tsne::Tsne;
+use gradus::autograd::Var;
+use gradus::data::split::stratified;
+use gradus::data::{Augment, Color, FolderOptions, Galaxies, Images, Normalization, load};
+use gradus::models::{cnn::Cnn, mlp::mlp};
+use gradus::nn::{Activation, Conv2d, Ctx, Init, Linear, Module, Sequential, count_parameters};
+use gradus::optim::{Adam, FirstOrder};
+use gradus::report::chart::{self, Histograms, ImageGrid, LineChart, Scatter, StageChart, Tile};
+use gradus::report::{Figure, Page, Table};
+use gradus::rng::Rng;
+use gradus::tensor::Tensor;
+use gradus::train::{Epoch, Evaluation, Fit, History, Matrix, Observer, Pictures, Samples, evaluate};
+use ndarray::{Array2, ArrayView2};
+use std::path::{Path, PathBuf};
+
+const SEED: u64 = 42;
+const SHARES: [f64; 3] = [0.70, 0.15, 0.15]; // training, validation, test
+
+fn main() {
+    if let Err(error) = assignment() {
+        eprintln!("error: {error}");
+        std::process::exit(error.exit_code());
+    }
+}
+
+fn assignment() -> gradus::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let smoke = arguments.iter().any(|a| a == "--smoke");
+    let out = arguments.iter().position(|a| a == "--out").and_then(|i| arguments.get(i + 1));
+    let source = arguments.iter().find(|a| !a.starts_with("--") && Some(*a) != out);
+    let folder = out.map_or("target/lessons/sh2150_assignment2".into(), PathBuf::from);
+    let (size, per_class) = if smoke { (32, 20) } else { (128, 300) };
+    // rendered galaxies are learned sooner than real pictures
+    let epochs = if smoke {
+        2
+    } else if source.is_some() {
+        40
+    } else {
+        14
+    };
+    let save = |name: &str, figure: Figure| figure.save(&folder, name).map(|()| figure);
+
+    println!("Part 1. Hand-made features and clusters\n");
+    let [train, val, test] = pictures(source.map(Path::new), size, per_class)?;
+    let (classes, k) = (train.classes.clone(), train.classes.len());
+    println!("1a. {k} classes ({}); {} / {} / {} pictures", classes.join(", "), train.len(), val.len(), test.len());
+    let tile = |i: usize| Tile::chw(&train.pixels.data()[i * size * size..][..size * size], 1, size, size);
+    let mut sheet = ImageGrid::new("Training pictures").smooth();
+    for (c, class) in classes.iter().enumerate() {
+        let of_class = (0..train.len()).filter(|&i| train.labels[i] == c);
+        sheet = sheet.group(class, of_class.take(6).map(tile).collect());
+    }
+    let sheet = save("pictures", sheet.draw())?;
+
+    let raw = [features(&train)?, features(&val)?, features(&test)?];
+    let scaler = Scaler::fit(Scaling::Standard, raw[0].view())?; // the test pictures must not set the scale
+    let table = |part: usize| scaler.transform(raw[part].view());
+    let [x_train, x_val, x_test] = [table(0)?, table(1)?, table(2)?];
+    let mut histograms = Histograms::new("Features of the training pictures", &classes);
+    for (j, feature) in Feature::DEFAULT.iter().enumerate() {
+        println!("1b. {}: {}", feature.name(), feature.why());
+        let column: Vec<f64> = raw[0].column(j).iter().map(|&v| f64::from(v)).collect();
+        histograms = histograms.panel(feature.name(), &column, &train.labels);
+    }
+    let histograms = save("features", histograms.draw())?;
+
+    let clusters = KMeans::new(k).fit(x_train.view(), SEED)?;
+    let names = name_clusters(&clusters.labels, &train.labels, k, k); // a majority vote names each cluster
+    let found = clusters.predict(x_test.view())?;
+    let named: Vec<usize> = found.iter().map(|&c| names[c]).collect();
+    let kmeans = Confusion::new(&test.labels, &named, k)?;
+    let nmi = normalized_mutual_information(&test.labels, &found);
+    println!("1c. K-means: test accuracy {:.3}, normalized mutual information {nmi:.3}", kmeans.accuracy());
+    let map = t_sne(x_test.view(), smoke)?;
+    let maps = Scatter::new("t-SNE of the test pictures' features", &classes);
+    let maps = save(
+        "tsne",
+        maps.panel("true classes", &map, &test.labels).panel("clusters, named by vote", &map, &named).draw(),
+    )?;
+
+    println!("\nPart 2. A multilayer perceptron on the features\n");
+    let rows = |x: &Array2<f32>, images: &Images| Matrix::new(Tensor::from(x.clone()), images.labels.clone());
+    let samples = [rows(&x_train, &train)?, rows(&x_val, &val)?, rows(&x_test, &test)?];
+    let net = mlp(Feature::DEFAULT.len(), &[64, 32], k, Activation::Relu, &mut Rng::new(SEED, "mlp.init", 0));
+    let fit = Fit { epochs: if smoke { 3 } else { 40 }, patience: 12, batch: 32, seed: SEED };
+    let (mlp_history, mlp_test) = learn("2a", &net, fit, [&samples[0], &samples[1], &samples[2]])?;
+    let mlp_confusion = Confusion::new(&test.labels, &mlp_test.predicted, k)?;
+    println!("2b. {}", generalizes(&mlp_history, &mlp_test));
+    println!("2c. {}", hardest(&mlp_confusion, &classes));
+    if let Some(&(a, b, _)) = mlp_confusion.most_confused().first() {
+        println!("    {}", telling_features(&x_train, &train.labels, a, b));
+    }
+
+    println!("\nPart 3. A convolutional network on the pixels\n");
+    let rng = &mut Rng::new(SEED, "count", 0);
+    let dense = count_parameters(&Linear::<f32>::new(128 * 128, 512, Init::PyTorch, rng));
+    let filters = count_parameters(&Conv2d::<f32>::new(1, 64, [3, 3], Default::default(), Init::PyTorch, rng));
+    assert_eq!((dense, filters), (128 * 128 * 512 + 512, 64 * (3 * 3 + 1)));
+    println!("3a. fully connected, 128·128 -> 512: 128·128·512 + 512 = {dense} parameters");
+    println!("    convolution, 64 filters 3 x 3:  64·(3·3 + 1) = {filters}");
+    let figure_1 = Cnn { input: [1, size, size], widths: vec![16, 32, 64, 128], hidden: 128, classes: k };
+    let cnn = figure_1.build(&mut Rng::new(SEED, "cnn.init", 0))?;
+    let per_picture = count_parameters(&cnn) as f64 / train.len() as f64;
+    println!("    the CNN of Figure 1: {} ({per_picture:.0} a training picture)", count_parameters(&cnn));
+
+    let pixels = Normalization::fit(&train.pixels)?;
+    let normalized = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &pixels);
+    let turned = Augment { flips: true, quarter_turns: true }; // a galaxy has no upper side
+    let (p_train, p_val, p_test) = (normalized(&train)?.augmented(turned, SEED), normalized(&val)?, normalized(&test)?);
+    let fit = Fit { epochs, patience: 12, batch: 32, seed: SEED };
+    let (cnn_history, cnn_test) = learn("3b", &cnn, fit, [&p_train, &p_val, &p_test])?;
+    let cnn_confusion = Confusion::new(&test.labels, &cnn_test.predicted, k)?;
+    println!("    {}", generalizes(&cnn_history, &cnn_test));
+    println!("3c. {}", hardest(&cnn_confusion, &classes));
+
+    // The same validation pictures in seven spaces, from shallow to deep.
+    let shown: Vec<usize> = (0..val.len()).step_by(val.len() / 500 + 1).collect();
+    let labels: Vec<usize> = shown.iter().map(|&i| val.labels[i]).collect();
+    let mut spaces = vec![("features".to_owned(), x_val.select(ndarray::Axis(0), &shown))];
+    spaces.push(("MLP output".into(), outputs(&net, &samples[1], &shown, "")?));
+    for block in 1..=4 {
+        spaces.push((format!("block {block}"), outputs(&cnn, &p_val, &shown, &format!("block{block}"))?));
+    }
+    spaces.push(("CNN output".into(), outputs(&cnn, &p_val, &shown, "")?));
+    let mut depth = Table::new(&["space", "silhouette", "Fisher ratio", "5-NN accuracy"]);
+    let mut scores = [vec![], vec![], vec![]];
+    let mut deep_maps = Scatter::new("t-SNE of the validation pictures in each space", &classes);
+    for (name, x) in &spaces {
+        let components = 50.min(x.nrows() - 1);
+        let x = if x.ncols() > components { Pca::fit(x.view(), components)?.transform(x.view())? } else { x.clone() };
+        let (x, labels) = (x.view(), &labels[..]);
+        let numbers = [silhouette(x, labels)?, fisher_ratio(x, labels)?, knn_accuracy(x, labels, 5)?];
+        let [silhouette, fisher, neighbours] = numbers.map(|v| format!("{v:.3}"));
+        depth.row([name.clone(), silhouette, fisher, neighbours]);
+        scores.iter_mut().zip(numbers).for_each(|(column, number)| column.push(number));
+        deep_maps = deep_maps.panel(name, &t_sne(x, smoke)?, labels);
+    }
+    println!("3d. How the classes come apart, layer by layer:\n\n{}", depth.text());
+    let names: Vec<String> = spaces.iter().map(|(name, _)| name.clone()).collect();
+    let stages = StageChart::new("Separability of the validation pictures over depth", &names)
+        .measure("silhouette", &scores[0])
+        .measure("Fisher ratio", &scores[1])
+        .measure("5-nearest-neighbour accuracy", &scores[2]);
+    let stages = save("depth", stages.draw())?;
+    let deep_maps = save("tsne_depth", deep_maps.columns(4).draw())?;
+
+    let accuracies = [kmeans.accuracy(), mlp_test.accuracy, cnn_test.accuracy];
+    let [a, b, c] = accuracies.map(|a| format!("{:.1} %", 100.0 * a));
+    println!("3e. Test accuracy: K-means {a}, MLP {b}, CNN {c}");
+    let matrix = |name: &str, c: &Confusion| {
+        save(&format!("confusion_{name}"), chart::Confusion::new(name, &classes, &c.counts).draw())
+    };
+    let (m1, m2, m3) = (matrix("K-means", &kmeans)?, matrix("MLP", &mlp_confusion)?, matrix("CNN", &cnn_confusion)?);
+    let curve_mlp = save("loss_MLP", curves("MLP", &mlp_history))?;
+    let curve_cnn = save("loss_CNN", curves("CNN", &cnn_history))?;
+    let mut page = Page::new("SH2150, assignment 2");
+    page.lead().scores(&[(&a, "K-means", "1c"), (&b, "MLP", "2b"), (&c, "CNN", "3b")]);
+    page.section("1a", "The data").figure(&sheet, "");
+    page.section("1b", "Features").figure(&histograms, "");
+    page.section("1c", "Clusters")
+        .figures(&[(&m1, ""), (&maps, "Distances between clusters carry no scale.")])
+        .answer("Do clusters agree with classes?", &format!("Accuracy {a}, normalized mutual information {nmi:.2}."));
+    page.section("2", "MLP on the features")
+        .figures(&[(&curve_mlp, ""), (&m2, "")])
+        .answer("2b. Does it generalize?", &generalizes(&mlp_history, &mlp_test))
+        .answer("2c. Which classes are hardest to tell apart?", &hardest(&mlp_confusion, &classes));
+    page.section("3", "CNN on the pixels")
+        .paragraph(&format!("3a. A fully connected layer: {dense} parameters; a convolution: {filters}."))
+        .figures(&[(&curve_cnn, ""), (&m3, "")])
+        .answer("3b. Does it generalize?", &generalizes(&cnn_history, &cnn_test))
+        .answer("3c. What is misclassified most often?", &hardest(&cnn_confusion, &classes));
+    page.section("3d", "Depth").table(&depth, "Validation pictures").figure(&stages, "").figure(&deep_maps, "");
+    page.section("", "Use of AI").field("Write here which tools you used, and for what.");
+    page.save(&folder.join("report.html"))?;
+    println!("\nReport and figures are in {}", folder.display());
+    Ok(())
+}
+
+/// Training, validation and test pictures: from a folder or zip, or rendered and divided class by class.
+fn pictures(source: Option<&Path>, size: usize, per_class: usize) -> gradus::Result<[Images; 3]> {
+    if let Some(path) = source {
+        let options = FolderOptions { size, color: Color::Gray, seed: SEED, fractions: SHARES, ..Default::default() };
+        let data = load(path, &options, &mut |_, _| ())?;
+        return Ok([data.train, data.val, data.test]);
+    }
+    let (pixels, labels, names) = Galaxies { per_class, size, seed: SEED }.render()?;
+    let part = stratified(&labels, &SHARES, &mut Rng::new(SEED, "split", 0));
+    let all = Images { names, pixels, labels, classes: Galaxies::CLASSES.map(str::to_owned).to_vec() };
+    let indices = |wanted: usize| (0..all.len()).filter(|&i| part[i] == wanted).collect::<Vec<_>>();
+    Ok([0, 1, 2].map(|wanted| all.subset(&indices(wanted))))
+}
+
+/// The five default features, one row a picture.
+fn features(images: &Images) -> gradus::Result<Array2<f32>> {
+    let (h, w) = (images.height(), images.width());
+    let planes: Vec<&[f32]> = images.pixels.data().chunks(h * w).collect();
+    extract(&Feature::DEFAULT, &planes, h, w)
+}
+
+/// A t-SNE map as points to draw.
+fn t_sne(x: ArrayView2<'_, f32>, smoke: bool) -> gradus::Result<Vec<(f64, f64)>> {
+    let (n_iter, exaggeration_iter) = if smoke { (50, 12) } else { (1000, 250) };
+    let perplexity = Tsne::perplexity_for(x.nrows());
+    let map = Tsne { perplexity, n_iter, exaggeration_iter, ..Default::default() }.fit(x, SEED)?;
+    Ok(map.embedding.outer_iter().map(|p| (f64::from(p[0]), f64::from(p[1]))).collect())
+}
+
+/// Prints every so many epochs.
+struct Say(usize);
+impl Observer for Say {
+    fn epoch(&mut self, e: &Epoch, best: bool) {
+        let star = if best { " *" } else { "" };
+        if e.epoch.is_multiple_of(self.0) {
+            println!("    epoch {:2}: loss {:.3}, validation {:.3}{star}", e.epoch, e.train_loss, e.val_loss);
+        }
+    }
+}
+
+type Learned = (History, Evaluation);
+
+/// Trains with Adam, keeps the epoch with the lowest validation loss, and only then looks at the test pictures.
+fn learn(number: &str, model: &Sequential, fit: Fit, [train, val, test]: [&dyn Samples; 3]) -> gradus::Result<Learned> {
+    println!("{number}. {} parameters; cross-entropy per epoch (* the best so far):", count_parameters(model));
+    let trained =
+        fit.run(model, &mut FirstOrder::new(Adam::new(1e-3)), train, val, None, &mut Say(fit.epochs.div_ceil(14)))?;
+    Ok((trained.history, evaluate(model, test)?))
+}
+
+/// The gap between training and validation in words.
+fn generalizes(history: &History, test: &Evaluation) -> String {
+    let best = history.best().expect("at least one epoch was trained");
+    let gap = 100.0 * (best.train_accuracy - best.val_accuracy);
+    let (epoch, accuracy, of) = (best.epoch, 100.0 * test.accuracy, history.epochs.len());
+    let words = if gap > 10.0 { "knows its training pictures better than new ones" } else { "did not learn by heart" };
+    format!(
+        "Test accuracy {accuracy:.1} %. Best epoch {epoch} of {of}; {gap:+.1} points from validation to training: it {words}."
+    )
+}
+
+/// The most frequent mistake in words.
+fn hardest(confusion: &Confusion, classes: &[String]) -> String {
+    let Some(&(truth, answer, n)) = confusion.most_confused().first() else {
+        return "No mistake on the test pictures.".into();
+    };
+    let of = confusion.support(truth);
+    format!("Most frequent mistake: {n} of {of} of class {} taken for {}.", classes[truth], classes[answer])
+}
+
+/// By how many standard deviations the means of two classes differ, feature by feature.
+fn telling_features(x: &Array2<f32>, labels: &[usize], a: usize, b: usize) -> String {
+    let mean = |c: usize, j: usize| {
+        let of_class: Vec<f32> = (0..labels.len()).filter(|&i| labels[i] == c).map(|i| x[[i, j]]).collect();
+        of_class.iter().sum::<f32>() / of_class.len() as f32
+    };
+    let distance = |(j, f): (usize, &Feature)| format!("{} {:.2}", f.name(), (mean(a, j) - mean(b, j)).abs());
+    let all: Vec<String> = Feature::DEFAULT.iter().enumerate().map(distance).collect();
+    format!("The two classes' means differ, in standard deviations, by: {}.", all.join(", "))
+}
+
+/// What the layer `path` (empty: the whole network) makes of these samples, one row each.
+fn outputs(model: &Sequential, samples: &dyn Samples, indices: &[usize], path: &str) -> gradus::Result<Array2<f32>> {
+    let mut rows = Vec::new();
+    for chunk in indices.chunks(64) {
+        let wanted = |p: &str| p == path;
+        let mut cx = Ctx::eval().capture(&wanted);
+        let y = model.forward(&Var::constant(samples.batch(chunk, None)), &mut cx)?.into_value();
+        rows.extend_from_slice(cx.captured().pop().map_or(y, |layer| layer.output).data());
+    }
+    let width = rows.len() / indices.len();
+    Ok(Tensor::new(rows, [indices.len(), width])?.array2()?.to_owned())
+}
+
+/// Loss over the epochs.
+fn curves(title: &str, history: &History) -> Figure {
+    let column = |f: fn(&Epoch) -> f64| history.epochs.iter().map(f).collect::<Vec<f64>>();
+    LineChart::new(&format!("{title}: loss"))
+        .axes("epoch", "cross-entropy")
+        .epochs("training", &column(|e| e.train_loss))
+        .epochs("validation", &column(|e| e.val_loss))
+        .marker(history.best_epoch as f64, "kept")
+        .draw()
+}

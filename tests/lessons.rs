@@ -1,0 +1,64 @@
+//! Every lesson runs to its end, says what it promises, and leaves its figures.
+//!
+//! The lessons check themselves: each asserts what it claims, so an exit code of 0 means that all claims hold.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A lesson: its program, further arguments, words that its output must have, and its figures.
+type Lesson = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
+
+const LESSONS: &[Lesson] = &[
+    ("lesson_01", &[], &["strides [12, 4, 1]", "K is 3, then 4"], &["batch", "m", "m_reshaped", "m_permuted"]),
+    ("lesson_02", &[], &["dL/dw = ", "step 40"], &["tape", "descent"]),
+    ("lesson_03", &[], &["five-point", "backward says"], &["v_curve"]),
+    ("lesson_04", &[], &["wᵀ · C", "col2im"], &["im2col", "toeplitz"]),
+    ("lesson_05", &[], &["the gradient at x", "6.2 %"], &["galaxy", "x", "routed"]),
+    (
+        "sh2150_assignment2",
+        &["--smoke", "--out"],
+        &["1c. K-means", "8389120", "block 4", "3e. Test accuracy"],
+        &["pictures", "features", "tsne", "loss_CNN", "confusion_CNN", "depth", "tsne_depth"],
+    ),
+];
+
+/// `cargo test` builds the examples into `examples` beside the folder of the test programs. (`cargo test --test
+/// lessons` does not: it takes what the last build left.)
+fn program(name: &str) -> PathBuf {
+    let this = std::env::current_exe().expect("a test knows where it is");
+    let profile = this.parent().and_then(Path::parent).expect("target/<profile>/deps/test");
+    let path = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(path.exists(), "{name} is not built: run `cargo test` without --test, or `cargo build --examples` first");
+    path
+}
+
+fn run((name, arguments, words, figures): &Lesson) {
+    let folder = tempfile::tempdir().expect("a folder for the figures");
+    let output = Command::new(program(name)).args(*arguments).arg(folder.path()).output().expect("it starts");
+    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{name}: {}\n{said}\n{complained}", output.status);
+    for word in *words {
+        assert!(said.contains(word), "{name} does not say \"{word}\":\n{said}");
+    }
+    for figure in *figures {
+        for (ending, start) in [("svg", &b"<svg"[..]), ("png", &b"\x89PNG"[..])] {
+            let path = folder.path().join(format!("{figure}.{ending}"));
+            let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{name}: {figure}.{ending}: {e}"));
+            assert!(bytes.starts_with(start), "{name}: {figure}.{ending} is no {ending}");
+        }
+    }
+}
+
+#[test]
+fn every_lesson_runs_and_keeps_its_promises() {
+    LESSONS.iter().for_each(run);
+}
+
+#[test]
+fn the_readme_lists_every_program() {
+    let readme = include_str!("../notebooks_equiv/README.md");
+    for (name, ..) in LESSONS {
+        let command = format!("cargo run --release --example {name}");
+        assert!(readme.contains(&command), "notebooks_equiv/README.md lacks `{command}`");
+    }
+}
