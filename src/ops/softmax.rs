@@ -118,3 +118,15 @@ impl<T: Real> Var<T> {
         apply(LogSoftmax { axis }, [self])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_logits_keep_their_digits() {
+        let near = Tensor::new(vec![0.0f32, -1.0], [1, 2]).unwrap();
+        let far = Tensor::new(vec![1000.0f32, 999.0], [1, 2]).unwrap();
+        assert_eq!(log_softmax(&far, 1), log_softmax(&near, 1));
+    }
+}
