@@ -28,7 +28,7 @@
 use gradus::autograd::{Param, Tape, Var};
 use gradus::nn::{Ctx, Kind, Module, Walk};
 use gradus::optim::{Adam, FirstOrder, Optimizer, RmsProp, Rule, Sgd};
-use gradus::report::chart::{Contour, LineChart};
+use gradus::report::chart::{Colour, Contour, LineChart};
 use gradus::tensor::Tensor;
 use std::path::PathBuf;
 
@@ -143,10 +143,15 @@ fn main() -> gradus::Result<()> {
     };
     draw("Four ways down a ravine", &straight, (-10.0, 4.0), (-1.3, 1.3), 0.0).save(&folder, "paths")?;
     let title = "The same ravine, turned by 45 degrees";
-    draw(title, &turned, (-9.0, 4.0), (-7.0, 4.0), quarter).save(&folder, "paths_turned")?;
+    draw(title, &turned, (-9.0, 4.0), (-8.0, 4.0), quarter).save(&folder, "paths_turned")?;
     let chart = LineChart::new("Loss on the way down").axes("step", "loss").log_y();
     let curve = |path: &[Place]| -> Vec<(f64, f64)> { path.iter().enumerate().map(|(t, p)| (t as f64, p.2)).collect() };
-    straight.iter().fold(chart, |chart, (name, path)| chart.series(name, &curve(path))).draw().save(&folder, "loss")?;
+    // The colours of the map's paths.
+    let colours = [1, 2, 3, 6].map(Colour::class);
+    let runs = straight.iter().zip(colours);
+    runs.fold(chart, |chart, ((name, path), c)| chart.styled(name, &curve(path), c, false))
+        .draw()
+        .save(&folder, "loss")?;
     println!("\nFigures: paths, paths_turned and loss (.svg, .png) in {}", folder.display());
     Ok(())
 }

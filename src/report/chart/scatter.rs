@@ -30,7 +30,12 @@ impl Scatter {
 
     /// A map: a point and a label for each sample.
     pub fn panel(mut self, title: &str, points: &[(f64, f64)], labels: &[usize]) -> Self {
-        self.panels.push(Panel { title: title.into(), points: points.to_vec(), labels: labels.to_vec(), stars: Vec::new() });
+        self.panels.push(Panel {
+            title: title.into(),
+            points: points.to_vec(),
+            labels: labels.to_vec(),
+            stars: Vec::new(),
+        });
         self
     }
 
