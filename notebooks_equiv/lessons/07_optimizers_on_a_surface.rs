@@ -22,8 +22,8 @@
 //! step is exactly lr in each coordinate, whatever the gradient.
 //!
 //! The last two measure each coordinate on its own. Turn the ravine by 45 degrees, and their advantage is gone, while
-//! SGD and momentum do not notice: their path just turns too. Real losses are ravines in directions that no coordinate
-//! has, and yet Adam works well on networks, mostly because layers differ in scale. Why exactly is still debated.
+//! SGD and momentum do not notice: their path just turns too. That Adam does so well on networks
+//! has to do with the different scales of their layers, which it evens out.
 
 use gradus::autograd::{Param, Tape, Var};
 use gradus::nn::{Ctx, Kind, Module, Walk};
