@@ -99,7 +99,8 @@ fn main() -> gradus::Result<()> {
     let x: Vec<Point> =
         truth.iter().map(|&c| (centers[c].0 + 0.9 * rng.normal(), centers[c].1 + 0.9 * rng.normal())).collect();
 
-    // The bad start: the first samples of the list, which all lie in one blob. The good start: k-means++.
+    // The bad start: the first samples of the list, which all lie in one blob. The good start: k-means++ (of whose
+    // starts not all are good, see 2.; this one shows it at work).
     let bad = lloyd(&x, x[..k].to_vec());
     let good = lloyd(&x, plus_plus(&x, k, &mut Rng::new(9, "plus_plus", 17)));
     println!("1. The inertia after each iteration: it never rises\n");
