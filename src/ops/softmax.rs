@@ -38,23 +38,23 @@ fn each_line(shape: &[usize], axis: usize, mut f: impl FnMut(&dyn Fn(usize) -> u
     }
 }
 
-/// log Σ exp of the line, by way of its maximum. -∞ and +∞ behave as in the limit; NaN spreads.
-fn log_sum_exp<T: Real>(x: &[T], n: usize, at: &dyn Fn(usize) -> usize) -> T {
+/// The line's maximum m and log Σ exp(x - m). -∞ and +∞ behave as in the limit; NaN spreads.
+fn max_and_log_sum<T: Real>(x: &[T], n: usize, at: &dyn Fn(usize) -> usize) -> (T, T) {
     let max = (0..n).fold(-T::INFINITY, |m, k| m.max(x[at(k)]));
     if !max.is_finite() {
-        return max;
+        return (max, T::ZERO);
     }
     let sum = (0..n).fold(T::ZERO, |s, k| s + (x[at(k)] - max).exp());
-    max + sum.ln()
+    (max, sum.ln())
 }
 
-/// log-softmax of `x` along `axis`.
+/// log-softmax of `x` along `axis`. The maximum goes first: added to the logarithm, it would round it.
 pub(crate) fn log_softmax<T: Real>(x: &Tensor<T>, axis: usize) -> Tensor<T> {
     let n = x.shape()[axis];
     Tensor::build(x.shape_owned(), |y| {
         each_line(x.shape(), axis, |at| {
-            let lse = log_sum_exp(x.data(), n, at);
-            (0..n).for_each(|k| y[at(k)] = x.data()[at(k)] - lse);
+            let (max, log_sum) = max_and_log_sum(x.data(), n, at);
+            (0..n).for_each(|k| y[at(k)] = (x.data()[at(k)] - max) - log_sum);
         });
     })
 }
@@ -116,5 +116,17 @@ impl<T: Real> Var<T> {
     /// See [`LogSoftmax`].
     pub fn log_softmax(&self, axis: usize) -> Result<Self> {
         apply(LogSoftmax { axis }, [self])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_logits_keep_their_digits() {
+        let near = Tensor::new(vec![0.0f32, -1.0], [1, 2]).unwrap();
+        let far = Tensor::new(vec![1000.0f32, 999.0], [1, 2]).unwrap();
+        assert_eq!(log_softmax(&far, 1), log_softmax(&near, 1));
     }
 }

@@ -41,7 +41,8 @@ fn paint<B: DrawingBackend>(backend: &mut B, mark: &Mark) {
             if path.len() < 2 {
                 return;
             }
-            backend.draw_path(path, &style(*colour, *width))
+            let mut runs = smooth_runs(&path).into_iter();
+            runs.try_for_each(|run| backend.draw_path(run.iter().copied(), &style(*colour, *width)))
         }
         Mark::Polygon { points, fill } => {
             let path: Vec<_> = points.iter().map(|&p| fine(p)).collect();
@@ -64,6 +65,21 @@ fn paint<B: DrawingBackend>(backend: &mut B, mark: &Mark) {
 fn axis_parallel(p: &[(i32, i32)]) -> Option<((i32, i32), (i32, i32))> {
     let rect = p.len() == 4 && p[0].1 == p[1].1 && p[1].0 == p[2].0 && p[2].1 == p[3].1 && p[3].0 == p[0].0;
     (rect && p[0].0 <= p[2].0 && p[0].1 <= p[2].1).then(|| (p[0], p[2]))
+}
+
+/// Cuts a path where it turns back: plotters' pointed joins would grow far beyond the corner there.
+fn smooth_runs(path: &[(i32, i32)]) -> Vec<&[(i32, i32)]> {
+    let (mut runs, mut from) = (Vec::new(), 0);
+    for (i, w) in path.windows(3).enumerate() {
+        let along = |k: usize| (i64::from(w[k + 1].0 - w[k].0), i64::from(w[k + 1].1 - w[k].1));
+        let (before, after) = (along(0), along(1));
+        if before.0 * after.0 + before.1 * after.1 < 0 {
+            runs.push(&path[from..i + 2]);
+            from = i + 1;
+        }
+    }
+    runs.push(&path[from..]);
+    runs
 }
 
 // ---------------------------------------------------------------- SVG
@@ -271,4 +287,19 @@ pub(crate) fn png(canvas: &Canvas) -> Result<Vec<u8>> {
         )));
     }
     Ok(encode_png(&pixels(canvas)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_turns_back_is_cut_there() {
+        let path = [(0, 0), (10, 0), (10, 10), (9, 0), (9, -5)];
+        assert_eq!(smooth_runs(&path), [&path[..3], &path[2..]]);
+        // so the tip of a zigzag stays near its corner
+        let mut canvas = Canvas::new(60.0, 60.0);
+        canvas.line(&[(30.0, 50.0), (30.25, 20.0), (30.5, 50.0)], Colour::INK, 2.0);
+        assert!(pixels(&canvas).enumerate_pixels().all(|(_, y, p)| y >= 36 || p.0 == [255; 3]));
+    }
 }

@@ -5,10 +5,12 @@ use super::axes::{Area, Axis, Legend, Swatch, below, draw_x, draw_y, extent};
 use super::canvas::{Anchor, Canvas, LABEL, Point, wrap};
 use super::palette::{Colour, Shape};
 
+#[derive(Clone)]
 struct Panel {
     title: String,
     points: Vec<Point>,
     labels: Vec<usize>,
+    stars: Vec<Point>,
 }
 
 /// Small multiples of point clouds with one legend, each cloud square and filling its frame.
@@ -28,7 +30,20 @@ impl Scatter {
 
     /// A map: a point and a label for each sample.
     pub fn panel(mut self, title: &str, points: &[(f64, f64)], labels: &[usize]) -> Self {
-        self.panels.push(Panel { title: title.into(), points: points.to_vec(), labels: labels.to_vec() });
+        self.panels.push(Panel {
+            title: title.into(),
+            points: points.to_vec(),
+            labels: labels.to_vec(),
+            stars: Vec::new(),
+        });
+        self
+    }
+
+    /// Marks places on the last panel, such as centroids: a star in the colour of its index.
+    pub fn stars(mut self, places: &[(f64, f64)]) -> Self {
+        if let Some(panel) = self.panels.last_mut() {
+            panel.stars = places.to_vec();
+        }
         self
     }
 
@@ -50,7 +65,7 @@ impl Scatter {
         let alone = |p: &Panel| Scatter {
             title: p.title.clone(),
             classes: self.classes.clone(),
-            panels: vec![Panel { title: String::new(), points: p.points.clone(), labels: p.labels.clone() }],
+            panels: vec![Panel { title: String::new(), ..p.clone() }],
             axes: self.axes.clone(),
             columns: 1,
         };
@@ -129,6 +144,12 @@ impl Scatter {
         for (p, &label) in panel.points.iter().zip(&panel.labels) {
             if p.0.is_finite() && p.1.is_finite() {
                 Shape::of(label).draw(canvas, (x.at(p.0), y.at(p.1)), radius, Colour::class(label).faint(0.8));
+            }
+        }
+        for (i, p) in panel.stars.iter().enumerate() {
+            let at = (x.at(p.0), y.at(p.1));
+            for (size, colour) in [(13.0, Colour::PAPER), (11.0, Colour::INK), (7.5, Colour::class(i))] {
+                Shape::Star.draw(canvas, at, size, colour);
             }
         }
     }
