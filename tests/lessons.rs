@@ -14,6 +14,11 @@ const LESSONS: &[Lesson] = &[
     ("lesson_03", &[], &["five-point", "backward says"], &["v_curve"]),
     ("lesson_04", &[], &["wᵀ · C", "col2im"], &["im2col", "toeplitz"]),
     ("lesson_05", &[], &["the gradient at x", "6.2 %"], &["galaxy", "x", "routed"]),
+    ("lesson_06", &[], &["p - y"], &["loss", "slope"]),
+    ("lesson_07", &[], &["momentum"], &["paths", "paths_turned", "loss"]),
+    ("lesson_08", &[], &["accuracy"], &["loss", "filters"]),
+    ("lesson_09", &[], &["k-means++"], &["bad_start", "plus_plus"]),
+    ("lesson_10", &[], &["perplexity"], &["frames", "kl"]),
     (
         "sh2150_assignment2",
         &["--smoke", "--out"],

@@ -127,7 +127,7 @@ impl Table {
 
     /// Writes `name.csv` into a folder, whole or not at all.
     pub fn save(&self, dir: &Path, name: &str) -> Result<()> {
-        files::write_atomic(&dir.join(format!("{name}.csv")), &self.csv()?)
+        files::write_atomic(dir.join(format!("{name}.csv")), &self.csv()?)
     }
 }
 

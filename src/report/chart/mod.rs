@@ -80,8 +80,8 @@ impl Figure {
 
     /// Writes `name.svg` and `name.png` into a folder, each one whole or not at all.
     pub fn save(&self, dir: &Path, name: &str) -> Result<()> {
-        files::write_atomic(&dir.join(format!("{name}.svg")), self.svg_with_font().as_bytes())?;
-        files::write_atomic(&dir.join(format!("{name}.png")), &self.png()?)
+        files::write_atomic(dir.join(format!("{name}.svg")), self.svg_with_font().as_bytes())?;
+        files::write_atomic(dir.join(format!("{name}.png")), &self.png()?)
     }
 }
 
