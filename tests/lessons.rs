@@ -16,7 +16,7 @@ const LESSONS: &[Lesson] = &[
     ("lesson_05", &[], &["the gradient at x", "6.2 %"], &["galaxy", "x", "routed"]),
     ("lesson_06", &[], &["p - y"], &["loss", "slope"]),
     ("lesson_07", &[], &["momentum"], &["paths", "paths_turned", "loss"]),
-    ("lesson_08", &[], &["accuracy"], &["loss", "filters"]),
+    ("lesson_08", &[], &["1168"], &["loss", "filters"]),
     ("lesson_09", &[], &["k-means++"], &["bad_start", "plus_plus"]),
     ("lesson_10", &[], &["perplexity"], &["frames", "kl"]),
     (

@@ -103,7 +103,7 @@ impl Fit {
         while history.epochs.len() < self.epochs && (history.epochs.is_empty() || history.stale() < self.patience) {
             let epoch = history.epochs.len() + 1;
             let batches = Batches::new(train.len(), self.batch, self.seed, epoch as u64, true);
-            for indices in batches.skip(running.seen / self.batch) {
+            for indices in batches.skip(running.seen.div_ceil(self.batch)) {
                 self.step(model, optimizer, train, epoch, &indices, &mut running)?;
                 observer.step(epoch, running.seen, train.len());
                 if observer.interrupted() {
@@ -213,5 +213,55 @@ fn diverged(model: &dyn Module, samples: &dyn Samples, indices: &[usize], step: 
         help: "lower the learning rate (`--set cnn.lr=1e-4`), or look for odd pictures in the data; the last good \
                checkpoint is kept"
             .into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::mlp::mlp;
+    use crate::nn::{Activation, Sequential};
+    use crate::optim::{Adam, FirstOrder};
+    use crate::rng::Rng;
+    use crate::tensor::Tensor;
+    use crate::train::Matrix;
+
+    /// Stops after so many steps, and keeps what it was given to save.
+    struct StopAfter(usize, Option<Progress>);
+
+    impl Observer for StopAfter {
+        fn step(&mut self, _: usize, _: usize, _: usize) {
+            self.0 = self.0.saturating_sub(1);
+        }
+        fn interrupted(&self) -> bool {
+            self.0 == 0
+        }
+        fn save(&mut self, must: bool, progress: &dyn Fn() -> Progress) -> Result<()> {
+            if must {
+                self.1 = Some(progress());
+            }
+            Ok(())
+        }
+    }
+
+    /// Seven samples in batches of three: the last batch of an epoch is not full.
+    #[test]
+    fn stopped_after_any_step_it_ends_in_the_same_bits() {
+        let mut rng = Rng::new(3, "test", 0);
+        let samples = Matrix::new(Tensor::randn([7, 4], &mut rng), vec![0, 1, 0, 1, 1, 0, 1]).unwrap();
+        let fit = Fit { epochs: 3, patience: 9, batch: 3, seed: 5 };
+        let new_model = || -> Sequential { mlp(4, &[5], 2, Activation::Tanh, &mut Rng::new(1, "init", 0)) };
+        let run = |from: Option<Progress>, observer: &mut dyn Observer| {
+            let model = new_model();
+            let mut adam = FirstOrder::new(Adam::new(0.05));
+            let trained = fit.run(&model, &mut adam, &samples, &samples, from, observer)?;
+            Ok::<_, Error>((trained.history, trained.last, state_dict(&model)))
+        };
+        let whole = run(None, &mut Silent).unwrap();
+        for steps in 1..=9 {
+            let mut stop = StopAfter(steps, None);
+            assert!(matches!(run(None, &mut stop), Err(Error::Interrupted(_))), "after {steps} steps");
+            assert_eq!(run(stop.1, &mut Silent).unwrap(), whole, "stopped after {steps} steps");
+        }
     }
 }
