@@ -63,6 +63,7 @@ pub mod nn;
 pub mod ops;
 pub mod optim;
 pub mod pipeline;
+pub mod prelude;
 pub mod real;
 pub mod report;
 pub mod rng;
@@ -72,15 +73,3 @@ pub mod train;
 
 pub use error::{Error, Result};
 pub use real::Real;
-
-/// What a program that trains a network needs: `use gradus::prelude::*;`.
-pub mod prelude {
-    pub use crate::autograd::{Gradients, Param, Tape, Var};
-    pub use crate::error::{Error, Result};
-    pub use crate::nn::{Activation, Ctx, Module, Sequential};
-    pub use crate::ops::Target;
-    pub use crate::optim::{Adam, FirstOrder, Optimizer, RmsProp, Sgd};
-    pub use crate::real::Real;
-    pub use crate::rng::Rng;
-    pub use crate::tensor::Tensor;
-}

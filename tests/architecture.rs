@@ -19,6 +19,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("optim", &["nn", "autograd", "tensor", "error", "shape", "rng", "real"]),
     ("models", &["nn", "ops", "autograd", "tensor", "error", "shape", "rng", "real"]),
     ("gradcheck", &["models", "nn", "ops", "autograd", "tensor", "error", "shape", "rng", "real"]),
+    // For programs that use the crate; nothing inside imports it.
+    ("prelude", &["optim", "nn", "ops", "autograd", "tensor", "error", "rng", "real"]),
     // K-means, t-SNE and energy models read as plain mathematics: no autograd.
     ("analysis", &["tensor", "error", "shape", "rng", "real", "files"]),
     ("energy", &["tensor", "error", "shape", "rng", "real", "files"]),

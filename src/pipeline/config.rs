@@ -168,7 +168,7 @@ impl Default for Config {
                 widths: vec![16, 32, 64, 128],
                 hidden: 128,
                 epochs: 40,
-                patience: 12,
+                patience: 20,
                 batch: 32,
                 lr: 1e-3,
                 flips: true,

@@ -7,14 +7,24 @@ use super::Watch;
 use super::config::Config;
 use crate::data::split::stratified;
 use crate::data::{FolderOptions, Galaxies, ImageData, Images, load};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::rng::Rng;
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
+/// Fewer samples than this have no neighbourhoods to map.
+const FEWEST: usize = 5;
+
 /// Loads or renders the pictures and divides them.
 pub fn prepare(config: &Config, watch: &mut dyn Watch) -> Result<ImageData> {
     let data = if config.is_rendered() { render(config)? } else { read(config, watch)? };
+    for (name, images) in data.splits() {
+        if images.len() < FEWEST {
+            let what = format!("leaves {} pictures for {name}; maps and metrics need {FEWEST}", images.len());
+            let help = "give more pictures, or change the shares of data.split";
+            return Err(Error::data(&config.data.source, what, help));
+        }
+    }
     let counts = data.splits().map(|(name, images)| format!("{} {name}", images.len())).join(", ");
     watch.note(&format!("{} classes ({}): {counts}", data.classes.len(), data.classes.join(", ")));
     if !data.skipped.is_empty() {

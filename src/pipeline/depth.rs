@@ -96,7 +96,7 @@ fn space(config: &Config, name: &str, x: Array2<f32>, labels: &[usize]) -> Resul
         dimensions,
         silhouette: silhouette(x.view(), labels)?,
         fisher_ratio: fisher_ratio(x.view(), labels)?,
-        knn_accuracy: knn_accuracy(x.view(), labels, config.depth.neighbors)?,
+        knn_accuracy: knn_accuracy(x.view(), labels, config.depth.neighbors.min(labels.len() - 1))?,
         map: map(name, &config.tsne, x.view(), config.seed)?,
     })
 }

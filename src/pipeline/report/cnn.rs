@@ -131,12 +131,12 @@ fn training(r: &Results, book: &mut Book<'_>) -> Result<()> {
     body.paragraph(&text)
         .figures(&[(&loss, "Loss over the epochs."), (&accuracy, "Accuracy over the epochs.")])
         .answer("Does the CNN generalize?", &answer)
-        .figure(&filters, "The filters of the first layer; blue is negative, red positive, each on its own scale.")
+        .figure(&filters, "The filters of the first layer; blue is negative, orange positive, each on its own scale.")
         .heading("What the blocks make of one picture of each class");
     for (figure, class) in maps.iter().zip(shown) {
         body.figure(
             figure,
-            &format!("A test picture of {class}, and the {MAPS} strongest feature maps of each block."),
+            &format!("A test picture of the class {class}, and the {MAPS} strongest feature maps of each block."),
         );
     }
     body.source("src/pipeline/cnn.rs");

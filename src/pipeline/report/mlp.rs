@@ -74,8 +74,10 @@ pub(super) fn generalizes(s: &Scores, epochs: usize, patience: usize) -> String 
         format!("; {patience} epochs without a better one ended the training after {ran}")
     } else if best == ran {
         "; it was still improving when the epochs ran out, so more might help".to_owned()
+    } else if s.history.epochs[ran - 1].train_loss < s.history.epochs[best - 1].train_loss {
+        format!(" of {ran}; later epochs lowered the training loss but not validation's")
     } else {
-        format!(" of {ran}; later epochs improved the training loss but not validation's")
+        format!(" of {ran}; later epochs were better on neither split")
     };
     format!(
         "{verdict}: accuracy is {} on training and {} on validation, a gap of {:.1} points; on the test split, touched \
