@@ -101,6 +101,48 @@ fn the_keys_of_metrics_are_a_contract() {
 }
 
 #[test]
+fn the_report_is_whole_and_points_to_nothing_outside() {
+    let (folder, metrics) = smoke_run();
+    let page = fs::read_to_string(folder.join("run/report.html")).unwrap();
+    assert!(!page.contains("http:") && !page.contains("https:") && !page.contains("<script"));
+    for attribute in ["src=\"", "href=\"", "url("] {
+        for rest in page.split(attribute).skip(1) {
+            let inside = rest.starts_with('#') || rest.starts_with("data:");
+            assert!(inside, "{attribute}{}", rest.chars().take(60).collect::<String>());
+        }
+    }
+    for number in ["1a", "1b", "1c", "2a", "2b", "2c", "3a", "3b", "3c", "3d", "3e"] {
+        assert!(page.contains(&format!("id=\"s-{number}\"")), "there is no section {number}");
+    }
+    assert_eq!(page.matches("class=\"answer\"").count(), 8, "each question of the assignment has an answer");
+    assert!(
+        page.contains("Use of AI") && page.contains("gradus pipeline --smoke"),
+        "the command or the field is missing"
+    );
+    // Each section names the file that computed it, and the file is there.
+    let sources: Vec<&str> =
+        page.split("computed by <code>").skip(1).map(|rest| rest.split('<').next().unwrap()).collect();
+    assert!(sources.len() >= 13, "{sources:?}");
+    for source in sources {
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(source).exists(), "there is no {source}");
+    }
+    // The verdict quotes the accuracies of metrics.json.
+    for name in ["kmeans", "mlp", "cnn"] {
+        let accuracy = format!("{:.1} %", 100.0 * metrics[name]["test_accuracy"].as_f64().unwrap());
+        assert!(page.contains(&accuracy), "{name}: {accuracy}");
+    }
+}
+
+#[test]
+fn too_few_pictures_for_the_maps_are_refused_before_training() {
+    let folder = empty_folder("pipeline-small");
+    pictures(&folder.join("data"), &["a", "b"], 14);
+    let ran = gradus(&folder, &["pipeline", "--smoke", "--data", "data", "--out", "run"]);
+    ran.says(3, &["data", "pictures for", "at least", "help:"]);
+    assert!(!folder.join("run").exists(), "a fruitless run is left behind");
+}
+
+#[test]
 fn a_complete_run_is_left_alone() {
     let (folder, metrics) = smoke_run();
     let before = fs::metadata(folder.join("run/metrics.json")).unwrap().modified().unwrap();

@@ -20,7 +20,7 @@ pub fn prepare(config: &Config, watch: &mut dyn Watch) -> Result<ImageData> {
     let data = if config.is_rendered() { render(config)? } else { read(config, watch)? };
     for (name, images) in data.splits() {
         if images.len() < FEWEST {
-            let what = format!("leaves {} pictures for {name}; maps and metrics need {FEWEST}", images.len());
+            let what = format!("leaves {} pictures for {name}; maps and metrics need at least {FEWEST}", images.len());
             let help = "give more pictures, or change the shares of data.split";
             return Err(Error::data(&config.data.source, what, help));
         }

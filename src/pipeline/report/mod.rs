@@ -102,7 +102,7 @@ fn colophon(r: &Results, book: &mut Book<'_>) -> Result<()> {
     book.page
         .section("", "Reproduce this report")
         .facts(&[
-            ("Command", format!("`{}`", said("command"))),
+            ("Command", format!("`{}`", said("command_line"))),
             ("Gradus", env!("CARGO_PKG_VERSION").to_owned()),
             ("Seed", r.config.seed.to_string()),
             ("Data, SHA-256", format!("`{}`", r.data.sha256)),
