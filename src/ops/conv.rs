@@ -125,7 +125,7 @@ impl<T: Real> Op<T, 2> for Conv2d {
     }
 }
 
-/// With a bias: db[o] = Σ g over all images and pixels of channel o.
+/// With a bias: `db[o] = Σ g` over all images and pixels of channel o.
 impl<T: Real> Op<T, 3> for Conv2d {
     const NAME: &'static str = "conv2d_bias";
     type Saved = [Tensor<T>; 2];

@@ -6,14 +6,14 @@ use crate::real::Real;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// Softmax (Bridle 1990). dx[k] = p[k] (g[k] - Σⱼ g[j] p[j]).
+/// Softmax (Bridle 1990). `dx[k] = p[k] (g[k] - Σⱼ g[j] p[j])`.
 #[derive(Clone, Copy, Debug)]
 pub struct Softmax {
     /// The axis along which the result sums to 1.
     pub axis: usize,
 }
 
-/// log p = x - log Σ exp x, without computing p first. dx[k] = g[k] - p[k] Σⱼ g[j].
+/// log p = x - log Σ exp x, without computing p first. `dx[k] = g[k] - p[k] Σⱼ g[j]`.
 #[derive(Clone, Copy, Debug)]
 pub struct LogSoftmax {
     /// The axis along which the probabilities sum to 1.

@@ -2,7 +2,7 @@
 //!
 //! * [`samples`]: what a batch is made of: rows of a matrix, or pictures (normalized, augmented);
 //! * [`fit`]: the training loop;
-//! * [`evaluate`]: loss, accuracy and probabilities of a trained model;
+//! * [`mod@evaluate`]: loss, accuracy and probabilities of a trained model;
 //! * [`history`]: what is remembered of each epoch;
 //! * [`checkpoint`]: the one file from which a run resumes.
 

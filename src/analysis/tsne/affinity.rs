@@ -41,7 +41,7 @@ pub enum Affinity<T> {
 /// Turns squared distances from one sample to some others into p(·|i) with the wanted perplexity; gives β.
 ///
 /// Newton's method on ln β, kept inside a bracket by bisection. With d measured from the nearest neighbour (which
-/// cancels in p), H = ln Σ e^(-βd) + β E[d], and dH/dlnβ = -β² Var[d]. If more samples lie at distance 0 than
+/// cancels in p), `H = ln Σ e^(-βd) + β E[d]`, and `dH/dlnβ = -β² Var[d]`. If more samples lie at distance 0 than
 /// `perplexity`, or all at one distance, no β will do, and p ends up uniform on the nearest.
 pub fn conditional(squared: &[f64], perplexity: f64, p: &mut [f64]) -> f64 {
     assert_eq!(squared.len(), p.len(), "affinity: one probability for each distance");

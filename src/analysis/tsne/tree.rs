@@ -4,7 +4,7 @@
 //! Z-curve (1966), whose index interleaves the bits of x and y: the points of any cell then lie next to each other, so
 //! a cell is a range, and cutting it in four is three binary searches. Cells are stored in depth-first order, each with
 //! the index of the first cell that is not inside it: a walk is one loop that goes to the next cell, or skips ahead.
-//! No pointers, no stack; building recurses at most [`DEPTH`] deep, also if all points coincide.
+//! No pointers, no stack; building recurses at most `DEPTH` deep, also if all points coincide.
 
 use crate::real::Real;
 

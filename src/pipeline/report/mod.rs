@@ -1,9 +1,9 @@
 //! Stage 9. The report: one file that opens anywhere, with the assignment's numbers on its sections.
 //!
-//! * [`verdict`]: which answer is best, and is the difference more than luck?
-//! * [`data`]: what was looked at;
-//! * [`features`] (1a to 1c), [`mlp`] (2a to 2c), [`cnn`] (3a to 3e): the assignment, question by question;
-//! * [`words`]: sentences that follow the numbers, whatever they say.
+//! * `verdict`: which answer is best, and is the difference more than luck?
+//! * `data`: what was looked at;
+//! * `features` (1a to 1c), `mlp` (2a to 2c), `cnn` (3a to 3e): the assignment, question by question;
+//! * `words`: sentences that follow the numbers, whatever they say.
 
 mod cnn;
 mod data;
