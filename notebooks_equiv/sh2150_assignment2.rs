@@ -11,23 +11,21 @@
 //! sub-folder a class), `--out DIR` for another place than target/lessons/sh2150_assignment2, and `--smoke` for a try
 //! in seconds on small pictures, whose numbers mean nothing.
 
-use gradus::analysis::features::{Feature, extract};
+use gradus::analysis::features::{Feature, of_pictures};
 use gradus::analysis::kmeans::{KMeans, name_clusters};
 use gradus::analysis::metrics::{Confusion, fisher_ratio, knn_accuracy, normalized_mutual_information, silhouette};
 use gradus::analysis::pca::Pca;
 use gradus::analysis::scale::{Scaler, Scaling};
 use gradus::analysis::tsne::Tsne;
-use gradus::autograd::Var;
-use gradus::data::split::stratified;
 use gradus::data::{Augment, Color, FolderOptions, Galaxies, Images, Normalization, load};
 use gradus::models::{cnn::Cnn, mlp::mlp};
-use gradus::nn::{Activation, Conv2d, Ctx, Init, Linear, Module, Sequential, count_parameters};
+use gradus::nn::{Activation, Conv2d, Init, Linear, Sequential, count_parameters};
 use gradus::optim::{Adam, FirstOrder};
 use gradus::report::chart::{self, Histograms, ImageGrid, LineChart, Scatter, StageChart, Tile};
 use gradus::report::{Figure, Page, Table};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
-use gradus::train::{Epoch, Evaluation, Fit, History, Matrix, Observer, Pictures, Samples, evaluate};
+use gradus::train::{Epoch, Evaluation, Fit, History, Matrix, Observer, Pictures, Samples, activations, evaluate};
 use ndarray::{Array2, ArrayView2};
 use std::path::{Path, PathBuf};
 
@@ -48,18 +46,20 @@ fn assignment() -> gradus::Result<()> {
     let source = arguments.iter().find(|a| !a.starts_with("--") && Some(*a) != out);
     let folder = out.map_or("target/lessons/sh2150_assignment2".into(), PathBuf::from);
     let (size, per_class) = if smoke { (32, 20) } else { (128, 300) };
-    // rendered galaxies are learned sooner than real pictures
-    let epochs = if smoke {
-        2
-    } else if source.is_some() {
-        40
-    } else {
-        14
-    };
+    // Rendered galaxies are learned sooner than real pictures.
+    let epochs = [[18, 40], [2, 2]][usize::from(smoke)][usize::from(source.is_some())];
     let save = |name: &str, figure: Figure| figure.save(&folder, name).map(|()| figure);
 
     println!("Part 1. Hand-made features and clusters\n");
-    let [train, val, test] = pictures(source.map(Path::new), size, per_class)?;
+    let data = match source {
+        None => Galaxies { per_class, size, seed: SEED }.divided(SHARES)?,
+        Some(path) => {
+            let settings =
+                FolderOptions { size, color: Color::Gray, seed: SEED, fractions: SHARES, ..Default::default() };
+            load(Path::new(path), &settings, &mut |_, _| ())?
+        }
+    };
+    let (train, val, test) = (data.train, data.val, data.test);
     let (classes, k) = (train.classes.clone(), train.classes.len());
     println!("1a. {k} classes ({}); {} / {} / {} pictures", classes.join(", "), train.len(), val.len(), test.len());
     let tile = |i: usize| Tile::chw(&train.pixels.data()[i * size * size..][..size * size], 1, size, size);
@@ -70,6 +70,7 @@ fn assignment() -> gradus::Result<()> {
     }
     let sheet = save("pictures", sheet.draw())?;
 
+    let features = |images: &Images| of_pictures(&Feature::DEFAULT, &images.pixels);
     let raw = [features(&train)?, features(&val)?, features(&test)?];
     let scaler = Scaler::fit(Scaling::Standard, raw[0].view())?; // the test pictures must not set the scale
     let table = |part: usize| scaler.transform(raw[part].view());
@@ -125,7 +126,7 @@ fn assignment() -> gradus::Result<()> {
     let normalized = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &pixels);
     let turned = Augment { flips: true, quarter_turns: true }; // a galaxy has no upper side
     let (p_train, p_val, p_test) = (normalized(&train)?.augmented(turned, SEED), normalized(&val)?, normalized(&test)?);
-    let fit = Fit { epochs, patience: 12, batch: 32, seed: SEED };
+    let fit = Fit { epochs, patience: 20, batch: 32, seed: SEED };
     let (cnn_history, cnn_test) = learn("3b", &cnn, fit, [&p_train, &p_val, &p_test])?;
     let cnn_confusion = Confusion::new(&test.labels, &cnn_test.predicted, k)?;
     println!("    {}", generalizes(&cnn_history, &cnn_test));
@@ -135,11 +136,11 @@ fn assignment() -> gradus::Result<()> {
     let shown: Vec<usize> = (0..val.len()).step_by(val.len() / 500 + 1).collect();
     let labels: Vec<usize> = shown.iter().map(|&i| val.labels[i]).collect();
     let mut spaces = vec![("features".to_owned(), x_val.select(ndarray::Axis(0), &shown))];
-    spaces.push(("MLP output".into(), outputs(&net, &samples[1], &shown, "")?));
+    spaces.push(("MLP output".into(), activations(&net, "", &samples[1], &shown)?));
     for block in 1..=4 {
-        spaces.push((format!("block {block}"), outputs(&cnn, &p_val, &shown, &format!("block{block}"))?));
+        spaces.push((format!("block {block}"), activations(&cnn, &format!("block{block}"), &p_val, &shown)?));
     }
-    spaces.push(("CNN output".into(), outputs(&cnn, &p_val, &shown, "")?));
+    spaces.push(("CNN output".into(), activations(&cnn, "", &p_val, &shown)?));
     let mut depth = Table::new(&["space", "silhouette", "Fisher ratio", "5-NN accuracy"]);
     let mut scores = [vec![], vec![], vec![]];
     let mut deep_maps = Scatter::new("t-SNE of the validation pictures in each space", &classes);
@@ -192,27 +193,6 @@ fn assignment() -> gradus::Result<()> {
     page.save(&folder.join("report.html"))?;
     println!("\nReport and figures are in {}", folder.display());
     Ok(())
-}
-
-/// Training, validation and test pictures: from a folder or zip, or rendered and divided class by class.
-fn pictures(source: Option<&Path>, size: usize, per_class: usize) -> gradus::Result<[Images; 3]> {
-    if let Some(path) = source {
-        let options = FolderOptions { size, color: Color::Gray, seed: SEED, fractions: SHARES, ..Default::default() };
-        let data = load(path, &options, &mut |_, _| ())?;
-        return Ok([data.train, data.val, data.test]);
-    }
-    let (pixels, labels, names) = Galaxies { per_class, size, seed: SEED }.render()?;
-    let part = stratified(&labels, &SHARES, &mut Rng::new(SEED, "split", 0));
-    let all = Images { names, pixels, labels, classes: Galaxies::CLASSES.map(str::to_owned).to_vec() };
-    let indices = |wanted: usize| (0..all.len()).filter(|&i| part[i] == wanted).collect::<Vec<_>>();
-    Ok([0, 1, 2].map(|wanted| all.subset(&indices(wanted))))
-}
-
-/// The five default features, one row a picture.
-fn features(images: &Images) -> gradus::Result<Array2<f32>> {
-    let (h, w) = (images.height(), images.width());
-    let planes: Vec<&[f32]> = images.pixels.data().chunks(h * w).collect();
-    extract(&Feature::DEFAULT, &planes, h, w)
 }
 
 /// A t-SNE map as points to draw.
@@ -273,19 +253,6 @@ fn telling_features(x: &Array2<f32>, labels: &[usize], a: usize, b: usize) -> St
     let distance = |(j, f): (usize, &Feature)| format!("{} {:.2}", f.name(), (mean(a, j) - mean(b, j)).abs());
     let all: Vec<String> = Feature::DEFAULT.iter().enumerate().map(distance).collect();
     format!("The two classes' means differ, in standard deviations, by: {}.", all.join(", "))
-}
-
-/// What the layer `path` (empty: the whole network) makes of these samples, one row each.
-fn outputs(model: &Sequential, samples: &dyn Samples, indices: &[usize], path: &str) -> gradus::Result<Array2<f32>> {
-    let mut rows = Vec::new();
-    for chunk in indices.chunks(64) {
-        let wanted = |p: &str| p == path;
-        let mut cx = Ctx::eval().capture(&wanted);
-        let y = model.forward(&Var::constant(samples.batch(chunk, None)), &mut cx)?.into_value();
-        rows.extend_from_slice(cx.captured().pop().map_or(y, |layer| layer.output).data());
-    }
-    let width = rows.len() / indices.len();
-    Ok(Tensor::new(rows, [indices.len(), width])?.array2()?.to_owned())
 }
 
 /// Loss over the epochs.

@@ -10,6 +10,7 @@
 //! that light. Every feature is finite for every picture; what a blank one gives is documented.
 
 use crate::error::{Error, Result};
+use crate::tensor::Tensor;
 use gradus_kernels::parallel;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -161,6 +162,30 @@ pub fn extract(features: &[Feature], images: &[&[f32]], h: usize, w: usize) -> R
         features.iter().map(|f| f.compute(images[i], h, w) as f32).collect::<Vec<f32>>()
     });
     Ok(Array2::from_shape_vec((images.len(), features.len()), rows.concat()).expect("features: one row a picture"))
+}
+
+/// The features of pictures `[N, C, H, W]`, colours first turned to gray.
+pub fn of_pictures(features: &[Feature], pixels: &Tensor) -> Result<Array2<f32>> {
+    let gray = to_gray(pixels);
+    let (h, w) = (gray.shape()[2], gray.shape()[3]);
+    let planes: Vec<&[f32]> = gray.data().chunks(h * w).collect();
+    extract(features, &planes, h, w)
+}
+
+/// Luma, 0.299 R + 0.587 G + 0.114 B; gray pictures stay.
+fn to_gray(pixels: &Tensor) -> Tensor {
+    let &[n, channels, h, w] = pixels.shape() else { unreachable!("pictures have four axes") };
+    if channels == 1 {
+        return pixels.clone();
+    }
+    let area = h * w;
+    Tensor::build([n, 1, h, w], |gray| {
+        for (picture, gray) in pixels.data().chunks(3 * area).zip(gray.chunks_mut(area)) {
+            for (i, v) in gray.iter_mut().enumerate() {
+                *v = 0.299 * picture[i] + 0.587 * picture[area + i] + 0.114 * picture[2 * area + i];
+            }
+        }
+    })
 }
 
 fn mean(pixels: &[f32]) -> f64 {

@@ -4,16 +4,12 @@
 
 use super::config::Config;
 use super::training::{Scores, Trainer, score};
-use crate::autograd::Var;
 use crate::data::{Augment, ImageData, Images, Normalization};
 use crate::error::Result;
 use crate::models::cnn::Cnn;
-use crate::nn::{Ctx, Module, Sequential};
+use crate::nn::Sequential;
 use crate::rng::Rng;
-use crate::tensor::Tensor;
-use crate::train::evaluate::BATCH;
-use crate::train::{Fit, Pictures, Samples};
-use ndarray::Array2;
+use crate::train::{Fit, Pictures};
 
 /// The trained network and its figures.
 pub struct CnnStage {
@@ -48,18 +44,4 @@ pub fn train(config: &Config, data: &ImageData, trainer: &mut Trainer<'_>) -> Re
     trainer.export("cnn")?;
     let scores = score(&model, history, [&train, &val, &test], classes)?;
     Ok(CnnStage { model, scores, normalization })
-}
-
-/// The output of the layer `path` (or of the whole network, for the empty path) for these pictures, one row each.
-pub fn activations(model: &dyn Module, path: &str, samples: &Pictures, indices: &[usize]) -> Result<Array2<f32>> {
-    let (mut rows, mut width) = (Vec::new(), 0);
-    for chunk in indices.chunks(BATCH) {
-        let wanted = |p: &str| p == path;
-        let mut cx = Ctx::eval().capture(&wanted);
-        let y = model.forward(&Var::constant(samples.batch(chunk, None)), &mut cx)?;
-        let output: Tensor = cx.captured().pop().map_or(y.into_value(), |layer| layer.output);
-        width = output.numel() / chunk.len();
-        rows.extend_from_slice(output.data());
-    }
-    Ok(Array2::from_shape_vec((indices.len(), width), rows).expect("each picture gives as many numbers"))
 }

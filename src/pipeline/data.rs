@@ -5,11 +5,8 @@
 
 use super::Watch;
 use super::config::Config;
-use crate::data::split::stratified;
-use crate::data::{FolderOptions, Galaxies, ImageData, Images, load};
+use crate::data::{FolderOptions, Galaxies, ImageData, load};
 use crate::error::{Error, Result};
-use crate::rng::Rng;
-use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// Fewer samples than this have no neighbourhoods to map.
@@ -17,7 +14,12 @@ const FEWEST: usize = 5;
 
 /// Loads or renders the pictures and divides them.
 pub fn prepare(config: &Config, watch: &mut dyn Watch) -> Result<ImageData> {
-    let data = if config.is_rendered() { render(config)? } else { read(config, watch)? };
+    let d = &config.data;
+    let data = if config.is_rendered() {
+        Galaxies { per_class: d.per_class, size: d.size, seed: config.seed }.divided(d.split)?
+    } else {
+        read(config, watch)?
+    };
     for (name, images) in data.splits() {
         if images.len() < FEWEST {
             let what = format!("leaves {} pictures for {name}; maps and metrics need at least {FEWEST}", images.len());
@@ -48,22 +50,4 @@ fn read(config: &Config, watch: &mut dyn Watch) -> Result<ImageData> {
         fractions: d.split,
     };
     load(Path::new(&d.source), &options, &mut |done, total| watch.progress(done, total, "pictures read"))
-}
-
-/// Galaxies from the renderer, divided like any folder.
-fn render(config: &Config) -> Result<ImageData> {
-    let d = &config.data;
-    let (pixels, labels, names) = Galaxies { per_class: d.per_class, size: d.size, seed: config.seed }.render()?;
-    let classes: Vec<String> = Galaxies::CLASSES.iter().map(|c| c.to_string()).collect();
-    let mut hash = Sha256::new();
-    pixels.data().iter().for_each(|x| hash.update(x.to_le_bytes()));
-    let assigned = stratified(&labels, &d.split, &mut Rng::new(config.seed, "split", 0));
-    let all = Images { names, pixels, labels, classes: classes.clone() };
-    let [train, val, test] = [0, 1, 2].map(|part| {
-        let indices: Vec<usize> = (0..all.len()).filter(|&i| assigned[i] == part).collect();
-        all.subset(&indices)
-    });
-    let sha256 = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
-    let (skipped, leakage) = (Vec::new(), Vec::new());
-    Ok(ImageData { train, val, test, classes, skipped, leakage, sha256, given_splits: false, grouped: None })
 }

@@ -4,7 +4,7 @@
 //! activations after each block's pooling, the CNN's output. Spaces of many dimensions are first reduced by PCA, so
 //! that distances are comparable. In each space three numbers say how compact and how separate the classes are.
 
-use super::cnn::{CnnStage, activations};
+use super::cnn::CnnStage;
 use super::config::Config;
 use super::features::Features;
 use super::maps::{NamedMap, map};
@@ -15,7 +15,7 @@ use crate::analysis::pca::Pca;
 use crate::data::{ImageData, split};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
-use crate::train::Pictures;
+use crate::train::{Pictures, activations};
 use ndarray::{Array2, Axis};
 
 /// How separate the classes are in one space.

@@ -3,8 +3,8 @@
 use super::Watch;
 use super::artifacts::Artifacts;
 use super::config::Config;
-use super::features::of_pictures;
 use super::folder::RunFolder;
+use crate::analysis::features::of_pictures;
 use crate::analysis::kmeans::Clustering;
 use crate::analysis::metrics::Confusion;
 use crate::data::{load_all, read_image};

@@ -5,14 +5,13 @@
 use super::config::MlpConfig;
 use super::features::Features;
 use super::training::{Scores, Trainer, score};
-use crate::autograd::Var;
 use crate::data::ImageData;
 use crate::error::Result;
 use crate::models::mlp::mlp;
-use crate::nn::{Activation, Ctx, Module, Sequential};
+use crate::nn::{Activation, Sequential};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
-use crate::train::{Fit, Matrix};
+use crate::train::{Fit, Matrix, Samples, activations};
 use ndarray::Array2;
 
 /// The activations of the table.
@@ -57,22 +56,18 @@ pub fn train(
         Ok((model, scores))
     };
     let (model, scores) = train_one("mlp", config.activation)?;
-    let mut activations = Vec::new();
-    for activation in ACTIVATIONS {
+    let mut variants = Vec::new();
+    let own = (!ACTIVATIONS.contains(&config.activation)).then_some(config.activation);
+    for activation in own.into_iter().chain(ACTIVATIONS) {
         let scores = if activation == config.activation {
             scores.clone()
         } else {
             train_one(&format!("mlp_{}", activation.name()), activation)?.1
         };
-        activations.push((activation, scores));
+        variants.push((activation, scores));
     }
     trainer.export("mlp")?;
-    let logits = [logits(&model, &features.scaled[1])?, logits(&model, &features.scaled[2])?];
-    Ok(MlpStage { model, scores, logits, activations })
-}
-
-/// The last layer's output for each row.
-pub fn logits(model: &dyn Module, rows: &Array2<f32>) -> Result<Array2<f32>> {
-    let y = model.forward(&Var::constant(Tensor::from(rows.clone())), &mut Ctx::eval())?;
-    Ok(y.value().array2()?.to_owned())
+    let logits = |samples: &Matrix| activations(&model, "", samples, &(0..samples.len()).collect::<Vec<_>>());
+    let logits = [logits(&val)?, logits(&test)?];
+    Ok(MlpStage { model, scores, logits, activations: variants })
 }

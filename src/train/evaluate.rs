@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::nn::{Ctx, Module};
 use crate::ops::Target;
 use crate::tensor::Tensor;
+use ndarray::Array2;
 
 /// Samples per forward pass.
 pub const BATCH: usize = 64;
@@ -45,6 +46,20 @@ pub fn evaluate(model: &dyn Module, samples: &dyn Samples) -> Result<Evaluation>
         predicted,
         probabilities: Tensor::new(probabilities, [n, classes])?,
     })
+}
+
+/// The output of the layer `path` (or of the whole network, for the empty path) for these samples, one row each.
+pub fn activations(model: &dyn Module, path: &str, samples: &dyn Samples, indices: &[usize]) -> Result<Array2<f32>> {
+    let (mut rows, mut width) = (Vec::new(), 0);
+    for chunk in indices.chunks(BATCH) {
+        let wanted = |p: &str| p == path;
+        let mut cx = Ctx::eval().capture(&wanted);
+        let y = model.forward(&Var::constant(samples.batch(chunk, None)), &mut cx)?;
+        let output: Tensor = cx.captured().pop().map_or(y.into_value(), |layer| layer.output);
+        width = output.numel() / chunk.len();
+        rows.extend_from_slice(output.data());
+    }
+    Ok(Array2::from_shape_vec((indices.len(), width), rows).expect("each sample gives as many numbers"))
 }
 
 /// Index of the largest value, the first on a tie.

@@ -13,7 +13,7 @@ pub mod history;
 pub mod samples;
 
 pub use checkpoint::{Checkpoint, Progress};
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, activations, evaluate};
 pub use fit::{Fit, Observer, Silent, Trained};
 pub use history::{Epoch, History};
 pub use samples::{Matrix, Pictures, Samples};
