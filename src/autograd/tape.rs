@@ -74,7 +74,11 @@ impl<T: Real> Tape<T> {
     /// An empty tape.
     pub fn new() -> Self {
         Self {
-            record: Rc::new(RefCell::new(Record { entries: Vec::with_capacity(64), params: Vec::new(), spent: false })),
+            record: Rc::new(RefCell::new(Record {
+                entries: Vec::with_capacity(32),
+                params: Vec::with_capacity(12),
+                spent: false,
+            })),
         }
     }
 
@@ -175,7 +179,7 @@ impl<T: Real> Tape<T> {
         };
         entries.truncate(start + 1);
         let mut arrived: Vec<Option<Tensor<T>>> = vec![None; entries.len()];
-        let mut leaves = Vec::new();
+        let mut leaves = Vec::with_capacity(params.len() + 1);
         arrived[start] = Some(seed);
         while let Some(entry) = entries.pop() {
             let Some(g) = arrived.pop().flatten() else { continue };
