@@ -219,7 +219,11 @@ fn mistakes(r: &Results, book: &mut Book<'_>) -> Result<()> {
                 if count == 1 { "once".into() } else { format!("{count} times") },
                 counted(wrong.len(), "mistake"),
                 if mlp == 1 { "once".into() } else { format!("{mlp} times") },
-                if mlp > count { "hard for both, and harder from features" } else { "no easier from features alone" }
+                match mlp.cmp(&count) {
+                    std::cmp::Ordering::Greater => "harder still from features alone",
+                    std::cmp::Ordering::Equal => "as hard from features alone",
+                    std::cmp::Ordering::Less => "easier from features alone",
+                }
             )
         }
     };
@@ -350,7 +354,11 @@ fn spaces(r: &Results, book: &mut Book<'_>) -> Result<()> {
     } else {
         "; the CNN's own features are no better here."
     };
-    let answer = format!("{verdict} (silhouette and 5-NN accuracy: {}). {learned}{pixels}", listed(&numbers));
+    let answer = format!(
+        "{verdict} (silhouette and {}-NN accuracy: {}). {learned}{pixels}",
+        r.config.depth.neighbors,
+        listed(&numbers)
+    );
     book.page
         .section("3e", "Three feature spaces")
         .answer("How do hand-crafted features, the MLP's and the CNN's compare?", &answer)
