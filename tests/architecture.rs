@@ -21,59 +21,25 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("gradcheck", &["models", "nn", "ops", "autograd", "tensor", "error", "shape", "rng", "real"]),
     // For programs that use the crate; nothing inside imports it.
     ("prelude", &["optim", "nn", "ops", "autograd", "tensor", "error", "rng", "real"]),
-    // K-means, t-SNE and energy models read as plain mathematics: no autograd.
+    // K-means and t-SNE read as plain mathematics: no autograd.
     ("analysis", &["tensor", "error", "shape", "rng", "real", "files"]),
-    ("energy", &["tensor", "error", "shape", "rng", "real", "files"]),
     ("data", &["tensor", "error", "shape", "rng", "real", "files"]),
     (
         "train",
         &[
-            "optim", "models", "energy", "data", "nn", "ops", "autograd", "analysis", "tensor", "error", "shape",
-            "rng", "real", "files",
-        ],
-    ),
-    (
-        "study",
-        &[
-            "train", "optim", "models", "energy", "data", "nn", "ops", "autograd", "analysis", "tensor", "error",
-            "shape", "rng", "real", "files",
+            "optim", "models", "data", "nn", "ops", "autograd", "analysis", "tensor", "error", "shape", "rng", "real",
+            "files",
         ],
     ),
     ("report", &["analysis", "tensor", "error", "shape", "rng", "real", "files"]),
     (
         "pipeline",
         &[
-            "study",
             "train",
             "report",
             "gradcheck",
             "optim",
             "models",
-            "energy",
-            "data",
-            "nn",
-            "ops",
-            "autograd",
-            "analysis",
-            "tensor",
-            "error",
-            "shape",
-            "rng",
-            "real",
-            "files",
-        ],
-    ),
-    (
-        "lab",
-        &[
-            "pipeline",
-            "study",
-            "train",
-            "report",
-            "gradcheck",
-            "optim",
-            "models",
-            "energy",
             "data",
             "nn",
             "ops",

@@ -225,3 +225,14 @@ fn dropout_scales_what_it_keeps() {
     let gradients = tape.backward_from(&y, Tensor::full([n], 3.0)).unwrap();
     assert_eq!(*gradients.of(&x).unwrap(), values, "the gradient passes the same mask");
 }
+
+#[test]
+fn an_infinitely_unlikely_class_has_probability_0_and_nan_spreads() {
+    let softmax = |x: &[f64]| {
+        let x = Var::constant(Tensor::<f64>::from_f64(x, [1, x.len()]).unwrap());
+        x.softmax(1).unwrap().into_value().to_vec()
+    };
+    assert_eq!(softmax(&[f64::NEG_INFINITY, 0.0, 0.0]), [0.0, 0.5, 0.5]);
+    assert!(softmax(&[f64::NAN, 0.0]).iter().all(|p| p.is_nan()));
+    assert!(softmax(&[f64::INFINITY, 0.0])[0].is_nan());
+}

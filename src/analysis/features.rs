@@ -5,7 +5,7 @@
 //! [`Feature`] is a function from a gray picture (`h` x `w` pixels in [0, 1], row-major) to one number, and says in a
 //! sentence why it may tell classes apart.
 //!
-//! Four features look at an *object*: they take away the background (the median of the picture's border) and what is
+//! Three features look at an *object*: they take away the background (the median of the picture's border) and what is
 //! within two deviations of the border's noise, weigh each pixel by what is left, and measure about the centroid of
 //! that light. Every feature is finite for every picture; what a blank one gives is documented.
 

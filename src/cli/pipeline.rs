@@ -18,7 +18,7 @@ pub(crate) struct Pipeline {
     /// Show all settings as they would be used, and stop
     #[arg(long)]
     print_config: bool,
-    /// The folder of the run itself; it must not exist [default: runs/DATE_pipeline_XXXX]
+    /// The folder of the run itself; it must not exist [default: runs/DATE_pipeline_ID]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Replace --out if it holds a Gradus run (and only then)

@@ -38,7 +38,8 @@ fn each_line(shape: &[usize], axis: usize, mut f: impl FnMut(&dyn Fn(usize) -> u
     }
 }
 
-/// The line's maximum m and log Σ exp(x - m). -∞ and +∞ behave as in the limit; NaN spreads.
+/// The line's maximum m and log Σ exp(x - m). A line whose maximum is infinite has no softmax: NaN or -∞ come out of
+/// it. An entry of -∞ beside finite ones has probability 0; NaN spreads.
 fn max_and_log_sum<T: Real>(x: &[T], n: usize, at: &dyn Fn(usize) -> usize) -> (T, T) {
     let max = (0..n).fold(-T::INFINITY, |m, k| m.max(x[at(k)]));
     if !max.is_finite() {

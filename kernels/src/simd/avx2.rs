@@ -23,16 +23,16 @@ pub(super) static KERNELS: Kernels = Kernels {
 /// Reads one vector.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn load(from: *const f32) -> __m256 {
-    // SAFETY: only called by the kernels below, on memory that their callers vouch for.
+unsafe fn load(from: *const f32) -> __m256 {
+    // SAFETY: the caller vouches for a vector of memory there.
     unsafe { _mm256_loadu_ps(from) }
 }
 
 /// Writes `sum`, or adds it to what is there.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn store(to: *mut f32, sum: __m256, add: bool) {
-    // SAFETY: only called by the kernels below, on memory that their callers vouch for.
+unsafe fn store(to: *mut f32, sum: __m256, add: bool) {
+    // SAFETY: the caller vouches for a vector of memory there.
     unsafe {
         let sum = if add { _mm256_add_ps(_mm256_loadu_ps(to), sum) } else { sum };
         _mm256_storeu_ps(to, sum);

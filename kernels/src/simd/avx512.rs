@@ -23,16 +23,16 @@ pub(super) static KERNELS: Kernels = Kernels {
 /// Reads one vector.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load(from: *const f32) -> __m512 {
-    // SAFETY: only called by the kernels below, on memory that their callers vouch for.
+unsafe fn load(from: *const f32) -> __m512 {
+    // SAFETY: the caller vouches for a vector of memory there.
     unsafe { _mm512_loadu_ps(from) }
 }
 
 /// Writes `sum`, or adds it to what is there.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn store(to: *mut f32, sum: __m512, add: bool) {
-    // SAFETY: only called by the kernels below, on memory that their callers vouch for.
+unsafe fn store(to: *mut f32, sum: __m512, add: bool) {
+    // SAFETY: the caller vouches for a vector of memory there.
     unsafe {
         let sum = if add { _mm512_add_ps(_mm512_loadu_ps(to), sum) } else { sum };
         _mm512_storeu_ps(to, sum);

@@ -23,16 +23,16 @@ pub(super) static KERNELS: Kernels = Kernels {
 /// Reads one vector.
 #[inline]
 #[target_feature(enable = "neon")]
-fn load(from: *const f32) -> float32x4_t {
-    // SAFETY: only called by the kernels below, on memory that their callers vouch for.
+unsafe fn load(from: *const f32) -> float32x4_t {
+    // SAFETY: the caller vouches for a vector of memory there.
     unsafe { vld1q_f32(from) }
 }
 
 /// Writes `sum`, or adds it to what is there.
 #[inline]
 #[target_feature(enable = "neon")]
-fn store(to: *mut f32, sum: float32x4_t, add: bool) {
-    // SAFETY: only called by the kernels below, on memory that their callers vouch for.
+unsafe fn store(to: *mut f32, sum: float32x4_t, add: bool) {
+    // SAFETY: the caller vouches for a vector of memory there.
     unsafe {
         let sum = if add { vaddq_f32(vld1q_f32(to), sum) } else { sum };
         vst1q_f32(to, sum);
