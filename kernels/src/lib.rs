@@ -31,6 +31,7 @@ mod scalar;
 mod scratch;
 mod simd;
 
+pub use conv::pooled::{DEAD, Gradients as BlockGradients};
 pub use geometry::{Conv2d, Pool2d};
 pub use mat::{MatMut, MatRef};
 pub use pool::{avg_backward as avg_pool2d_backward, avg_forward as avg_pool2d_forward};

@@ -200,3 +200,82 @@ pub fn conv2d_backward_weights<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], dw: &mu
         }
     }
 }
+
+/// Rows of pooled pixels that [`conv2d_block_backward`] takes at a time: as many as see 6,144 floats of the image.
+pub fn block_bands(g: &Conv2d) -> usize {
+    let row = (g.out_w() / 2 * 2 + g.kernel[1] - 1) * g.c;
+    ((6144 / row.max(1)).saturating_sub(g.kernel[0] - 1) / 2).max(1)
+}
+
+/// Images per partial sum of [`conv2d_block_backward`]: there are at most 16 of them.
+pub fn block_groups(images: usize) -> usize {
+    images.div_ceil(16).max(1)
+}
+
+/// The tiles in which [`conv2d_block_backward`] spreads a slope over dx: at most three rows p of a filter, and of the
+/// floats (q, c) of a row, at most `units` times 16. `[p, (q, c)]`.
+pub fn block_tiles(g: &Conv2d, units: usize) -> impl Iterator<Item = [std::ops::Range<usize>; 2]> {
+    let (kh, row) = (g.kernel[0], (g.kernel[1] * g.c).div_ceil(16));
+    let step = row.div_ceil(row.div_ceil(units).max(1)).max(1);
+    let rows = (0..kh).step_by(3).map(move |p| p..kh.min(p + 3));
+    rows.flat_map(move |rows| (0..row).step_by(step).map(move |u| [rows.clone(), 16 * u..16 * row.min(u + step)]))
+}
+
+/// Units of a tile of dx.
+pub const BLOCK_UNITS: usize = 6;
+
+/// The gradients of convolution, bias, ReLU and 2 x 2 max-pooling from the winners' codes: the pixels that won a
+/// window are taken in turn and nothing else. `[dx, dw, db]`.
+///
+/// Each sum runs over bands of [`block_bands`] rows of windows, and in a band over the windows. For dw and db each
+/// band is summed from zero and added to its group of [`block_groups`] images, the groups are added up in turn; dx runs
+/// on from band to band, filter to filter and, in a filter, tile to tile of [`block_tiles`].
+pub fn conv2d_block_backward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], codes: &[u8]) -> [Vec<T>; 3] {
+    let (ph, pw, [kh, kw]) = (g.out_h() / 2, g.out_w() / 2, g.kernel);
+    let (mut dx, mut dw, mut db) = (vec![T::ZERO; x.len()], vec![T::ZERO; w.len()], vec![T::ZERO; g.o]);
+    // The winner of window (i, j): its pixel (y, x) of the convolution, and its slope, if it has one.
+    let winner = |n: usize, o: usize, i: usize, j: usize| {
+        let cell = ((n * g.o + o) * ph + i) * pw + j;
+        let slope = if codes[cell] < crate::DEAD { dy[cell] } else { T::ZERO };
+        let at = [2 * i + usize::from(codes[cell] >> 1 & 1), 2 * j + usize::from(codes[cell] & 1)];
+        (slope != T::ZERO).then_some((at, slope))
+    };
+    let images: Vec<usize> = (0..g.n).collect();
+    for group in images.chunks(block_groups(g.n)) {
+        let (mut group_dw, mut group_db) = (vec![T::ZERO; w.len()], vec![T::ZERO; g.o]);
+        for &n in group {
+            let pixel = |[i, j]: [usize; 2], c: usize, p: usize, q: usize| {
+                source(g, i, j, p, q).map(|(y, x)| ((n * g.c + c) * g.h + y) * g.w + x)
+            };
+            for start in (0..ph).step_by(block_bands(g)) {
+                for o in 0..g.o {
+                    let rows = start..ph.min(start + block_bands(g));
+                    let winners: Vec<_> = rows.flat_map(|i| (0..pw).filter_map(move |j| winner(n, o, i, j))).collect();
+                    group_db[o] += winners.iter().fold(T::ZERO, |sum, &(_, slope)| sum + slope);
+                    for k in 0..g.k() {
+                        let (c, p, q) = (k / (kh * kw), k / kw % kh, k % kw);
+                        group_dw[o * g.k() + k] += winners.iter().fold(T::ZERO, |sum, &(at, slope)| {
+                            pixel(at, c, p, q).map_or(sum, |pixel| slope.mul_add(x[pixel], sum))
+                        });
+                    }
+                    for [rows, floats] in block_tiles(g, BLOCK_UNITS) {
+                        for &(at, slope) in &winners {
+                            for p in rows.clone() {
+                                for l in floats.start..floats.end.min(kw * g.c) {
+                                    let (q, c) = (l / g.c, l % g.c);
+                                    if let Some(pixel) = pixel(at, c, p, q) {
+                                        let weight = w[((o * g.c + c) * kh + p) * kw + q];
+                                        dx[pixel] = slope.mul_add(weight, dx[pixel]);
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        db.iter_mut().zip(group_db).for_each(|(sum, x)| *sum += x);
+        dw.iter_mut().zip(group_dw).for_each(|(sum, x)| *sum += x);
+    }
+    [dx, dw, db]
+}

@@ -1,6 +1,6 @@
 //! The two number types, and the kernels as they are reached through them.
 
-use crate::{Conv2d, MatMut, MatRef, Pool2d, conv, gemm, math};
+use crate::{BlockGradients, Conv2d, MatMut, MatRef, Pool2d, conv, gemm, math};
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
@@ -107,6 +107,17 @@ pub trait Scalar:
     fn conv2d_backward_data(g: &Conv2d, dy: &[Self], w: &[Self], dx: &mut [Self]);
     /// The gradient of w, written (not added) into `dw`.
     fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]);
+    /// y = maxpool2x2(relu(x * w + bias)); a code for each output says which pixel won (see [`crate::DEAD`]).
+    fn conv2d_block_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: &[Self], y: &mut [Self], codes: &mut [u8]);
+    /// The gradients of [`conv2d_block_forward`](Self::conv2d_block_forward) from its codes and dY.
+    fn conv2d_block_backward(
+        g: &Conv2d,
+        x: &[Self],
+        w: &[Self],
+        dy: &[Self],
+        codes: &[u8],
+        out: BlockGradients<'_, Self>,
+    );
     /// Max-pooling; `argmax` receives each output's winner as `row * W + column` in its plane. Padding never wins.
     fn max_pool2d_forward(g: &Pool2d, x: &[Self], y: &mut [Self], argmax: &mut [u32]);
     /// Scatters `dy` to the winners. `dx` is written whole.
@@ -185,6 +196,19 @@ impl Scalar for f32 {
     }
     fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]) {
         conv::backward_weights_f32(g, x, dy, dw);
+    }
+    fn conv2d_block_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: &[Self], y: &mut [Self], codes: &mut [u8]) {
+        conv::pooled::forward_f32(g, x, w, bias, y, codes);
+    }
+    fn conv2d_block_backward(
+        g: &Conv2d,
+        x: &[Self],
+        w: &[Self],
+        dy: &[Self],
+        codes: &[u8],
+        out: BlockGradients<'_, Self>,
+    ) {
+        conv::pooled::backward_f32(g, x, w, dy, codes, out);
     }
     fn max_pool2d_forward(g: &Pool2d, x: &[Self], y: &mut [Self], argmax: &mut [u32]) {
         crate::pool::max_forward(g, x, y, argmax);
@@ -269,6 +293,19 @@ impl Scalar for f64 {
     fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]) {
         conv::check("conv2d backward", g, x.len(), dw.len(), dy.len());
         conv::plain::backward_weights(g, x, dy, dw);
+    }
+    fn conv2d_block_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: &[Self], y: &mut [Self], codes: &mut [u8]) {
+        conv::pooled::plain_forward(g, x, w, bias, y, codes);
+    }
+    fn conv2d_block_backward(
+        g: &Conv2d,
+        x: &[Self],
+        w: &[Self],
+        dy: &[Self],
+        codes: &[u8],
+        out: BlockGradients<'_, Self>,
+    ) {
+        conv::pooled::plain_backward(g, x, w, dy, codes, out);
     }
     fn max_pool2d_forward(g: &Pool2d, x: &[Self], y: &mut [Self], argmax: &mut [u32]) {
         crate::pool::max_forward(g, x, y, argmax);

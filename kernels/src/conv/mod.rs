@@ -8,10 +8,13 @@
 //!   `stride x stride` classes of pixels that see the same taps;
 //! * the gradient of the filters: dY x columnsᵀ ([`weights`]).
 //!
+//! [`pooled`] adds what follows a convolution in most networks, bias, ReLU and max-pooling, without a trip to memory.
+//!
 //! Machines without a micro-kernel, and `f64`, take [`plain`]: im2col in memory and one GEMM per image.
 
 mod image;
 pub(crate) mod plain;
+pub(crate) mod pooled;
 mod sweep;
 mod weights;
 

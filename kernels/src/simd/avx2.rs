@@ -1,89 +1,46 @@
 //! AVX2 and FMA: 16 registers of 8 floats.
 
-use super::{Gradient, Kernels, MAX_TAPS, MAX_VECTORS, Store, Tile, Transpose};
+use super::vector::Vector;
+use super::{Kernels, Transpose, compile};
 use std::arch::x86_64::*;
 
-const LANES: usize = 8;
-/// 6 x 2 sums, 2 columns and a coefficient: 15 of the 16 registers.
-const ROWS: usize = 6;
-/// 6 x 2 sums, 2 columns and a coefficient: 15 of the 16 registers.
-const TAPS: usize = 6;
-
-pub(super) static KERNELS: Kernels = Kernels {
-    lanes: LANES,
-    rows: ROWS,
-    vectors: 2,
-    tile: [tile::<1>, tile::<2>, tile::<2>],
-    store: store_rows,
-    transpose,
-    taps: TAPS,
-    gradient: [gradients::<1>(), gradients::<2>()],
-};
-
-/// Reads one vector.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn load(from: *const f32) -> __m256 {
-    // SAFETY: the caller vouches for a vector of memory there.
-    unsafe { _mm256_loadu_ps(from) }
-}
-
-/// Writes `sum`, or adds it to what is there.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn store(to: *mut f32, sum: __m256, add: bool) {
-    // SAFETY: the caller vouches for a vector of memory there.
-    unsafe {
-        let sum = if add { _mm256_add_ps(_mm256_loadu_ps(to), sum) } else { sum };
-        _mm256_storeu_ps(to, sum);
+impl Vector for __m256 {
+    const LANES: usize = 8;
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        // SAFETY: promised by the caller, here and below.
+        unsafe { _mm256_set1_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: as above.
+        unsafe { _mm256_storeu_ps(to, self) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_add_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn fma(self, a: Self, b: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_fmadd_ps(a, b, self) }
     }
 }
 
-#[target_feature(enable = "avx2,fma")]
-unsafe fn tile<const V: usize>(t: &Tile) {
-    // SAFETY: the caller vouches for len x ROWS floats at a, len offsets, V x LANES columns at each of them, and
-    // ROWS rows of output.
-    unsafe {
-        let mut sum = [[_mm256_setzero_ps(); V]; ROWS];
-        for k in 0..t.len {
-            let offset = *t.offsets.add(k) as usize;
-            let mut b = [_mm256_setzero_ps(); V];
-            for v in 0..V {
-                b[v] = load(t.b[v].add(offset));
-            }
-            for m in 0..ROWS {
-                let a = _mm256_set1_ps(*t.a.add(k * ROWS + m));
-                for v in 0..V {
-                    sum[m][v] = _mm256_fmadd_ps(a, b[v], sum[m][v]);
-                }
-            }
-        }
-        for m in 0..ROWS {
-            for v in 0..V {
-                store(t.out.add((m * MAX_VECTORS + v) * LANES), sum[m][v], t.add);
-            }
-        }
-    }
-}
-
-#[target_feature(enable = "avx2,fma")]
-unsafe fn store_rows(s: &Store) {
-    // SAFETY: the caller vouches for rows x len floats in the tile and at `to`, and for the rows' biases.
-    unsafe {
-        for m in 0..s.rows {
-            let bias = _mm256_set1_ps(s.bias(m));
-            let (from, to) = (s.from.add(m * MAX_VECTORS * LANES), s.to.add(m * s.plane));
-            let mut l = 0;
-            while l + LANES <= s.len {
-                _mm256_storeu_ps(to.add(l), _mm256_add_ps(load(from.add(l)), bias));
-                l += LANES;
-            }
-            while l < s.len {
-                *to.add(l) = *from.add(l) + s.bias(m);
-                l += 1;
-            }
-        }
-    }
+compile! {
+    __m256, "avx2,fma",
+    // 6 x 2 sums, 2 columns and a coefficient: 15 of the 16 registers.
+    rows: 6, vectors: 2,
+    taps: 6,
+    // 3 x 4 sums of half a unit.
+    units: 2,
+    transpose: transpose
 }
 
 /// In blocks of 8 x 8; AVX-512 takes this too.
@@ -130,55 +87,6 @@ unsafe fn transpose8(from: *const f32, from_stride: usize, to: *mut f32, to_stri
         for i in 0..4 {
             _mm256_storeu_ps(to.add(i * to_stride), _mm256_permute2f128_ps::<0x20>(top[i], bottom[i]));
             _mm256_storeu_ps(to.add((i + 4) * to_stride), _mm256_permute2f128_ps::<0x31>(top[i], bottom[i]));
-        }
-    }
-}
-
-/// The gradient kernels of one width, by number of taps; heights beyond [`TAPS`] are never asked for.
-const fn gradients<const V: usize>() -> [super::GradientFn; MAX_TAPS] {
-    [
-        gradient::<V, 1>,
-        gradient::<V, 2>,
-        gradient::<V, 3>,
-        gradient::<V, 4>,
-        gradient::<V, 5>,
-        gradient::<V, 6>,
-        gradient::<V, TAPS>,
-        gradient::<V, TAPS>,
-        gradient::<V, TAPS>,
-    ]
-}
-
-#[target_feature(enable = "avx2,fma")]
-unsafe fn gradient<const V: usize, const T: usize>(g: &Gradient<'_>) {
-    // SAFETY: the caller vouches for the runs' pixels under each tap, a row of V x LANES at b for each pixel, and T
-    // rows of output.
-    unsafe {
-        let mut sum = [[_mm256_setzero_ps(); V]; T];
-        let mut row = g.b;
-        for run in g.runs {
-            let mut taps = [g.b; T];
-            for t in 0..T {
-                taps[t] = g.taps[t].add(run.start);
-            }
-            for k in 0..run.len {
-                let mut b = [_mm256_setzero_ps(); V];
-                for v in 0..V {
-                    b[v] = load(row.add(v * LANES));
-                }
-                for t in 0..T {
-                    let a = _mm256_set1_ps(*taps[t].add(k));
-                    for v in 0..V {
-                        sum[t][v] = _mm256_fmadd_ps(a, b[v], sum[t][v]);
-                    }
-                }
-                row = row.add(V * LANES);
-            }
-        }
-        for t in 0..T {
-            for v in 0..V {
-                store(g.out.add(t * g.out_stride + v * LANES), sum[t][v], g.add);
-            }
         }
     }
 }

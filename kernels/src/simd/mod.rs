@@ -1,14 +1,20 @@
 //! The micro-kernels: the only code that is written once per instruction set.
 //!
-//! There are two (and two more that pack and write out), and everything else (blocking, borders, threads) is built on
+//! There are four (and two more that pack and write out), and everything else (blocking, borders, threads) is built on
 //! them:
 //! * a [`Tile`] of a matrix product whose right factor is read *where it lies*, row k at its own offset: packed
 //!   panels for GEMM, the shifted rows of a padded image for convolution;
-//! * a [`Gradient`] tile, whose left factor is read where it lies: the pixels under each tap of a filter.
+//! * a [`Gradient`] tile, whose left factor is read where it lies: the pixels under each tap of a filter;
+//! * a [`Gather`] and a [`Scatter`], the two gradients of a convolution whose dY is mostly zero.
 //!
-//! Both take each sum from zero upwards in k with fused multiply-adds, so their bits are the reference's.
+//! `body` holds them as one would write them down, over a [`vector::Vector`]; a file for each instruction set says what
+//! a vector is there, and compiles them at the sizes that fill its registers. Each sum runs from zero upwards in k with
+//! fused multiply-adds, so their bits are the reference's.
 
 #![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
+
+mod body;
+mod vector;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -124,6 +130,48 @@ pub(crate) struct Gradient<'a> {
     pub(crate) add: bool,
 }
 
+/// Floats in which the rows of a [`Gather`] and a [`Scatter`] are counted: the widest vector.
+pub(crate) const UNIT: usize = 16;
+/// Most rows of a [`Gather`] or a [`Scatter`].
+pub(crate) const MAX_ROWS: usize = 3;
+/// Most units of a [`Gather`] or a [`Scatter`].
+pub(crate) const MAX_UNITS: usize = 6;
+
+/// `out[r][l] += sum over i of slopes[i] * rows[r][at[i] + l]`.
+pub(crate) struct Gather<'a> {
+    /// Where each term lies.
+    pub(crate) at: &'a [u32],
+    /// Its factor.
+    pub(crate) slopes: &'a [f32],
+    /// What is read.
+    pub(crate) rows: [*const f32; MAX_ROWS],
+    /// Added to: row r starts at `r * out_stride`.
+    pub(crate) out: *mut f32,
+    /// Distance between the rows of `out`.
+    pub(crate) out_stride: usize,
+}
+
+/// `rows[r][at[i] + l] += slopes[i] * w[r][l]`, i after i.
+pub(crate) struct Scatter<'a> {
+    /// Where each term goes.
+    pub(crate) at: &'a [u32],
+    /// Its factor.
+    pub(crate) slopes: &'a [f32],
+    /// What is added to.
+    pub(crate) rows: [*mut f32; MAX_ROWS],
+    /// The weights: row r starts at `r * w_stride`.
+    pub(crate) w: *const f32,
+    /// Distance between the rows of `w`.
+    pub(crate) w_stride: usize,
+}
+
+/// # Safety
+/// All that the [`Gather`] describes must be readable, `out` writable, and the instruction set present.
+pub(crate) type GatherFn = unsafe fn(&Gather<'_>);
+/// # Safety
+/// All that the [`Scatter`] describes must be readable, the rows writable, and the instruction set present.
+pub(crate) type ScatterFn = unsafe fn(&Scatter<'_>);
+
 /// # Safety
 /// All that the [`Tile`] describes must be readable, `out` writable, and the instruction set present.
 pub(crate) type TileFn = unsafe fn(&Tile);
@@ -157,6 +205,12 @@ pub(crate) struct Kernels {
     pub(crate) taps: usize,
     /// Gradient kernels: 1 or 2 vectors wide, 1 to `taps` taps high.
     pub(crate) gradient: [[GradientFn; MAX_TAPS]; 2],
+    /// Units of the widest gather kernel.
+    pub(crate) units: usize,
+    /// Gather kernels: 1 to 3 rows high, 1 to `units` units wide.
+    pub(crate) gather: [[GatherFn; MAX_UNITS]; MAX_ROWS],
+    /// Scatter kernels: 1 to 3 rows high, any number of units wide: what has no register is read from the cache.
+    pub(crate) scatter: [[ScatterFn; MAX_UNITS]; MAX_ROWS],
 }
 
 impl Kernels {
@@ -165,6 +219,104 @@ impl Kernels {
         MAX_VECTORS * self.lanes
     }
 }
+
+/// Compiles the micro-kernels for one instruction set, as the static `KERNELS`.
+///
+/// A table has an entry for every size of any instruction set; those beyond the largest of this one repeat it, and are
+/// never asked for.
+macro_rules! compile {
+    ($vector:ty, $features:literal, rows: $rows:literal, vectors: $vectors:expr, taps: $taps:literal,
+     units: $units:literal, transpose: $transpose:path) => {
+        pub(super) static KERNELS: Kernels = Kernels {
+            lanes: <$vector as Vector>::LANES,
+            rows: $rows,
+            vectors: $vectors,
+            tile: [tile::<1>, tile::<2>, tile::<{ $vectors }>],
+            store,
+            transpose: $transpose,
+            taps: $taps,
+            gradient: [gradients::<1>(), gradients::<2>()],
+            units: $units,
+            gather: [gathers::<1>(), gathers::<2>(), gathers::<3>()],
+            scatter: [scatters::<1>(), scatters::<2>(), scatters::<3>()],
+        };
+
+        /// `n`, or the `most` there is.
+        const fn upto(n: usize, most: usize) -> usize {
+            if n < most { n } else { most }
+        }
+
+        /// Vectors in a unit.
+        const VECTORS: usize = $crate::simd::UNIT / <$vector as Vector>::LANES;
+
+        const fn gradients<const V: usize>() -> [$crate::simd::GradientFn; $crate::simd::MAX_TAPS] {
+            [
+                gradient::<V, 1>,
+                gradient::<V, 2>,
+                gradient::<V, 3>,
+                gradient::<V, 4>,
+                gradient::<V, 5>,
+                gradient::<V, 6>,
+                gradient::<V, { upto(7, $taps) }>,
+                gradient::<V, { upto(8, $taps) }>,
+                gradient::<V, { upto(9, $taps) }>,
+            ]
+        }
+
+        const fn gathers<const R: usize>() -> [$crate::simd::GatherFn; $crate::simd::MAX_UNITS] {
+            [
+                gather::<R, { upto(1, $units) * VECTORS }>,
+                gather::<R, { upto(2, $units) * VECTORS }>,
+                gather::<R, { upto(3, $units) * VECTORS }>,
+                gather::<R, { upto(4, $units) * VECTORS }>,
+                gather::<R, { upto(5, $units) * VECTORS }>,
+                gather::<R, { upto(6, $units) * VECTORS }>,
+            ]
+        }
+
+        const fn scatters<const R: usize>() -> [$crate::simd::ScatterFn; $crate::simd::MAX_UNITS] {
+            [
+                scatter::<R, { VECTORS }>,
+                scatter::<R, { 2 * VECTORS }>,
+                scatter::<R, { 3 * VECTORS }>,
+                scatter::<R, { 4 * VECTORS }>,
+                scatter::<R, { 5 * VECTORS }>,
+                scatter::<R, { 6 * VECTORS }>,
+            ]
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn tile<const V: usize>(t: &$crate::simd::Tile) {
+            // SAFETY: promised by the caller, here and below.
+            unsafe { $crate::simd::body::tile::<$vector, $rows, V>(t) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn store(s: &$crate::simd::Store) {
+            // SAFETY: as above.
+            unsafe { $crate::simd::body::store::<$vector>(s) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn gradient<const V: usize, const T: usize>(g: &$crate::simd::Gradient<'_>) {
+            // SAFETY: as above.
+            unsafe { $crate::simd::body::gradient::<$vector, V, T>(g) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn gather<const R: usize, const V: usize>(g: &$crate::simd::Gather<'_>) {
+            // SAFETY: as above.
+            unsafe { $crate::simd::body::gather::<$vector, R, V>(g) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn scatter<const R: usize, const V: usize>(s: &$crate::simd::Scatter<'_>) {
+            // SAFETY: as above.
+            unsafe { $crate::simd::body::scatter::<$vector, R, V>(s) }
+        }
+    };
+}
+use compile;
 
 /// The micro-kernels for `isa`, if it has any.
 pub(crate) fn kernels(isa: Isa) -> Option<&'static Kernels> {

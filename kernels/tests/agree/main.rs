@@ -8,4 +8,5 @@ mod gemm;
 mod math;
 mod optim;
 mod pool;
+mod pooled;
 mod reduce;

@@ -1,0 +1,145 @@
+//! Convolution, bias, ReLU and 2 x 2 max-pooling in one go: what a block of a convolutional network is made of.
+//!
+//! Written one after the other, these four stream an activation of four times the output's size through memory again
+//! and again. Here the activation before pooling never leaves the cache ([`forward`]); a byte per output remembers
+//! which of its four pixels won, and whether ReLU let it live. And as pooling sends at least three quarters of the
+//! gradient to zero, the backward pass ([`backward`]) visits only the pixels that won: a quarter of the arithmetic.
+//!
+//! Zero times infinity is NaN, which skipping zeros would hide: if any factor is not finite, the dense way ([`plain`])
+//! computes everything anew.
+
+mod backward;
+mod forward;
+
+use crate::dispatch::{Loop, isa, vectorize};
+use crate::{Conv2d, Scalar, reduce, simd};
+
+/// Set in the code of an output that ReLU cut off. The lower two bits are `2 row + column` of the winner.
+pub const DEAD: u8 = 4;
+
+/// Where the gradients of a block go; all are written, not added.
+#[derive(Debug)]
+pub struct Gradients<'a, T> {
+    /// Of the image, unless nobody wants it.
+    pub dx: Option<&'a mut [T]>,
+    /// Of the filters.
+    pub dw: &'a mut [T],
+    /// Of the bias.
+    pub db: &'a mut [T],
+}
+
+/// Height and width after pooling.
+pub(crate) fn pooled(g: &Conv2d) -> [usize; 2] {
+    [g.out_h() / 2, g.out_w() / 2]
+}
+
+/// Panics unless the slices have the sizes that `g` says.
+fn check(name: &str, g: &Conv2d, lens: [usize; 5]) {
+    let [ph, pw] = pooled(g);
+    let outputs = g.n * g.o * ph * pw;
+    assert!(lens == [g.n * g.c * g.h * g.w, g.o * g.k(), g.o, outputs, outputs], "{name}: wrong lengths");
+}
+
+/// Whether the fast paths take this convolution: one that does not skip pixels, and is not empty.
+fn fits(g: &Conv2d) -> bool {
+    let [ph, pw] = pooled(g);
+    g.stride == [1, 1] && g.dilation == [1, 1] && g.n * g.o * g.k() * ph * pw > 0
+}
+
+pub(crate) fn forward_f32(g: &Conv2d, x: &[f32], w: &[f32], bias: &[f32], y: &mut [f32], codes: &mut [u8]) {
+    check("conv2d block", g, [x.len(), w.len(), bias.len(), y.len(), codes.len()]);
+    match simd::kernels(isa()) {
+        Some(kernels) if fits(g) => forward::run(kernels, g, x, w, bias, y, codes),
+        _ => plain_forward(g, x, w, bias, y, codes),
+    }
+}
+
+pub(crate) fn backward_f32(g: &Conv2d, x: &[f32], w: &[f32], dy: &[f32], codes: &[u8], mut out: Gradients<'_, f32>) {
+    check("conv2d block backward", g, [x.len(), w.len(), out.db.len(), dy.len(), codes.len()]);
+    let done = match simd::kernels(isa()) {
+        Some(kernels) if fits(g) => backward::run(kernels, g, x, w, dy, codes, &mut out),
+        _ => false,
+    };
+    if !done {
+        plain_backward(g, x, w, dy, codes, out);
+    }
+}
+
+/// The four steps one after the other.
+pub(crate) fn plain_forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: &[T], y: &mut [T], codes: &mut [u8]) {
+    let (oh, ow) = (g.out_h(), g.out_w());
+    let mut dense = vec![T::ZERO; g.n * g.o * oh * ow];
+    T::conv2d_forward(g, x, w, Some(bias), &mut dense);
+    let [ph, pw] = pooled(g);
+    if ph * pw > 0 {
+        let planes = y.chunks_exact_mut(ph * pw).zip(codes.chunks_exact_mut(ph * pw));
+        for ((y, codes), z) in planes.zip(dense.chunks_exact(oh * ow)) {
+            vectorize(isa(), Halve { z, width: ow, y, codes, cols: pw });
+        }
+    }
+}
+
+/// The gradient of the activation before pooling, and from there as ever.
+pub(crate) fn plain_backward<T: Scalar>(
+    g: &Conv2d,
+    x: &[T],
+    w: &[T],
+    dy: &[T],
+    codes: &[u8],
+    out: Gradients<'_, T>,
+) {
+    let (oh, ow) = (g.out_h(), g.out_w());
+    let mut dense = vec![T::ZERO; g.n * g.o * oh * ow];
+    let [ph, pw] = pooled(g);
+    for (k, (&dy, &code)) in dy.iter().zip(codes).enumerate() {
+        let (plane, i, j) = (k / (ph * pw), k / pw % ph, k % pw);
+        let (r, s) = (usize::from(code >> 1 & 1), usize::from(code & 1));
+        // Not simply 0 where dead: ReLU's slope of 0 times infinity is NaN.
+        dense[(plane * oh + 2 * i + r) * ow + 2 * j + s] = dy * if code < DEAD { T::ONE } else { T::ZERO };
+    }
+    reduce::sum_channels(&dense, g.n, g.o, oh * ow, out.db);
+    T::conv2d_backward_weights(g, x, &dense, out.dw);
+    if let Some(dx) = out.dx {
+        T::conv2d_backward_data(g, &dense, w, dx);
+    }
+}
+
+/// ReLU and 2 x 2 max-pooling of a plane whose rows are `width` apart, into rows of `cols`.
+struct Halve<'a, T> {
+    z: &'a [T],
+    width: usize,
+    y: &'a mut [T],
+    codes: &'a mut [u8],
+    cols: usize,
+}
+
+impl<T: Scalar> Loop for Halve<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let outputs = self.y.chunks_exact_mut(self.cols).zip(self.codes.chunks_exact_mut(self.cols));
+        for ((y, codes), rows) in outputs.zip(self.z.chunks(2 * self.width)) {
+            let (top, bottom) = rows.split_at(self.width);
+            let windows = top.chunks_exact(2).zip(bottom.chunks_exact(2));
+            for ((y, code), (top, bottom)) in y.iter_mut().zip(codes).zip(windows) {
+                let best = better((relu(top[0]), 0), (relu(top[1]), 1));
+                let best = better(better(best, (relu(bottom[0]), 2)), (relu(bottom[1]), 3));
+                *y = best.0;
+                *code = (best.1 | if best.0 > T::ZERO { 0 } else { u32::from(DEAD) }) as u8;
+            }
+        }
+    }
+}
+
+/// max(x, 0); NaN stays NaN.
+#[inline(always)]
+fn relu<T: Scalar>(x: T) -> T {
+    if x <= T::ZERO { T::ZERO } else { x }
+}
+
+/// The better of two candidates (value, place): the later one only if it is larger, or NaN after a number.
+#[inline(always)]
+fn better<T: Scalar>(first: (T, u32), second: (T, u32)) -> (T, u32) {
+    let wins = (second.0 > first.0) | (second.0.is_nan() & !first.0.is_nan());
+    (if wins { second.0 } else { first.0 }, if wins { second.1 } else { first.1 })
+}

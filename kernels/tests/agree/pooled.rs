@@ -1,0 +1,192 @@
+//! Convolution, bias, ReLU and max-pooling in one: against the four steps, and bit for bit against the reference.
+
+use crate::common::{Data, assert_bits, fused_levels, on_threads};
+use gradus_kernels::dispatch::{self, Isa};
+use gradus_kernels::{BlockGradients, Conv2d, DEAD, Pool2d, Scalar, reference};
+use proptest::prelude::*;
+
+/// Data for a geometry; dy is that of the pooled output.
+struct Case {
+    g: Conv2d,
+    x: Vec<f32>,
+    w: Vec<f32>,
+    bias: Vec<f32>,
+    dy: Vec<f32>,
+}
+
+/// What a block computes.
+struct Out {
+    y: Vec<f32>,
+    codes: Vec<u8>,
+    dx: Vec<f32>,
+    dw: Vec<f32>,
+    db: Vec<f32>,
+}
+
+impl Case {
+    fn new(g: Conv2d, seed: u64) -> Self {
+        let mut data = Data::new(seed);
+        let outputs = g.n * g.o * (g.out_h() / 2) * (g.out_w() / 2);
+        Self {
+            g,
+            x: data.floats(g.n * g.c * g.h * g.w),
+            w: data.floats(g.o * g.k()),
+            bias: data.floats(g.o),
+            dy: data.floats(outputs),
+        }
+    }
+
+    /// The block by the kernels in use. The outputs start as NaN: they must be written whole.
+    fn run(&self) -> Out {
+        let nan = |like: &[f32]| vec![f32::NAN; like.len()];
+        let (mut y, mut codes) = (nan(&self.dy), vec![99; self.dy.len()]);
+        let (mut dx, mut dw, mut db) = (nan(&self.x), nan(&self.w), nan(&self.bias));
+        f32::conv2d_block_forward(&self.g, &self.x, &self.w, &self.bias, &mut y, &mut codes);
+        let out = BlockGradients { dx: Some(&mut dx), dw: &mut dw, db: &mut db };
+        f32::conv2d_block_backward(&self.g, &self.x, &self.w, &self.dy, &codes, out);
+        let (mut dw_alone, mut db_alone) = (nan(&self.w), nan(&self.bias));
+        let out = BlockGradients { dx: None, dw: &mut dw_alone, db: &mut db_alone };
+        f32::conv2d_block_backward(&self.g, &self.x, &self.w, &self.dy, &codes, out);
+        assert_bits(&dw_alone, &dw, "dw without dx");
+        assert_bits(&db_alone, &db, "db without dx");
+        Out { y, codes, dx, dw, db }
+    }
+
+    /// The four steps in `T`, by the reference convolution and the kernels of pooling.
+    fn steps<T: Scalar>(&self) -> [Vec<T>; 4] {
+        let t = |x: &[f32]| x.iter().map(|&x| T::from_f64(x.into())).collect::<Vec<T>>();
+        let (g, x, w, bias, dy) = (&self.g, t(&self.x), t(&self.w), t(&self.bias), t(&self.dy));
+        let pixels = g.out_h() * g.out_w();
+        let mut z = vec![T::ZERO; g.n * g.o * pixels];
+        reference::conv2d_forward(g, &x, &w, Some(&bias), &mut z);
+        let a: Vec<T> = z.iter().map(|&z| if z <= T::ZERO { T::ZERO } else { z }).collect();
+        let (kernel, pad) = ([2, 2], [[0, 0], [0, 0]]);
+        let pool = Pool2d { planes: g.n * g.o, h: g.out_h(), w: g.out_w(), kernel, stride: kernel, pad };
+        let (mut y, mut at) = (dy.clone(), vec![0; dy.len()]);
+        T::max_pool2d_forward(&pool, &a, &mut y, &mut at);
+        let mut dz = z.clone();
+        T::max_pool2d_backward(&pool, &dy, &at, &mut dz);
+        for (dz, &a) in dz.iter_mut().zip(&a) {
+            *dz *= if a > T::ZERO { T::ONE } else { T::ZERO };
+        }
+        let (mut dx, mut dw) = (x.clone(), w.clone());
+        reference::conv2d_backward_data(g, &dz, &w, &mut dx);
+        reference::conv2d_backward_weights(g, &x, &dz, &mut dw);
+        let mut db = vec![T::ZERO; g.o];
+        dz.chunks(pixels.max(1)).enumerate().for_each(|(k, dz)| dz.iter().for_each(|&v| db[k % g.o] += v));
+        [y, dx, dw, db]
+    }
+
+    fn check(&self) {
+        let steps = self.steps::<f32>();
+        let exact = self.steps::<f64>();
+        for isa in fused_levels() {
+            let got = dispatch::with(isa, || self.run());
+            let what = format!("{isa:?} {:?}", self.g);
+            assert_bits(&got.y, &steps[0], &format!("y {what}"));
+            assert!(got.codes.iter().zip(&got.y).all(|(&c, &y)| (c < DEAD) == (y > 0.0)), "codes {what}");
+            if self.g.stride == [1, 1] && self.g.dilation == [1, 1] {
+                let want = reference::conv2d_block_backward(&self.g, &self.x, &self.w, &self.dy, &got.codes);
+                for ((got, want), name) in [&got.dx, &got.dw, &got.db].into_iter().zip(&want).zip(["dx", "dw", "db"]) {
+                    assert_bits(got, want, &format!("{name} {what}"));
+                }
+            }
+            self.close(&got, &exact);
+        }
+        self.close(&dispatch::with(Isa::Scalar, || self.run()), &exact);
+    }
+
+    /// Near the four steps in double precision. Data are multiples of 2^-23 below 1, so a window whose two best differ
+    /// by rounding alone does not occur often; the gradients are compared through the sizes of their sums.
+    fn close(&self, got: &Out, exact: &[Vec<f64>; 4]) {
+        let g = &self.g;
+        let terms = [g.k(), g.o * g.kernel[0] * g.kernel[1], g.n * g.out_h() * g.out_w(), g.n * g.out_h() * g.out_w()];
+        for ((got, exact), terms) in [&got.y, &got.dx, &got.dw, &got.db].into_iter().zip(exact).zip(terms) {
+            let bound = (terms + 2) as f64 * f64::from(f32::EPSILON) * (terms as f64).sqrt() + 1e-30;
+            let worst = got.iter().zip(exact).map(|(&g, e)| (f64::from(g) - e).abs()).fold(0.0, f64::max);
+            assert!(worst <= bound, "off by {worst:e}, allowed {bound:e}: {g:?}");
+        }
+    }
+}
+
+fn same(n: usize, c: usize, o: usize, size: usize) -> Conv2d {
+    let (kernel, stride, pad, dilation) = ([3, 3], [1, 1], [[1, 1], [1, 1]], [1, 1]);
+    Conv2d { n, c, h: size, w: size, o, kernel, stride, pad, dilation }
+}
+
+#[test]
+fn blocks_of_the_course_networks() {
+    for (c, o, size) in [(1, 16, 32), (16, 32, 16), (32, 64, 8), (64, 128, 4), (1, 32, 28), (32, 64, 14), (64, 128, 7)] {
+        Case::new(same(3, c, o, size), 1).check();
+    }
+    let valid = |n, c, o, size| Conv2d { pad: [[0, 0], [0, 0]], ..same(n, c, o, size) };
+    Case::new(valid(2, 1, 32, 28), 2).check();
+    Case::new(valid(2, 32, 64, 13), 3).check();
+}
+
+#[test]
+fn sizes_at_the_edge() {
+    for size in [1, 2, 3, 4, 5, 15, 16, 17, 31, 33, 47, 49] {
+        Case::new(same(1, 2, 9, size), size as u64).check();
+    }
+    for (n, c, o) in [(0, 2, 3), (2, 0, 3), (2, 2, 0)] {
+        Case::new(same(n, c, o, 6), 9).check();
+    }
+    // Many images: groups of more than one.
+    Case::new(same(35, 3, 5, 6), 10).check();
+}
+
+#[test]
+fn infinities_and_nans_come_through() {
+    for place in 0..4 {
+        let mut case = Case::new(same(2, 3, 9, 8), 10);
+        match place {
+            0 => case.x[70] = f32::NAN,
+            1 => case.x[20] = f32::INFINITY,
+            2 => case.w[40] = f32::NEG_INFINITY,
+            _ => case.dy[60..80].fill(f32::INFINITY),
+        }
+        let want = case.steps::<f32>();
+        assert!(want.iter().flatten().any(|w| !w.is_finite()));
+        for &isa in dispatch::variants() {
+            let got = dispatch::with(isa, || case.run());
+            for (got, want) in [&got.y, &got.dx, &got.dw, &got.db].into_iter().zip(&want) {
+                for (g, w) in got.iter().zip(want) {
+                    assert!(g.is_nan() == w.is_nan() && g.is_infinite() == w.is_infinite(), "{place} {isa:?}: {g} {w}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    for case in [Case::new(same(21, 8, 17, 24), 11), Case::new(same(1, 8, 17, 64), 12)] {
+        let one = on_threads(1, || case.run());
+        for threads in [2, 3, 8] {
+            let many = on_threads(threads, || case.run());
+            assert_bits(&many.y, &one.y, "y");
+            assert_eq!(many.codes, one.codes);
+            assert_bits(&many.dx, &one.dx, "dx");
+            assert_bits(&many.dw, &one.dw, "dw");
+            assert_bits(&many.db, &one.db, "db");
+        }
+    }
+}
+
+prop_compose! {
+    fn geometry()(n in 1usize..4, c in 1usize..20, o in 1usize..20, h in 1usize..24, w in 1usize..40,
+                  kernel in prop::array::uniform2(1usize..6), stride in 1usize..3,
+                  pad in prop::array::uniform2(prop::array::uniform2(0usize..4))) -> Conv2d {
+        // Strides other than 1 go the plain way.
+        Conv2d { n, c, h, w, o, kernel, stride: [stride, 1], pad, dilation: [1, 1] }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn random_geometries(g in geometry(), seed: u64) {
+        Case::new(g, seed).check();
+    }
+}
