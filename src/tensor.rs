@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::thread::LocalKey;
 
 /// Elements a thread's pool holds at most (1 GiB of `f32`).
 const POOL_LIMIT: usize = 1 << 28;
@@ -77,32 +78,53 @@ impl<T: Real> Drop for Buffer<T> {
     }
 }
 
-thread_local!(static INDEX_POOL: RefCell<Pool<u32>> = RefCell::default());
+thread_local! {
+    static INDEX_POOL: RefCell<Pool<u32>> = RefCell::default();
+    static CODE_POOL: RefCell<Pool<u8>> = RefCell::default();
+}
+
+/// The whole numbers that ops remember: indices, and codes of a byte.
+pub trait Index: Copy + Default + 'static {
+    /// The pool of this type's buffers.
+    fn pool() -> &'static LocalKey<RefCell<Pool<Self>>>;
+}
+
+impl Index for u32 {
+    fn pool() -> &'static LocalKey<RefCell<Pool<Self>>> {
+        &INDEX_POOL
+    }
+}
+
+impl Index for u8 {
+    fn pool() -> &'static LocalKey<RefCell<Pool<Self>>> {
+        &CODE_POOL
+    }
+}
 
 /// Whole numbers in a recycled buffer: which inputs won, for ops that remember it for their backward pass.
 #[derive(Debug)]
-pub struct Indices(Vec<u32>);
+pub struct Indices<I: Index = u32>(Vec<I>);
 
-impl Indices {
+impl<I: Index> Indices<I> {
     /// Lets `write` fill a recycled buffer of `len` numbers; it must write all of them.
-    pub fn build<R>(len: usize, write: impl FnOnce(&mut [u32]) -> R) -> (Self, R) {
-        let mut indices = Self(INDEX_POOL.with_borrow_mut(|pool| pool.take(len)));
+    pub fn build<R>(len: usize, write: impl FnOnce(&mut [I]) -> R) -> (Self, R) {
+        let mut indices = Self(I::pool().with_borrow_mut(|pool| pool.take(len)));
         let result = write(&mut indices.0);
         (indices, result)
     }
 }
 
-impl Deref for Indices {
-    type Target = [u32];
-    fn deref(&self) -> &[u32] {
+impl<I: Index> Deref for Indices<I> {
+    type Target = [I];
+    fn deref(&self) -> &[I] {
         &self.0
     }
 }
 
-impl Drop for Indices {
+impl<I: Index> Drop for Indices<I> {
     fn drop(&mut self) {
         let buffer = std::mem::take(&mut self.0);
-        let _ = INDEX_POOL.try_with(|pool| pool.borrow_mut().give(buffer));
+        let _ = I::pool().try_with(|pool| pool.borrow_mut().give(buffer));
     }
 }
 

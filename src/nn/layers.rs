@@ -1,5 +1,6 @@
 //! The layers: thin modules over the ops of the same names.
 
+use super::fuse::Link;
 use super::init::Init;
 use super::module::{Ctx, Kind, Module, Walk};
 use crate::autograd::{Param, Var};
@@ -92,11 +93,15 @@ impl<T: Real> Module<T> for Conv2d<T> {
         let kernel = [weight.shape()[2], weight.shape()[3]];
         Kind::Conv2d { kernel, stride: self.settings.stride, dilation: self.settings.dilation }
     }
+
+    fn link(&self) -> Link<'_, T> {
+        Link::Conv2d(self)
+    }
 }
 
 /// Writes the module of a layer without parameters: its forward pass and its kind.
 macro_rules! plain_layer {
-    ($layer:ty, |$self:ident, $x:ident, $cx:ident| $forward:expr, $kind:expr) => {
+    ($layer:ty, |$self:ident, $x:ident, $cx:ident| $forward:expr, $kind:expr $(, link: $link:expr)?) => {
         impl<T: Real> Module<T> for $layer {
             fn forward(&$self, $x: &Var<T>, $cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
                 $forward
@@ -107,6 +112,10 @@ macro_rules! plain_layer {
             fn kind(&$self) -> Kind {
                 $kind
             }
+
+            $(fn link(&$self) -> Link<'_, T> {
+                $link
+            })?
         }
     };
 }
@@ -114,7 +123,12 @@ macro_rules! plain_layer {
 /// Max-pooling. See [`ops::pool::MaxPool2d`].
 #[derive(Clone, Copy, Debug)]
 pub struct MaxPool2d(pub Window);
-plain_layer!(MaxPool2d, |self, x, _cx| x.max_pool2d(self.0), Kind::Pool(self.0));
+plain_layer!(
+    MaxPool2d,
+    |self, x, _cx| x.max_pool2d(self.0),
+    Kind::Pool(self.0),
+    link: Link::MaxPool2d(self.0)
+);
 
 /// Average-pooling. See [`ops::pool::AvgPool2d`].
 #[derive(Clone, Copy, Debug)]
@@ -175,5 +189,6 @@ plain_layer!(
         Activation::Sigmoid => x.sigmoid(),
         Activation::Gelu => x.gelu(),
     },
-    Kind::Activation(self.name())
+    Kind::Activation(self.name()),
+    link: if *self == Activation::Relu { Link::Relu } else { Link::Other }
 );

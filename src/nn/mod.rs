@@ -3,6 +3,7 @@
 //! A [`Module`] has two duties. `forward` computes; `walk` names each parameter and child once. Everything else
 //! follows from `walk`: counting, saving, loading, freezing, optimizing, printing.
 
+mod fuse;
 pub mod init;
 mod layers;
 mod module;
@@ -10,6 +11,7 @@ mod sequential;
 pub mod state;
 pub mod summary;
 
+pub use fuse::Link;
 pub use init::Init;
 pub use layers::{Activation, AvgPool2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d};
 pub use module::{Captured, Ctx, Kind, Module, Walk, count_parameters, parameters};

@@ -1,5 +1,6 @@
 //! What a module is, and the context in which it computes.
 
+use super::fuse::Link;
 use crate::autograd::{Param, Tape, Var};
 use crate::error::Result;
 use crate::ops::Window;
@@ -18,9 +19,14 @@ pub trait Module<T: Real = f32>: Send + Sync {
 
     /// What sort of layer this is.
     fn kind(&self) -> Kind;
+
+    /// What this module is to the engine when it looks for modules that it can compute in one go.
+    fn link(&self) -> Link<'_, T> {
+        Link::Other
+    }
 }
 
-/// The sorts of layers: what a summary counts by, and what the engine recognizes patterns by.
+/// The sorts of layers: what a summary counts by.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// Made of other modules.
@@ -167,6 +173,15 @@ impl<'a, T: Real> Ctx<'a, T> {
     /// The random stream of the running layer at this step, in training.
     pub fn random(&self) -> Option<Rng> {
         self.training.map(|(seed, step)| Rng::new(seed, &self.path, step))
+    }
+
+    /// Whether the output of the running module's child `name` is to be kept.
+    pub fn wants(&mut self, name: &str) -> bool {
+        let Some(wanted) = self.wanted else { return false };
+        let before = enter(&mut self.path, name);
+        let wants = wanted(&self.path);
+        self.path.truncate(before);
+        wants
     }
 
     /// Runs a child under its name: its errors get the name in front, and its output is kept if asked for.

@@ -1,5 +1,6 @@
 //! Modules one after the other.
 
+use super::fuse::Block;
 use super::module::{Ctx, Kind, Module, Walk};
 use crate::autograd::Var;
 use crate::error::Result;
@@ -34,7 +35,18 @@ impl<T: Real> Sequential<T> {
 
 impl<T: Real> Module<T> for Sequential<T> {
     fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
-        self.children.iter().try_fold(x.clone(), |x, (name, module)| cx.call(name, module.as_ref(), &x))
+        let (mut x, mut rest) = (x.clone(), self.children.as_slice());
+        while let [(name, module), others @ ..] = rest {
+            // Should the block not fit the input, its modules run and say which of them it is that does not.
+            if let Some(block) = Block::find(rest, cx)
+                && let Ok(y) = block.forward(&x, cx)
+            {
+                (x, rest) = (y, &rest[Block::<T>::LEN..]);
+            } else {
+                (x, rest) = (cx.call(name, module.as_ref(), &x)?, others);
+            }
+        }
+        Ok(x)
     }
 
     fn walk(&self, walk: &mut Walk<'_, T>) {

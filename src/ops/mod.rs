@@ -11,6 +11,7 @@
 
 pub mod arith;
 pub mod conv;
+pub mod conv_block;
 pub mod dropout;
 pub mod layout;
 pub mod loss;

@@ -55,7 +55,7 @@ impl Window {
         Ok(g)
     }
 
-    fn out(&self, op: &'static str, x: &[usize]) -> Result<Shape> {
+    pub(super) fn out(&self, op: &'static str, x: &[usize]) -> Result<Shape> {
         let g = self.geometry(op, x)?;
         Ok(Shape::from([x[0], x[1], g.out_h(), g.out_w()]))
     }

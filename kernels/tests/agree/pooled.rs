@@ -116,7 +116,8 @@ fn same(n: usize, c: usize, o: usize, size: usize) -> Conv2d {
 
 #[test]
 fn blocks_of_the_course_networks() {
-    for (c, o, size) in [(1, 16, 32), (16, 32, 16), (32, 64, 8), (64, 128, 4), (1, 32, 28), (32, 64, 14), (64, 128, 7)] {
+    for (c, o, size) in [(1, 16, 32), (16, 32, 16), (32, 64, 8), (64, 128, 4), (1, 32, 28), (32, 64, 14), (64, 128, 7)]
+    {
         Case::new(same(3, c, o, size), 1).check();
     }
     let valid = |n, c, o, size| Conv2d { pad: [[0, 0], [0, 0]], ..same(n, c, o, size) };

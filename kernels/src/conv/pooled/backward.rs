@@ -245,9 +245,8 @@ impl<'a> Job<'a> {
         let gradient = gradient.as_mut_ptr();
         for [p, l] in block_tiles(self.g, BLOCK_UNITS) {
             // SAFETY: rows of the bordered image.
-            let row = |r: usize| unsafe {
-                gradient.add((p.start + r.min(p.len() - 1)) * self.width * self.g.c + l.start)
-            };
+            let row =
+                |r: usize| unsafe { gradient.add((p.start + r.min(p.len() - 1)) * self.width * self.g.c + l.start) };
             let w = weights[p.start * self.row + l.start..].as_ptr();
             let scatter = Scatter { at, slopes, rows: [row(0), row(1), row(2)], w, w_stride: self.row };
             // SAFETY: as for `gather`.

@@ -30,8 +30,7 @@ pub(super) fn run(kernels: &Kernels, g: &Conv2d, x: &[f32], w: &[f32], bias: &[f
             scratch::floats(layout.len(kernels.lanes) + g.o * plane, |buffer| {
                 let (strip, image) = buffer.split_at_mut(g.o * plane);
                 layout.fill(&x[n * g.c * g.h * g.w..][..g.c * g.h * g.w], image);
-                let target =
-                    Target { start: 0, plane, row: 2 * pw, col: 1, bias: Some(bias), out: strip.as_mut_ptr() };
+                let target = Target { start: 0, plane, row: 2 * pw, col: 1, bias: Some(bias), out: strip.as_mut_ptr() };
                 scratch::indices(k, |offsets| {
                     taps(g, &layout, offsets);
                     // SAFETY: offsets were made for this layout, and the strip is this task's.

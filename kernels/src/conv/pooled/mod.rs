@@ -80,14 +80,7 @@ pub(crate) fn plain_forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: &[T],
 }
 
 /// The gradient of the activation before pooling, and from there as ever.
-pub(crate) fn plain_backward<T: Scalar>(
-    g: &Conv2d,
-    x: &[T],
-    w: &[T],
-    dy: &[T],
-    codes: &[u8],
-    out: Gradients<'_, T>,
-) {
+pub(crate) fn plain_backward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], codes: &[u8], out: Gradients<'_, T>) {
     let (oh, ow) = (g.out_h(), g.out_w());
     let mut dense = vec![T::ZERO; g.n * g.o * oh * ow];
     let [ph, pw] = pooled(g);

@@ -1,0 +1,75 @@
+//! Convolution, bias, ReLU and 2 x 2 max-pooling in one op: the block that convolutional networks are made of.
+//!
+//! ```text
+//! y = maxpool(relu(x * w + b))
+//! ```
+//!
+//! The same numbers as the four ops one after the other give (the gradients up to the order of their sums), without
+//! the activation in between ever going to memory. What the backward pass must know of it fits in a byte: which of a
+//! window's four pixels won, and whether ReLU let it live. Networks need not ask for this op: a
+//! [`Sequential`](crate::nn::Sequential) sees where it fits.
+
+use super::conv::Conv2d;
+use crate::autograd::{Op, Var, apply};
+use crate::error::Result;
+use crate::real::Real;
+use crate::shape::{Dims, Shape};
+use crate::tensor::{Indices, Tensor};
+use gradus_kernels::{self as kernels, BlockGradients};
+
+/// Convolution with these settings, bias, ReLU and 2 x 2 max-pooling.
+#[derive(Clone, Copy, Debug)]
+pub struct ConvBlock(pub Conv2d);
+
+impl ConvBlock {
+    fn geometry(&self, x: &[usize], w: &[usize]) -> kernels::Conv2d {
+        self.0.geometry(x, w).expect("shape() accepted it")
+    }
+}
+
+impl<T: Real> Op<T, 3> for ConvBlock {
+    const NAME: &'static str = "conv2d_block";
+    /// x, w, and a code for each output.
+    type Saved = (Tensor<T>, Tensor<T>, Indices<u8>);
+
+    fn shape(&self, [x, w, b]: [&[usize]; 3]) -> Result<Shape> {
+        Dims::unify("conv2d", &["O C KH KW", "O"], &[w, b])?;
+        let g = self.0.geometry(x, w)?;
+        super::pool::Window::square(2).out("max_pool2d", &[g.n, g.o, g.out_h(), g.out_w()])
+    }
+
+    fn forward(&self, [x, w, b]: [&Tensor<T>; 3], out: Shape) -> (Tensor<T>, Self::Saved) {
+        let g = self.geometry(x.shape(), w.shape());
+        let (codes, y) = Indices::build(out.numel(), |codes| {
+            Tensor::build(out, |y| T::conv2d_block_forward(&g, x.data(), w.data(), b.data(), y, codes))
+        });
+        (y, (x.clone(), w.clone(), codes))
+    }
+
+    fn backward(&self, (x, w, codes): &Self::Saved, dy: &Tensor<T>, need: [bool; 3]) -> [Option<Tensor<T>>; 3] {
+        let g = self.geometry(x.shape(), w.shape());
+        let (mut dx, mut dw, mut db) = (None, None, None);
+        let mut run = |dx_out: Option<&mut [T]>| {
+            db = Some(Tensor::build([g.o], |db| {
+                dw = Some(Tensor::build(w.shape_owned(), |dw| {
+                    let out = BlockGradients { dx: dx_out, dw, db };
+                    T::conv2d_block_backward(&g, x.data(), w.data(), dy.data(), codes, out);
+                }));
+            }));
+        };
+        if need[0] {
+            dx = Some(Tensor::build(x.shape_owned(), |dx| run(Some(dx))));
+        } else {
+            run(None);
+        }
+        [dx, dw, db]
+    }
+}
+
+/// Blocks of a convolutional network.
+impl<T: Real> Var<T> {
+    /// See [`ConvBlock`].
+    pub fn conv2d_block(&self, weight: &Self, bias: &Self, settings: Conv2d) -> Result<Self> {
+        apply(ConvBlock(settings), [self, weight, bias])
+    }
+}
