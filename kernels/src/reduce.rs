@@ -85,7 +85,7 @@ pub fn dot<T: Scalar>(x: &[T], y: &[T]) -> T {
 }
 
 /// The sum of a slice on the calling thread, in one piece.
-fn sum_at<T: Scalar>(level: Isa, x: &[T]) -> T {
+pub(crate) fn sum_at<T: Scalar>(level: Isa, x: &[T]) -> T {
     vectorize(level, Fold { x: [x], term: |[x]: [T; 1]| x })
 }
 
@@ -112,7 +112,7 @@ impl<T: Scalar> Loop for AddRows<'_, T> {
 }
 
 /// The sum of every `stride`-th element, in the lanes' order.
-fn sum_strided<T: Scalar>(x: &[T], stride: usize, n: usize) -> T {
+pub(crate) fn sum_strided<T: Scalar>(x: &[T], stride: usize, n: usize) -> T {
     let mut lanes = [T::ZERO; LANES];
     (0..n).for_each(|k| lanes[k % LANES] += x[k * stride]);
     tree(lanes)

@@ -228,18 +228,21 @@ pub const BLOCK_UNITS: usize = 6;
 /// window are taken in turn and nothing else. `[dx, dw, db]`.
 ///
 /// Each sum runs over bands of [`block_bands`] rows of windows, and in a band over the windows. For dw and db each
-/// band is summed from zero and added to its group of [`block_groups`] images, the groups are added up in turn; dx runs
-/// on from band to band, filter to filter and, in a filter, tile to tile of [`block_tiles`].
+/// band is summed from zero (db in the lanes of [`crate::reduce`]) and added to its group of [`block_groups`] images,
+/// the groups are added up in turn; dx runs on from band to band, in a band from tile to tile of [`block_tiles`], in a
+/// tile from filter to filter.
 pub fn conv2d_block_backward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], codes: &[u8]) -> [Vec<T>; 3] {
     let (ph, pw, [kh, kw]) = (g.out_h() / 2, g.out_w() / 2, g.kernel);
     let (mut dx, mut dw, mut db) = (vec![T::ZERO; x.len()], vec![T::ZERO; w.len()], vec![T::ZERO; g.o]);
-    // The winner of window (i, j): its pixel (y, x) of the convolution, and its slope, if it has one.
-    let winner = |n: usize, o: usize, i: usize, j: usize| {
+    // The winner of window (i, j): its pixel of the convolution, and its slope.
+    let winner = |n: usize, o: usize, [i, j]: [usize; 2]| {
         let cell = ((n * g.o + o) * ph + i) * pw + j;
         let slope = if codes[cell] < crate::DEAD { dy[cell] } else { T::ZERO };
-        let at = [2 * i + usize::from(codes[cell] >> 1 & 1), 2 * j + usize::from(codes[cell] & 1)];
-        (slope != T::ZERO).then_some((at, slope))
+        ([2 * i + usize::from(codes[cell] >> 1 & 1), 2 * j + usize::from(codes[cell] & 1)], slope)
     };
+    // The columns of windows: those of the left and of the right half in turn.
+    let half = pw.div_ceil(2);
+    let columns = || (0..half).flat_map(|j| [j, half + j]).filter(|&j| j < pw);
     let images: Vec<usize> = (0..g.n).collect();
     for group in images.chunks(block_groups(g.n)) {
         let (mut group_dw, mut group_db) = (vec![T::ZERO; w.len()], vec![T::ZERO; g.o]);
@@ -248,19 +251,27 @@ pub fn conv2d_block_backward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], 
                 source(g, i, j, p, q).map(|(y, x)| ((n * g.c + c) * g.h + y) * g.w + x)
             };
             for start in (0..ph).step_by(block_bands(g)) {
+                let rows = start..ph.min(start + block_bands(g));
+                let winners = |o: usize| {
+                    let windows = rows.clone().flat_map(|i| columns().map(move |j| [i, j]));
+                    windows.map(|window| winner(n, o, window)).filter(|w| w.1 != T::ZERO).collect::<Vec<_>>()
+                };
                 for o in 0..g.o {
-                    let rows = start..ph.min(start + block_bands(g));
-                    let winners: Vec<_> = rows.flat_map(|i| (0..pw).filter_map(move |j| winner(n, o, i, j))).collect();
-                    group_db[o] += winners.iter().fold(T::ZERO, |sum, &(_, slope)| sum + slope);
+                    let windows = rows.clone().flat_map(|i| (0..pw).map(move |j| [i, j]));
+                    let slopes: Vec<T> = windows.map(|window| winner(n, o, window).1).collect();
+                    group_db[o] += crate::reduce::sum_strided(&slopes, 1, slopes.len());
+                    let winners = winners(o);
                     for k in 0..g.k() {
                         let (c, p, q) = (k / (kh * kw), k / kw % kh, k % kw);
                         group_dw[o * g.k() + k] += winners.iter().fold(T::ZERO, |sum, &(at, slope)| {
                             pixel(at, c, p, q).map_or(sum, |pixel| slope.mul_add(x[pixel], sum))
                         });
                     }
-                    for [rows, floats] in block_tiles(g, BLOCK_UNITS) {
-                        for &(at, slope) in &winners {
-                            for p in rows.clone() {
+                }
+                for [tile_rows, floats] in block_tiles(g, BLOCK_UNITS) {
+                    for o in 0..g.o {
+                        for &(at, slope) in &winners(o) {
+                            for p in tile_rows.clone() {
                                 for l in floats.start..floats.end.min(kw * g.c) {
                                     let (q, c) = (l / g.c, l % g.c);
                                     if let Some(pixel) = pixel(at, c, p, q) {

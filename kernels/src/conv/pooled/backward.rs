@@ -13,8 +13,7 @@ use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::parallel::{self, Shared};
 use crate::reference::{BLOCK_UNITS, block_bands, block_groups, block_tiles};
 use crate::simd::{Gather, Kernels, Scatter, Transpose, UNIT};
-use crate::{Conv2d, scratch};
-use std::ops::Range;
+use crate::{Conv2d, reduce, scratch};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Computes the gradients; returns whether all factors were finite, so that the result holds.
@@ -141,8 +140,9 @@ impl<'a> Job<'a> {
                     let stride = rows.len() * self.pw;
                     for o in 0..g.o {
                         let place = o * self.ph * self.pw + rows.start * self.pw;
-                        let list = List { at: &mut at[o * stride..][..stride], slopes: &mut slopes[o * stride..] };
-                        let (count, sum) = self.winners(&dy[place..][..stride], &codes[place..], &rows, list);
+                        let (dy, codes) = (&dy[place..][..stride], &codes[place..][..stride]);
+                        let list = List { at: &mut at[o * stride..], slopes: &mut slopes[o * stride..] };
+                        let (count, sum) = self.winners(dy, codes, rows.start, list);
                         counts[o] = count as u32;
                         db[o] += sum;
                         // Any infinity or NaN among the slopes shows in their sum.
@@ -152,13 +152,9 @@ impl<'a> Job<'a> {
                         let list = o * stride..o * stride + counts[o] as usize;
                         (&at[list.clone()], &slopes[list])
                     };
-                    for (o, dw) in dw.chunks_exact_mut(self.filter).enumerate() {
-                        self.gather(list(o), image, dw);
-                    }
+                    self.gather(list, image, dw);
                     if let Some((weights, _)) = dx {
-                        for (o, weights) in weights.chunks_exact(self.filter).enumerate() {
-                            self.scatter(list(o), weights, gradient);
-                        }
+                        self.scatter(list, weights, gradient);
                     }
                 }
             });
@@ -207,50 +203,69 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Lists the winners of some rows of one plane that have a slope: where in the bordered image, and the slope.
-    /// Returns how many there are, and the sum of the slopes.
-    fn winners(&self, dy: &[f32], codes: &[u8], rows: &Range<usize>, list: List<'_>) -> (usize, f32) {
-        let c = self.g.c;
-        let steps = [0, c, self.width * c, (self.width + 1) * c].map(|step| step as u32);
-        let List { at, slopes } = list;
-        assert!(at.len() >= dy.len() && slopes.len() >= dy.len() && codes.len() >= dy.len());
-        let (mut count, mut sum) = (0, 0.0);
-        for (r, dy) in dy.chunks_exact(self.pw).enumerate() {
-            let mut place = (2 * (rows.start + r) * self.width * c) as u32;
-            for (&dy, &code) in dy.iter().zip(&codes[r * self.pw..]) {
-                let slope = if code < DEAD { dy } else { 0.0 * dy };
-                at[count] = place + steps[usize::from(code & 3)];
-                slopes[count] = slope;
-                count += usize::from(slope != 0.0);
-                sum += slope;
-                place += 2 * c as u32;
-            }
-        }
-        (count, sum)
+    /// Lists the winners of some rows of one plane, from row `first` on, that have a slope: where in the bordered
+    /// image, and the slope. Returns how many there are, and the sum of the slopes.
+    ///
+    /// The two halves of a row take turns: the windows of neighbours overlap, and a scatter that must wait for the one
+    /// before it is slow.
+    fn winners(&self, dy: &[f32], codes: &[u8], first: usize, list: List<'_>) -> (usize, f32) {
+        let c = self.g.c as u32;
+        let (pw, half, down) = (self.pw, self.pw.div_ceil(2), self.width as u32 * c);
+        scratch::floats(dy.len(), |slopes| {
+            scratch::indices(dy.len(), |at| {
+                for (r, at) in at.chunks_exact_mut(pw).enumerate() {
+                    let cells = r * pw..(r + 1) * pw;
+                    let slopes = &mut slopes[cells.clone()];
+                    let start = 2 * (first + r) as u32 * down;
+                    let (dy, codes) = (&dy[cells.clone()], &codes[cells]);
+                    vectorize(self.level, Winners { dy, codes, start, right: c, down, at, slopes });
+                }
+                let mut count = 0;
+                for (at, slopes) in at.chunks_exact(pw).zip(slopes.chunks_exact(pw)) {
+                    let mut keep = |j: usize| {
+                        (list.at[count], list.slopes[count]) = (at[j], slopes[j]);
+                        count += usize::from(slopes[j] != 0.0);
+                    };
+                    for j in 0..half {
+                        keep(j);
+                        if half + j < pw {
+                            keep(half + j);
+                        }
+                    }
+                }
+                (count, reduce::sum_at(self.level, slopes))
+            })
+        })
     }
 
-    /// `dw += sum over the winners of slope * image`.
-    fn gather(&self, (at, slopes): (&[u32], &[f32]), image: &[f32], dw: &mut [f32]) {
+    /// `dw[o] += sum over the winners of o of slope * image`.
+    fn gather<'l>(&self, list: impl Fn(usize) -> (&'l [u32], &'l [f32]), image: &[f32], dw: &mut [f32]) {
         for [p, l] in block_tiles(self.g, self.kernels.units) {
             let row = |r: usize| image[(p.start + r.min(p.len() - 1)) * self.width * self.g.c + l.start..].as_ptr();
-            let out = dw[p.start * self.row + l.start..].as_mut_ptr();
-            let gather = Gather { at, slopes, rows: [row(0), row(1), row(2)], out, out_stride: self.row };
-            // SAFETY: a winner's window lies in the bordered image, which has a unit of slack; dw has all its rows.
-            unsafe { self.kernels.gather[p.len() - 1][l.len() / UNIT - 1](&gather) };
+            let (rows, kernel) = ([row(0), row(1), row(2)], self.kernels.gather[p.len() - 1][l.len() / UNIT - 1]);
+            for (o, dw) in dw.chunks_exact_mut(self.filter).enumerate() {
+                let (at, slopes) = list(o);
+                let out = dw[p.start * self.row + l.start..].as_mut_ptr();
+                // SAFETY: a winner's window lies in the bordered image, which has a unit of slack; dw has all its rows.
+                unsafe { kernel(&Gather { at, slopes, rows, out, out_stride: self.row }) };
+            }
         }
     }
 
-    /// `gradient += slope * weights` at each winner.
-    fn scatter(&self, (at, slopes): (&[u32], &[f32]), weights: &[f32], gradient: &mut [f32]) {
+    /// `gradient += slope * weights[o]` at each winner of each o.
+    fn scatter<'l>(&self, list: impl Fn(usize) -> (&'l [u32], &'l [f32]), weights: &[f32], gradient: &mut [f32]) {
         let gradient = gradient.as_mut_ptr();
         for [p, l] in block_tiles(self.g, BLOCK_UNITS) {
             // SAFETY: rows of the bordered image.
             let row =
                 |r: usize| unsafe { gradient.add((p.start + r.min(p.len() - 1)) * self.width * self.g.c + l.start) };
-            let w = weights[p.start * self.row + l.start..].as_ptr();
-            let scatter = Scatter { at, slopes, rows: [row(0), row(1), row(2)], w, w_stride: self.row };
-            // SAFETY: as for `gather`.
-            unsafe { self.kernels.scatter[p.len() - 1][l.len() / UNIT - 1](&scatter) };
+            let (rows, kernel) = ([row(0), row(1), row(2)], self.kernels.scatter[p.len() - 1][l.len() / UNIT - 1]);
+            for (o, weights) in weights.chunks_exact(self.filter).enumerate() {
+                let (at, slopes) = list(o);
+                let w = weights[p.start * self.row + l.start..].as_ptr();
+                // SAFETY: as for `gather`.
+                unsafe { kernel(&Scatter { at, slopes, rows, w, w_stride: self.row }) };
+            }
         }
     }
 
@@ -277,6 +292,31 @@ impl<'a> Job<'a> {
 struct List<'a> {
     at: &'a mut [u32],
     slopes: &'a mut [f32],
+}
+
+/// Where the winners of a row of windows are, and their slopes.
+struct Winners<'a> {
+    dy: &'a [f32],
+    codes: &'a [u8],
+    /// The first window's first pixel, and the steps to the right and down.
+    start: u32,
+    right: u32,
+    down: u32,
+    at: &'a mut [u32],
+    slopes: &'a mut [f32],
+}
+
+impl Loop for Winners<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let cells = self.dy.iter().zip(self.codes).zip(self.at.iter_mut().zip(self.slopes));
+        for (j, ((&dy, &code), (at, slope))) in cells.enumerate() {
+            let code = u32::from(code);
+            *at = self.start + (2 * j as u32 + (code & 1)) * self.right + (code >> 1 & 1) * self.down;
+            *slope = dy * if code < u32::from(DEAD) { 1.0 } else { 0.0 };
+        }
+    }
 }
 
 /// Whether no number is infinite or NaN.
