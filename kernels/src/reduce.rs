@@ -46,7 +46,7 @@ impl<T: Scalar, F: Fn([T; N]) -> T, const N: usize> Loop for Fold<'_, T, F, N> {
 
 /// The lanes' sum: halves added to halves.
 #[inline(always)]
-fn tree<T: Scalar>(mut lanes: [T; LANES]) -> T {
+pub(crate) fn tree<T: Scalar>(mut lanes: [T; LANES]) -> T {
     let mut width = LANES / 2;
     while width > 0 {
         for l in 0..width {
@@ -85,7 +85,7 @@ pub fn dot<T: Scalar>(x: &[T], y: &[T]) -> T {
 }
 
 /// The sum of a slice on the calling thread, in one piece.
-pub(crate) fn sum_at<T: Scalar>(level: Isa, x: &[T]) -> T {
+fn sum_at<T: Scalar>(level: Isa, x: &[T]) -> T {
     vectorize(level, Fold { x: [x], term: |[x]: [T; 1]| x })
 }
 
@@ -112,7 +112,7 @@ impl<T: Scalar> Loop for AddRows<'_, T> {
 }
 
 /// The sum of every `stride`-th element, in the lanes' order.
-pub(crate) fn sum_strided<T: Scalar>(x: &[T], stride: usize, n: usize) -> T {
+fn sum_strided<T: Scalar>(x: &[T], stride: usize, n: usize) -> T {
     let mut lanes = [T::ZERO; LANES];
     (0..n).for_each(|k| lanes[k % LANES] += x[k * stride]);
     tree(lanes)

@@ -224,60 +224,56 @@ pub fn block_tiles(g: &Conv2d, units: usize) -> impl Iterator<Item = [std::ops::
 /// Units of a tile of dx.
 pub const BLOCK_UNITS: usize = 6;
 
+/// The winner of window (n, o, i, j): its pixel of the convolution, and its slope.
+fn winner<T: Scalar>(g: &Conv2d, dy: &[T], codes: &[u8], [n, o, i, j]: [usize; 4]) -> ([usize; 2], T) {
+    let cell = ((n * g.o + o) * (g.out_h() / 2) + i) * (g.out_w() / 2) + j;
+    let slope = if codes[cell] < crate::DEAD { dy[cell] } else { T::ZERO };
+    ([2 * i + usize::from(codes[cell] >> 1 & 1), 2 * j + usize::from(codes[cell] & 1)], slope)
+}
+
+/// The columns of windows in the order in which they are taken: of each sixteen 0, 8, 1, 9, .. 7, 15.
+fn columns(pw: usize) -> impl Iterator<Item = usize> + Clone {
+    (0..pw.next_multiple_of(16)).map(|j| j / 16 * 16 + j % 16 / 2 + j % 2 * 8).filter(move |&j| j < pw)
+}
+
 /// The gradients of convolution, bias, ReLU and 2 x 2 max-pooling from the winners' codes: the pixels that won a
 /// window are taken in turn and nothing else. `[dx, dw, db]`.
 ///
-/// Each sum runs over bands of [`block_bands`] rows of windows, and in a band over the windows. For dw and db each
-/// band is summed from zero (db in the lanes of [`crate::reduce`]) and added to its group of [`block_groups`] images,
-/// the groups are added up in turn; dx runs on from band to band, in a band from tile to tile of [`block_tiles`], in a
-/// tile from filter to filter.
+/// * Windows are taken in bands of [`block_bands`] rows, row by row, in a row in the order of `columns`.
+/// * dw: each band is summed from zero and added to the sum of its group of [`block_groups`] images; the groups are
+///   added up in turn.
+/// * dx runs on from band to band, in a band from tile to tile of [`block_tiles`], in a tile from filter to filter.
+/// * db: in an image window j of a row goes to lane `j % 16`, the lanes are added up as in [`crate::reduce`], and the
+///   images as for dw.
 pub fn conv2d_block_backward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], codes: &[u8]) -> [Vec<T>; 3] {
     let (ph, pw, [kh, kw]) = (g.out_h() / 2, g.out_w() / 2, g.kernel);
-    let (mut dx, mut dw, mut db) = (vec![T::ZERO; x.len()], vec![T::ZERO; w.len()], vec![T::ZERO; g.o]);
-    // The winner of window (i, j): its pixel of the convolution, and its slope.
-    let winner = |n: usize, o: usize, [i, j]: [usize; 2]| {
-        let cell = ((n * g.o + o) * ph + i) * pw + j;
-        let slope = if codes[cell] < crate::DEAD { dy[cell] } else { T::ZERO };
-        ([2 * i + usize::from(codes[cell] >> 1 & 1), 2 * j + usize::from(codes[cell] & 1)], slope)
+    let mut dx = vec![T::ZERO; x.len()];
+    let winners = |n: usize, o: usize, start: usize| {
+        let rows = start..ph.min(start + block_bands(g));
+        let windows = rows.flat_map(|i| columns(pw).map(move |j| [n, o, i, j]));
+        windows.map(|at| winner(g, dy, codes, at)).filter(|w| w.1 != T::ZERO).collect::<Vec<_>>()
     };
-    // The columns of windows: those of the left and of the right half in turn.
-    let half = pw.div_ceil(2);
-    let columns = || (0..half).flat_map(|j| [j, half + j]).filter(|&j| j < pw);
-    let images: Vec<usize> = (0..g.n).collect();
-    for group in images.chunks(block_groups(g.n)) {
-        let (mut group_dw, mut group_db) = (vec![T::ZERO; w.len()], vec![T::ZERO; g.o]);
-        for &n in group {
-            let pixel = |[i, j]: [usize; 2], c: usize, p: usize, q: usize| {
-                source(g, i, j, p, q).map(|(y, x)| ((n * g.c + c) * g.h + y) * g.w + x)
-            };
-            for start in (0..ph).step_by(block_bands(g)) {
-                let rows = start..ph.min(start + block_bands(g));
-                let winners = |o: usize| {
-                    let windows = rows.clone().flat_map(|i| columns().map(move |j| [i, j]));
-                    windows.map(|window| winner(n, o, window)).filter(|w| w.1 != T::ZERO).collect::<Vec<_>>()
-                };
-                for o in 0..g.o {
-                    let windows = rows.clone().flat_map(|i| (0..pw).map(move |j| [i, j]));
-                    let slopes: Vec<T> = windows.map(|window| winner(n, o, window).1).collect();
-                    group_db[o] += crate::reduce::sum_strided(&slopes, 1, slopes.len());
-                    let winners = winners(o);
-                    for k in 0..g.k() {
-                        let (c, p, q) = (k / (kh * kw), k / kw % kh, k % kw);
-                        group_dw[o * g.k() + k] += winners.iter().fold(T::ZERO, |sum, &(at, slope)| {
-                            pixel(at, c, p, q).map_or(sum, |pixel| slope.mul_add(x[pixel], sum))
-                        });
-                    }
+    let pixel = |n: usize, [i, j]: [usize; 2], c: usize, p: usize, q: usize| {
+        source(g, i, j, p, q).map(|(y, x)| ((n * g.c + c) * g.h + y) * g.w + x)
+    };
+    let [dw, db] = sum_groups(g, |n, dw, db| {
+        for start in (0..ph).step_by(block_bands(g)) {
+            for o in 0..g.o {
+                for k in 0..g.k() {
+                    let (c, p, q) = (k / (kh * kw), k / kw % kh, k % kw);
+                    dw[o * g.k() + k] += winners(n, o, start).iter().fold(T::ZERO, |sum, &(at, slope)| {
+                        pixel(n, at, c, p, q).map_or(sum, |pixel| slope.mul_add(x[pixel], sum))
+                    });
                 }
-                for [tile_rows, floats] in block_tiles(g, BLOCK_UNITS) {
-                    for o in 0..g.o {
-                        for &(at, slope) in &winners(o) {
-                            for p in tile_rows.clone() {
-                                for l in floats.start..floats.end.min(kw * g.c) {
-                                    let (q, c) = (l / g.c, l % g.c);
-                                    if let Some(pixel) = pixel(at, c, p, q) {
-                                        let weight = w[((o * g.c + c) * kh + p) * kw + q];
-                                        dx[pixel] = slope.mul_add(weight, dx[pixel]);
-                                    }
+            }
+            for [rows, floats] in block_tiles(g, BLOCK_UNITS) {
+                for o in 0..g.o {
+                    for (at, slope) in winners(n, o, start) {
+                        for p in rows.clone() {
+                            for l in floats.start..floats.end.min(kw * g.c) {
+                                let (q, c) = (l / g.c, l % g.c);
+                                if let Some(pixel) = pixel(n, at, c, p, q) {
+                                    dx[pixel] = slope.mul_add(w[((o * g.c + c) * kh + p) * kw + q], dx[pixel]);
                                 }
                             }
                         }
@@ -285,8 +281,52 @@ pub fn conv2d_block_backward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], 
                 }
             }
         }
-        db.iter_mut().zip(group_db).for_each(|(sum, x)| *sum += x);
-        dw.iter_mut().zip(group_dw).for_each(|(sum, x)| *sum += x);
-    }
+        add_slopes(g, dy, codes, n, db);
+    });
     [dx, dw, db]
+}
+
+/// `[dw, db]` as [`conv2d_block_backward`] computes them for 3 x 3 filters of up to four channels when dx is not
+/// wanted: window j of a row goes to lane `j % 16`, row by row, and the lanes are added up image by image.
+pub fn conv2d_block_backward_first<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], codes: &[u8]) -> [Vec<T>; 2] {
+    let (ph, pw, [kh, kw]) = (g.out_h() / 2, g.out_w() / 2, g.kernel);
+    sum_groups(g, |n, dw, db| {
+        for (k, dw) in dw.iter_mut().enumerate() {
+            let (o, c, p, q) = (k / g.k(), k / (kh * kw) % g.c, k / kw % kh, k % kw);
+            let mut lanes = [T::ZERO; 16];
+            for (i, j) in (0..ph).flat_map(|i| (0..pw).map(move |j| (i, j))) {
+                let ([y, x_], slope) = winner(g, dy, codes, [n, o, i, j]);
+                if let Some((y, x_)) = source(g, y, x_, p, q) {
+                    lanes[j % 16] = slope.mul_add(x[((n * g.c + c) * g.h + y) * g.w + x_], lanes[j % 16]);
+                }
+            }
+            *dw += crate::reduce::tree(lanes);
+        }
+        add_slopes(g, dy, codes, n, db);
+    })
+}
+
+/// The sums over images of what `image(n, dw, db)` adds, in groups.
+fn sum_groups<T: Scalar>(g: &Conv2d, mut image: impl FnMut(usize, &mut [T], &mut [T])) -> [Vec<T>; 2] {
+    let zeros = || [vec![T::ZERO; g.o * g.k()], vec![T::ZERO; g.o]];
+    let (mut total, size) = (zeros(), block_groups(g.n));
+    for start in (0..g.n).step_by(size) {
+        let [mut dw, mut db] = zeros();
+        (start..g.n.min(start + size)).for_each(|n| image(n, &mut dw, &mut db));
+        for (total, group) in total.iter_mut().zip([dw, db]) {
+            total.iter_mut().zip(group).for_each(|(total, x)| *total += x);
+        }
+    }
+    total
+}
+
+/// Adds the slopes of image `n` to db.
+fn add_slopes<T: Scalar>(g: &Conv2d, dy: &[T], codes: &[u8], n: usize, db: &mut [T]) {
+    for (o, db) in db.iter_mut().enumerate() {
+        let mut lanes = [T::ZERO; 16];
+        for (i, j) in (0..g.out_h() / 2).flat_map(|i| (0..g.out_w() / 2).map(move |j| (i, j))) {
+            lanes[j % 16] += winner(g, dy, codes, [n, o, i, j]).1;
+        }
+        *db += crate::reduce::tree(lanes);
+    }
 }

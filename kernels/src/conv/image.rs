@@ -53,7 +53,8 @@ impl Layout {
 
     /// Where the pixel lies that an output at the origin sees under a tap `y` down and `x` to the right.
     pub(super) fn offset(&self, channel: usize, y: usize, x: usize) -> usize {
-        channel * self.plane_len() + y * self.row_len() + x % self.phases * self.phase_len + x / self.phases
+        let column = if self.phases == 1 { x } else { x % self.phases * self.phase_len + x / self.phases };
+        channel * self.plane_len() + y * self.row_len() + column
     }
 
     /// Copies `image` into `out`, border and slack included.
@@ -91,8 +92,14 @@ impl Layout {
             }
         } else {
             row.fill(0.0);
-            for x in from..to {
-                row[x % self.phases * self.phase_len + x / self.phases] = source[first + x - from];
+            for (phase, row) in row.chunks_exact_mut(self.phase_len).enumerate() {
+                // The first column of this phase that has a source.
+                let skip = (phase + self.phases - from % self.phases) % self.phases;
+                let columns = source[first..first + to - from].iter().skip(skip).step_by(self.phases);
+                row[((from + skip) / self.phases).min(self.phase_len)..]
+                    .iter_mut()
+                    .zip(columns)
+                    .for_each(|(to, x)| *to = *x);
             }
         }
     }

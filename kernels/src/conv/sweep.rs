@@ -53,10 +53,14 @@ pub(super) fn forward(kernels: &Kernels, g: &Conv2d, x: &[f32], w: &[f32], bias:
 
 /// The offset of each row (c, p, q) of the im2col matrix.
 pub(super) fn taps(g: &Conv2d, layout: &Layout, offsets: &mut [u32]) {
-    let [kh, kw] = g.kernel;
-    for (k, offset) in offsets.iter_mut().enumerate() {
-        let (c, p, q) = (k / (kh * kw), k / kw % kh, k % kw);
-        *offset = layout.offset(c, p * g.dilation[0], q * g.dilation[1]) as u32;
+    let mut offsets = offsets.iter_mut();
+    for c in 0..g.c {
+        for p in 0..g.kernel[0] {
+            for q in 0..g.kernel[1] {
+                let offset = offsets.next().expect("one for each row");
+                *offset = layout.offset(c, p * g.dilation[0], q * g.dilation[1]) as u32;
+            }
+        }
     }
 }
 

@@ -52,10 +52,21 @@ pub(super) unsafe fn transpose(t: &Transpose) {
     let (rows, cols) = (t.rows / 8 * 8, t.cols / 8 * 8);
     // SAFETY: promised by the caller.
     unsafe {
-        for c in (0..cols).step_by(8) {
+        let block = |r: usize, c: usize| {
+            transpose8(t.from.add(c * t.from_stride + r), t.from_stride, t.to.add(r * t.to_stride + c), t.to_stride);
+        };
+        // Eight distant lines at a time, and along them: more would drive each other out of the cache.
+        if t.from_stride > t.to_stride {
+            for c in (0..cols).step_by(8) {
+                for r in (0..rows).step_by(8) {
+                    block(r, c);
+                }
+            }
+        } else {
             for r in (0..rows).step_by(8) {
-                let from = t.from.add(c * t.from_stride + r);
-                transpose8(from, t.from_stride, t.to.add(r * t.to_stride + c), t.to_stride);
+                for c in (0..cols).step_by(8) {
+                    block(r, c);
+                }
             }
         }
         t.rest([rows, cols]);

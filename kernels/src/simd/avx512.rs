@@ -1,7 +1,7 @@
 //! AVX-512: 32 registers of 16 floats.
 
 use super::vector::Vector;
-use super::{Kernels, MAX_VECTORS, compile};
+use super::{Kernels, MAX_VECTORS, ORDER, UNIT, compile};
 use std::arch::x86_64::*;
 
 impl Vector for __m512 {
@@ -38,6 +38,28 @@ impl Vector for __m512 {
         unsafe {
             let sum = _mm512_add_ps(_mm512_maskz_loadu_ps(tail, from), Self::splat(bias));
             _mm512_mask_storeu_ps(to, tail, sum);
+        }
+    }
+    #[inline(always)]
+    unsafe fn keep(places: &[u32; UNIT], slopes: &[f32; UNIT], to_places: *mut u32, to_slopes: *mut f32) -> usize {
+        const SHUFFLE: [i32; UNIT] = {
+            let mut order = [0; UNIT];
+            let mut l = 0;
+            while l < UNIT {
+                order[l] = ORDER[l] as i32;
+                l += 1;
+            }
+            order
+        };
+        // SAFETY: as above; whole vectors are written, for which there is room.
+        unsafe {
+            let order = _mm512_loadu_si512(SHUFFLE.as_ptr().cast());
+            let slopes = _mm512_permutexvar_ps(order, _mm512_loadu_ps(slopes.as_ptr()));
+            let places = _mm512_permutexvar_epi32(order, _mm512_loadu_si512(places.as_ptr().cast()));
+            let kept = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(slopes, _mm512_setzero_ps());
+            _mm512_storeu_ps(to_slopes, _mm512_maskz_compress_ps(kept, slopes));
+            _mm512_storeu_si512(to_places.cast(), _mm512_maskz_compress_epi32(kept, places));
+            kept.count_ones() as usize
         }
     }
 }

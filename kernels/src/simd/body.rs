@@ -1,7 +1,8 @@
 //! The micro-kernels, written once for any [`Vector`]; each instruction set compiles them at its own sizes.
 
 use super::vector::Vector;
-use super::{Gather, Gradient, MAX_VECTORS, Scatter, Store, Tile, UNIT};
+use super::{Direct, Gather, Gradient, MAX_VECTORS, Scatter, Store, Tile, UNIT, Winners};
+use crate::DEAD;
 
 /// A [`Tile`] of `ROWS` rows and `V` vectors.
 ///
@@ -151,6 +152,69 @@ pub(super) unsafe fn scatter<S: Vector, const R: usize, const V: usize>(s: &Scat
                     let to = row.add(v * S::LANES);
                     S::load(to).fma(slope, w[r][v]).store(to);
                 }
+            }
+        }
+    }
+}
+
+/// Lists [`Winners`].
+///
+/// # Safety
+/// As for [`super::WinnersFn`].
+#[inline(always)]
+pub(super) unsafe fn winners<S: Vector>(w: &mut Winners<'_>) -> usize {
+    let mut count = 0;
+    for (chunk, (dy, codes)) in w.dy.chunks(UNIT).zip(w.codes.chunks(UNIT)).enumerate() {
+        let (mut places, mut slopes) = ([0; UNIT], [0.0; UNIT]);
+        let mut one = |l: usize| {
+            let code = u32::from(codes[l]);
+            let column = 2 * (chunk * UNIT + l) as u32 + (code & 1);
+            places[l] = w.start + column * w.right + (code >> 1 & 1) * w.down;
+            slopes[l] = dy[l] * if code < u32::from(DEAD) { 1.0 } else { 0.0 };
+        };
+        if dy.len() == UNIT && codes.len() == UNIT {
+            (0..UNIT).for_each(&mut one);
+        } else {
+            (0..dy.len()).for_each(&mut one);
+        }
+        for l in 0..UNIT {
+            w.lanes[l] += slopes[l];
+        }
+        // SAFETY: the caller vouches for the room.
+        count += unsafe { S::keep(&places, &slopes, w.at.add(count), w.slopes.add(count)) };
+    }
+    count
+}
+
+/// A [`Direct`] gradient: for each vector of windows, the four pixels of each under nine taps.
+///
+/// # Safety
+/// As for [`super::DirectFn`].
+#[inline(always)]
+pub(super) unsafe fn direct<S: Vector>(d: &Direct<'_>) {
+    // A vector of lanes from the first to the last window, then the next lanes: each lane has a sum of its own.
+    for part in (0..UNIT).step_by(S::LANES) {
+        // SAFETY: the caller vouches for whole units of windows in each row, and for the pixels under them.
+        unsafe {
+            let mut sum = [S::splat(0.0); 9];
+            for tap in 0..9 {
+                sum[tap] = S::load(d.out.add(tap * UNIT + part));
+            }
+            for (i, slopes) in d.slopes.chunks_exact(4 * d.cols).enumerate() {
+                let image = d.image.add(2 * i * d.row);
+                for j in (part..d.cols).step_by(UNIT) {
+                    for pixel in 0..4 {
+                        let slope = S::load(slopes.as_ptr().add(pixel * d.cols + j));
+                        for tap in 0..9 {
+                            let (y, x) = (pixel / 2 + tap / 3, pixel % 2 + tap % 3);
+                            let at = image.add(y * d.row + x % 2 * d.phase + x / 2 + j);
+                            sum[tap] = sum[tap].fma(slope, S::load(at));
+                        }
+                    }
+                }
+            }
+            for tap in 0..9 {
+                sum[tap].store(d.out.add(tap * UNIT + part));
             }
         }
     }

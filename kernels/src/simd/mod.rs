@@ -1,11 +1,12 @@
 //! The micro-kernels: the only code that is written once per instruction set.
 //!
-//! There are four (and two more that pack and write out), and everything else (blocking, borders, threads) is built on
+//! There are five (and a few more that list, pack and write out), and everything else (blocking, borders, threads) is built on
 //! them:
 //! * a [`Tile`] of a matrix product whose right factor is read *where it lies*, row k at its own offset: packed
 //!   panels for GEMM, the shifted rows of a padded image for convolution;
 //! * a [`Gradient`] tile, whose left factor is read where it lies: the pixels under each tap of a filter;
-//! * a [`Gather`] and a [`Scatter`], the two gradients of a convolution whose dY is mostly zero.
+//! * a [`Gather`] and a [`Scatter`], the two gradients of a convolution whose dY is mostly zero (and [`Winners`], which
+//!   lists where it is not); [`Direct`], the gradient of filters of few channels.
 //!
 //! `body` holds them as one would write them down, over a [`vector::Vector`]; a file for each instruction set says what
 //! a vector is there, and compiles them at the sizes that fill its registers. Each sum runs from zero upwards in k with
@@ -165,6 +166,52 @@ pub(crate) struct Scatter<'a> {
     pub(crate) w_stride: usize,
 }
 
+/// The order in which the windows of a unit are listed. Neighbours are kept apart: their pixels overlap, and a scatter
+/// that has to wait for the one before it is slow.
+pub(crate) const ORDER: [usize; UNIT] = [0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15];
+
+/// The windows of a row, to be listed: where their winners are, and the slopes that are not 0.
+pub(crate) struct Winners<'a> {
+    /// The gradient of each window, and its code.
+    pub(crate) dy: &'a [f32],
+    pub(crate) codes: &'a [u8],
+    /// The place of the first window's first pixel, and the steps to the right and down.
+    pub(crate) start: u32,
+    pub(crate) right: u32,
+    pub(crate) down: u32,
+    /// Receive the lists, in the order of [`ORDER`] for each unit.
+    pub(crate) at: *mut u32,
+    pub(crate) slopes: *mut f32,
+    /// Window j adds its slope to lane `j % UNIT`.
+    pub(crate) lanes: &'a mut [f32; UNIT],
+}
+
+/// `out[tap][lane] += sum over rows i, windows j = lane (mod UNIT) and pixels of slopes[i][pixel][j] * image[..]`, for the
+/// nine taps of a 3 x 3 filter, `..` being the pixel under the tap: row `2 i + pixel / 2 + tap / 3`, column
+/// `2 j + pixel % 2 + tap % 3`.
+pub(crate) struct Direct<'a> {
+    /// `[rows, 4, cols]`.
+    pub(crate) slopes: &'a [f32],
+    /// Windows in a row, a multiple of `UNIT`.
+    pub(crate) cols: usize,
+    /// The image, with its border; even columns first in each row, then the odd ones.
+    pub(crate) image: *const f32,
+    /// Floats from row to row, and from the even columns to the odd ones.
+    pub(crate) row: usize,
+    pub(crate) phase: usize,
+    /// 9 x `UNIT`, added to.
+    pub(crate) out: *mut f32,
+}
+
+/// Lists the winners and returns how many there are.
+///
+/// # Safety
+/// There must be room for a unit more than there are windows; and the instruction set must be present.
+pub(crate) type WinnersFn = unsafe fn(&mut Winners<'_>) -> usize;
+/// # Safety
+/// All that the [`Direct`] describes must be readable, `out` writable, and the instruction set present.
+pub(crate) type DirectFn = unsafe fn(&Direct<'_>);
+
 /// # Safety
 /// All that the [`Gather`] describes must be readable, `out` writable, and the instruction set present.
 pub(crate) type GatherFn = unsafe fn(&Gather<'_>);
@@ -211,6 +258,10 @@ pub(crate) struct Kernels {
     pub(crate) gather: [[GatherFn; MAX_UNITS]; MAX_ROWS],
     /// Scatter kernels: 1 to 3 rows high, any number of units wide: what has no register is read from the cache.
     pub(crate) scatter: [[ScatterFn; MAX_UNITS]; MAX_ROWS],
+    /// Lists the windows that the two visit.
+    pub(crate) winners: WinnersFn,
+    /// The gradient of a filter of few channels.
+    pub(crate) direct: DirectFn,
 }
 
 impl Kernels {
@@ -239,6 +290,8 @@ macro_rules! compile {
             units: $units,
             gather: [gathers::<1>(), gathers::<2>(), gathers::<3>()],
             scatter: [scatters::<1>(), scatters::<2>(), scatters::<3>()],
+            winners,
+            direct,
         };
 
         /// `n`, or the `most` there is.
@@ -313,6 +366,18 @@ macro_rules! compile {
         unsafe fn scatter<const R: usize, const V: usize>(s: &$crate::simd::Scatter<'_>) {
             // SAFETY: as above.
             unsafe { $crate::simd::body::scatter::<$vector, R, V>(s) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn winners(w: &mut $crate::simd::Winners<'_>) -> usize {
+            // SAFETY: as above.
+            unsafe { $crate::simd::body::winners::<$vector>(w) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn direct(d: &$crate::simd::Direct<'_>) {
+            // SAFETY: as above.
+            unsafe { $crate::simd::body::direct::<$vector>(d) }
         }
     };
 }

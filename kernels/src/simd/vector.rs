@@ -2,6 +2,8 @@
 //!
 //! Every method is inlined into a function that was compiled for the instruction set, so it becomes one instruction.
 
+use super::{ORDER, UNIT};
+
 /// # Safety
 /// Of all methods: the instruction set must be present, and pointers must be good for `LANES` floats (or `len`).
 pub(super) trait Vector: Copy {
@@ -21,5 +23,21 @@ pub(super) trait Vector: Copy {
             // SAFETY: promised by the caller.
             unsafe { *to.add(l) = *from.add(l) + bias };
         }
+    }
+
+    /// Appends the pairs of `UNIT` places and slopes whose slope is not 0, in the order of [`super::ORDER`]; returns
+    /// how many. The lists must have room for `UNIT` more.
+    #[inline(always)]
+    unsafe fn keep(places: &[u32; UNIT], slopes: &[f32; UNIT], to_places: *mut u32, to_slopes: *mut f32) -> usize {
+        let mut count = 0;
+        for l in ORDER {
+            // SAFETY: promised by the caller; count is at most the number of turns so far.
+            unsafe {
+                *to_places.add(count) = places[l];
+                *to_slopes.add(count) = slopes[l];
+            }
+            count += usize::from(slopes[l] != 0.0);
+        }
+        count
     }
 }

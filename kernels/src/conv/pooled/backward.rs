@@ -8,12 +8,13 @@
 //! A few rows of pooled pixels at a time, so that what is read again for each filter stays in the first-level cache.
 //! The order of each sum is written down in [`crate::reference::conv2d_block_backward`].
 
-use super::{DEAD, Gradients, pooled};
+use super::{Gradients, pooled};
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::parallel::{self, Shared};
 use crate::reference::{BLOCK_UNITS, block_bands, block_groups, block_tiles};
-use crate::simd::{Gather, Kernels, Scatter, Transpose, UNIT};
+use crate::simd::{Gather, Kernels, Scatter, Transpose, UNIT, Winners};
 use crate::{Conv2d, reduce, scratch};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Computes the gradients; returns whether all factors were finite, so that the result holds.
@@ -27,41 +28,67 @@ pub(super) fn run(
     out: &mut Gradients<'_, f32>,
 ) -> bool {
     let job = Job::new(kernels, g);
-    if !job.finite(w) {
+    if !finite(job.level, w) {
         return false;
     }
-    let groups = block_groups(g.n);
-    let (count, filters) = (g.n.div_ceil(groups), g.o * job.filter);
-    let finite = AtomicBool::new(true);
-    scratch::floats(count * (filters + g.o) + filters, |buffer| {
-        let (weights, partial) = buffer.split_at_mut(filters);
+    let (filters, size, outputs) = (g.o * job.filter, g.c * g.h * g.w, g.o * job.ph * job.pw);
+    scratch::floats(filters, |weights| {
         let wanted = out.dx.is_some();
         if wanted {
             job.pack(w, weights);
         }
-        let (weights, shared) = (&*weights, Shared::new(partial));
+        let weights = &*weights;
         let dx = Shared::new(out.dx.as_deref_mut().unwrap_or(&mut []));
+        let image = |n: usize, sums: &mut [f32]| {
+            // SAFETY: each image is in one group.
+            let dx = wanted.then(|| unsafe { std::slice::from_raw_parts_mut(dx.pointer().add(n * size), size) });
+            let outputs = n * outputs..(n + 1) * outputs;
+            job.image(&x[n * size..][..size], &dy[outputs.clone()], &codes[outputs], sums, dx.map(|dx| (weights, dx)))
+        };
+        in_groups(g, filters + g.o, image, |sums| {
+            let (filters, biases) = sums.split_at(filters);
+            job.unpack(filters, out.dw);
+            out.db.copy_from_slice(biases);
+        })
+    })
+}
+
+/// Sums over images: `image(n, sums)` adds its part to the `len` sums of its group and says whether all was finite; the
+/// groups are added up in turn and given to `finish`. Returns whether all images were finite.
+pub(super) fn in_groups(
+    g: &Conv2d,
+    len: usize,
+    image: impl Fn(usize, &mut [f32]) -> bool + Sync + Send,
+    finish: impl FnOnce(&[f32]),
+) -> bool {
+    let group = block_groups(g.n);
+    let (count, finite) = (g.n.div_ceil(group), AtomicBool::new(true));
+    scratch::floats(count * len, |partial| {
+        let shared = Shared::new(&mut *partial);
         parallel::tasks(count, super::super::serial(g), |i| {
             // SAFETY: each group has its own part of `partial`.
-            let sums =
-                unsafe { std::slice::from_raw_parts_mut(shared.pointer().add(i * (filters + g.o)), filters + g.o) };
+            let sums = unsafe { std::slice::from_raw_parts_mut(shared.pointer().add(i * len), len) };
             sums.fill(0.0);
-            for n in i * groups..g.n.min((i + 1) * groups) {
-                let size = g.c * g.h * g.w;
-                // SAFETY: each image is in one group.
-                let dx = wanted
-                    .then(|| unsafe { std::slice::from_raw_parts_mut(dx.pointer().add(n * size), size) })
-                    .map(|dx| (weights, dx));
-                let outputs = g.o * job.ph * job.pw;
-                let gradient = &dy[n * outputs..][..outputs];
-                if !job.image(&x[n * size..][..size], gradient, &codes[n * outputs..][..outputs], sums, dx) {
+            for n in i * group..g.n.min((i + 1) * group) {
+                if !image(n, sums) {
                     finite.store(false, Ordering::Relaxed);
                 }
             }
         });
-        job.finish(partial, out);
+        let (sum, others) = partial.split_at_mut(len);
+        parallel::chunks_unless(len < 1 << 14, sum, 1 << 12, |piece, sum| {
+            for other in others.chunks_exact(len) {
+                sum.iter_mut().zip(&other[piece << 12..]).for_each(|(sum, x)| *sum += x);
+            }
+        });
+        finish(sum);
     });
     finite.into_inner()
+}
+
+/// Whether no number is infinite or NaN.
+pub(super) fn finite(level: Isa, x: &[f32]) -> bool {
+    vectorize(level, Finite(x))
 }
 
 /// The sizes.
@@ -96,17 +123,15 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn finite(&self, x: &[f32]) -> bool {
-        vectorize(self.level, Finite(x))
-    }
-
     /// Filters `[O, C, KH, KW]` to `[O, KH, row]`, in a row channel after channel for each tap.
     fn pack(&self, w: &[f32], out: &mut [f32]) {
         let (g, [kh, kw]) = (self.g, self.g.kernel);
         out.fill(0.0);
         for (filter, out) in w.chunks_exact(g.k()).zip(out.chunks_exact_mut(self.filter)) {
-            for (k, &w) in filter.iter().enumerate() {
-                out[k / kw % kh * self.row + k % kw * g.c + k / (kh * kw)] = w;
+            for (c, w) in filter.chunks_exact(kh * kw).enumerate() {
+                for (p, w) in w.chunks_exact(kw).enumerate() {
+                    w.iter().enumerate().for_each(|(q, w)| out[p * self.row + q * g.c + c] = *w);
+                }
             }
         }
     }
@@ -123,33 +148,30 @@ impl<'a> Job<'a> {
         let g = self.g;
         let size = self.rows * self.width * g.c + UNIT;
         let bands = block_bands(g);
-        let cells = g.o * bands * self.pw;
-        let mut finite = self.finite(x);
+        // The list of a filter in a band has room for a unit more than there are windows.
+        let room = bands * self.pw + UNIT;
+        let mut fine = finite(self.level, x);
         let (dw, db) = sums.split_at_mut(g.o * self.filter);
-        scratch::floats(2 * size + cells, |buffer| {
+        scratch::floats(2 * size + g.o * (room + UNIT), |buffer| {
             let (image, rest) = buffer.split_at_mut(size);
-            let (gradient, slopes) = rest.split_at_mut(size);
+            let (gradient, rest) = rest.split_at_mut(size);
+            let (slopes, lanes) = rest.split_at_mut(g.o * room);
             self.border(x, image);
             if dx.is_some() {
                 gradient.fill(0.0);
             }
-            scratch::indices(cells + g.o, |indices| {
-                let (at, counts) = indices.split_at_mut(cells);
+            lanes.fill(0.0);
+            scratch::indices(g.o * (room + 1), |indices| {
+                let (at, counts) = indices.split_at_mut(g.o * room);
                 for i in (0..self.ph).step_by(bands) {
                     let rows = i..self.ph.min(i + bands);
-                    let stride = rows.len() * self.pw;
-                    for o in 0..g.o {
-                        let place = o * self.ph * self.pw + rows.start * self.pw;
-                        let (dy, codes) = (&dy[place..][..stride], &codes[place..][..stride]);
-                        let list = List { at: &mut at[o * stride..], slopes: &mut slopes[o * stride..] };
-                        let (count, sum) = self.winners(dy, codes, rows.start, list);
-                        counts[o] = count as u32;
-                        db[o] += sum;
-                        // Any infinity or NaN among the slopes shows in their sum.
-                        finite &= sum.is_finite();
+                    for (o, lanes) in lanes.as_chunks_mut().0.iter_mut().enumerate() {
+                        let plane = o * self.ph * self.pw;
+                        let (at, slopes) = (&mut at[o * room..][..room], &mut slopes[o * room..][..room]);
+                        counts[o] = self.winners(&dy[plane..], &codes[plane..], rows.clone(), at, slopes, lanes);
                     }
                     let list = |o: usize| {
-                        let list = o * stride..o * stride + counts[o] as usize;
+                        let list = o * room..o * room + counts[o] as usize;
                         (&at[list.clone()], &slopes[list])
                     };
                     self.gather(list, image, dw);
@@ -158,11 +180,17 @@ impl<'a> Job<'a> {
                     }
                 }
             });
+            for (db, &lanes) in db.iter_mut().zip(lanes.as_chunks().0) {
+                let sum = reduce::tree(lanes);
+                *db += sum;
+                // Any infinity or NaN among the slopes shows in their sum.
+                fine &= sum.is_finite();
+            }
             if let Some((_, dx)) = &mut dx {
                 self.unborder(gradient, dx);
             }
         });
-        finite
+        fine
     }
 
     /// Copies an image `[C, H, W]` with its zero border to `[rows, width, C]`.
@@ -203,39 +231,37 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Lists the winners of some rows of one plane, from row `first` on, that have a slope: where in the bordered
-    /// image, and the slope. Returns how many there are, and the sum of the slopes.
-    ///
-    /// The two halves of a row take turns: the windows of neighbours overlap, and a scatter that must wait for the one
-    /// before it is slow.
-    fn winners(&self, dy: &[f32], codes: &[u8], first: usize, list: List<'_>) -> (usize, f32) {
-        let c = self.g.c as u32;
-        let (pw, half, down) = (self.pw, self.pw.div_ceil(2), self.width as u32 * c);
-        scratch::floats(dy.len(), |slopes| {
-            scratch::indices(dy.len(), |at| {
-                for (r, at) in at.chunks_exact_mut(pw).enumerate() {
-                    let cells = r * pw..(r + 1) * pw;
-                    let slopes = &mut slopes[cells.clone()];
-                    let start = 2 * (first + r) as u32 * down;
-                    let (dy, codes) = (&dy[cells.clone()], &codes[cells]);
-                    vectorize(self.level, Winners { dy, codes, start, right: c, down, at, slopes });
-                }
-                let mut count = 0;
-                for (at, slopes) in at.chunks_exact(pw).zip(slopes.chunks_exact(pw)) {
-                    let mut keep = |j: usize| {
-                        (list.at[count], list.slopes[count]) = (at[j], slopes[j]);
-                        count += usize::from(slopes[j] != 0.0);
-                    };
-                    for j in 0..half {
-                        keep(j);
-                        if half + j < pw {
-                            keep(half + j);
-                        }
-                    }
-                }
-                (count, reduce::sum_at(self.level, slopes))
-            })
-        })
+    /// Lists the winners of some rows of one plane that have a slope: where in the bordered image, and the slope. Adds
+    /// the slopes to the lanes. Returns how many there are.
+    fn winners(
+        &self,
+        dy: &[f32],
+        codes: &[u8],
+        rows: Range<usize>,
+        at: &mut [u32],
+        slopes: &mut [f32],
+        lanes: &mut [f32; UNIT],
+    ) -> u32 {
+        assert!(at.len() == slopes.len() && at.len() >= rows.len() * self.pw + UNIT);
+        let (right, mut count) = (self.g.c as u32, 0);
+        let down = self.width as u32 * right;
+        for i in rows {
+            let cells = i * self.pw..(i + 1) * self.pw;
+            // SAFETY: the lists have room for all windows and a unit more.
+            count += unsafe {
+                (self.kernels.winners)(&mut Winners {
+                    dy: &dy[cells.clone()],
+                    codes: &codes[cells],
+                    start: 2 * i as u32 * down,
+                    right,
+                    down,
+                    at: at.as_mut_ptr().add(count),
+                    slopes: slopes.as_mut_ptr().add(count),
+                    lanes,
+                })
+            };
+        }
+        count as u32
     }
 
     /// `dw[o] += sum over the winners of o of slope * image`.
@@ -269,52 +295,15 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Adds up the groups' sums, in turn, into dW and db.
-    fn finish(&self, partial: &mut [f32], out: &mut Gradients<'_, f32>) {
+    /// The inverse of [`pack`](Self::pack).
+    fn unpack(&self, sums: &[f32], dw: &mut [f32]) {
         let (g, [kh, kw]) = (self.g, self.g.kernel);
-        let (sum, others) = partial.split_at_mut(g.o * self.filter + g.o);
-        parallel::chunks_unless(sum.len() < 1 << 14, sum, 1 << 12, |piece, sum| {
-            for other in others.chunks_exact(g.o * self.filter + g.o) {
-                sum.iter_mut().zip(&other[piece << 12..]).for_each(|(sum, x)| *sum += x);
+        for (dw, sum) in dw.chunks_exact_mut(g.k()).zip(sums.chunks_exact(self.filter)) {
+            for (c, dw) in dw.chunks_exact_mut(kh * kw).enumerate() {
+                for (p, dw) in dw.chunks_exact_mut(kw).enumerate() {
+                    dw.iter_mut().enumerate().for_each(|(q, dw)| *dw = sum[p * self.row + q * g.c + c]);
+                }
             }
-        });
-        let (filters, biases) = sum.split_at(g.o * self.filter);
-        out.db.copy_from_slice(biases);
-        for (dw, sum) in out.dw.chunks_exact_mut(g.k()).zip(filters.chunks_exact(self.filter)) {
-            for (k, dw) in dw.iter_mut().enumerate() {
-                *dw = sum[k / kw % kh * self.row + k % kw * g.c + k / (kh * kw)];
-            }
-        }
-    }
-}
-
-/// Room for the winners of one filter.
-struct List<'a> {
-    at: &'a mut [u32],
-    slopes: &'a mut [f32],
-}
-
-/// Where the winners of a row of windows are, and their slopes.
-struct Winners<'a> {
-    dy: &'a [f32],
-    codes: &'a [u8],
-    /// The first window's first pixel, and the steps to the right and down.
-    start: u32,
-    right: u32,
-    down: u32,
-    at: &'a mut [u32],
-    slopes: &'a mut [f32],
-}
-
-impl Loop for Winners<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        let cells = self.dy.iter().zip(self.codes).zip(self.at.iter_mut().zip(self.slopes));
-        for (j, ((&dy, &code), (at, slope))) in cells.enumerate() {
-            let code = u32::from(code);
-            *at = self.start + (2 * j as u32 + (code & 1)) * self.right + (code >> 1 & 1) * self.down;
-            *slope = dy * if code < u32::from(DEAD) { 1.0 } else { 0.0 };
         }
     }
 }

@@ -9,6 +9,7 @@
 //! computes everything anew.
 
 mod backward;
+mod direct;
 mod forward;
 
 use crate::dispatch::{Loop, isa, vectorize};
@@ -57,6 +58,9 @@ pub(crate) fn forward_f32(g: &Conv2d, x: &[f32], w: &[f32], bias: &[f32], y: &mu
 pub(crate) fn backward_f32(g: &Conv2d, x: &[f32], w: &[f32], dy: &[f32], codes: &[u8], mut out: Gradients<'_, f32>) {
     check("conv2d block backward", g, [x.len(), w.len(), out.db.len(), dy.len(), codes.len()]);
     let done = match simd::kernels(isa()) {
+        Some(kernels) if fits(g) && direct::fits(g, out.dx.is_some()) => {
+            direct::run(kernels, g, x, dy, codes, &mut out)
+        }
         Some(kernels) if fits(g) => backward::run(kernels, g, x, w, dy, codes, &mut out),
         _ => false,
     };
@@ -106,6 +110,9 @@ struct Halve<'a, T> {
     cols: usize,
 }
 
+/// Outputs that are computed side by side.
+const LANES: usize = 16;
+
 impl<T: Scalar> Loop for Halve<'_, T> {
     type Output = ();
     #[inline(always)]
@@ -113,26 +120,40 @@ impl<T: Scalar> Loop for Halve<'_, T> {
         let outputs = self.y.chunks_exact_mut(self.cols).zip(self.codes.chunks_exact_mut(self.cols));
         for ((y, codes), rows) in outputs.zip(self.z.chunks(2 * self.width)) {
             let (top, bottom) = rows.split_at(self.width);
-            let windows = top.chunks_exact(2).zip(bottom.chunks_exact(2));
-            for ((y, code), (top, bottom)) in y.iter_mut().zip(codes).zip(windows) {
-                let best = better((relu(top[0]), 0), (relu(top[1]), 1));
-                let best = better(better(best, (relu(bottom[0]), 2)), (relu(bottom[1]), 3));
-                *y = best.0;
-                *code = (best.1 | if best.0 > T::ZERO { 0 } else { u32::from(DEAD) }) as u8;
+            let whole = self.cols / LANES * LANES;
+            let (tops, bottoms) = (top.chunks_exact(2 * LANES), bottom.chunks_exact(2 * LANES));
+            let chunks = y.chunks_exact_mut(LANES).zip(codes.chunks_exact_mut(LANES));
+            for ((y, codes), (top, bottom)) in chunks.zip(tops.zip(bottoms)) {
+                let mut winners = [0; LANES];
+                for l in 0..LANES {
+                    (y[l], winners[l]) = winner([top[2 * l], top[2 * l + 1], bottom[2 * l], bottom[2 * l + 1]]);
+                }
+                for l in 0..LANES {
+                    codes[l] = winners[l] as u8;
+                }
+            }
+            for j in whole..self.cols {
+                let (value, code) = winner([top[2 * j], top[2 * j + 1], bottom[2 * j], bottom[2 * j + 1]]);
+                (y[j], codes[j]) = (value, code as u8);
             }
         }
     }
+}
+
+/// The largest of four and 0, and its code: the first of equal ones wins, and NaN wins over numbers.
+#[inline(always)]
+fn winner<T: Scalar>(window: [T; 4]) -> (T, u32) {
+    let mut best = (relu(window[0]), 0);
+    for k in 1..4 {
+        let value = relu(window[k]);
+        let wins = (value > best.0) | (value.is_nan() & !best.0.is_nan());
+        best = (if wins { value } else { best.0 }, if wins { k as u32 } else { best.1 });
+    }
+    (best.0, best.1 | if best.0 > T::ZERO { 0 } else { u32::from(DEAD) })
 }
 
 /// max(x, 0); NaN stays NaN.
 #[inline(always)]
 fn relu<T: Scalar>(x: T) -> T {
     if x <= T::ZERO { T::ZERO } else { x }
-}
-
-/// The better of two candidates (value, place): the later one only if it is larger, or NaN after a number.
-#[inline(always)]
-fn better<T: Scalar>(first: (T, u32), second: (T, u32)) -> (T, u32) {
-    let wins = (second.0 > first.0) | (second.0.is_nan() & !first.0.is_nan());
-    (if wins { second.0 } else { first.0 }, if wins { second.1 } else { first.1 })
 }
