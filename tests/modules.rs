@@ -91,6 +91,55 @@ fn capturing_keeps_what_was_asked_for() {
 }
 
 #[test]
+fn blocks_in_one_go_compute_what_their_modules_do() {
+    let same = ops::Conv2d { padding: Padding::Same, ..Default::default() };
+    for (size, settings) in [(12, same), (13, same), (11, ops::Conv2d::default())] {
+        let block = Sequential::<f32>::new()
+            .with("conv", Conv2d::new(3, 5, [3, 3], settings, Init::PyTorch, &mut rng()))
+            .with("relu", Activation::Relu)
+            .with("pool", MaxPool2d(Window::square(2)))
+            .with("flatten", Flatten);
+        let x = Tensor::randn([4, 3, size, size], &mut rng());
+        let run = |look: &dyn Fn(&str) -> bool| {
+            let tape = Tape::new();
+            let input = tape.leaf(x.clone());
+            let mut cx = Ctx::train(&tape, 0, 0).capture(look);
+            let y = block.forward(&input, &mut cx).unwrap();
+            let entries = tape.len();
+            let gradients = tape.backward(&y.mul(&y).unwrap().sum().unwrap()).unwrap();
+            let mut of: Vec<_> = parameters(&block).iter().map(|(_, p)| gradients.param(p).unwrap().clone()).collect();
+            of.push(gradients.of(&input).unwrap().clone());
+            (y.value().clone(), of, entries)
+        };
+        let (fused, fused_gradients, few) = run(&|_| false);
+        for path in ["conv", "relu", "pool"] {
+            let (plain, gradients, many) = run(&|p| p == path);
+            assert_eq!(many, few + 2, "{path} is looked at, so the modules run");
+            assert_eq!(fused, plain);
+            for (fused, plain) in fused_gradients.iter().zip(&gradients) {
+                let size = plain.data().iter().fold(0.0f32, |m, v| m.max(v.abs()));
+                let off = fused.data().iter().zip(plain.data()).fold(0.0f32, |m, (f, p)| m.max((f - p).abs()));
+                assert!(off <= 1e-5 * size, "gradients differ by {off} of {size}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_a_block_names_its_module() {
+    let block = Sequential::<f32>::new()
+        .with("conv", Conv2d::new(1, 2, [3, 3], ops::Conv2d::default(), Init::PyTorch, &mut rng()))
+        .with("relu", Activation::Relu)
+        .with("pool", MaxPool2d(Window::square(2)));
+    let message = |shape| {
+        let x = Var::constant(Tensor::zeros(shape));
+        block.forward(&x, &mut Ctx::eval()).unwrap_err().to_string()
+    };
+    assert!(message([1, 1, 3, 3]).contains("pool"), "{}", message([1, 1, 3, 3]));
+    assert!(message([1, 4, 8, 8]).contains("conv"), "{}", message([1, 4, 8, 8]));
+}
+
+#[test]
 fn frozen_parameters_get_no_gradient_and_others_do() {
     let model: Sequential = mlp(4, &[5], 2, Activation::Tanh, &mut rng());
     let params = parameters(&model);

@@ -2,6 +2,7 @@
 
 use super::vector::Vector;
 use super::{Kernels, MAX_VECTORS, ORDER, UNIT, compile};
+use crate::DEAD;
 use std::arch::x86_64::*;
 
 impl Vector for __m512 {
@@ -60,6 +61,30 @@ impl Vector for __m512 {
             _mm512_storeu_ps(to_slopes, _mm512_maskz_compress_ps(kept, slopes));
             _mm512_storeu_si512(to_places.cast(), _mm512_maskz_compress_epi32(kept, places));
             kept.count_ones() as usize
+        }
+    }
+    #[inline(always)]
+    unsafe fn halve(top: *const f32, bottom: *const f32, y: &mut [f32; UNIT], codes: &mut [u8; UNIT]) {
+        // SAFETY: as above.
+        unsafe {
+            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+            let rows = [top, bottom].map(|row| [Self::load(row), Self::load(row.add(UNIT))]);
+            let pick = |r: usize, columns| _mm512_permutex2var_ps(rows[r][0], columns, rows[r][1]);
+            let (mut best, mut code) = (pick(0, even), _mm512_setzero_si512());
+            for (k, value) in [pick(0, odd), pick(1, even), pick(1, odd)].into_iter().enumerate() {
+                // Larger, or NaN after a number: not (less, equal or unordered), but for a best that is NaN already.
+                let number = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(best, best);
+                let wins = _mm512_mask_cmp_ps_mask::<_CMP_NLE_UQ>(number, value, best);
+                best = _mm512_mask_mov_ps(best, wins, value);
+                code = _mm512_mask_mov_epi32(code, wins, _mm512_set1_epi32(k as i32 + 1));
+            }
+            let zero = _mm512_setzero_ps();
+            let (off, dead) = (_mm512_cmp_ps_mask::<_CMP_LE_OQ>(best, zero), _mm512_set1_epi32(i32::from(DEAD)));
+            let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(best, best);
+            code = _mm512_mask_or_epi32(_mm512_mask_mov_epi32(code, off, dead), nan, code, dead);
+            Self::store(_mm512_mask_mov_ps(best, off, zero), y.as_mut_ptr());
+            _mm_storeu_si128(codes.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(code));
         }
     }
 }

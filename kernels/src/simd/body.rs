@@ -1,7 +1,7 @@
 //! The micro-kernels, written once for any [`Vector`]; each instruction set compiles them at its own sizes.
 
 use super::vector::Vector;
-use super::{Direct, Gather, Gradient, MAX_VECTORS, Scatter, Store, Tile, UNIT, Winners};
+use super::{Direct, Gather, Gradient, Halve, MAX_VECTORS, Scatter, Store, Tile, UNIT, Winners};
 use crate::DEAD;
 
 /// A [`Tile`] of `ROWS` rows and `V` vectors.
@@ -157,6 +157,26 @@ pub(super) unsafe fn scatter<S: Vector, const R: usize, const V: usize>(s: &Scat
     }
 }
 
+/// The places and slopes of a unit of windows.
+#[inline(always)]
+fn unit(
+    w: &Winners<'_>,
+    start: u32,
+    dy: &[f32; UNIT],
+    codes: &[u8; UNIT],
+    places: &mut [u32; UNIT],
+    slopes: &mut [f32; UNIT],
+) {
+    let codes = codes.map(u32::from);
+    for l in 0..UNIT {
+        let column = 2 * l as u32 + (codes[l] & 1);
+        places[l] = start + column * w.right + (codes[l] >> 1 & 1) * w.down;
+    }
+    for l in 0..UNIT {
+        slopes[l] = dy[l] * if codes[l] < u32::from(DEAD) { 1.0 } else { 0.0 };
+    }
+}
+
 /// Lists [`Winners`].
 ///
 /// # Safety
@@ -165,17 +185,15 @@ pub(super) unsafe fn scatter<S: Vector, const R: usize, const V: usize>(s: &Scat
 pub(super) unsafe fn winners<S: Vector>(w: &mut Winners<'_>) -> usize {
     let mut count = 0;
     for (chunk, (dy, codes)) in w.dy.chunks(UNIT).zip(w.codes.chunks(UNIT)).enumerate() {
+        let start = w.start + (2 * UNIT * chunk) as u32 * w.right;
         let (mut places, mut slopes) = ([0; UNIT], [0.0; UNIT]);
-        let mut one = |l: usize| {
-            let code = u32::from(codes[l]);
-            let column = 2 * (chunk * UNIT + l) as u32 + (code & 1);
-            places[l] = w.start + column * w.right + (code >> 1 & 1) * w.down;
-            slopes[l] = dy[l] * if code < u32::from(DEAD) { 1.0 } else { 0.0 };
-        };
-        if dy.len() == UNIT && codes.len() == UNIT {
-            (0..UNIT).for_each(&mut one);
+        if let (Ok(dy), Ok(codes)) = (<&[f32; UNIT]>::try_from(dy), <&[u8; UNIT]>::try_from(codes)) {
+            unit(w, start, dy, codes, &mut places, &mut slopes);
         } else {
-            (0..dy.len()).for_each(&mut one);
+            let (mut rest, mut rest_codes) = ([0.0; UNIT], [DEAD; UNIT]);
+            rest[..dy.len()].copy_from_slice(dy);
+            rest_codes[..dy.len()].copy_from_slice(codes);
+            unit(w, start, &rest, &rest_codes, &mut places, &mut slopes);
         }
         for l in 0..UNIT {
             w.lanes[l] += slopes[l];
@@ -215,6 +233,34 @@ pub(super) unsafe fn direct<S: Vector>(d: &Direct<'_>) {
             }
             for tap in 0..9 {
                 sum[tap].store(d.out.add(tap * UNIT + part));
+            }
+        }
+    }
+}
+
+/// ReLU and pooling of a [`Halve`].
+///
+/// # Safety
+/// As for [`super::HalveFn`].
+#[inline(always)]
+pub(super) unsafe fn halve<S: Vector>(h: &mut Halve<'_>) {
+    let rows = h.y.chunks_exact_mut(h.cols).zip(h.codes.chunks_exact_mut(h.cols));
+    for (i, (y, codes)) in rows.enumerate() {
+        for (chunk, (y, codes)) in y.chunks_mut(UNIT).zip(codes.chunks_mut(UNIT)).enumerate() {
+            // SAFETY: the caller vouches for whole units of windows from the start of any unit.
+            unsafe {
+                let top = h.z.add(4 * i * h.cols + 2 * chunk * UNIT);
+                let bottom = top.add(2 * h.cols);
+                if let (Ok(y), Ok(codes)) =
+                    (<&mut [f32; UNIT]>::try_from(&mut *y), <&mut [u8; UNIT]>::try_from(&mut *codes))
+                {
+                    S::halve(top, bottom, y, codes);
+                } else {
+                    let (mut values, mut winners) = ([0.0; UNIT], [0; UNIT]);
+                    S::halve(top, bottom, &mut values, &mut winners);
+                    y.copy_from_slice(&values[..y.len()]);
+                    codes.copy_from_slice(&winners[..codes.len()]);
+                }
             }
         }
     }

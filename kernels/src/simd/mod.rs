@@ -203,6 +203,21 @@ pub(crate) struct Direct<'a> {
     pub(crate) out: *mut f32,
 }
 
+/// ReLU and 2 x 2 max-pooling of a plane of windows.
+pub(crate) struct Halve<'a> {
+    /// The plane, its rows `2 cols` apart.
+    pub(crate) z: *const f32,
+    /// Values and codes, in rows of `cols`.
+    pub(crate) y: &'a mut [f32],
+    pub(crate) codes: &'a mut [u8],
+    /// Windows in a row.
+    pub(crate) cols: usize,
+}
+
+/// # Safety
+/// 2 `UNIT` floats must be readable from the start of each unit of windows in each row of the plane, beyond its end if
+/// need be; and the instruction set present.
+pub(crate) type HalveFn = unsafe fn(&mut Halve<'_>);
 /// Lists the winners and returns how many there are.
 ///
 /// # Safety
@@ -262,6 +277,8 @@ pub(crate) struct Kernels {
     pub(crate) winners: WinnersFn,
     /// The gradient of a filter of few channels.
     pub(crate) direct: DirectFn,
+    /// ReLU and max-pooling.
+    pub(crate) halve: HalveFn,
 }
 
 impl Kernels {
@@ -292,6 +309,7 @@ macro_rules! compile {
             scatter: [scatters::<1>(), scatters::<2>(), scatters::<3>()],
             winners,
             direct,
+            halve,
         };
 
         /// `n`, or the `most` there is.
@@ -378,6 +396,12 @@ macro_rules! compile {
         unsafe fn direct(d: &$crate::simd::Direct<'_>) {
             // SAFETY: as above.
             unsafe { $crate::simd::body::direct::<$vector>(d) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn halve(h: &mut $crate::simd::Halve<'_>) {
+            // SAFETY: as above.
+            unsafe { $crate::simd::body::halve::<$vector>(h) }
         }
     };
 }

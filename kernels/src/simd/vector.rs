@@ -3,6 +3,7 @@
 //! Every method is inlined into a function that was compiled for the instruction set, so it becomes one instruction.
 
 use super::{ORDER, UNIT};
+use crate::conv::pooled::winner;
 
 /// # Safety
 /// Of all methods: the instruction set must be present, and pointers must be good for `LANES` floats (or `len`).
@@ -39,5 +40,19 @@ pub(super) trait Vector: Copy {
             count += usize::from(slopes[l] != 0.0);
         }
         count
+    }
+
+    /// ReLU and 2 x 2 max-pooling of a unit of windows: two rows of 2 `UNIT` floats to values and codes.
+    #[inline(always)]
+    unsafe fn halve(top: *const f32, bottom: *const f32, y: &mut [f32; UNIT], codes: &mut [u8; UNIT]) {
+        let mut winners = [0; UNIT];
+        for l in 0..UNIT {
+            // SAFETY: promised by the caller.
+            let window = unsafe { [*top.add(2 * l), *top.add(2 * l + 1), *bottom.add(2 * l), *bottom.add(2 * l + 1)] };
+            (y[l], winners[l]) = winner(window);
+        }
+        for l in 0..UNIT {
+            codes[l] = winners[l] as u8;
+        }
     }
 }

@@ -116,7 +116,8 @@ impl Loop for Spread<'_> {
         for (slopes, (dy, codes)) in self.slopes.chunks_exact_mut(4 * self.cols).zip(rows) {
             for (pixel, slopes) in slopes.chunks_exact_mut(self.cols).enumerate() {
                 for ((slope, &dy), &code) in slopes.iter_mut().zip(dy).zip(codes) {
-                    *slope = if usize::from(code & 3) == pixel { live(dy, code) } else { 0.0 };
+                    let wins = u32::from(code & 3) == pixel as u32;
+                    *slope = if wins { live(dy, code) } else { 0.0 };
                 }
                 slopes[self.pw..].fill(0.0);
             }

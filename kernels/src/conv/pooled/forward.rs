@@ -2,10 +2,9 @@
 
 use super::super::image::Layout;
 use super::super::sweep::{Sweep, Target, taps};
-use super::{Halve, pooled};
-use crate::dispatch::{isa, vectorize};
+use super::pooled;
 use crate::parallel::{self, Shared};
-use crate::simd::Kernels;
+use crate::simd::{Halve, Kernels, UNIT};
 use crate::{Conv2d, MatRef, pack, scratch};
 
 /// Floats of a strip, at most: a good part of a second-level cache.
@@ -17,7 +16,7 @@ pub(super) fn run(kernels: &Kernels, g: &Conv2d, x: &[f32], w: &[f32], bias: &[f
     let [ph, pw] = pooled(g);
     let fits = (STRIP / (4 * g.o * pw)).max(1);
     let band = fits.min(ph.div_ceil(TASKS.div_ceil(g.n)));
-    let (bands, k, level) = (ph.div_ceil(band), g.k(), isa());
+    let (bands, k) = (ph.div_ceil(band), g.k());
     scratch::floats(g.o.next_multiple_of(kernels.rows) * k, |a| {
         pack::panels(kernels, MatRef::new(w, g.o, k).t(), 0..k, 0..g.o, kernels.rows, a);
         let (a, y, codes) = (&*a, Shared::new(y), Shared::new(codes));
@@ -27,25 +26,28 @@ pub(super) fn run(kernels: &Kernels, g: &Conv2d, x: &[f32], w: &[f32], bias: &[f
             let layout = Layout::forward(g, 2 * i..2 * (i + rows));
             let sweep = Sweep { kernels, m: g.o, k, rows: 2 * rows, cols: 2 * pw, row_step: layout.row_len() };
             let plane = 4 * rows * pw;
-            scratch::floats(layout.len(kernels.lanes) + g.o * plane, |buffer| {
-                let (strip, image) = buffer.split_at_mut(g.o * plane);
+            scratch::floats(layout.len(kernels.lanes) + g.o * plane + 2 * UNIT, |buffer| {
+                let (strip, image) = buffer.split_at_mut(g.o * plane + 2 * UNIT);
                 layout.fill(&x[n * g.c * g.h * g.w..][..g.c * g.h * g.w], image);
-                let target = Target { start: 0, plane, row: 2 * pw, col: 1, bias: Some(bias), out: strip.as_mut_ptr() };
+                let strip = strip.as_mut_ptr();
+                let target = Target { start: 0, plane, row: 2 * pw, col: 1, bias: Some(bias), out: strip };
                 scratch::indices(k, |offsets| {
                     taps(g, &layout, offsets);
                     // SAFETY: offsets were made for this layout, and the strip is this task's.
                     unsafe { sweep.run(a, offsets, image, &target) };
                 });
-                for (o, z) in strip.chunks_exact(plane).enumerate() {
+                for o in 0..g.o {
                     let at = ((n * g.o + o) * ph + i) * pw;
-                    // SAFETY: these rows of the output belong to this task alone.
-                    let (y, codes) = unsafe {
-                        (
-                            std::slice::from_raw_parts_mut(y.pointer().add(at), rows * pw),
-                            std::slice::from_raw_parts_mut(codes.pointer().add(at), rows * pw),
-                        )
-                    };
-                    vectorize(level, Halve { z, width: 2 * pw, y, codes, cols: pw });
+                    // SAFETY: these rows of the output belong to this task alone; what is read beyond the
+                    // last plane is the strip's slack.
+                    unsafe {
+                        (kernels.halve)(&mut Halve {
+                            z: strip.add(o * plane),
+                            y: std::slice::from_raw_parts_mut(y.pointer().add(at), rows * pw),
+                            codes: std::slice::from_raw_parts_mut(codes.pointer().add(at), rows * pw),
+                            cols: pw,
+                        });
+                    }
                 }
             });
         });

@@ -12,7 +12,7 @@ mod backward;
 mod direct;
 mod forward;
 
-use crate::dispatch::{Loop, isa, vectorize};
+use crate::dispatch::isa;
 use crate::{Conv2d, Scalar, reduce, simd};
 
 /// Set in the code of an output that ReLU cut off. The lower two bits are `2 row + column` of the winner.
@@ -76,9 +76,12 @@ pub(crate) fn plain_forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: &[T],
     T::conv2d_forward(g, x, w, Some(bias), &mut dense);
     let [ph, pw] = pooled(g);
     if ph * pw > 0 {
-        let planes = y.chunks_exact_mut(ph * pw).zip(codes.chunks_exact_mut(ph * pw));
-        for ((y, codes), z) in planes.zip(dense.chunks_exact(oh * ow)) {
-            vectorize(isa(), Halve { z, width: ow, y, codes, cols: pw });
+        for (k, (y, code)) in y.iter_mut().zip(codes).enumerate() {
+            let (plane, i, j) = (k / (ph * pw), k / pw % ph, k % pw);
+            let z = &dense[plane * oh * ow..];
+            let value = |pixel: usize| z[(2 * i + pixel / 2) * ow + 2 * j + pixel % 2];
+            let (value, winner) = winner(std::array::from_fn(value));
+            (*y, *code) = (value, winner as u8);
         }
     }
 }
@@ -101,48 +104,9 @@ pub(crate) fn plain_backward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], 
     }
 }
 
-/// ReLU and 2 x 2 max-pooling of a plane whose rows are `width` apart, into rows of `cols`.
-struct Halve<'a, T> {
-    z: &'a [T],
-    width: usize,
-    y: &'a mut [T],
-    codes: &'a mut [u8],
-    cols: usize,
-}
-
-/// Outputs that are computed side by side.
-const LANES: usize = 16;
-
-impl<T: Scalar> Loop for Halve<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        let outputs = self.y.chunks_exact_mut(self.cols).zip(self.codes.chunks_exact_mut(self.cols));
-        for ((y, codes), rows) in outputs.zip(self.z.chunks(2 * self.width)) {
-            let (top, bottom) = rows.split_at(self.width);
-            let whole = self.cols / LANES * LANES;
-            let (tops, bottoms) = (top.chunks_exact(2 * LANES), bottom.chunks_exact(2 * LANES));
-            let chunks = y.chunks_exact_mut(LANES).zip(codes.chunks_exact_mut(LANES));
-            for ((y, codes), (top, bottom)) in chunks.zip(tops.zip(bottoms)) {
-                let mut winners = [0; LANES];
-                for l in 0..LANES {
-                    (y[l], winners[l]) = winner([top[2 * l], top[2 * l + 1], bottom[2 * l], bottom[2 * l + 1]]);
-                }
-                for l in 0..LANES {
-                    codes[l] = winners[l] as u8;
-                }
-            }
-            for j in whole..self.cols {
-                let (value, code) = winner([top[2 * j], top[2 * j + 1], bottom[2 * j], bottom[2 * j + 1]]);
-                (y[j], codes[j]) = (value, code as u8);
-            }
-        }
-    }
-}
-
 /// The largest of four and 0, and its code: the first of equal ones wins, and NaN wins over numbers.
 #[inline(always)]
-fn winner<T: Scalar>(window: [T; 4]) -> (T, u32) {
+pub(crate) fn winner<T: Scalar>(window: [T; 4]) -> (T, u32) {
     let mut best = (relu(window[0]), 0);
     for k in 1..4 {
         let value = relu(window[k]);
