@@ -1,0 +1,191 @@
+//! The named workloads by which Gradus is measured, here and beside other programs.
+//!
+//! | names | work |
+//! | --- | --- |
+//! | `P1`..`P8c`, `train` and `infer` | a step, or a forward pass, of seven course networks ([`nets`]) |
+//! | `process` | one epoch over 60,000 images from files to a trained model, a whole process ([`process`]) |
+//! | `G 256x256x256`.. | matrix products M x K x N ([`products`]) |
+//! | `K1`..`K3` | twenty iterations of K-means ([`clusters`]) |
+//! | `T1`..`T3` | t-SNE maps, with their quality ([`maps`], [`judge`]) |
+//!
+//! A row's time is the median of repeated steps after warm-up. Its arithmetic is that of the textbook definition, a
+//! multiply-add counting two: a method that leaves arithmetic out (because a factor is zero, or by interpolating) may
+//! therefore show more than the machine's peak. K and T, and `process`, read files that [`blobs`] writes once, so that
+//! other programs work on the same numbers; `benches/peers` has those programs.
+
+pub mod blobs;
+pub mod clusters;
+pub mod judge;
+pub mod machine;
+pub mod maps;
+pub mod nets;
+pub mod process;
+pub mod products;
+
+use crate::error::{Error, Result};
+use machine::Machine;
+use nets::Net;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Something to be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workload {
+    /// A training step.
+    Train(Net),
+    /// A forward pass.
+    Infer(Net),
+    /// A whole process.
+    Process,
+    /// A matrix product: M, K, N.
+    Product([usize; 3]),
+    /// K-means on this data set.
+    Clusters(&'static clusters::Clusters),
+    /// A map.
+    Map(&'static maps::Map),
+}
+
+impl Workload {
+    /// All of them, in the order in which they are printed.
+    pub fn all() -> Vec<Self> {
+        let nets = [Net::P1, Net::P2, Net::P3].into_iter().flat_map(|net| [Self::Train(net), Self::Infer(net)]);
+        nets.chain([Net::P7, Net::P8a, Net::P8b, Net::P8c].map(Self::Train))
+            .chain([Self::Process])
+            .chain(products::SHAPES.map(Self::Product))
+            .chain(clusters::ALL.iter().map(Self::Clusters))
+            .chain(maps::ALL.iter().map(Self::Map))
+            .collect()
+    }
+
+    /// The name under which it is asked for and reported.
+    pub fn name(self) -> String {
+        match self {
+            Self::Train(net) => format!("{} train", net.name()),
+            Self::Infer(net) => format!("{} infer", net.name()),
+            Self::Process => "process".into(),
+            Self::Product([m, k, n]) => format!("G {m}x{k}x{n}"),
+            Self::Clusters(clusters) => clusters.name.into(),
+            Self::Map(map) => map.name.into(),
+        }
+    }
+
+    /// Those whose name is one of `names` or begins with it; all, if there are no names. Fails on a name that fits
+    /// none, and says which comes nearest.
+    pub fn select(names: &[String]) -> Result<Vec<Self>> {
+        let all = Self::all();
+        for name in names {
+            if !all.iter().any(|w| w.name().starts_with(name.as_str())) {
+                let distance = |w: &&Self| strsim::levenshtein(&w.name().to_lowercase(), &name.to_lowercase());
+                let nearest = all.iter().min_by_key(distance).expect("there are workloads").name();
+                let help = format!("did you mean `{nearest}`? `gradus bench --list` shows all names");
+                return Err(Error::config("bench", format!("there is no workload `{name}`"), help));
+            }
+        }
+        let chosen = |w: &Self| {
+            let exact = names.iter().any(|name| w.name() == *name);
+            // "P8a" alone is no prefix of anything else; "K1" must not also mean "K10".
+            exact || names.is_empty() || names.iter().any(|name| w.name().starts_with(name.as_str()))
+        };
+        Ok(all.into_iter().filter(chosen).collect())
+    }
+
+    /// Measures it.
+    pub fn run(self, bench: &Bench<'_>) -> Result<Row> {
+        match self {
+            Self::Train(net) => nets::train(net, bench),
+            Self::Infer(net) => nets::infer(net, bench),
+            Self::Process => process::run(bench),
+            Self::Product(shape) => products::run(shape, bench),
+            Self::Clusters(clusters) => clusters.run(bench),
+            Self::Map(map) => map.run(bench),
+        }
+    }
+}
+
+/// How to measure.
+pub struct Bench<'a> {
+    /// The machine's limits.
+    pub machine: Machine,
+    /// A few steps on little data: to see that everything works.
+    pub quick: bool,
+    /// The folder of the shared data; what is missing there is made.
+    pub data: PathBuf,
+    /// Bytes allocated by this process so far.
+    pub allocated: &'a dyn Fn() -> u64,
+    /// The program `gradus`, to be started as a whole process.
+    pub program: PathBuf,
+}
+
+/// A measured workload.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// The workload's name.
+    pub name: String,
+    /// Median milliseconds of a step (of the whole, for K, T and `process`).
+    pub ms: f64,
+    /// The shortest step's.
+    pub min_ms: f64,
+    /// Images (samples) per second, for the networks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub images_per_second: Option<f64>,
+    /// Arithmetic of the definition, in 10⁹ operations a second.
+    pub gflops: f64,
+    /// Its share of the machine's peak.
+    pub share_of_peak: f64,
+    /// Bytes allocated in a step (an iteration, for K and T).
+    pub allocated_bytes_per_step: u64,
+    /// What only some workloads have: losses, memory, the quality of a map.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// Times of steps.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// Median milliseconds of a step.
+    pub median: f64,
+    /// The least.
+    pub min: f64,
+    /// Bytes allocated in each step: the median.
+    pub bytes: u64,
+}
+
+impl Bench<'_> {
+    /// Times `samples` samples of `per_sample` steps each (so many that the clock does not matter), after one fifth as
+    /// many in warm-up.
+    fn time(&self, samples: usize, per_sample: usize, mut step: impl FnMut() -> Result<()>) -> Result<Timing> {
+        let (samples, per_sample) = if self.quick { (3, per_sample.div_ceil(50)) } else { (samples, per_sample) };
+        for _ in 0..samples.div_ceil(5) * per_sample {
+            step()?;
+        }
+        let (mut times, mut bytes) = (Vec::with_capacity(samples), Vec::with_capacity(samples));
+        for _ in 0..samples {
+            let (start, before) = (Instant::now(), (self.allocated)());
+            for _ in 0..per_sample {
+                step()?;
+            }
+            times.push(1e3 * start.elapsed().as_secs_f64() / per_sample as f64);
+            bytes.push(((self.allocated)() - before) / per_sample as u64);
+        }
+        times.sort_by(f64::total_cmp);
+        bytes.sort_unstable();
+        Ok(Timing { median: times[samples / 2], min: times[0], bytes: bytes[samples / 2] })
+    }
+
+    /// The row of a workload of so many operations.
+    fn row(&self, workload: Workload, timing: Timing, operations: f64) -> Row {
+        let gflops = operations / timing.median / 1e6;
+        Row {
+            name: workload.name(),
+            ms: timing.median,
+            min_ms: timing.min,
+            images_per_second: None,
+            gflops,
+            share_of_peak: gflops / self.machine.peak_gflops,
+            allocated_bytes_per_step: timing.bytes,
+            more: Map::new(),
+        }
+    }
+}
