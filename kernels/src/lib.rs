@@ -15,6 +15,7 @@
 //! [`optim`], [`distance`]) is plain Rust that the compiler vectorizes once per instruction set.
 
 mod conv;
+pub mod counting;
 pub mod dispatch;
 pub mod distance;
 mod gemm;

@@ -33,7 +33,7 @@ const ITERATIONS: usize = 20;
 
 impl Clusters {
     /// Measures it.
-    pub(super) fn run(&'static self, bench: &Bench<'_>) -> Result<Row> {
+    pub(super) fn run(&'static self, bench: &Bench) -> Result<Row> {
         let (k, data) = (self.k, if bench.quick { Blobs { n: self.data.n / 100, ..self.data } } else { self.data });
         let x = data.load(&bench.data, data.n)?;
         let initial = x.view().split_at(Axis(0), k).0.to_owned();

@@ -5,6 +5,7 @@ use super::judge::{Quality, judge};
 use super::{Bench, Row, Timing, Workload};
 use crate::analysis::tsne::{Method, Tsne};
 use crate::error::Result;
+use gradus_kernels::counting::bytes_during;
 use ndarray::{Array2, ArrayView2};
 use std::path::Path;
 use std::time::Instant;
@@ -45,16 +46,15 @@ impl Map {
     }
 
     /// Measures it: one fit, which is long enough.
-    pub(super) fn run(&'static self, bench: &Bench<'_>) -> Result<Row> {
+    pub(super) fn run(&'static self, bench: &Bench) -> Result<Row> {
         let x = self.samples(&bench.data, bench.quick)?;
         let iterations = if bench.quick { 30 } else { self.iterations };
         let tsne = Tsne { n_iter: iterations, method: self.method, ..Tsne::default() };
-        let (start, before) = (Instant::now(), (bench.allocated)());
-        let map = tsne.fit(x.view(), super::nets::SEED)?;
-        let ms = 1e3 * start.elapsed().as_secs_f64();
-        let bytes = ((bench.allocated)() - before) / iterations as u64;
+        let start = Instant::now();
+        let (map, bytes) = bytes_during(|| tsne.fit(x.view(), super::nets::SEED));
+        let (map, ms) = (map?, 1e3 * start.elapsed().as_secs_f64());
         let pairs = (x.nrows() * x.nrows()) as f64;
-        let timing = Timing { median: ms, min: ms, bytes };
+        let timing = Timing { median: ms, min: ms, bytes: bytes / iterations as u64 };
         let mut row = bench.row(Workload::Map(self), timing, PAIR * pairs * iterations as f64);
         let quality = judge(x.view(), map.embedding.view())?;
         row.more.insert("kl".into(), quality.kl.into());

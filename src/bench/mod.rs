@@ -23,6 +23,7 @@ pub mod process;
 pub mod products;
 
 use crate::error::{Error, Result};
+use gradus_kernels::counting::bytes_during;
 use machine::Machine;
 use nets::Net;
 use serde::Serialize;
@@ -92,7 +93,7 @@ impl Workload {
     }
 
     /// Measures it.
-    pub fn run(self, bench: &Bench<'_>) -> Result<Row> {
+    pub fn run(self, bench: &Bench) -> Result<Row> {
         match self {
             Self::Train(net) => nets::train(net, bench),
             Self::Infer(net) => nets::infer(net, bench),
@@ -105,15 +106,13 @@ impl Workload {
 }
 
 /// How to measure.
-pub struct Bench<'a> {
+pub struct Bench {
     /// The machine's limits.
     pub machine: Machine,
     /// A few steps on little data: to see that everything works.
     pub quick: bool,
     /// The folder of the shared data; what is missing there is made.
     pub data: PathBuf,
-    /// Bytes allocated by this process so far.
-    pub allocated: &'a dyn Fn() -> u64,
     /// The program `gradus`, to be started as a whole process.
     pub program: PathBuf,
 }
@@ -134,7 +133,7 @@ pub struct Row {
     pub gflops: f64,
     /// Its share of the machine's peak.
     pub share_of_peak: f64,
-    /// Bytes allocated in a step (an iteration, for K and T).
+    /// Bytes allocated in a step (an iteration, for K and T), if the program installed [`gradus_kernels::counting`].
     pub allocated_bytes_per_step: u64,
     /// What only some workloads have: losses, memory, the quality of a map.
     #[serde(flatten)]
@@ -148,30 +147,32 @@ pub struct Timing {
     pub median: f64,
     /// The least.
     pub min: f64,
-    /// Bytes allocated in each step: the median.
+    /// Bytes allocated in each step.
     pub bytes: u64,
 }
 
-impl Bench<'_> {
+impl Bench {
     /// Times `samples` samples of `per_sample` steps each (so many that the clock does not matter), after one fifth as
-    /// many in warm-up.
+    /// many in warm-up. Then counts what three more samples allocate: counting would cost time.
     fn time(&self, samples: usize, per_sample: usize, mut step: impl FnMut() -> Result<()>) -> Result<Timing> {
         let (samples, per_sample) = if self.quick { (3, per_sample.div_ceil(50)) } else { (samples, per_sample) };
-        for _ in 0..samples.div_ceil(5) * per_sample {
-            step()?;
-        }
-        let (mut times, mut bytes) = (Vec::with_capacity(samples), Vec::with_capacity(samples));
+        let mut sample = || (0..per_sample).try_for_each(|_| step());
+        (0..samples.div_ceil(5)).try_for_each(|_| sample())?;
+        let mut times = Vec::with_capacity(samples);
         for _ in 0..samples {
-            let (start, before) = (Instant::now(), (self.allocated)());
-            for _ in 0..per_sample {
-                step()?;
-            }
+            let start = Instant::now();
+            sample()?;
             times.push(1e3 * start.elapsed().as_secs_f64() / per_sample as f64);
-            bytes.push(((self.allocated)() - before) / per_sample as u64);
         }
         times.sort_by(f64::total_cmp);
+        let mut bytes = [0; 3];
+        for bytes in &mut bytes {
+            let (done, count) = bytes_during(&mut sample);
+            done?;
+            *bytes = count / per_sample as u64;
+        }
         bytes.sort_unstable();
-        Ok(Timing { median: times[samples / 2], min: times[0], bytes: bytes[samples / 2] })
+        Ok(Timing { median: times[samples / 2], min: times[0], bytes: bytes[1] })
     }
 
     /// The row of a workload of so many operations.

@@ -89,6 +89,7 @@ impl Net {
     fn samples(self) -> usize {
         match self {
             Net::P8a | Net::P8b | Net::P8c => 1600,
+            Net::P1 | Net::P2 => 2 * self.batch(),
             other => 20 * other.batch(),
         }
     }
@@ -129,7 +130,7 @@ impl Net {
     pub fn optimizer(self) -> Box<dyn Optimizer<f32>> {
         match self {
             Net::P1 | Net::P3 | Net::P8c => Box::new(FirstOrder::new(Adam::new(1e-3))),
-            Net::P2 => Box::new(FirstOrder::new(Sgd { momentum: 0.9, ..Sgd::new(0.01) })),
+            Net::P2 => Box::new(FirstOrder::new(Sgd { momentum: 0.9, ..Sgd::new(0.05) })),
             Net::P7 => Box::new(FirstOrder::new(RmsProp::new(1e-3))),
             Net::P8a | Net::P8b => Box::new(FirstOrder::new(Sgd::new(0.01))),
         }
@@ -247,7 +248,7 @@ pub fn operations(net: &dyn Module, input: &[usize], batch: usize) -> Result<[f6
 }
 
 /// Measures training steps.
-pub(super) fn train(net: Net, bench: &Bench<'_>) -> Result<Row> {
+pub(super) fn train(net: Net, bench: &Bench) -> Result<Row> {
     let mut training = Training::new(net)?;
     let (mut first, mut last) = (None, f32::NAN);
     let (samples, per_sample) = net.repetitions();
@@ -265,7 +266,7 @@ pub(super) fn train(net: Net, bench: &Bench<'_>) -> Result<Row> {
 }
 
 /// Measures forward passes of one batch, without gradients.
-pub(super) fn infer(net: Net, bench: &Bench<'_>) -> Result<Row> {
+pub(super) fn infer(net: Net, bench: &Bench) -> Result<Row> {
     let training = Training::new(net)?;
     let x = Var::constant(training.inputs.gather(&training.order[0]));
     let timing = bench.time(60, 1, || training.net.forward(&x, &mut Ctx::eval()).map(drop))?;

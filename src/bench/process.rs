@@ -13,6 +13,7 @@ use crate::nn::state;
 use crate::ops::Target;
 use crate::rng::Rng;
 use crate::tensor::Tensor;
+use gradus_kernels::counting::bytes_during;
 use gradus_kernels::parallel;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -40,7 +41,7 @@ pub struct Report {
 }
 
 /// Measures the whole process.
-pub(super) fn run(bench: &Bench<'_>) -> Result<Row> {
+pub(super) fn run(bench: &Bench) -> Result<Row> {
     let folder = bench.data.join(if bench.quick { "idx-quick" } else { "idx" });
     make_files(&folder, if bench.quick { 512 } else { 60_000 })?;
     let threads = bench.machine.threads.to_string();
@@ -66,7 +67,12 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Row> {
 }
 
 /// The work of the process.
-pub fn epoch(folder: &Path, allocated: &dyn Fn() -> u64) -> Result<Report> {
+pub fn epoch(folder: &Path) -> Result<Report> {
+    let (report, allocated) = bytes_during(|| train(folder));
+    Ok(Report { allocated, ..report? })
+}
+
+fn train(folder: &Path) -> Result<Report> {
     let [images, labels] = FILES.map(|name| Idx::read(folder.join(name)));
     let (images, labels) = (images?, labels?);
     let (&[n, 28, 28], true) = (&images.shape[..], labels.shape == images.shape[..1]) else {
@@ -94,7 +100,7 @@ pub fn epoch(folder: &Path, allocated: &dyn Fn() -> u64) -> Result<Report> {
         loss_last: last.iter().sum::<f32>() / last.len() as f32,
         steps: losses.len() as u64,
         images: n,
-        allocated: allocated(),
+        allocated: 0,
         rss_mb: peak_memory(),
     })
 }

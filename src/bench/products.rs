@@ -23,7 +23,7 @@ pub const SHAPES: [[usize; 3]; 8] = [
 const ENOUGH: f64 = 1e11;
 
 /// Measures one product.
-pub(super) fn run([m, k, n]: [usize; 3], bench: &Bench<'_>) -> Result<Row> {
+pub(super) fn run([m, k, n]: [usize; 3], bench: &Bench) -> Result<Row> {
     let mut rng = Rng::new(super::nets::SEED, "bench product", 0);
     let a: Tensor = Tensor::randn([m, k], &mut rng);
     let b: Tensor = Tensor::randn([k, n], &mut rng);

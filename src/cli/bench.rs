@@ -5,14 +5,13 @@ use clap::Args;
 use gradus::bench::machine::Machine;
 use gradus::bench::{Bench as Conditions, Row, Workload, blobs, process};
 use gradus::{Error, Result};
+use gradus_kernels::counting::Counting;
 use serde_json::json;
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
-use std::alloc::System;
 use std::path::PathBuf;
 
-/// The system's allocator, and a count of what it gives.
+/// Counts only while `gradus bench` asks it to.
 #[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+static ALLOCATOR: Counting = Counting;
 
 /// How long training steps, forward passes, matrix products, K-means and t-SNE take on this machine.
 #[derive(Debug, Args)]
@@ -59,7 +58,7 @@ impl Bench {
         }
         let data = self.data.unwrap_or_else(|| std::env::temp_dir().join("gradus-bench"));
         if let Some(folder) = &self.epoch {
-            return output::json(&process::epoch(folder, &allocated)?);
+            return output::json(&process::epoch(folder)?);
         }
         if let Some(path) = &self.judge {
             let [Workload::Map(map)] = chosen[..] else {
@@ -69,7 +68,7 @@ impl Bench {
         }
         let program = std::env::current_exe().map_err(Error::io("find", "gradus"))?;
         let machine = Machine::measure(self.quick);
-        let conditions = Conditions { machine, quick: self.quick, data, allocated: &allocated, program };
+        let conditions = Conditions { machine, quick: self.quick, data, program };
         let mut rows = Vec::new();
         for workload in chosen {
             if output::is_terminal() {
@@ -92,11 +91,6 @@ impl Bench {
             table(&rows)
         ))
     }
-}
-
-/// Bytes allocated by this process so far.
-fn allocated() -> u64 {
-    INSTRUMENTED_SYSTEM.stats().bytes_allocated as u64
 }
 
 /// The measurements, and below them what only some workloads have.
