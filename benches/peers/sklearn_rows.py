@@ -14,9 +14,9 @@ args = common.arguments(__doc__)
 folder = Path(args.data)
 
 with threadpool_limits(args.threads):
-    for name, shape, k in (("K1", "60000x784", 10), ("K2", "1000000x5", 3), ("K3", "100000x50", 100)):
+    for name, n, d, k in (("K1", 60_000, 784, 10), ("K2", 1_000_000, 5, 3), ("K3", 100_000, 50, 100)):
         if args.wants(name):
-            x = np.load(folder / f"{name}-{shape}.npy")
+            x = np.load(folder / f"{name}-{n // 100 if args.quick else n}x{d}.npy")
             fitted = None
 
             def fit(_):
@@ -28,7 +28,7 @@ with threadpool_limits(args.threads):
             )
 
     if args.wants("T1"):
-        x = np.load(folder / "T-60000x50.npy")[:2000]
+        x = np.load(folder / "T-600x50.npy")[:300] if args.quick else np.load(folder / "T-60000x50.npy")[:2000]
         iterations = 250 if args.quick else 1000
         start = time.perf_counter()
         map = TSNE(perplexity=30, init="pca", method="exact", max_iter=iterations, random_state=0).fit_transform(x)

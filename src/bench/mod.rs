@@ -11,10 +11,11 @@
 //! A row's time is the median of repeated steps after warm-up. Its arithmetic is that of the textbook definition, a
 //! multiply-add counting two: a method that leaves arithmetic out (because a factor is zero, or by interpolating) may
 //! therefore show more than the machine's peak. K and T, and `process`, read files that [`blobs`] writes once, so that
-//! other programs work on the same numbers; `benches/peers` has those programs.
+//! other programs work on the same numbers; `benches/peers` has those programs. [`curves`] hands them whole trainings.
 
 pub mod blobs;
 pub mod clusters;
+pub mod curves;
 pub mod judge;
 pub mod machine;
 pub mod maps;

@@ -3,7 +3,8 @@
 use super::{output, signals};
 use clap::Args;
 use gradus::bench::machine::Machine;
-use gradus::bench::{Bench as Conditions, Row, Workload, blobs, process};
+use gradus::bench::nets::Net;
+use gradus::bench::{Bench as Conditions, Row, Workload, blobs, curves, process};
 use gradus::{Error, Result};
 use gradus_kernels::counting::Counting;
 use serde_json::json;
@@ -36,8 +37,12 @@ pub(crate) struct Bench {
     /// Judge a map (.npy, n x 2, float32) that any program made of the named T workload's samples
     #[arg(long, value_name = "MAP.npy", requires = "names", conflicts_with_all = ["quick", "list"])]
     judge: Option<PathBuf>,
+    /// Write weights, batches, dropout masks and the first 50 losses of P1, P2, P3 and P7 into this folder, for
+    /// benches/peers/curves.py
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["quick", "list", "judge"])]
+    curves: Option<PathBuf>,
     /// The work of the process that `process` measures
-    #[arg(long, value_name = "FOLDER", hide = true, exclusive = false)]
+    #[arg(long, value_name = "FOLDER", hide = true)]
     epoch: Option<PathBuf>,
 }
 
@@ -65,6 +70,10 @@ impl Bench {
                 return Err(Error::config("--judge", "wants one of T1, T2, T3", ""));
             };
             return output::json(&map.judge(&data, blobs::from_npy(path)?.view())?);
+        }
+        if let Some(folder) = &self.curves {
+            let wanted = |net: &&Net| chosen.contains(&Workload::Train(**net));
+            return curves::NETS.iter().filter(wanted).try_for_each(|net| curves::export(*net, folder));
         }
         let program = std::env::current_exe().map_err(Error::io("find", "gradus"))?;
         let machine = Machine::measure(self.quick);
