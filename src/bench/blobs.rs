@@ -89,7 +89,7 @@ const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
 /// A matrix in NumPy's format: magic, the header's length, the header (padded to 64 bytes), the numbers.
 pub fn to_npy(x: &Array2<f32>) -> Vec<u8> {
     let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {:?}, }}", x.dim());
-    while (MAGIC.len() + 2 + header.len() + 1) % 64 > 0 {
+    while !(MAGIC.len() + 2 + header.len() + 1).is_multiple_of(64) {
         header.push(' ');
     }
     header.push('\n');
@@ -127,4 +127,38 @@ pub fn from_npy(path: &Path) -> Result<Array2<f32>> {
             "write it with numpy.save; C order, float32",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: Blobs =
+        Blobs { name: "test", n: 1200, d: 3, clusters: 4, centres: Centres::Normal(50.0), spread: 1.0 };
+
+    #[test]
+    fn a_file_is_made_once_and_damage_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = SMALL.load(folder.path(), 1200).unwrap();
+        assert_eq!(whole, SMALL.draw());
+        assert_eq!(SMALL.load(folder.path(), 7).unwrap(), whole.view().split_at(Axis(0), 7).0);
+        let bytes = files::read(SMALL.path(folder.path())).unwrap();
+        assert_eq!((bytes.len() - 4 * 3600) % 64, 0);
+        for end in [0, 5, 9, 60, bytes.len() - 1] {
+            std::fs::write(SMALL.path(folder.path()), &bytes[..end]).unwrap();
+            assert_eq!(SMALL.load(folder.path(), 7).unwrap_err().exit_code(), 3, "cut at {end}");
+        }
+    }
+
+    /// Far apart, the blobs are told apart by their distance: each sample has a neighbour, and the spread is 1.
+    #[test]
+    fn blobs_lie_about_their_centres() {
+        let x = SMALL.draw();
+        let near = x.rows().into_iter().skip(1).filter(|row| (row - &x.row(0)).iter().all(|d| d.abs() < 8.0));
+        let near: Vec<_> = near.collect();
+        assert!((200..400).contains(&near.len()), "{} of 1200 are in the first one's blob", near.len());
+        let mean = near.iter().map(|row| row[0]).sum::<f32>() / near.len() as f32;
+        let variance = near.iter().map(|row| (row[0] - mean) * (row[0] - mean)).sum::<f32>() / near.len() as f32;
+        assert!((0.75..1.3).contains(&variance), "{variance}");
+    }
 }

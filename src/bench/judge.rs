@@ -1,7 +1,7 @@
 //! How good a map is, by one yardstick for every program: from the samples and the finished map alone, in `f64`.
 //!
 //! * KL(P‖Q) as in [`crate::analysis::tsne`], perplexity 30. Up to [`DENSE_UP_TO`] samples P has all pairs; beyond, the
-//!   90 nearest neighbours of each sample, as the large-scale methods define it. Z sums all pairs always.
+//!   91 nearest neighbours of each sample, as the large-scale methods define it. Z sums all pairs always.
 //! * The share of each sample's ten nearest neighbours that are among its ten nearest on the map.
 //! * Trustworthiness (Venna & Kaski 2001) with 5 neighbours, as in scikit-learn.
 //!
@@ -23,8 +23,8 @@ pub const JUDGED: usize = 10_000;
 /// The perplexity of P.
 pub const PERPLEXITY: f64 = 30.0;
 
-/// Neighbours of each sample in a P that has not all pairs.
-const KEPT: usize = 90;
+/// Neighbours of each sample in a P that has not all pairs: 3 times the perplexity and one, as in scikit-learn.
+const KEPT: usize = 91;
 
 /// Neighbours that a map should keep.
 const NEAR: usize = 10;
@@ -60,7 +60,7 @@ pub fn judge(high: ArrayView2<'_, f32>, low: ArrayView2<'_, f32>) -> Result<Qual
     };
     let shares = parallel::map(judged.len(), |s| neighbourhood(&high, &low, judged[s]));
     let mean = |k: usize| shares.iter().map(|share| share[k]).sum::<f64>() / judged.len() as f64;
-    let kl = divergence(&high, &low);
+    let kl = divergence(&high, &low, n <= DENSE_UP_TO);
     // The most that all penalties of a sample can add up to, for k neighbours: k (2n - 3k - 1) / 2.
     let worst = (TRUSTED * (2 * n - 3 * TRUSTED - 1)) as f64 / 2.0;
     Ok(Quality { kl, knn10: mean(0), trustworthiness: 1.0 - mean(1) / worst })
@@ -120,9 +120,8 @@ struct Conditional {
 /// KL(P‖Q) = Σ p ln (p / w) + ln Z, with p_ij = (p(j|i) + p(i|j)) / 2n, w = 1 / (1 + |y_i - y_j|²), Z = Σ w.
 ///
 /// With P's rows one after the other, Σ p_ij ln p_ij needs p(i|j) beside p(j|i); it is found from sample j's Gaussian.
-fn divergence(high: &Points, low: &Points) -> f64 {
+fn divergence(high: &Points, low: &Points, dense: bool) -> f64 {
     let n = high.n;
-    let dense = n <= DENSE_UP_TO;
     // Each sample's neighbours with their conditional probabilities, in the order of their numbers.
     let rows: Vec<Conditional> = parallel::map(n, |i| {
         let squared = high.squared(i);
@@ -153,4 +152,49 @@ fn divergence(high: &Points, low: &Points) -> f64 {
     });
     let total = |k: usize| sums.iter().map(|s: &[f64; 2]| s[k]).sum::<f64>();
     total(0) + libm::log(total(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::metrics::trustworthiness;
+    use crate::analysis::tsne::affinity::Affinity;
+    use ndarray::Array2;
+
+    /// Samples, and a map of them that is far from perfect.
+    fn pair(n: usize) -> (Array2<f32>, Array2<f32>) {
+        let mut rng = Rng::new(3, "test", n as u64);
+        let high = Array2::from_shape_fn((n, 6), |_| rng.normal() as f32);
+        let low = Array2::from_shape_fn((n, 2), |(i, j)| high[[i, j]] + 0.3 * rng.normal() as f32);
+        (high, low)
+    }
+
+    #[test]
+    fn the_yardstick_agrees_with_the_definitions() {
+        let (high, low) = pair(300);
+        let quality = judge(high.view(), low.view()).unwrap();
+        let (x, y) = (high.mapv(f64::from), low.mapv(f64::from));
+        let kl = Affinity::dense(x.view(), PERPLEXITY).kl_divergence(y.view());
+        assert!((quality.kl / kl - 1.0).abs() < 1e-6, "{} and {kl}", quality.kl);
+        let trust = trustworthiness(x.view(), y.view(), TRUSTED).unwrap();
+        assert!((quality.trustworthiness - trust).abs() < 1e-12, "{} and {trust}", quality.trustworthiness);
+        assert!(quality.knn10 > 0.05 && quality.knn10 < 0.9, "{}", quality.knn10);
+    }
+
+    #[test]
+    fn with_nearest_neighbours_only_it_agrees_too() {
+        let (high, low) = pair(300);
+        let (x, y) = (high.mapv(f64::from), low.mapv(f64::from));
+        let wanted = Affinity::sparse(x.view(), PERPLEXITY).kl_divergence(y.view());
+        let got = divergence(&Points::new(high.view()), &Points::new(low.view()), false);
+        assert!((got / wanted - 1.0).abs() < 1e-6, "{got} and {wanted}");
+    }
+
+    #[test]
+    fn the_samples_themselves_are_the_perfect_map() {
+        let (_, flat) = pair(200);
+        let quality = judge(flat.view(), flat.view()).unwrap();
+        assert_eq!((quality.knn10, quality.trustworthiness), (1.0, 1.0));
+        assert!(judge(flat.view(), pair(199).1.view()).is_err());
+    }
 }

@@ -79,17 +79,13 @@ impl Workload {
         let all = Self::all();
         for name in names {
             if !all.iter().any(|w| w.name().starts_with(name.as_str())) {
-                let distance = |w: &&Self| strsim::levenshtein(&w.name().to_lowercase(), &name.to_lowercase());
-                let nearest = all.iter().min_by_key(distance).expect("there are workloads").name();
+                let alike = |w: &Self| strsim::jaro_winkler(&w.name().to_lowercase(), &name.to_lowercase());
+                let nearest = all.iter().min_by(|a, b| alike(b).total_cmp(&alike(a))).expect("there are some").name();
                 let help = format!("did you mean `{nearest}`? `gradus bench --list` shows all names");
                 return Err(Error::config("bench", format!("there is no workload `{name}`"), help));
             }
         }
-        let chosen = |w: &Self| {
-            let exact = names.iter().any(|name| w.name() == *name);
-            // "P8a" alone is no prefix of anything else; "K1" must not also mean "K10".
-            exact || names.is_empty() || names.iter().any(|name| w.name().starts_with(name.as_str()))
-        };
+        let chosen = |w: &Self| names.is_empty() || names.iter().any(|name| w.name().starts_with(name.as_str()));
         Ok(all.into_iter().filter(chosen).collect())
     }
 
@@ -189,5 +185,32 @@ impl Bench {
             allocated_bytes_per_step: timing.bytes,
             more: Map::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(names: &[&str]) -> Vec<String> {
+        let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+        Workload::select(&names).unwrap().into_iter().map(Workload::name).collect()
+    }
+
+    #[test]
+    fn names_and_their_beginnings_select() {
+        assert_eq!(named(&["P8", "P1 t"]), ["P1 train", "P8a train", "P8b train", "P8c train"]);
+        assert_eq!(named(&["G 1"]), ["G 1024x1024x1024", "G 128x1152x1024", "G 16x9x16384"]);
+        assert_eq!(named(&["K2", "process", "P3 infer"]), ["P3 infer", "process", "K2"]);
+        assert_eq!(named(&[]).len(), 25);
+        let error = Workload::select(&["P1 trian".into()]).unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().contains("did you mean `P1 train`"), "{error}");
+    }
+
+    #[test]
+    fn figure_1_has_the_known_arithmetic() {
+        let net = Net::P1.build(&mut crate::rng::Rng::new(0, "test", 0)).unwrap();
+        let [_, step] = nets::operations(&net, Net::P1.input(), 32).unwrap();
+        assert!((step / 1e9 - 11.375).abs() < 0.001, "{step}");
     }
 }

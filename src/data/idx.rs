@@ -70,3 +70,39 @@ impl Idx {
         bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(bytes: &[u8]) -> String {
+        Idx::parse(bytes.to_vec()).expect_err("damaged").0
+    }
+
+    #[test]
+    fn what_was_written_comes_back() {
+        for shape in [vec![5], vec![2, 3, 4], vec![0, 28, 28]] {
+            let n: usize = shape.iter().product();
+            let idx = Idx { shape, data: (0..n).map(|i| i as u8).collect() };
+            assert_eq!(Idx::parse(idx.to_bytes()), Ok(idx));
+        }
+        // MNIST's labels begin like this: type 8, one axis, 60,000.
+        let labels = Idx { shape: vec![60_000], data: vec![7; 60_000] };
+        assert_eq!(labels.to_bytes()[..8], [0, 0, 8, 1, 0, 0, 0xea, 0x60]);
+    }
+
+    #[test]
+    fn a_header_is_not_believed() {
+        let whole = Idx { shape: vec![3, 2], data: vec![1; 6] }.to_bytes();
+        for end in 0..whole.len() {
+            assert!(Idx::parse(whole[..end].to_vec()).is_err(), "cut at {end}");
+        }
+        assert!(refused(&[whole.clone(), vec![0]].concat()).contains("6 numbers, but holds 7"));
+        // 2³² - 1 on every axis: the product does not fit, and nothing may be allocated for it.
+        assert!(refused(&[vec![0, 0, 8, 3], vec![0xff; 12]].concat()).contains("more numbers than memory can hold"));
+        assert!(refused(&[vec![0, 0, 8, 200], vec![0; 800]].concat()).contains("200 axes"));
+        assert!(refused(&[0, 0, 0x0d, 1, 0, 0, 0, 0]).contains("type 0x0d"));
+        assert!(refused(&[0x1f, 0x8b, 8, 0, 0, 0]).contains("gzip"));
+        assert!(refused(b"PNG, say").contains("does not begin"));
+    }
+}
