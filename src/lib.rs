@@ -54,6 +54,7 @@
 
 pub mod analysis;
 pub mod autograd;
+pub mod bench;
 pub mod data;
 pub mod error;
 pub mod files;

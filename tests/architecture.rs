@@ -53,6 +53,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "files",
         ],
     ),
+    (
+        "bench",
+        &[
+            "optim", "models", "data", "nn", "ops", "autograd", "analysis", "tensor", "error", "shape", "rng", "real",
+            "files",
+        ],
+    ),
 ];
 
 /// Modules that may import everything.

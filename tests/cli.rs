@@ -7,7 +7,7 @@ use std::fs;
 use std::io::Read;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 5] = ["pipeline", "evaluate", "predict", "summary", "gradcheck"];
+const COMMANDS: [&str; 6] = ["pipeline", "evaluate", "predict", "summary", "gradcheck", "bench"];
 
 #[test]
 fn without_a_command_the_help_is_shown() {
@@ -134,6 +134,48 @@ fn every_gradient_is_checked() {
     let lines = gradus(&folder, &["gradcheck", "--seed", "3"]);
     lines.says(0, &[]);
     assert_eq!(lines.out.lines().filter(|line| line.ends_with("pass")).count(), outcomes.len());
+}
+
+#[test]
+fn workloads_are_measured() {
+    let folder = empty_folder("cli-bench");
+    gradus(&folder, &["bench", "P8 train"]).says(2, &["`P8 train`", "did you mean `P8"]);
+    gradus(&folder, &["bench", "P1", "--judge", "map.npy"]).says(2, &["--judge", "T1"]);
+    let names = gradus(&folder, &["bench", "--list"]);
+    assert!(names.says(0, &[]).out.starts_with("P1 train\nP1 infer\nP2 train"), "{}", names.out);
+
+    let quick = ["bench", "--quick", "--json", "--data", ".", "--threads"];
+    let chosen = ["P3 train", "P3 infer", "P8c", "G 256", "K3", "T1", "process"];
+    let measured = |threads| gradus(&folder, &[&quick[..], &[threads], &chosen[..]].concat()).says(0, &[]).json();
+    let [one, two] = ["1", "2"].map(measured);
+    assert!(
+        one["machine"]["peak_gflops"].as_f64() > Some(0.1) && one["machine"]["bandwidth_gb_s"].as_f64() > Some(0.1)
+    );
+    assert_eq!((&one["machine"]["threads"], &two["machine"]["threads"]), (&1.into(), &2.into()));
+    let order = ["P3 train", "P3 infer", "P8c train", "process", "G 256x256x256", "K3", "T1"];
+    let more: [&[&str]; 7] = [
+        &["loss_first", "loss_last"],
+        &[],
+        &["loss_first", "loss_last"],
+        &["loss_first", "loss_last"],
+        &[],
+        &["iterations", "inertia"],
+        &["kl", "knn10", "trustworthiness"],
+    ];
+    for (i, (name, more)) in order.iter().zip(more).enumerate() {
+        let (row, other) = (&one["workloads"][i], &two["workloads"][i]);
+        assert_eq!(row["name"], *name);
+        for key in ["ms", "gflops", "share_of_peak"] {
+            assert!(row[key].as_f64() > Some(0.0), "{name}: {key} is {}", row[key]);
+        }
+        assert!(row["allocated_bytes_per_step"].is_u64(), "{row}");
+        for key in more {
+            assert!(row[key].is_number() && row[key] == other[key], "{name}: {key} on two threads is {}", other[key]);
+        }
+    }
+    assert!(one["workloads"][2]["loss_last"].as_f64() < one["workloads"][2]["loss_first"].as_f64());
+    assert!(one["workloads"][3]["allocated_bytes_per_step"].as_u64() > Some(1000), "nothing is counted");
+    assert_eq!(one["workloads"][3]["rss_mb"].is_number(), cfg!(target_os = "linux"));
 }
 
 #[test]

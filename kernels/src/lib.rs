@@ -15,10 +15,12 @@
 //! [`optim`], [`distance`]) is plain Rust that the compiler vectorizes once per instruction set.
 
 mod conv;
+pub mod counting;
 pub mod dispatch;
 pub mod distance;
 mod gemm;
 mod geometry;
+pub mod machine;
 mod mat;
 pub mod math;
 pub mod optim;

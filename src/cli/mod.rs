@@ -4,6 +4,7 @@
 //! everything else to stderr. Errors are printed in one place, here, and decide the exit code:
 //! 0 ok; 1 runtime; 2 usage or config; 3 data; 4 diverged; 5 a check failed; 130 interrupted.
 
+mod bench;
 mod evaluate;
 mod gradcheck;
 mod output;
@@ -38,6 +39,7 @@ enum Command {
     Predict(predict::Predict),
     Summary(summary::Summary),
     Gradcheck(gradcheck::Gradcheck),
+    Bench(bench::Bench),
 }
 
 const EXAMPLES: &str = "\
@@ -73,6 +75,7 @@ impl Cli {
             Some(Command::Predict(command)) => command.run(),
             Some(Command::Summary(command)) => command.run(),
             Some(Command::Gradcheck(command)) => command.run(),
+            Some(Command::Bench(command)) => command.run(),
             None => output::print(&Cli::command().render_help().to_string()),
         }
     }

@@ -8,7 +8,7 @@
 //! * [`batch`]: the order in which training meets the pictures, and pixels brought to mean 0 and deviation 1;
 //! * [`augment`]: flips and quarter turns, drawn by number so that a resumed run draws the same.
 //!
-//! [`galaxies`] renders a data set where none is at hand.
+//! [`galaxies`] renders a data set where none is at hand; [`idx`] reads the files that MNIST comes in.
 //! [`dataset`] holds what comes out. Nothing here computes features or knows of networks.
 
 pub mod augment;
@@ -17,6 +17,7 @@ pub mod dataset;
 mod decode;
 pub mod folder;
 pub mod galaxies;
+pub mod idx;
 mod layout;
 mod source;
 pub mod split;
@@ -26,4 +27,5 @@ pub use batch::{Batches, Normalization};
 pub use dataset::{ImageData, Images, Leak, LeakKind, Skipped};
 pub use folder::{Color, Folder, FolderOptions, image_from_bytes, load, load_all, read_image};
 pub use galaxies::Galaxies;
+pub use idx::Idx;
 pub use split::Split;

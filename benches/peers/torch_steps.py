@@ -1,0 +1,117 @@
+"""Training steps, forward passes and matrix products in PyTorch.
+
+As a user writes it, or with `--tuned` as suits the CPU best: memory format channels_last, fused optimizers, and (from
+benches/peers/compare) an allocator that keeps large blocks.
+"""
+
+import itertools
+
+import torch
+from torch import nn
+
+import common
+
+args = common.arguments(__doc__, tuned="channels_last and fused optimizers")
+torch.set_num_threads(args.threads)
+
+
+def blocks(widths, padding):
+    layers, channels = [], 1
+    for width in widths:
+        layers += [nn.Conv2d(channels, width, 3, padding=padding), nn.ReLU(), nn.MaxPool2d(2)]
+        channels = width
+    return layers + [nn.Flatten()]
+
+
+def build(net):
+    if net == "P1":
+        return nn.Sequential(*blocks([16, 32, 64, 128], 1), nn.Linear(8192, 128), nn.ReLU(), nn.Linear(128, 3))
+    if net == "P2":
+        head = [nn.Dropout(0.3), nn.Linear(1152, 25), nn.Dropout(0.3), nn.Linear(25, 10)]
+        return nn.Sequential(*blocks([32, 64, 128], 1), *head)
+    if net == "P3":
+        return nn.Sequential(*blocks([32, 64], 0), nn.Dropout(0.5), nn.Linear(1600, 10))
+    if net == "P7":
+        return nn.Sequential(nn.Linear(784, 300), nn.ReLU(), nn.Linear(300, 10))
+    return nn.Sequential(nn.Linear(2, 50), nn.Tanh(), nn.Linear(50, 50), nn.Tanh(), nn.Linear(50, 1))
+
+
+def optimizer(net, parameters):
+    fused = {"fused": True} if args.tuned else {}
+    if net in ("P1", "P3", "P8c"):
+        return torch.optim.Adam(parameters, 1e-3, **fused)
+    if net == "P2":
+        return torch.optim.SGD(parameters, 0.05, momentum=0.9, **fused)
+    if net == "P7":
+        return torch.optim.RMSprop(parameters, 1e-3)
+    return torch.optim.SGD(parameters, 0.01, **fused)
+
+
+class Training:
+    def __init__(self, net):
+        torch.manual_seed(0)
+        n, batch = common.samples_of(net), common.BATCH[net]
+        self.images = net in ("P1", "P2", "P3")
+        self.model = build(net)
+        if args.tuned and self.images:
+            self.model = self.model.to(memory_format=torch.channels_last)
+        self.optimizer = optimizer(net, self.model.parameters())
+        if net in common.CLASSES:
+            self.x = torch.randn(n, *common.INPUT[net])
+            self.y = torch.randint(0, common.CLASSES[net], (n,))
+            self.loss = nn.functional.cross_entropy
+        else:
+            self.x = torch.randn(n, 2)
+            self.y = (torch.sin(2 * self.x[:, :1]) * self.x[:, 1:])
+            self.loss = nn.functional.mse_loss
+        whole = n == batch
+        orders = [None] if whole else [c for _ in range(10) for c in torch.randperm(n).split(batch)]
+        self.order = itertools.cycle(orders)
+        self.losses = []
+
+    def batch(self):
+        chosen = next(self.order)
+        x, y = (self.x, self.y) if chosen is None else (self.x[chosen], self.y[chosen])
+        if args.tuned and self.images:
+            x = x.contiguous(memory_format=torch.channels_last)
+        return x, y
+
+    def steps(self, n):
+        for _ in range(n):
+            x, y = self.batch()
+            self.optimizer.zero_grad()
+            loss = self.loss(self.model(x), y)
+            loss.backward()
+            self.optimizer.step()
+            self.losses.append(loss.item())
+
+
+for net in common.BATCH:
+    if args.wants(f"{net} train"):
+        training = Training(net)
+        losses = training.losses
+        common.measure(args, f"{net} train", training.steps, loss_first=lambda: losses[0], loss_last=lambda: losses[-1])
+    if net in ("P1", "P2", "P3") and args.wants(f"{net} infer"):
+        training = Training(net)
+        training.model.eval()
+        x, _ = training.batch()
+
+        def passes(n):
+            with torch.inference_mode():
+                for _ in range(n):
+                    training.model(x)
+
+        common.measure(args, f"{net} infer", passes)
+
+squares = [(size, size, size) for size in (256, 512, 1024, 2048)]
+for m, k, n in squares + [(32, 288, 8192), (64, 576, 4096), (128, 1152, 1024), (16, 9, 16384)]:
+    name = f"G {m}x{k}x{n}"
+    if args.wants(name):
+        a, b, c = torch.randn(m, k), torch.randn(k, n), torch.empty(m, n)
+
+        def products(times):
+            for _ in range(times):
+                torch.matmul(a, b, out=c)
+
+        per_sample = -(-2_000_000_000 // (2 * m * k * n))
+        common.measure(args, name, products, -(-100_000_000_000 // (2 * m * k * n * per_sample)), per_sample)

@@ -1,0 +1,64 @@
+//! How many bytes a piece of work allocates.
+//!
+//! A program that wants to know installs the system's allocator with a counter in front:
+//!
+//! ```
+//! use gradus_kernels::counting::{Counting, bytes_during};
+//!
+//! #[global_allocator]
+//! static ALLOCATOR: Counting = Counting;
+//!
+//! assert_eq!(bytes_during(|| vec![0u8; 1000]).1, 1000);
+//! ```
+//!
+//! The counter is off except within [`bytes_during`], so that nobody else pays for it: four atomic additions for each
+//! small object are 6 % of a small network's training step.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+/// The system's allocator, and a count of what it gives.
+#[derive(Debug)]
+pub struct Counting;
+
+static ON: AtomicBool = AtomicBool::new(false);
+static BYTES: AtomicU64 = AtomicU64::new(0);
+
+/// Runs `f` and counts the bytes that all threads ask for meanwhile (what they give back is not taken off). Zero if the
+/// program has another allocator. Calls must not overlap.
+pub fn bytes_during<R>(f: impl FnOnce() -> R) -> (R, u64) {
+    let before = BYTES.load(Relaxed);
+    ON.store(true, Relaxed);
+    let result = f();
+    ON.store(false, Relaxed);
+    (result, BYTES.load(Relaxed) - before)
+}
+
+fn count(bytes: usize) {
+    if ON.load(Relaxed) {
+        BYTES.fetch_add(bytes as u64, Relaxed);
+    }
+}
+
+// SAFETY: all methods pass their arguments to the system's allocator unchanged; counting touches no memory of it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}

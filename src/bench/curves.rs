@@ -1,0 +1,71 @@
+//! Fifty losses from given weights, and everything that another program needs to compute them too.
+//!
+//! Same weights, same batches, same dropout masks: then two engines differ by rounding alone, which a training amplifies
+//! slowly. `benches/peers/curves.py` lays PyTorch's losses beside ours.
+
+use super::nets::{Answers, Net, SEED, Training};
+use crate::autograd::{Tape, Var};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::nn::state::{State, state_dict, to_safetensors};
+use crate::nn::{Ctx, Dropout, Kind, Module, Sequential};
+use crate::tensor::Tensor;
+use std::path::Path;
+
+/// Losses to compare.
+pub const STEPS: usize = 50;
+
+/// The networks that are compared.
+pub const NETS: [Net; 4] = [Net::P1, Net::P2, Net::P3, Net::P7];
+
+/// Trains `net` for [`STEPS`] steps and writes `NAME.safetensors` into `folder`:
+///
+/// | tensor | shape | what |
+/// | --- | --- | --- |
+/// | `weight/PATH` | PyTorch's | the parameters before the first step |
+/// | `inputs`, `labels` | `[N, ..]`, `[N]` | the samples |
+/// | `order` | `[STEPS, batch]` | the samples of each step |
+/// | `mask/PATH` | `[STEPS, batch, ..]` | what each dropout layer multiplies with |
+/// | `losses` | `[STEPS]` | ours |
+pub fn export(net: Net, folder: &Path) -> Result<()> {
+    let mut training = Training::new(net)?;
+    let batch = net.batch();
+    let numbers = |values: &mut dyn Iterator<Item = usize>, shape: &[usize]| {
+        Tensor::new(values.map(|v| v as f32).collect(), shape)
+    };
+    let Answers::Labels(labels) = &training.answers else {
+        return Err(Error::invalid(format!("curves: {} has no classes", net.name())));
+    };
+    let order = training.order.iter().cycle().take(STEPS);
+    let mut state: State<f32> = [
+        ("inputs".to_owned(), training.inputs.clone()),
+        ("labels".to_owned(), numbers(&mut labels.iter().copied(), &[labels.len()])?),
+        ("order".to_owned(), numbers(&mut order.flatten().copied(), &[STEPS, batch])?),
+    ]
+    .into();
+    for (name, value) in state_dict(&training.net) {
+        state.insert(format!("weight/{name}"), value);
+    }
+    let x = Var::constant(training.inputs.gather(&training.order[0]));
+    let mut cx = Ctx::eval().capture(&|_| true);
+    training.net.forward(&x, &mut cx)?;
+    for layer in cx.captured() {
+        if let Kind::Dropout(p) = layer.kind {
+            state.insert(format!("mask/{}", layer.path), masks(&layer.path, p, layer.output.shape())?);
+        }
+    }
+    let losses = (0..STEPS).map(|_| training.step()).collect::<Result<Vec<f32>>>()?;
+    state.insert("losses".to_owned(), Tensor::new(losses, [STEPS])?);
+    files::write_atomic(folder.join(format!("{}.safetensors", net.name())), &to_safetensors(&state)?)
+}
+
+/// What the dropout layer at `path` makes of ones, step by step: its masks.
+fn masks(path: &str, p: f64, shape: &[usize]) -> Result<Tensor> {
+    let (alone, ones) = (Sequential::new().with(path, Dropout(p)), Var::constant(Tensor::full(shape, 1.0)));
+    let mut all = Vec::new();
+    for step in 1..=STEPS as u64 {
+        let tape = Tape::new();
+        all.extend_from_slice(alone.forward(&ones, &mut Ctx::train(&tape, SEED, step))?.value().data());
+    }
+    Tensor::new(all, &[&[STEPS], shape].concat()[..])
+}

@@ -1,0 +1,200 @@
+//! How good a map is, by one yardstick for every program: from the samples and the finished map alone, in `f64`.
+//!
+//! * KL(P‖Q) as in [`crate::analysis::tsne`], perplexity 30. Up to [`DENSE_UP_TO`] samples P has all pairs; beyond, the
+//!   91 nearest neighbours of each sample, as the large-scale methods define it. Z sums all pairs always.
+//! * The share of each sample's ten nearest neighbours that are among its ten nearest on the map.
+//! * Trustworthiness (Venna & Kaski 2001) with 5 neighbours, as in scikit-learn.
+//!
+//! The last two are means over all samples, or over [`JUDGED`] of them drawn from a fixed seed if there are more.
+
+use crate::analysis::tsne::affinity::conditional;
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+use gradus_kernels::parallel;
+use ndarray::{ArrayView2, Axis};
+use serde::Serialize;
+
+/// Samples up to which P has all pairs.
+pub const DENSE_UP_TO: usize = 10_000;
+
+/// Samples whose neighbours are looked at, at most.
+pub const JUDGED: usize = 10_000;
+
+/// The perplexity of P.
+pub const PERPLEXITY: f64 = 30.0;
+
+/// Neighbours of each sample in a P that has not all pairs: 3 times the perplexity and one, as in scikit-learn.
+const KEPT: usize = 91;
+
+/// Neighbours that a map should keep.
+const NEAR: usize = 10;
+
+/// Neighbours of trustworthiness.
+const TRUSTED: usize = 5;
+
+/// The quality of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Quality {
+    /// KL(P‖Q).
+    pub kl: f64,
+    /// Share of the ten nearest neighbours that the map keeps.
+    pub knn10: f64,
+    /// Trustworthiness.
+    pub trustworthiness: f64,
+}
+
+/// Judges the map `low` (n x 2) of the samples `high` (n x d). Fails unless there is a point for each sample, and at
+/// least 100 of them.
+pub fn judge(high: ArrayView2<'_, f32>, low: ArrayView2<'_, f32>) -> Result<Quality> {
+    let n = high.nrows();
+    if low.dim() != (n, 2) || n < KEPT + NEAR {
+        return Err(Error::invalid(format!(
+            "judge: a map of {n} samples, at least 100, is {n} x 2; got {:?}",
+            low.dim()
+        )));
+    }
+    let (high, low) = (Points::new(high), Points::new(low));
+    let judged: Vec<usize> = match n <= JUDGED {
+        true => (0..n).collect(),
+        false => Rng::new(0, "judge", n as u64).permutation(n)[..JUDGED].to_vec(),
+    };
+    let shares = parallel::map(judged.len(), |s| neighbourhood(&high, &low, judged[s]));
+    let mean = |k: usize| shares.iter().map(|share| share[k]).sum::<f64>() / judged.len() as f64;
+    let kl = divergence(&high, &low, n <= DENSE_UP_TO);
+    // The most that all penalties of a sample can add up to, for k neighbours: k (2n - 3k - 1) / 2.
+    let worst = (TRUSTED * (2 * n - 3 * TRUSTED - 1)) as f64 / 2.0;
+    Ok(Quality { kl, knn10: mean(0), trustworthiness: 1.0 - mean(1) / worst })
+}
+
+/// Points in `f64`, coordinate by coordinate: distances of one to all others are straight loops.
+struct Points {
+    n: usize,
+    columns: Vec<Vec<f64>>,
+}
+
+impl Points {
+    fn new(x: ArrayView2<'_, f32>) -> Self {
+        let columns = x.axis_iter(Axis(1)).map(|column| column.iter().map(|&v| f64::from(v)).collect()).collect();
+        Self { n: x.nrows(), columns }
+    }
+
+    /// Squared distances of point `i` from all, its own infinite.
+    fn squared(&self, i: usize) -> Vec<f64> {
+        let mut sums = vec![0.0; self.n];
+        for column in &self.columns {
+            let at = column[i];
+            sums.iter_mut().zip(column).for_each(|(s, v)| *s += (v - at) * (v - at));
+        }
+        sums[i] = f64::INFINITY;
+        sums
+    }
+}
+
+/// The `k` smallest entries, nearest first, equals in order.
+fn smallest(squared: &[f64], k: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..squared.len()).collect();
+    let by_distance = |a: &usize, b: &usize| squared[*a].total_cmp(&squared[*b]).then(a.cmp(b));
+    order.select_nth_unstable_by(k, by_distance);
+    order.truncate(k);
+    order.sort_unstable_by(by_distance);
+    order
+}
+
+/// Of one sample: the share of its near ones that the map keeps, and the ranks by which those on the map are wrong.
+fn neighbourhood(high: &Points, low: &Points, i: usize) -> [f64; 2] {
+    let (squared, on_map) = (high.squared(i), smallest(&low.squared(i), NEAR));
+    let near = smallest(&squared, NEAR);
+    let kept = on_map.iter().filter(|j| near.contains(j)).count();
+    let rank = |j: usize| squared.iter().filter(|d| **d < squared[j]).count() + 1;
+    let penalty: usize = on_map[..TRUSTED].iter().map(|&j| rank(j).saturating_sub(TRUSTED)).sum();
+    [kept as f64 / NEAR as f64, penalty as f64]
+}
+
+/// p(j|i) of one sample.
+struct Conditional {
+    /// j, nearest first; all others for a dense P.
+    of: Vec<u32>,
+    p: Vec<f64>,
+}
+
+/// KL(P‖Q) = Σ p ln (p / w) + ln Z, with p_ij = (p(j|i) + p(i|j)) / 2n, w = 1 / (1 + |y_i - y_j|²), Z = Σ w.
+///
+/// With P's rows one after the other, Σ p_ij ln p_ij needs p(i|j) beside p(j|i); it is found from sample j's Gaussian.
+fn divergence(high: &Points, low: &Points, dense: bool) -> f64 {
+    let n = high.n;
+    // Each sample's neighbours with their conditional probabilities, in the order of their numbers.
+    let rows: Vec<Conditional> = parallel::map(n, |i| {
+        let squared = high.squared(i);
+        let mut of = if dense { (0..n).filter(|&j| j != i).collect() } else { smallest(&squared, KEPT) };
+        of.sort_unstable();
+        let near: Vec<f64> = of.iter().map(|&j| squared[j]).collect();
+        let mut p = vec![0.0; of.len()];
+        conditional(&near, PERPLEXITY, &mut p);
+        Conditional { of: of.into_iter().map(|j| j as u32).collect(), p }
+    });
+    let back = |j: usize, i: usize| match rows[j].of.binary_search(&(i as u32)) {
+        Ok(at) => rows[j].p[at],
+        Err(_) => 0.0,
+    };
+    let sums = parallel::map(n, |i| {
+        let w = low.squared(i).into_iter().map(|d| 1.0 / (1.0 + d)).collect::<Vec<f64>>();
+        let mut divergence = 0.0;
+        for (&j, &p) in rows[i].of.iter().zip(&rows[i].p) {
+            let (j, other) = (j as usize, back(j as usize, i));
+            let joint = (p + other) / (2 * n) as f64;
+            // The pair stands in two rows of the sum; where j does not know i, its row has no such term of its own.
+            let times = if dense || other > 0.0 { 1.0 } else { 2.0 };
+            if joint > 0.0 {
+                divergence += times * joint * libm::log(joint / w[j]);
+            }
+        }
+        [divergence, w.iter().sum()]
+    });
+    let total = |k: usize| sums.iter().map(|s: &[f64; 2]| s[k]).sum::<f64>();
+    total(0) + libm::log(total(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::metrics::trustworthiness;
+    use crate::analysis::tsne::affinity::Affinity;
+    use ndarray::Array2;
+
+    /// Samples, and a map of them that is far from perfect.
+    fn pair(n: usize) -> (Array2<f32>, Array2<f32>) {
+        let mut rng = Rng::new(3, "test", n as u64);
+        let high = Array2::from_shape_fn((n, 6), |_| rng.normal() as f32);
+        let low = Array2::from_shape_fn((n, 2), |(i, j)| high[[i, j]] + 0.3 * rng.normal() as f32);
+        (high, low)
+    }
+
+    #[test]
+    fn the_yardstick_agrees_with_the_definitions() {
+        let (high, low) = pair(300);
+        let quality = judge(high.view(), low.view()).unwrap();
+        let (x, y) = (high.mapv(f64::from), low.mapv(f64::from));
+        let kl = Affinity::dense(x.view(), PERPLEXITY).kl_divergence(y.view());
+        assert!((quality.kl / kl - 1.0).abs() < 1e-6, "{} and {kl}", quality.kl);
+        let trust = trustworthiness(x.view(), y.view(), TRUSTED).unwrap();
+        assert!((quality.trustworthiness - trust).abs() < 1e-12, "{} and {trust}", quality.trustworthiness);
+        assert!(quality.knn10 > 0.05 && quality.knn10 < 0.9, "{}", quality.knn10);
+    }
+
+    #[test]
+    fn with_nearest_neighbours_only_it_agrees_too() {
+        let (high, low) = pair(300);
+        let (x, y) = (high.mapv(f64::from), low.mapv(f64::from));
+        let wanted = Affinity::sparse(x.view(), PERPLEXITY).kl_divergence(y.view());
+        let got = divergence(&Points::new(high.view()), &Points::new(low.view()), false);
+        assert!((got / wanted - 1.0).abs() < 1e-6, "{got} and {wanted}");
+    }
+
+    #[test]
+    fn the_samples_themselves_are_the_perfect_map() {
+        let (_, flat) = pair(200);
+        let quality = judge(flat.view(), flat.view()).unwrap();
+        assert_eq!((quality.knn10, quality.trustworthiness), (1.0, 1.0));
+        assert!(judge(flat.view(), pair(199).1.view()).is_err());
+    }
+}

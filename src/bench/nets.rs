@@ -1,0 +1,277 @@
+//! Training steps and forward passes of seven course networks.
+//!
+//! A training step gathers the batch, computes forward, loss and backward, and applies the optimizer. Inputs are standard
+//! normal; the class of a sample is the part of it (of as many as there are classes) with the largest sum, and a
+//! regression wants `sin(2 x₁) x₂`: there is something to learn, and the first and last loss show that it is learned.
+
+use super::{Bench, Row, Workload};
+use crate::autograd::{Tape, Var};
+use crate::data::Batches;
+use crate::error::Result;
+use crate::models::cnn::Cnn;
+use crate::models::mlp::mlp;
+use crate::nn::summary::summarize;
+use crate::nn::{Activation, Conv2d, Ctx, Dropout, Flatten, Init, Linear, MaxPool2d, Module, Sequential};
+use crate::ops::{self, Padding, Target, Window};
+use crate::optim::{Adam, FirstOrder, Optimizer, RmsProp, Sgd};
+use crate::rng::Rng;
+use crate::tensor::Tensor;
+
+/// The seed of weights, data, order and dropout.
+pub const SEED: u64 = 0;
+
+/// A network with its data and optimizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Net {
+    /// The assignment's Figure 1: 1x128x128, four blocks of conv 3x3, ReLU, pool 2 with 16 to 128 channels, Linear 128,
+    /// ReLU, Linear 3; batch 32; Adam.
+    P1,
+    /// 1x28x28, three such blocks with 32, 64, 128 channels, dropout 0.3, Linear 25, dropout 0.3, Linear 10; batch 256;
+    /// SGD with momentum 0.9.
+    P2,
+    /// 1x28x28, two such blocks without padding with 32, 64 channels, dropout 0.5, Linear 10; batch 128; Adam.
+    P3,
+    /// MLP 784-300-10 with ReLU; batch 128; RMSprop.
+    P7,
+    /// MLP 2-50-50-1 with tanh on the squared error; all 1600 samples at once; SGD.
+    P8a,
+    /// The same in batches of 40.
+    P8b,
+    /// The same with Adam.
+    P8c,
+}
+
+impl Net {
+    /// `"P1"`..
+    pub fn name(self) -> &'static str {
+        match self {
+            Net::P1 => "P1",
+            Net::P2 => "P2",
+            Net::P3 => "P3",
+            Net::P7 => "P7",
+            Net::P8a => "P8a",
+            Net::P8b => "P8b",
+            Net::P8c => "P8c",
+        }
+    }
+
+    /// Samples of a batch.
+    pub fn batch(self) -> usize {
+        match self {
+            Net::P1 => 32,
+            Net::P2 => 256,
+            Net::P3 | Net::P7 => 128,
+            Net::P8a => 1600,
+            Net::P8b | Net::P8c => 40,
+        }
+    }
+
+    /// Shape of a sample.
+    pub fn input(self) -> &'static [usize] {
+        match self {
+            Net::P1 => &[1, 128, 128],
+            Net::P2 | Net::P3 => &[1, 28, 28],
+            Net::P7 => &[784],
+            Net::P8a | Net::P8b | Net::P8c => &[2],
+        }
+    }
+
+    /// Number of classes; none for a regression.
+    pub fn classes(self) -> Option<usize> {
+        match self {
+            Net::P1 => Some(3),
+            Net::P2 | Net::P3 | Net::P7 => Some(10),
+            Net::P8a | Net::P8b | Net::P8c => None,
+        }
+    }
+
+    /// Samples to draw batches from.
+    fn samples(self) -> usize {
+        match self {
+            Net::P8a | Net::P8b | Net::P8c => 1600,
+            Net::P1 | Net::P2 => 2 * self.batch(),
+            other => 20 * other.batch(),
+        }
+    }
+
+    /// Samples of the measurement, and steps in each.
+    fn repetitions(self) -> (usize, usize) {
+        match self {
+            Net::P1 | Net::P2 => (30, 1),
+            Net::P3 => (80, 1),
+            Net::P7 | Net::P8a => (40, 25),
+            Net::P8b | Net::P8c => (40, 500),
+        }
+    }
+
+    /// The network, its weights drawn as PyTorch does.
+    pub fn build(self, rng: &mut Rng) -> Result<Sequential> {
+        let net = match self {
+            Net::P1 => {
+                Cnn { input: [1, 128, 128], widths: vec![16, 32, 64, 128], hidden: 128, classes: 3 }.build(rng)?
+            }
+            Net::P2 => blocks(&[32, 64, 128], Padding::Same, rng)
+                .with("flatten", Flatten)
+                .with("drop1", Dropout(0.3))
+                .with("fc1", Linear::new(128 * 3 * 3, 25, Init::PyTorch, rng))
+                .with("drop2", Dropout(0.3))
+                .with("out", Linear::new(25, 10, Init::PyTorch, rng)),
+            Net::P3 => blocks(&[32, 64], Padding::Valid, rng)
+                .with("flatten", Flatten)
+                .with("drop1", Dropout(0.5))
+                .with("out", Linear::new(64 * 5 * 5, 10, Init::PyTorch, rng)),
+            Net::P7 => mlp(784, &[300], 10, Activation::Relu, rng),
+            Net::P8a | Net::P8b | Net::P8c => mlp(2, &[50, 50], 1, Activation::Tanh, rng),
+        };
+        Ok(net)
+    }
+
+    /// Its optimizer.
+    pub fn optimizer(self) -> Box<dyn Optimizer<f32>> {
+        match self {
+            Net::P1 | Net::P3 | Net::P8c => Box::new(FirstOrder::new(Adam::new(1e-3))),
+            Net::P2 => Box::new(FirstOrder::new(Sgd { momentum: 0.9, ..Sgd::new(0.05) })),
+            Net::P7 => Box::new(FirstOrder::new(RmsProp::new(1e-3))),
+            Net::P8a | Net::P8b => Box::new(FirstOrder::new(Sgd::new(0.01))),
+        }
+    }
+}
+
+/// Blocks of convolution 3x3, ReLU and max-pool 2 on one input channel.
+fn blocks(widths: &[usize], padding: Padding, rng: &mut Rng) -> Sequential {
+    let settings = ops::Conv2d { padding, ..Default::default() };
+    let (mut net, mut channels) = (Sequential::new(), 1);
+    for (i, &width) in widths.iter().enumerate() {
+        let block = Sequential::new()
+            .with("conv", Conv2d::new(channels, width, [3, 3], settings, Init::PyTorch, rng))
+            .with("relu", Activation::Relu)
+            .with("pool", MaxPool2d(Window::square(2)));
+        net = net.with(format!("block{}", i + 1), block);
+        channels = width;
+    }
+    net
+}
+
+/// What the network should answer.
+#[derive(Clone, Debug)]
+pub enum Answers {
+    /// A class for each sample.
+    Labels(Vec<usize>),
+    /// A number for each sample, `[N, 1]`.
+    Values(Tensor),
+}
+
+/// A training about to begin.
+pub struct Training {
+    /// The network.
+    pub net: Sequential,
+    /// Its optimizer.
+    pub optimizer: Box<dyn Optimizer<f32>>,
+    /// The samples.
+    pub inputs: Tensor,
+    /// Their answers.
+    pub answers: Answers,
+    /// The samples of each step, in turn.
+    pub order: Vec<Vec<usize>>,
+    /// Steps taken.
+    pub steps: u64,
+}
+
+impl Training {
+    /// The first state: the same in every run.
+    pub fn new(net: Net) -> Result<Self> {
+        let (n, mut rng) = (net.samples(), Rng::new(SEED, "bench data", 0));
+        let mut shape = vec![n];
+        shape.extend(net.input());
+        let inputs = Tensor::randn(&shape[..], &mut rng);
+        let rows = inputs.data().chunks(inputs.numel() / n);
+        let answers = match net.classes() {
+            Some(classes) => Answers::Labels(rows.map(|row| largest_part(row, classes)).collect()),
+            None => Answers::Values(Tensor::new(rows.map(|x| libm::sinf(2.0 * x[0]) * x[1]).collect(), [n, 1])?),
+        };
+        let order = (0..10).flat_map(|epoch| Batches::new(n, net.batch(), SEED, epoch, true)).collect();
+        let model = net.build(&mut Rng::new(SEED, "bench weights", 0))?;
+        Ok(Self { net: model, optimizer: net.optimizer(), inputs, answers, order, steps: 0 })
+    }
+
+    /// One step; gives the loss before it.
+    pub fn step(&mut self) -> Result<f32> {
+        let chosen = &self.order[self.steps as usize % self.order.len()];
+        self.steps += 1;
+        // All samples at once need no gathering: neither here nor in the peers.
+        let whole = chosen.len() == self.inputs.shape()[0];
+        let gather = |all: &Tensor| if whole { all.clone() } else { all.gather(chosen) };
+        let x = gather(&self.inputs);
+        match &self.answers {
+            Answers::Values(values) => {
+                let y = Var::constant(gather(values));
+                step(&self.net, self.optimizer.as_mut(), x, self.steps, &|out| out.mse(&y))
+            }
+            Answers::Labels(labels) => {
+                let y: Vec<usize> = chosen.iter().map(|&i| labels[i]).collect();
+                let loss = |out: &Var| out.cross_entropy(Target::Labels(&y));
+                step(&self.net, self.optimizer.as_mut(), x, self.steps, &loss)
+            }
+        }
+    }
+}
+
+/// Forward, loss, backward, optimizer.
+pub fn step(
+    net: &dyn Module,
+    optimizer: &mut dyn Optimizer<f32>,
+    x: Tensor,
+    step: u64,
+    loss: &dyn Fn(&Var) -> Result<Var>,
+) -> Result<f32> {
+    let x = Var::constant(x);
+    optimizer.step(net, &mut || {
+        let tape = Tape::new();
+        let loss = loss(&net.forward(&x, &mut Ctx::train(&tape, SEED, step))?)?;
+        Ok((loss.value().item(), tape.backward(&loss)?))
+    })
+}
+
+/// Which of `parts` equal parts of a row has the largest sum.
+fn largest_part(row: &[f32], parts: usize) -> usize {
+    let sums: Vec<f32> = row.chunks_exact(row.len() / parts).take(parts).map(|part| part.iter().sum()).collect();
+    (1..parts).fold(0, |best, k| if sums[k] > sums[best] { k } else { best })
+}
+
+/// Operations of a forward pass, and of a training step, on `batch` samples. The gradients cost twice the forward pass,
+/// but for the first layer, whose input wants none.
+pub fn operations(net: &dyn Module, input: &[usize], batch: usize) -> Result<[f64; 2]> {
+    let layers = summarize(net, input)?;
+    let first = layers.rows.iter().map(|row| row.macs).find(|&macs| macs > 0).unwrap_or(0);
+    let operations = |macs: u64| 2.0 * batch as f64 * macs as f64;
+    Ok([operations(layers.macs), operations(3 * layers.macs - first)])
+}
+
+/// Measures training steps.
+pub(super) fn train(net: Net, bench: &Bench) -> Result<Row> {
+    let mut training = Training::new(net)?;
+    let (mut first, mut last) = (None, f32::NAN);
+    let (samples, per_sample) = net.repetitions();
+    let timing = bench.time(samples, per_sample, || {
+        last = training.step()?;
+        first.get_or_insert(last);
+        Ok(())
+    })?;
+    let [_, operations] = operations(&training.net, net.input(), net.batch())?;
+    let mut row = bench.row(Workload::Train(net), timing, operations);
+    row.images_per_second = Some(1e3 * net.batch() as f64 / timing.median);
+    row.more.insert("loss_first".into(), first.into());
+    row.more.insert("loss_last".into(), last.into());
+    Ok(row)
+}
+
+/// Measures forward passes of one batch, without gradients.
+pub(super) fn infer(net: Net, bench: &Bench) -> Result<Row> {
+    let training = Training::new(net)?;
+    let x = Var::constant(training.inputs.gather(&training.order[0]));
+    let timing = bench.time(60, 1, || training.net.forward(&x, &mut Ctx::eval()).map(drop))?;
+    let [operations, _] = operations(&training.net, net.input(), net.batch())?;
+    let mut row = bench.row(Workload::Infer(net), timing, operations);
+    row.images_per_second = Some(1e3 * net.batch() as f64 / timing.median);
+    Ok(row)
+}
