@@ -30,6 +30,7 @@ pub mod reference;
 mod scalar;
 mod scratch;
 mod simd;
+mod team;
 
 pub use geometry::{Conv2d, Pool2d};
 pub use mat::{MatMut, MatRef};
