@@ -15,6 +15,7 @@
 //! [`optim`], [`distance`]) is plain Rust that the compiler vectorizes once per instruction set.
 
 mod conv;
+mod dense;
 pub mod dispatch;
 pub mod distance;
 mod gemm;

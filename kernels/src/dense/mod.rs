@@ -1,0 +1,324 @@
+//! The products of fully connected layers: C = A B + bias, with A read where it lies, and B too if its rows are
+//! contiguous.
+//!
+//! Copying both factors into panels, as [`crate::gemm`] does, pays when each is read many times. Here the batch is some
+//! hundred samples at most, and in a small network the copies would take longer than the product. A row of C is a
+//! sum of rows of B, so the micro-kernel multiplies a few elements of a column of A (at any stride: a transposed A
+//! costs nothing) by a piece of a row of B. Only a B that is transposed itself, the weights in a forward pass, is
+//! turned around once at the beginning.
+//!
+//! The sums are taken as in [`crate::reference::gemm`], block by block of k; where C is small and k long (the
+//! gradient of the weights over a large batch), the blocks are separate tasks and added up in order at the end.
+
+mod vector;
+
+use crate::dispatch::{Isa, isa};
+use crate::parallel::{self, Shared};
+use crate::reference::K_BLOCK;
+use crate::{MatMut, MatRef, math, pack, scratch, simd};
+use std::ops::Range;
+use vector::Vector;
+
+/// Multiply-adds below which a product stays on the calling thread.
+const SERIAL_BELOW: usize = 1 << 18;
+/// Vectors of a panel of columns.
+const VECTORS: usize = 2;
+/// Tasks that a large product should be cut into.
+const TASKS: usize = 8;
+
+/// The kernel of one instruction set.
+struct Kernel {
+    lanes: usize,
+    /// # Safety
+    /// All that the [`Panel`] describes must be readable or writable, and the instruction set present.
+    run: unsafe fn(&Panel),
+}
+
+#[cfg(target_arch = "x86_64")]
+mod entry {
+    use super::{Kernel, Panel, Vector, panel};
+    use std::arch::x86_64::{__m256, __m512};
+
+    pub(super) static AVX512: Kernel = Kernel { lanes: __m512::LANES, run: avx512 };
+    pub(super) static AVX2: Kernel = Kernel { lanes: __m256::LANES, run: avx2 };
+
+    /// 8 x 2 sums, 2 columns and a coefficient: 19 of 32 registers.
+    #[target_feature(enable = "avx512f,avx512vl")]
+    unsafe fn avx512(p: &Panel) {
+        // SAFETY: promised by the caller.
+        unsafe { panel::<__m512, 8>(p) }
+    }
+
+    /// 6 x 2 sums, 2 columns and a coefficient: 15 of 16 registers.
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn avx2(p: &Panel) {
+        // SAFETY: promised by the caller.
+        unsafe { panel::<__m256, 6>(p) }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod entry {
+    use super::{Kernel, Panel, Vector, panel};
+    use std::arch::aarch64::float32x4_t;
+
+    /// 8 x 2 sums, 2 columns and a coefficient: 19 of 32 registers.
+    pub(super) static NEON: Kernel = Kernel { lanes: float32x4_t::LANES, run: panel::<float32x4_t, 8> };
+}
+
+fn kernel(isa: Isa) -> Option<&'static Kernel> {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => Some(&entry::AVX512),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => Some(&entry::AVX2),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => Some(&entry::NEON),
+        _ => None,
+    }
+}
+
+/// Up to [`VECTORS`] vectors of columns of C, over one block of k: `c[i][j] (+)= sum over k of a[i][k] b[k][j]`.
+struct Panel {
+    rows: usize,
+    cols: usize,
+    depth: usize,
+    a: *const f32,
+    a_strides: [usize; 2],
+    b: *const f32,
+    b_stride: usize,
+    c: *mut f32,
+    c_stride: usize,
+    /// Whether to add to what C holds from the blocks before.
+    add: bool,
+    /// Added at the end, one for each column; or null.
+    bias: *const f32,
+}
+
+/// # Safety
+/// As for [`Kernel::run`].
+#[inline(always)]
+unsafe fn panel<S: Vector, const R: usize>(p: &Panel) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        match (p.cols > S::LANES, p.cols % S::LANES == 0) {
+            (true, true) => rows::<S, R, 2, false>(p),
+            (true, false) => rows::<S, R, 2, true>(p),
+            (false, true) => rows::<S, R, 1, false>(p),
+            (false, false) => rows::<S, R, 1, true>(p),
+        }
+    }
+}
+
+/// Tiles of `R` rows from top to bottom, and smaller ones for the rest.
+///
+/// # Safety
+/// As for [`Kernel::run`].
+#[inline(always)]
+unsafe fn rows<S: Vector, const R: usize, const V: usize, const CUT: bool>(p: &Panel) {
+    let mut i = 0;
+    // SAFETY: promised by the caller; the tiles' rows are among p.rows.
+    unsafe {
+        while i + R <= p.rows {
+            tile::<S, R, V, CUT>(p, i);
+            i += R;
+        }
+        if i + 4 <= p.rows {
+            tile::<S, 4, V, CUT>(p, i);
+            i += 4;
+        }
+        if i + 2 <= p.rows {
+            tile::<S, 2, V, CUT>(p, i);
+            i += 2;
+        }
+        if i < p.rows {
+            tile::<S, 1, V, CUT>(p, i);
+        }
+    }
+}
+
+/// `R` rows and `V` vectors, the last of them cut off if `CUT`, from row `i` on.
+///
+/// # Safety
+/// As for [`Kernel::run`], and the rows must exist.
+#[inline(always)]
+unsafe fn tile<S: Vector, const R: usize, const V: usize, const CUT: bool>(p: &Panel, i: usize) {
+    // SAFETY: promised by the caller: R rows of A and C, V vectors of B and C with the last one behind the mask.
+    unsafe {
+        let mask = S::mask(p.cols - (V - 1) * S::LANES);
+        let load = |from: *const f32, v: usize| {
+            let from = from.add(v * S::LANES);
+            if CUT && v == V - 1 { S::load_first(from, mask) } else { S::load(from) }
+        };
+        let [down, along] = p.a_strides;
+        let a = p.a.add(i * down);
+        let mut sum = [[S::zero(); V]; R];
+        for k in 0..p.depth {
+            let mut b = [S::zero(); V];
+            for v in 0..V {
+                b[v] = load(p.b.add(k * p.b_stride), v);
+            }
+            for m in 0..R {
+                let a = S::splat(a.add(m * down + k * along));
+                for v in 0..V {
+                    sum[m][v] = sum[m][v].add_product(a, b[v]);
+                }
+            }
+        }
+        for m in 0..R {
+            let row = p.c.add((i + m) * p.c_stride);
+            for v in 0..V {
+                let mut y = sum[m][v];
+                if p.add {
+                    y = load(row, v).add(y);
+                }
+                if !p.bias.is_null() {
+                    y = y.add(load(p.bias, v));
+                }
+                let to = row.add(v * S::LANES);
+                if CUT && v == V - 1 { y.store_first(to, mask) } else { y.store(to) }
+            }
+        }
+    }
+}
+
+/// The right factor, panel by panel.
+#[derive(Clone, Copy)]
+struct Right<'a> {
+    data: &'a [f32],
+    /// From one row to the next.
+    stride: usize,
+    /// From one panel to the next.
+    step: usize,
+}
+
+/// Whether [`product`] can compute C = A B here: the machine must have kernels, and C's rows be contiguous.
+pub(crate) fn suits(a: &MatRef<'_, f32>, _b: &MatRef<'_, f32>, c: &MatMut<'_, f32>) -> bool {
+    kernel(isa()).is_some() && c.col_stride == 1 && a.cols > 0
+}
+
+/// C = A B, plus `bias` in each row if there is one.
+pub(crate) fn product(a: MatRef<'_, f32>, b: MatRef<'_, f32>, bias: Option<&[f32]>, c: MatMut<'_, f32>) {
+    let kernel = kernel(isa()).expect("suits() was asked");
+    assert!(a.cols == b.rows && a.rows == c.rows && b.cols == c.cols, "product: shapes do not fit");
+    assert!(bias.is_none_or(|bias| bias.len() == c.cols), "product: the bias does not fit");
+    if c.rows == 0 || c.cols == 0 {
+        return;
+    }
+    // The fields of a view are public: what the kernels read and write must be inside.
+    let inside = |len: usize, last: [usize; 2], strides: [usize; 2]| last[0] * strides[0] + last[1] * strides[1] < len;
+    assert!(
+        inside(a.data.len(), [a.rows - 1, a.cols - 1], [a.row_stride, a.col_stride])
+            && inside(b.data.len(), [b.rows - 1, b.cols - 1], [b.row_stride, b.col_stride])
+            && inside(c.data.len(), [c.rows - 1, c.cols - 1], [c.row_stride, 1])
+            && (c.rows == 1 || c.row_stride >= c.cols),
+        "product: a view reaches outside, or rows of C overlap"
+    );
+    let width = VECTORS * kernel.lanes;
+    let product = Product { kernel, a, bias, serial: c.rows * c.cols * a.cols < SERIAL_BELOW };
+    if b.col_stride == 1 {
+        product.run(Right { data: b.data, stride: b.row_stride, step: width }, c);
+    } else {
+        let step = width * b.rows;
+        scratch::floats(step * b.cols.div_ceil(width), |panels| {
+            parallel::chunks_unless(product.serial, panels, step, |i, panel| {
+                let columns = i * width..b.cols.min((i + 1) * width);
+                pack::panel(simd::kernels(isa()).expect("as above"), b, 0..b.rows, columns, width, panel);
+            });
+            product.run(Right { data: panels, stride: width, step }, c);
+        });
+    }
+}
+
+struct Product<'a> {
+    kernel: &'static Kernel,
+    a: MatRef<'a, f32>,
+    bias: Option<&'a [f32]>,
+    serial: bool,
+}
+
+impl Product<'_> {
+    fn run(&self, b: Right<'_>, c: MatMut<'_, f32>) {
+        let (rows, cols, depth) = (c.rows, c.cols, self.a.cols);
+        let panels = cols.div_ceil(VECTORS * self.kernel.lanes);
+        let blocks = depth.div_ceil(K_BLOCK);
+        if !self.serial && blocks > 2 && TASKS * rows * cols <= depth * (rows + cols) {
+            return self.split_depth(b, c);
+        }
+        let stride = c.row_stride;
+        let out = Shared::new(c.data);
+        // Many columns are dealt out by panels, few by rows.
+        let tasks = if self.serial { 1 } else { TASKS };
+        let (across, down) = if panels >= tasks { (panels, 1) } else { (1, rows.div_ceil(8).min(tasks)) };
+        let (panels_each, rows_each) = (panels.div_ceil(across), rows.div_ceil(down).next_multiple_of(8));
+        parallel::tasks(across * down, self.serial, |task| {
+            let (i, j) = (task / across * rows_each, task % across * panels_each);
+            let rows = i.min(rows)..rows.min(i + rows_each);
+            for block in 0..blocks {
+                let k = block * K_BLOCK..depth.min((block + 1) * K_BLOCK);
+                let bias = self.bias.filter(|_| block == blocks - 1);
+                for j in j..panels.min(j + panels_each) {
+                    // SAFETY: the tasks' rows and panels of C are disjoint.
+                    unsafe {
+                        self.panel(b, rows.clone(), k.clone(), (j, cols), (out.pointer(), stride), block > 0, bias)
+                    };
+                }
+            }
+        });
+    }
+
+    /// Each block of k makes a C of its own; they are added up in order.
+    fn split_depth(&self, b: Right<'_>, mut c: MatMut<'_, f32>) {
+        let (rows, cols, depth) = (c.rows, c.cols, self.a.cols);
+        scratch::floats(depth.div_ceil(K_BLOCK) * rows * cols, |parts| {
+            parallel::chunks_unless(false, parts, rows * cols, |block, part| {
+                let k = block * K_BLOCK..depth.min((block + 1) * K_BLOCK);
+                for j in 0..cols.div_ceil(VECTORS * self.kernel.lanes) {
+                    // SAFETY: the part is this task's.
+                    unsafe { self.panel(b, 0..rows, k.clone(), (j, cols), (part.as_mut_ptr(), cols), false, None) };
+                }
+            });
+            let (first, others) = parts.split_at_mut(rows * cols);
+            others.chunks_exact(rows * cols).for_each(|part| math::update(first, part, |sum, part| sum + part));
+            for (i, sum) in first.chunks_exact(cols).enumerate() {
+                for (j, sum) in sum.iter().enumerate() {
+                    *c.at_mut(i, j) = self.bias.map_or(*sum, |bias| sum + bias[j]);
+                }
+            }
+        });
+    }
+
+    /// Panel `j` of the `cols` columns, over one block of k.
+    ///
+    /// # Safety
+    /// No one else may touch these rows and columns of `c`, a matrix of at least `rows.end` rows at stride `stride`.
+    unsafe fn panel(
+        &self,
+        b: Right<'_>,
+        rows: Range<usize>,
+        k: Range<usize>,
+        (j, cols): (usize, usize),
+        (c, stride): (*mut f32, usize),
+        add: bool,
+        bias: Option<&[f32]>,
+    ) {
+        let first = j * VECTORS * self.kernel.lanes;
+        let a_strides = [self.a.row_stride, self.a.col_stride];
+        let panel = Panel {
+            rows: rows.len(),
+            cols: (cols - first).min(VECTORS * self.kernel.lanes),
+            depth: k.len(),
+            a: self.a.data[rows.start * a_strides[0] + k.start * a_strides[1]..].as_ptr(),
+            a_strides,
+            b: b.data[j * b.step + k.start * b.stride..].as_ptr(),
+            b_stride: b.stride,
+            // SAFETY: inside of C.
+            c: unsafe { c.add(rows.start * stride + first) },
+            c_stride: stride,
+            add,
+            bias: bias.map_or(std::ptr::null(), |bias| bias[first..].as_ptr()),
+        };
+        // SAFETY: the views were checked against their slices when they were made.
+        unsafe { (self.kernel.run)(&panel) };
+    }
+}
