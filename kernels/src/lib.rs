@@ -18,6 +18,7 @@ mod conv;
 mod dense;
 pub mod dispatch;
 pub mod distance;
+mod gather;
 mod gemm;
 mod geometry;
 mod mat;
@@ -33,6 +34,7 @@ mod scratch;
 mod simd;
 mod team;
 
+pub use gather::gather;
 pub use geometry::{Conv2d, Pool2d};
 pub use mat::{MatMut, MatRef};
 pub use pool::{avg_backward as avg_pool2d_backward, avg_forward as avg_pool2d_forward};

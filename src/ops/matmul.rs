@@ -51,11 +51,8 @@ impl<T: Real> Op<T, 3> for Linear {
         Ok(Dims::unify("linear", &["N K", "O K", "O"], &x)?.shape("N O"))
     }
 
-    fn forward(&self, [x, w, b]: [&Tensor<T>; 3], _: Shape) -> (Tensor<T>, Self::Saved) {
-        let mut y = product(mat(x), mat(w).t());
-        if b.numel() > 0 {
-            y.data_mut().chunks_mut(b.numel()).for_each(|row| row.iter_mut().zip(b.data()).for_each(|(y, &b)| *y += b));
-        }
+    fn forward(&self, [x, w, b]: [&Tensor<T>; 3], out: Shape) -> (Tensor<T>, Self::Saved) {
+        let y = Tensor::build(out, |y| T::linear(mat(x), mat(w), b.data(), y));
         (y, [x.clone(), w.clone()])
     }
 

@@ -15,7 +15,7 @@ mod vector;
 use crate::dispatch::{Isa, isa};
 use crate::parallel::{self, Shared};
 use crate::reference::K_BLOCK;
-use crate::{MatMut, MatRef, math, pack, scratch, simd};
+use crate::{MatMut, MatRef, Scalar, math, pack, scratch, simd};
 use std::ops::Range;
 use vector::Vector;
 
@@ -197,6 +197,20 @@ pub(crate) fn suits(a: &MatRef<'_, f32>, _b: &MatRef<'_, f32>, c: &MatMut<'_, f3
     kernel(isa()).is_some() && c.col_stride == 1 && a.cols > 0
 }
 
+/// Y = X Wᵀ + bias.
+pub(crate) fn linear(x: MatRef<'_, f32>, w: MatRef<'_, f32>, bias: &[f32], y: &mut [f32]) {
+    let out = MatMut::new(y, x.rows, w.rows);
+    if suits(&x, &w.t(), &out) { product(x, w.t(), Some(bias), out) } else { plain_linear(x, w, bias, y) }
+}
+
+/// Y = X Wᵀ, then + bias.
+pub(crate) fn plain_linear<T: Scalar>(x: MatRef<'_, T>, w: MatRef<'_, T>, bias: &[T], y: &mut [T]) {
+    assert_eq!(bias.len(), w.rows, "linear: the bias does not fit");
+    T::gemm(x, w.t(), T::ZERO, MatMut::new(y, x.rows, w.rows));
+    let rows = y.chunks_exact_mut(w.rows.max(1));
+    rows.for_each(|row| row.iter_mut().zip(bias).for_each(|(y, &bias)| *y += bias));
+}
+
 /// C = A B, plus `bias` in each row if there is one.
 pub(crate) fn product(a: MatRef<'_, f32>, b: MatRef<'_, f32>, bias: Option<&[f32]>, c: MatMut<'_, f32>) {
     let kernel = kernel(isa()).expect("suits() was asked");
@@ -242,7 +256,7 @@ impl Product<'_> {
         let (rows, cols, depth) = (c.rows, c.cols, self.a.cols);
         let panels = cols.div_ceil(VECTORS * self.kernel.lanes);
         let blocks = depth.div_ceil(K_BLOCK);
-        if !self.serial && blocks > 2 && TASKS * rows * cols <= depth * (rows + cols) {
+        if !self.serial && blocks > 2 && 4 * TASKS * rows * cols <= depth * (rows + cols) {
             return self.split_depth(b, c);
         }
         let stride = c.row_stride;
@@ -268,7 +282,7 @@ impl Product<'_> {
     }
 
     /// Each block of k makes a C of its own; they are added up in order.
-    fn split_depth(&self, b: Right<'_>, mut c: MatMut<'_, f32>) {
+    fn split_depth(&self, b: Right<'_>, c: MatMut<'_, f32>) {
         let (rows, cols, depth) = (c.rows, c.cols, self.a.cols);
         scratch::floats(depth.div_ceil(K_BLOCK) * rows * cols, |parts| {
             parallel::chunks_unless(false, parts, rows * cols, |block, part| {
@@ -280,10 +294,9 @@ impl Product<'_> {
             });
             let (first, others) = parts.split_at_mut(rows * cols);
             others.chunks_exact(rows * cols).for_each(|part| math::update(first, part, |sum, part| sum + part));
-            for (i, sum) in first.chunks_exact(cols).enumerate() {
-                for (j, sum) in sum.iter().enumerate() {
-                    *c.at_mut(i, j) = self.bias.map_or(*sum, |bias| sum + bias[j]);
-                }
+            for (to, sum) in c.data.chunks_mut(c.row_stride).zip(first.chunks_exact(cols)) {
+                to[..cols].copy_from_slice(sum);
+                self.bias.iter().for_each(|bias| to.iter_mut().zip(*bias).for_each(|(to, bias)| *to += bias));
             }
         });
     }
