@@ -19,8 +19,10 @@ use crate::{MatMut, MatRef, Scalar, math, pack, scratch, simd};
 use std::ops::Range;
 use vector::Vector;
 
-/// Multiply-adds below which a product stays on the calling thread.
-const SERIAL_BELOW: usize = 1 << 18;
+/// Multiply-adds of vectors below which a product stays on the calling thread, unless its result is large.
+const SERIAL_BELOW: usize = 1 << 15;
+/// Elements of a large result.
+const LARGE: usize = 1 << 14;
 /// Vectors of a panel of columns.
 const VECTORS: usize = 2;
 /// Tasks that a large product should be cut into.
@@ -228,8 +230,12 @@ pub(crate) fn product(a: MatRef<'_, f32>, b: MatRef<'_, f32>, bias: Option<&[f32
             && (c.rows == 1 || c.row_stride >= c.cols),
         "product: a view reaches outside, or rows of C overlap"
     );
+    if c.cols < kernel.lanes && c.cols < c.rows && a.row_stride == 1 && bias.is_none() {
+        return product_transposed(a, b, c);
+    }
     let width = VECTORS * kernel.lanes;
-    let product = Product { kernel, a, bias, serial: c.rows * c.cols * a.cols < SERIAL_BELOW };
+    let vectors = c.rows * c.cols.div_ceil(kernel.lanes) * a.cols;
+    let product = Product { kernel, a, bias, serial: vectors < SERIAL_BELOW && c.rows * c.cols < LARGE };
     if b.col_stride == 1 {
         product.run(Right { data: b.data, stride: b.row_stride, step: width }, c);
     } else {
@@ -242,6 +248,17 @@ pub(crate) fn product(a: MatRef<'_, f32>, b: MatRef<'_, f32>, bias: Option<&[f32
             product.run(Right { data: panels, stride: width, step }, c);
         });
     }
+}
+
+/// Cᵀ = Bᵀ Aᵀ, for a C of a few columns that would leave most of a vector idle.
+fn product_transposed(a: MatRef<'_, f32>, b: MatRef<'_, f32>, mut c: MatMut<'_, f32>) {
+    let (rows, cols) = (c.rows, c.cols);
+    scratch::floats(rows * cols, |turned| {
+        product(b.t(), a.t(), None, MatMut::new(turned, cols, rows));
+        for i in 0..rows {
+            (0..cols).for_each(|j| *c.at_mut(i, j) = turned[j * rows + i]);
+        }
+    });
 }
 
 struct Product<'a> {
