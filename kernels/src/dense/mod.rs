@@ -153,19 +153,24 @@ unsafe fn tile<S: Vector, const R: usize, const V: usize, const CUT: bool>(p: &P
             if CUT && v == V - 1 { S::load_first(from, mask) } else { S::load(from) }
         };
         let [down, along] = p.a_strides;
-        let a = p.a.add(i * down);
+        // Four rows are in reach of one pointer, by the addressing modes of the processors.
+        let mut fours = [p.a.add(i * down); 2];
+        fours[1] = if R > 4 { fours[0].add(4 * down) } else { fours[0] };
+        let mut from = p.b;
         let mut sum = [[S::zero(); V]; R];
-        for k in 0..p.depth {
+        for _ in 0..p.depth {
             let mut b = [S::zero(); V];
             for v in 0..V {
-                b[v] = load(p.b.add(k * p.b_stride), v);
+                b[v] = load(from, v);
             }
             for m in 0..R {
-                let a = S::splat(a.add(m * down + k * along));
+                let a = S::splat(fours[m / 4].add(m % 4 * down));
                 for v in 0..V {
                     sum[m][v] = sum[m][v].add_product(a, b[v]);
                 }
             }
+            fours = fours.map(|a| a.wrapping_add(along));
+            from = from.wrapping_add(p.b_stride);
         }
         for m in 0..R {
             let row = p.c.add((i + m) * p.c_stride);
