@@ -27,7 +27,7 @@ pub(crate) fn gemm_f32(a: MatRef<'_, f32>, b: MatRef<'_, f32>, beta: f32, c: Mat
     if a.cols == 0 {
         return scale(beta, c);
     }
-    if beta == 0.0 && dense::suits(&a, &b, &c) {
+    if beta == 0.0 && dense::suits(&a, &c) {
         return dense::product(a, b, None, c);
     }
     match simd::kernels(isa()) {

@@ -1,11 +1,10 @@
-//! The products of fully connected layers: C = A B + bias, with A read where it lies, and B too if its rows are
-//! contiguous.
+//! The products of fully connected layers: C = A B + bias, with A read where it lies, and B too if few rows of A meet
+//! it and its own rows are contiguous.
 //!
-//! Copying both factors into panels, as [`crate::gemm`] does, pays when each is read many times. Here the batch is some
-//! hundred samples at most, and in a small network the copies would take longer than the product. A row of C is a
-//! sum of rows of B, so the micro-kernel multiplies a few elements of a column of A (at any stride: a transposed A
-//! costs nothing) by a piece of a row of B. Only a B that is transposed itself, the weights in a forward pass, is
-//! turned around once at the beginning.
+//! Copying both factors into panels, as [`crate::gemm`] does, pays when each is read many times; in a small network the
+//! copies would take longer than the product. A row of C is a sum of rows of B, so the micro-kernel multiplies a few
+//! elements of a column of A (at any stride: a transposed A costs nothing) by a piece of a row of B. A B that is
+//! transposed itself, the weights in a forward pass, is turned around in its copy.
 //!
 //! The sums are taken as in [`crate::reference::gemm`], block by block of k; where C is small and k long (the
 //! gradient of the weights over a large batch), the blocks are separate tasks and added up in order at the end.
@@ -21,6 +20,8 @@ use vector::Vector;
 
 /// Multiply-adds of vectors below which a product stays on the calling thread, unless its result is large.
 const SERIAL_BELOW: usize = 1 << 15;
+/// Rows of A from which it pays to copy B.
+const COPY_FROM: usize = 64;
 /// Elements of a large result.
 const LARGE: usize = 1 << 14;
 /// Vectors of a panel of columns.
@@ -189,25 +190,40 @@ unsafe fn tile<S: Vector, const R: usize, const V: usize, const CUT: bool>(p: &P
     }
 }
 
-/// The right factor, panel by panel.
+/// Where the panels of the right factor are.
 #[derive(Clone, Copy)]
-struct Right<'a> {
-    data: &'a [f32],
-    /// From one row to the next.
+enum Right<'a> {
+    /// Already there: in the matrix itself, whose rows are contiguous, or in a copy that several tasks share.
+    There {
+        data: &'a [f32],
+        /// From one row to the next.
+        row: usize,
+        /// From one panel to the next.
+        panel: usize,
+    },
+    /// To be copied, each by the one task that uses it.
+    Copied,
+}
+
+/// Where the sums go: a matrix of `cols` columns.
+#[derive(Clone, Copy)]
+struct Out {
+    data: *mut f32,
     stride: usize,
-    /// From one panel to the next.
-    step: usize,
+    cols: usize,
+    /// Whether this is a part that holds one block of k, not the sum over all.
+    part: bool,
 }
 
 /// Whether [`product`] can compute C = A B here: the machine must have kernels, and C's rows be contiguous.
-pub(crate) fn suits(a: &MatRef<'_, f32>, _b: &MatRef<'_, f32>, c: &MatMut<'_, f32>) -> bool {
+pub(crate) fn suits(a: &MatRef<'_, f32>, c: &MatMut<'_, f32>) -> bool {
     kernel(isa()).is_some() && c.col_stride == 1 && a.cols > 0
 }
 
 /// Y = X Wᵀ + bias.
 pub(crate) fn linear(x: MatRef<'_, f32>, w: MatRef<'_, f32>, bias: &[f32], y: &mut [f32]) {
     let out = MatMut::new(y, x.rows, w.rows);
-    if suits(&x, &w.t(), &out) { product(x, w.t(), Some(bias), out) } else { plain_linear(x, w, bias, y) }
+    if suits(&x, &out) { product(x, w.t(), Some(bias), out) } else { plain_linear(x, w, bias, y) }
 }
 
 /// Y = X Wᵀ, then + bias.
@@ -220,7 +236,7 @@ pub(crate) fn plain_linear<T: Scalar>(x: MatRef<'_, T>, w: MatRef<'_, T>, bias: 
 
 /// C = A B, plus `bias` in each row if there is one.
 pub(crate) fn product(a: MatRef<'_, f32>, b: MatRef<'_, f32>, bias: Option<&[f32]>, c: MatMut<'_, f32>) {
-    let kernel = kernel(isa()).expect("suits() was asked");
+    let (Some(kernel), Some(simd)) = (kernel(isa()), simd::kernels(isa())) else { unreachable!("suits() was asked") };
     assert!(a.cols == b.rows && a.rows == c.rows && b.cols == c.cols, "product: shapes do not fit");
     assert!(bias.is_none_or(|bias| bias.len() == c.cols), "product: the bias does not fit");
     if c.rows == 0 || c.cols == 0 {
@@ -238,21 +254,9 @@ pub(crate) fn product(a: MatRef<'_, f32>, b: MatRef<'_, f32>, bias: Option<&[f32
     if c.cols < kernel.lanes && c.cols < c.rows && a.row_stride == 1 && bias.is_none() {
         return product_transposed(a, b, c);
     }
-    let width = VECTORS * kernel.lanes;
     let vectors = c.rows * c.cols.div_ceil(kernel.lanes) * a.cols;
-    let product = Product { kernel, a, bias, serial: vectors < SERIAL_BELOW && c.rows * c.cols < LARGE };
-    if b.col_stride == 1 {
-        product.run(Right { data: b.data, stride: b.row_stride, step: width }, c);
-    } else {
-        let step = width * b.rows;
-        scratch::floats(step * b.cols.div_ceil(width), |panels| {
-            parallel::chunks_unless(product.serial, panels, step, |i, panel| {
-                let columns = i * width..b.cols.min((i + 1) * width);
-                pack::panel(simd::kernels(isa()).expect("as above"), b, 0..b.rows, columns, width, panel);
-            });
-            product.run(Right { data: panels, stride: width, step }, c);
-        });
-    }
+    let serial = vectors < SERIAL_BELOW && c.rows * c.cols < LARGE;
+    Product { kernel, simd, a, b, bias, serial }.run(c);
 }
 
 /// Cᵀ = Bᵀ Aᵀ, for a C of a few columns that would leave most of a vector idle.
@@ -268,36 +272,61 @@ fn product_transposed(a: MatRef<'_, f32>, b: MatRef<'_, f32>, mut c: MatMut<'_, 
 
 struct Product<'a> {
     kernel: &'static Kernel,
+    simd: &'static simd::Kernels,
     a: MatRef<'a, f32>,
+    b: MatRef<'a, f32>,
     bias: Option<&'a [f32]>,
     serial: bool,
 }
 
 impl Product<'_> {
-    fn run(&self, b: Right<'_>, c: MatMut<'_, f32>) {
-        let (rows, cols, depth) = (c.rows, c.cols, self.a.cols);
-        let panels = cols.div_ceil(VECTORS * self.kernel.lanes);
-        let blocks = depth.div_ceil(K_BLOCK);
-        if !self.serial && blocks > 2 && 4 * TASKS * rows * cols <= depth * (rows + cols) {
-            return self.split_depth(b, c);
+    fn width(&self) -> usize {
+        VECTORS * self.kernel.lanes
+    }
+
+    /// Chooses how the work is shared out.
+    fn run(&self, c: MatMut<'_, f32>) {
+        let (rows, cols, depth) = (self.a.rows, self.b.cols, self.a.cols);
+        let (panels, step) = (cols.div_ceil(self.width()), depth * self.width());
+        // A copy is read faster, which pays if many rows of A meet it, and turns a transposed B around.
+        let copy = self.b.col_stride != 1 || rows >= COPY_FROM;
+        let own = if copy {
+            Right::Copied
+        } else {
+            Right::There { data: self.b.data, row: self.b.row_stride, panel: self.width() }
+        };
+        if !self.serial && depth > 2 * K_BLOCK && 4 * TASKS * rows * cols <= depth * (rows + cols) {
+            self.split_depth(own, c);
+        } else if self.serial || panels >= TASKS {
+            self.split([1, if self.serial { 1 } else { panels }], own, c);
+        } else if copy {
+            scratch::floats(panels * step, |copies| {
+                parallel::chunks_unless(depth * cols < LARGE, copies, step, |j, panel| self.copy(j, 0..depth, panel));
+                self.split(
+                    [rows.div_ceil(8).min(TASKS), 1],
+                    Right::There { data: copies, row: self.width(), panel: step },
+                    c,
+                );
+            });
+        } else {
+            self.split([rows.div_ceil(8).min(TASKS), 1], own, c);
         }
-        let stride = c.row_stride;
-        let out = Shared::new(c.data);
-        // Many columns are dealt out by panels, few by rows.
-        let tasks = if self.serial { 1 } else { TASKS };
-        let (across, down) = if panels >= tasks { (panels, 1) } else { (1, rows.div_ceil(8).min(tasks)) };
-        let (panels_each, rows_each) = (panels.div_ceil(across), rows.div_ceil(down).next_multiple_of(8));
-        parallel::tasks(across * down, self.serial, |task| {
+    }
+
+    /// Cuts C into as many tasks down and across.
+    fn split(&self, [down, across]: [usize; 2], b: Right<'_>, c: MatMut<'_, f32>) {
+        let (rows, depth) = (c.rows, self.a.cols);
+        let panels = c.cols.div_ceil(self.width());
+        let (rows_each, panels_each) = (rows.div_ceil(down).next_multiple_of(8), panels.div_ceil(across));
+        let (stride, cols, data) = (c.row_stride, c.cols, Shared::new(c.data));
+        parallel::tasks(down * across, self.serial, |task| {
             let (i, j) = (task / across * rows_each, task % across * panels_each);
             let rows = i.min(rows)..rows.min(i + rows_each);
-            for block in 0..blocks {
-                let k = block * K_BLOCK..depth.min((block + 1) * K_BLOCK);
-                let bias = self.bias.filter(|_| block == blocks - 1);
+            let out = Out { data: data.pointer(), stride, cols, part: false };
+            for k in (0..depth).step_by(K_BLOCK) {
                 for j in j..panels.min(j + panels_each) {
                     // SAFETY: the tasks' rows and panels of C are disjoint.
-                    unsafe {
-                        self.panel(b, rows.clone(), k.clone(), (j, cols), (out.pointer(), stride), block > 0, bias)
-                    };
+                    unsafe { self.panel(b, rows.clone(), k..depth.min(k + K_BLOCK), j, out) };
                 }
             }
         });
@@ -309,9 +338,10 @@ impl Product<'_> {
         scratch::floats(depth.div_ceil(K_BLOCK) * rows * cols, |parts| {
             parallel::chunks_unless(false, parts, rows * cols, |block, part| {
                 let k = block * K_BLOCK..depth.min((block + 1) * K_BLOCK);
-                for j in 0..cols.div_ceil(VECTORS * self.kernel.lanes) {
+                let out = Out { data: part.as_mut_ptr(), stride: cols, cols, part: true };
+                for j in 0..cols.div_ceil(self.width()) {
                     // SAFETY: the part is this task's.
-                    unsafe { self.panel(b, 0..rows, k.clone(), (j, cols), (part.as_mut_ptr(), cols), false, None) };
+                    unsafe { self.panel(b, 0..rows, k.clone(), j, out) };
                 }
             });
             let (first, others) = parts.split_at_mut(rows * cols);
@@ -323,37 +353,45 @@ impl Product<'_> {
         });
     }
 
-    /// Panel `j` of the `cols` columns, over one block of k.
+    /// Copies rows `k` of panel `j` of B.
+    fn copy(&self, j: usize, k: Range<usize>, to: &mut [f32]) {
+        let columns = j * self.width()..self.b.cols.min((j + 1) * self.width());
+        pack::panel(self.simd, self.b, k, columns, self.width(), to);
+    }
+
+    /// These rows of panel `j` of C, over one block of k.
     ///
     /// # Safety
-    /// No one else may touch these rows and columns of `c`, a matrix of at least `rows.end` rows at stride `stride`.
-    unsafe fn panel(
-        &self,
-        b: Right<'_>,
-        rows: Range<usize>,
-        k: Range<usize>,
-        (j, cols): (usize, usize),
-        (c, stride): (*mut f32, usize),
-        add: bool,
-        bias: Option<&[f32]>,
-    ) {
-        let first = j * VECTORS * self.kernel.lanes;
+    /// `out` must have the rows and the panel, and no one else may touch them.
+    unsafe fn panel(&self, b: Right<'_>, rows: Range<usize>, k: Range<usize>, j: usize, out: Out) {
+        let first = j * self.width();
+        let last = k.end == self.a.cols;
+        let bias = self.bias.filter(|_| last && !out.part).map_or(std::ptr::null(), |bias| bias[first..].as_ptr());
         let a_strides = [self.a.row_stride, self.a.col_stride];
-        let panel = Panel {
-            rows: rows.len(),
-            cols: (cols - first).min(VECTORS * self.kernel.lanes),
-            depth: k.len(),
-            a: self.a.data[rows.start * a_strides[0] + k.start * a_strides[1]..].as_ptr(),
-            a_strides,
-            b: b.data[j * b.step + k.start * b.stride..].as_ptr(),
-            b_stride: b.stride,
-            // SAFETY: inside of C.
-            c: unsafe { c.add(rows.start * stride + first) },
-            c_stride: stride,
-            add,
-            bias: bias.map_or(std::ptr::null(), |bias| bias[first..].as_ptr()),
+        let run = |b: &[f32], b_stride: usize| {
+            let panel = Panel {
+                rows: rows.len(),
+                cols: (out.cols - first).min(self.width()),
+                depth: k.len(),
+                a: self.a.data[rows.start * a_strides[0] + k.start * a_strides[1]..].as_ptr(),
+                a_strides,
+                b: b.as_ptr(),
+                b_stride,
+                // SAFETY: inside of C.
+                c: unsafe { out.data.add(rows.start * out.stride + first) },
+                c_stride: out.stride,
+                add: k.start > 0 && !out.part,
+                bias,
+            };
+            // SAFETY: `product` has checked the views, and C is as the caller promises.
+            unsafe { (self.kernel.run)(&panel) };
         };
-        // SAFETY: the views were checked against their slices when they were made.
-        unsafe { (self.kernel.run)(&panel) };
+        match b {
+            Right::There { data, row, panel } => run(&data[j * panel + k.start * row..], row),
+            Right::Copied => scratch::floats(k.len() * self.width(), |copy| {
+                self.copy(j, k.clone(), copy);
+                run(copy, self.width());
+            }),
+        }
     }
 }
