@@ -18,6 +18,7 @@ mod conv;
 mod dense;
 pub mod dispatch;
 pub mod distance;
+pub mod dropout;
 mod gather;
 mod gemm;
 mod geometry;
