@@ -13,11 +13,11 @@ fn optimizers(bench: &mut Criterion) {
         let slots = || [Tensor::zeros([n]), Tensor::zeros([n])];
         let (sgd, rmsprop, adam) = (Sgd { momentum: 0.9, ..Sgd::new(1e-3) }, RmsProp::new(1e-3), Adam::new(1e-3));
         let mut own = slots();
-        group.bench_function("SGD with momentum", |b| b.iter(|| sgd.update(2, &mut p, black_box(&g), &mut own[..1])));
+        group.bench_function("SGD with momentum", |b| b.iter(|| sgd.step(2)(&mut p, black_box(&g), &mut own[..1])));
         own = slots();
-        group.bench_function("RMSprop", |b| b.iter(|| rmsprop.update(2, &mut p, black_box(&g), &mut own[..1])));
+        group.bench_function("RMSprop", |b| b.iter(|| rmsprop.step(2)(&mut p, black_box(&g), &mut own[..1])));
         own = slots();
-        group.bench_function("Adam", |b| b.iter(|| adam.update(2, &mut p, black_box(&g), &mut own)));
+        group.bench_function("Adam", |b| b.iter(|| adam.step(2)(&mut p, black_box(&g), &mut own)));
     }
 }
 

@@ -103,14 +103,15 @@ impl Dims {
             let got: Vec<String> = x.iter().map(|s| format!("{s:?}")).collect();
             Err(Error::shape(op, format!("wanted {patterns:?}; got {}: {why}", got.join(" and "))))
         };
-        for (pattern, &sizes) in patterns.iter().zip(x) {
-            let open = pattern.starts_with("..");
-            let words: Vec<&'static str> = pattern.trim_start_matches("..").split_whitespace().collect();
-            if sizes.len() < words.len() || (sizes.len() > words.len() && !open) {
-                return fail(format!("{sizes:?} has {} axes, \"{pattern}\" has {}", sizes.len(), words.len()));
+        for (&pattern, &sizes) in patterns.iter().zip(x) {
+            let (open, letters) = pattern.strip_prefix("..").map_or((false, pattern), |rest| (true, rest));
+            let words = || letters.split_ascii_whitespace();
+            let count = words().count();
+            if sizes.len() < count || (sizes.len() > count && !open) {
+                return fail(format!("{sizes:?} has {} axes, \"{pattern}\" has {count}", sizes.len()));
             }
-            for (&word, &size) in words.iter().zip(&sizes[sizes.len() - words.len()..]) {
-                let known = word.parse().ok().or_else(|| dims.0.iter().find(|(w, _)| *w == word).map(|d| d.1));
+            for (word, &size) in words().zip(&sizes[sizes.len() - count..]) {
+                let known = dims.0.iter().find(|(w, _)| *w == word).map(|d| d.1).or_else(|| word.parse().ok());
                 match known {
                     Some(known) if known != size => return fail(format!("{word} is {known}, then {size}")),
                     Some(_) => {}
@@ -128,7 +129,12 @@ impl Dims {
 
     /// The shape spelled by these letters.
     pub fn shape(&self, letters: &str) -> Shape {
-        Shape::new(&letters.split_whitespace().map(|l| self.get(l)).collect::<Vec<_>>())
+        let mut shape = Shape { sizes: [0; MAX_RANK], rank: 0 };
+        for letter in letters.split_ascii_whitespace() {
+            shape.sizes[shape.rank] = self.get(letter);
+            shape.rank += 1;
+        }
+        shape
     }
 }
 

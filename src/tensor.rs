@@ -11,7 +11,6 @@ use crate::rng::Rng;
 use crate::shape::Shape;
 use ndarray::{Array2, ArrayView2};
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -20,24 +19,28 @@ use std::thread::LocalKey;
 /// Elements a thread's pool holds at most (1 GiB of `f32`).
 const POOL_LIMIT: usize = 1 << 28;
 
-/// Buffers waiting to be used again, by length.
+/// Buffers waiting to be used again.
 #[derive(Debug)]
 pub struct Pool<T> {
-    free: HashMap<usize, Vec<Vec<T>>>,
+    /// The lengths that occur, sorted, each with its free buffers. A program has few: finding one takes a few
+    /// comparisons.
+    free: Vec<(usize, Vec<Vec<T>>)>,
     held: usize,
     fresh: u64,
 }
 
 impl<T> Default for Pool<T> {
     fn default() -> Self {
-        Self { free: HashMap::new(), held: 0, fresh: 0 }
+        Self { free: Vec::new(), held: 0, fresh: 0 }
     }
 }
 
 impl<T: Copy + Default> Pool<T> {
     /// A buffer of `len` elements with arbitrary contents.
     fn take(&mut self, len: usize) -> Vec<T> {
-        if let Some(buffer) = self.free.get_mut(&len).and_then(Vec::pop) {
+        if let Ok(at) = self.find(len)
+            && let Some(buffer) = self.free[at].1.pop()
+        {
             self.held -= len;
             return buffer;
         }
@@ -46,10 +49,18 @@ impl<T: Copy + Default> Pool<T> {
     }
 
     fn give(&mut self, buffer: Vec<T>) {
-        if self.held + buffer.len() <= POOL_LIMIT {
-            self.held += buffer.len();
-            self.free.entry(buffer.len()).or_default().push(buffer);
+        let len = buffer.len();
+        if self.held + len <= POOL_LIMIT {
+            self.held += len;
+            match self.find(len) {
+                Ok(at) => self.free[at].1.push(buffer),
+                Err(at) => self.free.insert(at, (len, vec![buffer])),
+            }
         }
+    }
+
+    fn find(&self, len: usize) -> std::result::Result<usize, usize> {
+        self.free.binary_search_by_key(&len, |(len, _)| *len)
     }
 }
 
@@ -276,9 +287,7 @@ impl<T: Real> Tensor<T> {
     pub fn gather(&self, indices: &[usize]) -> Self {
         let row = self.shape[1..].iter().product::<usize>();
         Self::build(self.shape.with(0, indices.len()), |out| {
-            for (k, &i) in indices.iter().enumerate() {
-                out[k * row..][..row].copy_from_slice(&self.data()[i * row..][..row]);
-            }
+            gradus_kernels::gather(self.data(), row, indices, out);
         })
     }
 

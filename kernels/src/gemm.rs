@@ -8,7 +8,7 @@ use crate::dispatch::isa;
 use crate::parallel::{self, Shared};
 use crate::reference::K_BLOCK;
 use crate::simd::{self, Kernels, MAX_TILE, MAX_VECTORS, Store, Tile};
-use crate::{MatMut, MatRef, pack, scratch};
+use crate::{MatMut, MatRef, dense, pack, scratch};
 
 /// Multiply-adds below which a product stays on the calling thread.
 const SERIAL_BELOW: usize = 1 << 19;
@@ -26,6 +26,9 @@ pub(crate) fn gemm_f32(a: MatRef<'_, f32>, b: MatRef<'_, f32>, beta: f32, c: Mat
     }
     if a.cols == 0 {
         return scale(beta, c);
+    }
+    if beta == 0.0 && dense::suits(&a, &c) {
+        return dense::product(a, b, None, c);
     }
     match simd::kernels(isa()) {
         Some(kernels) => blocked(kernels, a, b, beta, c),

@@ -16,8 +16,11 @@
 
 mod conv;
 pub mod counting;
+mod dense;
 pub mod dispatch;
 pub mod distance;
+pub mod dropout;
+mod gather;
 mod gemm;
 mod geometry;
 pub mod machine;
@@ -32,8 +35,10 @@ pub mod reference;
 mod scalar;
 mod scratch;
 mod simd;
+mod team;
 
 pub use conv::pooled::{DEAD, Gradients as BlockGradients};
+pub use gather::gather;
 pub use geometry::{Conv2d, Pool2d};
 pub use mat::{MatMut, MatRef};
 pub use pool::{avg_backward as avg_pool2d_backward, avg_forward as avg_pool2d_forward};

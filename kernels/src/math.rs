@@ -12,20 +12,27 @@ use crate::dispatch::{Loop, isa, vectorize};
 use crate::{Scalar, parallel};
 
 /// Elements per piece of parallel elementwise work.
-const PIECE: usize = 1 << 14;
+const PIECE: usize = 1 << 12;
 
 /// `1.5 * 2^23`: adding it rounds a small number to an integer, which then stands in the low bits.
 const ROUND: f32 = 12_582_912.0;
 
 /// e^x, within 1.1 ulp; subnormal results within 1 step. NaN stays NaN.
 ///
-/// `x = n ln 2 + r` with `|r| <= ln 2 / 2`; e^r is a polynomial and 2^n is made of exponent bits, in two factors because
-/// n reaches from -150 to 128.
+/// 2^n comes in two factors because n reaches from -150 to 128.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     // Beyond these the result is infinity or zero anyway.
     let x = if x > 89.0 { 89.0 } else { x };
     let x = if x < -104.0 { -104.0 } else { x };
+    let (e, n) = exp_parts(x);
+    let half = n >> 1;
+    e * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+}
+
+/// The factors of `e^x = e^r 2^n`: `x = n ln 2 + r` with `|r| <= ln 2 / 2`, and e^r is a polynomial.
+#[inline(always)]
+fn exp_parts(x: f32) -> (f32, i32) {
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
     // ln 2 in two parts, the first so short that its product with n is exact.
@@ -36,9 +43,7 @@ pub fn exp(x: f32) -> f32 {
     let p = p * r + 0.166_665_21;
     let p = p * r + 0.499_999_94;
     let e = (p * (r * r) + r) + 1.0;
-    let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
-    let half = n >> 1;
-    e * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+    (e, (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32))
 }
 
 /// 2^n for n in -126..=127.
@@ -91,7 +96,9 @@ pub fn tanh(x: f32) -> f32 {
     let p = p * z + 0.133_312_48;
     let p = p * z + -0.333_332_75;
     let near = p * z * t + t;
-    let far = 1.0 - 2.0 / (exp(t + t) + 1.0);
+    // From 10 on, tanh is 1, and so far no power of e needs more than one power of two.
+    let (e, n) = exp_parts(if t > 10.0 { 20.0 } else { t + t });
+    let far = 1.0 - 2.0 / (e * power_of_two(n) + 1.0);
     (if t < 0.625 { near } else { far }).copysign(x)
 }
 

@@ -1,6 +1,6 @@
 //! The two number types, and the kernels as they are reached through them.
 
-use crate::{BlockGradients, Conv2d, MatMut, MatRef, Pool2d, conv, gemm, math};
+use crate::{BlockGradients, Conv2d, MatMut, MatRef, Pool2d, conv, dense, gemm, math};
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
@@ -101,6 +101,10 @@ pub trait Scalar:
 
     /// C = A B + beta C. With `beta` = 0, C is never read.
     fn gemm(a: MatRef<'_, Self>, b: MatRef<'_, Self>, beta: Self, c: MatMut<'_, Self>);
+    /// Y = X Wᵀ + bias, the bias added to each row: a fully connected layer. Y is row-major, rows of X by rows of W.
+    fn linear(x: MatRef<'_, Self>, w: MatRef<'_, Self>, bias: &[Self], y: &mut [Self]) {
+        dense::plain_linear(x, w, bias, y);
+    }
     /// y = x * w (+ bias); x is N C H W, w is O C KH KW, y is N O OH OW.
     fn conv2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
     /// The gradient of x, written (not added) into `dx`.
@@ -187,6 +191,9 @@ impl Scalar for f32 {
     }
     fn gemm(a: MatRef<'_, Self>, b: MatRef<'_, Self>, beta: Self, c: MatMut<'_, Self>) {
         gemm::gemm_f32(a, b, beta, c);
+    }
+    fn linear(x: MatRef<'_, Self>, w: MatRef<'_, Self>, bias: &[Self], y: &mut [Self]) {
+        dense::linear(x, w, bias, y);
     }
     fn conv2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]) {
         conv::forward_f32(g, x, w, bias, y);

@@ -75,8 +75,8 @@ impl<T: Real> Tape<T> {
     pub fn new() -> Self {
         Self {
             record: Rc::new(RefCell::new(Record {
-                entries: Vec::with_capacity(32),
-                params: Vec::with_capacity(12),
+                entries: Vec::with_capacity(16),
+                params: Vec::with_capacity(8),
                 spent: false,
             })),
         }

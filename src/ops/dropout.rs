@@ -7,11 +7,12 @@ use crate::real::Real;
 use crate::rng::Rng;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use gradus_kernels::math;
+use gradus_kernels::dropout;
 
 /// y = x · mask / (1 - p); dL/dx = g · mask / (1 - p).
 ///
-/// The mask is drawn from `rng`, a stream that belongs to (seed, layer, step): drawing it again gives the same mask.
+/// The mask is a function of the first number of `rng`, a stream that belongs to (seed, layer, step), and of the
+/// element's place. It is not kept: backward asks for it again.
 #[derive(Clone, Debug)]
 pub struct Dropout {
     /// Probability of a zero, in [0, 1).
@@ -22,7 +23,7 @@ pub struct Dropout {
 
 impl<T: Real> Op<T, 1> for Dropout {
     const NAME: &'static str = "dropout";
-    type Saved = Tensor<T>;
+    type Saved = ();
 
     fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
         if !(0.0..1.0).contains(&self.p) {
@@ -31,28 +32,20 @@ impl<T: Real> Op<T, 1> for Dropout {
         Ok(Shape::new(x))
     }
 
-    fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Tensor<T>) {
-        let (mut rng, scale) = (self.rng.clone(), T::from_f64(1.0 / (1.0 - self.p)));
-        // Two decisions from each 64 random bits, by comparison with p at 32 bits.
-        let threshold = (self.p * 4294967296.0) as u64;
-        let mask = Tensor::build(out, |mask| {
-            for pair in mask.chunks_mut(2) {
-                let bits = rng.bits();
-                for (m, word) in pair.iter_mut().zip([bits & 0xffff_ffff, bits >> 32]) {
-                    *m = if word < threshold { T::ZERO } else { scale };
-                }
-            }
-        });
-        (masked(x, &mask), mask)
+    fn forward(&self, [x]: [&Tensor<T>; 1], _: Shape) -> (Tensor<T>, ()) {
+        (self.masked(x), ())
     }
 
-    fn backward(&self, mask: &Tensor<T>, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
-        [Some(masked(g, mask))]
+    fn backward(&self, _: &(), g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+        [Some(self.masked(g))]
     }
 }
 
-fn masked<T: Real>(x: &Tensor<T>, mask: &Tensor<T>) -> Tensor<T> {
-    Tensor::build(x.shape_owned(), |y| math::zip_map(x.data(), mask.data(), y, |x, m| x * m))
+impl Dropout {
+    fn masked<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
+        let key = self.rng.clone().bits();
+        Tensor::build(x.shape_owned(), |y| dropout::dropout(key, self.p, x.data(), y))
+    }
 }
 
 /// Dropout.

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::real::Real;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
-use gradus_kernels::{MatMut, MatRef, reduce};
+use gradus_kernels::{MatMut, MatRef};
 
 /// A tensor of rank 2 as a matrix view.
 fn mat<T: Real>(x: &Tensor<T>) -> MatRef<'_, T> {
@@ -39,7 +39,7 @@ impl<T: Real> Op<T, 2> for MatMul {
 }
 
 /// The fully connected layer, Y = X Wᵀ + b: `y[n,o] = b[o] + Σₖ x[n,k] w[o,k]`. The weight is stored output by
-/// output, as in PyTorch. dX = G W, dW = Gᵀ X, db = the column sums of G.
+/// output, as in PyTorch. dX = G W, dW = Gᵀ X, db = 1ᵀ G.
 #[derive(Clone, Copy, Debug)]
 pub struct Linear;
 
@@ -51,20 +51,18 @@ impl<T: Real> Op<T, 3> for Linear {
         Ok(Dims::unify("linear", &["N K", "O K", "O"], &x)?.shape("N O"))
     }
 
-    fn forward(&self, [x, w, b]: [&Tensor<T>; 3], _: Shape) -> (Tensor<T>, Self::Saved) {
-        let mut y = product(mat(x), mat(w).t());
-        if b.numel() > 0 {
-            y.data_mut().chunks_mut(b.numel()).for_each(|row| row.iter_mut().zip(b.data()).for_each(|(y, &b)| *y += b));
-        }
+    fn forward(&self, [x, w, b]: [&Tensor<T>; 3], out: Shape) -> (Tensor<T>, Self::Saved) {
+        let y = Tensor::build(out, |y| T::linear(mat(x), mat(w), b.data(), y));
         (y, [x.clone(), w.clone()])
     }
 
     fn backward(&self, [x, w]: &Self::Saved, g: &Tensor<T>, need: [bool; 3]) -> [Option<Tensor<T>>; 3] {
-        let (rows, outputs) = (g.shape()[0], g.shape()[1]);
+        let one = [T::ONE];
+        let ones = MatRef::strided(&one, 1, g.shape()[0], 0, 0); // a row of them
         [
             need[0].then(|| product(mat(g), mat(w))),
             need[1].then(|| product(mat(g).t(), mat(x))),
-            need[2].then(|| Tensor::build([outputs], |db| reduce::sum_axis(g.data(), 1, rows, outputs, db))),
+            need[2].then(|| product(ones, mat(g)).reshape([g.shape()[1]]).expect("one row")),
         ]
     }
 }

@@ -13,6 +13,8 @@ use gradus_kernels::math::{self, Pointwise};
 pub trait Elementwise: Copy + Send + Sync + 'static {
     /// The op's name.
     const NAME: &'static str;
+    /// Whether f'(x) can be computed from y alone; x is then not kept, and the next layers work in its memory.
+    const BY_VALUE: bool = false;
     /// The value f(x).
     fn f<T: Real>(&self, x: T) -> T;
     /// The derivative f'(x), from x and y = f(x).
@@ -21,7 +23,8 @@ pub trait Elementwise: Copy + Send + Sync + 'static {
 
 impl<T: Real, E: Elementwise> Op<T, 1> for E {
     const NAME: &'static str = E::NAME;
-    type Saved = (Tensor<T>, Tensor<T>);
+    /// x, unless the derivative can do without, and y.
+    type Saved = (Option<Tensor<T>>, Tensor<T>);
 
     fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
         Ok(Shape::new(x))
@@ -29,11 +32,12 @@ impl<T: Real, E: Elementwise> Op<T, 1> for E {
 
     fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Self::Saved) {
         let y = Tensor::build(out, |y| math::apply([x.data()], y, &Value(*self)));
-        (y.clone(), (x.clone(), y))
+        (y.clone(), ((!E::BY_VALUE).then(|| x.clone()), y))
     }
 
     fn backward(&self, (x, y): &Self::Saved, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
-        [Some(Tensor::build(x.shape_owned(), |dx| {
+        let x = x.as_ref().unwrap_or(y); // not looked at in the latter case
+        [Some(Tensor::build(y.shape_owned(), |dx| {
             math::apply([x.data(), y.data(), g.data()], dx, &Slope(*self));
         }))]
     }
@@ -103,6 +107,7 @@ impl Elementwise for Affine {
 pub struct Exp;
 impl Elementwise for Exp {
     const NAME: &'static str = "exp";
+    const BY_VALUE: bool = true;
     #[inline(always)]
     fn f<T: Real>(&self, x: T) -> T {
         x.exp()
@@ -133,6 +138,7 @@ impl Elementwise for Log {
 pub struct Sqrt;
 impl Elementwise for Sqrt {
     const NAME: &'static str = "sqrt";
+    const BY_VALUE: bool = true;
     #[inline(always)]
     fn f<T: Real>(&self, x: T) -> T {
         x.sqrt()
@@ -203,6 +209,7 @@ impl Elementwise for Abs {
 pub struct Relu;
 impl Elementwise for Relu {
     const NAME: &'static str = "relu";
+    const BY_VALUE: bool = true;
     #[inline(always)]
     fn f<T: Real>(&self, x: T) -> T {
         if x <= T::ZERO { T::ZERO } else { x }
@@ -236,6 +243,7 @@ impl Elementwise for LeakyRelu {
 pub struct Sigmoid;
 impl Elementwise for Sigmoid {
     const NAME: &'static str = "sigmoid";
+    const BY_VALUE: bool = true;
     #[inline(always)]
     fn f<T: Real>(&self, x: T) -> T {
         x.sigmoid()
@@ -251,6 +259,7 @@ impl Elementwise for Sigmoid {
 pub struct Tanh;
 impl Elementwise for Tanh {
     const NAME: &'static str = "tanh";
+    const BY_VALUE: bool = true;
     #[inline(always)]
     fn f<T: Real>(&self, x: T) -> T {
         x.tanh()

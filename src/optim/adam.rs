@@ -48,7 +48,7 @@ impl<T: Real> Rule<T> for Adam {
         &mut self.lr
     }
 
-    fn update(&self, t: u64, p: &mut [T], g: &[T], slots: &mut [Tensor<T>]) {
+    fn step(&self, t: u64) -> impl Fn(&mut [T], &[T], &mut [Tensor<T>]) {
         let [beta1, beta2] = self.betas;
         let correction = |beta: f64| 1.0 - libm::pow(beta, t as f64);
         let hyper = optim::Adam {
@@ -60,7 +60,9 @@ impl<T: Real> Rule<T> for Adam {
             l2: if self.decoupled { 0.0 } else { self.weight_decay },
             shrink: if self.decoupled { 1.0 - self.lr * self.weight_decay } else { 1.0 },
         };
-        let [m, v] = slots else { unreachable!("Adam has two slots") };
-        optim::adam(&hyper, p, g, m.data_mut(), v.data_mut());
+        move |p, g, slots| {
+            let [m, v] = slots else { unreachable!("Adam has two slots") };
+            optim::adam(&hyper, p, g, m.data_mut(), v.data_mut());
+        }
     }
 }

@@ -12,10 +12,10 @@ pub use adam::Adam;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 
-use crate::autograd::Gradients;
+use crate::autograd::{Gradients, Param};
 use crate::error::{Error, Result};
 use crate::nn::state::State;
-use crate::nn::{Module, parameters};
+use crate::nn::{Module, Walk, parameters};
 use crate::real::Real;
 use crate::tensor::Tensor;
 use std::collections::BTreeMap;
@@ -53,8 +53,8 @@ pub trait Rule<T: Real> {
     /// The learning rate.
     fn lr(&mut self) -> &mut f64;
 
-    /// Step `t` (from 1): updates parameter `p` from gradient `g` and the running values.
-    fn update(&self, t: u64, p: &mut [T], g: &[T], slots: &mut [Tensor<T>]);
+    /// Step `t` (from 1), as a function that updates a parameter from its gradient and its running values.
+    fn step(&self, t: u64) -> impl Fn(&mut [T], &[T], &mut [Tensor<T>]);
 }
 
 /// Applies a [`Rule`] to every trainable parameter of a model.
@@ -63,14 +63,53 @@ pub struct FirstOrder<T: Real, R> {
     rule: R,
     lr: f64,
     steps: u64,
+    /// The parameters of the model of the last step.
+    known: Vec<Known<T>>,
+    /// The running values of parameters that were not in it.
     slots: BTreeMap<String, Vec<Tensor<T>>>,
+}
+
+/// A parameter, its path, and its running values: none before its first gradient.
+#[derive(Clone, Debug)]
+struct Known<T: Real> {
+    path: String,
+    param: Param<T>,
+    slots: Option<Vec<Tensor<T>>>,
 }
 
 impl<T: Real, R: Rule<T>> FirstOrder<T, R> {
     /// An optimizer that has taken no step yet.
     pub fn new(mut rule: R) -> Self {
         let lr = *rule.lr();
-        Self { rule, lr, steps: 0, slots: BTreeMap::new() }
+        Self { rule, lr, steps: 0, known: Vec::new(), slots: BTreeMap::new() }
+    }
+
+    /// Makes `known` the parameters of `model`. Their paths are put together only if the model is not the last one.
+    fn meet(&mut self, model: &dyn Module<T>) {
+        // How many of them are met so far; none as soon as there is another one.
+        let mut met = Some(0);
+        model.walk(&mut Walk::new(&mut |path, param| {
+            let Some(n) = met else { return };
+            let is_it = |known: &Known<T>| known.param.id() == param.id();
+            if self.known.get(n).is_some_and(|known| is_it(known) && known.path == path) {
+                met = Some(n + 1);
+            } else if !self.known[..n].iter().any(is_it) {
+                met = None;
+            }
+        }));
+        if met != Some(self.known.len()) {
+            self.part();
+            for (path, param) in parameters(model) {
+                let slots = self.slots.remove(&path);
+                self.known.push(Known { path, param, slots });
+            }
+        }
+    }
+
+    /// Lays all running values back under their paths.
+    fn part(&mut self) {
+        let used = self.known.drain(..).filter_map(|known| Some((known.path, known.slots?)));
+        self.slots.extend(used);
     }
 }
 
@@ -86,13 +125,13 @@ impl<T: Real, R: Rule<T>> Optimizer<T> for FirstOrder<T, R> {
             });
         }
         self.steps += 1;
-        for (name, param) in parameters(model) {
-            let Some(gradient) = gradients.param(&param) else { continue };
-            let slots = self
-                .slots
-                .entry(name)
-                .or_insert_with(|| R::SLOTS.iter().map(|_| Tensor::zeros(gradient.shape_owned())).collect());
-            param.update(|value| self.rule.update(self.steps, value.data_mut(), gradient.data(), slots));
+        self.meet(model);
+        let update = self.rule.step(self.steps);
+        for Known { param, slots, .. } in &mut self.known {
+            let Some(gradient) = gradients.param(param) else { continue };
+            let zeros = || R::SLOTS.iter().map(|_| Tensor::zeros(gradient.shape_owned())).collect();
+            let slots = slots.get_or_insert_with(zeros);
+            param.update(|value| update(value.data_mut(), gradient.data(), slots));
         }
         Ok(loss)
     }
@@ -111,11 +150,12 @@ impl<T: Real, R: Rule<T>> Optimizer<T> for FirstOrder<T, R> {
     }
 
     fn state(&self) -> State<T> {
-        let named = |(name, slots): (&String, &Vec<Tensor<T>>)| {
-            let keys: Vec<String> = R::SLOTS.iter().map(|slot| format!("{name}/{slot}")).collect();
+        let known = self.known.iter().filter_map(|known| Some((&known.path, known.slots.as_ref()?)));
+        let named = |(path, slots): (&String, &Vec<Tensor<T>>)| {
+            let keys: Vec<String> = R::SLOTS.iter().map(|slot| format!("{path}/{slot}")).collect();
             keys.into_iter().zip(slots.clone()).collect::<Vec<_>>()
         };
-        self.slots.iter().flat_map(named).collect()
+        self.slots.iter().chain(known).flat_map(named).collect()
     }
 
     fn load(&mut self, steps: u64, mut state: State<T>) -> Result<()> {
@@ -128,6 +168,7 @@ impl<T: Real, R: Rule<T>> Optimizer<T> for FirstOrder<T, R> {
             };
             slots.insert(name, taken);
         }
+        self.known.clear();
         (self.steps, self.slots) = (steps, slots);
         Ok(())
     }

@@ -40,7 +40,7 @@ impl<T: Real> Rule<T> for RmsProp {
         &mut self.lr
     }
 
-    fn update(&self, _: u64, p: &mut [T], g: &[T], slots: &mut [Tensor<T>]) {
+    fn step(&self, _: u64) -> impl Fn(&mut [T], &[T], &mut [Tensor<T>]) {
         let hyper = optim::RmsProp {
             lr: self.lr,
             alpha: self.alpha,
@@ -49,6 +49,6 @@ impl<T: Real> Rule<T> for RmsProp {
             momentum: 0.0,
             l2: self.weight_decay,
         };
-        optim::rmsprop(&hyper, p, g, slots[0].data_mut(), &mut [], &mut []);
+        move |p, g, slots| optim::rmsprop(&hyper, p, g, slots[0].data_mut(), &mut [], &mut [])
     }
 }

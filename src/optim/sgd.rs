@@ -41,7 +41,7 @@ impl<T: Real> Rule<T> for Sgd {
         &mut self.lr
     }
 
-    fn update(&self, t: u64, p: &mut [T], g: &[T], slots: &mut [Tensor<T>]) {
+    fn step(&self, t: u64) -> impl Fn(&mut [T], &[T], &mut [Tensor<T>]) {
         let hyper = optim::Sgd {
             lr: self.lr,
             momentum: self.momentum,
@@ -50,6 +50,6 @@ impl<T: Real> Rule<T> for Sgd {
             l2: self.weight_decay,
             first: t == 1,
         };
-        optim::sgd(&hyper, p, g, slots[0].data_mut());
+        move |p, g, slots| optim::sgd(&hyper, p, g, slots[0].data_mut())
     }
 }

@@ -132,3 +132,62 @@ proptest! {
         check(m, n, k, [ka, kb, kc], beta, seed);
     }
 }
+
+/// Y = X Wᵀ + bias by the reference.
+fn plain_linear(x: MatRef<'_, f32>, w: MatRef<'_, f32>, bias: &[f32]) -> Vec<f32> {
+    let mut y = vec![f32::NAN; x.rows * w.rows];
+    reference::gemm(x, w.t(), 0.0, MatMut::new(&mut y, x.rows, w.rows));
+    y.iter_mut().enumerate().for_each(|(i, y)| *y += bias[i % w.rows]);
+    y
+}
+
+#[test]
+fn fully_connected_layers() {
+    // Batches and layers of small networks; one of them shares out rows, one columns, one blocks of the depth.
+    for (n, inputs, outputs) in
+        [(1, 1, 1), (5, 3, 0), (40, 2, 50), (40, 50, 50), (40, 50, 1), (1000, 40, 50), (70, 300, 300), (9, 2100, 7)]
+    {
+        let mut data = Data::new((n + inputs) as u64);
+        let (x, w, bias) = (data.floats(n * inputs), data.floats(outputs * inputs), data.floats(outputs));
+        let (x, w) = (MatRef::new(&x, n, inputs), MatRef::new(&w, outputs, inputs));
+        let want = plain_linear(x, w, &bias);
+        for isa in fused_levels() {
+            for threads in [1, 2, 3, 8] {
+                let mut got = vec![f32::NAN; n * outputs];
+                on_threads(threads, || dispatch::with(isa, || f32::linear(x, w, &bias, &mut got)));
+                assert_bits(&got, &want, &format!("{isa:?}, {threads} threads, {n} x {inputs} -> {outputs}"));
+            }
+        }
+        let mut got = vec![f32::NAN; n * outputs];
+        dispatch::with(Isa::Scalar, || f32::linear(x, w, &bias, &mut got));
+        let size = |i: usize| (0..inputs).map(|k| (x.at(i / outputs, k) * w.at(i % outputs, k)).abs()).sum::<f32>();
+        for (i, (got, want)) in got.iter().zip(&want).enumerate() {
+            assert!((got - want).abs() <= (inputs + 2) as f32 * 2.0 * f32::EPSILON * (size(i) + 1.0));
+        }
+    }
+}
+
+#[test]
+fn gradients_of_fully_connected_layers() {
+    // Long sums over the batch: the blocks of k are tasks of their own, and a thin result is computed transposed.
+    for (m, n, k, kinds) in [
+        (50, 50, 1600, [1, 0, 0]),
+        (50, 2, 1600, [1, 0, 0]),
+        (1, 50, 1600, [1, 0, 0]),
+        (60, 3, 700, [1, 1, 3]),
+        (50, 50, 1600, [1, 1, 2]),
+        (1600, 50, 1, [0, 0, 0]),
+        (90, 130, 300, [1, 0, 2]),
+    ] {
+        check(m, n, k, kinds, 0.0, (m * n + k) as u64);
+    }
+    // A row of ones that is one number, read again and again.
+    let (g, one) = (Data::new(8).floats(700 * 33), [1.0]);
+    let (ones, g) = (MatRef::strided(&one, 1, 700, 0, 0), MatRef::new(&g, 700, 33));
+    let (mut got, mut want) = ([0.0; 33], [0.0; 33]);
+    reference::gemm(ones, g, 0.0, MatMut::new(&mut want, 1, 33));
+    for isa in fused_levels() {
+        dispatch::with(isa, || f32::gemm(ones, g, 0.0, MatMut::new(&mut got, 1, 33)));
+        assert_bits(&got, &want, &format!("{isa:?}, column sums"));
+    }
+}

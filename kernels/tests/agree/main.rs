@@ -4,6 +4,7 @@
 mod common;
 mod conv;
 mod distance;
+mod dropout;
 mod gemm;
 mod math;
 mod optim;

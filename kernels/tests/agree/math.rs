@@ -1,6 +1,6 @@
 //! Elementary functions: errors in ulp over dense sweeps, special values, and the same bits at every level.
 
-use crate::common::{Data, assert_bits, on_threads};
+use crate::common::{Data, always, assert_bits, on_threads};
 use gradus_kernels::{Scalar, dispatch, math};
 
 /// Every float whose bits are a multiple of a prime, both signs.
@@ -145,4 +145,19 @@ fn loops_compute_what_they_are_told() {
     assert_eq!(x, y);
     math::zip3_map(&x, &x, &x, &mut y, |a, b, c| a * b - c);
     assert!(y.iter().zip(&x).all(|(y, x)| *y == x * x - x));
+}
+
+#[test]
+fn gathered_rows() {
+    for row in [0, 1, 2, 8, 9, 784] {
+        let mut data = Data::new(row as u64);
+        let x = data.floats(40 * row);
+        let chosen: Vec<usize> = (0..3000).map(|i| i * 7 % 40).collect();
+        let want: Vec<f32> = chosen.iter().flat_map(|&i| x[i * row..][..row].to_vec()).collect();
+        always(&want, "gather", || {
+            let mut out = vec![f32::NAN; want.len()];
+            gradus_kernels::gather(&x, row, &chosen, &mut out);
+            out
+        });
+    }
 }

@@ -1,0 +1,397 @@
+//! The products of fully connected layers: C = A B + bias, with A read where it lies, and B too if few rows of A meet
+//! it and its own rows are contiguous.
+//!
+//! Copying both factors into panels, as [`crate::gemm`] does, pays when each is read many times; in a small network the
+//! copies would take longer than the product. A row of C is a sum of rows of B, so the micro-kernel multiplies a few
+//! elements of a column of A (at any stride: a transposed A costs nothing) by a piece of a row of B. A B that is
+//! transposed itself, the weights in a forward pass, is turned around in its copy.
+//!
+//! The sums are taken as in [`crate::reference::gemm`], block by block of k; where C is small and k long (the
+//! gradient of the weights over a large batch), the blocks are separate tasks and added up in order at the end.
+
+mod vector;
+
+use crate::dispatch::{Isa, isa};
+use crate::parallel::{self, Shared};
+use crate::reference::K_BLOCK;
+use crate::{MatMut, MatRef, Scalar, math, pack, scratch, simd};
+use std::ops::Range;
+use vector::Vector;
+
+/// Multiply-adds of vectors below which a product stays on the calling thread, unless its result is large.
+const SERIAL_BELOW: usize = 1 << 15;
+/// Rows of A from which it pays to copy B.
+const COPY_FROM: usize = 64;
+/// Elements of a large result.
+const LARGE: usize = 1 << 14;
+/// Vectors of a panel of columns.
+const VECTORS: usize = 2;
+/// Tasks that a large product should be cut into.
+const TASKS: usize = 8;
+
+/// The kernel of one instruction set.
+struct Kernel {
+    lanes: usize,
+    /// # Safety
+    /// All that the [`Panel`] describes must be readable or writable, and the instruction set present.
+    run: unsafe fn(&Panel),
+}
+
+#[cfg(target_arch = "x86_64")]
+mod entry {
+    use super::{Kernel, Panel, Vector, panel};
+    use std::arch::x86_64::{__m256, __m512};
+
+    pub(super) static AVX512: Kernel = Kernel { lanes: __m512::LANES, run: avx512 };
+    pub(super) static AVX2: Kernel = Kernel { lanes: __m256::LANES, run: avx2 };
+
+    /// 8 x 2 sums, 2 columns and a coefficient: 19 of 32 registers.
+    #[target_feature(enable = "avx512f,avx512vl")]
+    unsafe fn avx512(p: &Panel) {
+        // SAFETY: promised by the caller.
+        unsafe { panel::<__m512, 8>(p) }
+    }
+
+    /// 6 x 2 sums, 2 columns and a coefficient: 15 of 16 registers.
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn avx2(p: &Panel) {
+        // SAFETY: promised by the caller.
+        unsafe { panel::<__m256, 6>(p) }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod entry {
+    use super::{Kernel, Panel, Vector, panel};
+    use std::arch::aarch64::float32x4_t;
+
+    /// 8 x 2 sums, 2 columns and a coefficient: 19 of 32 registers.
+    pub(super) static NEON: Kernel = Kernel { lanes: float32x4_t::LANES, run: panel::<float32x4_t, 8> };
+}
+
+fn kernel(isa: Isa) -> Option<&'static Kernel> {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => Some(&entry::AVX512),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => Some(&entry::AVX2),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => Some(&entry::NEON),
+        _ => None,
+    }
+}
+
+/// Up to [`VECTORS`] vectors of columns of C, over one block of k: `c[i][j] (+)= sum over k of a[i][k] b[k][j]`.
+struct Panel {
+    rows: usize,
+    cols: usize,
+    depth: usize,
+    a: *const f32,
+    a_strides: [usize; 2],
+    b: *const f32,
+    b_stride: usize,
+    c: *mut f32,
+    c_stride: usize,
+    /// Whether to add to what C holds from the blocks before.
+    add: bool,
+    /// Added at the end, one for each column; or null.
+    bias: *const f32,
+}
+
+/// # Safety
+/// As for [`Kernel::run`].
+#[inline(always)]
+unsafe fn panel<S: Vector, const R: usize>(p: &Panel) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        match (p.cols > S::LANES, p.cols % S::LANES == 0) {
+            (true, true) => rows::<S, R, 2, false>(p),
+            (true, false) => rows::<S, R, 2, true>(p),
+            (false, true) => rows::<S, R, 1, false>(p),
+            (false, false) => rows::<S, R, 1, true>(p),
+        }
+    }
+}
+
+/// Tiles of `R` rows from top to bottom, and smaller ones for the rest.
+///
+/// # Safety
+/// As for [`Kernel::run`].
+#[inline(always)]
+unsafe fn rows<S: Vector, const R: usize, const V: usize, const CUT: bool>(p: &Panel) {
+    let mut i = 0;
+    // SAFETY: promised by the caller; the tiles' rows are among p.rows.
+    unsafe {
+        while i + R <= p.rows {
+            tile::<S, R, V, CUT>(p, i);
+            i += R;
+        }
+        if i + 4 <= p.rows {
+            tile::<S, 4, V, CUT>(p, i);
+            i += 4;
+        }
+        if i + 2 <= p.rows {
+            tile::<S, 2, V, CUT>(p, i);
+            i += 2;
+        }
+        if i < p.rows {
+            tile::<S, 1, V, CUT>(p, i);
+        }
+    }
+}
+
+/// `R` rows and `V` vectors, the last of them cut off if `CUT`, from row `i` on.
+///
+/// # Safety
+/// As for [`Kernel::run`], and the rows must exist.
+#[inline(always)]
+unsafe fn tile<S: Vector, const R: usize, const V: usize, const CUT: bool>(p: &Panel, i: usize) {
+    // SAFETY: promised by the caller: R rows of A and C, V vectors of B and C with the last one behind the mask.
+    unsafe {
+        let mask = S::mask(p.cols - (V - 1) * S::LANES);
+        let load = |from: *const f32, v: usize| {
+            let from = from.add(v * S::LANES);
+            if CUT && v == V - 1 { S::load_first(from, mask) } else { S::load(from) }
+        };
+        let [down, along] = p.a_strides;
+        // Four rows are in reach of one pointer, by the addressing modes of the processors.
+        let mut fours = [p.a.add(i * down); 2];
+        fours[1] = if R > 4 { fours[0].add(4 * down) } else { fours[0] };
+        let mut from = p.b;
+        let mut sum = [[S::zero(); V]; R];
+        for _ in 0..p.depth {
+            let mut b = [S::zero(); V];
+            for v in 0..V {
+                b[v] = load(from, v);
+            }
+            for m in 0..R {
+                let a = S::splat(fours[m / 4].add(m % 4 * down));
+                for v in 0..V {
+                    sum[m][v] = sum[m][v].add_product(a, b[v]);
+                }
+            }
+            fours = fours.map(|a| a.wrapping_add(along));
+            from = from.wrapping_add(p.b_stride);
+        }
+        for m in 0..R {
+            let row = p.c.add((i + m) * p.c_stride);
+            for v in 0..V {
+                let mut y = sum[m][v];
+                if p.add {
+                    y = load(row, v).add(y);
+                }
+                if !p.bias.is_null() {
+                    y = y.add(load(p.bias, v));
+                }
+                let to = row.add(v * S::LANES);
+                if CUT && v == V - 1 { y.store_first(to, mask) } else { y.store(to) }
+            }
+        }
+    }
+}
+
+/// Where the panels of the right factor are.
+#[derive(Clone, Copy)]
+enum Right<'a> {
+    /// Already there: in the matrix itself, whose rows are contiguous, or in a copy that several tasks share.
+    There {
+        data: &'a [f32],
+        /// From one row to the next.
+        row: usize,
+        /// From one panel to the next.
+        panel: usize,
+    },
+    /// To be copied, each by the one task that uses it.
+    Copied,
+}
+
+/// Where the sums go: a matrix of `cols` columns.
+#[derive(Clone, Copy)]
+struct Out {
+    data: *mut f32,
+    stride: usize,
+    cols: usize,
+    /// Whether this is a part that holds one block of k, not the sum over all.
+    part: bool,
+}
+
+/// Whether [`product`] can compute C = A B here: the machine must have kernels, and C's rows be contiguous.
+pub(crate) fn suits(a: &MatRef<'_, f32>, c: &MatMut<'_, f32>) -> bool {
+    kernel(isa()).is_some() && c.col_stride == 1 && a.cols > 0
+}
+
+/// Y = X Wᵀ + bias.
+pub(crate) fn linear(x: MatRef<'_, f32>, w: MatRef<'_, f32>, bias: &[f32], y: &mut [f32]) {
+    let out = MatMut::new(y, x.rows, w.rows);
+    if suits(&x, &out) { product(x, w.t(), Some(bias), out) } else { plain_linear(x, w, bias, y) }
+}
+
+/// Y = X Wᵀ, then + bias.
+pub(crate) fn plain_linear<T: Scalar>(x: MatRef<'_, T>, w: MatRef<'_, T>, bias: &[T], y: &mut [T]) {
+    assert_eq!(bias.len(), w.rows, "linear: the bias does not fit");
+    T::gemm(x, w.t(), T::ZERO, MatMut::new(y, x.rows, w.rows));
+    let rows = y.chunks_exact_mut(w.rows.max(1));
+    rows.for_each(|row| row.iter_mut().zip(bias).for_each(|(y, &bias)| *y += bias));
+}
+
+/// C = A B, plus `bias` in each row if there is one.
+pub(crate) fn product(a: MatRef<'_, f32>, b: MatRef<'_, f32>, bias: Option<&[f32]>, c: MatMut<'_, f32>) {
+    let (Some(kernel), Some(simd)) = (kernel(isa()), simd::kernels(isa())) else { unreachable!("suits() was asked") };
+    assert!(a.cols == b.rows && a.rows == c.rows && b.cols == c.cols, "product: shapes do not fit");
+    assert!(bias.is_none_or(|bias| bias.len() == c.cols), "product: the bias does not fit");
+    if c.rows == 0 || c.cols == 0 {
+        return;
+    }
+    // The fields of a view are public: what the kernels read and write must be inside.
+    let inside = |len: usize, last: [usize; 2], strides: [usize; 2]| last[0] * strides[0] + last[1] * strides[1] < len;
+    assert!(
+        inside(a.data.len(), [a.rows - 1, a.cols - 1], [a.row_stride, a.col_stride])
+            && inside(b.data.len(), [b.rows - 1, b.cols - 1], [b.row_stride, b.col_stride])
+            && inside(c.data.len(), [c.rows - 1, c.cols - 1], [c.row_stride, 1])
+            && (c.rows == 1 || c.row_stride >= c.cols),
+        "product: a view reaches outside, or rows of C overlap"
+    );
+    if c.cols < kernel.lanes && c.cols < c.rows && a.row_stride == 1 && bias.is_none() {
+        return product_transposed(a, b, c);
+    }
+    let vectors = c.rows * c.cols.div_ceil(kernel.lanes) * a.cols;
+    let serial = vectors < SERIAL_BELOW && c.rows * c.cols < LARGE;
+    Product { kernel, simd, a, b, bias, serial }.run(c);
+}
+
+/// Cᵀ = Bᵀ Aᵀ, for a C of a few columns that would leave most of a vector idle.
+fn product_transposed(a: MatRef<'_, f32>, b: MatRef<'_, f32>, mut c: MatMut<'_, f32>) {
+    let (rows, cols) = (c.rows, c.cols);
+    scratch::floats(rows * cols, |turned| {
+        product(b.t(), a.t(), None, MatMut::new(turned, cols, rows));
+        for i in 0..rows {
+            (0..cols).for_each(|j| *c.at_mut(i, j) = turned[j * rows + i]);
+        }
+    });
+}
+
+struct Product<'a> {
+    kernel: &'static Kernel,
+    simd: &'static simd::Kernels,
+    a: MatRef<'a, f32>,
+    b: MatRef<'a, f32>,
+    bias: Option<&'a [f32]>,
+    serial: bool,
+}
+
+impl Product<'_> {
+    fn width(&self) -> usize {
+        VECTORS * self.kernel.lanes
+    }
+
+    /// Chooses how the work is shared out.
+    fn run(&self, c: MatMut<'_, f32>) {
+        let (rows, cols, depth) = (self.a.rows, self.b.cols, self.a.cols);
+        let (panels, step) = (cols.div_ceil(self.width()), depth * self.width());
+        // A copy is read faster, which pays if many rows of A meet it, and turns a transposed B around.
+        let copy = self.b.col_stride != 1 || rows >= COPY_FROM;
+        let own = if copy {
+            Right::Copied
+        } else {
+            Right::There { data: self.b.data, row: self.b.row_stride, panel: self.width() }
+        };
+        if !self.serial && depth > 2 * K_BLOCK && 4 * TASKS * rows * cols <= depth * (rows + cols) {
+            self.split_depth(own, c);
+        } else if self.serial || panels >= TASKS {
+            self.split([1, if self.serial { 1 } else { panels }], own, c);
+        } else if copy {
+            scratch::floats(panels * step, |copies| {
+                parallel::chunks_unless(depth * cols < LARGE, copies, step, |j, panel| self.copy(j, 0..depth, panel));
+                self.split(
+                    [rows.div_ceil(8).min(TASKS), 1],
+                    Right::There { data: copies, row: self.width(), panel: step },
+                    c,
+                );
+            });
+        } else {
+            self.split([rows.div_ceil(8).min(TASKS), 1], own, c);
+        }
+    }
+
+    /// Cuts C into as many tasks down and across.
+    fn split(&self, [down, across]: [usize; 2], b: Right<'_>, c: MatMut<'_, f32>) {
+        let (rows, depth) = (c.rows, self.a.cols);
+        let panels = c.cols.div_ceil(self.width());
+        let (rows_each, panels_each) = (rows.div_ceil(down).next_multiple_of(8), panels.div_ceil(across));
+        let (stride, cols, data) = (c.row_stride, c.cols, Shared::new(c.data));
+        parallel::tasks(down * across, self.serial, |task| {
+            let (i, j) = (task / across * rows_each, task % across * panels_each);
+            let rows = i.min(rows)..rows.min(i + rows_each);
+            let out = Out { data: data.pointer(), stride, cols, part: false };
+            for k in (0..depth).step_by(K_BLOCK) {
+                for j in j..panels.min(j + panels_each) {
+                    // SAFETY: the tasks' rows and panels of C are disjoint.
+                    unsafe { self.panel(b, rows.clone(), k..depth.min(k + K_BLOCK), j, out) };
+                }
+            }
+        });
+    }
+
+    /// Each block of k makes a C of its own; they are added up in order.
+    fn split_depth(&self, b: Right<'_>, c: MatMut<'_, f32>) {
+        let (rows, cols, depth) = (c.rows, c.cols, self.a.cols);
+        scratch::floats(depth.div_ceil(K_BLOCK) * rows * cols, |parts| {
+            parallel::chunks_unless(false, parts, rows * cols, |block, part| {
+                let k = block * K_BLOCK..depth.min((block + 1) * K_BLOCK);
+                let out = Out { data: part.as_mut_ptr(), stride: cols, cols, part: true };
+                for j in 0..cols.div_ceil(self.width()) {
+                    // SAFETY: the part is this task's.
+                    unsafe { self.panel(b, 0..rows, k.clone(), j, out) };
+                }
+            });
+            let (first, others) = parts.split_at_mut(rows * cols);
+            others.chunks_exact(rows * cols).for_each(|part| math::update(first, part, |sum, part| sum + part));
+            for (to, sum) in c.data.chunks_mut(c.row_stride).zip(first.chunks_exact(cols)) {
+                to[..cols].copy_from_slice(sum);
+                self.bias.iter().for_each(|bias| to.iter_mut().zip(*bias).for_each(|(to, bias)| *to += bias));
+            }
+        });
+    }
+
+    /// Copies rows `k` of panel `j` of B.
+    fn copy(&self, j: usize, k: Range<usize>, to: &mut [f32]) {
+        let columns = j * self.width()..self.b.cols.min((j + 1) * self.width());
+        pack::panel(self.simd, self.b, k, columns, self.width(), to);
+    }
+
+    /// These rows of panel `j` of C, over one block of k.
+    ///
+    /// # Safety
+    /// `out` must have the rows and the panel, and no one else may touch them.
+    unsafe fn panel(&self, b: Right<'_>, rows: Range<usize>, k: Range<usize>, j: usize, out: Out) {
+        let first = j * self.width();
+        let last = k.end == self.a.cols;
+        let bias = self.bias.filter(|_| last && !out.part).map_or(std::ptr::null(), |bias| bias[first..].as_ptr());
+        let a_strides = [self.a.row_stride, self.a.col_stride];
+        let run = |b: &[f32], b_stride: usize| {
+            let panel = Panel {
+                rows: rows.len(),
+                cols: (out.cols - first).min(self.width()),
+                depth: k.len(),
+                a: self.a.data[rows.start * a_strides[0] + k.start * a_strides[1]..].as_ptr(),
+                a_strides,
+                b: b.as_ptr(),
+                b_stride,
+                // SAFETY: inside of C.
+                c: unsafe { out.data.add(rows.start * out.stride + first) },
+                c_stride: out.stride,
+                add: k.start > 0 && !out.part,
+                bias,
+            };
+            // SAFETY: `product` has checked the views, and C is as the caller promises.
+            unsafe { (self.kernel.run)(&panel) };
+        };
+        match b {
+            Right::There { data, row, panel } => run(&data[j * panel + k.start * row..], row),
+            Right::Copied => scratch::floats(k.len() * self.width(), |copy| {
+                self.copy(j, k.clone(), copy);
+                run(copy, self.width());
+            }),
+        }
+    }
+}
