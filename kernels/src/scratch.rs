@@ -7,6 +7,7 @@ use std::cell::RefCell;
 thread_local! {
     static FLOATS: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
     static INDICES: RefCell<Vec<Vec<u32>>> = const { RefCell::new(Vec::new()) };
+    static BYTES: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Floats per cache line.
@@ -26,6 +27,14 @@ pub(crate) fn indices<R>(len: usize, f: impl FnOnce(&mut [u32]) -> R) -> R {
     let mut buffer = take(&INDICES, len);
     let result = f(&mut buffer[..len]);
     INDICES.with_borrow_mut(|pool| pool.push(buffer));
+    result
+}
+
+/// Lends `f` `len` bytes of unspecified value.
+pub(crate) fn bytes<R>(len: usize, f: impl FnOnce(&mut [u8]) -> R) -> R {
+    let mut buffer = take(&BYTES, len);
+    let result = f(&mut buffer[..len]);
+    BYTES.with_borrow_mut(|pool| pool.push(buffer));
     result
 }
 

@@ -180,23 +180,23 @@ fn backward_class(
 }
 
 /// The sizes of one product.
-pub(super) struct Sweep<'a> {
-    pub(super) kernels: &'a Kernels,
-    pub(super) m: usize,
-    pub(super) k: usize,
-    pub(super) rows: usize,
-    pub(super) cols: usize,
-    pub(super) row_step: usize,
+struct Sweep<'a> {
+    kernels: &'a Kernels,
+    m: usize,
+    k: usize,
+    rows: usize,
+    cols: usize,
+    row_step: usize,
 }
 
 /// Where the results go: element (m, i, j) to `start + m plane + i row + j col`.
-pub(super) struct Target<'a> {
-    pub(super) start: usize,
-    pub(super) plane: usize,
-    pub(super) row: usize,
-    pub(super) col: usize,
-    pub(super) bias: Option<&'a [f32]>,
-    pub(super) out: *mut f32,
+struct Target<'a> {
+    start: usize,
+    plane: usize,
+    row: usize,
+    col: usize,
+    bias: Option<&'a [f32]>,
+    out: *mut f32,
 }
 
 /// The vectors that cover the output: `per_row` to a row, or, if `flat`, `count` from end to end.
@@ -222,7 +222,7 @@ impl Sweep<'_> {
 
     /// # Safety
     /// Each offset must be inside of the image's layout, and the target's elements this caller's alone.
-    pub(super) unsafe fn run(&self, a: &[f32], offsets: &[u32], image: &[f32], target: &Target<'_>) {
+    unsafe fn run(&self, a: &[f32], offsets: &[u32], image: &[f32], target: &Target<'_>) {
         let (lanes, cover) = (self.kernels.lanes, self.cover());
         let place = |vector: usize| match cover.flat {
             true => vector * lanes,

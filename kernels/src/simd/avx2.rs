@@ -40,6 +40,8 @@ compile! {
     taps: 6,
     // 3 x 4 sums of half a unit.
     units: 2,
+    // 4 pixels x 2 sums.
+    windows: 1,
     transpose: transpose
 }
 

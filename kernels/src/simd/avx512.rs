@@ -64,27 +64,23 @@ impl Vector for __m512 {
         }
     }
     #[inline(always)]
-    unsafe fn halve(top: *const f32, bottom: *const f32, y: &mut [f32; UNIT], codes: &mut [u8; UNIT]) {
+    unsafe fn pool(window: [Self; 4], y: *mut f32, codes: *mut u8) {
         // SAFETY: as above.
         unsafe {
-            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-            let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
-            let rows = [top, bottom].map(|row| [Self::load(row), Self::load(row.add(UNIT))]);
-            let pick = |r: usize, columns| _mm512_permutex2var_ps(rows[r][0], columns, rows[r][1]);
-            let (mut best, mut code) = (pick(0, even), _mm512_setzero_si512());
-            for (k, value) in [pick(0, odd), pick(1, even), pick(1, odd)].into_iter().enumerate() {
+            let (mut best, mut code) = (window[0], _mm512_setzero_si512());
+            for (k, &value) in window.iter().enumerate().skip(1) {
                 // Larger, or NaN after a number: not (less, equal or unordered), but for a best that is NaN already.
                 let number = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(best, best);
                 let wins = _mm512_mask_cmp_ps_mask::<_CMP_NLE_UQ>(number, value, best);
                 best = _mm512_mask_mov_ps(best, wins, value);
-                code = _mm512_mask_mov_epi32(code, wins, _mm512_set1_epi32(k as i32 + 1));
+                code = _mm512_mask_mov_epi32(code, wins, _mm512_set1_epi32(k as i32));
             }
             let zero = _mm512_setzero_ps();
             let (off, dead) = (_mm512_cmp_ps_mask::<_CMP_LE_OQ>(best, zero), _mm512_set1_epi32(i32::from(DEAD)));
             let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(best, best);
             code = _mm512_mask_or_epi32(_mm512_mask_mov_epi32(code, off, dead), nan, code, dead);
-            Self::store(_mm512_mask_mov_ps(best, off, zero), y.as_mut_ptr());
-            _mm_storeu_si128(codes.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(code));
+            Self::store(_mm512_mask_mov_ps(best, off, zero), y);
+            _mm_storeu_si128(codes.cast(), _mm512_cvtepi32_epi8(code));
         }
     }
 }
@@ -97,5 +93,7 @@ compile! {
     taps: 9,
     // 3 x 6 sums.
     units: 6,
+    // 12 pixels x 2 sums.
+    windows: 3,
     transpose: super::avx2::transpose
 }

@@ -1,8 +1,9 @@
 //! The micro-kernels, written once for any [`Vector`]; each instruction set compiles them at its own sizes.
 
 use super::vector::Vector;
-use super::{Direct, Gather, Gradient, Halve, MAX_VECTORS, Scatter, Store, Tile, UNIT, Winners};
+use super::{Direct, Gather, Gradient, MAX_VECTORS, Scatter, Store, Tile, UNIT, Windows, Winners};
 use crate::DEAD;
+use crate::reference::K_BLOCK;
 
 /// A [`Tile`] of `ROWS` rows and `V` vectors.
 ///
@@ -238,29 +239,48 @@ pub(super) unsafe fn direct<S: Vector>(d: &Direct<'_>) {
     }
 }
 
-/// ReLU and pooling of a [`Halve`].
+/// [`Windows`]: `W` windows of four pixels, `V` vectors of filters.
 ///
 /// # Safety
-/// As for [`super::HalveFn`].
+/// As for [`super::WindowsFn`].
 #[inline(always)]
-pub(super) unsafe fn halve<S: Vector>(h: &mut Halve<'_>) {
-    let rows = h.y.chunks_exact_mut(h.cols).zip(h.codes.chunks_exact_mut(h.cols));
-    for (i, (y, codes)) in rows.enumerate() {
-        for (chunk, (y, codes)) in y.chunks_mut(UNIT).zip(codes.chunks_mut(UNIT)).enumerate() {
-            // SAFETY: the caller vouches for whole units of windows from the start of any unit.
-            unsafe {
-                let top = h.z.add(4 * i * h.cols + 2 * chunk * UNIT);
-                let bottom = top.add(2 * h.cols);
-                if let (Ok(y), Ok(codes)) =
-                    (<&mut [f32; UNIT]>::try_from(&mut *y), <&mut [u8; UNIT]>::try_from(&mut *codes))
-                {
-                    S::halve(top, bottom, y, codes);
-                } else {
-                    let (mut values, mut winners) = ([0.0; UNIT], [0; UNIT]);
-                    S::halve(top, bottom, &mut values, &mut winners);
-                    y.copy_from_slice(&values[..y.len()]);
-                    codes.copy_from_slice(&winners[..codes.len()]);
+pub(super) unsafe fn windows<S: Vector, const W: usize, const V: usize>(t: &Windows) {
+    // SAFETY: the caller vouches for len x V vectors of filters, for the pixels at each offset of each window, and for
+    // V vectors of results for each.
+    unsafe {
+        let mut total = [[[S::splat(0.0); V]; 4]; W];
+        for start in (0..t.len).step_by(K_BLOCK) {
+            let mut sum = [[[S::splat(0.0); V]; 4]; W];
+            for k in start..t.len.min(start + K_BLOCK) {
+                let offset = *t.offsets.add(k) as usize;
+                let mut filters = [S::splat(0.0); V];
+                for v in 0..V {
+                    filters[v] = S::load(t.filters.add((k * V + v) * S::LANES));
                 }
+                for w in 0..W {
+                    for pixel in 0..4 {
+                        let at = t.windows[w].add(offset + pixel / 2 * t.row + pixel % 2);
+                        let x = S::splat(*at);
+                        for v in 0..V {
+                            sum[w][pixel][v] = sum[w][pixel][v].fma(filters[v], x);
+                        }
+                    }
+                }
+            }
+            for w in 0..W {
+                for pixel in 0..4 {
+                    for v in 0..V {
+                        let sum = sum[w][pixel][v];
+                        total[w][pixel][v] = if start == 0 { sum } else { total[w][pixel][v].add(sum) };
+                    }
+                }
+            }
+        }
+        for w in 0..W {
+            for v in 0..V {
+                let bias = S::load(t.bias.add(v * S::LANES));
+                let at = w * t.stride + v * S::LANES;
+                S::pool(total[w].map(|pixel| pixel[v].add(bias)), t.y.add(at), t.codes.add(at));
             }
         }
     }

@@ -1,12 +1,13 @@
 //! The micro-kernels: the only code that is written once per instruction set.
 //!
-//! There are five (and a few more that list, pack and write out), and everything else (blocking, borders, threads) is built on
+//! There are six (and a few more that list, pack and write out), and everything else (blocking, borders, threads) is built on
 //! them:
 //! * a [`Tile`] of a matrix product whose right factor is read *where it lies*, row k at its own offset: packed
 //!   panels for GEMM, the shifted rows of a padded image for convolution;
 //! * a [`Gradient`] tile, whose left factor is read where it lies: the pixels under each tap of a filter;
 //! * a [`Gather`] and a [`Scatter`], the two gradients of a convolution whose dY is mostly zero (and [`Winners`], which
-//!   lists where it is not); [`Direct`], the gradient of filters of few channels.
+//!   lists where it is not); [`Direct`], the gradient of filters of few channels;
+//! * [`Windows`], a convolution with what follows it, down to the pooled values.
 //!
 //! `body` holds them as one would write them down, over a [`vector::Vector`]; a file for each instruction set says what
 //! a vector is there, and compiles them at the sizes that fill its registers. Each sum runs from zero upwards in k with
@@ -203,21 +204,33 @@ pub(crate) struct Direct<'a> {
     pub(crate) out: *mut f32,
 }
 
-/// ReLU and 2 x 2 max-pooling of a plane of windows.
-pub(crate) struct Halve<'a> {
-    /// The plane, its rows `2 cols` apart.
-    pub(crate) z: *const f32,
-    /// Values and codes, in rows of `cols`.
-    pub(crate) y: &'a mut [f32],
-    pub(crate) codes: &'a mut [u8],
-    /// Windows in a row.
-    pub(crate) cols: usize,
+/// Most windows of a [`Windows`] kernel.
+pub(crate) const MAX_WINDOWS: usize = 3;
+
+/// `y[w] = maxpool(relu(sum over k of filters[k] * windows[w][offsets[k] + pixel] + bias))` over the four pixels of a
+/// 2 x 2 window, at 0, 1, `row` and `row + 1`; one or two vectors of filters at a time.
+pub(crate) struct Windows {
+    /// Number of terms.
+    pub(crate) len: usize,
+    /// `len` x (1 or 2) vectors.
+    pub(crate) filters: *const f32,
+    /// Where each term's pixels lie.
+    pub(crate) offsets: *const u32,
+    /// The first pixel of each window.
+    pub(crate) windows: [*const f32; MAX_WINDOWS],
+    /// Distance between rows of pixels.
+    pub(crate) row: usize,
+    /// One or two vectors.
+    pub(crate) bias: *const f32,
+    /// Values and codes, window w's at `w * stride`.
+    pub(crate) y: *mut f32,
+    pub(crate) codes: *mut u8,
+    pub(crate) stride: usize,
 }
 
 /// # Safety
-/// 2 `UNIT` floats must be readable from the start of each unit of windows in each row of the plane, beyond its end if
-/// need be; and the instruction set present.
-pub(crate) type HalveFn = unsafe fn(&mut Halve<'_>);
+/// All that the [`Windows`] describes must be readable, `y` and `codes` writable, and the instruction set present.
+pub(crate) type WindowsFn = unsafe fn(&Windows);
 /// Lists the winners and returns how many there are.
 ///
 /// # Safety
@@ -277,8 +290,10 @@ pub(crate) struct Kernels {
     pub(crate) winners: WinnersFn,
     /// The gradient of a filter of few channels.
     pub(crate) direct: DirectFn,
-    /// ReLU and max-pooling.
-    pub(crate) halve: HalveFn,
+    /// Windows of the largest of the next.
+    pub(crate) windows: usize,
+    /// Convolution, ReLU and max-pooling: 1 or 2 vectors of filters, 1 to `windows` windows.
+    pub(crate) block: [[WindowsFn; MAX_WINDOWS]; 2],
 }
 
 impl Kernels {
@@ -294,7 +309,7 @@ impl Kernels {
 /// never asked for.
 macro_rules! compile {
     ($vector:ty, $features:literal, rows: $rows:literal, vectors: $vectors:expr, taps: $taps:literal,
-     units: $units:literal, transpose: $transpose:path) => {
+     units: $units:literal, windows: $windows:literal, transpose: $transpose:path) => {
         pub(super) static KERNELS: Kernels = Kernels {
             lanes: <$vector as Vector>::LANES,
             rows: $rows,
@@ -309,7 +324,8 @@ macro_rules! compile {
             scatter: [scatters::<1>(), scatters::<2>(), scatters::<3>()],
             winners,
             direct,
-            halve,
+            windows: $windows,
+            block: [blocks::<1>(), blocks::<2>()],
         };
 
         /// `n`, or the `most` there is.
@@ -343,6 +359,10 @@ macro_rules! compile {
                 gather::<R, { upto(5, $units) * VECTORS }>,
                 gather::<R, { upto(6, $units) * VECTORS }>,
             ]
+        }
+
+        const fn blocks<const V: usize>() -> [$crate::simd::WindowsFn; $crate::simd::MAX_WINDOWS] {
+            [windows::<1, V>, windows::<{ upto(2, $windows) }, V>, windows::<{ upto(3, $windows) }, V>]
         }
 
         const fn scatters<const R: usize>() -> [$crate::simd::ScatterFn; $crate::simd::MAX_UNITS] {
@@ -399,9 +419,9 @@ macro_rules! compile {
         }
 
         #[target_feature(enable = $features)]
-        unsafe fn halve(h: &mut $crate::simd::Halve<'_>) {
+        unsafe fn windows<const W: usize, const V: usize>(w: &$crate::simd::Windows) {
             // SAFETY: as above.
-            unsafe { $crate::simd::body::halve::<$vector>(h) }
+            unsafe { $crate::simd::body::windows::<$vector, W, V>(w) }
         }
     };
 }

@@ -41,6 +41,8 @@ compile! {
     taps: 9,
     // 3 x 8 sums of a quarter of a unit.
     units: 2,
+    // 12 pixels x 2 sums.
+    windows: 3,
     transpose: transpose
 }
 

@@ -42,17 +42,23 @@ pub(super) trait Vector: Copy {
         count
     }
 
-    /// ReLU and 2 x 2 max-pooling of a unit of windows: two rows of 2 `UNIT` floats to values and codes.
+    /// ReLU and max-pooling of `LANES` windows, whose four pixels are given: the values, and their codes.
     #[inline(always)]
-    unsafe fn halve(top: *const f32, bottom: *const f32, y: &mut [f32; UNIT], codes: &mut [u8; UNIT]) {
-        let mut winners = [0; UNIT];
-        for l in 0..UNIT {
-            // SAFETY: promised by the caller.
-            let window = unsafe { [*top.add(2 * l), *top.add(2 * l + 1), *bottom.add(2 * l), *bottom.add(2 * l + 1)] };
-            (y[l], winners[l]) = winner(window);
-        }
-        for l in 0..UNIT {
-            codes[l] = winners[l] as u8;
+    unsafe fn pool(window: [Self; 4], y: *mut f32, codes: *mut u8) {
+        let mut pixels = [[0.0; UNIT]; 4];
+        let (mut values, mut winners) = ([0.0; UNIT], [0; UNIT]);
+        // SAFETY: a vector is no longer than a unit; the rest is promised by the caller.
+        unsafe {
+            for (pixels, window) in pixels.iter_mut().zip(window) {
+                window.store(pixels.as_mut_ptr());
+            }
+            for l in 0..Self::LANES {
+                (values[l], winners[l]) = winner(pixels.map(|pixels| pixels[l]));
+            }
+            for l in 0..Self::LANES {
+                *y.add(l) = values[l];
+                *codes.add(l) = winners[l] as u8;
+            }
         }
     }
 }

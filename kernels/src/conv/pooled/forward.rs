@@ -1,55 +1,162 @@
-//! Forward: the convolution of a band of rows goes to a strip of memory in the cache, and is pooled from there.
+//! Forward: four pixels of a window under a vector or two of filters, from the first term to the pooled value in
+//! registers.
+//!
+//! The image is copied with its border as for any convolution, and read where it lies. Values and codes come out filter
+//! beside filter and are turned into planes at the end.
 
 use super::super::image::Layout;
-use super::super::sweep::{Sweep, Target, taps};
+use super::super::sweep::taps;
 use super::pooled;
 use crate::parallel::{self, Shared};
-use crate::simd::{Halve, Kernels, UNIT};
+use crate::simd::{Kernels, MAX_WINDOWS, Transpose, Windows};
 use crate::{Conv2d, MatRef, pack, scratch};
+use std::ops::Range;
 
-/// Floats of a strip, at most: a good part of a second-level cache.
-const STRIP: usize = 1 << 14;
+/// Floats of the bordered image that a task takes at a time, at most: part of a second-level cache.
+const IMAGE: usize = 1 << 16;
 /// Tasks that a batch of few images should be cut into at least.
 const TASKS: usize = 8;
 
 pub(super) fn run(kernels: &Kernels, g: &Conv2d, x: &[f32], w: &[f32], bias: &[f32], y: &mut [f32], codes: &mut [u8]) {
     let [ph, pw] = pooled(g);
-    let fits = (STRIP / (4 * g.o * pw)).max(1);
+    let row = g.c * (g.w + g.kernel[1]);
+    let fits = ((IMAGE / row).saturating_sub(g.kernel[0]) / 2).max(1);
     let band = fits.min(ph.div_ceil(TASKS.div_ceil(g.n)));
     let (bands, k) = (ph.div_ceil(band), g.k());
-    scratch::floats(g.o.next_multiple_of(kernels.rows) * k, |a| {
-        pack::panels(kernels, MatRef::new(w, g.o, k).t(), 0..k, 0..g.o, kernels.rows, a);
-        let (a, y, codes) = (&*a, Shared::new(y), Shared::new(codes));
+    // Whole pairs of vectors, and a single one at the end if that is enough.
+    let width = g.o.next_multiple_of(kernels.lanes);
+    scratch::floats(width * (k + 1), |buffer| {
+        let (filters, biases) = buffer.split_at_mut(width * k);
+        biases[..g.o].copy_from_slice(bias);
+        biases[g.o..].fill(0.0);
+        for panel in panels(kernels, width) {
+            let (w, out) = (MatRef::new(w, g.o, k).t(), &mut filters[panel.start * k..panel.end * k]);
+            pack::panel(kernels, w, 0..k, panel.start..panel.end.min(g.o), panel.len(), out);
+        }
+        let (filters, biases, y, codes) = (&*filters, &*biases, Shared::new(y), Shared::new(codes));
         parallel::tasks(g.n * bands, super::super::serial(g), |task| {
             let (n, i) = (task / bands, task % bands * band);
-            let rows = band.min(ph - i);
-            let layout = Layout::forward(g, 2 * i..2 * (i + rows));
-            let sweep = Sweep { kernels, m: g.o, k, rows: 2 * rows, cols: 2 * pw, row_step: layout.row_len() };
-            let plane = 4 * rows * pw;
-            scratch::floats(layout.len(kernels.lanes) + g.o * plane + 2 * UNIT, |buffer| {
-                let (strip, image) = buffer.split_at_mut(g.o * plane + 2 * UNIT);
-                layout.fill(&x[n * g.c * g.h * g.w..][..g.c * g.h * g.w], image);
-                let strip = strip.as_mut_ptr();
-                let target = Target { start: 0, plane, row: 2 * pw, col: 1, bias: Some(bias), out: strip };
-                scratch::indices(k, |offsets| {
-                    taps(g, &layout, offsets);
-                    // SAFETY: offsets were made for this layout, and the strip is this task's.
-                    unsafe { sweep.run(a, offsets, image, &target) };
-                });
-                for o in 0..g.o {
-                    let at = ((n * g.o + o) * ph + i) * pw;
-                    // SAFETY: these rows of the output belong to this task alone; what is read beyond the
-                    // last plane is the strip's slack.
+            let rows = i..ph.min(i + band);
+            let layout = Layout::forward(g, 2 * rows.start..2 * rows.end);
+            let (x, cells) = (&x[n * g.c * g.h * g.w..][..g.c * g.h * g.w], rows.len() * pw);
+            scratch::floats(layout.len(0) + cells * width, |buffer| {
+                let (image, values) = buffer.split_at_mut(layout.len(0));
+                layout.fill(x, image);
+                scratch::bytes(cells * width, |winners| {
+                    scratch::indices(k, |offsets| {
+                        taps(g, &layout, offsets);
+                        let band = Band { kernels, width, k, pw, cells, row: layout.row_len(), offsets };
+                        band.run(filters, biases, image, values, winners);
+                    });
+                    let at = (n * g.o * ph + rows.start) * pw;
+                    // SAFETY: these rows of each plane of the output belong to this task alone.
                     unsafe {
-                        (kernels.halve)(&mut Halve {
-                            z: strip.add(o * plane),
-                            y: std::slice::from_raw_parts_mut(y.pointer().add(at), rows * pw),
-                            codes: std::slice::from_raw_parts_mut(codes.pointer().add(at), rows * pw),
-                            cols: pw,
-                        });
+                        let (y, codes) = (y.pointer().add(at), codes.pointer().add(at));
+                        turn(kernels, values, winners, [g.o, cells, width, ph * pw], y, codes);
                     }
-                }
+                });
             });
         });
     });
+}
+
+/// The filters that are taken together: two vectors, or the one that is left.
+fn panels(kernels: &Kernels, width: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..width).step_by(2 * kernels.lanes).map(move |o| o..width.min(o + 2 * kernels.lanes))
+}
+
+/// Some rows of windows of one image.
+struct Band<'a> {
+    kernels: &'a Kernels,
+    /// Filters, rounded up to whole vectors.
+    width: usize,
+    k: usize,
+    pw: usize,
+    /// Number of windows.
+    cells: usize,
+    /// Floats from row to row of the image.
+    row: usize,
+    offsets: &'a [u32],
+}
+
+impl Band<'_> {
+    /// Values and winners, `[cells, width]`.
+    fn run(&self, filters: &[f32], biases: &[f32], image: &[f32], values: &mut [f32], winners: &mut [u8]) {
+        assert!(values.len() >= self.cells * self.width && winners.len() >= self.cells * self.width);
+        for panel in panels(self.kernels, self.width) {
+            let kernels = &self.kernels.block[panel.len() / self.kernels.lanes - 1];
+            for first in (0..self.cells).step_by(self.kernels.windows) {
+                let count = self.kernels.windows.min(self.cells - first);
+                let mut windows = [image.as_ptr(); MAX_WINDOWS];
+                for (window, cell) in windows.iter_mut().zip(first..first + count) {
+                    *window = image[2 * (cell / self.pw) * self.row + 2 * (cell % self.pw)..].as_ptr();
+                }
+                let at = first * self.width + panel.start;
+                let tile = Windows {
+                    len: self.k,
+                    filters: filters[panel.start * self.k..].as_ptr(),
+                    offsets: self.offsets.as_ptr(),
+                    windows,
+                    row: self.row,
+                    bias: biases[panel.start..].as_ptr(),
+                    y: values[at..].as_mut_ptr(),
+                    codes: winners[at..].as_mut_ptr(),
+                    stride: self.width,
+                };
+                // SAFETY: the layout holds every tap of each window's pixels; the panel has k rows; there is room for
+                // a panel of results for each window.
+                unsafe { kernels[count - 1](&tile) };
+            }
+        }
+    }
+}
+
+/// Turns values and winners `[cells, width]` into planes, `plane` apart.
+///
+/// # Safety
+/// `cells` elements from the start of each of `o` planes must be this caller's alone.
+unsafe fn turn(
+    kernels: &Kernels,
+    values: &[f32],
+    winners: &[u8],
+    [o, cells, width, plane]: [usize; 4],
+    y: *mut f32,
+    codes: *mut u8,
+) {
+    assert!(values.len() >= cells * width && winners.len() >= cells * width && o <= width);
+    let transpose =
+        Transpose { from: values.as_ptr(), from_stride: width, to: y, to_stride: plane, rows: o, cols: cells };
+    // SAFETY: read inside of `values`, written as promised by the caller.
+    unsafe { (kernels.transpose)(&transpose) };
+    const BLOCK: usize = 8;
+    for o0 in (0..o).step_by(BLOCK) {
+        for cell in (0..cells).step_by(BLOCK) {
+            let (rows, cols) = (BLOCK.min(o - o0), BLOCK.min(cells - cell));
+            let mut block = [[0; BLOCK]; BLOCK];
+            for (c, block) in block[..cols].iter_mut().enumerate() {
+                let from = &winners[(cell + c) * width + o0..];
+                match <&[u8; BLOCK]>::try_from(&from[..BLOCK.min(from.len())]) {
+                    Ok(from) => *block = *from,
+                    Err(_) => block[..rows].copy_from_slice(&from[..rows]),
+                }
+            }
+            for (r, row) in turned(block)[..rows].iter().enumerate() {
+                // SAFETY: as promised by the caller.
+                unsafe { std::ptr::copy_nonoverlapping(row.as_ptr(), codes.add((o0 + r) * plane + cell), cols) };
+            }
+        }
+    }
+}
+
+/// The transpose of 8 x 8 bytes, each row a word: blocks of four, two and one are exchanged across the diagonal.
+fn turned(block: [[u8; 8]; 8]) -> [[u8; 8]; 8] {
+    let mut rows = block.map(u64::from_le_bytes);
+    for (size, mask) in [(4, 0x0000_0000_ffff_ffff), (2, 0x0000_ffff_0000_ffff), (1, 0x00ff_00ff_00ff_00ff_u64)] {
+        for i in (0..8).filter(|i| i & size == 0) {
+            let (low, high, shift) = (rows[i], rows[i + size], 8 * size as u32);
+            rows[i] = low & mask | (high & mask) << shift;
+            rows[i + size] = low >> shift & mask | high & !mask;
+        }
+    }
+    rows.map(u64::to_le_bytes)
 }
