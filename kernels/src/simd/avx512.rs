@@ -68,7 +68,8 @@ impl Vector for __m512 {
         // SAFETY: as above.
         unsafe {
             let (mut best, mut code) = (window[0], _mm512_setzero_si512());
-            for (k, &value) in window.iter().enumerate().skip(1) {
+            for k in 1..4 {
+                let value = window[k];
                 // Larger, or NaN after a number: not (less, equal or unordered), but for a best that is NaN already.
                 let number = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(best, best);
                 let wins = _mm512_mask_cmp_ps_mask::<_CMP_NLE_UQ>(number, value, best);

@@ -280,7 +280,12 @@ pub(super) unsafe fn windows<S: Vector, const W: usize, const V: usize>(t: &Wind
             for v in 0..V {
                 let bias = S::load(t.bias.add(v * S::LANES));
                 let at = w * t.stride + v * S::LANES;
-                S::pool(total[w].map(|pixel| pixel[v].add(bias)), t.y.add(at), t.codes.add(at));
+                // No closure here: it would not be compiled for the instruction set.
+                let mut window = [bias; 4];
+                for pixel in 0..4 {
+                    window[pixel] = total[w][pixel][v].add(bias);
+                }
+                S::pool(window, t.y.add(at), t.codes.add(at));
             }
         }
     }
