@@ -284,11 +284,11 @@ fn joint_probabilities_agree_with_scikit_learn() {
 fn kl_and_gradient_agree_with_scikit_learn() {
     let golden = &golden()["tsne"];
     let (p, map, gradient) = (matrix(&golden["p"]), matrix(&golden["map"]), matrix(&golden["gradient"]));
-    let mut affinity = Affinity::Dense { n: 40, p: p.iter().copied().collect() };
+    let affinity = Affinity::Dense { n: 40, p: p.iter().copied().collect() };
     let kl = affinity.kl_divergence(map.view());
     assert!((kl - number(&golden["kl"])).abs() < 1e-7, "{kl}"); // P has nine digits
     let mut forces = Forces::new(40);
-    exact::forces(&mut affinity, map.as_slice().unwrap(), &mut forces);
+    exact::forces(&affinity, map.as_slice().unwrap(), &mut forces);
     for (i, row) in forces.rows.iter().enumerate() {
         for axis in 0..2 {
             let got = 4.0 * (row[axis] - row[2 + axis] / forces.z);
@@ -301,9 +301,9 @@ fn kl_and_gradient_agree_with_scikit_learn() {
 fn the_gradient_is_that_of_the_kl_divergence() {
     let (x, _) = blobs(23, 4, 3, 1.0, 5);
     let mut map = blobs(23, 2, 3, 1.0, 6).0;
-    let mut affinity = Affinity::dense(x.view(), 6.0);
+    let affinity = Affinity::dense(x.view(), 6.0);
     let mut forces = Forces::new(23);
-    exact::forces(&mut affinity, map.as_slice().unwrap(), &mut forces);
+    exact::forces(&affinity, map.as_slice().unwrap(), &mut forces);
     let h = 1e-5;
     for (i, axis) in [(0, 0), (7, 1), (22, 0), (22, 1)] {
         let mut at = |shift: f64| {
@@ -325,7 +325,7 @@ fn both_methods(y: &[f64], theta: f64) -> (Forces<f64>, Forces<f64>) {
     let (x, _) = blobs(n, 3, 4, 1.0, 9);
     let perplexity = (n - 1) as f64 / 3.0; // 3 perplexity + 1 neighbours are all there are
     let (mut all, mut tree) = (Forces::new(n), Forces::new(n));
-    exact::forces(&mut Affinity::dense(x.view(), perplexity), y, &mut all);
+    exact::forces(&Affinity::dense(x.view(), perplexity), y, &mut all);
     barnes_hut::forces(&Affinity::sparse(x.view(), perplexity), y, theta, &mut tree);
     (all, tree)
 }

@@ -15,12 +15,14 @@
 //! [`optim`], [`distance`]) is plain Rust that the compiler vectorizes once per instruction set.
 
 mod conv;
+pub mod convolve;
 pub mod dispatch;
 pub mod distance;
 mod gemm;
 mod geometry;
 mod mat;
 pub mod math;
+pub mod mesh;
 pub mod optim;
 mod pack;
 pub mod parallel;
@@ -30,6 +32,7 @@ pub mod reference;
 mod scalar;
 mod scratch;
 mod simd;
+pub mod tsne;
 
 pub use geometry::{Conv2d, Pool2d};
 pub use mat::{MatMut, MatRef};

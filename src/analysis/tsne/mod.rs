@@ -22,6 +22,7 @@
 pub mod affinity;
 pub mod barnes_hut;
 pub mod exact;
+pub mod fft;
 pub mod tree;
 
 use super::pca::Pca;
@@ -43,22 +44,25 @@ const START_DEVIATION: f64 = 1e-4;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// `Exact` up to [`EXACT_UP_TO`] samples, then `BarnesHut`.
+    /// `Exact` up to [`EXACT_UP_TO`] samples, then `Fft`.
     #[default]
     Auto,
     /// All pairs: O(n²) a step.
     Exact,
     /// Neighbours and a quadtree: O(n log n) a step (van der Maaten 2014).
     BarnesHut,
+    /// Neighbours and a mesh: O(n) a step, and a Fourier transform (Linderman et al. 2019).
+    Fft,
 }
 
 impl Method {
-    /// `"auto"`, `"exact"` or `"barnes_hut"`.
+    /// `"auto"`, `"exact"`, `"barnes_hut"` or `"fft"`.
     pub fn name(self) -> &'static str {
         match self {
             Method::Auto => "auto",
             Method::Exact => "exact",
             Method::BarnesHut => "barnes_hut",
+            Method::Fft => "fft",
         }
     }
 }
@@ -165,21 +169,22 @@ impl Tsne {
         self.check(n)?;
         let method = match self.method {
             Method::Auto if n <= EXACT_UP_TO => Method::Exact,
-            Method::Auto => Method::BarnesHut,
+            Method::Auto => Method::Fft,
             chosen => chosen,
         };
-        let mut affinity = match method {
-            Method::BarnesHut => Affinity::sparse(x.view(), self.perplexity),
+        let affinity = match method {
+            Method::BarnesHut | Method::Fft => Affinity::sparse(x.view(), self.perplexity),
             _ => Affinity::dense(x.view(), self.perplexity),
         };
         let rate = self.learning_rate.unwrap_or_else(|| (n as f64 / self.early_exaggeration / 4.0).max(50.0));
         let mut descent = Descent::new(self.start(&x, seed)?, rate);
-        let mut forces = Forces::new(n);
+        let (mut forces, mut field) = (Forces::new(n), fft::Field::default());
         for iteration in 1..=self.n_iter {
             let early = iteration <= self.exaggeration_iter;
             match method {
                 Method::BarnesHut => barnes_hut::forces(&affinity, &descent.y, self.theta, &mut forces),
-                _ => exact::forces(&mut affinity, &descent.y, &mut forces),
+                Method::Fft => fft::forces(&affinity, &descent.y, &mut field, &mut forces),
+                _ => exact::forces(&affinity, &descent.y, &mut forces),
             }
             let exaggeration = if early { self.early_exaggeration } else { 1.0 };
             descent.step(&forces, exaggeration, if early { 0.5 } else { 0.8 });
@@ -258,6 +263,11 @@ impl<T: Real> Forces<T> {
     fn sum_z(&mut self) {
         self.z = self.rows.iter().map(|r| r[4].to_f64()).sum();
     }
+}
+
+/// The first and the second coordinate of each of the points `y`, apart.
+fn coordinates<T: Real>(y: &[T]) -> [Vec<T>; 2] {
+    [0, 1].map(|axis| y.iter().skip(axis).step_by(2).copied().collect())
 }
 
 /// Gradient descent with momentum and gains.
