@@ -14,9 +14,9 @@
 //! The transform itself is Stockham's (in Cochran et al. 1967): a length n = r m falls into r transforms of length m,
 //! written so that the result comes out in order.
 
+use crate::Scalar;
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::parallel::{self, Shared};
-use crate::Scalar;
 
 /// Columns transformed at once.
 const LANES: usize = 16;

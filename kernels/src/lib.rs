@@ -20,6 +20,7 @@ pub mod dispatch;
 pub mod distance;
 mod gemm;
 mod geometry;
+pub mod knn;
 mod mat;
 pub mod math;
 pub mod mesh;

@@ -1,13 +1,16 @@
-//! Points of the plane on a mesh: each is spread over the 4 x 4 nodes around it, and read back from them.
+//! Points of the plane on a mesh: each is spread over the 6 x 6 nodes around it, and read back from them.
 //!
-//! The share of a node is a cubic B-spline of the distance in each direction (Schoenberg 1946), B(u) = Σ of pieces on
-//! four unit intervals; it is smooth, so what is read back has a slope. On the nodes the spline takes the values
-//! 1/6, 4/6, 1/6, whose spectrum [`nodes`] gives: dividing by it makes reading back exact on the nodes.
+//! The share of a node is a quintic B-spline of the distance in each direction (Schoenberg 1946), a smooth bump of six
+//! pieces, so that what is read back has a slope. On the nodes the spline takes the values 1, 26, 66, 26, 1 over 120,
+//! whose spectrum [`nodes`] gives: a mesh whose spectrum is divided by it is read back exactly on the nodes.
 
 use crate::{Scalar, parallel};
 
 /// Nodes that a point touches in each direction.
-pub const WIDTH: usize = 4;
+pub const WIDTH: usize = 6;
+
+/// The same filled up to a vector.
+const LANES: usize = 8;
 
 /// Points of one piece of parallel work.
 const PIECE: usize = 1 << 13;
@@ -27,25 +30,49 @@ pub struct Mesh<T> {
 
 /// Σ_m B(m) e^(2πi f m) of the spline's values on the nodes, at `f` cycles per node.
 pub fn nodes(f: f64) -> f64 {
-    (2.0 + libm::cos(2.0 * std::f64::consts::PI * f)) / 3.0
+    let angle = 2.0 * std::f64::consts::PI * f;
+    (66.0 + 52.0 * libm::cos(angle) + 2.0 * libm::cos(2.0 * angle)) / 120.0
 }
 
-/// B at the four nodes around a point `t` beyond the second of them.
+/// 120 B at the six nodes around a point `t` beyond the third of them; two zeros fill up a vector.
 #[inline(always)]
-fn spline<T: Scalar>(t: T) -> [T; WIDTH] {
-    let (sixth, half, two_thirds) = (T::from_f64(1.0 / 6.0), T::from_f64(0.5), T::from_f64(2.0 / 3.0));
+fn spline<T: Scalar>(t: T) -> [T; LANES] {
     let s = T::ONE - t;
-    let near = |t: T| (t * half - T::ONE) * t * t + two_thirds;
-    [s * s * s * sixth, near(t), near(s), t * t * t * sixth]
+    [outer(s), middle(s), inner(t), inner(s), middle(t), outer(t), T::ZERO, T::ZERO]
+}
+
+#[inline(always)]
+fn outer<T: Scalar>(t: T) -> T {
+    t * t * t * t * t
+}
+
+#[inline(always)]
+fn middle<T: Scalar>(t: T) -> T {
+    polynomial([1.0, 5.0, 10.0, 10.0, 5.0, -5.0], t)
+}
+
+#[inline(always)]
+fn inner<T: Scalar>(t: T) -> T {
+    polynomial([66.0, 0.0, -60.0, 0.0, 30.0, -10.0], t)
 }
 
 /// The slope of [`spline`] along `t`.
 #[inline(always)]
-fn slope<T: Scalar>(t: T) -> [T; WIDTH] {
-    let (half, two) = (T::from_f64(0.5), T::from_f64(2.0));
+fn slope<T: Scalar>(t: T) -> [T; LANES] {
     let s = T::ONE - t;
-    let near = |t: T| (t * T::from_f64(1.5) - two) * t;
-    [-(s * s * half), near(t), -near(s), t * t * half]
+    let outer = |t: T| polynomial([0.0, 0.0, 0.0, 0.0, 5.0, 0.0], t);
+    let middle = |t: T| polynomial([5.0, 20.0, 30.0, 20.0, -25.0, 0.0], t);
+    let inner = |t: T| polynomial([0.0, -120.0, 0.0, 120.0, -50.0, 0.0], t);
+    [-outer(s), -middle(s), inner(t), -inner(s), middle(t), outer(t), T::ZERO, T::ZERO]
+}
+
+#[inline(always)]
+fn polynomial<T: Scalar>(c: [f64; 6], t: T) -> T {
+    let mut value = T::from_f64(c[5]);
+    for k in (0..5).rev() {
+        value = value * t + T::from_f64(c[k]);
+    }
+    value
 }
 
 impl<T: Scalar> Mesh<T> {
@@ -55,8 +82,8 @@ impl<T: Scalar> Mesh<T> {
         let u = (point[axis] - self.center[axis]) * self.per_unit;
         let cell = u.floor();
         // NaN and what lies outside end up at some node: the values will tell.
-        let first = cell.to_f64() as i32 + self.size as i32 / 2 - 1;
-        (first.clamp(0, (self.size - WIDTH) as i32) as usize, u - cell)
+        let first = cell.to_f64() as i32 + self.size as i32 / 2 - 2;
+        (first.clamp(0, (self.size - LANES) as i32) as usize, u - cell)
     }
 
     /// The sum of the splines of all `points`, on the nodes: `out` is size x size, row-major, y down.
@@ -87,10 +114,11 @@ impl<T: Scalar> Mesh<T> {
     #[inline(always)]
     fn add(&self, point: [T; 2], mesh: &mut [T]) {
         let [(col, x), (row, y)] = [self.place(point, 0), self.place(point, 1)];
-        let (x, y) = (spline(x), spline(y));
+        let (x, mut y) = (spline(x), spline(y));
+        y.iter_mut().for_each(|y| *y *= T::from_f64(1.0 / (120.0 * 120.0)));
         for r in 0..WIDTH {
-            let nodes = &mut mesh[(row + r) * self.size + col..][..WIDTH];
-            for c in 0..WIDTH {
+            let nodes = &mut mesh[(row + r) * self.size + col..][..LANES];
+            for c in 0..LANES {
                 nodes[c] += y[r] * x[c];
             }
         }
@@ -101,15 +129,26 @@ impl<T: Scalar> Mesh<T> {
     pub fn read(&self, values: &[T], point: [T; 2]) -> [T; 3] {
         let [(col, x), (row, y)] = [self.place(point, 0), self.place(point, 1)];
         let (wx, wy, dx, dy) = (spline(x), spline(y), slope(x), slope(y));
-        let [mut along, mut across] = [[T::ZERO; WIDTH]; 2];
+        let [mut along, mut across] = [[T::ZERO; LANES]; 2];
         for r in 0..WIDTH {
-            let nodes = &values[(row + r) * self.size + col..][..WIDTH];
-            for c in 0..WIDTH {
+            let nodes = &values[(row + r) * self.size + col..][..LANES];
+            for c in 0..LANES {
                 along[c] += wy[r] * nodes[c];
                 across[c] += dy[r] * nodes[c];
             }
         }
-        let dot = |a: [T; WIDTH], b: [T; WIDTH]| (a[0] * b[0] + a[1] * b[1]) + (a[2] * b[2] + a[3] * b[3]);
-        [dot(wx, along), dot(dx, along) * self.per_unit, dot(wx, across) * self.per_unit]
+        let unit = T::from_f64(1.0 / (120.0 * 120.0));
+        let slopes = unit * self.per_unit;
+        [unit * dot(wx, along), slopes * dot(dx, along), slopes * dot(wx, across)]
     }
+}
+
+/// Σ a b, by halves.
+#[inline(always)]
+fn dot<T: Scalar>(a: [T; LANES], b: [T; LANES]) -> T {
+    let mut sum = a;
+    for l in 0..LANES {
+        sum[l] *= b[l];
+    }
+    ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]))
 }

@@ -11,7 +11,7 @@
 //! than 1: its spectrum, 2π K₀(2π|k|), falls by a factor of 500 with each cycle per unit. So a mesh of [`SPACING`] will
 //! do for any number of points. Each step
 //!
-//! 1. spreads the points over the mesh, by cubic B-splines;
+//! 1. spreads the points over the mesh, by quintic B-splines;
 //! 2. convolves the mesh with w on the nodes, by Fourier transform;
 //! 3. reads φ and its slopes at the points, by the same splines.
 //!
@@ -29,10 +29,10 @@ use gradus_kernels::mesh::{self, Mesh};
 use gradus_kernels::tsne;
 
 /// Distance between nodes.
-pub const SPACING: f64 = 0.5;
+pub const SPACING: f64 = 1.0 / 3.0;
 
-/// Nodes left free around the points: the spline's deblurring, which fades by 0.27 a node, needs them.
-const MARGIN: usize = 8;
+/// Nodes left free around the points: the spline's deblurring, which fades by 0.43 a node, needs them.
+const MARGIN: usize = 12;
 
 /// What one step leaves to the next: the kernel's spectrum, which depends on the mesh's size alone, and buffers.
 #[derive(Default)]
