@@ -8,7 +8,7 @@ use gradus::analysis::metrics::{self, Confusion};
 use gradus::analysis::pca::Pca;
 use gradus::analysis::scale::{Scaler, Scaling};
 use gradus::analysis::tsne::affinity::{Affinity, PERPLEXITY_TOLERANCE, conditional};
-use gradus::analysis::tsne::{Forces, Init, Method, Tsne, barnes_hut, exact};
+use gradus::analysis::tsne::{Forces, Init, Method, Tsne, barnes_hut, exact, fft};
 use gradus::rng::Rng;
 use ndarray::{Array2, ArrayView2};
 use serde_json::Value;
@@ -359,6 +359,41 @@ fn barnes_hut_with_theta_a_half_is_close() {
     assert!(error > 0.0 && error < 0.02, "{error}"); // and it does save work
 }
 
+/// The relative error of all repulsions together, and of Z, by the mesh.
+fn mesh_error<T: Real>(y: &[f64]) -> (f64, f64) {
+    let (all, _) = both_methods(y, 0.0);
+    let n = y.len() / 2;
+    let sparse = Affinity::sparse(blobs(n, 3, 4, 1.0, 9).0.mapv(T::from_f64).view(), (n - 1) as f64 / 3.0);
+    let (mut mesh, y) = (Forces::new(n), y.iter().map(|&v| T::from_f64(v)).collect::<Vec<T>>());
+    fft::forces(&sparse, &y, &mut fft::Field::default(), &mut mesh);
+    let (mut error, mut size) = (0.0, 0.0);
+    for (a, m) in all.rows.iter().zip(&mesh.rows) {
+        for axis in 0..2 {
+            assert!((a[axis] - m[axis].to_f64()).abs() < 1e-6, "attraction {} {:?}", a[axis], m[axis]);
+            error += (a[2 + axis] - m[2 + axis].to_f64()).powi(2);
+            size += a[2 + axis].powi(2);
+        }
+    }
+    ((error / size).sqrt(), mesh.z / all.z - 1.0)
+}
+
+/// From the first steps, where the map is a dot, to the last; also off the origin, and with all in one place.
+#[test]
+fn the_mesh_is_close() {
+    let mut rng = Rng::new(6, "map", 0);
+    let cloud: Vec<f64> = (0..1000).map(|_| rng.normal()).collect();
+    for width in [1e-4, 1e-2, 0.3, 1.0, 5.0, 20.0, 60.0] {
+        let y: Vec<f64> = cloud.iter().map(|v| width * v).collect();
+        for (error, z) in [mesh_error::<f32>(&y), mesh_error::<f64>(&y)] {
+            assert!(error < 0.015 && z.abs() < 1e-3, "width {width}: {error:e}, Z {z:e}");
+        }
+    }
+    let shifted: Vec<f64> = cloud.iter().map(|v| 10.0 * v + 300.0).collect();
+    assert!(mesh_error::<f64>(&shifted).0 < 0.01);
+    let (_, z) = mesh_error::<f32>(&[3.0; 100]);
+    assert!(z.abs() < 1e-3, "{z}");
+}
+
 /// KL from the samples and the map alone: plain bisection, plain sums.
 fn plain_kl(x: &Array2<f64>, map: ArrayView2<'_, f64>, wanted: f64) -> f64 {
     let n = x.nrows();
@@ -393,7 +428,12 @@ fn plain_kl(x: &Array2<f64>, map: ArrayView2<'_, f64>, wanted: f64) -> f64 {
 fn a_map_keeps_neighbours_and_its_kl_is_what_it_says() {
     let (x, labels) = blobs(240, 10, 6, 1.0, 21);
     let before = metrics::knn_accuracy(x.view(), &labels, 5).unwrap();
-    for (method, init) in [(Method::Auto, Init::Pca), (Method::BarnesHut, Init::Pca), (Method::Exact, Init::Random)] {
+    for (method, init) in [
+        (Method::Auto, Init::Pca),
+        (Method::BarnesHut, Init::Pca),
+        (Method::Fft, Init::Pca),
+        (Method::Exact, Init::Random),
+    ] {
         let tsne = Tsne { method, init, perplexity: 20.0, n_iter: 500, ..Tsne::default() };
         let map = tsne.fit(x.view(), 1).unwrap();
         let after = metrics::knn_accuracy(map.embedding.view(), &labels, 5).unwrap();
@@ -431,7 +471,7 @@ fn tsne_survives_odd_inputs() {
     let line = Array2::from_shape_fn((20, 1), |(i, _)| i as f32);
     let twins = Array2::from_shape_fn((20, 2), |(i, j)| (i / 2 * (j + 1)) as f32);
     for x in [same, line, twins] {
-        for method in [Method::Exact, Method::BarnesHut] {
+        for method in [Method::Exact, Method::BarnesHut, Method::Fft] {
             let map = Tsne { method, ..tsne.clone() }.fit(x.view(), 4).unwrap();
             assert!(map.embedding.iter().all(|v| v.is_finite()) && map.kl.is_finite());
         }
@@ -459,7 +499,8 @@ fn everything() -> String {
     let Clustering { centroids, inertia, labels: found, .. } = KMeans::new(4).fit(x.view(), 5).unwrap();
     let short = Tsne { n_iter: 60, exaggeration_iter: 30, ..Tsne::default() };
     let exact = short.fit(part, 5).unwrap();
-    let tree = Tsne { method: Method::BarnesHut, ..short }.fit(x.view(), 5).unwrap();
+    let tree = Tsne { method: Method::BarnesHut, ..short.clone() }.fit(x.view(), 5).unwrap();
+    let mesh = Tsne { method: Method::Fft, ..short }.fit(x.view(), 5).unwrap();
     let pictures: Vec<&[f32]> = x.as_slice().unwrap().chunks(120).collect();
     let table = features::extract(&Feature::ALL, &pictures, 10, 12).unwrap();
     let numbers = [
@@ -468,7 +509,8 @@ fn everything() -> String {
         metrics::knn_accuracy(x.view(), &labels, 5).unwrap(),
         metrics::trustworthiness(x.view(), tree.embedding.view(), 5).unwrap(),
     ];
-    let arrays: Vec<_> = [centroids, exact.embedding, tree.embedding, table, Pca::fit(x.view(), 3).unwrap().components]
+    let components = Pca::fit(x.view(), 3).unwrap().components;
+    let arrays: Vec<_> = [centroids, exact.embedding, tree.embedding, mesh.embedding, table, components]
         .into_iter()
         .map(|a| a.into_raw_vec_and_offset().0)
         .collect();

@@ -10,3 +10,4 @@ mod math;
 mod optim;
 mod pool;
 mod reduce;
+mod tsne;

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Attraction pulls along p_ij, which is tiny except among neighbours; repulsion pushes every pair apart. [`exact`]
-//! computes all n² pairs; [`barnes_hut`] keeps 3·perplexity neighbours and lets the [`tree`] speak for far groups.
+//! computes all n² pairs. The others keep 3·perplexity neighbours: [`barnes_hut`] lets the [`tree`] speak for far groups,
+//! [`fft`] sees repulsion as the slope of a potential, which it finds on a mesh.
 //!
 //! The tricks are the classic ones: P is exaggerated at first so that clusters form before they spread; momentum 0.5,
 //! later 0.8; every coordinate has its own gain (Jacobs 1988). The start is the PCA of the samples scaled to a standard
@@ -85,10 +86,10 @@ pub struct Tsne {
     pub perplexity: f64,
     /// Factor on P during the first `exaggeration_iter` iterations.
     pub early_exaggeration: f64,
-    /// Step size; `None` is max(n / early_exaggeration / 4, 50).
+    /// Step size; `None` is max(n / exaggeration / 4, 50), with the exaggeration of the moment: early_exaggeration, later 1.
     ///
-    /// That is n / early_exaggeration of Belkina et al. (2019), divided by 4 because our gradient, like
-    /// scikit-learn's, contains the factor 4 that the original program leaves out.
+    /// That is n / exaggeration of Belkina et al. (2019), divided by 4 because our gradient, like scikit-learn's,
+    /// contains the factor 4 that the original program leaves out.
     pub learning_rate: Option<f64>,
     /// Iterations in all.
     pub n_iter: usize,
@@ -176,8 +177,7 @@ impl Tsne {
             Method::BarnesHut | Method::Fft => Affinity::sparse(x.view(), self.perplexity),
             _ => Affinity::dense(x.view(), self.perplexity),
         };
-        let rate = self.learning_rate.unwrap_or_else(|| (n as f64 / self.early_exaggeration / 4.0).max(50.0));
-        let mut descent = Descent::new(self.start(&x, seed)?, rate);
+        let mut descent = Descent::new(self.start(&x, seed)?);
         let (mut forces, mut field) = (Forces::new(n), fft::Field::default());
         for iteration in 1..=self.n_iter {
             let early = iteration <= self.exaggeration_iter;
@@ -187,7 +187,8 @@ impl Tsne {
                 _ => exact::forces(&affinity, &descent.y, &mut forces),
             }
             let exaggeration = if early { self.early_exaggeration } else { 1.0 };
-            descent.step(&forces, exaggeration, if early { 0.5 } else { 0.8 });
+            let rate = self.learning_rate.unwrap_or_else(|| (n as f64 / exaggeration / 4.0).max(50.0));
+            descent.step(&forces, exaggeration, rate, if early { 0.5 } else { 0.8 });
             hook(&Frame { iteration, embedding: descent.view(), affinity: &affinity });
         }
         if let Some(at) = descent.y.iter().position(|v| !v.is_finite()) {
@@ -275,21 +276,20 @@ struct Descent<T> {
     y: Vec<T>,
     velocity: Vec<T>,
     gains: Vec<T>,
-    rate: T,
 }
 
 impl<T: Real> Descent<T> {
-    fn new(y: Vec<T>, rate: f64) -> Self {
-        Self { velocity: vec![T::ZERO; y.len()], gains: vec![T::ONE; y.len()], y, rate: T::from_f64(rate) }
+    fn new(y: Vec<T>) -> Self {
+        Self { velocity: vec![T::ZERO; y.len()], gains: vec![T::ONE; y.len()], y }
     }
 
     fn view(&self) -> ArrayView2<'_, T> {
         ArrayView2::from_shape((self.y.len() / 2, 2), &self.y).expect("tsne: two coordinates a point")
     }
 
-    fn step(&mut self, forces: &Forces<T>, exaggeration: f64, momentum: f64) {
+    fn step(&mut self, forces: &Forces<T>, exaggeration: f64, rate: f64, momentum: f64) {
         let (exaggeration, per_z) = (T::from_f64(exaggeration), T::from_f64(1.0 / forces.z));
-        let (momentum, four) = (T::from_f64(momentum), T::from_f64(4.0));
+        let (rate, momentum, four) = (T::from_f64(rate), T::from_f64(momentum), T::from_f64(4.0));
         let (up, down, least) = (T::from_f64(0.2), T::from_f64(0.8), T::from_f64(0.01));
         for (i, row) in forces.rows.iter().enumerate() {
             for axis in 0..2 {
@@ -298,7 +298,7 @@ impl<T: Real> Descent<T> {
                 let onward = (gradient > T::ZERO) != (self.velocity[k] > T::ZERO);
                 let gain = if onward { self.gains[k] + up } else { self.gains[k] * down };
                 self.gains[k] = gain.max(least);
-                self.velocity[k] = momentum * self.velocity[k] - self.rate * self.gains[k] * gradient;
+                self.velocity[k] = momentum * self.velocity[k] - rate * self.gains[k] * gradient;
                 self.y[k] += self.velocity[k];
             }
         }
