@@ -19,6 +19,10 @@
 //! That is the particle-mesh Ewald sum of molecular dynamics (Essmann et al. 1995). FIt-SNE spreads by polynomials
 //! instead, whose slope jumps between cells, and so needs four convolutions where one is enough here.
 //!
+//! Measured against all pairs, repulsion is off by 0.03 to 1.2 % (in the root mean square), the more the tighter the
+//! clusters, and Z by less than 0.1 %; three quarters of the spacing makes that a third. Maps sparser than a point on ten units of area, which
+//! t-SNE does not make, fare worse: there a point's force on itself, which the mesh leaves behind, counts.
+//!
 //! Attraction is summed exactly over the stored neighbours, as in [`super::barnes_hut`].
 
 use super::Forces;
