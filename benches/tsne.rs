@@ -1,6 +1,6 @@
 //! What does a step of t-SNE cost, by each way to its gradient, and what do the affinities cost before the first?
 //!
-//! The samples are ten blobs in 50 dimensions; the map is as wide as such maps become. Criterion's "elem/s" counts
+//! The samples are ten blobs in 50 dimensions; the map is a disk about as wide as theirs becomes. Criterion's "elem/s" counts
 //! points.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -18,10 +18,15 @@ fn blobs(n: usize) -> Array2<f32> {
     Array2::from_shape_fn((n, 50), |(i, j)| (centers[[i % 10, j]] + rng.normal()) as f32)
 }
 
-/// Points all over a disk, about one to a unit of area.
+/// Points all over a disk, one to a unit of area: the map of ten thousand samples becomes as wide.
 fn map(n: usize) -> Vec<f32> {
     let mut rng = Rng::new(7, "map", 0);
-    (0..2 * n).map(|_| ((n as f64).sqrt() * rng.normal() / 3.0) as f32).collect()
+    let radius = (n as f64 / std::f64::consts::PI).sqrt();
+    let mut point = || {
+        let (r, angle) = (radius * rng.uniform().sqrt(), 2.0 * std::f64::consts::PI * rng.uniform());
+        [(r * angle.cos()) as f32, (r * angle.sin()) as f32]
+    };
+    (0..n).flat_map(|_| point()).collect()
 }
 
 fn affinities(bench: &mut Criterion) {
