@@ -2,13 +2,14 @@
 //!
 //! `golden/analysis.json` is written by `golden/make_analysis.py`.
 
+use gradus::Real;
 use gradus::analysis::features::{self, Feature};
 use gradus::analysis::kmeans::{Clustering, KMeans};
 use gradus::analysis::metrics::{self, Confusion};
 use gradus::analysis::pca::Pca;
 use gradus::analysis::scale::{Scaler, Scaling};
 use gradus::analysis::tsne::affinity::{Affinity, PERPLEXITY_TOLERANCE, conditional};
-use gradus::analysis::tsne::{Forces, Init, Method, Tsne, barnes_hut, exact};
+use gradus::analysis::tsne::{Forces, Init, Method, Tsne, barnes_hut, exact, fft};
 use gradus::rng::Rng;
 use ndarray::{Array2, ArrayView2};
 use serde_json::Value;
@@ -284,11 +285,11 @@ fn joint_probabilities_agree_with_scikit_learn() {
 fn kl_and_gradient_agree_with_scikit_learn() {
     let golden = &golden()["tsne"];
     let (p, map, gradient) = (matrix(&golden["p"]), matrix(&golden["map"]), matrix(&golden["gradient"]));
-    let mut affinity = Affinity::Dense { n: 40, p: p.iter().copied().collect() };
+    let affinity = Affinity::Dense { n: 40, p: p.iter().copied().collect() };
     let kl = affinity.kl_divergence(map.view());
     assert!((kl - number(&golden["kl"])).abs() < 1e-7, "{kl}"); // P has nine digits
     let mut forces = Forces::new(40);
-    exact::forces(&mut affinity, map.as_slice().unwrap(), &mut forces);
+    exact::forces(&affinity, map.as_slice().unwrap(), &mut forces);
     for (i, row) in forces.rows.iter().enumerate() {
         for axis in 0..2 {
             let got = 4.0 * (row[axis] - row[2 + axis] / forces.z);
@@ -301,9 +302,9 @@ fn kl_and_gradient_agree_with_scikit_learn() {
 fn the_gradient_is_that_of_the_kl_divergence() {
     let (x, _) = blobs(23, 4, 3, 1.0, 5);
     let mut map = blobs(23, 2, 3, 1.0, 6).0;
-    let mut affinity = Affinity::dense(x.view(), 6.0);
+    let affinity = Affinity::dense(x.view(), 6.0);
     let mut forces = Forces::new(23);
-    exact::forces(&mut affinity, map.as_slice().unwrap(), &mut forces);
+    exact::forces(&affinity, map.as_slice().unwrap(), &mut forces);
     let h = 1e-5;
     for (i, axis) in [(0, 0), (7, 1), (22, 0), (22, 1)] {
         let mut at = |shift: f64| {
@@ -325,7 +326,7 @@ fn both_methods(y: &[f64], theta: f64) -> (Forces<f64>, Forces<f64>) {
     let (x, _) = blobs(n, 3, 4, 1.0, 9);
     let perplexity = (n - 1) as f64 / 3.0; // 3 perplexity + 1 neighbours are all there are
     let (mut all, mut tree) = (Forces::new(n), Forces::new(n));
-    exact::forces(&mut Affinity::dense(x.view(), perplexity), y, &mut all);
+    exact::forces(&Affinity::dense(x.view(), perplexity), y, &mut all);
     barnes_hut::forces(&Affinity::sparse(x.view(), perplexity), y, theta, &mut tree);
     (all, tree)
 }
@@ -357,6 +358,43 @@ fn barnes_hut_with_theta_a_half_is_close() {
     let size = |f: &dyn Fn(usize, usize) -> f64| (0..2000).map(|k| f(k / 2, 2 + k % 2).powi(2)).sum::<f64>().sqrt();
     let error = size(&|i, a| all.rows[i][a] - tree.rows[i][a]) / size(&|i, a| all.rows[i][a]);
     assert!(error > 0.0 && error < 0.02, "{error}"); // and it does save work
+}
+
+/// The relative error of all repulsions together, and of Z, by the mesh.
+fn mesh_error<T: Real>(y: &[f64]) -> (f64, f64) {
+    let (all, _) = both_methods(y, 0.0);
+    let n = y.len() / 2;
+    let sparse = Affinity::sparse(blobs(n, 3, 4, 1.0, 9).0.mapv(T::from_f64).view(), (n - 1) as f64 / 3.0);
+    let (mut mesh, y) = (Forces::new(n), y.iter().map(|&v| T::from_f64(v)).collect::<Vec<T>>());
+    fft::forces(&sparse, &y, &mut fft::Field::default(), &mut mesh);
+    let (mut error, mut size) = (0.0, 0.0);
+    for (a, m) in all.rows.iter().zip(&mesh.rows) {
+        for axis in 0..2 {
+            assert!((a[axis] - m[axis].to_f64()).abs() < 1e-6, "attraction {} {:?}", a[axis], m[axis]);
+            error += (a[2 + axis] - m[2 + axis].to_f64()).powi(2);
+            size += a[2 + axis].powi(2);
+        }
+    }
+    ((error / size).sqrt(), mesh.z / all.z - 1.0)
+}
+
+/// From the first steps, where the map is a dot, to the last; also off the origin, and with all in one place. The widest
+/// has a point on some ten units of area, sparser than t-SNE leaves them: there the mesh's force of a point on itself, which
+/// should be none, is as large as the error gets.
+#[test]
+fn the_mesh_is_close() {
+    let mut rng = Rng::new(6, "map", 0);
+    let cloud: Vec<f64> = (0..1000).map(|_| rng.normal()).collect();
+    for width in [1e-4, 1e-2, 0.3, 1.0, 5.0, 20.0] {
+        let y: Vec<f64> = cloud.iter().map(|v| width * v).collect();
+        for (error, z) in [mesh_error::<f32>(&y), mesh_error::<f64>(&y)] {
+            assert!(error < 0.015 && z.abs() < 1e-3, "width {width}: {error:e}, Z {z:e}");
+        }
+    }
+    let shifted: Vec<f64> = cloud.iter().map(|v| 10.0 * v + 300.0).collect();
+    assert!(mesh_error::<f64>(&shifted).0 < 0.01);
+    let (_, z) = mesh_error::<f32>(&[3.0; 100]);
+    assert!(z.abs() < 1e-3, "{z}");
 }
 
 /// KL from the samples and the map alone: plain bisection, plain sums.
@@ -393,7 +431,12 @@ fn plain_kl(x: &Array2<f64>, map: ArrayView2<'_, f64>, wanted: f64) -> f64 {
 fn a_map_keeps_neighbours_and_its_kl_is_what_it_says() {
     let (x, labels) = blobs(240, 10, 6, 1.0, 21);
     let before = metrics::knn_accuracy(x.view(), &labels, 5).unwrap();
-    for (method, init) in [(Method::Auto, Init::Pca), (Method::BarnesHut, Init::Pca), (Method::Exact, Init::Random)] {
+    for (method, init) in [
+        (Method::Auto, Init::Pca),
+        (Method::BarnesHut, Init::Pca),
+        (Method::Fft, Init::Pca),
+        (Method::Exact, Init::Random),
+    ] {
         let tsne = Tsne { method, init, perplexity: 20.0, n_iter: 500, ..Tsne::default() };
         let map = tsne.fit(x.view(), 1).unwrap();
         let after = metrics::knn_accuracy(map.embedding.view(), &labels, 5).unwrap();
@@ -431,7 +474,7 @@ fn tsne_survives_odd_inputs() {
     let line = Array2::from_shape_fn((20, 1), |(i, _)| i as f32);
     let twins = Array2::from_shape_fn((20, 2), |(i, j)| (i / 2 * (j + 1)) as f32);
     for x in [same, line, twins] {
-        for method in [Method::Exact, Method::BarnesHut] {
+        for method in [Method::Exact, Method::BarnesHut, Method::Fft] {
             let map = Tsne { method, ..tsne.clone() }.fit(x.view(), 4).unwrap();
             assert!(map.embedding.iter().all(|v| v.is_finite()) && map.kl.is_finite());
         }
@@ -459,7 +502,8 @@ fn everything() -> String {
     let Clustering { centroids, inertia, labels: found, .. } = KMeans::new(4).fit(x.view(), 5).unwrap();
     let short = Tsne { n_iter: 60, exaggeration_iter: 30, ..Tsne::default() };
     let exact = short.fit(part, 5).unwrap();
-    let tree = Tsne { method: Method::BarnesHut, ..short }.fit(x.view(), 5).unwrap();
+    let tree = Tsne { method: Method::BarnesHut, ..short.clone() }.fit(x.view(), 5).unwrap();
+    let mesh = Tsne { method: Method::Fft, ..short }.fit(x.view(), 5).unwrap();
     let pictures: Vec<&[f32]> = x.as_slice().unwrap().chunks(120).collect();
     let table = features::extract(&Feature::ALL, &pictures, 10, 12).unwrap();
     let numbers = [
@@ -468,7 +512,8 @@ fn everything() -> String {
         metrics::knn_accuracy(x.view(), &labels, 5).unwrap(),
         metrics::trustworthiness(x.view(), tree.embedding.view(), 5).unwrap(),
     ];
-    let arrays: Vec<_> = [centroids, exact.embedding, tree.embedding, table, Pca::fit(x.view(), 3).unwrap().components]
+    let components = Pca::fit(x.view(), 3).unwrap().components;
+    let arrays: Vec<_> = [centroids, exact.embedding, tree.embedding, mesh.embedding, table, components]
         .into_iter()
         .map(|a| a.into_raw_vec_and_offset().0)
         .collect();

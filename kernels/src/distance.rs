@@ -1,8 +1,8 @@
-//! Pairwise squared Euclidean distances, nearest centres and nearest neighbours.
+//! Pairwise squared Euclidean distances and nearest centres.
 //!
 //! The well-known shortcut `|x|² + |y|² - 2 x·y` is a matrix product, some three times faster, but cancels: the distance of
 //! a point to itself would not be zero, and near neighbours would be told apart by rounding noise. Here the differences
-//! are squared and added, k upwards in blocks of 256, for 4 rows of x and 16 of y at a time. What K-means, k-NN and t-SNE
+//! are squared and added, k upwards in blocks of 256, for 4 rows of x and 16 of y at a time. What K-means and t-SNE
 //! rest on is then exact: no distance is negative, equal points are at distance zero, d(x, y) = d(y, x).
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
@@ -158,43 +158,4 @@ pub fn nearest<T: Scalar>(x: MatRef<'_, T>, centers: MatRef<'_, T>, index: &mut 
             }
         });
     });
-}
-
-/// The `k` nearest other rows of each row of `x`, nearest first (on a tie, the lower index first): `index` and squared
-/// `distance` are `[rows, k]`. Every pair is looked at. NaN counts as infinitely far.
-pub fn knn<T: Scalar>(x: MatRef<'_, T>, k: usize, index: &mut [u32], distance: &mut [T]) {
-    assert!(
-        index.len() == x.rows * k && distance.len() == index.len() && (k == 0 || k < x.rows),
-        "knn: shapes do not fit"
-    );
-    let mut copy = Vec::new();
-    let (x, panels, level) = (rows_of(&x, &mut copy), Panels::new(x), isa());
-    let serial = serial(&x, x.rows);
-    parallel::zip_chunks_unless(serial, index, ROWS * k, distance, ROWS * k, |piece, index, distance| {
-        let mut found = [0; ROWS];
-        panels.each(level, four(&x, piece * ROWS), |start, tile, len| {
-            for (r, (index, distance)) in index.chunks_mut(k).zip(distance.chunks_mut(k)).enumerate() {
-                for (l, &d) in tile[r][..len].iter().enumerate() {
-                    if start + l != piece * ROWS + r {
-                        insert(index, distance, &mut found[r], (start + l) as u32, d);
-                    }
-                }
-            }
-        });
-    });
-}
-
-/// Inserts a neighbour into a list sorted by distance, of which `found` places are taken, if it is near enough.
-#[inline(always)]
-fn insert<T: Scalar>(index: &mut [u32], distance: &mut [T], found: &mut usize, at: u32, d: T) {
-    let d = if d.is_nan() { T::INFINITY } else { d };
-    let k = index.len();
-    if *found == k && d >= distance[k - 1] {
-        return;
-    }
-    let place = distance[..*found].partition_point(|&other| other <= d);
-    *found = k.min(*found + 1);
-    index.copy_within(place..*found - 1, place + 1);
-    distance.copy_within(place..*found - 1, place + 1);
-    (index[place], distance[place]) = (at, d);
 }

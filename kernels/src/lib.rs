@@ -15,6 +15,7 @@
 //! [`optim`], [`distance`]) is plain Rust that the compiler vectorizes once per instruction set.
 
 mod conv;
+pub mod convolve;
 pub mod counting;
 mod dense;
 pub mod dispatch;
@@ -23,9 +24,11 @@ pub mod dropout;
 mod gather;
 mod gemm;
 mod geometry;
+pub mod knn;
 pub mod machine;
 mod mat;
 pub mod math;
+pub mod mesh;
 pub mod optim;
 mod pack;
 pub mod parallel;
@@ -36,6 +39,7 @@ mod scalar;
 mod scratch;
 mod simd;
 mod team;
+pub mod tsne;
 
 pub use conv::pooled::{DEAD, Gradients as BlockGradients};
 pub use gather::gather;

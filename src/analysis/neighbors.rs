@@ -1,11 +1,11 @@
 //! Nearest neighbours, exactly: every distance is computed, and the k smallest of each row are kept.
 //!
-//! O(n² d) work in cache-sized blocks of rows, O(n k) memory. For the few thousand samples of a course this beats
-//! search trees, which lose their edge above some ten dimensions.
+//! O(n² d) work at the speed of a matrix product, O(n k) memory. For the samples of a course this beats search trees,
+//! which lose their edge above some ten dimensions.
 
 use super::mat;
 use crate::real::Real;
-use gradus_kernels::{MatMut, MatRef, distance, parallel};
+use gradus_kernels::{MatMut, MatRef, distance, knn, parallel};
 use ndarray::{CowArray, Ix2};
 
 /// Rows whose distances to all others are held at a time.
@@ -48,22 +48,9 @@ pub(crate) fn map_rows<T: Real, R: Send>(
 /// The `k` nearest others of each row of `x`, `k < n`.
 pub(crate) fn nearest_others<T: Real>(x: &CowArray<'_, T, Ix2>, k: usize) -> Neighbors<T> {
     assert!(k < x.nrows(), "neighbors: k must be below the number of samples");
-    let rows = map_rows(x, |i, squared| {
-        let mut order: Vec<u32> = (0..squared.len() as u32).filter(|&j| j as usize != i).collect();
-        let by_distance = |a: &u32, b: &u32| {
-            let (da, db) = (squared[*a as usize].to_f64(), squared[*b as usize].to_f64());
-            da.total_cmp(&db).then(a.cmp(b))
-        };
-        if k < order.len() {
-            order.select_nth_unstable_by(k, by_distance);
-            order.truncate(k);
-        }
-        order.sort_unstable_by(by_distance);
-        let near: Vec<T> = order.iter().map(|&j| squared[j as usize]).collect();
-        (order, near)
-    });
-    let (index, squared): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-    Neighbors { k, index: index.concat(), squared: squared.concat() }
+    let (mut index, mut squared) = (vec![0; x.nrows() * k], vec![T::ZERO; x.nrows() * k]);
+    knn::knn(mat(x), k, &mut index, &mut squared);
+    Neighbors { k, index, squared }
 }
 
 #[cfg(test)]

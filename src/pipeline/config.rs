@@ -116,7 +116,7 @@ pub struct TsneConfig {
     pub perplexity: f64,
     /// Iterations.
     pub n_iter: usize,
-    /// `auto`, `exact` or `barnes_hut`.
+    /// `auto`, `exact`, `barnes_hut` or `fft`.
     pub method: Method,
 }
 

@@ -33,7 +33,7 @@ pub(super) const KEYS: [(&str, &str); 31] = [
     ("cnn.quarter_turns", "Augmentation: pictures turned by multiples of 90 degrees."),
     ("tsne.perplexity", "Largest perplexity; n samples get at most (n - 1) / 3."),
     ("tsne.n_iter", "Iterations."),
-    ("tsne.method", "`auto`, `exact` or `barnes_hut`."),
+    ("tsne.method", "`auto`, `exact`, `barnes_hut` or `fft`."),
     ("depth.max_samples", "Most validation samples of the depth lesson."),
     ("depth.components", "Dimensions kept by PCA where there are more."),
     ("depth.neighbors", "Neighbours of the k-NN accuracy."),

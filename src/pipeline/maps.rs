@@ -14,7 +14,7 @@ pub struct NamedMap {
     pub points: Array2<f32>,
     /// Kullback-Leibler divergence: how much of the neighbourhoods is lost.
     pub kl: f64,
-    /// `exact` or `barnes_hut`.
+    /// `exact`, `barnes_hut` or `fft`.
     pub method: &'static str,
     /// The perplexity used.
     pub perplexity: f64,

@@ -1,10 +1,10 @@
-//! Distances, nearest centres and neighbours against plain loops.
+//! Distances and nearest centres against plain loops.
 
 use crate::common::{Data, always};
 use gradus_kernels::{MatMut, MatRef, distance};
 
 /// The documented order: k upwards in blocks of 256.
-fn plain_distance(x: &[f32], y: &[f32]) -> f32 {
+pub(crate) fn plain_distance(x: &[f32], y: &[f32]) -> f32 {
     let block = |(x, y): (&[f32], &[f32])| x.iter().zip(y).fold(0.0, |sum, (x, y)| sum + (x - y) * (x - y));
     x.chunks(256).zip(y.chunks(256)).map(block).fold(0.0, |total, block| total + block)
 }
@@ -48,24 +48,4 @@ fn ties_go_to_the_first() {
     let (mut index, mut distance) = (vec![9; 40], vec![0.0; 40]);
     distance::nearest(MatRef::new(&x, 40, 1), MatRef::new(&centers, 4, 1), &mut index, &mut distance);
     assert!(index.iter().all(|&i| i == 0) && distance.iter().all(|&d| d == 1.0));
-}
-
-#[test]
-fn neighbours_are_exact_and_sorted() {
-    for (n, d, k) in [(2, 3, 1), (6, 2, 5), (50, 7, 10), (130, 3, 30), (4, 2, 0)] {
-        let mut x = Data::new(n as u64).floats(n * d);
-        x.iter_mut().for_each(|x| *x = (*x * 3.0).round()); // ties, and equal points
-        let mut want = Vec::new();
-        for i in 0..n {
-            let far = |j: usize| plain_distance(&x[i * d..][..d], &x[j * d..][..d]);
-            let mut others: Vec<usize> = (0..n).filter(|&j| j != i).collect();
-            others.sort_by(|&a, &b| far(a).total_cmp(&far(b)).then(a.cmp(&b)));
-            want.extend(others[..k].iter().flat_map(|&j| [j as f32, far(j)]));
-        }
-        always(&want, "knn", || {
-            let (mut index, mut distance) = (vec![9; n * k], vec![f32::NAN; n * k]);
-            distance::knn(MatRef::new(&x, n, d), k, &mut index, &mut distance);
-            index.iter().zip(&distance).flat_map(|(&i, &d)| [i as f32, d]).collect()
-        });
-    }
 }

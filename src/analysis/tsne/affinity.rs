@@ -8,7 +8,7 @@
 
 use crate::analysis::{neighbors, standard};
 use crate::real::Real;
-use gradus_kernels::parallel;
+use gradus_kernels::{parallel, tsne};
 use ndarray::ArrayView2;
 
 /// The perplexity is met to within this.
@@ -178,7 +178,8 @@ impl<T: Real> Affinity<T> {
         }
     }
 
-    /// KL(P‖Q) = Σ p_ij ln(p_ij / q_ij) of a map (n x 2), over all pairs with p_ij > 0, in `f64`; Z over all pairs.
+    /// KL(P‖Q) = Σ p_ij ln(p_ij / q_ij) of a map (n x 2), over all pairs with p_ij > 0, in `f64`; Z over all
+    /// pairs, each row's share of it in `T`.
     pub fn kl_divergence(&self, map: ArrayView2<'_, T>) -> f64 {
         assert_eq!(map.dim(), (self.len(), 2), "kl_divergence: one point for each sample");
         let y: Vec<[f64; 2]> = map.rows().into_iter().map(|r| [r[0].to_f64(), r[1].to_f64()]).collect();
@@ -187,16 +188,19 @@ impl<T: Real> Affinity<T> {
             1.0 / (1.0 + dx * dx + dy * dy)
         };
         // Σ p ln(p / w) and Σ p need only stored pairs; with them KL = Σ p ln(p / w) + ln Z Σ p.
+        let (xs, ys): (Vec<T>, Vec<T>) = map.rows().into_iter().map(|r| (r[0], r[1])).unzip();
+        let mut weights = vec![T::ZERO; xs.len()];
+        tsne::weights(&xs, &ys, &mut weights);
+        let z: f64 = weights.iter().map(|w| w.to_f64()).sum();
         let rows = parallel::map(y.len(), |i| {
-            let z: f64 = (0..y.len()).filter(|&j| j != i).map(|j| weight(i, j)).sum();
             let (mut divergence, mut mass) = (0.0, 0.0);
             for (j, p) in self.row(i).map(|(j, p)| (j, p.to_f64())).filter(|e| e.1 > 0.0) {
                 divergence += p * libm::log(p / weight(i, j));
                 mass += p;
             }
-            [z, divergence, mass]
+            [divergence, mass]
         });
         let total = |k: usize| rows.iter().map(|r| r[k]).sum::<f64>();
-        total(1) + total(2) * libm::log(total(0))
+        total(0) + total(1) * libm::log(z)
     }
 }

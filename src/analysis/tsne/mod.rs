@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Attraction pulls along p_ij, which is tiny except among neighbours; repulsion pushes every pair apart. [`exact`]
-//! computes all n² pairs; [`barnes_hut`] keeps 3·perplexity neighbours and lets the [`tree`] speak for far groups.
+//! computes all n² pairs. The others keep 3·perplexity neighbours: [`barnes_hut`] lets the [`tree`] speak for far groups,
+//! [`fft`] sees repulsion as the slope of a potential, which it finds on a mesh.
 //!
 //! The tricks are the classic ones: P is exaggerated at first so that clusters form before they spread; momentum 0.5,
 //! later 0.8; every coordinate has its own gain (Jacobs 1988). The start is the PCA of the samples scaled to a standard
@@ -22,6 +23,7 @@
 pub mod affinity;
 pub mod barnes_hut;
 pub mod exact;
+pub mod fft;
 pub mod tree;
 
 use super::pca::Pca;
@@ -43,22 +45,25 @@ const START_DEVIATION: f64 = 1e-4;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// `Exact` up to [`EXACT_UP_TO`] samples, then `BarnesHut`.
+    /// `Exact` up to [`EXACT_UP_TO`] samples, then `Fft`.
     #[default]
     Auto,
     /// All pairs: O(n²) a step.
     Exact,
     /// Neighbours and a quadtree: O(n log n) a step (van der Maaten 2014).
     BarnesHut,
+    /// Neighbours and a mesh: O(n) a step, and a Fourier transform (Linderman et al. 2019).
+    Fft,
 }
 
 impl Method {
-    /// `"auto"`, `"exact"` or `"barnes_hut"`.
+    /// `"auto"`, `"exact"`, `"barnes_hut"` or `"fft"`.
     pub fn name(self) -> &'static str {
         match self {
             Method::Auto => "auto",
             Method::Exact => "exact",
             Method::BarnesHut => "barnes_hut",
+            Method::Fft => "fft",
         }
     }
 }
@@ -81,10 +86,10 @@ pub struct Tsne {
     pub perplexity: f64,
     /// Factor on P during the first `exaggeration_iter` iterations.
     pub early_exaggeration: f64,
-    /// Step size; `None` is max(n / early_exaggeration / 4, 50).
+    /// Step size; `None` is max(n / exaggeration / 4, 50), with the exaggeration of the moment: early_exaggeration, later 1.
     ///
-    /// That is n / early_exaggeration of Belkina et al. (2019), divided by 4 because our gradient, like
-    /// scikit-learn's, contains the factor 4 that the original program leaves out.
+    /// That is n / exaggeration of Belkina et al. (2019), divided by 4 because our gradient, like scikit-learn's,
+    /// contains the factor 4 that the original program leaves out.
     pub learning_rate: Option<f64>,
     /// Iterations in all.
     pub n_iter: usize,
@@ -165,24 +170,25 @@ impl Tsne {
         self.check(n)?;
         let method = match self.method {
             Method::Auto if n <= EXACT_UP_TO => Method::Exact,
-            Method::Auto => Method::BarnesHut,
+            Method::Auto => Method::Fft,
             chosen => chosen,
         };
-        let mut affinity = match method {
-            Method::BarnesHut => Affinity::sparse(x.view(), self.perplexity),
+        let affinity = match method {
+            Method::BarnesHut | Method::Fft => Affinity::sparse(x.view(), self.perplexity),
             _ => Affinity::dense(x.view(), self.perplexity),
         };
-        let rate = self.learning_rate.unwrap_or_else(|| (n as f64 / self.early_exaggeration / 4.0).max(50.0));
-        let mut descent = Descent::new(self.start(&x, seed)?, rate);
-        let mut forces = Forces::new(n);
+        let mut descent = Descent::new(self.start(&x, seed)?);
+        let (mut forces, mut field) = (Forces::new(n), fft::Field::default());
         for iteration in 1..=self.n_iter {
             let early = iteration <= self.exaggeration_iter;
             match method {
                 Method::BarnesHut => barnes_hut::forces(&affinity, &descent.y, self.theta, &mut forces),
-                _ => exact::forces(&mut affinity, &descent.y, &mut forces),
+                Method::Fft => fft::forces(&affinity, &descent.y, &mut field, &mut forces),
+                _ => exact::forces(&affinity, &descent.y, &mut forces),
             }
             let exaggeration = if early { self.early_exaggeration } else { 1.0 };
-            descent.step(&forces, exaggeration, if early { 0.5 } else { 0.8 });
+            let rate = self.learning_rate.unwrap_or_else(|| (n as f64 / exaggeration / 4.0).max(50.0));
+            descent.step(&forces, exaggeration, rate, if early { 0.5 } else { 0.8 });
             hook(&Frame { iteration, embedding: descent.view(), affinity: &affinity });
         }
         if let Some(at) = descent.y.iter().position(|v| !v.is_finite()) {
@@ -260,26 +266,30 @@ impl<T: Real> Forces<T> {
     }
 }
 
+/// The first and the second coordinate of each of the points `y`, apart.
+fn coordinates<T: Real>(y: &[T]) -> [Vec<T>; 2] {
+    [0, 1].map(|axis| y.iter().skip(axis).step_by(2).copied().collect())
+}
+
 /// Gradient descent with momentum and gains.
 struct Descent<T> {
     y: Vec<T>,
     velocity: Vec<T>,
     gains: Vec<T>,
-    rate: T,
 }
 
 impl<T: Real> Descent<T> {
-    fn new(y: Vec<T>, rate: f64) -> Self {
-        Self { velocity: vec![T::ZERO; y.len()], gains: vec![T::ONE; y.len()], y, rate: T::from_f64(rate) }
+    fn new(y: Vec<T>) -> Self {
+        Self { velocity: vec![T::ZERO; y.len()], gains: vec![T::ONE; y.len()], y }
     }
 
     fn view(&self) -> ArrayView2<'_, T> {
         ArrayView2::from_shape((self.y.len() / 2, 2), &self.y).expect("tsne: two coordinates a point")
     }
 
-    fn step(&mut self, forces: &Forces<T>, exaggeration: f64, momentum: f64) {
+    fn step(&mut self, forces: &Forces<T>, exaggeration: f64, rate: f64, momentum: f64) {
         let (exaggeration, per_z) = (T::from_f64(exaggeration), T::from_f64(1.0 / forces.z));
-        let (momentum, four) = (T::from_f64(momentum), T::from_f64(4.0));
+        let (rate, momentum, four) = (T::from_f64(rate), T::from_f64(momentum), T::from_f64(4.0));
         let (up, down, least) = (T::from_f64(0.2), T::from_f64(0.8), T::from_f64(0.01));
         for (i, row) in forces.rows.iter().enumerate() {
             for axis in 0..2 {
@@ -288,7 +298,7 @@ impl<T: Real> Descent<T> {
                 let onward = (gradient > T::ZERO) != (self.velocity[k] > T::ZERO);
                 let gain = if onward { self.gains[k] + up } else { self.gains[k] * down };
                 self.gains[k] = gain.max(least);
-                self.velocity[k] = momentum * self.velocity[k] - self.rate * self.gains[k] * gradient;
+                self.velocity[k] = momentum * self.velocity[k] - rate * self.gains[k] * gradient;
                 self.y[k] += self.velocity[k];
             }
         }

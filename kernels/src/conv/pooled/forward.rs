@@ -14,6 +14,8 @@ use std::ops::Range;
 
 /// Floats of the bordered image that a task takes at a time, at most: part of a second-level cache.
 const IMAGE: usize = 1 << 16;
+/// Rows and columns of codes that are turned at a time.
+const BLOCK: usize = 8;
 /// Tasks that a batch of few images should be cut into at least.
 const TASKS: usize = 8;
 
@@ -85,11 +87,17 @@ impl Band<'_> {
         assert!(values.len() >= self.cells * self.width && winners.len() >= self.cells * self.width);
         for panel in panels(self.kernels, self.width) {
             let kernels = &self.kernels.block[panel.len() / self.kernels.lanes - 1];
+            // Where the next window starts, and how many are left in its row.
+            let (mut place, mut left) = (0, self.pw);
             for first in (0..self.cells).step_by(self.kernels.windows) {
                 let count = self.kernels.windows.min(self.cells - first);
                 let mut windows = [image.as_ptr(); MAX_WINDOWS];
-                for (window, cell) in windows.iter_mut().zip(first..first + count) {
-                    *window = image[2 * (cell / self.pw) * self.row + 2 * (cell % self.pw)..].as_ptr();
+                for window in &mut windows[..count] {
+                    *window = image[place..].as_ptr();
+                    (place, left) = (place + 2, left - 1);
+                    if left == 0 {
+                        (place, left) = (place + 2 * (self.row - self.pw), self.pw);
+                    }
                 }
                 let at = first * self.width + panel.start;
                 let tile = Windows {
@@ -128,34 +136,43 @@ unsafe fn turn(
         Transpose { from: values.as_ptr(), from_stride: width, to: y, to_stride: plane, rows: o, cols: cells };
     // SAFETY: read inside of `values`, written as promised by the caller.
     unsafe { (kernels.transpose)(&transpose) };
-    const BLOCK: usize = 8;
     for o0 in (0..o).step_by(BLOCK) {
         for cell in (0..cells).step_by(BLOCK) {
             let (rows, cols) = (BLOCK.min(o - o0), BLOCK.min(cells - cell));
             let mut block = [[0; BLOCK]; BLOCK];
             for (c, block) in block[..cols].iter_mut().enumerate() {
                 let from = &winners[(cell + c) * width + o0..];
-                match <&[u8; BLOCK]>::try_from(&from[..BLOCK.min(from.len())]) {
-                    Ok(from) => *block = *from,
-                    Err(_) => block[..rows].copy_from_slice(&from[..rows]),
+                match from.first_chunk() {
+                    Some(from) => *block = *from,
+                    None => block[..rows].copy_from_slice(&from[..rows]),
                 }
             }
             for (r, row) in turned(block)[..rows].iter().enumerate() {
                 // SAFETY: as promised by the caller.
-                unsafe { std::ptr::copy_nonoverlapping(row.as_ptr(), codes.add((o0 + r) * plane + cell), cols) };
+                unsafe {
+                    let to = codes.add((o0 + r) * plane + cell);
+                    if cols == BLOCK {
+                        to.cast::<[u8; BLOCK]>().write(*row);
+                    } else {
+                        std::ptr::copy_nonoverlapping(row.as_ptr(), to, cols);
+                    }
+                }
             }
         }
     }
 }
 
 /// The transpose of 8 x 8 bytes, each row a word: blocks of four, two and one are exchanged across the diagonal.
-fn turned(block: [[u8; 8]; 8]) -> [[u8; 8]; 8] {
+#[inline(always)]
+fn turned(block: [[u8; BLOCK]; BLOCK]) -> [[u8; BLOCK]; BLOCK] {
     let mut rows = block.map(u64::from_le_bytes);
     for (size, mask) in [(4, 0x0000_0000_ffff_ffff), (2, 0x0000_ffff_0000_ffff), (1, 0x00ff_00ff_00ff_00ff_u64)] {
-        for i in (0..8).filter(|i| i & size == 0) {
-            let (low, high, shift) = (rows[i], rows[i + size], 8 * size as u32);
-            rows[i] = low & mask | (high & mask) << shift;
-            rows[i + size] = low >> shift & mask | high & !mask;
+        for i in 0..BLOCK {
+            if i & size == 0 {
+                let (low, high, shift) = (rows[i], rows[i + size], 8 * size as u32);
+                rows[i] = low & mask | (high & mask) << shift;
+                rows[i + size] = low >> shift & mask | high & !mask;
+            }
         }
     }
     rows.map(u64::to_le_bytes)

@@ -1,0 +1,301 @@
+//! The sums over pairs in t-SNE, several pairs at a time.
+//!
+//! With w_ij = 1 / (1 + |y_i - y_j|²), a step needs for each point i
+//!
+//! ```text
+//! attraction  Σ_j p_ij w_ij (y_i - y_j)      repulsion  Σ_j w_ij² (y_i - y_j)      Z_i = Σ_{j≠i} w_ij
+//! ```
+//!
+//! The one order of each sum: term j goes to lane j mod 16 of its block of [`BLOCK`] terms, j rising; a block's lanes
+//! are added up by halves, then the blocks. No sum depends on how rows are shared out.
+//!
+//! Division is the slowest step, so two terms share one: 1/a = b / (ab) and 1/b = a / (ab). That costs 1.5 units in the
+//! last place at most, and the same ones on every machine, unlike the approximate reciprocals of the instruction sets.
+
+use crate::dispatch::{Loop, isa, vectorize};
+use crate::{Scalar, parallel};
+
+/// Running sums kept side by side.
+const LANES: usize = 16;
+/// Terms after which the lanes are added up: short sums keep their digits.
+const BLOCK: usize = 4096;
+/// Rows of one piece of parallel work over all pairs.
+const ROWS: usize = 16;
+/// Rows of one piece of parallel work over neighbours.
+const SPARSE_ROWS: usize = 256;
+
+type Lanes<T> = [T; LANES];
+
+/// The sums of a point: attraction x and y, repulsion x and y, its share of Z.
+pub type Sums<T> = [T; 5];
+
+/// All sums of all points `x`, `y` over all pairs, `p` being n x n, row-major.
+pub fn all_pairs<T: Scalar>(p: &[T], x: &[T], y: &[T], out: &mut [Sums<T>]) {
+    let n = out.len();
+    assert!(p.len() == n * n && x.len() == n && y.len() == n, "tsne all_pairs: shapes do not fit");
+    let level = isa();
+    parallel::chunks_unless(n < 64, out, ROWS, |piece, out| {
+        for (r, sums) in out.iter_mut().enumerate() {
+            let i = piece * ROWS + r;
+            *sums = vectorize(level, Row { at: [x[i], y[i]], x, y, p: &p[i * n..][..n] });
+            sums[4] -= T::ONE; // the pair of i with itself
+        }
+    });
+}
+
+/// Σ_j w_ij over all j ≠ i, for each point i.
+pub fn weights<T: Scalar>(x: &[T], y: &[T], out: &mut [T]) {
+    assert!(x.len() == out.len() && y.len() == out.len(), "tsne weights: shapes do not fit");
+    let (n, level) = (out.len(), isa());
+    parallel::chunks_unless(n < 64, out, ROWS, |piece, out| {
+        for (r, weight) in out.iter_mut().enumerate() {
+            let i = piece * ROWS + r;
+            *weight = vectorize(level, WeightRow { at: [x[i], y[i]], x, y }) - T::ONE;
+        }
+    });
+}
+
+/// One point against all.
+struct Row<'a, T> {
+    at: [T; 2],
+    x: &'a [T],
+    y: &'a [T],
+    p: &'a [T],
+}
+
+impl<T: Scalar> Loop for Row<'_, T> {
+    type Output = Sums<T>;
+    #[inline(always)]
+    fn run(self) -> Sums<T> {
+        let mut totals = [T::ZERO; 5];
+        for ((x, y), p) in self.x.chunks(BLOCK).zip(self.y.chunks(BLOCK)).zip(self.p.chunks(BLOCK)) {
+            let mut sums = [[T::ZERO; LANES]; 5];
+            let ((xs, x_rest), (ys, y_rest), (ps, p_rest)) = (x.as_chunks(), y.as_chunks(), p.as_chunks());
+            let pairs = xs.len() / 2;
+            for k in 0..pairs {
+                let (k, m) = (2 * k, 2 * k + 1);
+                let (a, b) = (Apart::new(self.at, &xs[k], &ys[k]), Apart::new(self.at, &xs[m], &ys[m]));
+                let [v, w] = reciprocals(&a.square, &b.square);
+                a.add(&v, &ps[k], &mut sums);
+                b.add(&w, &ps[m], &mut sums);
+            }
+            if xs.len() % 2 == 1 {
+                let k = 2 * pairs;
+                single(self.at, &xs[k], &ys[k], &ps[k], &mut sums);
+            }
+            if !x_rest.is_empty() {
+                let (x, y, p) = (filled(x_rest, far()), filled(y_rest, far()), filled(p_rest, T::ZERO));
+                single(self.at, &x, &y, &p, &mut sums);
+            }
+            for k in 0..5 {
+                totals[k] += total(sums[k]);
+            }
+        }
+        totals
+    }
+}
+
+/// Adds 16 terms, each with a division of its own.
+#[inline(always)]
+fn single<T: Scalar>(at: [T; 2], x: &Lanes<T>, y: &Lanes<T>, p: &Lanes<T>, sums: &mut [Lanes<T>; 5]) {
+    let a = Apart::new(at, x, y);
+    let mut w = [T::ONE; LANES];
+    for l in 0..LANES {
+        w[l] = T::ONE / a.square[l];
+    }
+    a.add(&w, p, sums);
+}
+
+/// The weights of one point's pairs.
+struct WeightRow<'a, T> {
+    at: [T; 2],
+    x: &'a [T],
+    y: &'a [T],
+}
+
+impl<T: Scalar> Loop for WeightRow<'_, T> {
+    type Output = T;
+    #[inline(always)]
+    fn run(self) -> T {
+        let mut all = T::ZERO;
+        for (x, y) in self.x.chunks(BLOCK).zip(self.y.chunks(BLOCK)) {
+            let ((xs, x_rest), (ys, y_rest)) = (x.as_chunks(), y.as_chunks());
+            let mut sum = [T::ZERO; LANES];
+            for (x, y) in xs.iter().zip(ys) {
+                add_weights(self.at, x, y, &mut sum);
+            }
+            if !x_rest.is_empty() {
+                add_weights(self.at, &filled(x_rest, far()), &filled(y_rest, far()), &mut sum);
+            }
+            all += total(sum);
+        }
+        all
+    }
+}
+
+#[inline(always)]
+fn add_weights<T: Scalar>(at: [T; 2], x: &Lanes<T>, y: &Lanes<T>, sum: &mut Lanes<T>) {
+    let square = Apart::new(at, x, y).square;
+    for l in 0..LANES {
+        sum[l] += T::ONE / square[l];
+    }
+}
+
+/// The sum of the lanes: the upper half onto the lower, until one is left.
+///
+/// Out of line, lest the compiler cut the loop before it into the small vectors of this tree.
+#[inline(never)]
+fn total<T: Scalar>(mut lanes: Lanes<T>) -> T {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for l in 0..half {
+            lanes[l] += lanes[l + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+/// So far away that every term vanishes beside those of true pairs.
+#[inline(always)]
+fn far<T: Scalar>() -> T {
+    T::from_f64(1e18)
+}
+
+/// `rest` and then `fill`.
+#[inline(always)]
+fn filled<T: Scalar>(rest: &[T], fill: T) -> Lanes<T> {
+    let mut lanes = [fill; LANES];
+    lanes[..rest.len()].copy_from_slice(rest);
+    lanes
+}
+
+/// 1 / `a` and 1 / `b`, by one division.
+#[inline(always)]
+fn reciprocals<T: Scalar>(a: &Lanes<T>, b: &Lanes<T>) -> [Lanes<T>; 2] {
+    let mut both = [[T::ZERO; LANES]; 2];
+    for l in 0..LANES {
+        let r = T::ONE / (a[l] * b[l]);
+        both[0][l] = b[l] * r;
+        both[1][l] = a[l] * r;
+    }
+    both
+}
+
+/// How one point and 16 others lie apart: the differences, and 1 + their squares.
+struct Apart<T> {
+    x: Lanes<T>,
+    y: Lanes<T>,
+    square: Lanes<T>,
+}
+
+impl<T: Scalar> Apart<T> {
+    #[inline(always)]
+    fn new(at: [T; 2], xs: &Lanes<T>, ys: &Lanes<T>) -> Self {
+        let mut apart = Self { x: [T::ZERO; LANES], y: [T::ZERO; LANES], square: [T::ZERO; LANES] };
+        for l in 0..LANES {
+            apart.x[l] = at[0] - xs[l];
+            apart.y[l] = at[1] - ys[l];
+            apart.square[l] = T::ONE + apart.x[l] * apart.x[l] + apart.y[l] * apart.y[l];
+        }
+        apart
+    }
+
+    /// Adds the terms with weights `w` to the sums.
+    #[inline(always)]
+    fn add(&self, w: &Lanes<T>, p: &Lanes<T>, sums: &mut [Lanes<T>; 5]) {
+        for l in 0..LANES {
+            let (pull, push) = (p[l] * w[l], w[l] * w[l]);
+            sums[0][l] += pull * self.x[l];
+            sums[1][l] += pull * self.y[l];
+            sums[2][l] += push * self.x[l];
+            sums[3][l] += push * self.y[l];
+            sums[4][l] += w[l];
+        }
+    }
+}
+
+/// A symmetric sparse matrix, row by row: those of row i are at `offsets[i]..offsets[i + 1]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Sparse<'a, T> {
+    /// n + 1 positions.
+    pub offsets: &'a [usize],
+    /// The column of each entry.
+    pub columns: &'a [u32],
+    /// The value of each entry.
+    pub values: &'a [T],
+}
+
+/// The attraction of each of the points `y` by the neighbours that `p` lists, and from `rest(start, ..)` the
+/// other sums of the points from `start` on.
+pub fn neighbours<T: Scalar>(
+    p: Sparse<'_, T>,
+    y: &[[T; 2]],
+    out: &mut [Sums<T>],
+    rest: impl Fn(usize, &mut [Sums<T>]) + Sync,
+) {
+    let n = out.len();
+    assert!(
+        p.offsets.len() == n + 1 && p.columns.len() == p.values.len() && y.len() == n,
+        "tsne neighbours: shapes do not fit"
+    );
+    let level = isa();
+    parallel::chunks_unless(n < SPARSE_ROWS, out, SPARSE_ROWS, |piece, out| {
+        let start = piece * SPARSE_ROWS;
+        rest(start, out);
+        vectorize(level, Pull { p, y, start, out });
+    });
+}
+
+/// The attraction of the points from `start` on.
+struct Pull<'a, T> {
+    p: Sparse<'a, T>,
+    y: &'a [[T; 2]],
+    start: usize,
+    out: &'a mut [Sums<T>],
+}
+
+impl<T: Scalar> Loop for Pull<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        // The neighbours' positions are first collected, then read 16 at a time.
+        const ROOM: usize = 256;
+        let mut near = [[T::ZERO; 2]; ROOM];
+        for (r, out) in self.out.iter_mut().enumerate() {
+            let (i, mut totals) = (self.start + r, [T::ZERO; 2]);
+            let at = self.y[i];
+            let range = self.p.offsets[i]..self.p.offsets[i + 1];
+            for (columns, p) in self.p.columns[range.clone()].chunks(ROOM).zip(self.p.values[range].chunks(ROOM)) {
+                for (near, &j) in near.iter_mut().zip(columns) {
+                    *near = self.y[j as usize];
+                }
+                let full = columns.len().next_multiple_of(LANES);
+                near[columns.len()..full].fill(at);
+                let (near, _) = near[..full].as_chunks::<LANES>();
+                let (whole, rest) = p.as_chunks();
+                let mut sums = [[T::ZERO; LANES]; 2];
+                for (p, near) in whole.iter().zip(near) {
+                    pull(at, near, p, &mut sums);
+                }
+                if !rest.is_empty() {
+                    pull(at, &near[whole.len()], &filled(rest, T::ZERO), &mut sums);
+                }
+                totals[0] += total(sums[0]);
+                totals[1] += total(sums[1]);
+            }
+            out[..2].copy_from_slice(&totals);
+        }
+    }
+}
+
+/// Adds 16 terms of attraction.
+#[inline(always)]
+fn pull<T: Scalar>(at: [T; 2], near: &[[T; 2]; LANES], p: &Lanes<T>, sums: &mut [Lanes<T>; 2]) {
+    for l in 0..LANES {
+        let (dx, dy) = (at[0] - near[l][0], at[1] - near[l][1]);
+        let pull = p[l] / (T::ONE + dx * dx + dy * dy);
+        sums[0][l] += pull * dx;
+        sums[1][l] += pull * dy;
+    }
+}
