@@ -1,7 +1,7 @@
 //! Work in fixed pieces. The pieces depend on the sizes alone, never on the number of threads: so do the bits.
 //!
 //! The number of threads is that of rayon's pool in which the caller runs, but the work goes to the
-//! [team](crate::team), whose threads are quicker to come; rayon takes it over while the team is busy.
+//! team (`team.rs`), whose threads are quicker to come; rayon takes it over while the team is busy.
 
 use crate::team;
 use rayon::prelude::*;

@@ -30,7 +30,7 @@ const MEMBERS: u64 = 1 << 9;
 const NUMBER: u64 = 1 << 17;
 
 fn field(state: u64, unit: u64) -> u64 {
-    state / unit & 0xff
+    (state / unit) & 0xff
 }
 
 /// A value in cache lines of its own.

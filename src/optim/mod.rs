@@ -173,3 +173,41 @@ impl<T: Real, R: Rule<T>> Optimizer<T> for FirstOrder<T, R> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::autograd::{Tape, Var};
+    use crate::nn::{Ctx, Init, Linear, Sequential};
+    use crate::rng::Rng;
+
+    #[test]
+    fn running_values_stay_while_models_take_turns() {
+        let linear = |purpose| Linear::<f64>::new(3, 1, Init::PyTorch, &mut Rng::new(1, purpose, 0));
+        let (a, b) = (linear("a"), linear("b"));
+        // Handles on the same parameters, once behind a name and once without.
+        let tied = Linear { weight: a.weight.clone(), bias: a.bias.clone() };
+        let (alone, with_name) = (b, Sequential::new().with("head", tied));
+        let mut adam = FirstOrder::new(Adam::new(0.1));
+        let x = Var::constant(Tensor::full([2, 3], 0.5));
+        let mut step = |model: &dyn Module<f64>| {
+            let mut closure = || {
+                let tape = Tape::new();
+                let y = model.forward(&x, &mut Ctx::train(&tape, 0, 0))?.sum()?;
+                Ok((y.value().item(), tape.backward(&y)?))
+            };
+            adam.step(model, &mut closure).unwrap();
+            adam.state()
+        };
+        let first = step(&with_name);
+        assert_eq!(first.len(), 4);
+        let both = step(&alone);
+        assert_eq!(both.len(), 8);
+        assert!(first.iter().all(|(key, value)| both[key] == *value), "the other model's values changed");
+        let third = step(&with_name);
+        let mean = |state: &State<f64>| state["head.weight/exp_avg"].data()[0];
+        assert!(third.len() == 8 && mean(&third) == 0.9 * mean(&first) + (1.0 - 0.9) * 1.0);
+        // The same parameters under other names have running values of their own.
+        assert_eq!(step(&a).len(), 8, "`a` and `alone` share their names");
+    }
+}

@@ -104,7 +104,7 @@ struct Panel {
 unsafe fn panel<S: Vector, const R: usize>(p: &Panel) {
     // SAFETY: promised by the caller.
     unsafe {
-        match (p.cols > S::LANES, p.cols % S::LANES == 0) {
+        match (p.cols > S::LANES, p.cols.is_multiple_of(S::LANES)) {
             (true, true) => rows::<S, R, 2, false>(p),
             (true, false) => rows::<S, R, 2, true>(p),
             (false, true) => rows::<S, R, 1, false>(p),
