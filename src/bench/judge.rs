@@ -3,10 +3,12 @@
 //! * KL(P‖Q) as in [`crate::analysis::tsne`], perplexity 30. Up to [`DENSE_UP_TO`] samples P has all pairs; beyond, the
 //!   91 nearest neighbours of each sample, as the large-scale methods define it. Z sums all pairs always.
 //! * The share of each sample's ten nearest neighbours that are among its ten nearest on the map.
-//! * Trustworthiness (Venna & Kaski 2001) with 5 neighbours, as in scikit-learn.
+//! * Trustworthiness (Venna & Kaski 2001) with 12 neighbours, defined as in scikit-learn.
 //!
 //! The last two are means over all samples, or over [`JUDGED`] of them drawn from a fixed seed if there are more.
 
+use crate::analysis::neighbors::{Neighbors, nearest_others};
+use crate::analysis::standard;
 use crate::analysis::tsne::affinity::conditional;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -30,7 +32,7 @@ const KEPT: usize = 91;
 const NEAR: usize = 10;
 
 /// Neighbours of trustworthiness.
-const TRUSTED: usize = 5;
+const TRUSTED: usize = 12;
 
 /// The quality of a map.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -53,6 +55,8 @@ pub fn judge(high: ArrayView2<'_, f32>, low: ArrayView2<'_, f32>) -> Result<Qual
             low.dim()
         )));
     }
+    // Whom P knows is found in `f32`, by the engine's exact search; how near they are is computed in `f64`.
+    let near = (n > DENSE_UP_TO).then(|| nearest_others(&standard(high), KEPT));
     let (high, low) = (Points::new(high), Points::new(low));
     let judged: Vec<usize> = match n <= JUDGED {
         true => (0..n).collect(),
@@ -60,7 +64,7 @@ pub fn judge(high: ArrayView2<'_, f32>, low: ArrayView2<'_, f32>) -> Result<Qual
     };
     let shares = parallel::map(judged.len(), |s| neighbourhood(&high, &low, judged[s]));
     let mean = |k: usize| shares.iter().map(|share| share[k]).sum::<f64>() / judged.len() as f64;
-    let kl = divergence(&high, &low, n <= DENSE_UP_TO);
+    let kl = divergence(&high, &low, near.as_ref());
     // The most that all penalties of a sample can add up to, for k neighbours: k (2n - 3k - 1) / 2.
     let worst = (TRUSTED * (2 * n - 3 * TRUSTED - 1)) as f64 / 2.0;
     Ok(Quality { kl, knn10: mean(0), trustworthiness: 1.0 - mean(1) / worst })
@@ -88,6 +92,11 @@ impl Points {
         sums[i] = f64::INFINITY;
         sums
     }
+
+    /// Squared distance of two points.
+    fn between(&self, i: usize, j: usize) -> f64 {
+        self.columns.iter().map(|column| (column[i] - column[j]) * (column[i] - column[j])).sum()
+    }
 }
 
 /// The `k` smallest entries, nearest first, equals in order.
@@ -102,17 +111,17 @@ fn smallest(squared: &[f64], k: usize) -> Vec<usize> {
 
 /// Of one sample: the share of its near ones that the map keeps, and the ranks by which those on the map are wrong.
 fn neighbourhood(high: &Points, low: &Points, i: usize) -> [f64; 2] {
-    let (squared, on_map) = (high.squared(i), smallest(&low.squared(i), NEAR));
+    let (squared, on_map) = (high.squared(i), smallest(&low.squared(i), TRUSTED));
     let near = smallest(&squared, NEAR);
-    let kept = on_map.iter().filter(|j| near.contains(j)).count();
+    let kept = on_map[..NEAR].iter().filter(|j| near.contains(j)).count();
     let rank = |j: usize| squared.iter().filter(|d| **d < squared[j]).count() + 1;
-    let penalty: usize = on_map[..TRUSTED].iter().map(|&j| rank(j).saturating_sub(TRUSTED)).sum();
+    let penalty: usize = on_map.iter().map(|&j| rank(j).saturating_sub(TRUSTED)).sum();
     [kept as f64 / NEAR as f64, penalty as f64]
 }
 
 /// p(j|i) of one sample.
 struct Conditional {
-    /// j, nearest first; all others for a dense P.
+    /// j, rising; all others for a dense P.
     of: Vec<u32>,
     p: Vec<f64>,
 }
@@ -120,17 +129,22 @@ struct Conditional {
 /// KL(P‖Q) = Σ p ln (p / w) + ln Z, with p_ij = (p(j|i) + p(i|j)) / 2n, w = 1 / (1 + |y_i - y_j|²), Z = Σ w.
 ///
 /// With P's rows one after the other, Σ p_ij ln p_ij needs p(i|j) beside p(j|i); it is found from sample j's Gaussian.
-fn divergence(high: &Points, low: &Points, dense: bool) -> f64 {
+fn divergence(high: &Points, low: &Points, near: Option<&Neighbors<f32>>) -> f64 {
     let n = high.n;
     // Each sample's neighbours with their conditional probabilities, in the order of their numbers.
     let rows: Vec<Conditional> = parallel::map(n, |i| {
-        let squared = high.squared(i);
-        let mut of = if dense { (0..n).filter(|&j| j != i).collect() } else { smallest(&squared, KEPT) };
+        let mut of: Vec<u32> = match near {
+            None => (0..n as u32).filter(|&j| j as usize != i).collect(),
+            Some(near) => near.of(i).to_vec(),
+        };
         of.sort_unstable();
-        let near: Vec<f64> = of.iter().map(|&j| squared[j]).collect();
+        let near: Vec<f64> = match near {
+            None => high.squared(i).into_iter().enumerate().filter(|(j, _)| *j != i).map(|(_, d)| d).collect(),
+            Some(_) => of.iter().map(|&j| high.between(i, j as usize)).collect(),
+        };
         let mut p = vec![0.0; of.len()];
         conditional(&near, PERPLEXITY, &mut p);
-        Conditional { of: of.into_iter().map(|j| j as u32).collect(), p }
+        Conditional { of, p }
     });
     let back = |j: usize, i: usize| match rows[j].of.binary_search(&(i as u32)) {
         Ok(at) => rows[j].p[at],
@@ -143,7 +157,7 @@ fn divergence(high: &Points, low: &Points, dense: bool) -> f64 {
             let (j, other) = (j as usize, back(j as usize, i));
             let joint = (p + other) / (2 * n) as f64;
             // The pair stands in two rows of the sum; where j does not know i, its row has no such term of its own.
-            let times = if dense || other > 0.0 { 1.0 } else { 2.0 };
+            let times = if near.is_none() || other > 0.0 { 1.0 } else { 2.0 };
             if joint > 0.0 {
                 divergence += times * joint * libm::log(joint / w[j]);
             }
@@ -186,7 +200,8 @@ mod tests {
         let (high, low) = pair(300);
         let (x, y) = (high.mapv(f64::from), low.mapv(f64::from));
         let wanted = Affinity::sparse(x.view(), PERPLEXITY).kl_divergence(y.view());
-        let got = divergence(&Points::new(high.view()), &Points::new(low.view()), false);
+        let near = nearest_others(&standard(high.view()), KEPT);
+        let got = divergence(&Points::new(high.view()), &Points::new(low.view()), Some(&near));
         assert!((got / wanted - 1.0).abs() < 1e-6, "{got} and {wanted}");
     }
 

@@ -275,3 +275,19 @@ pub(super) fn infer(net: Net, bench: &Bench) -> Result<Row> {
     row.images_per_second = Some(1e3 * net.batch() as f64 / timing.median);
     Ok(row)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_something_to_learn() {
+        for net in [Net::P7, Net::P8b, Net::P8c] {
+            let mut training = Training::new(net).unwrap();
+            let losses: Vec<f32> = (0..300).map(|_| training.step().unwrap()).collect();
+            let mean = |part: &[f32]| part.iter().sum::<f32>() / part.len() as f32;
+            let (first, last) = (mean(&losses[..20]), mean(&losses[280..]));
+            assert!(last < 0.8 * first, "{net:?}: {first}, then {last}");
+        }
+    }
+}
