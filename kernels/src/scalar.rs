@@ -111,8 +111,16 @@ pub trait Scalar:
     fn conv2d_backward_data(g: &Conv2d, dy: &[Self], w: &[Self], dx: &mut [Self]);
     /// The gradient of w, written (not added) into `dw`.
     fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]);
-    /// y = maxpool2x2(relu(x * w + bias)); a code for each output says which pixel won (see [`crate::DEAD`]).
-    fn conv2d_block_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: &[Self], y: &mut [Self], codes: &mut [u8]);
+    /// y = maxpool2x2(relu(x * w + bias)); a code for each output, if wanted, says which pixel won (see
+    /// [`crate::DEAD`]).
+    fn conv2d_block_forward(
+        g: &Conv2d,
+        x: &[Self],
+        w: &[Self],
+        bias: &[Self],
+        y: &mut [Self],
+        codes: Option<&mut [u8]>,
+    );
     /// The gradients of [`conv2d_block_forward`](Self::conv2d_block_forward) from its codes and dY.
     fn conv2d_block_backward(
         g: &Conv2d,
@@ -204,7 +212,14 @@ impl Scalar for f32 {
     fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]) {
         conv::backward_weights_f32(g, x, dy, dw);
     }
-    fn conv2d_block_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: &[Self], y: &mut [Self], codes: &mut [u8]) {
+    fn conv2d_block_forward(
+        g: &Conv2d,
+        x: &[Self],
+        w: &[Self],
+        bias: &[Self],
+        y: &mut [Self],
+        codes: Option<&mut [u8]>,
+    ) {
         conv::pooled::forward_f32(g, x, w, bias, y, codes);
     }
     fn conv2d_block_backward(
@@ -301,7 +316,14 @@ impl Scalar for f64 {
         conv::check("conv2d backward", g, x.len(), dw.len(), dy.len());
         conv::plain::backward_weights(g, x, dy, dw);
     }
-    fn conv2d_block_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: &[Self], y: &mut [Self], codes: &mut [u8]) {
+    fn conv2d_block_forward(
+        g: &Conv2d,
+        x: &[Self],
+        w: &[Self],
+        bias: &[Self],
+        y: &mut [Self],
+        codes: Option<&mut [u8]>,
+    ) {
         conv::pooled::plain_forward(g, x, w, bias, y, codes);
     }
     fn conv2d_block_backward(

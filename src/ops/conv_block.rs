@@ -41,9 +41,14 @@ impl<T: Real> Op<T, 3> for ConvBlock {
     fn forward(&self, [x, w, b]: [&Tensor<T>; 3], out: Shape) -> (Tensor<T>, Self::Saved) {
         let g = self.geometry(x.shape(), w.shape());
         let (codes, y) = Indices::build(out.numel(), |codes| {
-            Tensor::build(out, |y| T::conv2d_block_forward(&g, x.data(), w.data(), b.data(), y, codes))
+            Tensor::build(out, |y| T::conv2d_block_forward(&g, x.data(), w.data(), b.data(), y, Some(codes)))
         });
         (y, (x.clone(), w.clone(), codes))
+    }
+
+    fn infer(&self, [x, w, b]: [&Tensor<T>; 3], out: Shape) -> Tensor<T> {
+        let g = self.geometry(x.shape(), w.shape());
+        Tensor::build(out, |y| T::conv2d_block_forward(&g, x.data(), w.data(), b.data(), y, None))
     }
 
     fn backward(&self, (x, w, codes): &Self::Saved, dy: &Tensor<T>, need: [bool; 3]) -> [Option<Tensor<T>>; 3] {

@@ -43,7 +43,10 @@ impl Case {
         let nan = |like: &[f32]| vec![f32::NAN; like.len()];
         let (mut y, mut codes) = (nan(&self.dy), vec![99; self.dy.len()]);
         let (mut dx, mut dw, mut db) = (nan(&self.x), nan(&self.w), nan(&self.bias));
-        f32::conv2d_block_forward(&self.g, &self.x, &self.w, &self.bias, &mut y, &mut codes);
+        f32::conv2d_block_forward(&self.g, &self.x, &self.w, &self.bias, &mut y, Some(&mut codes));
+        let mut alone = nan(&self.dy);
+        f32::conv2d_block_forward(&self.g, &self.x, &self.w, &self.bias, &mut alone, None);
+        assert_bits(&alone, &y, "y without codes");
         let out = BlockGradients { dx: Some(&mut dx), dw: &mut dw, db: &mut db };
         f32::conv2d_block_backward(&self.g, &self.x, &self.w, &self.dy, &codes, out);
         let (mut dw_alone, mut db_alone) = (nan(&self.w), nan(&self.bias));

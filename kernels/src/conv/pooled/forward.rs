@@ -19,7 +19,15 @@ const BLOCK: usize = 8;
 /// Tasks that a batch of few images should be cut into at least.
 const TASKS: usize = 8;
 
-pub(super) fn run(kernels: &Kernels, g: &Conv2d, x: &[f32], w: &[f32], bias: &[f32], y: &mut [f32], codes: &mut [u8]) {
+pub(super) fn run(
+    kernels: &Kernels,
+    g: &Conv2d,
+    x: &[f32],
+    w: &[f32],
+    bias: &[f32],
+    y: &mut [f32],
+    codes: Option<&mut [u8]>,
+) {
     let [ph, pw] = pooled(g);
     let row = g.c * (g.w + g.kernel[1]);
     let fits = ((IMAGE / row).saturating_sub(g.kernel[0]) / 2).max(1);
@@ -35,7 +43,8 @@ pub(super) fn run(kernels: &Kernels, g: &Conv2d, x: &[f32], w: &[f32], bias: &[f
             let (w, out) = (MatRef::new(w, g.o, k).t(), &mut filters[panel.start * k..panel.end * k]);
             pack::panel(kernels, w, 0..k, panel.start..panel.end.min(g.o), panel.len(), out);
         }
-        let (filters, biases, y, codes) = (&*filters, &*biases, Shared::new(y), Shared::new(codes));
+        let wanted = codes.is_some();
+        let (filters, biases, y, codes) = (&*filters, &*biases, Shared::new(y), Shared::new(codes.unwrap_or(&mut [])));
         parallel::tasks(g.n * bands, super::super::serial(g), |task| {
             let (n, i) = (task / bands, task % bands * band);
             let rows = i..ph.min(i + band);
@@ -53,8 +62,11 @@ pub(super) fn run(kernels: &Kernels, g: &Conv2d, x: &[f32], w: &[f32], bias: &[f
                     let at = (n * g.o * ph + rows.start) * pw;
                     // SAFETY: these rows of each plane of the output belong to this task alone.
                     unsafe {
-                        let (y, codes) = (y.pointer().add(at), codes.pointer().add(at));
-                        turn(kernels, values, winners, [g.o, cells, width, ph * pw], y, codes);
+                        let sizes = [g.o, cells, width, ph * pw];
+                        turn_values(kernels, values, sizes, y.pointer().add(at));
+                        if wanted {
+                            turn_codes(winners, sizes, codes.pointer().add(at));
+                        }
                     }
                 });
             });
@@ -119,23 +131,23 @@ impl Band<'_> {
     }
 }
 
-/// Turns values and winners `[cells, width]` into planes, `plane` apart.
+/// Turns values `[cells, width]` into planes, `plane` apart.
 ///
 /// # Safety
 /// `cells` elements from the start of each of `o` planes must be this caller's alone.
-unsafe fn turn(
-    kernels: &Kernels,
-    values: &[f32],
-    winners: &[u8],
-    [o, cells, width, plane]: [usize; 4],
-    y: *mut f32,
-    codes: *mut u8,
-) {
-    assert!(values.len() >= cells * width && winners.len() >= cells * width && o <= width);
-    let transpose =
-        Transpose { from: values.as_ptr(), from_stride: width, to: y, to_stride: plane, rows: o, cols: cells };
-    // SAFETY: read inside of `values`, written as promised by the caller.
+unsafe fn turn_values(kernels: &Kernels, from: &[f32], [o, cells, width, plane]: [usize; 4], y: *mut f32) {
+    assert!(from.len() >= cells * width && o <= width);
+    let from = from.as_ptr();
+    let transpose = Transpose { from, from_stride: width, to: y, to_stride: plane, rows: o, cols: cells };
+    // SAFETY: read inside of `from`, written as promised by the caller.
     unsafe { (kernels.transpose)(&transpose) };
+}
+
+/// The same for codes.
+///
+/// # Safety
+/// As above.
+unsafe fn turn_codes(winners: &[u8], [o, cells, width, plane]: [usize; 4], codes: *mut u8) {
     for o0 in (0..o).step_by(BLOCK) {
         for cell in (0..cells).step_by(BLOCK) {
             let (rows, cols) = (BLOCK.min(o - o0), BLOCK.min(cells - cell));

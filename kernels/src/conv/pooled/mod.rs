@@ -47,8 +47,9 @@ fn fits(g: &Conv2d) -> bool {
     g.stride == [1, 1] && g.dilation == [1, 1] && g.n * g.o * g.k() * ph * pw > 0
 }
 
-pub(crate) fn forward_f32(g: &Conv2d, x: &[f32], w: &[f32], bias: &[f32], y: &mut [f32], codes: &mut [u8]) {
-    check("conv2d block", g, [x.len(), w.len(), bias.len(), y.len(), codes.len()]);
+pub(crate) fn forward_f32(g: &Conv2d, x: &[f32], w: &[f32], bias: &[f32], y: &mut [f32], codes: Option<&mut [u8]>) {
+    let outputs = codes.as_ref().map_or(y.len(), |codes| codes.len());
+    check("conv2d block", g, [x.len(), w.len(), bias.len(), y.len(), outputs]);
     match simd::kernels(isa()) {
         Some(kernels) if fits(g) => forward::run(kernels, g, x, w, bias, y, codes),
         _ => plain_forward(g, x, w, bias, y, codes),
@@ -70,18 +71,28 @@ pub(crate) fn backward_f32(g: &Conv2d, x: &[f32], w: &[f32], dy: &[f32], codes: 
 }
 
 /// The four steps one after the other.
-pub(crate) fn plain_forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: &[T], y: &mut [T], codes: &mut [u8]) {
+pub(crate) fn plain_forward<T: Scalar>(
+    g: &Conv2d,
+    x: &[T],
+    w: &[T],
+    bias: &[T],
+    y: &mut [T],
+    mut codes: Option<&mut [u8]>,
+) {
     let (oh, ow) = (g.out_h(), g.out_w());
     let mut dense = vec![T::ZERO; g.n * g.o * oh * ow];
     T::conv2d_forward(g, x, w, Some(bias), &mut dense);
     let [ph, pw] = pooled(g);
     if ph * pw > 0 {
-        for (k, (y, code)) in y.iter_mut().zip(codes).enumerate() {
+        for (k, y) in y.iter_mut().enumerate() {
             let (plane, i, j) = (k / (ph * pw), k / pw % ph, k % pw);
             let z = &dense[plane * oh * ow..];
             let value = |pixel: usize| z[(2 * i + pixel / 2) * ow + 2 * j + pixel % 2];
             let (value, winner) = winner(std::array::from_fn(value));
-            (*y, *code) = (value, winner as u8);
+            *y = value;
+            if let Some(codes) = &mut codes {
+                codes[k] = winner as u8;
+            }
         }
     }
 }
