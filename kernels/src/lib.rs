@@ -19,6 +19,7 @@ pub mod dispatch;
 pub mod distance;
 mod gemm;
 mod geometry;
+pub mod kmeans;
 mod mat;
 pub mod math;
 pub mod optim;
