@@ -1,9 +1,9 @@
 //! Sixteen samples side by side, in the registers of each instruction set, and the search for their nearest centroids.
 
 use super::LANES;
-use crate::{MatRef, Scalar};
 use crate::dispatch::{Isa, Loop, vectorize};
 use crate::reference::K_BLOCK;
+use crate::{MatRef, Scalar};
 use std::marker::PhantomData;
 
 /// Centroids in groups of nearly equal size, in each column after column.
@@ -350,7 +350,10 @@ mod x86 {
             unsafe {
                 let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
                 let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
-                [Self(_mm512_permutex2var_ps(self.0, low, other.0)), Self(_mm512_permutex2var_ps(self.0, high, other.0))]
+                [
+                    Self(_mm512_permutex2var_ps(self.0, low, other.0)),
+                    Self(_mm512_permutex2var_ps(self.0, high, other.0)),
+                ]
             }
         }
     }

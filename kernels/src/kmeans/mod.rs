@@ -51,15 +51,6 @@ impl<'a, T: Scalar> Samples<'a, T> {
     pub fn new(x: MatRef<'a, T>) -> Self {
         assert!(x.cols > 0 && x.col_stride == 1, "kmeans: rows must be contiguous and not empty");
         let level = isa();
-        let rows = x.rows.div_ceil(TASKS).max(1);
-        let parts = parallel::map(x.rows.div_ceil(rows), |t| {
-            vectorize(level, Largest { x, rows: t * rows..x.rows.min((t + 1) * rows) })
-        });
-        let mut rounder = vec![0.0; x.cols];
-        for (j, rounder) in rounder.iter_mut().enumerate() {
-            let largest = parts.iter().fold(0.0, |m: f64, part| m.max(part[j].to_f64()));
-            *rounder = rounding_constant(largest, x.rows);
-        }
         let mut turned = Vec::new();
         if x.cols <= LANES {
             turned.resize(x.rows.next_multiple_of(LANES) * x.cols, T::ZERO);
@@ -68,6 +59,18 @@ impl<'a, T: Scalar> Samples<'a, T> {
                 T::turn(level, &x, &rows, to);
             });
         }
+        // Tiles are looked through as rows of 16 d.
+        let (view, lanes) = match turned.len() {
+            0 => (x, 1),
+            len => (MatRef::new(&turned, len / (LANES * x.cols), LANES * x.cols), LANES),
+        };
+        let rows = view.rows.div_ceil(TASKS).max(1);
+        let parts = parallel::map(view.rows.div_ceil(rows), |t| {
+            vectorize(level, Largest { x: view, rows: t * rows..view.rows.min((t + 1) * rows) })
+        });
+        let largest = |j: usize| parts.iter().flat_map(move |part| &part[j * lanes..(j + 1) * lanes]);
+        let rounder = |j| rounding_constant(largest(j).fold(0.0, |m, v| v.to_f64().max(m)), x.rows);
+        let rounder = (0..x.cols).map(rounder).collect();
         Self { x, rounder, turned }
     }
 }
@@ -183,13 +186,50 @@ impl<'a, T: Scalar> Clusters<'a, T> {
     }
 
     /// For each sample the index of its cluster.
-    pub fn labels(&self) -> impl Iterator<Item = usize> {
-        self.tasks.iter().flat_map(|task| &task.labels).map(|&label| index(label))
+    pub fn labels(&self) -> Vec<usize> {
+        let mut labels = vec![0; self.samples.x.rows];
+        let rows = self.tasks.first().map_or(1, |task| task.labels.len());
+        parallel::chunks(&mut labels, rows, |t, to| {
+            to.iter_mut().zip(&self.tasks[t].labels).for_each(|(to, &label)| *to = index(label));
+        });
+        labels
+    }
+
+    /// The sum of the squared distances of the samples to the centroids that they were last assigned to, in `f64`.
+    pub fn inertia(&self) -> f64 {
+        let level = isa();
+        let part = |t: usize| vectorize(level, Inertia { clusters: self, task: &self.tasks[t] });
+        parallel::map(self.tasks.len(), part).iter().sum()
     }
 
     /// Sums and sizes of the clusters.
     pub fn sums(&self) -> &Sums {
         &self.total
+    }
+}
+
+/// One task's part of the inertia.
+struct Inertia<'a, T> {
+    clusters: &'a Clusters<'a, T>,
+    task: &'a Task<T>,
+}
+
+impl<T: Scalar> Loop for Inertia<'_, T> {
+    type Output = f64;
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let (x, mut total) = (&self.clusters.samples.x, 0.0);
+        for (i, &label) in self.task.labels.iter().enumerate() {
+            let (x, c) = (row(x, self.task.start + i), &self.clusters.centroids[index(label) * x.cols..][..x.cols]);
+            let mut lanes = [0.0; 8];
+            for (x, c) in x.chunks(8).zip(c.chunks(8)) {
+                for ((sum, x), c) in lanes.iter_mut().zip(x).zip(c) {
+                    *sum += (x.to_f64() - c.to_f64()) * (x.to_f64() - c.to_f64());
+                }
+            }
+            total += lanes.iter().sum::<f64>();
+        }
+        total
     }
 }
 
@@ -286,10 +326,13 @@ impl<T: Scalar> Task<T> {
         for start in (0..self.labels.len()).step_by(PIECE) {
             let len = PIECE.min(self.labels.len() - start);
             let found = &mut found[..len.div_ceil(LANES)];
-            T::nearest(&pass.groups, &turned[(self.start + start) * x.cols..][..found.len() * LANES * x.cols], found);
+            let tiles = &turned[(self.start + start) * x.cols..][..found.len() * LANES * x.cols];
+            T::nearest(&pass.groups, tiles, found);
             let mut count = 0;
             for (tile, (labels, found)) in self.labels[start..start + len].chunks(LANES).zip(&*found).enumerate() {
-                if labels != &found.index[..labels.len()] {
+                // Comparing all of a full tile, without a branch on each, is one instruction.
+                let same = |labels: &[T; LANES]| (0..LANES).fold(true, |all, l| all & (labels[l] == found.index[l]));
+                if !labels.try_into().is_ok_and(same) {
                     for (l, label) in labels.iter().enumerate() {
                         moved[count] = (tile * LANES + l) as u32;
                         count += usize::from(*label != found.index[l]);
@@ -297,8 +340,9 @@ impl<T: Scalar> Task<T> {
                 }
             }
             for &i in &moved[..count] {
-                let i = i as usize;
-                self.settle(start + i, found[i / LANES].index[i % LANES], pass);
+                let (tile, l) = (i as usize / LANES, i as usize % LANES);
+                let values = tiles[tile * LANES * x.cols + l..].iter().step_by(LANES);
+                self.settle(start + i as usize, found[tile].index[l], values, pass);
             }
         }
     }
@@ -322,7 +366,7 @@ impl<T: Scalar> Task<T> {
                 for (rows, found) in rows.chunks(LANES).zip(&found) {
                     for (l, &i) in rows.iter().enumerate() {
                         let i = i as usize - self.start;
-                        self.settle(i, found.index[l], pass);
+                        self.settle(i, found.index[l], row(x, self.start + i).iter(), pass);
                         self.upper[i] = pass.margin.up(found.first[l].sqrt());
                         self.lower[i] = pass.margin.down(found.second[l].sqrt());
                     }
@@ -353,17 +397,16 @@ impl<T: Scalar> Task<T> {
         count
     }
 
-    /// Sample `i` of the task belongs to cluster `to`.
+    /// Sample `i` of the task, which is `x`, belongs to cluster `to`.
     #[inline(always)]
-    fn settle(&mut self, i: usize, to: T, pass: &Pass<'_, T>) {
+    fn settle<'a>(&mut self, i: usize, to: T, x: impl Iterator<Item = &'a T>, pass: &Pass<'_, T>) {
         let from = std::mem::replace(&mut self.labels[i], to);
         if from == to {
             return;
         }
         self.changed += 1;
-        let Samples { x, rounder, .. } = pass.samples;
-        let (d, to) = (x.cols, index(to));
-        let values = row(x, self.start + i).iter().zip(rounder).map(|(v, r)| (v.to_f64() + r) - r);
+        let (d, to) = (pass.samples.x.cols, index(to));
+        let values = x.zip(&pass.samples.rounder).map(|(v, r)| (v.to_f64() + r) - r);
         self.change.size[to] += 1;
         if from < T::ZERO {
             self.change.sum[to * d..][..d].iter_mut().zip(values).for_each(|(to, v)| *to += v);

@@ -5,6 +5,7 @@ mod common;
 mod conv;
 mod distance;
 mod gemm;
+mod kmeans;
 mod math;
 mod optim;
 mod pool;
