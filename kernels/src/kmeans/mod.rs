@@ -270,15 +270,12 @@ struct Margin<T> {
     relative: T,
     /// Covers what underflows.
     absolute: T,
-    largest: T,
 }
 
 impl<T: Scalar> Margin<T> {
     fn new(d: usize) -> Self {
         let roundings = d.min(K_BLOCK) + d / K_BLOCK + 8;
-        let largest = T::MAX.sqrt();
-        let absolute = T::from_usize(16) / largest;
-        Self { relative: T::from_usize(roundings) * T::EPSILON, absolute, largest }
+        Self { relative: T::from_usize(roundings) * T::EPSILON, absolute: T::from_usize(16) / T::MAX.sqrt() }
     }
     #[inline(always)]
     fn up(&self, bound: T) -> T {
@@ -286,8 +283,7 @@ impl<T: Scalar> Margin<T> {
     }
     #[inline(always)]
     fn down(&self, bound: T) -> T {
-        // A distance whose square overflows is at least the root of the largest number.
-        let bound = if bound < self.largest { bound } else { self.largest };
+        // An infinite bound becomes NaN, and decides nothing: only the square may have overflowed.
         bound - (bound * self.relative + self.absolute)
     }
 }
