@@ -221,13 +221,15 @@ impl<T: Scalar> Loop for Inertia<'_, T> {
         let (x, mut total) = (&self.clusters.samples.x, 0.0);
         for (i, &label) in self.task.labels.iter().enumerate() {
             let (x, c) = (row(x, self.task.start + i), &self.clusters.centroids[index(label) * x.cols..][..x.cols]);
-            let mut lanes = [0.0; 8];
-            for (x, c) in x.chunks(8).zip(c.chunks(8)) {
-                for ((sum, x), c) in lanes.iter_mut().zip(x).zip(c) {
-                    *sum += (x.to_f64() - c.to_f64()) * (x.to_f64() - c.to_f64());
-                }
+            let square = |(x, c): (&T, &T)| (x.to_f64() - c.to_f64()) * (x.to_f64() - c.to_f64());
+            let whole = x.len() / LANES * LANES;
+            let mut lanes = [0.0; LANES];
+            for (x, c) in x.chunks_exact(LANES).zip(c.chunks_exact(LANES)) {
+                lanes.iter_mut().zip(x.iter().zip(c)).for_each(|(sum, pair)| *sum += square(pair));
             }
-            total += lanes.iter().sum::<f64>();
+            let mut sum = if whole > 0 { lanes.iter().sum() } else { 0.0 };
+            x[whole..].iter().zip(&c[whole..]).for_each(|pair| sum += square(pair));
+            total += sum;
         }
         total
     }
