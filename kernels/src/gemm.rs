@@ -82,7 +82,7 @@ fn blocked(kernels: &Kernels, a: MatRef<'_, f32>, b: MatRef<'_, f32>, beta: f32,
         return blocked(kernels, b.t(), a.t(), beta, c.t());
     }
     let serial = c.rows * c.cols * a.cols < SERIAL_BELOW;
-    if !serial && c.rows > BLOCK_ROWS {
+    if !serial && c.rows >= BLOCK_ROWS {
         return shared(kernels, a, b, beta, c);
     }
     let cut = Cut::new(kernels, c.rows, c.cols, serial);

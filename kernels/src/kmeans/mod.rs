@@ -5,8 +5,8 @@
 //!
 //! * **Distances by the tile.** Sixteen samples are turned so that each lies in one lane, and meet several centroids at
 //!   once. Differences are squared and added, [`reference::squared_distance`](crate::reference::squared_distance): unlike
-//!   `|c|² - 2 x·c` that does not cancel, so the nearest is the nearest up to d/2 roundings of the distance *itself*,
-//!   however far from the origin the data lies. Ties go to the lower index.
+//!   `|c|² - 2 x·c` that does not cancel. A squared distance is off by at most d/2 + 2 epsilons of *itself*, however far
+//!   from the origin the data lies, and the nearest is the nearest up to that. Ties go to the lower index.
 //! * **Bounds** (Hamerly, *Making k-means even faster*, 2010). A sample keeps an upper bound u on the distance to its own
 //!   centroid and a lower bound l on that to any other. When the centroids move, u grows by the own one's step and l
 //!   shrinks by the longest step of the others. While u < l nothing about the sample can change, and it is not even
