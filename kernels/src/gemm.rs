@@ -1,9 +1,9 @@
 //! C = A B + beta C, after Goto and van de Geijn (*Anatomy of high-performance matrix multiplication*, 2008).
 //!
 //! The micro-kernel reads panels of A and B from end to end, copies made for it of 256 columns of A and rows of B at a
-//! time, and its tiles are added into C. C is cut into blocks, one task each. With many rows all panels are packed
-//! first, by all threads for all threads; with few, each task packs its own. How C is cut depends on the sizes alone,
-//! and no element's sum ever does: the bits are those of [`crate::reference::gemm`].
+//! time, and its tiles are added into C. C is cut into blocks, one task each. With many rows and columns all panels are
+//! packed first, by all threads for all threads; with few rows or columns each task packs its own. How C is cut depends
+//! on the sizes alone, and no element's sum ever does: the bits are those of [`crate::reference::gemm`].
 
 use crate::dispatch::isa;
 use crate::parallel::{self, Shared};
@@ -13,6 +13,9 @@ use crate::{MatMut, MatRef, pack, scratch};
 
 /// Multiply-adds below which a product stays on the calling thread.
 const SERIAL_BELOW: usize = 1 << 19;
+/// Rows and columns, and side of the cube of multiply-adds, from which all threads share the panels. Below, the second
+/// fork and join costs more than packing some panels twice.
+const SHARED_FROM: usize = 256;
 /// Rows of a task's block of C at most: their panel of A takes half of a small L2 cache.
 const BLOCK_ROWS: usize = 128;
 /// Panels of columns of a task's block of C at most.
@@ -82,7 +85,7 @@ fn blocked(kernels: &Kernels, a: MatRef<'_, f32>, b: MatRef<'_, f32>, beta: f32,
         return blocked(kernels, b.t(), a.t(), beta, c.t());
     }
     let serial = c.rows * c.cols * a.cols < SERIAL_BELOW;
-    if !serial && c.rows >= BLOCK_ROWS {
+    if c.rows.min(c.cols) >= SHARED_FROM && c.rows * c.cols * a.cols >= SHARED_FROM.pow(3) {
         return shared(kernels, a, b, beta, c);
     }
     let cut = Cut::new(kernels, c.rows, c.cols, serial);
@@ -103,7 +106,7 @@ fn blocked(kernels: &Kernels, a: MatRef<'_, f32>, b: MatRef<'_, f32>, beta: f32,
     });
 }
 
-/// A product with many rows: every panel is packed once.
+/// A product with many rows and columns: every panel is packed once.
 fn shared(kernels: &Kernels, a: MatRef<'_, f32>, b: MatRef<'_, f32>, beta: f32, c: MatMut<'_, f32>) {
     let (mr, nr) = (kernels.rows, kernels.vectors * kernels.lanes);
     let (rows, cols, strides) = (c.rows, c.cols, [c.row_stride, c.col_stride]);
