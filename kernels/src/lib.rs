@@ -11,8 +11,9 @@
 //!   warm, but for a handful of words.
 //!
 //! How it is built: [`dispatch`] finds the instruction set; `simd` holds the micro-kernels, written once for each; `gemm`
-//! and `conv` block, pack and share out the work around them; [`kmeans`] has lanes of its own. Everything elementwise ([`math`], [`reduce`], pooling,
-//! [`optim`], [`distance`]) is plain Rust that the compiler vectorizes once per instruction set.
+//! and `conv` block, pack and share out the work around them; [`kmeans`] has registers of its own. Everything elementwise
+//! ([`math`], [`reduce`], pooling, [`optim`], [`distance`]) is plain Rust that the compiler vectorizes once per
+//! instruction set.
 
 mod conv;
 pub mod dispatch;

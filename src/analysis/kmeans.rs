@@ -11,7 +11,7 @@
 //! chosen) and it starts often (`n_init` times, the lowest inertia wins). A centroid that loses all its samples is
 //! moved to the sample that is worst served, as scikit-learn does.
 //!
-//! Both steps are one pass over the samples, [`Clusters::assign`], which looks only at those that may have changed sides.
+//! Both steps are one pass over the samples, [`Clusters::assign`], which reads only those that may have changed sides.
 
 use super::{column_means, column_variances, mat, samples};
 use crate::error::{Error, Result};

@@ -33,7 +33,7 @@ impl<T: Scalar> Groups<T> {
     }
 }
 
-/// For each of 16 samples the squared distances of the nearest and the second nearest centroid, and the nearest's index.
+/// For each of 16 samples the squared distances of the two nearest centroids, and the index of the nearest.
 #[derive(Clone, Copy)]
 pub struct Nearest<T> {
     pub(super) first: [T; LANES],

@@ -1,20 +1,22 @@
 //! Lloyd's K-means (1982), exactly, doing only the work that can change the result.
 //!
-//! Each pass asks for every sample's nearest centroid and for the sums of the samples of each cluster. Three things make
-//! it fast, none of which alters a bit:
+//! Each pass asks for every sample's nearest centroid and for the sums of the samples of each cluster. Three things
+//! make it fast, none of which alters a bit:
 //!
 //! * **Distances by the tile.** Sixteen samples are turned so that each lies in one lane, and meet several centroids at
-//!   once. Differences are squared and added, [`reference::squared_distance`](crate::reference::squared_distance): unlike
-//!   `|c|² - 2 x·c` that does not cancel. A squared distance is off by at most d/2 + 2 epsilons of *itself*, however far
-//!   from the origin the data lies, and the nearest is the nearest up to that. Ties go to the lower index.
-//! * **Bounds** (Hamerly, *Making k-means even faster*, 2010). A sample keeps an upper bound u on the distance to its own
-//!   centroid and a lower bound l on that to any other. When the centroids move, u grows by the own one's step and l
-//!   shrinks by the longest step of the others. While u < l nothing about the sample can change, and it is not even
+//!   once. Differences are squared and added ([`squared_distance`](crate::reference::squared_distance)), which unlike
+//!   `|c|² - 2 x·c` does not cancel. A squared distance is off by at most d/2 + 2 epsilons of *itself*, however far from
+//!   the origin the data lies, and the nearest is the nearest up to that. Ties go to the lower index.
+//! * **Bounds** (Hamerly, *Making k-means even faster*, 2010). A sample keeps an upper bound u on the distance to its
+//!   own centroid and a lower bound l on that to any other. When the centroids move, u grows by the own one's step and
+//!   l shrinks by the longest step of the others. While u < l nothing about the sample can change, and it is not even
 //!   read. The bounds carry a margin for rounding, so the labels are those that the plain computation would find.
 //! * **Sums without rounding.** Each value is rounded once to a multiple of a quantum of its column, chosen so that the
-//!   sum of any n of them is exact in `f64`. Then the order of a sum is immaterial, no thread count can change it, and a
-//!   sample that changes sides is subtracted here and added there. An `f32` within a factor 2^(29 - log2 n) of its
+//!   sum of any n of them is exact in `f64`. Then the order of a sum is immaterial, no thread count can change it, and
+//!   a sample that changes sides is subtracted here and added there. An `f32` within a factor 2^(29 - log2 n) of its
 //!   column's largest is not rounded at all; an error of half a quantum is 2^-(54 - log2 n) of the largest.
+//!
+//! Without fused multiply-adds ([`Isa::Scalar`]) distances may differ in the last bits; sums never do.
 
 mod lanes;
 
