@@ -1,8 +1,8 @@
-//! Pairwise squared Euclidean distances and nearest centres.
+//! Pairwise squared Euclidean distances.
 //!
 //! The well-known shortcut `|x|² + |y|² - 2 x·y` is a matrix product, some three times faster, but cancels: the distance of
 //! a point to itself would not be zero, and near neighbours would be told apart by rounding noise. Here the differences
-//! are squared and added, k upwards in blocks of 256, for 4 rows of x and 16 of y at a time. What K-means and t-SNE
+//! are squared and added, k upwards in blocks of 256, for 4 rows of x and 16 of y at a time. What k-NN and t-SNE
 //! rest on is then exact: no distance is negative, equal points are at distance zero, d(x, y) = d(y, x).
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
@@ -133,29 +133,4 @@ fn strided<T: Scalar>(x: MatRef<'_, T>, y: MatRef<'_, T>, mut d: MatMut<'_, T>) 
             *d.at_mut(i, j) = rows[i * d.cols + j];
         }
     }
-}
-
-/// For each row of `x` the nearest row of `centers` (the first on a tie) and its squared distance.
-pub fn nearest<T: Scalar>(x: MatRef<'_, T>, centers: MatRef<'_, T>, index: &mut [u32], distance: &mut [T]) {
-    assert!(
-        x.cols == centers.cols && index.len() == x.rows && distance.len() == x.rows && centers.rows > 0,
-        "nearest: shapes do not fit"
-    );
-    let mut copy = Vec::new();
-    let (x, panels, level) = (rows_of(&x, &mut copy), Panels::new(centers), isa());
-    let serial = serial(&x, centers.rows);
-    parallel::zip_chunks_unless(serial, index, ROWS, distance, ROWS, |piece, index, distance| {
-        panels.each(level, four(&x, piece * ROWS), |start, tile, len| {
-            for ((index, distance), tile) in index.iter_mut().zip(distance.iter_mut()).zip(tile) {
-                if start == 0 {
-                    (*index, *distance) = (0, tile[0]);
-                }
-                for (l, &d) in tile[..len].iter().enumerate() {
-                    if d < *distance {
-                        (*index, *distance) = ((start + l) as u32, d);
-                    }
-                }
-            }
-        });
-    });
 }

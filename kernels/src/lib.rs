@@ -11,9 +11,10 @@
 //!   warm, but for a handful of words.
 //!
 //! How it is built: [`dispatch`] finds the instruction set; `simd` holds the micro-kernels, written once for each; `gemm`
-//! and `conv` block, pack and share out the work around them, `dense` multiplies without packing where that is
-//! quicker, and the threads are a [team](mod@parallel) that stays awake between kernels. Everything elementwise ([`math`], [`reduce`], pooling,
-//! [`optim`], [`distance`]) is plain Rust that the compiler vectorizes once per instruction set.
+//! and `conv` block, pack and share out the work around them, `dense` multiplies without packing where that is quicker,
+//! [`kmeans`] has registers of its own, and the threads are a [team](mod@parallel) that stays awake between kernels.
+//! Everything elementwise ([`math`], [`reduce`], pooling, [`optim`], [`distance`]) is plain Rust that the compiler
+//! vectorizes once per instruction set.
 
 mod conv;
 pub mod convolve;
@@ -25,6 +26,7 @@ pub mod dropout;
 mod gather;
 mod gemm;
 mod geometry;
+pub mod kmeans;
 pub mod knn;
 pub mod machine;
 mod mat;

@@ -18,8 +18,24 @@ pub(crate) fn panels(
     if depth == 0 {
         return;
     }
+    if b.col_stride == 1 {
+        return rows(b, k, j, width, out);
+    }
     for (out, start) in out.chunks_exact_mut(width * depth).zip(j.clone().step_by(width)) {
         panel(kernels, b, k.clone(), start..j.end.min(start + width), width, out);
+    }
+}
+
+/// [`panels`] of a matrix whose rows are contiguous: row after row, so that each is read from end to end.
+fn rows(b: MatRef<'_, f32>, k: Range<usize>, j: Range<usize>, width: usize, out: &mut [f32]) {
+    let depth = k.len();
+    for (at, k) in k.enumerate() {
+        let row = &b.data[k * b.row_stride..][j.clone()];
+        for (p, row) in row.chunks(width).enumerate() {
+            let out = &mut out[(p * depth + at) * width..][..width];
+            out[..row.len()].copy_from_slice(row);
+            out[row.len()..].fill(0.0);
+        }
     }
 }
 

@@ -47,6 +47,11 @@ pub fn gemm<T: Scalar>(a: MatRef<'_, T>, b: MatRef<'_, T>, beta: T, mut c: MatMu
     }
 }
 
+/// |x - c|²: each difference is rounded, the squares are summed in the shared order.
+pub fn squared_distance<T: Scalar>(x: &[T], c: &[T]) -> T {
+    blocked_dot(x.len(), |k| (x[k] - c[k], x[k] - c[k]))
+}
+
 /// Copies the patches under the kernel into the columns of a matrix `[C KH KW, OH OW]`, zeros where it hangs over.
 pub fn im2col<T: Scalar>(g: &Conv2d, image: &[T], columns: &mut [T]) {
     let (oh, ow) = (g.out_h(), g.out_w());

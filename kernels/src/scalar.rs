@@ -1,6 +1,7 @@
 //! The two number types, and the kernels as they are reached through them.
 
-use crate::{BlockGradients, Conv2d, MatMut, MatRef, Pool2d, conv, dense, gemm, math};
+use crate::dispatch::Isa;
+use crate::{BlockGradients, Conv2d, MatMut, MatRef, Pool2d, conv, dense, gemm, kmeans, math};
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
@@ -134,6 +135,10 @@ pub trait Scalar:
     fn max_pool2d_forward(g: &Pool2d, x: &[Self], y: &mut [Self], argmax: &mut [u32]);
     /// Scatters `dy` to the winners. `dx` is written whole.
     fn max_pool2d_backward(g: &Pool2d, dy: &[Self], argmax: &[u32], dx: &mut [Self]);
+    #[doc(hidden)]
+    fn turn(level: Isa, x: &MatRef<'_, Self>, rows: &[u32], to: &mut [Self]);
+    #[doc(hidden)]
+    fn nearest(groups: &kmeans::Groups<Self>, x: &[Self], found: &mut [kmeans::Nearest<Self>]);
 }
 
 impl Scalar for f32 {
@@ -238,6 +243,12 @@ impl Scalar for f32 {
     fn max_pool2d_backward(g: &Pool2d, dy: &[Self], argmax: &[u32], dx: &mut [Self]) {
         crate::pool::max_backward(g, dy, argmax, dx);
     }
+    fn nearest(groups: &kmeans::Groups<Self>, x: &[Self], found: &mut [kmeans::Nearest<Self>]) {
+        kmeans::nearest_f32(groups, x, found);
+    }
+    fn turn(level: Isa, x: &MatRef<'_, Self>, rows: &[u32], to: &mut [Self]) {
+        kmeans::turn_f32(level, x, rows, to);
+    }
 }
 
 impl Scalar for f64 {
@@ -341,5 +352,11 @@ impl Scalar for f64 {
     }
     fn max_pool2d_backward(g: &Pool2d, dy: &[Self], argmax: &[u32], dx: &mut [Self]) {
         crate::pool::max_backward(g, dy, argmax, dx);
+    }
+    fn nearest(groups: &kmeans::Groups<Self>, x: &[Self], found: &mut [kmeans::Nearest<Self>]) {
+        kmeans::nearest_f64(groups, x, found);
+    }
+    fn turn(level: Isa, x: &MatRef<'_, Self>, rows: &[u32], to: &mut [Self]) {
+        kmeans::turn_f64(level, x, rows, to);
     }
 }

@@ -10,16 +10,16 @@
 //! 2007: spread-out samples, each drawn with probability proportional to its squared distance from those already
 //! chosen) and it starts often (`n_init` times, the lowest inertia wins). A centroid that loses all its samples is
 //! moved to the sample that is worst served, as scikit-learn does.
+//!
+//! Both steps are one pass over the samples, [`Clusters::assign`], which reads only those that may have changed sides.
 
-use super::{column_means, column_variances, flat, mat, samples};
+use super::{column_means, column_variances, mat, samples};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::rng::Rng;
-use gradus_kernels::{MatMut, MatRef, distance, parallel};
+use gradus_kernels::kmeans::{Clusters, Samples, Sums};
+use gradus_kernels::{MatMut, MatRef, distance};
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
-
-/// Rows of one piece of parallel work; sums of pieces are combined in order.
-const PIECE: usize = 512;
 
 /// The settings of K-means, with scikit-learn's names and defaults.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,11 +61,11 @@ impl KMeans {
     pub fn fit<T: Real>(&self, x: ArrayView2<'_, T>, seed: u64) -> Result<Clustering<T>> {
         let x = samples("kmeans", x)?;
         self.check(x.nrows())?;
-        let tol = self.absolute_tol(&x);
+        let (prepared, tol) = (Samples::new(mat(&x)), self.absolute_tol(&x));
         let mut best: Option<Clustering<T>> = None;
         for start in 0..self.n_init {
             let seeds = plus_plus(mat(&x), self.k, &mut Rng::new(seed, "kmeans", start as u64));
-            let found = self.lloyd(&x, seeds, tol);
+            let found = self.lloyd(&x, &prepared, seeds, tol);
             if best.as_ref().is_none_or(|b| found.inertia < b.inertia) {
                 best = Some(found);
             }
@@ -83,7 +83,7 @@ impl KMeans {
         }
         let initial = samples("kmeans, initial centroids", initial.view())?.into_owned();
         let tol = self.absolute_tol(&x);
-        Ok(self.lloyd(&x, initial, tol))
+        Ok(self.lloyd(&x, &Samples::new(mat(&x)), initial, tol))
     }
 
     fn check(&self, n: usize) -> Result<()> {
@@ -100,30 +100,39 @@ impl KMeans {
 
     /// The tolerance in the data's own units: `tol` times the mean variance of the columns.
     fn absolute_tol<T: Real>(&self, x: &CowArray<'_, T, Ix2>) -> f64 {
+        if self.tol == 0.0 {
+            return 0.0;
+        }
         let variances = column_variances(x, &column_means(x));
         self.tol * variances.iter().sum::<f64>() / variances.len() as f64
     }
 
     /// Assign, update, until no label changes or the centroids stand still.
-    fn lloyd<T: Real>(&self, x: &CowArray<'_, T, Ix2>, mut centroids: Array2<T>, tol: f64) -> Clustering<T> {
-        let mut labels = assign(mat(x), &centroids);
+    fn lloyd<T: Real>(
+        &self,
+        x: &CowArray<'_, T, Ix2>,
+        samples: &Samples<'_, T>,
+        mut centroids: Array2<T>,
+        tol: f64,
+    ) -> Clustering<T> {
+        let mut clusters = Clusters::new(samples, self.k);
+        clusters.assign(elements(&centroids));
         let mut iterations = 0;
         loop {
             iterations += 1;
-            let (next, relocated) = update(x, &centroids, &labels);
+            let (next, relocated) = update(x, &centroids, &clusters);
             let moved: f64 = next.iter().zip(&centroids).map(|(a, b)| square(a.to_f64() - b.to_f64())).sum();
             centroids = next;
-            let before = std::mem::replace(&mut labels, assign(mat(x), &centroids));
+            let changed = clusters.assign(elements(&centroids));
             if moved <= tol || iterations >= self.max_iter {
                 break;
             }
-            if before == labels && !relocated {
+            if changed == 0 && !relocated {
                 iterations += 1; // scikit-learn counts the iteration that finds nothing left to change
                 break;
             }
         }
-        let inertia = inertia(x, &centroids, &labels);
-        Clustering { centroids, labels, inertia, iterations }
+        Clustering { centroids, labels: clusters.labels(), inertia: clusters.inertia(), iterations }
     }
 }
 
@@ -137,7 +146,10 @@ impl<T: Real> Clustering<T> {
                 "kmeans predict: x has {got} columns, but the centroids have {wanted}"
             )));
         }
-        Ok(assign(mat(&x), &self.centroids))
+        let samples = Samples::new(mat(&x));
+        let mut clusters = Clusters::new(&samples, self.centroids.nrows());
+        clusters.assign(self.centroids.as_standard_layout().as_slice().expect("a standard layout"));
+        Ok(clusters.labels())
     }
 }
 
@@ -145,46 +157,16 @@ fn square(x: f64) -> f64 {
     x * x
 }
 
-/// The nearest centroid of each row.
-fn assign<T: Real>(x: MatRef<'_, T>, centroids: &Array2<T>) -> Vec<usize> {
-    let centers = MatRef::new(centroids.as_slice().expect("kmeans: standard layout"), centroids.nrows(), x.cols);
-    let (mut index, mut squared) = (vec![0u32; x.rows], vec![T::ZERO; x.rows]);
-    distance::nearest(x, centers, &mut index, &mut squared);
-    index.into_iter().map(|i| i as usize).collect()
-}
-
-/// Sums and sizes of the clusters.
-struct Sums {
-    /// k x d.
-    sum: Vec<f64>,
-    size: Vec<usize>,
-}
-
-/// Adds the rows up by label: pieces in parallel, then the pieces in order.
-fn cluster_sums<T: Real>(x: &CowArray<'_, T, Ix2>, k: usize, labels: &[usize]) -> Sums {
-    let d = x.ncols();
-    let pieces = parallel::map(labels.len().div_ceil(PIECE), |p| {
-        let mut part = Sums { sum: vec![0.0; k * d], size: vec![0; k] };
-        let rows = flat(x).chunks(d).zip(labels).skip(p * PIECE).take(PIECE);
-        for (row, &c) in rows {
-            part.size[c] += 1;
-            part.sum[c * d..][..d].iter_mut().zip(row).for_each(|(s, v)| *s += v.to_f64());
-        }
-        part
-    });
-    let mut total = Sums { sum: vec![0.0; k * d], size: vec![0; k] };
-    for part in pieces {
-        total.sum.iter_mut().zip(part.sum).for_each(|(t, p)| *t += p);
-        total.size.iter_mut().zip(part.size).for_each(|(t, p)| *t += p);
-    }
-    total
+/// All centroids, one after the other.
+fn elements<T>(centroids: &Array2<T>) -> &[T] {
+    centroids.as_slice().expect("kmeans: standard layout")
 }
 
 /// The means of the clusters, empty ones relocated; and whether any was.
-fn update<T: Real>(x: &CowArray<'_, T, Ix2>, centroids: &Array2<T>, labels: &[usize]) -> (Array2<T>, bool) {
+fn update<T: Real>(x: &CowArray<'_, T, Ix2>, centroids: &Array2<T>, clusters: &Clusters<'_, T>) -> (Array2<T>, bool) {
     let (k, d) = centroids.dim();
-    let mut sums = cluster_sums(x, k, labels);
-    let relocated = relocate_empty(x, centroids, labels, &mut sums);
+    let mut sums = clusters.sums().clone();
+    let relocated = relocate_empty(x, centroids, clusters, &mut sums);
     // Only with fewer distinct samples than clusters is one still empty. It goes where the largest cluster is.
     let largest = (1..k).fold(0, |b, c| if sums.size[c] > sums.size[b] { c } else { b });
     let means = Array2::from_shape_fn((k, d), |(c, j)| {
@@ -195,13 +177,21 @@ fn update<T: Real>(x: &CowArray<'_, T, Ix2>, centroids: &Array2<T>, labels: &[us
 }
 
 /// Gives each empty cluster one sample: the farthest from its centroid, the next farthest, and so on.
-fn relocate_empty<T: Real>(x: &CowArray<'_, T, Ix2>, centroids: &Array2<T>, labels: &[usize], sums: &mut Sums) -> bool {
+fn relocate_empty<T: Real>(
+    x: &CowArray<'_, T, Ix2>,
+    centroids: &Array2<T>,
+    clusters: &Clusters<'_, T>,
+    sums: &mut Sums,
+) -> bool {
     let (k, d) = centroids.dim();
     let empty: Vec<usize> = (0..k).filter(|&c| sums.size[c] == 0).collect();
     if empty.is_empty() {
         return false;
     }
-    let far: Vec<f64> = (0..labels.len()).map(|i| squared_to_own(x, centroids, labels, i)).collect();
+    let labels = clusters.labels();
+    let squared =
+        |i: usize| x.row(i).iter().zip(centroids.row(labels[i])).map(|(a, b)| square(a.to_f64() - b.to_f64())).sum();
+    let far: Vec<f64> = (0..labels.len()).map(squared).collect();
     let mut order: Vec<usize> = (0..labels.len()).filter(|&i| far[i] > 0.0).collect();
     order.sort_by(|&a, &b| far[b].total_cmp(&far[a]).then(a.cmp(&b)));
     let mut candidates = order.into_iter();
@@ -220,20 +210,6 @@ fn relocate_empty<T: Real>(x: &CowArray<'_, T, Ix2>, centroids: &Array2<T>, labe
         relocated = true;
     }
     relocated
-}
-
-/// Squared distance of sample i from the centroid of its label.
-fn squared_to_own<T: Real>(x: &CowArray<'_, T, Ix2>, centroids: &Array2<T>, labels: &[usize], i: usize) -> f64 {
-    x.row(i).iter().zip(centroids.row(labels[i])).map(|(a, b)| square(a.to_f64() - b.to_f64())).sum()
-}
-
-/// The sum of squared distances to the own centroid, in `f64`.
-fn inertia<T: Real>(x: &CowArray<'_, T, Ix2>, centroids: &Array2<T>, labels: &[usize]) -> f64 {
-    let n = labels.len();
-    let pieces = parallel::map(n.div_ceil(PIECE), |p| {
-        (p * PIECE..n.min((p + 1) * PIECE)).map(|i| squared_to_own(x, centroids, labels, i)).sum::<f64>()
-    });
-    pieces.iter().sum()
 }
 
 /// Seeds by k-means++, in its greedy form: of 2 + ln k samples drawn, the one that lowers the inertia most is kept.

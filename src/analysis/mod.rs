@@ -27,8 +27,11 @@ pub mod tsne;
 
 use crate::error::{Error, Result};
 use crate::real::Real;
-use gradus_kernels::MatRef;
+use gradus_kernels::{MatRef, parallel};
 use ndarray::{ArrayView2, CowArray, Ix2};
+
+/// Numbers that one task looks through.
+const PIECE: usize = 1 << 18;
 
 /// The samples in one contiguous row-major block (copied only if they are not already), all finite, at least 1 x 1.
 pub(crate) fn samples<'a, T: Real>(op: &str, x: ArrayView2<'a, T>) -> Result<CowArray<'a, T, Ix2>> {
@@ -37,7 +40,13 @@ pub(crate) fn samples<'a, T: Real>(op: &str, x: ArrayView2<'a, T>) -> Result<Cow
         return Err(Error::invalid(format!("{op}: x has {n} rows and {d} columns; at least one of each is needed")));
     }
     let x = standard(x);
-    if let Some(at) = flat(&x).iter().position(|v| !v.is_finite()) {
+    // Looking at all before asking where keeps up with the memory.
+    let finite = |p: usize| {
+        flat(&x).chunks(PIECE).nth(p).is_none_or(|piece| piece.iter().fold(true, |all, v| all & v.is_finite()))
+    };
+    if parallel::map(x.len().div_ceil(PIECE), finite).contains(&false)
+        && let Some(at) = flat(&x).iter().position(|v| !v.is_finite())
+    {
         let (row, column, value) = (at / d, at % d, x[[at / d, at % d]]);
         return Err(Error::invalid(format!(
             "{op}: row {row}, column {column} of x is {value}; remove or replace values that are not finite"

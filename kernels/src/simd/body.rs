@@ -109,7 +109,7 @@ pub(super) unsafe fn gradient<S: Vector, const V: usize, const T: usize>(g: &Gra
 /// As for [`super::GatherFn`].
 #[inline(always)]
 pub(super) unsafe fn gather<S: Vector, const R: usize, const V: usize>(g: &Gather<'_>) {
-    const { assert!(UNIT % S::LANES == 0) };
+    const { assert!(UNIT.is_multiple_of(S::LANES)) };
     // SAFETY: the caller vouches for V vectors at each place in each row of the image, and in R rows of output.
     unsafe {
         let mut sum = [[S::splat(0.0); V]; R];
@@ -136,7 +136,7 @@ pub(super) unsafe fn gather<S: Vector, const R: usize, const V: usize>(g: &Gathe
 /// As for [`super::ScatterFn`].
 #[inline(always)]
 pub(super) unsafe fn scatter<S: Vector, const R: usize, const V: usize>(s: &Scatter<'_>) {
-    const { assert!(UNIT % S::LANES == 0) };
+    const { assert!(UNIT.is_multiple_of(S::LANES)) };
     // SAFETY: the caller vouches for V vectors at each place in each row of the image, and in R rows of weights.
     unsafe {
         let mut w = [[S::splat(0.0); V]; R];

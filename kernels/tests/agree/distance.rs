@@ -1,4 +1,4 @@
-//! Distances and nearest centres against plain loops.
+//! Distances against plain loops.
 
 use crate::common::{Data, always};
 use gradus_kernels::{MatMut, MatRef, distance};
@@ -10,7 +10,7 @@ pub(crate) fn plain_distance(x: &[f32], y: &[f32]) -> f32 {
 }
 
 #[test]
-fn distances_neighbours_and_centres() {
+fn distances_of_all_pairs() {
     for (n, m, d) in [(1, 1, 1), (5, 3, 2), (17, 16, 33), (30, 47, 257), (100, 5, 600), (3, 2, 0), (200, 40, 16)] {
         let mut data = Data::new((n + m + d) as u64);
         let (x, y) = (data.floats(n * d), data.floats(m * d));
@@ -28,24 +28,5 @@ fn distances_neighbours_and_centres() {
         let mut out = vec![f32::NAN; n * m];
         distance::squared_distances(MatRef::new(&turned, d, n).t(), b, MatMut::strided(&mut out, n, m, 1, n));
         assert!((0..n * m).all(|at| out[at % m * n + at / m].to_bits() == want[at].to_bits()));
-
-        let mut best = Vec::new();
-        for i in 0..n {
-            let j = (1..m).fold(0, |b, j| if want[i * m + j] < want[i * m + b] { j } else { b });
-            best.extend([j as f32, want[i * m + j]]);
-        }
-        always(&best, "nearest", || {
-            let (mut index, mut distance) = (vec![9; n], vec![f32::NAN; n]);
-            distance::nearest(a, b, &mut index, &mut distance);
-            index.iter().zip(&distance).flat_map(|(&i, &d)| [i as f32, d]).collect()
-        });
     }
-}
-
-#[test]
-fn ties_go_to_the_first() {
-    let (x, centers) = (vec![0.0f32; 40], vec![1.0f32, -1.0, 1.0, -1.0]);
-    let (mut index, mut distance) = (vec![9; 40], vec![0.0; 40]);
-    distance::nearest(MatRef::new(&x, 40, 1), MatRef::new(&centers, 4, 1), &mut index, &mut distance);
-    assert!(index.iter().all(|&i| i == 0) && distance.iter().all(|&d| d == 1.0));
 }

@@ -65,9 +65,17 @@ fn big_enough_to_be_shared_out() {
 }
 
 #[test]
+fn big_enough_to_share_the_panels() {
+    check(256, 256, 256, [0, 0, 0], 0.0, 1);
+    check(301, 260, 515, [0, 1, 1], 0.5, 2);
+    check(257, 3100, 30, [1, 0, 0], 1.0, 3); // more than one stripe
+    check(400, 300, 300, [0, 0, 3], 0.0, 4);
+}
+
+#[test]
 fn c_is_not_read_when_beta_is_zero() {
     let mut data = Data::new(5);
-    for (m, n, k) in [(9, 17, 300), (3, 3, 0), (150, 150, 150)] {
+    for (m, n, k) in [(9, 17, 300), (3, 3, 0), (150, 150, 150), (260, 260, 300)] {
         let (a, b) = (data.floats(m * k), data.floats(k * n));
         for &isa in dispatch::variants() {
             let mut c = vec![f32::NAN; m * n];
@@ -105,22 +113,23 @@ fn infinities_and_nans_come_through() {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    let (m, n, k) = (160, 300, 700);
-    let mut data = Data::new(7);
-    let (a, b) = (data.floats(m * k), data.floats(k * n));
-    let (a64, b64): (Vec<f64>, Vec<f64>) =
-        (a.iter().map(|&x| x.into()).collect(), b.iter().map(|&x| x.into()).collect());
-    let run = || {
-        let (mut c, mut d) = (vec![0.0; m * n], vec![0.0; m * n]);
-        f32::gemm(MatRef::new(&a, m, k), MatRef::new(&b, k, n), 0.0, MatMut::new(&mut c, m, n));
-        f64::gemm(MatRef::new(&a64, m, k), MatRef::new(&b64, k, n), 0.0, MatMut::new(&mut d, m, n));
-        (c, d)
-    };
-    let (one, one64) = on_threads(1, run);
-    for threads in [2, 3, 8] {
-        let (many, many64) = on_threads(threads, run);
-        assert_bits(&many, &one, "threads");
-        assert_eq!(many64, one64);
+    for (m, n, k) in [(160, 300, 700), (260, 300, 520)] {
+        let mut data = Data::new(7);
+        let (a, b) = (data.floats(m * k), data.floats(k * n));
+        let (a64, b64): (Vec<f64>, Vec<f64>) =
+            (a.iter().map(|&x| x.into()).collect(), b.iter().map(|&x| x.into()).collect());
+        let run = || {
+            let (mut c, mut d) = (vec![0.0; m * n], vec![0.0; m * n]);
+            f32::gemm(MatRef::new(&a, m, k), MatRef::new(&b, k, n), 0.0, MatMut::new(&mut c, m, n));
+            f64::gemm(MatRef::new(&a64, m, k), MatRef::new(&b64, k, n), 0.0, MatMut::new(&mut d, m, n));
+            (c, d)
+        };
+        let (one, one64) = on_threads(1, run);
+        for threads in [2, 3, 8] {
+            let (many, many64) = on_threads(threads, run);
+            assert_bits(&many, &one, "threads");
+            assert_eq!(many64, one64);
+        }
     }
 }
 

@@ -83,16 +83,14 @@ pub(crate) fn plain_forward<T: Scalar>(
     let mut dense = vec![T::ZERO; g.n * g.o * oh * ow];
     T::conv2d_forward(g, x, w, Some(bias), &mut dense);
     let [ph, pw] = pooled(g);
-    if ph * pw > 0 {
-        for (k, y) in y.iter_mut().enumerate() {
-            let (plane, i, j) = (k / (ph * pw), k / pw % ph, k % pw);
-            let z = &dense[plane * oh * ow..];
-            let value = |pixel: usize| z[(2 * i + pixel / 2) * ow + 2 * j + pixel % 2];
-            let (value, winner) = winner(std::array::from_fn(value));
-            *y = value;
-            if let Some(codes) = &mut codes {
-                codes[k] = winner as u8;
-            }
+    for (k, y) in y.iter_mut().enumerate() {
+        let (plane, i, j) = (k / (ph * pw), k / pw % ph, k % pw);
+        let z = &dense[plane * oh * ow..];
+        let value = |pixel: usize| z[(2 * i + pixel / 2) * ow + 2 * j + pixel % 2];
+        let (value, winner) = winner(std::array::from_fn(value));
+        *y = value;
+        if let Some(codes) = &mut codes {
+            codes[k] = winner as u8;
         }
     }
 }
