@@ -62,7 +62,7 @@ pub fn judge(high: ArrayView2<'_, f32>, low: ArrayView2<'_, f32>) -> Result<Qual
         true => (0..n).collect(),
         false => Rng::new(0, "judge", n as u64).permutation(n)[..JUDGED].to_vec(),
     };
-    let shares = parallel::map(judged.len(), |s| neighbourhood(&high, &low, judged[s]));
+    let shares = each(judged.len(), |s, room| neighbourhood(&high, &low, judged[s], room));
     let mean = |k: usize| shares.iter().map(|share| share[k]).sum::<f64>() / judged.len() as f64;
     let kl = divergence(&high, &low, near.as_ref());
     // The most that all penalties of a sample can add up to, for k neighbours: k (2n - 3k - 1) / 2.
@@ -83,14 +83,15 @@ impl Points {
     }
 
     /// Squared distances of point `i` from all, its own infinite.
-    fn squared(&self, i: usize) -> Vec<f64> {
-        let mut sums = vec![0.0; self.n];
+    fn squared<'a>(&self, i: usize, room: &'a mut Vec<f64>) -> &'a mut [f64] {
+        room.clear();
+        room.resize(self.n, 0.0);
         for column in &self.columns {
             let at = column[i];
-            sums.iter_mut().zip(column).for_each(|(s, v)| *s += (v - at) * (v - at));
+            room.iter_mut().zip(column).for_each(|(s, v)| *s += (v - at) * (v - at));
         }
-        sums[i] = f64::INFINITY;
-        sums
+        room[i] = f64::INFINITY;
+        room
     }
 
     /// Squared distance of two points.
@@ -99,69 +100,90 @@ impl Points {
     }
 }
 
+/// `f(i)` for i below `n`, in parallel, with room for two rows of distances: a new one for each i would be slow to touch.
+fn each<R: Send>(n: usize, f: impl Fn(usize, &mut [Vec<f64>; 2]) -> R + Sync + Send) -> Vec<R> {
+    const PIECE: usize = 64;
+    let pieces = parallel::map(n.div_ceil(PIECE), |piece| {
+        let mut room = [Vec::new(), Vec::new()];
+        (piece * PIECE..n.min((piece + 1) * PIECE)).map(|i| f(i, &mut room)).collect::<Vec<R>>()
+    });
+    pieces.into_iter().flatten().collect()
+}
+
 /// The `k` smallest entries, nearest first, equals in order.
 fn smallest(squared: &[f64], k: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..squared.len()).collect();
-    let by_distance = |a: &usize, b: &usize| squared[*a].total_cmp(&squared[*b]).then(a.cmp(b));
-    order.select_nth_unstable_by(k, by_distance);
-    order.truncate(k);
-    order.sort_unstable_by(by_distance);
-    order
+    let mut found: Vec<usize> = Vec::with_capacity(k + 1);
+    let mut limit = f64::INFINITY;
+    for (j, &d) in squared.iter().enumerate() {
+        if d < limit {
+            found.insert(found.partition_point(|&f| squared[f] <= d), j);
+            found.truncate(k);
+            if found.len() == k {
+                limit = squared[found[k - 1]];
+            }
+        }
+    }
+    found
 }
 
 /// Of one sample: the share of its near ones that the map keeps, and the ranks by which those on the map are wrong.
-fn neighbourhood(high: &Points, low: &Points, i: usize) -> [f64; 2] {
-    let (squared, on_map) = (high.squared(i), smallest(&low.squared(i), TRUSTED));
-    let near = smallest(&squared, NEAR);
+fn neighbourhood(high: &Points, low: &Points, i: usize, [room, other]: &mut [Vec<f64>; 2]) -> [f64; 2] {
+    let (squared, on_map) = (high.squared(i, room), smallest(low.squared(i, other), TRUSTED));
+    let near = smallest(squared, NEAR);
     let kept = on_map[..NEAR].iter().filter(|j| near.contains(j)).count();
     let rank = |j: usize| squared.iter().filter(|d| **d < squared[j]).count() + 1;
     let penalty: usize = on_map.iter().map(|&j| rank(j).saturating_sub(TRUSTED)).sum();
     [kept as f64 / NEAR as f64, penalty as f64]
 }
 
-/// p(j|i) of one sample.
-struct Conditional {
-    /// j, rising; all others for a dense P.
-    of: Vec<u32>,
-    p: Vec<f64>,
-}
-
 /// KL(P‖Q) = Σ p ln (p / w) + ln Z, with p_ij = (p(j|i) + p(i|j)) / 2n, w = 1 / (1 + |y_i - y_j|²), Z = Σ w.
-///
-/// With P's rows one after the other, Σ p_ij ln p_ij needs p(i|j) beside p(j|i); it is found from sample j's Gaussian.
 fn divergence(high: &Points, low: &Points, near: Option<&Neighbors<f32>>) -> f64 {
     let n = high.n;
-    // Each sample's neighbours with their conditional probabilities, in the order of their numbers.
-    let rows: Vec<Conditional> = parallel::map(n, |i| {
-        let mut of: Vec<u32> = match near {
-            None => (0..n as u32).filter(|&j| j as usize != i).collect(),
-            Some(near) => near.of(i).to_vec(),
+    // Each sample's p(j|i) with j rising: of all samples, or of its neighbours.
+    let neighbours: Option<Vec<Vec<u32>>> = near.map(|near| {
+        let sorted = |i| {
+            let mut of = near.of(i).to_vec();
+            of.sort_unstable();
+            of
         };
-        of.sort_unstable();
-        let near: Vec<f64> = match near {
-            None => high.squared(i).into_iter().enumerate().filter(|(j, _)| *j != i).map(|(_, d)| d).collect(),
-            Some(_) => of.iter().map(|&j| high.between(i, j as usize)).collect(),
-        };
-        let mut p = vec![0.0; of.len()];
-        conditional(&near, PERPLEXITY, &mut p);
-        Conditional { of, p }
+        (0..n).map(sorted).collect()
     });
-    let back = |j: usize, i: usize| match rows[j].of.binary_search(&(i as u32)) {
-        Ok(at) => rows[j].p[at],
-        Err(_) => 0.0,
-    };
-    let sums = parallel::map(n, |i| {
-        let w = low.squared(i).into_iter().map(|d| 1.0 / (1.0 + d)).collect::<Vec<f64>>();
-        let mut divergence = 0.0;
-        for (&j, &p) in rows[i].of.iter().zip(&rows[i].p) {
-            let (j, other) = (j as usize, back(j as usize, i));
-            let joint = (p + other) / (2 * n) as f64;
-            // The pair stands in two rows of the sum; where j does not know i, its row has no such term of its own.
-            let times = if near.is_none() || other > 0.0 { 1.0 } else { 2.0 };
-            if joint > 0.0 {
-                divergence += times * joint * libm::log(joint / w[j]);
-            }
+    let rows: Vec<Vec<f64>> = each(n, |i, [room, _]| match &neighbours {
+        None => {
+            // Itself is last for a moment, so that it can be left out, and back in its place with p = 0.
+            let squared = high.squared(i, room);
+            squared.swap(i, n - 1);
+            let mut p = vec![0.0; n];
+            conditional(&squared[..n - 1], PERPLEXITY, &mut p[..n - 1]);
+            p.swap(i, n - 1);
+            p
         }
+        Some(of) => {
+            let squared: Vec<f64> = of[i].iter().map(|&j| high.between(i, j as usize)).collect();
+            let mut p = vec![0.0; squared.len()];
+            conditional(&squared, PERPLEXITY, &mut p);
+            p
+        }
+    });
+    let sums = each(n, |i, [room, _]| {
+        let w = low.squared(i, room);
+        w.iter_mut().for_each(|d| *d = 1.0 / (1.0 + *d));
+        let term = |j: usize, sum: f64| match sum / (2 * n) as f64 {
+            joint if joint > 0.0 => joint * libm::log(joint / w[j]),
+            _ => 0.0,
+        };
+        let divergence: f64 = match &neighbours {
+            None => (0..n).map(|j| term(j, rows[i][j] + rows[j][i])).sum(),
+            Some(of) => {
+                let pairs = of[i].iter().zip(&rows[i]).map(|(&j, p)| (j as usize, p));
+                let terms = pairs.map(|(j, p)| match of[j].binary_search(&(i as u32)) {
+                    Ok(at) => term(j, p + rows[j][at]),
+                    // The pair has a term in two rows of the sum; j does not know i, so its row leaves it to this one.
+                    Err(_) => 2.0 * term(j, *p),
+                });
+                terms.sum()
+            }
+        };
         [divergence, w.iter().sum()]
     });
     let total = |k: usize| sums.iter().map(|s: &[f64; 2]| s[k]).sum::<f64>();
