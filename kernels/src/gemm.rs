@@ -16,6 +16,8 @@ const SERIAL_BELOW: usize = 1 << 19;
 /// Rows and columns, and side of the cube of multiply-adds, from which all threads share the panels. Below, the second
 /// fork and join costs more than packing some panels twice.
 const SHARED_FROM: usize = 256;
+/// Sides from which it pays to pack both factors.
+const DENSE_BELOW: usize = 768;
 /// Rows of a task's block of C at most: their panel of A takes half of a small L2 cache.
 const BLOCK_ROWS: usize = 128;
 /// Panels of columns of a task's block of C at most.
@@ -33,7 +35,8 @@ pub(crate) fn gemm_f32(a: MatRef<'_, f32>, b: MatRef<'_, f32>, beta: f32, c: Mat
     if a.cols == 0 {
         return scale(beta, c);
     }
-    if beta == 0.0 && dense::suits(&a, &c) {
+    let large = c.rows.min(c.cols) >= DENSE_BELOW && a.cols >= DENSE_BELOW;
+    if beta == 0.0 && !large && dense::suits(&a, &c) {
         return dense::product(a, b, None, c);
     }
     match simd::kernels(isa()) {
