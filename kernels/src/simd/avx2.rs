@@ -5,10 +5,16 @@ use super::{Kernels, Transpose, compile};
 use std::arch::x86_64::*;
 
 impl Vector for __m256 {
+    type Mask = __m256i;
     const LANES: usize = 8;
     #[inline(always)]
-    unsafe fn splat(x: f32) -> Self {
+    unsafe fn mask(n: usize) -> __m256i {
         // SAFETY: promised by the caller, here and below.
+        unsafe { _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)) }
+    }
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        // SAFETY: as above.
         unsafe { _mm256_set1_ps(x) }
     }
     #[inline(always)]
@@ -17,9 +23,19 @@ impl Vector for __m256 {
         unsafe { _mm256_loadu_ps(from) }
     }
     #[inline(always)]
+    unsafe fn load_first(from: *const f32, mask: __m256i) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_maskload_ps(from, mask) }
+    }
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: as above.
         unsafe { _mm256_storeu_ps(to, self) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, mask: __m256i) {
+        // SAFETY: as above.
+        unsafe { _mm256_maskstore_ps(to, mask, self) }
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {

@@ -6,7 +6,12 @@ use crate::DEAD;
 use std::arch::x86_64::*;
 
 impl Vector for __m512 {
+    type Mask = __mmask16;
     const LANES: usize = 16;
+    #[inline(always)]
+    unsafe fn mask(n: usize) -> __mmask16 {
+        ((1u32 << n) - 1) as u16
+    }
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
         // SAFETY: promised by the caller, here and below.
@@ -18,9 +23,19 @@ impl Vector for __m512 {
         unsafe { _mm512_loadu_ps(from) }
     }
     #[inline(always)]
+    unsafe fn load_first(from: *const f32, mask: __mmask16) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_maskz_loadu_ps(mask, from) }
+    }
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: as above.
         unsafe { _mm512_storeu_ps(to, self) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, mask: __mmask16) {
+        // SAFETY: as above.
+        unsafe { _mm512_mask_storeu_ps(to, mask, self) }
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
@@ -31,15 +46,6 @@ impl Vector for __m512 {
     unsafe fn fma(self, a: Self, b: Self) -> Self {
         // SAFETY: as above.
         unsafe { _mm512_fmadd_ps(a, b, self) }
-    }
-    #[inline(always)]
-    unsafe fn add_tail(from: *const f32, bias: f32, to: *mut f32, len: usize) {
-        let tail = (1u16 << len) - 1;
-        // SAFETY: as above; lanes outside the mask are not touched.
-        unsafe {
-            let sum = _mm512_add_ps(_mm512_maskz_loadu_ps(tail, from), Self::splat(bias));
-            _mm512_mask_storeu_ps(to, tail, sum);
-        }
     }
     #[inline(always)]
     unsafe fn keep(places: &[u32; UNIT], slopes: &[f32; UNIT], to_places: *mut u32, to_slopes: *mut f32) -> usize {

@@ -60,7 +60,8 @@ pub(super) unsafe fn store<S: Vector>(s: &Store) {
                 S::load(from.add(l)).add(bias).store(to.add(l));
                 l += S::LANES;
             }
-            S::add_tail(from.add(l), s.bias(m), to.add(l), s.len - l);
+            let rest = S::mask(s.len - l);
+            S::load_first(from.add(l), rest).add(bias).store_first(to.add(l), rest);
         }
     }
 }

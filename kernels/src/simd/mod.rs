@@ -16,7 +16,7 @@
 #![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
 
 mod body;
-mod vector;
+pub(crate) mod vector;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

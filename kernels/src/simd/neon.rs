@@ -5,7 +5,12 @@ use super::{Kernels, MAX_VECTORS, Transpose, compile};
 use std::arch::aarch64::*;
 
 impl Vector for float32x4_t {
+    type Mask = usize;
     const LANES: usize = 4;
+    #[inline(always)]
+    unsafe fn mask(n: usize) -> usize {
+        n
+    }
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
         // SAFETY: promised by the caller, here and below.
@@ -17,9 +22,27 @@ impl Vector for float32x4_t {
         unsafe { vld1q_f32(from) }
     }
     #[inline(always)]
+    unsafe fn load_first(from: *const f32, n: usize) -> Self {
+        let mut whole = [0.0; 4];
+        // SAFETY: as above; `whole` is a vector long.
+        unsafe {
+            std::ptr::copy_nonoverlapping(from, whole.as_mut_ptr(), n);
+            vld1q_f32(whole.as_ptr())
+        }
+    }
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: as above.
         unsafe { vst1q_f32(to, self) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, n: usize) {
+        let mut whole = [0.0; 4];
+        // SAFETY: as above; `whole` is a vector long.
+        unsafe {
+            vst1q_f32(whole.as_mut_ptr(), self);
+            std::ptr::copy_nonoverlapping(whole.as_ptr(), to, n);
+        }
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {

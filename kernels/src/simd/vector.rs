@@ -6,25 +6,25 @@ use super::{ORDER, UNIT};
 use crate::conv::pooled::winner;
 
 /// # Safety
-/// Of all methods: the instruction set must be present, and pointers must be good for `LANES` floats (or `len`).
-pub(super) trait Vector: Copy {
+/// Of all methods: the instruction set must be present, and pointers must be good for `LANES` floats, or for the part of
+/// them that the mask names.
+pub(crate) trait Vector: Copy {
+    /// Which of the first places are meant.
+    type Mask: Copy;
     /// Number of floats.
     const LANES: usize;
+
+    /// The first `n` places, `n` from 0 to `LANES`.
+    unsafe fn mask(n: usize) -> Self::Mask;
     unsafe fn splat(x: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
+    /// Zero in the places outside of the mask, which are not read.
+    unsafe fn load_first(from: *const f32, mask: Self::Mask) -> Self;
     unsafe fn store(self, to: *mut f32);
+    unsafe fn store_first(self, to: *mut f32, mask: Self::Mask);
     unsafe fn add(self, other: Self) -> Self;
     /// `self + a b`, rounded once.
     unsafe fn fma(self, a: Self, b: Self) -> Self;
-
-    /// `to[..len] = from[..len] + bias`, for `len` below `LANES`.
-    #[inline(always)]
-    unsafe fn add_tail(from: *const f32, bias: f32, to: *mut f32, len: usize) {
-        for l in 0..len {
-            // SAFETY: promised by the caller.
-            unsafe { *to.add(l) = *from.add(l) + bias };
-        }
-    }
 
     /// Appends the pairs of `UNIT` places and slopes whose slope is not 0, in the order of [`super::ORDER`]; returns
     /// how many. The lists must have room for `UNIT` more.

@@ -9,14 +9,12 @@
 //! The sums are taken as in [`crate::reference::gemm`], block by block of k; where C is small and k long (the
 //! gradient of the weights over a large batch), the blocks are separate tasks and added up in order at the end.
 
-mod vector;
-
 use crate::dispatch::{Isa, isa};
 use crate::parallel::{self, Shared};
 use crate::reference::K_BLOCK;
+use crate::simd::vector::Vector;
 use crate::{MatMut, MatRef, Scalar, math, pack, scratch, simd};
 use std::ops::Range;
-use vector::Vector;
 
 /// Multiply-adds of vectors below which a product stays on the calling thread, unless its result is large.
 const SERIAL_BELOW: usize = 1 << 15;
@@ -158,16 +156,16 @@ unsafe fn tile<S: Vector, const R: usize, const V: usize, const CUT: bool>(p: &P
         let mut fours = [p.a.add(i * down); 2];
         fours[1] = if R > 4 { fours[0].add(4 * down) } else { fours[0] };
         let mut from = p.b;
-        let mut sum = [[S::zero(); V]; R];
+        let mut sum = [[S::splat(0.0); V]; R];
         for _ in 0..p.depth {
-            let mut b = [S::zero(); V];
+            let mut b = [S::splat(0.0); V];
             for v in 0..V {
                 b[v] = load(from, v);
             }
             for m in 0..R {
-                let a = S::splat(fours[m / 4].add(m % 4 * down));
+                let a = S::splat(*fours[m / 4].add(m % 4 * down));
                 for v in 0..V {
-                    sum[m][v] = sum[m][v].add_product(a, b[v]);
+                    sum[m][v] = sum[m][v].fma(a, b[v]);
                 }
             }
             fours = fours.map(|a| a.wrapping_add(along));
