@@ -116,6 +116,7 @@ fn call<T: Real>(op: &str, a: &Args, x: &[Var<T>]) -> gradus::Result<Var<T>> {
         "matmul" => x[0].matmul(&x[1]),
         "linear" => x[0].linear(&x[1], &x[2]),
         "conv2d" | "conv2d_bias" => x[0].conv2d(&x[1], x.get(2), a.conv()),
+        "conv2d_block" => x[0].conv2d_block(&x[1], &x[2], a.conv()),
         "max_pool2d" => x[0].max_pool2d(a.window()),
         "avg_pool2d" => x[0].avg_pool2d(a.window()),
         "softmax" => x[0].softmax(a.axis),
@@ -183,7 +184,7 @@ fn longest_sum(case: &Case) -> usize {
     let shape = |i: usize| &case.inputs[i].1;
     match case.op.as_str() {
         "matmul" | "linear" => shape(0).iter().chain(shape(1)).copied().max().unwrap(),
-        "conv2d" | "conv2d_bias" => {
+        "conv2d" | "conv2d_bias" | "conv2d_block" => {
             let (w, y) = (shape(1), &case.shape);
             [w[1] * w[2] * w[3], w[0] * w[2] * w[3], y[0] * y[2] * y[3]].into_iter().max().unwrap()
         }

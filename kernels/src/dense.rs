@@ -18,8 +18,12 @@ use std::ops::Range;
 
 /// Multiply-adds of vectors below which a product stays on the calling thread, unless its result is large.
 const SERIAL_BELOW: usize = 1 << 15;
-/// Rows of A from which it pays to copy B.
-const COPY_FROM: usize = 64;
+/// Rows of A from which it pays to copy B; and from which it does if the rows of B are at least a page apart.
+const COPY_FROM: [usize; 2] = [64, 16];
+/// Floats in a page.
+const PAGE: usize = 1024;
+/// Panels that a task copies at a time: with 256 rows, a quarter of a megabyte, and long pieces of each row.
+const GROUP: usize = 8;
 /// Elements of a large result.
 const LARGE: usize = 1 << 14;
 /// Vectors of a panel of columns.
@@ -287,7 +291,7 @@ impl Product<'_> {
         let (rows, cols, depth) = (self.a.rows, self.b.cols, self.a.cols);
         let (panels, step) = (cols.div_ceil(self.width()), depth * self.width());
         // A copy is read faster, which pays if many rows of A meet it, and turns a transposed B around.
-        let copy = self.b.col_stride != 1 || rows >= COPY_FROM;
+        let copy = self.b.col_stride != 1 || rows >= COPY_FROM[usize::from(self.b.row_stride >= PAGE)];
         let own = if copy {
             Right::Copied
         } else {
@@ -296,7 +300,7 @@ impl Product<'_> {
         if !self.serial && depth > 2 * K_BLOCK && 4 * TASKS * rows * cols <= depth * (rows + cols) {
             self.split_depth(own, c);
         } else if self.serial || panels >= TASKS {
-            self.split([1, if self.serial { 1 } else { panels }], own, c);
+            self.split([1, if self.serial { 1 } else { panels.div_ceil(GROUP).max(TASKS) }], own, c);
         } else if copy {
             scratch::floats(panels * step, |copies| {
                 parallel::chunks_unless(depth * cols < LARGE, copies, step, |j, panel| self.copy(j, 0..depth, panel));
@@ -322,10 +326,11 @@ impl Product<'_> {
             let rows = i.min(rows)..rows.min(i + rows_each);
             let out = Out { data: data.pointer(), stride, cols, part: false };
             for k in (0..depth).step_by(K_BLOCK) {
-                for j in j..panels.min(j + panels_each) {
+                let k = k..depth.min(k + K_BLOCK);
+                self.each_panel(b, k.clone(), j..panels.min(j + panels_each), |j, panel, stride| {
                     // SAFETY: the tasks' rows and panels of C are disjoint.
-                    unsafe { self.panel(b, rows.clone(), k..depth.min(k + K_BLOCK), j, out) };
-                }
+                    unsafe { self.panel((panel, stride), rows.clone(), k.clone(), j, out) };
+                });
             }
         });
     }
@@ -337,10 +342,10 @@ impl Product<'_> {
             parallel::chunks_unless(false, parts, rows * cols, |block, part| {
                 let k = block * K_BLOCK..depth.min((block + 1) * K_BLOCK);
                 let out = Out { data: part.as_mut_ptr(), stride: cols, cols, part: true };
-                for j in 0..cols.div_ceil(self.width()) {
+                self.each_panel(b, k.clone(), 0..cols.div_ceil(self.width()), |j, panel, stride| {
                     // SAFETY: the part is this task's.
-                    unsafe { self.panel(b, 0..rows, k.clone(), j, out) };
-                }
+                    unsafe { self.panel((panel, stride), 0..rows, k.clone(), j, out) };
+                });
             });
             let (first, others) = parts.split_at_mut(rows * cols);
             others.chunks_exact(rows * cols).for_each(|part| math::update(first, part, |sum, part| sum + part));
@@ -357,39 +362,48 @@ impl Product<'_> {
         pack::panel(self.simd, self.b, k, columns, self.width(), to);
     }
 
+    /// Calls `run(j, rows k of panel j of B, from row to row)` for some panels.
+    fn each_panel(&self, b: Right<'_>, k: Range<usize>, panels: Range<usize>, run: impl Fn(usize, &[f32], usize)) {
+        let width = self.width();
+        match b {
+            Right::There { data, row, panel } => panels.for_each(|j| run(j, &data[j * panel + k.start * row..], row)),
+            Right::Copied => {
+                for first in panels.clone().step_by(GROUP) {
+                    let group = first..panels.end.min(first + GROUP);
+                    scratch::floats(group.len() * k.len() * width, |copies| {
+                        let columns = group.start * width..self.b.cols.min(group.end * width);
+                        pack::panels(self.simd, self.b, k.clone(), columns, width, copies);
+                        group.zip(copies.chunks_exact(k.len() * width)).for_each(|(j, copy)| run(j, copy, width));
+                    });
+                }
+            }
+        }
+    }
+
     /// These rows of panel `j` of C, over one block of k.
     ///
     /// # Safety
     /// `out` must have the rows and the panel, and no one else may touch them.
-    unsafe fn panel(&self, b: Right<'_>, rows: Range<usize>, k: Range<usize>, j: usize, out: Out) {
+    unsafe fn panel(&self, (b, b_stride): (&[f32], usize), rows: Range<usize>, k: Range<usize>, j: usize, out: Out) {
         let first = j * self.width();
         let last = k.end == self.a.cols;
         let bias = self.bias.filter(|_| last && !out.part).map_or(std::ptr::null(), |bias| bias[first..].as_ptr());
         let a_strides = [self.a.row_stride, self.a.col_stride];
-        let run = |b: &[f32], b_stride: usize| {
-            let panel = Panel {
-                rows: rows.len(),
-                cols: (out.cols - first).min(self.width()),
-                depth: k.len(),
-                a: self.a.data[rows.start * a_strides[0] + k.start * a_strides[1]..].as_ptr(),
-                a_strides,
-                b: b.as_ptr(),
-                b_stride,
-                // SAFETY: inside of C.
-                c: unsafe { out.data.add(rows.start * out.stride + first) },
-                c_stride: out.stride,
-                add: k.start > 0 && !out.part,
-                bias,
-            };
-            // SAFETY: `product` has checked the views, and C is as the caller promises.
-            unsafe { (self.kernel.run)(&panel) };
+        let panel = Panel {
+            rows: rows.len(),
+            cols: (out.cols - first).min(self.width()),
+            depth: k.len(),
+            a: self.a.data[rows.start * a_strides[0] + k.start * a_strides[1]..].as_ptr(),
+            a_strides,
+            b: b.as_ptr(),
+            b_stride,
+            // SAFETY: inside of C.
+            c: unsafe { out.data.add(rows.start * out.stride + first) },
+            c_stride: out.stride,
+            add: k.start > 0 && !out.part,
+            bias,
         };
-        match b {
-            Right::There { data, row, panel } => run(&data[j * panel + k.start * row..], row),
-            Right::Copied => scratch::floats(k.len() * self.width(), |copy| {
-                self.copy(j, k.clone(), copy);
-                run(copy, self.width());
-            }),
-        }
+        // SAFETY: `product` has checked the views, and C is as the caller promises.
+        unsafe { (self.kernel.run)(&panel) };
     }
 }

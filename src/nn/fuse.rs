@@ -1,8 +1,8 @@
 //! Where the engine looks at neighbouring modules and computes them in one go: the only place that does.
 //!
-//! Recognized is convolution (with a bias, no stride, no dilation), ReLU, 2 x 2 max-pooling. The results are those of
-//! the modules one after the other, so nobody need know; a pass that wants to see an output in between gets the
-//! modules one after the other.
+//! Recognized is convolution (with a bias, no stride, no dilation), ReLU, 2 x 2 max-pooling. The values are those of the
+//! modules one after the other, and the gradients too, but for the order of their sums; so nobody need know. A pass that
+//! wants to see an output in between gets the modules one after the other.
 
 use super::layers::Conv2d;
 use super::module::{Ctx, Module};
