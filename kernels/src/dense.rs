@@ -1,8 +1,8 @@
-//! The products of fully connected layers: C = A B + bias, with A read where it lies, and B too if few rows of A meet
-//! it and its own rows are contiguous.
+//! C = A B + bias, small or large, with A read where it lies, and B too if few rows of A meet it and its own rows are
+//! contiguous.
 //!
-//! Copying both factors into panels, as [`crate::gemm`] does, pays when each is read many times; in a small network the
-//! copies would take longer than the product. A row of C is a sum of rows of B, so the micro-kernel multiplies a few
+//! In a small network, copies of both factors, as [`crate::gemm`] makes them, would take longer than the product; in a
+//! large one the caches do as well, if some rows of A stay there for several panels of B. A row of C is a sum of rows of B, so the micro-kernel multiplies a few
 //! elements of a column of A (at any stride: a transposed A costs nothing) by a piece of a row of B. A B that is
 //! transposed itself, the weights in a forward pass, is turned around in its copy.
 //!
@@ -28,6 +28,8 @@ const GROUP: usize = 8;
 const LARGE: usize = 1 << 14;
 /// Vectors of a panel of columns.
 const VECTORS: usize = 2;
+/// Rows of A that meet a group of panels before the next rows do: with 256 columns, an eighth of a megabyte.
+const ROWS: usize = 128;
 /// Tasks that a large product should be cut into.
 const TASKS: usize = 8;
 
@@ -327,10 +329,8 @@ impl Product<'_> {
             let out = Out { data: data.pointer(), stride, cols, part: false };
             for k in (0..depth).step_by(K_BLOCK) {
                 let k = k..depth.min(k + K_BLOCK);
-                self.each_panel(b, k.clone(), j..panels.min(j + panels_each), |j, panel, stride| {
-                    // SAFETY: the tasks' rows and panels of C are disjoint.
-                    unsafe { self.panel((panel, stride), rows.clone(), k.clone(), j, out) };
-                });
+                // SAFETY: the tasks' rows and panels of C are disjoint.
+                unsafe { self.panels(b, rows.clone(), k, j.min(panels)..panels.min(j + panels_each), out) };
             }
         });
     }
@@ -342,10 +342,8 @@ impl Product<'_> {
             parallel::chunks_unless(false, parts, rows * cols, |block, part| {
                 let k = block * K_BLOCK..depth.min((block + 1) * K_BLOCK);
                 let out = Out { data: part.as_mut_ptr(), stride: cols, cols, part: true };
-                self.each_panel(b, k.clone(), 0..cols.div_ceil(self.width()), |j, panel, stride| {
-                    // SAFETY: the part is this task's.
-                    unsafe { self.panel((panel, stride), 0..rows, k.clone(), j, out) };
-                });
+                // SAFETY: the part is this task's.
+                unsafe { self.panels(b, 0..rows, k, 0..cols.div_ceil(self.width()), out) };
             });
             let (first, others) = parts.split_at_mut(rows * cols);
             others.chunks_exact(rows * cols).for_each(|part| math::update(first, part, |sum, part| sum + part));
@@ -362,20 +360,50 @@ impl Product<'_> {
         pack::panel(self.simd, self.b, k, columns, self.width(), to);
     }
 
-    /// Calls `run(j, rows k of panel j of B, from row to row)` for some panels.
-    fn each_panel(&self, b: Right<'_>, k: Range<usize>, panels: Range<usize>, run: impl Fn(usize, &[f32], usize)) {
+    /// Computes these rows and panels of C, over one block of k.
+    ///
+    /// # Safety
+    /// `out` must have the rows and the panels, and no one else may touch them.
+    unsafe fn panels(&self, b: Right<'_>, rows: Range<usize>, k: Range<usize>, panels: Range<usize>, out: Out) {
         let width = self.width();
         match b {
-            Right::There { data, row, panel } => panels.for_each(|j| run(j, &data[j * panel + k.start * row..], row)),
+            Right::There { data, row, panel } => {
+                let at = |j: usize| (&data[j * panel + k.start * row..], row);
+                // SAFETY: promised by the caller.
+                unsafe { self.group(at, rows, k.clone(), panels, out) };
+            }
             Right::Copied => {
                 for first in panels.clone().step_by(GROUP) {
-                    let group = first..panels.end.min(first + GROUP);
-                    scratch::floats(group.len() * k.len() * width, |copies| {
+                    let (group, size) = (first..panels.end.min(first + GROUP), k.len() * width);
+                    scratch::floats(group.len() * size, |copies| {
                         let columns = group.start * width..self.b.cols.min(group.end * width);
                         pack::panels(self.simd, self.b, k.clone(), columns, width, copies);
-                        group.zip(copies.chunks_exact(k.len() * width)).for_each(|(j, copy)| run(j, copy, width));
+                        let at = |j: usize| (&copies[(j - first) * size..][..size], width);
+                        // SAFETY: promised by the caller.
+                        unsafe { self.group(at, rows.clone(), k.clone(), group, out) };
                     });
                 }
+            }
+        }
+    }
+
+    /// Some rows of A with all panels, then the next, so that they stay in the cache meanwhile. `b(j)` is panel j, and
+    /// how far its rows are apart.
+    ///
+    /// # Safety
+    /// As for [`panels`](Self::panels).
+    unsafe fn group<'p>(
+        &self,
+        b: impl Fn(usize) -> (&'p [f32], usize),
+        rows: Range<usize>,
+        k: Range<usize>,
+        panels: Range<usize>,
+        out: Out,
+    ) {
+        for first in rows.clone().step_by(ROWS) {
+            for j in panels.clone() {
+                // SAFETY: promised by the caller.
+                unsafe { self.panel(b(j), first..rows.end.min(first + ROWS), k.clone(), j, out) };
             }
         }
     }

@@ -1,9 +1,11 @@
 //! C = A B + beta C, after Goto and van de Geijn (*Anatomy of high-performance matrix multiplication*, 2008).
 //!
 //! The micro-kernel reads panels of A and B from end to end, copies made for it of 256 columns of A and rows of B at a
-//! time, and its tiles are added into C. C is cut into blocks, one task each. With many rows and columns all panels are
-//! packed first, by all threads for all threads; with few rows or columns each task packs its own. How C is cut depends
-//! on the sizes alone, and no element's sum ever does: the bits are those of [`crate::reference::gemm`].
+//! time, and its tiles are added into C. C is cut into blocks, one task each, which packs its own panels. How C is cut
+//! depends on the sizes alone, and no element's sum ever does: the bits are those of [`crate::reference::gemm`].
+//!
+//! Most products go to [`crate::dense`], which has no use for a copy of A; those come here that add to what C holds, or
+//! whose C has no contiguous rows.
 
 use crate::dispatch::isa;
 use crate::parallel::{self, Shared};
@@ -13,17 +15,10 @@ use crate::{MatMut, MatRef, dense, pack, scratch};
 
 /// Multiply-adds below which a product stays on the calling thread.
 const SERIAL_BELOW: usize = 1 << 19;
-/// Rows and columns, and side of the cube of multiply-adds, from which all threads share the panels. Below, the second
-/// fork and join costs more than packing some panels twice.
-const SHARED_FROM: usize = 256;
-/// Sides from which it pays to pack both factors.
-const DENSE_BELOW: usize = 768;
 /// Rows of a task's block of C at most: their panel of A takes half of a small L2 cache.
 const BLOCK_ROWS: usize = 128;
 /// Panels of columns of a task's block of C at most.
 const BLOCK_PANELS: usize = 4;
-/// Panels of columns that are packed for all threads at a time: with 256 rows, a few megabytes.
-const STRIPE_PANELS: usize = 64;
 /// Tasks that a large product should be cut into at least.
 const TASKS: usize = 8;
 
@@ -35,8 +30,7 @@ pub(crate) fn gemm_f32(a: MatRef<'_, f32>, b: MatRef<'_, f32>, beta: f32, c: Mat
     if a.cols == 0 {
         return scale(beta, c);
     }
-    let large = c.rows.min(c.cols) >= DENSE_BELOW && a.cols >= DENSE_BELOW;
-    if beta == 0.0 && !large && dense::suits(&a, &c) {
+    if beta == 0.0 && dense::suits(&a, &c) {
         return dense::product(a, b, None, c);
     }
     match simd::kernels(isa()) {
@@ -91,9 +85,6 @@ fn blocked(kernels: &Kernels, a: MatRef<'_, f32>, b: MatRef<'_, f32>, beta: f32,
         return blocked(kernels, b.t(), a.t(), beta, c.t());
     }
     let serial = c.rows * c.cols * a.cols < SERIAL_BELOW;
-    if c.rows.min(c.cols) >= SHARED_FROM && c.rows * c.cols * a.cols >= SHARED_FROM.pow(3) {
-        return shared(kernels, a, b, beta, c);
-    }
     let cut = Cut::new(kernels, c.rows, c.cols, serial);
     let out = Shared::new(c.data);
     let (rows, cols, strides) = (c.rows, c.cols, [c.row_stride, c.col_stride]);
@@ -110,41 +101,6 @@ fn blocked(kernels: &Kernels, a: MatRef<'_, f32>, b: MatRef<'_, f32>, beta: f32,
         // SAFETY: the tasks' blocks of C are disjoint, and lie inside by the check in MatMut.
         unsafe { block.run(a, b, out.pointer()) };
     });
-}
-
-/// A product with many rows and columns: every panel is packed once.
-fn shared(kernels: &Kernels, a: MatRef<'_, f32>, b: MatRef<'_, f32>, beta: f32, c: MatMut<'_, f32>) {
-    let (mr, nr) = (kernels.rows, kernels.vectors * kernels.lanes);
-    let (rows, cols, strides) = (c.rows, c.cols, [c.row_stride, c.col_stride]);
-    let tall = (BLOCK_ROWS / mr * mr).min((rows / 4).next_multiple_of(mr));
-    let wide = BLOCK_PANELS * nr;
-    let c = Shared::new(c.data);
-    for (stripe, k0) in
-        (0..cols).step_by(STRIPE_PANELS * nr).flat_map(|j| (0..a.cols).step_by(K_BLOCK).map(move |k| (j, k)))
-    {
-        let k = k0..a.cols.min(k0 + K_BLOCK);
-        let end = cols.min(stripe + STRIPE_PANELS * nr);
-        let tasks = [rows.div_ceil(tall), (end - stripe).div_ceil(wide)];
-        let (a_size, b_size) = (tall * k.len(), wide * k.len());
-        let down = |i: usize| i * tall..rows.min((i + 1) * tall);
-        let across = |j: usize| stripe + j * wide..end.min(stripe + (j + 1) * wide);
-        scratch::floats(tasks[0] * a_size + tasks[1] * b_size, |buffer| {
-            let (pa, pb) = buffer.split_at_mut(tasks[0] * a_size);
-            let blocks: Vec<_> =
-                pa.chunks_mut(a_size).map(|p| (true, p)).chain(pb.chunks_mut(b_size).map(|p| (false, p))).collect();
-            parallel::each(blocks, |i, (left, panels)| match left {
-                true => pack::panels(kernels, a.t(), k.clone(), down(i), mr, panels),
-                false => pack::panels(kernels, b, k.clone(), across(i - tasks[0]), nr, panels),
-            });
-            let (pa, pb) = (&*pa, &*pb);
-            parallel::tasks(tasks[0] * tasks[1], false, |task| {
-                let (i, j) = (task / tasks[1], task % tasks[1]);
-                let block = Block { kernels, vectors: kernels.vectors, rows: down(i), cols: across(j), beta, strides };
-                // SAFETY: the tasks' blocks of C are disjoint, and lie inside by the check in MatMut.
-                unsafe { block.multiply(&pa[i * a_size..], &pb[j * b_size..], k.len(), k0 == 0, c.pointer()) };
-            });
-        });
-    }
 }
 
 /// One task: a block of C.

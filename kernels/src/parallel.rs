@@ -80,11 +80,6 @@ pub fn map<R: Send>(n: usize, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
     results.into_iter().map(|result| result.expect("every task has run")).collect()
 }
 
-/// Calls `f(index, item)` for each item, in parallel.
-pub(crate) fn each<T: Send>(items: Vec<T>, f: impl Fn(usize, T) + Sync + Send) {
-    items.into_par_iter().enumerate().for_each(|(i, item)| f(i, item));
-}
-
 /// Calls `f(i)` for each i in `0..n`, in parallel unless `serial`.
 pub(crate) fn tasks(n: usize, serial: bool, f: impl Fn(usize) + Sync + Send) {
     let threads = if serial || n <= 1 || team::is_working() { 1 } else { rayon::current_num_threads() };

@@ -70,11 +70,12 @@ fn big_enough_to_be_shared_out() {
 }
 
 #[test]
-fn big_enough_to_share_the_panels() {
+fn several_blocks_of_rows() {
     check(256, 256, 256, [0, 0, 0], 0.0, 1);
     check(301, 260, 515, [0, 1, 1], 0.5, 2);
-    check(257, 3100, 30, [1, 0, 0], 1.0, 3); // more than one stripe
+    check(257, 3100, 30, [1, 0, 0], 1.0, 3);
     check(400, 300, 300, [0, 0, 3], 0.0, 4);
+    check(290, 600, 520, [0, 1, 0], 0.0, 5);
 }
 
 #[test]
