@@ -6,7 +6,7 @@
 //! attraction  Σ_j p_ij w_ij (y_i - y_j)      repulsion  Σ_j w_ij² (y_i - y_j)      Z_i = Σ_{j≠i} w_ij
 //! ```
 //!
-//! The one order of each sum: term j goes to lane j mod 16 of its block of [`BLOCK`] terms, j rising; a block's lanes
+//! The one order of each sum: term j goes to lane j mod 16 of its block of `BLOCK` terms, j rising; a block's lanes
 //! are added up by halves, then the blocks. No sum depends on how rows are shared out.
 //!
 //! Division is the slowest step, so two terms share one: 1/a = b / (ab) and 1/b = a / (ab). That costs 1.5 units in the
