@@ -53,9 +53,10 @@ impl<'a, T: Scalar> Samples<'a, T> {
     pub fn new(x: MatRef<'a, T>) -> Self {
         assert!(x.cols > 0 && x.col_stride == 1, "kmeans: rows must be contiguous and not empty");
         let level = isa();
-        let mut turned = Vec::new();
-        if x.cols <= LANES {
-            turned.resize(x.rows.next_multiple_of(LANES) * x.cols, T::ZERO);
+        let few = x.cols <= LANES;
+        // Fresh zeros are not touched here: the system hands the pages to all threads as they are written.
+        let mut turned = vec![T::ZERO; if few { x.rows.next_multiple_of(LANES) * x.cols } else { 0 }];
+        if few {
             parallel::chunks(&mut turned, PIECE * x.cols, |p, to| {
                 let rows: Vec<u32> = (p * PIECE..x.rows.min((p + 1) * PIECE)).map(|i| i as u32).collect();
                 T::turn(level, &x, &rows, to);
