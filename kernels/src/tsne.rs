@@ -141,19 +141,12 @@ fn add_weights<T: Scalar>(at: [T; 2], x: &Lanes<T>, y: &Lanes<T>, sum: &mut Lane
     }
 }
 
-/// The sum of the lanes: the upper half onto the lower, until one is left.
+/// The sum of the lanes.
 ///
-/// Out of line, lest the compiler cut the loop before it into the small vectors of this tree.
+/// Out of line, lest the compiler cut the loop before it into the small vectors of the tree.
 #[inline(never)]
-fn total<T: Scalar>(mut lanes: Lanes<T>) -> T {
-    let mut half = LANES / 2;
-    while half > 0 {
-        for l in 0..half {
-            lanes[l] += lanes[l + half];
-        }
-        half /= 2;
-    }
-    lanes[0]
+fn total<T: Scalar>(lanes: Lanes<T>) -> T {
+    crate::reduce::tree(lanes)
 }
 
 /// So far away that every term vanishes beside those of true pairs.

@@ -1,7 +1,9 @@
 //! Convolution, bias, ReLU and 2 x 2 max-pooling in one op: the block that convolutional networks are made of.
 //!
 //! ```text
-//! y = maxpool(relu(x * w + b))
+//! z = x * w + b            y[n,o,i,j] = max(0, z of the window's winner)
+//! g reaches the winner's pixel alone, and only where y > 0; with s the slope there and (i', j') the winner's place:
+//! db[o] = Σ s      dw[o,c,p,q] = Σ s · x[n, c, i' + p - pad, j' + q - pad]      dx[n,c,..] += s · w[o,c,p,q]
 //! ```
 //!
 //! The same numbers as the four ops one after the other give (the gradients up to the order of their sums), without
