@@ -73,6 +73,11 @@ impl<T: Real> Buffer<T> {
     }
 }
 
+/// Lends `work` a recycled buffer of `len` elements, whatever they are.
+pub(crate) fn lend<T: Real, R>(len: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
+    work(&mut Buffer::recycled(len).0)
+}
+
 impl<T: Real> Clone for Buffer<T> {
     fn clone(&self) -> Self {
         let mut copy = Self::recycled(self.0.len());

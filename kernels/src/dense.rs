@@ -1,10 +1,13 @@
 //! C = A B + bias, small or large, with A read where it lies, and B too if few rows of A meet it and its own rows are
 //! contiguous.
 //!
-//! In a small network, copies of both factors, as [`crate::gemm`] makes them, would take longer than the product; in a
-//! large one the caches do as well, if some rows of A stay there for several panels of B. A row of C is a sum of rows of B, so the micro-kernel multiplies a few
-//! elements of a column of A (at any stride: a transposed A costs nothing) by a piece of a row of B. A B that is
-//! transposed itself, the weights in a forward pass, is turned around in its copy.
+//! The classical way copies both factors into the order in which they are read (Goto and van de Geijn, *Anatomy of
+//! high-performance matrix multiplication*, 2008). In a small network the copies would take longer than the product; in
+//! a large one the caches serve A as well as a copy would, if some rows of it stay there for several panels of B. A row
+//! of C is a sum of rows of B, so the micro-kernel multiplies a few elements of a column of A (at any stride: a
+//! transposed A costs nothing) by a piece of a row of B. Where B is worth a copy, each panel of it is copied while the
+//! one before is multiplied ([`Next`]), memory and arithmetic at once; a B that is transposed itself, the weights in a
+//! forward pass, is turned around in its copy.
 //!
 //! The sums are taken as in [`crate::reference::gemm`], block by block of k; where C is small and k long (the
 //! gradient of the weights over a large batch), the blocks are separate tasks and added up in order at the end.
@@ -20,6 +23,9 @@ use std::ops::Range;
 const SERIAL_BELOW: usize = 1 << 15;
 /// Rows of A from which it pays to copy B; and from which it does if the rows of B are at least a page apart.
 const COPY_FROM: [usize; 2] = [64, 16];
+/// Rows of A up to which B is copied panel by panel, each while the one before is multiplied; with more of them, copying
+/// long pieces of rows is as fast.
+const OVERLAP_UP_TO: usize = 512;
 /// Floats in a page.
 const PAGE: usize = 1024;
 /// Panels that a task copies at a time: with 256 rows, a quarter of a megabyte, and long pieces of each row.
@@ -85,6 +91,9 @@ fn kernel(isa: Isa) -> Option<&'static Kernel> {
     }
 }
 
+/// Rows of B that are asked for ahead of the one that is copied.
+const AHEAD: usize = 8;
+
 /// Up to [`VECTORS`] vectors of columns of C, over one block of k: `c[i][j] (+)= sum over k of a[i][k] b[k][j]`.
 struct Panel {
     rows: usize,
@@ -100,6 +109,36 @@ struct Panel {
     add: bool,
     /// Added at the end, one for each column; or null.
     bias: *const f32,
+    next: Next,
+}
+
+/// The next panel of B, which is copied while this one is multiplied: memory and arithmetic at once.
+#[derive(Clone, Copy)]
+struct Next {
+    from: *const f32,
+    stride: usize,
+    /// [`VECTORS`] vectors for each row; or null, if there is nothing to be copied.
+    to: *mut f32,
+}
+
+impl Next {
+    const NONE: Self = Self { from: std::ptr::null(), stride: 0, to: std::ptr::null_mut() };
+
+    /// Copies row `k`.
+    ///
+    /// # Safety
+    /// The row must be there, and room for it.
+    #[inline(always)]
+    unsafe fn copy<S: Vector>(&self, k: usize) {
+        let from = self.from.wrapping_add(k * self.stride);
+        for v in 0..VECTORS {
+            // SAFETY: promised by the caller; what is asked for ahead is not read.
+            unsafe {
+                S::prefetch(from.wrapping_add(AHEAD * self.stride + v * S::LANES));
+                S::load(from.add(v * S::LANES)).store(self.to.add((k * VECTORS + v) * S::LANES));
+            }
+        }
+    }
 }
 
 /// # Safety
@@ -123,33 +162,48 @@ unsafe fn panel<S: Vector, const R: usize>(p: &Panel) {
 /// As for [`Kernel::run`].
 #[inline(always)]
 unsafe fn rows<S: Vector, const R: usize, const V: usize, const CUT: bool>(p: &Panel) {
-    let mut i = 0;
+    let tiles = p.rows / R;
+    let mut i = tiles * R;
     // SAFETY: promised by the caller; the tiles' rows are among p.rows.
     unsafe {
-        while i + R <= p.rows {
-            tile::<S, R, V, CUT>(p, i);
-            i += R;
+        if p.next.to.is_null() {
+            for t in 0..tiles {
+                tile::<S, R, V, CUT, false>(p, t * R, 0..0);
+            }
+        } else {
+            let share = p.depth / tiles.max(1);
+            for t in 0..tiles {
+                tile::<S, R, V, CUT, true>(p, t * R, t * share..(t + 1) * share);
+            }
+            for k in tiles * share..p.depth {
+                p.next.copy::<S>(k);
+            }
         }
         if i + 4 <= p.rows {
-            tile::<S, 4, V, CUT>(p, i);
+            tile::<S, 4, V, CUT, false>(p, i, 0..0);
             i += 4;
         }
         if i + 2 <= p.rows {
-            tile::<S, 2, V, CUT>(p, i);
+            tile::<S, 2, V, CUT, false>(p, i, 0..0);
             i += 2;
         }
         if i < p.rows {
-            tile::<S, 1, V, CUT>(p, i);
+            tile::<S, 1, V, CUT, false>(p, i, 0..0);
         }
     }
 }
 
-/// `R` rows and `V` vectors, the last of them cut off if `CUT`, from row `i` on.
+/// `R` rows and `V` vectors, the last of them cut off if `CUT`, from row `i` on; meanwhile these rows of the next panel
+/// are copied, if `COPY`, evenly spread.
 ///
 /// # Safety
 /// As for [`Kernel::run`], and the rows must exist.
 #[inline(always)]
-unsafe fn tile<S: Vector, const R: usize, const V: usize, const CUT: bool>(p: &Panel, i: usize) {
+unsafe fn tile<S: Vector, const R: usize, const V: usize, const CUT: bool, const COPY: bool>(
+    p: &Panel,
+    i: usize,
+    mut copy: Range<usize>,
+) {
     // SAFETY: promised by the caller: R rows of A and C, V vectors of B and C with the last one behind the mask.
     unsafe {
         let mask = S::mask(p.cols - (V - 1) * S::LANES);
@@ -162,6 +216,8 @@ unsafe fn tile<S: Vector, const R: usize, const V: usize, const CUT: bool>(p: &P
         let mut fours = [p.a.add(i * down); 2];
         fours[1] = if R > 4 { fours[0].add(4 * down) } else { fours[0] };
         let mut from = p.b;
+        let every = p.depth / copy.len().max(1);
+        let mut wait = every;
         let mut sum = [[S::splat(0.0); V]; R];
         for _ in 0..p.depth {
             let mut b = [S::splat(0.0); V];
@@ -176,6 +232,15 @@ unsafe fn tile<S: Vector, const R: usize, const V: usize, const CUT: bool>(p: &P
             }
             fours = fours.map(|a| a.wrapping_add(along));
             from = from.wrapping_add(p.b_stride);
+            if COPY {
+                wait -= 1;
+                if wait == 0 {
+                    wait = every;
+                    if let Some(k) = copy.next() {
+                        p.next.copy::<S>(k);
+                    }
+                }
+            }
         }
         for m in 0..R {
             let row = p.c.add((i + m) * p.c_stride);
@@ -219,15 +284,13 @@ struct Out {
     part: bool,
 }
 
-/// Whether [`product`] can compute C = A B here: the machine must have kernels, and C's rows be contiguous.
-pub(crate) fn suits(a: &MatRef<'_, f32>, c: &MatMut<'_, f32>) -> bool {
-    kernel(isa()).is_some() && c.col_stride == 1 && a.cols > 0
-}
-
 /// Y = X Wᵀ + bias.
 pub(crate) fn linear(x: MatRef<'_, f32>, w: MatRef<'_, f32>, bias: &[f32], y: &mut [f32]) {
-    let out = MatMut::new(y, x.rows, w.rows);
-    if suits(&x, &out) { product(x, w.t(), Some(bias), out) } else { plain_linear(x, w, bias, y) }
+    if kernel(isa()).is_some() && x.cols > 0 {
+        product(x, w.t(), Some(bias), MatMut::new(y, x.rows, w.rows));
+    } else {
+        plain_linear(x, w, bias, y);
+    }
 }
 
 /// Y = X Wᵀ, then + bias.
@@ -238,9 +301,12 @@ pub(crate) fn plain_linear<T: Scalar>(x: MatRef<'_, T>, w: MatRef<'_, T>, bias: 
     rows.for_each(|row| row.iter_mut().zip(bias).for_each(|(y, &bias)| *y += bias));
 }
 
-/// C = A B, plus `bias` in each row if there is one.
+/// C = A B, plus `bias` in each row if there is one. The machine must have kernels, C rows without gaps, A columns.
 pub(crate) fn product(a: MatRef<'_, f32>, b: MatRef<'_, f32>, bias: Option<&[f32]>, c: MatMut<'_, f32>) {
-    let (Some(kernel), Some(simd)) = (kernel(isa()), simd::kernels(isa())) else { unreachable!("suits() was asked") };
+    let (Some(kernel), Some(simd)) = (kernel(isa()), simd::kernels(isa())) else {
+        unreachable!("product: no kernels on this machine")
+    };
+    assert!(a.cols > 0 && c.col_stride == 1, "product: C must have contiguous rows, and A columns");
     assert!(a.cols == b.rows && a.rows == c.rows && b.cols == c.cols, "product: shapes do not fit");
     assert!(bias.is_none_or(|bias| bias.len() == c.cols), "product: the bias does not fit");
     if c.rows == 0 || c.cols == 0 {
@@ -365,36 +431,61 @@ impl Product<'_> {
     /// # Safety
     /// `out` must have the rows and the panels, and no one else may touch them.
     unsafe fn panels(&self, b: Right<'_>, rows: Range<usize>, k: Range<usize>, panels: Range<usize>, out: Out) {
-        let width = self.width();
         match b {
             Right::There { data, row, panel } => {
-                let at = |j: usize| (&data[j * panel + k.start * row..], row);
-                // SAFETY: promised by the caller.
-                unsafe { self.group(at, rows, k.clone(), panels, out) };
+                let at = |j: usize| (data[j * panel + k.start * row..].as_ptr(), row);
+                // SAFETY: promised by the caller; the panels are there.
+                unsafe { self.group(at, |_| Next::NONE, rows, k.clone(), panels, out) };
             }
             Right::Copied => {
                 for first in panels.clone().step_by(GROUP) {
-                    let (group, size) = (first..panels.end.min(first + GROUP), k.len() * width);
-                    scratch::floats(group.len() * size, |copies| {
-                        let columns = group.start * width..self.b.cols.min(group.end * width);
-                        pack::panels(self.simd, self.b, k.clone(), columns, width, copies);
-                        let at = |j: usize| (&copies[(j - first) * size..][..size], width);
-                        // SAFETY: promised by the caller.
-                        unsafe { self.group(at, rows.clone(), k.clone(), group, out) };
-                    });
+                    // SAFETY: promised by the caller.
+                    unsafe { self.copied(rows.clone(), k.clone(), first..panels.end.min(first + GROUP), out) };
                 }
             }
         }
     }
 
-    /// Some rows of A with all panels, then the next, so that they stay in the cache meanwhile. `b(j)` is panel j, and
-    /// how far its rows are apart.
+    /// The same with copies of the panels, which are made at once or, where it pays, each during the one before.
     ///
     /// # Safety
     /// As for [`panels`](Self::panels).
-    unsafe fn group<'p>(
+    unsafe fn copied(&self, rows: Range<usize>, k: Range<usize>, panels: Range<usize>, out: Out) {
+        let (width, size, b) = (self.width(), k.len() * self.width(), self.b);
+        scratch::floats(panels.len() * size, |copies| {
+            let mut later = 0..0;
+            if b.col_stride == 1 && rows.len() <= OVERLAP_UP_TO {
+                later = panels.start + 1..panels.end.min(b.cols / width);
+                let now = panels.clone().zip(copies.chunks_exact_mut(size)).filter(|(j, _)| !later.contains(j));
+                now.for_each(|(j, copy)| self.copy(j, k.clone(), copy));
+            } else {
+                let columns = panels.start * width..b.cols.min(panels.end * width);
+                pack::panels(self.simd, b, k.clone(), columns, width, copies);
+            }
+            let copies = Shared::new(copies);
+            // SAFETY: each panel has its place.
+            let copy = |j: usize| unsafe { copies.pointer().add((j - panels.start) * size) };
+            let next = |j: usize| {
+                if !later.contains(&j) {
+                    return Next::NONE;
+                }
+                let from = b.data[k.start * b.row_stride + j * width..].as_ptr();
+                Next { from, stride: b.row_stride, to: copy(j) }
+            };
+            // SAFETY: promised by the caller; a panel is copied before it is read.
+            unsafe { self.group(|j| (copy(j).cast_const(), width), next, rows, k.clone(), panels.clone(), out) };
+        });
+    }
+
+    /// Some rows of A with all panels, then the next, so that they stay in the cache meanwhile. `b(j)` is panel j, and
+    /// how far its rows are apart; `next(j)` says how it is copied.
+    ///
+    /// # Safety
+    /// As for [`panels`](Self::panels), and the panels must be there when their turn comes.
+    unsafe fn group(
         &self,
-        b: impl Fn(usize) -> (&'p [f32], usize),
+        b: impl Fn(usize) -> (*const f32, usize),
+        next: impl Fn(usize) -> Next,
         rows: Range<usize>,
         k: Range<usize>,
         panels: Range<usize>,
@@ -402,8 +493,9 @@ impl Product<'_> {
     ) {
         for first in rows.clone().step_by(ROWS) {
             for j in panels.clone() {
+                let next = if first == rows.start { next(j + 1) } else { Next::NONE };
                 // SAFETY: promised by the caller.
-                unsafe { self.panel(b(j), first..rows.end.min(first + ROWS), k.clone(), j, out) };
+                unsafe { self.panel(b(j), next, first..rows.end.min(first + ROWS), k.clone(), j, out) };
             }
         }
     }
@@ -411,8 +503,17 @@ impl Product<'_> {
     /// These rows of panel `j` of C, over one block of k.
     ///
     /// # Safety
-    /// `out` must have the rows and the panel, and no one else may touch them.
-    unsafe fn panel(&self, (b, b_stride): (&[f32], usize), rows: Range<usize>, k: Range<usize>, j: usize, out: Out) {
+    /// `out` must have the rows and the panel, and no one else may touch them; B must have its panel there, and what
+    /// is copied next.
+    unsafe fn panel(
+        &self,
+        (b, b_stride): (*const f32, usize),
+        next: Next,
+        rows: Range<usize>,
+        k: Range<usize>,
+        j: usize,
+        out: Out,
+    ) {
         let first = j * self.width();
         let last = k.end == self.a.cols;
         let bias = self.bias.filter(|_| last && !out.part).map_or(std::ptr::null(), |bias| bias[first..].as_ptr());
@@ -423,13 +524,14 @@ impl Product<'_> {
             depth: k.len(),
             a: self.a.data[rows.start * a_strides[0] + k.start * a_strides[1]..].as_ptr(),
             a_strides,
-            b: b.as_ptr(),
+            b,
             b_stride,
             // SAFETY: inside of C.
             c: unsafe { out.data.add(rows.start * out.stride + first) },
             c_stride: out.stride,
             add: k.start > 0 && !out.part,
             bias,
+            next,
         };
         // SAFETY: `product` has checked the views, and C is as the caller promises.
         unsafe { (self.kernel.run)(&panel) };

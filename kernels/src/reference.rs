@@ -23,26 +23,15 @@ pub fn blocked_dot<T: Scalar>(len: usize, term: impl Fn(usize) -> (T, T)) -> T {
     total
 }
 
-/// `beta c` plus the sum over k: each block is added in turn to what is there, the first one by a fused multiply-add.
-#[inline(always)]
-fn blocked_add<T: Scalar>(beta: T, c: T, len: usize, term: impl Fn(usize) -> (T, T)) -> T {
-    let mut total = if len == 0 { beta * c } else { c };
-    for start in (0..len).step_by(K_BLOCK) {
-        let end = (start + K_BLOCK).min(len);
-        let block = blocked_dot(end - start, |k| term(start + k));
-        total = if start == 0 { beta.mul_add(c, block) } else { total + block };
-    }
-    total
-}
-
-/// C = A B + beta C; with `beta` = 0, C is not read.
+/// C = A B + beta C, one fused multiply-add upon the whole sum over k; with `beta` = 0, C is not read.
 pub fn gemm<T: Scalar>(a: MatRef<'_, T>, b: MatRef<'_, T>, beta: T, mut c: MatMut<'_, T>) {
     assert!(a.cols == b.rows && a.rows == c.rows && b.cols == c.cols, "gemm: shapes do not fit");
     for i in 0..a.rows {
         for j in 0..b.cols {
             let term = |k| (a.at(i, k), b.at(k, j));
             let out = c.at_mut(i, j);
-            *out = if beta == T::ZERO { blocked_dot(a.cols, term) } else { blocked_add(beta, *out, a.cols, term) };
+            let sum = blocked_dot(a.cols, term);
+            *out = if beta == T::ZERO { sum } else { beta.mul_add(*out, sum) };
         }
     }
 }

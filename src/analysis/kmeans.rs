@@ -17,6 +17,7 @@ use super::{column_means, column_variances, mat, samples};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::rng::Rng;
+use crate::tensor;
 use gradus_kernels::kmeans::{Clusters, Samples, Sums};
 use gradus_kernels::{MatMut, MatRef, distance};
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
@@ -61,15 +62,18 @@ impl KMeans {
     pub fn fit<T: Real>(&self, x: ArrayView2<'_, T>, seed: u64) -> Result<Clustering<T>> {
         let x = samples("kmeans", x)?;
         self.check(x.nrows())?;
-        let (prepared, tol) = (Samples::new(mat(&x)), self.absolute_tol(&x));
-        let mut best: Option<Clustering<T>> = None;
-        for start in 0..self.n_init {
-            let seeds = plus_plus(mat(&x), self.k, &mut Rng::new(seed, "kmeans", start as u64));
-            let found = self.lloyd(&x, &prepared, seeds, tol);
-            if best.as_ref().is_none_or(|b| found.inertia < b.inertia) {
-                best = Some(found);
+        let tol = self.absolute_tol(&x);
+        let best = with_samples(&x, |prepared| {
+            let mut best: Option<Clustering<T>> = None;
+            for start in 0..self.n_init {
+                let seeds = plus_plus(mat(&x), self.k, &mut Rng::new(seed, "kmeans", start as u64));
+                let found = self.lloyd(&x, prepared, seeds, tol);
+                if best.as_ref().is_none_or(|b| found.inertia < b.inertia) {
+                    best = Some(found);
+                }
             }
-        }
+            best
+        });
         Ok(best.expect("kmeans: n_init was checked"))
     }
 
@@ -83,7 +87,7 @@ impl KMeans {
         }
         let initial = samples("kmeans, initial centroids", initial.view())?.into_owned();
         let tol = self.absolute_tol(&x);
-        Ok(self.lloyd(&x, &Samples::new(mat(&x)), initial, tol))
+        Ok(with_samples(&x, |samples| self.lloyd(&x, samples, initial, tol)))
     }
 
     fn check(&self, n: usize) -> Result<()> {
@@ -146,11 +150,17 @@ impl<T: Real> Clustering<T> {
                 "kmeans predict: x has {got} columns, but the centroids have {wanted}"
             )));
         }
-        let samples = Samples::new(mat(&x));
-        let mut clusters = Clusters::new(&samples, self.centroids.nrows());
-        clusters.assign(self.centroids.as_standard_layout().as_slice().expect("a standard layout"));
-        Ok(clusters.labels())
+        Ok(with_samples(&x, |samples| {
+            let mut clusters = Clusters::new(samples, self.centroids.nrows());
+            clusters.assign(self.centroids.as_standard_layout().as_slice().expect("a standard layout"));
+            clusters.labels()
+        }))
     }
+}
+
+/// Prepares the rows of `x` for the search.
+fn with_samples<T: Real, R>(x: &CowArray<'_, T, Ix2>, work: impl FnOnce(&Samples<'_, T>) -> R) -> R {
+    tensor::lend(Samples::room(&mat(x)), |room| work(&Samples::new(mat(x), room)))
 }
 
 fn square(x: f64) -> f64 {

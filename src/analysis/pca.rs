@@ -73,7 +73,7 @@ impl<T: Real> Pca<T> {
         let mut out = Array2::from_elem((x.nrows(), self.components.nrows()), T::ZERO);
         for (i, mut rows) in out.axis_chunks_iter_mut(Axis(0), BLOCK).enumerate() {
             let block = centred(&x, &self.mean, i, Axis(0));
-            gemm(view(&block), view(&self.components).t(), T::ZERO, rows.as_slice_mut().expect("pca: whole rows"));
+            gemm(view(&block), view(&self.components).t(), rows.as_slice_mut().expect("pca: whole rows"));
         }
         Ok(out)
     }
@@ -82,8 +82,14 @@ impl<T: Real> Pca<T> {
     pub fn inverse_transform(&self, y: ArrayView2<'_, T>) -> Result<Array2<T>> {
         let y = samples("pca inverse_transform", y)?;
         self.check("inverse_transform", y.ncols(), self.components.nrows())?;
-        let mut x = Array2::from_shape_fn((y.nrows(), self.mean.len()), |(_, j)| self.mean[j]);
-        gemm(super::mat(&y), view(&self.components), T::ONE, x.as_slice_mut().expect("pca: standard layout"));
+        let mut x = Array2::from_elem((y.nrows(), self.mean.len()), T::ZERO);
+        let rows = x.as_slice_mut().expect("pca: standard layout");
+        T::linear(
+            super::mat(&y),
+            view(&self.components).t(),
+            self.mean.as_slice().expect("pca: standard layout"),
+            rows,
+        );
         Ok(x)
     }
 
@@ -95,9 +101,9 @@ impl<T: Real> Pca<T> {
     }
 }
 
-/// c += a b, or c = a b for `beta` = 0.
-fn gemm<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, beta: T, c: &mut [T]) {
-    T::gemm(a, b, beta, MatMut::new(c, a.rows, b.cols));
+/// c = a b.
+fn gemm<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, c: &mut [T]) {
+    T::gemm(a, b, T::ZERO, MatMut::new(c, a.rows, b.cols));
 }
 
 fn view<T>(x: &Array2<T>) -> MatRef<'_, T> {
@@ -117,7 +123,7 @@ fn covariance<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &Array1<T>, components: u
     let (n, d) = x.dim();
     let scatter = accumulate(d, n.div_ceil(BLOCK), |block, sum| {
         let block = centred(x, mean, block, Axis(0));
-        gemm(view(&block).t(), view(&block), T::ZERO, sum);
+        gemm(view(&block).t(), view(&block), sum);
     });
     let (values, vectors) = eigen(&scatter, d);
     let scale = 1.0 / (n - 1) as f64;
@@ -132,7 +138,7 @@ fn gram<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &Array1<T>, components: usize) 
     let blocks = d.div_ceil(BLOCK);
     let g = accumulate(n, blocks, |block, sum| {
         let block = centred(x, mean, block, Axis(1));
-        gemm(view(&block), view(&block).t(), T::ZERO, sum);
+        gemm(view(&block), view(&block).t(), sum);
     });
     let (values, vectors) = eigen(&g, n);
     // Centring takes one rank away, and rounding puts noise of about this size in its place.
@@ -145,7 +151,7 @@ fn gram<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &Array1<T>, components: usize) 
     for block in 0..blocks {
         let part = centred(x, mean, block, Axis(1));
         let mut out = Array2::from_elem((components, part.ncols()), T::ZERO);
-        gemm(view(&combine), view(&part), T::ZERO, out.as_slice_mut().expect("pca: standard layout"));
+        gemm(view(&combine), view(&part), out.as_slice_mut().expect("pca: standard layout"));
         rows.slice_axis_mut(Axis(1), Slice::from(block * BLOCK..block * BLOCK + part.ncols())).assign(&out);
     }
     for mut row in rows.rows_mut() {

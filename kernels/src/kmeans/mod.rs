@@ -45,27 +45,31 @@ pub struct Samples<'a, T> {
     /// 1.5 · 2^52 quanta for each column: adding and subtracting it rounds to a multiple of the quantum.
     rounder: Vec<f64>,
     /// With few columns, the samples in tiles of 16, each column after column.
-    turned: Vec<T>,
+    turned: &'a [T],
 }
 
 impl<'a, T: Scalar> Samples<'a, T> {
-    /// Prepares the rows of `x` (contiguous, finite).
-    pub fn new(x: MatRef<'a, T>) -> Self {
+    /// Numbers that [`new`](Self::new) needs room for: with few columns, the samples are turned around once for all.
+    pub fn room(x: &MatRef<'_, T>) -> usize {
+        if x.cols <= LANES { x.rows.next_multiple_of(LANES) * x.cols } else { 0 }
+    }
+
+    /// Prepares the rows of `x` (contiguous, finite). `turned` is [`room`](Self::room) for as many numbers.
+    pub fn new(x: MatRef<'a, T>, turned: &'a mut [T]) -> Self {
         assert!(x.cols > 0 && x.col_stride == 1, "kmeans: rows must be contiguous and not empty");
+        assert_eq!(turned.len(), Self::room(&x), "kmeans: the room does not fit");
         let level = isa();
-        let few = x.cols <= LANES;
-        // Fresh zeros are not touched here: the system hands the pages to all threads as they are written.
-        let mut turned = vec![T::ZERO; if few { x.rows.next_multiple_of(LANES) * x.cols } else { 0 }];
-        if few {
-            parallel::chunks(&mut turned, PIECE * x.cols, |p, to| {
+        if !turned.is_empty() {
+            parallel::chunks(turned, PIECE * x.cols, |p, to| {
                 let rows: Vec<u32> = (p * PIECE..x.rows.min((p + 1) * PIECE)).map(|i| i as u32).collect();
                 T::turn(level, &x, &rows, to);
             });
         }
+        let turned = &*turned;
         // Tiles are looked through as rows of 16 d.
         let (view, lanes) = match turned.len() {
             0 => (x, 1),
-            len => (MatRef::new(&turned, len / (LANES * x.cols), LANES * x.cols), LANES),
+            len => (MatRef::new(turned, len / (LANES * x.cols), LANES * x.cols), LANES),
         };
         let rows = view.rows.div_ceil(TASKS).max(1);
         let parts = parallel::map(view.rows.div_ceil(rows), |t| {
@@ -133,6 +137,26 @@ pub struct Sums {
 impl Sums {
     fn new(k: usize, d: usize) -> Self {
         Self { sum: vec![0.0; k * d], size: vec![0; k] }
+    }
+
+    /// A sample moves from one cluster, or none, to another. Its values come with what rounds them.
+    #[inline(always)]
+    fn settle<'v, T: Scalar>(&mut self, from: T, to: T, values: impl Iterator<Item = &'v T>, rounder: &[f64]) {
+        let d = rounder.len();
+        let values = values.zip(rounder).map(|(v, r)| (v.to_f64() + r) - r);
+        let to = index(to);
+        self.size[to] += 1;
+        if from < T::ZERO {
+            self.sum[to * d..][..d].iter_mut().zip(values).for_each(|(to, v)| *to += v);
+            return;
+        }
+        let from = index(from);
+        self.size[from] -= 1;
+        let sum = &mut self.sum[..];
+        for (j, v) in values.enumerate() {
+            sum[to * d + j] += v;
+            sum[from * d + j] -= v;
+        }
     }
 }
 
@@ -324,6 +348,7 @@ impl<T: Scalar> Task<T> {
         let Samples { x, turned, .. } = pass.samples;
         let mut found = [Nearest::NONE; PIECE / LANES];
         let mut moved = [0u32; PIECE];
+        let (rounder, d) = (&pass.samples.rounder[..], x.cols);
         for start in (0..self.labels.len()).step_by(PIECE) {
             let len = PIECE.min(self.labels.len() - start);
             let found = &mut found[..len.div_ceil(LANES)];
@@ -331,20 +356,25 @@ impl<T: Scalar> Task<T> {
             T::nearest(&pass.groups, tiles, found);
             let mut count = 0;
             for (tile, (labels, found)) in self.labels[start..start + len].chunks(LANES).zip(&*found).enumerate() {
-                // Comparing all of a full tile, without a branch on each, is one instruction.
-                let same = |labels: &[T; LANES]| (0..LANES).fold(true, |all, l| all & (labels[l] == found.index[l]));
-                if !labels.try_into().is_ok_and(same) {
-                    for (l, label) in labels.iter().enumerate() {
-                        moved[count] = (tile * LANES + l) as u32;
-                        count += usize::from(*label != found.index[l]);
-                    }
+                let bit = |l: usize, label: T| u32::from(label != found.index[l]) << l;
+                let mut moves = match <&[T; LANES]>::try_from(&*labels) {
+                    Ok(labels) => (0..LANES).fold(0, |bits, l| bits | bit(l, labels[l])),
+                    Err(_) => labels.iter().enumerate().fold(0, |bits, (l, &label)| bits | bit(l, label)),
+                };
+                while moves != 0 {
+                    moved[count] = (tile * LANES) as u32 + moves.trailing_zeros();
+                    moves &= moves - 1;
+                    count += 1;
                 }
             }
             for &i in &moved[..count] {
                 let (tile, l) = (i as usize / LANES, i as usize % LANES);
-                let values = tiles[tile * LANES * x.cols + l..].iter().step_by(LANES);
-                self.settle(start + i as usize, found[tile].index[l], values, pass);
+                let (from, to) = (self.labels[start + i as usize], found[tile].index[l]);
+                self.labels[start + i as usize] = to;
+                let values = tiles[tile * LANES * d + l..].iter().step_by(LANES);
+                self.change.settle(from, to, values, rounder);
             }
+            self.changed += count;
         }
     }
 
@@ -367,7 +397,12 @@ impl<T: Scalar> Task<T> {
                 for (rows, found) in rows.chunks(LANES).zip(&found) {
                     for (l, &i) in rows.iter().enumerate() {
                         let i = i as usize - self.start;
-                        self.settle(i, found.index[l], row(x, self.start + i).iter(), pass);
+                        let from = std::mem::replace(&mut self.labels[i], found.index[l]);
+                        if from != found.index[l] {
+                            let values = row(x, self.start + i).iter();
+                            self.change.settle(from, found.index[l], values, &pass.samples.rounder);
+                            self.changed += 1;
+                        }
                         self.upper[i] = pass.margin.up(found.first[l].sqrt());
                         self.lower[i] = pass.margin.down(found.second[l].sqrt());
                     }
@@ -396,31 +431,6 @@ impl<T: Scalar> Task<T> {
             count += usize::from(!decided);
         }
         count
-    }
-
-    /// Sample `i` of the task, which is `x`, belongs to cluster `to`.
-    #[inline(always)]
-    fn settle<'a>(&mut self, i: usize, to: T, x: impl Iterator<Item = &'a T>, pass: &Pass<'_, T>) {
-        let from = std::mem::replace(&mut self.labels[i], to);
-        if from == to {
-            return;
-        }
-        self.changed += 1;
-        let (d, to) = (pass.samples.x.cols, index(to));
-        let values = x.zip(&pass.samples.rounder).map(|(v, r)| (v.to_f64() + r) - r);
-        self.change.size[to] += 1;
-        if from < T::ZERO {
-            self.change.sum[to * d..][..d].iter_mut().zip(values).for_each(|(to, v)| *to += v);
-            return;
-        }
-        let from = index(from);
-        self.change.size[from] -= 1;
-        let sums = self.change.sum.get_disjoint_mut([to * d..(to + 1) * d, from * d..(from + 1) * d]);
-        let [to, from] = sums.expect("kmeans: two clusters of k");
-        for ((to, from), v) in to.iter_mut().zip(from).zip(values) {
-            *to += v;
-            *from -= v;
-        }
     }
 }
 

@@ -38,6 +38,11 @@ impl Vector for __m512 {
         unsafe { _mm512_mask_storeu_ps(to, mask, self) }
     }
     #[inline(always)]
+    unsafe fn prefetch(at: *const f32) {
+        // SAFETY: as above.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+    #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         // SAFETY: as above.
         unsafe { _mm512_add_ps(self, other) }

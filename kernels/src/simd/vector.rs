@@ -22,6 +22,9 @@ pub(crate) trait Vector: Copy {
     unsafe fn load_first(from: *const f32, mask: Self::Mask) -> Self;
     unsafe fn store(self, to: *mut f32);
     unsafe fn store_first(self, to: *mut f32, mask: Self::Mask);
+    /// Asks for the cache line at any address, which is not read.
+    #[inline(always)]
+    unsafe fn prefetch(_at: *const f32) {}
     unsafe fn add(self, other: Self) -> Self;
     /// `self + a b`, rounded once.
     unsafe fn fma(self, a: Self, b: Self) -> Self;
