@@ -73,9 +73,9 @@ fn check<T: Scalar>(x: &[T], d: usize, k: usize) {
         let wanted = &walks[usize::from(isa != Isa::Scalar)];
         for threads in [1, 2, 3, 8] {
             let run = || {
-                let x = MatRef::new(x, x.len() / d, d);
-                let mut room = vec![T::ZERO; Samples::room(&x)];
-                let samples = Samples::new(x, &mut room);
+                let rows = MatRef::new(x, x.len() / d, d);
+                let mut room = vec![T::ZERO; Samples::room(&rows)];
+                let samples = Samples::new(rows, &mut room);
                 let mut clusters = Clusters::new(&samples, k);
                 let mut before = vec![usize::MAX; x.len() / d];
                 for (step, (centroids, want)) in wanted.iter().enumerate() {
