@@ -35,6 +35,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "pipeline",
         &[
+            "run",
             "train",
             "report",
             "gradcheck",
@@ -51,6 +52,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "rng",
             "real",
             "files",
+        ],
+    ),
+    ("run", &["train", "report", "optim", "nn", "analysis", "tensor", "error", "shape", "rng", "real", "files"]),
+    (
+        "experiment",
+        &[
+            "run", "train", "report", "optim", "models", "data", "nn", "ops", "autograd", "analysis", "tensor",
+            "error", "shape", "rng", "real", "files",
         ],
     ),
     (

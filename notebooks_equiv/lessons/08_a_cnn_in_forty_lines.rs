@@ -20,7 +20,7 @@ use gradus::optim::{Adam, FirstOrder, Optimizer};
 use gradus::report::chart::{self, ImageGrid, LineChart, Tile};
 use gradus::report::{Align, Table};
 use gradus::rng::Rng;
-use gradus::train::{Pictures, Samples, evaluate};
+use gradus::train::{Objective, Pictures, Samples, evaluate};
 use std::path::PathBuf;
 
 fn main() -> gradus::Result<()> {
@@ -63,9 +63,9 @@ fn main() -> gradus::Result<()> {
             sum += f64::from(loss) * indices.len() as f64;
         }
         train_loss.push(sum / train.len() as f64);
-        test_loss.push(evaluate(&model, &test)?.loss);
+        test_loss.push(evaluate(&model, &test, &Objective::default())?.loss);
     }
-    let result = evaluate(&model, &test)?;
+    let result = evaluate(&model, &test, &Objective::default())?;
     // -------------------------------------------------------------------------------------- the forty lines end
 
     println!("1. The network, layer by layer\n");

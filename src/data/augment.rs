@@ -14,8 +14,8 @@ use gradus_kernels::parallel;
 use serde::{Deserialize, Serialize};
 
 /// Which symmetries training pictures are drawn through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Augment {
     /// Mirrored left to right and top to bottom, each with probability 1/2.
     pub flips: bool,

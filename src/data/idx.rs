@@ -7,7 +7,25 @@
 use crate::error::{Error, Result};
 use crate::files;
 use crate::shape::MAX_RANK;
+use std::io::Read;
 use std::path::Path;
+
+/// How a gzip file begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// Most bytes that a file may unpack to.
+const MOST: u64 = 4 << 30;
+const DAMAGED: &str = "get the file again; it is damaged or not an IDX file";
+
+/// Unpacks a gzip file, up to [`MOST`] bytes.
+fn unpack(bytes: &[u8]) -> Result<Vec<u8>, (String, &'static str)> {
+    let mut unpacked = Vec::new();
+    let read = flate2::read::MultiGzDecoder::new(bytes).take(MOST + 1).read_to_end(&mut unpacked);
+    read.map_err(|e| (format!("cannot be unpacked: {e}"), DAMAGED))?;
+    if unpacked.len() as u64 > MOST {
+        return Err((format!("unpacks to more than {} GiB", MOST >> 30), DAMAGED));
+    }
+    Ok(unpacked)
+}
 
 /// The type of `u8` numbers.
 const U8: u8 = 8;
@@ -22,18 +40,16 @@ pub struct Idx {
 }
 
 impl Idx {
-    /// Reads a file. Fails with [`Error::Data`] if it is damaged, compressed, or of numbers other than `u8`.
+    /// Reads a file, plain or gzipped. Fails with [`Error::Data`] if it is damaged, or of numbers other than `u8`.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Self::parse(files::read(path)?).map_err(|(what, help)| Error::data(path, what, help))
+        let bytes = files::read(path)?;
+        let bytes = if bytes.starts_with(&GZIP) { unpack(&bytes) } else { Ok(bytes) };
+        bytes.and_then(Self::parse).map_err(|(what, help)| Error::data(path, what, help))
     }
 
     /// The same of a file's bytes; the error is what is wrong and what to do.
     fn parse(mut bytes: Vec<u8>) -> Result<Self, (String, &'static str)> {
-        const DAMAGED: &str = "get the file again; it is damaged or not an IDX file";
-        if bytes.starts_with(&[0x1f, 0x8b]) {
-            return Err(("is compressed with gzip".into(), "unpack it first: gunzip FILE"));
-        }
         let [0, 0, kind, rank, ..] = bytes[..] else {
             return Err(("does not begin like an IDX file".into(), DAMAGED));
         };
@@ -102,7 +118,6 @@ mod tests {
         assert!(refused(&[vec![0, 0, 8, 3], vec![0xff; 12]].concat()).contains("more numbers than memory can hold"));
         assert!(refused(&[vec![0, 0, 8, 200], vec![0; 800]].concat()).contains("200 axes"));
         assert!(refused(&[0, 0, 0x0d, 1, 0, 0, 0, 0]).contains("type 0x0d"));
-        assert!(refused(&[0x1f, 0x8b, 8, 0, 0, 0]).contains("gzip"));
         assert!(refused(b"PNG, say").contains("does not begin"));
     }
 }

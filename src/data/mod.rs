@@ -8,7 +8,8 @@
 //! * [`batch`]: the order in which training meets the pictures, and pixels brought to mean 0 and deviation 1;
 //! * [`augment`]: flips and quarter turns, drawn by number so that a resumed run draws the same.
 //!
-//! [`galaxies`] renders a data set where none is at hand; [`idx`] reads the files that MNIST comes in.
+//! [`galaxies`] renders a data set where none is at hand; [`mnist`] reads the set that everybody knows, from the
+//! files of [`idx`].
 //! [`dataset`] holds what comes out. Nothing here computes features or knows of networks.
 
 pub mod augment;
@@ -19,6 +20,7 @@ pub mod folder;
 pub mod galaxies;
 pub mod idx;
 mod layout;
+pub mod mnist;
 mod source;
 pub mod split;
 

@@ -4,6 +4,7 @@ use super::Rule;
 use crate::real::Real;
 use crate::tensor::Tensor;
 use gradus_kernels::optim;
+use serde::{Deserialize, Serialize};
 
 /// Adam (Kingma and Ba 2015): each parameter's own step size, from running means of its gradient and of the square.
 ///
@@ -15,7 +16,8 @@ use gradus_kernels::optim;
 /// ```
 ///
 /// Keras puts its ε (1e-7) beside √v before the correction of v, and so acts as a larger ε in the first steps.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Adam {
     /// Learning rate.
     pub lr: f64,
@@ -27,6 +29,13 @@ pub struct Adam {
     pub weight_decay: f64,
     /// Whether the decay acts on the parameter itself (AdamW) instead of through the gradient.
     pub decoupled: bool,
+}
+
+impl Default for Adam {
+    /// With a learning rate of 1e-3.
+    fn default() -> Self {
+        Self::new(1e-3)
+    }
 }
 
 impl Adam {

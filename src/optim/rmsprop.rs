@@ -4,6 +4,7 @@ use super::Rule;
 use crate::real::Real;
 use crate::tensor::Tensor;
 use gradus_kernels::optim;
+use serde::{Deserialize, Serialize};
 
 /// RMSprop (Tieleman and Hinton 2012, lecture 6.5 of their course): divides by a running root mean square.
 ///
@@ -14,7 +15,8 @@ use gradus_kernels::optim;
 /// ```
 ///
 /// Keras puts ε inside, √(v + ε), with ε = 1e-7 and α (called rho) 0.9; PyTorch's α is 0.99.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct RmsProp {
     /// Learning rate.
     pub lr: f64,
@@ -24,6 +26,13 @@ pub struct RmsProp {
     pub eps: f64,
     /// L2 penalty.
     pub weight_decay: f64,
+}
+
+impl Default for RmsProp {
+    /// With a learning rate of 1e-3.
+    fn default() -> Self {
+        Self::new(1e-3)
+    }
 }
 
 impl RmsProp {

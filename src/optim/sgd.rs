@@ -4,6 +4,7 @@ use super::Rule;
 use crate::real::Real;
 use crate::tensor::Tensor;
 use gradus_kernels::optim;
+use serde::{Deserialize, Serialize};
 
 /// Stochastic gradient descent (Robbins and Monro 1951) with momentum (Polyak 1964; Nesterov 1983, in the form of
 /// Sutskever et al. 2013):
@@ -15,7 +16,8 @@ use gradus_kernels::optim;
 /// ```
 ///
 /// Keras keeps `v ← momentum · v - lr · g` instead: the same path at a constant rate, another one when it changes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Sgd {
     /// Learning rate.
     pub lr: f64,
@@ -25,6 +27,13 @@ pub struct Sgd {
     pub nesterov: bool,
     /// L2 penalty.
     pub weight_decay: f64,
+}
+
+impl Default for Sgd {
+    /// With a learning rate of 1e-2.
+    fn default() -> Self {
+        Self::new(1e-2)
+    }
 }
 
 impl Sgd {
