@@ -7,6 +7,7 @@
 mod bench;
 mod compare;
 mod completions;
+mod dream;
 mod embed;
 mod evaluate;
 mod gradcheck;
@@ -47,6 +48,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
     Embed(embed::Embed),
+    Dream(dream::DreamArgs),
     Compare(compare::Compare),
     Report(report::Report),
     Summary(summary::Summary),
@@ -89,6 +91,7 @@ impl Cli {
             Some(Command::Evaluate(command)) => command.run(),
             Some(Command::Predict(command)) => command.run(),
             Some(Command::Embed(command)) => command.run(),
+            Some(Command::Dream(command)) => command.run(),
             Some(Command::Compare(command)) => command.run(),
             Some(Command::Report(command)) => command.run(),
             Some(Command::Summary(command)) => command.run(),

@@ -7,13 +7,15 @@
 //! * [`read`]: from the file to the types, and what is said of a mistake;
 //! * [`builtin`]: the files of the courses;
 //! * [`cost`]: what it will take; [`data`]: samples; [`job`]: the run; [`report`]: what it found;
-//! * [`answer`]: asking a run afterwards; [`compare`]: several runs side by side.
+//! * [`answer`]: asking a run afterwards; [`compare`]: several runs side by side;
+//! * [`dream`]: the input that makes a network answer what is asked.
 
 pub mod answer;
 pub mod builtin;
 pub mod compare;
 pub mod cost;
 pub mod data;
+pub mod dream;
 pub mod job;
 pub mod layers;
 pub mod read;
