@@ -335,7 +335,8 @@ pub fn build(layers: &[Layer], input: &[usize], classes: usize, seed: u64) -> Re
         let place = |key: &str| format!("model.layer.{}{key}", i + 1);
         if names[..i].contains(name) || name.is_empty() || name.contains(['.', '/']) {
             let help = "give each layer a name of its own, without dots and slashes";
-            return Err(Error::config(place(".name"), format!("`{name}` is taken, empty, or no name"), help));
+            let what = if names[..i].contains(name) { "is the name of another layer" } else { "is no name" };
+            return Err(Error::config(place(".name"), format!("`{name}` {what}"), help));
         }
         layer.check().map_err(|(key, what)| Error::config(place(&format!(".{key}")), what, "choose another"))?;
         let refuse = |error: Error| {

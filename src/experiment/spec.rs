@@ -296,5 +296,11 @@ fn within(key: &str, value: f64, low: f64, high: f64) -> Result<()> {
     if (low..=high).contains(&value) {
         return Ok(());
     }
-    Err(Error::config(key, format!("is {value}, outside {low:?} to {high:?}"), "choose a value in that range"))
+    let what = format!("is {}, outside {} to {}", short(value), short(low), short(high));
+    Err(Error::config(key, what, "choose a value in that range"))
+}
+
+/// A number as people write it: `32`, `0.001`, `1e-12`.
+fn short(x: f64) -> String {
+    if x.fract() == 0.0 && x.abs() < 1e9 { format!("{x}") } else { format!("{x:?}") }
 }
