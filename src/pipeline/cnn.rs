@@ -35,7 +35,7 @@ pub fn train(config: &Config, data: &ImageData, trainer: &mut Trainer<'_>) -> Re
     let (c, seed, classes) = (&config.cnn, config.seed, data.classes.len());
     let normalization = Normalization::fit(&data.train.pixels)?;
     let pictures = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &normalization);
-    let augment = Augment { flips: c.flips, quarter_turns: c.quarter_turns };
+    let augment = Augment { flips: c.flips, quarter_turns: c.quarter_turns, ..Augment::NONE };
     let (train, val, test) =
         (pictures(&data.train)?.augmented(augment, seed), pictures(&data.val)?, pictures(&data.test)?);
 
