@@ -257,6 +257,10 @@ fn elementwise() -> Vec<Row> {
         smooth("sigmoid", &[(normal, &[2, 3])], |x| x[0].sigmoid()),
         smooth("tanh", &[(normal, &[2, 3])], |x| x[0].tanh()),
         smooth("gelu", &[(normal, &[3, 4])], |x| x[0].gelu()),
+        kinked("elu", &[(apart, &[3, 5])], |x| x[0].elu(1.0)),
+        kinked("elu, 0.3", &[(apart, &[3, 5])], |x| x[0].elu(0.3)),
+        smooth("softplus", &[(normal, &[3, 4])], |x| x[0].softplus()),
+        smooth("softplus, further from 0", &[(normal, &[3, 4])], |x| x[0].affine(3.0, 0.0)?.softplus()),
         smooth("dropout, one fixed mask", &[(normal, &[4, 5])], |x| x[0].dropout(0.4, Rng::new(1, "mask", 0))),
     ]
 }
@@ -293,6 +297,7 @@ fn layout() -> Vec<Row> {
     vec![
         smooth("reshape", &[(normal, &[2, 6])], |x| x[0].reshape([3, 4])),
         smooth("reshape, flatten", &[(normal, &[2, 3, 2])], |x| x[0].flatten()),
+        smooth("reshape, unflatten", &[(normal, &[2, 12])], |x| x[0].unflatten(&[3, 2, 2])),
         smooth("permute", &[(normal, &[2, 3, 4, 5])], |x| x[0].permute(&[2, 0, 3, 1])),
         smooth("slice, middle axis", &[(normal, &[3, 5, 2])], |x| x[0].slice(1, 1..4)),
         smooth("slice, last axis", &[(normal, &[3, 5])], |x| x[0].slice(1, 3..5)),
@@ -375,6 +380,8 @@ fn pooling() -> Vec<Row> {
         smooth("avg_pool2d, overlapping and padded", &[(normal, &[2, 2, 5, 6])], |x| {
             x[0].avg_pool2d(window([3, 2], [2, 1], [1, 1]))
         }),
+        smooth("global_avg_pool2d", &[(normal, &[2, 3, 4, 5])], |x| x[0].global_avg_pool2d()),
+        smooth("global_avg_pool2d, one pixel", &[(normal, &[2, 3, 1, 1])], |x| x[0].global_avg_pool2d()),
     ]
 }
 
@@ -396,6 +403,16 @@ fn softmax_and_losses() -> Vec<Row> {
         loss("cross_entropy, soft targets and class weights", &[4, 3], |x, mut rng| {
             x.cross_entropy_weighted(Target::Probabilities(&distribution(4, 3, &mut rng)), &WEIGHTS)
         }),
+        loss("nll, labels", &[4, 3], |x, _| x.nll(&LABELS, None)),
+        loss("nll, labels and class weights", &[4, 3], |x, _| x.nll(&LABELS, Some(&WEIGHTS))),
+        loss("bce, of sigmoids", &[4, 3], |x, mut rng| x.sigmoid()?.bce(&distribution(4, 3, &mut rng))),
+        loss("bce, hard targets", &[2, 3], |x, _| {
+            x.sigmoid()?.bce(&Tensor::from_fn([2, 3], |i| if i % 2 == 0 { 1.0 } else { 0.0 }))
+        }),
+        loss("bce_with_logits", &[4, 3], |x, mut rng| x.bce_with_logits(&distribution(4, 3, &mut rng), None)),
+        loss("bce_with_logits, positive weights", &[4, 3], |x, mut rng| {
+            x.bce_with_logits(&distribution(4, 3, &mut rng), Some(&positive(&[3], &mut rng)))
+        }),
         smooth("mse", &[(normal, &[3, 4]), (normal, &[3, 4])], |x| x[0].mse(&x[1])).kind("loss"),
     ]
 }
@@ -412,6 +429,10 @@ fn layers() -> Vec<Row> {
         }),
         layer("MaxPool2d", (apart, &[2, 2, 4, 4]), |_| Box::new(nn::MaxPool2d(Window::square(2)))).with_kinks(),
         layer("AvgPool2d", (normal, &[2, 2, 4, 4]), |_| Box::new(nn::AvgPool2d(Window::square(2)))),
+        layer("GlobalAvgPool2d", (normal, &[2, 3, 3, 2]), |_| Box::new(nn::GlobalAvgPool2d)),
+        layer("Unflatten", (normal, &[2, 12]), |_| Box::new(nn::Unflatten([3, 2, 2].into()))),
+        layer("Softmax", (normal, &[4, 3]), |_| Box::new(nn::Softmax)),
+        layer("LogSoftmax", (normal, &[4, 3]), |_| Box::new(nn::LogSoftmax)),
         layer("Flatten", (normal, &[2, 3, 2]), |_| Box::new(nn::Flatten)),
         layer("Dropout, one fixed mask", (normal, &[4, 5]), |_| Box::new(nn::Dropout(0.5))),
         layer("Activation, relu", (apart, &[3, 4]), |_| Box::new(Activation::Relu)).with_kinks(),
@@ -419,6 +440,8 @@ fn layers() -> Vec<Row> {
         layer("Activation, tanh", (normal, &[3, 4]), |_| Box::new(Activation::Tanh)),
         layer("Activation, sigmoid", (normal, &[3, 4]), |_| Box::new(Activation::Sigmoid)),
         layer("Activation, gelu", (normal, &[3, 4]), |_| Box::new(Activation::Gelu)),
+        layer("Activation, elu", (apart, &[3, 4]), |_| Box::new(Activation::Elu)).with_kinks(),
+        layer("Activation, softplus", (normal, &[3, 4]), |_| Box::new(Activation::Softplus)),
         layer("Sequential, linear, tanh, linear", (normal, &[3, 4]), |rng| {
             let first = nn::Linear::new(4, 5, Init::XavierUniform, rng);
             let second = nn::Linear::new(5, 2, Init::XavierUniform, rng);

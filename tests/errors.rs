@@ -74,6 +74,8 @@ fn each_op_prints_its_arithmetic() {
             message(zeros(&[1, 1, 4, 4]).avg_pool2d(Window { padding: [2, 0], ..Window::square(2) })),
             "avg_pool2d needs a positive window and stride, and padding of at most half the window",
         ),
+        (message(zeros(&[1, 2, 0, 4]).global_avg_pool2d()), "global_avg_pool2d of planes without pixels: [1, 2, 0, 4]"),
+        (message(zeros(&[2, 3]).unflatten(&[1; 6])), "unflatten to [1, 1, 1, 1, 1, 1]: beside the samples' axis"),
         (message(zeros(&[2, 3]).reshape([4, 2])), "reshape [2, 3] has 6 elements, [4, 2] has 8"),
         (message(zeros(&[2, 3]).permute(&[0, 0])), "permute needs each axis of [2, 3] once; got [0, 0]"),
         (message(zeros(&[2, 3]).slice(1, 2..5)), "slice 2..5 of axis 1 lies outside [2, 3]"),
@@ -103,6 +105,22 @@ fn labels_and_targets_are_checked() {
     assert_eq!(soft, "cross_entropy wanted targets [3, 2]; got [2, 3]");
     let weights = message(logits.cross_entropy_weighted(Target::Labels(&[0, 1, 1]), &[1.0; 3]));
     assert_eq!(weights, "cross_entropy wanted 2 class weights; got 3");
+    assert_eq!(message(logits.nll(&[0, 1, 2], None)), "nll: label 2 of sample 2 is not below 2");
+    let yes = Tensor::full([3, 2], 1.0);
+    assert_eq!(message(logits.bce(&Tensor::full([3, 2], 1.5))), "bce: target number 0 is 1.5, which is not on [0, 1]");
+    assert_eq!(
+        message(logits.affine(1.0, -2.0).unwrap().bce(&yes)),
+        "bce (bce_with_logits takes logits): probability number 0 is -2, which is not on [0, 1]"
+    );
+    assert_eq!(message(logits.bce(&Tensor::zeros([6]))), "bce wanted [6]; got [3, 2]");
+    assert_eq!(
+        message(logits.bce_with_logits(&Tensor::zeros([2, 3]), None)),
+        "bce_with_logits wanted [2, 3]; got [3, 2]"
+    );
+    assert_eq!(
+        message(logits.bce_with_logits(&yes, Some(&Tensor::zeros([4, 3, 2])))),
+        "bce_with_logits wanted weights that broadcast to the targets; got positive weights [4, 3, 2] for targets [3, 2]"
+    );
     let flat = message(zeros(&[3]).cross_entropy(Target::Labels(&[0, 1, 1])));
     assert_eq!(flat, "cross_entropy wanted logits [\"N K\"]; got [3]");
 }

@@ -42,6 +42,7 @@ struct Args {
     shift: f64,
     p: f64,
     slope: f64,
+    alpha: f64,
     low: f64,
     high: f64,
     value: f64,
@@ -99,6 +100,8 @@ fn call<T: Real>(op: &str, a: &Args, x: &[Var<T>]) -> gradus::Result<Var<T>> {
         "sigmoid" => x[0].sigmoid(),
         "tanh" => x[0].tanh(),
         "gelu" => x[0].gelu(),
+        "elu" => x[0].elu(a.alpha),
+        "softplus" => x[0].softplus(),
         "clamp" => x[0].clamp(a.low, a.high),
         "dropout" => x[0].dropout(a.p, Rng::new(0, "mask", 0)),
         "add" => x[0].add(&x[1]),
@@ -119,9 +122,19 @@ fn call<T: Real>(op: &str, a: &Args, x: &[Var<T>]) -> gradus::Result<Var<T>> {
         "conv2d_block" => x[0].conv2d_block(&x[1], &x[2], a.conv()),
         "max_pool2d" => x[0].max_pool2d(a.window()),
         "avg_pool2d" => x[0].avg_pool2d(a.window()),
+        "global_avg_pool2d" => x[0].global_avg_pool2d(),
         "softmax" => x[0].softmax(a.axis),
         "log_softmax" => x[0].log_softmax(a.axis),
         "mse" => x[0].mse(&x[1]),
+        "nll" => {
+            let weights = a.weights.as_ref().map(|w| w.iter().map(|&w| T::from_f64(w)).collect::<Vec<_>>());
+            x[0].nll(a.labels.as_ref().expect("it is a loss of labels"), weights.as_deref())
+        }
+        "bce" => x[0].bce(x[1].value()),
+        "bce_with_logits" => {
+            let positive = a.weights.as_ref().map(|w| Tensor::from_f64(w, [w.len()]).expect("one axis"));
+            x[0].bce_with_logits(x[1].value(), positive.as_ref())
+        }
         "cross_entropy" => {
             let target = match &a.labels {
                 Some(labels) => Target::Labels(labels),
@@ -151,7 +164,8 @@ fn evaluate<T: Real>(case: &Case, x: &[Tensor<f64>], u: &Tensor<f64>) -> Vec<Ten
     let value = y.value().cast();
     let gradients = tape.backward_from(&y, u.cast()).unwrap();
     let of = |leaf: &Var<T>| gradients.of(leaf).map_or_else(|| Tensor::zeros(leaf.shape()), Tensor::cast);
-    let differentiable = case.inputs.iter().zip(&leaves).filter(|((kind, _), _)| kind != "probabilities");
+    let differentiable =
+        case.inputs.iter().zip(&leaves).filter(|((kind, _), _)| kind != "probabilities" && kind != "targets");
     std::iter::once(value).chain(differentiable.map(|(_, leaf)| of(leaf))).collect()
 }
 

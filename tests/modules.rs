@@ -5,8 +5,8 @@ use gradus::models::cnn::Cnn;
 use gradus::models::mlp::mlp;
 use gradus::nn::summary::summarize;
 use gradus::nn::{
-    Activation, AvgPool2d, Conv2d, Ctx, Dropout, Flatten, Init, Linear, MaxPool2d, Module, Sequential,
-    count_parameters, parameters,
+    Activation, AvgPool2d, Conv2d, Ctx, Dropout, Flatten, GlobalAvgPool2d, Init, Kind, Linear, LogSoftmax, MaxPool2d,
+    Module, Sequential, Softmax, Unflatten, count_parameters, parameters,
 };
 use gradus::ops::{self, Padding, Window};
 use gradus::rng::Rng;
@@ -37,6 +37,12 @@ fn layers_compute_their_ops() {
         (Activation::Tanh.forward(&x, &mut cx), x.tanh()),
         (Activation::Sigmoid.forward(&x, &mut cx), x.sigmoid()),
         (Activation::Gelu.forward(&x, &mut cx), x.gelu()),
+        (Activation::Elu.forward(&x, &mut cx), x.elu(1.0)),
+        (Activation::Softplus.forward(&x, &mut cx), x.softplus()),
+        (GlobalAvgPool2d.forward(&x, &mut cx), x.global_avg_pool2d()),
+        (Unflatten([42, 3].into()).forward(&x, &mut cx), x.reshape([2, 42, 3])),
+        (Softmax.forward(&x, &mut cx), x.softmax(1)),
+        (LogSoftmax.forward(&x, &mut cx), x.log_softmax(1)),
     ];
     for (i, (layer, op)) in pairs.into_iter().enumerate() {
         assert_eq!(layer.unwrap().value(), op.unwrap().value(), "pair {i}");
@@ -202,4 +208,57 @@ fn the_parameter_count_lesson() {
     let conv = Conv2d::<f32>::new(1, 64, [3, 3], same, Init::PyTorch, &mut rng());
     assert_eq!((count_parameters(&dense), count_parameters(&conv)), (8_389_120, 640));
     assert_eq!(count_parameters(&conv.without_bias()), 576);
+}
+
+#[test]
+fn round_corners_hold_far_out_and_near_zero() {
+    let of = |f: fn(&Var) -> gradus::Result<Var>, x: f32| {
+        let tape = Tape::new();
+        let leaf = tape.leaf(Tensor::new(vec![x], [1]).unwrap());
+        let y = f(&leaf).unwrap();
+        let value = y.value().item();
+        (value, tape.backward(&y.sum().unwrap()).unwrap().of(&leaf).unwrap().item())
+    };
+    let softplus = |x| of(|x| x.softplus(), x);
+    assert_eq!(softplus(1e4), (1e4, 1.0));
+    assert_eq!(softplus(-1e4), (0.0, 0.0));
+    // ln(1 + e⁻²⁰) = e⁻²⁰ to nine digits, although 1 + e⁻²⁰ is 1 in f32.
+    assert!((softplus(-20.0).0 / (-20.0f32).exp() - 1.0).abs() < 1e-6);
+    let elu = |x| of(|x| x.elu(2.0), x);
+    assert_eq!((elu(7.5), elu(-1e4)), ((7.5, 1.0), (-2.0, 0.0)));
+    // eˣ - 1 = x (1 + x/2) there: subtracting 1 from eˣ would leave 3 digits.
+    assert!((elu(-1e-4).0 / (-2e-4 * (1.0 - 5e-5)) - 1.0).abs() < 1e-6);
+    assert!(of(|x| x.elu(1.0), f32::NAN).0.is_nan() && softplus(f32::NAN).0.is_nan());
+}
+
+#[test]
+fn kinds_tell_layers_apart() {
+    let kind = |module: &dyn Module| module.kind();
+    let window = Window::square(2);
+    assert_eq!(kind(&MaxPool2d(window)), Kind::MaxPool(window));
+    assert_eq!(kind(&AvgPool2d(window)), Kind::AvgPool(window));
+    assert_eq!(kind(&GlobalAvgPool2d), Kind::GlobalAvgPool);
+    assert_eq!((kind(&Softmax), kind(&LogSoftmax)), (Kind::Softmax { log: false }, Kind::Softmax { log: true }));
+    assert_eq!(kind(&Unflatten([2, 3].into())), Kind::Unflatten([2, 3].into()));
+    assert_eq!(kind(&Activation::Elu), Kind::Activation { name: "elu", alpha: Some(1.0) });
+    assert_eq!(kind(&Activation::LeakyRelu), Kind::Activation { name: "leaky_relu", alpha: Some(0.01) });
+    assert_eq!(kind(&Activation::Softplus), Kind::Activation { name: "softplus", alpha: None });
+}
+
+#[test]
+fn certain_answers_cost_much_but_nothing_infinite() {
+    let of = |p: f32, q: f32, f: fn(&Var, &Tensor) -> gradus::Result<Var>| {
+        let tape = Tape::new();
+        let leaf = tape.leaf(Tensor::new(vec![p], [1]).unwrap());
+        let loss = f(&leaf, &Tensor::new(vec![q], [1]).unwrap()).unwrap();
+        (loss.value().item(), tape.backward(&loss).unwrap().of(&leaf).unwrap().item())
+    };
+    // PyTorch's numbers: the logarithm stops at -100, the slope's divisor at 1e-12.
+    let bce = |p, q| of(p, q, |p, q| p.bce(q));
+    assert_eq!([bce(0.0, 0.0), bce(1.0, 1.0)], [(0.0, 0.0), (0.0, 0.0)]);
+    assert_eq!([bce(0.0, 1.0), bce(1.0, 0.0)], [(100.0, -1e12), (100.0, 1e12)]);
+    // Logits say how wrong they are however far out they lie.
+    let logits = |x, q| of(x, q, |x, q| x.bce_with_logits(q, None));
+    assert_eq!([logits(500.0, 0.0), logits(-500.0, 1.0)], [(500.0, 1.0), (500.0, -1.0)]);
+    assert_eq!([logits(500.0, 1.0), logits(-500.0, 0.0)], [(0.0, 0.0), (0.0, 0.0)]);
 }

@@ -13,6 +13,8 @@ pub mod summary;
 
 pub use fuse::Link;
 pub use init::Init;
-pub use layers::{Activation, AvgPool2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d};
+pub use layers::{
+    Activation, AvgPool2d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, LogSoftmax, MaxPool2d, Softmax, Unflatten,
+};
 pub use module::{Captured, Ctx, Kind, Module, Walk, count_parameters, parameters};
 pub use sequential::Sequential;

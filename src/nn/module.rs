@@ -26,7 +26,8 @@ pub trait Module<T: Real = f32>: Send + Sync {
     }
 }
 
-/// The sorts of layers: what a summary counts by.
+/// The sorts of layers, with all that is to be said of one but its weights: what a summary counts by, and from which a
+/// network can be written down in another format.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// Made of other modules.
@@ -42,14 +43,30 @@ pub enum Kind {
     },
     /// Fully connected.
     Linear,
-    /// Max- or average-pooling.
-    Pool(Window),
-    /// An elementwise function, by name.
-    Activation(&'static str),
+    /// Max-pooling.
+    MaxPool(Window),
+    /// Average-pooling, zeros of the padding counted in.
+    AvgPool(Window),
+    /// The mean of each plane, `[N, C, H, W]` to `[N, C]`.
+    GlobalAvgPool,
+    /// An elementwise function, by name, and what its formula leaves open.
+    Activation {
+        /// As in PyTorch's functions: `leaky_relu`.
+        name: &'static str,
+        /// The slope of leaky ReLU's negative side, the α of ELU.
+        alpha: Option<f64>,
+    },
+    /// Softmax along axis 1, or its logarithm.
+    Softmax {
+        /// Whether the logarithm is taken.
+        log: bool,
+    },
     /// Dropout with this probability.
     Dropout(f64),
     /// `[N, ..]` to `[N, M]`.
     Flatten,
+    /// `[N, ..]` to `[N, sizes]`.
+    Unflatten(Shape),
     /// A layer from outside this crate.
     Other(&'static str),
 }
