@@ -10,20 +10,22 @@ impl Experiment {
     /// The shape of a sample as the network gets it; none if the pictures must be seen first.
     pub fn input(&self) -> Option<Vec<usize>> {
         let d = &self.data;
-        if d.features == Features::HandCrafted {
-            return Some(vec![d.hand_crafted.len()]);
-        }
-        match d.kind {
-            DataKind::Mnist | DataKind::FashionMnist => Some(vec![1, 28, 28]),
-            DataKind::Galaxies => Some(vec![1, d.size, d.size]),
-            DataKind::Folder => d.color.channels().map(|channels| vec![channels, d.size, d.size]),
+        let picture = match d.kind {
+            DataKind::Mnist | DataKind::FashionMnist | DataKind::Digits => [1, 28, 28],
+            DataKind::Galaxies => [1, d.size, d.size],
+            DataKind::Folder => [d.color.channels()?, d.size, d.size],
+        };
+        match d.features {
+            Features::Pixels => Some(picture.to_vec()),
+            Features::HandCrafted => Some(vec![d.hand_crafted.len()]),
+            Features::Hog => d.hog.dimensions([picture[1], picture[2]]).ok().map(|d| vec![d]),
         }
     }
 
     /// The number of classes, where the kind of data says it.
     pub fn classes(&self) -> Option<usize> {
         match self.data.kind {
-            DataKind::Mnist | DataKind::FashionMnist => Some(10),
+            DataKind::Mnist | DataKind::FashionMnist | DataKind::Digits => Some(10),
             DataKind::Galaxies => Some(3),
             DataKind::Folder => None,
         }
@@ -35,6 +37,7 @@ impl Experiment {
         let all = match d.kind {
             DataKind::Mnist | DataKind::FashionMnist if d.val < 1.0 => (60_000.0 * (1.0 - d.val)) as usize,
             DataKind::Mnist | DataKind::FashionMnist => 60_000usize.saturating_sub(d.val as usize),
+            DataKind::Digits => (10.0 * d.per_class as f64 * (1.0 - d.val - d.test)) as usize,
             DataKind::Galaxies => (3.0 * d.per_class as f64 * (1.0 - d.val - d.test)) as usize,
             DataKind::Folder => return None,
         };

@@ -2,9 +2,11 @@
 
 use super::spec::{Data, DataKind, Experiment, Features, Normalize};
 use crate::analysis::features::{Feature, of_pictures};
+use crate::analysis::hog::Hog;
 use crate::analysis::scale::{Scaler, Scaling};
+use crate::data::batch::standardize_each;
 use crate::data::mnist::{self, Set};
-use crate::data::{FolderOptions, Galaxies, ImageData, Images, Normalization, folder};
+use crate::data::{Digits, FolderOptions, Galaxies, ImageData, Images, Normalization, folder};
 use crate::error::{Error, Result};
 use crate::run::Watch;
 use crate::tensor::Tensor;
@@ -19,6 +21,7 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
     let mut data = match d.kind {
         DataKind::Mnist => digits(d, Set::Mnist)?,
         DataKind::FashionMnist => digits(d, Set::Fashion)?,
+        DataKind::Digits => Digits { n: 10 * d.per_class, seed: e.seed }.divided(shares)?,
         DataKind::Galaxies => Galaxies { per_class: d.per_class, size: d.size, seed: e.seed }.divided(shares)?,
         DataKind::Folder => {
             let options = FolderOptions {
@@ -107,6 +110,10 @@ pub struct Preparation {
     pub features: Features,
     /// Which features, if they are hand-crafted.
     pub hand_crafted: Vec<Feature>,
+    /// How histograms of oriented gradients are computed, if they are the features.
+    pub hog: Hog,
+    /// Whether each picture is brought to mean 0 and deviation 1.
+    pub per_picture: bool,
     /// The scale of the pixels.
     pub normalization: Option<Normalization>,
     /// The scale of the features.
@@ -121,11 +128,13 @@ impl Preparation {
             picture: [train.channels(), train.height(), train.width()],
             features: d.features,
             hand_crafted: d.hand_crafted.clone(),
+            hog: d.hog.clone(),
+            per_picture: d.normalize == Normalize::PerPicture,
             normalization: None,
             scaler: None,
         };
         match (d.normalize, d.features) {
-            (Normalize::None, _) => {}
+            (Normalize::None | Normalize::PerPicture, _) => {}
             (Normalize::Standard, Features::Pixels) => {
                 preparation.normalization = Some(Normalization::fit(&train.pixels)?);
             }
@@ -142,11 +151,15 @@ impl Preparation {
         match self.features {
             Features::Pixels => self.picture.to_vec(),
             Features::HandCrafted => vec![self.hand_crafted.len()],
+            Features::Hog => self.hog.dimensions([self.picture[1], self.picture[2]]).map_or(vec![], |d| vec![d]),
         }
     }
 
     fn raw_features(&self, pixels: &Tensor) -> Result<ndarray::Array2<f32>> {
-        of_pictures(&self.hand_crafted, pixels)
+        match self.features {
+            Features::Hog => self.hog.of_pictures(pixels),
+            _ => of_pictures(&self.hand_crafted, pixels),
+        }
     }
 
     /// Pictures `[N, C, H, W]` with values in [0, 1] as samples; training pictures are varied by `augment`.
@@ -158,6 +171,7 @@ impl Preparation {
     ) -> Result<Box<dyn Samples>> {
         if self.features == Features::Pixels {
             let identity = Normalization { mean: vec![0.0; self.picture[0]], std: vec![1.0; self.picture[0]] };
+            let pixels = &if self.per_picture { standardize_each(pixels)? } else { pixels.clone() };
             let pictures = Pictures::new(pixels, labels.to_vec(), self.normalization.as_ref().unwrap_or(&identity))?;
             return Ok(Box::new(match augment {
                 Some((d, seed)) => pictures.augmented(d.augment, seed),

@@ -39,12 +39,13 @@ pub struct Outcome {
 
 /// The network for an input and its layers in numbers, without training it.
 pub fn plan(e: &Experiment, input: &[usize], classes: usize) -> Result<(Sequential, Summary)> {
-    let model = layers::build(&e.model.layer, input, classes, e.seed)?;
+    let outputs = e.train.loss.outputs(classes)?;
+    let model = layers::build(&e.model.layer, input, outputs, e.seed)?;
     let summary = summarize(&model, input)?;
     let output = summary.rows.last().map(|row| row.output.clone()).unwrap_or_default();
-    if output != [classes] {
-        let what = format!("ends with {output:?} numbers for each sample, but there are {classes} classes");
-        let help = "end with a `linear` of units = 0, which stands for one for each class";
+    if output != [outputs] {
+        let what = format!("ends with {output:?} numbers for each sample, where [{outputs}] are wanted");
+        let help = "end with a `linear` of units = 0: one for each class, or one for the loss of yes and no";
         return Err(Error::config("model.layer", what, help));
     }
     Ok((model, summary))

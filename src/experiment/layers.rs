@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::nn::{self, Activation, Ctx, Init, Module, Sequential};
 use crate::ops::{self, Padding, Window};
 use crate::rng::Rng;
+use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -40,10 +41,23 @@ pub enum Layer {
     Sigmoid(Plain),
     /// x Φ(x).
     Gelu(Plain),
+    /// x, or eˣ - 1 where negative.
+    Elu(Plain),
+    /// ln(1 + eˣ).
+    Softplus(Plain),
+    /// Probabilities of the classes.
+    Softmax(Plain),
+    /// Their logarithms: what the loss `nll` takes.
+    LogSoftmax(Plain),
+    /// The mean of each plane, `[C, H, W]` to `[C]`.
+    #[serde(rename = "global_avg_pool2d")]
+    GlobalAvgPool2d(Plain),
+    /// `[D]` to other axes.
+    Unflatten(Unflatten),
 }
 
 /// The names of the types, as the file writes them.
-pub const TYPES: [&str; 11] = [
+pub const TYPES: [&str; 17] = [
     "linear",
     "conv2d",
     "max_pool2d",
@@ -55,6 +69,12 @@ pub const TYPES: [&str; 11] = [
     "tanh",
     "sigmoid",
     "gelu",
+    "elu",
+    "softplus",
+    "softmax",
+    "log_softmax",
+    "global_avg_pool2d",
+    "unflatten",
 ];
 
 /// A layer with nothing to say but its name.
@@ -73,7 +93,7 @@ pub struct Linear {
     /// Its name in paths and files; by default the type and a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Number of outputs; 0 stands for one for each class.
+    /// Number of outputs; 0 stands for as many as the loss wants: one for each class, or one for yes and no.
     pub units: usize,
     /// How the weights are drawn.
     #[serde(default)]
@@ -124,6 +144,17 @@ pub struct Pool {
     /// Rows and columns of padding, at most half the window.
     #[serde(default = "zero")]
     pub padding: Sides,
+}
+
+/// Other axes for a sample's elements.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unflatten {
+    /// Its name in paths and files; by default the type and a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Their sizes.
+    pub shape: Vec<usize>,
 }
 
 /// Dropout.
@@ -225,6 +256,12 @@ impl Layer {
             Layer::Tanh(_) => "tanh",
             Layer::Sigmoid(_) => "sigmoid",
             Layer::Gelu(_) => "gelu",
+            Layer::Elu(_) => "elu",
+            Layer::Softplus(_) => "softplus",
+            Layer::Softmax(_) => "softmax",
+            Layer::LogSoftmax(_) => "log_softmax",
+            Layer::GlobalAvgPool2d(_) => "global_avg_pool2d",
+            Layer::Unflatten(_) => "unflatten",
         }
     }
 
@@ -240,7 +277,13 @@ impl Layer {
             | Layer::LeakyRelu(l)
             | Layer::Tanh(l)
             | Layer::Sigmoid(l)
-            | Layer::Gelu(l) => l.name.as_deref(),
+            | Layer::Gelu(l)
+            | Layer::Elu(l)
+            | Layer::Softplus(l)
+            | Layer::Softmax(l)
+            | Layer::LogSoftmax(l)
+            | Layer::GlobalAvgPool2d(l) => l.name.as_deref(),
+            Layer::Unflatten(l) => l.name.as_deref(),
         }
     }
 
@@ -248,16 +291,16 @@ impl Layer {
     fn stem(&self) -> &'static str {
         match self {
             Layer::Conv2d(_) => "conv",
-            Layer::MaxPool2d(_) | Layer::AvgPool2d(_) => "pool",
+            Layer::MaxPool2d(_) | Layer::AvgPool2d(_) | Layer::GlobalAvgPool2d(_) => "pool",
             other => other.type_name(),
         }
     }
 
     /// The module, for inputs of shape `input` (without the batch axis).
-    fn module(&self, input: &[usize], classes: usize, rng: &mut Rng) -> Result<Box<dyn Module>> {
+    fn module(&self, input: &[usize], outputs: usize, rng: &mut Rng) -> Result<Box<dyn Module>> {
         Ok(match self {
             Layer::Linear(l) => {
-                let units = if l.units == 0 { classes } else { l.units };
+                let units = if l.units == 0 { outputs } else { l.units };
                 let &[inputs] = input else {
                     let message = format!("wants flat samples [D]; got {input:?}. Put a `flatten` before it");
                     return Err(Error::shape("linear", message));
@@ -282,6 +325,18 @@ impl Layer {
             Layer::Tanh(_) => Box::new(Activation::Tanh),
             Layer::Sigmoid(_) => Box::new(Activation::Sigmoid),
             Layer::Gelu(_) => Box::new(Activation::Gelu),
+            Layer::Elu(_) => Box::new(Activation::Elu),
+            Layer::Softplus(_) => Box::new(Activation::Softplus),
+            Layer::Softmax(_) => Box::new(nn::Softmax),
+            Layer::LogSoftmax(_) => Box::new(nn::LogSoftmax),
+            Layer::GlobalAvgPool2d(_) => Box::new(nn::GlobalAvgPool2d),
+            Layer::Unflatten(l) => {
+                if l.shape.is_empty() || l.shape.len() >= MAX_RANK {
+                    let message = format!("takes 1 to {} sizes; got {:?}", MAX_RANK - 1, l.shape);
+                    return Err(Error::shape("unflatten", message));
+                }
+                Box::new(nn::Unflatten(Shape::new(&l.shape)))
+            }
         })
     }
 
@@ -324,9 +379,9 @@ pub fn names(layers: &[Layer]) -> Vec<String> {
     names
 }
 
-/// Builds the network for samples of shape `input` (without the batch axis) in `classes` classes. The error's place is
+/// Builds the network for samples of shape `input` (without the batch axis); `outputs` stand for units = 0. The error's place is
 /// `model.layer`, the number of the layer (from 1) and what is wrong with it.
-pub fn build(layers: &[Layer], input: &[usize], classes: usize, seed: u64) -> Result<Sequential> {
+pub fn build(layers: &[Layer], input: &[usize], outputs: usize, seed: u64) -> Result<Sequential> {
     let mut net = Sequential::new();
     let mut rng = Rng::new(seed, "model.init", 0);
     let mut shape = input.to_vec();
@@ -343,7 +398,7 @@ pub fn build(layers: &[Layer], input: &[usize], classes: usize, seed: u64) -> Re
             let what = format!("{name} ({}): {error}", layer.type_name());
             Error::config(place(""), what, format!("the layer before gives {shape:?} for each sample"))
         };
-        let module = layer.module(&shape, classes, &mut rng).map_err(refuse)?;
+        let module = layer.module(&shape, outputs, &mut rng).map_err(refuse)?;
         let sample = Var::constant(Tensor::zeros(&[&[1], &shape[..]].concat()[..]));
         let y = module.forward(&sample, &mut Ctx::eval()).map_err(refuse)?;
         shape = y.shape()[1..].to_vec();

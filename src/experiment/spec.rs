@@ -2,7 +2,8 @@
 
 use super::layers::Layer;
 use crate::analysis::features::Feature;
-use crate::data::Color;
+use crate::analysis::hog::Hog;
+use crate::data::{Augment, Color};
 use crate::error::{Error, Result};
 use crate::optim::{Adam, FirstOrder, Optimizer, RmsProp, Sgd};
 use crate::train::{Keep, Loss};
@@ -45,8 +46,10 @@ pub enum DataKind {
     FashionMnist,
     /// A folder or zip with one sub-folder of pictures per class.
     Folder,
-    /// Galaxies that the program renders.
+    /// Galaxies that the program renders: three classes.
     Galaxies,
+    /// Digits that the program renders: ten classes of 28 x 28.
+    Digits,
 }
 
 impl DataKind {
@@ -57,11 +60,13 @@ impl DataKind {
             DataKind::FashionMnist => "fashion-mnist",
             DataKind::Folder => "folder",
             DataKind::Galaxies => "galaxies",
+            DataKind::Digits => "digits",
         }
     }
 
     /// All of them.
-    pub const ALL: [DataKind; 4] = [DataKind::Mnist, DataKind::FashionMnist, DataKind::Folder, DataKind::Galaxies];
+    pub const ALL: [DataKind; 5] =
+        [DataKind::Mnist, DataKind::FashionMnist, DataKind::Folder, DataKind::Galaxies, DataKind::Digits];
 }
 
 /// Section `[data]`.
@@ -102,10 +107,13 @@ pub struct Data {
     pub normalize: Normalize,
     /// How training pictures are varied.
     #[serde(default)]
-    pub augment: crate::data::Augment,
+    pub augment: Augment,
     /// For `features = "hand-crafted"`: which ones.
     #[serde(default = "hand_crafted")]
     pub hand_crafted: Vec<Feature>,
+    /// For `features = "hog"`: how they are computed.
+    #[serde(default)]
+    pub hog: Hog,
 }
 
 fn val() -> f64 {
@@ -135,6 +143,8 @@ pub enum Features {
     /// Its pixels, `[C, H, W]`.
     #[default]
     Pixels,
+    /// Histograms of oriented gradients.
+    Hog,
     /// The features of the main job: brightness, edges, symmetry and so on.
     HandCrafted,
 }
@@ -146,6 +156,8 @@ pub enum Normalize {
     /// Mean 0 and deviation 1 over the training split, for each channel or feature.
     #[default]
     Standard,
+    /// Mean 0 and deviation 1 over each picture alone, which takes its exposure away; for pixels.
+    PerPicture,
     /// As they come: pixels between 0 and 1.
     None,
 }
@@ -278,6 +290,18 @@ impl Experiment {
         within("data.per_class", d.per_class as f64, 10.0, 100_000.0)?;
         if d.features == Features::HandCrafted && d.hand_crafted.is_empty() {
             return Err(Error::config("data.hand_crafted", "is empty", "name at least one feature"));
+        }
+        if d.features != Features::Pixels && d.normalize == Normalize::PerPicture {
+            let help = "features are scaled by `standard`, or not at all";
+            return Err(Error::config("data.normalize", "is per_picture, which is for pixels", help));
+        }
+        d.augment.check().map_err(|error| match error {
+            Error::Config { place, what, help } => Error::config(format!("data.{place}"), what, help),
+            other => other,
+        })?;
+        if d.features != Features::Pixels && d.augment != Augment::NONE {
+            let help = "vary pictures only where the network is given pixels";
+            return Err(Error::config("data.augment", "is for pixels; features are computed once", help));
         }
         let t = &self.train;
         within("train.batch", t.batch as f64, 1.0, 1e6)?;

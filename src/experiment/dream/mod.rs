@@ -16,11 +16,13 @@ pub use target::Target;
 
 use super::answer::Trained;
 use super::data::load;
+use super::spec::Features;
 use crate::data::{ImageData, Images, read_image};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::run::Watch;
 use crate::tensor::Tensor;
+use crate::train::Loss;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -95,7 +97,19 @@ const NEIGHBORS: usize = 10;
 
 /// Dreams all targets.
 pub fn dream(trained: &Trained, job: &Job, watch: &mut dyn Watch) -> Result<(Vec<Found>, ImageData)> {
-    let data = load(&trained.experiment, watch)?;
+    let e = &trained.experiment;
+    if !matches!(e.train.loss, Loss::CrossEntropy | Loss::Nll)
+        || e.data.features != Features::Pixels
+        || trained.preparation.per_picture
+    {
+        let what = "dreams want a network that is given pixels on a fixed scale and answers by softmax";
+        return Err(Error::config(
+            "dream",
+            what,
+            "train with cross_entropy, features = \"pixels\", normalize = \"standard\"",
+        ));
+    }
+    let data = load(e, watch)?;
     let gallery = Gallery::new(&data);
     let mut found = Vec::new();
     for (i, target) in job.targets.iter().enumerate() {
