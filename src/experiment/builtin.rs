@@ -25,7 +25,18 @@ macro_rules! builtins {
             &[$(Builtin { name: $name, text: include_str!(concat!("builtin/", $name, ".toml")) }),*];
     };
 }
-builtins!["mlp-300", "mlp-300-dropout", "mlp-1000-dropout", "cnn-small", "cnn-small-dropout", "cnn-deep"];
+builtins![
+    "mlp-300",
+    "mlp-300-dropout",
+    "mlp-1000-dropout",
+    "mlp-1000-1000-dropout",
+    "hog-300",
+    "hog-128",
+    "hog-128-8ep",
+    "cnn-small",
+    "cnn-small-dropout",
+    "cnn-deep",
+];
 
 /// The built-in experiment of that name.
 pub fn builtin(name: &str) -> Option<Builtin> {
@@ -62,12 +73,15 @@ mod tests {
             ("mlp-300", 238_510),
             ("mlp-300-dropout", 238_510),
             ("mlp-1000-dropout", 795_010),
+            ("hog-300", 117_900 + 3_010),
+            ("hog-128", 51_594),
+            ("hog-128-8ep", 51_594),
             ("cnn-small", 7_465),
             ("cnn-small-dropout", 7_465),
             ("cnn-deep", 121_757),
         ] {
             let experiment = Source::text(builtin(name).unwrap().text, name).unwrap().resolve().unwrap();
-            let (_, summary) = plan(&experiment, &[1, 28, 28], 10).unwrap();
+            let (_, summary) = plan(&experiment, &experiment.input().unwrap(), 10).unwrap();
             assert_eq!(summary.parameters, parameters, "{name}");
         }
     }
