@@ -28,7 +28,7 @@ impl Compare {
     }
 }
 
-fn words(comparison: &Comparison) -> String {
+pub(super) fn words(comparison: &Comparison) -> String {
     let head = ["experiment", "seeds", "accuracy", "range", "macro F1", "parameters", "seconds"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for row in &comparison.rows {

@@ -3,6 +3,7 @@
 use super::progress::Terminal;
 use super::{output, resume, signals};
 use clap::Args;
+use gradus::experiment::compare::compare;
 use gradus::experiment::{self, Experiment, Source, answer, builtin, cost, plan, read::to_toml};
 use gradus::run::folder::utc;
 use gradus::run::{Beginning, RunFolder};
@@ -57,23 +58,62 @@ impl Train {
         if let Some(path) = &self.resume {
             return self.resume(path);
         }
-        let e = self.experiment()?;
+        let source = self.source()?;
+        let variants = source.variants()?;
+        if variants.is_empty() {
+            let e = self.experiment(&source)?;
+            if self.dry_run {
+                return dry_run(&e, self.json);
+            }
+            signals::ask_first()?;
+            let path = self.out.clone().unwrap_or_else(|| RunFolder::fresh_path(&e.name));
+            let (folder, metrics) = self.begin(&e, &path)?;
+            return self.show(&folder, &metrics);
+        }
+        // All of them are looked at before the first is trained.
+        let experiments: Vec<Experiment> = variants.iter().map(|v| self.experiment(v)).collect::<Result<_>>()?;
         if self.dry_run {
-            return dry_run(&e, self.json);
+            return experiments.iter().try_for_each(|e| dry_run(e, self.json));
         }
         signals::ask_first()?;
-        let path = self.out.clone().unwrap_or_else(|| RunFolder::fresh_path(&e.name));
-        let line: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-        let data = (!e.data.path.is_empty()).then(|| Path::new(&e.data.path));
-        let text = to_toml(&e);
-        let threads = rayon::current_num_threads();
-        let beginning = Beginning { recipe: "train", config: &text, seed: e.seed, data, command_line: &line, threads };
-        let folder = RunFolder::create(&path, beginning, self.force)?;
-        self.job(&e, &folder, true)
+        self.family(&source.resolve()?.name, &experiments)
     }
 
-    /// The experiment with everything set upon it.
-    fn experiment(&self) -> Result<Experiment> {
+    /// Trains the variants of a file, each in a folder of its own, and sets them side by side.
+    fn family(&self, name: &str, experiments: &[Experiment]) -> Result<()> {
+        let root = self.out.clone().unwrap_or_else(|| RunFolder::fresh_path(name));
+        if root.exists() && !self.force {
+            let help = "choose another --out; --force replaces the runs in it";
+            return Err(Error::config(format!("--out {}", root.display()), "exists already", help));
+        }
+        let mut folders = Vec::new();
+        for (i, e) in experiments.iter().enumerate() {
+            output::say(&format!("[{}/{}] {}: {}", i + 1, experiments.len(), e.name, e.about));
+            folders.push(self.begin(e, &root.join(&e.name))?.0);
+        }
+        let comparison = compare(&folders)?;
+        let text = serde_json::to_string_pretty(&comparison).expect("plain words and numbers");
+        gradus::files::write_atomic(root.join("comparison.json"), text.as_bytes())?;
+        if self.json {
+            return output::json(&comparison);
+        }
+        output::print(&format!("{}runs: {}\n", super::compare::words(&comparison), root.display()))
+    }
+
+    /// Begins a run at `path`, and runs it to its end.
+    fn begin(&self, e: &Experiment, path: &Path) -> Result<(RunFolder, Value)> {
+        let line: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+        let data = (!e.data.path.is_empty()).then(|| Path::new(&e.data.path));
+        let text = to_toml(e);
+        let threads = rayon::current_num_threads();
+        let beginning = Beginning { recipe: "train", config: &text, seed: e.seed, data, command_line: &line, threads };
+        let folder = RunFolder::create(path, beginning, self.force)?;
+        let metrics = self.job(e, &folder, true)?;
+        Ok((folder, metrics))
+    }
+
+    /// The file, with everything set upon it.
+    fn source(&self) -> Result<Source> {
         let word = self.experiment.as_deref().unwrap_or_default();
         let mut source = match experiment::builtin(word) {
             Some(known) => Source::text(known.text, word)?,
@@ -87,6 +127,11 @@ impl Train {
         if let Some(seed) = self.seed {
             source.set(&format!("seed={seed}"))?;
         }
+        Ok(source)
+    }
+
+    /// The experiment of a file, its network looked at.
+    fn experiment(&self, source: &Source) -> Result<Experiment> {
         let mut e = source.resolve()?;
         if self.smoke {
             e.smoke();
@@ -112,11 +157,12 @@ impl Train {
         let mut times = folder.env("resumed")?.as_array().cloned().unwrap_or_default();
         times.push(json!(utc(SystemTime::now())));
         folder.update_env("resumed", times)?;
-        self.job(&e, &folder, false)
+        let metrics = self.job(&e, &folder, false)?;
+        self.show(&folder, &metrics)
     }
 
-    /// Runs the experiment in its folder and tells how it went.
-    fn job(&self, e: &Experiment, folder: &RunFolder, is_new: bool) -> Result<()> {
+    /// Runs the experiment in its folder; returns its figures.
+    fn job(&self, e: &Experiment, folder: &RunFolder, is_new: bool) -> Result<Value> {
         let mut watch = Terminal::new(Some(folder.clone()));
         output::say(&format!("run: {}", folder.root().display()));
         watch.log(&format!("gradus {} on {} threads", env!("CARGO_PKG_VERSION"), rayon::current_num_threads()));
@@ -127,7 +173,7 @@ impl Train {
         });
         watch.finish();
         match result {
-            Ok(metrics) => self.show(folder, &metrics),
+            Ok(metrics) => Ok(metrics),
             Err(error) => {
                 watch.log(&format!("error: {error}"));
                 if is_new && matches!(error, Error::Data { .. } | Error::Config { .. }) {

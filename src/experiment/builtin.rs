@@ -36,6 +36,9 @@ builtins![
     "cnn-small",
     "cnn-small-dropout",
     "cnn-deep",
+    "cnn-variants",
+    "alexnet-digits",
+    "pneumonia",
 ];
 
 /// The built-in experiment of that name.
@@ -62,6 +65,10 @@ mod tests {
             let experiment = experiment.unwrap_or_else(|e| panic!("{e}"));
             assert_eq!(experiment.name, known.name);
             assert!(!known.about().is_empty(), "{}: about", known.name);
+            for variant in Source::text(known.text, known.name).and_then(|s| s.variants()).unwrap() {
+                let variant = variant.resolve().unwrap_or_else(|e| panic!("{e}"));
+                plan(&variant, &variant.input().unwrap(), variant.classes().unwrap()).unwrap();
+            }
             let again = Source::text(&to_toml(&experiment), "resolved").unwrap().resolve().unwrap();
             assert_eq!(again, experiment);
         }

@@ -54,10 +54,12 @@ pub enum Layer {
     GlobalAvgPool2d(Plain),
     /// `[D]` to other axes.
     Unflatten(Unflatten),
+    /// Batch normalization of the channels of pictures, or of the elements of flat samples.
+    BatchNorm(BatchNorm),
 }
 
 /// The names of the types, as the file writes them.
-pub const TYPES: [&str; 17] = [
+pub const TYPES: [&str; 18] = [
     "linear",
     "conv2d",
     "max_pool2d",
@@ -75,6 +77,7 @@ pub const TYPES: [&str; 17] = [
     "log_softmax",
     "global_avg_pool2d",
     "unflatten",
+    "batch_norm",
 ];
 
 /// A layer with nothing to say but its name.
@@ -144,6 +147,29 @@ pub struct Pool {
     /// Rows and columns of padding, at most half the window.
     #[serde(default = "zero")]
     pub padding: Sides,
+}
+
+/// Batch normalization.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchNorm {
+    /// Its name in paths and files; by default the type and a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Share of a new batch in the running mean and variance.
+    #[serde(default = "norm_momentum")]
+    pub momentum: f64,
+    /// Added to the variance.
+    #[serde(default = "norm_eps")]
+    pub eps: f64,
+}
+
+fn norm_momentum() -> f64 {
+    0.1
+}
+
+fn norm_eps() -> f64 {
+    1e-5
 }
 
 /// Other axes for a sample's elements.
@@ -262,6 +288,7 @@ impl Layer {
             Layer::LogSoftmax(_) => "log_softmax",
             Layer::GlobalAvgPool2d(_) => "global_avg_pool2d",
             Layer::Unflatten(_) => "unflatten",
+            Layer::BatchNorm(_) => "batch_norm",
         }
     }
 
@@ -283,6 +310,7 @@ impl Layer {
             | Layer::Softmax(l)
             | Layer::LogSoftmax(l)
             | Layer::GlobalAvgPool2d(l) => l.name.as_deref(),
+            Layer::BatchNorm(l) => l.name.as_deref(),
             Layer::Unflatten(l) => l.name.as_deref(),
         }
     }
@@ -292,6 +320,7 @@ impl Layer {
         match self {
             Layer::Conv2d(_) => "conv",
             Layer::MaxPool2d(_) | Layer::AvgPool2d(_) | Layer::GlobalAvgPool2d(_) => "pool",
+            Layer::BatchNorm(_) => "norm",
             other => other.type_name(),
         }
     }
@@ -330,6 +359,10 @@ impl Layer {
             Layer::Softmax(_) => Box::new(nn::Softmax),
             Layer::LogSoftmax(_) => Box::new(nn::LogSoftmax),
             Layer::GlobalAvgPool2d(_) => Box::new(nn::GlobalAvgPool2d),
+            Layer::BatchNorm(l) => {
+                let channels = input.first().copied().unwrap_or(1);
+                Box::new(nn::BatchNorm { eps: l.eps, momentum: l.momentum, ..nn::BatchNorm::new(channels) })
+            }
             Layer::Unflatten(l) => {
                 if l.shape.is_empty() || l.shape.len() >= MAX_RANK {
                     let message = format!("takes 1 to {} sizes; got {:?}", MAX_RANK - 1, l.shape);
@@ -354,6 +387,10 @@ impl Layer {
             Layer::MaxPool2d(l) | Layer::AvgPool2d(l) => {
                 l.kernel.get().into_iter().try_for_each(|k| some("kernel", k, 1024))
             }
+            Layer::BatchNorm(l) if !(0.0..=1.0).contains(&l.momentum) => {
+                Err(("momentum", format!("is {}; a share from 0 to 1 is wanted", l.momentum)))
+            }
+            Layer::BatchNorm(l) if l.eps.is_nan() || l.eps <= 0.0 => Err(("eps", format!("is {}, not above 0", l.eps))),
             Layer::Dropout(l) if !(0.0..1.0).contains(&l.p) => {
                 Err(("p", format!("is {}; a probability below 1 is wanted", l.p)))
             }

@@ -83,10 +83,45 @@ impl Source {
         Ok(parts)
     }
 
+    /// The variants that the file names, each the same file with some keys set; none for a single experiment.
+    pub fn variants(&self) -> Result<Vec<Source>> {
+        let Some(value) = self.values.get("variant") else { return Ok(Vec::new()) };
+        let help = "write each as [[variant]] with a name and set = { \"key\" = value }";
+        let list = value.as_array().ok_or_else(|| Error::config(self.place("variant"), "is no list", help))?;
+        let mut sources = Vec::new();
+        for (i, variant) in list.iter().enumerate() {
+            let refuse = |what: &str| Error::config(self.place(&format!("variant.{}", i + 1)), what, help);
+            let variant = variant.as_table().ok_or_else(|| refuse("is no section"))?;
+            if let Some(key) = variant.keys().find(|key| !["name", "about", "set"].contains(&key.as_str())) {
+                return Err(self.unknown(&format!("variant.{}", i + 1), key, &["name", "about", "set"]));
+            }
+            let name = variant.get("name").and_then(Value::as_str).ok_or_else(|| refuse("has no name"))?;
+            let mut values = self.values.clone();
+            values.remove("variant");
+            values.insert("name".into(), name.into());
+            if let Some(about) = variant.get("about") {
+                values.insert("about".into(), about.clone());
+            }
+            let mut source = Source { name: self.name.clone(), text: self.text.clone(), values, set: self.set.clone() };
+            let empty = Table::new();
+            let set = match variant.get("set") {
+                Some(value) => value.as_table().ok_or_else(|| refuse("has a `set` that is no table"))?,
+                None => &empty,
+            };
+            // What the command line sets stands above what the file varies.
+            for (key, value) in set.iter().filter(|(key, _)| !self.set.contains(key)) {
+                let path = source.place_layers(&key.split('.').collect::<Vec<_>>())?;
+                put(&mut source.values, &path, value.clone()).map_err(|what| refuse(&what))?;
+            }
+            sources.push(source);
+        }
+        Ok(sources)
+    }
+
     /// The experiment, every value checked.
     pub fn resolve(&self) -> Result<Experiment> {
         let table = &self.values;
-        let known = ["name", "about", "seed", "data", "model", "train", "report"];
+        let known = ["name", "about", "seed", "data", "model", "train", "report", "variant"];
         if let Some(key) = table.keys().find(|key| !known.contains(&key.as_str())) {
             return Err(self.unknown("", key, &known));
         }

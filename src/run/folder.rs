@@ -146,7 +146,7 @@ impl RunFolder {
 
     /// The run's settings: the text of `config.toml`.
     pub fn config_text(&self) -> Result<String> {
-        Ok(String::from_utf8_lossy(&files::read(&self.path(CONFIG))?).into_owned())
+        Ok(String::from_utf8_lossy(&files::read(self.path(CONFIG))?).into_owned())
     }
 
     /// What sort of run it is.
