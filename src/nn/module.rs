@@ -3,7 +3,7 @@
 use super::fuse::Link;
 use crate::autograd::{Param, Tape, Var};
 use crate::error::Result;
-use crate::ops::Window;
+use crate::ops::{Padding, Window};
 use crate::real::Real;
 use crate::rng::Rng;
 use crate::shape::Shape;
@@ -38,6 +38,8 @@ pub enum Kind {
         kernel: [usize; 2],
         /// Vertical and horizontal step.
         stride: [usize; 2],
+        /// Zeros around the image.
+        padding: Padding,
         /// Distance between taps.
         dilation: [usize; 2],
     },
