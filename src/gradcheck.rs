@@ -229,6 +229,7 @@ pub fn table() -> Vec<Row> {
         convolutions(),
         pooling(),
         softmax_and_losses(),
+        normalizations(),
         layers(),
         models(),
     ]
@@ -417,6 +418,20 @@ fn softmax_and_losses() -> Vec<Row> {
     ]
 }
 
+fn normalizations() -> Vec<Row> {
+    const IMAGES: &[Input] = &[(normal, &[3, 2, 2, 3]), (normal, &[2]), (normal, &[2])];
+    vec![
+        smooth("batch_norm, features", &[(normal, &[6, 3]), (normal, &[3]), (normal, &[3])], |x| {
+            Ok(x[0].batch_norm(&x[1], &x[2], 1e-5)?.0)
+        }),
+        smooth("batch_norm, images, a large eps", IMAGES, |x| Ok(x[0].batch_norm(&x[1], &x[2], 0.5)?.0)),
+        smooth("batch_norm, given statistics", IMAGES, |x| {
+            let (mean, variance) = (Tensor::from_f64(&[0.3, -1.0], [2])?, Tensor::from_f64(&[0.5, 2.0], [2])?);
+            x[0].batch_norm_with(&x[1], &x[2], &mean, &variance, 1e-5)
+        }),
+    ]
+}
+
 fn layers() -> Vec<Row> {
     vec![
         layer("Linear", (normal, &[3, 5]), |rng| Box::new(nn::Linear::new(5, 4, Init::PyTorch, rng))),
@@ -429,6 +444,8 @@ fn layers() -> Vec<Row> {
         }),
         layer("MaxPool2d", (apart, &[2, 2, 4, 4]), |_| Box::new(nn::MaxPool2d(Window::square(2)))).with_kinks(),
         layer("AvgPool2d", (normal, &[2, 2, 4, 4]), |_| Box::new(nn::AvgPool2d(Window::square(2)))),
+        layer("BatchNorm, features", (normal, &[5, 3]), |_| Box::new(nn::BatchNorm1d::new(3))),
+        layer("BatchNorm, images", (normal, &[3, 2, 3, 2]), |_| Box::new(nn::BatchNorm2d::new(2))),
         layer("GlobalAvgPool2d", (normal, &[2, 3, 3, 2]), |_| Box::new(nn::GlobalAvgPool2d)),
         layer("Unflatten", (normal, &[2, 12]), |_| Box::new(nn::Unflatten([3, 2, 2].into()))),
         layer("Softmax", (normal, &[4, 3]), |_| Box::new(nn::Softmax)),

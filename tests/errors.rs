@@ -87,6 +87,15 @@ fn each_op_prints_its_arithmetic() {
         (message(zeros(&[2, 3]).mean_axes(&[7], false)), "mean over axis 7 of [2, 3], which has 2 axes"),
         (message(zeros(&[0, 3]).max()), "max of no elements: [0, 3]"),
         (message(zeros(&[2, 3]).softmax(2)), "softmax along axis 2 of [2, 3], which has 2 axes"),
+        (
+            message(zeros(&[1, 3, 1, 1]).batch_norm(&zeros(&[3]), &zeros(&[3]), 1e-5)),
+            "batch_norm cannot train on one value per channel: [1, 3, 1, 1] has 1 x 1 = 1; take batches of two samples",
+        ),
+        (
+            message(zeros(&[2, 3]).batch_norm(&zeros(&[4]), &zeros(&[3]), 1e-5)),
+            "got [2, 3] and [4] and [3] and [3] and [3]: C is 3, then 4",
+        ),
+        (message(zeros(&[3]).batch_norm(&zeros(&[3]), &zeros(&[3]), 1e-5)), "batch_norm wanted [N, C, ..]; got [3]"),
         (message(zeros(&[2]).mse(&zeros(&[2, 1]))), "mse needs equal shapes; got [2] and [2, 1]"),
         (message(zeros(&[2]).dropout(1.0, Rng::new(0, "m", 0))), "dropout: p = 1 is not in [0, 1)"),
     ];

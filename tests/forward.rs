@@ -43,6 +43,9 @@ struct Args {
     p: f64,
     slope: f64,
     alpha: f64,
+    eps: f64,
+    mean: Vec<f64>,
+    variance: Vec<f64>,
     low: f64,
     high: f64,
     value: f64,
@@ -126,6 +129,11 @@ fn call<T: Real>(op: &str, a: &Args, x: &[Var<T>]) -> gradus::Result<Var<T>> {
         "softmax" => x[0].softmax(a.axis),
         "log_softmax" => x[0].log_softmax(a.axis),
         "mse" => x[0].mse(&x[1]),
+        "batch_norm" if a.mean.is_empty() => Ok(x[0].batch_norm(&x[1], &x[2], a.eps)?.0),
+        "batch_norm" => {
+            let channels = |v: &[f64]| Tensor::from_f64(v, [v.len()]).expect("one axis");
+            x[0].batch_norm_with(&x[1], &x[2], &channels(&a.mean), &channels(&a.variance), a.eps)
+        }
         "nll" => {
             let weights = a.weights.as_ref().map(|w| w.iter().map(|&w| T::from_f64(w)).collect::<Vec<_>>());
             x[0].nll(a.labels.as_ref().expect("it is a loss of labels"), weights.as_deref())

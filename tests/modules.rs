@@ -5,12 +5,14 @@ use gradus::models::cnn::Cnn;
 use gradus::models::mlp::mlp;
 use gradus::nn::summary::summarize;
 use gradus::nn::{
-    Activation, AvgPool2d, Conv2d, Ctx, Dropout, Flatten, GlobalAvgPool2d, Init, Kind, Linear, LogSoftmax, MaxPool2d,
-    Module, Sequential, Softmax, Unflatten, count_parameters, parameters,
+    Activation, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Ctx, Dropout, Flatten, GlobalAvgPool2d, Init, Kind,
+    Linear, LogSoftmax, MaxPool2d, Module, Sequential, Softmax, Unflatten, buffers, count_parameters, parameters,
 };
 use gradus::ops::{self, Padding, Window};
+use gradus::optim::{FirstOrder, Sgd};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
+use gradus::train::{Fit, Matrix, Silent};
 
 fn rng() -> Rng {
     Rng::new(1, "init", 0)
@@ -261,4 +263,42 @@ fn certain_answers_cost_much_but_nothing_infinite() {
     let logits = |x, q| of(x, q, |x, q| x.bce_with_logits(q, None));
     assert_eq!([logits(500.0, 0.0), logits(-500.0, 1.0)], [(500.0, 1.0), (500.0, -1.0)]);
     assert_eq!([logits(500.0, 1.0), logits(-500.0, 0.0)], [(0.0, 0.0), (0.0, 0.0)]);
+}
+
+#[test]
+fn batch_norm_uses_the_batch_in_training_and_running_statistics_in_evaluation() {
+    let norm = BatchNorm2d::<f64>::new(2);
+    // Channel 0 holds 1, 2, 3, 6 (mean 3, squares off it 4 + 1 + 0 + 9), channel 1 only fives.
+    let x = Tensor::new(vec![1.0, 2.0, 5.0, 5.0, 3.0, 6.0, 5.0, 5.0], [2, 2, 1, 2]).unwrap();
+    let x = Var::constant(x);
+    let tape = Tape::new();
+    let mut cx = Ctx::train(&tape, 0, 1);
+    let y = norm.forward(&x, &mut cx).unwrap();
+    let deviation = (14.0f64 / 4.0 + 1e-5).sqrt();
+    let wanted = [-2.0 / deviation, -1.0 / deviation, 0.0, 0.0, 0.0, 3.0 / deviation, 0.0, 0.0];
+    assert!(y.value().data().iter().zip(wanted).all(|(y, w)| (y - w).abs() < 1e-15));
+    assert_eq!(norm.forward(&x, &mut Ctx::eval()).unwrap().value().at(&[0, 1, 0, 0]), 5.0 / (1.0f64 + 1e-5).sqrt());
+
+    // A layer that serves twice in a pass goes on from what it proposed first, as in PyTorch.
+    norm.forward(&x, &mut cx).unwrap();
+    assert_eq!(norm.running_mean.get().data(), [0.0, 0.0]);
+    cx.proposals().commit();
+    let after = |start: f64, batch: f64| 0.9 * (0.9 * start + 0.1 * batch) + 0.1 * batch;
+    let near =
+        |found: &Tensor<f64>, wanted: [f64; 2]| found.data().iter().zip(wanted).all(|(f, w)| (f - w).abs() < 1e-15);
+    assert!(near(&norm.running_mean.get(), [after(0.0, 3.0), after(0.0, 5.0)]));
+    assert!(near(&norm.running_var.get(), [after(1.0, 14.0 / 3.0), after(1.0, 0.0)]));
+    assert_eq!(norm.kind(), Kind::BatchNorm { eps: 1e-5 });
+}
+
+#[test]
+fn a_training_step_commits_running_statistics() {
+    let model =
+        Sequential::new().with("norm", BatchNorm1d::new(2)).with("out", Linear::new(2, 2, Init::PyTorch, &mut rng()));
+    let samples = Matrix::new(Tensor::full([4, 2], 5.0), vec![0, 1, 0, 1]).unwrap();
+    let mut sgd = FirstOrder::new(Sgd::new(0.1));
+    Fit::new(1, 1, 2, 0).run(&model, &mut sgd, &samples, &samples, None, &mut Silent).unwrap();
+    let running = buffers(&model)[0].1.get();
+    // Two steps from 0 towards 5.
+    assert!(running.data().iter().all(|m| (m - 5.0 * (1.0 - 0.81)).abs() < 1e-6), "{running:?}");
 }

@@ -32,6 +32,7 @@ pub mod machine;
 mod mat;
 pub mod math;
 pub mod mesh;
+pub mod norm;
 pub mod optim;
 mod pack;
 pub mod parallel;

@@ -3,6 +3,7 @@
 //! It also fixes the one order in which each sum is taken. A sum over k runs upwards in blocks of [`K_BLOCK`], each
 //! block from zero by fused multiply-adds, the blocks added up in turn.
 
+use crate::norm::{Channels, Scales};
 use crate::{Conv2d, MatMut, MatRef, Scalar};
 
 /// Length of the blocks in which the K of a matrix product is summed.
@@ -323,4 +324,51 @@ fn add_slopes<T: Scalar>(g: &Conv2d, dy: &[T], codes: &[u8], n: usize, db: &mut 
         }
         *db += crate::reduce::tree(lanes);
     }
+}
+
+/// The sum over channel `c` of `term(place in the data)`: the places of a sample in 16 lanes, which are added up as a
+/// tree, the samples in turn.
+fn channel_sum<T: Scalar>(g: &Channels, c: usize, term: impl Fn(usize) -> T) -> T {
+    (0..g.n).fold(T::ZERO, |sum, n| {
+        let mut lanes = [T::ZERO; 16];
+        (0..g.places).for_each(|p| lanes[p % 16] += term((n * g.c + c) * g.places + p));
+        sum + crate::reduce::tree(lanes)
+    })
+}
+
+/// `[mean, biased variance]` of each channel.
+pub fn moments<T: Scalar>(g: &Channels, x: &[T]) -> [Vec<T>; 2] {
+    let count = T::from_usize(g.per_channel());
+    let mean: Vec<T> = (0..g.c).map(|c| channel_sum(g, c, |i| x[i]) / count).collect();
+    let off = |c: usize, i: usize| x[i] - mean[c];
+    let variance = (0..g.c).map(|c| channel_sum(g, c, |i| off(c, i) * off(c, i)) / count).collect();
+    [mean, variance]
+}
+
+/// The channel that element `i` belongs to.
+fn channel(g: &Channels, i: usize) -> usize {
+    i / g.places % g.c
+}
+
+/// Batch normalization: `(x - mean) (inverse weight) + bias`.
+pub fn batch_norm_forward<T: Scalar>(g: &Channels, x: &[T], s: &Scales<'_, T>, bias: &[T]) -> Vec<T> {
+    let normal = |i: usize, c: usize| (x[i] - s.mean[c]) * (s.inverse[c] * s.weight[c]) + bias[c];
+    (0..x.len()).map(|i| normal(i, channel(g, i))).collect()
+}
+
+/// `[dx, dw, db]` of batch normalization; `own` if mean and variance are the batch's own.
+pub fn batch_norm_backward<T: Scalar>(g: &Channels, x: &[T], dy: &[T], s: &Scales<'_, T>, own: bool) -> [Vec<T>; 3] {
+    let count = T::from_usize(g.per_channel());
+    let db: Vec<T> = (0..g.c).map(|c| channel_sum(g, c, |i| dy[i])).collect();
+    let dw: Vec<T> = (0..g.c).map(|c| channel_sum(g, c, |i| dy[i] * (x[i] - s.mean[c])) * s.inverse[c]).collect();
+    let dx = |i: usize| {
+        let c = channel(g, i);
+        let factor = s.inverse[c] * s.weight[c];
+        if own {
+            factor * (dy[i] - db[c] / count - (x[i] - s.mean[c]) * (s.inverse[c] * dw[c] / count))
+        } else {
+            dy[i] * factor
+        }
+    };
+    [(0..x.len()).map(dx).collect(), dw, db]
 }

@@ -110,6 +110,7 @@ fn describe(kind: Kind) -> String {
         Kind::AvgPool(window) => format!("avg-pool {}x{}", window.kernel[0], window.kernel[1]),
         Kind::GlobalAvgPool => "global avg-pool".into(),
         Kind::Activation { name, .. } | Kind::Other(name) => name.into(),
+        Kind::BatchNorm { .. } => "batch-norm".into(),
         Kind::Softmax { log: false } => "softmax".into(),
         Kind::Softmax { log: true } => "log-softmax".into(),
         Kind::Dropout(p) => format!("dropout {p}"),

@@ -16,7 +16,7 @@ use crate::autograd::{Tape, Var};
 use crate::data::Batches;
 use crate::error::{Error, Result};
 use crate::nn::state::{State, load_state_dict, state_dict};
-use crate::nn::{Ctx, Module};
+use crate::nn::{Ctx, Module, Proposals};
 use crate::optim::Optimizer;
 
 /// The settings of a training.
@@ -164,10 +164,12 @@ impl Fit {
         let x = Var::constant(train.batch(indices, Some(epoch as u64)));
         let labels: Vec<usize> = indices.iter().map(|&i| train.labels()[i]).collect();
         let step = optimizer.steps() + 1;
-        let mut right = 0;
+        let (mut right, mut proposals) = (0, Proposals::default());
         let loss = optimizer.step(model, &mut || {
             let tape = Tape::new();
-            let output = model.forward(&x, &mut Ctx::train(&tape, self.seed, step))?;
+            let mut cx = Ctx::train(&tape, self.seed, step);
+            let output = model.forward(&x, &mut cx)?;
+            proposals = cx.proposals();
             let answers = self.objective.answers(output.value());
             right = answers.iter().zip(&labels).filter(|(answer, label)| answer == label).count();
             let loss = self.objective.value(&output, &labels)?;
@@ -176,6 +178,7 @@ impl Fit {
         });
         match loss {
             Ok(loss) => {
+                proposals.commit();
                 running.seen += indices.len();
                 running.loss += f64::from(loss) * self.objective.weight(&labels);
                 running.weight += self.objective.weight(&labels);

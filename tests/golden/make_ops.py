@@ -247,9 +247,29 @@ def more_losses():
              lambda x, q: F.binary_cross_entropy_with_logits(x, q, pos_weight=w), weights=weights)
 
 
+def normalizations():
+    made = 0
+    while made < 18:
+        rank = rnd.randint(2, 4)
+        s = [rnd.randint(2, 9), rnd.randint(1, 20)] + [rnd.randint(1, 7) for _ in range(rank - 2)]
+        count, c, eps = math.prod(s) // s[1], s[1], rnd.choice([1e-5, 1e-3, 0.5])
+        if count < 6:  # few values may be close together, and their variance all rounding
+            continue
+        inputs = [("signed", s), ("signed", [c]), ("signed", [c])]
+        if made % 3:
+            case("batch_norm", inputs, lambda x, w, b: F.batch_norm(x, None, None, w, b, True, 0.1, eps), eps=eps)
+        else:
+            mean = [rnd.randint(-8, 8) / 8 for _ in range(c)]
+            variance = [rnd.randint(1, 16) / 8 for _ in range(c)]
+            m, v = torch.tensor(mean, dtype=torch.float64), torch.tensor(variance, dtype=torch.float64)
+            case("batch_norm", inputs,
+                 lambda x, w, b: F.batch_norm(x, m, v, w, b, False, 0.1, eps), eps=eps, mean=mean, variance=variance)
+        made += 1
+
+
 # New families go to the end: the seeds of the others stay.
 families = [elementwise, arithmetic, reductions, layout, products, convolutions, pooling, softmax_and_losses, blocks,
-            rounder_corners, whole_planes, more_losses]
+            rounder_corners, whole_planes, more_losses, normalizations]
 for family in families:
     family()
 made_with = {"torch": torch.__version__, "numpy": np.__version__}

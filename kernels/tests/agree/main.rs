@@ -9,6 +9,7 @@ mod gemm;
 mod kmeans;
 mod knn;
 mod math;
+mod norm;
 mod optim;
 mod pool;
 mod pooled;
