@@ -73,6 +73,15 @@ NETWORKS = {
         flatten=nn.Flatten(),
         out=nn.Linear(18, 2),
     ),
+    "normalized": chain(
+        conv=nn.Conv2d(2, 3, 3, padding="same", bias=False),
+        norm=nn.BatchNorm2d(3, eps=1e-3),
+        relu=nn.ReLU(),
+        mean=chain(pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten()),
+        fc=nn.Linear(3, 6),
+        features=nn.BatchNorm1d(6),
+        out=nn.Linear(6, 2),
+    ),
     "reshaped": chain(
         fc=nn.Linear(5, 12),
         unflatten=nn.Unflatten(1, (3, 2, 2)),

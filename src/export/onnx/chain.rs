@@ -8,7 +8,7 @@
 use super::operator::{Function, Operator, Slide, Weight};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
-use crate::nn::{Captured, Ctx, Kind, Module, Walk};
+use crate::nn::{Captured, Ctx, Kind, Module, Walk, buffers};
 use crate::ops::{Padding, Window};
 use crate::tensor::Tensor;
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,7 +104,7 @@ fn same(a: &Tensor, b: &Tensor) -> bool {
 fn operators(layer: &Captured<f32>, weights: &Weights) -> Result<Vec<Operator>> {
     let path = layer.path.as_str();
     let weight = |name: &str| {
-        weights.get(path, name).ok_or_else(|| Error::invalid(format!("layer {path} has no parameter called {name}")))
+        weights.get(path, name).ok_or_else(|| Error::invalid(format!("layer {path} has nothing called {name}")))
     };
     let unknown = |name| refused(path, &format!("is a {name}, for which this crate knows no ONNX operator"));
     Ok(vec![match layer.kind {
@@ -124,6 +124,10 @@ fn operators(layer: &Captured<f32>, weights: &Weights) -> Result<Vec<Operator>> 
             let ([top, bottom], [left, right]) = (pads(0), pads(1));
             let slide = Slide { kernel, stride, pads: [top, left, bottom, right] };
             Operator::Conv { weight: weight("weight")?, bias: weights.get(path, "bias"), slide, dilation, group: 1 }
+        }
+        Kind::BatchNorm { eps } => {
+            let [scale, shift, mean, variance] = ["weight", "bias", "running_mean", "running_var"].map(weight);
+            Operator::BatchNormalization { weights: [scale?, shift?, mean?, variance?], epsilon: eps as f32 }
         }
         Kind::MaxPool(window) => Operator::MaxPool(window.into()),
         Kind::AvgPool(window) => Operator::AveragePool(window.into()),
@@ -160,7 +164,7 @@ impl From<Window> for Slide {
     }
 }
 
-/// The parameters by all their paths; a tied one has its first path for a name.
+/// The parameters by all their paths, a tied one having its first path for a name; and the buffers.
 struct Weights(BTreeMap<String, Weight>);
 
 impl Weights {
@@ -170,10 +174,11 @@ impl Weights {
             let name: &mut String = first.entry(param.id()).or_insert_with(|| path.to_owned());
             found.insert(path.to_owned(), (name.clone(), param.get()));
         }));
+        found.extend(buffers(model).into_iter().map(|(path, buffer)| (path.clone(), (path, buffer.get()))));
         Self(found)
     }
 
-    /// The parameter `name` of the layer at `path`.
+    /// The parameter or buffer `name` of the layer at `path`.
     fn get(&self, path: &str, name: &str) -> Option<Weight> {
         let whole = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         self.0.get(&whole).cloned()

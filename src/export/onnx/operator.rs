@@ -332,7 +332,7 @@ fn convolve(
     concat(&parts.iter().collect::<Vec<&Var>>(), 1)
 }
 
-/// Batch normalization as a factor and a summand for each channel, which are computed in double precision.
+/// Batch normalization, once there is a number of each sort for every channel.
 fn normalize(x: &Var, weights: &[Weight; 4], epsilon: f32) -> Result<Var> {
     let Some(&channels) = x.shape().get(1) else {
         return Err(Error::shape("BatchNormalization", format!("wants [N, C, ..]; got {:?}", x.shape())));
@@ -343,19 +343,9 @@ fn normalize(x: &Var, weights: &[Weight; 4], epsilon: f32) -> Result<Var> {
             format!("wants a number for each of {channels} channels; {name} has the shape {:?}", wrong.shape()),
         ));
     }
-    let per_channel: Vec<(f64, f64)> = (0..channels)
-        .map(|c| {
-            let [scale, shift, mean, variance] = weights.each_ref().map(|(_, weight)| f64::from(weight.data()[c]));
-            let factor = scale / (variance + f64::from(epsilon)).sqrt();
-            (factor, shift - mean * factor)
-        })
-        .collect();
-    let plane: usize = x.shape()[2..].iter().product();
-    let y = Tensor::from_fn(x.value().shape_owned(), |i| {
-        let (factor, summand) = per_channel[i / plane % channels];
-        (f64::from(x.value().data()[i]) * factor + summand) as f32
-    });
-    Ok(Var::constant(y))
+    let [scale, shift, mean, variance] = weights.each_ref().map(|(_, weight)| weight);
+    let (scale, shift) = (Var::constant(scale.clone()), Var::constant(shift.clone()));
+    x.batch_norm_with(&scale, &shift, mean, variance, f64::from(epsilon))
 }
 
 /// The sizes after the batch axis of a reshape's target, which must begin with 0: "as it is".
