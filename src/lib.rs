@@ -59,6 +59,7 @@ pub mod bench;
 pub mod data;
 pub mod error;
 pub mod experiment;
+pub mod export;
 pub mod files;
 pub mod gradcheck;
 pub mod models;

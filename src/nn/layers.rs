@@ -92,7 +92,8 @@ impl<T: Real> Module<T> for Conv2d<T> {
     fn kind(&self) -> Kind {
         let weight = self.weight.get();
         let kernel = [weight.shape()[2], weight.shape()[3]];
-        Kind::Conv2d { kernel, stride: self.settings.stride, dilation: self.settings.dilation }
+        let ops::Conv2d { stride, padding, dilation } = self.settings;
+        Kind::Conv2d { kernel, stride, padding, dilation }
     }
 
     fn link(&self) -> Link<'_, T> {

@@ -4,7 +4,7 @@ use super::buffer::{Buffer, Proposals};
 use super::fuse::Link;
 use crate::autograd::{Param, Tape, Var};
 use crate::error::Result;
-use crate::ops::Window;
+use crate::ops::{Padding, Window};
 use crate::real::Real;
 use crate::rng::Rng;
 use crate::shape::Shape;
@@ -39,6 +39,8 @@ pub enum Kind {
         kernel: [usize; 2],
         /// Vertical and horizontal step.
         stride: [usize; 2],
+        /// Zeros around the image.
+        padding: Padding,
         /// Distance between taps.
         dilation: [usize; 2],
     },

@@ -60,7 +60,7 @@ pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summ
             jump *= stride;
         };
         let macs = match layer.kind {
-            Kind::Conv2d { kernel, stride, dilation } => {
+            Kind::Conv2d { kernel, stride, dilation, .. } => {
                 see((kernel[0] - 1) * dilation[0] + 1, stride[0]);
                 weights * output[1..].iter().product::<usize>()
             }
