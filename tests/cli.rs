@@ -7,7 +7,7 @@ use std::fs;
 use std::io::Read;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "pipeline",
     "init",
     "train",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 13] = [
     "embed",
     "dream",
     "compare",
+    "export",
     "report",
     "summary",
     "gradcheck",

@@ -105,6 +105,13 @@ fn the_life_of_an_experiment() {
     gradus(&folder, &["embed", "a", "--layer", "flatten1", "--method", "pca"]).says(0, &[]);
     gradus(&folder, &["embed", "a", "--layer", "flaten1"]).says(2, &["flatten1"]);
     gradus(&folder, &["report", "a"]).says(0, &[]);
+    for format in ["onnx", "npz", "safetensors"] {
+        let exported = gradus(&folder, &["export", "a", "--to", format, "--json"]);
+        let largest = exported.says(0, &[]).json()["largest_error"].as_f64().unwrap();
+        assert!(largest < 1e-5, "{format}: {largest}");
+        assert!(folder.join(format!("a/exports/small.{format}")).exists());
+    }
+    gradus(&folder, &["export", "a", "--to", "onx"]).says(2, &["onnx"]);
     gradus(&folder, &["train", "--resume", "a"]).says(0, &["complete"]);
 
     // Other seeds, side by side.

@@ -10,6 +10,7 @@ mod completions;
 mod dream;
 mod embed;
 mod evaluate;
+mod export;
 mod gradcheck;
 mod init;
 mod output;
@@ -50,6 +51,7 @@ enum Command {
     Embed(embed::Embed),
     Dream(dream::DreamArgs),
     Compare(compare::Compare),
+    Export(export::Export),
     Report(report::Report),
     Summary(summary::Summary),
     Gradcheck(gradcheck::Gradcheck),
@@ -93,6 +95,7 @@ impl Cli {
             Some(Command::Embed(command)) => command.run(),
             Some(Command::Dream(command)) => command.run(),
             Some(Command::Compare(command)) => command.run(),
+            Some(Command::Export(command)) => command.run(),
             Some(Command::Report(command)) => command.run(),
             Some(Command::Summary(command)) => command.run(),
             Some(Command::Gradcheck(command)) => command.run(),

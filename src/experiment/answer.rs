@@ -13,6 +13,7 @@ use crate::nn::{Sequential, state};
 use crate::report::Figure;
 use crate::report::chart::Scatter;
 use crate::run::{RunFolder, Watch};
+use crate::tensor::Tensor;
 use crate::train::{Objective, Samples, activations, evaluate};
 use ndarray::Array2;
 use serde::Serialize;
@@ -127,6 +128,14 @@ impl Trained {
             });
         }
         Ok(predictions)
+    }
+
+    /// The first `n` test samples as the network is given them.
+    pub fn samples(&self, n: usize, watch: &mut dyn Watch) -> Result<Tensor> {
+        let all = load(&self.experiment, watch)?;
+        let chosen: Vec<usize> = (0..all.test.len().min(n)).collect();
+        let test = all.test.subset(&chosen);
+        Ok(self.preparation.samples(&test.pixels, &test.labels, None)?.batch(&chosen, None))
     }
 
     /// At most `most` test samples as layer `layer` sees them, laid out in the plane.

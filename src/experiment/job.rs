@@ -92,7 +92,12 @@ pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<
     let (model, summary) = plan(e, &preparation.input(), classes)?;
     let objective = objective(e, &data.train.labels, classes)?;
     let patience = if e.train.patience == 0 { usize::MAX } else { e.train.patience };
-    let fit = Fit { objective, keep: e.train.keep, ..Fit::new(e.train.epochs, patience, e.train.batch, e.seed) };
+    let fit = Fit {
+        objective,
+        keep: e.train.keep,
+        schedule: e.train.schedule,
+        ..Fit::new(e.train.epochs, patience, e.train.batch, e.seed)
+    };
     let mut optimizer = e.train.optimizer.build();
     let history = trainer.train(MODEL, &model, optimizer.as_mut(), &fit, train.as_ref(), val.as_ref())?;
     trainer.export(MODEL)?;

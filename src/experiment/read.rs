@@ -4,8 +4,9 @@
 //! and the key to the line of the file or to the `--set` where it was written.
 
 use super::layers::Layer;
-use super::spec::{Data, Experiment, Model, OptimizerSpec, Report, Train};
+use super::spec::{Data, Experiment, Model, Report, Train};
 use crate::error::{Error, Result};
+use crate::optim::{OptimizerSpec, Schedule};
 use serde::de::DeserializeOwned;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
@@ -206,7 +207,7 @@ impl Source {
         list.iter().enumerate().map(read).collect()
     }
 
-    /// The training section and, within it, the optimizer's.
+    /// The training section and, within it, the optimizer's and the schedule's.
     fn train(&self, table: &Table) -> Result<Train> {
         let path = "train.optimizer";
         let Some(value) = table.get("optimizer") else {
@@ -214,6 +215,10 @@ impl Source {
             return Err(Error::config(self.place("train"), "has no optimizer", help));
         };
         self.section::<OptimizerSpec>(path, self.table_of(value, path)?)?;
+        if let Some(value) = table.get("schedule") {
+            let path = "train.schedule";
+            self.section::<Schedule>(path, self.table_of(value, path)?)?;
+        }
         self.section::<Train>("train", table)
     }
 

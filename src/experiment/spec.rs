@@ -5,7 +5,7 @@ use crate::analysis::features::Feature;
 use crate::analysis::hog::Hog;
 use crate::data::{Augment, Color};
 use crate::error::{Error, Result};
-use crate::optim::{Adam, FirstOrder, Optimizer, RmsProp, Sgd};
+use crate::optim::{OptimizerSpec, Schedule};
 use crate::train::{Keep, Loss};
 use serde::{Deserialize, Serialize};
 
@@ -192,6 +192,9 @@ pub struct Train {
     pub class_weights: ClassWeights,
     /// How the weights move.
     pub optimizer: OptimizerSpec,
+    /// How the learning rate changes from epoch to epoch.
+    #[serde(default)]
+    pub schedule: Schedule,
 }
 
 fn keep() -> Keep {
@@ -222,30 +225,6 @@ pub enum WeightRule {
     None,
     /// All classes together the same: n / (k · samples of the class).
     Balanced,
-}
-
-/// Section `[train.optimizer]`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum OptimizerSpec {
-    /// Stochastic gradient descent.
-    Sgd(Sgd),
-    /// Adam.
-    Adam(Adam),
-    /// RMSprop.
-    #[serde(rename = "rmsprop")]
-    RmsProp(RmsProp),
-}
-
-impl OptimizerSpec {
-    /// An optimizer that has taken no step yet.
-    pub fn build(&self) -> Box<dyn Optimizer<f32>> {
-        match *self {
-            OptimizerSpec::Sgd(rule) => Box::new(FirstOrder::new(rule)),
-            OptimizerSpec::Adam(rule) => Box::new(FirstOrder::new(rule)),
-            OptimizerSpec::RmsProp(rule) => Box::new(FirstOrder::new(rule)),
-        }
-    }
 }
 
 /// Section `[report]`.
@@ -306,7 +285,8 @@ impl Experiment {
         let t = &self.train;
         within("train.batch", t.batch as f64, 1.0, 1e6)?;
         within("train.epochs", t.epochs as f64, 1.0, 1e6)?;
-        within("train.optimizer.lr", t.optimizer.build().lr(), 1e-12, 1e6)?;
+        t.optimizer.validate("train.optimizer")?;
+        t.schedule.validate("train.schedule")?;
         within("report.confused_above", self.report.confused_above, 0.0, 1.0)?;
         if self.model.layer.is_empty() {
             return Err(Error::config("model.layer", "is empty", "give at least one layer, such as a `linear`"));

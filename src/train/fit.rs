@@ -17,7 +17,7 @@ use crate::data::Batches;
 use crate::error::{Error, Result};
 use crate::nn::state::{State, load_state_dict, state_dict};
 use crate::nn::{Ctx, Module, Proposals};
-use crate::optim::Optimizer;
+use crate::optim::{Optimizer, Schedule};
 
 /// The settings of a training.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,8 @@ pub struct Fit {
     pub objective: Objective,
     /// By what the best epoch is chosen.
     pub keep: Keep,
+    /// How the learning rate changes from epoch to epoch; it begins with the optimizer's.
+    pub schedule: Schedule,
 }
 
 /// Whoever watches a training.
@@ -92,7 +94,15 @@ pub struct Running {
 impl Fit {
     /// Cross-entropy, and the epoch with the lowest validation loss is kept.
     pub fn new(epochs: usize, patience: usize, batch: usize, seed: u64) -> Self {
-        Self { epochs, patience, batch, seed, objective: Objective::default(), keep: Keep::Loss }
+        Self {
+            epochs,
+            patience,
+            batch,
+            seed,
+            objective: Objective::default(),
+            keep: Keep::Loss,
+            schedule: Schedule::default(),
+        }
     }
 
     /// Trains `model` and leaves the best epoch's weights in it. `from` takes up a training that was stopped.
@@ -105,6 +115,7 @@ impl Fit {
         from: Option<Progress>,
         observer: &mut dyn Observer,
     ) -> Result<Trained> {
+        let base = optimizer.lr();
         let (mut history, mut best, mut running) = (History::default(), state_dict(model), Running::default());
         if let Some(progress) = from {
             load_state_dict(model, &progress.model)?;
@@ -113,6 +124,8 @@ impl Fit {
         }
         while history.epochs.len() < self.epochs && (history.epochs.is_empty() || history.stale() < self.patience) {
             let epoch = history.epochs.len() + 1;
+            let losses: Vec<f64> = history.epochs.iter().map(|e| e.val_loss).collect();
+            optimizer.set_lr(self.schedule.lr(base, epoch, self.epochs, &losses));
             let batches = Batches::new(train.len(), self.batch, self.seed, epoch as u64, true);
             for indices in batches.skip(running.seen.div_ceil(self.batch)) {
                 self.step(model, optimizer, train, epoch, &indices, &mut running)?;
@@ -121,6 +134,12 @@ impl Fit {
                     observer.save(true, &|| progress(model, optimizer, &history, &best, running))?;
                     return Err(Error::Interrupted(format!("interrupted in epoch {epoch}")));
                 }
+            }
+            // A running average of the weights, if one is kept, is what is evaluated and what may be the best.
+            let mut moving = None;
+            if let Some(average) = optimizer.averaged(model) {
+                moving = Some(state_dict(model));
+                load_state_dict(model, &average)?;
             }
             let validation = evaluate(model, val, &self.objective)?;
             if !validation.loss.is_finite() {
@@ -142,6 +161,9 @@ impl Fit {
             let is_best = history.push(record, self.keep);
             if is_best {
                 best = state_dict(model);
+            }
+            if let Some(moving) = &moving {
+                load_state_dict(model, moving)?;
             }
             observer.epoch(&record, is_best);
             observer.save(false, &|| progress(model, optimizer, &history, &best, running))?;
