@@ -4,7 +4,7 @@ use super::buffer::{Buffer, Proposals};
 use super::fuse::Link;
 use crate::autograd::{Param, Tape, Var};
 use crate::error::Result;
-use crate::ops::Window;
+use crate::ops::{Padding, Window};
 use crate::real::Real;
 use crate::rng::Rng;
 use crate::shape::Shape;
@@ -33,14 +33,18 @@ pub trait Module<T: Real = f32>: Send + Sync {
 pub enum Kind {
     /// Made of other modules.
     Container,
-    /// Convolution with this kernel, stride and dilation.
+    /// Convolution.
     Conv2d {
         /// Height and width.
         kernel: [usize; 2],
         /// Vertical and horizontal step.
         stride: [usize; 2],
+        /// Zeros around the image.
+        padding: Padding,
         /// Distance between taps.
         dilation: [usize; 2],
+        /// Groups of channels.
+        groups: usize,
     },
     /// Fully connected.
     Linear,
