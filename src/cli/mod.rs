@@ -7,6 +7,7 @@
 mod bench;
 mod compare;
 mod completions;
+mod data;
 mod embed;
 mod evaluate;
 mod gradcheck;
@@ -49,6 +50,7 @@ enum Command {
     Embed(embed::Embed),
     Compare(compare::Compare),
     Report(report::Report),
+    Data(data::Data),
     Summary(summary::Summary),
     Gradcheck(gradcheck::Gradcheck),
     Bench(bench::Bench),
@@ -91,6 +93,7 @@ impl Cli {
             Some(Command::Embed(command)) => command.run(),
             Some(Command::Compare(command)) => command.run(),
             Some(Command::Report(command)) => command.run(),
+            Some(Command::Data(command)) => command.run(),
             Some(Command::Summary(command)) => command.run(),
             Some(Command::Gradcheck(command)) => command.run(),
             Some(Command::Bench(command)) => command.run(),
