@@ -8,6 +8,7 @@ mod bench;
 mod compare;
 mod completions;
 mod dream;
+mod data;
 mod embed;
 mod evaluate;
 mod export;
@@ -53,6 +54,7 @@ enum Command {
     Compare(compare::Compare),
     Export(export::Export),
     Report(report::Report),
+    Data(data::Data),
     Summary(summary::Summary),
     Gradcheck(gradcheck::Gradcheck),
     Bench(bench::Bench),
@@ -97,6 +99,7 @@ impl Cli {
             Some(Command::Compare(command)) => command.run(),
             Some(Command::Export(command)) => command.run(),
             Some(Command::Report(command)) => command.run(),
+            Some(Command::Data(command)) => command.run(),
             Some(Command::Summary(command)) => command.run(),
             Some(Command::Gradcheck(command)) => command.run(),
             Some(Command::Bench(command)) => command.run(),

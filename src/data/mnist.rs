@@ -12,6 +12,7 @@ use crate::tensor::Tensor;
 use gradus_kernels::parallel;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// Which of the sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,16 @@ impl Set {
             Set::Mnist => ["", "data", "raw", "mnist", "MNIST/raw"],
             Set::Fashion => ["", "data", "raw", "fashion-mnist", "FashionMNIST/raw"],
         }
+    }
+}
+
+impl FromStr for Set {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let known = Set::ALL.map(Set::name).join(" and ");
+        let found = Set::ALL.into_iter().find(|set| set.name() == name);
+        found.ok_or_else(|| Error::invalid(format!("there is no set `{name}`; there are {known}")))
     }
 }
 

@@ -9,7 +9,7 @@
 //! * [`augment`]: flips, turns and small shifts, drawn by number so that a resumed run draws the same.
 //!
 //! [`galaxies`] and [`digits`] render data sets where none is at hand; [`mnist`] reads the set that everybody knows, from
-//! the files of [`idx`].
+//! the files of [`idx`], which [`fetch`] gets.
 //! [`dataset`] holds what comes out. Nothing here computes features or knows of networks.
 
 pub mod augment;
@@ -17,6 +17,7 @@ pub mod batch;
 pub mod dataset;
 mod decode;
 pub mod digits;
+pub mod fetch;
 pub mod folder;
 pub mod galaxies;
 pub mod idx;

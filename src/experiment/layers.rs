@@ -123,6 +123,9 @@ pub struct Conv2d {
     /// Distance between the taps of a filter.
     #[serde(default = "one")]
     pub dilation: Sides,
+    /// Groups of channels that see nothing of each other.
+    #[serde(default = "single")]
+    pub groups: usize,
     /// Whether a bias is added.
     #[serde(default = "yes")]
     pub bias: bool,
@@ -224,6 +227,10 @@ fn one() -> Sides {
 
 fn two() -> Sides {
     Sides::Square(2)
+}
+
+fn single() -> usize {
+    1
 }
 
 fn yes() -> bool {
