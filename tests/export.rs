@@ -387,8 +387,8 @@ fn arrays_are_read_as_numpy_describes_them() {
     assert!(npz::from_bytes(&compressed).unwrap_err().to_string().contains("numpy.savez"));
 }
 
-/// Every beginning of a file, and the file with each of its bytes changed: an error or another network, but no panic
-/// and no endless memory.
+/// Every beginning of a file, and the file with each of its bytes changed and with several: an error or another network,
+/// but no panic and no endless memory.
 fn survive(bytes: &[u8], read: impl Fn(&[u8]) -> Result<()>) {
     for len in 0..bytes.len() {
         let _ = read(&bytes[..len]);
@@ -400,6 +400,14 @@ fn survive(bytes: &[u8], read: impl Fn(&[u8]) -> Result<()>) {
             let _ = read(&damaged);
             damaged[at] = bytes[at];
         }
+    }
+    let mut rng = rng(7);
+    for _ in 0..2000 {
+        let mut damaged = bytes.to_vec();
+        for _ in 0..2 + rng.below(6) {
+            damaged[rng.below(bytes.len())] = rng.below(256) as u8;
+        }
+        let _ = read(&damaged);
     }
 }
 
