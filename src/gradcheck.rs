@@ -323,7 +323,7 @@ fn products() -> Vec<Row> {
 
 /// A convolution's settings, in short.
 fn conv(stride: [usize; 2], padding: Padding, dilation: [usize; 2]) -> Conv2d {
-    Conv2d { stride, padding, dilation }
+    Conv2d { stride, padding, dilation, groups: 1 }
 }
 
 fn convolutions() -> Vec<Row> {
@@ -354,6 +354,12 @@ fn convolutions() -> Vec<Row> {
             &[(normal, &[2, 3, 8, 7]), (normal, &[2, 3, 3, 2]), (normal, &[2])],
             |x| x[0].conv2d(&x[1], Some(&x[2]), conv([2, 3], Fixed([2, 1]), [1, 2])),
         ),
+        smooth("conv2d, two groups", &[(normal, &[2, 4, 5, 4]), (normal, &[6, 2, 3, 2])], |x| {
+            x[0].conv2d(&x[1], None, Conv2d { groups: 2, ..conv([1, 2], Valid, [1, 1]) })
+        }),
+        smooth("conv2d_bias, depthwise", &[(normal, &[2, 3, 5, 4]), (normal, &[3, 1, 3, 3]), (normal, &[3])], |x| {
+            x[0].conv2d(&x[1], Some(&x[2]), Conv2d { groups: 3, ..conv([1, 1], Same, [1, 1]) })
+        }),
     ]
 }
 
@@ -441,6 +447,10 @@ fn layers() -> Vec<Row> {
         layer("Conv2d, without a bias", (normal, &[2, 2, 5, 4]), |rng| {
             let settings = conv([2, 1], Padding::Fixed([1, 0]), [1, 1]);
             Box::new(nn::Conv2d::new(2, 3, [3, 2], settings, Init::HeNormal, rng).without_bias())
+        }),
+        layer("Conv2d, in groups", (normal, &[2, 4, 4, 5]), |rng| {
+            let settings = Conv2d { groups: 2, ..conv([1, 1], Padding::Same, [1, 1]) };
+            Box::new(nn::Conv2d::new(4, 2, [3, 3], settings, Init::PyTorch, rng))
         }),
         layer("MaxPool2d", (apart, &[2, 2, 4, 4]), |_| Box::new(nn::MaxPool2d(Window::square(2)))).with_kinks(),
         layer("AvgPool2d", (normal, &[2, 2, 4, 4]), |_| Box::new(nn::AvgPool2d(Window::square(2)))),

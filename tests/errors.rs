@@ -71,6 +71,26 @@ fn each_op_prints_its_arithmetic() {
             "conv2d needs positive sizes; got kernel [2, 2], stride [0, 1], dilation [1, 1]",
         ),
         (
+            message(zeros(&[1, 8, 4, 4]).conv2d(&zeros(&[6, 2, 2, 2]), None, Conv2d { groups: 3, ..same })),
+            "conv2d of [1, 8, 4, 4] with filters [6, 2, 2, 2] in 3 groups: C = 8 and O = 6 must both be multiples of 3",
+        ),
+        (
+            message(zeros(&[1, 8, 4, 4]).conv2d(&zeros(&[6, 8, 2, 2]), None, Conv2d { groups: 2, ..same })),
+            "in 2 groups: 8/2 = 4 channels a group, but filters of 8",
+        ),
+        (
+            message(zeros(&[1, 8, 4, 4]).conv2d(&zeros(&[6, 8, 2, 2]), None, Conv2d { groups: 0, ..same })),
+            "in 0 groups: at least one group is needed",
+        ),
+        (
+            message(zeros(&[1, 2, 4, 4]).conv2d_block(
+                &zeros(&[2, 1, 2, 2]),
+                &zeros(&[2]),
+                Conv2d { groups: 2, ..same },
+            )),
+            "conv2d_block computes one group of channels; got 2",
+        ),
+        (
             message(zeros(&[1, 1, 4, 4]).avg_pool2d(Window { padding: [2, 0], ..Window::square(2) })),
             "avg_pool2d needs a positive window and stride, and padding of at most half the window",
         ),

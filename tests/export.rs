@@ -55,8 +55,13 @@ fn networks() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
         .with("tanh", Activation::Tanh)
         .with(
             "second",
-            conv(3, 4, [3, 2], ops::Conv2d { stride: [1, 2], padding: Padding::Fixed([2, 1]), dilation: [2, 1] })
-                .without_bias(),
+            conv(
+                3,
+                4,
+                [3, 2],
+                ops::Conv2d { stride: [1, 2], padding: Padding::Fixed([2, 1]), dilation: [2, 1], groups: 1 },
+            )
+            .without_bias(),
         );
     let pools = Sequential::new()
         .with("conv", conv(1, 3, [4, 4], same))
@@ -70,8 +75,10 @@ fn networks() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
         .with("conv", conv(2, 3, [3, 3], same).without_bias())
         .with("norm", BatchNorm2d { eps: 1e-3, ..normalization(3) })
         .with("relu", Activation::Relu)
+        .with("depthwise", conv(3, 6, [3, 3], ops::Conv2d { groups: 3, ..same }))
+        .with("groups", conv(6, 4, [1, 1], ops::Conv2d { groups: 2, ..same }))
         .with("mean", GlobalAvgPool2d)
-        .with("fc", linear(3, 6))
+        .with("fc", linear(4, 6))
         .with("features", normalization(6))
         .with("out", linear(6, 2));
     let reshaped = Sequential::new()

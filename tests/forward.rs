@@ -60,6 +60,8 @@ struct Args {
     after: usize,
     stride: [usize; 2],
     dilation: [usize; 2],
+    /// 0 where the case says nothing of groups.
+    groups: usize,
     kernel: [usize; 2],
     padding: serde_json::Value,
     labels: Option<Vec<usize>>,
@@ -73,7 +75,7 @@ impl Args {
             Some("same") => Padding::Same,
             _ => Padding::Fixed(serde_json::from_value(self.padding.clone()).unwrap()),
         };
-        Conv2d { stride: self.stride, padding, dilation: self.dilation }
+        Conv2d { stride: self.stride, padding, dilation: self.dilation, groups: self.groups.max(1) }
     }
 
     fn window(&self) -> Window {

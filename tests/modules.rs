@@ -240,6 +240,11 @@ fn kinds_tell_layers_apart() {
     assert_eq!(kind(&MaxPool2d(window)), Kind::MaxPool(window));
     assert_eq!(kind(&AvgPool2d(window)), Kind::AvgPool(window));
     assert_eq!(kind(&GlobalAvgPool2d), Kind::GlobalAvgPool);
+    let settings = ops::Conv2d { stride: [1, 2], padding: Padding::Fixed([0, 1]), dilation: [2, 1], groups: 2 };
+    assert_eq!(
+        kind(&Conv2d::new(4, 2, [3, 2], settings, Init::PyTorch, &mut rng())),
+        Kind::Conv2d { kernel: [3, 2], stride: [1, 2], padding: Padding::Fixed([0, 1]), dilation: [2, 1], groups: 2 }
+    );
     assert_eq!((kind(&Softmax), kind(&LogSoftmax)), (Kind::Softmax { log: false }, Kind::Softmax { log: true }));
     assert_eq!(kind(&Unflatten([2, 3].into())), Kind::Unflatten([2, 3].into()));
     assert_eq!(kind(&Activation::Elu), Kind::Activation { name: "elu", alpha: Some(1.0) });
@@ -301,4 +306,22 @@ fn a_training_step_commits_running_statistics() {
     let running = buffers(&model)[0].1.get();
     // Two steps from 0 towards 5.
     assert!(running.data().iter().all(|m| (m - 5.0 * (1.0 - 0.81)).abs() < 1e-6), "{running:?}");
+}
+
+#[test]
+fn grouped_convolutions_are_not_fused_and_count_their_own_weights() {
+    let settings = ops::Conv2d { padding: Padding::Same, groups: 4, ..Default::default() };
+    let block = Sequential::<f32>::new()
+        .with("conv", Conv2d::new(4, 8, [3, 3], settings, Init::PyTorch, &mut rng()))
+        .with("relu", Activation::Relu)
+        .with("pool", MaxPool2d(Window::square(2)));
+    let x = Var::constant(Tensor::randn([2, 4, 6, 6], &mut rng()));
+    let (conv, bias) = (parameters(&block)[0].1.get(), parameters(&block)[1].1.get());
+    assert_eq!(conv.shape(), [8, 1, 3, 3]);
+    let z = x.conv2d(&Var::constant(conv), Some(&Var::constant(bias)), settings).unwrap();
+    let y = z.relu().unwrap().max_pool2d(Window::square(2)).unwrap();
+    assert_eq!(block.forward(&x, &mut Ctx::eval()).unwrap().value(), y.value());
+    let summary = summarize(&block, &[4, 6, 6]).unwrap();
+    assert_eq!((summary.rows[0].parameters, summary.rows[0].macs), (8 * 9 + 8, 8 * 9 * 36));
+    assert_eq!(summary.rows[0].kind, "conv 3x3 groups 4");
 }

@@ -45,9 +45,10 @@ mod simd;
 mod team;
 pub mod tsne;
 
+pub use conv::grouped;
 pub use conv::pooled::{DEAD, Gradients as BlockGradients};
 pub use gather::gather;
-pub use geometry::{Conv2d, Pool2d};
+pub use geometry::{Conv2d, GroupedConv2d, Pool2d};
 pub use mat::{MatMut, MatRef};
 pub use pool::{avg_backward as avg_pool2d_backward, avg_forward as avg_pool2d_forward};
 pub use scalar::Scalar;

@@ -4,7 +4,7 @@
 //! block from zero by fused multiply-adds, the blocks added up in turn.
 
 use crate::norm::{Channels, Scales};
-use crate::{Conv2d, MatMut, MatRef, Scalar};
+use crate::{Conv2d, GroupedConv2d, MatMut, MatRef, Scalar};
 
 /// Length of the blocks in which the K of a matrix product is summed.
 pub const K_BLOCK: usize = 256;
@@ -194,6 +194,27 @@ pub fn conv2d_backward_weights<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], dw: &mu
             dw[o * g.k() + k] = (0..groups.len()).map(group).fold(None, add).unwrap_or(T::ZERO);
         }
     }
+}
+
+/// Grouped convolution, `[y, dx, dw]` in one: each group's channels are taken out of x and dy, and its results put where
+/// they belong. The sums are those of the group's own convolution.
+pub fn grouped_conv2d<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], bias: Option<&[T]>, dy: &[T]) -> [Vec<T>; 3] {
+    let (e, pixels) = (&g.each, g.each.out_h() * g.each.out_w());
+    let mut out = [vec![T::ZERO; dy.len()], vec![T::ZERO; x.len()], vec![T::ZERO; w.len()]];
+    // Element k of group i's part, of which each image has `len`, is this element of the whole.
+    let whole = |i: usize, len: usize, k: usize| (k / len * g.groups + i) * len + k % len;
+    let (x_len, y_len, w_len) = (e.c * e.h * e.w, e.o * pixels, e.o * e.k());
+    for i in 0..g.groups {
+        let own = |data: &[T], len: usize| (0..e.n * len).map(|k| data[whole(i, len, k)]).collect::<Vec<T>>();
+        let (own_x, own_dy, own_w) = (own(x, x_len), own(dy, y_len), &w[i * w_len..][..w_len]);
+        let (mut y, mut dx) = (own_dy.clone(), own_x.clone());
+        conv2d_forward(e, &own_x, own_w, bias.map(|b| &b[i * e.o..][..e.o]), &mut y);
+        conv2d_backward_data(e, &own_dy, own_w, &mut dx);
+        conv2d_backward_weights(e, &own_x, &own_dy, &mut out[2][i * w_len..][..w_len]);
+        y.iter().enumerate().for_each(|(k, &v)| out[0][whole(i, y_len, k)] = v);
+        dx.iter().enumerate().for_each(|(k, &v)| out[1][whole(i, x_len, k)] = v);
+    }
+    out
 }
 
 /// Rows of pooled pixels that [`conv2d_block_backward`] takes at a time: as many as see 6,144 floats of the image.

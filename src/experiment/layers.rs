@@ -268,8 +268,12 @@ impl Layer {
                 let &[channels, ..] = input else {
                     return Err(Error::shape("conv2d", format!("wants pictures [C, H, W]; got {input:?}")));
                 };
-                let settings =
-                    ops::Conv2d { stride: l.stride.get(), padding: l.padding.padding(), dilation: l.dilation.get() };
+                let settings = ops::Conv2d {
+                    stride: l.stride.get(),
+                    padding: l.padding.padding(),
+                    dilation: l.dilation.get(),
+                    ..Default::default()
+                };
                 let conv = nn::Conv2d::new(channels, l.filters, l.kernel.get(), settings, l.init, rng);
                 if l.bias { Box::new(conv) } else { Box::new(conv.without_bias()) }
             }

@@ -46,16 +46,16 @@ impl<T: Real> Module<T> for Linear<T> {
 /// Convolution from `[N, C, H, W]` to `[N, O, OH, OW]`. See [`ops::conv`].
 #[derive(Debug)]
 pub struct Conv2d<T: Real = f32> {
-    /// `[O, C, KH, KW]`.
+    /// `[O, C/groups, KH, KW]`.
     pub weight: Param<T>,
     /// `[O]`.
     pub bias: Option<Param<T>>,
-    /// Stride, padding, dilation.
+    /// Stride, padding, dilation, groups.
     pub settings: ops::Conv2d,
 }
 
 impl<T: Real> Conv2d<T> {
-    /// A layer with a bias and weights drawn by `init`.
+    /// A layer with a bias and weights drawn by `init`. Groups that do not divide the channels are refused by `forward`.
     pub fn new(
         inputs: usize,
         outputs: usize,
@@ -64,8 +64,9 @@ impl<T: Real> Conv2d<T> {
         init: Init,
         rng: &mut Rng,
     ) -> Self {
-        let weight = Param::new(init.weight(&[outputs, inputs, kernel[0], kernel[1]], rng));
-        let bias = Some(Param::new(init.bias(outputs, inputs * kernel[0] * kernel[1], rng)));
+        let seen = inputs / settings.groups.max(1);
+        let weight = Param::new(init.weight(&[outputs, seen, kernel[0], kernel[1]], rng));
+        let bias = Some(Param::new(init.bias(outputs, seen * kernel[0] * kernel[1], rng)));
         Self { weight, bias, settings }
     }
 
@@ -92,8 +93,8 @@ impl<T: Real> Module<T> for Conv2d<T> {
     fn kind(&self) -> Kind {
         let weight = self.weight.get();
         let kernel = [weight.shape()[2], weight.shape()[3]];
-        let ops::Conv2d { stride, padding, dilation } = self.settings;
-        Kind::Conv2d { kernel, stride, padding, dilation }
+        let ops::Conv2d { stride, padding, dilation, groups } = self.settings;
+        Kind::Conv2d { kernel, stride, padding, dilation, groups }
     }
 
     fn link(&self) -> Link<'_, T> {

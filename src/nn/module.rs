@@ -33,7 +33,7 @@ pub trait Module<T: Real = f32>: Send + Sync {
 pub enum Kind {
     /// Made of other modules.
     Container,
-    /// Convolution with this kernel, stride and dilation.
+    /// Convolution.
     Conv2d {
         /// Height and width.
         kernel: [usize; 2],
@@ -43,6 +43,8 @@ pub enum Kind {
         padding: Padding,
         /// Distance between taps.
         dilation: [usize; 2],
+        /// Groups of channels.
+        groups: usize,
     },
     /// Fully connected.
     Linear,

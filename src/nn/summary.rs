@@ -103,8 +103,11 @@ pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summ
 fn describe(kind: Kind) -> String {
     match kind {
         Kind::Container => "container".into(),
-        Kind::Conv2d { kernel: [h, w], stride: [1, 1], .. } => format!("conv {h}x{w}"),
-        Kind::Conv2d { kernel: [h, w], stride, .. } => format!("conv {h}x{w} stride {}", stride[0]),
+        Kind::Conv2d { kernel: [h, w], stride, groups, .. } => {
+            let stride = if stride == [1, 1] { String::new() } else { format!(" stride {}", stride[0]) };
+            let groups = if groups == 1 { String::new() } else { format!(" groups {groups}") };
+            format!("conv {h}x{w}{stride}{groups}")
+        }
         Kind::Linear => "linear".into(),
         Kind::MaxPool(window) => format!("max-pool {}x{}", window.kernel[0], window.kernel[1]),
         Kind::AvgPool(window) => format!("avg-pool {}x{}", window.kernel[0], window.kernel[1]),

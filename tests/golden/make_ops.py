@@ -267,9 +267,31 @@ def normalizations():
         made += 1
 
 
+def grouped_convolutions():
+    made = 0
+    while made < 24:
+        groups = rnd.randint(2, 9)
+        n, c, o = rnd.randint(1, 3), rnd.randint(1, 3), rnd.randint(1, 3)
+        if made % 3 == 0:  # depthwise
+            c = o = 1
+        h, w = rnd.randint(3, 11), rnd.randint(3, 11)
+        kernel, stride = [rnd.randint(1, 3), rnd.randint(1, 3)], [rnd.randint(1, 2), rnd.randint(1, 2)]
+        padding, dilation = [rnd.randint(0, 2), rnd.randint(0, 2)], [rnd.randint(1, 2), rnd.randint(1, 2)]
+        if any([h, w][i] + 2 * padding[i] < dilation[i] * (kernel[i] - 1) + 1 for i in (0, 1)):
+            continue
+        bias = made % 2 == 0
+        inputs = [("signed", [n, groups * c, h, w]), ("signed", [groups * o, c, *kernel])]
+        inputs += [("signed", [groups * o])] if bias else []
+        case("conv2d_bias" if bias else "conv2d", inputs,
+             lambda x, weight, b=None: F.conv2d(x, weight, b, stride, padding, dilation, groups), stride=stride,
+             padding=padding, dilation=dilation, groups=groups)
+        made += 1
+
+
 # New families go to the end: the seeds of the others stay.
 families = [elementwise, arithmetic, reductions, layout, products, convolutions, pooling, softmax_and_losses, blocks,
-            rounder_corners, whole_planes, more_losses, normalizations]
+            rounder_corners, whole_planes, more_losses, normalizations,
+            grouped_convolutions]
 for family in families:
     family()
 made_with = {"torch": torch.__version__, "numpy": np.__version__}

@@ -6,6 +6,7 @@ mod conv;
 mod distance;
 mod dropout;
 mod gemm;
+mod grouped;
 mod kmeans;
 mod knn;
 mod math;

@@ -7,7 +7,6 @@
 use super::proto::{Attribute, Node};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
-use crate::ops::layout::concat;
 use crate::ops::{Conv2d, Padding, Window};
 use crate::shape::MAX_RANK;
 use crate::tensor::Tensor;
@@ -271,40 +270,20 @@ impl Slide {
     }
 }
 
-/// Convolution with padding that may differ from side to side, group by group.
+/// Convolution with padding that may differ from side to side.
 fn convolve(
     x: &Var,
     weight: &Var,
     bias: Option<Var>,
     slide: &Slide,
     dilation: [usize; 2],
-    group: usize,
+    groups: usize,
 ) -> Result<Var> {
     slide.fits(x.shape())?;
     let [top, left, bottom, right] = slide.pads;
     let padded = x.pad(2, top, bottom, 0.0)?.pad(3, left, right, 0.0)?;
-    let settings = Conv2d { stride: slide.stride, padding: Padding::Valid, dilation };
-    if group == 1 {
-        return padded.conv2d(weight, bias.as_ref(), settings);
-    }
-    let (channels, filters) = (x.shape()[1], weight.shape()[0]);
-    if channels % group != 0 || filters % group != 0 {
-        return Err(Error::shape(
-            "Conv",
-            format!("{channels} channels and {filters} filters do not make {group} groups"),
-        ));
-    }
-    let part = |of: &Var, axis: usize, g: usize| {
-        let size = of.shape()[axis] / group;
-        of.slice(axis, g * size..(g + 1) * size)
-    };
-    let parts = (0..group)
-        .map(|g| {
-            let bias = bias.as_ref().map(|bias| part(bias, 0, g)).transpose()?;
-            part(&padded, 1, g)?.conv2d(&part(weight, 0, g)?, bias.as_ref(), settings)
-        })
-        .collect::<Result<Vec<Var>>>()?;
-    concat(&parts.iter().collect::<Vec<&Var>>(), 1)
+    let settings = Conv2d { stride: slide.stride, padding: Padding::Valid, dilation, groups };
+    padded.conv2d(weight, bias.as_ref(), settings)
 }
 
 /// Batch normalization, once there is a number of each sort for every channel.
