@@ -55,8 +55,13 @@ fn networks() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
         .with("tanh", Activation::Tanh)
         .with(
             "second",
-            conv(3, 4, [3, 2], ops::Conv2d { stride: [1, 2], padding: Padding::Fixed([2, 1]), dilation: [2, 1] })
-                .without_bias(),
+            conv(
+                3,
+                4,
+                [3, 2],
+                ops::Conv2d { stride: [1, 2], padding: Padding::Fixed([2, 1]), dilation: [2, 1], groups: 1 },
+            )
+            .without_bias(),
         );
     let pools = Sequential::new()
         .with("conv", conv(1, 3, [4, 4], same))
@@ -70,8 +75,10 @@ fn networks() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
         .with("conv", conv(2, 3, [3, 3], same).without_bias())
         .with("norm", BatchNorm2d { eps: 1e-3, ..normalization(3) })
         .with("relu", Activation::Relu)
+        .with("depthwise", conv(3, 6, [3, 3], ops::Conv2d { groups: 3, ..same }))
+        .with("groups", conv(6, 4, [1, 1], ops::Conv2d { groups: 2, ..same }))
         .with("mean", GlobalAvgPool2d)
-        .with("fc", linear(3, 6))
+        .with("fc", linear(4, 6))
         .with("features", normalization(6))
         .with("out", linear(6, 2));
     let reshaped = Sequential::new()
@@ -387,8 +394,8 @@ fn arrays_are_read_as_numpy_describes_them() {
     assert!(npz::from_bytes(&compressed).unwrap_err().to_string().contains("numpy.savez"));
 }
 
-/// Every beginning of a file, and the file with each of its bytes changed: an error or another network, but no panic
-/// and no endless memory.
+/// Every beginning of a file, and the file with each of its bytes changed and with several: an error or another network,
+/// but no panic and no endless memory.
 fn survive(bytes: &[u8], read: impl Fn(&[u8]) -> Result<()>) {
     for len in 0..bytes.len() {
         let _ = read(&bytes[..len]);
@@ -400,6 +407,14 @@ fn survive(bytes: &[u8], read: impl Fn(&[u8]) -> Result<()>) {
             let _ = read(&damaged);
             damaged[at] = bytes[at];
         }
+    }
+    let mut rng = rng(7);
+    for _ in 0..2000 {
+        let mut damaged = bytes.to_vec();
+        for _ in 0..2 + rng.below(6) {
+            damaged[rng.below(bytes.len())] = rng.below(256) as u8;
+        }
+        let _ = read(&damaged);
     }
 }
 

@@ -57,7 +57,7 @@ node("Reshape", "sizes")
 node("Softmax", axis=1)
 node("Relu")
 node("Identity")
-node("Flatten")
+node("Flatten", axis=1)
 node("Gemm", weight("fc2.weight", [5, 12], scale=2.0), transB=1)
 node("LogSoftmax", axis=1)
 

@@ -110,7 +110,7 @@ fn operators(layer: &Captured<f32>, weights: &Weights) -> Result<Vec<Operator>> 
     Ok(vec![match layer.kind {
         Kind::Container => unreachable!("containers are passed over"),
         Kind::Linear => Operator::Gemm { weight: weight("weight")?, bias: weights.get(path, "bias") },
-        Kind::Conv2d { kernel, stride, padding, dilation } => {
+        Kind::Conv2d { kernel, stride, padding, dilation, groups } => {
             let pads = |axis: usize| match padding {
                 Padding::Valid => [0, 0],
                 Padding::Fixed(pad) => [pad[axis], pad[axis]],
@@ -123,7 +123,13 @@ fn operators(layer: &Captured<f32>, weights: &Weights) -> Result<Vec<Operator>> 
             };
             let ([top, bottom], [left, right]) = (pads(0), pads(1));
             let slide = Slide { kernel, stride, pads: [top, left, bottom, right] };
-            Operator::Conv { weight: weight("weight")?, bias: weights.get(path, "bias"), slide, dilation, group: 1 }
+            Operator::Conv {
+                weight: weight("weight")?,
+                bias: weights.get(path, "bias"),
+                slide,
+                dilation,
+                group: groups,
+            }
         }
         Kind::BatchNorm { eps } => {
             let [scale, shift, mean, variance] = ["weight", "bias", "running_mean", "running_var"].map(weight);

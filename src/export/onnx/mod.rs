@@ -1,8 +1,8 @@
 //! ONNX, the Open Neural Network Exchange: a network as a graph of standard operators, which other programs can run.
 //!
-//! Three steps, each in a file: [`chain`] reads a network's layers off one pass; [`operator`] gives each operator as a
-//! node of the file, and back, and runs it; [`proto`] has the messages that make up the file. Here they meet: a chain
-//! becomes bytes, and bytes a [`Network`].
+//! Three steps, each in a file: `chain` reads a network's layers off one pass; `operator` gives each operator as a node
+//! of the file, and back, and runs it; `proto` has the messages that make up the file. Here they meet: a chain becomes
+//! bytes, and bytes a [`Network`].
 //!
 //! The reader knows what the writer writes and refuses everything else by name. It is there so that no export leaves
 //! the house unread: see [`export`].

@@ -7,7 +7,6 @@
 use super::proto::{Attribute, Node};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
-use crate::ops::layout::concat;
 use crate::ops::{Conv2d, Padding, Window};
 use crate::shape::MAX_RANK;
 use crate::tensor::Tensor;
@@ -151,30 +150,19 @@ impl Operator {
     }
 
     /// The operator of a node with these weights and, for a reshape, these sizes.
-    pub(super) fn read(node: &Node, weights: Vec<Weight>, sizes: Option<&[i64]>) -> Result<Self, String> {
+    pub(super) fn read(node: &Node, weights: Vec<Weight>, mut sizes: Option<&[i64]>) -> Result<Self, String> {
         if !node.domain.is_empty() {
-            return Err(format!(
-                "operator {} is of the domain {:?}; only the standard's own is known",
-                node.op_type, node.domain
-            ));
+            let (name, domain) = (&node.op_type, &node.domain);
+            return Err(format!("operator {name} is of the domain {domain:?}; only the standard's own is known"));
         }
         let mut settings = Settings(node.attribute.iter().collect());
-        let count = weights.len();
         let mut weights = weights.into_iter();
-        let wanted =
-            |counts: &[usize]| match counts.contains(&count) && (sizes.is_some() == (node.op_type == "Reshape")) {
-                true => Ok(()),
-                false => Err(format!("{} takes {counts:?} weights; it has {count}", node.op_type)),
-            };
+        let missing = || format!("{} lacks a weight", node.op_type);
         let operator = match node.op_type.as_str() {
             "Conv" => {
-                wanted(&[1, 2])?;
-                let weight = weights.next().expect("counted");
+                let weight = weights.next().ok_or_else(missing)?;
                 let &[_, _, h, w] = weight.1.shape() else {
-                    return Err(format!(
-                        "a convolution of images has a weight of four axes, not {:?}",
-                        weight.1.shape()
-                    ));
+                    return Err(format!("Conv: its weight has not four axes, but {:?}", weight.1.shape()));
                 };
                 let slide = settings.slide(Some([h, w]))?;
                 let dilation = settings.sizes("dilations", [1, 1], 1)?;
@@ -182,53 +170,39 @@ impl Operator {
                 Operator::Conv { weight, bias: weights.next(), slide, dilation, group }
             }
             "Gemm" => {
-                wanted(&[1, 2])?;
                 settings.must("transB", 1)?;
-                Operator::Gemm { weight: weights.next().expect("counted"), bias: weights.next() }
+                Operator::Gemm { weight: weights.next().ok_or_else(missing)?, bias: weights.next() }
             }
             "BatchNormalization" => {
-                wanted(&[4])?;
-                let epsilon = settings.float("epsilon", 1e-5)?;
-                let weights = std::array::from_fn(|_| weights.next().expect("counted"));
-                Operator::BatchNormalization { weights, epsilon }
+                let four: Vec<Weight> = weights.by_ref().take(4).collect();
+                let weights = four.try_into().map_err(|_| missing())?;
+                Operator::BatchNormalization { weights, epsilon: settings.float("epsilon", 1e-5)? }
             }
-            known => {
-                let operator = match known {
-                    "MaxPool" => Operator::MaxPool(settings.slide(None)?),
-                    "AveragePool" => {
-                        let slide = settings.slide(None)?;
-                        if slide.pads != [0; 4] {
-                            settings.must("count_include_pad", 1)?;
-                        } else {
-                            settings.sizes("count_include_pad", [0], 0)?;
-                        }
-                        Operator::AveragePool(slide)
-                    }
-                    "GlobalAveragePool" => Operator::GlobalAveragePool,
-                    "Flatten" => {
-                        settings.default("axis", 1)?;
-                        Operator::Flatten
-                    }
-                    "Reshape" => Operator::Reshape(reshaped(sizes.unwrap_or_default())?),
-                    "LeakyRelu" => Operator::LeakyRelu { alpha: settings.float("alpha", 0.01)? },
-                    "Elu" => Operator::Elu { alpha: settings.float("alpha", 1.0)? },
-                    "Softmax" => {
-                        settings.must("axis", 1)?;
-                        Operator::Softmax
-                    }
-                    "LogSoftmax" => {
-                        settings.must("axis", 1)?;
-                        Operator::LogSoftmax
-                    }
-                    _ => match Function::ALL.into_iter().find(|f| f.name() == known) {
-                        Some(function) => Operator::Function(function),
-                        None => return Err(format!("operator {known} is not known")),
-                    },
-                };
-                wanted(&[0])?;
-                operator
+            "MaxPool" => Operator::MaxPool(settings.slide(None)?),
+            "AveragePool" => {
+                settings.must("count_include_pad", 1)?;
+                Operator::AveragePool(settings.slide(None)?)
             }
+            "GlobalAveragePool" => Operator::GlobalAveragePool,
+            "Flatten" => {
+                settings.must("axis", 1)?;
+                Operator::Flatten
+            }
+            "Reshape" => Operator::Reshape(reshaped(sizes.take().ok_or_else(missing)?)?),
+            "LeakyRelu" => Operator::LeakyRelu { alpha: settings.float("alpha", 0.01)? },
+            "Elu" => Operator::Elu { alpha: settings.float("alpha", 1.0)? },
+            "Softmax" | "LogSoftmax" => {
+                settings.must("axis", 1)?;
+                if node.op_type == "Softmax" { Operator::Softmax } else { Operator::LogSoftmax }
+            }
+            other => match Function::ALL.into_iter().find(|function| function.name() == other) {
+                Some(function) => Operator::Function(function),
+                None => return Err(format!("operator {other} is not known")),
+            },
         };
+        if weights.next().is_some() || sizes.is_some() {
+            return Err(format!("{} has a weight too many", node.op_type));
+        }
         match settings.0.first() {
             None => Ok(operator),
             Some(other) => Err(format!("{}: setting {} is not known", node.op_type, other.name)),
@@ -296,40 +270,20 @@ impl Slide {
     }
 }
 
-/// Convolution with padding that may differ from side to side, group by group.
+/// Convolution with padding that may differ from side to side.
 fn convolve(
     x: &Var,
     weight: &Var,
     bias: Option<Var>,
     slide: &Slide,
     dilation: [usize; 2],
-    group: usize,
+    groups: usize,
 ) -> Result<Var> {
     slide.fits(x.shape())?;
     let [top, left, bottom, right] = slide.pads;
     let padded = x.pad(2, top, bottom, 0.0)?.pad(3, left, right, 0.0)?;
-    let settings = Conv2d { stride: slide.stride, padding: Padding::Valid, dilation };
-    if group == 1 {
-        return padded.conv2d(weight, bias.as_ref(), settings);
-    }
-    let (channels, filters) = (x.shape()[1], weight.shape()[0]);
-    if channels % group != 0 || filters % group != 0 {
-        return Err(Error::shape(
-            "Conv",
-            format!("{channels} channels and {filters} filters do not make {group} groups"),
-        ));
-    }
-    let part = |of: &Var, axis: usize, g: usize| {
-        let size = of.shape()[axis] / group;
-        of.slice(axis, g * size..(g + 1) * size)
-    };
-    let parts = (0..group)
-        .map(|g| {
-            let bias = bias.as_ref().map(|bias| part(bias, 0, g)).transpose()?;
-            part(&padded, 1, g)?.conv2d(&part(weight, 0, g)?, bias.as_ref(), settings)
-        })
-        .collect::<Result<Vec<Var>>>()?;
-    concat(&parts.iter().collect::<Vec<&Var>>(), 1)
+    let settings = Conv2d { stride: slide.stride, padding: Padding::Valid, dilation, groups };
+    padded.conv2d(weight, bias.as_ref(), settings)
 }
 
 /// Batch normalization, once there is a number of each sort for every channel.
@@ -427,19 +381,10 @@ impl<'a> Settings<'a> {
     }
 
     /// The setting must be there with this value, the only one that is known here.
-    fn must(&mut self, name: &str, value: usize) -> Result<(), String> {
-        self.take(name)
-            .map(|setting| setting.i)
-            .filter(|i| *i == Some(value as i64))
-            .map(drop)
-            .ok_or_else(|| format!("setting {name} is known as {value} only"))
-    }
-
-    /// The same for a setting whose default is that value.
-    fn default(&mut self, name: &str, value: usize) -> Result<(), String> {
-        match self.0.iter().any(|setting| setting.name == name) {
-            true => self.must(name, value),
-            false => Ok(()),
+    fn must(&mut self, name: &str, value: i64) -> Result<(), String> {
+        match self.take(name).and_then(|setting| setting.i) {
+            Some(found) if found == value => Ok(()),
+            _ => Err(format!("setting {name} is known as {value} only")),
         }
     }
 }
