@@ -33,6 +33,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("report", &["analysis", "tensor", "error", "shape", "rng", "real", "files"]),
+    ("run", &["train", "report", "optim", "nn", "analysis", "tensor", "error", "shape", "rng", "real", "files"]),
+    (
+        "experiment",
+        &[
+            "run", "train", "report", "optim", "models", "data", "nn", "ops", "autograd", "analysis", "tensor",
+            "error", "shape", "rng", "real", "files",
+        ],
+    ),
     (
         "pipeline",
         &[
@@ -53,14 +61,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "rng",
             "real",
             "files",
-        ],
-    ),
-    ("run", &["train", "report", "optim", "nn", "analysis", "tensor", "error", "shape", "rng", "real", "files"]),
-    (
-        "experiment",
-        &[
-            "run", "train", "report", "optim", "models", "data", "nn", "ops", "autograd", "analysis", "tensor",
-            "error", "shape", "rng", "real", "files",
         ],
     ),
     (

@@ -7,8 +7,8 @@
 mod bench;
 mod compare;
 mod completions;
-mod dream;
 mod data;
+mod dream;
 mod embed;
 mod evaluate;
 mod export;

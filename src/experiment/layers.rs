@@ -351,7 +351,7 @@ impl Layer {
                     stride: l.stride.get(),
                     padding: l.padding.padding(),
                     dilation: l.dilation.get(),
-                    ..Default::default()
+                    groups: l.groups,
                 };
                 let conv = nn::Conv2d::new(channels, l.filters, l.kernel.get(), settings, l.init, rng);
                 if l.bias { Box::new(conv) } else { Box::new(conv.without_bias()) }
@@ -393,6 +393,7 @@ impl Layer {
             Layer::Linear(l) if l.units > 1 << 20 => Err(("units", format!("is {}, above {}", l.units, 1 << 20))),
             Layer::Conv2d(l) => some("filters", l.filters, 1 << 16)
                 .and_then(|()| l.kernel.get().into_iter().try_for_each(|k| some("kernel", k, 1024)))
+                .and_then(|()| some("groups", l.groups, 1 << 16))
                 .and_then(|()| l.stride.get().into_iter().try_for_each(|k| some("stride", k, 1024)))
                 .and_then(|()| l.dilation.get().into_iter().try_for_each(|k| some("dilation", k, 1024))),
             Layer::MaxPool2d(l) | Layer::AvgPool2d(l) => {
