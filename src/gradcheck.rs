@@ -317,6 +317,9 @@ fn products() -> Vec<Row> {
     vec![
         smooth("matmul", &[(normal, &[3, 5]), (normal, &[5, 2])], |x| x[0].matmul(&x[1])),
         smooth("matmul, with itself", &[(normal, &[3, 3])], |x| x[0].matmul(&x[0])),
+        smooth("bmm", &[(normal, &[2, 3, 5]), (normal, &[2, 5, 2])], |x| x[0].bmm(&x[1])),
+        smooth("bmm, many small ones", &[(normal, &[9, 2, 1]), (normal, &[9, 1, 3])], |x| x[0].bmm(&x[1])),
+        smooth("bmm, with itself", &[(normal, &[2, 3, 3])], |x| x[0].bmm(&x[0])),
         smooth("linear", &[(normal, &[4, 5]), (normal, &[3, 5]), (normal, &[3])], |x| x[0].linear(&x[1], &x[2])),
     ]
 }

@@ -57,6 +57,7 @@ fn each_op_prints_its_arithmetic() {
             message(zeros(&[2, 3]).matmul(&zeros(&[2, 4]))),
             "matmul wanted [\"M K\", \"K N\"]; got [2, 3] and [2, 4]: K is 3, then 2",
         ),
+        (message(zeros(&[2, 3, 4]).bmm(&zeros(&[3, 4, 5]))), "B is 2, then 3"),
         (message(zeros(&[2, 3]).linear(&zeros(&[4, 3]), &zeros(&[5]))), "O is 4, then 5"),
         (
             message(zeros(&[1, 2, 4, 4]).conv2d(&zeros(&[3, 2, 3, 3]), Some(&zeros(&[4])), same)),

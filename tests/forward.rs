@@ -122,6 +122,7 @@ fn call<T: Real>(op: &str, a: &Args, x: &[Var<T>]) -> gradus::Result<Var<T>> {
         "pad" => x[0].pad(a.axis, a.before, a.after, a.value),
         "concat" => concat(&x.iter().collect::<Vec<_>>(), a.axis),
         "matmul" => x[0].matmul(&x[1]),
+        "bmm" => x[0].bmm(&x[1]),
         "linear" => x[0].linear(&x[1], &x[2]),
         "conv2d" | "conv2d_bias" => x[0].conv2d(&x[1], x.get(2), a.conv()),
         "conv2d_block" => x[0].conv2d_block(&x[1], &x[2], a.conv()),
@@ -207,7 +208,7 @@ fn values_and_gradients_in_f64_are_pytorchs() {
 fn longest_sum(case: &Case) -> usize {
     let shape = |i: usize| &case.inputs[i].1;
     match case.op.as_str() {
-        "matmul" | "linear" => shape(0).iter().chain(shape(1)).copied().max().unwrap(),
+        "matmul" | "bmm" | "linear" => shape(0).iter().chain(shape(1)).copied().max().unwrap(),
         "conv2d" | "conv2d_bias" | "conv2d_block" => {
             let (w, y) = (shape(1), &case.shape);
             [w[1] * w[2] * w[3], w[0] * w[2] * w[3], y[0] * y[2] * y[3]].into_iter().max().unwrap()
@@ -219,7 +220,7 @@ fn longest_sum(case: &Case) -> usize {
 }
 
 /// Ops made of products and sums: for them, running on absolute values gives Σ|aᵢbᵢ| for each result.
-const MULTILINEAR: [&str; 6] = ["matmul", "linear", "conv2d", "conv2d_bias", "avg_pool2d", "mul"];
+const MULTILINEAR: [&str; 7] = ["matmul", "bmm", "linear", "conv2d", "conv2d_bias", "avg_pool2d", "mul"];
 
 /// Rounding allows a sum of n products an error of (n + 2) ε Σ|aᵢbᵢ| (Higham 2002, section 3.1). The other ops do at
 /// most some 16 roundings an element, each of numbers no larger than the inputs, results and u together, and then

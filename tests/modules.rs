@@ -325,3 +325,18 @@ fn grouped_convolutions_are_not_fused_and_count_their_own_weights() {
     assert_eq!((summary.rows[0].parameters, summary.rows[0].macs), (8 * 9 + 8, 8 * 9 * 36));
     assert_eq!(summary.rows[0].kind, "conv 3x3 groups 4");
 }
+
+#[test]
+fn a_batch_of_products_is_each_product() {
+    for batch in [1, 3, 20] {
+        let (a, b) = (Tensor::<f32>::randn([batch, 33, 40], &mut rng()), Tensor::randn([batch, 40, 21], &mut rng()));
+        let y = Var::constant(a.clone()).bmm(&Var::constant(b.clone())).unwrap();
+        for i in 0..batch {
+            let one = |x: &Tensor, rows, cols| Var::constant(x.gather(&[i]).reshape([rows, cols]).unwrap());
+            let wanted = one(&a, 33, 40).matmul(&one(&b, 40, 21)).unwrap();
+            assert_eq!(y.value().gather(&[i]).reshape([33, 21]).unwrap(), *wanted.value());
+        }
+    }
+    let none = Var::constant(Tensor::<f32>::zeros([0, 2, 3])).bmm(&Var::constant(Tensor::zeros([0, 3, 4]))).unwrap();
+    assert_eq!(none.shape(), [0, 2, 4]);
+}

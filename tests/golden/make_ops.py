@@ -288,10 +288,16 @@ def grouped_convolutions():
         made += 1
 
 
+def batched_products():
+    for _ in range(10):
+        b, m, k, n = rnd.choice([1, 2, 3, 9, 12]), *(rnd.choice([1, 2, 3, 5, 8, 17]) for _ in range(3))
+        case("bmm", [("signed", [b, m, k]), ("signed", [b, k, n])], torch.bmm)
+
+
 # New families go to the end: the seeds of the others stay.
 families = [elementwise, arithmetic, reductions, layout, products, convolutions, pooling, softmax_and_losses, blocks,
             rounder_corners, whole_planes, more_losses, normalizations,
-            grouped_convolutions]
+            grouped_convolutions, batched_products]
 for family in families:
     family()
 made_with = {"torch": torch.__version__, "numpy": np.__version__}
