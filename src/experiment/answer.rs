@@ -91,7 +91,8 @@ impl Trained {
         let mut e = self.experiment.clone();
         if let Some(spec) = data {
             match DataKind::ALL.iter().find(|kind| kind.name() == spec) {
-                Some(&kind) => e.data.kind = kind,
+                Some(&kind) if kind != e.data.kind => (e.data.kind, e.data.path) = (kind, String::new()),
+                Some(_) => {}
                 None => e.data.path = spec.to_owned(),
             }
             e.data.limit = 0;

@@ -6,7 +6,7 @@ use crate::analysis::hog::Hog;
 use crate::analysis::scale::{Scaler, Scaling};
 use crate::data::batch::standardize_each;
 use crate::data::mnist::{self, Set};
-use crate::data::{Digits, FolderOptions, Galaxies, ImageData, Images, Normalization, folder};
+use crate::data::{Digits, FolderOptions, Galaxies, ImageData, Images, Normalization, fetch, folder};
 use crate::error::{Error, Result};
 use crate::run::Watch;
 use crate::tensor::Tensor;
@@ -77,7 +77,19 @@ fn given_path(d: &Data) -> Result<&Path> {
 
 /// MNIST and its like: the last training pictures are for validation, the test split is its makers'.
 fn digits(d: &Data, set: Set) -> Result<ImageData> {
-    let all = mnist::load(given_path(d)?, set)?;
+    let path = match given_path(d) {
+        Ok(path) => path.to_owned(),
+        // What `gradus data get` has put into the user's cache needs no path.
+        Err(_) => Some(fetch::home(set)?).filter(|home| home.is_dir()).ok_or_else(|| {
+            let what = format!("is empty, and {} is not in the cache", set.name());
+            let help = format!(
+                "fetch it once by `gradus data get {}`, or say where it is: --set data.path=FOLDER",
+                set.name()
+            );
+            Error::config("data.path", what, help)
+        })?,
+    };
+    let all = mnist::load(&path, set)?;
     let n = all.train.len();
     let val = if d.val < 1.0 { (d.val * n as f64).round() as usize } else { d.val as usize };
     if val >= n {
