@@ -51,8 +51,11 @@ pub struct OptimizerSpec {
 /// The words for `kind`.
 const KINDS: &[&str] = &["sgd", "adam", "adamw", "nadam", "rmsprop", "adadelta", "adagrad"];
 
-/// Settings that have a range: its words, and whether a number is in it.
-const RANGES: [(&str, &str, fn(f64) -> bool); 13] = [
+/// A setting, what it may be in words, and whether a number is that.
+type Range = (&'static str, &'static str, fn(f64) -> bool);
+
+/// The settings that have a range.
+const RANGES: [Range; 13] = [
     ("lr", ABOVE_0, above_0),
     ("betas", SHARE, share),
     ("alpha", SHARE, share),
