@@ -124,7 +124,7 @@ fn assignment() -> gradus::Result<()> {
 
     let pixels = Normalization::fit(&train.pixels)?;
     let normalized = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &pixels);
-    let turned = Augment { flips: true, quarter_turns: true }; // a galaxy has no upper side
+    let turned = Augment { flips: true, quarter_turns: true, ..Augment::NONE }; // a galaxy has no upper side
     let (p_train, p_val, p_test) = (normalized(&train)?.augmented(turned, SEED), normalized(&val)?, normalized(&test)?);
     let fit = Fit::new(epochs, 20, 32, SEED);
     let (cnn_history, cnn_test) = learn("3b", &cnn, fit, [&p_train, &p_val, &p_test])?;

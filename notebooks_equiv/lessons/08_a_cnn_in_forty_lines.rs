@@ -32,7 +32,7 @@ fn main() -> gradus::Result<()> {
     let normalization = Normalization::fit(&pixels.gather(&pick(0)))?;
     let pictures =
         |of: &[usize]| Pictures::new(&pixels.gather(of), of.iter().map(|&i| labels[i]).collect(), &normalization);
-    let train = pictures(&pick(0))?.augmented(Augment { flips: true, quarter_turns: true }, seed);
+    let train = pictures(&pick(0))?.augmented(Augment { flips: true, quarter_turns: true, ..Augment::NONE }, seed);
     let test = pictures(&pick(1))?;
 
     let rng = &mut Rng::new(seed, "init", 0);
