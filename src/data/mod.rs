@@ -9,7 +9,7 @@
 //! * [`augment`]: flips, turns and small shifts, drawn by number so that a resumed run draws the same.
 //!
 //! [`galaxies`] and [`digits`] render data sets where none is at hand; [`mnist`] reads the set that everybody knows, from
-//! the files of [`idx`], which [`fetch`] gets.
+//! the files of [`idx`], which [`fetch`] gets; [`table`] and [`npz`] read rows of numbers and NumPy's files.
 //! [`dataset`] holds what comes out. Nothing here computes features or knows of networks.
 
 pub mod augment;
@@ -23,8 +23,10 @@ pub mod galaxies;
 pub mod idx;
 mod layout;
 pub mod mnist;
+pub mod npz;
 mod source;
 pub mod split;
+pub mod table;
 
 pub use augment::{Affine, Augment, Symmetry, gather};
 pub use batch::{Batches, Normalization, standardize_each};
@@ -33,4 +35,6 @@ pub use digits::Digits;
 pub use folder::{Color, Folder, FolderOptions, image_from_bytes, load, load_all, read_image};
 pub use galaxies::Galaxies;
 pub use idx::Idx;
+pub use npz::Npz;
 pub use split::Split;
+pub use table::{Table, TableOptions};
