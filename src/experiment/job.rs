@@ -4,18 +4,21 @@ use super::data::{Preparation, load};
 use super::layers;
 use super::report;
 use super::spec::{ClassWeights, Experiment, WeightRule};
-use crate::analysis::metrics::Confusion;
+use crate::analysis::metrics::{Confusion, Reliability, brier_score, macro_auc};
 use crate::data::{ImageData, Images};
 use crate::error::{Error, Result};
 use crate::nn::Sequential;
 use crate::nn::summary::{Summary, summarize};
 use crate::run::{RunFolder, Scores, Trainer, Watch, score};
 use crate::train::{Evaluation, Fit, Objective, Samples, balanced};
+use ndarray::ArrayView2;
 use serde_json::{Map, Value, json};
 use std::time::Instant;
 
 /// The name under which the network is trained and saved.
 pub const MODEL: &str = "model";
+/// Intervals of confidence in which answers are counted.
+pub const BINS: usize = 10;
 /// What `evaluate` and `predict` need besides the weights.
 pub const PREPARATION: &str = "preparation.json";
 
@@ -121,16 +124,31 @@ pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<
     Ok(metrics)
 }
 
+/// The probabilities as a matrix, a row for each sample.
+pub fn probabilities(evaluation: &Evaluation) -> ArrayView2<'_, f32> {
+    let p = &evaluation.probabilities;
+    ArrayView2::from_shape((p.shape()[0], p.shape()[1]), p.data()).expect("a tensor is contiguous")
+}
+
 /// The figures of one split. `f1` is that of the second of two classes, else the mean over the classes.
 pub fn figures(evaluation: &Evaluation, labels: &[usize], classes: usize) -> Result<Value> {
     let confusion = Confusion::new(labels, &evaluation.predicted, classes)?;
     let f1_of: Vec<f64> = (0..classes).map(|c| confusion.f1(c)).collect();
+    let p = probabilities(evaluation);
+    let reliability = Reliability::of_answers(p, labels, BINS)?;
     Ok(json!({
         "loss": evaluation.loss,
         "accuracy": evaluation.accuracy,
         "macro_f1": confusion.macro_f1(),
+        "weighted_f1": confusion.weighted_f1(),
         "f1": if classes == 2 { f1_of[1] } else { confusion.macro_f1() },
         "f1_of_classes": f1_of,
+        "macro_precision": confusion.macro_precision(),
+        "macro_recall": confusion.macro_recall(),
+        // Without a sample of each class there is no such area.
+        "auc": macro_auc(p, labels).ok(),
+        "expected_calibration_error": reliability.expected_calibration_error(),
+        "brier_score": brier_score(p, labels)?,
         "confusion": confusion.counts,
     }))
 }

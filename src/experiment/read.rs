@@ -349,9 +349,25 @@ fn put(table: &mut Table, path: &[String], value: Value) -> Result<(), String> {
     }
 }
 
-/// The word that takes the fewest slips of the finger.
+/// What other frameworks call some of our keys.
+const ELSEWHERE: [(&str, &str); 10] = [
+    ("learning_rate", "lr"),
+    ("rho", "alpha"),
+    ("epsilon", "eps"),
+    ("kernel_size", "kernel"),
+    ("out_channels", "filters"),
+    ("out_features", "units"),
+    ("strides", "stride"),
+    ("rate", "p"),
+    ("batch_size", "batch"),
+    ("clipnorm", "clip_norm"),
+];
+
+/// The word that was probably meant: another framework's, or the one that takes the fewest slips of the finger.
 fn nearest<'a>(word: &str, words: &[&'a str]) -> Option<&'a str> {
-    words.iter().copied().min_by_key(|known| strsim::damerau_levenshtein(word, known))
+    let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours);
+    let ours = elsewhere.and_then(|ours| words.iter().copied().find(|known| *known == ours));
+    ours.or_else(|| words.iter().copied().min_by_key(|known| strsim::damerau_levenshtein(word, known)))
 }
 
 fn line_at(text: &str, offset: usize) -> usize {

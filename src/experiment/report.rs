@@ -1,12 +1,13 @@
 //! The report of an experiment: how good it is, how it learned, what it gets wrong, what it is made of.
 
-use super::job::Outcome;
+use super::job::{BINS, Outcome, probabilities};
 use super::read::to_toml;
+use crate::analysis::metrics::{Reliability, brier_score, macro_auc, precision_recall_curve, roc_curve};
 use crate::error::Result;
 use crate::nn::parameters;
-use crate::report::chart::{Colour, ColourMap, ImageGrid, Tile};
-use crate::report::words::{confused, counted, percent, thousands};
-use crate::report::{Callout, Page, Table};
+use crate::report::chart::{Colour, ColourMap, ImageGrid, LineChart, Tile};
+use crate::report::words::{confused_pair, counted, percent, thousands};
+use crate::report::{Callout, Figure, Page, Table};
 use crate::run::book::{generalizes, per_class};
 use crate::run::{Book, RunFolder};
 
@@ -21,6 +22,7 @@ pub fn write(o: &Outcome, folder: &RunFolder) -> Result<()> {
     verdict(o, &mut book);
     learning(o, &mut book)?;
     mistakes(o, &mut book)?;
+    confidence(o, &mut book)?;
     network(o, &mut book)?;
     colophon(o, &mut book);
     folder.write("report.html", book.page.render().as_bytes())
@@ -74,8 +76,7 @@ fn mistakes(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     let confusion = book.confusion("test", "Test split", classes, &s.confusion.counts)?;
     let table = book.table("classes", per_class(&s.confusion, classes))?;
     let above = o.experiment.report.confused_above;
-    let share = |&(truth, _, n): &(usize, usize, usize)| n as f64 / s.confusion.support(truth).max(1) as f64;
-    let many = s.confusion.most_confused().iter().filter(|pair| share(pair) >= above).count();
+    let pairs = s.confusion.most_confused_above(above);
 
     let k = classes.len();
     let probability = |i: usize| s.test.probabilities.data()[i * k + s.test.predicted[i]];
@@ -97,14 +98,55 @@ fn mistakes(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
 
     let body = book.page.section("2", "Mistakes");
     body.figure(&confusion, "Rows are the truth, columns the answer; percentages are of the row.");
-    if many > 0 {
+    if !pairs.is_empty() {
         body.paragraph(&format!("Pairs confused in at least {} of their class:", percent(above)));
-        body.list(confused(&s.confusion, classes, many));
+        body.list(pairs.iter().map(|&pair| confused_pair(&s.confusion, classes, pair)));
     }
     body.table(&table, "Per class, on the test split");
     if let Some(sheet) = &sheet {
         body.figure(sheet, "The mistakes of which the network was surest, with their number in the test split.");
     }
+    Ok(())
+}
+
+/// Whether answers come true as often as their probabilities say; for two classes also what each threshold costs.
+fn confidence(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
+    let (labels, p) = (&o.data.test.labels, probabilities(&o.scores.test));
+    let reliability = Reliability::of_answers(p, labels, BINS)?;
+    let some = reliability.bins.iter().filter(|bin| bin.count > 0);
+    let points: Vec<(f64, f64)> = some.map(|bin| (bin.confidence, bin.accuracy)).collect();
+    let chart = LineChart::new("Confidence and truth")
+        .axes("mean confidence of the answers", "share that is right")
+        .series("answers", &points)
+        .styled("as it should be", &[(0.0, 0.0), (1.0, 1.0)], Colour::GRAY, true)
+        .y_range(0.0, 1.0)
+        .size(420.0, 360.0);
+    let mut figures =
+        vec![(book.figure("reliability", chart.draw())?, "Answers in ten intervals of their probability.")];
+    let mut facts = vec![
+        ("Expected calibration error", format!("{:.4}", reliability.expected_calibration_error())),
+        ("Brier score", format!("{:.4}", brier_score(p, labels)?)),
+    ];
+    if let Ok(area) = macro_auc(p, labels) {
+        facts.push(("Area under the ROC curve, mean over the classes", format!("{area:.4}")));
+    }
+    if let [_, class] = o.data.classes.as_slice() {
+        let scores: Vec<f32> = p.column(1).to_vec();
+        let positive: Vec<bool> = labels.iter().map(|&label| label == 1).collect();
+        if let (Ok(roc), Ok(pr)) = (roc_curve(&scores, &positive), precision_recall_curve(&scores, &positive)) {
+            let line = |x: &[f64], y: &[f64]| -> Vec<(f64, f64)> { x.iter().copied().zip(y.iter().copied()).collect() };
+            let chart = |title: &str, x: &str, y: &str, points: &[(f64, f64)]| {
+                LineChart::new(title).axes(x, y).series(class, points).y_range(0.0, 1.0).size(420.0, 360.0).draw()
+            };
+            let roc_chart = chart("ROC curve", "false positives", "true positives", &line(&roc.fpr, &roc.tpr));
+            let pr_chart = chart("Precision and recall", "recall", "precision", &line(&pr.recall, &pr.precision));
+            figures.push((book.figure("roc", roc_chart)?, "Each threshold's share of false and of true alarms."));
+            figures.push((book.figure("precision_recall", pr_chart)?, "What finding more of them costs."));
+            facts.push(("Average precision", format!("{:.4}", pr.average_precision())));
+        }
+    }
+    let figures: Vec<(&Figure, &str)> = figures.iter().map(|(figure, words)| (figure, *words)).collect();
+    book.page.section("3", "How sure, and how rightly").figures(&figures).facts(&facts);
     Ok(())
 }
 
@@ -118,7 +160,7 @@ fn network(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     counts.strong_row(["all".to_owned(), String::new(), thousands(o.scores.parameters)]);
     let counts = book.table("parameters", counts)?;
     let filters = filters(o).map(|grid| book.figure("filters", grid.draw())).transpose()?;
-    let body = book.page.section("3", "The network");
+    let body = book.page.section("4", "The network");
     body.table(&layers, "Layer by layer, for one picture").table(&counts, "Where the parameters are");
     if let Some(filters) = &filters {
         let caption = "The filters of the first layer; blue is negative, orange positive, each on its own scale.";
@@ -171,7 +213,7 @@ fn colophon(o: &Outcome, book: &mut Book<'_>) {
         ("Seconds per stage", seconds.join(", ")),
     ];
     book.page
-        .section("4", "How this was made")
+        .section("5", "How this was made")
         .facts(&facts)
         .paragraph("The same file, seed and data give the same weights, bit for bit, on any number of threads.")
         .details("The experiment file", |body| {

@@ -39,12 +39,18 @@ pub fn p_value(p: f64) -> String {
 
 /// The most confused pairs as sentences, at most `most` of them.
 pub fn confused(confusion: &crate::analysis::metrics::Confusion, classes: &[String], most: usize) -> Vec<String> {
-    let one = |&(truth, answer, count): &(usize, usize, usize)| {
-        let all = confusion.support(truth);
-        let share = percent(count as f64 / all as f64);
-        format!("{} taken for {}: {count} of {all} ({share})", classes[truth], classes[answer])
-    };
-    confusion.most_confused().iter().take(most).map(one).collect()
+    confusion.most_confused().iter().take(most).map(|&pair| confused_pair(confusion, classes, pair)).collect()
+}
+
+/// A pair of classes that is confused, `(truth, answer, count)`, as a sentence.
+pub fn confused_pair(
+    confusion: &crate::analysis::metrics::Confusion,
+    classes: &[String],
+    (truth, answer, count): (usize, usize, usize),
+) -> String {
+    let all = confusion.support(truth);
+    let share = percent(count as f64 / all as f64);
+    format!("{} taken for {}: {count} of {all} ({share})", classes[truth], classes[answer])
 }
 
 #[cfg(test)]

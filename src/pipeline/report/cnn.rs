@@ -218,7 +218,7 @@ fn mistakes(r: &Results, book: &mut Book<'_>) -> Result<()> {
     if let Some(sheet) = &sheet {
         body.figure(sheet, "The mistakes of which the CNN was surest.");
     }
-    body.answer("What is most often misclassified?", &answer).source("src/pipeline/training.rs");
+    body.answer("What is most often misclassified?", &answer).source("src/run/trainer.rs");
     Ok(())
 }
 

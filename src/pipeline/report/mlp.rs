@@ -70,7 +70,7 @@ fn generalization(r: &Results, book: &mut Book<'_>) -> Result<()> {
         .figure(&confusion, "Rows are the truth, columns the answer; percentages are of the row.")
         .table(&table, "Per class, on the test split")
         .answer("Does the MLP generalize?", &answer)
-        .source("src/pipeline/training.rs");
+        .source("src/run/trainer.rs");
     Ok(())
 }
 
