@@ -101,7 +101,7 @@ fn assignment() -> gradus::Result<()> {
     let rows = |x: &Array2<f32>, images: &Images| Matrix::new(Tensor::from(x.clone()), images.labels.clone());
     let samples = [rows(&x_train, &train)?, rows(&x_val, &val)?, rows(&x_test, &test)?];
     let net = mlp(Feature::DEFAULT.len(), &[64, 32], k, Activation::Relu, &mut Rng::new(SEED, "mlp.init", 0));
-    let fit = Fit { epochs: if smoke { 3 } else { 40 }, patience: 12, batch: 32, seed: SEED };
+    let fit = Fit::new(if smoke { 3 } else { 40 }, 12, 32, SEED);
     let (mlp_history, mlp_test) = learn("2a", &net, fit, [&samples[0], &samples[1], &samples[2]])?;
     let mlp_confusion = Confusion::new(&test.labels, &mlp_test.predicted, k)?;
     println!("2b. {}", generalizes(&mlp_history, &mlp_test));
@@ -124,9 +124,9 @@ fn assignment() -> gradus::Result<()> {
 
     let pixels = Normalization::fit(&train.pixels)?;
     let normalized = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &pixels);
-    let turned = Augment { flips: true, quarter_turns: true }; // a galaxy has no upper side
+    let turned = Augment { flips: true, quarter_turns: true, ..Augment::NONE }; // a galaxy has no upper side
     let (p_train, p_val, p_test) = (normalized(&train)?.augmented(turned, SEED), normalized(&val)?, normalized(&test)?);
-    let fit = Fit { epochs, patience: 20, batch: 32, seed: SEED };
+    let fit = Fit::new(epochs, 20, 32, SEED);
     let (cnn_history, cnn_test) = learn("3b", &cnn, fit, [&p_train, &p_val, &p_test])?;
     let cnn_confusion = Confusion::new(&test.labels, &cnn_test.predicted, k)?;
     println!("    {}", generalizes(&cnn_history, &cnn_test));
@@ -221,7 +221,7 @@ fn learn(number: &str, model: &Sequential, fit: Fit, [train, val, test]: [&dyn S
     println!("{number}. {} parameters; cross-entropy per epoch (* the best so far):", count_parameters(model));
     let trained =
         fit.run(model, &mut FirstOrder::new(Adam::new(1e-3)), train, val, None, &mut Say(fit.epochs.div_ceil(14)))?;
-    Ok((trained.history, evaluate(model, test)?))
+    Ok((trained.history, evaluate(model, test, &fit.objective)?))
 }
 
 /// The gap between training and validation in words.

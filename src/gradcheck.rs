@@ -229,6 +229,7 @@ pub fn table() -> Vec<Row> {
         convolutions(),
         pooling(),
         softmax_and_losses(),
+        normalizations(),
         layers(),
         models(),
     ]
@@ -257,6 +258,10 @@ fn elementwise() -> Vec<Row> {
         smooth("sigmoid", &[(normal, &[2, 3])], |x| x[0].sigmoid()),
         smooth("tanh", &[(normal, &[2, 3])], |x| x[0].tanh()),
         smooth("gelu", &[(normal, &[3, 4])], |x| x[0].gelu()),
+        kinked("elu", &[(apart, &[3, 5])], |x| x[0].elu(1.0)),
+        kinked("elu, 0.3", &[(apart, &[3, 5])], |x| x[0].elu(0.3)),
+        smooth("softplus", &[(normal, &[3, 4])], |x| x[0].softplus()),
+        smooth("softplus, further from 0", &[(normal, &[3, 4])], |x| x[0].affine(3.0, 0.0)?.softplus()),
         smooth("dropout, one fixed mask", &[(normal, &[4, 5])], |x| x[0].dropout(0.4, Rng::new(1, "mask", 0))),
     ]
 }
@@ -293,6 +298,7 @@ fn layout() -> Vec<Row> {
     vec![
         smooth("reshape", &[(normal, &[2, 6])], |x| x[0].reshape([3, 4])),
         smooth("reshape, flatten", &[(normal, &[2, 3, 2])], |x| x[0].flatten()),
+        smooth("reshape, unflatten", &[(normal, &[2, 12])], |x| x[0].unflatten(&[3, 2, 2])),
         smooth("permute", &[(normal, &[2, 3, 4, 5])], |x| x[0].permute(&[2, 0, 3, 1])),
         smooth("slice, middle axis", &[(normal, &[3, 5, 2])], |x| x[0].slice(1, 1..4)),
         smooth("slice, last axis", &[(normal, &[3, 5])], |x| x[0].slice(1, 3..5)),
@@ -311,13 +317,16 @@ fn products() -> Vec<Row> {
     vec![
         smooth("matmul", &[(normal, &[3, 5]), (normal, &[5, 2])], |x| x[0].matmul(&x[1])),
         smooth("matmul, with itself", &[(normal, &[3, 3])], |x| x[0].matmul(&x[0])),
+        smooth("bmm", &[(normal, &[2, 3, 5]), (normal, &[2, 5, 2])], |x| x[0].bmm(&x[1])),
+        smooth("bmm, many small ones", &[(normal, &[9, 2, 1]), (normal, &[9, 1, 3])], |x| x[0].bmm(&x[1])),
+        smooth("bmm, with itself", &[(normal, &[2, 3, 3])], |x| x[0].bmm(&x[0])),
         smooth("linear", &[(normal, &[4, 5]), (normal, &[3, 5]), (normal, &[3])], |x| x[0].linear(&x[1], &x[2])),
     ]
 }
 
 /// A convolution's settings, in short.
 fn conv(stride: [usize; 2], padding: Padding, dilation: [usize; 2]) -> Conv2d {
-    Conv2d { stride, padding, dilation }
+    Conv2d { stride, padding, dilation, groups: 1 }
 }
 
 fn convolutions() -> Vec<Row> {
@@ -348,6 +357,12 @@ fn convolutions() -> Vec<Row> {
             &[(normal, &[2, 3, 8, 7]), (normal, &[2, 3, 3, 2]), (normal, &[2])],
             |x| x[0].conv2d(&x[1], Some(&x[2]), conv([2, 3], Fixed([2, 1]), [1, 2])),
         ),
+        smooth("conv2d, two groups", &[(normal, &[2, 4, 5, 4]), (normal, &[6, 2, 3, 2])], |x| {
+            x[0].conv2d(&x[1], None, Conv2d { groups: 2, ..conv([1, 2], Valid, [1, 1]) })
+        }),
+        smooth("conv2d_bias, depthwise", &[(normal, &[2, 3, 5, 4]), (normal, &[3, 1, 3, 3]), (normal, &[3])], |x| {
+            x[0].conv2d(&x[1], Some(&x[2]), Conv2d { groups: 3, ..conv([1, 1], Same, [1, 1]) })
+        }),
     ]
 }
 
@@ -375,6 +390,8 @@ fn pooling() -> Vec<Row> {
         smooth("avg_pool2d, overlapping and padded", &[(normal, &[2, 2, 5, 6])], |x| {
             x[0].avg_pool2d(window([3, 2], [2, 1], [1, 1]))
         }),
+        smooth("global_avg_pool2d", &[(normal, &[2, 3, 4, 5])], |x| x[0].global_avg_pool2d()),
+        smooth("global_avg_pool2d, one pixel", &[(normal, &[2, 3, 1, 1])], |x| x[0].global_avg_pool2d()),
     ]
 }
 
@@ -396,7 +413,31 @@ fn softmax_and_losses() -> Vec<Row> {
         loss("cross_entropy, soft targets and class weights", &[4, 3], |x, mut rng| {
             x.cross_entropy_weighted(Target::Probabilities(&distribution(4, 3, &mut rng)), &WEIGHTS)
         }),
+        loss("nll, labels", &[4, 3], |x, _| x.nll(&LABELS, None)),
+        loss("nll, labels and class weights", &[4, 3], |x, _| x.nll(&LABELS, Some(&WEIGHTS))),
+        loss("bce, of sigmoids", &[4, 3], |x, mut rng| x.sigmoid()?.bce(&distribution(4, 3, &mut rng))),
+        loss("bce, hard targets", &[2, 3], |x, _| {
+            x.sigmoid()?.bce(&Tensor::from_fn([2, 3], |i| if i % 2 == 0 { 1.0 } else { 0.0 }))
+        }),
+        loss("bce_with_logits", &[4, 3], |x, mut rng| x.bce_with_logits(&distribution(4, 3, &mut rng), None)),
+        loss("bce_with_logits, positive weights", &[4, 3], |x, mut rng| {
+            x.bce_with_logits(&distribution(4, 3, &mut rng), Some(&positive(&[3], &mut rng)))
+        }),
         smooth("mse", &[(normal, &[3, 4]), (normal, &[3, 4])], |x| x[0].mse(&x[1])).kind("loss"),
+    ]
+}
+
+fn normalizations() -> Vec<Row> {
+    const IMAGES: &[Input] = &[(normal, &[3, 2, 2, 3]), (normal, &[2]), (normal, &[2])];
+    vec![
+        smooth("batch_norm, features", &[(normal, &[6, 3]), (normal, &[3]), (normal, &[3])], |x| {
+            Ok(x[0].batch_norm(&x[1], &x[2], 1e-5)?.0)
+        }),
+        smooth("batch_norm, images, a large eps", IMAGES, |x| Ok(x[0].batch_norm(&x[1], &x[2], 0.5)?.0)),
+        smooth("batch_norm, given statistics", IMAGES, |x| {
+            let (mean, variance) = (Tensor::from_f64(&[0.3, -1.0], [2])?, Tensor::from_f64(&[0.5, 2.0], [2])?);
+            x[0].batch_norm_with(&x[1], &x[2], &mean, &variance, 1e-5)
+        }),
     ]
 }
 
@@ -410,8 +451,18 @@ fn layers() -> Vec<Row> {
             let settings = conv([2, 1], Padding::Fixed([1, 0]), [1, 1]);
             Box::new(nn::Conv2d::new(2, 3, [3, 2], settings, Init::HeNormal, rng).without_bias())
         }),
+        layer("Conv2d, in groups", (normal, &[2, 4, 4, 5]), |rng| {
+            let settings = Conv2d { groups: 2, ..conv([1, 1], Padding::Same, [1, 1]) };
+            Box::new(nn::Conv2d::new(4, 2, [3, 3], settings, Init::PyTorch, rng))
+        }),
         layer("MaxPool2d", (apart, &[2, 2, 4, 4]), |_| Box::new(nn::MaxPool2d(Window::square(2)))).with_kinks(),
         layer("AvgPool2d", (normal, &[2, 2, 4, 4]), |_| Box::new(nn::AvgPool2d(Window::square(2)))),
+        layer("BatchNorm, features", (normal, &[5, 3]), |_| Box::new(nn::BatchNorm1d::new(3))),
+        layer("BatchNorm, images", (normal, &[3, 2, 3, 2]), |_| Box::new(nn::BatchNorm2d::new(2))),
+        layer("GlobalAvgPool2d", (normal, &[2, 3, 3, 2]), |_| Box::new(nn::GlobalAvgPool2d)),
+        layer("Unflatten", (normal, &[2, 12]), |_| Box::new(nn::Unflatten([3, 2, 2].into()))),
+        layer("Softmax", (normal, &[4, 3]), |_| Box::new(nn::Softmax)),
+        layer("LogSoftmax", (normal, &[4, 3]), |_| Box::new(nn::LogSoftmax)),
         layer("Flatten", (normal, &[2, 3, 2]), |_| Box::new(nn::Flatten)),
         layer("Dropout, one fixed mask", (normal, &[4, 5]), |_| Box::new(nn::Dropout(0.5))),
         layer("Activation, relu", (apart, &[3, 4]), |_| Box::new(Activation::Relu)).with_kinks(),
@@ -419,6 +470,8 @@ fn layers() -> Vec<Row> {
         layer("Activation, tanh", (normal, &[3, 4]), |_| Box::new(Activation::Tanh)),
         layer("Activation, sigmoid", (normal, &[3, 4]), |_| Box::new(Activation::Sigmoid)),
         layer("Activation, gelu", (normal, &[3, 4]), |_| Box::new(Activation::Gelu)),
+        layer("Activation, elu", (apart, &[3, 4]), |_| Box::new(Activation::Elu)).with_kinks(),
+        layer("Activation, softplus", (normal, &[3, 4]), |_| Box::new(Activation::Softplus)),
         layer("Sequential, linear, tanh, linear", (normal, &[3, 4]), |rng| {
             let first = nn::Linear::new(4, 5, Init::XavierUniform, rng);
             let second = nn::Linear::new(5, 2, Init::XavierUniform, rng);

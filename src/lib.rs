@@ -11,6 +11,7 @@
 //! 5. [`optim`]: how gradients change parameters.
 //! 6. [`train`]: epochs, validation, early stopping, checkpoints.
 //! 7. [`pipeline`]: the main job, from a folder of pictures to a report.
+//! 8. [`experiment`]: any network on any data, from a file.
 //!
 //! Beside them stand [`analysis`] (K-means, PCA, t-SNE, metrics: plain mathematics that never sees the tape),
 //! [`data`] (files to batches), [`report`] (charts and the one-file page) and [`gradcheck`] (the table of derivatives
@@ -57,6 +58,8 @@ pub mod autograd;
 pub mod bench;
 pub mod data;
 pub mod error;
+pub mod experiment;
+pub mod export;
 pub mod files;
 pub mod gradcheck;
 pub mod models;
@@ -68,6 +71,7 @@ pub mod prelude;
 pub mod real;
 pub mod report;
 pub mod rng;
+pub mod run;
 pub mod shape;
 pub mod tensor;
 pub mod train;

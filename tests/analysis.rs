@@ -148,6 +148,67 @@ fn classification_metrics_agree_with_scikit_learn() {
 }
 
 #[test]
+fn means_over_classes_agree_with_scikit_learn() {
+    let golden = &golden()["classes"];
+    let confusion = Confusion::new(&indices(&golden["truth"]), &indices(&golden["predicted"]), 4).unwrap();
+    for (name, value) in [
+        ("macro_precision", confusion.macro_precision()),
+        ("macro_recall", confusion.macro_recall()),
+        ("macro_f1", confusion.macro_f1()),
+        ("weighted_precision", confusion.weighted_precision()),
+        ("weighted_recall", confusion.weighted_recall()),
+        ("weighted_f1", confusion.weighted_f1()),
+    ] {
+        close(value, number(&golden[name]), name);
+    }
+    for c in 0..4 {
+        let binary = confusion.binary(c);
+        close(binary.matthews(), number(&golden["matthews"][c]), "Matthews' correlation");
+        close(binary.specificity(), number(&golden["specificity"][c]), "specificity");
+        close(binary.precision(), number(&golden["precision"][c]), "precision");
+        close(binary.recall(), number(&golden["recall"][c]), "recall");
+    }
+}
+
+#[test]
+fn curves_agree_with_scikit_learn() {
+    let golden = golden();
+    let cases = golden["curves"].as_array().unwrap();
+    assert_eq!(cases.len(), 3);
+    for case in cases {
+        let numbers = |key: &str| list(&case[key], number);
+        let labels: Vec<bool> = indices(&case["labels"]).iter().map(|&l| l == 1).collect();
+        let roc = metrics::roc_curve(&numbers("scores"), &labels).unwrap();
+        all_close(&roc.fpr, &numbers("fpr"), "false positive rate");
+        all_close(&roc.tpr, &numbers("tpr"), "true positive rate");
+        all_close(&roc.thresholds[1..], &numbers("thresholds"), "thresholds");
+        close(roc.area(), number(&case["auc"]), "area under the ROC curve");
+        let curve = metrics::precision_recall_curve(&numbers("scores"), &labels).unwrap();
+        all_close(&curve.precision, &numbers("precision"), "precision");
+        all_close(&curve.recall, &numbers("recall"), "recall");
+        all_close(&curve.thresholds[1..], &numbers("cuts"), "thresholds");
+        close(curve.average_precision(), number(&case["average_precision"]), "average precision");
+    }
+}
+
+#[test]
+fn calibration_agrees_with_scikit_learn() {
+    let golden = &golden()["calibration"];
+    let (p, labels) = (matrix(&golden["p"]), indices(&golden["labels"]));
+    let bins = golden["bins"].as_u64().unwrap() as usize;
+    let reliability = metrics::Reliability::of_answers(p.view(), &labels, bins).unwrap();
+    assert_eq!(reliability.bins.iter().map(|b| b.count).collect::<Vec<_>>(), indices(&golden["counts"]));
+    let filled: Vec<_> = reliability.bins.iter().filter(|b| b.count > 0).collect();
+    all_close(&filled.iter().map(|b| b.accuracy).collect::<Vec<_>>(), &list(&golden["accuracy"], number), "accuracy");
+    let confidence: Vec<_> = filled.iter().map(|b| b.confidence).collect();
+    all_close(&confidence, &list(&golden["confidence"], number), "confidence");
+    close(reliability.expected_calibration_error(), number(&golden["ece"]), "expected calibration error");
+    close(reliability.maximum_calibration_error(), number(&golden["mce"]), "maximum calibration error");
+    close(metrics::brier_score(p.view(), &labels).unwrap(), number(&golden["brier"]), "Brier score");
+    close(metrics::macro_auc(p.view(), &labels).unwrap(), number(&golden["macro_auc"]), "macro AUC");
+}
+
+#[test]
 fn silhouette_agrees_with_scikit_learn() {
     let golden = &golden()["silhouette"];
     let (x, labels) = (matrix(&golden["x"]), indices(&golden["labels"]));

@@ -19,6 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("optim", &["nn", "autograd", "tensor", "error", "shape", "rng", "real"]),
     ("models", &["nn", "ops", "autograd", "tensor", "error", "shape", "rng", "real"]),
     ("gradcheck", &["models", "nn", "ops", "autograd", "tensor", "error", "shape", "rng", "real"]),
+    ("export", &["nn", "ops", "autograd", "tensor", "error", "shape", "real", "files"]),
     // For programs that use the crate; nothing inside imports it.
     ("prelude", &["optim", "nn", "ops", "autograd", "tensor", "error", "rng", "real"]),
     // K-means and t-SNE read as plain mathematics: no autograd.
@@ -32,9 +33,18 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("report", &["analysis", "tensor", "error", "shape", "rng", "real", "files"]),
+    ("run", &["train", "report", "optim", "nn", "analysis", "tensor", "error", "shape", "rng", "real", "files"]),
+    (
+        "experiment",
+        &[
+            "run", "train", "report", "optim", "models", "data", "nn", "ops", "autograd", "analysis", "tensor",
+            "error", "shape", "rng", "real", "files",
+        ],
+    ),
     (
         "pipeline",
         &[
+            "run",
             "train",
             "report",
             "gradcheck",

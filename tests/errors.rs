@@ -57,6 +57,7 @@ fn each_op_prints_its_arithmetic() {
             message(zeros(&[2, 3]).matmul(&zeros(&[2, 4]))),
             "matmul wanted [\"M K\", \"K N\"]; got [2, 3] and [2, 4]: K is 3, then 2",
         ),
+        (message(zeros(&[2, 3, 4]).bmm(&zeros(&[3, 4, 5]))), "B is 2, then 3"),
         (message(zeros(&[2, 3]).linear(&zeros(&[4, 3]), &zeros(&[5]))), "O is 4, then 5"),
         (
             message(zeros(&[1, 2, 4, 4]).conv2d(&zeros(&[3, 2, 3, 3]), Some(&zeros(&[4])), same)),
@@ -71,9 +72,31 @@ fn each_op_prints_its_arithmetic() {
             "conv2d needs positive sizes; got kernel [2, 2], stride [0, 1], dilation [1, 1]",
         ),
         (
+            message(zeros(&[1, 8, 4, 4]).conv2d(&zeros(&[6, 2, 2, 2]), None, Conv2d { groups: 3, ..same })),
+            "conv2d of [1, 8, 4, 4] with filters [6, 2, 2, 2] in 3 groups: C = 8 and O = 6 must both be multiples of 3",
+        ),
+        (
+            message(zeros(&[1, 8, 4, 4]).conv2d(&zeros(&[6, 8, 2, 2]), None, Conv2d { groups: 2, ..same })),
+            "in 2 groups: 8/2 = 4 channels a group, but filters of 8",
+        ),
+        (
+            message(zeros(&[1, 8, 4, 4]).conv2d(&zeros(&[6, 8, 2, 2]), None, Conv2d { groups: 0, ..same })),
+            "in 0 groups: at least one group is needed",
+        ),
+        (
+            message(zeros(&[1, 2, 4, 4]).conv2d_block(
+                &zeros(&[2, 1, 2, 2]),
+                &zeros(&[2]),
+                Conv2d { groups: 2, ..same },
+            )),
+            "conv2d_block computes one group of channels; got 2",
+        ),
+        (
             message(zeros(&[1, 1, 4, 4]).avg_pool2d(Window { padding: [2, 0], ..Window::square(2) })),
             "avg_pool2d needs a positive window and stride, and padding of at most half the window",
         ),
+        (message(zeros(&[1, 2, 0, 4]).global_avg_pool2d()), "global_avg_pool2d of planes without pixels: [1, 2, 0, 4]"),
+        (message(zeros(&[2, 3]).unflatten(&[1; 6])), "unflatten to [1, 1, 1, 1, 1, 1]: beside the samples' axis"),
         (message(zeros(&[2, 3]).reshape([4, 2])), "reshape [2, 3] has 6 elements, [4, 2] has 8"),
         (message(zeros(&[2, 3]).permute(&[0, 0])), "permute needs each axis of [2, 3] once; got [0, 0]"),
         (message(zeros(&[2, 3]).slice(1, 2..5)), "slice 2..5 of axis 1 lies outside [2, 3]"),
@@ -85,6 +108,15 @@ fn each_op_prints_its_arithmetic() {
         (message(zeros(&[2, 3]).mean_axes(&[7], false)), "mean over axis 7 of [2, 3], which has 2 axes"),
         (message(zeros(&[0, 3]).max()), "max of no elements: [0, 3]"),
         (message(zeros(&[2, 3]).softmax(2)), "softmax along axis 2 of [2, 3], which has 2 axes"),
+        (
+            message(zeros(&[1, 3, 1, 1]).batch_norm(&zeros(&[3]), &zeros(&[3]), 1e-5)),
+            "batch_norm cannot train on one value per channel: [1, 3, 1, 1] has 1 x 1 = 1; take batches of two samples",
+        ),
+        (
+            message(zeros(&[2, 3]).batch_norm(&zeros(&[4]), &zeros(&[3]), 1e-5)),
+            "got [2, 3] and [4] and [3] and [3] and [3]: C is 3, then 4",
+        ),
+        (message(zeros(&[3]).batch_norm(&zeros(&[3]), &zeros(&[3]), 1e-5)), "batch_norm wanted [N, C, ..]; got [3]"),
         (message(zeros(&[2]).mse(&zeros(&[2, 1]))), "mse needs equal shapes; got [2] and [2, 1]"),
         (message(zeros(&[2]).dropout(1.0, Rng::new(0, "m", 0))), "dropout: p = 1 is not in [0, 1)"),
     ];
@@ -103,6 +135,22 @@ fn labels_and_targets_are_checked() {
     assert_eq!(soft, "cross_entropy wanted targets [3, 2]; got [2, 3]");
     let weights = message(logits.cross_entropy_weighted(Target::Labels(&[0, 1, 1]), &[1.0; 3]));
     assert_eq!(weights, "cross_entropy wanted 2 class weights; got 3");
+    assert_eq!(message(logits.nll(&[0, 1, 2], None)), "nll: label 2 of sample 2 is not below 2");
+    let yes = Tensor::full([3, 2], 1.0);
+    assert_eq!(message(logits.bce(&Tensor::full([3, 2], 1.5))), "bce: target number 0 is 1.5, which is not on [0, 1]");
+    assert_eq!(
+        message(logits.affine(1.0, -2.0).unwrap().bce(&yes)),
+        "bce (bce_with_logits takes logits): probability number 0 is -2, which is not on [0, 1]"
+    );
+    assert_eq!(message(logits.bce(&Tensor::zeros([6]))), "bce wanted [6]; got [3, 2]");
+    assert_eq!(
+        message(logits.bce_with_logits(&Tensor::zeros([2, 3]), None)),
+        "bce_with_logits wanted [2, 3]; got [3, 2]"
+    );
+    assert_eq!(
+        message(logits.bce_with_logits(&yes, Some(&Tensor::zeros([4, 3, 2])))),
+        "bce_with_logits wanted weights that broadcast to the targets; got positive weights [4, 3, 2] for targets [3, 2]"
+    );
     let flat = message(zeros(&[3]).cross_entropy(Target::Labels(&[0, 1, 1])));
     assert_eq!(flat, "cross_entropy wanted logits [\"N K\"]; got [3]");
 }

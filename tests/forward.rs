@@ -42,6 +42,10 @@ struct Args {
     shift: f64,
     p: f64,
     slope: f64,
+    alpha: f64,
+    eps: f64,
+    mean: Vec<f64>,
+    variance: Vec<f64>,
     low: f64,
     high: f64,
     value: f64,
@@ -56,6 +60,8 @@ struct Args {
     after: usize,
     stride: [usize; 2],
     dilation: [usize; 2],
+    /// 0 where the case says nothing of groups.
+    groups: usize,
     kernel: [usize; 2],
     padding: serde_json::Value,
     labels: Option<Vec<usize>>,
@@ -69,7 +75,7 @@ impl Args {
             Some("same") => Padding::Same,
             _ => Padding::Fixed(serde_json::from_value(self.padding.clone()).unwrap()),
         };
-        Conv2d { stride: self.stride, padding, dilation: self.dilation }
+        Conv2d { stride: self.stride, padding, dilation: self.dilation, groups: self.groups.max(1) }
     }
 
     fn window(&self) -> Window {
@@ -99,6 +105,8 @@ fn call<T: Real>(op: &str, a: &Args, x: &[Var<T>]) -> gradus::Result<Var<T>> {
         "sigmoid" => x[0].sigmoid(),
         "tanh" => x[0].tanh(),
         "gelu" => x[0].gelu(),
+        "elu" => x[0].elu(a.alpha),
+        "softplus" => x[0].softplus(),
         "clamp" => x[0].clamp(a.low, a.high),
         "dropout" => x[0].dropout(a.p, Rng::new(0, "mask", 0)),
         "add" => x[0].add(&x[1]),
@@ -114,14 +122,30 @@ fn call<T: Real>(op: &str, a: &Args, x: &[Var<T>]) -> gradus::Result<Var<T>> {
         "pad" => x[0].pad(a.axis, a.before, a.after, a.value),
         "concat" => concat(&x.iter().collect::<Vec<_>>(), a.axis),
         "matmul" => x[0].matmul(&x[1]),
+        "bmm" => x[0].bmm(&x[1]),
         "linear" => x[0].linear(&x[1], &x[2]),
         "conv2d" | "conv2d_bias" => x[0].conv2d(&x[1], x.get(2), a.conv()),
         "conv2d_block" => x[0].conv2d_block(&x[1], &x[2], a.conv()),
         "max_pool2d" => x[0].max_pool2d(a.window()),
         "avg_pool2d" => x[0].avg_pool2d(a.window()),
+        "global_avg_pool2d" => x[0].global_avg_pool2d(),
         "softmax" => x[0].softmax(a.axis),
         "log_softmax" => x[0].log_softmax(a.axis),
         "mse" => x[0].mse(&x[1]),
+        "batch_norm" if a.mean.is_empty() => Ok(x[0].batch_norm(&x[1], &x[2], a.eps)?.0),
+        "batch_norm" => {
+            let channels = |v: &[f64]| Tensor::from_f64(v, [v.len()]).expect("one axis");
+            x[0].batch_norm_with(&x[1], &x[2], &channels(&a.mean), &channels(&a.variance), a.eps)
+        }
+        "nll" => {
+            let weights = a.weights.as_ref().map(|w| w.iter().map(|&w| T::from_f64(w)).collect::<Vec<_>>());
+            x[0].nll(a.labels.as_ref().expect("it is a loss of labels"), weights.as_deref())
+        }
+        "bce" => x[0].bce(x[1].value()),
+        "bce_with_logits" => {
+            let positive = a.weights.as_ref().map(|w| Tensor::from_f64(w, [w.len()]).expect("one axis"));
+            x[0].bce_with_logits(x[1].value(), positive.as_ref())
+        }
         "cross_entropy" => {
             let target = match &a.labels {
                 Some(labels) => Target::Labels(labels),
@@ -151,7 +175,8 @@ fn evaluate<T: Real>(case: &Case, x: &[Tensor<f64>], u: &Tensor<f64>) -> Vec<Ten
     let value = y.value().cast();
     let gradients = tape.backward_from(&y, u.cast()).unwrap();
     let of = |leaf: &Var<T>| gradients.of(leaf).map_or_else(|| Tensor::zeros(leaf.shape()), Tensor::cast);
-    let differentiable = case.inputs.iter().zip(&leaves).filter(|((kind, _), _)| kind != "probabilities");
+    let differentiable =
+        case.inputs.iter().zip(&leaves).filter(|((kind, _), _)| kind != "probabilities" && kind != "targets");
     std::iter::once(value).chain(differentiable.map(|(_, leaf)| of(leaf))).collect()
 }
 
@@ -183,7 +208,7 @@ fn values_and_gradients_in_f64_are_pytorchs() {
 fn longest_sum(case: &Case) -> usize {
     let shape = |i: usize| &case.inputs[i].1;
     match case.op.as_str() {
-        "matmul" | "linear" => shape(0).iter().chain(shape(1)).copied().max().unwrap(),
+        "matmul" | "bmm" | "linear" => shape(0).iter().chain(shape(1)).copied().max().unwrap(),
         "conv2d" | "conv2d_bias" | "conv2d_block" => {
             let (w, y) = (shape(1), &case.shape);
             [w[1] * w[2] * w[3], w[0] * w[2] * w[3], y[0] * y[2] * y[3]].into_iter().max().unwrap()
@@ -195,7 +220,7 @@ fn longest_sum(case: &Case) -> usize {
 }
 
 /// Ops made of products and sums: for them, running on absolute values gives Σ|aᵢbᵢ| for each result.
-const MULTILINEAR: [&str; 6] = ["matmul", "linear", "conv2d", "conv2d_bias", "avg_pool2d", "mul"];
+const MULTILINEAR: [&str; 7] = ["matmul", "bmm", "linear", "conv2d", "conv2d_bias", "avg_pool2d", "mul"];
 
 /// Rounding allows a sum of n products an error of (n + 2) ε Σ|aᵢbᵢ| (Higham 2002, section 3.1). The other ops do at
 /// most some 16 roundings an element, each of numbers no larger than the inputs, results and u together, and then

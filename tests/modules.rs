@@ -5,12 +5,14 @@ use gradus::models::cnn::Cnn;
 use gradus::models::mlp::mlp;
 use gradus::nn::summary::summarize;
 use gradus::nn::{
-    Activation, AvgPool2d, Conv2d, Ctx, Dropout, Flatten, Init, Linear, MaxPool2d, Module, Sequential,
-    count_parameters, parameters,
+    Activation, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Ctx, Dropout, Flatten, GlobalAvgPool2d, Init, Kind,
+    Linear, LogSoftmax, MaxPool2d, Module, Sequential, Softmax, Unflatten, buffers, count_parameters, parameters,
 };
 use gradus::ops::{self, Padding, Window};
+use gradus::optim::{FirstOrder, Sgd};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
+use gradus::train::{Fit, Matrix, Silent};
 
 fn rng() -> Rng {
     Rng::new(1, "init", 0)
@@ -37,6 +39,12 @@ fn layers_compute_their_ops() {
         (Activation::Tanh.forward(&x, &mut cx), x.tanh()),
         (Activation::Sigmoid.forward(&x, &mut cx), x.sigmoid()),
         (Activation::Gelu.forward(&x, &mut cx), x.gelu()),
+        (Activation::Elu.forward(&x, &mut cx), x.elu(1.0)),
+        (Activation::Softplus.forward(&x, &mut cx), x.softplus()),
+        (GlobalAvgPool2d.forward(&x, &mut cx), x.global_avg_pool2d()),
+        (Unflatten([42, 3].into()).forward(&x, &mut cx), x.reshape([2, 42, 3])),
+        (Softmax.forward(&x, &mut cx), x.softmax(1)),
+        (LogSoftmax.forward(&x, &mut cx), x.log_softmax(1)),
     ];
     for (i, (layer, op)) in pairs.into_iter().enumerate() {
         assert_eq!(layer.unwrap().value(), op.unwrap().value(), "pair {i}");
@@ -202,4 +210,133 @@ fn the_parameter_count_lesson() {
     let conv = Conv2d::<f32>::new(1, 64, [3, 3], same, Init::PyTorch, &mut rng());
     assert_eq!((count_parameters(&dense), count_parameters(&conv)), (8_389_120, 640));
     assert_eq!(count_parameters(&conv.without_bias()), 576);
+}
+
+#[test]
+fn round_corners_hold_far_out_and_near_zero() {
+    let of = |f: fn(&Var) -> gradus::Result<Var>, x: f32| {
+        let tape = Tape::new();
+        let leaf = tape.leaf(Tensor::new(vec![x], [1]).unwrap());
+        let y = f(&leaf).unwrap();
+        let value = y.value().item();
+        (value, tape.backward(&y.sum().unwrap()).unwrap().of(&leaf).unwrap().item())
+    };
+    let softplus = |x| of(|x| x.softplus(), x);
+    assert_eq!(softplus(1e4), (1e4, 1.0));
+    assert_eq!(softplus(-1e4), (0.0, 0.0));
+    // ln(1 + e⁻²⁰) = e⁻²⁰ to nine digits, although 1 + e⁻²⁰ is 1 in f32.
+    assert!((softplus(-20.0).0 / (-20.0f32).exp() - 1.0).abs() < 1e-6);
+    let elu = |x| of(|x| x.elu(2.0), x);
+    assert_eq!((elu(7.5), elu(-1e4)), ((7.5, 1.0), (-2.0, 0.0)));
+    // eˣ - 1 = x (1 + x/2) there: subtracting 1 from eˣ would leave 3 digits.
+    assert!((elu(-1e-4).0 / (-2e-4 * (1.0 - 5e-5)) - 1.0).abs() < 1e-6);
+    assert!(of(|x| x.elu(1.0), f32::NAN).0.is_nan() && softplus(f32::NAN).0.is_nan());
+}
+
+#[test]
+fn kinds_tell_layers_apart() {
+    let kind = |module: &dyn Module| module.kind();
+    let window = Window::square(2);
+    assert_eq!(kind(&MaxPool2d(window)), Kind::MaxPool(window));
+    assert_eq!(kind(&AvgPool2d(window)), Kind::AvgPool(window));
+    assert_eq!(kind(&GlobalAvgPool2d), Kind::GlobalAvgPool);
+    let settings = ops::Conv2d { stride: [1, 2], padding: Padding::Fixed([0, 1]), dilation: [2, 1], groups: 2 };
+    assert_eq!(
+        kind(&Conv2d::new(4, 2, [3, 2], settings, Init::PyTorch, &mut rng())),
+        Kind::Conv2d { kernel: [3, 2], stride: [1, 2], padding: Padding::Fixed([0, 1]), dilation: [2, 1], groups: 2 }
+    );
+    assert_eq!((kind(&Softmax), kind(&LogSoftmax)), (Kind::Softmax { log: false }, Kind::Softmax { log: true }));
+    assert_eq!(kind(&Unflatten([2, 3].into())), Kind::Unflatten([2, 3].into()));
+    assert_eq!(kind(&Activation::Elu), Kind::Activation { name: "elu", alpha: Some(1.0) });
+    assert_eq!(kind(&Activation::LeakyRelu), Kind::Activation { name: "leaky_relu", alpha: Some(0.01) });
+    assert_eq!(kind(&Activation::Softplus), Kind::Activation { name: "softplus", alpha: None });
+}
+
+#[test]
+fn certain_answers_cost_much_but_nothing_infinite() {
+    let of = |p: f32, q: f32, f: fn(&Var, &Tensor) -> gradus::Result<Var>| {
+        let tape = Tape::new();
+        let leaf = tape.leaf(Tensor::new(vec![p], [1]).unwrap());
+        let loss = f(&leaf, &Tensor::new(vec![q], [1]).unwrap()).unwrap();
+        (loss.value().item(), tape.backward(&loss).unwrap().of(&leaf).unwrap().item())
+    };
+    // PyTorch's numbers: the logarithm stops at -100, the slope's divisor at 1e-12.
+    let bce = |p, q| of(p, q, |p, q| p.bce(q));
+    assert_eq!([bce(0.0, 0.0), bce(1.0, 1.0)], [(0.0, 0.0), (0.0, 0.0)]);
+    assert_eq!([bce(0.0, 1.0), bce(1.0, 0.0)], [(100.0, -1e12), (100.0, 1e12)]);
+    // Logits say how wrong they are however far out they lie.
+    let logits = |x, q| of(x, q, |x, q| x.bce_with_logits(q, None));
+    assert_eq!([logits(500.0, 0.0), logits(-500.0, 1.0)], [(500.0, 1.0), (500.0, -1.0)]);
+    assert_eq!([logits(500.0, 1.0), logits(-500.0, 0.0)], [(0.0, 0.0), (0.0, 0.0)]);
+}
+
+#[test]
+fn batch_norm_uses_the_batch_in_training_and_running_statistics_in_evaluation() {
+    let norm = BatchNorm2d::<f64>::new(2);
+    // Channel 0 holds 1, 2, 3, 6 (mean 3, squares off it 4 + 1 + 0 + 9), channel 1 only fives.
+    let x = Tensor::new(vec![1.0, 2.0, 5.0, 5.0, 3.0, 6.0, 5.0, 5.0], [2, 2, 1, 2]).unwrap();
+    let x = Var::constant(x);
+    let tape = Tape::new();
+    let mut cx = Ctx::train(&tape, 0, 1);
+    let y = norm.forward(&x, &mut cx).unwrap();
+    let deviation = (14.0f64 / 4.0 + 1e-5).sqrt();
+    let wanted = [-2.0 / deviation, -1.0 / deviation, 0.0, 0.0, 0.0, 3.0 / deviation, 0.0, 0.0];
+    assert!(y.value().data().iter().zip(wanted).all(|(y, w)| (y - w).abs() < 1e-15));
+    assert_eq!(norm.forward(&x, &mut Ctx::eval()).unwrap().value().at(&[0, 1, 0, 0]), 5.0 / (1.0f64 + 1e-5).sqrt());
+
+    // A layer that serves twice in a pass goes on from what it proposed first, as in PyTorch.
+    norm.forward(&x, &mut cx).unwrap();
+    assert_eq!(norm.running_mean.get().data(), [0.0, 0.0]);
+    cx.proposals().commit();
+    let after = |start: f64, batch: f64| 0.9 * (0.9 * start + 0.1 * batch) + 0.1 * batch;
+    let near =
+        |found: &Tensor<f64>, wanted: [f64; 2]| found.data().iter().zip(wanted).all(|(f, w)| (f - w).abs() < 1e-15);
+    assert!(near(&norm.running_mean.get(), [after(0.0, 3.0), after(0.0, 5.0)]));
+    assert!(near(&norm.running_var.get(), [after(1.0, 14.0 / 3.0), after(1.0, 0.0)]));
+    assert_eq!(norm.kind(), Kind::BatchNorm { eps: 1e-5 });
+}
+
+#[test]
+fn a_training_step_commits_running_statistics() {
+    let model =
+        Sequential::new().with("norm", BatchNorm1d::new(2)).with("out", Linear::new(2, 2, Init::PyTorch, &mut rng()));
+    let samples = Matrix::new(Tensor::full([4, 2], 5.0), vec![0, 1, 0, 1]).unwrap();
+    let mut sgd = FirstOrder::new(Sgd::new(0.1));
+    Fit::new(1, 1, 2, 0).run(&model, &mut sgd, &samples, &samples, None, &mut Silent).unwrap();
+    let running = buffers(&model)[0].1.get();
+    // Two steps from 0 towards 5.
+    assert!(running.data().iter().all(|m| (m - 5.0 * (1.0 - 0.81)).abs() < 1e-6), "{running:?}");
+}
+
+#[test]
+fn grouped_convolutions_are_not_fused_and_count_their_own_weights() {
+    let settings = ops::Conv2d { padding: Padding::Same, groups: 4, ..Default::default() };
+    let block = Sequential::<f32>::new()
+        .with("conv", Conv2d::new(4, 8, [3, 3], settings, Init::PyTorch, &mut rng()))
+        .with("relu", Activation::Relu)
+        .with("pool", MaxPool2d(Window::square(2)));
+    let x = Var::constant(Tensor::randn([2, 4, 6, 6], &mut rng()));
+    let (conv, bias) = (parameters(&block)[0].1.get(), parameters(&block)[1].1.get());
+    assert_eq!(conv.shape(), [8, 1, 3, 3]);
+    let z = x.conv2d(&Var::constant(conv), Some(&Var::constant(bias)), settings).unwrap();
+    let y = z.relu().unwrap().max_pool2d(Window::square(2)).unwrap();
+    assert_eq!(block.forward(&x, &mut Ctx::eval()).unwrap().value(), y.value());
+    let summary = summarize(&block, &[4, 6, 6]).unwrap();
+    assert_eq!((summary.rows[0].parameters, summary.rows[0].macs), (8 * 9 + 8, 8 * 9 * 36));
+    assert_eq!(summary.rows[0].kind, "conv 3x3 groups 4");
+}
+
+#[test]
+fn a_batch_of_products_is_each_product() {
+    for batch in [1, 3, 20] {
+        let (a, b) = (Tensor::<f32>::randn([batch, 33, 40], &mut rng()), Tensor::randn([batch, 40, 21], &mut rng()));
+        let y = Var::constant(a.clone()).bmm(&Var::constant(b.clone())).unwrap();
+        for i in 0..batch {
+            let one = |x: &Tensor, rows, cols| Var::constant(x.gather(&[i]).reshape([rows, cols]).unwrap());
+            let wanted = one(&a, 33, 40).matmul(&one(&b, 40, 21)).unwrap();
+            assert_eq!(y.value().gather(&[i]).reshape([33, 21]).unwrap(), *wanted.value());
+        }
+    }
+    let none = Var::constant(Tensor::<f32>::zeros([0, 2, 3])).bmm(&Var::constant(Tensor::zeros([0, 3, 4]))).unwrap();
+    assert_eq!(none.shape(), [0, 2, 4]);
 }

@@ -1,11 +1,13 @@
-//! Ten steps of each rule against torch.optim (`golden/optimizers.json`), and what all optimizers promise.
+//! Ten steps of each rule against torch.optim and Keras (`golden/optimizers.json`), schedules against
+//! torch.optim.lr_scheduler, and what all optimizers promise.
 
 mod common;
 
 use common::{Portable, digest};
 use gradus::autograd::{Gradients, Param, Tape, Var};
+use gradus::nn::state::{from_safetensors, load_state_dict, state_dict, to_safetensors};
 use gradus::nn::{Ctx, Kind, Module, Walk};
-use gradus::optim::{Adam, FirstOrder, Optimizer, RmsProp, Sgd};
+use gradus::optim::{Adam, Around, Choice, FirstOrder, Optimizer, OptimizerSpec, Schedule, Sgd};
 use gradus::tensor::Tensor;
 use gradus::{Error, Real, Result};
 use serde::Deserialize;
@@ -27,18 +29,22 @@ impl<T: Real> Module<T> for Bare<T> {
 
 const SHAPES: [&[usize]; 2] = [&[3, 4], &[5]];
 
-fn fresh() -> Bare<f64> {
-    let value = |i: usize| Portable::new(i as u64).draw("signed", SHAPES[i]);
+fn fresh<T: Real>() -> Bare<T> {
+    let value = |i: usize| Portable::new(i as u64).draw("signed", SHAPES[i]).cast();
     Bare((0..2).map(|i| Param::new(value(i))).collect())
 }
 
+/// The gradient of parameter `i` in step `t`.
+fn gradient<T: Real>(t: u64, i: usize) -> Tensor<T> {
+    Portable::new(10 * t + i as u64).draw("signed", SHAPES[i]).cast()
+}
+
 /// A loss whose gradients are those of step `t`: Σ ⟨g, p⟩.
-fn loss(model: &Bare<f64>, t: u64) -> Result<(f64, Gradients<f64>)> {
+fn loss<T: Real>(model: &Bare<T>, t: u64) -> Result<(T, Gradients<T>)> {
     let tape = Tape::new();
-    let mut total = Var::constant(Tensor::scalar(0.0));
+    let mut total = Var::constant(Tensor::scalar(T::ZERO));
     for (i, param) in model.0.iter().enumerate() {
-        let g = Portable::new(10 * t + i as u64).draw("signed", SHAPES[i]);
-        total = total.add(&tape.param(param).mul(&Var::constant(g))?.sum()?)?;
+        total = total.add(&tape.param(param).mul(&Var::constant(gradient(t, i % 2)))?.sum()?)?;
     }
     let value = total.value().item();
     Ok((value, tape.backward(&total)?))
@@ -47,86 +53,113 @@ fn loss(model: &Bare<f64>, t: u64) -> Result<(f64, Gradients<f64>)> {
 #[derive(Deserialize)]
 struct Golden {
     runs: Vec<Run>,
+    base: f64,
+    losses: Vec<Option<f64>>,
+    schedules: Vec<Rates>,
 }
 
 #[derive(Deserialize)]
 struct Run {
     rule: String,
-    settings: Settings,
+    settings: serde_json::Map<String, serde_json::Value>,
     steps: Vec<Vec<Vec<f64>>>,
+    #[serde(default)]
+    averages: Vec<Vec<Vec<f64>>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    lr: f64,
-    weight_decay: Option<f64>,
-    momentum: Option<f64>,
-    nesterov: Option<bool>,
-    betas: Option<[f64; 2]>,
-    alpha: Option<f64>,
-    eps: Option<f64>,
-}
-
-fn optimizer(rule: &str, s: &Settings) -> Box<dyn Optimizer<f64>> {
-    let adam = |rule: Adam| Adam {
-        weight_decay: s.weight_decay.unwrap_or(rule.weight_decay),
-        betas: s.betas.unwrap_or(rule.betas),
-        eps: s.eps.unwrap_or(rule.eps),
-        ..rule
-    };
-    match rule {
-        "sgd" => Box::new(FirstOrder::new(Sgd {
-            momentum: s.momentum.unwrap_or(0.0),
-            nesterov: s.nesterov.unwrap_or(false),
-            weight_decay: s.weight_decay.unwrap_or(0.0),
-            ..Sgd::new(s.lr)
-        })),
-        "adam" => Box::new(FirstOrder::new(adam(Adam::new(s.lr)))),
-        "adamw" => Box::new(FirstOrder::new(adam(Adam::w(s.lr)))),
-        "rmsprop" => Box::new(FirstOrder::new(RmsProp {
-            weight_decay: s.weight_decay.unwrap_or(0.0),
-            alpha: s.alpha.unwrap_or(RmsProp::new(s.lr).alpha),
-            eps: s.eps.unwrap_or(RmsProp::new(s.lr).eps),
-            ..RmsProp::new(s.lr)
-        })),
-        other => panic!("no rule is called {other}"),
+impl Run {
+    /// The settings as a file would give them.
+    fn spec(&self) -> OptimizerSpec {
+        let mut table = self.settings.clone();
+        table.insert("kind".into(), self.rule.clone().into());
+        let spec: OptimizerSpec = serde_json::from_value(table.into()).unwrap();
+        spec.validate("").unwrap();
+        spec
     }
 }
 
-#[test]
-fn ten_steps_are_pytorchs() {
-    let golden: Golden = serde_json::from_str(include_str!("golden/optimizers.json")).unwrap();
-    assert_eq!(golden.runs.len(), 12);
-    for run in &golden.runs {
-        let (model, mut optimizer) = (fresh(), optimizer(&run.rule, &run.settings));
+#[derive(Deserialize)]
+struct Rates {
+    schedule: Schedule,
+    rates: Vec<f64>,
+}
+
+fn golden() -> Golden {
+    serde_json::from_str(include_str!("golden/optimizers.json")).unwrap()
+}
+
+/// Takes the steps of all runs; errors are on the scale of the digests' terms.
+fn ten_steps_agree<T: Real>(tolerance: f64) {
+    let runs = golden().runs;
+    assert_eq!((runs.len(), runs.iter().filter(|run| !run.averages.is_empty()).count()), (45, 1));
+    for run in &runs {
+        let (model, mut optimizer) = (fresh::<T>(), run.spec().build_for::<T>());
+        let close = |value: &Tensor<T>, wanted: &[f64], step: usize| {
+            for ((found, scale), wanted) in digest(&value.cast()).into_iter().zip(wanted) {
+                let error = (found - wanted).abs() / scale.max(1.0);
+                let (rule, settings) = (&run.rule, &run.settings);
+                assert!(error < tolerance, "{rule} {settings:?}, step {}: {found} for {wanted}", step + 1);
+            }
+        };
+        assert_eq!(run.steps.len(), 10);
         for (step, wanted) in run.steps.iter().enumerate() {
             if step == 6 {
                 optimizer.set_lr(optimizer.lr() * 0.1);
             }
             optimizer.step(&model, &mut || loss(&model, step as u64 + 1)).unwrap();
             for (param, wanted) in model.0.iter().zip(wanted) {
-                for ((found, scale), wanted) in digest(&param.get()).into_iter().zip(wanted) {
-                    let error = (found - wanted).abs() / scale.max(1.0);
-                    assert!(error < 1e-12, "{}, step {}: {found} for {wanted}", run.rule, step + 1);
-                }
+                close(&param.get(), wanted, step);
+            }
+            let averaged = optimizer.averaged(&model);
+            assert_eq!(averaged.is_some(), !run.averages.is_empty());
+            if let Some(averaged) = averaged {
+                averaged.values().zip(&run.averages[step]).for_each(|(value, wanted)| close(value, wanted, step));
             }
         }
     }
 }
 
-type Make = fn() -> Box<dyn Optimizer<f64>>;
+#[test]
+fn ten_steps_are_pytorchs_and_kerass() {
+    ten_steps_agree::<f64>(1e-12);
+}
 
-/// Each rule once, with all that it can do switched on.
-fn rules() -> Vec<(&'static str, Make)> {
-    vec![
-        ("sgd", || {
-            Box::new(FirstOrder::new(Sgd { momentum: 0.9, nesterov: true, weight_decay: 0.01, ..Sgd::new(0.1) }))
-        }),
-        ("adam", || Box::new(FirstOrder::new(Adam { weight_decay: 0.01, ..Adam::new(0.01) }))),
-        ("adamw", || Box::new(FirstOrder::new(Adam::w(0.01)))),
-        ("rmsprop", || Box::new(FirstOrder::new(RmsProp::new(0.01)))),
-    ]
+/// Ten steps of fewer than 20 roundings each, by at most 2⁻²⁴.
+#[test]
+fn ten_steps_in_f32_differ_by_roundings() {
+    ten_steps_agree::<f32>(10.0 * 20.0 / (1 << 24) as f64);
+}
+
+#[test]
+fn rates_are_pytorchs() {
+    let golden = golden();
+    let losses: Vec<f64> = golden.losses.iter().map(|loss| loss.unwrap_or(f64::NAN)).collect();
+    assert_eq!(golden.schedules.len(), 11);
+    for Rates { schedule, rates } in &golden.schedules {
+        schedule.validate("").unwrap();
+        for (e, wanted) in rates.iter().enumerate() {
+            let found = schedule.lr(golden.base, e + 1, rates.len(), &losses[..e.min(losses.len())]);
+            assert!((found - wanted).abs() < 1e-14, "{schedule:?}, epoch {}: {found} for {wanted}", e + 1);
+        }
+    }
+}
+
+type Make = Box<dyn Fn() -> Box<dyn Optimizer<f64>>>;
+
+/// Each setting of the goldens, and each rule with all that may be done around it.
+fn rules() -> Vec<(String, Make)> {
+    let make = |spec: OptimizerSpec| -> (String, Make) { (format!("{spec:?}"), Box::new(move || spec.build_for())) };
+    let all = Around {
+        clip_value: Some(1.5),
+        clip_norm: Some(3.0),
+        global_clip_norm: Some(3.5),
+        gradient_accumulation_steps: 3,
+        use_ema: true,
+        ema_momentum: 0.75,
+    };
+    let specs: Vec<OptimizerSpec> = golden().runs.iter().map(Run::spec).collect();
+    let surrounded = specs.iter().map(|spec| OptimizerSpec { around: all, ..*spec });
+    specs.iter().copied().chain(surrounded).map(make).collect()
 }
 
 fn bits(model: &Bare<f64>) -> Vec<u64> {
@@ -142,18 +175,21 @@ fn take_steps(optimizer: &mut dyn Optimizer<f64>, model: &Bare<f64>, steps: std:
 #[test]
 fn a_resumed_optimizer_goes_on_bit_for_bit() {
     for (name, make) in rules() {
-        let (whole, mut optimizer) = (fresh(), make());
-        take_steps(optimizer.as_mut(), &whole, 1..=10);
+        let (whole, mut optimizer_of_whole) = (fresh(), make());
+        take_steps(optimizer_of_whole.as_mut(), &whole, 1..=10);
 
         let (first, mut optimizer) = (fresh(), make());
         take_steps(optimizer.as_mut(), &first, 1..=4);
         let second = Bare(first.0.iter().map(|p| Param::new(p.get())).collect());
         let mut resumed = make();
-        resumed.load(optimizer.steps(), optimizer.state()).unwrap();
+        let state = from_safetensors(&to_safetensors(&optimizer.state()).unwrap()).unwrap();
+        resumed.load(optimizer.steps(), state).unwrap();
         take_steps(resumed.as_mut(), &second, 5..=10);
 
         assert_eq!(resumed.steps(), 10);
         assert_eq!(bits(&whole), bits(&second), "{name}");
+        assert_eq!(resumed.state(), optimizer_of_whole.state(), "{name}");
+        assert_eq!(resumed.averaged(&second), optimizer_of_whole.averaged(&whole), "{name}");
     }
 }
 
@@ -177,9 +213,9 @@ fn frozen_parameters_stay() {
     for (name, make) in rules() {
         let (model, mut optimizer) = (fresh(), make());
         model.0[0].set_trainable(false);
-        optimizer.step(&model, &mut || loss(&model, 1)).unwrap();
-        assert_eq!(model.0[0].get(), fresh().0[0].get(), "{name}");
-        assert_ne!(model.0[1].get(), fresh().0[1].get(), "{name}");
+        take_steps(optimizer.as_mut(), &model, 1..=3);
+        assert_eq!(model.0[0].get(), fresh::<f64>().0[0].get(), "{name}");
+        assert_ne!(model.0[1].get(), fresh::<f64>().0[1].get(), "{name}");
     }
 }
 
@@ -199,13 +235,18 @@ fn a_tied_parameter_is_stepped_once() {
 
 #[test]
 fn an_incomplete_state_is_refused() {
-    let (model, mut optimizer) = (fresh(), FirstOrder::new(Adam::new(0.1)));
+    let (model, mut optimizer) = (fresh::<f64>(), FirstOrder::new(Adam::new(0.1)));
     optimizer.step(&model, &mut || loss(&model, 1)).unwrap();
     let mut state = optimizer.state();
     assert_eq!(state.keys().collect::<Vec<_>>(), ["p0/exp_avg", "p0/exp_avg_sq", "p1/exp_avg", "p1/exp_avg_sq"]);
     state.remove("p1/exp_avg_sq");
     let message = optimizer.load(1, state).unwrap_err().to_string();
     assert!(message.contains("p1") && message.contains("exp_avg_sq"), "{message}");
+    // One that belongs to another rule, and one where none is kept.
+    let state = optimizer.state();
+    let mut sgd = FirstOrder::new(Sgd { momentum: 0.9, ..Sgd::new(0.1) });
+    assert!(sgd.load(1, state.clone()).unwrap_err().to_string().contains("momentum_buffer"));
+    assert!(FirstOrder::new(Sgd::new(0.1)).load(1, state).is_err());
 }
 
 #[test]
@@ -219,4 +260,78 @@ fn parameters_are_written_in_place() {
         }
         assert_eq!(address(), before, "{name} copied a parameter");
     }
+}
+
+/// Two steps of one move are one step along the mean.
+#[test]
+fn accumulated_gradients_move_once() {
+    let around = Around { gradient_accumulation_steps: 2, ..Around::default() };
+    let (model, mut optimizer) = (fresh::<f64>(), FirstOrder::new(Sgd::new(0.5)).around(around));
+    let start = model.0[1].get().to_vec();
+    optimizer.step(&model, &mut || loss(&model, 1)).unwrap();
+    assert_eq!(model.0[1].get().to_vec(), start);
+    optimizer.step(&model, &mut || loss(&model, 2)).unwrap();
+    let (a, b) = (gradient::<f64>(1, 1), gradient::<f64>(2, 1));
+    let wanted: Vec<f64> = (0..5).map(|i| start[i] - 0.5 * ((a.data()[i] + b.data()[i]) / 2.0)).collect();
+    assert_eq!((model.0[1].get().to_vec(), optimizer.steps()), (wanted, 2));
+    assert!(optimizer.state().values().all(|sum| sum.data().iter().all(|v| *v == 0.0)), "the sums begin anew");
+
+    // A parameter that has a gradient in one of the steps only.
+    let half = Bare(vec![model.0[0].clone()]);
+    let before = model.0[1].get().to_vec();
+    optimizer.step(&model, &mut || loss(&model, 3)).unwrap();
+    optimizer.step(&model, &mut || loss(&half, 4)).unwrap();
+    let g = gradient::<f64>(3, 1);
+    let wanted: Vec<f64> = (0..5).map(|i| before[i] - 0.5 * (g.data()[i] / 2.0)).collect();
+    assert_eq!(model.0[1].get().to_vec(), wanted);
+}
+
+/// Each clipping alone is Keras's (see the goldens); together they act one after the other.
+#[test]
+fn clippings_act_in_order() {
+    let clipped = |around: Around| {
+        let (model, mut optimizer) = (fresh::<f64>(), FirstOrder::new(Sgd::new(1.0)).around(around));
+        optimizer.step(&model, &mut || loss(&model, 1)).unwrap();
+        // What was gone, for a rate of 1: the gradient.
+        let gone = |(p, q): (&Param<f64>, &Param<f64>)| {
+            p.get().data().iter().zip(q.get().data()).map(|(a, b)| a - b).collect::<Vec<f64>>()
+        };
+        fresh::<f64>().0.iter().zip(&model.0).map(gone).collect::<Vec<_>>()
+    };
+    let norm = |g: &[f64]| g.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let plain = clipped(Around::default());
+    let by_value = clipped(Around { clip_value: Some(1.0), ..Around::default() });
+    for (a, b) in plain.iter().flatten().zip(by_value.iter().flatten()) {
+        assert!((a.clamp(-1.0, 1.0) - b).abs() < 1e-15);
+    }
+    let both = clipped(Around { clip_value: Some(1.0), clip_norm: Some(1.25), ..Around::default() });
+    for (value, both) in by_value.iter().zip(&both) {
+        assert!(norm(value) > 1.25 && (norm(both) - 1.25).abs() < 1e-14);
+        let factor = 1.25 / norm(value);
+        assert!(value.iter().zip(both).all(|(v, b)| (v * factor - b).abs() < 1e-15));
+    }
+    let all = Around { clip_value: Some(1.0), clip_norm: Some(1.25), global_clip_norm: Some(1.0), ..Around::default() };
+    let all = clipped(all).concat();
+    assert!((norm(&all) - 1.0).abs() < 1e-14);
+    assert!(both.concat().iter().zip(&all).all(|(b, a)| (b / norm(&both.concat()) - a).abs() < 1e-15));
+}
+
+#[test]
+fn averages_stand_in_for_the_model() {
+    let around = Around { use_ema: true, ema_momentum: 0.5, ..Around::default() };
+    let spec = OptimizerSpec { rule: Choice::Adam(Adam::new(0.1)), around };
+    let (model, mut optimizer) = (fresh::<f64>(), spec.build_for::<f64>());
+    let before = state_dict(&model);
+    assert_eq!(optimizer.averaged(&model).unwrap(), before, "no step taken");
+    model.0[0].set_trainable(false);
+    take_steps(optimizer.as_mut(), &model, 1..=1);
+    let first = state_dict(&model);
+    assert_eq!(optimizer.averaged(&model).unwrap(), first, "the first average is the weights");
+    take_steps(optimizer.as_mut(), &model, 2..=2);
+    let averaged = optimizer.averaged(&model).unwrap();
+    assert_eq!(averaged["p0"], before["p0"], "a frozen parameter is itself");
+    let mean = |i: usize| 0.5 * first["p1"].data()[i] + 0.5 * model.0[1].get().data()[i];
+    assert_eq!(averaged["p1"].to_vec(), (0..5).map(mean).collect::<Vec<f64>>());
+    load_state_dict(&model, &averaged).unwrap();
+    assert!(FirstOrder::<f64, _>::new(Adam::new(0.1)).averaged(&model).is_none());
 }

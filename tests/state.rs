@@ -3,16 +3,19 @@
 mod common;
 
 use common::{Portable, hash_of_weights};
-use gradus::autograd::{Param, Var};
+use gradus::autograd::{Param, Tape, Var};
 use gradus::models::cnn::Cnn;
 use gradus::models::mlp::mlp;
 use gradus::nn::state::{self, State, from_safetensors, load_state_dict, state_dict, to_safetensors};
-use gradus::nn::{Activation, Ctx, Kind, Module, Sequential, Walk, count_parameters, parameters};
+use gradus::nn::{
+    Activation, BatchNorm1d, Ctx, Init, Kind, Linear, Module, Sequential, Walk, buffers, count_parameters, parameters,
+};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
 use gradus::{Error, Real, Result};
 
 const FROM_PYTHON: &[u8] = include_bytes!("golden/weights.safetensors");
+const NORMED: &[u8] = include_bytes!("golden/batch_norm.safetensors");
 
 fn network<T: Real>(seed: u64) -> Sequential<T> {
     mlp(4, &[3], 2, Activation::Relu, &mut Rng::new(seed, "init", 0))
@@ -218,4 +221,80 @@ fn errors_name_the_file() {
     assert!(message.contains("cut.safetensors") && message.contains("not a whole safetensors file"), "{message}");
     let error = state::load(&model, folder.path().join("absent")).unwrap_err();
     assert!(matches!(error, Error::Io { action: "read", .. }) && error.to_string().contains("absent"), "{error}");
+}
+
+/// The network of `golden/batch_norm.safetensors`, with the weights that its maker gave it.
+fn normed() -> Sequential<f64> {
+    let rng = &mut Rng::new(0, "init", 0);
+    let model = Sequential::new()
+        .with("fc1", Linear::new(4, 3, Init::PyTorch, rng))
+        .with("norm", BatchNorm1d::new(3))
+        .with("act", Activation::Tanh)
+        .with("out", Linear::new(3, 2, Init::PyTorch, rng));
+    for (i, (_, param)) in parameters(&model).into_iter().enumerate() {
+        param.set(Portable::new(i as u64).draw("signed", param.get().shape()));
+    }
+    model
+}
+
+fn close(found: &Tensor<f64>, wanted: &[f64]) -> bool {
+    found.numel() == wanted.len()
+        && found.data().iter().zip(wanted).all(|(f, w)| (f - w).abs() <= 1e-14 * w.abs().max(1.0))
+}
+
+#[test]
+fn buffers_are_saved_but_are_no_parameters() {
+    let model = normed();
+    let names: Vec<_> = buffers(&model).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["norm.running_mean", "norm.running_var"]);
+    assert_eq!((parameters(&model).len(), count_parameters(&model)), (6, 12 + 3 + 6 + 6 + 2));
+    let dict = state_dict(&model);
+    assert_eq!((dict.len(), dict["norm.running_var"].data()), (8, &[1.0; 3][..]));
+}
+
+#[test]
+fn running_statistics_follow_pytorchs() {
+    let model = normed();
+    for step in 0..3 {
+        let x = Var::constant(Portable::new(20 + step).draw("signed", &[5, 4]));
+        let before = state_dict(&model);
+        let tape = Tape::new();
+        let mut cx = Ctx::train(&tape, 0, step);
+        model.forward(&x, &mut cx).unwrap();
+        assert_eq!(state_dict(&model), before, "a forward pass changes nothing");
+        cx.proposals().commit();
+    }
+    let (state, wanted) = (state_dict(&model), from_safetensors::<f64>(NORMED).unwrap());
+    assert_eq!(state.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>());
+    assert!(wanted.iter().all(|(name, wanted)| close(&state[name], wanted.data())), "{state:?} for {wanted:?}");
+}
+
+#[test]
+fn pytorchs_batch_norm_loads_and_computes_the_same() {
+    let model = normed();
+    load_state_dict(&model, &from_safetensors(NORMED).unwrap()).unwrap();
+    let x = Var::constant(Tensor::new(vec![1.0, 2.0, 3.0, 4.0], [1, 4]).unwrap());
+    let y = model.forward(&x, &mut Ctx::eval()).unwrap();
+    assert!(close(y.value(), &[0.8617120906700465, 0.8582423066853067]), "{y:?}");
+}
+
+#[test]
+fn only_the_count_of_batches_is_passed_over() {
+    let (model, full) = (normed(), from_safetensors::<f64>(NORMED).unwrap());
+    let mut counted = full.clone();
+    counted.insert("norm.num_batches_tracked".into(), Tensor::scalar(3.0));
+    load_state_dict(&model, &counted).unwrap();
+    let before = state_dict(&model);
+    for (name, state) in [("fc1.num_batches_tracked", full.clone()), ("norm.xnum_batches_tracked", full.clone())] {
+        let mut state = state;
+        state.insert(name.into(), Tensor::scalar(3.0));
+        let message = load_state_dict(&model, &state).unwrap_err().to_string();
+        assert!(message.ends_with(&format!("{name}: unexpected")), "{message}");
+    }
+    let mut short = full;
+    short.remove("norm.running_var");
+    short.insert("fc1.bias".into(), Tensor::zeros([3]));
+    let message = load_state_dict(&model, &short).unwrap_err().to_string();
+    assert!(message.ends_with("norm.running_var: missing"), "{message}");
+    assert_eq!(state_dict(&model), before, "nothing was written");
 }

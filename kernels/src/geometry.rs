@@ -44,6 +44,17 @@ impl Conv2d {
     }
 }
 
+/// `groups` convolutions side by side (Krizhevsky et al. 2012): group i sees channels `i c .. (i + 1) c` of the image and
+/// makes channels `i o .. (i + 1) o` of the output, with filters of its own. Its c and o are those of [`each`](Self::each).
+/// One group is plain convolution; as many groups as channels is depthwise convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupedConv2d {
+    /// Number of groups.
+    pub groups: usize,
+    /// The convolution of one group.
+    pub each: Conv2d,
+}
+
 /// A 2-d pooling window over each of `planes` = N C planes of H x W.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pool2d {

@@ -19,9 +19,9 @@ const SERIAL_BELOW: usize = 1 << 15;
 const WIDE: usize = 8;
 
 /// The sum of `term([x[0][i], x[1][i], ..])`.
-struct Fold<'a, T, F, const N: usize> {
-    x: [&'a [T]; N],
-    term: F,
+pub(crate) struct Fold<'a, T, F, const N: usize> {
+    pub(crate) x: [&'a [T]; N],
+    pub(crate) term: F,
 }
 
 impl<T: Scalar, F: Fn([T; N]) -> T, const N: usize> Loop for Fold<'_, T, F, N> {

@@ -3,7 +3,8 @@
 //! It also fixes the one order in which each sum is taken. A sum over k runs upwards in blocks of [`K_BLOCK`], each
 //! block from zero by fused multiply-adds, the blocks added up in turn.
 
-use crate::{Conv2d, MatMut, MatRef, Scalar};
+use crate::norm::{Channels, Scales};
+use crate::{Conv2d, GroupedConv2d, MatMut, MatRef, Scalar};
 
 /// Length of the blocks in which the K of a matrix product is summed.
 pub const K_BLOCK: usize = 256;
@@ -195,6 +196,27 @@ pub fn conv2d_backward_weights<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], dw: &mu
     }
 }
 
+/// Grouped convolution, `[y, dx, dw]` in one: each group's channels are taken out of x and dy, and its results put where
+/// they belong. The sums are those of the group's own convolution.
+pub fn grouped_conv2d<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], bias: Option<&[T]>, dy: &[T]) -> [Vec<T>; 3] {
+    let (e, pixels) = (&g.each, g.each.out_h() * g.each.out_w());
+    let mut out = [vec![T::ZERO; dy.len()], vec![T::ZERO; x.len()], vec![T::ZERO; w.len()]];
+    // Element k of group i's part, of which each image has `len`, is this element of the whole.
+    let whole = |i: usize, len: usize, k: usize| (k / len * g.groups + i) * len + k % len;
+    let (x_len, y_len, w_len) = (e.c * e.h * e.w, e.o * pixels, e.o * e.k());
+    for i in 0..g.groups {
+        let own = |data: &[T], len: usize| (0..e.n * len).map(|k| data[whole(i, len, k)]).collect::<Vec<T>>();
+        let (own_x, own_dy, own_w) = (own(x, x_len), own(dy, y_len), &w[i * w_len..][..w_len]);
+        let (mut y, mut dx) = (own_dy.clone(), own_x.clone());
+        conv2d_forward(e, &own_x, own_w, bias.map(|b| &b[i * e.o..][..e.o]), &mut y);
+        conv2d_backward_data(e, &own_dy, own_w, &mut dx);
+        conv2d_backward_weights(e, &own_x, &own_dy, &mut out[2][i * w_len..][..w_len]);
+        y.iter().enumerate().for_each(|(k, &v)| out[0][whole(i, y_len, k)] = v);
+        dx.iter().enumerate().for_each(|(k, &v)| out[1][whole(i, x_len, k)] = v);
+    }
+    out
+}
+
 /// Rows of pooled pixels that [`conv2d_block_backward`] takes at a time: as many as see 6,144 floats of the image.
 pub fn block_bands(g: &Conv2d) -> usize {
     let row = (g.out_w() / 2 * 2 + g.kernel[1] - 1) * g.c;
@@ -323,4 +345,51 @@ fn add_slopes<T: Scalar>(g: &Conv2d, dy: &[T], codes: &[u8], n: usize, db: &mut 
         }
         *db += crate::reduce::tree(lanes);
     }
+}
+
+/// The sum over channel `c` of `term(place in the data)`: the places of a sample in 16 lanes, which are added up as a
+/// tree, the samples in turn.
+fn channel_sum<T: Scalar>(g: &Channels, c: usize, term: impl Fn(usize) -> T) -> T {
+    (0..g.n).fold(T::ZERO, |sum, n| {
+        let mut lanes = [T::ZERO; 16];
+        (0..g.places).for_each(|p| lanes[p % 16] += term((n * g.c + c) * g.places + p));
+        sum + crate::reduce::tree(lanes)
+    })
+}
+
+/// `[mean, biased variance]` of each channel.
+pub fn moments<T: Scalar>(g: &Channels, x: &[T]) -> [Vec<T>; 2] {
+    let count = T::from_usize(g.per_channel());
+    let mean: Vec<T> = (0..g.c).map(|c| channel_sum(g, c, |i| x[i]) / count).collect();
+    let off = |c: usize, i: usize| x[i] - mean[c];
+    let variance = (0..g.c).map(|c| channel_sum(g, c, |i| off(c, i) * off(c, i)) / count).collect();
+    [mean, variance]
+}
+
+/// The channel that element `i` belongs to.
+fn channel(g: &Channels, i: usize) -> usize {
+    i / g.places % g.c
+}
+
+/// Batch normalization: `(x - mean) (inverse weight) + bias`.
+pub fn batch_norm_forward<T: Scalar>(g: &Channels, x: &[T], s: &Scales<'_, T>, bias: &[T]) -> Vec<T> {
+    let normal = |i: usize, c: usize| (x[i] - s.mean[c]) * (s.inverse[c] * s.weight[c]) + bias[c];
+    (0..x.len()).map(|i| normal(i, channel(g, i))).collect()
+}
+
+/// `[dx, dw, db]` of batch normalization; `own` if mean and variance are the batch's own.
+pub fn batch_norm_backward<T: Scalar>(g: &Channels, x: &[T], dy: &[T], s: &Scales<'_, T>, own: bool) -> [Vec<T>; 3] {
+    let count = T::from_usize(g.per_channel());
+    let db: Vec<T> = (0..g.c).map(|c| channel_sum(g, c, |i| dy[i])).collect();
+    let dw: Vec<T> = (0..g.c).map(|c| channel_sum(g, c, |i| dy[i] * (x[i] - s.mean[c])) * s.inverse[c]).collect();
+    let dx = |i: usize| {
+        let c = channel(g, i);
+        let factor = s.inverse[c] * s.weight[c];
+        if own {
+            factor * (dy[i] - db[c] / count - (x[i] - s.mean[c]) * (s.inverse[c] * dw[c] / count))
+        } else {
+            dy[i] * factor
+        }
+    };
+    [(0..x.len()).map(dx).collect(), dw, db]
 }

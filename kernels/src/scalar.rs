@@ -1,7 +1,7 @@
 //! The two number types, and the kernels as they are reached through them.
 
 use crate::dispatch::Isa;
-use crate::{BlockGradients, Conv2d, MatMut, MatRef, Pool2d, conv, dense, gemm, kmeans, math};
+use crate::{BlockGradients, Conv2d, MatMut, MatRef, Pool2d, conv, dense, gemm, kmeans, math, scratch};
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
@@ -135,6 +135,11 @@ pub trait Scalar:
     fn max_pool2d_forward(g: &Pool2d, x: &[Self], y: &mut [Self], argmax: &mut [u32]);
     /// Scatters `dy` to the winners. `dx` is written whole.
     fn max_pool2d_backward(g: &Pool2d, dy: &[Self], argmax: &[u32], dx: &mut [Self]);
+    /// Lends `f` `len` numbers of unspecified value; for `f32`, from those that the thread keeps.
+    #[doc(hidden)]
+    fn lend<R>(len: usize, f: impl FnOnce(&mut [Self]) -> R) -> R {
+        f(&mut vec![Self::ZERO; len])
+    }
     #[doc(hidden)]
     fn turn(level: Isa, x: &MatRef<'_, Self>, rows: &[u32], to: &mut [Self]);
     #[doc(hidden)]
@@ -242,6 +247,9 @@ impl Scalar for f32 {
     }
     fn max_pool2d_backward(g: &Pool2d, dy: &[Self], argmax: &[u32], dx: &mut [Self]) {
         crate::pool::max_backward(g, dy, argmax, dx);
+    }
+    fn lend<R>(len: usize, f: impl FnOnce(&mut [Self]) -> R) -> R {
+        scratch::floats(len, f)
     }
     fn nearest(groups: &kmeans::Groups<Self>, x: &[Self], found: &mut [kmeans::Nearest<Self>]) {
         kmeans::nearest_f32(groups, x, found);

@@ -20,7 +20,7 @@ use gradus::optim::{Adam, FirstOrder, Optimizer};
 use gradus::report::chart::{self, ImageGrid, LineChart, Tile};
 use gradus::report::{Align, Table};
 use gradus::rng::Rng;
-use gradus::train::{Pictures, Samples, evaluate};
+use gradus::train::{Objective, Pictures, Samples, evaluate};
 use std::path::PathBuf;
 
 fn main() -> gradus::Result<()> {
@@ -32,7 +32,7 @@ fn main() -> gradus::Result<()> {
     let normalization = Normalization::fit(&pixels.gather(&pick(0)))?;
     let pictures =
         |of: &[usize]| Pictures::new(&pixels.gather(of), of.iter().map(|&i| labels[i]).collect(), &normalization);
-    let train = pictures(&pick(0))?.augmented(Augment { flips: true, quarter_turns: true }, seed);
+    let train = pictures(&pick(0))?.augmented(Augment { flips: true, quarter_turns: true, ..Augment::NONE }, seed);
     let test = pictures(&pick(1))?;
 
     let rng = &mut Rng::new(seed, "init", 0);
@@ -63,9 +63,9 @@ fn main() -> gradus::Result<()> {
             sum += f64::from(loss) * indices.len() as f64;
         }
         train_loss.push(sum / train.len() as f64);
-        test_loss.push(evaluate(&model, &test)?.loss);
+        test_loss.push(evaluate(&model, &test, &Objective::default())?.loss);
     }
-    let result = evaluate(&model, &test)?;
+    let result = evaluate(&model, &test, &Objective::default())?;
     // -------------------------------------------------------------------------------------- the forty lines end
 
     println!("1. The network, layer by layer\n");

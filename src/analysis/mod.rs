@@ -6,6 +6,7 @@
 //! | file | question it answers |
 //! |---|---|
 //! | [`features`] | which few numbers describe a picture? |
+//! | [`hog`] | which way do the edges of a picture run, and where? |
 //! | [`scale`] | how do features of different units become comparable? |
 //! | [`kmeans`] | which groups are there, if nobody tells us the labels? |
 //! | [`pca`] | along which few directions do the samples vary most? |
@@ -18,6 +19,7 @@
 //! the same bits on any number of threads.
 
 pub mod features;
+pub mod hog;
 pub mod kmeans;
 pub mod metrics;
 pub mod neighbors;

@@ -3,7 +3,9 @@
 use super::progress::Terminal;
 use super::{output, signals};
 use clap::Args;
-use gradus::pipeline::{RunFolder, evaluate};
+use gradus::experiment::answer::{self, Trained};
+use gradus::pipeline::{evaluate, settings};
+use gradus::run::RunFolder;
 use gradus::{Error, Result};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -14,9 +16,10 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Evaluate {
     /// The folder of a finished run
     run: PathBuf,
-    /// A folder or .zip with one sub-folder of pictures per class
-    #[arg(long, value_name = "PATH")]
-    data: PathBuf,
+    /// A folder or .zip with one sub-folder of pictures per class; for a run of `gradus train` a path or a kind of data
+    /// [default: the run's own test split]
+    #[arg(long, value_name = "SPEC")]
+    data: Option<String>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -27,7 +30,21 @@ impl Evaluate {
         signals::stop_at_once()?;
         let folder = open_finished(&self.run)?;
         let mut watch = Terminal::new(None);
-        let result = evaluate::evaluate(&folder, &folder.config()?, &self.data, &mut watch)?;
+        if folder.recipe()? == "train" {
+            let mut trained = Trained::open(&folder)?;
+            trained.experiment = answer::at_home(trained.experiment, &folder)?;
+            let result = trained.evaluate(self.data.as_deref(), &mut watch)?;
+            watch.finish();
+            if self.json {
+                return output::json(&result);
+            }
+            return output::print(&split(&result, &trained.preparation.classes));
+        }
+        let Some(data) = &self.data else {
+            let help = "a run of the main job keeps the figures of its test split in metrics.json";
+            return Err(Error::config("--data", "is missing", help));
+        };
+        let result = evaluate::evaluate(&folder, &settings::of_run(&folder)?, Path::new(data), &mut watch)?;
         watch.finish();
         if self.json { output::json(&result) } else { output::print(&words(&result)) }
     }
@@ -43,9 +60,35 @@ pub(crate) fn open_finished(path: &Path) -> Result<RunFolder> {
     Err(Error::data(path, "is a run that did not end", help))
 }
 
+/// The figures of one split, and its confusion matrix.
+fn split(result: &Value, classes: &[String]) -> String {
+    let number = |key: &str| result[key].as_f64().unwrap_or(f64::NAN);
+    let mut text = format!(
+        "accuracy {:.4}   macro F1 {:.4}   loss {:.4}\n(rows: truth, columns: answer)\n",
+        number("accuracy"),
+        number("macro_f1"),
+        number("loss")
+    );
+    text.push_str(&confusion(classes, &result["confusion"]));
+    text
+}
+
+/// A confusion matrix as a table.
+fn confusion(classes: &[String], counts: &Value) -> String {
+    let mut rows = vec![[vec![String::new()], classes.to_vec()].concat()];
+    for (class, counts) in classes.iter().zip(list(counts)) {
+        let counts = list(&counts).iter().map(Value::to_string).collect();
+        rows.push([vec![format!("  {class}")], counts].concat());
+    }
+    output::table(&rows, 1)
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_default()
+}
+
 /// Accuracies, and each classifier's confusion matrix.
 fn words(result: &Value) -> String {
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let classes: Vec<String> =
         list(&result["data"]["classes"]).iter().map(|c| c.as_str().unwrap_or("").into()).collect();
     let mut text = String::new();
@@ -56,12 +99,7 @@ fn words(result: &Value) -> String {
     for (name, label) in [("kmeans", "K-means"), ("mlp", "MLP on features"), ("cnn", "CNN on pixels")] {
         let accuracy = 100.0 * result[name]["test_accuracy"].as_f64().unwrap_or(f64::NAN);
         text.push_str(&format!("{label}: {accuracy:.1} % right (rows: truth, columns: answer)\n"));
-        let mut rows = vec![[vec![String::new()], classes.clone()].concat()];
-        for (class, counts) in classes.iter().zip(list(&result[name]["confusion"])) {
-            let counts = list(&counts).iter().map(Value::to_string).collect();
-            rows.push([vec![format!("  {class}")], counts].concat());
-        }
-        text.push_str(&output::table(&rows, 1));
+        text.push_str(&confusion(&classes, &result[name]["confusion"]));
     }
     text
 }

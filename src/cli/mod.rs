@@ -5,15 +5,25 @@
 //! 0 ok; 1 runtime; 2 usage or config; 3 data; 4 diverged; 5 a check failed; 130 interrupted.
 
 mod bench;
+mod compare;
+mod completions;
+mod data;
+mod dream;
+mod embed;
 mod evaluate;
+mod export;
 mod gradcheck;
+mod init;
 mod output;
 mod pipeline;
 mod predict;
 mod progress;
+mod report;
+mod resume;
 mod settings;
 mod signals;
 mod summary;
+mod train;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use gradus::{Error, Result};
@@ -35,11 +45,20 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Pipeline(pipeline::Pipeline),
+    Init(init::Init),
+    Train(train::Train),
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
+    Embed(embed::Embed),
+    Dream(dream::DreamArgs),
+    Compare(compare::Compare),
+    Export(export::Export),
+    Report(report::Report),
+    Data(data::Data),
     Summary(summary::Summary),
     Gradcheck(gradcheck::Gradcheck),
     Bench(bench::Bench),
+    Completions(completions::Completions),
 }
 
 const EXAMPLES: &str = "\
@@ -71,11 +90,20 @@ impl Cli {
         }
         match self.command {
             Some(Command::Pipeline(command)) => command.run(),
+            Some(Command::Init(command)) => command.run(),
+            Some(Command::Train(command)) => command.run(),
             Some(Command::Evaluate(command)) => command.run(),
             Some(Command::Predict(command)) => command.run(),
+            Some(Command::Embed(command)) => command.run(),
+            Some(Command::Dream(command)) => command.run(),
+            Some(Command::Compare(command)) => command.run(),
+            Some(Command::Export(command)) => command.run(),
+            Some(Command::Report(command)) => command.run(),
+            Some(Command::Data(command)) => command.run(),
             Some(Command::Summary(command)) => command.run(),
             Some(Command::Gradcheck(command)) => command.run(),
             Some(Command::Bench(command)) => command.run(),
+            Some(Command::Completions(command)) => command.run(),
             None => output::print(&Cli::command().render_help().to_string()),
         }
     }

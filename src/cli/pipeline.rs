@@ -2,10 +2,11 @@
 
 use super::progress::Terminal;
 use super::settings::SettingsArgs;
-use super::{output, signals};
+use super::{output, resume, signals};
 use clap::Args;
-use gradus::pipeline::folder::utc;
-use gradus::pipeline::{self, Config, RunFolder, settings};
+use gradus::pipeline::{self, Config, settings};
+use gradus::run::folder::utc;
+use gradus::run::{Beginning, RunFolder};
 use gradus::{Error, Result};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -60,7 +61,16 @@ impl Pipeline {
         signals::ask_first()?;
         let path = self.out.clone().unwrap_or_else(|| RunFolder::fresh_path("pipeline"));
         let line: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-        let folder = RunFolder::create(&path, &config, &line, rayon::current_num_threads(), self.force)?;
+        let text = settings::to_toml(&config)?;
+        let beginning = Beginning {
+            recipe: "pipeline",
+            config: &text,
+            seed: config.seed,
+            data: (!config.is_rendered()).then(|| Path::new(&config.data.source)),
+            command_line: &line,
+            threads: rayon::current_num_threads(),
+        };
+        let folder = RunFolder::create(&path, beginning, self.force)?;
         self.job(&config, &folder, true)
     }
 
@@ -72,7 +82,7 @@ impl Pipeline {
             other => other,
         };
         let folder = RunFolder::open(path).map_err(as_usage)?;
-        let config = folder.config().map_err(as_usage)?;
+        let config = settings::of_run(&folder).map_err(as_usage)?;
         self.check_unchanged(&place, path, &config)?;
         if self.print_config {
             return output::print(&settings::to_toml(&config)?);
@@ -124,7 +134,7 @@ impl Pipeline {
                 if is_new && matches!(error, Error::Data { .. } | Error::Config { .. }) {
                     folder.remove_fruitless();
                 }
-                Err(with_way_back(error, folder.root()))
+                Err(resume::with_way_back(error, "pipeline", folder.root()))
             }
         }
     }
@@ -143,26 +153,6 @@ impl Pipeline {
         let report = folder.path("report.html");
         output::print(&format!("test accuracy\n{}report: {}\n", output::table(&rows, 1), report.display()))
     }
-}
-
-/// Tells how to go on with a run that was stopped.
-fn with_way_back(error: Error, run: &Path) -> Error {
-    match error {
-        Error::Interrupted(what) => {
-            let program = std::env::args().next().unwrap_or_else(|| "gradus".into());
-            let run = quoted(&run.display().to_string());
-            Error::Interrupted(format!(
-                "{what}; everything so far is saved\n  help: go on with: {program} pipeline --resume {run}"
-            ))
-        }
-        other => other,
-    }
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@%,\\".contains(c) || !c.is_ascii();
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// A typing mistake should not leave a run folder behind.
@@ -186,16 +176,4 @@ fn at_home(mut config: Config, folder: &RunFolder) -> Result<Config> {
         }
     }
     Ok(config)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_for_the_shell() {
-        assert_eq!(quoted("runs/2026_a"), "runs/2026_a");
-        assert_eq!(quoted("my run"), "'my run'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-    }
 }

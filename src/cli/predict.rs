@@ -4,7 +4,9 @@ use super::evaluate::open_finished;
 use super::{output, signals};
 use clap::Args;
 use gradus::Result;
+use gradus::experiment::answer::Trained;
 use gradus::pipeline::evaluate::predict;
+use gradus::pipeline::settings;
 use std::path::PathBuf;
 
 /// What a trained run says about pictures.
@@ -25,7 +27,18 @@ impl Predict {
     pub(crate) fn run(self) -> Result<()> {
         signals::stop_at_once()?;
         let folder = open_finished(&self.run)?;
-        let answers = predict(&folder, &folder.config()?, &self.images)?;
+        if folder.recipe()? == "train" {
+            let answers = Trained::open(&folder)?.predict(&self.images)?;
+            if self.json {
+                return output::json(&answers);
+            }
+            let mut rows = vec![["picture", "class", "probability"].map(String::from).to_vec()];
+            for answer in answers {
+                rows.push(vec![answer.path, answer.class, format!("{:.1} %", 100.0 * answer.probability)]);
+            }
+            return output::print(&output::table(&rows, 2));
+        }
+        let answers = predict(&folder, &settings::of_run(&folder)?, &self.images)?;
         if self.json {
             return output::json(&answers);
         }

@@ -1,7 +1,7 @@
 //! The terminal as a [`Watch`]: bars with the time left where stderr can redraw a line, plain lines elsewhere.
 
 use super::{output, signals};
-use gradus::pipeline::{RunFolder, Watch};
+use gradus::run::{RunFolder, Watch};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 

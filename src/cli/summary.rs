@@ -79,7 +79,7 @@ fn as_json(layers: &Layers) -> Value {
     })
 }
 
-fn words(title: &str, layers: &Layers) -> String {
+pub(crate) fn words(title: &str, layers: &Layers) -> String {
     let head = ["layer", "kind", "output", "parameters", "multiply-adds", "sees", "bytes"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for row in &layers.rows {

@@ -94,6 +94,26 @@ impl Normalization {
     }
 }
 
+/// Brings each picture of `[N, C, H, W]` to mean 0 and standard deviation 1 over all its channels and places:
+/// `y = (x - mean) / std`, with 1 for the deviation of a picture that never varies.
+///
+/// Nothing is learned from other pictures. It takes away how bright and how rich in contrast a picture is as a whole,
+/// which for X-rays is the exposure and no finding. Sums in `f64`, in order.
+pub fn standardize_each(pixels: &Tensor<f32>) -> Result<Tensor<f32>> {
+    let (_, channels, area) = sizes("standardize_each", pixels)?;
+    let picture = channels * area;
+    Ok(Tensor::build(pixels.shape_owned(), |out| {
+        parallel::chunks(out, picture, |k, to| {
+            let from = &pixels.data()[k * picture..][..to.len()];
+            let mean_of = |f: &dyn Fn(f64) -> f64| from.iter().map(|&x| f(f64::from(x))).sum::<f64>() / picture as f64;
+            let mean = mean_of(&|x| x);
+            let variance = mean_of(&|x| (x - mean) * (x - mean));
+            let std = if variance > 1e-12 { variance.sqrt() } else { 1.0 };
+            to.iter_mut().zip(from).for_each(|(y, &x)| *y = ((f64::from(x) - mean) / std) as f32);
+        });
+    }))
+}
+
 /// Number of pictures, channels, and pixels of a plane.
 fn sizes(op: &'static str, pixels: &Tensor<f32>) -> Result<(usize, usize, usize)> {
     match *pixels.shape() {
@@ -134,5 +154,18 @@ mod tests {
         assert_eq!(y.at(&[0, 1, 0, 0]), 0.0);
         assert!(norm.apply(&Tensor::zeros([2, 3, 1, 2])).is_err());
         assert!(Normalization::fit(&Tensor::zeros([0, 1, 2, 2])).is_err());
+    }
+    #[test]
+    fn each_picture_by_hand() {
+        // Picture 0: 0 2 | 4 6 over two channels (mean 3, variance 5). Picture 1: constant.
+        let x = Tensor::new(vec![0.0, 2.0, 4.0, 6.0, 0.5, 0.5, 0.5, 0.5], [2, 2, 1, 2]).unwrap();
+        let y = standardize_each(&x).unwrap();
+        assert_eq!(y.data()[..4], [-3.0, -1.0, 1.0, 3.0].map(|v: f64| (v / 5f64.sqrt()) as f32));
+        assert_eq!(y.data()[4..], [0.0; 4]);
+        assert_eq!(standardize_each(&Tensor::zeros([0, 1, 2, 2])).unwrap().shape(), [0, 1, 2, 2]);
+        assert!(standardize_each(&Tensor::zeros([4, 4])).is_err());
+        // Brighter and richer in contrast is the same picture.
+        let louder = standardize_each(&x.gather(&[0]).map(|v| 4.0 * v + 2.0)).unwrap();
+        assert_eq!(louder.data(), &y.data()[..4]);
     }
 }

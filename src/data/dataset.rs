@@ -1,8 +1,11 @@
 //! What the loader hands on: pictures as one tensor, their labels, and everything a reader of the report should know
 //! about where they came from.
 
+use super::split::stratified;
+use crate::rng::Rng;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// Labelled pictures of one size.
 #[derive(Clone, Debug)]
@@ -58,6 +61,30 @@ impl Images {
         let mut counts = vec![0; self.classes.len()];
         self.labels.iter().for_each(|&label| counts[label] += 1);
         counts
+    }
+
+    /// A data set of these pictures, divided into training, validation and test by these shares, class by class, by
+    /// the stream ("split", 0) of `seed`. Its hash is over the pixels. For pictures that were rendered: nothing was
+    /// skipped, and none is in two splits.
+    pub fn divided(self, shares: [f64; 3], seed: u64) -> ImageData {
+        let mut hash = Sha256::new();
+        self.pixels.data().iter().for_each(|x| hash.update(x.to_le_bytes()));
+        let part = stratified(&self.labels, &shares, &mut Rng::new(seed, "split", 0));
+        let [train, val, test] = [0, 1, 2].map(|wanted| {
+            let indices: Vec<usize> = (0..self.len()).filter(|&i| part[i] == wanted).collect();
+            self.subset(&indices)
+        });
+        ImageData {
+            train,
+            val,
+            test,
+            classes: self.classes,
+            skipped: Vec::new(),
+            leakage: Vec::new(),
+            sha256: hash.finalize().iter().map(|b| format!("{b:02x}")).collect(),
+            given_splits: false,
+            grouped: None,
+        }
     }
 }
 

@@ -41,6 +41,17 @@ pub enum Color {
     Rgb,
 }
 
+impl Color {
+    /// The number of channels, if the pictures need not be seen for it.
+    pub fn channels(self) -> Option<usize> {
+        match self {
+            Color::Auto => None,
+            Color::Gray => Some(1),
+            Color::Rgb => Some(3),
+        }
+    }
+}
+
 /// How a folder is read and divided.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -19,13 +19,11 @@ mod light;
 mod recipes;
 
 use crate::data::dataset::{ImageData, Images};
-use crate::data::split::stratified;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
 use camera::Camera;
 use light::{Canvas, Pose};
-use sha2::{Digest, Sha256};
 
 /// The recipe of a rendered set.
 ///
@@ -81,18 +79,8 @@ impl Galaxies {
     /// The set divided into training, validation and test by these shares, class by class, as a folder would be.
     pub fn divided(&self, shares: [f64; 3]) -> Result<ImageData> {
         let (pixels, labels, names) = self.render()?;
-        let mut hash = Sha256::new();
-        pixels.data().iter().for_each(|x| hash.update(x.to_le_bytes()));
-        let part = stratified(&labels, &shares, &mut Rng::new(self.seed, "split", 0));
-        let classes: Vec<String> = Self::CLASSES.iter().map(|c| c.to_string()).collect();
-        let all = Images { names, pixels, labels, classes: classes.clone() };
-        let [train, val, test] = [0, 1, 2].map(|wanted| {
-            let indices: Vec<usize> = (0..all.len()).filter(|&i| part[i] == wanted).collect();
-            all.subset(&indices)
-        });
-        let sha256 = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
-        let (skipped, leakage) = (Vec::new(), Vec::new());
-        Ok(ImageData { train, val, test, classes, skipped, leakage, sha256, given_splits: false, grouped: None })
+        let classes = Self::CLASSES.map(String::from).to_vec();
+        Ok(Images { names, pixels, labels, classes }.divided(shares, self.seed))
     }
 
     /// One picture, row by row. Panics for a class beyond the three.

@@ -6,26 +6,35 @@
 //! * [`folder`]: which file is a picture of which class, and which files are passed over or refused;
 //! * [`split`]: who is trained on and who is tested on: stratified by class, a patient's pictures kept together;
 //! * [`batch`]: the order in which training meets the pictures, and pixels brought to mean 0 and deviation 1;
-//! * [`augment`]: flips and quarter turns, drawn by number so that a resumed run draws the same.
+//! * [`augment`]: flips, turns and small shifts, drawn by number so that a resumed run draws the same.
 //!
-//! [`galaxies`] renders a data set where none is at hand; [`idx`] reads the files that MNIST comes in.
+//! [`galaxies`] and [`digits`] render data sets where none is at hand; [`mnist`] reads the set that everybody knows, from
+//! the files of [`idx`], which [`fetch`] gets; [`table`] and [`npz`] read rows of numbers and NumPy's files.
 //! [`dataset`] holds what comes out. Nothing here computes features or knows of networks.
 
 pub mod augment;
 pub mod batch;
 pub mod dataset;
 mod decode;
+pub mod digits;
+pub mod fetch;
 pub mod folder;
 pub mod galaxies;
 pub mod idx;
 mod layout;
+pub mod mnist;
+pub mod npz;
 mod source;
 pub mod split;
+pub mod table;
 
-pub use augment::{Augment, gather};
-pub use batch::{Batches, Normalization};
+pub use augment::{Affine, Augment, Symmetry, gather};
+pub use batch::{Batches, Normalization, standardize_each};
 pub use dataset::{ImageData, Images, Leak, LeakKind, Skipped};
+pub use digits::Digits;
 pub use folder::{Color, Folder, FolderOptions, image_from_bytes, load, load_all, read_image};
 pub use galaxies::Galaxies;
 pub use idx::Idx;
+pub use npz::Npz;
 pub use split::Split;
+pub use table::{Table, TableOptions};

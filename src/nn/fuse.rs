@@ -1,6 +1,6 @@
 //! Where the engine looks at neighbouring modules and computes them in one go: the only place that does.
 //!
-//! Recognized is convolution (with a bias, no stride, no dilation), ReLU, 2 x 2 max-pooling. The values are those of the
+//! Recognized is convolution (with a bias, no stride, no dilation, one group), ReLU, 2 x 2 max-pooling. The values are those of the
 //! modules one after the other, and the gradients too, but for the order of their sums; so nobody need know. A pass that
 //! wants to see an output in between gets the modules one after the other.
 
@@ -42,7 +42,8 @@ impl<'a, T: Real> Block<'a, T> {
             return None;
         };
         let bias = conv.bias.as_ref()?;
-        let plain = conv.settings.stride == [1, 1] && conv.settings.dilation == [1, 1];
+        let settings = conv.settings;
+        let plain = settings.stride == [1, 1] && settings.dilation == [1, 1] && settings.groups == 1;
         let hidden = children[..Self::LEN].iter().all(|(name, _)| !cx.wants(name));
         (plain && window == Window::square(2) && hidden).then_some(Self { conv, bias })
     }

@@ -5,7 +5,8 @@ use crate::rng::Rng;
 use crate::tensor::Tensor;
 
 /// How a weight is drawn. `fan_in` is the number of inputs of one output, `fan_out` of outputs of one input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Init {
     /// N(0, 2/fan_in): He et al. 2015, for ReLU.
     HeNormal,
@@ -16,6 +17,8 @@ pub enum Init {
     /// U(-a, a), a = √(6/(fan_in + fan_out)): Glorot and Bengio 2010; Keras's default.
     XavierUniform,
     /// U(-a, a), a = 1/√fan_in, for weights and biases: what PyTorch's Linear and Conv2d do (LeCun et al. 1998).
+    #[default]
+    #[serde(rename = "pytorch")]
     PyTorch,
 }
 

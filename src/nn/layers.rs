@@ -9,6 +9,7 @@ use crate::ops;
 use crate::ops::Window;
 use crate::real::Real;
 use crate::rng::Rng;
+use crate::shape::Shape;
 
 /// Y = X Wᵀ + b, from `[N, inputs]` to `[N, outputs]`. See [`ops::matmul::Linear`].
 #[derive(Debug)]
@@ -45,16 +46,16 @@ impl<T: Real> Module<T> for Linear<T> {
 /// Convolution from `[N, C, H, W]` to `[N, O, OH, OW]`. See [`ops::conv`].
 #[derive(Debug)]
 pub struct Conv2d<T: Real = f32> {
-    /// `[O, C, KH, KW]`.
+    /// `[O, C/groups, KH, KW]`.
     pub weight: Param<T>,
     /// `[O]`.
     pub bias: Option<Param<T>>,
-    /// Stride, padding, dilation.
+    /// Stride, padding, dilation, groups.
     pub settings: ops::Conv2d,
 }
 
 impl<T: Real> Conv2d<T> {
-    /// A layer with a bias and weights drawn by `init`.
+    /// A layer with a bias and weights drawn by `init`. Groups that do not divide the channels are refused by `forward`.
     pub fn new(
         inputs: usize,
         outputs: usize,
@@ -63,8 +64,9 @@ impl<T: Real> Conv2d<T> {
         init: Init,
         rng: &mut Rng,
     ) -> Self {
-        let weight = Param::new(init.weight(&[outputs, inputs, kernel[0], kernel[1]], rng));
-        let bias = Some(Param::new(init.bias(outputs, inputs * kernel[0] * kernel[1], rng)));
+        let seen = inputs / settings.groups.max(1);
+        let weight = Param::new(init.weight(&[outputs, seen, kernel[0], kernel[1]], rng));
+        let bias = Some(Param::new(init.bias(outputs, seen * kernel[0] * kernel[1], rng)));
         Self { weight, bias, settings }
     }
 
@@ -91,7 +93,8 @@ impl<T: Real> Module<T> for Conv2d<T> {
     fn kind(&self) -> Kind {
         let weight = self.weight.get();
         let kernel = [weight.shape()[2], weight.shape()[3]];
-        Kind::Conv2d { kernel, stride: self.settings.stride, dilation: self.settings.dilation }
+        let ops::Conv2d { stride, padding, dilation, groups } = self.settings;
+        Kind::Conv2d { kernel, stride, padding, dilation, groups }
     }
 
     fn link(&self) -> Link<'_, T> {
@@ -126,19 +129,41 @@ pub struct MaxPool2d(pub Window);
 plain_layer!(
     MaxPool2d,
     |self, x, _cx| x.max_pool2d(self.0),
-    Kind::Pool(self.0),
+    Kind::MaxPool(self.0),
     link: Link::MaxPool2d(self.0)
 );
 
 /// Average-pooling. See [`ops::pool::AvgPool2d`].
 #[derive(Clone, Copy, Debug)]
 pub struct AvgPool2d(pub Window);
-plain_layer!(AvgPool2d, |self, x, _cx| x.avg_pool2d(self.0), Kind::Pool(self.0));
+plain_layer!(AvgPool2d, |self, x, _cx| x.avg_pool2d(self.0), Kind::AvgPool(self.0));
+
+/// The mean of each plane, `[N, C, H, W]` to `[N, C]`. See [`ops::pool::GlobalAvgPool2d`].
+#[derive(Clone, Copy, Debug)]
+pub struct GlobalAvgPool2d;
+plain_layer!(GlobalAvgPool2d, |self, x, _cx| x.global_avg_pool2d(), Kind::GlobalAvgPool);
 
 /// `[N, ..]` to `[N, product of the rest]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Flatten;
 plain_layer!(Flatten, |self, x, _cx| x.flatten(), Kind::Flatten);
+
+/// `[N, ..]` to `[N, sizes]`: each sample's elements under these sizes.
+#[derive(Clone, Copy, Debug)]
+pub struct Unflatten(pub Shape);
+plain_layer!(Unflatten, |self, x, _cx| x.unflatten(&self.0), Kind::Unflatten(self.0));
+
+/// Probabilities of the classes, along axis 1. See [`ops::softmax::Softmax`]. To train with cross-entropy, leave it
+/// out: the loss takes logits.
+#[derive(Clone, Copy, Debug)]
+pub struct Softmax;
+plain_layer!(Softmax, |self, x, _cx| x.softmax(1), Kind::Softmax { log: false });
+
+/// Logarithms of the classes' probabilities, along axis 1: what the loss [`nll`](Var::nll) takes. See
+/// [`ops::softmax::LogSoftmax`].
+#[derive(Clone, Copy, Debug)]
+pub struct LogSoftmax;
+plain_layer!(LogSoftmax, |self, x, _cx| x.log_softmax(1), Kind::Softmax { log: true });
 
 /// Zeroes elements at random in training. See [`ops::dropout`].
 #[derive(Clone, Copy, Debug)]
@@ -166,6 +191,10 @@ pub enum Activation {
     Sigmoid,
     /// x Φ(x).
     Gelu,
+    /// x, or eˣ - 1 where negative.
+    Elu,
+    /// ln(1 + eˣ).
+    Softplus,
 }
 
 impl Activation {
@@ -177,6 +206,17 @@ impl Activation {
             Activation::Tanh => "tanh",
             Activation::Sigmoid => "sigmoid",
             Activation::Gelu => "gelu",
+            Activation::Elu => "elu",
+            Activation::Softplus => "softplus",
+        }
+    }
+
+    /// What the formula leaves open: the slope of leaky ReLU's negative side, the α of ELU. PyTorch's defaults.
+    pub fn alpha(self) -> Option<f64> {
+        match self {
+            Activation::LeakyRelu => Some(0.01),
+            Activation::Elu => Some(1.0),
+            _ => None,
         }
     }
 }
@@ -184,11 +224,13 @@ plain_layer!(
     Activation,
     |self, x, _cx| match self {
         Activation::Relu => x.relu(),
-        Activation::LeakyRelu => x.leaky_relu(0.01),
+        Activation::LeakyRelu => x.leaky_relu(self.alpha().expect("it has one")),
         Activation::Tanh => x.tanh(),
         Activation::Sigmoid => x.sigmoid(),
         Activation::Gelu => x.gelu(),
+        Activation::Elu => x.elu(self.alpha().expect("it has one")),
+        Activation::Softplus => x.softplus(),
     },
-    Kind::Activation(self.name()),
+    Kind::Activation { name: self.name(), alpha: self.alpha() },
     link: if *self == Activation::Relu { Link::Relu } else { Link::Other }
 );

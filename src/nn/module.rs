@@ -1,9 +1,10 @@
 //! What a module is, and the context in which it computes.
 
+use super::buffer::{Buffer, Proposals};
 use super::fuse::Link;
 use crate::autograd::{Param, Tape, Var};
 use crate::error::Result;
-use crate::ops::Window;
+use crate::ops::{Padding, Window};
 use crate::real::Real;
 use crate::rng::Rng;
 use crate::shape::Shape;
@@ -14,7 +15,7 @@ pub trait Module<T: Real = f32>: Send + Sync {
     /// Computes the output for `x`.
     fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>>;
 
-    /// Names each parameter and each child, once, by the name of its field.
+    /// Names each parameter, each buffer and each child, once, by the name of its field.
     fn walk(&self, walk: &mut Walk<'_, T>);
 
     /// What sort of layer this is.
@@ -26,50 +27,101 @@ pub trait Module<T: Real = f32>: Send + Sync {
     }
 }
 
-/// The sorts of layers: what a summary counts by.
+/// The sorts of layers, with all that is to be said of one but its weights: what a summary counts by, and from which a
+/// network can be written down in another format.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// Made of other modules.
     Container,
-    /// Convolution with this kernel, stride and dilation.
+    /// Convolution.
     Conv2d {
         /// Height and width.
         kernel: [usize; 2],
         /// Vertical and horizontal step.
         stride: [usize; 2],
+        /// Zeros around the image.
+        padding: Padding,
         /// Distance between taps.
         dilation: [usize; 2],
+        /// Groups of channels.
+        groups: usize,
     },
     /// Fully connected.
     Linear,
-    /// Max- or average-pooling.
-    Pool(Window),
-    /// An elementwise function, by name.
-    Activation(&'static str),
+    /// Max-pooling.
+    MaxPool(Window),
+    /// Average-pooling, zeros of the padding counted in.
+    AvgPool(Window),
+    /// The mean of each plane, `[N, C, H, W]` to `[N, C]`.
+    GlobalAvgPool,
+    /// An elementwise function, by name, and what its formula leaves open.
+    Activation {
+        /// As in PyTorch's functions: `leaky_relu`.
+        name: &'static str,
+        /// The slope of leaky ReLU's negative side, the α of ELU.
+        alpha: Option<f64>,
+    },
+    /// Batch normalization of the channels.
+    BatchNorm {
+        /// What is added to the variance.
+        eps: f64,
+    },
+    /// Softmax along axis 1, or its logarithm.
+    Softmax {
+        /// Whether the logarithm is taken.
+        log: bool,
+    },
     /// Dropout with this probability.
     Dropout(f64),
     /// `[N, ..]` to `[N, M]`.
     Flatten,
+    /// `[N, ..]` to `[N, sizes]`.
+    Unflatten(Shape),
     /// A layer from outside this crate.
     Other(&'static str),
 }
 
-/// Passes over the parameters of a module tree and keeps track of the path.
+/// Passes over the parameters and buffers of a module tree and keeps track of the path.
 pub struct Walk<'a, T: Real> {
     path: String,
-    visit: &'a mut dyn FnMut(&str, &Param<T>),
+    visit: Visit<'a, T>,
+}
+
+/// Whom a walk calls.
+enum Visit<'a, T: Real> {
+    Params(&'a mut dyn FnMut(&str, &Param<T>)),
+    Buffers(&'a mut dyn FnMut(&str, &Buffer<T>)),
+    Both(&'a mut dyn FnMut(&str, &Param<T>)),
 }
 
 impl<'a, T: Real> Walk<'a, T> {
-    /// A walk that calls `visit(path, parameter)`.
+    /// A walk that calls `visit(path, parameter)`, and passes the buffers by.
     pub fn new(visit: &'a mut dyn FnMut(&str, &Param<T>)) -> Self {
-        Self { path: String::new(), visit }
+        Self { path: String::new(), visit: Visit::Params(visit) }
+    }
+
+    /// A walk that calls `visit` for each parameter, and for each buffer with what it is made of.
+    pub(super) fn over_state(visit: &'a mut dyn FnMut(&str, &Param<T>)) -> Self {
+        Self { path: String::new(), visit: Visit::Both(visit) }
     }
 
     /// Reports a parameter under its field's name.
     pub fn param(&mut self, name: &str, param: &Param<T>) {
         let whole = enter(&mut self.path, name);
-        (self.visit)(&self.path, param);
+        if let Visit::Params(visit) | Visit::Both(visit) = &mut self.visit {
+            visit(&self.path, param);
+        }
+        self.path.truncate(whole);
+    }
+
+    /// Reports a buffer under its field's name.
+    pub fn buffer(&mut self, name: &str, buffer: &Buffer<T>) {
+        let whole = enter(&mut self.path, name);
+        match &mut self.visit {
+            Visit::Params(_) => {}
+            Visit::Buffers(visit) => visit(&self.path, buffer),
+            Visit::Both(visit) => visit(&self.path, buffer.as_param()),
+        }
         self.path.truncate(whole);
     }
 
@@ -102,6 +154,18 @@ pub fn parameters<T: Real>(module: &dyn Module<T>) -> Vec<(String, Param<T>)> {
     found
 }
 
+/// All buffers with their paths, each once under its first name.
+pub fn buffers<T: Real>(module: &dyn Module<T>) -> Vec<(String, Buffer<T>)> {
+    let mut found: Vec<(String, Buffer<T>)> = Vec::new();
+    let visit = &mut |path: &str, buffer: &Buffer<T>| {
+        if found.iter().all(|(_, known)| known.id() != buffer.id()) {
+            found.push((path.to_owned(), buffer.clone()));
+        }
+    };
+    module.walk(&mut Walk { path: String::new(), visit: Visit::Buffers(visit) });
+    found
+}
+
 /// Number of parameters, tied ones counted once.
 pub fn count_parameters<T: Real>(module: &dyn Module<T>) -> usize {
     parameters(module).iter().map(|(_, p)| p.get().numel()).sum()
@@ -128,12 +192,20 @@ pub struct Ctx<'a, T: Real = f32> {
     path: String,
     wanted: Option<&'a dyn Fn(&str) -> bool>,
     captured: Vec<Captured<T>>,
+    proposals: Proposals<T>,
 }
 
 impl<'a, T: Real> Ctx<'a, T> {
-    /// Evaluation: nothing is recorded, dropout is off.
+    /// Evaluation: nothing is recorded, dropout is off, running statistics serve.
     pub fn eval() -> Self {
-        Self { tape: None, training: None, path: String::new(), wanted: None, captured: Vec::new() }
+        Self {
+            tape: None,
+            training: None,
+            path: String::new(),
+            wanted: None,
+            captured: Vec::new(),
+            proposals: Proposals::new(),
+        }
     }
 
     /// Training: gradients are recorded on `tape`, and masks are drawn for (`seed`, layer, `step`).
@@ -157,7 +229,22 @@ impl<'a, T: Real> Ctx<'a, T> {
         self.captured
     }
 
-    /// Whether this is training, that is, whether dropout is on.
+    /// A buffer's value as this pass sees it: what it proposed itself, else what the buffer holds.
+    pub fn buffer(&self, buffer: &Buffer<T>) -> Tensor<T> {
+        self.proposals.of(buffer).cloned().unwrap_or_else(|| buffer.get())
+    }
+
+    /// Proposes a buffer's next value; the buffer itself changes when the proposals are committed.
+    pub fn propose(&mut self, buffer: &Buffer<T>, value: Tensor<T>) {
+        self.proposals.put(buffer, value);
+    }
+
+    /// What was proposed so far, to be [committed](Proposals::commit) after the optimizer's step.
+    pub fn proposals(self) -> Proposals<T> {
+        self.proposals
+    }
+
+    /// Whether this is training: dropout is on, and batches are normalized by their own statistics.
     pub fn is_training(&self) -> bool {
         self.training.is_some()
     }

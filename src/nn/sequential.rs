@@ -21,10 +21,15 @@ impl<T: Real> Sequential<T> {
 
     /// Appends a module. Panics on a name that is taken: two parameters would share a path.
     pub fn with(mut self, name: impl Into<String>, module: impl Module<T> + 'static) -> Self {
+        self.push(name, Box::new(module));
+        self
+    }
+
+    /// Appends a module whose type is not known here. Panics on a name that is taken.
+    pub fn push(&mut self, name: impl Into<String>, module: Box<dyn Module<T>>) {
         let name = name.into();
         assert!(self.children.iter().all(|(known, _)| *known != name), "Sequential has two children called {name}");
-        self.children.push((name, Box::new(module)));
-        self
+        self.children.push((name, module));
     }
 
     /// The children's names, in order.

@@ -1,10 +1,12 @@
 //! A model's numbers by name: taking them out, putting them back, and safetensors files.
 //!
-//! Names are the parameters' paths (`block1.conv.weight`) and layouts are PyTorch's, so weights travel both ways.
-//! Loading is strict and atomic: every missing, unexpected or reshaped name is collected first, and either all
-//! parameters are written or none is.
+//! A state holds the parameters and the buffers. Names are their paths (`block1.conv.weight`) and layouts are
+//! PyTorch's, so weights travel both ways. Loading is strict and atomic: every missing, unexpected or reshaped name is
+//! collected first, and either everything is written or nothing is. One name is passed over: PyTorch counts steps in
+//! `num_batches_tracked` beside the running statistics, and nothing here depends on that count.
 
-use super::module::{Module, Walk, parameters};
+use super::module::{Module, Walk};
+use crate::autograd::Param;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::real::Real;
@@ -17,20 +19,37 @@ use std::path::Path;
 /// Tensors by name, in the order of their names.
 pub type State<T> = BTreeMap<String, Tensor<T>>;
 
-/// The parameters' values by path; tied parameters once, under their first name.
+/// The values of parameters and buffers by path; tied ones once, under their first name.
 pub fn state_dict<T: Real>(module: &dyn Module<T>) -> State<T> {
-    parameters(module).into_iter().map(|(name, param)| (name, param.get())).collect()
+    held(module).into_iter().map(|(name, param)| (name, param.get())).collect()
+}
+
+/// Parameters and buffers with their paths, tied ones once under their first name.
+fn held<T: Real>(module: &dyn Module<T>) -> Vec<(String, Param<T>)> {
+    let mut found: Vec<(String, Param<T>)> = Vec::new();
+    module.walk(&mut Walk::over_state(&mut |path, param| {
+        if found.iter().all(|(_, known)| known.id() != param.id()) {
+            found.push((path.to_owned(), param.clone()));
+        }
+    }));
+    found
+}
+
+/// Whether `name` is PyTorch's count of steps beside running statistics; `has` tells which names there are.
+fn is_step_count(name: &str, has: impl Fn(&str) -> bool) -> bool {
+    let prefix = name.strip_suffix("num_batches_tracked");
+    prefix.is_some_and(|p| (p.is_empty() || p.ends_with('.')) && has(&format!("{p}running_mean")))
 }
 
 /// Writes `state` into the module. Fails, and writes nothing, unless names and shapes agree. A tied parameter may
 /// come under any of its names, and under several if they hold the same numbers.
 pub fn load_state_dict<T: Real>(module: &dyn Module<T>, state: &State<T>) -> Result<()> {
     let mut faults = Vec::new();
-    // Each parameter's identity, with the name under which its value was found first.
+    // Each identity, with the name under which its value was found first.
     let mut found: BTreeMap<u64, Option<String>> = BTreeMap::new();
     let mut known = Vec::new();
     let mut writes = Vec::new();
-    module.walk(&mut Walk::new(&mut |path, param| {
+    module.walk(&mut Walk::over_state(&mut |path, param| {
         known.push(path.to_owned());
         let first = found.entry(param.id()).or_default();
         let Some(tensor) = state.get(path) else { return };
@@ -44,12 +63,14 @@ pub fn load_state_dict<T: Real>(module: &dyn Module<T>, state: &State<T>) -> Res
         }
         first.get_or_insert_with(|| path.to_owned());
     }));
-    for (name, param) in parameters(module) {
+    for (name, param) in held(module) {
         if found[&param.id()].is_none() {
             faults.push(format!("{name}: missing"));
         }
     }
-    faults.extend(state.keys().filter(|name| !known.contains(name)).map(|name| format!("{name}: unexpected")));
+    let has = |name: &str| known.iter().any(|known| known == name);
+    let unexpected = state.keys().filter(|name| !has(name) && !is_step_count(name, has));
+    faults.extend(unexpected.map(|name| format!("{name}: unexpected")));
     if !faults.is_empty() {
         return Err(Error::State(format!(
             "the weights do not fit the model (nothing was loaded):\n  {}",
@@ -85,12 +106,14 @@ pub fn to_safetensors<T: Real>(state: &State<T>) -> Result<Vec<u8>> {
     safetensors::serialize(views, None).map_err(|e| Error::State(format!("cannot make a safetensors file: {e}")))
 }
 
-/// The state in the bytes of a safetensors file. F32 and F64 tensors are taken, and converted if need be.
+/// The state in the bytes of a safetensors file. F32 and F64 tensors are taken, and converted if need be; PyTorch's
+/// `num_batches_tracked` beside a `running_mean` is left out.
 pub fn from_safetensors<T: Real>(bytes: &[u8]) -> Result<State<T>> {
     let file = SafeTensors::deserialize(bytes)
         .map_err(|e| Error::State(format!("this is not a whole safetensors file: {e}")))?;
     let mut state = State::new();
-    for (name, view) in file.tensors() {
+    let has = |name: &str| file.tensor(name).is_ok();
+    for (name, view) in file.tensors().into_iter().filter(|(name, _)| !is_step_count(name, has)) {
         let data: Vec<T> = match view.dtype() {
             Dtype::F32 => view
                 .data()

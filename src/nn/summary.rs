@@ -60,11 +60,11 @@ pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summ
             jump *= stride;
         };
         let macs = match layer.kind {
-            Kind::Conv2d { kernel, stride, dilation } => {
+            Kind::Conv2d { kernel, stride, dilation, .. } => {
                 see((kernel[0] - 1) * dilation[0] + 1, stride[0]);
                 weights * output[1..].iter().product::<usize>()
             }
-            Kind::Pool(window) => {
+            Kind::MaxPool(window) | Kind::AvgPool(window) => {
                 see(window.kernel[0], window.stride[0]);
                 0
             }
@@ -72,7 +72,7 @@ pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summ
                 field = None;
                 weights
             }
-            Kind::Flatten => {
+            Kind::Flatten | Kind::Unflatten(_) | Kind::GlobalAvgPool => {
                 field = None;
                 0
             }
@@ -103,12 +103,21 @@ pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summ
 fn describe(kind: Kind) -> String {
     match kind {
         Kind::Container => "container".into(),
-        Kind::Conv2d { kernel: [h, w], stride: [1, 1], .. } => format!("conv {h}x{w}"),
-        Kind::Conv2d { kernel: [h, w], stride, .. } => format!("conv {h}x{w} stride {}", stride[0]),
+        Kind::Conv2d { kernel: [h, w], stride, groups, .. } => {
+            let stride = if stride == [1, 1] { String::new() } else { format!(" stride {}", stride[0]) };
+            let groups = if groups == 1 { String::new() } else { format!(" groups {groups}") };
+            format!("conv {h}x{w}{stride}{groups}")
+        }
         Kind::Linear => "linear".into(),
-        Kind::Pool(window) => format!("pool {}x{}", window.kernel[0], window.kernel[1]),
-        Kind::Activation(name) | Kind::Other(name) => name.into(),
+        Kind::MaxPool(window) => format!("max-pool {}x{}", window.kernel[0], window.kernel[1]),
+        Kind::AvgPool(window) => format!("avg-pool {}x{}", window.kernel[0], window.kernel[1]),
+        Kind::GlobalAvgPool => "global avg-pool".into(),
+        Kind::Activation { name, .. } | Kind::Other(name) => name.into(),
+        Kind::BatchNorm { .. } => "batch-norm".into(),
+        Kind::Softmax { log: false } => "softmax".into(),
+        Kind::Softmax { log: true } => "log-softmax".into(),
         Kind::Dropout(p) => format!("dropout {p}"),
         Kind::Flatten => "flatten".into(),
+        Kind::Unflatten(_) => "unflatten".into(),
     }
 }

@@ -8,13 +8,16 @@
 //! `G · columnsᵀ`, and dX is `Wᵀ · G` added back to where each column came from (col2im). The kernels in
 //! `gradus_kernels::reference` are written just so; the fast ones compute the same without storing the columns.
 //! Lesson 04 prints the matrices.
+//!
+//! With `groups` > 1 (Krizhevsky et al. 2012), the channels fall into that many groups, and an output channel sees those
+//! of its own group alone: c runs over C/groups channels, and the filters are `[O, C/groups, KH, KW]`.
 
 use crate::autograd::{Op, Var, apply};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
-use gradus_kernels as kernels;
+use gradus_kernels::{self as kernels, grouped};
 
 /// How many zeros to put around the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,18 +39,21 @@ pub struct Conv2d {
     pub padding: Padding,
     /// Distance between kernel taps.
     pub dilation: [usize; 2],
+    /// Groups of channels that see nothing of each other; it divides the channels, in and out. As many groups as
+    /// channels is depthwise convolution.
+    pub groups: usize,
 }
 
 impl Default for Conv2d {
     fn default() -> Self {
-        Self { stride: [1, 1], padding: Padding::Valid, dilation: [1, 1] }
+        Self { stride: [1, 1], padding: Padding::Valid, dilation: [1, 1], groups: 1 }
     }
 }
 
 impl Conv2d {
-    /// All sizes of this convolution on an image batch `x` = N C H W with filters `w` = O C KH KW.
-    pub(crate) fn geometry(&self, x: &[usize], w: &[usize]) -> Result<kernels::Conv2d> {
-        let dims = Dims::unify("conv2d", &["N C H W", "O C KH KW"], &[x, w])?;
+    /// All sizes of this convolution on an image batch `x` = N C H W with filters `w` = O C/groups KH KW.
+    pub(crate) fn geometry(&self, x: &[usize], w: &[usize]) -> Result<kernels::GroupedConv2d> {
+        let (dims, c, o) = self.channels(x, w)?;
         let kernel = [dims.get("KH"), dims.get("KW")];
         if self.stride.contains(&0) || self.dilation.contains(&0) || kernel.contains(&0) {
             return Err(Error::shape(
@@ -70,10 +76,10 @@ impl Conv2d {
         };
         let g = kernels::Conv2d {
             n: dims.get("N"),
-            c: dims.get("C"),
+            c,
             h: dims.get("H"),
             w: dims.get("W"),
-            o: dims.get("O"),
+            o,
             kernel,
             stride: self.stride,
             pad: [pad(0), pad(1)],
@@ -88,20 +94,44 @@ impl Conv2d {
                 ),
             ));
         }
-        Ok(g)
+        Ok(kernels::GroupedConv2d { groups: self.groups, each: g })
+    }
+
+    /// The sizes by their letters, and the channels of one group, in and out.
+    fn channels(&self, x: &[usize], w: &[usize]) -> Result<(Dims, usize, usize)> {
+        if self.groups == 1 {
+            let dims = Dims::unify("conv2d", &["N C H W", "O C KH KW"], &[x, w])?;
+            let (c, o) = (dims.get("C"), dims.get("O"));
+            return Ok((dims, c, o));
+        }
+        let dims = Dims::unify("conv2d", &["N C H W", "O C/groups KH KW"], &[x, w])?;
+        let (groups, c, o, seen) = (self.groups, dims.get("C"), dims.get("O"), dims.get("C/groups"));
+        let fault = if groups == 0 {
+            "at least one group is needed".to_owned()
+        } else if c % groups != 0 || o % groups != 0 {
+            format!("C = {c} and O = {o} must both be multiples of {groups}")
+        } else if c / groups != seen {
+            format!("{c}/{groups} = {} channels a group, but filters of {seen}", c / groups)
+        } else {
+            return Ok((dims, seen, o / groups));
+        };
+        Err(Error::shape("conv2d", format!("of {x:?} with filters {w:?} in {groups} groups: {fault}")))
     }
 
     fn value<T: Real>(&self, x: &Tensor<T>, w: &Tensor<T>, b: Option<&Tensor<T>>, out: Shape) -> Tensor<T> {
         let g = self.geometry(x.shape(), w.shape()).expect("shape() accepted it");
-        Tensor::build(out, |y| T::conv2d_forward(&g, x.data(), w.data(), b.map(Tensor::data), y))
+        Tensor::build(out, |y| grouped::conv2d_forward(&g, x.data(), w.data(), b.map(Tensor::data), y))
     }
 
     fn gradients<T: Real>(&self, [x, w]: &[Tensor<T>; 2], dy: &Tensor<T>, need: [bool; 2]) -> [Option<Tensor<T>>; 2] {
         let g = self.geometry(x.shape(), w.shape()).expect("shape() accepted it");
         [
-            need[0].then(|| Tensor::build(x.shape_owned(), |dx| T::conv2d_backward_data(&g, dy.data(), w.data(), dx))),
-            need[1]
-                .then(|| Tensor::build(w.shape_owned(), |dw| T::conv2d_backward_weights(&g, x.data(), dy.data(), dw))),
+            need[0].then(|| {
+                Tensor::build(x.shape_owned(), |dx| grouped::conv2d_backward_data(&g, dy.data(), w.data(), dx))
+            }),
+            need[1].then(|| {
+                Tensor::build(w.shape_owned(), |dw| grouped::conv2d_backward_weights(&g, x.data(), dy.data(), dw))
+            }),
         ]
     }
 }
@@ -112,8 +142,8 @@ impl<T: Real> Op<T, 2> for Conv2d {
     type Saved = [Tensor<T>; 2];
 
     fn shape(&self, [x, w]: [&[usize]; 2]) -> Result<Shape> {
-        let g = self.geometry(x, w)?;
-        Ok(Shape::from([g.n, g.o, g.out_h(), g.out_w()]))
+        let g = self.geometry(x, w)?.each;
+        Ok(Shape::from([g.n, w[0], g.out_h(), g.out_w()]))
     }
 
     fn forward(&self, [x, w]: [&Tensor<T>; 2], out: Shape) -> (Tensor<T>, Self::Saved) {

@@ -13,19 +13,19 @@
 
 use super::conv::Conv2d;
 use crate::autograd::{Op, Var, apply};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::shape::{Dims, Shape};
 use crate::tensor::{Indices, Tensor};
 use gradus_kernels::{self as kernels, BlockGradients};
 
-/// Convolution with these settings, bias, ReLU and 2 x 2 max-pooling.
+/// Convolution with these settings (one group of channels), bias, ReLU and 2 x 2 max-pooling.
 #[derive(Clone, Copy, Debug)]
 pub struct ConvBlock(pub Conv2d);
 
 impl ConvBlock {
     fn geometry(&self, x: &[usize], w: &[usize]) -> kernels::Conv2d {
-        self.0.geometry(x, w).expect("shape() accepted it")
+        self.0.geometry(x, w).expect("shape() accepted it").each
     }
 }
 
@@ -36,7 +36,10 @@ impl<T: Real> Op<T, 3> for ConvBlock {
 
     fn shape(&self, [x, w, b]: [&[usize]; 3]) -> Result<Shape> {
         Dims::unify("conv2d", &["O C KH KW", "O"], &[w, b])?;
-        let g = self.0.geometry(x, w)?;
+        if self.0.groups != 1 {
+            return Err(Error::shape("conv2d_block", format!("computes one group of channels; got {}", self.0.groups)));
+        }
+        let g = self.0.geometry(x, w)?.each;
         super::pool::Window::square(2).out("max_pool2d", &[g.n, g.o, g.out_h(), g.out_w()])
     }
 

@@ -249,6 +249,17 @@ impl<T: Real> Var<T> {
         let (n, rest) = self.shape().split_first().map_or((1, 1), |(&n, rest)| (n, rest.iter().product()));
         self.reshape([n, rest])
     }
+    /// `[N, ..]` to `[N, sizes]`: what [`flatten`](Self::flatten) undoes. An axis of size 1 in front if there is none.
+    pub fn unflatten(&self, sizes: &[usize]) -> Result<Self> {
+        if sizes.len() >= MAX_RANK {
+            return Err(Error::shape(
+                "unflatten",
+                format!("to {sizes:?}: beside the samples' axis at most {} fit", MAX_RANK - 1),
+            ));
+        }
+        let n = self.shape().first().copied().unwrap_or(1);
+        self.reshape(&[&[n], sizes].concat()[..])
+    }
     /// See [`Permute`].
     pub fn permute(&self, order: &[usize]) -> Result<Self> {
         apply(Permute(order.to_vec()), [self])

@@ -1,12 +1,18 @@
 //! Losses: one number that says how wrong the answers are. All are means over the batch, as in PyTorch.
+//!
+//! For one class out of K: [`SoftmaxCrossEntropy`] from logits, [`Nll`] from log-probabilities. For answers of yes or
+//! no, each on its own: [`BceWithLogits`] from logits, [`Bce`] from probabilities. For numbers: [`Mse`]. What takes
+//! logits is exact where probabilities have long been rounded to 0 or 1, and so to be preferred.
 
 use crate::autograd::{Op, Var, apply};
 use crate::error::{Error, Result};
+use crate::ops::arith::expand;
 use crate::ops::softmax::log_softmax;
 use crate::real::Real;
-use crate::shape::Shape;
+use crate::shape::{Shape, broadcast};
 use crate::tensor::Tensor;
-use gradus_kernels::{math, reduce};
+use gradus_kernels::math::{self, Pointwise};
+use gradus_kernels::reduce;
 
 /// What the network should have answered.
 #[derive(Clone, Copy, Debug)]
@@ -37,37 +43,63 @@ pub struct SoftmaxCrossEntropy<T: Real> {
 impl<T: Real> SoftmaxCrossEntropy<T> {
     /// The loss for logits of shape `[n, classes]`. Fails on a label or shape that does not fit.
     pub fn new(target: Target<'_, T>, class_weights: Option<&[T]>, logits: &[usize]) -> Result<Self> {
-        const NAME: &str = "cross_entropy";
-        let &[n, classes] = logits else {
-            return Err(Error::shape(NAME, format!("wanted logits [\"N K\"]; got {logits:?}")));
-        };
-        if let Some(w) = class_weights.filter(|w| w.len() != classes) {
-            return Err(Error::shape(NAME, format!("wanted {classes} class weights; got {}", w.len())));
+        let (q, divisor) = weighted_targets("cross_entropy", target, class_weights, logits)?;
+        Ok(Self { q, divisor })
+    }
+}
+
+/// Targets times class weights, `[N, K]`, and the divisor W of a mean over the samples `scores` = `[N, K]`: the number
+/// of samples, or with labels the sum of their weights.
+fn weighted_targets<T: Real>(
+    name: &'static str,
+    target: Target<'_, T>,
+    class_weights: Option<&[T]>,
+    scores: &[usize],
+) -> Result<(Tensor<T>, T)> {
+    let &[n, classes] = scores else {
+        return Err(Error::shape(name, format!("wanted logits [\"N K\"]; got {scores:?}")));
+    };
+    if let Some(w) = class_weights.filter(|w| w.len() != classes) {
+        return Err(Error::shape(name, format!("wanted {classes} class weights; got {}", w.len())));
+    }
+    let weight = |k: usize| class_weights.map_or(T::ONE, |w| w[k]);
+    match target {
+        Target::Labels(labels) => {
+            if labels.len() != n {
+                return Err(Error::shape(name, format!("wanted {n} labels; got {}", labels.len())));
+            }
+            if let Some((i, label)) = labels.iter().enumerate().find(|(_, l)| **l >= classes) {
+                return Err(Error::invalid(format!("{name}: label {label} of sample {i} is not below {classes}")));
+            }
+            let mut q = Tensor::zeros([n, classes]);
+            let data = q.data_mut();
+            labels.iter().enumerate().for_each(|(i, &label)| data[i * classes + label] = weight(label));
+            let divisor = reduce::sum(data);
+            Ok((q, divisor))
         }
-        let weight = |k: usize| class_weights.map_or(T::ONE, |w| w[k]);
-        match target {
-            Target::Labels(labels) => {
-                if labels.len() != n {
-                    return Err(Error::shape(NAME, format!("wanted {n} labels; got {}", labels.len())));
-                }
-                if let Some((i, label)) = labels.iter().enumerate().find(|(_, l)| **l >= classes) {
-                    return Err(Error::invalid(format!("{NAME}: label {label} of sample {i} is not below {classes}")));
-                }
-                let mut q = Tensor::zeros([n, classes]);
-                let data = q.data_mut();
-                labels.iter().enumerate().for_each(|(i, &label)| data[i * classes + label] = weight(label));
-                let divisor = reduce::sum(data);
-                Ok(Self { q, divisor })
+        Target::Probabilities(p) => {
+            if p.shape() != scores {
+                return Err(Error::shape(name, format!("wanted targets {scores:?}; got {:?}", p.shape())));
             }
-            Target::Probabilities(p) => {
-                if p.shape() != logits {
-                    return Err(Error::shape(NAME, format!("wanted targets {logits:?}; got {:?}", p.shape())));
-                }
-                let q = Tensor::from_fn([n, classes], |i| p.data()[i] * weight(i % classes));
-                Ok(Self { q, divisor: T::from_usize(n) })
-            }
+            Ok((Tensor::from_fn([n, classes], |i| p.data()[i] * weight(i % classes)), T::from_usize(n)))
         }
     }
+}
+
+/// -Σ q log p. A class that is not wanted counts nothing, even where its log p is -∞.
+fn cross<T: Real>(q: &Tensor<T>, log_p: &Tensor<T>) -> T {
+    let terms = Tensor::build(q.shape_owned(), |t| {
+        math::zip_map(q.data(), log_p.data(), t, |q, l| if q == T::ZERO && !l.is_nan() { T::ZERO } else { -q * l });
+    });
+    reduce::sum(terms.data())
+}
+
+/// The shape of a loss of `x`, which must be as the loss was made for.
+fn scalar_of(name: &'static str, wanted: &[usize], x: &[usize]) -> Result<Shape> {
+    if x != wanted {
+        return Err(Error::shape(name, format!("wanted {wanted:?}; got {x:?}")));
+    }
+    Ok(Shape::from([]))
 }
 
 impl<T: Real> Op<T, 1> for SoftmaxCrossEntropy<T> {
@@ -75,22 +107,12 @@ impl<T: Real> Op<T, 1> for SoftmaxCrossEntropy<T> {
     type Saved = Tensor<T>;
 
     fn shape(&self, [logits]: [&[usize]; 1]) -> Result<Shape> {
-        if logits != self.q.shape() {
-            return Err(Error::shape("cross_entropy", format!("wanted {:?}; got {logits:?}", self.q.shape())));
-        }
-        Ok(Shape::from([]))
+        scalar_of("cross_entropy", self.q.shape(), logits)
     }
 
     fn forward(&self, [logits]: [&Tensor<T>; 1], _: Shape) -> (Tensor<T>, Tensor<T>) {
         let log_p = log_softmax(logits, 1);
-        // A class that is not wanted counts nothing, even where its log p is -∞.
-        let terms =
-            Tensor::build(log_p.shape_owned(), |t| {
-                math::zip_map(self.q.data(), log_p.data(), t, |q, l| {
-                    if q == T::ZERO && !l.is_nan() { T::ZERO } else { -q * l }
-                });
-            });
-        (Tensor::scalar(reduce::sum(terms.data()) / self.divisor), log_p)
+        (Tensor::scalar(cross(&self.q, &log_p) / self.divisor), log_p)
     }
 
     fn backward(&self, log_p: &Tensor<T>, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
@@ -106,6 +128,189 @@ impl<T: Real> Op<T, 1> for SoftmaxCrossEntropy<T> {
                 }
             }
         }))]
+    }
+}
+
+/// The negative log-likelihood, for log-probabilities x (a log-softmax's) and labels y:
+///
+/// ```text
+/// L = -(1/W) Σ n  w[yₙ] x[n, yₙ],     dL/dx[n,k] = -w[yₙ]/W where k = yₙ, else 0
+/// ```
+///
+/// with w the class weights, 1 if there are none, and W the sum of the samples' weights: PyTorch's mean. NaN if W is
+/// 0. [`SoftmaxCrossEntropy`] is this after a log-softmax, in one.
+#[derive(Clone, Debug)]
+pub struct Nll<T: Real> {
+    /// The weight of each sample at the place of its label, `[N, K]`.
+    q: Tensor<T>,
+    /// The divisor W.
+    divisor: T,
+}
+
+impl<T: Real> Nll<T> {
+    /// The loss for log-probabilities of shape `[n, classes]`. Fails on a label or shape that does not fit.
+    pub fn new(labels: &[usize], class_weights: Option<&[T]>, log_p: &[usize]) -> Result<Self> {
+        let (q, divisor) = weighted_targets("nll", Target::Labels(labels), class_weights, log_p)?;
+        Ok(Self { q, divisor })
+    }
+}
+
+impl<T: Real> Op<T, 1> for Nll<T> {
+    const NAME: &'static str = "nll";
+    type Saved = ();
+
+    fn shape(&self, [log_p]: [&[usize]; 1]) -> Result<Shape> {
+        scalar_of("nll", self.q.shape(), log_p)
+    }
+
+    fn forward(&self, [log_p]: [&Tensor<T>; 1], _: Shape) -> (Tensor<T>, ()) {
+        (Tensor::scalar(cross(&self.q, log_p) / self.divisor), ())
+    }
+
+    fn backward(&self, _: &(), g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+        let scale = g.item() / self.divisor;
+        [Some(self.q.map(|q| -q * scale))]
+    }
+}
+
+/// Binary cross-entropy of probabilities p, with targets q of the same shape, each on [0, 1]:
+///
+/// ```text
+/// L = -(1/n) Σ  q ln p + (1 - q) ln(1 - p),     dL/dp = (p - q) / (n p (1 - p))
+/// ```
+///
+/// As in PyTorch, a logarithm counts as -100 at the least, and p (1 - p) as 1e-12: so a wrong answer that is quite
+/// certain costs much, but nothing infinite.
+#[derive(Clone, Debug)]
+pub struct Bce<T: Real> {
+    target: Tensor<T>,
+}
+
+impl<T: Real> Bce<T> {
+    /// The loss for these targets. Fails on one outside [0, 1].
+    pub fn new(target: &Tensor<T>) -> Result<Self> {
+        Ok(Self { target: on_unit("bce", "target", target)?.clone() })
+    }
+}
+
+/// Fails on an element outside [0, 1]. NaN passes: the loss will show it.
+fn on_unit<'a, T: Real>(name: &str, what: &str, x: &'a Tensor<T>) -> Result<&'a Tensor<T>> {
+    match x.data().iter().enumerate().find(|(_, v)| **v < T::ZERO || **v > T::ONE) {
+        Some((i, v)) => Err(Error::invalid(format!("{name}: {what} number {i} is {v}, which is not on [0, 1]"))),
+        None => Ok(x),
+    }
+}
+
+/// One term of [`Bce`], from p and q.
+struct BceTerm;
+impl<T: Real> Pointwise<T, 2> for BceTerm {
+    #[inline(always)]
+    fn at(&self, [p, q]: [T; 2]) -> T {
+        let least = T::from_f64(-100.0);
+        -(q * p.ln().max(least) + (T::ONE - q) * (-p).ln_1p().max(least))
+    }
+}
+
+impl<T: Real> Op<T, 1> for Bce<T> {
+    const NAME: &'static str = "bce";
+    type Saved = Tensor<T>;
+
+    fn shape(&self, [p]: [&[usize]; 1]) -> Result<Shape> {
+        scalar_of("bce", self.target.shape(), p)
+    }
+
+    fn forward(&self, [p]: [&Tensor<T>; 1], _: Shape) -> (Tensor<T>, Tensor<T>) {
+        let terms = Tensor::build(p.shape_owned(), |t| math::apply([p.data(), self.target.data()], t, &BceTerm));
+        (Tensor::scalar(reduce::sum(terms.data()) / T::from_usize(p.numel())), p.clone())
+    }
+
+    fn backward(&self, p: &Tensor<T>, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+        let (scale, least) = (g.item() / T::from_usize(p.numel()), T::from_f64(1e-12));
+        [Some(Tensor::build(p.shape_owned(), |d| {
+            let slope = |p: T, q: T| scale * (p - q) / (p * (T::ONE - p)).max(least);
+            math::zip_map(p.data(), self.target.data(), d, slope);
+        }))]
+    }
+}
+
+/// Binary cross-entropy of logits x, with targets q of the same shape, each on [0, 1]: [`Bce`] of p = σ(x), without
+/// rounding p first.
+///
+/// ```text
+/// L = (1/n) Σ  (1 - q) x + (1 + (w - 1) q) ln(1 + e⁻ˣ),     dL/dx = ((1 - q) - (1 + (w - 1) q) σ(-x)) / n
+/// ```
+///
+/// w weighs the answers that should be yes (PyTorch's `pos_weight`); it is 1 if not given, and the derivative then
+/// (p - q)/n. ln(1 + e⁻ˣ) is computed as max(-x, 0) + ln(1 + e^-|x|).
+#[derive(Clone, Debug)]
+pub struct BceWithLogits<T: Real> {
+    target: Tensor<T>,
+    /// 1 + (w - 1) q.
+    weight: Tensor<T>,
+}
+
+impl<T: Real> BceWithLogits<T> {
+    /// The loss for these targets; `positive` is w, of a shape that broadcasts to the targets'. Fails on a target
+    /// outside [0, 1] or a shape that does not fit.
+    pub fn new(target: &Tensor<T>, positive: Option<&Tensor<T>>) -> Result<Self> {
+        const NAME: &str = "bce_with_logits";
+        on_unit(NAME, "target", target)?;
+        let Some(w) = positive else {
+            return Ok(Self { target: target.clone(), weight: Tensor::full(target.shape_owned(), T::ONE) });
+        };
+        let shape = broadcast(NAME, w.shape(), target.shape())?;
+        if *shape != *target.shape() {
+            let got = format!("positive weights {:?} for targets {:?}", w.shape(), target.shape());
+            return Err(Error::shape(NAME, format!("wanted weights that broadcast to the targets; got {got}")));
+        }
+        let (w, q) = (expand(w, shape), target.data());
+        let weight = Tensor::from_fn(shape, |i| T::ONE + (w.data()[i] - T::ONE) * q[i]);
+        Ok(Self { target: target.clone(), weight })
+    }
+}
+
+/// One term of [`BceWithLogits`], from x, q and 1 + (w - 1) q.
+struct LogitTerm;
+impl<T: Real> Pointwise<T, 3> for LogitTerm {
+    #[inline(always)]
+    fn at(&self, [x, q, weight]: [T; 3]) -> T {
+        (T::ONE - q) * x + weight * ((-x).max(T::ZERO) + (-x.abs()).exp().ln_1p())
+    }
+}
+
+/// n times the derivative of [`BceWithLogits`], from x, q and 1 + (w - 1) q.
+struct LogitSlope;
+impl<T: Real> Pointwise<T, 3> for LogitSlope {
+    #[inline(always)]
+    fn at(&self, [x, q, weight]: [T; 3]) -> T {
+        (T::ONE - q) - weight * (-x).sigmoid()
+    }
+}
+
+impl<T: Real> Op<T, 1> for BceWithLogits<T> {
+    const NAME: &'static str = "bce_with_logits";
+    type Saved = Tensor<T>;
+
+    fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
+        scalar_of("bce_with_logits", self.target.shape(), x)
+    }
+
+    fn forward(&self, [x]: [&Tensor<T>; 1], _: Shape) -> (Tensor<T>, Tensor<T>) {
+        let terms = self.each(x, &LogitTerm);
+        (Tensor::scalar(reduce::sum(terms.data()) / T::from_usize(x.numel())), x.clone())
+    }
+
+    fn backward(&self, x: &Tensor<T>, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+        let scale = g.item() / T::from_usize(x.numel());
+        [Some(self.each(x, &LogitSlope).map(|slope| scale * slope))]
+    }
+}
+
+impl<T: Real> BceWithLogits<T> {
+    /// f of each x, its target and its weight.
+    fn each(&self, x: &Tensor<T>, f: &impl Pointwise<T, 3>) -> Tensor<T> {
+        let inputs = [x.data(), self.target.data(), self.weight.data()];
+        Tensor::build(x.shape_owned(), |y| math::apply(inputs, y, f))
     }
 }
 
@@ -146,6 +351,19 @@ impl<T: Real> Var<T> {
     /// The same with a weight for each class.
     pub fn cross_entropy_weighted(&self, target: Target<'_, T>, class_weights: &[T]) -> Result<Self> {
         apply(SoftmaxCrossEntropy::new(target, Some(class_weights), self.shape())?, [self])
+    }
+    /// The negative log-likelihood of these log-probabilities, with a weight for each class if given; see [`Nll`].
+    pub fn nll(&self, labels: &[usize], class_weights: Option<&[T]>) -> Result<Self> {
+        apply(Nll::new(labels, class_weights, self.shape())?, [self])
+    }
+    /// Binary cross-entropy of these probabilities; see [`Bce`]. Fails on one outside [0, 1].
+    pub fn bce(&self, target: &Tensor<T>) -> Result<Self> {
+        on_unit("bce (bce_with_logits takes logits)", "probability", self.value())?;
+        apply(Bce::new(target)?, [self])
+    }
+    /// Binary cross-entropy of these logits, with a weight for the positive answers if given; see [`BceWithLogits`].
+    pub fn bce_with_logits(&self, target: &Tensor<T>, positive: Option<&Tensor<T>>) -> Result<Self> {
+        apply(BceWithLogits::new(target, positive)?, [self])
     }
     /// The mean squared error; see [`Mse`].
     pub fn mse(&self, b: &Self) -> Result<Self> {

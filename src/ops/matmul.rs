@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::real::Real;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
-use gradus_kernels::{MatMut, MatRef};
+use gradus_kernels::{MatMut, MatRef, dispatch, parallel};
 
 /// A tensor of rank 2 as a matrix view.
 fn mat<T: Real>(x: &Tensor<T>) -> MatRef<'_, T> {
@@ -35,6 +35,53 @@ impl<T: Real> Op<T, 2> for MatMul {
 
     fn backward(&self, [a, b]: &Self::Saved, g: &Tensor<T>, need: [bool; 2]) -> [Option<Tensor<T>>; 2] {
         [need[0].then(|| product(mat(g), mat(b).t())), need[1].then(|| product(mat(a).t(), mat(g)))]
+    }
+}
+
+/// Y = A B for each of a batch of matrix pairs: `y[b,m,n] = Σₖ a[b,m,k] b[b,k,n]`. dA = G Bᵀ and dB = Aᵀ G, pair by
+/// pair.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchedMatMul;
+
+/// Pairs from which on each goes to one thread; before, one after the other goes to all.
+const MANY: usize = 8;
+
+/// Matrix `i` of a batch.
+fn nth<T: Real>(x: &Tensor<T>, i: usize) -> MatRef<'_, T> {
+    let (rows, cols) = (x.shape()[1], x.shape()[2]);
+    MatRef::new(&x.data()[i * rows * cols..][..rows * cols], rows, cols)
+}
+
+/// The products of `pair(i)` for each i of a batch, in a tensor of this shape.
+fn products<'a, T: Real>(shape: [usize; 3], pair: impl Fn(usize) -> [MatRef<'a, T>; 2] + Sync) -> Tensor<T> {
+    let ([batch, rows, cols], level) = (shape, dispatch::isa());
+    Tensor::build(shape, |y| {
+        parallel::chunks_unless(batch < MANY, y, rows * cols, |i, y| {
+            let [a, b] = pair(i);
+            dispatch::with(level, || T::gemm(a, b, T::ZERO, MatMut::new(y, rows, cols)));
+        });
+    })
+}
+
+impl<T: Real> Op<T, 2> for BatchedMatMul {
+    const NAME: &'static str = "bmm";
+    type Saved = [Tensor<T>; 2];
+
+    fn shape(&self, x: [&[usize]; 2]) -> Result<Shape> {
+        Ok(Dims::unify("bmm", &["B M K", "B K N"], &x)?.shape("B M N"))
+    }
+
+    fn forward(&self, [a, b]: [&Tensor<T>; 2], out: Shape) -> (Tensor<T>, Self::Saved) {
+        let y = products([out[0], out[1], out[2]], |i| [nth(a, i), nth(b, i)]);
+        (y, [a.clone(), b.clone()])
+    }
+
+    fn backward(&self, [a, b]: &Self::Saved, g: &Tensor<T>, need: [bool; 2]) -> [Option<Tensor<T>>; 2] {
+        let (&[batch, m, k], n) = (a.shape().first_chunk().expect("three axes"), b.shape()[2]);
+        [
+            need[0].then(|| products([batch, m, k], |i| [nth(g, i), nth(b, i).t()])),
+            need[1].then(|| products([batch, k, n], |i| [nth(a, i).t(), nth(g, i)])),
+        ]
     }
 }
 
@@ -72,6 +119,10 @@ impl<T: Real> Var<T> {
     /// See [`MatMul`].
     pub fn matmul(&self, b: &Self) -> Result<Self> {
         apply(MatMul, [self, b])
+    }
+    /// The products of a batch of pairs; see [`BatchedMatMul`].
+    pub fn bmm(&self, b: &Self) -> Result<Self> {
+        apply(BatchedMatMul, [self, b])
     }
     /// X Wᵀ + b; see [`Linear`].
     pub fn linear(&self, weight: &Self, bias: &Self) -> Result<Self> {

@@ -16,6 +16,7 @@ pub mod dropout;
 pub mod layout;
 pub mod loss;
 pub mod matmul;
+pub mod norm;
 pub mod pool;
 pub mod reduce;
 pub mod scalar;

@@ -112,6 +112,40 @@ impl<T: Real> Op<T, 1> for AvgPool2d {
     }
 }
 
+/// Global average-pooling (Lin, Chen and Yan 2013): `y[n,c]` is the mean of plane (n, c), whatever its size. `[N, C, H, W]`
+/// to `[N, C]`; the gradient is shared out evenly over the plane. A plane without pixels has no mean: an error.
+#[derive(Clone, Copy, Debug)]
+pub struct GlobalAvgPool2d;
+
+impl<T: Real> Op<T, 1> for GlobalAvgPool2d {
+    const NAME: &'static str = "global_avg_pool2d";
+    type Saved = Shape;
+
+    fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
+        let dims = Dims::unify("global_avg_pool2d", &["N C H W"], &[x])?;
+        if dims.get("H") * dims.get("W") == 0 {
+            return Err(Error::shape("global_avg_pool2d", format!("of planes without pixels: {x:?}")));
+        }
+        Ok(dims.shape("N C"))
+    }
+
+    fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Shape) {
+        let (planes, pixels) = (out.numel(), x.shape()[2] * x.shape()[3]);
+        let y = Tensor::build(out, |y| {
+            kernels::reduce::sum_axis(x.data(), planes, pixels, 1, y);
+            y.iter_mut().for_each(|sum| *sum /= T::from_usize(pixels));
+        });
+        (y, x.shape_owned())
+    }
+
+    fn backward(&self, shape: &Shape, dy: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+        let pixels = shape[2] * shape[3];
+        [Some(Tensor::build(*shape, |dx| {
+            dx.chunks_mut(pixels).zip(dy.data()).for_each(|(dx, &g)| dx.fill(g / T::from_usize(pixels)));
+        }))]
+    }
+}
+
 /// Pooling.
 impl<T: Real> Var<T> {
     /// See [`MaxPool2d`].
@@ -121,5 +155,9 @@ impl<T: Real> Var<T> {
     /// See [`AvgPool2d`].
     pub fn avg_pool2d(&self, window: Window) -> Result<Self> {
         apply(AvgPool2d(window), [self])
+    }
+    /// See [`GlobalAvgPool2d`].
+    pub fn global_avg_pool2d(&self) -> Result<Self> {
+        apply(GlobalAvgPool2d, [self])
     }
 }

@@ -293,6 +293,41 @@ impl Elementwise for Gelu {
     }
 }
 
+/// y = x where x > 0, else α (eˣ - 1) (Clevert, Unterthiner and Hochreiter 2015); dy/dx = 1 where x > 0, else y + α.
+/// eˣ - 1 is computed as tanh(x/2) (eˣ + 1), the same number, which keeps its digits near 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Elu {
+    /// Minus the value that very negative x come to; PyTorch's and Keras's default is 1.
+    pub alpha: f64,
+}
+impl Elementwise for Elu {
+    const NAME: &'static str = "elu";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        if x > T::ZERO { x } else { c::<T>(self.alpha) * (c::<T>(0.5) * x).tanh() * (x.exp() + T::ONE) }
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, x: T, y: T) -> T {
+        if x > T::ZERO { T::ONE } else { y + c(self.alpha) }
+    }
+}
+
+/// y = ln(1 + eˣ) (Dugas et al. 2000), a ReLU with a round corner; dy/dx = 1/(1 + e⁻ˣ). Computed as
+/// max(x, 0) + ln(1 + e^-|x|), in which nothing overflows and small values keep their digits.
+#[derive(Clone, Copy, Debug)]
+pub struct Softplus;
+impl Elementwise for Softplus {
+    const NAME: &'static str = "softplus";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        x.max(T::ZERO) + (-x.abs()).exp().ln_1p()
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, x: T, _: T) -> T {
+        x.sigmoid()
+    }
+}
+
 /// y = x limited to [low, high]; dy/dx = 1 inside and on the limits, 0 outside. NaN stays NaN.
 #[derive(Clone, Copy, Debug)]
 pub struct Clamp {
@@ -368,6 +403,14 @@ impl<T: Real> Var<T> {
     /// See [`Gelu`].
     pub fn gelu(&self) -> Result<Self> {
         apply(Gelu, [self])
+    }
+    /// See [`Elu`].
+    pub fn elu(&self, alpha: f64) -> Result<Self> {
+        apply(Elu { alpha }, [self])
+    }
+    /// See [`Softplus`].
+    pub fn softplus(&self) -> Result<Self> {
+        apply(Softplus, [self])
     }
     /// See [`Clamp`].
     pub fn clamp(&self, low: f64, high: f64) -> Result<Self> {

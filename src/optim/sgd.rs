@@ -1,21 +1,30 @@
 //! Stochastic gradient descent.
 
-use super::Rule;
+use super::{Rule, decay};
 use crate::real::Real;
 use crate::tensor::Tensor;
 use gradus_kernels::optim;
+use serde::{Deserialize, Serialize};
 
 /// Stochastic gradient descent (Robbins and Monro 1951) with momentum (Polyak 1964; Nesterov 1983, in the form of
 /// Sutskever et al. 2013):
 ///
 /// ```text
-/// g ← g + weight_decay · p
-/// v ← g at the first step, then momentum · v + g
+/// g ← g + weight_decay · p,  or  p ← (1 - lr · weight_decay) p    (decoupled)
+/// v ← momentum · v + g
 /// p ← p - lr · (nesterov ? g + momentum · v : v)
 /// ```
 ///
-/// Keras keeps `v ← momentum · v - lr · g` instead: the same path at a constant rate, another one when it changes.
-#[derive(Clone, Copy, Debug)]
+/// With [`lr_in_velocity`](Self::lr_in_velocity) the learning rate stands elsewhere, as in Keras:
+///
+/// ```text
+/// v ← momentum · v + lr · g
+/// p ← p - (nesterov ? lr · g + momentum · v : v)
+/// ```
+///
+/// This is the same path at a constant rate, and another one when the rate changes: what is under way keeps its speed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Sgd {
     /// Learning rate.
     pub lr: f64,
@@ -23,33 +32,49 @@ pub struct Sgd {
     pub momentum: f64,
     /// Looks ahead along the momentum.
     pub nesterov: bool,
-    /// L2 penalty.
+    /// Weight decay.
     pub weight_decay: f64,
+    /// Whether the decay acts on the parameter itself (as in Keras) instead of through the gradient (an L2 penalty).
+    pub decoupled: bool,
+    /// Whether the velocity is a path (Keras) instead of a mean of gradients (PyTorch).
+    pub lr_in_velocity: bool,
+}
+
+impl Default for Sgd {
+    /// With a learning rate of 1e-2.
+    fn default() -> Self {
+        Self::new(1e-2)
+    }
 }
 
 impl Sgd {
-    /// Plain descent.
+    /// Plain descent, in PyTorch's conventions.
     pub fn new(lr: f64) -> Self {
-        Self { lr, momentum: 0.0, nesterov: false, weight_decay: 0.0 }
+        Self { lr, momentum: 0.0, nesterov: false, weight_decay: 0.0, decoupled: false, lr_in_velocity: false }
+    }
+
+    /// Plain descent; momentum and decay will be Keras's.
+    pub fn keras(lr: f64) -> Self {
+        Self { decoupled: true, lr_in_velocity: true, ..Self::new(lr) }
     }
 }
 
 impl<T: Real> Rule<T> for Sgd {
-    const SLOTS: &'static [&'static str] = &["momentum_buffer"];
+    fn slots(&self) -> &'static [&'static str] {
+        if self.momentum == 0.0 { &[] } else { &["momentum_buffer"] }
+    }
 
     fn lr(&mut self) -> &mut f64 {
         &mut self.lr
     }
 
-    fn step(&self, t: u64) -> impl Fn(&mut [T], &[T], &mut [Tensor<T>]) {
-        let hyper = optim::Sgd {
-            lr: self.lr,
-            momentum: self.momentum,
-            dampening: 0.0,
-            nesterov: self.nesterov,
-            l2: self.weight_decay,
-            first: t == 1,
-        };
-        move |p, g, slots| optim::sgd(&hyper, p, g, slots[0].data_mut())
+    fn step(&self, _: u64) -> impl Fn(&mut [T], &[T], &mut [Tensor<T>]) {
+        let (l2, shrink) = decay(self.lr, self.weight_decay, self.decoupled);
+        let (lr, gain) = if self.lr_in_velocity { (1.0, self.lr) } else { (self.lr, 1.0) };
+        let hyper = optim::Sgd { lr, gain, momentum: self.momentum, nesterov: self.nesterov, l2, shrink };
+        move |p, g, slots| match slots {
+            [velocity] => optim::sgd(&hyper, p, g, velocity.data_mut()),
+            _ => optim::sgd(&hyper, p, g, &mut []),
+        }
     }
 }

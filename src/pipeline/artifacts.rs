@@ -3,7 +3,6 @@
 use super::cnn::{self, CnnStage};
 use super::config::Config;
 use super::features::Features;
-use super::folder::RunFolder;
 use super::kmeans::Clusters;
 use super::mlp;
 use crate::analysis::features::Feature;
@@ -11,6 +10,7 @@ use crate::analysis::scale::Scaler;
 use crate::data::{ImageData, Normalization};
 use crate::error::{Error, Result};
 use crate::nn::{Sequential, state};
+use crate::run::RunFolder;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 

@@ -2,11 +2,12 @@
 
 use super::cnn::CnnStage;
 use super::config::Config;
-use super::training::{Scores, Trainer, score};
 use crate::data::{ImageData, Images};
 use crate::error::Result;
 use crate::nn::{Flatten, Init, Linear, Sequential};
+use crate::optim::{Adam, FirstOrder};
 use crate::rng::Rng;
+use crate::run::{Scores, Trainer, score};
 use crate::train::{Fit, Pictures};
 
 /// The baselines.
@@ -37,8 +38,9 @@ pub fn measure(config: &Config, data: &ImageData, cnn: &CnnStage, trainer: &mut 
     let mut rng = Rng::new(config.seed, "logistic.init", 0);
     let out = Linear::new(pixels, data.classes.len(), Init::PyTorch, &mut rng);
     let model = Sequential::new().with("flatten", Flatten).with("out", out);
-    let fit = Fit { epochs: EPOCHS.min(config.cnn.epochs), patience: 4, batch: config.cnn.batch, seed: config.seed };
-    let history = trainer.train("logistic", &model, LR, fit, &train, &val)?;
-    let logistic = score(&model, history, [&train, &val, &test], data.classes.len())?;
+    let fit = Fit::new(EPOCHS.min(config.cnn.epochs), 4, config.cnn.batch, config.seed);
+    let mut adam = FirstOrder::new(Adam::new(LR));
+    let history = trainer.train("logistic", &model, &mut adam, &fit, &train, &val)?;
+    let logistic = score(&model, history, &fit.objective, [&train, &val, &test], data.classes.len())?;
     Ok(Baselines { majority_class, majority_accuracy: hits as f64 / data.test.len() as f64, logistic })
 }

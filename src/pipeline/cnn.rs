@@ -3,12 +3,13 @@
 //! mirrored and turned at random.
 
 use super::config::Config;
-use super::training::{Scores, Trainer, score};
 use crate::data::{Augment, ImageData, Images, Normalization};
 use crate::error::Result;
 use crate::models::cnn::Cnn;
 use crate::nn::Sequential;
+use crate::optim::{Adam, FirstOrder};
 use crate::rng::Rng;
+use crate::run::{Scores, Trainer, score};
 use crate::train::{Fit, Pictures};
 
 /// The trained network and its figures.
@@ -34,14 +35,15 @@ pub fn train(config: &Config, data: &ImageData, trainer: &mut Trainer<'_>) -> Re
     let (c, seed, classes) = (&config.cnn, config.seed, data.classes.len());
     let normalization = Normalization::fit(&data.train.pixels)?;
     let pictures = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &normalization);
-    let augment = Augment { flips: c.flips, quarter_turns: c.quarter_turns };
+    let augment = Augment { flips: c.flips, quarter_turns: c.quarter_turns, ..Augment::NONE };
     let (train, val, test) =
         (pictures(&data.train)?.augmented(augment, seed), pictures(&data.val)?, pictures(&data.test)?);
 
     let model = build(config, data.channels(), classes)?;
-    let fit = Fit { epochs: c.epochs, patience: c.patience, batch: c.batch, seed };
-    let history = trainer.train("cnn", &model, c.lr, fit, &train, &val)?;
+    let fit = Fit::new(c.epochs, c.patience, c.batch, seed);
+    let mut adam = FirstOrder::new(Adam::new(c.lr));
+    let history = trainer.train("cnn", &model, &mut adam, &fit, &train, &val)?;
     trainer.export("cnn")?;
-    let scores = score(&model, history, [&train, &val, &test], classes)?;
+    let scores = score(&model, history, &fit.objective, [&train, &val, &test], classes)?;
     Ok(CnnStage { model, scores, normalization })
 }

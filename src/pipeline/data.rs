@@ -3,10 +3,10 @@
 //! The test split is looked at only when everything is trained. Given splits are kept; otherwise the pictures are
 //! divided 70/15/15, class by class, by a seeded shuffle.
 
-use super::Watch;
 use super::config::Config;
 use crate::data::{FolderOptions, Galaxies, ImageData, load};
 use crate::error::{Error, Result};
+use crate::run::Watch;
 use std::path::Path;
 
 /// Fewer samples than this have no neighbourhoods to map.

@@ -9,12 +9,12 @@ use super::config::Config;
 use super::features::Features;
 use super::maps::{NamedMap, map};
 use super::mlp::MlpStage;
-use super::training::Trainer;
 use crate::analysis::metrics::{fisher_ratio, knn_accuracy, silhouette};
 use crate::analysis::pca::Pca;
 use crate::data::{ImageData, split};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
+use crate::run::Trainer;
 use crate::train::{Pictures, activations};
 use ndarray::{Array2, Axis};
 

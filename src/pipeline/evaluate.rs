@@ -1,16 +1,15 @@
 //! `gradus evaluate` and `gradus predict`: a trained run on other pictures.
 
-use super::Watch;
 use super::artifacts::Artifacts;
 use super::config::Config;
-use super::folder::RunFolder;
 use crate::analysis::features::of_pictures;
 use crate::analysis::kmeans::Clustering;
 use crate::analysis::metrics::Confusion;
 use crate::data::{load_all, read_image};
 use crate::error::Result;
+use crate::run::{RunFolder, Watch};
 use crate::tensor::Tensor;
-use crate::train::{Evaluation, Matrix, Pictures, evaluate as run_network};
+use crate::train::{Evaluation, Matrix, Objective, Pictures, evaluate as run_network};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -34,10 +33,11 @@ fn answer(
     let features = artifacts.scaler.transform(of_pictures(&artifacts.features, pixels)?.view())?;
     let clustering = Clustering { centroids: artifacts.centroids()?, labels: vec![], inertia: 0.0, iterations: 0 };
     let clusters = clustering.predict(features.view())?.into_iter().map(|c| artifacts.cluster_names[c]).collect();
+    let objective = Objective::default();
     Ok(Answers {
         clusters,
-        mlp: run_network(&mlp, &Matrix::new(Tensor::from(features), labels.to_vec())?)?,
-        cnn: run_network(&cnn, &Pictures::new(pixels, labels.to_vec(), &artifacts.normalization)?)?,
+        mlp: run_network(&mlp, &Matrix::new(Tensor::from(features), labels.to_vec())?, &objective)?,
+        cnn: run_network(&cnn, &Pictures::new(pixels, labels.to_vec(), &artifacts.normalization)?, &objective)?,
     })
 }
 

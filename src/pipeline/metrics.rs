@@ -2,7 +2,7 @@
 
 use super::Results;
 use super::maps::NamedMap;
-use super::training::Scores;
+use crate::run::Scores;
 use serde_json::{Map, Value, json};
 
 /// The content of `metrics.json`.

@@ -4,12 +4,13 @@
 
 use super::config::MlpConfig;
 use super::features::Features;
-use super::training::{Scores, Trainer, score};
 use crate::data::ImageData;
 use crate::error::Result;
 use crate::models::mlp::mlp;
 use crate::nn::{Activation, Sequential};
+use crate::optim::{Adam, FirstOrder};
 use crate::rng::Rng;
+use crate::run::{Scores, Trainer, score};
 use crate::tensor::Tensor;
 use crate::train::{Fit, Matrix, Samples, activations};
 use ndarray::Array2;
@@ -47,12 +48,13 @@ pub fn train(
         |part: usize, labels: &[usize]| Matrix::new(Tensor::from(features.scaled[part].clone()), labels.to_vec());
     let (train, val) = (samples(0, &data.train.labels)?, samples(1, &data.val.labels)?);
     let test = samples(2, &data.test.labels)?;
-    let fit = Fit { epochs: config.epochs, patience: config.patience, batch: config.batch, seed };
+    let fit = Fit::new(config.epochs, config.patience, config.batch, seed);
 
     let mut train_one = |name: &str, activation: Activation| -> Result<(Sequential, Scores)> {
         let model = build(config, activation, features.names.len(), classes, seed);
-        let history = trainer.train(name, &model, config.lr, fit, &train, &val)?;
-        let scores = score(&model, history, [&train, &val, &test], classes)?;
+        let mut adam = FirstOrder::new(Adam::new(config.lr));
+        let history = trainer.train(name, &model, &mut adam, &fit, &train, &val)?;
+        let scores = score(&model, history, &fit.objective, [&train, &val, &test], classes)?;
         Ok((model, scores))
     };
     let (model, scores) = train_one("mlp", config.activation)?;

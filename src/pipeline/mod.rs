@@ -12,7 +12,6 @@ pub mod data;
 pub mod depth;
 pub mod evaluate;
 pub mod features;
-pub mod folder;
 mod keys;
 pub mod kmeans;
 pub mod maps;
@@ -21,36 +20,14 @@ pub mod mlp;
 pub mod parameters;
 pub mod report;
 pub mod settings;
-pub mod training;
 
 pub use config::Config;
-pub use folder::RunFolder;
 pub use settings::Settings;
 
 use crate::data::ImageData;
 use crate::error::{Error, Result};
+use crate::run::{RunFolder, Trainer, Watch};
 use std::time::Instant;
-use training::Trainer;
-
-/// Whoever watches a job: the terminal, a log, a test.
-pub trait Watch {
-    /// A stage begins.
-    fn stage(&mut self, number: usize, of: usize, name: &str);
-
-    /// Within the stage, `done` of `total` (pictures, epochs, iterations), with a short remark such as the loss.
-    fn progress(&mut self, done: usize, total: usize, remark: &str);
-
-    /// A line worth keeping: a result, a warning.
-    fn note(&mut self, line: &str);
-
-    /// An epoch of a training is over. There may be hundreds: a terminal need not show them all.
-    fn epoch(&mut self, line: &str) {
-        self.note(line);
-    }
-
-    /// Whether the user wants to stop.
-    fn interrupted(&self) -> bool;
-}
 
 /// Everything a run found out.
 pub struct Results {

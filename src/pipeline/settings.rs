@@ -9,6 +9,7 @@
 use super::config::Config;
 use super::keys::{KEYS, first_of, is_section, meaning, nearest, suggestion};
 use crate::error::{Error, Result};
+use crate::run::RunFolder;
 use serde::Deserialize;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
@@ -215,6 +216,14 @@ pub fn from_toml(text: &str, name: &str) -> Result<Config> {
     let mut settings = Settings::new();
     settings.text(text, name)?;
     settings.resolve()
+}
+
+/// The settings of a run.
+pub fn of_run(folder: &RunFolder) -> Result<Config> {
+    from_toml(&folder.config_text()?, "config.toml").map_err(|e| {
+        let what = format!("is not what this program writes: {e}");
+        Error::data(folder.path("config.toml"), what, "use a run of this version, unchanged")
+    })
 }
 
 /// The first key in which two configs differ, with both values.

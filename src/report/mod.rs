@@ -42,6 +42,7 @@
 pub mod chart;
 pub mod page;
 pub mod table;
+pub mod words;
 
 pub use chart::Figure;
 pub use page::{Body, Callout, Page};

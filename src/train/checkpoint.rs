@@ -68,7 +68,7 @@ struct CurrentMeta {
     running: Running,
 }
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const META_KEY: &str = "gradus";
 
 impl Checkpoint {
@@ -184,7 +184,7 @@ mod tests {
             steps: 17,
             best: state(&["a.weight"]),
             history: History::default(),
-            running: Running { seen: 32, loss: 0.1 + 0.2, right: 5 },
+            running: Running { seen: 32, loss: 0.1 + 0.2, weight: 32.0, right: 5 },
         };
         let finished = Finished { best: state(&["b"]), last: state(&["b"]), history: History::default() };
         Checkpoint { finished: [("mlp".to_owned(), finished)].into(), current: Some(("cnn".into(), progress)) }

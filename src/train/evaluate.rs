@@ -1,10 +1,10 @@
 //! A model's answers on samples, without changing it.
 
+use super::objective::Objective;
 use super::samples::Samples;
 use crate::autograd::Var;
 use crate::error::Result;
 use crate::nn::{Ctx, Module};
-use crate::ops::Target;
 use crate::tensor::Tensor;
 use ndarray::Array2;
 
@@ -14,34 +14,36 @@ pub const BATCH: usize = 64;
 /// What a classifier answered.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
-    /// Mean cross-entropy.
+    /// Mean loss.
     pub loss: f64,
     /// Share of right answers.
     pub accuracy: f64,
-    /// The class with the largest logit, for each sample (the first, on a tie).
+    /// The class with the largest output, for each sample (the first, on a tie).
     pub predicted: Vec<usize>,
-    /// Softmax of the logits, `[N, K]`.
+    /// The probability of each class, `[N, K]`.
     pub probabilities: Tensor,
 }
 
 /// Evaluates a classifier.
-pub fn evaluate(model: &dyn Module, samples: &dyn Samples) -> Result<Evaluation> {
+pub fn evaluate(model: &dyn Module, samples: &dyn Samples, objective: &Objective) -> Result<Evaluation> {
     let (mut loss, mut probabilities, mut predicted) = (0.0, Vec::new(), Vec::new());
-    let mut classes = 0;
+    let (mut classes, mut weight) = (0, 0.0);
     for start in (0..samples.len()).step_by(BATCH) {
         let indices: Vec<usize> = (start..(start + BATCH).min(samples.len())).collect();
         let labels: Vec<usize> = indices.iter().map(|&i| samples.labels()[i]).collect();
         let x = Var::constant(samples.batch(&indices, None));
-        let logits = model.forward(&x, &mut Ctx::eval())?;
-        loss += f64::from(logits.cross_entropy(Target::Labels(&labels))?.value().item()) * labels.len() as f64;
-        classes = logits.shape()[1];
-        predicted.extend(logits.value().data().chunks(classes).map(argmax));
-        probabilities.extend_from_slice(logits.softmax(1)?.value().data());
+        let output = model.forward(&x, &mut Ctx::eval())?;
+        loss += f64::from(objective.value(&output, &labels)?.value().item()) * objective.weight(&labels);
+        weight += objective.weight(&labels);
+        predicted.extend(objective.answers(output.value()));
+        let p = objective.probabilities(&output)?;
+        classes = p.shape()[1];
+        probabilities.extend_from_slice(p.data());
     }
     let n = samples.len();
     let right = predicted.iter().zip(samples.labels()).filter(|(p, l)| p == l).count();
     Ok(Evaluation {
-        loss: loss / n as f64,
+        loss: loss / weight,
         accuracy: right as f64 / n as f64,
         predicted,
         probabilities: Tensor::new(probabilities, [n, classes])?,

@@ -8,28 +8,34 @@
 //! [`Progress`]: a training that is taken up again ends in the same bits as one that never stopped.
 
 use super::checkpoint::Progress;
-use super::evaluate::{argmax, evaluate};
-use super::history::{Epoch, History};
+use super::evaluate::evaluate;
+use super::history::{Epoch, History, Keep};
+use super::objective::Objective;
 use super::samples::Samples;
 use crate::autograd::{Tape, Var};
 use crate::data::Batches;
 use crate::error::{Error, Result};
 use crate::nn::state::{State, load_state_dict, state_dict};
-use crate::nn::{Ctx, Module};
-use crate::ops::Target;
-use crate::optim::Optimizer;
+use crate::nn::{Ctx, Module, Proposals};
+use crate::optim::{Optimizer, Schedule};
 
 /// The settings of a training.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Fit {
     /// Most epochs.
     pub epochs: usize,
-    /// Epochs without a better validation loss after which training stops.
+    /// Epochs without a better one after which training stops.
     pub patience: usize,
     /// Samples per step.
     pub batch: usize,
     /// Seed of order, augmentation and dropout.
     pub seed: u64,
+    /// What is made small.
+    pub objective: Objective,
+    /// By what the best epoch is chosen.
+    pub keep: Keep,
+    /// How the learning rate changes from epoch to epoch; it begins with the optimizer's.
+    pub schedule: Schedule,
 }
 
 /// Whoever watches a training.
@@ -77,13 +83,28 @@ pub struct Trained {
 pub struct Running {
     /// Samples seen.
     pub seen: usize,
-    /// Sum of their losses.
+    /// Sum of their losses, each times its weight.
     pub loss: f64,
+    /// Sum of their weights.
+    pub weight: f64,
     /// Right answers.
     pub right: usize,
 }
 
 impl Fit {
+    /// Cross-entropy, and the epoch with the lowest validation loss is kept.
+    pub fn new(epochs: usize, patience: usize, batch: usize, seed: u64) -> Self {
+        Self {
+            epochs,
+            patience,
+            batch,
+            seed,
+            objective: Objective::default(),
+            keep: Keep::Loss,
+            schedule: Schedule::default(),
+        }
+    }
+
     /// Trains `model` and leaves the best epoch's weights in it. `from` takes up a training that was stopped.
     pub fn run(
         &self,
@@ -94,6 +115,7 @@ impl Fit {
         from: Option<Progress>,
         observer: &mut dyn Observer,
     ) -> Result<Trained> {
+        let base = optimizer.lr();
         let (mut history, mut best, mut running) = (History::default(), state_dict(model), Running::default());
         if let Some(progress) = from {
             load_state_dict(model, &progress.model)?;
@@ -102,6 +124,8 @@ impl Fit {
         }
         while history.epochs.len() < self.epochs && (history.epochs.is_empty() || history.stale() < self.patience) {
             let epoch = history.epochs.len() + 1;
+            let losses: Vec<f64> = history.epochs.iter().map(|e| e.val_loss).collect();
+            optimizer.set_lr(self.schedule.lr(base, epoch, self.epochs, &losses));
             let batches = Batches::new(train.len(), self.batch, self.seed, epoch as u64, true);
             for indices in batches.skip(running.seen.div_ceil(self.batch)) {
                 self.step(model, optimizer, train, epoch, &indices, &mut running)?;
@@ -111,7 +135,13 @@ impl Fit {
                     return Err(Error::Interrupted(format!("interrupted in epoch {epoch}")));
                 }
             }
-            let validation = evaluate(model, val)?;
+            // A running average of the weights, if one is kept, is what is evaluated and what may be the best.
+            let mut moving = None;
+            if let Some(average) = optimizer.averaged(model) {
+                moving = Some(state_dict(model));
+                load_state_dict(model, &average)?;
+            }
+            let validation = evaluate(model, val, &self.objective)?;
             if !validation.loss.is_finite() {
                 return Err(diverged(
                     model,
@@ -122,15 +152,18 @@ impl Fit {
             }
             let record = Epoch {
                 epoch,
-                train_loss: running.loss / running.seen as f64,
+                train_loss: running.loss / running.weight,
                 train_accuracy: running.right as f64 / running.seen as f64,
                 val_loss: validation.loss,
                 val_accuracy: validation.accuracy,
             };
             running = Running::default();
-            let is_best = history.push(record);
+            let is_best = history.push(record, self.keep);
             if is_best {
                 best = state_dict(model);
+            }
+            if let Some(moving) = &moving {
+                load_state_dict(model, moving)?;
             }
             observer.epoch(&record, is_best);
             observer.save(false, &|| progress(model, optimizer, &history, &best, running))?;
@@ -153,20 +186,24 @@ impl Fit {
         let x = Var::constant(train.batch(indices, Some(epoch as u64)));
         let labels: Vec<usize> = indices.iter().map(|&i| train.labels()[i]).collect();
         let step = optimizer.steps() + 1;
-        let mut right = 0;
+        let (mut right, mut proposals) = (0, Proposals::default());
         let loss = optimizer.step(model, &mut || {
             let tape = Tape::new();
-            let logits = model.forward(&x, &mut Ctx::train(&tape, self.seed, step))?;
-            let answers = logits.value().data().chunks(logits.shape()[1]).map(argmax);
-            right = answers.zip(&labels).filter(|(answer, label)| answer == *label).count();
-            let loss = logits.cross_entropy(Target::Labels(&labels))?;
+            let mut cx = Ctx::train(&tape, self.seed, step);
+            let output = model.forward(&x, &mut cx)?;
+            proposals = cx.proposals();
+            let answers = self.objective.answers(output.value());
+            right = answers.iter().zip(&labels).filter(|(answer, label)| answer == label).count();
+            let loss = self.objective.value(&output, &labels)?;
             let value = loss.value().item();
             Ok((value, tape.backward(&loss)?))
         });
         match loss {
             Ok(loss) => {
+                proposals.commit();
                 running.seen += indices.len();
-                running.loss += f64::from(loss) * indices.len() as f64;
+                running.loss += f64::from(loss) * self.objective.weight(&labels);
+                running.weight += self.objective.weight(&labels);
                 running.right += right;
                 Ok(())
             }
@@ -249,7 +286,7 @@ mod tests {
     fn stopped_after_any_step_it_ends_in_the_same_bits() {
         let mut rng = Rng::new(3, "test", 0);
         let samples = Matrix::new(Tensor::randn([7, 4], &mut rng), vec![0, 1, 0, 1, 1, 0, 1]).unwrap();
-        let fit = Fit { epochs: 3, patience: 9, batch: 3, seed: 5 };
+        let fit = Fit::new(3, 9, 3, 5);
         let new_model = || -> Sequential { mlp(4, &[5], 2, Activation::Tanh, &mut Rng::new(1, "init", 0)) };
         let run = |from: Option<Progress>, observer: &mut dyn Observer| {
             let model = new_model();

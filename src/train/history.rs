@@ -18,12 +18,35 @@ pub struct Epoch {
     pub val_accuracy: f64,
 }
 
+/// By what the best epoch is chosen: its validation loss or its validation accuracy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// The lowest loss.
+    #[default]
+    Loss,
+    /// The highest accuracy, and of equals the lowest loss.
+    Accuracy,
+}
+
+impl Keep {
+    /// Whether `epoch` is better than `best`.
+    fn better(self, epoch: &Epoch, best: &Epoch) -> bool {
+        let lower_loss = epoch.val_loss < best.val_loss;
+        match self {
+            Keep::Loss => lower_loss,
+            Keep::Accuracy if epoch.val_accuracy == best.val_accuracy => lower_loss,
+            Keep::Accuracy => epoch.val_accuracy > best.val_accuracy,
+        }
+    }
+}
+
 /// The epochs of a training, and which was best.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// All epochs so far.
     pub epochs: Vec<Epoch>,
-    /// Number of the epoch with the lowest validation loss; 0 before the first.
+    /// Number of the epoch that [`Keep`] chose; 0 before the first.
     pub best_epoch: usize,
 }
 
@@ -34,8 +57,8 @@ impl History {
     }
 
     /// Appends an epoch, and tells whether it is the best so far.
-    pub fn push(&mut self, epoch: Epoch) -> bool {
-        let better = self.best().is_none_or(|best| epoch.val_loss < best.val_loss);
+    pub fn push(&mut self, epoch: Epoch, keep: Keep) -> bool {
+        let better = self.best().is_none_or(|best| keep.better(&epoch, best));
         if better {
             self.best_epoch = epoch.epoch;
         }

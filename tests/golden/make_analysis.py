@@ -10,6 +10,7 @@ import pathlib
 
 import numpy as np
 from sklearn import metrics
+from sklearn.calibration import calibration_curve
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
@@ -105,6 +106,42 @@ out["mcnemar"] = [[b, c, binomtest(min(b, c), b + c, 0.5).pvalue] for b, c in [(
 out["wilson"] = [
     [s, n, *binomtest(s, n).proportion_ci(0.95, method="wilson")] for s, n in [(0, 10), (7, 10), (135, 180), (10, 10)]
 ]
+
+c = out["classes"]
+truth, predicted = c["truth"], c["predicted"]
+for name, score in [("precision", metrics.precision_score), ("recall", metrics.recall_score), ("f1", metrics.f1_score)]:
+    for average in ["macro", "weighted"]:
+        c[f"{average}_{name}"] = score(truth, predicted, labels=range(4), average=average, zero_division=0)
+c["matthews"] = [metrics.matthews_corrcoef(truth == k, predicted == k) for k in range(4)]
+c["specificity"] = [metrics.recall_score(truth != k, predicted != k) for k in range(4)]
+
+out["curves"] = []
+for n, levels in [(40, 64), (60, 4), (30, 1)]:  # few ties, many, nothing but ties
+    labels = np.arange(n) % 3 == 0
+    scores = np.round((rng.random(n) * 0.75 + labels * 0.25) * levels) / levels if levels > 1 else np.zeros(n)
+    fpr, tpr, thresholds = metrics.roc_curve(labels, scores, drop_intermediate=False)
+    precision, recall, cuts = metrics.precision_recall_curve(labels, scores)
+    out["curves"].append(
+        dict(scores=scores, labels=labels.astype(int), fpr=fpr, tpr=tpr, thresholds=thresholds[1:],
+             auc=metrics.roc_auc_score(labels, scores), precision=precision[::-1], recall=recall[::-1],
+             cuts=cuts[::-1], average_precision=metrics.average_precision_score(labels, scores))
+    )
+
+labels = rng.integers(0, 4, 80)
+p = exact(rng.random((80, 4)) + 0.75 * np.eye(4)[labels]) + 1 / 64
+p = np.round(p / p.sum(axis=1, keepdims=True), 12)  # what is written is what is meant
+right, sure = p.argmax(axis=1) == labels, p.max(axis=1)
+bins = 8
+prob_true, prob_pred = calibration_curve(right, sure, n_bins=bins, strategy="uniform")
+inside = [(sure > b / bins) & (sure <= (b + 1) / bins) for b in range(bins)]
+out["calibration"] = dict(
+    p=p, labels=labels, bins=bins, counts=[i.sum() for i in inside],
+    accuracy=prob_true, confidence=prob_pred,
+    ece=sum(i.sum() / 80 * abs(right[i].mean() - sure[i].mean()) for i in inside if i.any()),
+    mce=max(abs(right[i].mean() - sure[i].mean()) for i in inside if i.any()),
+    brier=metrics.brier_score_loss(labels, p, scale_by_half=False),
+    macro_auc=metrics.roc_auc_score(labels, p, multi_class="ovr", average="macro"),
+)
 
 path = pathlib.Path(__file__).with_name("analysis.json")
 path.write_text("{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(plain(v))}" for k, v in out.items()) + "\n}\n")

@@ -1,4 +1,4 @@
-"""Makes ops.json: what PyTorch (float64) says about some 390 random configurations of all ops.
+"""Makes ops.json: what PyTorch (float64) says about some 500 random configurations of all ops.
 
     python3 make_ops.py
 
@@ -23,10 +23,10 @@ cases = []
 
 
 def case(op, inputs, f, labels=None, **args):
-    """inputs: (kind, shape); those of kind "probabilities" get no gradient."""
+    """inputs: (kind, shape); those of kind "probabilities" and "targets" get no gradient."""
     seed = 10 * len(cases)
     x = [torch.tensor(Portable(seed + i).draw(kind, shape)) for i, (kind, shape) in enumerate(inputs)]
-    leaves = [t.requires_grad_() for t, (kind, _) in zip(x, inputs) if kind != "probabilities"]
+    leaves = [t.requires_grad_() for t, (kind, _) in zip(x, inputs) if kind not in ("probabilities", "targets")]
     y = f(*x)
     u = torch.tensor(Portable(seed + 9).draw("signed", list(y.shape)))
     gradients = torch.autograd.grad((y * u).sum(), leaves, allow_unused=True)
@@ -215,7 +215,89 @@ def blocks():
         made += 1
 
 
-families = [elementwise, arithmetic, reductions, layout, products, convolutions, pooling, softmax_and_losses, blocks]
+def rounder_corners():
+    for alpha in [1.0, 0.3, 2.5, 1.0]:
+        case("elu", [("signed", shape())], lambda x: F.elu(x, alpha), alpha=alpha)
+    for _ in range(4):
+        case("softplus", [("signed", shape())], F.softplus)
+
+
+def whole_planes():
+    for _ in range(6):
+        s = [rnd.randint(1, 4), rnd.randint(1, 5), rnd.randint(1, 9), rnd.randint(1, 9)]
+        case("global_avg_pool2d", [("signed", s)], lambda x: F.adaptive_avg_pool2d(x, 1).flatten(1))
+
+
+def more_losses():
+    for k in range(12):
+        n, classes = rnd.randint(1, 9), rnd.randint(2, 7)
+        weights = [rnd.choice([0.25, 0.5, 1.0, 1.5, 3.0]) for _ in range(classes)] if k % 2 else None
+        w = None if weights is None else torch.tensor(weights, dtype=torch.float64)
+        labels = [rnd.randrange(classes) for _ in range(n)]
+        case("nll", [("signed", [n, classes])], lambda x: F.nll_loss(x, torch.tensor(labels), w), labels=labels,
+             weights=weights)
+    for _ in range(8):
+        s = shape()
+        case("bce", [("unit", s), ("targets", s)], F.binary_cross_entropy)
+    for k in range(10):
+        s = shape(rnd.randint(1, 3))
+        weights = [rnd.choice([0.25, 0.5, 1.0, 1.5, 3.0]) for _ in range(s[-1])] if k % 2 else None
+        w = None if weights is None else torch.tensor(weights, dtype=torch.float64)
+        case("bce_with_logits", [("signed", s), ("targets", s)],
+             lambda x, q: F.binary_cross_entropy_with_logits(x, q, pos_weight=w), weights=weights)
+
+
+def normalizations():
+    made = 0
+    while made < 18:
+        rank = rnd.randint(2, 4)
+        s = [rnd.randint(2, 9), rnd.randint(1, 20)] + [rnd.randint(1, 7) for _ in range(rank - 2)]
+        count, c, eps = math.prod(s) // s[1], s[1], rnd.choice([1e-5, 1e-3, 0.5])
+        if count < 6:  # few values may be close together, and their variance all rounding
+            continue
+        inputs = [("signed", s), ("signed", [c]), ("signed", [c])]
+        if made % 3:
+            case("batch_norm", inputs, lambda x, w, b: F.batch_norm(x, None, None, w, b, True, 0.1, eps), eps=eps)
+        else:
+            mean = [rnd.randint(-8, 8) / 8 for _ in range(c)]
+            variance = [rnd.randint(1, 16) / 8 for _ in range(c)]
+            m, v = torch.tensor(mean, dtype=torch.float64), torch.tensor(variance, dtype=torch.float64)
+            case("batch_norm", inputs,
+                 lambda x, w, b: F.batch_norm(x, m, v, w, b, False, 0.1, eps), eps=eps, mean=mean, variance=variance)
+        made += 1
+
+
+def grouped_convolutions():
+    made = 0
+    while made < 24:
+        groups = rnd.randint(2, 9)
+        n, c, o = rnd.randint(1, 3), rnd.randint(1, 3), rnd.randint(1, 3)
+        if made % 3 == 0:  # depthwise
+            c = o = 1
+        h, w = rnd.randint(3, 11), rnd.randint(3, 11)
+        kernel, stride = [rnd.randint(1, 3), rnd.randint(1, 3)], [rnd.randint(1, 2), rnd.randint(1, 2)]
+        padding, dilation = [rnd.randint(0, 2), rnd.randint(0, 2)], [rnd.randint(1, 2), rnd.randint(1, 2)]
+        if any([h, w][i] + 2 * padding[i] < dilation[i] * (kernel[i] - 1) + 1 for i in (0, 1)):
+            continue
+        bias = made % 2 == 0
+        inputs = [("signed", [n, groups * c, h, w]), ("signed", [groups * o, c, *kernel])]
+        inputs += [("signed", [groups * o])] if bias else []
+        case("conv2d_bias" if bias else "conv2d", inputs,
+             lambda x, weight, b=None: F.conv2d(x, weight, b, stride, padding, dilation, groups), stride=stride,
+             padding=padding, dilation=dilation, groups=groups)
+        made += 1
+
+
+def batched_products():
+    for _ in range(10):
+        b, m, k, n = rnd.choice([1, 2, 3, 9, 12]), *(rnd.choice([1, 2, 3, 5, 8, 17]) for _ in range(3))
+        case("bmm", [("signed", [b, m, k]), ("signed", [b, k, n])], torch.bmm)
+
+
+# New families go to the end: the seeds of the others stay.
+families = [elementwise, arithmetic, reductions, layout, products, convolutions, pooling, softmax_and_losses, blocks,
+            rounder_corners, whole_planes, more_losses, normalizations,
+            grouped_convolutions, batched_products]
 for family in families:
     family()
 made_with = {"torch": torch.__version__, "numpy": np.__version__}

@@ -28,6 +28,10 @@ class Portable:
                 j = self.bits() % (i + 1)
                 order[i], order[j] = order[j], order[i]
             data = [(2 * k - n + 1) / 64 for k in order]
+        elif kind == "unit":  # odd multiples of 1/4096 on (0, 1)
+            data = [(2 * (self.bits() >> 20) + 1) / 4096 for _ in range(n)]
+        elif kind == "targets":  # 0, 1/4, 1/2, 3/4 or 1
+            data = [self.bits() % 5 / 4 for _ in range(n)]
         elif kind == "probabilities":  # positive rows divided by their sums, added from the left
             rows = self.draw("positive", shape)
             for row in rows:

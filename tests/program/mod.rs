@@ -45,6 +45,7 @@ impl Ran {
 /// The program, in a folder, with arguments.
 pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
+    command.env("GRADUS_CACHE", folder.join("cache"));
     command.current_dir(folder).args(args).stdin(Stdio::null()).env_remove("RUST_BACKTRACE");
     command
 }

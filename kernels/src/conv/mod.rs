@@ -10,8 +10,11 @@
 //!
 //! [`pooled`] adds what follows a convolution in most networks, bias, ReLU and max-pooling, without a trip to memory.
 //!
+//! [`grouped`] runs several such convolutions side by side, each on channels of its own.
+//!
 //! Machines without a micro-kernel, and `f64`, take [`plain`]: im2col in memory and one GEMM per image.
 
+pub mod grouped;
 mod image;
 pub(crate) mod plain;
 pub(crate) mod pooled;

@@ -357,7 +357,7 @@ impl<T: Scalar> Task<T> {
             let mut count = 0;
             for (tile, (labels, found)) in self.labels[start..start + len].chunks(LANES).zip(&*found).enumerate() {
                 let bit = |l: usize, label: T| u32::from(label != found.index[l]) << l;
-                let mut moves = match <&[T; LANES]>::try_from(&*labels) {
+                let mut moves = match <&[T; LANES]>::try_from(labels) {
                     Ok(labels) => (0..LANES).fold(0, |bits, l| bits | bit(l, labels[l])),
                     Err(_) => labels.iter().enumerate().fold(0, |bits, (l, &label)| bits | bit(l, label)),
                 };

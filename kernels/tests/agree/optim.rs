@@ -1,26 +1,53 @@
 //! Optimizer steps against their formulas.
 
 use crate::common::{Data, always};
-use gradus_kernels::optim::{self, Adam, RmsProp, Sgd};
+use gradus_kernels::optim::{self, Adadelta, Adagrad, Adam, RmsProp, Sgd};
 
 #[test]
 fn adam_steps() {
-    let h = Adam { beta1: 0.9, beta2: 0.999, step_size: 0.01, root_correction: 0.03, eps: 1e-8, l2: 0.1, shrink: 0.99 };
-    for n in [0, 1, 17, 40_000] {
+    for (n, gradient_size, amsgrad) in [
+        (0, 0.0, false),
+        (1, 0.0, false),
+        (17, 0.02, false),
+        (40_000, 0.0, true),
+        (40_000, 0.02, true),
+        (40_001, 0.0, false),
+    ] {
+        let h = Adam {
+            beta1: 0.9,
+            beta2: 0.999,
+            step_size: 0.01,
+            gradient_size,
+            root_correction: 0.03,
+            eps: 1e-8,
+            l2: 0.1,
+            shrink: 0.99,
+        };
         let mut data = Data::new(n as u64);
         let (p, g, m) = (data.floats(n), data.floats(n), data.floats(n));
-        let v: Vec<f32> = data.floats(n).iter().map(|v| v.abs()).collect();
-        let mut want = [p.clone(), m.clone(), v.clone()];
+        let mut squares = || -> Vec<f32> { data.floats(n).iter().map(|v| v.abs()).collect() };
+        let (v, w) = (squares(), squares());
+        let mut want = [p.clone(), m.clone(), v.clone(), w.clone()];
         for i in 0..n {
             let slope = g[i] + 0.1 * p[i];
             want[1][i] = 0.9 * m[i] + (1.0 - 0.9f64) as f32 * slope;
             want[2][i] = 0.999 * v[i] + (1.0 - 0.999f64) as f32 * (slope * slope);
-            want[0][i] = 0.99 * p[i] - 0.01 * (want[1][i] / (want[2][i].sqrt() / 0.03 + 1e-8));
+            let mut square = want[2][i];
+            if amsgrad {
+                square = f32::max(w[i], square);
+                want[3][i] = square;
+            }
+            let divisor = square.sqrt() / 0.03 + 1e-8;
+            let mut change = 0.01 * (want[1][i] / divisor);
+            if gradient_size != 0.0 {
+                change += 0.02 * (slope / divisor);
+            }
+            want[0][i] = 0.99 * p[i] - change;
         }
         always(&want.concat(), "adam", || {
-            let (mut p, mut m, mut v) = (p.clone(), m.clone(), v.clone());
-            optim::adam(&h, &mut p, &g, &mut m, &mut v);
-            [p, m, v].concat()
+            let (mut p, mut m, mut v, mut w) = (p.clone(), m.clone(), v.clone(), w.clone());
+            optim::adam(&h, &mut p, &g, &mut m, &mut v, if amsgrad { &mut w } else { &mut [] });
+            [p, m, v, w].concat()
         });
     }
 }
@@ -30,17 +57,16 @@ fn sgd_steps() {
     let n = 40_001;
     let mut data = Data::new(3);
     let (p, g, u) = (data.floats(n), data.floats(n), data.floats(n));
-    for (momentum, nesterov, first) in [(0.0, false, true), (0.9, false, true), (0.9, false, false), (0.9, true, false)]
-    {
-        let h = Sgd { lr: 0.1, momentum, dampening: 0.5, nesterov, l2: 0.01, first };
+    for (momentum, nesterov, gain) in [(0.0, false, 1.0), (0.9, false, 1.0), (0.9, false, 0.5), (0.9, true, 0.5)] {
+        let h = Sgd { lr: 0.1, gain, momentum, nesterov, l2: 0.01, shrink: 0.99 };
         let mut want = [p.clone(), u.clone()];
         for i in 0..n {
-            let mut slope = g[i] + 0.01 * p[i];
+            let mut slope = gain as f32 * (g[i] + 0.01 * p[i]);
             if momentum != 0.0 {
-                want[1][i] = if first { slope } else { 0.9 * u[i] + 0.5 * slope };
+                want[1][i] = 0.9 * u[i] + slope;
                 slope = if nesterov { slope + 0.9 * want[1][i] } else { want[1][i] };
             }
-            want[0][i] = p[i] - 0.1 * slope;
+            want[0][i] = 0.99 * p[i] - 0.1 * slope;
         }
         always(&want.concat(), "sgd", || {
             let (mut p, mut u) = (p.clone(), u.clone());
@@ -62,7 +88,17 @@ fn rmsprop_steps() {
     let mean: Vec<f32> = data.floats(n).iter().map(|m| 0.01 * m).collect();
     let square: Vec<f32> = data.floats(n).iter().map(|s| s.abs() + 0.1).collect();
     for (centered, momentum) in [(false, 0.0), (false, 0.9), (true, 0.0), (true, 0.9)] {
-        let h = RmsProp { lr: 0.1, alpha: 0.75, eps: 0.001, centered, momentum, l2: 0.01 };
+        let h = RmsProp {
+            lr: 0.1,
+            gain: 0.5,
+            alpha: 0.75,
+            eps: 0.001,
+            eps_inside: 0.02,
+            centered,
+            momentum,
+            l2: 0.01,
+            shrink: 0.99,
+        };
         let mut want = [p.clone(), square.clone(), mean.clone(), u.clone()];
         for i in 0..n {
             let slope = g[i] + 0.01 * p[i];
@@ -70,14 +106,14 @@ fn rmsprop_steps() {
             let mut variance = want[1][i];
             if centered {
                 want[2][i] = mean[i] + 0.25 * (slope - mean[i]);
-                variance -= want[2][i] * want[2][i];
+                variance = f32::max(variance - want[2][i] * want[2][i], 0.0);
             }
-            let mut step = slope / (variance.sqrt() + 0.001);
+            let mut step = 0.5 * (slope / ((variance + 0.02).sqrt() + 0.001));
             if momentum != 0.0 {
                 want[3][i] = 0.9 * u[i] + step;
                 step = want[3][i];
             }
-            want[0][i] = p[i] - 0.1 * step;
+            want[0][i] = 0.99 * p[i] - 0.1 * step;
         }
         always(&want.concat(), "rmsprop", || {
             let (mut p, mut s, mut m, mut u) = (p.clone(), square.clone(), mean.clone(), u.clone());
@@ -87,4 +123,67 @@ fn rmsprop_steps() {
             [p, s, m, u].concat()
         });
     }
+}
+
+/// The mean's square may exceed the mean of squares by rounding; the root of what is left must not be NaN.
+#[test]
+fn a_variance_below_zero_is_zero() {
+    let h = RmsProp {
+        lr: 1.0,
+        gain: 1.0,
+        alpha: 0.5,
+        eps: 0.25,
+        eps_inside: 0.0,
+        centered: true,
+        momentum: 0.0,
+        l2: 0.0,
+        shrink: 1.0,
+    };
+    // Mean (2 + 1) / 2, mean square (1 + 1) / 2: 1 - 2.25 < 0.
+    let (mut p, mut square, mut mean) = ([0.0f32], [1.0], [2.0]);
+    optim::rmsprop(&h, &mut p, &[1.0], &mut square, &mut mean, &mut []);
+    assert_eq!((p, square, mean), ([-4.0], [1.0], [1.5]));
+}
+
+#[test]
+fn adagrad_steps() {
+    let n = 40_001;
+    let mut data = Data::new(5);
+    let (p, g) = (data.floats(n), data.floats(n));
+    let sum: Vec<f32> = data.floats(n).iter().map(|s| s.abs()).collect();
+    let h = Adagrad { lr: 0.1, eps: 0.001, eps_inside: 0.02, l2: 0.01, shrink: 0.99 };
+    let mut want = [p.clone(), sum.clone()];
+    for i in 0..n {
+        let slope = g[i] + 0.01 * p[i];
+        want[1][i] = sum[i] + slope * slope;
+        want[0][i] = 0.99 * p[i] - 0.1 * (slope / ((want[1][i] + 0.02).sqrt() + 0.001));
+    }
+    always(&want.concat(), "adagrad", || {
+        let (mut p, mut sum) = (p.clone(), sum.clone());
+        optim::adagrad(&h, &mut p, &g, &mut sum);
+        [p, sum].concat()
+    });
+}
+
+#[test]
+fn adadelta_steps() {
+    let n = 40_001;
+    let mut data = Data::new(6);
+    let (p, g) = (data.floats(n), data.floats(n));
+    let mut squares = || -> Vec<f32> { data.floats(n).iter().map(|s| s.abs()).collect() };
+    let (square, moved) = (squares(), squares());
+    let h = Adadelta { lr: 0.1, rho: 0.75, eps: 0.02, l2: 0.01, shrink: 0.99 };
+    let mut want = [p.clone(), square.clone(), moved.clone()];
+    for i in 0..n {
+        let slope = g[i] + 0.01 * p[i];
+        want[1][i] = 0.75 * square[i] + 0.25 * (slope * slope);
+        let step = (moved[i] + 0.02).sqrt() / (want[1][i] + 0.02).sqrt() * slope;
+        want[2][i] = 0.75 * moved[i] + 0.25 * (step * step);
+        want[0][i] = 0.99 * p[i] - 0.1 * step;
+    }
+    always(&want.concat(), "adadelta", || {
+        let (mut p, mut square, mut moved) = (p.clone(), square.clone(), moved.clone());
+        optim::adadelta(&h, &mut p, &g, &mut square, &mut moved);
+        [p, square, moved].concat()
+    });
 }

@@ -1,5 +1,6 @@
 //! The confusion matrix and what is read off it.
 
+use super::ratio;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -77,7 +78,47 @@ impl Confusion {
     /// The mean F1 over all classes, each counting the same, also those without samples (as scikit-learn does when it
     /// is given the list of labels).
     pub fn macro_f1(&self) -> f64 {
-        (0..self.classes()).map(|c| self.f1(c)).sum::<f64>() / self.classes().max(1) as f64
+        self.mean(Self::f1, |_| 1)
+    }
+
+    /// The mean precision over all classes, each counting the same.
+    pub fn macro_precision(&self) -> f64 {
+        self.mean(Self::precision, |_| 1)
+    }
+
+    /// The mean recall over all classes, each counting the same: also called balanced accuracy, if every class has
+    /// samples.
+    pub fn macro_recall(&self) -> f64 {
+        self.mean(Self::recall, |_| 1)
+    }
+
+    /// The mean F1, each class counting by its samples; 0 without any.
+    pub fn weighted_f1(&self) -> f64 {
+        self.mean(Self::f1, |c| self.support(c))
+    }
+
+    /// The mean precision, each class counting by its samples; 0 without any.
+    pub fn weighted_precision(&self) -> f64 {
+        self.mean(Self::precision, |c| self.support(c))
+    }
+
+    /// The mean recall, each class counting by its samples: the accuracy, but for rounding.
+    pub fn weighted_recall(&self) -> f64 {
+        self.mean(Self::recall, |c| self.support(c))
+    }
+
+    fn mean(&self, figure: impl Fn(&Self, usize) -> f64, weight: impl Fn(usize) -> usize) -> f64 {
+        let total: usize = (0..self.classes()).map(&weight).sum();
+        (0..self.classes()).map(|c| weight(c) as f64 * figure(self, c)).sum::<f64>() / total.max(1) as f64
+    }
+
+    /// The four counts of class `positive` against the rest.
+    pub fn binary(&self, positive: usize) -> Binary {
+        let true_positives = self.counts[positive][positive];
+        let false_positives = self.predicted(positive) - true_positives;
+        let false_negatives = self.support(positive) - true_positives;
+        let true_negatives = self.total() - true_positives - false_positives - false_negatives;
+        Binary { true_positives, false_positives, false_negatives, true_negatives }
     }
 
     /// The mistakes that occurred, `(truth, predicted, count)`, the most frequent first; ties by class.
@@ -88,8 +129,61 @@ impl Confusion {
         pairs.sort_by_key(|&(_, _, n)| std::cmp::Reverse(n));
         pairs
     }
+
+    /// The mistakes into which at least `share` of the true class's samples fell, as
+    /// [`most_confused`](Self::most_confused) gives them.
+    pub fn most_confused_above(&self, share: f64) -> Vec<(usize, usize, usize)> {
+        let mut pairs = self.most_confused();
+        pairs.retain(|&(truth, _, n)| ratio(n, self.support(truth)) >= share);
+        pairs
+    }
 }
 
-fn ratio(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+/// One class against the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binary {
+    /// Positive, and called so.
+    pub true_positives: usize,
+    /// Negative, but called positive.
+    pub false_positives: usize,
+    /// Positive, but called negative.
+    pub false_negatives: usize,
+    /// Negative, and called so.
+    pub true_negatives: usize,
+}
+
+impl Binary {
+    /// The share that was called rightly; 0 without samples.
+    pub fn accuracy(&self) -> f64 {
+        let right = self.true_positives + self.true_negatives;
+        ratio(right, right + self.false_positives + self.false_negatives)
+    }
+
+    /// Of those called positive, the share that are; 0 if none was.
+    pub fn precision(&self) -> f64 {
+        ratio(self.true_positives, self.true_positives + self.false_positives)
+    }
+
+    /// Of the positives, the share that was found (sensitivity); 0 if there are none.
+    pub fn recall(&self) -> f64 {
+        ratio(self.true_positives, self.true_positives + self.false_negatives)
+    }
+
+    /// Of the negatives, the share that was called so; 0 if there are none.
+    pub fn specificity(&self) -> f64 {
+        ratio(self.true_negatives, self.true_negatives + self.false_positives)
+    }
+
+    /// The harmonic mean of precision and recall; 0 if both are.
+    pub fn f1(&self) -> f64 {
+        ratio(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
+    }
+
+    /// Matthews' correlation (1975) between truth and answer, from -1 to 1; 0 if either is always the same.
+    pub fn matthews(&self) -> f64 {
+        let [tp, fp, fn_, tn] =
+            [self.true_positives, self.false_positives, self.false_negatives, self.true_negatives].map(|n| n as f64);
+        let scale = ((tp + fp) * (tp + fn_) * (tn + fp) * (tn + fn_)).sqrt();
+        if scale == 0.0 { 0.0 } else { (tp * tn - fp * fn_) / scale }
+    }
 }

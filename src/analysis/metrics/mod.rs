@@ -1,20 +1,48 @@
 //! Metrics: how good is an answer, and how sure are we?
 //!
 //! * [`Confusion`]: which class is taken for which; accuracy, precision, recall, F1.
+//! * `curve`: scores before a threshold is chosen (ROC and precision-recall curves, and their areas).
+//! * `calibration`: probabilities against what came true (reliability, calibration error, Brier score).
 //! * `cluster`: clusters against labels (mutual information, Rand index), and groups against the space they live in
 //!   (silhouette, Fisher's ratio).
 //! * `neighbor`: what the nearest neighbours say (k-NN accuracy, trustworthiness of a map).
 //! * `significance`: is a difference more than luck (Wilson's interval, McNemar's test)?
 
+mod calibration;
 mod cluster;
 mod confusion;
+mod curve;
 mod neighbor;
 mod significance;
 
+pub use calibration::{Reliability, ReliabilityBin, brier_score};
 pub use cluster::{adjusted_rand, fisher_ratio, normalized_mutual_information, silhouette};
-pub use confusion::Confusion;
+pub use confusion::{Binary, Confusion};
+pub use curve::{PrecisionRecall, Roc, macro_auc, precision_recall_curve, roc_curve};
 pub use neighbor::{knn_accuracy, trustworthiness};
 pub use significance::{McNemar, mcnemar, wilson_interval};
+
+use crate::analysis::one_label_a_row;
+use crate::error::{Error, Result};
+
+/// 0 of nothing.
+fn ratio(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// One label for each of `rows` samples, at least one, each below `classes`.
+fn class_labels(op: &str, rows: usize, classes: usize, labels: &[usize]) -> Result<()> {
+    one_label_a_row(op, rows, labels)?;
+    if rows == 0 || classes == 0 {
+        return Err(Error::invalid(format!(
+            "{op}: {rows} samples of {classes} classes; at least one of each is needed"
+        )));
+    }
+    match labels.iter().position(|&label| label >= classes) {
+        Some(i) => Err(Error::invalid(format!("{op}: sample {i} has class {}, there are {classes}", labels[i]))),
+        None => Ok(()),
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -33,6 +61,79 @@ mod tests {
         assert_eq!(serde_json::to_string(&confusion).unwrap(), "[[1,2,0],[1,1,0],[0,1,0]]");
         assert!(Confusion::new(&[0], &[3], 3).is_err() && Confusion::new(&[0], &[], 3).is_err());
         assert_eq!(Confusion::new(&[], &[], 2).unwrap().accuracy(), 0.0);
+    }
+
+    #[test]
+    fn means_over_classes_by_hand() {
+        let confusion = Confusion::new(&[0, 0, 0, 1, 1, 2], &[0, 1, 1, 1, 0, 1], 3).unwrap();
+        // Supports 3, 2, 1; recalls 1/3, 1/2, 0; precisions 1/2, 1/4, 0; F1 2/5, 1/3, 0.
+        let close = |found: f64, wanted: f64| assert!((found - wanted).abs() < 1e-15, "{found} for {wanted}");
+        close(confusion.weighted_recall(), confusion.accuracy());
+        close(confusion.weighted_precision(), (3.0 * 0.5 + 2.0 * 0.25) / 6.0);
+        close(confusion.weighted_f1(), (3.0 * 0.4 + 2.0 / 3.0) / 6.0);
+        close(confusion.macro_precision(), 0.25);
+        close(confusion.macro_recall(), (1.0 / 3.0 + 0.5) / 3.0);
+        assert_eq!(Confusion::new(&[], &[], 2).unwrap().weighted_f1(), 0.0);
+        let one = confusion.binary(1);
+        assert_eq!(one, Binary { true_positives: 1, false_positives: 3, false_negatives: 1, true_negatives: 1 });
+        assert_eq!((one.precision(), one.recall(), one.specificity(), one.accuracy()), (0.25, 0.5, 0.25, 2.0 / 6.0));
+        close(one.f1(), confusion.f1(1));
+        close(one.matthews(), (1.0 - 3.0) / (4.0f64 * 2.0 * 4.0 * 2.0).sqrt());
+        assert_eq!(confusion.binary(2).matthews(), 0.0);
+        // 2 of 3, 1 of 2, 1 of 1.
+        assert_eq!(confusion.most_confused_above(0.6), [(0, 1, 2), (2, 1, 1)]);
+        assert_eq!(confusion.most_confused_above(0.5).len(), 3);
+    }
+
+    /// Scores 3 2 2 1: positive, one of each, negative. The tie is one sloping step.
+    #[test]
+    fn curves_by_hand() {
+        let (scores, labels) = ([2.0f32, 1.0, 3.0, 2.0], [true, false, true, false]);
+        let roc = roc_curve(&scores, &labels).unwrap();
+        assert_eq!((&roc.fpr[..], &roc.tpr[..]), (&[0.0, 0.0, 0.5, 1.0][..], &[0.0, 0.5, 1.0, 1.0][..]));
+        assert_eq!(roc.thresholds, [f64::INFINITY, 3.0, 2.0, 1.0]);
+        // Of four pairs three are in order, and one is a tie.
+        assert_eq!(roc.area(), 3.5 / 4.0);
+        let curve = precision_recall_curve(&scores, &labels).unwrap();
+        assert_eq!(curve.recall, [0.0, 0.5, 1.0, 1.0]);
+        assert_eq!(curve.precision, [1.0, 1.0, 2.0 / 3.0, 0.5]);
+        assert_eq!(curve.average_precision(), 0.5 + 0.5 * 2.0 / 3.0);
+        assert_eq!(roc_curve(&[0.0, -0.0], &[true, false]).unwrap().area(), 0.5);
+        for (scores, labels, word) in [
+            (&[1.0, 2.0][..], &[true, true][..], "0 negative"),
+            (&[1.0], &[true, false], "1 scores, but 2 labels"),
+            (&[1.0, f64::NAN], &[true, false], "sample 1 is NaN"),
+        ] {
+            let message = roc_curve(scores, labels).unwrap_err().to_string();
+            assert!(message.contains(word), "{message}");
+        }
+        assert!(precision_recall_curve(&[1.0f32], &[false]).is_err());
+        let scores = array![[3.0, 1.0], [2.0, 2.0], [2.0, 2.0], [1.0, 3.0]];
+        assert_eq!(macro_auc(scores.view(), &[0, 0, 1, 1]).unwrap(), 3.5 / 4.0);
+        assert!(macro_auc(scores.view(), &[0, 0, 0, 0]).unwrap_err().to_string().contains("class 0 against the rest"));
+        assert!(macro_auc(scores.view(), &[0, 0, 0, 2]).unwrap_err().to_string().contains("sample 3 has class 2"));
+    }
+
+    #[test]
+    fn calibration_by_hand() {
+        let bins = Reliability::new(&[0.0, 0.5, 0.75, 1.0], &[false, true, true, false], 2).unwrap();
+        // (0, 1/2] holds its upper end, and 0.
+        let first = ReliabilityBin { from: 0.0, to: 0.5, count: 2, confidence: 0.25, accuracy: 0.5 };
+        assert_eq!(bins.bins, [first, ReliabilityBin { from: 0.5, to: 1.0, confidence: 0.875, ..first }]);
+        assert_eq!((bins.expected_calibration_error(), bins.maximum_calibration_error()), (0.3125, 0.375));
+        let p = array![[0.5, 0.5, 0.0], [0.25, 0.0, 0.75]];
+        let answers = Reliability::of_answers(p.view(), &[0, 1], 4).unwrap();
+        let filled: Vec<_> = answers.bins.iter().map(|b| (b.count, b.confidence, b.accuracy)).collect();
+        assert_eq!(filled, [(0, 0.0, 0.0), (1, 0.5, 1.0), (1, 0.75, 0.0), (0, 0.0, 0.0)]);
+        assert_eq!(brier_score(p.view(), &[0, 1]).unwrap(), (0.5 + (0.0625 + 1.0 + 0.5625)) / 2.0);
+        assert!(Reliability::new(&[1.5], &[true], 2).is_err() && Reliability::new(&[0.5], &[true], 0).is_err());
+        assert!(brier_score(p.view(), &[0, 3]).is_err() && brier_score(p.view(), &[0]).is_err());
+        // Each edge belongs to the bin below it, also where its product with the number of bins is rounded.
+        for bins in 1..60 {
+            let edges: Vec<f64> = (1..=bins).map(|b| b as f64 / bins as f64).collect();
+            let counts = Reliability::new(&edges, &vec![true; bins], bins).unwrap().bins;
+            assert!(counts.iter().all(|b| b.count == 1), "{bins} bins");
+        }
     }
 
     #[test]

@@ -1,16 +1,15 @@
 //! Part 3: the CNN on the pixels, parameter counts, mistakes, and depth.
 
 use super::data::tile;
-use super::mlp::{generalizes, per_class};
-use super::words::{confused, counted, listed, percent, thousands};
 use super::{Book, MAP_CAVEAT, Results, points};
 use crate::autograd::Var;
 use crate::error::Result;
-use crate::nn::summary::Summary;
 use crate::nn::{Ctx, Module, parameters as parameters_of};
 use crate::pipeline::depth::Space;
 use crate::report::chart::{Colour, ColourMap, ImageGrid, Scatter, StageChart, Tile};
+use crate::report::words::{confused, counted, listed, percent, thousands};
 use crate::report::{Callout, Figure, Table};
+use crate::run::book::{generalizes, per_class};
 use crate::tensor::Tensor;
 
 /// Mistakes shown.
@@ -35,25 +34,7 @@ fn parameters(r: &Results, book: &mut Book<'_>) -> Result<()> {
         table.row([count.layer.clone(), count.formula.clone(), thousands(count.parameters)]);
     }
     let table = book.table("parameter_lesson", table)?;
-    let layers = |summary: &Summary| {
-        let mut table = Table::new(&["layer", "sort", "output", "parameters", "multiply-adds", "receptive field"]);
-        for row in &summary.rows {
-            let output: Vec<String> = row.output.iter().map(|n| n.to_string()).collect();
-            let field = row.receptive_field.map_or("all".to_owned(), |f| format!("{f} x {f}"));
-            table.row([
-                row.path.clone(),
-                row.kind.clone(),
-                output.join(" x "),
-                thousands(row.parameters),
-                thousands(row.macs as usize),
-                field,
-            ]);
-        }
-        let (parameters, macs) = (thousands(summary.parameters), thousands(summary.macs as usize));
-        table.strong_row(["all".to_owned(), String::new(), String::new(), parameters, macs, String::new()]);
-        table
-    };
-    let (mlp, cnn) = (book.table("layers_mlp", layers(&lesson.mlp))?, book.table("layers_cnn", layers(&lesson.cnn))?);
+    let (mlp, cnn) = (book.layers("layers_mlp", &lesson.mlp)?, book.layers("layers_cnn", &lesson.cnn)?);
     let images = lesson.training_images;
     let mut ratio =
         Table::new(&["network", "parameters", "training pictures", "parameters per picture", "gap in accuracy"]);
@@ -237,7 +218,7 @@ fn mistakes(r: &Results, book: &mut Book<'_>) -> Result<()> {
     if let Some(sheet) = &sheet {
         body.figure(sheet, "The mistakes of which the CNN was surest.");
     }
-    body.answer("What is most often misclassified?", &answer).source("src/pipeline/training.rs");
+    body.answer("What is most often misclassified?", &answer).source("src/run/trainer.rs");
     Ok(())
 }
 

@@ -1,10 +1,10 @@
 //! The data sheet: what was looked at, how it was divided, what was left out.
 
-use super::words::{counted, listed, thousands};
 use super::{Book, Results};
 use crate::data::Images;
 use crate::error::Result;
 use crate::report::chart::{ImageGrid, Tile};
+use crate::report::words::{counted, listed, thousands};
 use crate::report::{Callout, Table};
 
 /// Pictures of each class on the contact sheet.

@@ -1,9 +1,9 @@
 //! Part 1: features, clusters, and whether they agree with the labels.
 
-use super::words::{confused, listed, percent};
 use super::{Book, MAP_CAVEAT, Results, points};
 use crate::error::Result;
 use crate::report::chart::{Histograms, Scatter};
+use crate::report::words::{confused, listed, percent};
 use crate::report::{Callout, Table};
 
 pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {

@@ -1,13 +1,12 @@
 //! Part 2: the MLP on the features.
 
 use super::features::moments;
-use super::words::{confused, percent, thousands};
 use super::{Book, MAP_CAVEAT, Results, points};
-use crate::analysis::metrics::Confusion;
 use crate::error::Result;
-use crate::pipeline::training::Scores;
 use crate::report::chart::Scatter;
+use crate::report::words::{confused, percent, thousands};
 use crate::report::{Callout, Table};
+use crate::run::book::{generalizes, per_class};
 
 pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
     book.page.part("Part 2: an MLP on the features");
@@ -60,35 +59,6 @@ fn training(r: &Results, book: &mut Book<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Whether a trained network generalizes, in words.
-pub(super) fn generalizes(s: &Scores, epochs: usize, patience: usize) -> String {
-    let gap = s.train.accuracy - s.val.accuracy;
-    let verdict = match gap {
-        g if g > 0.15 => "It overfits",
-        g if g > 0.05 => "It generalizes with a gap",
-        g if g > -0.05 => "It generalizes",
-        _ => "It does better on validation than on training, which speaks for luck or an easier validation split",
-    };
-    let (best, ran) = (s.history.best_epoch, s.history.epochs.len());
-    let after = if ran < epochs {
-        format!("; {patience} epochs without a better one ended the training after {ran}")
-    } else if best == ran {
-        "; it was still improving when the epochs ran out, so more might help".to_owned()
-    } else if s.history.epochs[ran - 1].train_loss < s.history.epochs[best - 1].train_loss {
-        format!(" of {ran}; later epochs lowered the training loss but not validation's")
-    } else {
-        format!(" of {ran}; later epochs were better on neither split")
-    };
-    format!(
-        "{verdict}: accuracy is {} on training and {} on validation, a gap of {:.1} points; on the test split, touched \
-         once, it is {}. The best epoch was {best}{after}.",
-        percent(s.train.accuracy),
-        percent(s.val.accuracy),
-        100.0 * gap,
-        percent(s.test.accuracy)
-    )
-}
-
 /// 2b. Does it generalize?
 fn generalization(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let s = &r.mlp.scores;
@@ -100,20 +70,8 @@ fn generalization(r: &Results, book: &mut Book<'_>) -> Result<()> {
         .figure(&confusion, "Rows are the truth, columns the answer; percentages are of the row.")
         .table(&table, "Per class, on the test split")
         .answer("Does the MLP generalize?", &answer)
-        .source("src/pipeline/training.rs");
+        .source("src/run/trainer.rs");
     Ok(())
-}
-
-/// Precision, recall and F1 of each class.
-pub(super) fn per_class(confusion: &Confusion, classes: &[String]) -> Table {
-    let mut table = Table::new(&["class", "precision", "recall", "F1", "pictures"]);
-    for (c, class) in classes.iter().enumerate() {
-        let numbers = [confusion.precision(c), confusion.recall(c), confusion.f1(c)].map(|v| format!("{v:.3}"));
-        table.row(std::iter::once(class.clone()).chain(numbers).chain([confusion.support(c).to_string()]));
-    }
-    let f1 = format!("{:.3}", confusion.macro_f1());
-    table.strong_row(["macro mean".to_owned(), String::new(), String::new(), f1, confusion.total().to_string()]);
-    table
 }
 
 /// 2c. Which pair of classes is hardest, and which feature tells it apart best.

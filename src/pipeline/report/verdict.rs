@@ -1,10 +1,10 @@
 //! The verdict: accuracies side by side, and whether the differences are more than luck.
 
-use super::words::{p_value, percent};
 use super::{Book, Results};
 use crate::analysis::metrics::{mcnemar, wilson_interval};
 use crate::error::Result;
 use crate::report::chart::{BarChart, Colour};
+use crate::report::words::{p_value, percent};
 use crate::report::{Callout, Table};
 
 /// Classes have the colours of the palette; classifiers must not borrow them.

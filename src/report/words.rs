@@ -1,12 +1,12 @@
 //! Sentences that follow the numbers.
 
 /// A share in percent with one decimal: `73.4 %`.
-pub(super) fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
 /// A count with thousands separated: `8,389,120`.
-pub(super) fn thousands(n: usize) -> String {
+pub fn thousands(n: usize) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -19,12 +19,12 @@ pub(super) fn thousands(n: usize) -> String {
 }
 
 /// A number with its noun: `1 picture`, `3 pictures`.
-pub(super) fn counted(n: usize, noun: &str) -> String {
+pub fn counted(n: usize, noun: &str) -> String {
     format!("{} {noun}{}", thousands(n), if n == 1 { "" } else { "s" })
 }
 
 /// Names joined as in speech: `a, b and c`.
-pub(super) fn listed(names: &[String]) -> String {
+pub fn listed(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [one] => one.clone(),
@@ -33,22 +33,24 @@ pub(super) fn listed(names: &[String]) -> String {
 }
 
 /// A p-value as it is usually given.
-pub(super) fn p_value(p: f64) -> String {
+pub fn p_value(p: f64) -> String {
     if p < 0.001 { "p < 0.001".into() } else { format!("p = {p:.3}") }
 }
 
 /// The most confused pairs as sentences, at most `most` of them.
-pub(super) fn confused(
+pub fn confused(confusion: &crate::analysis::metrics::Confusion, classes: &[String], most: usize) -> Vec<String> {
+    confusion.most_confused().iter().take(most).map(|&pair| confused_pair(confusion, classes, pair)).collect()
+}
+
+/// A pair of classes that is confused, `(truth, answer, count)`, as a sentence.
+pub fn confused_pair(
     confusion: &crate::analysis::metrics::Confusion,
     classes: &[String],
-    most: usize,
-) -> Vec<String> {
-    let one = |&(truth, answer, count): &(usize, usize, usize)| {
-        let all = confusion.support(truth);
-        let share = percent(count as f64 / all as f64);
-        format!("{} taken for {}: {count} of {all} ({share})", classes[truth], classes[answer])
-    };
-    confusion.most_confused().iter().take(most).map(one).collect()
+    (truth, answer, count): (usize, usize, usize),
+) -> String {
+    let all = confusion.support(truth);
+    let share = percent(count as f64 / all as f64);
+    format!("{} taken for {}: {count} of {all} ({share})", classes[truth], classes[answer])
 }
 
 #[cfg(test)]

@@ -1,14 +1,13 @@
 //! What the stages that train have in common: checkpoints, and the figures of a trained classifier.
 
-use super::Watch;
-use super::folder::RunFolder;
+use super::{RunFolder, Watch};
 use crate::analysis::metrics::Confusion;
 use crate::error::Result;
 use crate::nn::state::{State, load_state_dict, state_dict, to_safetensors};
 use crate::nn::{Module, count_parameters};
-use crate::optim::{Adam, FirstOrder};
+use crate::optim::Optimizer;
 use crate::train::checkpoint::Finished;
-use crate::train::{Checkpoint, Epoch, Evaluation, Fit, History, Observer, Progress, Samples, evaluate};
+use crate::train::{Checkpoint, Epoch, Evaluation, Fit, History, Objective, Observer, Progress, Samples, evaluate};
 use std::time::{Duration, Instant};
 
 /// Where the checkpoint of a run lies.
@@ -36,13 +35,13 @@ impl<'a> Trainer<'a> {
         Ok(Self { folder, watch, checkpoint, saved: Instant::now() })
     }
 
-    /// Trains `model` with Adam under `name`, or takes its weights from the checkpoint if it is finished.
+    /// Trains `model` under `name`, or takes its weights from the checkpoint if it is finished.
     pub fn train(
         &mut self,
         name: &str,
         model: &dyn Module,
-        lr: f64,
-        fit: Fit,
+        optimizer: &mut dyn Optimizer<f32>,
+        fit: &Fit,
         train: &dyn Samples,
         val: &dyn Samples,
     ) -> Result<History> {
@@ -54,9 +53,8 @@ impl<'a> Trainer<'a> {
             Some((current, progress)) if current == name => Some(progress),
             _ => None,
         };
-        let mut optimizer = FirstOrder::new(Adam::new(lr));
         let mut observer = Saver { trainer: self, name, epochs: fit.epochs };
-        let trained = fit.run(model, &mut optimizer, train, val, from, &mut observer)?;
+        let trained = fit.run(model, optimizer, train, val, from, &mut observer)?;
         let finished = Finished { best: state_dict(model), last: trained.last, history: trained.history.clone() };
         self.checkpoint.current = None;
         self.checkpoint.finished.insert(name.to_owned(), finished);
@@ -151,14 +149,20 @@ pub struct Scores {
 }
 
 /// Evaluates a trained classifier on train, val and test.
-pub fn score(model: &dyn Module, history: History, samples: [&dyn Samples; 3], classes: usize) -> Result<Scores> {
+pub fn score(
+    model: &dyn Module,
+    history: History,
+    objective: &Objective,
+    samples: [&dyn Samples; 3],
+    classes: usize,
+) -> Result<Scores> {
     let [train, val, test] = samples;
-    let answers = evaluate(model, test)?;
+    let answers = evaluate(model, test, objective)?;
     Ok(Scores {
         parameters: count_parameters(model),
         history,
-        train: evaluate(model, train)?,
-        val: evaluate(model, val)?,
+        train: evaluate(model, train, objective)?,
+        val: evaluate(model, val, objective)?,
         confusion: Confusion::new(test.labels(), &answers.predicted, classes)?,
         test: answers,
     })

@@ -5,8 +5,6 @@
 //! is written last. While a process writes a folder it holds a lock on it, which the system gives back when the process
 //! dies.
 
-use super::config::Config;
-use super::settings;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::rng::Rng;
@@ -26,6 +24,23 @@ const ENV: &str = "env.json";
 /// There when the run is over.
 const COMPLETE: &str = "COMPLETE";
 
+/// What a run is begun with.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning<'a> {
+    /// What sort of run it is: `pipeline`, `train`.
+    pub recipe: &'a str,
+    /// All settings, as the text of `config.toml`.
+    pub config: &'a str,
+    /// The seed among them.
+    pub seed: u64,
+    /// Where the data lie, if in a folder or file.
+    pub data: Option<&'a Path>,
+    /// The command line, for the record.
+    pub command_line: &'a [String],
+    /// Threads that compute.
+    pub threads: usize,
+}
+
 /// The folder that holds everything a run writes.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
@@ -42,19 +57,19 @@ impl RunFolder {
 
     /// Makes the folder of a new run, with its `config.toml` and `env.json`. What is there already is replaced only if
     /// `force` is given and it holds a run.
-    pub fn create(path: &Path, config: &Config, command_line: &[String], threads: usize, force: bool) -> Result<Self> {
+    pub fn create(path: &Path, beginning: Beginning<'_>, force: bool) -> Result<Self> {
         let there = fs::symlink_metadata(path).is_ok();
         if there && !force {
             let what = if is_run(path) { "holds a run already" } else { "exists already" };
             let help = if is_run(path) {
-                "choose another --out, replace it with --force, or go on with it: gradus pipeline --resume RUN"
+                "choose another --out, replace it with --force, or go on with it: --resume RUN"
             } else {
                 "choose another --out"
             };
             return Err(Error::config(format!("--out {}", path.display()), what, help));
         }
         if there {
-            check_replaceable(path, config)?;
+            check_replaceable(path, beginning.data)?;
         }
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         files::create_folder(parent)?;
@@ -64,8 +79,8 @@ impl RunFolder {
             .tempdir_in(parent)
             .map_err(Error::io("create", path))?;
         let new = Self::at(temporary.path());
-        new.write(CONFIG, settings::to_toml(config)?.as_bytes())?;
-        new.write_env(&environment(config, command_line, threads))?;
+        new.write(CONFIG, beginning.config.as_bytes())?;
+        new.write_env(&environment(beginning))?;
         readable(temporary.path()).map_err(Error::io("create", path))?;
         if there {
             let old = parent.join(format!(".gradus-old-{}.tmp", random_word()));
@@ -129,13 +144,14 @@ impl RunFolder {
         self.path.join(name)
     }
 
-    /// The run's settings.
-    pub fn config(&self) -> Result<Config> {
-        let path = self.path(CONFIG);
-        let text = String::from_utf8_lossy(&files::read(&path)?).into_owned();
-        settings::from_toml(&text, CONFIG).map_err(|e| {
-            Error::data(&path, format!("is not what this program writes: {e}"), "use a run of this version, unchanged")
-        })
+    /// The run's settings: the text of `config.toml`.
+    pub fn config_text(&self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&files::read(self.path(CONFIG))?).into_owned())
+    }
+
+    /// What sort of run it is.
+    pub fn recipe(&self) -> Result<String> {
+        Ok(self.env("recipe")?.as_str().unwrap_or("pipeline").to_owned())
     }
 
     /// Notes a fact in `env.json`.
@@ -217,7 +233,7 @@ fn is_run(path: &Path) -> bool {
 }
 
 /// Refuses to replace what is not a run, what is being written, and what holds things still needed.
-fn check_replaceable(path: &Path, config: &Config) -> Result<()> {
+fn check_replaceable(path: &Path, data: Option<&Path>) -> Result<()> {
     let refuse = |what: &str, help: &str| Err(Error::config(format!("--force {}", path.display()), what, help));
     if !is_run(path) || path.is_symlink() {
         return refuse("holds no Gradus run, and is left alone", "choose another --out");
@@ -226,24 +242,25 @@ fn check_replaceable(path: &Path, config: &Config) -> Result<()> {
         (Ok(run), Ok(other)) => other.starts_with(run),
         _ => false,
     };
-    if inside(Path::new(".")) || !config.is_rendered() && inside(Path::new(&config.data.source)) {
+    if inside(Path::new(".")) || data.is_some_and(inside) {
         return refuse("holds the data or the current folder", "choose another --out");
     }
     RunFolder::at(path).locked().map(drop)
 }
 
 /// What a run was made with and on.
-fn environment(config: &Config, command_line: &[String], threads: usize) -> Value {
+fn environment(beginning: Beginning<'_>) -> Value {
     json!({
         "program": PROGRAM,
+        "recipe": beginning.recipe,
         "version": env!("CARGO_PKG_VERSION"),
         "os": std::env::consts::OS,
         "arch": std::env::consts::ARCH,
         "cpu_features": cpu_features(),
-        "threads": threads,
-        "command_line": command_line,
+        "threads": beginning.threads,
+        "command_line": beginning.command_line,
         "working_folder": std::env::current_dir().map(|p| p.display().to_string()).unwrap_or_default(),
-        "seed": config.seed,
+        "seed": beginning.seed,
         "started": utc(SystemTime::now()),
     })
 }
@@ -304,7 +321,11 @@ mod tests {
     use std::time::Duration;
 
     fn create(path: &Path, force: bool) -> Result<RunFolder> {
-        RunFolder::create(path, &Config::default(), &["gradus".into()], 2, force)
+        let words = ["gradus".to_owned()];
+        let config = "seed = 42\n";
+        let beginning =
+            Beginning { recipe: "pipeline", config, seed: 42, data: None, command_line: &words, threads: 2 };
+        RunFolder::create(path, beginning, force)
     }
 
     #[test]
@@ -325,7 +346,8 @@ mod tests {
     fn a_new_folder_holds_its_config_and_environment() {
         let place = tempfile::tempdir().unwrap();
         let run = create(&place.path().join("deep/run"), false).unwrap();
-        assert_eq!(run.config().unwrap(), Config::default());
+        assert_eq!(run.config_text().unwrap(), "seed = 42\n");
+        assert_eq!(run.recipe().unwrap(), "pipeline");
         assert_eq!(run.env("seed").unwrap(), 42);
         run.settle_data("pictures", "abc").unwrap();
         run.settle_data("pictures", "abc").unwrap();

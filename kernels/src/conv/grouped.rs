@@ -1,0 +1,116 @@
+//! Grouped convolution: each group's channels are copied together, and the convolution of one group runs on them.
+//!
+//! The filters and biases of a group lie together anyway. Its channels do not when there are several images: between
+//! two images' channels lie those of the other groups. Copying costs little beside a convolution of many channels. For
+//! depthwise convolution, with one channel a group, it costs as much as the sums themselves, and the micro-kernels are
+//! made for more filters than one: what is saved in multiplications is not all saved in time.
+//!
+//! Many groups go to the threads group by group; of few groups, one after the other, each goes to all threads.
+
+use crate::dispatch::{isa, with};
+use crate::parallel::{Shared, tasks};
+use crate::{GroupedConv2d, Scalar};
+use std::ops::Range;
+
+/// Groups below which one follows the other.
+const MANY: usize = 8;
+/// Multiply-adds below which all stays on the calling thread.
+const SERIAL_BELOW: usize = 1 << 18;
+
+/// Elements of one image's channels of one group, in and out, and of a group's filters.
+struct Sizes {
+    x: usize,
+    y: usize,
+    w: usize,
+}
+
+impl Sizes {
+    /// The sizes, after a look at the slices' lengths.
+    fn of(name: &str, g: &GroupedConv2d, x: usize, w: usize, y: usize) -> Self {
+        let e = &g.each;
+        let sizes = Self { x: e.c * e.h * e.w, y: e.o * e.out_h() * e.out_w(), w: e.o * e.k() };
+        let fits = x == g.groups * e.n * sizes.x && y == g.groups * e.n * sizes.y && w == g.groups * sizes.w;
+        assert!(fits, "grouped {name}: wrong lengths");
+        sizes
+    }
+}
+
+/// Where group `i` has its `len` elements of image `n`.
+fn place(g: &GroupedConv2d, i: usize, n: usize, len: usize) -> Range<usize> {
+    let start = (n * g.groups + i) * len;
+    start..start + len
+}
+
+/// Copies the channels of group `i` together, image after image.
+fn collect<T: Scalar>(g: &GroupedConv2d, i: usize, len: usize, from: &[T], to: &mut [T]) {
+    (0..g.each.n).for_each(|n| to[n * len..][..len].copy_from_slice(&from[place(g, i, n, len)]));
+}
+
+/// Copies them back.
+fn spread<T: Scalar>(g: &GroupedConv2d, i: usize, len: usize, from: &[T], to: &Shared<'_, T>) {
+    for n in 0..g.each.n {
+        // SAFETY: this image's channels of this group, which one task alone writes.
+        let to = unsafe { to.piece(place(g, i, n, len).start, len) };
+        to.copy_from_slice(&from[n * len..][..len]);
+    }
+}
+
+/// Calls `f(i)` for each group, at the caller's instruction set wherever it runs.
+fn each_group(g: &GroupedConv2d, f: impl Fn(usize) + Sync + Send) {
+    let (level, e) = (isa(), &g.each);
+    let work = g.groups * e.n * e.o * e.k() * e.out_h() * e.out_w();
+    tasks(g.groups, g.groups < MANY || work < SERIAL_BELOW, |i| with(level, || f(i)));
+}
+
+/// y = x * w (+ bias), group by group; x is N (groups c) H W, w is (groups o) c KH KW, y is N (groups o) OH OW.
+pub fn conv2d_forward<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    if g.groups == 1 {
+        return T::conv2d_forward(&g.each, x, w, bias, y);
+    }
+    let (size, e) = (Sizes::of("conv2d", g, x.len(), w.len(), y.len()), &g.each);
+    let y = Shared::new(y);
+    each_group(g, |i| {
+        T::lend(e.n * (size.x + size.y), |buffer| {
+            let (own_x, own_y) = buffer.split_at_mut(e.n * size.x);
+            collect(g, i, size.x, x, own_x);
+            let bias = bias.map(|b| &b[i * e.o..][..e.o]);
+            T::conv2d_forward(e, own_x, &w[i * size.w..][..size.w], bias, own_y);
+            spread(g, i, size.y, own_y, &y);
+        });
+    });
+}
+
+/// The gradient of x, written (not added) into `dx`.
+pub fn conv2d_backward_data<T: Scalar>(g: &GroupedConv2d, dy: &[T], w: &[T], dx: &mut [T]) {
+    if g.groups == 1 {
+        return T::conv2d_backward_data(&g.each, dy, w, dx);
+    }
+    let (size, e) = (Sizes::of("conv2d backward", g, dx.len(), w.len(), dy.len()), &g.each);
+    let dx = Shared::new(dx);
+    each_group(g, |i| {
+        T::lend(e.n * (size.x + size.y), |buffer| {
+            let (own_dx, own_dy) = buffer.split_at_mut(e.n * size.x);
+            collect(g, i, size.y, dy, own_dy);
+            T::conv2d_backward_data(e, own_dy, &w[i * size.w..][..size.w], own_dx);
+            spread(g, i, size.x, own_dx, &dx);
+        });
+    });
+}
+
+/// The gradient of w, written (not added) into `dw`.
+pub fn conv2d_backward_weights<T: Scalar>(g: &GroupedConv2d, x: &[T], dy: &[T], dw: &mut [T]) {
+    if g.groups == 1 {
+        return T::conv2d_backward_weights(&g.each, x, dy, dw);
+    }
+    let (size, e) = (Sizes::of("conv2d backward", g, x.len(), dw.len(), dy.len()), &g.each);
+    let dw = Shared::new(dw);
+    each_group(g, |i| {
+        T::lend(e.n * (size.x + size.y), |buffer| {
+            let (own_x, own_dy) = buffer.split_at_mut(e.n * size.x);
+            collect(g, i, size.x, x, own_x);
+            collect(g, i, size.y, dy, own_dy);
+            // SAFETY: the filters of this group, which one task alone writes.
+            T::conv2d_backward_weights(e, own_x, own_dy, unsafe { dw.piece(i * size.w, size.w) });
+        });
+    });
+}

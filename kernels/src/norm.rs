@@ -1,0 +1,255 @@
+//! Normalization of channels: the moments of each channel, and batch normalization with its derivative.
+//!
+//! Data are `[N, C, P]`: N samples of C channels of P places (1 for plain features, height times width for images). A
+//! sum over a channel takes each sample's P places by themselves, in the 16 lanes of [`reduce`](crate::reduce), and
+//! adds the samples up in turn. With P = 1 that is a sum over the samples in turn, and the loops run along the
+//! channels instead, which then are neighbours: the same bits. Elementwise work goes sample by sample and channel by
+//! channel.
+
+use crate::dispatch::{Isa, Loop, isa, vectorize};
+use crate::reduce::Fold;
+use crate::{Scalar, parallel};
+
+/// Elements per piece of elementwise work.
+const PIECE: usize = 1 << 12;
+/// Channels per piece of a sum over rows.
+const COLUMNS: usize = 256;
+/// Elements below which a sum stays on the calling thread.
+const SERIAL_BELOW: usize = 1 << 15;
+
+/// The sizes `[N, C, P]` of data by channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Channels {
+    /// Samples.
+    pub n: usize,
+    /// Channels.
+    pub c: usize,
+    /// Places of a channel in a sample.
+    pub places: usize,
+}
+
+impl Channels {
+    /// Number of elements.
+    fn len(&self) -> usize {
+        self.n * self.c * self.places
+    }
+
+    /// Values of one channel in all samples.
+    pub fn per_channel(&self) -> usize {
+        self.n * self.places
+    }
+}
+
+/// What a channel is normalized with.
+#[derive(Clone, Copy, Debug)]
+pub struct Scales<'a, T> {
+    /// The mean.
+    pub mean: &'a [T],
+    /// One over the standard deviation: 1/√(variance + ε).
+    pub inverse: &'a [T],
+    /// The factor that follows.
+    pub weight: &'a [T],
+}
+
+/// The mean of each channel and its mean squared deviation from it (the biased variance), in two passes: the mean
+/// first, so that its size takes no digits from the variance.
+pub fn moments<T: Scalar>(g: &Channels, x: &[T], mean: &mut [T], variance: &mut [T]) {
+    assert!(x.len() == g.len() && mean.len() == g.c && variance.len() == g.c, "moments: wrong lengths");
+    let count = T::from_usize(g.per_channel());
+    sums(g, [x, x], [], mean, |[x, _], []| x);
+    mean.iter_mut().for_each(|sum| *sum /= count);
+    sums(g, [x, x], [&*mean], variance, |[x, _], [mean]| (x - mean) * (x - mean));
+    variance.iter_mut().for_each(|sum| *sum /= count);
+}
+
+/// `y = (x - mean) (inverse weight) + bias`, channel by channel.
+pub fn batch_norm_forward<T: Scalar>(g: &Channels, x: &[T], s: &Scales<'_, T>, bias: &[T], y: &mut [T]) {
+    check("batch_norm", g, &[x.len(), y.len()], &[s.mean.len(), s.inverse.len(), s.weight.len(), bias.len()]);
+    let factor = products(s.inverse, s.weight);
+    each(g, [x, x], [s.mean, &factor, bias], y, |[x, _], [mean, factor, bias]| (x - mean) * factor + bias);
+}
+
+/// Where [`batch_norm_backward`] writes; all of it is written whole.
+#[derive(Debug)]
+pub struct NormGradients<'a, T> {
+    /// The gradient of x, if wanted.
+    pub dx: Option<&'a mut [T]>,
+    /// The gradient of the weight.
+    pub dw: &'a mut [T],
+    /// The gradient of the bias.
+    pub db: &'a mut [T],
+}
+
+/// The gradients of [`batch_norm_forward`]. With z = (x - mean) inverse, a channel's are
+///
+/// ```text
+/// db = Σ dy     dw = Σ dy z     dx = inverse weight (dy - db/m - z dw/m)
+/// ```
+///
+/// where m is the number of the channel's values if mean and variance are this batch's own (`own`) and so move with x;
+/// else they are constants, and the two last terms of dx fall away.
+pub fn batch_norm_backward<T: Scalar>(
+    g: &Channels,
+    x: &[T],
+    dy: &[T],
+    s: &Scales<'_, T>,
+    own: bool,
+    out: NormGradients<'_, T>,
+) {
+    let NormGradients { dx, dw, db } = out;
+    check(
+        "batch_norm backward",
+        g,
+        &[x.len(), dy.len()],
+        &[s.mean.len(), s.inverse.len(), s.weight.len(), dw.len(), db.len()],
+    );
+    sums(g, [x, dy], [], db, |[_, dy], []| dy);
+    sums(g, [x, dy], [s.mean], dw, |[x, dy], [mean]| dy * (x - mean));
+    dw.iter_mut().zip(s.inverse).for_each(|(sum, inverse)| *sum *= *inverse);
+    let Some(dx) = dx else { return };
+    assert_eq!(dx.len(), g.len(), "batch_norm backward: wrong length of dx");
+    let factor = products(s.inverse, s.weight);
+    if !own {
+        return each(g, [x, dy], [&factor], dx, |[_, dy], [factor]| dy * factor);
+    }
+    let count = T::from_usize(g.per_channel());
+    let shift: Vec<T> = db.iter().map(|&db| db / count).collect();
+    let slope: Vec<T> = dw.iter().zip(s.inverse).map(|(&dw, &inverse)| inverse * dw / count).collect();
+    each(g, [x, dy], [s.mean, &factor, &shift, &slope], dx, |[x, dy], [mean, factor, shift, slope]| {
+        factor * (dy - shift - (x - mean) * slope)
+    });
+}
+
+/// Panics unless all `whole` are as long as the data and all `channels` as the channels.
+fn check(name: &str, g: &Channels, whole: &[usize], channels: &[usize]) {
+    let fits = whole.iter().all(|&len| len == g.len()) && channels.iter().all(|&len| len == g.c);
+    assert!(fits, "{name}: wrong lengths");
+}
+
+/// `a[i] b[i]`.
+fn products<T: Scalar>(a: &[T], b: &[T]) -> Vec<T> {
+    a.iter().zip(b).map(|(&a, &b)| a * b).collect()
+}
+
+/// `y[c] = Σ term([a, b], coefficients of c)` over the elements of channel c of two arrays, in the order of the module.
+fn sums<T: Scalar, const K: usize>(
+    g: &Channels,
+    x: [&[T]; 2],
+    coefficients: [&[T]; K],
+    y: &mut [T],
+    term: impl Fn([T; 2], [T; K]) -> T + Copy + Sync,
+) {
+    let (level, serial) = (isa(), g.len() < SERIAL_BELOW);
+    if g.places == 1 {
+        return parallel::chunks_unless(serial, y, COLUMNS, |i, y| {
+            let columns = i * COLUMNS..i * COLUMNS + y.len();
+            let x = x.map(|x| &x[columns.start.min(x.len())..]);
+            let coefficients = coefficients.map(|k| &k[columns.clone()]);
+            vectorize(level, AddRows { x, stride: g.c, rows: g.n, coefficients, y, term });
+        });
+    }
+    parallel::chunks_unless(serial, y, 1, |c, y| {
+        let k = coefficients.map(|k| k[c]);
+        y[0] = (0..g.n).fold(T::ZERO, |sum, n| {
+            let x = x.map(|x| &x[(n * g.c + c) * g.places..][..g.places]);
+            sum + vectorize(level, Fold { x, term: |x: [T; 2]| term(x, k) })
+        });
+    });
+}
+
+/// `y[j] += term(..)` for each row in turn, y starting from zero.
+struct AddRows<'a, T, F, const K: usize> {
+    x: [&'a [T]; 2],
+    stride: usize,
+    rows: usize,
+    coefficients: [&'a [T]; K],
+    y: &'a mut [T],
+    term: F,
+}
+
+impl<T: Scalar, F: Fn([T; 2], [T; K]) -> T, const K: usize> Loop for AddRows<'_, T, F, K> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let len = self.y.len();
+        let coefficients = cut(self.coefficients, len);
+        self.y.fill(T::ZERO);
+        for row in 0..self.rows {
+            let [a, b] = self.x.map(|x| &x[row * self.stride..][..len]);
+            for j in 0..len {
+                self.y[j] += (self.term)([a[j], b[j]], at(coefficients, j));
+            }
+        }
+    }
+}
+
+/// The first `len` elements of each: the compiler then knows the lengths and drops its checks.
+#[inline(always)]
+fn cut<T, const K: usize>(x: [&[T]; K], len: usize) -> [&[T]; K] {
+    x.map(|x| &x[..len])
+}
+
+/// Element j of each.
+#[inline(always)]
+fn at<T: Copy, const K: usize>(x: [&[T]; K], j: usize) -> [T; K] {
+    x.map(|x| x[j])
+}
+
+/// `out = f([a, b], coefficients of the channel)` for each element.
+fn each<T: Scalar, const K: usize>(
+    g: &Channels,
+    x: [&[T]; 2],
+    coefficients: [&[T]; K],
+    out: &mut [T],
+    f: impl Fn([T; 2], [T; K]) -> T + Copy + Sync,
+) {
+    let level = isa();
+    if g.len() == 0 {
+        return;
+    }
+    // A piece is some whole rows of channels, or some whole channels of a sample.
+    let row = if g.places == 1 { g.c } else { g.places };
+    let rows = (PIECE / row).max(1);
+    parallel::chunks(out, rows * row, |i, out| {
+        for (k, out) in out.chunks_mut(row).enumerate() {
+            let r = i * rows + k;
+            let x = x.map(|x| &x[r * row..][..row]);
+            if g.places == 1 {
+                vectorize(level, Row { x, coefficients, out, f });
+            } else {
+                plane(level, x, at(coefficients, r % g.c), out, f);
+            }
+        }
+    });
+}
+
+/// One sample's plane of a channel: the coefficients are the same everywhere.
+fn plane<T: Scalar, const K: usize>(
+    level: Isa,
+    x: [&[T]; 2],
+    k: [T; K],
+    out: &mut [T],
+    f: impl Fn([T; 2], [T; K]) -> T,
+) {
+    vectorize(level, Row { x, coefficients: [], out, f: |x: [T; 2], _: [T; 0]| f(x, k) });
+}
+
+/// `out[j] = f(..)` along a row, each place with coefficients of its own.
+struct Row<'a, T, F, const K: usize> {
+    x: [&'a [T]; 2],
+    coefficients: [&'a [T]; K],
+    out: &'a mut [T],
+    f: F,
+}
+
+impl<T: Scalar, F: Fn([T; 2], [T; K]) -> T, const K: usize> Loop for Row<'_, T, F, K> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let len = self.out.len();
+        let (coefficients, [a, b]) = (cut(self.coefficients, len), cut(self.x, len));
+        for j in 0..len {
+            self.out[j] = (self.f)([a[j], b[j]], at(coefficients, j));
+        }
+    }
+}

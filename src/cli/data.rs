@@ -1,0 +1,154 @@
+//! `gradus data`: public data sets, fetched once and known by their checksum.
+
+use super::output;
+use clap::{Args, Subcommand};
+use gradus::data::fetch::{self, Event};
+use gradus::data::mnist::{self, Set};
+use gradus::{Error, Result};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Where lines cannot be redrawn, progress is told no more often than this.
+const SPEAK_EVERY: Duration = Duration::from_secs(3);
+
+/// Lists, fetches and checks public data sets. They are no part of this program and have licences of their own.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gradus data get mnist\n  gradus data get fashion-mnist --from /usr/share/datasets/fashion-mnist\n  gradus data verify mnist"
+)]
+pub(crate) struct Data {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// The sets that are known, and which are here
+    List,
+    /// Fetches a set, checks it and says where it is
+    Get {
+        /// mnist or fashion-mnist
+        name: Set,
+        /// A folder or file at hand, or the address of a mirror, instead of the usual mirrors
+        #[arg(long, value_name = "PATH|URL")]
+        from: Option<String>,
+        /// The folder to put it in [default: one for it in the cache, see GRADUS_CACHE]
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
+    /// Checks the sums of a set's files
+    Verify {
+        /// mnist or fashion-mnist
+        name: Set,
+        /// The folder that holds the files [default: the set's folder in the cache]
+        #[arg(long, value_name = "PATH")]
+        from: Option<PathBuf>,
+    },
+}
+
+impl Data {
+    pub(crate) fn run(self) -> Result<()> {
+        match self.action {
+            Action::List => list(),
+            Action::Get { name, from, to } => get(name, from.as_deref(), to),
+            Action::Verify { name, from } => verify(name, from),
+        }
+    }
+}
+
+fn list() -> Result<()> {
+    let mut rows = vec![["name", "what", "where"].map(String::from).to_vec()];
+    for set in Set::ALL {
+        let what = match set {
+            Set::Mnist => "70,000 handwritten digits, 28 x 28 gray, CC BY-SA 3.0",
+            Set::Fashion => "70,000 articles of clothing, 28 x 28 gray, MIT",
+        };
+        let folder = fetch::home(set)?;
+        let here = match mnist::find(&folder, set) {
+            Ok(_) => folder.display().to_string(),
+            Err(_) => format!("not here: gradus data get {}", set.name()),
+        };
+        rows.push(vec![set.name().to_owned(), what.to_owned(), here]);
+    }
+    output::print(&output::table(&rows, 3))
+}
+
+fn get(set: Set, from: Option<&str>, to: Option<PathBuf>) -> Result<()> {
+    let to = to.map_or_else(|| fetch::home(set), Ok)?;
+    let address = |from: &str| from.starts_with("http://") || from.starts_with("https://");
+    match from {
+        Some(path) if !address(path) => {
+            if !Path::new(path).exists() {
+                return Err(Error::data(path, "does not exist", "give a folder or file, or an address with http"));
+            }
+            for name in fetch::copy(set, Path::new(path), &to)? {
+                output::say(&format!("{name}: the sum is right"));
+            }
+        }
+        from => {
+            let mirrors = from.map_or_else(|| fetch::mirrors(set), |address| vec![address.to_owned()]);
+            let mut meter = Meter::new();
+            fetch::get(&fetch::wanted(set), &mirrors, &to, &mut |event| meter.tell(event))?;
+        }
+    }
+    // A single file may have been given: the folder is the result only when it is whole.
+    fetch::verify(set, &to)?;
+    output::print(&to.display().to_string())
+}
+
+fn verify(set: Set, from: Option<PathBuf>) -> Result<()> {
+    let folder = from.map_or_else(|| fetch::home(set), Ok)?;
+    let paths = fetch::verify(set, &folder)?;
+    let rows: Vec<Vec<String>> = paths
+        .iter()
+        .zip(set.sha256())
+        .map(|(path, sum)| vec!["ok".to_owned(), sum.to_owned(), path.display().to_string()])
+        .collect();
+    output::print(&output::table(&rows, 3))
+}
+
+/// Bytes as they come, on stderr.
+struct Meter {
+    bar: Option<ProgressBar>,
+    spoken: Instant,
+}
+
+impl Meter {
+    fn new() -> Self {
+        let bar = output::is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let template = "{msg}  {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}";
+            bar.set_style(ProgressStyle::with_template(template).expect("the template is well-formed"));
+            bar
+        });
+        Self { bar, spoken: Instant::now() }
+    }
+
+    fn tell(&mut self, event: Event<'_>) {
+        match (event, &self.bar) {
+            (Event::Note(line), Some(bar)) => bar.suspend(|| output::say(line)),
+            (Event::Note(line), None) => output::say(line),
+            (Event::Bytes(name, here, total), Some(bar)) => {
+                bar.set_message(name.to_owned());
+                bar.set_length(total.unwrap_or(here));
+                bar.set_position(here);
+            }
+            (Event::Bytes(name, here, total), None) => {
+                if self.spoken.elapsed() >= SPEAK_EVERY {
+                    self.spoken = Instant::now();
+                    let of = total.map_or(String::new(), |total| format!(" of {}", output::thousands(total)));
+                    output::say(&format!("{name}: {}{of} bytes", output::thousands(here)));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! `gradus report`: a finished run's report, written again.
+
+use super::evaluate::open_finished;
+use super::progress::Terminal;
+use super::{output, signals};
+use clap::Args;
+use gradus::experiment::{self, answer};
+use gradus::pipeline::{self, settings};
+use gradus::{Error, Result};
+use std::path::PathBuf;
+
+/// Writes the report of a finished run again, from its weights and its data; nothing is trained.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  gradus report runs/2026-11-20_cnn-small_k7f3")]
+pub(crate) struct Report {
+    /// The folder of a finished run
+    run: PathBuf,
+}
+
+impl Report {
+    pub(crate) fn run(self) -> Result<()> {
+        signals::stop_at_once()?;
+        let folder = open_finished(&self.run)?.locked()?;
+        let mut watch = Terminal::new(Some(folder.clone()));
+        match folder.recipe()?.as_str() {
+            "train" => {
+                drop(experiment::run(&answer::at_home(answer::of_run(&folder)?, &folder)?, &folder, &mut watch)?)
+            }
+            "pipeline" => drop(pipeline::run(&settings::of_run(&folder)?, &folder, &mut watch)?),
+            other => return Err(Error::data(folder.root(), format!("is a run of `{other}`"), "use a newer gradus")),
+        }
+        watch.finish();
+        output::print(&format!("report: {}\n", folder.path("report.html").display()))
+    }
+}

@@ -1,0 +1,232 @@
+//! `gradus train`: an experiment from a file, run.
+
+use super::progress::Terminal;
+use super::{output, resume, signals};
+use clap::Args;
+use gradus::experiment::compare::compare;
+use gradus::experiment::{self, Experiment, Source, answer, builtin, cost, plan, read::to_toml};
+use gradus::run::folder::utc;
+use gradus::run::{Beginning, RunFolder};
+use gradus::{Error, Result};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Trains the network of an experiment file, or of a built-in experiment, and writes a run with its report.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Train {
+    /// A file, or the name of a built-in experiment (`gradus init --list`)
+    #[arg(value_name = "EXP.toml|NAME", required_unless_present = "resume")]
+    experiment: Option<String>,
+    /// One setting, such as train.epochs=3 or model.layer.conv1.filters=16; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+    /// The folder of the run itself; it must not exist [default: runs/DATE_NAME_ID]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Replace --out if it holds a Gradus run (and only then)
+    #[arg(long)]
+    force: bool,
+    /// Go on with a run that was stopped
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "experiment", "set", "seed", "out", "smoke"])]
+    resume: Option<PathBuf>,
+    /// Few samples, two epochs
+    #[arg(long)]
+    smoke: bool,
+    /// Show the settings, the network, the memory and an estimate of the time, and stop
+    #[arg(long)]
+    dry_run: bool,
+    /// Print metrics.json to stdout
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gradus train mlp-300 --set data.path=mnist/               a built-in experiment
+  gradus train cnn-small --set data.path=mnist/ --dry-run   what it would be
+  gradus init cnn-small --out mine.toml                     its file, to be changed:
+  gradus train mine.toml --set train.epochs=3 --seed 1
+  gradus train --resume runs/2026-11-20_cnn-small_k7f3";
+
+impl Train {
+    pub(crate) fn run(self) -> Result<()> {
+        if let Some(path) = &self.resume {
+            return self.resume(path);
+        }
+        let source = self.source()?;
+        let variants = source.variants()?;
+        if variants.is_empty() {
+            let e = self.experiment(&source)?;
+            if self.dry_run {
+                return dry_run(&e, self.json);
+            }
+            signals::ask_first()?;
+            let path = self.out.clone().unwrap_or_else(|| RunFolder::fresh_path(&e.name));
+            let (folder, metrics) = self.begin(&e, &path)?;
+            return self.show(&folder, &metrics);
+        }
+        // All of them are looked at before the first is trained.
+        let experiments: Vec<Experiment> = variants.iter().map(|v| self.experiment(v)).collect::<Result<_>>()?;
+        if self.dry_run {
+            return experiments.iter().try_for_each(|e| dry_run(e, self.json));
+        }
+        signals::ask_first()?;
+        self.family(&source.resolve()?.name, &experiments)
+    }
+
+    /// Trains the variants of a file, each in a folder of its own, and sets them side by side.
+    fn family(&self, name: &str, experiments: &[Experiment]) -> Result<()> {
+        let root = self.out.clone().unwrap_or_else(|| RunFolder::fresh_path(name));
+        if root.exists() && !self.force {
+            let help = "choose another --out; --force replaces the runs in it";
+            return Err(Error::config(format!("--out {}", root.display()), "exists already", help));
+        }
+        let mut folders = Vec::new();
+        for (i, e) in experiments.iter().enumerate() {
+            output::say(&format!("[{}/{}] {}: {}", i + 1, experiments.len(), e.name, e.about));
+            folders.push(self.begin(e, &root.join(&e.name))?.0);
+        }
+        let comparison = compare(&folders)?;
+        let text = serde_json::to_string_pretty(&comparison).expect("plain words and numbers");
+        gradus::files::write_atomic(root.join("comparison.json"), text.as_bytes())?;
+        if self.json {
+            return output::json(&comparison);
+        }
+        output::print(&format!("{}runs: {}\n", super::compare::words(&comparison), root.display()))
+    }
+
+    /// Begins a run at `path`, and runs it to its end.
+    fn begin(&self, e: &Experiment, path: &Path) -> Result<(RunFolder, Value)> {
+        let line: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+        let data = (!e.data.path.is_empty()).then(|| Path::new(&e.data.path));
+        let text = to_toml(e);
+        let threads = rayon::current_num_threads();
+        let beginning = Beginning { recipe: "train", config: &text, seed: e.seed, data, command_line: &line, threads };
+        let folder = RunFolder::create(path, beginning, self.force)?;
+        let metrics = self.job(e, &folder, true)?;
+        Ok((folder, metrics))
+    }
+
+    /// The file, with everything set upon it.
+    fn source(&self) -> Result<Source> {
+        let word = self.experiment.as_deref().unwrap_or_default();
+        let mut source = match experiment::builtin(word) {
+            Some(known) => Source::text(known.text, word)?,
+            None if Path::new(word).exists() => Source::file(Path::new(word))?,
+            None => {
+                let help = format!("did you mean `{}`? `gradus init --list` shows all", builtin::nearest(word));
+                return Err(Error::config(word, "is neither a file nor a built-in experiment", help));
+            }
+        };
+        self.set.iter().try_for_each(|set| source.set(set))?;
+        if let Some(seed) = self.seed {
+            source.set(&format!("seed={seed}"))?;
+        }
+        Ok(source)
+    }
+
+    /// The experiment of a file, its network looked at.
+    fn experiment(&self, source: &Source) -> Result<Experiment> {
+        let mut e = source.resolve()?;
+        if self.smoke {
+            e.smoke();
+        }
+        // The shapes are known before the data are: a network that does not fit should not wait for them.
+        if let Some(input) = e.input() {
+            plan(&e, &input, e.classes().unwrap_or(2)).map_err(|error| source.say_where(error))?;
+        }
+        Ok(e)
+    }
+
+    /// Goes on with the run at `path`, under its own settings.
+    fn resume(&self, path: &Path) -> Result<()> {
+        let folder = RunFolder::open(path)?;
+        let e = answer::of_run(&folder)?;
+        if folder.is_complete() {
+            output::say(&format!("{} is complete: there is nothing left to do", path.display()));
+            return self.show(&folder, &folder.read_json("metrics.json")?);
+        }
+        let folder = folder.locked()?;
+        let e = answer::at_home(e, &folder)?;
+        signals::ask_first()?;
+        let mut times = folder.env("resumed")?.as_array().cloned().unwrap_or_default();
+        times.push(json!(utc(SystemTime::now())));
+        folder.update_env("resumed", times)?;
+        let metrics = self.job(&e, &folder, false)?;
+        self.show(&folder, &metrics)
+    }
+
+    /// Runs the experiment in its folder; returns its figures.
+    fn job(&self, e: &Experiment, folder: &RunFolder, is_new: bool) -> Result<Value> {
+        let mut watch = Terminal::new(Some(folder.clone()));
+        output::say(&format!("run: {}", folder.root().display()));
+        watch.log(&format!("gradus {} on {} threads", env!("CARGO_PKG_VERSION"), rayon::current_num_threads()));
+        let result = experiment::run(e, folder, &mut watch).and_then(|metrics| {
+            watch.log("complete");
+            folder.complete()?;
+            Ok(metrics)
+        });
+        watch.finish();
+        match result {
+            Ok(metrics) => Ok(metrics),
+            Err(error) => {
+                watch.log(&format!("error: {error}"));
+                if is_new && matches!(error, Error::Data { .. } | Error::Config { .. }) {
+                    folder.remove_fruitless();
+                }
+                Err(resume::with_way_back(error, "train", folder.root()))
+            }
+        }
+    }
+
+    /// The result, short or as JSON.
+    fn show(&self, folder: &RunFolder, metrics: &Value) -> Result<()> {
+        if self.json {
+            return output::json(metrics);
+        }
+        let number = |value: &Value| value.as_f64().map_or("-".to_owned(), |v| format!("{v:.4}"));
+        let mut rows = vec![["split", "accuracy", "macro F1", "loss"].map(String::from).to_vec()];
+        for split in ["train", "val", "test"] {
+            let figures = &metrics[split];
+            let numbers = [&figures["accuracy"], &figures["macro_f1"], &figures["loss"]].map(number);
+            rows.push([vec![split.to_owned()], numbers.to_vec()].concat());
+        }
+        let report = folder.path("report.html");
+        output::print(&format!("{}report: {}\n", output::table(&rows, 1), report.display()))
+    }
+}
+
+/// The settings, the network and what it will cost.
+fn dry_run(e: &Experiment, as_json: bool) -> Result<()> {
+    let Some(input) = e.input() else {
+        let what = "needs the pictures themselves to know their colour";
+        return Err(Error::config("--dry-run", what, "say it: --set data.color=gray (or rgb)"));
+    };
+    let (_, summary) = plan(e, &input, e.classes().unwrap_or(2))?;
+    let memory = cost::memory(e, &summary);
+    let seconds = cost::seconds(e, &summary);
+    if as_json {
+        let layers: Vec<Value> = summary.rows.iter().map(|row| json!({
+            "name": row.path, "kind": row.kind, "output": row.output, "parameters": row.parameters, "macs": row.macs,
+        })).collect();
+        return output::json(&json!({
+            "experiment": e.name, "parameters": summary.parameters, "macs": summary.macs, "layers": layers,
+            "memory_bytes": memory, "estimated_seconds": seconds,
+        }));
+    }
+    let time = match seconds {
+        Some(seconds) => format!("about {seconds:.0} s for {} epochs at half of this machine's peak", e.train.epochs),
+        None => "not known before the pictures are counted".to_owned(),
+    };
+    let table = super::summary::words(&e.name, &summary);
+    output::print(&format!(
+        "{}\n{table}\nmemory: about {} MB while training\ntime: {time}\n",
+        to_toml(e),
+        memory / 1_000_000
+    ))
+}

@@ -1,0 +1,305 @@
+//! Data sets from elsewhere, known by their checksum: `gradus data get`.
+//!
+//! A file on a mirror may be gone, cut short, or another one. So nothing is believed but the SHA-256 of the *unpacked*
+//! contents (packed again by another program, the same contents have other bytes): a file gets its name only after
+//! that agrees, by one atomic rename, and until then it is called `.part`. A download that breaks off leaves its part, and
+//! the next one asks for the rest (HTTP range requests, RFC 9110); if what was put together so does not have the sum, it
+//! is fetched once more from the start. When a mirror fails, the next is asked.
+//!
+//! This is the one place in the crate that talks to the network, and it does so only when asked to.
+
+use super::mnist::{self, BYTES, FILES, Set, hexadecimal};
+use crate::error::{Error, Result};
+use crate::files;
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often a mirror is asked again after it broke off.
+const ATTEMPTS: usize = 3;
+/// How long a mirror may be silent.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// A file that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its name on a mirror and in the folder, such as `train-images-idx3-ubyte.gz`.
+    pub name: String,
+    /// SHA-256 of its contents, unpacked, in hexadecimal.
+    pub sha256: String,
+    /// Length of its contents, unpacked. No more than this is unpacked, nor twice as much fetched.
+    pub bytes: u64,
+}
+
+/// What happens meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// So many bytes of a file are here, of so many if the mirror says.
+    Bytes(&'a str, u64, Option<u64>),
+    /// Something worth a line.
+    Note(&'a str),
+}
+
+/// The four files of a set.
+pub fn wanted(set: Set) -> [Wanted; 4] {
+    let name = |i: usize| format!("{}-idx{}-ubyte.gz", FILES[i].0, FILES[i].1);
+    std::array::from_fn(|i| Wanted { name: name(i), sha256: set.sha256()[i].to_owned(), bytes: BYTES[i] as u64 })
+}
+
+/// Where a set is to be had: addresses to which a file's name is appended, the most reliable first.
+pub fn mirrors(set: Set) -> Vec<String> {
+    let addresses: &[&str] = match set {
+        // The makers' own page has refused most visitors for years, so it comes last.
+        Set::Mnist => &[
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+            "http://yann.lecun.com/exdb/mnist/",
+        ],
+        Set::Fashion => &[
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+        ],
+    };
+    addresses.iter().map(|address| (*address).to_owned()).collect()
+}
+
+/// The folder of a set in the user's cache: `GRADUS_CACHE`, else `gradus` in `XDG_CACHE_HOME`, else in the platform's
+/// usual place (`~/.cache`, `~/Library/Caches`, `%LOCALAPPDATA%`). It may not exist yet.
+pub fn home(set: Set) -> Result<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let usual = || match std::env::consts::OS {
+        "windows" => variable("LOCALAPPDATA"),
+        "macos" => variable("HOME").map(|home| home.join("Library/Caches")),
+        _ => variable("HOME").map(|home| home.join(".cache")),
+    };
+    let cache = variable("GRADUS_CACHE")
+        .or_else(|| Some(variable("XDG_CACHE_HOME").filter(|path| path.is_absolute()).or_else(usual)?.join("gradus")));
+    let help = "set GRADUS_CACHE to a folder, or name one with --to";
+    cache.map(|cache| cache.join(set.name())).ok_or_else(|| Error::config("cache", "no folder is known for it", help))
+}
+
+/// Puts what is wanted into the folder `to`, from the first of `mirrors` that has it; what is there already, with the
+/// right sum, stays. Fails with [`Error::Data`] if no mirror has a file.
+pub fn get(wanted: &[Wanted], mirrors: &[String], to: &Path, tell: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+    files::create_folder(to)?;
+    for file in wanted {
+        let path = to.join(&file.name);
+        if path.is_file() && check(&path, file).is_ok() {
+            tell(Event::Note(&format!("{} is here already", file.name)));
+            continue;
+        }
+        let mut failures = Vec::new();
+        for mirror in mirrors {
+            match from_mirror(file, mirror, &path, tell) {
+                Ok(()) => break,
+                Err(Failure::Ours(error)) => return Err(error),
+                Err(Failure::Theirs(why)) => {
+                    tell(Event::Note(&format!("{mirror}: {}: {why}", file.name)));
+                    failures.push(format!("{mirror}: {why}"));
+                }
+            }
+        }
+        if failures.len() == mirrors.len() {
+            let what = format!("could not be fetched ({})", failures.join("; "));
+            let help = "try again later (what is here is kept), or fetch the files by other means and give --from PATH";
+            return Err(Error::data(path, what, help));
+        }
+    }
+    Ok(())
+}
+
+/// Copies the files of a set from a folder, under any of their usual names, or a single one of them from a file; sums are
+/// checked first. Returns the names under which they are in `to`.
+pub fn copy(set: Set, from: &Path, to: &Path) -> Result<Vec<String>> {
+    let sources = if from.is_file() { vec![from.to_owned()] } else { mnist::find(from, set)?.to_vec() };
+    let wanted = wanted(set);
+    let mut placed = Vec::new();
+    for path in sources {
+        let sum = sum(&path, BYTES[0] as u64)?;
+        let Some(file) = wanted.iter().find(|file| file.sha256 == sum) else {
+            let what = format!("is none of the files of {}: SHA-256 of its contents is {sum}", set.name());
+            return Err(Error::data(path, what, "it is damaged or another; get it from elsewhere"));
+        };
+        let bytes = files::read(&path)?;
+        let plain = !bytes.starts_with(&[0x1f, 0x8b]);
+        let name = if plain { file.name.trim_end_matches(".gz") } else { &file.name };
+        files::write_atomic(to.join(name), &bytes)?;
+        placed.push(name.to_owned());
+    }
+    Ok(placed)
+}
+
+/// Checks the files of a set in a folder: their paths, if all four are the makers' own. Fails with [`Error::Data`] for
+/// the first that is missing or another.
+pub fn verify(set: Set, folder: &Path) -> Result<[PathBuf; 4]> {
+    let paths = mnist::find(folder, set)?;
+    for (path, file) in paths.iter().zip(wanted(set)) {
+        check(path, &file)?;
+    }
+    Ok(paths)
+}
+
+/// Fails unless the file's contents are those wanted.
+fn check(path: &Path, wanted: &Wanted) -> Result<()> {
+    let found = sum(path, wanted.bytes)?;
+    if found == wanted.sha256 {
+        return Ok(());
+    }
+    let what = format!("has the SHA-256 {found}, where {} is wanted", wanted.sha256);
+    Err(Error::data(path, what, "it is damaged or another; remove it and get it again"))
+}
+
+/// SHA-256 of a file's contents, unpacked if it is gzipped. Fails if they are longer than `most`, or cannot be read.
+fn sum(path: &Path, most: u64) -> Result<String> {
+    let fault = |what: String| Error::data(path, what, "it is damaged or another; get it again");
+    let file = File::open(path).map_err(|e| fault(format!("cannot be opened: {e}")))?;
+    let mut packed = BufReader::new(file);
+    let gzipped = packed.fill_buf().map_err(|e| fault(e.to_string()))?.starts_with(&[0x1f, 0x8b]);
+    let from: &mut dyn Read = if gzipped { &mut MultiGzDecoder::new(packed) } else { &mut packed };
+    let (mut hash, mut length, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
+    loop {
+        let read = from.read(&mut buffer).map_err(|e| fault(format!("cannot be read or unpacked: {e}")))?;
+        if read == 0 {
+            return Ok(hexadecimal(&hash.finalize()));
+        }
+        length += read as u64;
+        if length > most {
+            return Err(fault(format!("holds more than the {most} bytes wanted")));
+        }
+        hash.update(&buffer[..read]);
+    }
+}
+
+/// Why a mirror did not do.
+enum Failure {
+    /// Its fault, or that of the way there: another may do better.
+    Theirs(String),
+    /// The disk is full, say: no other will do better.
+    Ours(Error),
+}
+
+/// Fetches a file from one mirror, checks it and gives it its name.
+fn from_mirror(
+    file: &Wanted,
+    mirror: &str,
+    path: &Path,
+    tell: &mut dyn FnMut(Event<'_>),
+) -> std::result::Result<(), Failure> {
+    let address = format!("{}/{}", mirror.trim_end_matches('/'), file.name);
+    let part = path.with_file_name(format!("{}.part", file.name));
+    let discard = || std::fs::remove_file(&part).map_err(|e| Failure::Ours(Error::io("remove", &part)(e)));
+    let mut broken = String::new();
+    for _ in 0..ATTEMPTS {
+        let resumed = match download(file, &address, &part, tell) {
+            Ok(resumed) => resumed,
+            Err(Stop::BrokeOff(why)) => {
+                broken = why;
+                continue;
+            }
+            Err(Stop::Restart) => {
+                discard()?;
+                continue;
+            }
+            Err(Stop::Failed(failure)) => return Err(failure),
+        };
+        match check(&part, file) {
+            Ok(()) => return keep(&part, path).map_err(Failure::Ours),
+            Err(error) => {
+                discard()?;
+                broken = match error {
+                    Error::Data { what, .. } => what,
+                    other => other.to_string(),
+                };
+                if !resumed {
+                    return Err(Failure::Theirs(broken));
+                }
+                tell(Event::Note(&format!("{}: the rest does not fit the part; from the start", file.name)));
+            }
+        }
+    }
+    Err(Failure::Theirs(if broken.is_empty() { "does not let go on".to_owned() } else { broken }))
+}
+
+/// Why a download ended early.
+enum Stop {
+    /// The part is there; the rest may be asked for.
+    BrokeOff(String),
+    /// The part is of no use.
+    Restart,
+    Failed(Failure),
+}
+
+/// Fetches what `part` lacks. Returns whether there was something before.
+fn download(
+    file: &Wanted,
+    address: &str,
+    part: &Path,
+    tell: &mut dyn FnMut(Event<'_>),
+) -> std::result::Result<bool, Stop> {
+    let ours = |action| move |e| Stop::Failed(Failure::Ours(Error::io(action, part)(e)));
+    let before = std::fs::metadata(part).map_or(0, |data| data.len());
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(SILENCE))
+        .timeout_recv_response(Some(SILENCE))
+        .timeout_per_read(Some(SILENCE))
+        .user_agent(concat!("gradus/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into();
+    let mut request = agent.get(address);
+    if before > 0 {
+        request = request.header("Range", format!("bytes={before}-"));
+    }
+    let response = request.call().map_err(|e| Stop::Failed(Failure::Theirs(e.to_string())))?;
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let length = header("Content-Length").and_then(|value| value.parse::<u64>().ok());
+    let resumed = match response.status().as_u16() {
+        200 => false,
+        206 if header("Content-Range").is_some_and(|range| range.starts_with(&format!("bytes {before}-"))) => true,
+        206 | 416 => return Err(Stop::Restart),
+        status => return Err(Stop::Failed(Failure::Theirs(format!("answers {status}")))),
+    };
+    let mut here = if resumed { before } else { 0 };
+    let mut how = OpenOptions::new();
+    if resumed {
+        how.append(true)
+    } else {
+        how.write(true).create(true).truncate(true)
+    };
+    let mut to = how.open(part).map_err(ours("write"))?;
+    let total = length.map(|length| here + length);
+    let (mut from, mut buffer) = (response.into_body().into_reader(), vec![0; 1 << 16]);
+    loop {
+        tell(Event::Bytes(&file.name, here, total));
+        let read = from.read(&mut buffer).map_err(|e| Stop::BrokeOff(format!("broke off after {here} bytes: {e}")))?;
+        if read == 0 {
+            break;
+        }
+        here += read as u64;
+        if here > 2 * file.bytes + (1 << 16) {
+            std::fs::remove_file(part).map_err(ours("remove"))?;
+            let why = format!("sends more than {} bytes", 2 * file.bytes);
+            return Err(Stop::Failed(Failure::Theirs(why)));
+        }
+        to.write_all(&buffer[..read]).map_err(ours("write"))?;
+    }
+    if total.is_some_and(|total| here < total) {
+        return Err(Stop::BrokeOff(format!("broke off after {here} bytes")));
+    }
+    to.sync_all().map_err(ours("write"))?;
+    Ok(resumed)
+}
+
+/// Gives a checked part its name.
+fn keep(part: &Path, path: &Path) -> Result<()> {
+    std::fs::rename(part, path).map_err(Error::io("rename", part))?;
+    // Not every file system lets a folder be synced; the file itself is safe by now.
+    if let Some(Ok(folder)) = path.parent().map(File::open) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}

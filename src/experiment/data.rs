@@ -1,0 +1,200 @@
+//! The samples of an experiment: read or rendered, divided, and made into what the network is given.
+
+use super::spec::{Data, DataKind, Experiment, Features, Normalize};
+use crate::analysis::features::{Feature, of_pictures};
+use crate::analysis::hog::Hog;
+use crate::analysis::scale::{Scaler, Scaling};
+use crate::data::batch::standardize_each;
+use crate::data::mnist::{self, Set};
+use crate::data::{Digits, FolderOptions, Galaxies, ImageData, Images, Normalization, fetch, folder};
+use crate::error::{Error, Result};
+use crate::run::Watch;
+use crate::tensor::Tensor;
+use crate::train::{Matrix, Pictures, Samples};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Reads or renders the data of an experiment, in their three splits.
+pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
+    let d = &e.data;
+    let shares = [1.0 - d.val - d.test, d.val, d.test];
+    let mut data = match d.kind {
+        DataKind::Mnist => digits(d, Set::Mnist)?,
+        DataKind::FashionMnist => digits(d, Set::Fashion)?,
+        DataKind::Digits => Digits { n: 10 * d.per_class, seed: e.seed }.divided(shares)?,
+        DataKind::Galaxies => Galaxies { per_class: d.per_class, size: d.size, seed: e.seed }.divided(shares)?,
+        DataKind::Folder => {
+            let options = FolderOptions {
+                size: d.size,
+                color: d.color,
+                group_by: (!d.group_by.is_empty()).then(|| d.group_by.clone()),
+                seed: e.seed,
+                fractions: shares,
+            };
+            folder::load(given_path(d)?, &options, &mut |done, total| watch.progress(done, total, "pictures read"))?
+        }
+    };
+    if d.limit > 0 {
+        // The first ones of each split; validation and test in proportion, but enough to be counted.
+        let share = d.limit as f64 / data.train.len() as f64;
+        let cut = |images: &Images, n: usize| images.subset(&(0..n.min(images.len())).collect::<Vec<_>>());
+        if share < 1.0 {
+            let some = |n: usize| ((n as f64 * share) as usize).max(100);
+            data.val = cut(&data.val, some(data.val.len()));
+            data.test = cut(&data.test, some(data.test.len()));
+            data.train = cut(&data.train, d.limit);
+        }
+    }
+    for (name, images) in data.splits() {
+        if images.is_empty() {
+            return Err(Error::config(
+                "data.val",
+                format!("leaves no pictures for {name}"),
+                "change data.val or data.test",
+            ));
+        }
+    }
+    let counts = data.splits().map(|(name, images)| format!("{} {name}", images.len())).join(", ");
+    watch.note(&format!("{} classes ({}): {counts}", data.classes.len(), data.classes.join(", ")));
+    if !data.skipped.is_empty() {
+        let (first, n) = (&data.skipped[0], data.skipped.len());
+        watch.note(&format!("skipped {n} pictures; the first: {}: {}", first.path, first.reason));
+    }
+    if !data.leakage.is_empty() {
+        watch.note(&format!("warning: {} pictures or groups stand in more than one split", data.leakage.len()));
+    }
+    Ok(data)
+}
+
+/// The path that the file gives, or what to do without.
+fn given_path(d: &Data) -> Result<&Path> {
+    if d.path.is_empty() {
+        let what = format!("is empty, but {} lie somewhere", d.kind.name());
+        return Err(Error::config("data.path", what, "say where: --set data.path=FOLDER"));
+    }
+    Ok(Path::new(&d.path))
+}
+
+/// MNIST and its like: the last training pictures are for validation, the test split is its makers'.
+fn digits(d: &Data, set: Set) -> Result<ImageData> {
+    let path = match given_path(d) {
+        Ok(path) => path.to_owned(),
+        // What `gradus data get` has put into the user's cache needs no path.
+        Err(_) => Some(fetch::home(set)?).filter(|home| home.is_dir()).ok_or_else(|| {
+            let what = format!("is empty, and {} is not in the cache", set.name());
+            let help = format!(
+                "fetch it once by `gradus data get {}`, or say where it is: --set data.path=FOLDER",
+                set.name()
+            );
+            Error::config("data.path", what, help)
+        })?,
+    };
+    let all = mnist::load(&path, set)?;
+    let n = all.train.len();
+    let val = if d.val < 1.0 { (d.val * n as f64).round() as usize } else { d.val as usize };
+    if val >= n {
+        let what = format!("is {}, but there are {n} training pictures", d.val);
+        return Err(Error::config("data.val", what, "leave some to learn from"));
+    }
+    let (first, last): (Vec<usize>, Vec<usize>) = ((0..n - val).collect(), (n - val..n).collect());
+    Ok(ImageData {
+        train: all.train.subset(&first),
+        val: all.train.subset(&last),
+        test: all.test,
+        classes: all.train.classes.clone(),
+        skipped: Vec::new(),
+        leakage: Vec::new(),
+        sha256: all.sha256,
+        given_splits: true,
+        grouped: None,
+    })
+}
+
+/// Everything between a picture and the network, learned from the training split: saved with the run, so that other
+/// pictures are treated alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preparation {
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    /// Channels, height and width of a picture.
+    pub picture: [usize; 3],
+    /// What the network is given.
+    pub features: Features,
+    /// Which features, if they are hand-crafted.
+    pub hand_crafted: Vec<Feature>,
+    /// How histograms of oriented gradients are computed, if they are the features.
+    pub hog: Hog,
+    /// Whether each picture is brought to mean 0 and deviation 1.
+    pub per_picture: bool,
+    /// The scale of the pixels.
+    pub normalization: Option<Normalization>,
+    /// The scale of the features.
+    pub scaler: Option<Scaler>,
+}
+
+impl Preparation {
+    /// Learns the scales from the training split.
+    pub fn fit(d: &Data, train: &Images) -> Result<Self> {
+        let mut preparation = Self {
+            classes: train.classes.clone(),
+            picture: [train.channels(), train.height(), train.width()],
+            features: d.features,
+            hand_crafted: d.hand_crafted.clone(),
+            hog: d.hog.clone(),
+            per_picture: d.normalize == Normalize::PerPicture,
+            normalization: None,
+            scaler: None,
+        };
+        match (d.normalize, d.features) {
+            (Normalize::None | Normalize::PerPicture, _) => {}
+            (Normalize::Standard, Features::Pixels) => {
+                preparation.normalization = Some(Normalization::fit(&train.pixels)?);
+            }
+            (Normalize::Standard, _) => {
+                let raw = preparation.raw_features(&train.pixels)?;
+                preparation.scaler = Some(Scaler::fit(Scaling::Standard, raw.view())?);
+            }
+        }
+        Ok(preparation)
+    }
+
+    /// The shape of a sample as the network gets it.
+    pub fn input(&self) -> Vec<usize> {
+        match self.features {
+            Features::Pixels => self.picture.to_vec(),
+            Features::HandCrafted => vec![self.hand_crafted.len()],
+            Features::Hog => self.hog.dimensions([self.picture[1], self.picture[2]]).map_or(vec![], |d| vec![d]),
+        }
+    }
+
+    fn raw_features(&self, pixels: &Tensor) -> Result<ndarray::Array2<f32>> {
+        match self.features {
+            Features::Hog => self.hog.of_pictures(pixels),
+            _ => of_pictures(&self.hand_crafted, pixels),
+        }
+    }
+
+    /// Pictures `[N, C, H, W]` with values in [0, 1] as samples; training pictures are varied by `augment`.
+    pub fn samples(
+        &self,
+        pixels: &Tensor,
+        labels: &[usize],
+        augment: Option<(&Data, u64)>,
+    ) -> Result<Box<dyn Samples>> {
+        if self.features == Features::Pixels {
+            let identity = Normalization { mean: vec![0.0; self.picture[0]], std: vec![1.0; self.picture[0]] };
+            let pixels = &if self.per_picture { standardize_each(pixels)? } else { pixels.clone() };
+            let pictures = Pictures::new(pixels, labels.to_vec(), self.normalization.as_ref().unwrap_or(&identity))?;
+            return Ok(Box::new(match augment {
+                Some((d, seed)) => pictures.augmented(d.augment, seed),
+                None => pictures,
+            }));
+        }
+        let raw = self.raw_features(pixels)?;
+        let scaled = match &self.scaler {
+            Some(scaler) => scaler.transform(raw.view())?,
+            None => raw,
+        };
+        Ok(Box::new(Matrix::new(Tensor::from(scaled), labels.to_vec())?))
+    }
+}

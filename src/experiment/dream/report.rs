@@ -1,0 +1,204 @@
+//! What a network dreamt, in one page: start, way and end of each dream, the network's answers, the losses.
+
+use super::{Found, Job, Start};
+use crate::data::ImageData;
+use crate::error::Result;
+use crate::files;
+use crate::report::chart::{BarChart, Colour, ImageGrid, LineChart, Tile};
+use crate::report::words::percent;
+use crate::report::{Callout, Figure, Page, Table};
+use image::codecs::gif::{GifEncoder, Repeat};
+use image::{Delay, Frame, RgbaImage};
+use std::path::Path;
+
+/// Steps of a dream shown between start and end.
+const SHOWN: usize = 6;
+/// A pixel of an animation, in pixels of the screen.
+const ZOOM: u32 = 8;
+
+/// Writes `report.html`, `figures/`, an animation for each dream and `dreams.csv` into `folder`.
+pub fn write(found: &[Found], job: &Job, data: &ImageData, name: &str, folder: &Path) -> Result<()> {
+    let figures = folder.join("figures");
+    let mut page = Page::new(&format!("What {name} dreams"));
+    let start = match &job.start {
+        Start::Random => "noise".to_owned(),
+        Start::Image(path) => path.display().to_string(),
+        Start::Test(class) => format!("test pictures of class {}", data.classes[*class]),
+    };
+    page.subtitle(&format!("{} targets, from {start}, {} restarts each, seed {}", found.len(), job.restarts, job.seed));
+    page.footer(&format!("Written by Gradus {}. This file needs no network.", env!("CARGO_PKG_VERSION")));
+    let looking = found.iter().filter(|f| f.likeness[0].looks_like_it).count();
+    let plain = found.iter().filter(|f| f.likeness[1].looks_like_it).count();
+    page.lead().callout(
+        Callout::Verdict,
+        "What the answers are worth",
+        &format!(
+            "Of {} dreams, {looking} look like a picture of what was asked with regularization, and {plain} without: \
+             they lie about as near to the training pictures as test pictures do, and most of their nearest neighbours \
+             are of the class that was asked. The others are texture that satisfies the network and nobody else: \
+             adversarial images.",
+            found.len()
+        ),
+    );
+    let table = summary(found, data);
+    table.save(folder, "dreams")?;
+    page.section("1", "All dreams").table(&table, "The best restart of each target.");
+    let overview = overview(found, data);
+    overview.save(&figures, "overview")?;
+    page.section("2", "Regularized and not").figure(
+        &overview,
+        "For each target the regularized dream, the one without regularization, and the training picture nearest to \
+         the first. A green frame: it looks like what was asked; an orange one: it is texture.",
+    );
+    for (i, f) in found.iter().enumerate() {
+        let words = f.target.words(&data.classes);
+        let (way, answer, losses) = (way(f, data), answer(f, &data.classes), losses(f));
+        for (figure, kind) in [(&way, "way"), (&answer, "answer"), (&losses, "loss")] {
+            figure.save(&figures, &format!("{kind}_{i}"))?;
+        }
+        animation(f, data, &folder.join(format!("dream_{i}.gif")))?;
+        let spread: Vec<String> = f.reached.iter().map(|p| format!("{:.3}", f.target.distance(p))).collect();
+        let mut facts = vec![
+            ("Reached", f.best.reached.iter().map(|p| format!("{p:.3}")).collect::<Vec<_>>().join(" ")),
+            ("Largest difference from the target", format!("{:.4}", f.target.distance(&f.best.reached))),
+            ("The same of every restart", spread.join(" ")),
+            ("Steps", (f.best.losses.len() - 1).to_string()),
+            (
+                "Nearest training picture",
+                format!("number {}, a {}", f.likeness[0].nearest, data.classes[f.likeness[0].nearest_class]),
+            ),
+        ];
+        facts.extend(f.target.note.clone().map(|note| ("The target", note)));
+        page.section(&format!("{}", i + 3), &format!("Target: {words}"))
+            .figure(&way, "Start, some steps on the way, and the end; above with regularization, below without.")
+            .figures(&[(&answer, "The network's answer to the end."), (&losses, "Distance to the target.")])
+            .facts(&facts);
+    }
+    files::write_atomic(folder.join("report.html"), page.render().as_bytes())
+}
+
+/// Target, answer, loss and steps of each dream.
+fn summary(found: &[Found], data: &ImageData) -> Table {
+    let mut table =
+        Table::new(&["target", "reached", "difference", "loss", "steps", "nearest", "looks like it", "unregularized"]);
+    for f in found {
+        let said = |p: &[f32]| {
+            let mut order: Vec<usize> = (0..p.len()).collect();
+            order.sort_by(|&a, &b| p[b].total_cmp(&p[a]));
+            let some = order.iter().take(2).filter(|&&c| p[c] > 0.005);
+            some.map(|&c| format!("{} {}", percent(f64::from(p[c])), data.classes[c])).collect::<Vec<_>>().join(", ")
+        };
+        let yes = |b: bool| if b { "yes" } else { "no" }.to_owned();
+        table.row([
+            f.target.words(&data.classes),
+            said(&f.best.reached),
+            format!("{:.4}", f.target.distance(&f.best.reached)),
+            format!("{:.4}", f.best.loss()),
+            (f.best.losses.len() - 1).to_string(),
+            format!("{:.3}", f.likeness[0].distance),
+            yes(f.likeness[0].looks_like_it),
+            yes(f.likeness[1].looks_like_it),
+        ]);
+    }
+    table
+}
+
+fn tile(picture: &[f32], data: &ImageData) -> Tile {
+    Tile::chw(picture, data.train.channels(), data.train.height(), data.train.width())
+}
+
+/// The ends, framed by whether they look like what was asked.
+fn overview(found: &[Found], data: &ImageData) -> Figure {
+    let size = found[0].best.picture().len();
+    let frame = |yes: bool| if yes { Colour::RIGHT } else { Colour::WRONG };
+    let words = |f: &Found| f.target.words(&data.classes);
+    let with = found.iter().map(|f| {
+        let p = f.best.reached[f.target.main_class()];
+        tile(f.best.picture(), data)
+            .caption(&words(f))
+            .caption(&percent(f64::from(p)))
+            .border(frame(f.likeness[0].looks_like_it))
+    });
+    let without = found.iter().map(|f| {
+        let p = f.unregularized.reached[f.target.main_class()];
+        tile(f.unregularized.picture(), data)
+            .caption(&words(f))
+            .caption(&percent(f64::from(p)))
+            .border(frame(f.likeness[1].looks_like_it))
+    });
+    let nearest = found.iter().map(|f| {
+        let i = f.likeness[0].nearest;
+        tile(&data.train.pixels.data()[i * size..][..size], data).caption(&data.classes[data.train.labels[i]])
+    });
+    ImageGrid::new("Dreams")
+        .group("regularized", with.collect())
+        .group("not regularized", without.collect())
+        .group("nearest training picture", nearest.collect())
+        .columns(found.len().min(10))
+        .tile_size(96.0)
+        .draw()
+}
+
+/// Start, some steps, end.
+fn way(f: &Found, data: &ImageData) -> Figure {
+    let row = |frames: &[(usize, Vec<f32>)]| -> Vec<Tile> {
+        let n = frames.len();
+        let chosen: Vec<usize> =
+            if n <= SHOWN + 2 { (0..n).collect() } else { (0..SHOWN + 2).map(|i| i * (n - 1) / (SHOWN + 1)).collect() };
+        chosen.iter().map(|&i| tile(&frames[i].1, data).caption(&format!("step {}", frames[i].0))).collect()
+    };
+    ImageGrid::new(&format!("The way to {}", f.target.words(&data.classes)))
+        .group("regularized", row(&f.best.frames))
+        .group("not regularized", row(&f.unregularized.frames))
+        .columns(SHOWN + 2)
+        .tile_size(88.0)
+        .draw()
+}
+
+/// The network's answer as bars.
+fn answer(f: &Found, classes: &[String]) -> Figure {
+    let mut chart = BarChart::new("The network's answer").range(0.0, 1.0).percent().width(420.0);
+    for (c, class) in classes.iter().enumerate() {
+        chart = chart.coloured(class, f64::from(f.best.reached[c]), None, Colour::class(c));
+    }
+    chart.draw()
+}
+
+/// Distance to the target over the steps.
+fn losses(f: &Found) -> Figure {
+    let points = |losses: &[f32]| -> Vec<(f64, f64)> {
+        losses.iter().enumerate().map(|(i, &loss)| (i as f64, f64::from(loss.max(1e-6)))).collect()
+    };
+    LineChart::new("Distance to the target")
+        .axes("step", "distance")
+        .log_y()
+        .series("regularized", &points(&f.best.losses))
+        .series("not regularized", &points(&f.unregularized.losses))
+        .size(420.0, 300.0)
+        .draw()
+}
+
+/// The regularized dream as an animation.
+fn animation(f: &Found, data: &ImageData, path: &Path) -> Result<()> {
+    let (channels, h, w) = (data.train.channels(), data.train.height(), data.train.width());
+    let mut bytes = Vec::new();
+    {
+        let mut encoder = GifEncoder::new(&mut bytes);
+        let broken = |e: image::ImageError| crate::error::Error::invalid(format!("cannot make an animation: {e}"));
+        encoder.set_repeat(Repeat::Infinite).map_err(broken)?;
+        let last = f.best.frames.len() - 1;
+        for (i, (_, picture)) in f.best.frames.iter().enumerate() {
+            let level =
+                |c: usize, y: usize, x: usize| (255.0 * picture[(c.min(channels - 1) * h + y) * w + x]).round() as u8;
+            let image = RgbaImage::from_fn(w as u32 * ZOOM, h as u32 * ZOOM, |x, y| {
+                let (x, y) = ((x / ZOOM) as usize, (y / ZOOM) as usize);
+                image::Rgba([level(0, y, x), level(1, y, x), level(2, y, x), 255])
+            });
+            let wait = if i == last { 2000 } else { 300 };
+            encoder
+                .encode_frame(Frame::from_parts(image, 0, 0, Delay::from_numer_denom_ms(wait, 1)))
+                .map_err(broken)?;
+        }
+    }
+    files::write_atomic(path, &bytes)
+}

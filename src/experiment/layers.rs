@@ -1,0 +1,499 @@
+//! The layers of an experiment's network, as its file names them, and how they become a model.
+//!
+//! A layer says what it makes, never what it gets: the sizes of its inputs follow from the layer before. So the layers
+//! are built in order, each shape worked out on the way, and a layer that does not fit is refused with the arithmetic.
+
+use crate::autograd::Var;
+use crate::error::{Error, Result};
+use crate::nn::{self, Activation, Ctx, Init, Module, Sequential};
+use crate::ops::{self, Padding, Window};
+use crate::rng::Rng;
+use crate::shape::{MAX_RANK, Shape};
+use crate::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+/// One layer of the file: its type, and what that type wants to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Layer {
+    /// A fully connected layer.
+    Linear(Linear),
+    /// A convolution.
+    #[serde(rename = "conv2d")]
+    Conv2d(Conv2d),
+    /// Max-pooling.
+    #[serde(rename = "max_pool2d")]
+    MaxPool2d(Pool),
+    /// Average-pooling.
+    #[serde(rename = "avg_pool2d")]
+    AvgPool2d(Pool),
+    /// `[C, H, W]` to `[C · H · W]`.
+    Flatten(Plain),
+    /// Zeroes elements at random in training.
+    Dropout(Dropout),
+    /// max(x, 0).
+    Relu(Plain),
+    /// x, or 0.01 x where negative.
+    LeakyRelu(Plain),
+    /// tanh x.
+    Tanh(Plain),
+    /// 1/(1 + e⁻ˣ).
+    Sigmoid(Plain),
+    /// x Φ(x).
+    Gelu(Plain),
+    /// x, or eˣ - 1 where negative.
+    Elu(Plain),
+    /// ln(1 + eˣ).
+    Softplus(Plain),
+    /// Probabilities of the classes.
+    Softmax(Plain),
+    /// Their logarithms: what the loss `nll` takes.
+    LogSoftmax(Plain),
+    /// The mean of each plane, `[C, H, W]` to `[C]`.
+    #[serde(rename = "global_avg_pool2d")]
+    GlobalAvgPool2d(Plain),
+    /// `[D]` to other axes.
+    Unflatten(Unflatten),
+    /// Batch normalization of the channels of pictures, or of the elements of flat samples.
+    BatchNorm(BatchNorm),
+}
+
+/// The names of the types, as the file writes them.
+pub const TYPES: [&str; 18] = [
+    "linear",
+    "conv2d",
+    "max_pool2d",
+    "avg_pool2d",
+    "flatten",
+    "dropout",
+    "relu",
+    "leaky_relu",
+    "tanh",
+    "sigmoid",
+    "gelu",
+    "elu",
+    "softplus",
+    "softmax",
+    "log_softmax",
+    "global_avg_pool2d",
+    "unflatten",
+    "batch_norm",
+];
+
+/// A layer with nothing to say but its name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Plain {
+    /// Its name in paths and files; by default the type and a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// A fully connected layer; what comes as pictures is flattened before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Linear {
+    /// Its name in paths and files; by default the type and a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Number of outputs; 0 stands for as many as the loss wants: one for each class, or one for yes and no.
+    pub units: usize,
+    /// How the weights are drawn.
+    #[serde(default)]
+    pub init: Init,
+}
+
+/// A convolution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conv2d {
+    /// Its name in paths and files; by default the type and a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Output channels.
+    pub filters: usize,
+    /// Height and width of a filter: one number, or two.
+    pub kernel: Sides,
+    /// Vertical and horizontal step.
+    #[serde(default = "one")]
+    pub stride: Sides,
+    /// `same`, `valid`, or rows and columns of zeros.
+    #[serde(default)]
+    pub padding: Zeros,
+    /// Distance between the taps of a filter.
+    #[serde(default = "one")]
+    pub dilation: Sides,
+    /// Groups of channels that see nothing of each other.
+    #[serde(default = "single")]
+    pub groups: usize,
+    /// Whether a bias is added.
+    #[serde(default = "yes")]
+    pub bias: bool,
+    /// How the weights are drawn.
+    #[serde(default)]
+    pub init: Init,
+}
+
+/// A pooling window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// Its name in paths and files; by default the type and a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Height and width of the window.
+    #[serde(default = "two")]
+    pub kernel: Sides,
+    /// Step; by default the window's own size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stride: Option<Sides>,
+    /// Rows and columns of padding, at most half the window.
+    #[serde(default = "zero")]
+    pub padding: Sides,
+}
+
+/// Batch normalization.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchNorm {
+    /// Its name in paths and files; by default the type and a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Share of a new batch in the running mean and variance.
+    #[serde(default = "norm_momentum")]
+    pub momentum: f64,
+    /// Added to the variance.
+    #[serde(default = "norm_eps")]
+    pub eps: f64,
+}
+
+fn norm_momentum() -> f64 {
+    0.1
+}
+
+fn norm_eps() -> f64 {
+    1e-5
+}
+
+/// Other axes for a sample's elements.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unflatten {
+    /// Its name in paths and files; by default the type and a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Their sizes.
+    pub shape: Vec<usize>,
+}
+
+/// Dropout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dropout {
+    /// Its name in paths and files; by default the type and a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Probability with which an element becomes zero.
+    pub p: f64,
+}
+
+/// Height and width: `3`, or `[3, 5]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a number such as 3, or two such as [3, 5]")]
+pub enum Sides {
+    /// Both the same.
+    Square(usize),
+    /// Height, then width.
+    Each([usize; 2]),
+}
+
+impl Sides {
+    /// Height and width.
+    pub fn get(self) -> [usize; 2] {
+        match self {
+            Sides::Square(side) => [side; 2],
+            Sides::Each(sides) => sides,
+        }
+    }
+}
+
+fn zero() -> Sides {
+    Sides::Square(0)
+}
+
+fn one() -> Sides {
+    Sides::Square(1)
+}
+
+fn two() -> Sides {
+    Sides::Square(2)
+}
+
+fn single() -> usize {
+    1
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Zeros around a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ZerosByName {
+    /// None.
+    #[default]
+    Valid,
+    /// As many as keep the output at ⌈size / stride⌉.
+    Same,
+}
+
+/// Zeros around a picture: a word, or how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "`same`, `valid`, a number such as 1, or two such as [1, 2]")]
+pub enum Zeros {
+    /// `valid` or `same`.
+    Word(ZerosByName),
+    /// Rows above and below, columns left and right.
+    Count(Sides),
+}
+
+impl Default for Zeros {
+    fn default() -> Self {
+        Zeros::Word(ZerosByName::Valid)
+    }
+}
+
+impl Zeros {
+    fn padding(self) -> Padding {
+        match self {
+            Zeros::Word(ZerosByName::Valid) => Padding::Valid,
+            Zeros::Word(ZerosByName::Same) => Padding::Same,
+            Zeros::Count(sides) => Padding::Fixed(sides.get()),
+        }
+    }
+}
+
+impl Layer {
+    /// The type, as the file writes it.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Layer::Linear(_) => "linear",
+            Layer::Conv2d(_) => "conv2d",
+            Layer::MaxPool2d(_) => "max_pool2d",
+            Layer::AvgPool2d(_) => "avg_pool2d",
+            Layer::Flatten(_) => "flatten",
+            Layer::Dropout(_) => "dropout",
+            Layer::Relu(_) => "relu",
+            Layer::LeakyRelu(_) => "leaky_relu",
+            Layer::Tanh(_) => "tanh",
+            Layer::Sigmoid(_) => "sigmoid",
+            Layer::Gelu(_) => "gelu",
+            Layer::Elu(_) => "elu",
+            Layer::Softplus(_) => "softplus",
+            Layer::Softmax(_) => "softmax",
+            Layer::LogSoftmax(_) => "log_softmax",
+            Layer::GlobalAvgPool2d(_) => "global_avg_pool2d",
+            Layer::Unflatten(_) => "unflatten",
+            Layer::BatchNorm(_) => "batch_norm",
+        }
+    }
+
+    /// The name that the file gives it.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Layer::Linear(l) => l.name.as_deref(),
+            Layer::Conv2d(l) => l.name.as_deref(),
+            Layer::MaxPool2d(l) | Layer::AvgPool2d(l) => l.name.as_deref(),
+            Layer::Dropout(l) => l.name.as_deref(),
+            Layer::Flatten(l)
+            | Layer::Relu(l)
+            | Layer::LeakyRelu(l)
+            | Layer::Tanh(l)
+            | Layer::Sigmoid(l)
+            | Layer::Gelu(l)
+            | Layer::Elu(l)
+            | Layer::Softplus(l)
+            | Layer::Softmax(l)
+            | Layer::LogSoftmax(l)
+            | Layer::GlobalAvgPool2d(l) => l.name.as_deref(),
+            Layer::BatchNorm(l) => l.name.as_deref(),
+            Layer::Unflatten(l) => l.name.as_deref(),
+        }
+    }
+
+    /// What a layer is called that has no name: its type without dimensions and a number.
+    fn stem(&self) -> &'static str {
+        match self {
+            Layer::Conv2d(_) => "conv",
+            Layer::MaxPool2d(_) | Layer::AvgPool2d(_) | Layer::GlobalAvgPool2d(_) => "pool",
+            Layer::BatchNorm(_) => "norm",
+            other => other.type_name(),
+        }
+    }
+
+    /// The module, for inputs of shape `input` (without the batch axis).
+    fn module(&self, input: &[usize], outputs: usize, rng: &mut Rng) -> Result<Box<dyn Module>> {
+        Ok(match self {
+            Layer::Linear(l) => {
+                let units = if l.units == 0 { outputs } else { l.units };
+                let &[inputs] = input else {
+                    let message = format!("wants flat samples [D]; got {input:?}. Put a `flatten` before it");
+                    return Err(Error::shape("linear", message));
+                };
+                Box::new(nn::Linear::new(inputs, units, l.init, rng))
+            }
+            Layer::Conv2d(l) => {
+                let &[channels, ..] = input else {
+                    return Err(Error::shape("conv2d", format!("wants pictures [C, H, W]; got {input:?}")));
+                };
+                let settings = ops::Conv2d {
+                    stride: l.stride.get(),
+                    padding: l.padding.padding(),
+                    dilation: l.dilation.get(),
+                    groups: l.groups,
+                };
+                let conv = nn::Conv2d::new(channels, l.filters, l.kernel.get(), settings, l.init, rng);
+                if l.bias { Box::new(conv) } else { Box::new(conv.without_bias()) }
+            }
+            Layer::MaxPool2d(l) => Box::new(nn::MaxPool2d(l.window())),
+            Layer::AvgPool2d(l) => Box::new(nn::AvgPool2d(l.window())),
+            Layer::Flatten(_) => Box::new(nn::Flatten),
+            Layer::Dropout(l) => Box::new(nn::Dropout(l.p)),
+            Layer::Relu(_) => Box::new(Activation::Relu),
+            Layer::LeakyRelu(_) => Box::new(Activation::LeakyRelu),
+            Layer::Tanh(_) => Box::new(Activation::Tanh),
+            Layer::Sigmoid(_) => Box::new(Activation::Sigmoid),
+            Layer::Gelu(_) => Box::new(Activation::Gelu),
+            Layer::Elu(_) => Box::new(Activation::Elu),
+            Layer::Softplus(_) => Box::new(Activation::Softplus),
+            Layer::Softmax(_) => Box::new(nn::Softmax),
+            Layer::LogSoftmax(_) => Box::new(nn::LogSoftmax),
+            Layer::GlobalAvgPool2d(_) => Box::new(nn::GlobalAvgPool2d),
+            Layer::BatchNorm(l) => {
+                let channels = input.first().copied().unwrap_or(1);
+                Box::new(nn::BatchNorm { eps: l.eps, momentum: l.momentum, ..nn::BatchNorm::new(channels) })
+            }
+            Layer::Unflatten(l) => {
+                if l.shape.is_empty() || l.shape.len() >= MAX_RANK {
+                    let message = format!("takes 1 to {} sizes; got {:?}", MAX_RANK - 1, l.shape);
+                    return Err(Error::shape("unflatten", message));
+                }
+                Box::new(nn::Unflatten(Shape::new(&l.shape)))
+            }
+        })
+    }
+
+    /// Refuses numbers that no layer can have; the shapes are looked at when the layer is built.
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        let some = |key: &'static str, n: usize, most: usize| {
+            if (1..=most).contains(&n) { Ok(()) } else { Err((key, format!("is {n}, outside 1 to {most}"))) }
+        };
+        match self {
+            Layer::Linear(l) if l.units > 1 << 20 => Err(("units", format!("is {}, above {}", l.units, 1 << 20))),
+            Layer::Conv2d(l) => some("filters", l.filters, 1 << 16)
+                .and_then(|()| l.kernel.get().into_iter().try_for_each(|k| some("kernel", k, 1024)))
+                .and_then(|()| some("groups", l.groups, 1 << 16))
+                .and_then(|()| l.stride.get().into_iter().try_for_each(|k| some("stride", k, 1024)))
+                .and_then(|()| l.dilation.get().into_iter().try_for_each(|k| some("dilation", k, 1024))),
+            Layer::MaxPool2d(l) | Layer::AvgPool2d(l) => {
+                l.kernel.get().into_iter().try_for_each(|k| some("kernel", k, 1024))
+            }
+            Layer::BatchNorm(l) if !(0.0..=1.0).contains(&l.momentum) => {
+                Err(("momentum", format!("is {}; a share from 0 to 1 is wanted", l.momentum)))
+            }
+            Layer::BatchNorm(l) if l.eps.is_nan() || l.eps <= 0.0 => Err(("eps", format!("is {}, not above 0", l.eps))),
+            Layer::Dropout(l) if !(0.0..1.0).contains(&l.p) => {
+                Err(("p", format!("is {}; a probability below 1 is wanted", l.p)))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Pool {
+    fn window(&self) -> Window {
+        let kernel = self.kernel.get();
+        Window { kernel, stride: self.stride.map_or(kernel, Sides::get), padding: self.padding.get() }
+    }
+}
+
+/// The name of each layer: its own, or its type and the number among those of that type: `conv1`, `relu1`, `conv2`.
+pub fn names(layers: &[Layer]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::with_capacity(layers.len());
+    for (i, layer) in layers.iter().enumerate() {
+        let number = 1 + layers[..i].iter().filter(|before| before.stem() == layer.stem()).count();
+        names.push(layer.name().map_or_else(|| format!("{}{number}", layer.stem()), str::to_owned));
+    }
+    names
+}
+
+/// Builds the network for samples of shape `input` (without the batch axis); `outputs` stand for units = 0. The error's place is
+/// `model.layer`, the number of the layer (from 1) and what is wrong with it.
+pub fn build(layers: &[Layer], input: &[usize], outputs: usize, seed: u64) -> Result<Sequential> {
+    let mut net = Sequential::new();
+    let mut rng = Rng::new(seed, "model.init", 0);
+    let mut shape = input.to_vec();
+    let names = names(layers);
+    for (i, (layer, name)) in layers.iter().zip(&names).enumerate() {
+        let place = |key: &str| format!("model.layer.{}{key}", i + 1);
+        if names[..i].contains(name) || name.is_empty() || name.contains(['.', '/']) {
+            let help = "give each layer a name of its own, without dots and slashes";
+            let what = if names[..i].contains(name) { "is the name of another layer" } else { "is no name" };
+            return Err(Error::config(place(".name"), format!("`{name}` {what}"), help));
+        }
+        layer.check().map_err(|(key, what)| Error::config(place(&format!(".{key}")), what, "choose another"))?;
+        let refuse = |error: Error| {
+            let what = format!("{name} ({}): {error}", layer.type_name());
+            Error::config(place(""), what, format!("the layer before gives {shape:?} for each sample"))
+        };
+        let module = layer.module(&shape, outputs, &mut rng).map_err(refuse)?;
+        let sample = Var::constant(Tensor::zeros(&[&[1], &shape[..]].concat()[..]));
+        let y = module.forward(&sample, &mut Ctx::eval()).map_err(refuse)?;
+        shape = y.shape()[1..].to_vec();
+        net.push(name.clone(), module);
+    }
+    Ok(net)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::count_parameters;
+
+    fn layers(text: &str) -> Vec<Layer> {
+        #[derive(Deserialize)]
+        struct File {
+            layer: Vec<Layer>,
+        }
+        toml::from_str::<File>(text).unwrap().layer
+    }
+
+    #[test]
+    fn the_small_network_of_the_course_has_7465_parameters() {
+        let text = r#"
+            layer = [
+                { type = "conv2d", filters = 9, kernel = 5, padding = "same" }, { type = "relu" }, { type = "max_pool2d" },
+                { type = "conv2d", filters = 9, kernel = 5, padding = "same" }, { type = "relu" }, { type = "max_pool2d" },
+                { type = "conv2d", filters = 16, kernel = 3, padding = "same" }, { type = "relu" }, { type = "max_pool2d" },
+                { type = "flatten" }, { type = "linear", units = 25 }, { type = "relu" }, { type = "linear", units = 0 },
+            ]"#;
+        let layers = layers(text);
+        let net = build(&layers, &[1, 28, 28], 10, 1).unwrap();
+        assert_eq!(count_parameters(&net), 7465);
+        assert_eq!(names(&layers)[3], "conv2");
+        assert_eq!(names(&layers)[12], "linear2");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_its_arithmetic() {
+        let refusal = |text: &str| build(&layers(text), &[1, 4, 4], 10, 1).err().expect("refused").to_string();
+        let big = refusal(r#"layer = [{ type = "relu" }, { type = "conv2d", filters = 2, kernel = 5 }]"#);
+        assert!(big.contains("model.layer.2") && big.contains("5x5") && big.contains("4x4"), "{big}");
+        let flat = refusal(r#"layer = [{ type = "linear", units = 2 }]"#);
+        assert!(flat.contains("flatten"), "{flat}");
+        let twice = refusal(r#"layer = [{ type = "relu", name = "a" }, { type = "relu", name = "a" }]"#);
+        assert!(twice.contains("model.layer.2.name"), "{twice}");
+        assert!(refusal(r#"layer = [{ type = "dropout", p = 1.5 }]"#).contains("model.layer.1.p"));
+    }
+}

@@ -1,0 +1,28 @@
+//! Experiments from a file: data, a network and a training, written down, run, and asked afterwards.
+//!
+//! A student writes (or takes from [`mod@builtin`]) a file; `gradus train` makes a run of it. The run keeps the file as it
+//! was resolved, the weights, the numbers and a report, and answers for other pictures later.
+//!
+//! * [`spec`]: what the file says, section by section; [`layers`]: the network's part of it;
+//! * [`read`]: from the file to the types, and what is said of a mistake;
+//! * [`mod@builtin`]: the files of the courses;
+//! * [`cost`]: what it will take; [`data`]: samples; [`job`]: the run; [`report`]: what it found;
+//! * [`answer`]: asking a run afterwards; [`compare`]: several runs side by side;
+//! * [`dream`]: the input that makes a network answer what is asked.
+
+pub mod answer;
+pub mod builtin;
+pub mod compare;
+pub mod cost;
+pub mod data;
+pub mod dream;
+pub mod job;
+pub mod layers;
+pub mod read;
+pub mod report;
+pub mod spec;
+
+pub use builtin::builtin;
+pub use job::{plan, run};
+pub use read::Source;
+pub use spec::Experiment;

@@ -1,0 +1,375 @@
+//! From a file, and `--set` upon it, to an [`Experiment`]; and what to say to somebody who wrote it wrongly.
+//!
+//! Each section is read on its own, and each layer is a section. A refused one is traced to the key that is at fault,
+//! and the key to the line of the file or to the `--set` where it was written.
+
+use super::layers::Layer;
+use super::spec::{Data, Experiment, Model, Report, Train};
+use crate::error::{Error, Result};
+use crate::optim::{OptimizerSpec, Schedule};
+use serde::de::DeserializeOwned;
+use std::path::Path;
+use toml::de::{DeTable, DeValue};
+use toml::{Table, Value};
+
+/// A file of settings, and what was set upon it.
+#[derive(Debug)]
+pub struct Source {
+    /// How messages call the file.
+    name: String,
+    text: String,
+    values: Table,
+    /// Dotted paths that were set by `--set`.
+    set: Vec<String>,
+}
+
+impl Source {
+    /// Reads a file.
+    pub fn file(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        let refuse =
+            |what: String| Error::config(name.clone(), what, "give a built-in name or a file; see `gradus init`");
+        let bytes = std::fs::read(path).map_err(|e| refuse(format!("cannot be read: {e}")))?;
+        let text = String::from_utf8(bytes).map_err(|_| refuse("is no text (UTF-8)".into()))?;
+        Self::text(&text, &name)
+    }
+
+    /// Takes the text of a file called `name`.
+    pub fn text(text: &str, name: &str) -> Result<Self> {
+        let values = toml::from_str(text).map_err(|e: toml::de::Error| {
+            let line = e.span().map_or(1, |span| line_at(text, span.start));
+            let help = "`gradus init mlp-300` prints a file that is well-formed (TOML)";
+            Error::config(format!("{name}:{line}"), e.message().trim(), help)
+        })?;
+        Ok(Self { name: name.into(), text: text.into(), values, set: Vec::new() })
+    }
+
+    /// Takes `key=value`. The value is TOML; words need no quotes. Layers are called by number, from 1, or by name:
+    /// `model.layer.2.filters`, `model.layer.conv2.filters`.
+    pub fn set(&mut self, assignment: &str) -> Result<()> {
+        let Some((key, text)) = assignment.split_once('=') else {
+            let what = format!("`{assignment}` has no `=`");
+            return Err(Error::config("--set", what, "write key=value, as in --set train.epochs=3"));
+        };
+        let (key, text) = (key.trim(), text.trim());
+        let parsed = toml::from_str::<Table>(&format!("v = {text}")).ok().filter(|table| table.len() == 1);
+        let value = parsed.and_then(|mut table| table.remove("v")).unwrap_or_else(|| Value::from(text));
+        // Where words are wanted, `2024` is a word too.
+        let value = if TEXTS.contains(&key) && !value.is_str() { Value::from(text) } else { value };
+        let parts: Vec<&str> = key.split('.').collect();
+        let key = self.place_layers(&parts)?;
+        put(&mut self.values, &key, value).map_err(|what| {
+            Error::config(format!("--set {}", key.join(".")), what, "`gradus init NAME` shows every key")
+        })?;
+        self.set.push(key.join("."));
+        Ok(())
+    }
+
+    /// Replaces the name of a layer in a path by its number.
+    fn place_layers(&self, parts: &[&str]) -> Result<Vec<String>> {
+        let mut parts: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
+        if parts.len() > 2 && parts[..2] == ["model", "layer"] && parts[2].parse::<usize>().is_err() {
+            let layers: Vec<Layer> = self.layers()?;
+            let names = super::layers::names(&layers);
+            let number = names.iter().position(|name| *name == parts[2]).ok_or_else(|| {
+                let place = format!("--set {}", parts.join("."));
+                Error::config(
+                    place,
+                    format!("there is no layer `{}`", parts[2]),
+                    format!("there are {}", names.join(", ")),
+                )
+            })?;
+            parts[2] = (number + 1).to_string();
+        }
+        Ok(parts)
+    }
+
+    /// The variants that the file names, each the same file with some keys set; none for a single experiment.
+    pub fn variants(&self) -> Result<Vec<Source>> {
+        let Some(value) = self.values.get("variant") else { return Ok(Vec::new()) };
+        let help = "write each as [[variant]] with a name and set = { \"key\" = value }";
+        let list = value.as_array().ok_or_else(|| Error::config(self.place("variant"), "is no list", help))?;
+        let mut sources = Vec::new();
+        for (i, variant) in list.iter().enumerate() {
+            let refuse = |what: &str| Error::config(self.place(&format!("variant.{}", i + 1)), what, help);
+            let variant = variant.as_table().ok_or_else(|| refuse("is no section"))?;
+            if let Some(key) = variant.keys().find(|key| !["name", "about", "set"].contains(&key.as_str())) {
+                return Err(self.unknown(&format!("variant.{}", i + 1), key, &["name", "about", "set"]));
+            }
+            let name = variant.get("name").and_then(Value::as_str).ok_or_else(|| refuse("has no name"))?;
+            let mut values = self.values.clone();
+            values.remove("variant");
+            values.insert("name".into(), name.into());
+            if let Some(about) = variant.get("about") {
+                values.insert("about".into(), about.clone());
+            }
+            let mut source = Source { name: self.name.clone(), text: self.text.clone(), values, set: self.set.clone() };
+            let empty = Table::new();
+            let set = match variant.get("set") {
+                Some(value) => value.as_table().ok_or_else(|| refuse("has a `set` that is no table"))?,
+                None => &empty,
+            };
+            // What the command line sets stands above what the file varies.
+            for (key, value) in set.iter().filter(|(key, _)| !self.set.contains(key)) {
+                let path = source.place_layers(&key.split('.').collect::<Vec<_>>())?;
+                put(&mut source.values, &path, value.clone()).map_err(|what| refuse(&what))?;
+            }
+            sources.push(source);
+        }
+        Ok(sources)
+    }
+
+    /// The experiment, every value checked.
+    pub fn resolve(&self) -> Result<Experiment> {
+        let table = &self.values;
+        let known = ["name", "about", "seed", "data", "model", "train", "report", "variant"];
+        if let Some(key) = table.keys().find(|key| !known.contains(&key.as_str())) {
+            return Err(self.unknown("", key, &known));
+        }
+        let (data, model, train) = (self.need("data")?, self.need("model")?, self.need("train")?);
+        if let Some(key) = model.keys().find(|key| *key != "layer") {
+            return Err(self.unknown("model", key, &["layer"]));
+        }
+        let experiment = Experiment {
+            name: self.word("name")?,
+            about: if table.contains_key("about") { self.word("about")? } else { String::new() },
+            seed: self.seed()?,
+            data: self.section::<Data>("data", data)?,
+            model: Model { layer: self.layers()? },
+            train: self.train(train)?,
+            report: match self.values.get("report") {
+                Some(value) => self.section::<Report>("report", self.table_of(value, "report")?)?,
+                None => Report::default(),
+            },
+        };
+        experiment.validate().map_err(|error| self.say_where(error))?;
+        Ok(experiment)
+    }
+
+    /// Puts the place where a refused value was written in front of the key that an error calls its place.
+    pub fn say_where(&self, error: Error) -> Error {
+        match error {
+            Error::Config { place, what, help } => Error::Config { place: self.place(&place), what, help },
+            other => other,
+        }
+    }
+
+    fn need(&self, section: &str) -> Result<&Table> {
+        let help = "`gradus init NAME` prints an experiment with all its sections";
+        let value = self
+            .values
+            .get(section)
+            .ok_or_else(|| Error::config(self.name.clone(), format!("has no section [{section}]"), help))?;
+        self.table_of(value, section)
+    }
+
+    fn table_of<'a>(&self, value: &'a Value, path: &str) -> Result<&'a Table> {
+        let what = format!("is {value}, where a section is wanted");
+        value.as_table().ok_or_else(|| Error::config(self.place(path), what, format!("begin it with [{path}]")))
+    }
+
+    fn word(&self, key: &str) -> Result<String> {
+        match self.values.get(key) {
+            Some(Value::String(word)) => Ok(word.clone()),
+            Some(other) => Err(Error::config(self.place(key), format!("is {other}"), "give a word in quotes")),
+            None => Err(Error::config(self.name.clone(), format!("has no `{key}`"), "give it one: name = \"mine\"")),
+        }
+    }
+
+    fn seed(&self) -> Result<u64> {
+        match self.values.get("seed") {
+            None => Ok(42),
+            Some(Value::Integer(seed)) if *seed >= 0 => Ok(*seed as u64),
+            Some(other) => {
+                Err(Error::config(self.place("seed"), format!("is {other}"), "give a whole number, not negative"))
+            }
+        }
+    }
+
+    /// The layers, each read on its own.
+    fn layers(&self) -> Result<Vec<Layer>> {
+        let list = self.values.get("model").and_then(|model| model.get("layer"));
+        let help = "write each layer as [[model.layer]], with its type";
+        let list = match list {
+            Some(Value::Array(list)) => list,
+            Some(_) => return Err(Error::config(self.place("model.layer"), "is no list of layers", help)),
+            None => return Err(Error::config(self.place("model"), "has no layers", help)),
+        };
+        let read = |(i, value): (usize, &Value)| {
+            let path = format!("model.layer.{}", i + 1);
+            let table = self.table_of(value, &path)?;
+            if !table.contains_key("type") {
+                let help = format!("add type = \"..\"; there are {}", super::layers::TYPES.join(", "));
+                return Err(Error::config(self.place(&path), "has no `type`", help));
+            }
+            self.section::<Layer>(&path, table)
+        };
+        list.iter().enumerate().map(read).collect()
+    }
+
+    /// The training section and, within it, the optimizer's and the schedule's.
+    fn train(&self, table: &Table) -> Result<Train> {
+        let path = "train.optimizer";
+        let Some(value) = table.get("optimizer") else {
+            let help = "add [train.optimizer] with kind and lr";
+            return Err(Error::config(self.place("train"), "has no optimizer", help));
+        };
+        self.section::<OptimizerSpec>(path, self.table_of(value, path)?)?;
+        if let Some(value) = table.get("schedule") {
+            let path = "train.schedule";
+            self.section::<Schedule>(path, self.table_of(value, path)?)?;
+        }
+        self.section::<Train>("train", table)
+    }
+
+    /// Reads the table at `path`; a fault is traced to its key.
+    fn section<T: DeserializeOwned>(&self, path: &str, table: &Table) -> Result<T> {
+        T::deserialize(Value::Table(table.clone())).map_err(|error| self.explain::<T>(path, table, error.message()))
+    }
+
+    /// What is wrong with a section, and where.
+    fn explain<T: DeserializeOwned>(&self, path: &str, table: &Table, message: &str) -> Error {
+        let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+        if message.contains("unknown field") {
+            return self.unknown(path, quoted[0], &quoted[1..]);
+        }
+        if message.contains("missing field") {
+            let help = format!("add `{}`; `gradus init NAME` shows examples", quoted[0]);
+            return Error::config(self.place(path), format!("has no `{}`", quoted[0]), help);
+        }
+        // The key without which the section has another fault, or none.
+        let without = |key: &String| {
+            let mut rest = table.clone();
+            rest.remove(key);
+            T::deserialize(Value::Table(rest)).err().is_none_or(|e| e.message() != message)
+        };
+        let key = table.keys().find(|key| without(key));
+        let place = self.place(&key.map_or(path.to_owned(), |key| format!("{path}.{key}")));
+        let value = key.map(|key| table[key].to_string()).unwrap_or_default();
+        if message.contains("unknown variant") {
+            let help = match nearest(quoted[0], &quoted[1..]) {
+                Some(word) => format!("did you mean `{word}`? Allowed are {}", quoted[1..].join(", ")),
+                None => String::new(),
+            };
+            return Error::config(place, format!("does not know the word `{}`", quoted[0]), help);
+        }
+        let wanted = message.split("expected ").nth(1).unwrap_or(message).trim();
+        let wanted = match wanted {
+            "usize" | "u64" => "a whole number, not negative",
+            "f64" | "f32" => "a number",
+            "a boolean" => "true or false",
+            "a string" => "a word in quotes",
+            other => other,
+        };
+        Error::config(place, format!("is {value}"), format!("give {wanted}"))
+    }
+
+    /// A key that does not exist.
+    fn unknown(&self, path: &str, key: &str, known: &[&str]) -> Error {
+        let whole = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        let help = match nearest(key, known) {
+            Some(word) => format!("did you mean `{word}`? Known here: {}", known.join(", ")),
+            None => "nothing can be set here".into(),
+        };
+        Error::config(self.place(&whole), format!("there is no setting `{key}`"), help)
+    }
+
+    /// How messages call a key: by `--set` if it was set there, else by the file's line.
+    fn place(&self, path: &str) -> String {
+        if self.set.iter().any(|set| set == path || path.starts_with(&format!("{set}."))) {
+            return format!("--set {path}");
+        }
+        match self.line(path) {
+            Some(line) => format!("{}:{line}: {path}", self.name),
+            None => format!("{}: {path}", self.name),
+        }
+    }
+
+    /// The line on which a dotted key stands, or the nearest thing around it.
+    fn line(&self, path: &str) -> Option<usize> {
+        let parsed = DeTable::parse(&self.text).ok()?;
+        let (mut table, mut list, mut start) = (Some(parsed.get_ref()), None, None);
+        for part in path.split('.') {
+            let value = match (table, list) {
+                (Some(inside), _) => {
+                    let Some((key, value)) = inside.iter().find(|(key, _)| key.get_ref() == part) else { break };
+                    start = Some(key.span().start);
+                    value.get_ref()
+                }
+                (_, Some(items)) => {
+                    let items: &toml::de::DeArray<'_> = items;
+                    let Some(item) = part.parse::<usize>().ok().and_then(|n| items.get(n.checked_sub(1)?)) else {
+                        break;
+                    };
+                    start = Some(item.span().start);
+                    item.get_ref()
+                }
+                _ => break,
+            };
+            (table, list) = match value {
+                DeValue::Table(inside) => (Some(inside), None),
+                DeValue::Array(items) => (None, Some(items)),
+                _ => (None, None),
+            };
+        }
+        start.map(|start| line_at(&self.text, start))
+    }
+}
+
+/// Keys whose values are words, whatever they look like.
+const TEXTS: [&str; 4] = ["name", "about", "data.path", "data.group_by"];
+
+/// The experiment as a file that reads back as the same experiment.
+pub fn to_toml(experiment: &Experiment) -> String {
+    toml::to_string(experiment).expect("an experiment is plain tables")
+}
+
+/// Puts a value at a path; sections on the way are made. The error is what stands in the way.
+fn put(table: &mut Table, path: &[String], value: Value) -> Result<(), String> {
+    let (first, rest) = path.split_first().expect("a key has a part");
+    if rest.is_empty() {
+        table.insert(first.clone(), value);
+        return Ok(());
+    }
+    match table.entry(first.clone()).or_insert_with(|| Value::Table(Table::new())) {
+        Value::Table(inner) => put(inner, rest, value),
+        Value::Array(list) => {
+            let count = list.len();
+            let item = rest[0].parse::<usize>().ok().and_then(|n| list.get_mut(n.checked_sub(1)?));
+            match item {
+                Some(Value::Table(inner)) if rest.len() > 1 => put(inner, &rest[1..], value),
+                Some(item) if rest.len() == 1 => {
+                    *item = value;
+                    Ok(())
+                }
+                _ => Err(format!("there is no number {} among {count}", rest[0])),
+            }
+        }
+        other => Err(format!("`{first}` is {other}, and holds nothing")),
+    }
+}
+
+/// What other frameworks call some of our keys.
+const ELSEWHERE: [(&str, &str); 10] = [
+    ("learning_rate", "lr"),
+    ("rho", "alpha"),
+    ("epsilon", "eps"),
+    ("kernel_size", "kernel"),
+    ("out_channels", "filters"),
+    ("out_features", "units"),
+    ("strides", "stride"),
+    ("rate", "p"),
+    ("batch_size", "batch"),
+    ("clipnorm", "clip_norm"),
+];
+
+/// The word that was probably meant: another framework's, or the one that takes the fewest slips of the finger.
+fn nearest<'a>(word: &str, words: &[&'a str]) -> Option<&'a str> {
+    let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours);
+    let ours = elsewhere.and_then(|ours| words.iter().copied().find(|known| *known == ours));
+    ours.or_else(|| words.iter().copied().min_by_key(|known| strsim::damerau_levenshtein(word, known)))
+}
+
+fn line_at(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|&b| b == b'\n').count()
+}

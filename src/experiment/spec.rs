@@ -1,0 +1,310 @@
+//! What an experiment is: data, a network, a training. The types are the file's sections, field for field.
+
+use super::layers::Layer;
+use crate::analysis::features::Feature;
+use crate::analysis::hog::Hog;
+use crate::data::{Augment, Color};
+use crate::error::{Error, Result};
+use crate::optim::{OptimizerSpec, Schedule};
+use crate::train::{Keep, Loss};
+use serde::{Deserialize, Serialize};
+
+/// A whole experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// Its name: part of the run folder's.
+    pub name: String,
+    /// One sentence for people.
+    #[serde(default)]
+    pub about: String,
+    /// Seed of everything random.
+    #[serde(default = "seed")]
+    pub seed: u64,
+    /// Where the samples come from, and what is done to them.
+    pub data: Data,
+    /// The network.
+    pub model: Model,
+    /// How it learns.
+    pub train: Train,
+    /// What the report shows.
+    #[serde(default)]
+    pub report: Report,
+}
+
+fn seed() -> u64 {
+    42
+}
+
+/// The kinds of data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DataKind {
+    /// 70,000 handwritten digits, from IDX files.
+    Mnist,
+    /// 70,000 articles of clothing, from IDX files.
+    FashionMnist,
+    /// A folder or zip with one sub-folder of pictures per class.
+    Folder,
+    /// Galaxies that the program renders: three classes.
+    Galaxies,
+    /// Digits that the program renders: ten classes of 28 x 28.
+    Digits,
+}
+
+impl DataKind {
+    /// The name, as the file writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            DataKind::Mnist => "mnist",
+            DataKind::FashionMnist => "fashion-mnist",
+            DataKind::Folder => "folder",
+            DataKind::Galaxies => "galaxies",
+            DataKind::Digits => "digits",
+        }
+    }
+
+    /// All of them.
+    pub const ALL: [DataKind; 5] =
+        [DataKind::Mnist, DataKind::FashionMnist, DataKind::Folder, DataKind::Galaxies, DataKind::Digits];
+}
+
+/// Section `[data]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Where from.
+    pub kind: DataKind,
+    /// The folder or file; empty for data that need none.
+    #[serde(default)]
+    pub path: String,
+    /// Validation samples taken from the training split: below 1 a share, else how many.
+    #[serde(default = "val")]
+    pub val: f64,
+    /// Test samples, for data without a test split of their own: likewise.
+    #[serde(default = "test")]
+    pub test: f64,
+    /// Most training samples; 0 is all.
+    #[serde(default)]
+    pub limit: usize,
+    /// Height and width to which pictures of a folder are brought.
+    #[serde(default = "size")]
+    pub size: usize,
+    /// Colour of the pictures of a folder.
+    #[serde(default)]
+    pub color: Color,
+    /// Regular expression; files whose first capture group is the same stay in one split.
+    #[serde(default)]
+    pub group_by: String,
+    /// Rendered pictures of each class.
+    #[serde(default = "per_class")]
+    pub per_class: usize,
+    /// What the network is given.
+    #[serde(default)]
+    pub features: Features,
+    /// The scale of what it is given.
+    #[serde(default)]
+    pub normalize: Normalize,
+    /// How training pictures are varied.
+    #[serde(default)]
+    pub augment: Augment,
+    /// For `features = "hand-crafted"`: which ones.
+    #[serde(default = "hand_crafted")]
+    pub hand_crafted: Vec<Feature>,
+    /// For `features = "hog"`: how they are computed.
+    #[serde(default)]
+    pub hog: Hog,
+}
+
+fn val() -> f64 {
+    0.15
+}
+
+fn test() -> f64 {
+    0.15
+}
+
+fn size() -> usize {
+    128
+}
+
+fn per_class() -> usize {
+    300
+}
+
+fn hand_crafted() -> Vec<Feature> {
+    Feature::DEFAULT.to_vec()
+}
+
+/// What the network is given of a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Features {
+    /// Its pixels, `[C, H, W]`.
+    #[default]
+    Pixels,
+    /// Histograms of oriented gradients.
+    Hog,
+    /// The features of the main job: brightness, edges, symmetry and so on.
+    HandCrafted,
+}
+
+/// The scale of pixels or features.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalize {
+    /// Mean 0 and deviation 1 over the training split, for each channel or feature.
+    #[default]
+    Standard,
+    /// Mean 0 and deviation 1 over each picture alone, which takes its exposure away; for pixels.
+    PerPicture,
+    /// As they come: pixels between 0 and 1.
+    None,
+}
+
+/// Section `[model]`: the layers, in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// One after the other.
+    pub layer: Vec<Layer>,
+}
+
+/// Section `[train]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Train {
+    /// What is made small.
+    #[serde(default)]
+    pub loss: Loss,
+    /// Samples per step.
+    pub batch: usize,
+    /// Most epochs.
+    pub epochs: usize,
+    /// Epochs without a better one after which training stops; 0 never stops.
+    #[serde(default)]
+    pub patience: usize,
+    /// The best epoch has the highest validation accuracy, or the lowest validation loss.
+    #[serde(default = "keep")]
+    pub keep: Keep,
+    /// How much each class weighs in the loss.
+    #[serde(default)]
+    pub class_weights: ClassWeights,
+    /// How the weights move.
+    pub optimizer: OptimizerSpec,
+    /// How the learning rate changes from epoch to epoch.
+    #[serde(default)]
+    pub schedule: Schedule,
+}
+
+fn keep() -> Keep {
+    Keep::Accuracy
+}
+
+/// How much each class weighs in the loss.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "`none`, `balanced`, or a list with a number for each class")]
+pub enum ClassWeights {
+    /// By rule.
+    Rule(WeightRule),
+    /// A number for each class.
+    Each(Vec<f32>),
+}
+
+impl Default for ClassWeights {
+    fn default() -> Self {
+        ClassWeights::Rule(WeightRule::None)
+    }
+}
+
+/// Rules for class weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightRule {
+    /// All the same.
+    None,
+    /// All classes together the same: n / (k · samples of the class).
+    Balanced,
+}
+
+/// Section `[report]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Report {
+    /// Worst mistakes shown.
+    pub mistakes: usize,
+    /// Pairs of classes confused at least in this share of the class are listed.
+    pub confused_above: f64,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self { mistakes: 24, confused_above: 0.01 }
+    }
+}
+
+impl Experiment {
+    /// Makes everything small: few samples, two epochs.
+    pub fn smoke(&mut self) {
+        self.data.limit = 256;
+        self.data.size = self.data.size.min(32);
+        self.data.per_class = self.data.per_class.min(40);
+        self.train.epochs = self.train.epochs.min(2);
+        self.train.batch = self.train.batch.min(32);
+    }
+
+    /// Checks every number; the error's place is the key.
+    pub fn validate(&self) -> Result<()> {
+        if self.name.is_empty() || !self.name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+            let what = format!("is `{}`", self.name);
+            return Err(Error::config("name", what, "use letters, digits, `-`, `_` and `.`: it names a folder"));
+        }
+        if i64::try_from(self.seed).is_err() {
+            return Err(Error::config("seed", format!("is {}, above {}", self.seed, i64::MAX), "choose a smaller one"));
+        }
+        let d = &self.data;
+        within("data.val", d.val, 1e-6, 1e9)?;
+        within("data.test", d.test, 1e-6, 1e9)?;
+        within("data.size", d.size as f64, 8.0, 1024.0)?;
+        within("data.per_class", d.per_class as f64, 10.0, 100_000.0)?;
+        if d.features == Features::HandCrafted && d.hand_crafted.is_empty() {
+            return Err(Error::config("data.hand_crafted", "is empty", "name at least one feature"));
+        }
+        if d.features != Features::Pixels && d.normalize == Normalize::PerPicture {
+            let help = "features are scaled by `standard`, or not at all";
+            return Err(Error::config("data.normalize", "is per_picture, which is for pixels", help));
+        }
+        d.augment.check().map_err(|error| match error {
+            Error::Config { place, what, help } => Error::config(format!("data.{place}"), what, help),
+            other => other,
+        })?;
+        if d.features != Features::Pixels && d.augment != Augment::NONE {
+            let help = "vary pictures only where the network is given pixels";
+            return Err(Error::config("data.augment", "is for pixels; features are computed once", help));
+        }
+        let t = &self.train;
+        within("train.batch", t.batch as f64, 1.0, 1e6)?;
+        within("train.epochs", t.epochs as f64, 1.0, 1e6)?;
+        t.optimizer.validate("train.optimizer")?;
+        t.schedule.validate("train.schedule")?;
+        within("report.confused_above", self.report.confused_above, 0.0, 1.0)?;
+        if self.model.layer.is_empty() {
+            return Err(Error::config("model.layer", "is empty", "give at least one layer, such as a `linear`"));
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a value outside its range.
+fn within(key: &str, value: f64, low: f64, high: f64) -> Result<()> {
+    if (low..=high).contains(&value) {
+        return Ok(());
+    }
+    let what = format!("is {}, outside {} to {}", short(value), short(low), short(high));
+    Err(Error::config(key, what, "choose a value in that range"))
+}
+
+/// A number as people write it: `32`, `0.001`, `1e-12`.
+fn short(x: f64) -> String {
+    if x.fract() == 0.0 && x.abs() < 1e9 { format!("{x}") } else { format!("{x:?}") }
+}

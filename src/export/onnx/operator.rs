@@ -1,0 +1,390 @@
+//! The operators of the subset: each with its settings, as a node of a file, read from one, and run.
+//!
+//! Names and meanings are those of the standard's operator set. Where an operator and an op of ours differ in what they
+//! allow, the operator is held to what ours does: softmax over the channels, average-pooling that counts its padding,
+//! `Gemm` as Y = X Wᵀ + b.
+
+use super::proto::{Attribute, Node};
+use crate::autograd::Var;
+use crate::error::{Error, Result};
+use crate::ops::{Conv2d, Padding, Window};
+use crate::shape::MAX_RANK;
+use crate::tensor::Tensor;
+
+/// The largest stride, padding, dilation or window, and the most elements of a value: a file that asks for more is
+/// damaged, and is refused before memory is.
+const LARGEST: usize = 1 << 12;
+const MOST_ELEMENTS: usize = 1 << 28;
+
+/// A weight and its name.
+pub(super) type Weight = (String, Tensor);
+
+/// A window with its steps and the zeros around the image, in the standard's order: above, left, below, right.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Slide {
+    /// Height and width.
+    pub(super) kernel: [usize; 2],
+    /// Vertical and horizontal step.
+    pub(super) stride: [usize; 2],
+    /// Padding above, left, below, right.
+    pub(super) pads: [usize; 4],
+}
+
+/// An operator with its settings and weights.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Operator {
+    /// Convolution in groups of channels; `weight` is `[O, C / group, KH, KW]`.
+    Conv { weight: Weight, bias: Option<Weight>, slide: Slide, dilation: [usize; 2], group: usize },
+    /// Y = X Wᵀ + b.
+    Gemm { weight: Weight, bias: Option<Weight> },
+    /// (x - mean) / √(variance + epsilon) · scale + shift, each of them a number per channel.
+    BatchNormalization { weights: [Weight; 4], epsilon: f32 },
+    /// The largest of a window.
+    MaxPool(Slide),
+    /// The mean of a window, padding counted in.
+    AveragePool(Slide),
+    /// The mean of each plane, which becomes `[N, C, 1, 1]`.
+    GlobalAveragePool,
+    /// `[N, ..]` to `[N, product of the rest]`.
+    Flatten,
+    /// `[N, ..]` to N and these sizes.
+    Reshape(Vec<usize>),
+    /// x where positive, `alpha` x elsewhere.
+    LeakyRelu { alpha: f32 },
+    /// x where positive, `alpha` (eˣ - 1) elsewhere.
+    Elu { alpha: f32 },
+    /// An elementwise function without settings.
+    Function(Function),
+    /// Softmax over axis 1.
+    Softmax,
+    /// Its logarithm.
+    LogSoftmax,
+}
+
+/// The elementwise functions without settings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Function {
+    Identity,
+    Relu,
+    Tanh,
+    Sigmoid,
+    Softplus,
+    Gelu,
+}
+
+impl Function {
+    const ALL: [Function; 6] =
+        [Function::Identity, Function::Relu, Function::Tanh, Function::Sigmoid, Function::Softplus, Function::Gelu];
+
+    fn name(self) -> &'static str {
+        match self {
+            Function::Identity => "Identity",
+            Function::Relu => "Relu",
+            Function::Tanh => "Tanh",
+            Function::Sigmoid => "Sigmoid",
+            Function::Softplus => "Softplus",
+            Function::Gelu => "Gelu",
+        }
+    }
+}
+
+impl Operator {
+    /// The standard's name.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Operator::Conv { .. } => "Conv",
+            Operator::Gemm { .. } => "Gemm",
+            Operator::BatchNormalization { .. } => "BatchNormalization",
+            Operator::MaxPool(_) => "MaxPool",
+            Operator::AveragePool(_) => "AveragePool",
+            Operator::GlobalAveragePool => "GlobalAveragePool",
+            Operator::Flatten => "Flatten",
+            Operator::Reshape(_) => "Reshape",
+            Operator::LeakyRelu { .. } => "LeakyRelu",
+            Operator::Elu { .. } => "Elu",
+            Operator::Function(function) => function.name(),
+            Operator::Softmax => "Softmax",
+            Operator::LogSoftmax => "LogSoftmax",
+        }
+    }
+
+    /// The weights, in the order in which a node takes them after its input.
+    pub(super) fn weights(&self) -> Vec<&Weight> {
+        match self {
+            Operator::Conv { weight, bias, .. } | Operator::Gemm { weight, bias } => {
+                [weight].into_iter().chain(bias).collect()
+            }
+            Operator::BatchNormalization { weights, .. } => weights.iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The version of the standard's operators that has this one as it is used here.
+    pub(super) fn since(&self) -> i64 {
+        if *self == Operator::Function(Function::Gelu) { 20 } else { 17 }
+    }
+
+    /// The settings as a node has them.
+    pub(super) fn attributes(&self) -> Vec<Attribute> {
+        let sliding = |slide: &Slide| {
+            vec![ints("kernel_shape", &slide.kernel), ints("strides", &slide.stride), ints("pads", &slide.pads)]
+        };
+        match self {
+            Operator::Conv { slide, dilation, group, .. } => {
+                let mut settings = sliding(slide);
+                settings.extend([ints("dilations", dilation), int("group", *group as i64)]);
+                settings
+            }
+            Operator::Gemm { .. } => vec![int("transB", 1)],
+            Operator::BatchNormalization { epsilon, .. } => vec![float("epsilon", *epsilon)],
+            Operator::MaxPool(slide) => sliding(slide),
+            Operator::AveragePool(slide) => {
+                let mut settings = sliding(slide);
+                settings.push(int("count_include_pad", 1));
+                settings
+            }
+            Operator::LeakyRelu { alpha } | Operator::Elu { alpha } => vec![float("alpha", *alpha)],
+            Operator::Flatten | Operator::Softmax | Operator::LogSoftmax => vec![int("axis", 1)],
+            Operator::GlobalAveragePool | Operator::Reshape(_) | Operator::Function(_) => Vec::new(),
+        }
+    }
+
+    /// The operator of a node with these weights and, for a reshape, these sizes.
+    pub(super) fn read(node: &Node, weights: Vec<Weight>, mut sizes: Option<&[i64]>) -> Result<Self, String> {
+        if !node.domain.is_empty() {
+            let (name, domain) = (&node.op_type, &node.domain);
+            return Err(format!("operator {name} is of the domain {domain:?}; only the standard's own is known"));
+        }
+        let mut settings = Settings(node.attribute.iter().collect());
+        let mut weights = weights.into_iter();
+        let missing = || format!("{} lacks a weight", node.op_type);
+        let operator = match node.op_type.as_str() {
+            "Conv" => {
+                let weight = weights.next().ok_or_else(missing)?;
+                let &[_, _, h, w] = weight.1.shape() else {
+                    return Err(format!("Conv: its weight has not four axes, but {:?}", weight.1.shape()));
+                };
+                let slide = settings.slide(Some([h, w]))?;
+                let dilation = settings.sizes("dilations", [1, 1], 1)?;
+                let [group] = settings.sizes("group", [1], 1)?;
+                Operator::Conv { weight, bias: weights.next(), slide, dilation, group }
+            }
+            "Gemm" => {
+                settings.must("transB", 1)?;
+                Operator::Gemm { weight: weights.next().ok_or_else(missing)?, bias: weights.next() }
+            }
+            "BatchNormalization" => {
+                let four: Vec<Weight> = weights.by_ref().take(4).collect();
+                let weights = four.try_into().map_err(|_| missing())?;
+                Operator::BatchNormalization { weights, epsilon: settings.float("epsilon", 1e-5)? }
+            }
+            "MaxPool" => Operator::MaxPool(settings.slide(None)?),
+            "AveragePool" => {
+                settings.must("count_include_pad", 1)?;
+                Operator::AveragePool(settings.slide(None)?)
+            }
+            "GlobalAveragePool" => Operator::GlobalAveragePool,
+            "Flatten" => {
+                settings.must("axis", 1)?;
+                Operator::Flatten
+            }
+            "Reshape" => Operator::Reshape(reshaped(sizes.take().ok_or_else(missing)?)?),
+            "LeakyRelu" => Operator::LeakyRelu { alpha: settings.float("alpha", 0.01)? },
+            "Elu" => Operator::Elu { alpha: settings.float("alpha", 1.0)? },
+            "Softmax" | "LogSoftmax" => {
+                settings.must("axis", 1)?;
+                if node.op_type == "Softmax" { Operator::Softmax } else { Operator::LogSoftmax }
+            }
+            other => match Function::ALL.into_iter().find(|function| function.name() == other) {
+                Some(function) => Operator::Function(function),
+                None => return Err(format!("operator {other} is not known")),
+            },
+        };
+        if weights.next().is_some() || sizes.is_some() {
+            return Err(format!("{} has a weight too many", node.op_type));
+        }
+        match settings.0.first() {
+            None => Ok(operator),
+            Some(other) => Err(format!("{}: setting {} is not known", node.op_type, other.name)),
+        }
+    }
+
+    /// The operator's value for `x`.
+    pub(super) fn run(&self, x: &Var) -> Result<Var> {
+        let constant = |(_, weight): &Weight| Var::constant(weight.clone());
+        match self {
+            Operator::Conv { weight, bias, slide, dilation, group } => {
+                convolve(x, &constant(weight), bias.as_ref().map(constant), slide, *dilation, *group)
+            }
+            Operator::Gemm { weight, bias } => match bias {
+                Some(bias) => x.linear(&constant(weight), &constant(bias)),
+                None => x.matmul(&constant(weight).permute(&[1, 0])?),
+            },
+            Operator::BatchNormalization { weights, epsilon } => normalize(x, weights, *epsilon),
+            Operator::MaxPool(slide) => x.max_pool2d(slide.window(x.shape())?),
+            Operator::AveragePool(slide) => x.avg_pool2d(slide.window(x.shape())?),
+            Operator::GlobalAveragePool => {
+                let means = x.global_avg_pool2d()?;
+                means.unflatten(&[means.shape()[1], 1, 1])
+            }
+            Operator::Flatten => x.flatten(),
+            Operator::Reshape(sizes) => x.unflatten(sizes),
+            Operator::LeakyRelu { alpha } => x.leaky_relu(f64::from(*alpha)),
+            Operator::Elu { alpha } => x.elu(f64::from(*alpha)),
+            Operator::Function(function) => match function {
+                Function::Identity => Ok(x.clone()),
+                Function::Relu => x.relu(),
+                Function::Tanh => x.tanh(),
+                Function::Sigmoid => x.sigmoid(),
+                Function::Softplus => x.softplus(),
+                Function::Gelu => x.gelu(),
+            },
+            Operator::Softmax => x.softmax(1),
+            Operator::LogSoftmax => x.log_softmax(1),
+        }
+    }
+}
+
+impl Slide {
+    /// As a window of ours, which has the same padding on opposite sides.
+    fn window(&self, x: &[usize]) -> Result<Window> {
+        let [top, left, bottom, right] = self.pads;
+        if (top, left) != (bottom, right) {
+            return Err(Error::shape("pool", format!("wants equal padding on opposite sides; got {:?}", self.pads)));
+        }
+        self.fits(x)?;
+        Ok(Window { kernel: self.kernel, stride: self.stride, padding: [top, left] })
+    }
+
+    /// Refuses sizes that no image has.
+    fn fits(&self, x: &[usize]) -> Result<()> {
+        let [top, left, bottom, right] = self.pads;
+        let most = match x {
+            &[n, c, h, w] => [n, c, h + top + bottom, w + left + right]
+                .into_iter()
+                .try_fold(1, usize::checked_mul)
+                .filter(|&elements| elements <= MOST_ELEMENTS),
+            _ => return Err(Error::shape("image", format!("wants [N, C, H, W]; got {x:?}"))),
+        };
+        most.map(drop).ok_or_else(|| Error::shape("image", format!("{x:?} padded by {:?} is too large", self.pads)))
+    }
+}
+
+/// Convolution with padding that may differ from side to side.
+fn convolve(
+    x: &Var,
+    weight: &Var,
+    bias: Option<Var>,
+    slide: &Slide,
+    dilation: [usize; 2],
+    groups: usize,
+) -> Result<Var> {
+    slide.fits(x.shape())?;
+    let [top, left, bottom, right] = slide.pads;
+    let padded = x.pad(2, top, bottom, 0.0)?.pad(3, left, right, 0.0)?;
+    let settings = Conv2d { stride: slide.stride, padding: Padding::Valid, dilation, groups };
+    padded.conv2d(weight, bias.as_ref(), settings)
+}
+
+/// Batch normalization, once there is a number of each sort for every channel.
+fn normalize(x: &Var, weights: &[Weight; 4], epsilon: f32) -> Result<Var> {
+    let Some(&channels) = x.shape().get(1) else {
+        return Err(Error::shape("BatchNormalization", format!("wants [N, C, ..]; got {:?}", x.shape())));
+    };
+    if let Some((name, wrong)) = weights.iter().find(|(_, weight)| weight.shape() != [channels]) {
+        return Err(Error::shape(
+            "BatchNormalization",
+            format!("wants a number for each of {channels} channels; {name} has the shape {:?}", wrong.shape()),
+        ));
+    }
+    let [scale, shift, mean, variance] = weights.each_ref().map(|(_, weight)| weight);
+    let (scale, shift) = (Var::constant(scale.clone()), Var::constant(shift.clone()));
+    x.batch_norm_with(&scale, &shift, mean, variance, f64::from(epsilon))
+}
+
+/// The sizes after the batch axis of a reshape's target, which must begin with 0: "as it is".
+fn reshaped(target: &[i64]) -> Result<Vec<usize>, String> {
+    let sizes: Option<Vec<usize>> = target
+        .iter()
+        .skip(1)
+        .map(|&size| usize::try_from(size).ok().filter(|size| (1..=MOST_ELEMENTS).contains(size)))
+        .collect();
+    match sizes {
+        Some(sizes)
+            if target.first() == Some(&0)
+                && sizes.len() < MAX_RANK
+                && sizes.iter().try_fold(1, |n: usize, &size| n.checked_mul(size)).is_some() =>
+        {
+            Ok(sizes)
+        }
+        _ => Err(format!("Reshape wants 0 (the batch) and then sizes; got {target:?}")),
+    }
+}
+
+/// A setting that is a list of sizes.
+fn ints(name: &str, sizes: &[usize]) -> Attribute {
+    let ints = sizes.iter().map(|&size| size as i64).collect();
+    Attribute { name: name.into(), ints, r#type: Attribute::INTS, ..Default::default() }
+}
+
+/// A setting that is a whole number.
+fn int(name: &str, value: i64) -> Attribute {
+    Attribute { name: name.into(), i: Some(value), r#type: Attribute::INT, ..Default::default() }
+}
+
+/// A setting that is a real number.
+fn float(name: &str, value: f32) -> Attribute {
+    Attribute { name: name.into(), f: Some(value), r#type: Attribute::FLOAT, ..Default::default() }
+}
+
+/// The settings of a node that have not been asked for yet. In the end there must be none: a setting that is passed
+/// over is a network computed wrongly.
+struct Settings<'a>(Vec<&'a Attribute>);
+
+impl<'a> Settings<'a> {
+    /// Takes the setting `name`, if the node has it.
+    fn take(&mut self, name: &str) -> Option<&'a Attribute> {
+        let at = self.0.iter().position(|setting| setting.name == name)?;
+        Some(self.0.remove(at))
+    }
+
+    /// A real number.
+    fn float(&mut self, name: &str, default: f32) -> Result<f32, String> {
+        match self.take(name) {
+            None => Ok(default),
+            Some(setting) => setting.f.ok_or_else(|| format!("setting {name} is not a real number")),
+        }
+    }
+
+    /// Whole numbers from `least` on; a setting that is one number counts as a list of one.
+    fn sizes<const N: usize>(&mut self, name: &str, default: [usize; N], least: usize) -> Result<[usize; N], String> {
+        let Some(setting) = self.take(name) else { return Ok(default) };
+        let numbers: Vec<i64> = setting.i.into_iter().chain(setting.ints.iter().copied()).collect();
+        let sizes = numbers.iter().map(|&n| usize::try_from(n).ok().filter(|n| (least..=LARGEST).contains(n)));
+        sizes
+            .collect::<Option<Vec<usize>>>()
+            .and_then(|sizes| sizes.try_into().ok())
+            .ok_or_else(|| format!("setting {name} wants {N} numbers from {least} to {LARGEST}; got {numbers:?}"))
+    }
+
+    /// The window of a convolution whose weight has this one, or of a pooling, which must say its own.
+    fn slide(&mut self, weight: Option<[usize; 2]>) -> Result<Slide, String> {
+        let kernel = self.sizes("kernel_shape", weight.unwrap_or_default(), 1)?;
+        if kernel == [0, 0] {
+            return Err("setting kernel_shape is missing".into());
+        }
+        if let Some(weight) = weight.filter(|weight| *weight != kernel) {
+            return Err(format!("setting kernel_shape is {kernel:?}, but the weight's is {weight:?}"));
+        }
+        let stride = self.sizes("strides", [1, 1], 1)?;
+        Ok(Slide { kernel, stride, pads: self.sizes("pads", [0; 4], 0)? })
+    }
+
+    /// The setting must be there with this value, the only one that is known here.
+    fn must(&mut self, name: &str, value: i64) -> Result<(), String> {
+        match self.take(name).and_then(|setting| setting.i) {
+            Some(found) if found == value => Ok(()),
+            _ => Err(format!("setting {name} is known as {value} only")),
+        }
+    }
+}

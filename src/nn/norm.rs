@@ -1,0 +1,91 @@
+//! Batch normalization as a layer: the one layer that computes differently in training and in evaluation without
+//! drawing anything at random.
+//!
+//! In training each batch is normalized by its own mean and variance, and a running mean of these is kept; in
+//! evaluation the running ones serve, so that an answer does not depend on its neighbours in the batch.
+
+use super::buffer::Buffer;
+use super::module::{Ctx, Kind, Module, Walk};
+use crate::autograd::{Param, Var};
+use crate::error::Result;
+use crate::real::Real;
+use crate::tensor::Tensor;
+
+/// Batch normalization of `[N, C, ..]`, channel by channel. See [`ops::norm`](crate::ops::norm).
+///
+/// After a training step on a batch with mean μ and unbiased variance v,
+///
+/// ```text
+/// running_mean ← (1 - momentum) running_mean + momentum μ,     running_var ← (1 - momentum) running_var + momentum v
+/// ```
+///
+/// as in PyTorch (whose momentum is 1 minus that of Keras); the normalization itself uses the biased variance. They
+/// are buffers: the forward pass proposes them, and the training step commits them. A batch with a single value per
+/// channel cannot be trained on: its variance is 0 whatever it is.
+#[derive(Debug)]
+pub struct BatchNorm<T: Real = f32> {
+    /// The factor of each channel, `[C]`; 1 at first.
+    pub weight: Param<T>,
+    /// The summand of each channel, `[C]`; 0 at first.
+    pub bias: Param<T>,
+    /// `[C]`; 0 at first.
+    pub running_mean: Buffer<T>,
+    /// `[C]`; 1 at first.
+    pub running_var: Buffer<T>,
+    /// What is added to the variance, so that a channel without spread does no harm; 1e-5.
+    pub eps: f64,
+    /// The share of the new batch in the running statistics; 0.1.
+    pub momentum: f64,
+}
+
+/// [`BatchNorm`] of features `[N, C]` or sequences `[N, C, L]`, by PyTorch's name.
+pub type BatchNorm1d<T = f32> = BatchNorm<T>;
+/// [`BatchNorm`] of images `[N, C, H, W]`, by PyTorch's name.
+pub type BatchNorm2d<T = f32> = BatchNorm<T>;
+
+impl<T: Real> BatchNorm<T> {
+    /// A layer for this many channels.
+    pub fn new(channels: usize) -> Self {
+        let full = |value| Tensor::full([channels], value);
+        Self {
+            weight: Param::new(full(T::ONE)),
+            bias: Param::new(full(T::ZERO)),
+            running_mean: Buffer::new(full(T::ZERO)),
+            running_var: Buffer::new(full(T::ONE)),
+            eps: 1e-5,
+            momentum: 0.1,
+        }
+    }
+
+    /// Proposes the running value that follows when the batch says `new`.
+    fn propose(&self, buffer: &Buffer<T>, new: &Tensor<T>, cx: &mut Ctx<'_, T>) {
+        let (old, share) = (cx.buffer(buffer), T::from_f64(self.momentum));
+        let mixed = |i: usize| (T::ONE - share) * old.data()[i] + share * new.data()[i];
+        cx.propose(buffer, Tensor::from_fn(new.shape_owned(), mixed));
+    }
+}
+
+impl<T: Real> Module<T> for BatchNorm<T> {
+    fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
+        let (weight, bias) = (cx.param(&self.weight), cx.param(&self.bias));
+        if !cx.is_training() {
+            let (mean, variance) = (cx.buffer(&self.running_mean), cx.buffer(&self.running_var));
+            return x.batch_norm_with(&weight, &bias, &mean, &variance, self.eps);
+        }
+        let (y, moments) = x.batch_norm(&weight, &bias, self.eps)?;
+        self.propose(&self.running_mean, &moments.mean, cx);
+        self.propose(&self.running_var, &moments.unbiased(), cx);
+        Ok(y)
+    }
+
+    fn walk(&self, walk: &mut Walk<'_, T>) {
+        walk.param("weight", &self.weight);
+        walk.param("bias", &self.bias);
+        walk.buffer("running_mean", &self.running_mean);
+        walk.buffer("running_var", &self.running_var);
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::BatchNorm { eps: self.eps }
+    }
+}

@@ -1,0 +1,73 @@
+//! Adadelta.
+
+use super::{Rule, decay};
+use crate::real::Real;
+use crate::tensor::Tensor;
+use gradus_kernels::optim;
+use serde::{Deserialize, Serialize};
+
+/// Adadelta (Zeiler 2012): steps as large as the last steps were, over gradients as large as the last gradients were,
+/// so that a step has the parameter's unit, whatever that of the loss.
+///
+/// ```text
+/// g ← g + weight_decay · p,  or  p ← (1 - lr · weight_decay) p    (decoupled)
+/// s ← ρ s + (1 - ρ) g²
+/// x = √(d + ε) / √(s + ε) · g
+/// d ← ρ d + (1 - ρ) x²
+/// p ← p - lr · x
+/// ```
+///
+/// The paper has no learning rate (1, as in PyTorch). PyTorch's and Keras's formulas are the same but for the decay,
+/// which in Keras is always decoupled; their constants differ.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Adadelta {
+    /// Factor on each step.
+    pub lr: f64,
+    /// Decay rate of both running means.
+    pub rho: f64,
+    /// Keeps the divisor from 0, and the first steps from being none.
+    pub eps: f64,
+    /// Weight decay.
+    pub weight_decay: f64,
+    /// Whether the decay acts on the parameter itself (Keras) instead of through the gradient.
+    pub decoupled: bool,
+}
+
+impl Default for Adadelta {
+    /// With a learning rate of 1.
+    fn default() -> Self {
+        Self::new(1.0)
+    }
+}
+
+impl Adadelta {
+    /// PyTorch's constants: ρ = 0.9, ε = 1e-6.
+    pub fn new(lr: f64) -> Self {
+        Self { lr, rho: 0.9, eps: 1e-6, weight_decay: 0.0, decoupled: false }
+    }
+
+    /// Keras's constants: ρ = 0.95, ε = 1e-7. Its learning rate is 0.001 unless told otherwise, which is very little.
+    pub fn keras(lr: f64) -> Self {
+        Self { rho: 0.95, eps: 1e-7, decoupled: true, ..Self::new(lr) }
+    }
+}
+
+impl<T: Real> Rule<T> for Adadelta {
+    fn slots(&self) -> &'static [&'static str] {
+        &["square_avg", "acc_delta"]
+    }
+
+    fn lr(&mut self) -> &mut f64 {
+        &mut self.lr
+    }
+
+    fn step(&self, _: u64) -> impl Fn(&mut [T], &[T], &mut [Tensor<T>]) {
+        let (l2, shrink) = decay(self.lr, self.weight_decay, self.decoupled);
+        let hyper = optim::Adadelta { lr: self.lr, rho: self.rho, eps: self.eps, l2, shrink };
+        move |p, g, slots| {
+            let [square, moved] = slots else { unreachable!("Adadelta has two slots") };
+            optim::adadelta(&hyper, p, g, square.data_mut(), moved.data_mut());
+        }
+    }
+}

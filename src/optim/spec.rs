@@ -1,0 +1,294 @@
+//! An optimizer as a table of a file: the rule by its name, the rule's settings, and what is done around it.
+//!
+//! ```toml
+//! kind = "rmsprop"
+//! lr = 1e-3
+//! momentum = 0.9
+//! clip_norm = 1.0
+//! ```
+//!
+//! Rule and surroundings share one table, so the keys are told apart by the names that the structs know: each name
+//! belongs to the rule or to [`Around`], and one that belongs to neither is refused.
+
+use super::{Adadelta, Adagrad, Adam, Around, FirstOrder, Nadam, Optimizer, RmsProp, Sgd};
+use crate::error::{Error, Result};
+use crate::real::Real;
+use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor, value};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A rule and its settings.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Choice {
+    /// Stochastic gradient descent.
+    Sgd(Sgd),
+    /// Adam.
+    Adam(Adam),
+    /// Adam whose decay is decoupled, and 0.01, unless the table says otherwise.
+    AdamW(Adam),
+    /// Nadam.
+    Nadam(Nadam),
+    /// RMSprop.
+    RmsProp(RmsProp),
+    /// Adadelta.
+    Adadelta(Adadelta),
+    /// Adagrad.
+    Adagrad(Adagrad),
+}
+
+/// An optimizer by its settings. In a file it is one table with the rule's name as `kind`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct OptimizerSpec {
+    /// The rule.
+    #[serde(flatten)]
+    pub rule: Choice,
+    /// What is done around it.
+    #[serde(flatten)]
+    pub around: Around,
+}
+
+/// The words for `kind`.
+const KINDS: &[&str] = &["sgd", "adam", "adamw", "nadam", "rmsprop", "adadelta", "adagrad"];
+
+/// A setting, what it may be in words, and whether a number is that.
+type Range = (&'static str, &'static str, fn(f64) -> bool);
+
+/// The settings that have a range.
+const RANGES: [Range; 13] = [
+    ("lr", ABOVE_0, above_0),
+    ("betas", SHARE, share),
+    ("alpha", SHARE, share),
+    ("rho", SHARE, share),
+    ("momentum", SHARE, share),
+    ("ema_momentum", SHARE, share),
+    ("eps", FROM_0, from_0),
+    ("weight_decay", FROM_0, from_0),
+    ("lr_decay", FROM_0, from_0),
+    ("momentum_decay", FROM_0, from_0),
+    ("initial_accumulator_value", FROM_0, from_0),
+    ("gradient_accumulation_steps", "a whole number from 1", above_0),
+    // clip_value, clip_norm, global_clip_norm
+    ("clip", ABOVE_0, above_0),
+];
+const ABOVE_0: &str = "a number above 0";
+const FROM_0: &str = "0 or a number above it";
+const SHARE: &str = "a number from 0, below 1";
+
+fn above_0(x: f64) -> bool {
+    x > 0.0 && x.is_finite()
+}
+fn from_0(x: f64) -> bool {
+    x >= 0.0 && x.is_finite()
+}
+fn share(x: f64) -> bool {
+    (0.0..1.0).contains(&x)
+}
+
+impl OptimizerSpec {
+    /// A rule with nothing around it.
+    pub fn new(rule: Choice) -> Self {
+        Self { rule, around: Around::default() }
+    }
+
+    /// An optimizer that has taken no step yet.
+    pub fn build(&self) -> Box<dyn Optimizer<f32>> {
+        self.build_for()
+    }
+
+    /// The same for parameters of any number type.
+    pub fn build_for<T: Real>(&self) -> Box<dyn Optimizer<T>> {
+        let around = self.around;
+        match self.rule {
+            Choice::Sgd(rule) => Box::new(FirstOrder::new(rule).around(around)),
+            Choice::Adam(rule) | Choice::AdamW(rule) => Box::new(FirstOrder::new(rule).around(around)),
+            Choice::Nadam(rule) => Box::new(FirstOrder::new(rule).around(around)),
+            Choice::RmsProp(rule) => Box::new(FirstOrder::new(rule).around(around)),
+            Choice::Adadelta(rule) => Box::new(FirstOrder::new(rule).around(around)),
+            Choice::Adagrad(rule) => Box::new(FirstOrder::new(rule).around(around)),
+        }
+    }
+
+    /// The learning rate to start with.
+    pub fn lr(&self) -> f64 {
+        match self.rule {
+            Choice::Sgd(Sgd { lr, .. })
+            | Choice::Adam(Adam { lr, .. })
+            | Choice::AdamW(Adam { lr, .. })
+            | Choice::Nadam(Nadam { lr, .. })
+            | Choice::RmsProp(RmsProp { lr, .. })
+            | Choice::Adadelta(Adadelta { lr, .. })
+            | Choice::Adagrad(Adagrad { lr, .. }) => lr,
+        }
+    }
+
+    /// Refuses settings out of their range. `path` is what the message calls the table, such as `train.optimizer`.
+    pub fn validate(&self, path: &str) -> Result<()> {
+        let Ok(Value::Object(table)) = serde_json::to_value(self) else { unreachable!("settings are a table") };
+        for (key, value) in &table {
+            let range = RANGES.iter().find(|(name, ..)| name == key || *name == "clip" && key.contains("clip_"));
+            let Some((_, wanted, holds)) = range else { continue };
+            let all = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+            // JSON has no word for NaN and infinity.
+            if !all.iter().all(|number| number.as_f64().is_some_and(holds)) {
+                return Err(Error::config(format!("{path}.{key}"), format!("is {value}"), format!("give {wanted}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Deserialize<'de> for OptimizerSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut table = Map::deserialize(deserializer)?;
+        let kind = match table.remove("kind") {
+            Some(Value::String(kind)) => kind,
+            Some(other) => return Err(D::Error::custom(format!("kind is {other}, expected a string"))),
+            None => return Err(D::Error::missing_field("kind")),
+        };
+        let (rule, around) = match kind.as_str() {
+            "sgd" => read(table).map(|(rule, around)| (Choice::Sgd(rule), around)),
+            "adam" => read(table).map(|(rule, around)| (Choice::Adam(rule), around)),
+            "adamw" => {
+                let Adam { weight_decay, decoupled, .. } = Adam::w(1.0);
+                table.entry("weight_decay").or_insert(weight_decay.into());
+                table.entry("decoupled").or_insert(decoupled.into());
+                read(table).map(|(rule, around)| (Choice::AdamW(rule), around))
+            }
+            "nadam" => read(table).map(|(rule, around)| (Choice::Nadam(rule), around)),
+            "rmsprop" => read(table).map(|(rule, around)| (Choice::RmsProp(rule), around)),
+            "adadelta" => read(table).map(|(rule, around)| (Choice::Adadelta(rule), around)),
+            "adagrad" => read(table).map(|(rule, around)| (Choice::Adagrad(rule), around)),
+            other => return Err(D::Error::unknown_variant(other, KINDS)),
+        }
+        .map_err(D::Error::custom)?;
+        Ok(Self { rule, around })
+    }
+}
+
+/// A rule's settings and those around it, from their common table; or what is wrong.
+fn read<R: DeserializeOwned>(mut table: Map<String, Value>) -> Result<(R, Around), String> {
+    let (own, around) = (fields::<R>(), fields::<Around>());
+    if let Some(key) = table.keys().find(|key| !own.contains(&key.as_str()) && !around.contains(&key.as_str())) {
+        let known: Vec<String> = own.iter().chain(around).map(|name| format!("`{name}`")).collect();
+        return Err(format!("unknown field `{key}`, expected one of {}", known.join(", ")));
+    }
+    let outer: Map<String, Value> =
+        around.iter().filter_map(|&key| Some((key.to_owned(), table.remove(key)?))).collect();
+    let rule = R::deserialize(Value::Object(table)).map_err(|e| e.to_string())?;
+    let around = Around::deserialize(Value::Object(outer)).map_err(|e| e.to_string())?;
+    Ok((rule, around))
+}
+
+/// The names of a struct's settings, as its `Deserialize` asks for them.
+fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
+    struct Ask<'a>(&'a mut &'static [&'static str]);
+
+    impl<'de> Deserializer<'de> for Ask<'_> {
+        type Error = value::Error;
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+            Err(Self::Error::custom("no struct"))
+        }
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            visitor: V,
+        ) -> Result<V::Value, Self::Error> {
+            *self.0 = fields;
+            self.deserialize_any(visitor)
+        }
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
+            newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    let mut names: &'static [&'static str] = &[];
+    let _ = T::deserialize(Ask(&mut names)).err();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> OptimizerSpec {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_kind_alone_is_the_rule_with_its_defaults() {
+        let all = [
+            Choice::Sgd(Sgd::default()),
+            Choice::Adam(Adam::default()),
+            Choice::AdamW(Adam::w(1e-3)),
+            Choice::Nadam(Nadam::default()),
+            Choice::RmsProp(RmsProp::default()),
+            Choice::Adadelta(Adadelta::default()),
+            Choice::Adagrad(Adagrad::default()),
+        ];
+        assert_eq!(KINDS.len(), all.len());
+        for (kind, rule) in KINDS.iter().zip(all) {
+            let spec = OptimizerSpec::new(rule);
+            assert_eq!(read(&format!("kind = \"{kind}\"")), spec);
+            assert_eq!(read(&toml::to_string(&spec).unwrap()), spec, "written and read again");
+            assert_eq!(spec.build().lr(), spec.lr());
+            spec.validate("").unwrap();
+        }
+    }
+
+    #[test]
+    fn rule_and_surroundings_share_a_table() {
+        let spec = read("kind = \"rmsprop\"\nlr = 1\nmomentum = 0.9\nclip_norm = 2.5\nuse_ema = true");
+        let rule = RmsProp { momentum: 0.9, ..RmsProp::new(1.0) };
+        assert_eq!(spec.rule, Choice::RmsProp(rule));
+        assert_eq!(spec.around, Around { clip_norm: Some(2.5), use_ema: true, ..Around::default() });
+        assert_eq!(read(&toml::to_string(&spec).unwrap()), spec);
+        assert_eq!(serde_json::from_str::<OptimizerSpec>(&serde_json::to_string(&spec).unwrap()).unwrap(), spec);
+        assert_eq!(read("kind = \"adamw\"\nweight_decay = 0.5").rule, {
+            Choice::AdamW(Adam { weight_decay: 0.5, ..Adam::w(1e-3) })
+        });
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_by_name() {
+        for (text, wanted) in [
+            ("kind = \"rmsprop\"\nrho = 0.9", "unknown field `rho`, expected one of `lr`, `alpha`"),
+            ("kind = \"sgd\"\nclip = 1.0", "`gradient_accumulation_steps`"),
+            ("kind = \"rmsprob\"", "unknown variant `rmsprob`, expected one of `sgd`, `adam`"),
+            ("lr = 0.1", "missing field `kind`"),
+            ("kind = 3", "kind is 3"),
+            ("kind = \"sgd\"\nlr = \"fast\"", "invalid type: string \"fast\", expected f64"),
+            ("kind = \"sgd\"\nuse_ema = 1", "expected a boolean"),
+        ] {
+            let message = toml::from_str::<OptimizerSpec>(text).unwrap_err().to_string();
+            assert!(message.contains(wanted), "{message}");
+        }
+    }
+
+    #[test]
+    fn settings_out_of_range_are_refused_by_name() {
+        for (line, key) in [
+            ("lr = 0.0", "lr"),
+            ("lr = inf", "lr"),
+            ("betas = [0.9, 1.0]", "betas"),
+            ("eps = -1e-8", "eps"),
+            ("weight_decay = -1", "weight_decay"),
+            ("global_clip_norm = 0", "global_clip_norm"),
+            ("ema_momentum = 1.5", "ema_momentum"),
+            ("gradient_accumulation_steps = 0", "gradient_accumulation_steps"),
+        ] {
+            // Infinity is no number of JSON, through which tables are read.
+            let read = toml::from_str::<OptimizerSpec>(&format!("kind = \"adam\"\n{line}"));
+            let Ok(spec) = read else {
+                assert_eq!(line, "lr = inf");
+                continue;
+            };
+            let message = spec.validate("train.optimizer").unwrap_err().to_string();
+            assert!(message.starts_with(&format!("train.optimizer.{key}: is ")), "{message}");
+        }
+        let nan = OptimizerSpec::new(Choice::Sgd(Sgd::new(f64::NAN)));
+        assert!(nan.validate("train.optimizer").is_err());
+    }
+}

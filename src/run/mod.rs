@@ -1,0 +1,35 @@
+//! A run: a job with a folder, somebody who watches it, and a checkpoint from which it goes on.
+//!
+//! The main job ([`pipeline`](crate::pipeline)) and the experiments ([`experiment`](crate::experiment)) are runs.
+//!
+//! * [`folder`]: the folder on the disk, written whole and locked by its writer;
+//! * [`book`]: the report while it is written;
+//! * [`trainer`]: trainings with a checkpoint, and a trained classifier's figures.
+
+pub mod book;
+pub mod folder;
+pub mod trainer;
+
+pub use book::Book;
+pub use folder::{Beginning, RunFolder};
+pub use trainer::{Scores, Trainer, score};
+
+/// Whoever watches a job: the terminal, a log, a test.
+pub trait Watch {
+    /// A stage begins.
+    fn stage(&mut self, number: usize, of: usize, name: &str);
+
+    /// Within the stage, `done` of `total` (pictures, epochs, iterations), with a short remark such as the loss.
+    fn progress(&mut self, done: usize, total: usize, remark: &str);
+
+    /// A line worth keeping: a result, a warning.
+    fn note(&mut self, line: &str);
+
+    /// An epoch of a training is over. There may be hundreds: a terminal need not show them all.
+    fn epoch(&mut self, line: &str) {
+        self.note(line);
+    }
+
+    /// Whether the user wants to stop.
+    fn interrupted(&self) -> bool;
+}

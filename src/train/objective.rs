@@ -1,0 +1,172 @@
+//! What a classifier is trained to make small, and how its output is read as an answer.
+//!
+//! The two belong together: cross-entropy speaks of logits, of which softmax makes probabilities; the negative
+//! log-likelihood of their logarithms already; the squared error of the probabilities themselves.
+
+use super::evaluate::argmax;
+use crate::autograd::Var;
+use crate::error::{Error, Result};
+use crate::ops::Target;
+use crate::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+/// The losses by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// Softmax cross-entropy of logits `[N, K]`.
+    #[default]
+    CrossEntropy,
+    /// The negative log-likelihood of log-probabilities `[N, K]`: for a network that ends with log-softmax.
+    Nll,
+    /// Binary cross-entropy of a logit `[N, 1]`, that of the second of two classes.
+    BceWithLogits,
+    /// Binary cross-entropy of a probability `[N, 1]`: for a network that ends with a sigmoid.
+    Bce,
+    /// The mean squared error against one-hot targets `[N, K]`.
+    Mse,
+}
+
+impl Loss {
+    /// How many numbers a network has to give for each sample: one for each class, or one for yes or no. Fails for
+    /// binary losses of more than two classes.
+    pub fn outputs(self, classes: usize) -> Result<usize> {
+        match self {
+            Loss::CrossEntropy | Loss::Nll | Loss::Mse => Ok(classes),
+            Loss::Bce | Loss::BceWithLogits if classes == 2 => Ok(1),
+            Loss::Bce | Loss::BceWithLogits => {
+                let what = format!("tells two classes apart, but there are {classes}");
+                Err(Error::config("train.loss", what, "use cross_entropy"))
+            }
+        }
+    }
+}
+
+/// A loss, and how much each class weighs in it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Objective {
+    /// The loss.
+    pub loss: Loss,
+    /// A factor for the samples of each class; none is 1 for all.
+    pub class_weights: Option<Vec<f32>>,
+}
+
+impl Objective {
+    /// The mean loss of these outputs.
+    pub fn value(&self, output: &Var, labels: &[usize]) -> Result<Var> {
+        match (self.loss, &self.class_weights) {
+            (Loss::CrossEntropy, None) => output.cross_entropy(Target::Labels(labels)),
+            (Loss::CrossEntropy, Some(weights)) => output.cross_entropy_weighted(Target::Labels(labels), weights),
+            (Loss::Nll, weights) => output.nll(labels, weights.as_deref()),
+            (Loss::BceWithLogits, None) => output.bce_with_logits(&yes(labels), None),
+            (Loss::BceWithLogits, Some(weights)) => {
+                // The weighted mean: the second class against the first, and the sum of the weights below.
+                let [first, second] = [weights[0], weights[1]];
+                let loss = output.bce_with_logits(&yes(labels), Some(&Tensor::full([1, 1], second / first)))?;
+                loss.affine(f64::from(first) * labels.len() as f64 / self.weight(labels), 0.0)
+            }
+            (Loss::Bce, None) => output.bce(&yes(labels)),
+            (Loss::Bce, Some(_)) => {
+                let help = "leave the last sigmoid out and use bce_with_logits";
+                Err(Error::config("train.class_weights", "cannot be used with bce", help))
+            }
+            (Loss::Mse, None) => output.mse(&Var::constant(one_hot(labels, output.shape())?)),
+            (Loss::Mse, Some(_)) => {
+                Err(Error::config("train.class_weights", "cannot be used with mse", "use cross_entropy"))
+            }
+        }
+    }
+
+    /// What the mean divides by: the number of samples, or the sum of their weights.
+    pub fn weight(&self, labels: &[usize]) -> f64 {
+        match &self.class_weights {
+            None => labels.len() as f64,
+            Some(weights) => labels.iter().map(|&label| f64::from(weights[label])).sum(),
+        }
+    }
+
+    /// The probability of each class, `[N, K]`.
+    pub fn probabilities(&self, output: &Var) -> Result<Tensor> {
+        match self.loss {
+            Loss::CrossEntropy => Ok(output.softmax(1)?.into_value()),
+            Loss::Nll => Ok(output.exp()?.into_value()),
+            Loss::BceWithLogits => Ok(no_and_yes(output.sigmoid()?.value())),
+            Loss::Bce => Ok(no_and_yes(output.value())),
+            Loss::Mse => Ok(output.value().clone()),
+        }
+    }
+
+    /// The class of the largest probability, for each sample (the first, on a tie; yes, of yes and no).
+    pub fn answers(&self, output: &Tensor) -> Vec<usize> {
+        let above = |threshold: f32| output.data().iter().map(|&x| usize::from(x >= threshold)).collect();
+        match self.loss {
+            Loss::CrossEntropy | Loss::Nll | Loss::Mse => output.data().chunks(output.shape()[1]).map(argmax).collect(),
+            Loss::BceWithLogits => above(0.0),
+            Loss::Bce => above(0.5),
+        }
+    }
+}
+
+/// 1 for the second class, 0 for the first, `[N, 1]`.
+fn yes(labels: &[usize]) -> Tensor {
+    Tensor::from_fn([labels.len(), 1], |i| labels[i] as f32)
+}
+
+/// Probabilities of both classes from that of the second: `[N, 1]` to `[N, 2]`.
+fn no_and_yes(p: &Tensor) -> Tensor {
+    Tensor::from_fn([p.numel(), 2], |i| if i % 2 == 0 { 1.0 - p.data()[i / 2] } else { p.data()[i / 2] })
+}
+
+/// 1 in the column of each sample's class, 0 elsewhere.
+fn one_hot(labels: &[usize], shape: &[usize]) -> Result<Tensor> {
+    let &[n, classes] = shape else {
+        return Err(Error::shape("one_hot", format!("wanted outputs [\"N K\"]; got {shape:?}")));
+    };
+    if n != labels.len() || labels.iter().any(|&label| label >= classes) {
+        let message =
+            format!("wanted {n} labels below {classes}; got {} up to {:?}", labels.len(), labels.iter().max());
+        return Err(Error::shape("one_hot", message));
+    }
+    Ok(Tensor::from_fn([n, classes], |i| f32::from(labels[i / classes] == i % classes)))
+}
+
+/// Weights that make every class count the same: n / (k · samples of the class), as scikit-learn's `balanced`.
+pub fn balanced(labels: &[usize], classes: usize) -> Vec<f32> {
+    let mut counts = vec![0usize; classes];
+    labels.iter().for_each(|&label| counts[label] += 1);
+    counts.iter().map(|&c| labels.len() as f32 / (classes * c.max(1)) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balanced_weights_by_hand() {
+        assert_eq!(balanced(&[0, 0, 0, 1], 2), [4.0 / 6.0, 2.0]);
+    }
+
+    /// ln(1 + e^x) for a no at x, ln(1 + e^-x) for a yes, weighted 1 to 3, over the sum of the weights.
+    #[test]
+    fn yes_and_no_by_hand() {
+        let output = Var::constant(Tensor::new(vec![2.0, -1.0], [2, 1]).unwrap());
+        let weighted = Objective { loss: Loss::BceWithLogits, class_weights: Some(vec![1.0, 3.0]) };
+        let wanted = (libm::log1p(libm::exp(2.0)) + 3.0 * libm::log1p(libm::exp(1.0))) / 4.0;
+        let got = weighted.value(&output, &[0, 1]).unwrap().value().item();
+        assert!((f64::from(got) - wanted).abs() < 1e-6, "{got} {wanted}");
+        assert_eq!(weighted.answers(output.value()), [1, 0]);
+        let p = weighted.probabilities(&output).unwrap();
+        assert!((p.data()[0] + p.data()[1] - 1.0).abs() < 1e-6 && p.data()[1] > 0.8);
+        assert!(Loss::Bce.outputs(3).is_err() && Loss::Bce.outputs(2).unwrap() == 1);
+    }
+
+    #[test]
+    fn squared_error_against_one_hot_targets() {
+        let output = Var::constant(Tensor::new(vec![0.5, 0.5, 1.0, 0.0], [2, 2]).unwrap());
+        let mse = Objective { loss: Loss::Mse, class_weights: None };
+        // (0.25 + 0.25 + 1 + 1) / 4
+        assert_eq!(mse.value(&output, &[0, 1]).unwrap().value().item(), 0.625);
+        assert_eq!(mse.answers(output.value()), [0, 0]);
+        assert!(mse.value(&output, &[0, 2]).is_err());
+    }
+}

@@ -1,0 +1,469 @@
+//! Exports: every layer and several networks there and back, networks that are refused, damaged files, and, where
+//! other programs are at hand, what these make of the files.
+
+use gradus::autograd::Var;
+use gradus::export::onnx::Network;
+use gradus::export::{Exported, Format, npz, onnx, write};
+use gradus::models::cnn::Cnn;
+use gradus::models::mlp::mlp;
+use gradus::nn::state::{self, load_state_dict, state_dict, to_safetensors};
+use gradus::nn::{
+    Activation, AvgPool2d, BatchNorm2d, Conv2d, Ctx, Dropout, Flatten, GlobalAvgPool2d, Init, Kind, Linear, LogSoftmax,
+    MaxPool2d, Module, Sequential, Softmax, Unflatten, Walk,
+};
+use gradus::ops::{self, Padding, Window};
+use gradus::rng::Rng;
+use gradus::tensor::Tensor;
+use gradus::{Error, Result};
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::Path;
+use std::process::Command;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+fn rng(seed: u64) -> Rng {
+    Rng::new(seed, "export", 0)
+}
+
+/// A convolution with a bias.
+fn conv(inputs: usize, outputs: usize, kernel: [usize; 2], settings: ops::Conv2d) -> Conv2d {
+    Conv2d::new(inputs, outputs, kernel, settings, Init::PyTorch, &mut rng(outputs as u64))
+}
+
+fn linear(inputs: usize, outputs: usize) -> Linear {
+    Linear::new(inputs, outputs, Init::PyTorch, &mut rng(inputs as u64))
+}
+
+/// Batch normalization as if it had been trained.
+fn normalization(channels: usize) -> BatchNorm2d {
+    let (norm, mut rng) = (BatchNorm2d::new(channels), rng(channels as u64));
+    norm.weight.set(Tensor::rand([channels], 0.5, 2.0, &mut rng));
+    norm.bias.set(Tensor::randn([channels], &mut rng));
+    norm.running_mean.set(Tensor::randn([channels], &mut rng));
+    norm.running_var.set(Tensor::rand([channels], 0.1, 2.0, &mut rng));
+    norm
+}
+
+/// Networks that together have every layer, with the shape of a sample. `benches/peers/export_check.py` has the same ones
+/// under the same names.
+fn networks() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
+    let same = ops::Conv2d { padding: Padding::Same, ..Default::default() };
+    let figure_1 = Cnn { input: [1, 32, 32], widths: vec![4, 8], hidden: 16, classes: 3 };
+    let strided = Sequential::new()
+        .with("first", conv(2, 3, [3, 3], ops::Conv2d { stride: [2, 2], ..same }))
+        .with("tanh", Activation::Tanh)
+        .with(
+            "second",
+            conv(
+                3,
+                4,
+                [3, 2],
+                ops::Conv2d { stride: [1, 2], padding: Padding::Fixed([2, 1]), dilation: [2, 1], groups: 1 },
+            )
+            .without_bias(),
+        );
+    let pools = Sequential::new()
+        .with("conv", conv(1, 3, [4, 4], same))
+        .with("max", MaxPool2d(Window { kernel: [3, 3], stride: [2, 2], padding: [1, 1] }))
+        .with("average", AvgPool2d(Window { kernel: [3, 2], stride: [2, 1], padding: [1, 1] }))
+        .with("plain", AvgPool2d(Window::square(2)))
+        .with("dropout", Dropout(0.5))
+        .with("flatten", Flatten)
+        .with("out", linear(18, 2));
+    let normalized = Sequential::new()
+        .with("conv", conv(2, 3, [3, 3], same).without_bias())
+        .with("norm", BatchNorm2d { eps: 1e-3, ..normalization(3) })
+        .with("relu", Activation::Relu)
+        .with("depthwise", conv(3, 6, [3, 3], ops::Conv2d { groups: 3, ..same }))
+        .with("groups", conv(6, 4, [1, 1], ops::Conv2d { groups: 2, ..same }))
+        .with("mean", GlobalAvgPool2d)
+        .with("fc", linear(4, 6))
+        .with("features", normalization(6))
+        .with("out", linear(6, 2));
+    let reshaped = Sequential::new()
+        .with("fc", linear(5, 12))
+        .with("unflatten", Unflatten([3, 2, 2].into()))
+        .with("softmax", Softmax)
+        .with("conv", conv(3, 4, [1, 1], Default::default()))
+        .with("mean", GlobalAvgPool2d)
+        .with("out", LogSoftmax);
+    let mut all: Vec<(&'static str, Box<dyn Module>, Vec<usize>)> = vec![
+        ("figure_1", Box::new(figure_1.build(&mut rng(1)).unwrap()), vec![1, 32, 32]),
+        ("strided", Box::new(strided), vec![2, 10, 9]),
+        ("pools", Box::new(pools), vec![1, 13, 12]),
+        ("normalized", Box::new(normalized), vec![2, 6, 7]),
+        ("reshaped", Box::new(reshaped), vec![5]),
+        ("linear", Box::new(linear(5, 4)), vec![5]),
+    ];
+    for (name, activation) in [
+        ("relu", Activation::Relu),
+        ("leaky_relu", Activation::LeakyRelu),
+        ("tanh", Activation::Tanh),
+        ("sigmoid", Activation::Sigmoid),
+        ("gelu", Activation::Gelu),
+        ("elu", Activation::Elu),
+        ("softplus", Activation::Softplus),
+    ] {
+        all.push((name, Box::new(mlp(6, &[8, 5], 3, activation, &mut rng(2))), vec![6]));
+    }
+    all
+}
+
+/// 32 samples of this shape.
+fn samples(input: &[usize]) -> Tensor {
+    let shape: Vec<usize> = [32].iter().chain(input).copied().collect();
+    Tensor::randn(&shape[..], &mut rng(9))
+}
+
+fn run(model: &dyn Module, x: &Tensor) -> Tensor {
+    model.forward(&Var::constant(x.clone()), &mut Ctx::eval()).unwrap().value().clone()
+}
+
+fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
+    assert_eq!(a.shape(), b.shape());
+    a.data().iter().zip(b.data()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// Adds to a network's parameters and buffers, so that it is another.
+fn disturb(model: &dyn Module) {
+    let other = state_dict(model).into_iter().map(|(name, value)| (name, value.map(|w| w + 0.25))).collect();
+    load_state_dict(model, &other).unwrap();
+}
+
+#[test]
+fn every_network_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, model, input) in networks() {
+        let (x, own) = (samples(&input), state_dict(&*model));
+        let expected = run(&*model, &x);
+        for format in Format::ALL {
+            let path = folder.path().join(format!("{name}.{format}"));
+            let written = write(&*model, &input, format, &path, &x).unwrap();
+            let bytes = fs::read(&path).unwrap();
+            assert_eq!((&written.path, written.bytes), (&path, bytes.len()));
+            assert_eq!(state_dict(&*model), own, "{name} as {format} lost its weights");
+
+            // What the file gives back, without looking at what `write` said of it.
+            let again = match format {
+                Format::Onnx => Network::from_bytes(&bytes).unwrap().run(&x).unwrap(),
+                Format::Npz | Format::Safetensors => {
+                    disturb(&*model);
+                    assert_ne!(state_dict(&*model), own);
+                    match format {
+                        Format::Npz => load_state_dict(&*model, &npz::from_bytes(&bytes).unwrap()).unwrap(),
+                        _ => state::load(&*model, &path).unwrap(),
+                    }
+                    assert_eq!(state_dict(&*model), own);
+                    run(&*model, &x)
+                }
+            };
+            let error = largest_difference(&again, &expected);
+            assert!(error <= 1e-5, "{name} as {format} is off by {error}");
+            assert_eq!(written.largest_error, f64::from(error), "{name} as {format}");
+        }
+    }
+}
+
+#[test]
+fn any_number_of_samples_can_be_run() {
+    let (_, model, input) = networks().swap_remove(0);
+    let (bytes, _) = onnx::export(&*model, &samples(&input)).unwrap();
+    let network = Network::from_bytes(&bytes).unwrap();
+    assert_eq!(network.input(), input);
+    let x = Tensor::randn([3, 1, 32, 32], &mut rng(4));
+    assert_eq!(network.run(&x).unwrap(), run(&*model, &x));
+    let error = network.run(&Tensor::zeros([3, 1, 32, 31])).unwrap_err();
+    assert!(error.to_string().contains("[1, 32, 32]"), "{error}");
+}
+
+#[test]
+fn a_network_that_does_nothing_is_the_identity() {
+    let model = Sequential::new().with("dropout", Dropout(0.5));
+    let x = samples(&[3]);
+    let (bytes, error) = onnx::export(&model, &x).unwrap();
+    assert_eq!((Network::from_bytes(&bytes).unwrap().run(&x).unwrap(), error), (x, 0.0));
+}
+
+#[test]
+fn layers_called_like_the_ends_of_the_graph_get_other_names() {
+    let model = Sequential::new().with("output", linear(3, 3)).with("input", Activation::Relu).with("x", linear(3, 2));
+    let (_, error) = onnx::export(&model, &samples(&[3])).unwrap();
+    assert_eq!(error, 0.0);
+}
+
+#[test]
+fn a_tied_weight_is_written_once() {
+    let first = Linear::<f32>::new(16, 16, Init::PyTorch, &mut rng(5));
+    let second = Linear { weight: first.weight.clone(), bias: first.bias.clone() };
+    let alone = onnx::export(&first, &samples(&[16])).unwrap().0.len();
+    let model = Sequential::new().with("a", first).with("b", second);
+    let x = samples(&[16]);
+    let (bytes, error) = onnx::export(&model, &x).unwrap();
+    assert!(bytes.len() < alone + 16 * 16 * 4, "{} bytes, {alone} of one layer", bytes.len());
+    assert_eq!((Network::from_bytes(&bytes).unwrap().run(&x).unwrap(), error), (run(&model, &x), 0.0));
+}
+
+/// x + f(x): what comes out is not what the last layer gave.
+struct Residual(Sequential);
+
+impl Module for Residual {
+    fn forward(&self, x: &Var, cx: &mut Ctx<'_>) -> Result<Var> {
+        cx.call("inner", &self.0, x)?.add(x)
+    }
+    fn walk(&self, walk: &mut Walk<'_, f32>) {
+        walk.child("inner", &self.0);
+    }
+    fn kind(&self) -> Kind {
+        Kind::Container
+    }
+}
+
+/// Two layers that both take x; only the second's output goes on.
+struct Fork(Linear, Linear);
+
+impl Module for Fork {
+    fn forward(&self, x: &Var, cx: &mut Ctx<'_>) -> Result<Var> {
+        cx.call("left", &self.0, x)?;
+        cx.call("right", &self.1, x)
+    }
+    fn walk(&self, walk: &mut Walk<'_, f32>) {
+        walk.child("left", &self.0);
+        walk.child("right", &self.1);
+    }
+    fn kind(&self) -> Kind {
+        Kind::Container
+    }
+}
+
+/// A layer that is not this crate's.
+struct Cube;
+
+impl Module for Cube {
+    fn forward(&self, x: &Var, _: &mut Ctx<'_>) -> Result<Var> {
+        x.pow(3.0)
+    }
+    fn walk(&self, _: &mut Walk<'_, f32>) {}
+    fn kind(&self) -> Kind {
+        Kind::Other("cube")
+    }
+}
+
+#[test]
+fn only_chains_of_known_layers_become_onnx() {
+    let inner = || Sequential::new().with("fc", linear(4, 4)).with("relu", Activation::Relu);
+    let refused: [(Sequential, &str); 4] = [
+        (
+            Sequential::new().with("block", Residual(inner())).with("out", linear(4, 2)),
+            "layer block computes something",
+        ),
+        // The same shapes on both ways: only the numbers tell.
+        (Sequential::new().with("fork", Fork(linear(4, 4), linear(4, 4))), "layer fork.right does not give"),
+        (Sequential::new().with("fork", Fork(linear(4, 3), linear(4, 2))), "layer fork.right takes [32, 4]"),
+        (Sequential::new().with("fc", linear(4, 4)).with("cube", Cube), "layer cube is a cube"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.onnx");
+    fs::write(&path, "older").unwrap();
+    for (model, why) in refused {
+        let error = write(&model, &[4], Format::Onnx, &path, &samples(&[4])).unwrap_err();
+        assert!(matches!(error, Error::Invalid(_)) && error.to_string().contains(why), "{error}");
+        assert!(error.to_string().contains("npz or safetensors"), "{error}");
+        // As the message says, the weights can be written.
+        write(&model, &[4], Format::Npz, &folder.path().join("net.npz"), &samples(&[4])).unwrap();
+    }
+    assert_eq!(fs::read(&path).unwrap(), b"older");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "something is left lying about");
+    // The network itself may be what computes more than its layers do.
+    let error = onnx::export(&Residual(inner()), &samples(&[4])).unwrap_err();
+    assert!(error.to_string().starts_with("the network computes something"), "{error}");
+}
+
+#[test]
+fn samples_that_do_not_fit_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.onnx");
+    for wrong in [Tensor::zeros([2, 4]), Tensor::zeros([0, 5]), Tensor::zeros([5])] {
+        let error = write(&linear(5, 4), &[5], Format::Onnx, &path, &wrong).unwrap_err();
+        assert!(matches!(error, Error::Shape { .. }), "{error}");
+    }
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_network_that_diverged_is_written_as_it_is() {
+    let model = linear(3, 2);
+    model.bias.set(Tensor::new(vec![f32::NAN, f32::INFINITY], [2]).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    for format in Format::ALL {
+        let Exported { largest_error, .. } =
+            write(&model, &[3], format, &folder.path().join("net"), &samples(&[3])).unwrap();
+        assert_eq!(largest_error, 0.0, "{format}");
+    }
+}
+
+#[test]
+fn formats_have_names() {
+    for format in Format::ALL {
+        assert_eq!(format.to_string().parse::<Format>().unwrap(), format);
+    }
+    let error = "h5".parse::<Format>().unwrap_err().to_string();
+    assert_eq!(error, "format: \"h5\" is not known\n  help: choose one of onnx, npz, safetensors");
+}
+
+// ---- files of others, damaged files -----------------------------------------------------------------------------
+
+/// A network that the `onnx` package put together, with what ONNX Runtime makes of it; see golden/make_onnx.py. It has
+/// every operator of the subset, so the names of the settings are the standard's and not just our own.
+#[test]
+fn a_file_of_the_onnx_package_gives_onnx_runtimes_output() {
+    let network = Network::from_bytes(include_bytes!("golden/network.onnx")).unwrap();
+    let values = state::from_safetensors::<f32>(include_bytes!("golden/network.safetensors")).unwrap();
+    let output = network.run(&values["input"]).unwrap();
+    let error = largest_difference(&output, &values["output"]);
+    assert!(error <= 1e-5, "off by {error}");
+}
+
+/// `bytes` with the first `from` as `to`, which is as long.
+fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let at = bytes.windows(from.len()).position(|part| part == from.as_bytes()).expect("it is in there");
+    [&bytes[..at], to.as_bytes(), &bytes[at + to.len()..]].concat()
+}
+
+#[test]
+fn foreign_files_are_refused_by_name() {
+    let (_, model, input) = networks().swap_remove(0);
+    let (bytes, _) = onnx::export(&*model, &samples(&input)).unwrap();
+    for (from, to, why) in [
+        ("Relu", "Sqrt", "node block1.relu: operator Sqrt is not known"),
+        ("Gemm", "Gumm", "node fc1: operator Gumm is not known"),
+        ("dilations", "directions", "node block1.conv: Conv: setting direction is not known"),
+        ("transB", "transA", "node fc1: setting transB is known as 1 only"),
+        ("kernel_shape", "kernel_scope", "node block1.conv: Conv: setting kernel_scope is not known"),
+        ("block1.conv.bias", "block1.conv.bill", "node block1.conv: it takes block1.conv.bill"),
+    ] {
+        let error = Network::from_bytes(&replaced(&bytes, from, &to[..from.len()])).unwrap_err();
+        assert!(matches!(error, Error::State(_)) && error.to_string().contains(why), "{error}");
+    }
+    let error = Network::from_bytes(b"PK\x03\x04 this is something else").unwrap_err();
+    assert!(error.to_string().contains("damaged, or not ONNX"), "{error}");
+    assert!(Network::from_bytes(b"").is_err());
+}
+
+/// A NumPy array file with this description of its numbers, which begin at a multiple of 64 bytes.
+fn array(header: &str, data: &[u8]) -> Vec<u8> {
+    let spaces = 63 - (10 + header.len()) % 64;
+    let header = format!("{header}{}\n", " ".repeat(spaces));
+    [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
+}
+
+/// An archive with one such file in it, its checksum right.
+fn archive(array: &[u8], compression: CompressionMethod) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file("fc.weight.npy", SimpleFileOptions::default().compression_method(compression)).unwrap();
+    zip.write_all(array).unwrap();
+    zip.finish().unwrap().into_inner()
+}
+
+#[test]
+fn arrays_are_read_as_numpy_describes_them() {
+    let read = |header: &str| {
+        let data: Vec<u8> = [1.5f32, -2.0, 3.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+        npz::from_bytes(&archive(&array(header, &data), CompressionMethod::Stored))
+    };
+    let wanted = [("fc.weight".to_owned(), Tensor::new(vec![1.5, -2.0, 3.0], [3, 1]).unwrap())].into();
+    assert_eq!(read("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 1), }").unwrap(), wanted);
+    for wrong in [
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 1), }",
+        "{'descr': '>f4', 'fortran_order': False, 'shape': (3, 1), }",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (3, 1), }",
+        "{'descr': '<f4', 'fortran_order': True, 'shape': (3, 1, 2), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 1), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1, 1, 3), }",
+        // Claims of more memory than there is, and a nest that would be deeper than a parser's stack.
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 99999), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 9), }",
+        &"(".repeat(60_000),
+    ] {
+        let error = read(wrong).unwrap_err().to_string();
+        assert!(error.starts_with("fc.weight: "), "{error}");
+    }
+    let compressed = archive(&array("", &[0; 64]), CompressionMethod::Deflated);
+    assert!(npz::from_bytes(&compressed).unwrap_err().to_string().contains("numpy.savez"));
+}
+
+/// Every beginning of a file, and the file with each of its bytes changed and with several: an error or another network,
+/// but no panic and no endless memory.
+fn survive(bytes: &[u8], read: impl Fn(&[u8]) -> Result<()>) {
+    for len in 0..bytes.len() {
+        let _ = read(&bytes[..len]);
+    }
+    let mut damaged = bytes.to_vec();
+    for at in 0..bytes.len() {
+        for change in [0x01, 0x40, 0x80, 0xff] {
+            damaged[at] ^= change;
+            let _ = read(&damaged);
+            damaged[at] = bytes[at];
+        }
+    }
+    let mut rng = rng(7);
+    for _ in 0..2000 {
+        let mut damaged = bytes.to_vec();
+        for _ in 0..2 + rng.below(6) {
+            damaged[rng.below(bytes.len())] = rng.below(256) as u8;
+        }
+        let _ = read(&damaged);
+    }
+}
+
+#[test]
+fn damaged_files_do_no_harm() {
+    let model = Sequential::new()
+        .with("conv", conv(1, 2, [2, 2], ops::Conv2d { padding: Padding::Same, ..Default::default() }))
+        .with("relu", Activation::Relu)
+        .with("pool", MaxPool2d(Window::square(2)))
+        .with("average", AvgPool2d(Window::square(1)))
+        .with("flatten", Flatten)
+        .with("leaky", Activation::LeakyRelu)
+        .with("out", linear(8, 2));
+    let x = samples(&[1, 4, 4]);
+    let (bytes, _) = onnx::export(&model, &x).unwrap();
+    survive(&bytes, |bytes| Network::from_bytes(bytes)?.run(&x).map(drop));
+    let golden = include_bytes!("golden/network.onnx");
+    let input = state::from_safetensors::<f32>(include_bytes!("golden/network.safetensors")).unwrap()["input"].clone();
+    survive(golden, |bytes| Network::from_bytes(bytes)?.run(&input.gather(&[0])).map(drop));
+
+    let small = state_dict(&linear(2, 2));
+    survive(&npz::to_bytes(&small).unwrap(), |bytes| npz::from_bytes(bytes).map(drop));
+    let array = array("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }", &[1; 16]);
+    survive(&array, |array| npz::from_bytes(&archive(array, CompressionMethod::Stored)).map(drop));
+    survive(&to_safetensors(&small).unwrap(), |bytes| state::from_safetensors::<f32>(bytes).map(drop));
+}
+
+// ---- other programs ---------------------------------------------------------------------------------------------
+
+/// With `GRADUS_PEERS_PYTHON` set to a Python that has torch, safetensors, onnx and onnxruntime: the ONNX checker accepts
+/// every file, and ONNX Runtime, PyTorch and NumPy get from the files what the networks gave.
+#[test]
+fn other_programs_get_the_same_outputs() {
+    let Some(python) = std::env::var_os("GRADUS_PEERS_PYTHON") else {
+        eprintln!("skipped: GRADUS_PEERS_PYTHON is not set");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (name, model, input) in networks() {
+        let x = samples(&input);
+        for format in Format::ALL {
+            write(&*model, &input, format, &folder.path().join(format!("{name}.{format}")), &x).unwrap();
+        }
+        let values = [("input".to_owned(), x.clone()), ("output".to_owned(), run(&*model, &x))].into();
+        fs::write(folder.path().join(format!("{name}.values")), to_safetensors(&values).unwrap()).unwrap();
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/export_check.py");
+    let output = Command::new(python).arg(script).arg(folder.path()).output().unwrap();
+    let (said, faults) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}{faults}");
+    println!("{said}");
+}

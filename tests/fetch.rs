@@ -1,0 +1,315 @@
+//! Downloads whole, broken off, resumed, wrong and missing, from a server in this file: the network is never touched.
+
+mod program;
+
+use flate2::{Compression, write::GzEncoder};
+use gradus::data::Idx;
+use gradus::data::fetch::{self, Event, Wanted};
+use gradus::data::mnist::Set;
+use program::{command, empty_folder, gradus};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use tempfile::tempdir;
+
+/// How the server answers, whatever is asked for.
+#[derive(Clone)]
+enum Answer {
+    /// The whole body, or the range asked for.
+    Body(Vec<u8>),
+    /// The whole body, even if a range is asked for.
+    WholeAlways(Vec<u8>),
+    /// Says how long the body is, but hangs up after so many bytes; ranges are honoured.
+    HangsUp(Vec<u8>, usize),
+    /// A status without a body.
+    Status(&'static str),
+}
+
+/// A server on 127.0.0.1: request i gets answer i, the last one again and again. Keeps what was asked.
+struct Server {
+    address: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    fn new(answers: Vec<Answer>) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/set/", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = asked.clone();
+        std::thread::spawn(move || {
+            for (i, stream) in listener.incoming().enumerate() {
+                answer(stream.unwrap(), &answers[i.min(answers.len() - 1)], &log);
+            }
+        });
+        Server { address, asked }
+    }
+
+    /// `path` or `path range` of each request.
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn answer(mut stream: TcpStream, answer: &Answer, log: &Mutex<Vec<String>>) {
+    let (mut asked, mut from) = (String::new(), 0);
+    for line in BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok) {
+        let lower = line.to_ascii_lowercase();
+        if let Some(rest) = line.strip_prefix("GET ") {
+            asked = rest.split(' ').next().unwrap().to_owned();
+        } else if let Some(range) = lower.strip_prefix("range: bytes=") {
+            from = range.trim_end_matches('-').parse().unwrap();
+            asked += &format!(" {range}");
+        } else if line.is_empty() {
+            break;
+        }
+    }
+    log.lock().unwrap().push(asked);
+    let mut send = |status: &str, headers: String, body: &[u8]| {
+        let head = format!("HTTP/1.1 {status}\r\n{headers}Connection: close\r\n\r\n");
+        // A client may have heard enough.
+        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+    };
+    let length = |n: usize| format!("Content-Length: {n}\r\n");
+    match answer {
+        Answer::Status(status) => send(status, length(0), b""),
+        Answer::WholeAlways(body) => send("200 OK", length(body.len()), body),
+        Answer::Body(body) | Answer::HangsUp(body, _) if from >= body.len() && from > 0 => {
+            send("416 Range Not Satisfiable", format!("Content-Range: bytes */{}\r\n", body.len()) + &length(0), b"")
+        }
+        Answer::Body(body) | Answer::HangsUp(body, _) => {
+            let rest = &body[from..];
+            let end = if let Answer::HangsUp(_, end) = answer { rest.len().min(*end) } else { rest.len() };
+            let range = format!("Content-Range: bytes {from}-{}/{}\r\n", body.len() - 1, body.len());
+            match from {
+                0 => send("200 OK", length(rest.len()), &rest[..end]),
+                _ => send("206 Partial Content", range + &length(rest.len()), &rest[..end]),
+            }
+        }
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::none());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
+}
+
+/// A file of 5000 bytes, packed, and what is wanted of it.
+fn file() -> (Vec<u8>, Wanted) {
+    let plain: Vec<u8> = (0..5000u32).map(|i| (i * i % 251) as u8).collect();
+    let sha256 = Sha256::digest(&plain).iter().map(|b| format!("{b:02x}")).collect();
+    (gzip(&plain), Wanted { name: "digits.gz".into(), sha256, bytes: 5000 })
+}
+
+/// Fetches into `to`; all notes on the way.
+fn get(wanted: &Wanted, servers: &[&Server], to: &Path) -> (gradus::Result<()>, Vec<String>) {
+    let mirrors: Vec<String> = servers.iter().map(|server| server.address.clone()).collect();
+    let mut notes = Vec::new();
+    let result = fetch::get(std::slice::from_ref(wanted), &mirrors, to, &mut |event| {
+        if let Event::Note(line) = event {
+            notes.push(line.to_owned());
+        }
+    });
+    (result, notes)
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_whole_file_comes_once() {
+    let (packed, wanted) = file();
+    let server = Server::new(vec![Answer::Body(packed.clone())]);
+    let dir = tempdir().unwrap();
+    let to = dir.path().join("new/folder");
+    let mut seen = Vec::new();
+    fetch::get(std::slice::from_ref(&wanted), std::slice::from_ref(&server.address), &to, &mut |event| {
+        if let Event::Bytes(name, here, total) = event {
+            assert_eq!((name, total), ("digits.gz", Some(packed.len() as u64)));
+            seen.push(here);
+        }
+    })
+    .unwrap();
+    assert_eq!((seen.first(), seen.last()), (Some(&0), Some(&(packed.len() as u64))));
+    assert_eq!(fs::read(to.join("digits.gz")).unwrap(), packed);
+    assert_eq!(names(&to), ["digits.gz"]);
+    // Again: it is here, and nobody is asked.
+    let (result, notes) = get(&wanted, &[&server], &to);
+    result.unwrap();
+    assert_eq!((server.asked().len(), &*notes[0]), (1, "digits.gz is here already"));
+    assert_eq!(server.asked(), ["/set/digits.gz"]);
+    // What has the name but not the contents is replaced.
+    fs::write(to.join("digits.gz"), b"something else").unwrap();
+    get(&wanted, &[&server], &to).0.unwrap();
+    assert_eq!(fs::read(to.join("digits.gz")).unwrap(), packed);
+}
+
+#[test]
+fn what_broke_off_is_resumed() {
+    let (packed, wanted) = file();
+    let server = Server::new(vec![Answer::HangsUp(packed.clone(), 2000)]);
+    let dir = tempdir().unwrap();
+    get(&wanted, &[&server], dir.path()).0.unwrap();
+    assert_eq!(server.asked(), ["/set/digits.gz", "/set/digits.gz 2000-", "/set/digits.gz 4000-"]);
+    assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), packed);
+    assert_eq!(names(dir.path()), ["digits.gz"]);
+}
+
+#[test]
+fn a_part_of_an_earlier_run_is_gone_on_with() {
+    let (packed, wanted) = file();
+    let dir = tempdir().unwrap();
+    // Too slow for three attempts: fails, and leaves what came.
+    let server = Server::new(vec![Answer::HangsUp(packed.clone(), 1000)]);
+    let error = get(&wanted, &[&server], dir.path()).0.unwrap_err();
+    assert_eq!(error.exit_code(), 3);
+    assert!(error.to_string().contains("broke off after 3000 bytes"), "{error}");
+    assert_eq!(fs::read(dir.path().join("digits.gz.part")).unwrap(), packed[..3000]);
+
+    let server = Server::new(vec![Answer::Body(packed.clone())]);
+    get(&wanted, &[&server], dir.path()).0.unwrap();
+    assert_eq!(server.asked(), ["/set/digits.gz 3000-"]);
+    assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), packed);
+    assert_eq!(names(dir.path()), ["digits.gz"]);
+}
+
+#[test]
+fn a_part_that_does_not_fit_is_thrown_away() {
+    let (packed, wanted) = file();
+    for (part, answers, asked) in [
+        // Another packer's beginning, and one that is longer than the whole.
+        (vec![7; 100], vec![Answer::Body(packed.clone())], vec!["/set/digits.gz 100-", "/set/digits.gz"]),
+        (vec![7; 9000], vec![Answer::Body(packed.clone())], vec!["/set/digits.gz 9000-", "/set/digits.gz"]),
+        // A server that knows no ranges sends all.
+        (packed[..100].to_vec(), vec![Answer::WholeAlways(packed.clone())], vec!["/set/digits.gz 100-"]),
+        (vec![7; 100], vec![Answer::WholeAlways(packed.clone())], vec!["/set/digits.gz 100-"]),
+    ] {
+        let dir = tempdir().unwrap();
+        fs::write(dir.path().join("digits.gz.part"), part).unwrap();
+        let server = Server::new(answers);
+        get(&wanted, &[&server], dir.path()).0.unwrap();
+        assert_eq!(server.asked(), asked);
+        assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), packed);
+        assert_eq!(names(dir.path()), ["digits.gz"]);
+    }
+}
+
+#[test]
+fn a_wrong_sum_is_refused_and_the_next_mirror_asked() {
+    let (packed, wanted) = file();
+    let mut other = packed.clone();
+    other.truncate(40);
+    for (wrong, words) in [
+        (gzip(&[1; 5000]), "where"),
+        (gzip(&vec![1; 6000]), "more than the 5000 bytes"),
+        (vec![0x1f; 1 << 18], "sends more than 10000 bytes"),
+        (other, "cannot be read or unpacked"),
+        (b"<html>Please log in</html>".to_vec(), "has the SHA-256"),
+    ] {
+        let (bad, good) = (Server::new(vec![Answer::Body(wrong)]), Server::new(vec![Answer::Body(packed.clone())]));
+        let dir = tempdir().unwrap();
+        let error = get(&wanted, &[&bad], dir.path()).0.unwrap_err();
+        assert!(error.exit_code() == 3 && error.to_string().contains(words), "{words}: {error}");
+        assert!(error.to_string().contains("--from PATH"), "{error}");
+        assert_eq!(names(dir.path()), Vec::<String>::new());
+        let (result, notes) = get(&wanted, &[&bad, &good], dir.path());
+        result.unwrap();
+        assert!(notes.len() == 1 && notes[0].starts_with(&bad.address), "{notes:?}");
+        assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), packed);
+    }
+}
+
+#[test]
+fn a_mirror_that_is_missing_or_has_nothing_is_passed_over() {
+    let (packed, wanted) = file();
+    let nobody = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Server { address: format!("http://{}/", listener.local_addr().unwrap()), asked: Arc::default() }
+    };
+    let without = Server::new(vec![Answer::Status("404 Not Found")]);
+    let ill = Server::new(vec![Answer::Status("503 Service Unavailable")]);
+    let good = Server::new(vec![Answer::Body(packed.clone())]);
+    let dir = tempdir().unwrap();
+    let error = get(&wanted, &[&nobody, &without, &ill], dir.path()).0.unwrap_err().to_string();
+    assert!(
+        error.contains("answers 404") && error.contains("answers 503") && error.contains(&nobody.address),
+        "{error}"
+    );
+    let (result, notes) = get(&wanted, &[&nobody, &without, &ill, &good], dir.path());
+    result.unwrap();
+    assert_eq!(notes.len(), 3, "{notes:?}");
+    assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), packed);
+}
+
+// ---- the command ------------------------------------------------------------------------------------------------
+
+#[test]
+fn the_command_speaks_and_ends_as_it_should() {
+    let folder = empty_folder("data-command");
+    let cached = |args: &[&str]| -> program::Ran {
+        command(&folder, args).env("GRADUS_CACHE", folder.join("cache")).output().unwrap().into()
+    };
+    let listed = cached(&["data", "list"]);
+    let out = &listed.says(0, &[]).out;
+    assert!(out.contains("fashion-mnist") && out.contains("not here: gradus data get mnist"), "{out}");
+    gradus(&folder, &["data"]).says(2, &[]);
+    gradus(&folder, &["data", "get", "cifar"]).says(2, &["there are mnist and fashion-mnist"]);
+    cached(&["data", "verify", "mnist"]).says(3, &["is not a folder", "gradus data get mnist"]);
+    cached(&["data", "get", "mnist", "--from", "nowhere"]).says(3, &["nowhere", "does not exist"]);
+    cached(&["data", "get", "mnist", "--from", "."]).says(3, &["none of the four files"]);
+    let server = Server::new(vec![Answer::Status("404 Not Found")]);
+    cached(&["data", "get", "mnist", "--from", &server.address]).says(3, &["answers 404", "train-images"]);
+    assert_eq!(server.asked(), ["/set/train-images-idx3-ubyte.gz"]);
+    // Files of the right names and the wrong contents.
+    fs::create_dir_all(folder.join("own")).unwrap();
+    for wanted in fetch::wanted(Set::Mnist) {
+        let labels = Idx { shape: vec![3], data: vec![1, 2, 3] };
+        fs::write(folder.join("own").join(wanted.name), gzip(&labels.to_bytes())).unwrap();
+    }
+    cached(&["data", "verify", "mnist", "--from", "own"]).says(3, &["train-images-idx3-ubyte.gz", "SHA-256"]);
+    cached(&["data", "get", "mnist", "--from", "own"]).says(3, &["is none of the files of mnist"]);
+    assert!(!folder.join("cache/mnist/train-images-idx3-ubyte.gz").exists());
+}
+
+/// The real files, if the variable GRADUS_DATA names a folder that holds `mnist/`.
+#[test]
+fn the_real_set_is_copied_and_fetched() {
+    let Some(root) = std::env::var_os("GRADUS_DATA") else {
+        println!("skipped: GRADUS_DATA is not set");
+        return;
+    };
+    let mnist = Path::new(&root).join("mnist");
+    let folder = empty_folder("data-real");
+    let run = |args: &[&str]| -> program::Ran {
+        command(&folder, args).env("GRADUS_CACHE", folder.join("cache")).output().unwrap().into()
+    };
+    let copied = run(&["data", "get", "mnist", "--from", mnist.to_str().unwrap()]);
+    assert_eq!(
+        copied.says(0, &["t10k-labels-idx1-ubyte.gz: the sum is right"]).out.trim(),
+        folder.join("cache/mnist").to_str().unwrap()
+    );
+    assert_eq!(run(&["data", "verify", "mnist"]).says(0, &[]).out.matches("ok ").count(), 4);
+    assert!(run(&["data", "list"]).says(0, &[]).out.contains("cache/mnist"));
+    // A file alone is taken for what it is; the others are still missing.
+    let labels = mnist.join("t10k-labels-idx1-ubyte.gz");
+    let alone = ["data", "get", "mnist", "--to", "alone", "--from", labels.to_str().unwrap()];
+    run(&alone).says(3, &["t10k-labels-idx1-ubyte.gz: the sum is right", "lacks one of the four files"]);
+    // From a server that hangs up in the middle of each file.
+    let mut answers = Vec::new();
+    for wanted in fetch::wanted(Set::Mnist) {
+        let body = fs::read(mnist.join(wanted.name)).unwrap();
+        answers.extend([Answer::HangsUp(body.clone(), body.len() / 2), Answer::Body(body)]);
+    }
+    let server = Server::new(answers);
+    run(&["data", "get", "mnist", "--from", &server.address, "--to", "fetched"]).says(0, &[]);
+    assert_eq!(server.asked().len(), 8);
+    run(&["data", "verify", "mnist", "--from", "fetched"]).says(0, &[]);
+}
