@@ -101,6 +101,7 @@ pub fn dream(trained: &Trained, job: &Job, watch: &mut dyn Watch) -> Result<(Vec
     if !matches!(e.train.loss, Loss::CrossEntropy | Loss::Nll)
         || e.data.features != Features::Pixels
         || trained.preparation.per_picture
+        || trained.preparation.is_table()
     {
         let what = "dreams want a network that is given pixels on a fixed scale and answers by softmax";
         return Err(Error::config(
