@@ -25,6 +25,12 @@ const LESSONS: &[Lesson] = &[
         &["1c. K-means", "8389120", "block 4", "3e. Test accuracy"],
         &["pictures", "features", "tsne", "loss_CNN", "confusion_CNN", "depth", "tsne_depth"],
     ),
+    (
+        "mnist_mlp_hog_cnn",
+        &["--smoke", "--out"],
+        &["Part 3. A CNN", "hog-128-8ep", "121,757", "report: "],
+        &["accuracy", "curves_mlp-300", "confusion_cnn-deep"],
+    ),
 ];
 
 /// `cargo test` builds the examples into `examples` beside the folder of the test programs. (`cargo test --test

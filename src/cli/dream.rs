@@ -41,10 +41,10 @@ pub(crate) struct DreamArgs {
     #[arg(long, value_enum, default_value = "cross-entropy")]
     loss: LossArg,
     /// Weight of the total variation
-    #[arg(long, default_value = "0.5")]
+    #[arg(long, default_value = "3")]
     tv: f64,
     /// Weight of the squared brightness
-    #[arg(long, default_value = "0.05")]
+    #[arg(long, default_value = "10")]
     l2: f64,
     /// Deviation of the blur in pixels
     #[arg(long, default_value = "0.5")]

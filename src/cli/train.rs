@@ -204,8 +204,9 @@ impl Train {
 /// The settings, the network and what it will cost.
 fn dry_run(e: &Experiment, as_json: bool) -> Result<()> {
     let Some(input) = e.input() else {
-        let what = "needs the pictures themselves to know their colour";
-        return Err(Error::config("--dry-run", what, "say it: --set data.color=gray (or rgb)"));
+        let what = "needs to see the data: their shape is not in the file";
+        let help = "of pictures say the colour: --set data.color=gray (or rgb); of a table nothing can be said";
+        return Err(Error::config("--dry-run", what, help));
     };
     let (_, summary) = plan(e, &input, e.classes().unwrap_or(2))?;
     let memory = cost::memory(e, &summary);

@@ -111,6 +111,10 @@ impl Trained {
     /// What it says about single pictures.
     pub fn predict(&self, images: &[PathBuf]) -> Result<Vec<Prediction>> {
         let [channels, height, width] = self.preparation.picture;
+        if self.preparation.is_table() {
+            let help = "give its rows as a table: gradus evaluate RUN --data TABLE.csv";
+            return Err(Error::config("predict", "takes pictures, and this run was trained on a table", help));
+        }
         if height != width {
             return Err(Error::invalid(format!("this run wants pictures of {height}x{width}; only squares are read")));
         }

@@ -14,6 +14,7 @@ impl Experiment {
             DataKind::Mnist | DataKind::FashionMnist | DataKind::Digits => [1, 28, 28],
             DataKind::Galaxies => [1, d.size, d.size],
             DataKind::Folder => [d.color.channels()?, d.size, d.size],
+            DataKind::Csv | DataKind::Npz => return None,
         };
         match d.features {
             Features::Pixels => Some(picture.to_vec()),
@@ -27,7 +28,7 @@ impl Experiment {
         match self.data.kind {
             DataKind::Mnist | DataKind::FashionMnist | DataKind::Digits => Some(10),
             DataKind::Galaxies => Some(3),
-            DataKind::Folder => None,
+            DataKind::Folder | DataKind::Csv | DataKind::Npz => None,
         }
     }
 
@@ -39,7 +40,7 @@ impl Experiment {
             DataKind::Mnist | DataKind::FashionMnist => 60_000usize.saturating_sub(d.val as usize),
             DataKind::Digits => (10.0 * d.per_class as f64 * (1.0 - d.val - d.test)) as usize,
             DataKind::Galaxies => (3.0 * d.per_class as f64 * (1.0 - d.val - d.test)) as usize,
-            DataKind::Folder => return None,
+            DataKind::Folder | DataKind::Csv | DataKind::Npz => return None,
         };
         Some(if d.limit > 0 { all.min(d.limit) } else { all })
     }

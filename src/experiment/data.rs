@@ -6,7 +6,9 @@ use crate::analysis::hog::Hog;
 use crate::analysis::scale::{Scaler, Scaling};
 use crate::data::batch::standardize_each;
 use crate::data::mnist::{self, Set};
-use crate::data::{Digits, FolderOptions, Galaxies, ImageData, Images, Normalization, fetch, folder};
+use crate::data::{
+    Digits, FolderOptions, Galaxies, ImageData, Images, Normalization, Npz, Table, TableOptions, fetch, folder, npz,
+};
 use crate::error::{Error, Result};
 use crate::run::Watch;
 use crate::tensor::Tensor;
@@ -23,6 +25,14 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
         DataKind::FashionMnist => digits(d, Set::Fashion)?,
         DataKind::Digits => Digits { n: 10 * d.per_class, seed: e.seed }.divided(shares)?,
         DataKind::Galaxies => Galaxies { per_class: d.per_class, size: d.size, seed: e.seed }.divided(shares)?,
+        DataKind::Csv => {
+            let label = (!d.label.is_empty()).then(|| d.label.clone());
+            rows(Table::read_csv(given_path(d)?, &TableOptions { header: None, label })?).divided(shares, e.seed)
+        }
+        DataKind::Npz => match npz::load(given_path(d)?, "x", "y")? {
+            Npz::Rows(table) => rows(table).divided(shares, e.seed),
+            Npz::Pictures(images) => images.divided(shares, e.seed),
+        },
         DataKind::Folder => {
             let options = FolderOptions {
                 size: d.size,
@@ -64,6 +74,17 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
         watch.note(&format!("warning: {} pictures or groups stand in more than one split", data.leakage.len()));
     }
     Ok(data)
+}
+
+/// The rows of a table as pictures of height 1: what is divided, counted and reported is the same.
+fn rows(table: Table) -> Images {
+    let (n, d) = table.features.dim();
+    Images {
+        names: (1..=n).map(|row| format!("row {row}")).collect(),
+        pixels: Tensor::from_fn([n, 1, 1, d], |i| table.features[[i / d, i % d]]),
+        labels: table.labels,
+        classes: table.classes,
+    }
 }
 
 /// The path that the file gives, or what to do without.
@@ -147,7 +168,7 @@ impl Preparation {
         };
         match (d.normalize, d.features) {
             (Normalize::None | Normalize::PerPicture, _) => {}
-            (Normalize::Standard, Features::Pixels) => {
+            (Normalize::Standard, Features::Pixels) if !preparation.is_table() => {
                 preparation.normalization = Some(Normalization::fit(&train.pixels)?);
             }
             (Normalize::Standard, _) => {
@@ -158,9 +179,15 @@ impl Preparation {
         Ok(preparation)
     }
 
+    /// Whether a sample is a row of a table, and no picture.
+    pub fn is_table(&self) -> bool {
+        self.picture[..2] == [1, 1]
+    }
+
     /// The shape of a sample as the network gets it.
     pub fn input(&self) -> Vec<usize> {
         match self.features {
+            Features::Pixels if self.is_table() => vec![self.picture[2]],
             Features::Pixels => self.picture.to_vec(),
             Features::HandCrafted => vec![self.hand_crafted.len()],
             Features::Hog => self.hog.dimensions([self.picture[1], self.picture[2]]).map_or(vec![], |d| vec![d]),
@@ -169,8 +196,12 @@ impl Preparation {
 
     fn raw_features(&self, pixels: &Tensor) -> Result<ndarray::Array2<f32>> {
         match self.features {
+            Features::Pixels => {
+                let (n, d) = (pixels.shape()[0], self.picture[2]);
+                Ok(ndarray::Array2::from_shape_fn((n, d), |(i, j)| pixels.data()[i * d + j]))
+            }
             Features::Hog => self.hog.of_pictures(pixels),
-            _ => of_pictures(&self.hand_crafted, pixels),
+            Features::HandCrafted => of_pictures(&self.hand_crafted, pixels),
         }
     }
 
@@ -181,7 +212,7 @@ impl Preparation {
         labels: &[usize],
         augment: Option<(&Data, u64)>,
     ) -> Result<Box<dyn Samples>> {
-        if self.features == Features::Pixels {
+        if self.features == Features::Pixels && !self.is_table() {
             let identity = Normalization { mean: vec![0.0; self.picture[0]], std: vec![1.0; self.picture[0]] };
             let pixels = &if self.per_picture { standardize_each(pixels)? } else { pixels.clone() };
             let pictures = Pictures::new(pixels, labels.to_vec(), self.normalization.as_ref().unwrap_or(&identity))?;

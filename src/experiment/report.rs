@@ -91,7 +91,9 @@ fn mistakes(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
             .caption(&format!("{}, {}", test.names[i], percent(f64::from(probability(i)))))
             .border(Colour::class(test.labels[i]))
     };
-    let tiles: Vec<Tile> = wrong.iter().take(o.experiment.report.mistakes).map(tile).collect();
+    // A row of a table has no looks.
+    let most = if o.preparation.is_table() { 0 } else { o.experiment.report.mistakes };
+    let tiles: Vec<Tile> = wrong.iter().take(most).map(tile).collect();
     let sheet =
         (!tiles.is_empty()).then(|| ImageGrid::new("Worst mistakes").group("", tiles).columns(6).tile_size(104.0));
     let sheet = sheet.map(|grid| book.figure("mistakes", grid.draw())).transpose()?;

@@ -50,6 +50,10 @@ pub enum DataKind {
     Galaxies,
     /// Digits that the program renders: ten classes of 28 x 28.
     Digits,
+    /// A table of numbers, a row for each sample, one column being its class.
+    Csv,
+    /// NumPy's arrays `x` and `y`: rows of numbers, or pictures.
+    Npz,
 }
 
 impl DataKind {
@@ -61,12 +65,21 @@ impl DataKind {
             DataKind::Folder => "folder",
             DataKind::Galaxies => "galaxies",
             DataKind::Digits => "digits",
+            DataKind::Csv => "csv",
+            DataKind::Npz => "npz",
         }
     }
 
     /// All of them.
-    pub const ALL: [DataKind; 5] =
-        [DataKind::Mnist, DataKind::FashionMnist, DataKind::Folder, DataKind::Galaxies, DataKind::Digits];
+    pub const ALL: [DataKind; 7] = [
+        DataKind::Mnist,
+        DataKind::FashionMnist,
+        DataKind::Folder,
+        DataKind::Galaxies,
+        DataKind::Digits,
+        DataKind::Csv,
+        DataKind::Npz,
+    ];
 }
 
 /// Section `[data]`.
@@ -96,6 +109,9 @@ pub struct Data {
     /// Regular expression; files whose first capture group is the same stay in one split.
     #[serde(default)]
     pub group_by: String,
+    /// The column of a table that holds the class: its name, or its number from 1; empty is the last.
+    #[serde(default)]
+    pub label: String,
     /// Rendered pictures of each class.
     #[serde(default = "per_class")]
     pub per_class: usize,

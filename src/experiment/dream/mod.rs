@@ -73,7 +73,7 @@ pub struct Found {
 /// A picture beside the training pictures.
 #[derive(Clone, Debug, Serialize)]
 pub struct Likeness {
-    /// Distance to the nearest one, per pixel (root mean square).
+    /// Distance to the nearest one: 1 less the correlation of the pixels, so that neither brightness nor contrast counts.
     pub distance: f32,
     /// Its number in the training split.
     pub nearest: usize,
@@ -81,15 +81,15 @@ pub struct Likeness {
     pub nearest_class: usize,
     /// Of the ten nearest, how many are of the target's main class.
     pub of_target: usize,
-    /// Whether it looks like a picture of the target: not much further from the training pictures than test pictures
-    /// are, and most of its neighbours of the target's class.
+    /// Whether it looks like a picture of the target: at most twice as far from the training pictures as nearly all test
+    /// pictures are, and most of its neighbours of the target's class.
     pub looks_like_it: bool,
 }
 
 /// Training pictures that a dream is compared with.
 struct Gallery<'a> {
     train: &'a Images,
-    /// Distance below which 99 of 100 test pictures find their nearest training picture.
+    /// Distance below which 98 of 100 test pictures find their nearest training picture.
     usual: f32,
 }
 
@@ -101,6 +101,7 @@ pub fn dream(trained: &Trained, job: &Job, watch: &mut dyn Watch) -> Result<(Vec
     if !matches!(e.train.loss, Loss::CrossEntropy | Loss::Nll)
         || e.data.features != Features::Pixels
         || trained.preparation.per_picture
+        || trained.preparation.is_table()
     {
         let what = "dreams want a network that is given pixels on a fixed scale and answers by softmax";
         return Err(Error::config(
@@ -170,13 +171,13 @@ fn starts(t: &Trained, job: &Job, i: u64, data: &ImageData) -> Result<Tensor> {
 
 impl<'a> Gallery<'a> {
     fn new(data: &'a ImageData) -> Self {
-        // A thousand test pictures are enough to know what is usual.
-        let some: Vec<usize> = (0..data.test.len().min(1000)).collect();
+        // A few hundred test pictures are enough to know what is usual.
+        let some: Vec<usize> = (0..data.test.len().min(300)).collect();
         let test = data.test.subset(&some);
         let mut distances: Vec<f32> =
             test.pixels.data().chunks(size(&test)).map(|picture| nearest(&data.train, picture)[0].0).collect();
         distances.sort_by(f32::total_cmp);
-        let usual = distances.get(distances.len() * 99 / 100).or(distances.last()).copied().unwrap_or(0.0);
+        let usual = distances.get(distances.len() * 98 / 100).or(distances.last()).copied().unwrap_or(0.0);
         Self { train: &data.train, usual }
     }
 
@@ -190,7 +191,7 @@ impl<'a> Gallery<'a> {
             nearest: first,
             nearest_class: self.train.labels[first],
             of_target,
-            looks_like_it: distance <= self.usual && 2 * of_target > near.len(),
+            looks_like_it: distance <= 2.0 * self.usual && 2 * of_target > near.len(),
         }
     }
 }
@@ -199,21 +200,32 @@ fn size(images: &Images) -> usize {
     images.channels() * images.height() * images.width()
 }
 
-/// The nearest training pictures with their distances (root mean square over the pixels), the nearest first.
+/// The nearest training pictures with their distances (1 less the correlation), the nearest first.
 fn nearest(train: &Images, picture: &[f32]) -> Vec<(f32, usize)> {
-    let size = picture.len();
-    let squares = gradus_kernels::parallel::map(train.len().div_ceil(1024), |block| {
-        let rows = train.pixels.data().chunks(size).enumerate().skip(block * 1024).take(1024);
-        let square = |row: &[f32]| row.iter().zip(picture).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
-        let mut found: Vec<(f32, usize)> = rows.map(|(i, row)| (square(row), i)).collect();
-        found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let n = picture.len() as f32;
+    let mean = picture.iter().sum::<f32>() / n;
+    let centred: Vec<f32> = picture.iter().map(|x| x - mean).collect();
+    let length = centred.iter().map(|x| x * x).sum::<f32>().sqrt();
+    let distance = |row: &[f32]| {
+        let (mut dot, mut sum, mut squares) = (0.0f32, 0.0f32, 0.0f32);
+        for (x, c) in row.iter().zip(&centred) {
+            (dot, sum, squares) = (dot + x * c, sum + x, squares + x * x);
+        }
+        let spread = (squares - sum * sum / n).max(0.0).sqrt();
+        1.0 - dot / (spread * length).max(f32::MIN_POSITIVE)
+    };
+    let by_distance = |a: &(f32, usize), b: &(f32, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+    let blocks = gradus_kernels::parallel::map(train.len().div_ceil(1024), |block| {
+        let rows = train.pixels.data().chunks(picture.len()).enumerate().skip(block * 1024).take(1024);
+        let mut found: Vec<(f32, usize)> = rows.map(|(i, row)| (distance(row), i)).collect();
+        found.sort_by(by_distance);
         found.truncate(NEIGHBORS);
         found
     });
-    let mut all: Vec<(f32, usize)> = squares.concat();
-    all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let mut all: Vec<(f32, usize)> = blocks.concat();
+    all.sort_by(by_distance);
     all.truncate(NEIGHBORS);
-    all.iter().map(|&(square, i)| ((square / size as f32).sqrt(), i)).collect()
+    all
 }
 
 /// The results as JSON.

@@ -62,8 +62,8 @@ impl Settings {
     /// What makes pictures that look like something.
     pub fn regularized() -> Self {
         Self {
-            tv: 0.5,
-            l2: 0.05,
+            tv: 3.0,
+            l2: 10.0,
             blur: 0.5,
             jitter: 1,
             lr: 0.1,
@@ -159,11 +159,14 @@ pub fn optimize(
         let mut rng = Rng::new(seed, "dream.jitter", step as u64);
         let span = 2 * settings.jitter + 1;
         let shift = [rng.below(span), rng.below(span)];
+        // The last steps settle: smaller ones, and the picture held still.
+        let shift = if 10 * step > 9 * settings.steps { [settings.jitter; 2] } else { shift };
+        adam.set_lr(settings.lr * easing(step, settings.steps).max(0.1));
         let mut distances = Vec::new();
         let total = adam.step(&canvas, &mut || {
             let tape = Tape::new();
             let z = tape.param(&canvas.0);
-            let (loss, each) = look.loss(&z, shift)?;
+            let (loss, each) = look.loss(&z, shift, easing(step, settings.steps))?;
             distances = each;
             Ok((loss.value().item(), tape.backward(&loss)?))
         })?;
@@ -173,13 +176,14 @@ pub fn optimize(
             look.keep(&canvas.0.get(), step, &mut dreams)?;
         }
         (best, still) = if total < best - 1e-4 * restarts as f32 { (total, 0) } else { (best, still + 1) };
-        if still >= STILL && step >= settings.steps / 2 {
+        // With regularizers the whole way is gone: they ease off at its end.
+        if still >= STILL && settings.tv == 0.0 && settings.l2 == 0.0 {
             break;
         }
     }
     let last = dreams[0].losses.len();
     look.keep(&canvas.0.get(), last, &mut dreams)?;
-    let (_, each) = look.loss(&Var::constant(canvas.0.get()), [settings.jitter; 2])?;
+    let (_, each) = look.loss(&Var::constant(canvas.0.get()), [settings.jitter; 2], 0.0)?;
     let answers = look.answers(&Var::constant(canvas.0.get()), [settings.jitter; 2])?;
     let classes = answers.shape()[1];
     for (r, dream) in dreams.iter_mut().enumerate() {
@@ -187,6 +191,13 @@ pub fn optimize(
         dream.losses.push(each[r]);
     }
     Ok(dreams)
+}
+
+/// How much the regularizers count at a step: wholly until seven tenths of the way, then ever less, so that in the end
+/// the answer is what was asked and not a compromise with them.
+fn easing(step: usize, steps: usize) -> f64 {
+    let way = step as f64 / steps as f64;
+    (1.0 - (way - 0.7).max(0.0) / 0.3).max(0.02)
 }
 
 /// What an optimization looks at, step after step.
@@ -227,8 +238,9 @@ impl Look<'_> {
         Ok(self.output(&self.pixels(z)?, shift)?.softmax(1)?.into_value())
     }
 
-    /// The sum of all pictures' losses, and each one's distance to the target.
-    fn loss(&self, z: &Var, shift: [usize; 2]) -> Result<(Var, Vec<f32>)> {
+    /// The sum of all pictures' losses, and each one's distance to the target. `weight` is how much the regularizers
+    /// count.
+    fn loss(&self, z: &Var, shift: [usize; 2], weight: f64) -> Result<(Var, Vec<f32>)> {
         let [n, channels, h, w] = self.shape;
         let x = self.pixels(z)?;
         let output = self.output(&x, shift)?;
@@ -247,7 +259,7 @@ impl Look<'_> {
                 (p.mse(&Var::constant(q))?.affine((n * self.target.probabilities.len()) as f64, 0.0)?, each)
             }
         };
-        let per_pixel = 1.0 / (channels * h * w) as f64;
+        let per_pixel = weight / (channels * h * w) as f64;
         let mut loss = distance;
         if self.settings.tv > 0.0 {
             for (axis, length) in [(2, h), (3, w)] {

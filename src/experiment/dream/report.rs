@@ -34,8 +34,8 @@ pub fn write(found: &[Found], job: &Job, data: &ImageData, name: &str, folder: &
         "What the answers are worth",
         &format!(
             "Of {} dreams, {looking} look like a picture of what was asked with regularization, and {plain} without: \
-             they lie about as near to the training pictures as test pictures do, and most of their nearest neighbours \
-             are of the class that was asked. The others are texture that satisfies the network and nobody else: \
+             they lie at most twice as far from the training pictures as nearly all test pictures do (brightness and \
+             contrast aside), and most of their nearest neighbours are of the class that was asked. The others are texture that satisfies the network and nobody else: \
              adversarial images.",
             found.len()
         ),
