@@ -161,7 +161,7 @@ pub fn optimize(
         let shift = [rng.below(span), rng.below(span)];
         // The last steps settle: smaller ones, and the picture held still.
         let shift = if 10 * step > 9 * settings.steps { [settings.jitter; 2] } else { shift };
-        adam.set_lr(settings.lr * easing(step, settings.steps).max(0.1));
+        adam.set_lr(settings.lr * easing(step, settings.steps).max(0.4));
         let mut distances = Vec::new();
         let total = adam.step(&canvas, &mut || {
             let tape = Tape::new();
@@ -193,11 +193,11 @@ pub fn optimize(
     Ok(dreams)
 }
 
-/// How much the regularizers count at a step: wholly until seven tenths of the way, then ever less, so that in the end
-/// the answer is what was asked and not a compromise with them.
+/// How much the regularizers count at a step: wholly until six tenths of the way, then ever less, and not at all in the
+/// last tenth, so that in the end the answer is what was asked and no compromise with them.
 fn easing(step: usize, steps: usize) -> f64 {
     let way = step as f64 / steps as f64;
-    (1.0 - (way - 0.7).max(0.0) / 0.3).max(0.02)
+    (1.0 - (way - 0.6).max(0.0) / 0.3).max(0.0)
 }
 
 /// What an optimization looks at, step after step.
