@@ -117,6 +117,21 @@ impl ImageData {
         self.train.channels()
     }
 
+    /// What is worth saying of it: its classes and sizes, what was skipped, what stands in several splits.
+    pub fn notes(&self) -> Vec<String> {
+        let counts = self.splits().map(|(name, images)| format!("{} {name}", images.len())).join(", ");
+        let mut notes = vec![format!("{} classes ({}): {counts}", self.classes.len(), self.classes.join(", "))];
+        if let Some(first) = self.skipped.first() {
+            let n = self.skipped.len();
+            notes.push(format!("skipped {n} pictures; the first: {}: {}", first.path, first.reason));
+        }
+        if !self.leakage.is_empty() {
+            let n = self.leakage.len();
+            notes.push(format!("warning: {n} pictures or groups stand in more than one split"));
+        }
+        notes
+    }
+
     /// The splits with their names, in the order train, val, test.
     pub fn splits(&self) -> [(&'static str, &Images); 3] {
         [("train", &self.train), ("val", &self.val), ("test", &self.test)]

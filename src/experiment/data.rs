@@ -20,6 +20,11 @@ use std::path::Path;
 pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
     let d = &e.data;
     let shares = [1.0 - d.val - d.test, d.val, d.test];
+    if !matches!(d.kind, DataKind::Mnist | DataKind::FashionMnist) && shares[0] <= 0.0 {
+        let what = format!("and data.test are {} and {}: nothing is left to learn from", d.val, d.test);
+        let help = format!("of {} give shares whose sum is below 1, such as 0.15", d.kind.name());
+        return Err(Error::config("data.val", what, help));
+    }
     let mut data = match d.kind {
         DataKind::Mnist => digits(d, Set::Mnist)?,
         DataKind::FashionMnist => digits(d, Set::Fashion)?,
@@ -64,15 +69,7 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
             ));
         }
     }
-    let counts = data.splits().map(|(name, images)| format!("{} {name}", images.len())).join(", ");
-    watch.note(&format!("{} classes ({}): {counts}", data.classes.len(), data.classes.join(", ")));
-    if !data.skipped.is_empty() {
-        let (first, n) = (&data.skipped[0], data.skipped.len());
-        watch.note(&format!("skipped {n} pictures; the first: {}: {}", first.path, first.reason));
-    }
-    if !data.leakage.is_empty() {
-        watch.note(&format!("warning: {} pictures or groups stand in more than one split", data.leakage.len()));
-    }
+    data.notes().iter().for_each(|line| watch.note(line));
     Ok(data)
 }
 

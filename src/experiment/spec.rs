@@ -91,10 +91,10 @@ pub struct Data {
     /// The folder or file; empty for data that need none.
     #[serde(default)]
     pub path: String,
-    /// Validation samples taken from the training split: below 1 a share, else how many.
+    /// Validation samples taken from the training split: a share, or (of MNIST and its like) how many.
     #[serde(default = "val")]
     pub val: f64,
-    /// Test samples, for data without a test split of their own: likewise.
+    /// Test samples, for data without a test split of their own: a share.
     #[serde(default = "test")]
     pub test: f64,
     /// Most training samples; 0 is all.

@@ -27,15 +27,7 @@ pub fn prepare(config: &Config, watch: &mut dyn Watch) -> Result<ImageData> {
             return Err(Error::data(&config.data.source, what, help));
         }
     }
-    let counts = data.splits().map(|(name, images)| format!("{} {name}", images.len())).join(", ");
-    watch.note(&format!("{} classes ({}): {counts}", data.classes.len(), data.classes.join(", ")));
-    if !data.skipped.is_empty() {
-        let (first, n) = (&data.skipped[0], data.skipped.len());
-        watch.note(&format!("skipped {n} pictures; the first: {}: {}", first.path, first.reason));
-    }
-    if !data.leakage.is_empty() {
-        watch.note(&format!("warning: {} pictures or groups stand in more than one split", data.leakage.len()));
-    }
+    data.notes().iter().for_each(|line| watch.note(line));
     Ok(data)
 }
 
