@@ -12,16 +12,13 @@
 //! of Fashion-MNIST, with `--fashion`); `--out DIR` for another place than target/lessons/mnist_mlp_hog_cnn; `--smoke` for a
 //! try in seconds on digits that the program renders, whose numbers mean nothing.
 
-use gradus::experiment::data::{Preparation, load};
-use gradus::experiment::job::objective;
-use gradus::experiment::{Experiment, Source, builtin, plan};
-use gradus::nn::parameters;
-use gradus::nn::summary::Summary;
+use gradus::experiment::{Experiment, Prepared, Source, builtin};
+use gradus::nn::summary::{Summary, formulas};
 use gradus::report::chart::{BarChart, Confusion, LineChart};
 use gradus::report::words::{confused_pair, percent, thousands};
 use gradus::report::{Callout, Figure, Page, Table};
-use gradus::run::{Scores, Watch, book::generalizes, score};
-use gradus::train::{Fit, Samples, Silent};
+use gradus::run::{Scores, Unwatched, book::generalizes};
+use gradus::train::Silent;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -98,48 +95,17 @@ fn comparison() -> gradus::Result<()> {
     Ok(())
 }
 
-/// Says nothing: a network here takes seconds.
-struct Quiet;
-impl Watch for Quiet {
-    fn stage(&mut self, _: usize, _: usize, _: &str) {}
-    fn progress(&mut self, _: usize, _: usize, _: &str) {}
-    fn note(&mut self, _: &str) {}
-    fn interrupted(&self) -> bool {
-        false
-    }
-}
-
 /// The whole way from an experiment to its figures.
 fn learn(e: Experiment) -> gradus::Result<Study> {
-    let data = load(&e, &mut Quiet)?;
-    // Scales are learned from the training split alone: what test pictures look like is part of the answer.
-    let preparation = Preparation::fit(&e.data, &data.train)?;
-    let samples = |images: &gradus::data::Images| preparation.samples(&images.pixels, &images.labels, None);
-    let (train, val, test) = (samples(&data.train)?, samples(&data.val)?, samples(&data.test)?);
-
-    let (input, k) = (preparation.input(), data.classes.len());
-    let (model, summary) = plan(&e, &input, k)?;
-    let t = &e.train;
-    let objective = objective(&e, &data.train.labels, k)?;
-    let patience = if t.patience == 0 { usize::MAX } else { t.patience };
-    let fit = Fit { objective, keep: t.keep, schedule: t.schedule, ..Fit::new(t.epochs, patience, t.batch, e.seed) };
+    let p = Prepared::new(&e, &mut Unwatched)?;
+    let mut optimizer = e.train.optimizer.build();
     let start = Instant::now();
-    let trained = fit.run(&model, t.optimizer.build().as_mut(), train.as_ref(), val.as_ref(), None, &mut Silent)?;
+    let trained = p.fit.run(&p.model, optimizer.as_mut(), p.train.as_ref(), p.val.as_ref(), None, &mut Silent)?;
     let seconds = start.elapsed().as_secs_f64();
-
-    let splits: [&dyn Samples; 3] = [train.as_ref(), val.as_ref(), test.as_ref()];
-    let scores = score(&model, trained.history, &fit.objective, splits, k)?;
-    let mut formulas = Vec::new();
-    for (path, weight) in parameters::<f32>(&model).iter().filter(|(path, _)| path.ends_with("weight")) {
-        let shape = weight.get().shape_owned();
-        let product = shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" · ");
-        formulas.push((
-            path.trim_end_matches(".weight").into(),
-            format!("{product} + {}", shape[0]),
-            shape.numel() + shape[0],
-        ));
-    }
-    Ok(Study { experiment: e, input, summary, formulas, scores, seconds, classes: data.classes })
+    let scores = p.score(trained.history)?;
+    let formulas = formulas(&p.model, &p.summary);
+    let (input, classes) = (p.preparation.input(), p.data.classes);
+    Ok(Study { experiment: e, input, summary: p.summary, formulas, scores, seconds, classes })
 }
 
 fn words(s: &Study) -> String {

@@ -96,6 +96,17 @@ impl Error {
         Error::Config { place: place.into(), what: what.into(), help: help.into() }
     }
 
+    /// Refuses a setting outside its range.
+    pub fn in_range(key: &str, value: f64, low: f64, high: f64) -> Result<()> {
+        if (low..=high).contains(&value) {
+            return Ok(());
+        }
+        // As people write it: `32`, `0.001`, `1e30`.
+        let short = |x: f64| if x.fract() == 0.0 && x.abs() < 1e9 { format!("{x}") } else { format!("{x:?}") };
+        let what = format!("is {}, outside {} to {}", short(value), short(low), short(high));
+        Err(Error::config(key, what, "choose a value in that range"))
+    }
+
     /// An operating-system error: `.map_err(Error::io("read", path))`.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_owned();

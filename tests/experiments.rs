@@ -101,6 +101,18 @@ fn the_life_of_an_experiment() {
     let evaluated = gradus(&folder, &["evaluate", "a", "--json"]);
     let test: serde_json::Value = serde_json::from_str(&evaluated.says(0, &[]).out).unwrap();
     assert_eq!(test, metrics["test"]);
+    assert_eq!(
+        gradus(&folder, &["evaluate", "a", "--data", "galaxies", "--json"]).says(0, &[]).json(),
+        metrics["test"]
+    );
+    fs::create_dir_all(folder.join("pictures/spiral")).unwrap();
+    fs::copy(folder.join("a/figures/filters.png"), folder.join("pictures/spiral/1.png")).unwrap();
+    let other = gradus(&folder, &["evaluate", "a", "--data", "pictures", "--json"]);
+    assert_eq!(other.says(0, &[]).json()["confusion"][2].as_array().unwrap().len(), 3);
+    fs::rename(folder.join("pictures/spiral"), folder.join("pictures/snail")).unwrap();
+    gradus(&folder, &["evaluate", "a", "--data", "pictures"]).says(3, &["snail", "spiral"]);
+    fs::write(folder.join("table.csv"), "1,2,spiral\n3,4,edge_on\n").unwrap();
+    gradus(&folder, &["evaluate", "a", "--data", "table.csv"]).says(3, &["2 numbers", "1x16x16"]);
     gradus(&folder, &["predict", "a", "a/figures/filters.png"]).says(0, &[]);
     gradus(&folder, &["embed", "a", "--layer", "flatten1", "--method", "pca"]).says(0, &[]);
     gradus(&folder, &["embed", "a", "--layer", "flaten1"]).says(2, &["flatten1"]);
@@ -245,6 +257,12 @@ fn wrong_files_are_refused_in_words() {
         ("too-much-for-validation", vec!["mlp-300", "--set", "data.path=digits"]),
     ] {
         note(name, &gradus(&folder, &[&["train", "--out", "run"], &words[..]].concat()));
+    }
+    for (name, words) in [
+        ("wrong-checksum", vec!["data", "verify", "mnist", "--from", "digits"]),
+        ("wrong-checksum-of-fetched", vec!["data", "get", "mnist", "--from", "digits", "--to", "fetched"]),
+    ] {
+        note(name, &gradus(&folder, &words));
     }
     assert!(!folder.join("run").exists() && !folder.join("runs").exists(), "a refused run left a folder");
 

@@ -31,6 +31,18 @@ const LESSONS: &[Lesson] = &[
         &["Part 3. A CNN", "hog-128-8ep", "121,757", "report: "],
         &["accuracy", "curves_mlp-300", "confusion_cnn-deep"],
     ),
+    (
+        "chest_xray",
+        &["--smoke", "--out"],
+        &["Part 4. The decision", "at the threshold chosen on validation", "report: "],
+        &["pictures", "augmented", "roc", "confusion_half", "confusion_chosen"],
+    ),
+    (
+        "input_optimization",
+        &["--smoke", "--out"],
+        &["60,965,224", "Part 4. Mixtures", "50 % 2, 50 % 3", "report: "],
+        &["confusion", "noise_overview", "mixture_way_0", "real_loss_1"],
+    ),
 ];
 
 /// `cargo test` builds the examples into `examples` beside the folder of the test programs. (`cargo test --test

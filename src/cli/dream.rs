@@ -31,7 +31,7 @@ pub(crate) struct DreamArgs {
     /// Starts for each target; the best is kept
     #[arg(long, default_value = "8", value_parser = clap::value_parser!(u16).range(1..=256))]
     restarts: u16,
-    /// Most steps
+    /// Steps; an answer that is not there by then may settle for as many again
     #[arg(long, default_value = "400", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     steps: u32,
     /// How pixels are kept between 0 and 1

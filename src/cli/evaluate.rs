@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Evaluate {
     /// The folder of a finished run
     run: PathBuf,
-    /// A folder or .zip with one sub-folder of pictures per class; for a run of `gradus train` a path or a kind of data
-    /// [default: the run's own test split]
+    /// A folder or .zip with one sub-folder of pictures per class. For a run of `gradus train` also a folder of IDX
+    /// files, a .csv, a .npz, or a kind of data such as fashion-mnist [default: the run's own test split]
     #[arg(long, value_name = "SPEC")]
     data: Option<String>,
     /// Print the result as JSON
@@ -56,7 +56,7 @@ pub(crate) fn open_finished(path: &Path) -> Result<RunFolder> {
     if folder.is_complete() {
         return Ok(folder);
     }
-    let help = format!("finish it first: gradus pipeline --resume {}", path.display());
+    let help = format!("finish it first: gradus {} --resume {}", folder.recipe()?, path.display());
     Err(Error::data(path, "is a run that did not end", help))
 }
 

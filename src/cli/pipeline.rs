@@ -1,16 +1,13 @@
 //! `gradus pipeline`: the main job.
 
-use super::progress::Terminal;
 use super::settings::SettingsArgs;
-use super::{output, resume, signals};
+use super::{job, output, signals};
 use clap::Args;
 use gradus::pipeline::{self, Config, settings};
-use gradus::run::folder::utc;
 use gradus::run::{Beginning, RunFolder};
 use gradus::{Error, Result};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// From a folder of pictures to a report: features, K-means, an MLP and a CNN compared.
 #[derive(Debug, Args)]
@@ -60,7 +57,7 @@ impl Pipeline {
         check_source(&config)?;
         signals::ask_first()?;
         let path = self.out.clone().unwrap_or_else(|| RunFolder::fresh_path("pipeline"));
-        let line: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+        let line = job::command_line();
         let text = settings::to_toml(&config)?;
         let beginning = Beginning {
             recipe: "pipeline",
@@ -71,7 +68,7 @@ impl Pipeline {
             threads: rayon::current_num_threads(),
         };
         let folder = RunFolder::create(&path, beginning, self.force)?;
-        self.job(&config, &folder, true)
+        self.show(&folder, &job::run("pipeline", &folder, true, |watch| pipeline::run(&config, &folder, watch))?)
     }
 
     /// Goes on with the run at `path`, under its own settings.
@@ -95,10 +92,8 @@ impl Pipeline {
         let config = at_home(config, &folder)?;
         check_source(&config)?;
         signals::ask_first()?;
-        let mut times = folder.env("resumed")?.as_array().cloned().unwrap_or_default();
-        times.push(json!(utc(SystemTime::now())));
-        folder.update_env("resumed", times)?;
-        self.job(&config, &folder, false)
+        job::note_resumed(&folder)?;
+        self.show(&folder, &job::run("pipeline", &folder, false, |watch| pipeline::run(&config, &folder, watch))?)
     }
 
     /// A resumed run keeps its settings and its place.
@@ -113,29 +108,6 @@ impl Pipeline {
                 Err(Error::config(place, format!("was begun with {key} = {old}; it cannot become {new}"), help))
             }
             None => Ok(()),
-        }
-    }
-
-    /// Runs the job in its folder and tells how it went.
-    fn job(&self, config: &Config, folder: &RunFolder, is_new: bool) -> Result<()> {
-        let mut watch = Terminal::new(Some(folder.clone()));
-        output::say(&format!("run: {}", folder.root().display()));
-        watch.log(&format!("gradus {} on {} threads", env!("CARGO_PKG_VERSION"), rayon::current_num_threads()));
-        let result = pipeline::run(config, folder, &mut watch).and_then(|metrics| {
-            watch.log("complete");
-            folder.complete()?;
-            Ok(metrics)
-        });
-        watch.finish();
-        match result {
-            Ok(metrics) => self.show(folder, &metrics),
-            Err(error) => {
-                watch.log(&format!("error: {error}"));
-                if is_new && matches!(error, Error::Data { .. } | Error::Config { .. }) {
-                    folder.remove_fruitless();
-                }
-                Err(resume::with_way_back(error, "pipeline", folder.root()))
-            }
         }
     }
 

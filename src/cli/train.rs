@@ -1,16 +1,13 @@
 //! `gradus train`: an experiment from a file, run.
 
-use super::progress::Terminal;
-use super::{output, resume, signals};
+use super::{job, output, signals};
 use clap::Args;
 use gradus::experiment::compare::compare;
 use gradus::experiment::{self, Experiment, Source, answer, builtin, cost, plan, read::to_toml};
-use gradus::run::folder::utc;
 use gradus::run::{Beginning, RunFolder};
 use gradus::{Error, Result};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// Trains the network of an experiment file, or of a built-in experiment, and writes a run with its report.
 #[derive(Debug, Args)]
@@ -102,13 +99,13 @@ impl Train {
 
     /// Begins a run at `path`, and runs it to its end.
     fn begin(&self, e: &Experiment, path: &Path) -> Result<(RunFolder, Value)> {
-        let line: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+        let line = job::command_line();
         let data = (!e.data.path.is_empty()).then(|| Path::new(&e.data.path));
         let text = to_toml(e);
         let threads = rayon::current_num_threads();
         let beginning = Beginning { recipe: "train", config: &text, seed: e.seed, data, command_line: &line, threads };
         let folder = RunFolder::create(path, beginning, self.force)?;
-        let metrics = self.job(e, &folder, true)?;
+        let metrics = job::run("train", &folder, true, |watch| experiment::run(e, &folder, watch))?;
         Ok((folder, metrics))
     }
 
@@ -154,34 +151,9 @@ impl Train {
         let folder = folder.locked()?;
         let e = answer::at_home(e, &folder)?;
         signals::ask_first()?;
-        let mut times = folder.env("resumed")?.as_array().cloned().unwrap_or_default();
-        times.push(json!(utc(SystemTime::now())));
-        folder.update_env("resumed", times)?;
-        let metrics = self.job(&e, &folder, false)?;
+        job::note_resumed(&folder)?;
+        let metrics = job::run("train", &folder, false, |watch| experiment::run(&e, &folder, watch))?;
         self.show(&folder, &metrics)
-    }
-
-    /// Runs the experiment in its folder; returns its figures.
-    fn job(&self, e: &Experiment, folder: &RunFolder, is_new: bool) -> Result<Value> {
-        let mut watch = Terminal::new(Some(folder.clone()));
-        output::say(&format!("run: {}", folder.root().display()));
-        watch.log(&format!("gradus {} on {} threads", env!("CARGO_PKG_VERSION"), rayon::current_num_threads()));
-        let result = experiment::run(e, folder, &mut watch).and_then(|metrics| {
-            watch.log("complete");
-            folder.complete()?;
-            Ok(metrics)
-        });
-        watch.finish();
-        match result {
-            Ok(metrics) => Ok(metrics),
-            Err(error) => {
-                watch.log(&format!("error: {error}"));
-                if is_new && matches!(error, Error::Data { .. } | Error::Config { .. }) {
-                    folder.remove_fruitless();
-                }
-                Err(resume::with_way_back(error, "train", folder.root()))
-            }
-        }
     }
 
     /// The result, short or as JSON.

@@ -1,9 +1,9 @@
 //! Asking a trained run: how good it is on other data, what it says about single pictures, how it sees them.
 
-use super::data::{Preparation, load};
+use super::data::{Preparation, load, other};
 use super::job::{MODEL, PREPARATION, figures, objective, plan};
 use super::read::Source;
-use super::spec::{DataKind, Experiment};
+use super::spec::Experiment;
 use crate::analysis::metrics::knn_accuracy;
 use crate::analysis::pca::Pca;
 use crate::analysis::tsne::Tsne;
@@ -88,24 +88,18 @@ impl Trained {
 
     /// How good it is on its own test split, or on other data: a path or a kind.
     pub fn evaluate(&self, data: Option<&str>, watch: &mut dyn Watch) -> Result<Value> {
-        let mut e = self.experiment.clone();
-        if let Some(spec) = data {
-            match DataKind::ALL.iter().find(|kind| kind.name() == spec) {
-                Some(&kind) if kind != e.data.kind => (e.data.kind, e.data.path) = (kind, String::new()),
-                Some(_) => {}
-                None => e.data.path = spec.to_owned(),
+        let e = &self.experiment;
+        let (images, objective) = match data {
+            Some(spec) => (other(e, spec, &self.preparation, watch)?, self.objective()?),
+            None => {
+                let all = load(e, watch)?;
+                let objective = objective(e, &all.train.labels, all.classes.len())?;
+                (all.test, objective)
             }
-            e.data.limit = 0;
-        }
-        let all = load(&e, watch)?;
-        if all.classes.len() != self.preparation.classes.len() {
-            let what = format!("has {} classes; the run knows {}", all.classes.len(), self.preparation.classes.len());
-            return Err(Error::data(&e.data.path, what, "give data with the same classes"));
-        }
-        let samples = self.preparation.samples(&all.test.pixels, &all.test.labels, None)?;
-        let objective = objective(&e, &all.train.labels, all.classes.len())?;
+        };
+        let samples = self.preparation.samples(&images.pixels, &images.labels, None)?;
         let result = evaluate(&self.model, samples.as_ref(), &objective)?;
-        figures(&result, &all.test.labels, all.classes.len())
+        figures(&result, &images.labels, images.classes.len())
     }
 
     /// What it says about single pictures.

@@ -73,6 +73,60 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
     Ok(data)
 }
 
+/// Other samples that a finished run is asked about: a kind of data, or a path. Data with a test split of their own give
+/// that; a folder of pictures, a table or arrays give all they hold. The classes are the run's, matched by name.
+pub fn other(e: &Experiment, spec: &str, p: &Preparation, watch: &mut dyn Watch) -> Result<Images> {
+    if let Some(&kind) = DataKind::ALL.iter().find(|kind| kind.name() == spec) {
+        let mut e = e.clone();
+        if kind != e.data.kind {
+            (e.data.kind, e.data.path) = (kind, String::new());
+        }
+        e.data.limit = 0;
+        return renamed(load(&e, watch)?.test, p, Path::new(spec));
+    }
+    let (d, path) = (&e.data, Path::new(spec));
+    let set = if d.kind == DataKind::FashionMnist { Set::Fashion } else { Set::Mnist };
+    let is_digits = matches!(d.kind, DataKind::Mnist | DataKind::FashionMnist | DataKind::Digits);
+    let images = match path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).as_deref() {
+        Some("csv") => {
+            let label = (!d.label.is_empty()).then(|| d.label.clone());
+            rows(Table::read_csv(path, &TableOptions { header: None, label })?)
+        }
+        Some("npz") => match npz::load(path, "x", "y")? {
+            Npz::Rows(table) => rows(table),
+            Npz::Pictures(images) => images,
+        },
+        _ if is_digits && mnist::find(path, set).is_ok() => mnist::load(path, set)?.test,
+        _ => {
+            let [channels, size, _] = p.picture;
+            let mut progress = |done, total| watch.progress(done, total, "pictures read");
+            folder::load_all(path, &p.classes, channels, size, &mut progress)?.images
+        }
+    };
+    renamed(images, p, path)
+}
+
+/// The same samples, labelled in the order of the run's classes; refused unless they are such as the run was trained on.
+fn renamed(mut images: Images, p: &Preparation, path: &Path) -> Result<Images> {
+    let picture = [images.channels(), images.height(), images.width()];
+    if picture != p.picture {
+        let words =
+            |[c, h, w]: [usize; 3]| if (c, h) == (1, 1) { format!("{w} numbers") } else { format!("{c}x{h}x{w}") };
+        let what = format!("holds samples of {}; the run was trained on {}", words(picture), words(p.picture));
+        return Err(Error::data(path, what, "give data like those of the run"));
+    }
+    let place: Vec<Option<usize>> =
+        images.classes.iter().map(|class| p.classes.iter().position(|known| known == class)).collect();
+    for label in &mut images.labels {
+        *label = place[*label].ok_or_else(|| {
+            let what = format!("holds a class `{}` that was not trained", images.classes[*label]);
+            Error::data(path, what, format!("the classes are: {}", p.classes.join(", ")))
+        })?;
+    }
+    images.classes = p.classes.clone();
+    Ok(images)
+}
+
 /// The rows of a table as pictures of height 1: what is divided, counted and reported is the same.
 fn rows(table: Table) -> Images {
     let (n, d) = table.features.dim();

@@ -4,13 +4,13 @@ use super::data::{Preparation, load};
 use super::layers;
 use super::report;
 use super::spec::{ClassWeights, Experiment, WeightRule};
-use crate::analysis::metrics::{Confusion, Reliability, brier_score, macro_auc};
+use crate::analysis::metrics::{Confusion, Reliability, brier_score, macro_auc, roc_curve};
 use crate::data::{ImageData, Images};
 use crate::error::{Error, Result};
 use crate::nn::Sequential;
 use crate::nn::summary::{Summary, summarize};
 use crate::run::{RunFolder, Scores, Trainer, Watch, score};
-use crate::train::{Evaluation, Fit, Objective, Samples, balanced};
+use crate::train::{Evaluation, Fit, History, Objective, Samples, balanced};
 use ndarray::ArrayView2;
 use serde_json::{Map, Value, json};
 use std::time::Instant;
@@ -22,18 +22,73 @@ pub const BINS: usize = 10;
 /// What `evaluate` and `predict` need besides the weights.
 pub const PREPARATION: &str = "preparation.json";
 
+/// What is settled before training: samples, network, and how it will be fitted.
+///
+/// ```no_run
+/// # use gradus::experiment::{Prepared, Source, builtin};
+/// # use gradus::run::Unwatched;
+/// # use gradus::train::Silent;
+/// let experiment = Source::text(builtin("mlp-300").unwrap().text, "mlp-300")?.resolve()?;
+/// let p = Prepared::new(&experiment, &mut Unwatched)?;
+/// let mut optimizer = experiment.train.optimizer.build();
+/// let (train, val) = (p.train.as_ref(), p.val.as_ref());
+/// let trained = p.fit.run(&p.model, optimizer.as_mut(), train, val, None, &mut Silent)?;
+/// println!("{}", p.score(trained.history)?.test.accuracy);
+/// # Ok::<(), gradus::Error>(())
+/// ```
+pub struct Prepared {
+    /// The pictures in their three splits.
+    pub data: ImageData,
+    /// From pictures to samples.
+    pub preparation: Preparation,
+    /// What is learned from, varied as the experiment says.
+    pub train: Box<dyn Samples>,
+    /// What the best epoch is chosen on.
+    pub val: Box<dyn Samples>,
+    /// What is asked once.
+    pub test: Box<dyn Samples>,
+    /// The network, untrained.
+    pub model: Sequential,
+    /// Its layers.
+    pub summary: Summary,
+    /// Loss, epochs, batches.
+    pub fit: Fit,
+}
+
+impl Prepared {
+    /// Reads the data and builds the network. Scales are learned from the training split alone: what test pictures look
+    /// like is part of the answer.
+    pub fn new(e: &Experiment, watch: &mut dyn Watch) -> Result<Self> {
+        let data = load(e, watch)?;
+        let preparation = Preparation::fit(&e.data, &data.train)?;
+        let samples = |images: &Images, augment| preparation.samples(&images.pixels, &images.labels, augment);
+        let train = samples(&data.train, Some((&e.data, e.seed)))?;
+        let (val, test) = (samples(&data.val, None)?, samples(&data.test, None)?);
+        let classes = data.classes.len();
+        let (model, summary) = plan(e, &preparation.input(), classes)?;
+        let t = &e.train;
+        let fit = Fit {
+            objective: objective(e, &data.train.labels, classes)?,
+            keep: t.keep,
+            schedule: t.schedule,
+            ..Fit::new(t.epochs, if t.patience == 0 { usize::MAX } else { t.patience }, t.batch, e.seed)
+        };
+        Ok(Self { data, preparation, train, val, test, model, summary, fit })
+    }
+
+    /// The figures of the trained network on all three splits.
+    pub fn score(&self, history: History) -> Result<Scores> {
+        let splits: [&dyn Samples; 3] = [self.train.as_ref(), self.val.as_ref(), self.test.as_ref()];
+        score(&self.model, history, &self.fit.objective, splits, self.data.classes.len())
+    }
+}
+
 /// Everything a run found out.
 pub struct Outcome {
     /// The experiment.
     pub experiment: Experiment,
-    /// The pictures.
-    pub data: ImageData,
-    /// From pictures to samples.
-    pub preparation: Preparation,
-    /// With the best epoch's weights.
-    pub model: Sequential,
-    /// Its layers.
-    pub summary: Summary,
+    /// Its samples and its network, with the best epoch's weights.
+    pub prepared: Prepared,
     /// Its figures.
     pub scores: Scores,
     /// Wall time of each stage.
@@ -82,40 +137,26 @@ pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<
     };
 
     let start = begin(&mut trainer, "data", 1)?;
-    let data = load(e, trainer.watch)?;
-    folder.settle_data(&e.data.path, &data.sha256)?;
-    let preparation = Preparation::fit(&e.data, &data.train)?;
-    let samples = |images: &Images, augment| preparation.samples(&images.pixels, &images.labels, augment);
-    let train = samples(&data.train, Some((&e.data, e.seed)))?;
-    let (val, test) = (samples(&data.val, None)?, samples(&data.test, None)?);
+    let prepared = Prepared::new(e, trainer.watch)?;
+    folder.settle_data(&e.data.path, &prepared.data.sha256)?;
     seconds.push(("data".into(), start.elapsed().as_secs_f64()));
 
     let start = begin(&mut trainer, "train", 2)?;
-    let classes = data.classes.len();
-    let (model, summary) = plan(e, &preparation.input(), classes)?;
-    let objective = objective(e, &data.train.labels, classes)?;
-    let patience = if e.train.patience == 0 { usize::MAX } else { e.train.patience };
-    let fit = Fit {
-        objective,
-        keep: e.train.keep,
-        schedule: e.train.schedule,
-        ..Fit::new(e.train.epochs, patience, e.train.batch, e.seed)
-    };
     let mut optimizer = e.train.optimizer.build();
-    let history = trainer.train(MODEL, &model, optimizer.as_mut(), &fit, train.as_ref(), val.as_ref())?;
+    let (train, val) = (prepared.train.as_ref(), prepared.val.as_ref());
+    let history = trainer.train(MODEL, &prepared.model, optimizer.as_mut(), &prepared.fit, train, val)?;
     trainer.export(MODEL)?;
     trainer.write_history()?;
-    let text = serde_json::to_vec_pretty(&preparation).expect("plain numbers and words");
+    let text = serde_json::to_vec_pretty(&prepared.preparation).expect("plain numbers and words");
     folder.write(PREPARATION, &text)?;
     seconds.push(("train".into(), start.elapsed().as_secs_f64()));
 
     let start = begin(&mut trainer, "test", 3)?;
-    let splits: [&dyn Samples; 3] = [train.as_ref(), val.as_ref(), test.as_ref()];
-    let scores = score(&model, history, &fit.objective, splits, classes)?;
+    let scores = prepared.score(history)?;
     seconds.push(("test".into(), start.elapsed().as_secs_f64()));
 
     let start = begin(&mut trainer, "report", 4)?;
-    let mut outcome = Outcome { experiment: e.clone(), data, preparation, model, summary, scores, seconds };
+    let mut outcome = Outcome { experiment: e.clone(), prepared, scores, seconds };
     folder.write("tables/predictions.csv", &predictions(&outcome))?;
     report::write(&outcome, folder)?;
     outcome.seconds.push(("report".into(), start.elapsed().as_secs_f64()));
@@ -153,9 +194,46 @@ pub fn figures(evaluation: &Evaluation, labels: &[usize], classes: usize) -> Res
     }))
 }
 
+/// Two classes told apart at a threshold: the second if its probability reaches it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The probability.
+    pub threshold: f64,
+    /// What becomes of the validation split.
+    pub val: Confusion,
+    /// And of the test split.
+    pub test: Confusion,
+}
+
+/// The decisions at 0.5 and at the threshold that is best on the validation split ([`Roc::best_threshold`]); none unless
+/// there are two classes and validation samples of both.
+///
+/// [`Roc::best_threshold`]: crate::analysis::metrics::Roc::best_threshold
+pub fn decisions(p: &Prepared, scores: &Scores) -> Option<[Decision; 2]> {
+    if p.data.classes.len() != 2 {
+        return None;
+    }
+    let of_second = |e: &Evaluation| probabilities(e).column(1).to_vec();
+    let (val, test) = (of_second(&scores.val), of_second(&scores.test));
+    let positive: Vec<bool> = p.data.val.labels.iter().map(|&label| label == 1).collect();
+    let best = roc_curve(&val, &positive).ok()?.best_threshold();
+    Some([0.5, best].map(|threshold| {
+        let confusion = |p: &[f32], labels: &[usize]| {
+            let answers: Vec<usize> = p.iter().map(|&p| usize::from(f64::from(p) >= threshold)).collect();
+            Confusion::new(labels, &answers, 2).expect("an answer for each label")
+        };
+        Decision { threshold, val: confusion(&val, &p.data.val.labels), test: confusion(&test, &p.data.test.labels) }
+    }))
+}
+
 /// The content of `metrics.json`. The keys are a contract; new ones may be added.
 fn metrics(o: &Outcome) -> Result<Value> {
-    let (s, classes) = (&o.scores, o.data.classes.len());
+    let (s, data) = (&o.scores, &o.prepared.data);
+    let classes = data.classes.len();
+    let chosen = decisions(&o.prepared, s).map(|[_, chosen]| {
+        let of = |c: &Confusion| json!({ "accuracy": c.accuracy(), "f1": c.f1(1), "confusion": c.counts });
+        json!({ "threshold": chosen.threshold, "val": of(&chosen.val), "test": of(&chosen.test) })
+    });
     let total: f64 = o.seconds.iter().map(|(_, s)| s).sum();
     let mut seconds: Map<String, Value> = o.seconds.iter().map(|(name, s)| (name.clone(), json!(s))).collect();
     seconds.insert("total".into(), json!(total));
@@ -164,21 +242,22 @@ fn metrics(o: &Outcome) -> Result<Value> {
         "experiment": o.experiment.name,
         "seed": o.experiment.seed,
         "parameters": s.parameters,
-        "macs": o.summary.macs,
+        "macs": o.prepared.summary.macs,
         "best_epoch": s.history.best_epoch,
         "epochs": s.history.epochs.len(),
-        "train": figures(&s.train, &o.data.train.labels, classes)?,
-        "val": figures(&s.val, &o.data.val.labels, classes)?,
-        "test": figures(&s.test, &o.data.test.labels, classes)?,
+        "train": figures(&s.train, &data.train.labels, classes)?,
+        "val": figures(&s.val, &data.val.labels, classes)?,
+        "test": figures(&s.test, &data.test.labels, classes)?,
+        "chosen_threshold": chosen,
         "data": {
             "kind": o.experiment.data.kind,
-            "classes": o.data.classes,
-            "train": o.data.train.counts(),
-            "val": o.data.val.counts(),
-            "test": o.data.test.counts(),
-            "skipped": o.data.skipped,
-            "leakage": o.data.leakage,
-            "sha256": o.data.sha256,
+            "classes": data.classes,
+            "train": data.train.counts(),
+            "val": data.val.counts(),
+            "test": data.test.counts(),
+            "skipped": data.skipped,
+            "leakage": data.leakage,
+            "sha256": data.sha256,
         },
         "seconds": seconds,
     }))
@@ -188,13 +267,14 @@ fn metrics(o: &Outcome) -> Result<Value> {
 fn predictions(o: &Outcome) -> Vec<u8> {
     let mut csv = csv::Writer::from_writer(Vec::new());
     let mut header: Vec<String> = ["sample", "truth", "answer"].map(String::from).to_vec();
-    header.extend(o.data.classes.iter().map(|c| format!("p_{c}")));
+    header.extend(o.prepared.data.classes.iter().map(|c| format!("p_{c}")));
     let mut write = |row: &[String]| csv.write_record(row).expect("writing to memory cannot fail");
     write(&header);
-    let (test, k) = (&o.scores.test, o.data.classes.len());
-    for i in 0..o.data.test.len() {
-        let class = |c: usize| o.data.classes[c].clone();
-        let mut row = vec![o.data.test.names[i].clone(), class(o.data.test.labels[i]), class(test.predicted[i])];
+    let (test, data) = (&o.scores.test, &o.prepared.data);
+    let k = data.classes.len();
+    for i in 0..data.test.len() {
+        let class = |c: usize| data.classes[c].clone();
+        let mut row = vec![data.test.names[i].clone(), class(data.test.labels[i]), class(test.predicted[i])];
         row.extend(test.probabilities.data()[i * k..][..k].iter().map(|p| format!("{p:.6}")));
         write(&row);
     }

@@ -7,10 +7,11 @@
 //! * [`read`]: from the file to the types, and what is said of a mistake;
 //! * [`mod@builtin`]: the files of the courses;
 //! * [`cost`]: what it will take; [`data`]: samples; [`job`]: the run; [`report`]: what it found;
-//! * [`answer`]: asking a run afterwards; [`compare`]: several runs side by side;
+//! * [`answer`]: asking a run afterwards; [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
 //! * [`dream`]: the input that makes a network answer what is asked.
 
 pub mod answer;
+pub mod beside;
 pub mod builtin;
 pub mod compare;
 pub mod cost;
@@ -23,6 +24,6 @@ pub mod report;
 pub mod spec;
 
 pub use builtin::builtin;
-pub use job::{plan, run};
+pub use job::{Prepared, plan, run};
 pub use read::Source;
 pub use spec::Experiment;

@@ -1,10 +1,12 @@
 //! The report of an experiment: how good it is, how it learned, what it gets wrong, what it is made of.
 
-use super::job::{BINS, Outcome, probabilities};
+use super::beside::Size;
+use super::job::{BINS, Decision, Outcome, decisions, probabilities};
 use super::read::to_toml;
 use crate::analysis::metrics::{Reliability, brier_score, macro_auc, precision_recall_curve, roc_curve};
 use crate::error::Result;
 use crate::nn::parameters;
+use crate::nn::summary::formulas;
 use crate::report::chart::{Colour, ColourMap, ImageGrid, LineChart, Tile};
 use crate::report::words::{confused_pair, counted, percent, thousands};
 use crate::report::{Callout, Figure, Page, Table};
@@ -15,7 +17,7 @@ use crate::run::{Book, RunFolder};
 pub fn write(o: &Outcome, folder: &RunFolder) -> Result<()> {
     let e = &o.experiment;
     let mut page = Page::new(&e.name);
-    let (classes, test) = (o.data.classes.len(), counted(o.data.test.len(), "test picture"));
+    let (classes, test) = (o.prepared.data.classes.len(), counted(o.prepared.data.test.len(), "test picture"));
     page.subtitle(&format!("{classes} classes, {test}, seed {}", e.seed));
     page.footer(&format!("Written by Gradus {}. This file needs no network.", env!("CARGO_PKG_VERSION")));
     let mut book = Book::new(folder, page);
@@ -34,19 +36,19 @@ fn verdict(o: &Outcome, book: &mut Book<'_>) {
     let accuracy = percent(s.test.accuracy);
     let (f1, parameters) = (format!("{:.3}", s.confusion.macro_f1()), thousands(s.parameters));
     let epochs = format!("{} of {}", s.history.best_epoch, s.history.epochs.len());
-    let test = counted(o.data.test.len(), "picture");
+    let test = counted(o.prepared.data.test.len(), "picture");
     let lead = book.page.lead();
     lead.scores(&[
         (&accuracy, "test accuracy", &format!("of {test}, asked once")),
         (&f1, "macro F1", "the mean over the classes"),
-        (&parameters, "parameters", &format!("{} multiply-adds", thousands(o.summary.macs as usize))),
+        (&parameters, "parameters", &format!("{} multiply-adds", thousands(o.prepared.summary.macs as usize))),
         (&epochs, "best epoch", "chosen on the validation split"),
     ]);
     if !o.experiment.about.is_empty() {
         lead.paragraph(&o.experiment.about);
     }
-    if !o.data.leakage.is_empty() {
-        let words = format!("{} pictures or groups stand in more than one split.", o.data.leakage.len());
+    if !o.prepared.data.leakage.is_empty() {
+        let words = format!("{} pictures or groups stand in more than one split.", o.prepared.data.leakage.len());
         lead.callout(Callout::Caveat, "The splits share something", &words);
     }
 }
@@ -56,7 +58,7 @@ fn learning(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     let (e, s) = (&o.experiment, &o.scores);
     let [loss, accuracy] = book.curves("model", &e.name, s)?;
     let mut splits = Table::new(&["split", "pictures", "loss", "accuracy"]);
-    for ((name, images), figures) in o.data.splits().into_iter().zip([&s.train, &s.val, &s.test]) {
+    for ((name, images), figures) in o.prepared.data.splits().into_iter().zip([&s.train, &s.val, &s.test]) {
         let [loss, accuracy] = [figures.loss, figures.accuracy].map(|v| format!("{v:.4}"));
         splits.row([name.to_owned(), thousands(images.len()), loss, accuracy]);
     }
@@ -72,7 +74,7 @@ fn learning(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
 
 /// The confusion matrix, the pairs that are confused, and the mistakes of which the network was surest.
 fn mistakes(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
-    let (s, test, classes) = (&o.scores, &o.data.test, &o.data.classes);
+    let (s, test, classes) = (&o.scores, &o.prepared.data.test, &o.prepared.data.classes);
     let confusion = book.confusion("test", "Test split", classes, &s.confusion.counts)?;
     let table = book.table("classes", per_class(&s.confusion, classes))?;
     let above = o.experiment.report.confused_above;
@@ -92,7 +94,7 @@ fn mistakes(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
             .border(Colour::class(test.labels[i]))
     };
     // A row of a table has no looks.
-    let most = if o.preparation.is_table() { 0 } else { o.experiment.report.mistakes };
+    let most = if o.prepared.preparation.is_table() { 0 } else { o.experiment.report.mistakes };
     let tiles: Vec<Tile> = wrong.iter().take(most).map(tile).collect();
     let sheet =
         (!tiles.is_empty()).then(|| ImageGrid::new("Worst mistakes").group("", tiles).columns(6).tile_size(104.0));
@@ -113,7 +115,7 @@ fn mistakes(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
 
 /// Whether answers come true as often as their probabilities say; for two classes also what each threshold costs.
 fn confidence(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
-    let (labels, p) = (&o.data.test.labels, probabilities(&o.scores.test));
+    let (labels, p) = (&o.prepared.data.test.labels, probabilities(&o.scores.test));
     let reliability = Reliability::of_answers(p, labels, BINS)?;
     let some = reliability.bins.iter().filter(|bin| bin.count > 0);
     let points: Vec<(f64, f64)> = some.map(|bin| (bin.confidence, bin.accuracy)).collect();
@@ -132,7 +134,7 @@ fn confidence(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     if let Ok(area) = macro_auc(p, labels) {
         facts.push(("Area under the ROC curve, mean over the classes", format!("{area:.4}")));
     }
-    if let [_, class] = o.data.classes.as_slice() {
+    if let [_, class] = o.prepared.data.classes.as_slice() {
         let scores: Vec<f32> = p.column(1).to_vec();
         let positive: Vec<bool> = labels.iter().map(|&label| label == 1).collect();
         if let (Ok(roc), Ok(pr)) = (roc_curve(&scores, &positive), precision_recall_curve(&scores, &positive)) {
@@ -148,15 +150,27 @@ fn confidence(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
         }
     }
     let figures: Vec<(&Figure, &str)> = figures.iter().map(|(figure, words)| (figure, *words)).collect();
-    book.page.section("3", "How sure, and how rightly").figures(&figures).facts(&facts);
+    let thresholds = decisions(&o.prepared, &o.scores).map(|d| at_thresholds(&d, &o.prepared.data.classes));
+    let thresholds = thresholds.map(|table| book.table("thresholds", table)).transpose()?;
+    let body = book.page.section("3", "How sure, and how rightly").figures(&figures).facts(&facts);
+    if let Some(table) = &thresholds {
+        let caption = "At one half, and at the threshold that is best on the validation split (the largest share found \
+                       less the share of false alarms; Youden 1950)";
+        body.table(table, caption);
+    }
     Ok(())
 }
 
 /// The layers, how their parameters are counted, and the first layer's filters.
 fn network(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
-    let layers = book.layers("layers", &o.summary)?;
+    let beside = o.experiment.report.beside.map(|known| {
+        let own = Size::of(&o.prepared.summary, &o.prepared.preparation.input());
+        sizes(&[(&o.experiment.name, own), (known.name(), known.size())])
+    });
+    let beside = beside.map(|table| book.table("beside", table)).transpose()?;
+    let layers = book.layers("layers", &o.prepared.summary)?;
     let mut counts = Table::new(&["layer", "weights and biases", "parameters"]);
-    for (path, formula, n) in formulas(o) {
+    for (path, formula, n) in formulas(&o.prepared.model, &o.prepared.summary) {
         counts.row([path, formula, thousands(n)]);
     }
     counts.strong_row(["all".to_owned(), String::new(), thousands(o.scores.parameters)]);
@@ -164,6 +178,9 @@ fn network(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     let filters = filters(o).map(|grid| book.figure("filters", grid.draw())).transpose()?;
     let body = book.page.section("4", "The network");
     body.table(&layers, "Layer by layer, for one picture").table(&counts, "Where the parameters are");
+    if let Some(beside) = &beside {
+        body.table(beside, "Beside a network of the literature");
+    }
     if let Some(filters) = &filters {
         let caption = "The filters of the first layer; blue is negative, orange positive, each on its own scale.";
         body.figure(filters, caption);
@@ -172,28 +189,47 @@ fn network(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     Ok(())
 }
 
-/// For each layer with parameters, how they are counted.
-fn formulas(o: &Outcome) -> Vec<(String, String, usize)> {
-    let all = parameters::<f32>(&o.model);
-    let mut rows = Vec::new();
-    for row in &o.summary.rows {
-        let of = |name: &str| all.iter().find(|(path, _)| *path == format!("{}.{name}", row.path));
-        let Some((_, weight)) = of("weight") else { continue };
-        let shape = weight.get().shape_owned();
-        let product = shape.iter().map(|n| n.to_string()).collect::<Vec<_>>().join(" · ");
-        let formula = match of("bias") {
-            Some((_, bias)) => format!("{product} + {}", bias.get().numel()),
-            None => product,
-        };
-        rows.push((row.path.clone(), formula, row.parameters));
+/// Networks side by side: depth, parameters, multiply-adds.
+pub fn sizes(networks: &[(&str, Size)]) -> Table {
+    let columns = ["network", "input", "convolutions", "dense layers", "parameters", "multiply-adds"];
+    let mut table = Table::new(&columns);
+    for (name, size) in networks {
+        let input: Vec<String> = size.input.iter().map(usize::to_string).collect();
+        let counts = [size.convolutions, size.dense, size.parameters, size.macs as usize].map(thousands);
+        table.row([vec![(*name).to_owned(), input.join(" x ")], counts.to_vec()].concat());
     }
-    rows
+    table
+}
+
+/// What becomes of two classes at each threshold, on the validation and the test split.
+pub fn at_thresholds(decisions: &[Decision], classes: &[String]) -> Table {
+    let (no, yes) = (&classes[0], &classes[1]);
+    let heads = [
+        "threshold".to_owned(),
+        "split".to_owned(),
+        format!("{no}, right"),
+        format!("{no}, taken for {yes}"),
+        format!("{yes}, missed"),
+        format!("{yes}, found"),
+        "accuracy".to_owned(),
+        format!("F1 of {yes}"),
+    ];
+    let mut table = Table::new(&heads.each_ref().map(String::as_str));
+    for d in decisions {
+        for (split, confusion) in [("validation", &d.val), ("test", &d.test)] {
+            let counts = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(t, a)| thousands(confusion.counts[t][a]));
+            let shares = [confusion.accuracy(), confusion.f1(1)].map(|v| format!("{v:.4}"));
+            let head = vec![format!("{:.3}", d.threshold), split.to_owned()];
+            table.row([head, counts.to_vec(), shares.to_vec()].concat());
+        }
+    }
+    table
 }
 
 /// The first layer's filters, if it is a convolution of 3 x 3 or more.
 fn filters(o: &Outcome) -> Option<ImageGrid> {
     const MOST: usize = 96;
-    let weight = parameters::<f32>(&o.model).first()?.1.get();
+    let weight = parameters::<f32>(&o.prepared.model).first()?.1.get();
     let &[filters, channels, h, w] = weight.shape() else { return None };
     let tiles = (0..(filters * channels).min(MOST)).map(|i| {
         let values = &weight.data()[i * h * w..][..h * w];
@@ -209,7 +245,7 @@ fn colophon(o: &Outcome, book: &mut Book<'_>) {
     let facts = [
         ("Command", format!("`{}`", book.said("command_line"))),
         ("Gradus", env!("CARGO_PKG_VERSION").to_owned()),
-        ("Data, SHA-256", format!("`{}`", o.data.sha256)),
+        ("Data, SHA-256", format!("`{}`", o.prepared.data.sha256)),
         ("Processor features", book.said("cpu_features")),
         ("Threads", book.said("threads")),
         ("Seconds per stage", seconds.join(", ")),

@@ -1,5 +1,6 @@
 //! What an experiment is: data, a network, a training. The types are the file's sections, field for field.
 
+use super::beside::Known;
 use super::layers::Layer;
 use crate::analysis::features::Feature;
 use crate::analysis::hog::Hog;
@@ -251,11 +252,13 @@ pub struct Report {
     pub mistakes: usize,
     /// Pairs of classes confused at least in this share of the class are listed.
     pub confused_above: f64,
+    /// A network of the literature to set this one beside.
+    pub beside: Option<Known>,
 }
 
 impl Default for Report {
     fn default() -> Self {
-        Self { mistakes: 24, confused_above: 0.01 }
+        Self { mistakes: 24, confused_above: 0.01, beside: None }
     }
 }
 
@@ -279,10 +282,10 @@ impl Experiment {
             return Err(Error::config("seed", format!("is {}, above {}", self.seed, i64::MAX), "choose a smaller one"));
         }
         let d = &self.data;
-        within("data.val", d.val, 1e-6, 1e9)?;
-        within("data.test", d.test, 1e-6, 1e9)?;
-        within("data.size", d.size as f64, 8.0, 1024.0)?;
-        within("data.per_class", d.per_class as f64, 10.0, 100_000.0)?;
+        Error::in_range("data.val", d.val, 1e-6, 1e9)?;
+        Error::in_range("data.test", d.test, 1e-6, 1e9)?;
+        Error::in_range("data.size", d.size as f64, 8.0, 1024.0)?;
+        Error::in_range("data.per_class", d.per_class as f64, 10.0, 100_000.0)?;
         if d.features == Features::HandCrafted && d.hand_crafted.is_empty() {
             return Err(Error::config("data.hand_crafted", "is empty", "name at least one feature"));
         }
@@ -299,28 +302,14 @@ impl Experiment {
             return Err(Error::config("data.augment", "is for pixels; features are computed once", help));
         }
         let t = &self.train;
-        within("train.batch", t.batch as f64, 1.0, 1e6)?;
-        within("train.epochs", t.epochs as f64, 1.0, 1e6)?;
+        Error::in_range("train.batch", t.batch as f64, 1.0, 1e6)?;
+        Error::in_range("train.epochs", t.epochs as f64, 1.0, 1e6)?;
         t.optimizer.validate("train.optimizer")?;
         t.schedule.validate("train.schedule")?;
-        within("report.confused_above", self.report.confused_above, 0.0, 1.0)?;
+        Error::in_range("report.confused_above", self.report.confused_above, 0.0, 1.0)?;
         if self.model.layer.is_empty() {
             return Err(Error::config("model.layer", "is empty", "give at least one layer, such as a `linear`"));
         }
         Ok(())
     }
-}
-
-/// Refuses a value outside its range.
-fn within(key: &str, value: f64, low: f64, high: f64) -> Result<()> {
-    if (low..=high).contains(&value) {
-        return Ok(());
-    }
-    let what = format!("is {}, outside {} to {}", short(value), short(low), short(high));
-    Err(Error::config(key, what, "choose a value in that range"))
-}
-
-/// A number as people write it: `32`, `0.001`, `1e-12`.
-fn short(x: f64) -> String {
-    if x.fract() == 0.0 && x.abs() < 1e9 { format!("{x}") } else { format!("{x:?}") }
 }

@@ -99,6 +99,24 @@ pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summ
     })
 }
 
+/// How the parameters of each layer with weights are counted, `16 · 1 · 3 · 3 + 16`: path, formula, number.
+pub fn formulas<T: Real>(model: &dyn Module<T>, summary: &Summary) -> Vec<(String, String, usize)> {
+    let all = parameters(model);
+    let mut rows = Vec::new();
+    for row in &summary.rows {
+        let of = |name: &str| all.iter().find(|(path, _)| *path == format!("{}.{name}", row.path));
+        let Some((_, weight)) = of("weight") else { continue };
+        let shape = weight.get().shape_owned();
+        let product = shape.iter().map(|n| n.to_string()).collect::<Vec<_>>().join(" · ");
+        let formula = match of("bias") {
+            Some((_, bias)) => format!("{product} + {}", bias.get().numel()),
+            None => product,
+        };
+        rows.push((row.path.clone(), formula, row.parameters));
+    }
+    rows
+}
+
 /// A layer's sort in words: `conv 3x3`, `max-pool 2x2`.
 fn describe(kind: Kind) -> String {
     match kind {

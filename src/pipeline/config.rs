@@ -216,10 +216,10 @@ impl Config {
             return Err(Error::config("data.source", "is empty", "give `galaxies`, or the path of a folder or zip"));
         }
         self.check_group_by()?;
-        within("data.size", self.data.size as f64, 16.0, 1024.0)?;
-        within("data.per_class", self.data.per_class as f64, 10.0, 100_000.0)?;
-        self.data.split.iter().try_for_each(|&s| within("data.split", s, 0.01, 0.98))?;
-        within("the sum of data.split", self.data.split.iter().sum(), 1.0 - 1e-9, 1.0 + 1e-9)?;
+        Error::in_range("data.size", self.data.size as f64, 16.0, 1024.0)?;
+        Error::in_range("data.per_class", self.data.per_class as f64, 10.0, 100_000.0)?;
+        self.data.split.iter().try_for_each(|&s| Error::in_range("data.split", s, 0.01, 0.98))?;
+        Error::in_range("the sum of data.split", self.data.split.iter().sum(), 1.0 - 1e-9, 1.0 + 1e-9)?;
         if self.features.names.is_empty() {
             return Err(Error::config("features.names", "is empty", "name at least one feature"));
         }
@@ -229,33 +229,33 @@ impl Config {
             return Err(Error::config("features.names", what, "name each feature once"));
         }
         if let Scaling::MinMax { low, high } = self.features.scaling {
-            within("features.scaling.min_max.high - low", high - low, 1e-6, 1e6)?;
+            Error::in_range("features.scaling.min_max.high - low", high - low, 1e-6, 1e6)?;
         }
-        within("kmeans.n_init", self.kmeans.n_init as f64, 1.0, 1000.0)?;
-        within("kmeans.max_iter", self.kmeans.max_iter as f64, 1.0, 1e6)?;
+        Error::in_range("kmeans.n_init", self.kmeans.n_init as f64, 1.0, 1000.0)?;
+        Error::in_range("kmeans.max_iter", self.kmeans.max_iter as f64, 1.0, 1e6)?;
         for (net, epochs, patience, batch, lr) in [
             ("mlp", self.mlp.epochs, self.mlp.patience, self.mlp.batch, self.mlp.lr),
             ("cnn", self.cnn.epochs, self.cnn.patience, self.cnn.batch, self.cnn.lr),
         ] {
-            within(&format!("{net}.epochs"), epochs as f64, 1.0, 1e6)?;
-            within(&format!("{net}.patience"), patience as f64, 1.0, 1e6)?;
-            within(&format!("{net}.batch"), batch as f64, 1.0, 1e6)?;
-            within(&format!("{net}.lr"), lr, 1e-12, 1e30)?;
+            Error::in_range(&format!("{net}.epochs"), epochs as f64, 1.0, 1e6)?;
+            Error::in_range(&format!("{net}.patience"), patience as f64, 1.0, 1e6)?;
+            Error::in_range(&format!("{net}.batch"), batch as f64, 1.0, 1e6)?;
+            Error::in_range(&format!("{net}.lr"), lr, 1e-12, 1e30)?;
         }
-        self.mlp.hidden.iter().try_for_each(|&w| within("mlp.hidden", w as f64, 1.0, 1e5))?;
-        self.cnn.widths.iter().try_for_each(|&w| within("cnn.widths", w as f64, 1.0, 4096.0))?;
-        within("the number of cnn.widths", self.cnn.widths.len() as f64, 1.0, 8.0)?;
-        within("cnn.hidden", self.cnn.hidden as f64, 1.0, 1e5)?;
+        self.mlp.hidden.iter().try_for_each(|&w| Error::in_range("mlp.hidden", w as f64, 1.0, 1e5))?;
+        self.cnn.widths.iter().try_for_each(|&w| Error::in_range("cnn.widths", w as f64, 1.0, 4096.0))?;
+        Error::in_range("the number of cnn.widths", self.cnn.widths.len() as f64, 1.0, 8.0)?;
+        Error::in_range("cnn.hidden", self.cnn.hidden as f64, 1.0, 1e5)?;
         if self.data.size >> self.cnn.widths.len() == 0 {
             let (blocks, size) = (self.cnn.widths.len(), self.data.size);
             let what = format!("has {blocks} blocks, each halving the picture: nothing is left of {size} pixels");
             return Err(Error::config("cnn.widths", what, "use fewer blocks or a larger data.size"));
         }
-        within("tsne.perplexity", self.tsne.perplexity, 2.0, 1000.0)?;
-        within("tsne.n_iter", self.tsne.n_iter as f64, 10.0, 1e6)?;
-        within("depth.max_samples", self.depth.max_samples as f64, 10.0, 1e5)?;
-        within("depth.components", self.depth.components as f64, 2.0, 1e4)?;
-        within("depth.neighbors", self.depth.neighbors as f64, 1.0, 100.0)
+        Error::in_range("tsne.perplexity", self.tsne.perplexity, 2.0, 1000.0)?;
+        Error::in_range("tsne.n_iter", self.tsne.n_iter as f64, 10.0, 1e6)?;
+        Error::in_range("depth.max_samples", self.depth.max_samples as f64, 10.0, 1e5)?;
+        Error::in_range("depth.components", self.depth.components as f64, 2.0, 1e4)?;
+        Error::in_range("depth.neighbors", self.depth.neighbors as f64, 1.0, 100.0)
     }
 
     /// Compiles `data.group_by`.
@@ -267,18 +267,4 @@ impl Config {
             other => other,
         })
     }
-}
-
-/// Refuses a value outside its range.
-fn within(key: &str, value: f64, low: f64, high: f64) -> Result<()> {
-    if (low..=high).contains(&value) {
-        return Ok(());
-    }
-    let what = format!("is {}, outside {} to {}", short(value), short(low), short(high));
-    Err(Error::config(key, what, "choose a value in that range"))
-}
-
-/// A number as people write it: `32`, `0.001`, `1e30`.
-fn short(x: f64) -> String {
-    if x.fract() == 0.0 && x.abs() < 1e9 { format!("{x}") } else { format!("{x:?}") }
 }

@@ -23,6 +23,18 @@ pub fn counted(n: usize, noun: &str) -> String {
     format!("{} {noun}{}", thousands(n), if n == 1 { "" } else { "s" })
 }
 
+/// The text of a top-level function of a Rust source, for a report that shows the code it speaks of.
+///
+/// # Panics
+///
+/// If the source has no such function: the two are one file.
+pub fn function<'a>(source: &'a str, name: &str) -> &'a str {
+    let start =
+        source.find(&format!("\nfn {name}(")).unwrap_or_else(|| panic!("no function {name} in this source")) + 1;
+    let text = &source[start..];
+    &text[..text.find("\n}\n").map_or(text.len(), |end| end + 2)]
+}
+
 /// Names joined as in speech: `a, b and c`.
 pub fn listed(names: &[String]) -> String {
     match names {

@@ -33,3 +33,15 @@ pub trait Watch {
     /// Whether the user wants to stop.
     fn interrupted(&self) -> bool;
 }
+
+/// Nobody watches: a test, or a program that prints its own words.
+pub struct Unwatched;
+
+impl Watch for Unwatched {
+    fn stage(&mut self, _: usize, _: usize, _: &str) {}
+    fn progress(&mut self, _: usize, _: usize, _: &str) {}
+    fn note(&mut self, _: &str) {}
+    fn interrupted(&self) -> bool {
+        false
+    }
+}

@@ -88,6 +88,16 @@ impl Roc {
         let pairs = self.fpr.windows(2).zip(self.tpr.windows(2));
         pairs.map(|(x, y)| (x[1] - x[0]) * (y[0] + y[1]) / 2.0).sum()
     }
+
+    /// The threshold with the largest tpr - fpr (Youden 1950; the highest of several). Both kinds of mistake count by
+    /// their rates, so it does not matter how many samples there are of each. It lies midway between the last score
+    /// that is called positive and the next, if there is one.
+    pub fn best_threshold(&self) -> f64 {
+        let gain = |i: usize| self.tpr[i] - self.fpr[i];
+        let best = (2..self.tpr.len()).fold(1, |best, i| if gain(i) > gain(best) { i } else { best });
+        let next = self.thresholds.get(best + 1).unwrap_or(&self.thresholds[best]);
+        (self.thresholds[best] + next) / 2.0
+    }
 }
 
 /// The precision-recall curve of `scores`, larger for what is rather positive. Fails unless there is a positive sample.

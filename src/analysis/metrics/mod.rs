@@ -94,6 +94,9 @@ mod tests {
         assert_eq!(roc.thresholds, [f64::INFINITY, 3.0, 2.0, 1.0]);
         // Of four pairs three are in order, and one is a tie.
         assert_eq!(roc.area(), 3.5 / 4.0);
+        // tpr - fpr is 0, 1/2, 1/2, 0: at 3 or above, so midway down to 2.
+        assert_eq!(roc.best_threshold(), 2.5);
+        assert_eq!(roc_curve(&[1.0, 0.5], &[false, true]).unwrap().best_threshold(), 0.5);
         let curve = precision_recall_curve(&scores, &labels).unwrap();
         assert_eq!(curve.recall, [0.0, 0.5, 1.0, 1.0]);
         assert_eq!(curve.precision, [1.0, 1.0, 2.0 / 3.0, 0.5]);

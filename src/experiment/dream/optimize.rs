@@ -50,7 +50,7 @@ pub struct Settings {
     pub jitter: usize,
     /// Adam's learning rate, in units of the parametrization.
     pub lr: f64,
-    /// Most steps.
+    /// Steps; a picture whose answer is not yet what was asked settles for as many again at most.
     pub steps: usize,
     /// Keeping pixels in [0, 1].
     pub pixels: Pixels,
@@ -121,6 +121,8 @@ impl Module for Canvas {
 
 /// How a pixel is kept from the ends of the sigmoid, where nothing moves.
 const EDGE: f32 = 0.02;
+/// An answer is reached if no probability is further from what was asked.
+const REACHED: f32 = 0.005;
 /// Steps without a change after which an optimization is over.
 const STILL: usize = 30;
 
@@ -155,7 +157,11 @@ pub fn optimize(
         .collect();
     let mut adam = FirstOrder::new(Adam::new(settings.lr));
     let (mut best, mut still) = (f32::INFINITY, 0);
-    for step in 1..=settings.steps {
+    // A picture whose answer is not there when the steps run out may settle for as long again.
+    for step in 1..=2 * settings.steps {
+        if step > settings.steps && step % 10 == 1 && look.end(&canvas.0.get(), step - 1, &mut dreams, REACHED)? {
+            break;
+        }
         let mut rng = Rng::new(seed, "dream.jitter", step as u64);
         let span = 2 * settings.jitter + 1;
         let shift = [rng.below(span), rng.below(span)];
@@ -171,7 +177,7 @@ pub fn optimize(
             Ok((loss.value().item(), tape.backward(&loss)?))
         })?;
         canvas.0.update(|z| settle(z, settings, step, [h, w]));
-        dreams.iter_mut().zip(&distances).for_each(|(dream, &d)| dream.losses.push(d));
+        dreams.iter_mut().zip(&distances).filter(|(d, _)| d.reached.is_empty()).for_each(|(d, &x)| d.losses.push(x));
         if step.is_power_of_two() && step < settings.steps {
             look.keep(&canvas.0.get(), step, &mut dreams)?;
         }
@@ -181,15 +187,8 @@ pub fn optimize(
             break;
         }
     }
-    let last = dreams[0].losses.len();
-    look.keep(&canvas.0.get(), last, &mut dreams)?;
-    let (_, each) = look.loss(&Var::constant(canvas.0.get()), [settings.jitter; 2], 0.0)?;
-    let answers = look.answers(&Var::constant(canvas.0.get()), [settings.jitter; 2])?;
-    let classes = answers.shape()[1];
-    for (r, dream) in dreams.iter_mut().enumerate() {
-        dream.reached = answers.data()[r * classes..][..classes].to_vec();
-        dream.losses.push(each[r]);
-    }
+    let last = dreams.iter().map(|dream| dream.losses.len()).max().unwrap_or(0);
+    look.end(&canvas.0.get(), last, &mut dreams, f32::INFINITY)?;
     Ok(dreams)
 }
 
@@ -232,6 +231,23 @@ impl Look<'_> {
             x = x.sub(&of(n.mean.clone())?)?.mul(&of(n.std.iter().map(|s| 1.0 / s).collect())?)?;
         }
         self.model.forward(&x, &mut Ctx::eval())
+    }
+
+    /// Ends the dreams whose answers are within `tolerance` of what was asked, and says whether that is all of them.
+    fn end(&self, z: &Tensor, step: usize, dreams: &mut [Dream], tolerance: f32) -> Result<bool> {
+        let (z, still) = (Var::constant(z.clone()), [self.settings.jitter; 2]);
+        let (pictures, answers) = (self.pixels(&z)?.into_value(), self.answers(&z, still)?);
+        let (_, distances) = self.loss(&z, still, 0.0)?;
+        let (size, classes) = (pictures.numel() / dreams.len(), answers.shape()[1]);
+        for (r, dream) in dreams.iter_mut().enumerate().filter(|(_, dream)| dream.reached.is_empty()) {
+            let answer = &answers.data()[r * classes..][..classes];
+            if self.target.distance(answer) <= tolerance {
+                dream.reached = answer.to_vec();
+                dream.losses.push(distances[r]);
+                dream.frames.push((step, pictures.data()[r * size..][..size].to_vec()));
+            }
+        }
+        Ok(dreams.iter().all(|dream| !dream.reached.is_empty()))
     }
 
     fn answers(&self, z: &Var, shift: [usize; 2]) -> Result<Tensor> {

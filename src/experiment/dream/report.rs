@@ -78,7 +78,7 @@ pub fn write(found: &[Found], job: &Job, data: &ImageData, name: &str, folder: &
 }
 
 /// Target, answer, loss and steps of each dream.
-fn summary(found: &[Found], data: &ImageData) -> Table {
+pub fn summary(found: &[Found], data: &ImageData) -> Table {
     let mut table =
         Table::new(&["target", "reached", "difference", "loss", "steps", "nearest", "looks like it", "unregularized"]);
     for f in found {
@@ -108,7 +108,7 @@ fn tile(picture: &[f32], data: &ImageData) -> Tile {
 }
 
 /// The ends, framed by whether they look like what was asked.
-fn overview(found: &[Found], data: &ImageData) -> Figure {
+pub fn overview(found: &[Found], data: &ImageData) -> Figure {
     let size = found[0].best.picture().len();
     let frame = |yes: bool| if yes { Colour::RIGHT } else { Colour::WRONG };
     let words = |f: &Found| f.target.words(&data.classes);
@@ -140,7 +140,7 @@ fn overview(found: &[Found], data: &ImageData) -> Figure {
 }
 
 /// Start, some steps, end.
-fn way(f: &Found, data: &ImageData) -> Figure {
+pub fn way(f: &Found, data: &ImageData) -> Figure {
     let row = |frames: &[(usize, Vec<f32>)]| -> Vec<Tile> {
         let n = frames.len();
         let chosen: Vec<usize> =
@@ -156,7 +156,7 @@ fn way(f: &Found, data: &ImageData) -> Figure {
 }
 
 /// The network's answer as bars.
-fn answer(f: &Found, classes: &[String]) -> Figure {
+pub fn answer(f: &Found, classes: &[String]) -> Figure {
     let mut chart = BarChart::new("The network's answer").range(0.0, 1.0).percent().width(420.0);
     for (c, class) in classes.iter().enumerate() {
         chart = chart.coloured(class, f64::from(f.best.reached[c]), None, Colour::class(c));
@@ -165,7 +165,7 @@ fn answer(f: &Found, classes: &[String]) -> Figure {
 }
 
 /// Distance to the target over the steps.
-fn losses(f: &Found) -> Figure {
+pub fn losses(f: &Found) -> Figure {
     let points = |losses: &[f32]| -> Vec<(f64, f64)> {
         losses.iter().enumerate().map(|(i, &loss)| (i as f64, f64::from(loss.max(1e-6)))).collect()
     };

@@ -1,0 +1,234 @@
+//! # Input optimization: which image makes the network answer this?
+//!
+//! The second course's exercise. A convolutional network somewhat more complex than AlexNet learns digits (parts 1 and
+//! 2). Then its weights stay as they are, and gradient descent moves the *pixels* until the network answers what is
+//! asked: a class, a mixture, any distribution (parts 3 to 5). Each part has the course's form: the code, its results,
+//! comments that follow the numbers.
+//!
+//! The network is the built-in experiment `alexnet-digits` of `gradus train`; `gradus dream` does what parts 3 to 5 do
+//! on any run.
+//!
+//! Run it: `cargo run --release --example input_optimization -- FOLDER`, where FOLDER holds the four files of MNIST;
+//! `--epochs N` for a shorter training, `--out DIR` for another place than target/lessons/input_optimization;
+//! `--smoke` for a try in seconds on digits that the program renders, whose numbers mean nothing.
+
+use gradus::experiment::answer::Trained;
+use gradus::experiment::beside::{Known, Size};
+use gradus::experiment::dream::{self, Found, Job, Settings, Start, Target};
+use gradus::experiment::{Experiment, Prepared, Source, builtin, report::sizes};
+use gradus::nn::summary::formulas;
+use gradus::report::chart::{Confusion, LineChart};
+use gradus::report::words::{function, listed, percent, thousands};
+use gradus::report::{Callout, Figure, Page, Table};
+use gradus::run::{Scores, Unwatched, book::generalizes};
+use gradus::train::Silent;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// This file: its functions are shown in the report.
+const CODE: &str = include_str!("input_optimization.rs");
+
+fn main() {
+    if let Err(error) = exercise() {
+        eprintln!("error: {error}");
+        std::process::exit(error.exit_code());
+    }
+}
+
+fn exercise() -> gradus::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let value = |flag: &str| arguments.iter().position(|a| a == flag).and_then(|i| arguments.get(i + 1));
+    let values: Vec<&String> = ["--out", "--epochs"].iter().filter_map(|flag| value(flag)).collect();
+    let source = arguments.iter().find(|a| !a.starts_with("--") && !values.contains(a));
+    let smoke = arguments.iter().any(|a| a == "--smoke");
+    let folder = value("--out").map_or("target/lessons/input_optimization".into(), PathBuf::from);
+    let mut settings = Vec::new();
+    match (smoke, source) {
+        (true, _) => settings.extend(
+            ["data.kind=digits", "data.per_class=20", "data.val=0.2", "data.test=0.2", "train.epochs=2"]
+                .map(String::from),
+        ),
+        (false, Some(path)) => settings.push(format!("data.path={path}")),
+        (false, None) => {} // where `gradus data get mnist` has put it
+    }
+    settings.extend(value("--epochs").map(|n| format!("train.epochs={n}")));
+    let mut page = Page::new("Input optimization");
+    page.subtitle("Which image makes the network answer this?");
+
+    let mut source = Source::text(builtin("alexnet-digits").expect("it is built in").text, "alexnet-digits")?;
+    settings.iter().try_for_each(|set| source.set(set))?;
+    let experiment = source.resolve()?;
+    let prepared = Prepared::new(&experiment, &mut Unwatched)?;
+    network(&experiment, &prepared, &mut page);
+    let (scores, seconds) = train(&experiment, &prepared)?;
+    learning(&experiment, &prepared, &scores, seconds, &mut page, &folder)?;
+
+    let trained = Trained { preparation: prepared.preparation, model: prepared.model, experiment };
+    let classes = trained.preparation.classes.clone();
+    let (restarts, steps) = if smoke { (2, 60) } else { (8, Settings::regularized().steps) };
+    let shown = if smoke { 2 } else { classes.len() };
+    let all: Vec<Target> = (0..shown).map(|c| Target::class(c, classes.len())).collect();
+    let mixtures = ["2:0.5,3:0.5", "0,0,.5,.5,0,0,0,0", "4:0.4,9:0.6"].map(|text| Target::parse(text, &classes));
+    let mixtures: Vec<Target> = mixtures.into_iter().collect::<gradus::Result<_>>()?;
+
+    let job = |targets: &[Target], start: Start| {
+        let settings = Settings { steps, ..Settings::regularized() };
+        Job { targets: targets.to_vec(), start, noise: 0.3, restarts, settings, seed: trained.experiment.seed }
+    };
+    let parts = [
+        ("Part 3. Every class, from noise", "noise", job(&all, Start::Random)),
+        ("Part 4. Mixtures, from noise", "mixture", job(&mixtures, Start::Random)),
+        ("Part 5. Every class, from noisy test pictures of a one", "real", job(&all, Start::Test(1))),
+    ];
+    let mut verdicts = Vec::new();
+    for (title, name, job) in parts {
+        let found = dreams(&trained, &job, title, name, &mut page, &folder)?;
+        verdicts.push(format!("{title}: {}", comments(&found, &classes)));
+    }
+    page.lead().callout(
+        Callout::Verdict,
+        "The network",
+        &format!("{} of the test digits are told rightly.", percent(scores.test.accuracy)),
+    );
+    page.section("", "In short").list(&verdicts);
+    page.save(&folder.join("report.html"))?;
+    println!("report: {}", folder.join("report.html").display());
+    Ok(())
+}
+
+/// Part 1: the network beside AlexNet.
+fn network(e: &Experiment, p: &Prepared, page: &mut Page) {
+    let own = Size::of(&p.summary, &p.preparation.input());
+    let known = Known::Alexnet;
+    let both = sizes(&[(&e.name, own.clone()), (known.name(), known.size())]);
+    println!("Part 1. The network\n\n{}", both.text());
+    let formulas = formulas(&p.model, &p.summary);
+    let mut layers = Table::new(&["layer", "sort", "output", "weights and biases", "parameters", "receptive field"]);
+    for row in &p.summary.rows {
+        let output: Vec<String> = row.output.iter().map(usize::to_string).collect();
+        let formula = formulas.iter().find(|(path, ..)| *path == row.path);
+        let formula = formula.map_or(String::new(), |(_, formula, _)| formula.clone());
+        let field = row.receptive_field.map_or("all".into(), |f| format!("{f} x {f}"));
+        layers.row([row.path.clone(), row.kind.clone(), output.join(" x "), formula, thousands(row.parameters), field]);
+    }
+    let theirs = known.size();
+    page.part("Part 1. The network");
+    page.section("", "Results").table(&both, "Beside AlexNet").table(&layers, "Layer by layer");
+    page.section("", "Comments").paragraph(&format!(
+        "AlexNet's {} convolutions see {} x {} pixels; here {} convolutions see {} x {}, so kernels are small, no \
+         stride is needed, and each layer is followed by batch normalization, which AlexNet did not have. It is deeper \
+         by {} layers with weights, and smaller by a factor of {} in parameters: AlexNet has most of its own in the \
+         first fully connected layer, behind 9216 inputs.",
+        theirs.convolutions,
+        theirs.input[1],
+        theirs.input[2],
+        own.convolutions,
+        own.input[1],
+        own.input[2],
+        (own.convolutions + own.dense) as i64 - (theirs.convolutions + theirs.dense) as i64,
+        theirs.parameters / own.parameters.max(1)
+    ));
+}
+
+/// Fits the network; its weights are then those of the best epoch on the validation split.
+fn train(e: &Experiment, p: &Prepared) -> gradus::Result<(Scores, f64)> {
+    let start = Instant::now();
+    let mut optimizer = e.train.optimizer.build();
+    let trained = p.fit.run(&p.model, optimizer.as_mut(), p.train.as_ref(), p.val.as_ref(), None, &mut Silent)?;
+    Ok((p.score(trained.history)?, start.elapsed().as_secs_f64()))
+}
+
+/// Part 2: how it learned, and how good it is.
+fn learning(
+    e: &Experiment,
+    p: &Prepared,
+    s: &Scores,
+    seconds: f64,
+    page: &mut Page,
+    folder: &Path,
+) -> gradus::Result<()> {
+    let column = |f: fn(&gradus::train::Epoch) -> f64| s.history.epochs.iter().map(f).collect::<Vec<f64>>();
+    let kept = s.history.best_epoch as f64;
+    let chart = |name: &str, train: Vec<f64>, val: Vec<f64>| {
+        let chart = LineChart::new(name).axes("epoch", name).epochs("training", &train).epochs("validation", &val);
+        save(folder, name, chart.marker(kept, "kept").draw())
+    };
+    let loss = chart("loss", column(|e| e.train_loss), column(|e| e.val_loss))?;
+    let accuracy = chart("accuracy", column(|e| e.train_accuracy), column(|e| e.val_accuracy))?;
+    let confusion = Confusion::new("Test split", &p.data.classes, &s.confusion.counts).draw();
+    let confusion = save(folder, "confusion", confusion)?;
+    let mut splits = Table::new(&["split", "pictures", "loss", "accuracy"]);
+    for ((name, images), figures) in p.data.splits().into_iter().zip([&s.train, &s.val, &s.test]) {
+        let [loss, accuracy] = [figures.loss, figures.accuracy].map(|v| format!("{v:.4}"));
+        splits.row([name.to_owned(), thousands(images.len()), loss, accuracy]);
+    }
+    println!("Part 2. Training: {seconds:.0} s\n\n{}", splits.text());
+    page.part("Part 2. Training");
+    page.section("", "Code").code(function(CODE, "train"));
+    page.section("", "Results")
+        .table(&splits, "The best epoch's weights on each split; training pictures as they are, not varied")
+        .figures(&[
+            (&loss, "Cross-entropy; training pictures are varied, validation pictures are not."),
+            (&accuracy, "Accuracy over the epochs."),
+            (&confusion, "Rows are the truth, columns the answer."),
+        ]);
+    page.section("", "Comments").paragraph(&generalizes(s, e.train.epochs, e.train.patience));
+    Ok(())
+}
+
+/// Parts 3 to 5: the pixels are moved, the weights are not.
+fn dreams(
+    trained: &Trained,
+    job: &Job,
+    title: &str,
+    name: &str,
+    page: &mut Page,
+    folder: &Path,
+) -> gradus::Result<Vec<Found>> {
+    let (found, data) = dream::dream(trained, job, &mut Unwatched)?;
+    let table = dream::report::summary(&found, &data);
+    println!("{title}\n\n{}", table.text());
+    let overview = save(folder, &format!("{name}_overview"), dream::report::overview(&found, &data))?;
+    page.part(title);
+    page.section("", "Code").code(function(CODE, "dreams"));
+    let body = page.section("", "Results");
+    body.table(&table, "The best restart of each target").figure(
+        &overview,
+        "With regularization, without, and the training picture nearest to the first. A green frame: it looks like what \
+         was asked; an orange one: it is texture.",
+    );
+    for (i, f) in found.iter().enumerate() {
+        let draw = |kind: &str, figure: Figure| save(folder, &format!("{name}_{kind}_{i}"), figure);
+        let way = draw("way", dream::report::way(f, &data))?;
+        let answer = draw("answer", dream::report::answer(f, &data.classes))?;
+        let losses = draw("loss", dream::report::losses(f))?;
+        body.heading(&format!("Target: {}", f.target.words(&data.classes)))
+            .figure(&way, "Start, some steps, end; above with regularization, below without.")
+            .figures(&[(&answer, "The network's answer to the end."), (&losses, "Distance to the target.")]);
+    }
+    page.section("", "Comments").paragraph(&comments(&found, &data.classes)).paragraph(
+        "Cross-entropy asks for the answer and nothing else, and the network's answer is fixed only on pictures like \
+         those it has seen. Total variation, blur and jitter ask for what strokes have: neighbours alike, the same \
+         answer a pixel further on. They ease off at the end of the way, so that the last steps settle the answer.",
+    );
+    Ok(found)
+}
+
+/// What the numbers say.
+fn comments(found: &[Found], classes: &[String]) -> String {
+    let worst = found.iter().map(|f| f.target.distance(&f.best.reached)).fold(0.0, f32::max);
+    let looks = |which: usize| -> Vec<String> {
+        found.iter().filter(|f| f.likeness[which].looks_like_it).map(|f| f.target.words(classes)).collect()
+    };
+    let named = |names: Vec<String>| if names.is_empty() { "none".to_owned() } else { listed(&names) };
+    format!(
+        "each answer is within {worst:.3} of what was asked. With regularization these look like digits: {}; without: \
+         {}. The rest is texture that satisfies the network and nobody else.",
+        named(looks(0)),
+        named(looks(1))
+    )
+}
+
+fn save(folder: &Path, name: &str, figure: Figure) -> gradus::Result<Figure> {
+    figure.save(folder, name).map(|()| figure)
+}
