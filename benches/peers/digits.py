@@ -107,7 +107,7 @@ def main():
     parser.add_argument("names", nargs="*", default=["mlp-300", "cnn-deep"])
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     for name in args.names:
         epochs = args.epochs or {"mlp-300": 5, "cnn-deep": 40}[name]
         print(json.dumps(train(name, args.folder, epochs, args.seed)), flush=True)
