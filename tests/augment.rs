@@ -30,7 +30,7 @@ fn the_values_are_those_of_grid_sample() {
     assert_eq!(cases.len(), 6);
     for Case { size, degrees, zoom, shift, from_, to } in cases {
         let from: Vec<f32> = from_.iter().map(|v| v / 64.0).collect();
-        let got = through(Affine { degrees, zoom, shift }, Symmetry::IDENTITY, &from, size);
+        let got = through(Affine { degrees, zoom, shift, ..Affine::IDENTITY }, Symmetry::IDENTITY, &from, size);
         assert_eq!(got.len(), to.len());
         for (i, (g, w)) in got.iter().zip(&to).enumerate() {
             // Values up to 1: a share rounded to f32, then three mixtures of two products and a sum: 2^-25 for the
@@ -56,6 +56,12 @@ fn whole_steps_are_exact_and_symmetries_come_first() {
         symmetry.apply(&x, &mut wanted, 5, 5);
         assert_eq!(through(Affine::IDENTITY, symmetry, &x, size), wanted);
     }
+    // Twice as wide and half as tall: from the middle outwards, each column stands twice, and rows are two apart.
+    let stretched = through(Affine { stretch: 2.0, ..Affine::IDENTITY }, Symmetry::IDENTITY, &x, size);
+    let at = |values: &[f32], row: usize, column: usize| values[row * 5 + column];
+    assert_eq!(at(&stretched, 2, 2), at(&x, 2, 2));
+    assert_eq!((at(&stretched, 2, 4), at(&stretched, 2, 0)), (at(&x, 2, 3), at(&x, 2, 1)));
+    assert_eq!((at(&stretched, 1, 2), at(&stretched, 3, 2)), (at(&x, 0, 2), at(&x, 4, 2)));
     // A turn by 90° is a quarter turn, but for the rounding of the cosine.
     let mut wanted = vec![0.0; 25];
     Symmetry::turn(1).apply(&x, &mut wanted, 5, 5);

@@ -3,15 +3,18 @@
 //! A galaxy has no upper side: mirrored or turned by a quarter it is as good a picture of its class as before. The
 //! eight ways to lay a square onto itself therefore make eight training pictures of one ([`symmetry`]), and a network
 //! that meets them all cannot learn the orientation by heart. A digit has an upper side, but stays what it is a little
-//! shifted, turned or enlarged ([`affine`]); and of a chest's X-ray the mirror image is at least nearly one.
+//! shifted, turned, enlarged or stretched ([`affine`]); and of a chest's X-ray the mirror image is at least nearly one. What
+//! another camera or exposure would have done is another light ([`mod@light`]).
 //!
 //! Which change a picture gets in an epoch is drawn from a stream keyed by both, not by what was drawn before: a
 //! resumed run, or one with another batch size, draws the same.
 
 pub mod affine;
+pub mod light;
 pub mod symmetry;
 
 pub use affine::Affine;
+pub use light::Light;
 pub use symmetry::Symmetry;
 
 use crate::error::{Error, Result};
@@ -36,32 +39,58 @@ pub struct Augment {
     pub rotate: f64,
     /// Enlarged or made smaller by up to this share: by a factor uniform on [1 - zoom, 1 + zoom).
     pub zoom: f64,
+    /// Made wider or narrower by up to this share, and lower or taller as much: by a factor uniform on
+    /// [1 - stretch, 1 + stretch).
+    pub stretch: f64,
+    /// Contrast changed by up to this share: by a factor uniform on [1 - contrast, 1 + contrast).
+    pub contrast: f64,
+    /// Brightness changed by up to this much, in units of the pixels as the network is given them.
+    pub brightness: f64,
+    /// Deviation of normal noise on each pixel, in the same units.
+    pub noise: f64,
 }
 
 impl Augment {
     /// No change at all.
-    pub const NONE: Augment =
-        Augment { flips: false, quarter_turns: false, mirror: false, shift: 0.0, rotate: 0.0, zoom: 0.0 };
+    pub const NONE: Augment = Augment {
+        flips: false,
+        quarter_turns: false,
+        mirror: false,
+        shift: 0.0,
+        rotate: 0.0,
+        zoom: 0.0,
+        stretch: 0.0,
+        contrast: 0.0,
+        brightness: 0.0,
+        noise: 0.0,
+    };
 
-    /// Fails unless the amounts make sense: not negative, at most 180 degrees, a zoom below 1.
+    /// Fails unless the amounts make sense: not negative, at most 180 degrees, shares below 1.
     pub fn check(&self) -> Result<()> {
-        for (key, value, below) in
-            [("shift", self.shift, f64::INFINITY), ("rotate", self.rotate, 180.5), ("zoom", self.zoom, 1.0)]
-        {
+        for (key, value, below) in [
+            ("shift", self.shift, f64::INFINITY),
+            ("rotate", self.rotate, 180.5),
+            ("zoom", self.zoom, 1.0),
+            ("stretch", self.stretch, 1.0),
+            ("contrast", self.contrast, 1.0),
+            ("brightness", self.brightness, f64::INFINITY),
+            ("noise", self.noise, f64::INFINITY),
+        ] {
             if !(0.0..below).contains(&value) {
-                let help = "shift is in pixels, rotate in degrees up to 180, zoom a share below 1; 0 is none";
+                let help = "shift is in pixels, rotate in degrees up to 180; zoom, stretch and contrast are shares below 1; \
+                            brightness and noise are in units of the pixels; 0 is none";
                 return Err(Error::config(format!("augment.{key}"), format!("is {value}"), help));
             }
         }
         Ok(())
     }
 
-    /// The change that picture `sample` gets in `epoch`: a symmetry, uniform over those allowed, and after it perhaps
-    /// an affine map.
-    pub fn draw(&self, seed: u64, epoch: u64, sample: usize, square: bool) -> (Symmetry, Option<Affine>) {
+    /// The change that picture `sample` gets in `epoch`: a symmetry, uniform over those allowed, after it perhaps an
+    /// affine map, and perhaps another light.
+    pub fn draw(&self, seed: u64, epoch: u64, sample: usize, square: bool) -> Change {
         let mut symmetry = Symmetry::IDENTITY;
         if *self == Self::NONE {
-            return (symmetry, None);
+            return Change { symmetry, affine: None, light: None };
         }
         let mut rng = Rng::new(seed, "augment", (epoch << 32) + sample as u64);
         if self.quarter_turns {
@@ -76,18 +105,31 @@ impl Augment {
             // Left to right as one sees it, also after a quarter turn, whose result is what is walked through.
             symmetry.flip_x ^= rng.chance(0.5);
         }
-        if self.shift == 0.0 && self.rotate == 0.0 && self.zoom == 0.0 {
-            return (symmetry, None);
-        }
-        // Always four draws, so that switching one change off leaves the others as they were.
+        // Always the same draws, so that switching one change off leaves the others as they were.
         let mut within = |most: f64| rng.range(-most, most);
         let affine = Affine {
             degrees: within(self.rotate),
             zoom: 1.0 + within(self.zoom),
             shift: [within(self.shift), within(self.shift)],
+            stretch: 1.0 + within(self.stretch),
         };
-        (symmetry, Some(affine))
+        let (contrast, brightness) = (1.0 + within(self.contrast), within(self.brightness));
+        let light = Light { contrast, brightness, noise: self.noise, rng };
+        let moves = self.shift + self.rotate + self.zoom + self.stretch > 0.0;
+        let shines = self.contrast + self.brightness + self.noise > 0.0;
+        Change { symmetry, affine: moves.then_some(affine), light: shines.then_some(light) }
     }
+}
+
+/// What one picture is changed by, in this order.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Laid onto itself in another way.
+    pub symmetry: Symmetry,
+    /// Moved.
+    pub affine: Option<Affine>,
+    /// In another light.
+    pub light: Option<Light>,
 }
 
 /// The pictures `indices` of `pixels` `[N, C, H, W]` as a batch `[B, C, H, W]`, each changed as `augment` draws for it
@@ -103,11 +145,14 @@ pub fn gather(pixels: &Tensor<f32>, indices: &[usize], augment: &Augment, seed: 
     Tensor::build(pixels.shape_owned().with(0, indices.len()), |out| {
         parallel::chunks(out, picture, |k, to| {
             let from = &pixels.data()[indices[k] * picture..][..picture];
-            let (symmetry, affine) = augment.draw(seed, epoch, indices[k], height == width);
+            let Change { symmetry, affine, mut light } = augment.draw(seed, epoch, indices[k], height == width);
             for (from, to) in from.chunks(plane).zip(to.chunks_mut(plane)) {
                 match affine {
                     None => symmetry.apply(from, to, height, width),
                     Some(affine) => affine.apply(symmetry, from, to, height, width),
+                }
+                if let Some(light) = &mut light {
+                    light.apply(to);
                 }
             }
         });
@@ -139,8 +184,8 @@ mod tests {
         ] {
             let mut seen: BTreeMap<String, usize> = BTreeMap::new();
             for sample in 0..4000 {
-                let (symmetry, affine) = augment.draw(7, 2, sample, square);
-                assert_eq!(affine, None);
+                let Change { symmetry, affine, light } = augment.draw(7, 2, sample, square);
+                assert!(affine.is_none() && light.is_none());
                 *seen.entry(format!("{symmetry:?}")).or_default() += 1;
             }
             assert_eq!(seen.len(), size, "{augment:?}");
@@ -154,13 +199,13 @@ mod tests {
     fn amounts_fill_their_ranges_and_one_does_not_move_another() {
         let (mut low, mut high) = ([f64::MAX; 4], [f64::MIN; 4]);
         for sample in 0..2000 {
-            let affine = SMALL.draw(7, 2, sample, false).1.unwrap();
+            let affine = SMALL.draw(7, 2, sample, false).affine.unwrap();
             let drawn =
                 [affine.degrees / 10.0, (affine.zoom - 1.0) / 0.1, affine.shift[0] / 2.0, affine.shift[1] / 2.0];
             for i in 0..4 {
                 (low[i], high[i]) = (low[i].min(drawn[i]), high[i].max(drawn[i]));
             }
-            let turned = Augment { rotate: 10.0, ..Augment::NONE }.draw(7, 2, sample, false).1.unwrap();
+            let turned = Augment { rotate: 10.0, ..Augment::NONE }.draw(7, 2, sample, false).affine.unwrap();
             assert_eq!(turned, Affine { degrees: affine.degrees, ..Affine::IDENTITY });
         }
         // Nothing within 1 % of an end: 0.995^2000 = 4e-5 for each of the eight, and the seed is fixed.
@@ -171,7 +216,9 @@ mod tests {
     #[test]
     fn a_batch_depends_on_samples_and_epoch_alone() {
         let x = Tensor::from_fn([6, 3, 4, 4], |i| i as f32);
-        for augment in [BOTH, SMALL, Augment { rotate: 180.0, ..BOTH }] {
+        let light = Augment { contrast: 0.3, brightness: 0.2, noise: 0.1, stretch: 0.2, ..BOTH };
+        assert_eq!(gather(&x, &[4, 2], &light, 42, 1), gather(&x, &[0, 4, 2], &light, 42, 1).gather(&[1, 2]));
+        for augment in [BOTH, SMALL, Augment { rotate: 180.0, stretch: 0.1, ..BOTH }] {
             let whole = gather(&x, &[0, 1, 2, 3, 4, 5], &augment, 42, 1);
             let part = gather(&x, &[4, 2], &augment, 42, 1);
             assert_eq!(part, whole.gather(&[4, 2]));

@@ -8,20 +8,23 @@
 
 use super::symmetry::Symmetry;
 
-/// Zoom and turn about the middle, then shift: p' = c + t + z R (p - c), c the middle of the picture.
+/// Zoom, stretch and turn about the middle, then shift: p' = c + t + R diag(z / s, z s) (p - c) for (row, column), c the
+/// middle of the picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine {
     /// By how many degrees the picture is turned, counter-clockwise.
     pub degrees: f64,
     /// By which factor it is enlarged. Not 0.
     pub zoom: f64,
+    /// s: by which factor it is made wider, and as much lower. Not 0.
+    pub stretch: f64,
     /// By how many pixels it moves downwards and to the right.
     pub shift: [f64; 2],
 }
 
 impl Affine {
     /// Nothing changes.
-    pub const IDENTITY: Affine = Affine { degrees: 0.0, zoom: 1.0, shift: [0.0; 2] };
+    pub const IDENTITY: Affine = Affine { degrees: 0.0, zoom: 1.0, stretch: 1.0, shift: [0.0; 2] };
 
     /// Writes the plane `from` (`height` x `width`) to `to`, first through `symmetry`, then through the map. A
     /// symmetry with a transpose needs a square.
@@ -35,13 +38,14 @@ impl Affine {
         // Backwards: take away the shift, turn back, shrink. With y downwards the signs of the sine are exchanged.
         let (sin, cos) = libm::sincos(self.degrees.to_radians());
         let (sin, cos) = (sin / self.zoom, cos / self.zoom);
+        let (tall, wide) = (self.stretch, 1.0 / self.stretch);
         for (y, row) in to.chunks_mut(width).enumerate() {
             let dy = y as f64 - middle_y - self.shift[0];
-            let (row_y, row_x) = (middle_y + cos * dy, middle_x - sin * dy);
+            let (row_y, row_x) = (middle_y + tall * cos * dy, middle_x - wide * sin * dy);
             for (x, value) in row.iter_mut().enumerate() {
                 let dx = x as f64 - middle_x - self.shift[1];
-                let (y0, y1, fy) = between(row_y + sin * dx, last_y);
-                let (x0, x1, fx) = between(row_x + cos * dx, last_x);
+                let (y0, y1, fy) = between(row_y + tall * sin * dx, last_y);
+                let (x0, x1, fx) = between(row_x + wide * cos * dx, last_x);
                 let upper = mix(pixel(y0, x0), pixel(y0, x1), fx);
                 let lower = mix(pixel(y1, x0), pixel(y1, x1), fx);
                 *value = mix(upper, lower, fy);
