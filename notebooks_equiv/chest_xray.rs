@@ -122,7 +122,7 @@ fn pictures(e: &Experiment, p: &Prepared, page: &mut Page, folder: &Path) -> gra
     page.section("", "Code").code(function(CODE, "data"));
     page.section("", "Results").table(&counts, "Pictures of each class").figures(&[
         (&sheet, "Six of each class."),
-        (&varied, "Moved, turned, zoomed, mirrored: a new picture each time."),
+        (&varied, "Moved, turned, stretched, mirrored, in another light: a new picture each time."),
     ]);
     page.section("", "Comments").paragraph(&format!(
         "{kept}pictures of one person stay in one split, and {shared} persons or pictures stand in more than one. \

@@ -201,18 +201,18 @@ pub fn sizes(networks: &[(&str, Size)]) -> Table {
     table
 }
 
-/// What becomes of two classes at each threshold, on the validation and the test split.
+/// What becomes of two classes at each threshold, on the validation and the test split; F1 is that of the second.
 pub fn at_thresholds(decisions: &[Decision], classes: &[String]) -> Table {
     let (no, yes) = (&classes[0], &classes[1]);
     let heads = [
         "threshold".to_owned(),
         "split".to_owned(),
-        format!("{no}, right"),
-        format!("{no}, taken for {yes}"),
-        format!("{yes}, missed"),
-        format!("{yes}, found"),
+        format!("right {no}"),
+        format!("wrong {no}"),
+        format!("wrong {yes}"),
+        format!("right {yes}"),
         "accuracy".to_owned(),
-        format!("F1 of {yes}"),
+        "F1".to_owned(),
     ];
     let mut table = Table::new(&heads.each_ref().map(String::as_str));
     for d in decisions {
