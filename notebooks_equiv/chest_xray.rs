@@ -55,7 +55,7 @@ fn exercise() -> gradus::Result<()> {
     let mut page = Page::new("Chest X-rays: is there pneumonia?");
     page.subtitle("A convolutional network with a sigmoid, class weights and augmentation");
     pictures(&experiment, &prepared, &mut page, &folder)?;
-    network(&experiment, &prepared, &mut page)?;
+    network(&prepared, &mut page);
     let (scores, seconds) = train(&experiment, &prepared)?;
     learning(&experiment, &scores, seconds, &mut page, &folder)?;
     let Some([half, chosen]) = decisions(&prepared, &scores) else {
@@ -139,7 +139,7 @@ fn of_class(images: &Images, class: usize, most: usize) -> Vec<usize> {
 }
 
 /// Part 2: topology and weights.
-fn network(e: &Experiment, p: &Prepared, page: &mut Page) -> gradus::Result<()> {
+fn network(p: &Prepared, page: &mut Page) {
     let formulas = formulas(&p.model, &p.summary);
     let mut layers = Table::new(&["layer", "sort", "output", "weights and biases", "parameters"]);
     for row in &p.summary.rows {
@@ -158,16 +158,14 @@ fn network(e: &Experiment, p: &Prepared, page: &mut Page) -> gradus::Result<()> 
     page.section("", "Comments").paragraph(&format!(
         "The last layer gives one number z, the logit of {}: p = σ(z) = 1 / (1 + e⁻ᶻ). The cost is the binary \
          cross-entropy -[y ln p + (1 - y) ln(1 - p)], a sample of {} weighing {:.2} and one of {} {:.2}: both classes \
-         count the same, though one has {} times the pictures. {}",
+         count the same, though one has {} times the pictures.",
         p.data.classes[1],
         p.data.classes[0],
         weights[0],
         p.data.classes[1],
         weights[1],
-        (weights[0] / weights[1] * 10.0).round() / 10.0,
-        e.about
+        (weights[0] / weights[1] * 10.0).round() / 10.0
     ));
-    Ok(())
 }
 
 /// Fits the network; its weights are then those of the best epoch on the validation split.
