@@ -4,6 +4,7 @@
 //! block from zero by fused multiply-adds, the blocks added up in turn.
 
 use crate::norm::{Channels, Scales};
+use crate::upsample::{Between, Upsample2d};
 use crate::{Conv2d, GroupedConv2d, MatMut, MatRef, Scalar};
 
 /// Length of the blocks in which the K of a matrix product is summed.
@@ -131,6 +132,15 @@ pub fn conv2d_backward_data<T: Scalar>(g: &Conv2d, dy: &[T], w: &[T], dx: &mut [
     }
 }
 
+/// Transposed convolution, the adjoint: [`conv2d_backward_data`] and then the bias of each of the C channels.
+pub fn conv_transpose2d_forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    conv2d_backward_data(g, x, w, y);
+    let plane = (g.h * g.w).max(1);
+    for (i, plane) in y.chunks_exact_mut(plane).enumerate() {
+        plane.iter_mut().for_each(|v| *v += bias.map_or(-T::ZERO, |bias| bias[i % g.c]));
+    }
+}
+
 /// The taps p along one axis that can fall on place `at`, each with the output i (inside or not) from which it does.
 fn taps_over(g: &Conv2d, axis: usize, at: usize) -> Vec<(usize, isize)> {
     let (s, place) = (g.stride[axis] as isize, (at + g.pad[axis][0]) as isize);
@@ -167,6 +177,48 @@ impl WeightGroups {
 pub fn weight_groups(g: &Conv2d) -> WeightGroups {
     let blocks = g.n * (g.out_h() * g.out_w()).div_ceil(K_BLOCK);
     WeightGroups { blocks, per_group: blocks.div_ceil(WEIGHT_GROUPS).max(1) }
+}
+
+/// How a chain's sums over images are split: blocks of 16 images, dealt out to at most 8 groups of consecutive blocks.
+pub fn lane_groups(images: usize) -> WeightGroups {
+    let blocks = images.div_ceil(16);
+    WeightGroups { blocks, per_group: blocks.div_ceil(WEIGHT_GROUPS).max(1) }
+}
+
+/// The sum of `term(n)` over the images: image n goes to lane n % 16, the blocks of a group in turn, then the groups in turn,
+/// and at last the lanes as a tree.
+fn lane_sum<T: Scalar>(images: usize, term: impl Fn(usize) -> T) -> T {
+    let (groups, mut total) = (lane_groups(images), [T::ZERO; 16]);
+    for group in 0..groups.len() {
+        let mut lanes = [T::ZERO; 16];
+        for n in groups.get(group).flat_map(|block| 16 * block..16 * block + 16) {
+            lanes[n % 16] += if n < images { term(n) } else { T::ZERO };
+        }
+        (0..16).for_each(|l| total[l] += lanes[l]);
+    }
+    crate::reduce::tree(total)
+}
+
+/// The gradients of filters and bias as a chain of convolutions computes them, `[dw, db]`: an image's pixels are summed
+/// from zero in turn, for dw by fused multiply-adds, and the images as `lane_sum` says. The bias belongs to the
+/// convolution's output, or, if `transposed`, to what is its input.
+pub fn lane_weights<T: Scalar>(g: &Conv2d, transposed: bool, x: &[T], dy: &[T]) -> [Vec<T>; 2] {
+    let [kh, kw] = g.kernel;
+    let dw = |at: usize| {
+        let (o, c, p, q) = (at / g.k(), at / (kh * kw) % g.c, at / kw % kh, at % kw);
+        lane_sum(g.n, |n| {
+            let pixels = (0..g.out_h()).flat_map(|i| (0..g.out_w()).map(move |j| (i, j)));
+            pixels.fold(T::ZERO, |sum, (i, j)| {
+                let pixel = source(g, i, j, p, q).map_or(T::ZERO, |(y, u)| x[((n * g.c + c) * g.h + y) * g.w + u]);
+                pixel.mul_add(dy[((n * g.o + o) * g.out_h() + i) * g.out_w() + j], sum)
+            })
+        })
+    };
+    let (data, channels, plane) = if transposed { (x, g.c, g.h * g.w) } else { (dy, g.o, g.out_h() * g.out_w()) };
+    let db = |c: usize| {
+        lane_sum(g.n, |n| data[(n * channels + c) * plane..][..plane].iter().fold(T::ZERO, |sum, &v| sum + v))
+    };
+    [(0..g.o * g.k()).map(dw).collect(), (0..channels).map(db).collect()]
 }
 
 /// dW: `dw[o, k]` sums `columns[k, pixel] dy[o, pixel]` over the pixels of all images: over each block of pixels from
@@ -392,4 +444,42 @@ pub fn batch_norm_backward<T: Scalar>(g: &Channels, x: &[T], dy: &[T], s: &Scale
         }
     };
     [(0..x.len()).map(dx).collect(), dw, db]
+}
+
+/// The pixels that an output lies between, with their weights.
+fn shares<T: Scalar>(between: Between) -> Vec<(usize, T)> {
+    match between.second {
+        None => vec![(between.first, T::ONE)],
+        Some((next, t)) => vec![(between.first, T::from_f64(1.0 - t)), (next, T::from_f64(t))],
+    }
+}
+
+/// Upsampling: each output mixes the rows it lies between, and then the columns.
+pub fn upsample2d<T: Scalar>(g: &Upsample2d, x: &[T]) -> Vec<T> {
+    let mix = |shares: &[(usize, T)], value: &dyn Fn(usize) -> T| {
+        shares[1..].iter().fold(value(shares[0].0) * shares[0].1, |sum, &(at, share)| sum + value(at) * share)
+    };
+    let [oh, ow] = g.out();
+    let pixel = |k: usize| {
+        let (plane, i, j) = (k / (oh * ow), k / ow % oh, k % ow);
+        let rows = shares(g.between(0, i));
+        mix(&shares(g.between(1, j)), &|c| mix(&rows, &|r| x[(plane * g.h + r) * g.w + c]))
+    };
+    (0..g.planes * oh * ow).map(pixel).collect()
+}
+
+/// The adjoint: pixel (r, c) sums, over the outputs' rows that it has a share in, that share of the sum over the row.
+pub fn upsample2d_backward<T: Scalar>(g: &Upsample2d, dy: &[T]) -> Vec<T> {
+    let [oh, ow] = g.out();
+    let pixel = |k: usize| {
+        let (plane, r, c) = (k / (g.h * g.w), k / g.w % g.h, k % g.w);
+        let of = |axis: usize, i: usize, at: usize| {
+            shares::<T>(g.between(axis, i)).into_iter().find(|share| share.0 == at).map(|share| share.1)
+        };
+        (0..oh).filter_map(|i| Some((i, of(0, i, r)?))).fold(T::ZERO, |sum, (i, share)| {
+            let row = (0..ow).filter_map(|j| Some(dy[(plane * oh + i) * ow + j] * of(1, j, c)?));
+            sum + row.fold(T::ZERO, |sum, term| sum + term) * share
+        })
+    };
+    (0..g.planes * g.h * g.w).map(pixel).collect()
 }

@@ -1,5 +1,6 @@
 //! The two number types, and the kernels as they are reached through them.
 
+use crate::chain::{self, FilterGradients, Filters, Passed, Stage};
 use crate::dispatch::Isa;
 use crate::{BlockGradients, Conv2d, MatMut, MatRef, Pool2d, conv, dense, gemm, kmeans, math, scratch};
 use std::fmt::{Debug, Display};
@@ -108,8 +109,13 @@ pub trait Scalar:
     }
     /// y = x * w (+ bias); x is N C H W, w is O C KH KW, y is N O OH OW.
     fn conv2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
+    /// The adjoint of convolution: y = wᵀ * x (+ bias). `g` is the convolution that it turns around, so x is N O OH OW,
+    /// w is O C KH KW, y is N C H W, and there is a bias for each of the C channels.
+    fn conv_transpose2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
     /// The gradient of x, written (not added) into `dx`.
-    fn conv2d_backward_data(g: &Conv2d, dy: &[Self], w: &[Self], dx: &mut [Self]);
+    fn conv2d_backward_data(g: &Conv2d, dy: &[Self], w: &[Self], dx: &mut [Self]) {
+        Self::conv_transpose2d_forward(g, dy, w, None, dx);
+    }
     /// The gradient of w, written (not added) into `dw`.
     fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]);
     /// y = maxpool2x2(relu(x * w + bias)); a code for each output, if wanted, says which pixel won (see
@@ -131,6 +137,29 @@ pub trait Scalar:
         codes: &[u8],
         out: BlockGradients<'_, Self>,
     );
+    /// See [`chain::forward`].
+    #[doc(hidden)]
+    fn conv_chain_forward(
+        stages: &[Stage],
+        x: &[Self],
+        filters: &[Filters<'_, Self>],
+        y: &mut [Self],
+        kept: Option<&mut [Self]>,
+    ) {
+        chain::plain_forward(stages, x, filters, y, kept);
+    }
+    /// See [`chain::backward`].
+    #[doc(hidden)]
+    fn conv_chain_backward(
+        stages: &[Stage],
+        passed: Passed<'_, Self>,
+        filters: &[Filters<'_, Self>],
+        dy: &[Self],
+        dx: Option<&mut [Self]>,
+        out: &mut [FilterGradients<'_, Self>],
+    ) {
+        chain::plain_backward(stages, passed, filters, dy, dx, out);
+    }
     /// Max-pooling; `argmax` receives each output's winner as `row * W + column` in its plane. Padding never wins.
     fn max_pool2d_forward(g: &Pool2d, x: &[Self], y: &mut [Self], argmax: &mut [u32]);
     /// Scatters `dy` to the winners. `dx` is written whole.
@@ -216,8 +245,27 @@ impl Scalar for f32 {
     fn conv2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]) {
         conv::forward_f32(g, x, w, bias, y);
     }
-    fn conv2d_backward_data(g: &Conv2d, dy: &[Self], w: &[Self], dx: &mut [Self]) {
-        conv::backward_data_f32(g, dy, w, dx);
+    fn conv_transpose2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]) {
+        conv::transpose_f32(g, x, w, bias, y);
+    }
+    fn conv_chain_forward(
+        stages: &[Stage],
+        x: &[Self],
+        filters: &[Filters<'_, Self>],
+        y: &mut [Self],
+        kept: Option<&mut [Self]>,
+    ) {
+        chain::forward_f32(stages, x, filters, y, kept);
+    }
+    fn conv_chain_backward(
+        stages: &[Stage],
+        passed: Passed<'_, Self>,
+        filters: &[Filters<'_, Self>],
+        dy: &[Self],
+        dx: Option<&mut [Self]>,
+        out: &mut [FilterGradients<'_, Self>],
+    ) {
+        chain::backward_f32(stages, passed, filters, dy, dx, out);
     }
     fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]) {
         conv::backward_weights_f32(g, x, dy, dw);
@@ -327,9 +375,9 @@ impl Scalar for f64 {
         conv::check("conv2d", g, x.len(), w.len(), y.len());
         conv::plain::forward(g, x, w, bias, y);
     }
-    fn conv2d_backward_data(g: &Conv2d, dy: &[Self], w: &[Self], dx: &mut [Self]) {
-        conv::check("conv2d backward", g, dx.len(), w.len(), dy.len());
-        conv::plain::backward_data(g, dy, w, dx);
+    fn conv_transpose2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]) {
+        conv::check_transpose(g, x.len(), w.len(), bias, y.len());
+        conv::plain::transpose(g, x, w, bias, y);
     }
     fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]) {
         conv::check("conv2d backward", g, x.len(), dw.len(), dy.len());

@@ -1,4 +1,4 @@
-//! The sums over pairs in t-SNE, several pairs at a time.
+//! The sums over pairs in t-SNE, several pairs at a time, on maps of any dimension `D` (two or three, that is).
 //!
 //! With w_ij = 1 / (1 + |y_i - y_j|²), a step needs for each point i
 //!
@@ -26,70 +26,90 @@ const SPARSE_ROWS: usize = 256;
 
 type Lanes<T> = [T; LANES];
 
-/// The sums of a point: attraction x and y, repulsion x and y, its share of Z.
-pub type Sums<T> = [T; 5];
+/// The sums of a point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sums<T, const D: usize> {
+    /// Σ_j p_ij w_ij (y_i - y_j).
+    pub attraction: [T; D],
+    /// Σ_j w_ij² (y_i - y_j).
+    pub repulsion: [T; D],
+    /// Its share of Z, Σ_{j≠i} w_ij.
+    pub weight: T,
+}
 
-/// All sums of all points `x`, `y` over all pairs, `p` being n x n, row-major.
-pub fn all_pairs<T: Scalar>(p: &[T], x: &[T], y: &[T], out: &mut [Sums<T>]) {
+impl<T: Scalar, const D: usize> Sums<T, D> {
+    /// All zero.
+    pub const ZERO: Self = Self { attraction: [T::ZERO; D], repulsion: [T::ZERO; D], weight: T::ZERO };
+}
+
+/// All sums of all points over all pairs, `p` being n x n, row-major, and `axes` the points' coordinates, axis by axis.
+pub fn all_pairs<T: Scalar, const D: usize>(p: &[T], axes: [&[T]; D], out: &mut [Sums<T, D>]) {
     let n = out.len();
-    assert!(p.len() == n * n && x.len() == n && y.len() == n, "tsne all_pairs: shapes do not fit");
+    assert!(p.len() == n * n && axes.iter().all(|a| a.len() == n), "tsne all_pairs: shapes do not fit");
     let level = isa();
     parallel::chunks_unless(n < 64, out, ROWS, |piece, out| {
         for (r, sums) in out.iter_mut().enumerate() {
             let i = piece * ROWS + r;
-            *sums = vectorize(level, Row { at: [x[i], y[i]], x, y, p: &p[i * n..][..n] });
-            sums[4] -= T::ONE; // the pair of i with itself
+            *sums = vectorize(level, Row { at: axes.map(|a| a[i]), axes, p: &p[i * n..][..n] });
+            sums.weight -= T::ONE; // the pair of i with itself
         }
     });
 }
 
 /// Σ_j w_ij over all j ≠ i, for each point i.
-pub fn weights<T: Scalar>(x: &[T], y: &[T], out: &mut [T]) {
-    assert!(x.len() == out.len() && y.len() == out.len(), "tsne weights: shapes do not fit");
+pub fn weights<T: Scalar, const D: usize>(axes: [&[T]; D], out: &mut [T]) {
+    assert!(axes.iter().all(|a| a.len() == out.len()), "tsne weights: shapes do not fit");
     let (n, level) = (out.len(), isa());
     parallel::chunks_unless(n < 64, out, ROWS, |piece, out| {
         for (r, weight) in out.iter_mut().enumerate() {
             let i = piece * ROWS + r;
-            *weight = vectorize(level, WeightRow { at: [x[i], y[i]], x, y }) - T::ONE;
+            *weight = vectorize(level, WeightRow { at: axes.map(|a| a[i]), axes }) - T::ONE;
         }
     });
 }
 
 /// One point against all.
-struct Row<'a, T> {
-    at: [T; 2],
-    x: &'a [T],
-    y: &'a [T],
+struct Row<'a, T, const D: usize> {
+    at: [T; D],
+    axes: [&'a [T]; D],
     p: &'a [T],
 }
 
-impl<T: Scalar> Loop for Row<'_, T> {
-    type Output = Sums<T>;
+/// The sums of a point, lane by lane.
+type LaneSums<T, const D: usize> = Sums<Lanes<T>, D>;
+
+impl<T: Scalar, const D: usize> Loop for Row<'_, T, D> {
+    type Output = Sums<T, D>;
     #[inline(always)]
-    fn run(self) -> Sums<T> {
-        let mut totals = [T::ZERO; 5];
-        for ((x, y), p) in self.x.chunks(BLOCK).zip(self.y.chunks(BLOCK)).zip(self.p.chunks(BLOCK)) {
-            let mut sums = [[T::ZERO; LANES]; 5];
-            let ((xs, x_rest), (ys, y_rest), (ps, p_rest)) = (x.as_chunks(), y.as_chunks(), p.as_chunks());
-            let pairs = xs.len() / 2;
+    fn run(self) -> Sums<T, D> {
+        let mut totals = Sums::ZERO;
+        for (b, p) in self.p.chunks(BLOCK).enumerate() {
+            let zero = [T::ZERO; LANES];
+            let mut sums = LaneSums { attraction: [zero; D], repulsion: [zero; D], weight: zero };
+            let axes = self.axes.map(|a| a[b * BLOCK..][..p.len()].as_chunks::<LANES>());
+            let (ps, p_rest) = p.as_chunks();
+            let pairs = ps.len() / 2;
             for k in 0..pairs {
                 let (k, m) = (2 * k, 2 * k + 1);
-                let (a, b) = (Apart::new(self.at, &xs[k], &ys[k]), Apart::new(self.at, &xs[m], &ys[m]));
+                let a = Apart::new(self.at, axes.map(|a| &a.0[k]));
+                let b = Apart::new(self.at, axes.map(|a| &a.0[m]));
                 let [v, w] = reciprocals(&a.square, &b.square);
                 a.add(&v, &ps[k], &mut sums);
                 b.add(&w, &ps[m], &mut sums);
             }
-            if xs.len() % 2 == 1 {
+            if ps.len() % 2 == 1 {
                 let k = 2 * pairs;
-                single(self.at, &xs[k], &ys[k], &ps[k], &mut sums);
+                single(self.at, axes.map(|a| &a.0[k]), &ps[k], &mut sums);
             }
-            if !x_rest.is_empty() {
-                let (x, y, p) = (filled(x_rest, far()), filled(y_rest, far()), filled(p_rest, T::ZERO));
-                single(self.at, &x, &y, &p, &mut sums);
+            if !p_rest.is_empty() {
+                let rest = axes.map(|a| filled(a.1, far()));
+                single(self.at, rest.each_ref(), &filled(p_rest, T::ZERO), &mut sums);
             }
-            for k in 0..5 {
-                totals[k] += total(sums[k]);
+            for a in 0..D {
+                totals.attraction[a] += total(sums.attraction[a]);
+                totals.repulsion[a] += total(sums.repulsion[a]);
             }
+            totals.weight += total(sums.weight);
         }
         totals
     }
@@ -97,8 +117,8 @@ impl<T: Scalar> Loop for Row<'_, T> {
 
 /// Adds 16 terms, each with a division of its own.
 #[inline(always)]
-fn single<T: Scalar>(at: [T; 2], x: &Lanes<T>, y: &Lanes<T>, p: &Lanes<T>, sums: &mut [Lanes<T>; 5]) {
-    let a = Apart::new(at, x, y);
+fn single<T: Scalar, const D: usize>(at: [T; D], others: [&Lanes<T>; D], p: &Lanes<T>, sums: &mut LaneSums<T, D>) {
+    let a = Apart::new(at, others);
     let mut w = [T::ONE; LANES];
     for l in 0..LANES {
         w[l] = T::ONE / a.square[l];
@@ -107,25 +127,25 @@ fn single<T: Scalar>(at: [T; 2], x: &Lanes<T>, y: &Lanes<T>, p: &Lanes<T>, sums:
 }
 
 /// The weights of one point's pairs.
-struct WeightRow<'a, T> {
-    at: [T; 2],
-    x: &'a [T],
-    y: &'a [T],
+struct WeightRow<'a, T, const D: usize> {
+    at: [T; D],
+    axes: [&'a [T]; D],
 }
 
-impl<T: Scalar> Loop for WeightRow<'_, T> {
+impl<T: Scalar, const D: usize> Loop for WeightRow<'_, T, D> {
     type Output = T;
     #[inline(always)]
     fn run(self) -> T {
-        let mut all = T::ZERO;
-        for (x, y) in self.x.chunks(BLOCK).zip(self.y.chunks(BLOCK)) {
-            let ((xs, x_rest), (ys, y_rest)) = (x.as_chunks(), y.as_chunks());
+        let (n, mut all) = (self.axes[0].len(), T::ZERO);
+        for start in (0..n).step_by(BLOCK) {
+            let axes = self.axes.map(|a| a[start..n.min(start + BLOCK)].as_chunks::<LANES>());
             let mut sum = [T::ZERO; LANES];
-            for (x, y) in xs.iter().zip(ys) {
-                add_weights(self.at, x, y, &mut sum);
+            for k in 0..axes[0].0.len() {
+                add_weights(self.at, axes.map(|a| &a.0[k]), &mut sum);
             }
-            if !x_rest.is_empty() {
-                add_weights(self.at, &filled(x_rest, far()), &filled(y_rest, far()), &mut sum);
+            if !axes[0].1.is_empty() {
+                let rest = axes.map(|a| filled(a.1, far()));
+                add_weights(self.at, rest.each_ref(), &mut sum);
             }
             all += total(sum);
         }
@@ -134,8 +154,8 @@ impl<T: Scalar> Loop for WeightRow<'_, T> {
 }
 
 #[inline(always)]
-fn add_weights<T: Scalar>(at: [T; 2], x: &Lanes<T>, y: &Lanes<T>, sum: &mut Lanes<T>) {
-    let square = Apart::new(at, x, y).square;
+fn add_weights<T: Scalar, const D: usize>(at: [T; D], others: [&Lanes<T>; D], sum: &mut Lanes<T>) {
+    let square = Apart::new(at, others).square;
     for l in 0..LANES {
         sum[l] += T::ONE / square[l];
     }
@@ -175,35 +195,39 @@ fn reciprocals<T: Scalar>(a: &Lanes<T>, b: &Lanes<T>) -> [Lanes<T>; 2] {
     both
 }
 
-/// How one point and 16 others lie apart: the differences, and 1 + their squares.
-struct Apart<T> {
-    x: Lanes<T>,
-    y: Lanes<T>,
+/// How one point and 16 others lie apart: the differences along each axis, and 1 + the sum of their squares.
+struct Apart<T, const D: usize> {
+    along: [Lanes<T>; D],
     square: Lanes<T>,
 }
 
-impl<T: Scalar> Apart<T> {
+impl<T: Scalar, const D: usize> Apart<T, D> {
     #[inline(always)]
-    fn new(at: [T; 2], xs: &Lanes<T>, ys: &Lanes<T>) -> Self {
-        let mut apart = Self { x: [T::ZERO; LANES], y: [T::ZERO; LANES], square: [T::ZERO; LANES] };
-        for l in 0..LANES {
-            apart.x[l] = at[0] - xs[l];
-            apart.y[l] = at[1] - ys[l];
-            apart.square[l] = T::ONE + apart.x[l] * apart.x[l] + apart.y[l] * apart.y[l];
+    fn new(at: [T; D], others: [&Lanes<T>; D]) -> Self {
+        let mut apart = Self { along: [[T::ZERO; LANES]; D], square: [T::ONE; LANES] };
+        for a in 0..D {
+            for l in 0..LANES {
+                let difference = at[a] - others[a][l];
+                apart.along[a][l] = difference;
+                apart.square[l] += difference * difference;
+            }
         }
         apart
     }
 
     /// Adds the terms with weights `w` to the sums.
     #[inline(always)]
-    fn add(&self, w: &Lanes<T>, p: &Lanes<T>, sums: &mut [Lanes<T>; 5]) {
+    fn add(&self, w: &Lanes<T>, p: &Lanes<T>, sums: &mut LaneSums<T, D>) {
+        let (mut pull, mut push) = ([T::ZERO; LANES], [T::ZERO; LANES]);
         for l in 0..LANES {
-            let (pull, push) = (p[l] * w[l], w[l] * w[l]);
-            sums[0][l] += pull * self.x[l];
-            sums[1][l] += pull * self.y[l];
-            sums[2][l] += push * self.x[l];
-            sums[3][l] += push * self.y[l];
-            sums[4][l] += w[l];
+            (pull[l], push[l]) = (p[l] * w[l], w[l] * w[l]);
+            sums.weight[l] += w[l];
+        }
+        for a in 0..D {
+            for l in 0..LANES {
+                sums.attraction[a][l] += pull[l] * self.along[a][l];
+                sums.repulsion[a][l] += push[l] * self.along[a][l];
+            }
         }
     }
 }
@@ -219,13 +243,13 @@ pub struct Sparse<'a, T> {
     pub values: &'a [T],
 }
 
-/// The attraction of each of the points `y` by the neighbours that `p` lists, and from `rest(start, ..)` the
+/// The attraction of each of the points `y` of a plane by the neighbours that `p` lists, and from `rest(start, ..)` the
 /// other sums of the points from `start` on.
 pub fn neighbours<T: Scalar>(
     p: Sparse<'_, T>,
     y: &[[T; 2]],
-    out: &mut [Sums<T>],
-    rest: impl Fn(usize, &mut [Sums<T>]) + Sync,
+    out: &mut [Sums<T, 2>],
+    rest: impl Fn(usize, &mut [Sums<T, 2>]) + Sync,
 ) {
     let n = out.len();
     assert!(
@@ -245,7 +269,7 @@ struct Pull<'a, T> {
     p: Sparse<'a, T>,
     y: &'a [[T; 2]],
     start: usize,
-    out: &'a mut [Sums<T>],
+    out: &'a mut [Sums<T, 2>],
 }
 
 impl<T: Scalar> Loop for Pull<'_, T> {
@@ -277,7 +301,7 @@ impl<T: Scalar> Loop for Pull<'_, T> {
                 totals[0] += total(sums[0]);
                 totals[1] += total(sums[1]);
             }
-            out[..2].copy_from_slice(&totals);
+            out.attraction = totals;
         }
     }
 }

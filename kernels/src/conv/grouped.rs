@@ -82,17 +82,25 @@ pub fn conv2d_forward<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], bias: Opti
 
 /// The gradient of x, written (not added) into `dx`.
 pub fn conv2d_backward_data<T: Scalar>(g: &GroupedConv2d, dy: &[T], w: &[T], dx: &mut [T]) {
+    conv_transpose2d_forward(g, dy, w, None, dx);
+}
+
+/// The adjoint of convolution, y = wᵀ * x (+ bias), group by group; x is N (groups o) OH OW, w is (groups o) c KH KW,
+/// y is N (groups c) H W.
+pub fn conv_transpose2d_forward<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     if g.groups == 1 {
-        return T::conv2d_backward_data(&g.each, dy, w, dx);
+        return T::conv_transpose2d_forward(&g.each, x, w, bias, y);
     }
-    let (size, e) = (Sizes::of("conv2d backward", g, dx.len(), w.len(), dy.len()), &g.each);
-    let dx = Shared::new(dx);
+    // In the convolution's terms, the adjoint's input is y and its output x.
+    let (size, e) = (Sizes::of("conv2d's adjoint", g, y.len(), w.len(), x.len()), &g.each);
+    let y = Shared::new(y);
     each_group(g, |i| {
         T::lend(e.n * (size.x + size.y), |buffer| {
-            let (own_dx, own_dy) = buffer.split_at_mut(e.n * size.x);
-            collect(g, i, size.y, dy, own_dy);
-            T::conv2d_backward_data(e, own_dy, &w[i * size.w..][..size.w], own_dx);
-            spread(g, i, size.x, own_dx, &dx);
+            let (own_y, own_x) = buffer.split_at_mut(e.n * size.x);
+            collect(g, i, size.y, x, own_x);
+            let bias = bias.map(|b| &b[i * e.c..][..e.c]);
+            T::conv_transpose2d_forward(e, own_x, &w[i * size.w..][..size.w], bias, own_y);
+            spread(g, i, size.x, own_y, &y);
         });
     });
 }

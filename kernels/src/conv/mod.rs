@@ -4,16 +4,19 @@
 //! zero border ([`image`]), element (k, pixel) lies at `pixel + offset[k]`, for any stride, padding and dilation. The
 //! micro-kernels read it there. Three products follow:
 //! * forward: filters x columns ([`sweep`]);
-//! * the gradient of the image: the same sweep over dY with the filters turned around, one for each of the
-//!   `stride x stride` classes of pixels that see the same taps;
+//! * the gradient of the image, which is also transposed convolution: the same sweep over dY with the filters turned
+//!   around, one for each of the `stride x stride` classes of pixels that see the same taps;
 //! * the gradient of the filters: dY x columnsᵀ ([`weights`]).
 //!
 //! [`pooled`] adds what follows a convolution in most networks, bias, ReLU and max-pooling, without a trip to memory.
+//!
+//! [`chain`] takes sixteen small pictures at a time through several convolutions.
 //!
 //! [`grouped`] runs several such convolutions side by side, each on channels of its own.
 //!
 //! Machines without a micro-kernel, and `f64`, take [`plain`]: im2col in memory and one GEMM per image.
 
+pub mod chain;
 pub mod grouped;
 mod image;
 pub(crate) mod plain;
@@ -50,11 +53,17 @@ pub(crate) fn forward_f32(g: &Conv2d, x: &[f32], w: &[f32], bias: Option<&[f32]>
     }
 }
 
-pub(crate) fn backward_data_f32(g: &Conv2d, dy: &[f32], w: &[f32], dx: &mut [f32]) {
-    check("conv2d backward", g, dx.len(), w.len(), dy.len());
+/// The same for the adjoint, which goes from the convolution's outputs to its inputs.
+pub(crate) fn check_transpose<T>(g: &Conv2d, x: usize, w: usize, bias: Option<&[T]>, y: usize) {
+    check("conv2d's adjoint", g, y, w, x);
+    assert!(bias.is_none_or(|b| b.len() == g.c), "conv2d's adjoint: wrong length of bias");
+}
+
+pub(crate) fn transpose_f32(g: &Conv2d, x: &[f32], w: &[f32], bias: Option<&[f32]>, y: &mut [f32]) {
+    check_transpose(g, x.len(), w.len(), bias, y.len());
     match simd::kernels(isa()) {
-        Some(kernels) => sweep::backward_data(kernels, g, dy, w, dx),
-        None => plain::backward_data(g, dy, w, dx),
+        Some(kernels) => sweep::transpose(kernels, g, x, w, bias, y),
+        None => plain::transpose(g, x, w, bias, y),
     }
 }
 

@@ -29,12 +29,18 @@ pub(crate) fn forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]
     });
 }
 
-pub(crate) fn backward_data<T: Scalar>(g: &Conv2d, dy: &[T], w: &[T], dx: &mut [T]) {
-    let (k, pixels) = (g.k(), g.out_h() * g.out_w());
+pub(crate) fn transpose<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    let (k, pixels, plane) = (g.k(), g.out_h() * g.out_w(), g.h * g.w);
     each_image(g, |columns, n| {
-        let dy = MatRef::new(part(dy, n, g.n), g.o, pixels);
-        T::gemm(MatRef::new(w, g.o, k).t(), dy, T::ZERO, MatMut::new(columns, k, pixels));
-        col2im(g, columns, &mut dx[n * g.c * g.h * g.w..][..g.c * g.h * g.w]);
+        let x = MatRef::new(part(x, n, g.n), g.o, pixels);
+        T::gemm(MatRef::new(w, g.o, k).t(), x, T::ZERO, MatMut::new(columns, k, pixels));
+        let out = &mut y[n * g.c * plane..][..g.c * plane];
+        col2im(g, columns, out);
+        if let Some(bias) = bias {
+            for c in 0..g.c {
+                out[c * plane..][..plane].iter_mut().for_each(|v| *v += bias[c]);
+            }
+        }
     });
 }
 

@@ -1,4 +1,4 @@
-//! The product that forward and backward-data share: a matrix of coefficients times the shifted pixels of an image.
+//! The product that convolution and its adjoint share: a matrix of coefficients times the shifted pixels of an image.
 //!
 //! `out[m, i, j] = sum over k of a[m, k] * image[i * row_step + j + offset[k]]`, k in blocks of 256.
 //!
@@ -79,16 +79,16 @@ fn pack_coefficients(rows: usize, m: usize, k: usize, a: impl Fn(usize, usize) -
 ///
 /// Pixel `x` is reached by tap p from output i when `i s + p d = x + pad`. Of the pixels with `x + pad = r + t s` (the
 /// class of remainder r) all see the same taps: those with `p d = r (mod s)`, from output `t + (r - p d) / s`.
-struct Class {
+pub(super) struct Class {
     /// The first pixel of the class, and how many there are.
-    first: usize,
-    count: usize,
+    pub(super) first: usize,
+    pub(super) count: usize,
     /// (p, the output under p for the first pixel), p rising.
-    taps: Vec<(usize, isize)>,
+    pub(super) taps: Vec<(usize, isize)>,
 }
 
 impl Class {
-    fn new(g: &Conv2d, axis: usize, remainder: usize) -> Self {
+    pub(super) fn new(g: &Conv2d, axis: usize, remainder: usize) -> Self {
         let (s, d, pad) = (g.stride[axis], g.dilation[axis], g.pad[axis][0]);
         let size = if axis == 0 { g.h } else { g.w };
         let first = (remainder + s - pad % s) % s;
@@ -101,14 +101,15 @@ impl Class {
     }
 
     /// The outputs seen: the first one, and one past the last.
-    fn reach(&self) -> (isize, isize) {
+    pub(super) fn reach(&self) -> (isize, isize) {
         let low = self.taps.iter().map(|t| t.1).min().unwrap_or(0);
         let high = self.taps.iter().map(|t| t.1).max().unwrap_or(0);
         (low, high + self.count as isize)
     }
 }
 
-pub(super) fn backward_data(kernels: &Kernels, g: &Conv2d, dy: &[f32], w: &[f32], dx: &mut [f32]) {
+/// The adjoint of [`forward`], and a bias: what is called dY here is its input, and what is called dX its output.
+pub(super) fn transpose(kernels: &Kernels, g: &Conv2d, dy: &[f32], w: &[f32], bias: Option<&[f32]>, dx: &mut [f32]) {
     if dx.is_empty() {
         return;
     }
@@ -116,17 +117,18 @@ pub(super) fn backward_data(kernels: &Kernels, g: &Conv2d, dy: &[f32], w: &[f32]
     for r in 0..g.stride[0] * g.stride[1] {
         let (down, right) = (Class::new(g, 0, r / g.stride[1]), Class::new(g, 1, r % g.stride[1]));
         if down.count > 0 && right.count > 0 {
-            backward_class(kernels, g, dy, w, [&down, &right], &out);
+            transpose_class(kernels, g, dy, w, bias, [&down, &right], &out);
         }
     }
 }
 
 /// The pixels of one class: a sweep of stride 1 over dY.
-fn backward_class(
+fn transpose_class(
     kernels: &Kernels,
     g: &Conv2d,
     dy: &[f32],
     w: &[f32],
+    bias: Option<&[f32]>,
     [down, right]: [&Class; 2],
     out: &Shared<'_, f32>,
 ) {
@@ -168,7 +170,7 @@ fn backward_class(
                         plane: g.h * g.w,
                         row: g.stride[0] * g.w,
                         col: g.stride[1],
-                        bias: None,
+                        bias,
                         out: out.pointer(),
                     };
                     // SAFETY: offsets were made for this layout; each task writes the class's pixels of its own image.
@@ -331,9 +333,11 @@ impl Sweep<'_> {
     /// The target must be this caller's alone.
     unsafe fn scatter(&self, s: &Store, step: usize) {
         for m in 0..s.rows {
+            // SAFETY: the caller vouches for the rows' biases, if there are any.
+            let bias = unsafe { s.bias(m) };
             for l in 0..s.len {
-                // SAFETY: promised by the caller. Only backward-data scatters, and it has no bias.
-                unsafe { *s.to.add(m * s.plane + l * step) = *s.from.add(m * self.kernels.tile_stride() + l) };
+                // SAFETY: promised by the caller.
+                unsafe { *s.to.add(m * s.plane + l * step) = *s.from.add(m * self.kernels.tile_stride() + l) + bias };
             }
         }
     }

@@ -1,7 +1,9 @@
 //! The micro-kernels, written once for any [`Vector`]; each instruction set compiles them at its own sizes.
 
 use super::vector::Vector;
-use super::{Direct, Gather, Gradient, MAX_VECTORS, Scatter, Store, Tile, UNIT, Windows, Winners};
+use super::{
+    Direct, Gather, Gradient, LaneGradient, MAX_VECTORS, Points, Scatter, Store, Tile, UNIT, Windows, Winners,
+};
 use crate::DEAD;
 use crate::reference::K_BLOCK;
 
@@ -287,6 +289,76 @@ pub(super) unsafe fn windows<S: Vector, const W: usize, const V: usize>(t: &Wind
                     window[pixel] = total[w][pixel][v].add(bias);
                 }
                 S::pool(window, t.y.add(at), t.codes.add(at));
+            }
+        }
+    }
+}
+
+/// [`Points`]: `ROWS` rows and `V` vectors.
+///
+/// # Safety
+/// As for [`super::PointsFn`].
+#[inline(always)]
+pub(super) unsafe fn points<S: Vector, const ROWS: usize, const V: usize>(p: &Points) {
+    // SAFETY: the caller vouches for len x ROWS floats at a, len offsets, a vector at each of them for each of the V, and a
+    // vector at each place for the rows that are wanted, and for their biases.
+    unsafe {
+        let mut sum = [[S::splat(0.0); V]; ROWS];
+        for k in 0..p.len {
+            let offset = *p.offsets.add(k) as usize;
+            let mut b = [S::splat(0.0); V];
+            for v in 0..V {
+                b[v] = S::load(p.b[v].add(offset));
+            }
+            for m in 0..ROWS {
+                let a = S::splat(*p.a.add(k * ROWS + m));
+                for v in 0..V {
+                    sum[m][v] = sum[m][v].fma(a, b[v]);
+                }
+            }
+        }
+        for m in 0..ROWS {
+            if m < p.rows {
+                // Adding -0 changes nothing.
+                let bias = S::splat(if p.bias.is_null() { -0.0 } else { *p.bias.add(m) });
+                for v in 0..V {
+                    let to = p.to[v].add(m * p.plane);
+                    let sum = if p.add { S::load(to).add(sum[m][v]) } else { sum[m][v] };
+                    sum.add(bias).store(to);
+                }
+            }
+        }
+    }
+}
+
+/// A [`LaneGradient`] of `O` channels and `T` taps.
+///
+/// # Safety
+/// As for [`super::LaneGradientFn`].
+#[inline(always)]
+pub(super) unsafe fn lane_gradient<S: Vector, const O: usize, const T: usize>(g: &LaneGradient) {
+    // SAFETY: the caller vouches for a vector at each pixel of each channel and under each tap, and for the sums.
+    unsafe {
+        let mut sum = [[S::splat(0.0); O]; T];
+        for i in 0..g.grid[0] {
+            for j in 0..g.grid[1] {
+                let (pixel, slope) =
+                    (i * g.tap_steps[0] + j * g.tap_steps[1], i * g.slope_steps[0] + j * g.slope_steps[1]);
+                let mut slopes = [S::splat(0.0); O];
+                for o in 0..O {
+                    slopes[o] = S::load(g.slopes[o].add(slope));
+                }
+                for t in 0..T {
+                    let x = S::load(g.taps[t].add(pixel));
+                    for o in 0..O {
+                        sum[t][o] = sum[t][o].fma(x, slopes[o]);
+                    }
+                }
+            }
+        }
+        for t in 0..T {
+            for o in 0..O {
+                put(g.out.add(o * g.out_steps[0] + t * g.out_steps[1]), sum[t][o], true);
             }
         }
     }

@@ -1,13 +1,14 @@
 //! The micro-kernels: the only code that is written once per instruction set.
 //!
-//! There are six (and a few more that list, pack and write out), and everything else (blocking, borders, threads) is built on
+//! There are eight (and a few more that list, pack and write out), and everything else (blocking, borders, threads) is built on
 //! them:
 //! * a [`Tile`] of a matrix product whose right factor is read *where it lies*, row k at its own offset: packed
 //!   panels for GEMM, the shifted rows of a padded image for convolution;
 //! * a [`Gradient`] tile, whose left factor is read where it lies: the pixels under each tap of a filter;
 //! * a [`Gather`] and a [`Scatter`], the two gradients of a convolution whose dY is mostly zero (and [`Winners`], which
 //!   lists where it is not); [`Direct`], the gradient of filters of few channels;
-//! * [`Windows`], a convolution with what follows it, down to the pooled values.
+//! * [`Windows`], a convolution with what follows it, down to the pooled values;
+//! * [`Points`] and [`LaneGradient`], a tile and a gradient for pictures that lie side by side.
 //!
 //! `body` holds them as one would write them down, over a [`vector::Vector`]; a file for each instruction set says what
 //! a vector is there, and compiles them at the sizes that fill its registers. Each sum runs from zero upwards in k with
@@ -74,11 +75,58 @@ impl Store {
     /// # Safety
     /// `bias` must be null or readable at `m`.
     #[inline(always)]
-    unsafe fn bias(&self, m: usize) -> f32 {
+    pub(crate) unsafe fn bias(&self, m: usize) -> f32 {
         // SAFETY: promised by the caller.
         if self.bias.is_null() { -0.0 } else { unsafe { *self.bias.add(m) } }
     }
 }
+
+/// Most vectors of [`Points`].
+pub(crate) const MAX_POINTS: usize = 8;
+
+/// `to[v][m * plane + l] (+)= sum over k of a[k][m] * b[v][offsets[k] + l], + bias[m]`: a [`Tile`] whose vectors go each to a
+/// place of its own.
+pub(crate) struct Points {
+    /// Number of terms.
+    pub(crate) len: usize,
+    /// The left factor, `len` x the kernel's rows.
+    pub(crate) a: *const f32,
+    /// Where each row of the right factor starts, `len` of them.
+    pub(crate) offsets: *const u32,
+    /// Where each vector of columns starts.
+    pub(crate) b: [*const f32; MAX_POINTS],
+    /// One for each row, or null.
+    pub(crate) bias: *const f32,
+    /// Where the first row of each vector goes, and how far it is to the next.
+    pub(crate) to: [*mut f32; MAX_POINTS],
+    pub(crate) plane: usize,
+    /// Rows that are wanted.
+    pub(crate) rows: usize,
+    /// Whether to add to what is there.
+    pub(crate) add: bool,
+}
+
+/// `out[o][t][l] += sum over a grid of pixels of taps[t][pixel + l] * slopes[o][pixel + l]`.
+pub(crate) struct LaneGradient {
+    /// Rows and columns.
+    pub(crate) grid: [usize; 2],
+    /// The first pixel under each tap, and the steps down and to the right.
+    pub(crate) taps: [*const f32; MAX_TAPS],
+    pub(crate) tap_steps: [usize; 2],
+    /// The first pixel of one or two channels, and the steps.
+    pub(crate) slopes: [*const f32; 2],
+    pub(crate) slope_steps: [usize; 2],
+    /// The sums, and the steps to the next channel's and the next tap's.
+    pub(crate) out: *mut f32,
+    pub(crate) out_steps: [usize; 2],
+}
+
+/// # Safety
+/// All that the [`Points`] describe must be readable, `to` writable, and the instruction set present.
+pub(crate) type PointsFn = unsafe fn(&Points);
+/// # Safety
+/// All that the [`LaneGradient`] describes must be readable, `out` writable, and the instruction set present.
+pub(crate) type LaneGradientFn = unsafe fn(&LaneGradient);
 
 /// `to[r * to_stride + c] = from[c * from_stride + r]`.
 pub(crate) struct Transpose {
@@ -294,6 +342,11 @@ pub(crate) struct Kernels {
     pub(crate) windows: usize,
     /// Convolution, ReLU and max-pooling: 1 or 2 vectors of filters, 1 to `windows` windows.
     pub(crate) block: [[WindowsFn; MAX_WINDOWS]; 2],
+    /// As `tile`, each vector to a place of its own; and with one row.
+    pub(crate) points: [PointsFn; MAX_VECTORS],
+    pub(crate) line: [PointsFn; MAX_POINTS],
+    /// Gradients of 1 or 2 channels and 1 to `taps` taps.
+    pub(crate) lane_gradient: [[LaneGradientFn; MAX_TAPS]; 2],
 }
 
 impl Kernels {
@@ -326,7 +379,33 @@ macro_rules! compile {
             direct,
             windows: $windows,
             block: [blocks::<1>(), blocks::<2>()],
+            points: [points::<$rows, 1>, points::<$rows, 2>, points::<$rows, { $vectors }>],
+            line: [
+                points::<1, 1>,
+                points::<1, 2>,
+                points::<1, 3>,
+                points::<1, 4>,
+                points::<1, 5>,
+                points::<1, 6>,
+                points::<1, 7>,
+                points::<1, 8>,
+            ],
+            lane_gradient: [lane_gradients::<1>(), lane_gradients::<2>()],
         };
+
+        const fn lane_gradients<const O: usize>() -> [$crate::simd::LaneGradientFn; $crate::simd::MAX_TAPS] {
+            [
+                lane_gradient::<O, 1>,
+                lane_gradient::<O, 2>,
+                lane_gradient::<O, 3>,
+                lane_gradient::<O, 4>,
+                lane_gradient::<O, 5>,
+                lane_gradient::<O, 6>,
+                lane_gradient::<O, { upto(7, $taps) }>,
+                lane_gradient::<O, { upto(8, $taps) }>,
+                lane_gradient::<O, { upto(9, $taps) }>,
+            ]
+        }
 
         /// `n`, or the `most` there is.
         const fn upto(n: usize, most: usize) -> usize {
@@ -416,6 +495,18 @@ macro_rules! compile {
         unsafe fn direct(d: &$crate::simd::Direct<'_>) {
             // SAFETY: as above.
             unsafe { $crate::simd::body::direct::<$vector>(d) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn points<const ROWS: usize, const V: usize>(p: &$crate::simd::Points) {
+            // SAFETY: as above.
+            unsafe { $crate::simd::body::points::<$vector, ROWS, V>(p) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn lane_gradient<const O: usize, const T: usize>(g: &$crate::simd::LaneGradient) {
+            // SAFETY: as above.
+            unsafe { $crate::simd::body::lane_gradient::<$vector, O, T>(g) }
         }
 
         #[target_feature(enable = $features)]

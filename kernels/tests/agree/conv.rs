@@ -5,13 +5,14 @@ use gradus_kernels::dispatch::{self, Isa};
 use gradus_kernels::{Conv2d, Scalar, reference};
 use proptest::prelude::*;
 
-/// Data for a geometry: x, w, bias, dy.
+/// Data for a geometry: x, w, bias, dy, and a bias for the adjoint.
 struct Case {
     g: Conv2d,
     x: Vec<f32>,
     w: Vec<f32>,
     bias: Vec<f32>,
     dy: Vec<f32>,
+    back: Vec<f32>,
 }
 
 impl Case {
@@ -23,51 +24,56 @@ impl Case {
             w: data.floats(g.o * g.k()),
             bias: data.floats(g.o),
             dy: data.floats(g.n * g.o * g.out_h() * g.out_w()),
+            back: data.floats(g.c),
         }
     }
 
-    /// y with and without bias, dx, dw by the kernels in use. The outputs start as NaN: they must be written whole.
-    fn run(&self) -> [Vec<f32>; 4] {
+    /// y with and without bias, dx, dw, dx and a bias by the kernels in use. The outputs start as NaN: they must be written whole.
+    fn run(&self) -> [Vec<f32>; 5] {
         let nan = |like: &[f32]| vec![f32::NAN; like.len()];
-        let mut out = [nan(&self.dy), nan(&self.dy), nan(&self.x), nan(&self.w)];
+        let mut out = [nan(&self.dy), nan(&self.dy), nan(&self.x), nan(&self.w), nan(&self.x)];
         f32::conv2d_forward(&self.g, &self.x, &self.w, Some(&self.bias), &mut out[0]);
         f32::conv2d_forward(&self.g, &self.x, &self.w, None, &mut out[1]);
         f32::conv2d_backward_data(&self.g, &self.dy, &self.w, &mut out[2]);
         f32::conv2d_backward_weights(&self.g, &self.x, &self.dy, &mut out[3]);
+        f32::conv_transpose2d_forward(&self.g, &self.dy, &self.w, Some(&self.back), &mut out[4]);
         out
     }
 
-    fn reference<T: Scalar>(&self) -> [Vec<T>; 4] {
+    fn reference<T: Scalar>(&self) -> [Vec<T>; 5] {
         let t = |x: &[f32]| x.iter().map(|&x| T::from_f64(x.into())).collect::<Vec<T>>();
-        let (x, w, bias, dy) = (t(&self.x), t(&self.w), t(&self.bias), t(&self.dy));
-        let mut out = [dy.clone(), dy.clone(), x.clone(), w.clone()];
+        let (x, w, bias, dy, back) = (t(&self.x), t(&self.w), t(&self.bias), t(&self.dy), t(&self.back));
+        let mut out = [dy.clone(), dy.clone(), x.clone(), w.clone(), x.clone()];
         reference::conv2d_forward(&self.g, &x, &w, Some(&bias), &mut out[0]);
         reference::conv2d_forward(&self.g, &x, &w, None, &mut out[1]);
         reference::conv2d_backward_data(&self.g, &dy, &w, &mut out[2]);
         reference::conv2d_backward_weights(&self.g, &x, &dy, &mut out[3]);
+        reference::conv_transpose2d_forward(&self.g, &dy, &w, Some(&back), &mut out[4]);
         out
     }
 
     /// The same with every number's absolute value: the sizes in the error bound.
-    fn sizes(&self) -> [Vec<f64>; 4] {
+    fn sizes(&self) -> [Vec<f64>; 5] {
         let abs = |x: &[f32]| x.iter().map(|x| x.abs()).collect();
-        Self { g: self.g, x: abs(&self.x), w: abs(&self.w), bias: abs(&self.bias), dy: abs(&self.dy) }.reference()
+        let (x, w, bias, dy, back) = (abs(&self.x), abs(&self.w), abs(&self.bias), abs(&self.dy), abs(&self.back));
+        Self { g: self.g, x, w, bias, dy, back }.reference()
     }
 
     fn check(&self) {
         let (want, exact, sizes) = (self.reference::<f32>(), self.reference::<f64>(), self.sizes());
-        let names = ["y + bias", "y", "dx", "dw"];
+        let names = ["y + bias", "y", "dx", "dw", "dx + bias"];
         for isa in fused_levels() {
             let got = dispatch::with(isa, || self.run());
-            for i in 0..4 {
+            for i in 0..5 {
                 assert_bits(&got[i], &want[i], &format!("{} {isa:?} {:?}", names[i], self.g));
             }
         }
         let plain = dispatch::with(Isa::Scalar, || self.run());
         let g = &self.g;
         let pixels = g.n * g.out_h() * g.out_w();
-        let terms = [g.k() + 1, g.k(), g.o * g.kernel[0] * g.kernel[1], pixels];
-        for i in 0..4 {
+        let over = g.o * g.kernel[0] * g.kernel[1];
+        let terms = [g.k() + 1, g.k(), over, pixels, over + 1];
+        for i in 0..5 {
             for ((&got, &exact), &size) in want[i].iter().zip(&exact[i]).zip(&sizes[i]) {
                 let bound = (terms[i] + 1) as f64 * f64::from(f32::EPSILON) * size + 1e-37;
                 assert!((f64::from(got) - exact).abs() <= bound, "{}: {got} for {exact}, {g:?}", names[i]);
@@ -154,7 +160,7 @@ fn any_number_of_threads_gives_the_same_bits() {
         let one = on_threads(1, || case.run());
         for threads in [2, 3, 8] {
             let many = on_threads(threads, || case.run());
-            (0..4).for_each(|i| assert_bits(&many[i], &one[i], "threads"));
+            (0..5).for_each(|i| assert_bits(&many[i], &one[i], "threads"));
         }
     }
 }

@@ -103,6 +103,22 @@ fn depthwise_and_few_and_many_groups() {
     Case::new(same(24, 5, 1, 1, 28), 9).check();
 }
 
+/// In groups, too, the adjoint with a bias is the gradient of x and then the bias of each channel.
+#[test]
+fn a_grouped_adjoint_adds_its_bias() {
+    for g in [same(3, 2, 2, 4, 9), same(9, 2, 1, 1, 7)] {
+        let case = Case::new(g, 5);
+        let ([_, w, _, dy], bias) = (&case.data, Data::new(6).floats(g.groups * g.each.c));
+        let (mut want, plane) = (case.reference::<f32>()[1].clone(), g.each.h * g.each.w);
+        want.iter_mut().enumerate().for_each(|(i, v)| *v += bias[i / plane % bias.len()]);
+        for isa in fused_levels() {
+            let mut got = vec![f32::NAN; want.len()];
+            dispatch::with(isa, || grouped::conv_transpose2d_forward(&g, dy, w, Some(&bias), &mut got));
+            assert_bits(&got, &want, &format!("{isa:?} {g:?}"));
+        }
+    }
+}
+
 #[test]
 fn nothing_in_gives_nothing_out() {
     for (n, c, o) in [(0, 2, 3), (2, 0, 3), (2, 2, 0)] {

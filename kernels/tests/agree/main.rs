@@ -1,6 +1,7 @@
 //! Every variant of every kernel against the reference or a plain loop: at each instruction set this machine has, on
 //! several thread counts, at lengths around the vectors and tiles, with NaN and infinity in the data.
 
+mod chain;
 mod common;
 mod conv;
 mod distance;
@@ -10,9 +11,11 @@ mod grouped;
 mod kmeans;
 mod knn;
 mod math;
+mod noise;
 mod norm;
 mod optim;
 mod pool;
 mod pooled;
 mod reduce;
 mod tsne;
+mod upsample;

@@ -6,7 +6,7 @@
 use crate::common::{Data, always};
 use gradus_kernels::convolve::Convolution;
 use gradus_kernels::mesh::{self, Mesh};
-use gradus_kernels::tsne::{self, Sparse};
+use gradus_kernels::tsne::{self, Sparse, Sums};
 
 /// Asserts that `got` is within `bound` of `want`, and that all levels and thread counts give its bits.
 #[track_caller]
@@ -19,47 +19,56 @@ fn check(what: &str, want: &[f64], bound: f64, f: impl Fn() -> Vec<f32> + Send +
     always(&got, what, f);
 }
 
-/// The five sums of point `i` over `others` (j and p_ij), in `f64`.
-fn plain_sums(x: &[f32], y: &[f32], i: usize, others: impl Iterator<Item = (usize, f32)>) -> [f64; 5] {
-    let mut sums = [0.0; 5];
+/// The sums of point `i` over `others` (j and p_ij), in `f64`: attraction, repulsion, weight.
+fn plain_sums<const D: usize>(axes: &[Vec<f32>; D], i: usize, others: impl Iterator<Item = (usize, f32)>) -> Vec<f64> {
+    let mut sums = vec![0.0; 2 * D + 1];
     for (j, p) in others.filter(|&(j, _)| j != i) {
-        let (dx, dy) = (f64::from(x[i]) - f64::from(x[j]), f64::from(y[i]) - f64::from(y[j]));
-        let w = 1.0 / (1.0 + dx * dx + dy * dy);
-        let terms = [f64::from(p) * w * dx, f64::from(p) * w * dy, w * w * dx, w * w * dy, w];
-        (0..5).for_each(|k| sums[k] += terms[k]);
+        let along = axes.each_ref().map(|a| f64::from(a[i]) - f64::from(a[j]));
+        let w = 1.0 / (1.0 + along.iter().map(|d| d * d).sum::<f64>());
+        for (a, d) in along.iter().enumerate() {
+            sums[a] += f64::from(p) * w * d;
+            sums[D + a] += w * w * d;
+        }
+        sums[2 * D] += w;
     }
     sums
 }
+
+/// The same sums as the kernel gives them.
+fn flat<const D: usize>(sums: &[Sums<f32, D>]) -> Vec<f32> {
+    sums.iter().flat_map(|s| [&s.attraction[..], &s.repulsion, &[s.weight]].concat()).collect()
+}
+
+const UNKNOWN: f32 = f32::NAN;
 
 /// Every term is at most 1, so n terms are off by a few n roundings, most of which cancel.
 fn rounding(n: usize) -> f64 {
     1e-6 + 1e-7 * n as f64
 }
 
-fn points(n: usize, spread: f32) -> (Vec<f32>, Vec<f32>) {
+fn points<const D: usize>(n: usize, spread: f32) -> [Vec<f32>; D] {
     let mut data = Data::new(n as u64);
-    let mut axis = || data.floats(n).into_iter().map(|v| spread * v).collect::<Vec<f32>>();
-    (axis(), axis())
+    [(); D].map(|()| data.floats(n).into_iter().map(|v| spread * v).collect())
 }
 
-#[test]
-fn sums_over_all_pairs() {
+fn all_pairs_in<const D: usize>() {
     for (n, spread) in [(1, 1.0), (2, 1.0), (16, 3.0), (17, 1e-4), (33, 100.0), (100, 5.0), (531, 20.0), (4200, 50.0)] {
-        let (x, y) = points(n, spread);
+        let axes = points::<D>(n, spread);
         let p: Vec<f32> = Data::new(3).floats(n * n).into_iter().map(f32::abs).collect();
-        let rows = |i: usize| plain_sums(&x, &y, i, p[i * n..][..n].iter().copied().enumerate());
+        let rows = |i: usize| plain_sums(&axes, i, p[i * n..][..n].iter().copied().enumerate());
         let want: Vec<f64> = (0..n).flat_map(rows).collect();
         let all = || {
-            let mut out = vec![[f32::NAN; 5]; n];
-            tsne::all_pairs(&p, &x, &y, &mut out);
-            out.concat()
+            let mut out = vec![Sums { attraction: [UNKNOWN; D], repulsion: [UNKNOWN; D], weight: UNKNOWN }; n];
+            tsne::all_pairs(&p, axes.each_ref().map(Vec::as_slice), &mut out);
+            flat(&out)
         };
         let weights = || {
             let mut out = vec![f32::NAN; n];
-            tsne::weights(&x, &y, &mut out);
+            tsne::weights(axes.each_ref().map(Vec::as_slice), &mut out);
             out
         };
-        check("weights", &want.iter().skip(4).step_by(5).copied().collect::<Vec<_>>(), rounding(n), weights);
+        let of_weights: Vec<f64> = want.iter().skip(2 * D).step_by(2 * D + 1).copied().collect();
+        check("weights", &of_weights, rounding(n), weights);
         if n < 1000 {
             check("all_pairs", &want, rounding(n), all);
         } else {
@@ -70,9 +79,15 @@ fn sums_over_all_pairs() {
 }
 
 #[test]
+fn sums_over_all_pairs() {
+    all_pairs_in::<2>();
+    all_pairs_in::<3>();
+}
+
+#[test]
 fn sums_over_neighbours() {
     for (n, most) in [(1, 1), (5, 4), (300, 17), (1000, 700)] {
-        let (x, y) = points(n, 4.0);
+        let axes = points::<2>(n, 4.0);
         let mut data = Data::new(8);
         let (mut offsets, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
         for _ in 0..n {
@@ -84,19 +99,19 @@ fn sums_over_neighbours() {
         let p = Sparse { offsets: &offsets, columns: &columns, values: &values };
         let row = |i: usize| {
             let range = offsets[i]..offsets[i + 1];
-            let [a, b, ..] =
-                plain_sums(&x, &y, i, columns[range.clone()].iter().map(|&j| j as usize).zip(values[range].to_vec()));
-            [a, b, i as f64, 1.0, 2.0] // the others are set by `rest`
+            let others = columns[range.clone()].iter().map(|&j| j as usize).zip(values[range].to_vec());
+            let pull = plain_sums(&axes, i, others);
+            [pull[0], pull[1], i as f64, 1.0, 2.0] // the others are set by `rest`
         };
-        let y: Vec<[f32; 2]> = x.iter().zip(&y).map(|(&x, &y)| [x, y]).collect();
+        let y: Vec<[f32; 2]> = axes[0].iter().zip(&axes[1]).map(|(&x, &y)| [x, y]).collect();
         check("neighbours", &(0..n).flat_map(row).collect::<Vec<_>>(), rounding(most), || {
-            let mut out = vec![[f32::NAN; 5]; n];
+            let mut out = vec![Sums { attraction: [UNKNOWN; 2], repulsion: [UNKNOWN; 2], weight: UNKNOWN }; n];
             tsne::neighbours(p, &y, &mut out, |start, rows| {
-                rows.iter_mut()
-                    .enumerate()
-                    .for_each(|(r, row)| row[2..].copy_from_slice(&[(start + r) as f32, 1.0, 2.0]));
+                for (r, row) in rows.iter_mut().enumerate() {
+                    (row.repulsion, row.weight) = ([(start + r) as f32, 1.0], 2.0);
+                }
             });
-            out.concat()
+            flat(&out)
         });
     }
 }

@@ -1,0 +1,126 @@
+//! Upsampling by whole factors: every output lies between two inputs along each axis, and mixes them.
+//!
+//! With factor s, output i has its centre at `(i + 1/2)/s - 1/2` of the input's pixels: the one on its left gets the
+//! weight 1 - t, the next one t, t being how far beyond the left one it lies. Outside the outermost centres the border
+//! pixel stands alone. Nearest neighbour is the same with one pixel, `i / s`. Rows are mixed first, then columns; the
+//! adjoint takes the same steps backwards, output after output. Work is split by planes.
+
+use crate::{Scalar, parallel};
+
+/// Elements of output per piece of parallel work.
+const PIECE: usize = 1 << 13;
+
+/// An upsampling of each of `planes` = N C planes of H x W to (H s) x (W s').
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upsample2d {
+    /// Number of planes, N times C.
+    pub planes: usize,
+    /// Input height.
+    pub h: usize,
+    /// Input width.
+    pub w: usize,
+    /// Vertical and horizontal factor.
+    pub scale: [usize; 2],
+    /// Whether neighbours are mixed; else the nearest is taken.
+    pub bilinear: bool,
+}
+
+/// The two pixels that an output lies between, and the weight of the second; one alone has the weight 1 and no second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Between {
+    /// The pixel on the left (above).
+    pub first: usize,
+    /// The pixel on the right (below) and its weight t; the first then has 1 - t.
+    pub second: Option<(usize, f64)>,
+}
+
+impl Upsample2d {
+    /// Output height and width.
+    pub fn out(&self) -> [usize; 2] {
+        [self.h * self.scale[0], self.w * self.scale[1]]
+    }
+
+    /// Where output `i` lies along an axis: 0 downwards, 1 to the right.
+    pub fn between(&self, axis: usize, i: usize) -> Between {
+        let (size, scale) = ([self.h, self.w][axis], self.scale[axis]);
+        if !self.bilinear {
+            return Between { first: i / scale, second: None };
+        }
+        // In halves of an output's width: 2 i + 1 - s, of which a pixel has 2 s.
+        let place = (2 * i + 1).saturating_sub(scale);
+        let (first, rest) = (place / (2 * scale), place % (2 * scale));
+        let second = (rest > 0 && first + 1 < size).then(|| (first + 1, rest as f64 / (2 * scale) as f64));
+        Between { first, second }
+    }
+
+    /// Planes per piece of work, and the lengths of a plane before and after.
+    fn split(&self, name: &str, small: usize, large: usize) -> [usize; 3] {
+        let lengths = [self.h * self.w, self.h * self.w * self.scale[0] * self.scale[1]];
+        assert!(small == self.planes * lengths[0] && large == self.planes * lengths[1], "{name}: wrong lengths");
+        [(PIECE / lengths[1].max(1)).max(1), lengths[0], lengths[1]]
+    }
+}
+
+/// `(1 - t) a + t b`.
+#[inline(always)]
+fn mix<T: Scalar>(a: T, b: T, t: f64) -> T {
+    a * T::from_f64(1.0 - t) + b * T::from_f64(t)
+}
+
+/// Writes the larger planes.
+pub fn forward<T: Scalar>(g: &Upsample2d, x: &[T], y: &mut [T]) {
+    let [count, small, large] = g.split("upsample", x.len(), y.len());
+    let columns: Vec<Between> = (0..g.out()[1]).map(|j| g.between(1, j)).collect();
+    parallel::chunks(y, count * large, |piece, y| {
+        T::lend(g.w, |mixed| {
+            for (p, y) in y.chunks_exact_mut(large.max(1)).enumerate() {
+                let x = &x[(piece * count + p) * small..][..small];
+                for (i, y) in y.chunks_exact_mut(columns.len()).enumerate() {
+                    let row = |r: usize| &x[r * g.w..][..g.w];
+                    let Between { first, second } = g.between(0, i);
+                    mixed.copy_from_slice(row(first));
+                    if let Some((next, t)) = second {
+                        mixed.iter_mut().zip(row(next)).for_each(|(a, &b)| *a = mix(*a, b, t));
+                    }
+                    for (y, column) in y.iter_mut().zip(&columns) {
+                        let a = mixed[column.first];
+                        *y = column.second.map_or(a, |(next, t)| mix(a, mixed[next], t));
+                    }
+                }
+            }
+        });
+    });
+}
+
+/// The adjoint: writes the gradient of the smaller planes.
+pub fn backward<T: Scalar>(g: &Upsample2d, dy: &[T], dx: &mut [T]) {
+    let [count, small, large] = g.split("upsample backward", dx.len(), dy.len());
+    let columns: Vec<Between> = (0..g.out()[1]).map(|j| g.between(1, j)).collect();
+    let share = |t: f64| T::from_f64(t);
+    parallel::chunks_unless(dy.len() < PIECE, dx, count * small, |piece, dx| {
+        T::lend(g.w, |sums| {
+            for (p, dx) in dx.chunks_exact_mut(small.max(1)).enumerate() {
+                dx.fill(T::ZERO);
+                let dy = &dy[(piece * count + p) * large..][..large];
+                for (i, dy) in dy.chunks_exact(columns.len()).enumerate() {
+                    sums.fill(T::ZERO);
+                    for (&dy, column) in dy.iter().zip(&columns) {
+                        match column.second {
+                            None => sums[column.first] += dy,
+                            Some((next, t)) => {
+                                sums[column.first] += dy * share(1.0 - t);
+                                sums[next] += dy * share(t);
+                            }
+                        }
+                    }
+                    let Between { first, second } = g.between(0, i);
+                    let left = second.map_or(T::ONE, |(_, t)| share(1.0 - t));
+                    let rows = [(first, left)].into_iter().chain(second.map(|(next, t)| (next, share(t))));
+                    for (row, weight) in rows {
+                        dx[row * g.w..][..g.w].iter_mut().zip(&*sums).for_each(|(dx, &sum)| *dx += sum * weight);
+                    }
+                }
+            }
+        });
+    });
+}
