@@ -12,6 +12,7 @@
 //! 6. [`train`]: epochs, validation, early stopping, checkpoints.
 //! 7. [`pipeline`]: the main job, from a folder of pictures to a report.
 //! 8. [`experiment`]: any network on any data, from a file.
+//! 9. [`study`]: the search for its best settings.
 //!
 //! Beside them stand [`analysis`] (K-means, PCA, t-SNE, metrics: plain mathematics that never sees the tape),
 //! [`data`] (files to batches), [`report`] (charts and the one-file page) and [`gradcheck`] (the table of derivatives
@@ -73,6 +74,7 @@ pub mod report;
 pub mod rng;
 pub mod run;
 pub mod shape;
+pub mod study;
 pub mod tensor;
 pub mod train;
 

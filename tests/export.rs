@@ -8,10 +8,11 @@ use gradus::models::cnn::Cnn;
 use gradus::models::mlp::mlp;
 use gradus::nn::state::{self, load_state_dict, state_dict, to_safetensors};
 use gradus::nn::{
-    Activation, AvgPool2d, BatchNorm2d, Conv2d, Ctx, Dropout, Flatten, GlobalAvgPool2d, Init, Kind, Linear, LogSoftmax,
-    MaxPool2d, Module, Sequential, Softmax, Unflatten, Walk,
+    Activation, AvgPool2d, BatchNorm2d, Conv2d, ConvTranspose2d, Ctx, Dropout, Flatten, GaussianLatent, GaussianNoise,
+    GlobalAvgPool2d, Init, Kind, LayerNorm, Linear, LogSoftmax, MaxPool2d, Module, Sequential, Softmax, TiedLinear,
+    Unflatten, Upsample, Walk,
 };
-use gradus::ops::{self, Padding, Window};
+use gradus::ops::{self, Interpolation, Padding, Window};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
 use gradus::{Error, Result};
@@ -95,6 +96,7 @@ fn networks() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
         ("normalized", Box::new(normalized), vec![2, 6, 7]),
         ("reshaped", Box::new(reshaped), vec![5]),
         ("linear", Box::new(linear(5, 4)), vec![5]),
+        ("autoencoder", Box::new(autoencoder()), vec![2, 9, 8]),
     ];
     for (name, activation) in [
         ("relu", Activation::Relu),
@@ -108,6 +110,40 @@ fn networks() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
         all.push((name, Box::new(mlp(6, &[8, 5], 3, activation, &mut rng(2))), vec![6]));
     }
     all
+}
+
+/// A variational autoencoder with every layer that goes backwards.
+fn autoencoder() -> Sequential {
+    let back = |stride, padding, output_padding, dilation, groups| ops::ConvTranspose2d {
+        stride,
+        padding,
+        output_padding,
+        dilation,
+        groups,
+    };
+    let transposed = |inputs, outputs, kernel, settings| {
+        ConvTranspose2d::new(inputs, outputs, kernel, settings, Init::PyTorch, &mut rng(outputs as u64))
+    };
+    let (norm, features) = (LayerNorm::new(&[4, 4, 3]), linear(48, 6));
+    norm.weight.set(Tensor::rand([4, 4, 3], 0.5, 2.0, &mut rng(3)));
+    norm.bias.set(Tensor::randn([4, 4, 3], &mut rng(4)));
+    let tied = TiedLinear::new(&features);
+    tied.bias.set(Tensor::randn([48], &mut rng(5)));
+    Sequential::new()
+        .with("noise", GaussianNoise(0.5))
+        .with("conv", conv(2, 4, [3, 3], ops::Conv2d { stride: [2, 2], ..Default::default() }))
+        .with("norm", norm)
+        .with("flatten", Flatten)
+        .with("features", features)
+        .with("latent", GaussianLatent::new(6, 6, 1.0, Init::PyTorch, &mut rng(6)))
+        .with("tied", tied)
+        .with("unflatten", Unflatten([4, 4, 3].into()))
+        .with("grow", transposed(4, 6, [3, 3], back([2, 2], [1, 0], [1, 0], [1, 1], 2)))
+        .with("relu", Activation::Relu)
+        .with("nearest", Upsample(ops::Upsample { scale: [2, 1], mode: Interpolation::Nearest }))
+        .with("bilinear", Upsample(ops::Upsample { scale: [1, 3], mode: Interpolation::Bilinear }))
+        .with("out", transposed(6, 1, [2, 3], back([1, 3], [0, 2], [0, 1], [2, 1], 1)).without_bias())
+        .with("sigmoid", Activation::Sigmoid)
 }
 
 /// 32 samples of this shape.

@@ -8,8 +8,9 @@ mod common;
 use common::{Portable, digest};
 use gradus::Real;
 use gradus::autograd::{Tape, Var};
+use gradus::ops::conv_chain::{ChainStage, Filtering};
 use gradus::ops::layout::concat;
-use gradus::ops::{Conv2d, Padding, Target, Window};
+use gradus::ops::{Conv2d, ConvTranspose2d, Interpolation, Padding, Target, Window};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
 use serde::Deserialize;
@@ -64,8 +65,36 @@ struct Args {
     groups: usize,
     kernel: [usize; 2],
     padding: serde_json::Value,
+    output_padding: [usize; 2],
+    /// Of upsampling.
+    scale2d: [usize; 2],
+    mode: Interpolation,
+    stages: Vec<StageArgs>,
     labels: Option<Vec<usize>>,
     weights: Option<Vec<f64>>,
+}
+
+/// A stage of a chain of convolutions.
+#[derive(Deserialize)]
+struct StageArgs {
+    transposed: bool,
+    relu: bool,
+    stride: usize,
+    pad: usize,
+    extra: usize,
+}
+
+impl StageArgs {
+    fn stage(&self) -> ChainStage {
+        let (stride, padding, dilation, groups) = ([self.stride; 2], [self.pad; 2], [1, 1], 1);
+        let filtering = if self.transposed {
+            let output_padding = [self.extra; 2];
+            Filtering::Transposed(ConvTranspose2d { stride, padding, output_padding, dilation, groups })
+        } else {
+            Filtering::Conv(Conv2d { stride, padding: Padding::Fixed(padding), dilation, groups })
+        };
+        ChainStage { filtering, relu: self.relu }
+    }
 }
 
 impl Args {
@@ -76,6 +105,16 @@ impl Args {
             _ => Padding::Fixed(serde_json::from_value(self.padding.clone()).unwrap()),
         };
         Conv2d { stride: self.stride, padding, dilation: self.dilation, groups: self.groups.max(1) }
+    }
+
+    fn transposed(&self) -> ConvTranspose2d {
+        ConvTranspose2d {
+            stride: self.stride,
+            padding: serde_json::from_value(self.padding.clone()).unwrap(),
+            output_padding: self.output_padding,
+            dilation: self.dilation,
+            groups: self.groups,
+        }
     }
 
     fn window(&self) -> Window {
@@ -125,6 +164,16 @@ fn call<T: Real>(op: &str, a: &Args, x: &[Var<T>]) -> gradus::Result<Var<T>> {
         "bmm" => x[0].bmm(&x[1]),
         "linear" => x[0].linear(&x[1], &x[2]),
         "conv2d" | "conv2d_bias" => x[0].conv2d(&x[1], x.get(2), a.conv()),
+        "conv_transpose2d" | "conv_transpose2d_bias" => x[0].conv_transpose2d(&x[1], x.get(2), a.transposed()),
+        "conv_chain" => {
+            let stages: Vec<ChainStage> = a.stages.iter().map(StageArgs::stage).collect();
+            let params: Vec<[Var<T>; 2]> = x[1..].as_chunks::<2>().0.to_vec();
+            x[0].conv_chain(&stages, &params)
+        }
+        "upsample" => x[0].upsample(a.scale2d, a.mode),
+        "layer_norm" => x[0].layer_norm(&x[1], &x[2], a.eps),
+        "reparametrize" => x[0].reparametrize(&x[1], x[2].value()),
+        "kl_normal" => x[0].kl_normal(&x[1]),
         "conv2d_block" => x[0].conv2d_block(&x[1], &x[2], a.conv()),
         "max_pool2d" => x[0].max_pool2d(a.window()),
         "avg_pool2d" => x[0].avg_pool2d(a.window()),
@@ -209,6 +258,12 @@ fn longest_sum(case: &Case) -> usize {
     let shape = |i: usize| &case.inputs[i].1;
     match case.op.as_str() {
         "matmul" | "bmm" | "linear" => shape(0).iter().chain(shape(1)).copied().max().unwrap(),
+        // The sum of the weight's gradient runs over the input's pixels, that of the bias over the output's.
+        "conv_transpose2d" | "conv_transpose2d_bias" => {
+            let (x, w, y) = (shape(0), shape(1), &case.shape);
+            let sums = [w[0], w[1]].map(|channels| channels * w[2] * w[3]);
+            sums.into_iter().chain([x[0] * x[2] * x[3], y[0] * y[2] * y[3]]).max().unwrap()
+        }
         "conv2d" | "conv2d_bias" | "conv2d_block" => {
             let (w, y) = (shape(1), &case.shape);
             [w[1] * w[2] * w[3], w[0] * w[2] * w[3], y[0] * y[2] * y[3]].into_iter().max().unwrap()
@@ -220,7 +275,18 @@ fn longest_sum(case: &Case) -> usize {
 }
 
 /// Ops made of products and sums: for them, running on absolute values gives Σ|aᵢbᵢ| for each result.
-const MULTILINEAR: [&str; 7] = ["matmul", "bmm", "linear", "conv2d", "conv2d_bias", "avg_pool2d", "mul"];
+const MULTILINEAR: [&str; 10] = [
+    "matmul",
+    "bmm",
+    "linear",
+    "conv2d",
+    "conv2d_bias",
+    "conv_transpose2d",
+    "conv_transpose2d_bias",
+    "upsample",
+    "avg_pool2d",
+    "mul",
+];
 
 /// Rounding allows a sum of n products an error of (n + 2) ε Σ|aᵢbᵢ| (Higham 2002, section 3.1). The other ops do at
 /// most some 16 roundings an element, each of numbers no larger than the inputs, results and u together, and then

@@ -298,3 +298,52 @@ fn only_the_count_of_batches_is_passed_over() {
     assert!(message.ends_with("norm.running_var: missing"), "{message}");
     assert_eq!(state_dict(&model), before, "nothing was written");
 }
+
+#[test]
+fn what_fits_is_taken_and_the_rest_reported() {
+    let (source, model) = (network::<f32>(1), network::<f32>(2));
+    let mut dict: State<f32> =
+        state_dict(&source).into_iter().map(|(name, tensor)| (format!("auto.{name}"), tensor)).collect();
+    dict.insert("auto.out.bias".into(), Tensor::zeros([5]));
+    dict.insert("decoder.weight".into(), Tensor::zeros([1]));
+    let before = state_dict(&model);
+    let found = state::load_matching_dict(&model, &dict, |name| {
+        name.strip_prefix("auto.").filter(|name| *name != "out.weight").map(str::to_owned)
+    })
+    .unwrap();
+    let taken: Vec<_> = found.taken.iter().map(|(to, from)| (to.as_str(), from.as_str())).collect();
+    assert_eq!(taken, [("fc1.bias", "auto.fc1.bias"), ("fc1.weight", "auto.fc1.weight")]);
+    assert_eq!(found.missing, ["out.weight"]);
+    assert_eq!(found.unexpected, ["auto.out.weight", "decoder.weight"]);
+    assert_eq!(found.reshaped, [("out.bias".to_owned(), [2].into(), [5].into())]);
+    assert_eq!(
+        found.to_string(),
+        "2 taken; missing: out.weight; unexpected: auto.out.weight, decoder.weight; \
+         of another shape: out.bias (is [2], not [5])"
+    );
+    let (after, source) = (state_dict(&model), state_dict(&source));
+    assert!(after["fc1.weight"] == source["fc1.weight"] && after["fc1.bias"] == source["fc1.bias"]);
+    assert!(after["out.weight"] == before["out.weight"] && after["out.bias"] == before["out.bias"]);
+
+    // Nothing at all fits: the model stays, and the report says so. Two for one place: refused.
+    let nothing = state::load_matching_dict(&model, &dict, |_| None).unwrap();
+    assert_eq!((nothing.taken.len(), nothing.missing.len(), nothing.unexpected.len()), (0, 4, 5));
+    let twice = state::load_matching_dict(&model, &dict, |_| Some("fc1.bias".into())).unwrap_err();
+    assert!(matches!(twice, Error::State(_)) && twice.to_string().contains("fc1.bias"), "{twice}");
+    assert_eq!(state_dict(&model), after);
+}
+
+#[test]
+fn a_part_of_a_file_is_loaded_into_tied_parameters_once() {
+    let folder = std::env::temp_dir().join(format!("gradus-matching-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (path, model) = (folder.join("part.safetensors"), tied(0.0));
+    let dict = State::from([("decoder".to_owned(), Tensor::full([2, 2], 4.0))]);
+    std::fs::write(&path, to_safetensors::<f64>(&dict).unwrap()).unwrap();
+    let found = state::load_matching(&model, &path, |name| Some(name.to_owned())).unwrap();
+    assert_eq!((found.taken.len(), found.missing), (1, vec!["bias".to_owned()]));
+    assert_eq!(model.0.get().data(), [4.0; 4]);
+    let missing = state::load_matching(&model, folder.join("none"), |_| None).unwrap_err().to_string();
+    assert!(missing.contains("none"), "{missing}");
+    std::fs::remove_dir_all(folder).unwrap();
+}

@@ -2,7 +2,7 @@
 //!
 //! | names | work |
 //! | --- | --- |
-//! | `P1`..`P8c`, `train` and `infer` | a step, or a forward pass, of seven course networks ([`nets`]) |
+//! | `P1`..`P8c`, `train` and `infer` | a step, or a forward pass, of eight course networks ([`nets`]) |
 //! | `process` | one epoch over 60,000 images from files to a trained model, a whole process ([`process`]) |
 //! | `G 256x256x256`.. | matrix products M x K x N ([`products`]) |
 //! | `K1`..`K3` | twenty iterations of K-means ([`clusters`]) |
@@ -52,7 +52,8 @@ pub enum Workload {
 impl Workload {
     /// All of them, in the order in which they are printed.
     pub fn all() -> Vec<Self> {
-        let nets = [Net::P1, Net::P2, Net::P3].into_iter().flat_map(|net| [Self::Train(net), Self::Infer(net)]);
+        let nets =
+            [Net::P1, Net::P2, Net::P3, Net::P4].into_iter().flat_map(|net| [Self::Train(net), Self::Infer(net)]);
         nets.chain([Net::P7, Net::P8a, Net::P8b, Net::P8c].map(Self::Train))
             .chain([Self::Process])
             .chain(products::SHAPES.map(Self::Product))
@@ -202,7 +203,7 @@ mod tests {
         assert_eq!(named(&["P8", "P1 t"]), ["P1 train", "P8a train", "P8b train", "P8c train"]);
         assert_eq!(named(&["G 1"]), ["G 1024x1024x1024", "G 128x1152x1024", "G 16x9x16384"]);
         assert_eq!(named(&["K2", "process", "P3 infer"]), ["P3 infer", "process", "K2"]);
-        assert_eq!(named(&[]).len(), 25);
+        assert_eq!(named(&[]).len(), 27);
         let error = Workload::select(&["P1 trian".into()]).unwrap_err();
         assert!(error.exit_code() == 2 && error.to_string().contains("did you mean `P1 train`"), "{error}");
     }

@@ -1,8 +1,10 @@
-//! Training steps and forward passes of seven course networks.
+//! Training steps and forward passes of eight course networks.
 //!
 //! A training step gathers the batch, computes forward, loss and backward, and applies the optimizer. Inputs are standard
 //! normal; the class of a sample is the part of it (of as many as there are classes) with the largest sum, and a
-//! regression wants `sin(2 x₁) x₂`: there is something to learn, and the first and last loss show that it is learned.
+//! regression wants `sin(2 x₁) x₂`. The autoencoder's inputs, which it has to give back, are squares of uniform numbers:
+//! darker than the grey that it starts with. So there is something to learn, and the first and last loss show that it is
+//! learned.
 
 use super::{Bench, Row, Workload};
 use crate::autograd::{Tape, Var};
@@ -11,7 +13,9 @@ use crate::error::Result;
 use crate::models::cnn::Cnn;
 use crate::models::mlp::mlp;
 use crate::nn::summary::summarize;
-use crate::nn::{Activation, Conv2d, Ctx, Dropout, Flatten, Init, Linear, MaxPool2d, Module, Sequential};
+use crate::nn::{
+    Activation, Conv2d, ConvTranspose2d, Ctx, Dropout, Flatten, Init, Linear, MaxPool2d, Module, Sequential, Unflatten,
+};
 use crate::ops::{self, Padding, Target, Window};
 use crate::optim::{Adam, FirstOrder, Optimizer, RmsProp, Sgd};
 use crate::rng::Rng;
@@ -31,6 +35,10 @@ pub enum Net {
     P2,
     /// 1x28x28, two such blocks without padding with 32, 64 channels, dropout 0.5, Linear 10; batch 128; Adam.
     P3,
+    /// Autoencoder of 1x28x28: convolutions 3x3 with stride 2 to 8, 16, 32 channels of 3x3, Linear 64, Linear 14, and the
+    /// same way back by transposed convolutions; ReLU, and a sigmoid at the end; squared error; batch 256; Adam with
+    /// weight decay.
+    P4,
     /// MLP 784-300-10 with ReLU; batch 128; RMSprop.
     P7,
     /// MLP 2-50-50-1 with tanh on the squared error; all 1600 samples at once; SGD.
@@ -48,6 +56,7 @@ impl Net {
             Net::P1 => "P1",
             Net::P2 => "P2",
             Net::P3 => "P3",
+            Net::P4 => "P4",
             Net::P7 => "P7",
             Net::P8a => "P8a",
             Net::P8b => "P8b",
@@ -59,7 +68,7 @@ impl Net {
     pub fn batch(self) -> usize {
         match self {
             Net::P1 => 32,
-            Net::P2 => 256,
+            Net::P2 | Net::P4 => 256,
             Net::P3 | Net::P7 => 128,
             Net::P8a => 1600,
             Net::P8b | Net::P8c => 40,
@@ -70,18 +79,18 @@ impl Net {
     pub fn input(self) -> &'static [usize] {
         match self {
             Net::P1 => &[1, 128, 128],
-            Net::P2 | Net::P3 => &[1, 28, 28],
+            Net::P2 | Net::P3 | Net::P4 => &[1, 28, 28],
             Net::P7 => &[784],
             Net::P8a | Net::P8b | Net::P8c => &[2],
         }
     }
 
-    /// Number of classes; none for a regression.
+    /// Number of classes; none for a regression or an autoencoder.
     pub fn classes(self) -> Option<usize> {
         match self {
             Net::P1 => Some(3),
             Net::P2 | Net::P3 | Net::P7 => Some(10),
-            Net::P8a | Net::P8b | Net::P8c => None,
+            Net::P4 | Net::P8a | Net::P8b | Net::P8c => None,
         }
     }
 
@@ -98,7 +107,7 @@ impl Net {
     fn repetitions(self) -> (usize, usize) {
         match self {
             Net::P1 | Net::P2 => (30, 1),
-            Net::P3 => (80, 1),
+            Net::P3 | Net::P4 => (80, 1),
             Net::P7 | Net::P8a => (40, 25),
             Net::P8b | Net::P8c => (40, 500),
         }
@@ -120,6 +129,7 @@ impl Net {
                 .with("flatten", Flatten)
                 .with("drop1", Dropout(0.5))
                 .with("out", Linear::new(64 * 5 * 5, 10, Init::PyTorch, rng)),
+            Net::P4 => autoencoder(8, 14, rng),
             Net::P7 => mlp(784, &[300], 10, Activation::Relu, rng),
             Net::P8a | Net::P8b | Net::P8c => mlp(2, &[50, 50], 1, Activation::Tanh, rng),
         };
@@ -130,6 +140,7 @@ impl Net {
     pub fn optimizer(self) -> Box<dyn Optimizer<f32>> {
         match self {
             Net::P1 | Net::P3 | Net::P8c => Box::new(FirstOrder::new(Adam::new(1e-3))),
+            Net::P4 => Box::new(FirstOrder::new(Adam { weight_decay: 1e-5, ..Adam::new(1e-3) })),
             Net::P2 => Box::new(FirstOrder::new(Sgd { momentum: 0.9, ..Sgd::new(0.05) })),
             Net::P7 => Box::new(FirstOrder::new(RmsProp::new(1e-3))),
             Net::P8a | Net::P8b => Box::new(FirstOrder::new(Sgd::new(0.01))),
@@ -152,6 +163,35 @@ fn blocks(widths: &[usize], padding: Padding, rng: &mut Rng) -> Sequential {
     net
 }
 
+/// The autoencoder of 28x28 pictures with `n`, 2 n, 4 n channels and codes of `d` numbers.
+fn autoencoder(n: usize, d: usize, rng: &mut Rng) -> Sequential {
+    let mut net = Sequential::new();
+    for (i, (inputs, outputs, padding)) in [(1, n, 2), (n, 2 * n, 1), (2 * n, 4 * n, 0)].into_iter().enumerate() {
+        let settings = ops::Conv2d { stride: [2, 2], padding: Padding::Fixed([padding; 2]), ..Default::default() };
+        net = net
+            .with(format!("conv{}", i + 1), Conv2d::new(inputs, outputs, [3, 3], settings, Init::PyTorch, rng))
+            .with(format!("relu{}", i + 1), Activation::Relu);
+    }
+    net = net
+        .with("flatten", Flatten)
+        .with("fc1", Linear::new(36 * n, 64, Init::PyTorch, rng))
+        .with("relu4", Activation::Relu)
+        .with("code", Linear::new(64, d, Init::PyTorch, rng))
+        .with("fc2", Linear::new(d, 64, Init::PyTorch, rng))
+        .with("relu5", Activation::Relu)
+        .with("fc3", Linear::new(64, 36 * n, Init::PyTorch, rng))
+        .with("relu6", Activation::Relu)
+        .with("unflatten", Unflatten([4 * n, 3, 3].into()));
+    for (i, (inputs, outputs, padding)) in [(4 * n, 2 * n, 0), (2 * n, n, 1), (n, 1, 1)].into_iter().enumerate() {
+        let (padding, output_padding) = ([padding; 2], [padding; 2]);
+        let settings = ops::ConvTranspose2d { stride: [2, 2], padding, output_padding, ..Default::default() };
+        let layer = ConvTranspose2d::new(inputs, outputs, [3, 3], settings, Init::PyTorch, rng);
+        let activation = if i < 2 { Activation::Relu } else { Activation::Sigmoid };
+        net = net.with(format!("deconv{}", i + 1), layer).with(format!("out{}", i + 1), activation);
+    }
+    net
+}
+
 /// What the network should answer.
 #[derive(Clone, Debug)]
 pub enum Answers {
@@ -159,6 +199,8 @@ pub enum Answers {
     Labels(Vec<usize>),
     /// A number for each sample, `[N, 1]`.
     Values(Tensor),
+    /// The sample itself.
+    Inputs,
 }
 
 /// A training about to begin.
@@ -183,10 +225,14 @@ impl Training {
         let (n, mut rng) = (net.samples(), Rng::new(SEED, "bench data", 0));
         let mut shape = vec![n];
         shape.extend(net.input());
-        let inputs = Tensor::randn(&shape[..], &mut rng);
+        let inputs = match net {
+            Net::P4 => Tensor::rand(&shape[..], 0.0, 1.0, &mut rng).map(|x| x * x),
+            _ => Tensor::randn(&shape[..], &mut rng),
+        };
         let rows = inputs.data().chunks(inputs.numel() / n);
         let answers = match net.classes() {
             Some(classes) => Answers::Labels(rows.map(|row| largest_part(row, classes)).collect()),
+            None if net == Net::P4 => Answers::Inputs,
             None => Answers::Values(Tensor::new(rows.map(|x| libm::sinf(2.0 * x[0]) * x[1]).collect(), [n, 1])?),
         };
         let order = (0..10).flat_map(|epoch| Batches::new(n, net.batch(), SEED, epoch, true)).collect();
@@ -205,6 +251,10 @@ impl Training {
         match &self.answers {
             Answers::Values(values) => {
                 let y = Var::constant(gather(values));
+                step(&self.net, self.optimizer.as_mut(), x, self.steps, &|out| out.mse(&y))
+            }
+            Answers::Inputs => {
+                let y = Var::constant(x.clone());
                 step(&self.net, self.optimizer.as_mut(), x, self.steps, &|out| out.mse(&y))
             }
             Answers::Labels(labels) => {
@@ -279,10 +329,12 @@ pub(super) fn infer(net: Net, bench: &Bench) -> Result<Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::count_parameters;
 
     #[test]
     fn there_is_something_to_learn() {
-        for net in [Net::P7, Net::P8b, Net::P8c] {
+        assert_eq!(count_parameters(&Net::P4.build(&mut Rng::new(0, "test", 0)).unwrap()), 50_831);
+        for net in [Net::P4, Net::P7, Net::P8b, Net::P8c] {
             let mut training = Training::new(net).unwrap();
             let losses: Vec<f32> = (0..300).map(|_| training.step().unwrap()).collect();
             let mean = |part: &[f32]| part.iter().sum::<f32>() / part.len() as f32;

@@ -1,21 +1,28 @@
 //! Where the engine looks at neighbouring modules and computes them in one go: the only place that does.
 //!
-//! Recognized is convolution (with a bias, no stride, no dilation, one group), ReLU, 2 x 2 max-pooling. The values are those of the
-//! modules one after the other, and the gradients too, but for the order of their sums; so nobody need know. A pass that
-//! wants to see an output in between gets the modules one after the other.
+//! Recognized are two things: a *block* of convolution (with a bias, no stride, no dilation, one group), ReLU, 2 x 2
+//! max-pooling; and a *chain* of convolutions and transposed convolutions (of one group), each with or without a ReLU, if its
+//! pictures are small and many. The values are those of the modules one after the other, and the gradients too,
+//! but for the order of their sums; so nobody need know. A pass that wants to see an output in between gets the modules one
+//! after the other.
 
 use super::layers::Conv2d;
 use super::module::{Ctx, Module};
+use super::transposed::ConvTranspose2d;
 use crate::autograd::{Param, Var};
 use crate::error::Result;
 use crate::ops::Window;
+use crate::ops::conv_chain::{self, ChainStage, Filtering};
 use crate::real::Real;
+use crate::tensor::Tensor;
 
 /// A module as a link of a recognized chain.
 #[derive(Debug)]
 pub enum Link<'a, T: Real> {
     /// A convolution.
     Conv2d(&'a Conv2d<T>),
+    /// A transposed convolution.
+    ConvTranspose2d(&'a ConvTranspose2d<T>),
     /// ReLU.
     Relu,
     /// Max-pooling.
@@ -53,5 +60,63 @@ impl<T: Real> Block<'_, T> {
     /// What the modules of the block compute.
     pub(super) fn forward(&self, x: &Var<T>, cx: &Ctx<'_, T>) -> Result<Var<T>> {
         x.conv2d_block(&cx.param(&self.conv.weight), &cx.param(self.bias), self.conv.settings)
+    }
+}
+
+/// Convolutions and transposed convolutions at the start of a chain of modules, and the ReLUs after them.
+pub(super) struct Chain<'a, T: Real> {
+    stages: Vec<ChainStage>,
+    /// Filters, and a bias or none.
+    params: Vec<(&'a Param<T>, Option<&'a Param<T>>)>,
+    /// Modules that it takes the place of.
+    pub(super) len: usize,
+}
+
+impl<'a, T: Real> Chain<'a, T> {
+    /// Recognizes a chain at the start of `children` that pays for an input of the shape `x`, unless the pass wants to see
+    /// what happens inside, or only some of its parameters are trained.
+    pub(super) fn find(children: &'a [(String, Box<dyn Module<T>>)], x: &[usize], cx: &mut Ctx<'_, T>) -> Option<Self> {
+        let mut chain = Self { stages: Vec::new(), params: Vec::new(), len: 0 };
+        while let Some((_, module)) = children.get(chain.len) {
+            let (filtering, weight, bias) = match module.link() {
+                Link::Conv2d(conv) => (Filtering::Conv(conv.settings), &conv.weight, conv.bias.as_ref()),
+                Link::ConvTranspose2d(conv) => (Filtering::Transposed(conv.settings), &conv.weight, conv.bias.as_ref()),
+                _ => break,
+            };
+            let follows = |at: usize| children.get(chain.len + at).map_or(Link::Other, |(_, module)| module.link());
+            let relu = matches!(follows(1), Link::Relu);
+            if relu && matches!(follows(2), Link::MaxPool2d(_)) {
+                break; // a block
+            }
+            chain.stages.push(ChainStage { filtering, relu });
+            chain.params.push((weight, bias));
+            chain.len += 1 + usize::from(relu);
+        }
+        if chain.stages.is_empty() || children[..chain.len].iter().any(|(name, _)| cx.wants(name)) {
+            return None;
+        }
+        let all: Vec<&Param<T>> = chain.params.iter().flat_map(|(w, bias)| [Some(*w), *bias]).flatten().collect();
+        let trained = all.iter().filter(|param| param.is_trainable()).count();
+        let filters: Vec<_> = chain.params.iter().map(|(w, _)| w.get()).collect();
+        let shapes: Vec<&[usize]> = filters.iter().map(|w| w.shape()).collect();
+        let whole = trained == 0 || trained == all.len();
+        (whole && conv_chain::pays(&chain.stages, x, &shapes)).then_some(chain)
+    }
+
+    /// What the modules of the chain compute.
+    pub(super) fn forward(&self, x: &Var<T>, cx: &Ctx<'_, T>) -> Result<Var<T>> {
+        let params: Vec<[Var<T>; 2]> = self
+            .params
+            .iter()
+            .zip(&self.stages)
+            .map(|((weight, bias), stage)| {
+                let weight = cx.param(weight);
+                // A convolution without a bias has zeros for one, of which nobody wants the gradient.
+                let zeros = || Var::constant(Tensor::zeros([weight.shape()[stage.filtering.output_axis()]]));
+                let bias = bias.map_or_else(zeros, |bias| cx.param(bias));
+                [weight, bias]
+            })
+            .collect();
+        x.conv_chain(&self.stages, &params)
     }
 }

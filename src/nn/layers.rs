@@ -153,6 +153,11 @@ plain_layer!(Flatten, |self, x, _cx| x.flatten(), Kind::Flatten);
 pub struct Unflatten(pub Shape);
 plain_layer!(Unflatten, |self, x, _cx| x.unflatten(&self.0), Kind::Unflatten(self.0));
 
+/// Enlarges maps by whole factors. See [`ops::upsample`].
+#[derive(Clone, Copy, Debug)]
+pub struct Upsample(pub ops::Upsample);
+plain_layer!(Upsample, |self, x, _cx| x.upsample(self.0.scale, self.0.mode), Kind::Upsample(self.0));
+
 /// Probabilities of the classes, along axis 1. See [`ops::softmax::Softmax`]. To train with cross-entropy, leave it
 /// out: the loss takes logits.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use super::buffer::{Buffer, Proposals};
 use super::fuse::Link;
 use crate::autograd::{Param, Tape, Var};
 use crate::error::Result;
-use crate::ops::{Padding, Window};
+use crate::ops::{Padding, Upsample, Window};
 use crate::real::Real;
 use crate::rng::Rng;
 use crate::shape::Shape;
@@ -46,8 +46,27 @@ pub enum Kind {
         /// Groups of channels.
         groups: usize,
     },
+    /// Transposed convolution.
+    ConvTranspose2d {
+        /// Height and width.
+        kernel: [usize; 2],
+        /// Vertical and horizontal step.
+        stride: [usize; 2],
+        /// Rows and columns cut off on each side.
+        padding: [usize; 2],
+        /// Rows and columns added below and to the right.
+        output_padding: [usize; 2],
+        /// Distance between taps.
+        dilation: [usize; 2],
+        /// Groups of channels.
+        groups: usize,
+    },
     /// Fully connected.
     Linear,
+    /// Fully connected, with the weight of a layer that goes the other way.
+    TiedLinear,
+    /// Enlarged maps.
+    Upsample(Upsample),
     /// Max-pooling.
     MaxPool(Window),
     /// Average-pooling, zeros of the padding counted in.
@@ -66,6 +85,13 @@ pub enum Kind {
         /// What is added to the variance.
         eps: f64,
     },
+    /// Layer normalization.
+    LayerNorm {
+        /// How many axes are normalized, the last ones.
+        axes: usize,
+        /// What is added to the variance.
+        eps: f64,
+    },
     /// Softmax along axis 1, or its logarithm.
     Softmax {
         /// Whether the logarithm is taken.
@@ -73,12 +99,23 @@ pub enum Kind {
     },
     /// Dropout with this probability.
     Dropout(f64),
+    /// Noise of this standard deviation, in training.
+    GaussianNoise(f64),
+    /// A code drawn from a normal distribution in training, whose mean it is otherwise; made of `mean` and `log_var`.
+    GaussianLatent,
     /// `[N, ..]` to `[N, M]`.
     Flatten,
     /// `[N, ..]` to `[N, sizes]`.
     Unflatten(Shape),
     /// A layer from outside this crate.
     Other(&'static str),
+}
+
+impl Kind {
+    /// Whether it is made of other modules, which are captured and counted by themselves.
+    pub fn has_parts(self) -> bool {
+        matches!(self, Kind::Container | Kind::GaussianLatent)
+    }
 }
 
 /// Passes over the parameters and buffers of a module tree and keeps track of the path.
@@ -184,33 +221,55 @@ pub struct Captured<T: Real> {
     pub output: Tensor<T>,
 }
 
+/// A loss that a module adds to the objective.
+#[derive(Clone, Debug)]
+pub struct Added<T: Real> {
+    /// The module's path and the loss's name: `code.kl`.
+    pub path: String,
+    /// A scalar.
+    pub value: Var<T>,
+    /// What it weighs beside the objective.
+    pub weight: f64,
+}
+
 /// The circumstances of one forward pass: the tape, training or evaluation, randomness, and the path of the module
 /// that is running. There is no hidden mode anywhere else.
 pub struct Ctx<'a, T: Real = f32> {
     tape: Option<&'a Tape<T>>,
     training: Option<(u64, u64)>,
+    drawing: Option<(u64, u64)>,
     path: String,
     wanted: Option<&'a dyn Fn(&str) -> bool>,
     captured: Vec<Captured<T>>,
     proposals: Proposals<T>,
+    losses: Vec<Added<T>>,
 }
 
 impl<'a, T: Real> Ctx<'a, T> {
-    /// Evaluation: nothing is recorded, dropout is off, running statistics serve.
+    /// Evaluation: nothing is recorded, dropout and noise are off, codes are means, running statistics serve.
     pub fn eval() -> Self {
         Self {
             tape: None,
             training: None,
+            drawing: None,
             path: String::new(),
             wanted: None,
             captured: Vec::new(),
             proposals: Proposals::new(),
+            losses: Vec::new(),
         }
     }
 
     /// Training: gradients are recorded on `tape`, and masks are drawn for (`seed`, layer, `step`).
     pub fn train(tape: &'a Tape<T>, seed: u64, step: u64) -> Self {
-        Self { tape: Some(tape), training: Some((seed, step)), ..Self::eval() }
+        let draws = Some((seed, step));
+        Self { tape: Some(tape), training: draws, drawing: draws, ..Self::eval() }
+    }
+
+    /// Evaluation of a network that draws at random by its nature: codes are drawn and noise is added as in training, for
+    /// (`seed`, layer, `step`); dropout is off, and running statistics serve.
+    pub fn eval_drawing(seed: u64, step: u64) -> Self {
+        Self { drawing: Some((seed, step)), ..Self::eval() }
     }
 
     /// Evaluation with gradients: dropout is off, but `tape` records.
@@ -244,6 +303,19 @@ impl<'a, T: Real> Ctx<'a, T> {
         self.proposals
     }
 
+    /// Adds a loss that belongs to the running module, a scalar such as the divergence of a code, under the module's path
+    /// and `name`. Whoever computes the objective adds it, times `weight`.
+    pub fn add_loss(&mut self, name: &str, value: Var<T>, weight: f64) {
+        let before = enter(&mut self.path, name);
+        self.losses.push(Added { path: self.path.clone(), value, weight });
+        self.path.truncate(before);
+    }
+
+    /// The losses that the modules added so far.
+    pub fn losses(&self) -> &[Added<T>] {
+        &self.losses
+    }
+
     /// Whether this is training: dropout is on, and batches are normalized by their own statistics.
     pub fn is_training(&self) -> bool {
         self.training.is_some()
@@ -260,6 +332,11 @@ impl<'a, T: Real> Ctx<'a, T> {
     /// The random stream of the running layer at this step, in training.
     pub fn random(&self) -> Option<Rng> {
         self.training.map(|(seed, step)| Rng::new(seed, &self.path, step))
+    }
+
+    /// The same of a layer whose output is random by its nature: in training, and where an evaluation draws too.
+    pub fn draws(&self) -> Option<Rng> {
+        self.drawing.map(|(seed, step)| Rng::new(seed, &self.path, step))
     }
 
     /// Whether the output of the running module's child `name` is to be kept.

@@ -1,8 +1,9 @@
-//! Batch normalization as a layer: the one layer that computes differently in training and in evaluation without
-//! drawing anything at random.
+//! Normalization as layers.
 //!
-//! In training each batch is normalized by its own mean and variance, and a running mean of these is kept; in
-//! evaluation the running ones serve, so that an answer does not depend on its neighbours in the batch.
+//! Batch normalization is the one layer that computes differently in training and in evaluation without drawing anything
+//! at random. In training each batch is normalized by its own mean and variance, and a running mean of these is kept; in
+//! evaluation the running ones serve, so that an answer does not depend on its neighbours in the batch. Layer
+//! normalization has no such trouble: each sample is normalized by itself.
 
 use super::buffer::Buffer;
 use super::module::{Ctx, Kind, Module, Walk};
@@ -87,5 +88,39 @@ impl<T: Real> Module<T> for BatchNorm<T> {
 
     fn kind(&self) -> Kind {
         Kind::BatchNorm { eps: self.eps }
+    }
+}
+
+/// Layer normalization over the last axes. See [`ops::layer_norm`](crate::ops::layer_norm).
+#[derive(Debug)]
+pub struct LayerNorm<T: Real = f32> {
+    /// The factor of each element, of the shape that is normalized; 1 at first.
+    pub weight: Param<T>,
+    /// The summand of each element, of the same shape; 0 at first.
+    pub bias: Param<T>,
+    /// What is added to the variance; 1e-5.
+    pub eps: f64,
+}
+
+impl<T: Real> LayerNorm<T> {
+    /// A layer that normalizes the last axes, whose sizes are `shape`: `[D]`, or `[C, H, W]` for whole pictures.
+    pub fn new(shape: &[usize]) -> Self {
+        let full = |value| Param::new(Tensor::full(shape, value));
+        Self { weight: full(T::ONE), bias: full(T::ZERO), eps: 1e-5 }
+    }
+}
+
+impl<T: Real> Module<T> for LayerNorm<T> {
+    fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
+        x.layer_norm(&cx.param(&self.weight), &cx.param(&self.bias), self.eps)
+    }
+
+    fn walk(&self, walk: &mut Walk<'_, T>) {
+        walk.param("weight", &self.weight);
+        walk.param("bias", &self.bias);
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::LayerNorm { axes: self.weight.get().rank(), eps: self.eps }
     }
 }

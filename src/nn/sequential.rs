@@ -1,6 +1,6 @@
 //! Modules one after the other.
 
-use super::fuse::Block;
+use super::fuse::{Block, Chain};
 use super::module::{Ctx, Kind, Module, Walk};
 use crate::autograd::Var;
 use crate::error::Result;
@@ -38,15 +38,45 @@ impl<T: Real> Sequential<T> {
     }
 }
 
+/// Some neighbouring children of a [`Sequential`]: the encoder of an autoencoder, or its decoder.
+pub struct Part<'a, T: Real = f32> {
+    children: &'a [(String, Box<dyn Module<T>>)],
+}
+
+impl<T: Real> Sequential<T> {
+    /// The children up to `name`, and those after it; none if there is no such child.
+    pub fn split_after(&self, name: &str) -> Option<[Part<'_, T>; 2]> {
+        let at = self.names().position(|known| known == name)? + 1;
+        let (before, after) = self.children.split_at(at);
+        Some([before, after].map(|children| Part { children }))
+    }
+}
+
 impl<T: Real> Module<T> for Sequential<T> {
     fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
-        let (mut x, mut rest) = (x.clone(), self.children.as_slice());
+        Part { children: &self.children }.forward(x, cx)
+    }
+
+    fn walk(&self, walk: &mut Walk<'_, T>) {
+        Part { children: &self.children }.walk(walk);
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Container
+    }
+}
+
+impl<T: Real> Module<T> for Part<'_, T> {
+    fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
+        let (mut x, mut rest) = (x.clone(), self.children);
         while let [(name, module), others @ ..] = rest {
             // Should the block not fit the input, its modules run and say which of them it is that does not.
             if let Some(block) = Block::find(rest, cx)
                 && let Ok(y) = block.forward(&x, cx)
             {
                 (x, rest) = (y, &rest[Block::<T>::LEN..]);
+            } else if let Some(chain) = Chain::find(rest, x.shape(), cx) {
+                (x, rest) = (chain.forward(&x, cx)?, &rest[chain.len..]);
             } else {
                 (x, rest) = (cx.call(name, module.as_ref(), &x)?, others);
             }
@@ -55,7 +85,7 @@ impl<T: Real> Module<T> for Sequential<T> {
     }
 
     fn walk(&self, walk: &mut Walk<'_, T>) {
-        for (name, module) in &self.children {
+        for (name, module) in self.children {
             walk.child(name, module.as_ref());
         }
     }

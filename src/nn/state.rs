@@ -4,13 +4,16 @@
 //! PyTorch's, so weights travel both ways. Loading is strict and atomic: every missing, unexpected or reshaped name is
 //! collected first, and either everything is written or nothing is. One name is passed over: PyTorch counts steps in
 //! `num_batches_tracked` beside the running statistics, and nothing here depends on that count.
+//!
+//! Where a model should get only a part of its numbers from another one, [`load_matching`] takes what fits and reports
+//! what it took and what not: an encoder that goes on in a classifier.
 
 use super::module::{Module, Walk};
 use crate::autograd::Param;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::real::Real;
-use crate::shape::MAX_RANK;
+use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::Tensor;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::BTreeMap;
@@ -79,6 +82,86 @@ pub fn load_state_dict<T: Real>(module: &dyn Module<T>, state: &State<T>) -> Res
     }
     writes.into_iter().for_each(|(param, tensor)| param.set(tensor));
     Ok(())
+}
+
+/// What [`load_matching_dict`] did, by the names of both sides. None of the lists says that all is well: that is for the
+/// caller to judge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matching {
+    /// Written: the model's name, and the state's.
+    pub taken: Vec<(String, String)>,
+    /// In the model, but nothing in the state stands for it: as it was.
+    pub missing: Vec<String>,
+    /// In the state, but left out by the map, or standing for nothing in the model.
+    pub unexpected: Vec<String>,
+    /// In both, but of two shapes, the model's and the state's: as it was.
+    pub reshaped: Vec<(String, Shape, Shape)>,
+}
+
+impl std::fmt::Display for Matching {
+    /// `12 taken; missing: out.weight, out.bias`
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} taken", self.taken.len())?;
+        let reshaped = self.reshaped.iter().map(|(name, model, file)| format!("{name} (is {model:?}, not {file:?})"));
+        let lists = [("missing", self.missing.clone()), ("unexpected", self.unexpected.clone())];
+        for (what, names) in lists.into_iter().chain([("of another shape", reshaped.collect())]) {
+            if !names.is_empty() {
+                write!(f, "; {what}: {}", names.join(", "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes those tensors of `state` into the module for which it has a place, and reports all. `map` gives the module's name
+/// for one of the state's, or none to leave it out: `|name| name.strip_prefix("model.").map(str::to_owned)`.
+///
+/// Fails, and writes nothing, if two tensors of the state would go to one place.
+pub fn load_matching_dict<T: Real>(
+    module: &dyn Module<T>,
+    state: &State<T>,
+    map: impl Fn(&str) -> Option<String>,
+) -> Result<Matching> {
+    let (mut places, mut ids) = (BTreeMap::new(), Vec::new());
+    module.walk(&mut Walk::over_state(&mut |path, param| {
+        places.insert(path.to_owned(), param.clone());
+    }));
+    let (mut found, mut writes) = (Matching::default(), Vec::new());
+    for (name, tensor) in state {
+        let to = map(name);
+        let Some((to, param)) = to.and_then(|to| places.get_key_value(&to)) else {
+            found.unexpected.push(name.clone());
+            continue;
+        };
+        let shape = param.get().shape_owned();
+        if ids.contains(&param.id()) {
+            return Err(Error::State(format!(
+                "{name}: would be the second to be loaded into {to} (nothing was loaded)"
+            )));
+        }
+        ids.push(param.id());
+        if tensor.shape() != &*shape {
+            found.reshaped.push((to.clone(), shape, tensor.shape_owned()));
+        } else {
+            found.taken.push((to.clone(), name.clone()));
+            writes.push((param.clone(), tensor.clone()));
+        }
+    }
+    found.missing =
+        held(module).into_iter().filter(|(_, param)| !ids.contains(&param.id())).map(|(name, _)| name).collect();
+    writes.into_iter().for_each(|(param, tensor)| param.set(tensor));
+    Ok(found)
+}
+
+/// Loads what fits from a safetensors file; see [`load_matching_dict`].
+pub fn load_matching<T: Real>(
+    module: &dyn Module<T>,
+    path: impl AsRef<Path>,
+    map: impl Fn(&str) -> Option<String>,
+) -> Result<Matching> {
+    let path = path.as_ref();
+    let named = |e: Error| Error::State(format!("{}: {e}", path.display()));
+    load_matching_dict(module, &from_safetensors(&files::read(path)?).map_err(named)?, map).map_err(named)
 }
 
 /// The bytes of a safetensors file with this state.

@@ -3,6 +3,7 @@
 use super::module::{Ctx, Kind, Module, count_parameters, parameters};
 use crate::autograd::Var;
 use crate::error::Result;
+use crate::ops::{Interpolation, Upsample};
 use crate::real::Real;
 use crate::tensor::Tensor;
 
@@ -19,7 +20,7 @@ pub struct Row {
     pub parameters: usize,
     /// Multiply-adds for one sample (convolutions and fully connected layers; the rest is negligible beside them).
     pub macs: u64,
-    /// Side of the square of input pixels that one output can see; none once positions are mixed (flatten).
+    /// Side of the square of input pixels that one output can see; none once positions are mixed (flatten) or maps grow.
     pub receptive_field: Option<usize>,
     /// Bytes of the output of one sample.
     pub activation_bytes: usize,
@@ -49,7 +50,7 @@ pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summ
     // The receptive field grows by (reach - 1) steps, each as long as the strides so far have made it.
     let (mut field, mut jump) = (Some(1), 1);
     let mut rows = Vec::new();
-    for layer in cx.captured().into_iter().filter(|layer| layer.kind != Kind::Container) {
+    for layer in cx.captured().into_iter().filter(|layer| !layer.kind.has_parts()) {
         let prefix = format!("{}.", layer.path);
         let own = params.iter().filter(|(name, _)| name.starts_with(&prefix));
         let parameters: usize = own.clone().map(|(_, p)| p.get().numel()).sum();
@@ -64,6 +65,15 @@ pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summ
                 see((kernel[0] - 1) * dilation[0] + 1, stride[0]);
                 weights * output[1..].iter().product::<usize>()
             }
+            Kind::ConvTranspose2d { kernel, groups, .. } => {
+                // Each input pixel meets all taps of its filters. (A tied weight is listed with another layer.)
+                field = None;
+                layer.input[1..].iter().product::<usize>() * output[0] / groups * kernel[0] * kernel[1]
+            }
+            Kind::TiedLinear => {
+                field = None;
+                layer.input[1] * output[0]
+            }
             Kind::MaxPool(window) | Kind::AvgPool(window) => {
                 see(window.kernel[0], window.stride[0]);
                 0
@@ -72,7 +82,7 @@ pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summ
                 field = None;
                 weights
             }
-            Kind::Flatten | Kind::Unflatten(_) | Kind::GlobalAvgPool => {
+            Kind::Flatten | Kind::Unflatten(_) | Kind::GlobalAvgPool | Kind::Upsample(_) => {
                 field = None;
                 0
             }
@@ -119,19 +129,30 @@ pub fn formulas<T: Real>(model: &dyn Module<T>, summary: &Summary) -> Vec<(Strin
 
 /// A layer's sort in words: `conv 3x3`, `max-pool 2x2`.
 fn describe(kind: Kind) -> String {
+    let step = |stride: [usize; 2]| if stride == [1, 1] { String::new() } else { format!(" stride {}", stride[0]) };
+    let apart = |groups: usize| if groups == 1 { String::new() } else { format!(" groups {groups}") };
     match kind {
         Kind::Container => "container".into(),
         Kind::Conv2d { kernel: [h, w], stride, groups, .. } => {
-            let stride = if stride == [1, 1] { String::new() } else { format!(" stride {}", stride[0]) };
-            let groups = if groups == 1 { String::new() } else { format!(" groups {groups}") };
-            format!("conv {h}x{w}{stride}{groups}")
+            format!("conv {h}x{w}{}{}", step(stride), apart(groups))
+        }
+        Kind::ConvTranspose2d { kernel: [h, w], stride, groups, .. } => {
+            format!("transposed conv {h}x{w}{}{}", step(stride), apart(groups))
         }
         Kind::Linear => "linear".into(),
+        Kind::TiedLinear => "tied linear".into(),
+        Kind::Upsample(Upsample { scale: [h, w], mode }) => match mode {
+            Interpolation::Nearest => format!("upsample {h}x{w}"),
+            Interpolation::Bilinear => format!("bilinear upsample {h}x{w}"),
+        },
         Kind::MaxPool(window) => format!("max-pool {}x{}", window.kernel[0], window.kernel[1]),
         Kind::AvgPool(window) => format!("avg-pool {}x{}", window.kernel[0], window.kernel[1]),
         Kind::GlobalAvgPool => "global avg-pool".into(),
         Kind::Activation { name, .. } | Kind::Other(name) => name.into(),
         Kind::BatchNorm { .. } => "batch-norm".into(),
+        Kind::LayerNorm { .. } => "layer-norm".into(),
+        Kind::GaussianNoise(std) => format!("noise {std}"),
+        Kind::GaussianLatent => "gaussian latent".into(),
         Kind::Softmax { log: false } => "softmax".into(),
         Kind::Softmax { log: true } => "log-softmax".into(),
         Kind::Dropout(p) => format!("dropout {p}"),

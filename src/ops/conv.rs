@@ -176,7 +176,7 @@ impl<T: Real> Op<T, 3> for Conv2d {
 }
 
 /// Sums `[N, C, H, W]` over all but the channels.
-fn sum_channels<T: Real>(g: &Tensor<T>) -> Tensor<T> {
+pub(super) fn sum_channels<T: Real>(g: &Tensor<T>) -> Tensor<T> {
     let [n, c, h, w] = *g.shape() else { unreachable!("conv2d's output has four axes") };
     Tensor::build([c], |s| kernels::reduce::sum_channels(g.data(), n, c, h * w, s))
 }

@@ -12,7 +12,11 @@
 pub mod arith;
 pub mod conv;
 pub mod conv_block;
+pub mod conv_chain;
+pub mod conv_transpose;
 pub mod dropout;
+pub mod latent;
+pub mod layer_norm;
 pub mod layout;
 pub mod loss;
 pub mod matmul;
@@ -21,7 +25,10 @@ pub mod pool;
 pub mod reduce;
 pub mod scalar;
 pub mod softmax;
+pub mod upsample;
 
 pub use conv::{Conv2d, Padding};
+pub use conv_transpose::ConvTranspose2d;
 pub use loss::Target;
 pub use pool::Window;
+pub use upsample::{Interpolation, Upsample};

@@ -7,6 +7,8 @@ use crate::error::Result;
 use crate::nn::{Ctx, Module};
 use crate::tensor::Tensor;
 use ndarray::Array2;
+use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Samples per forward pass.
 pub const BATCH: usize = 64;
@@ -24,6 +26,62 @@ pub struct Evaluation {
     pub probabilities: Tensor,
 }
 
+/// A model's mean losses on samples: what is made small, and what its layers add to it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Losses {
+    /// All together.
+    pub loss: f64,
+    /// The objective alone.
+    pub objective: f64,
+    /// What each layer adds, by its name, before it is weighted.
+    pub added: BTreeMap<String, f64>,
+}
+
+impl Losses {
+    /// The evidence lower bound in nats, log p(x | z) - KL(q(z | x) | p(z)) (Kingma and Welling 2014): of a network whose
+    /// objective is -log p(x | z) and whose layers add divergences, whatever these weigh in training.
+    pub fn elbo(&self) -> f64 {
+        -(self.objective + self.added.values().sum::<f64>())
+    }
+}
+
+/// The mean losses of a model, with or without classes. What a network draws by its nature (the code of a variational
+/// autoencoder, noise) is drawn, for `seed`: the loss of a distribution is not that of its mean.
+pub fn losses(model: &dyn Module, samples: &dyn Samples, objective: &Objective, seed: u64) -> Result<Losses> {
+    let (mut sums, mut weight) = (Losses::default(), 0.0);
+    for start in (0..samples.len()).step_by(BATCH) {
+        let indices: Vec<usize> = (start..(start + BATCH).min(samples.len())).collect();
+        let labels: Vec<usize> = indices.iter().map(|&i| samples.labels()[i]).collect();
+        let x = samples.batch(&indices, None);
+        let mut cx = Ctx::eval_drawing(seed, (start / BATCH) as u64);
+        let output = model.forward(&Var::constant(x.clone()), &mut cx)?;
+        let w = objective.weight(&labels);
+        let error = f64::from(objective.value(&output, &x, &labels)?.value().item()) * w;
+        (sums.objective, sums.loss) = (sums.objective + error, sums.loss + error);
+        for added in cx.losses() {
+            let value = f64::from(added.value.value().item()) * w;
+            *sums.added.entry(added.path.clone()).or_default() += value;
+            sums.loss += added.weight * value;
+        }
+        weight += w;
+    }
+    sums.added.values_mut().chain([&mut sums.objective, &mut sums.loss]).for_each(|sum| *sum /= weight);
+    Ok(sums)
+}
+
+/// What a model gives for these samples; random as in [`losses`].
+pub fn outputs(model: &dyn Module, samples: &dyn Samples, indices: &[usize], seed: u64) -> Result<Tensor> {
+    let (mut values, mut shape) = (Vec::new(), Vec::new());
+    for (i, chunk) in indices.chunks(BATCH).enumerate() {
+        let mut cx = Ctx::eval_drawing(seed, i as u64);
+        let output = model.forward(&Var::constant(samples.batch(chunk, None)), &mut cx)?;
+        shape = output.shape().to_vec();
+        values.extend_from_slice(output.value().data());
+    }
+    shape[0] = indices.len();
+    Tensor::new(values, &shape[..])
+}
+
 /// Evaluates a classifier.
 pub fn evaluate(model: &dyn Module, samples: &dyn Samples, objective: &Objective) -> Result<Evaluation> {
     let (mut loss, mut probabilities, mut predicted) = (0.0, Vec::new(), Vec::new());
@@ -31,9 +89,9 @@ pub fn evaluate(model: &dyn Module, samples: &dyn Samples, objective: &Objective
     for start in (0..samples.len()).step_by(BATCH) {
         let indices: Vec<usize> = (start..(start + BATCH).min(samples.len())).collect();
         let labels: Vec<usize> = indices.iter().map(|&i| samples.labels()[i]).collect();
-        let x = Var::constant(samples.batch(&indices, None));
-        let output = model.forward(&x, &mut Ctx::eval())?;
-        loss += f64::from(objective.value(&output, &labels)?.value().item()) * objective.weight(&labels);
+        let x = samples.batch(&indices, None);
+        let output = model.forward(&Var::constant(x.clone()), &mut Ctx::eval())?;
+        loss += f64::from(objective.value(&output, &x, &labels)?.value().item()) * objective.weight(&labels);
         weight += objective.weight(&labels);
         predicted.extend(objective.answers(output.value()));
         let p = objective.probabilities(&output)?;

@@ -8,7 +8,7 @@
 //! [`Progress`]: a training that is taken up again ends in the same bits as one that never stopped.
 
 use super::checkpoint::Progress;
-use super::evaluate::evaluate;
+use super::evaluate::{evaluate, losses};
 use super::history::{Epoch, History, Keep};
 use super::objective::Objective;
 use super::samples::Samples;
@@ -124,8 +124,8 @@ impl Fit {
         }
         while history.epochs.len() < self.epochs && (history.epochs.is_empty() || history.stale() < self.patience) {
             let epoch = history.epochs.len() + 1;
-            let losses: Vec<f64> = history.epochs.iter().map(|e| e.val_loss).collect();
-            optimizer.set_lr(self.schedule.lr(base, epoch, self.epochs, &losses));
+            let so_far: Vec<f64> = history.epochs.iter().map(|e| e.val_loss).collect();
+            optimizer.set_lr(self.schedule.lr(base, epoch, self.epochs, &so_far));
             let batches = Batches::new(train.len(), self.batch, self.seed, epoch as u64, true);
             for indices in batches.skip(running.seen.div_ceil(self.batch)) {
                 self.step(model, optimizer, train, epoch, &indices, &mut running)?;
@@ -141,8 +141,13 @@ impl Fit {
                 moving = Some(state_dict(model));
                 load_state_dict(model, &average)?;
             }
-            let validation = evaluate(model, val, &self.objective)?;
-            if !validation.loss.is_finite() {
+            let (val_loss, val_accuracy) = if self.objective.loss.is_reconstruction() {
+                (losses(model, val, &self.objective, self.seed)?.loss, None)
+            } else {
+                let answers = evaluate(model, val, &self.objective)?;
+                (answers.loss, Some(answers.accuracy))
+            };
+            if !val_loss.is_finite() {
                 return Err(diverged(
                     model,
                     val,
@@ -153,9 +158,9 @@ impl Fit {
             let record = Epoch {
                 epoch,
                 train_loss: running.loss / running.weight,
-                train_accuracy: running.right as f64 / running.seen as f64,
-                val_loss: validation.loss,
-                val_accuracy: validation.accuracy,
+                train_accuracy: val_accuracy.map(|_| running.right as f64 / running.seen as f64),
+                val_loss,
+                val_accuracy,
             };
             running = Running::default();
             let is_best = history.push(record, self.keep);
@@ -183,18 +188,21 @@ impl Fit {
         indices: &[usize],
         running: &mut Running,
     ) -> Result<()> {
-        let x = Var::constant(train.batch(indices, Some(epoch as u64)));
+        let x = train.batch(indices, Some(epoch as u64));
         let labels: Vec<usize> = indices.iter().map(|&i| train.labels()[i]).collect();
         let step = optimizer.steps() + 1;
         let (mut right, mut proposals) = (0, Proposals::default());
         let loss = optimizer.step(model, &mut || {
             let tape = Tape::new();
             let mut cx = Ctx::train(&tape, self.seed, step);
-            let output = model.forward(&x, &mut cx)?;
-            proposals = cx.proposals();
+            let output = model.forward(&Var::constant(x.clone()), &mut cx)?;
             let answers = self.objective.answers(output.value());
             right = answers.iter().zip(&labels).filter(|(answer, label)| answer == label).count();
-            let loss = self.objective.value(&output, &labels)?;
+            let mut loss = self.objective.value(&output, &x, &labels)?;
+            for added in cx.losses() {
+                loss = loss.add(&added.value.affine(added.weight, 0.0)?)?;
+            }
+            proposals = cx.proposals();
             let value = loss.value().item();
             Ok((value, tape.backward(&loss)?))
         });

@@ -10,12 +10,21 @@ pub struct Epoch {
     pub epoch: usize,
     /// Mean training loss.
     pub train_loss: f64,
-    /// Share of training samples answered rightly.
-    pub train_accuracy: f64,
+    /// Share of training samples answered rightly; none without classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_accuracy: Option<f64>,
     /// Validation loss.
     pub val_loss: f64,
-    /// Validation accuracy.
-    pub val_accuracy: f64,
+    /// Validation accuracy; none without classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub val_accuracy: Option<f64>,
+}
+
+impl Epoch {
+    /// Training and validation accuracy, for a chart; not a number without classes.
+    pub fn accuracies(&self) -> [f64; 2] {
+        [self.train_accuracy, self.val_accuracy].map(|a| a.unwrap_or(f64::NAN))
+    }
 }
 
 /// By what the best epoch is chosen: its validation loss or its validation accuracy.

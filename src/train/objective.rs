@@ -25,15 +25,27 @@ pub enum Loss {
     Bce,
     /// The mean squared error against one-hot targets `[N, K]`.
     Mse,
+    /// The mean squared error of each number against the input itself: for an autoencoder.
+    ReconstructionMse,
+    /// The binary cross-entropy against the input itself, its numbers being in [0, 1], summed over each sample: for a
+    /// network that ends with a sigmoid. With the divergence of a latent layer it is the negative evidence lower bound of
+    /// a variational autoencoder, in nats.
+    ReconstructionBce,
 }
 
 impl Loss {
-    /// How many numbers a network has to give for each sample: one for each class, or one for yes or no. Fails for
-    /// binary losses of more than two classes.
-    pub fn outputs(self, classes: usize) -> Result<usize> {
+    /// Whether the target is the input: the network has no classes.
+    pub fn is_reconstruction(self) -> bool {
+        matches!(self, Loss::ReconstructionMse | Loss::ReconstructionBce)
+    }
+
+    /// The shape that a network has to give for each sample of shape `input`: a number for each class, one for yes or
+    /// no, or a picture like the input. Fails for binary losses of more than two classes.
+    pub fn outputs(self, input: &[usize], classes: usize) -> Result<Vec<usize>> {
         match self {
-            Loss::CrossEntropy | Loss::Nll | Loss::Mse => Ok(classes),
-            Loss::Bce | Loss::BceWithLogits if classes == 2 => Ok(1),
+            Loss::CrossEntropy | Loss::Nll | Loss::Mse => Ok(vec![classes]),
+            Loss::ReconstructionMse | Loss::ReconstructionBce => Ok(input.to_vec()),
+            Loss::Bce | Loss::BceWithLogits if classes == 2 => Ok(vec![1]),
             Loss::Bce | Loss::BceWithLogits => {
                 let what = format!("tells two classes apart, but there are {classes}");
                 Err(Error::config("train.loss", what, "use cross_entropy"))
@@ -52,9 +64,18 @@ pub struct Objective {
 }
 
 impl Objective {
-    /// The mean loss of these outputs.
-    pub fn value(&self, output: &Var, labels: &[usize]) -> Result<Var> {
+    /// The mean loss of these outputs; `x` is what the network was given.
+    pub fn value(&self, output: &Var, x: &Tensor, labels: &[usize]) -> Result<Var> {
         match (self.loss, &self.class_weights) {
+            (Loss::ReconstructionMse | Loss::ReconstructionBce, Some(_)) => {
+                let what = "weigh classes, and a reconstruction has none";
+                Err(Error::config("train.class_weights", what, "leave them out"))
+            }
+            (Loss::ReconstructionMse, None) => output.mse(&Var::constant(x.clone())),
+            (Loss::ReconstructionBce, None) => {
+                let numbers = x.numel() as f64 / labels.len() as f64;
+                output.bce(x)?.affine(numbers, 0.0)
+            }
             (Loss::CrossEntropy, None) => output.cross_entropy(Target::Labels(labels)),
             (Loss::CrossEntropy, Some(weights)) => output.cross_entropy_weighted(Target::Labels(labels), weights),
             (Loss::Nll, weights) => output.nll(labels, weights.as_deref()),
@@ -93,16 +114,19 @@ impl Objective {
             Loss::BceWithLogits => Ok(no_and_yes(output.sigmoid()?.value())),
             Loss::Bce => Ok(no_and_yes(output.value())),
             Loss::Mse => Ok(output.value().clone()),
+            Loss::ReconstructionMse | Loss::ReconstructionBce => panic!("a reconstruction has no classes"),
         }
     }
 
-    /// The class of the largest probability, for each sample (the first, on a tie; yes, of yes and no).
+    /// The class of the largest probability, for each sample (the first, on a tie; yes, of yes and no). Empty for
+    /// reconstructions.
     pub fn answers(&self, output: &Tensor) -> Vec<usize> {
         let above = |threshold: f32| output.data().iter().map(|&x| usize::from(x >= threshold)).collect();
         match self.loss {
             Loss::CrossEntropy | Loss::Nll | Loss::Mse => output.data().chunks(output.shape()[1]).map(argmax).collect(),
             Loss::BceWithLogits => above(0.0),
             Loss::Bce => above(0.5),
+            Loss::ReconstructionMse | Loss::ReconstructionBce => Vec::new(),
         }
     }
 }
@@ -150,23 +174,36 @@ mod tests {
     #[test]
     fn yes_and_no_by_hand() {
         let output = Var::constant(Tensor::new(vec![2.0, -1.0], [2, 1]).unwrap());
+        let x = Tensor::zeros([2, 1]);
         let weighted = Objective { loss: Loss::BceWithLogits, class_weights: Some(vec![1.0, 3.0]) };
         let wanted = (libm::log1p(libm::exp(2.0)) + 3.0 * libm::log1p(libm::exp(1.0))) / 4.0;
-        let got = weighted.value(&output, &[0, 1]).unwrap().value().item();
+        let got = weighted.value(&output, &x, &[0, 1]).unwrap().value().item();
         assert!((f64::from(got) - wanted).abs() < 1e-6, "{got} {wanted}");
         assert_eq!(weighted.answers(output.value()), [1, 0]);
         let p = weighted.probabilities(&output).unwrap();
         assert!((p.data()[0] + p.data()[1] - 1.0).abs() < 1e-6 && p.data()[1] > 0.8);
-        assert!(Loss::Bce.outputs(3).is_err() && Loss::Bce.outputs(2).unwrap() == 1);
+        assert!(Loss::Bce.outputs(&[4], 3).is_err() && Loss::Bce.outputs(&[4], 2).unwrap() == [1]);
     }
 
     #[test]
     fn squared_error_against_one_hot_targets() {
         let output = Var::constant(Tensor::new(vec![0.5, 0.5, 1.0, 0.0], [2, 2]).unwrap());
+        let x = Tensor::zeros([2, 2]);
         let mse = Objective { loss: Loss::Mse, class_weights: None };
         // (0.25 + 0.25 + 1 + 1) / 4
-        assert_eq!(mse.value(&output, &[0, 1]).unwrap().value().item(), 0.625);
+        assert_eq!(mse.value(&output, &x, &[0, 1]).unwrap().value().item(), 0.625);
         assert_eq!(mse.answers(output.value()), [0, 0]);
-        assert!(mse.value(&output, &[0, 2]).is_err());
+        assert!(mse.value(&output, &x, &[0, 2]).is_err());
+    }
+    #[test]
+    fn reconstructions_by_hand() {
+        let x = Tensor::new(vec![0.0, 1.0, 1.0, 0.5], [2, 2]).unwrap();
+        let output = Var::constant(Tensor::new(vec![0.5, 0.5, 0.5, 0.5], [2, 2]).unwrap());
+        let of =
+            |loss: Loss| Objective { loss, class_weights: None }.value(&output, &x, &[0, 0]).unwrap().value().item();
+        assert_eq!(of(Loss::ReconstructionMse), 0.75 / 4.0);
+        // Every number costs ln 2, two of them a sample.
+        assert!((f64::from(of(Loss::ReconstructionBce)) - 2.0 * libm::log(2.0)).abs() < 1e-6);
+        assert_eq!(Loss::ReconstructionMse.outputs(&[1, 28, 28], 10).unwrap(), [1, 28, 28]);
     }
 }

@@ -15,9 +15,10 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 from sklearn.manifold._t_sne import _joint_probabilities, _kl_divergence
+from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
-from scipy.spatial.distance import squareform
-from scipy.stats import binomtest
+from scipy.spatial.distance import pdist, squareform
+from scipy.stats import binomtest, entropy, norm
 
 rng = np.random.default_rng(20261120)
 
@@ -93,7 +94,7 @@ out["scale"] = dict(
 
 x, _ = blobs(40, 5, 4, 1.0)
 squared = metrics.pairwise_distances(x, metric="sqeuclidean")
-p = _joint_probabilities(squared, 7.0, 0)
+p = p_of_tsne = _joint_probabilities(squared, 7.0, 0)
 map_ = exact(rng.normal(size=(40, 2)) * 4)
 kl, gradient = _kl_divergence(map_.ravel(), p, 1, 40, 2)
 out["tsne"] = dict(
@@ -141,6 +142,39 @@ out["calibration"] = dict(
     mce=max(abs(right[i].mean() - sure[i].mean()) for i in inside if i.any()),
     brier=metrics.brier_score_loss(labels, p, scale_by_half=False),
     macro_auc=metrics.roc_auc_score(labels, p, multi_class="ovr", average="macro"),
+)
+
+# Three dimensions; one degree of freedom, as in the paper (TSNE itself would take two).
+map_ = exact(rng.normal(size=(40, 3)) * 4)
+kl, gradient = _kl_divergence(map_.ravel(), p_of_tsne, 1, 40, 3)
+out["tsne_3d"] = dict(map=map_, kl=kl, gradient=gradient.reshape(40, 3))
+
+for case in out["pca"]:
+    x = case["x"]
+    fits = [PCA(k, svd_solver="full").fit(x) for k in range(1, 5)]
+    back = [x.mean(axis=0)] + [fit.inverse_transform(fit.transform(x)) for fit in fits]
+    case["errors"] = [((x - b) ** 2).mean() for b in back]
+
+out["pca_randomized"] = []
+for decay, power in [(0.5, 4), (0.8, 3)]:
+    u, v = (np.linalg.qr(rng.normal(size=(m, 24)))[0] for m in (30, 24))
+    x = exact(2000 * u * decay ** np.arange(24) @ v.T + 10)
+    full = PCA(svd_solver="full").fit(x)
+    fit = PCA(3, svd_solver="randomized", n_oversamples=10, iterated_power=power, random_state=0).fit(x)
+    out["pca_randomized"].append(
+        dict(x=x, power=power, variance=fit.explained_variance_, ratio=fit.explained_variance_ratio_,
+             components=fit.components_, all_variances=full.explained_variance_, true_components=full.components_[:3])
+    )
+
+codes = exact(rng.normal(size=(15, 4)) @ rng.normal(size=(4, 4)) + [0, 3, -2, 0.5])
+answers = np.array(out["calibration"]["p"])
+probabilities = [1e-12, 0.001, 0.02, 0.25, 0.5, 0.6, 0.9, 0.9999]
+out["latent"] = dict(
+    codes=codes, mean=codes.mean(axis=0), covariance=np.cov(codes.T), cholesky=np.linalg.cholesky(np.cov(codes.T)),
+    low=np.quantile(codes, 0.1, axis=0), high=np.quantile(codes, 0.9, axis=0), distance=pdist(codes).mean(),
+    variances=codes.var(axis=0, ddof=1), probabilities=probabilities, quantiles=norm.ppf(probabilities),
+    nearest=NearestNeighbors(n_neighbors=3).fit(codes[5:]).kneighbors(codes[:5])[1],
+    entropies=entropy(answers, axis=1), entropy_of_mean=entropy(answers.mean(axis=0)),
 )
 
 path = pathlib.Path(__file__).with_name("analysis.json")

@@ -294,10 +294,97 @@ def batched_products():
         case("bmm", [("signed", [b, m, k]), ("signed", [b, k, n])], torch.bmm)
 
 
+def transposed_convolutions():
+    made = 0
+    while made < 48:
+        groups = 1 if made % 3 else rnd.randint(2, 4)
+        n, c, o = rnd.randint(1, 3), rnd.randint(1, 5), rnd.randint(1, 5)
+        h, w = rnd.randint(1, 7), rnd.randint(1, 7)
+        kernel, stride = [rnd.randint(1, 4), rnd.randint(1, 4)], [rnd.randint(1, 3), rnd.randint(1, 3)]
+        padding, dilation = [rnd.randint(0, 2), rnd.randint(0, 2)], [rnd.randint(1, 3), rnd.randint(1, 3)]
+        more = [rnd.randrange(s) for s in stride]
+        full = [(size - 1) * s + d * (k - 1) + 1 + m - 2 * p
+                for size, s, d, k, m, p in zip((h, w), stride, dilation, kernel, more, padding)]
+        if min(full) < 1:
+            continue
+        bias = made % 2 == 0
+        inputs = [("signed", [n, groups * c, h, w]), ("signed", [groups * c, o, *kernel])]
+        inputs += [("signed", [groups * o])] if bias else []
+        case("conv_transpose2d_bias" if bias else "conv_transpose2d", inputs,
+             lambda x, weight, b=None: F.conv_transpose2d(x, weight, b, stride, padding, more, groups, dilation),
+             stride=stride, padding=padding, output_padding=more, dilation=dilation, groups=groups)
+        made += 1
+
+
+def upsampling():
+    for k in range(12):
+        s = [rnd.randint(1, 3), rnd.randint(1, 3), rnd.randint(1, 6), rnd.randint(1, 6)]
+        scale, mode = [rnd.randint(1, 4), rnd.randint(1, 4)], ["nearest", "bilinear"][k % 2]
+        case("upsample", [("signed", s)], lambda x: F.interpolate(x, scale_factor=scale, mode=mode), scale2d=scale,
+             mode=mode)
+
+
+def sample_by_sample():
+    made = 0
+    while made < 12:
+        s = shape(rnd.randint(2, 4), 7)
+        axes, eps = rnd.randint(1, len(s) - 1), rnd.choice([1e-5, 1e-3, 0.5])
+        own = s[-axes:]
+        if math.prod(own) < 6:  # few values may be close together, and their variance all rounding
+            continue
+        case("layer_norm", [("signed", s), ("signed", own), ("signed", own)],
+             lambda x, w, b: F.layer_norm(x, own, w, b, eps), eps=eps)
+        made += 1
+
+
+def latent_normals():
+    for _ in range(6):
+        s = shape(rnd.randint(1, 4))
+        case("reparametrize", [("signed", s), ("signed", s), ("targets", s)], lambda m, l, e: m + torch.exp(l / 2) * e)
+        normal, standard = torch.distributions.Normal, torch.distributions.Normal(0.0, 1.0)
+        case("kl_normal", [("signed", s), ("signed", s)],
+             lambda m, l: torch.distributions.kl_divergence(normal(m, torch.exp(l / 2)), standard).sum() / len(m))
+
+
+def chains():
+    made = 0
+    while made < 10:
+        n, size, channels = rnd.choice([1, 2, 17]), [rnd.randint(2, 5), rnd.randint(2, 5)], rnd.randint(1, 3)
+        x, inputs, stages, steps = [n, channels, *size], [], [], []
+        inputs.append(("signed", x))
+        for k in range(rnd.randint(2, 3)):
+            transposed, relu, more = rnd.random() < 0.5, rnd.random() < 0.5, rnd.randint(1, 4)
+            kernel, stride, pad = rnd.randint(1, 3), rnd.randint(1, 2), rnd.randint(0, 1)
+            extra = rnd.randrange(stride) if transposed else 0
+            if transposed:
+                size = [(s - 1) * stride - 2 * pad + kernel + extra for s in size]
+            else:
+                size = [(s + 2 * pad - kernel) // stride + 1 for s in size]
+            pair = [channels, more] if transposed else [more, channels]
+            inputs += [("signed", [*pair, kernel, kernel]), ("signed", [more])]
+            stages.append({"transposed": transposed, "relu": relu, "stride": stride, "pad": pad, "extra": extra})
+            channels = more
+        if min(size) < 1:
+            continue
+
+        def f(x, *params):
+            for stage, w, b in zip(stages, params[::2], params[1::2]):
+                if stage["transposed"]:
+                    x = F.conv_transpose2d(x, w, b, stage["stride"], stage["pad"], stage["extra"])
+                else:
+                    x = F.conv2d(x, w, b, stage["stride"], stage["pad"])
+                x = F.relu(x) if stage["relu"] else x
+            return x
+
+        case("conv_chain", inputs, f, stages=stages)
+        made += 1
+
+
 # New families go to the end: the seeds of the others stay.
 families = [elementwise, arithmetic, reductions, layout, products, convolutions, pooling, softmax_and_losses, blocks,
             rounder_corners, whole_planes, more_losses, normalizations,
-            grouped_convolutions, batched_products]
+            grouped_convolutions, batched_products, transposed_convolutions, upsampling, sample_by_sample,
+            latent_normals, chains]
 for family in families:
     family()
 made_with = {"torch": torch.__version__, "numpy": np.__version__}

@@ -52,7 +52,15 @@ pub(super) fn read_off(model: &dyn Module, samples: &Tensor) -> Result<Chain> {
     let mut names = Names(weights.names());
     let mut chain = Chain { steps: Vec::new(), witnesses: Vec::new(), output };
     let mut now = samples.clone();
-    for layer in cx.captured() {
+    let captured = cx.captured();
+    // The code of a variational autoencoder is its mean: the layers inside are not links of the chain.
+    let within = |path: &str| path.rsplit_once('.').map_or("", |(outer, _)| outer).to_owned();
+    let codes: BTreeSet<String> =
+        captured.iter().filter(|layer| layer.kind == Kind::GaussianLatent).map(|layer| layer.path.clone()).collect();
+    for layer in captured {
+        if layer.kind == Kind::Linear && !layer.path.is_empty() && codes.contains(&within(&layer.path)) {
+            continue;
+        }
         if layer.kind == Kind::Container {
             if !same(&layer.output, &now) {
                 return Err(refused(&layer.path, "computes something itself with what its layers give"));
@@ -110,6 +118,26 @@ fn operators(layer: &Captured<f32>, weights: &Weights) -> Result<Vec<Operator>> 
     Ok(vec![match layer.kind {
         Kind::Container => unreachable!("containers are passed over"),
         Kind::Linear => Operator::Gemm { weight: weight("weight")?, bias: weights.get(path, "bias") },
+        Kind::GaussianLatent => Operator::Gemm { weight: weight("mean.weight")?, bias: weights.get(path, "mean.bias") },
+        Kind::TiedLinear => {
+            let (name, tied) = weight("weight")?;
+            let turned = Var::constant(tied).permute(&[1, 0])?.into_value();
+            Operator::Gemm { weight: (format!("{name}.transposed"), turned), bias: weights.get(path, "bias") }
+        }
+        Kind::ConvTranspose2d { kernel, stride, padding: [top, left], output_padding, dilation, groups } => {
+            Operator::ConvTranspose {
+                weight: weight("weight")?,
+                bias: weights.get(path, "bias"),
+                slide: Slide { kernel, stride, pads: [top, left, top, left] },
+                more: output_padding,
+                dilation,
+                group: groups,
+            }
+        }
+        Kind::LayerNorm { axes, eps } => {
+            Operator::LayerNormalization { scale: weight("weight")?, shift: weight("bias")?, axes, epsilon: eps as f32 }
+        }
+        Kind::Upsample(upsample) => Operator::Resize(upsample),
         Kind::Conv2d { kernel, stride, padding, dilation, groups } => {
             let pads = |axis: usize| match padding {
                 Padding::Valid => [0, 0],
@@ -138,7 +166,7 @@ fn operators(layer: &Captured<f32>, weights: &Weights) -> Result<Vec<Operator>> 
         Kind::MaxPool(window) => Operator::MaxPool(window.into()),
         Kind::AvgPool(window) => Operator::AveragePool(window.into()),
         Kind::Flatten => Operator::Flatten,
-        Kind::Dropout(_) => return Ok(Vec::new()),
+        Kind::Dropout(_) | Kind::GaussianNoise(_) => return Ok(Vec::new()),
         Kind::GlobalAvgPool => return Ok(vec![Operator::GlobalAveragePool, Operator::Flatten]),
         Kind::Unflatten(sizes) => Operator::Reshape(sizes.to_vec()),
         Kind::Softmax { log: false } => Operator::Softmax,

@@ -77,6 +77,13 @@ fn encode(chain: &Chain, input: &[usize]) -> Vec<u8> {
             initializer.insert(name.clone(), whole(&name, sizes));
             inputs.push(name);
         }
+        if let Operator::Resize(upsample) = operator {
+            // The place between is that of a region of interest, which is left out.
+            let (name, [h, w]) = (format!("{name}.scales"), upsample.scale.map(|factor| factor as f32));
+            let scales = Tensor::new(vec![1.0, 1.0, h, w], [4]).expect("four numbers");
+            initializer.insert(name.clone(), reals(&name, &scales));
+            inputs.extend([String::new(), name]);
+        }
         value = if i + 1 == chain.steps.len() { OUTPUT.to_owned() } else { name.clone() };
         nodes.push(proto::Node {
             input: inputs,
@@ -184,7 +191,8 @@ impl Network {
                 )));
             }
             let (mut reals, mut whole): (Vec<Weight>, Option<&[i64]>) = (Vec::new(), None);
-            for name in weights {
+            // What is left out has no name.
+            for name in weights.iter().filter(|name| !(name.is_empty() && node.op_type == "Resize")) {
                 match stored.get(name.as_str()) {
                     Some(Stored::Reals(weight)) => reals.push((name.clone(), weight.clone())),
                     Some(Stored::Whole(numbers)) if whole.is_none() => whole = Some(numbers),

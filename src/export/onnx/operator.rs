@@ -7,7 +7,7 @@
 use super::proto::{Attribute, Node};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
-use crate::ops::{Conv2d, Padding, Window};
+use crate::ops::{Conv2d, ConvTranspose2d, Interpolation, Padding, Upsample, Window};
 use crate::shape::MAX_RANK;
 use crate::tensor::Tensor;
 
@@ -35,10 +35,21 @@ pub(super) struct Slide {
 pub(super) enum Operator {
     /// Convolution in groups of channels; `weight` is `[O, C / group, KH, KW]`.
     Conv { weight: Weight, bias: Option<Weight>, slide: Slide, dilation: [usize; 2], group: usize },
+    /// Transposed convolution in groups of channels; `weight` is `[C, O / group, KH, KW]`, padding is cut off.
+    ConvTranspose {
+        weight: Weight,
+        bias: Option<Weight>,
+        slide: Slide,
+        more: [usize; 2],
+        dilation: [usize; 2],
+        group: usize,
+    },
     /// Y = X Wᵀ + b.
     Gemm { weight: Weight, bias: Option<Weight> },
     /// (x - mean) / √(variance + epsilon) · scale + shift, each of them a number per channel.
     BatchNormalization { weights: [Weight; 4], epsilon: f32 },
+    /// The same over the last axes, from axis `axis` (counted from the end) on, each sample by itself.
+    LayerNormalization { scale: Weight, shift: Weight, axes: usize, epsilon: f32 },
     /// The largest of a window.
     MaxPool(Slide),
     /// The mean of a window, padding counted in.
@@ -49,6 +60,8 @@ pub(super) enum Operator {
     Flatten,
     /// `[N, ..]` to N and these sizes.
     Reshape(Vec<usize>),
+    /// Planes enlarged by whole factors.
+    Resize(Upsample),
     /// x where positive, `alpha` x elsewhere.
     LeakyRelu { alpha: f32 },
     /// x where positive, `alpha` (eˣ - 1) elsewhere.
@@ -93,13 +106,16 @@ impl Operator {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Operator::Conv { .. } => "Conv",
+            Operator::ConvTranspose { .. } => "ConvTranspose",
             Operator::Gemm { .. } => "Gemm",
             Operator::BatchNormalization { .. } => "BatchNormalization",
+            Operator::LayerNormalization { .. } => "LayerNormalization",
             Operator::MaxPool(_) => "MaxPool",
             Operator::AveragePool(_) => "AveragePool",
             Operator::GlobalAveragePool => "GlobalAveragePool",
             Operator::Flatten => "Flatten",
             Operator::Reshape(_) => "Reshape",
+            Operator::Resize(_) => "Resize",
             Operator::LeakyRelu { .. } => "LeakyRelu",
             Operator::Elu { .. } => "Elu",
             Operator::Function(function) => function.name(),
@@ -111,9 +127,10 @@ impl Operator {
     /// The weights, in the order in which a node takes them after its input.
     pub(super) fn weights(&self) -> Vec<&Weight> {
         match self {
-            Operator::Conv { weight, bias, .. } | Operator::Gemm { weight, bias } => {
-                [weight].into_iter().chain(bias).collect()
-            }
+            Operator::Conv { weight, bias, .. }
+            | Operator::ConvTranspose { weight, bias, .. }
+            | Operator::Gemm { weight, bias } => [weight].into_iter().chain(bias).collect(),
+            Operator::LayerNormalization { scale, shift, .. } => vec![scale, shift],
             Operator::BatchNormalization { weights, .. } => weights.iter().collect(),
             _ => Vec::new(),
         }
@@ -135,6 +152,15 @@ impl Operator {
                 settings.extend([ints("dilations", dilation), int("group", *group as i64)]);
                 settings
             }
+            Operator::ConvTranspose { slide, more, dilation, group, .. } => {
+                let mut settings = sliding(slide);
+                let rest = [ints("output_padding", more), ints("dilations", dilation), int("group", *group as i64)];
+                settings.extend(rest);
+                settings
+            }
+            Operator::LayerNormalization { axes, epsilon, .. } => {
+                vec![int("axis", -(*axes as i64)), float("epsilon", *epsilon)]
+            }
             Operator::Gemm { .. } => vec![int("transB", 1)],
             Operator::BatchNormalization { epsilon, .. } => vec![float("epsilon", *epsilon)],
             Operator::MaxPool(slide) => sliding(slide),
@@ -142,6 +168,10 @@ impl Operator {
                 let mut settings = sliding(slide);
                 settings.push(int("count_include_pad", 1));
                 settings
+            }
+            Operator::Resize(upsample) => {
+                let words = resizing(upsample.mode).into_iter();
+                words.map(|(name, value)| word(name, value)).collect()
             }
             Operator::LeakyRelu { alpha } | Operator::Elu { alpha } => vec![float("alpha", *alpha)],
             Operator::Flatten | Operator::Softmax | Operator::LogSoftmax => vec![int("axis", 1)],
@@ -169,6 +199,23 @@ impl Operator {
                 let [group] = settings.sizes("group", [1], 1)?;
                 Operator::Conv { weight, bias: weights.next(), slide, dilation, group }
             }
+            "ConvTranspose" => {
+                let weight = weights.next().ok_or_else(missing)?;
+                let &[_, _, h, w] = weight.1.shape() else {
+                    return Err(format!("ConvTranspose: its weight has not four axes, but {:?}", weight.1.shape()));
+                };
+                let slide = settings.slide(Some([h, w]))?;
+                let more = settings.sizes("output_padding", [0, 0], 0)?;
+                let dilation = settings.sizes("dilations", [1, 1], 1)?;
+                let [group] = settings.sizes("group", [1], 1)?;
+                Operator::ConvTranspose { weight, bias: weights.next(), slide, more, dilation, group }
+            }
+            "LayerNormalization" => {
+                let (scale, shift) = (weights.next().ok_or_else(missing)?, weights.next().ok_or_else(missing)?);
+                let axes = scale.1.rank();
+                settings.must("axis", -(axes as i64))?;
+                Operator::LayerNormalization { scale, shift, axes, epsilon: settings.float("epsilon", 1e-5)? }
+            }
             "Gemm" => {
                 settings.must("transB", 1)?;
                 Operator::Gemm { weight: weights.next().ok_or_else(missing)?, bias: weights.next() }
@@ -189,6 +236,24 @@ impl Operator {
                 Operator::Flatten
             }
             "Reshape" => Operator::Reshape(reshaped(sizes.take().ok_or_else(missing)?)?),
+            "Resize" => {
+                let (name, scales) = weights.next().ok_or_else(missing)?;
+                let scale = |axis: usize| scales.data()[axis] as usize;
+                let whole = |&x: &f32| x.fract() == 0.0 && x >= 1.0 && x <= LARGEST as f32;
+                if scales.shape() != [4] || !scales.data().iter().all(whole) || (scale(0), scale(1)) != (1, 1) {
+                    return Err(format!("Resize: {name} is not 1, 1 and two whole factors"));
+                }
+                let mode = settings.word("mode")?;
+                let known = [Interpolation::Nearest, Interpolation::Bilinear];
+                let mode = known.into_iter().find(|&known| resizing(known)[0].1 == mode);
+                let mode = mode.ok_or("Resize: only nearest and linear are known")?;
+                for (name, word) in &resizing(mode)[1..] {
+                    if settings.word(name)? != *word {
+                        return Err(format!("setting {name} is known as {word} only"));
+                    }
+                }
+                Operator::Resize(Upsample { scale: [scale(2), scale(3)], mode })
+            }
             "LeakyRelu" => Operator::LeakyRelu { alpha: settings.float("alpha", 0.01)? },
             "Elu" => Operator::Elu { alpha: settings.float("alpha", 1.0)? },
             "Softmax" | "LogSoftmax" => {
@@ -216,6 +281,25 @@ impl Operator {
             Operator::Conv { weight, bias, slide, dilation, group } => {
                 convolve(x, &constant(weight), bias.as_ref().map(constant), slide, *dilation, *group)
             }
+            Operator::ConvTranspose { weight, bias, slide, more, dilation, group } => {
+                slide.fits(x.shape())?;
+                let [top, left, bottom, right] = slide.pads;
+                if (top, left) != (bottom, right) {
+                    let what = format!("wants equal padding on opposite sides; got {:?}", slide.pads);
+                    return Err(Error::shape("ConvTranspose", what));
+                }
+                let settings = ConvTranspose2d {
+                    stride: slide.stride,
+                    padding: [top, left],
+                    output_padding: *more,
+                    dilation: *dilation,
+                    groups: *group,
+                };
+                x.conv_transpose2d(&constant(weight), bias.as_ref().map(constant).as_ref(), settings)
+            }
+            Operator::LayerNormalization { scale, shift, epsilon, .. } => {
+                x.layer_norm(&constant(scale), &constant(shift), f64::from(*epsilon))
+            }
             Operator::Gemm { weight, bias } => match bias {
                 Some(bias) => x.linear(&constant(weight), &constant(bias)),
                 None => x.matmul(&constant(weight).permute(&[1, 0])?),
@@ -229,6 +313,15 @@ impl Operator {
             }
             Operator::Flatten => x.flatten(),
             Operator::Reshape(sizes) => x.unflatten(sizes),
+            Operator::Resize(Upsample { scale, mode }) => {
+                let whole = Slide { kernel: [1, 1], stride: [1, 1], pads: [0; 4] };
+                whole.fits(x.shape())?;
+                let large = x.shape().iter().chain(scale).try_fold(1, |n: usize, &size| n.checked_mul(size));
+                if large.is_none_or(|elements| elements > MOST_ELEMENTS) {
+                    return Err(Error::shape("Resize", format!("{:?} enlarged by {scale:?} is too large", x.shape())));
+                }
+                x.upsample(*scale, *mode)
+            }
             Operator::LeakyRelu { alpha } => x.leaky_relu(f64::from(*alpha)),
             Operator::Elu { alpha } => x.elu(f64::from(*alpha)),
             Operator::Function(function) => match function {
@@ -332,6 +425,20 @@ fn int(name: &str, value: i64) -> Attribute {
     Attribute { name: name.into(), i: Some(value), r#type: Attribute::INT, ..Default::default() }
 }
 
+/// A setting that is a word.
+fn word(name: &str, value: &str) -> Attribute {
+    Attribute { name: name.into(), s: Some(value.into()), r#type: Attribute::STRING, ..Default::default() }
+}
+
+/// The settings that make the standard's resizing ours, the mode first.
+fn resizing(mode: Interpolation) -> Vec<(&'static str, &'static str)> {
+    const CENTRES: &str = "coordinate_transformation_mode";
+    match mode {
+        Interpolation::Nearest => vec![("mode", "nearest"), (CENTRES, "asymmetric"), ("nearest_mode", "floor")],
+        Interpolation::Bilinear => vec![("mode", "linear"), (CENTRES, "half_pixel")],
+    }
+}
+
 /// A setting that is a real number.
 fn float(name: &str, value: f32) -> Attribute {
     Attribute { name: name.into(), f: Some(value), r#type: Attribute::FLOAT, ..Default::default() }
@@ -378,6 +485,12 @@ impl<'a> Settings<'a> {
         }
         let stride = self.sizes("strides", [1, 1], 1)?;
         Ok(Slide { kernel, stride, pads: self.sizes("pads", [0; 4], 0)? })
+    }
+
+    /// A word, which must be there.
+    fn word(&mut self, name: &str) -> Result<String, String> {
+        let word = self.take(name).and_then(|setting| String::from_utf8(setting.s.clone()?).ok());
+        word.ok_or_else(|| format!("setting {name} is not there"))
     }
 
     /// The setting must be there with this value, the only one that is known here.

@@ -107,6 +107,8 @@ impl Attribute {
     pub(super) const FLOAT: i32 = 1;
     /// A whole number.
     pub(super) const INT: i32 = 2;
+    /// A word.
+    pub(super) const STRING: i32 = 3;
     /// Whole numbers.
     pub(super) const INTS: i32 = 7;
 }

@@ -1,0 +1,130 @@
+//! What a variational autoencoder needs beyond an autoencoder (Kingma and Welling, *Auto-encoding variational Bayes*,
+//! 2014): drawing codes so that gradients pass, and the price of a code.
+//!
+//! The encoder gives a normal distribution for each sample, of mean m and variance v = eˡ, l being the logarithm that a
+//! linear layer can give unbounded. The evidence lower bound to be maximized is
+//!
+//! ```text
+//! ELBO = E[log p(x|z)] - KL(N(m, v) ‖ N(0, 1)),     z drawn from N(m, v).
+//! ```
+//!
+//! Drawing has no derivative, but z = m + e^(l/2) ε with ε drawn from N(0, 1) beforehand has the same distribution, and is
+//! a plain function of m and l: the *reparametrization*. The divergence needs no drawing at all.
+
+use crate::autograd::{Op, Var, apply};
+use crate::error::{Error, Result};
+use crate::real::Real;
+use crate::rng::Rng;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+use gradus_kernels::{math, noise, reduce};
+
+/// Both inputs must have one shape.
+fn same(op: &'static str, mean: &[usize], log_var: &[usize]) -> Result<Shape> {
+    if mean != log_var || mean.is_empty() {
+        let what =
+            format!("wants means and logarithms of variances of one shape [N, ..]; got {mean:?} and {log_var:?}");
+        return Err(Error::shape(op, what));
+    }
+    Ok(Shape::new(mean))
+}
+
+/// Independent standard normals, a function of the first number of `rng` and of the element's place (Salmon et al.
+/// 2011), so that they are the same on any number of threads. Unlike [`Tensor::randn`], made for every step of a training.
+pub fn standard_normals<T: Real>(shape: impl Into<Shape>, mut rng: Rng) -> Tensor<T> {
+    let key = rng.bits();
+    Tensor::build(shape, |out| noise::normals(key, out))
+}
+
+/// z = m + e^(l/2) ε; dm = g, dl = g e^(l/2) ε / 2.
+#[derive(Clone, Debug)]
+pub struct Reparametrize<T: Real> {
+    /// ε, drawn from N(0, 1), of the means' shape.
+    pub noise: Tensor<T>,
+}
+
+impl<T: Real> Op<T, 2> for Reparametrize<T> {
+    const NAME: &'static str = "reparametrize";
+    /// e^(l/2) ε.
+    type Saved = Tensor<T>;
+
+    fn shape(&self, [mean, log_var]: [&[usize]; 2]) -> Result<Shape> {
+        let shape = same("reparametrize", mean, log_var)?;
+        if self.noise.shape() != mean {
+            let what = format!("wants noise of the means' shape {mean:?}; got {:?}", self.noise.shape());
+            return Err(Error::shape("reparametrize", what));
+        }
+        Ok(shape)
+    }
+
+    fn forward(&self, [mean, log_var]: [&Tensor<T>; 2], out: Shape) -> (Tensor<T>, Self::Saved) {
+        let half = T::from_f64(0.5);
+        let away = Tensor::build(out, |away| {
+            math::zip_map(log_var.data(), self.noise.data(), away, |l, noise| (half * l).exp() * noise);
+        });
+        let z = Tensor::build(out, |z| math::zip_map(mean.data(), away.data(), z, |m, away| m + away));
+        (z, away)
+    }
+
+    fn backward(&self, away: &Self::Saved, g: &Tensor<T>, need: [bool; 2]) -> [Option<Tensor<T>>; 2] {
+        let half = T::from_f64(0.5);
+        let slope = |out: &mut [T]| math::zip_map(g.data(), away.data(), out, |g, away| half * g * away);
+        [Some(g.clone()), need[1].then(|| Tensor::build(g.shape_owned(), slope))]
+    }
+}
+
+/// The Kullback-Leibler divergence of N(m, eˡ) from N(0, 1), summed over the elements of a sample, the mean over the N
+/// samples of the batch:
+///
+/// ```text
+/// KL = -1/(2N) Σ (1 + l - m² - eˡ),    dm = m/N,    dl = (eˡ - 1)/(2N)
+/// ```
+///
+/// A coordinate costs nothing where m = 0 and l = 0: there it also tells nothing of the sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KlNormal;
+
+impl KlNormal {
+    /// What each element costs, -(1 + l - m² - eˡ)/2: `[N, ..]`.
+    pub fn of_elements<T: Real>(mean: &Tensor<T>, log_var: &Tensor<T>) -> Tensor<T> {
+        let half = T::from_f64(0.5);
+        let cost = |m: T, l: T| half * (m * m + (l.exp() - T::ONE - l));
+        Tensor::build(mean.shape_owned(), |out| math::zip_map(mean.data(), log_var.data(), out, cost))
+    }
+}
+
+impl<T: Real> Op<T, 2> for KlNormal {
+    const NAME: &'static str = "kl_normal";
+    type Saved = [Tensor<T>; 2];
+
+    fn shape(&self, [mean, log_var]: [&[usize]; 2]) -> Result<Shape> {
+        let shape = same("kl_normal", mean, log_var)?;
+        if shape[0] == 0 {
+            return Err(Error::shape("kl_normal", "of an empty batch has no mean"));
+        }
+        Ok(Shape::from([]))
+    }
+
+    fn forward(&self, [mean, log_var]: [&Tensor<T>; 2], _: Shape) -> (Tensor<T>, Self::Saved) {
+        let cost = reduce::sum(Self::of_elements(mean, log_var).data());
+        (Tensor::scalar(cost / T::from_usize(mean.shape()[0])), [mean.clone(), log_var.clone()])
+    }
+
+    fn backward(&self, [mean, log_var]: &Self::Saved, g: &Tensor<T>, need: [bool; 2]) -> [Option<Tensor<T>>; 2] {
+        let share = g.item() / T::from_usize(mean.shape()[0]);
+        let half = T::from_f64(0.5) * share;
+        [need[0].then(|| mean.map(|m| share * m)), need[1].then(|| log_var.map(|l| half * (l.exp() - T::ONE)))]
+    }
+}
+
+/// Latent normal distributions.
+impl<T: Real> Var<T> {
+    /// z = mean + e^(log_var/2) noise, where this is the mean. See [`Reparametrize`].
+    pub fn reparametrize(&self, log_var: &Self, noise: &Tensor<T>) -> Result<Self> {
+        apply(Reparametrize { noise: noise.clone() }, [self, log_var])
+    }
+    /// KL(N(mean, e^log_var) ‖ N(0, 1)), where this is the mean. See [`KlNormal`].
+    pub fn kl_normal(&self, log_var: &Self) -> Result<Self> {
+        apply(KlNormal, [self, log_var])
+    }
+}

@@ -1,0 +1,76 @@
+//! Upsampling by whole factors: enlarging maps without weights.
+//!
+//! ```text
+//! nearest:   y[i, j] = x[⌊i/s⌋, ⌊j/s'⌋]
+//! bilinear:  y[i, j] = Σ a[i, u] b[j, v] x[u, v],   a, b the shares of the two pixels around (i + ½)/s - ½
+//! ```
+//!
+//! Bilinear outputs lie between the centres of their pixels, borders repeated: PyTorch's `align_corners = false`. Both are
+//! linear, y = Ux, so dx = Uᵀg: each gradient goes back in the shares in which its output was mixed. Followed by a
+//! convolution this is the gentler alternative to a transposed convolution, whose filters overlap unevenly (Odena,
+//! Dumoulin and Olah, *Deconvolution and checkerboard artifacts*, 2016).
+
+use crate::autograd::{Op, Var, apply};
+use crate::error::{Error, Result};
+use crate::real::Real;
+use crate::shape::{Dims, Shape};
+use crate::tensor::Tensor;
+use gradus_kernels::upsample::{self, Upsample2d};
+
+/// How the pixels between are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Interpolation {
+    /// Each pixel is repeated.
+    #[default]
+    Nearest,
+    /// Neighbouring pixels are mixed.
+    Bilinear,
+}
+
+/// `[N, C, H, W]` to `[N, C, H s, W s']`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upsample {
+    /// Vertical and horizontal factor.
+    pub scale: [usize; 2],
+    /// How the pixels between are found.
+    pub mode: Interpolation,
+}
+
+impl Upsample {
+    fn sizes(&self, x: &[usize]) -> Upsample2d {
+        let (planes, bilinear) = (x[0] * x[1], self.mode == Interpolation::Bilinear);
+        Upsample2d { planes, h: x[2], w: x[3], scale: self.scale, bilinear }
+    }
+}
+
+impl<T: Real> Op<T, 1> for Upsample {
+    const NAME: &'static str = "upsample";
+    /// The input's shape.
+    type Saved = Shape;
+
+    fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
+        let dims = Dims::unify("upsample", &["N C H W"], &[x])?;
+        if self.scale.contains(&0) {
+            return Err(Error::shape("upsample", format!("needs factors of at least 1; got {:?}", self.scale)));
+        }
+        let size = |letter: &str, scale: usize| dims.get(letter) * scale;
+        Ok(Shape::from([dims.get("N"), dims.get("C"), size("H", self.scale[0]), size("W", self.scale[1])]))
+    }
+
+    fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Shape) {
+        (Tensor::build(out, |y| upsample::forward(&self.sizes(x.shape()), x.data(), y)), x.shape_owned())
+    }
+
+    fn backward(&self, x: &Shape, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+        [Some(Tensor::build(*x, |dx| upsample::backward(&self.sizes(x), g.data(), dx)))]
+    }
+}
+
+/// Upsampling.
+impl<T: Real> Var<T> {
+    /// See [`Upsample`].
+    pub fn upsample(&self, scale: [usize; 2], mode: Interpolation) -> Result<Self> {
+        apply(Upsample { scale, mode }, [self])
+    }
+}
