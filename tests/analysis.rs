@@ -5,8 +5,10 @@
 use gradus::Real;
 use gradus::analysis::features::{self, Feature};
 use gradus::analysis::kmeans::{Clustering, KMeans};
-use gradus::analysis::metrics::{self, Confusion};
-use gradus::analysis::pca::Pca;
+use gradus::analysis::latent::{self, Bounds, Gaussian};
+use gradus::analysis::metrics::{self, Answers, Confusion};
+use gradus::analysis::neighbors::nearest_rows;
+use gradus::analysis::pca::{Pca, Randomized};
 use gradus::analysis::scale::{Scaler, Scaling};
 use gradus::analysis::tsne::affinity::{Affinity, PERPLEXITY_TOLERANCE, conditional};
 use gradus::analysis::tsne::{Forces, Init, Method, Tsne, barnes_hut, exact, fft};
@@ -288,6 +290,145 @@ fn pca_inverts_and_its_components_are_orthonormal() {
     }
 }
 
+/// Error against number of components: from the spectrum, of any samples, and by going there and back.
+#[test]
+fn reconstruction_errors_agree_with_scikit_learn_and_with_the_way_back() {
+    for case in golden()["pca"].as_array().unwrap() {
+        let (x, wanted) = (matrix(&case["x"]), list(&case["errors"], number));
+        let pca = Pca::fit(x.view(), 4).unwrap();
+        all_close(&pca.reconstruction_errors(), &wanted, "errors from the spectrum");
+        all_close(&pca.reconstruction_errors_of(x.view()).unwrap(), &wanted, "errors of the same samples");
+    }
+    for (n, d) in [(2100, 5), (9, 2100), (40, 40)] {
+        let (x, _) = blobs(2 * n, d, 3, 1.0, 12);
+        let (train, test) = x.view().split_at(ndarray::Axis(0), n);
+        let pca = Pca::fit(train, 4).unwrap();
+        let found = [pca.reconstruction_errors_of(train).unwrap(), pca.reconstruction_errors_of(test).unwrap()];
+        all_close(&pca.reconstruction_errors(), &found[0], "the spectrum");
+        for (x, found) in [train, test].into_iter().zip(&found) {
+            assert_eq!(found.len(), 5);
+            for (k, error) in found.iter().enumerate().skip(1) {
+                let few = Pca::fit(train, k).unwrap();
+                let back = few.inverse_transform(few.transform(x).unwrap().view()).unwrap();
+                close(*error, (&back - &x).mapv(|v| v * v).mean().unwrap(), "there and back");
+            }
+        }
+        let single = Pca::fit(single(&train.to_owned()).view(), 4).unwrap();
+        for (got, wanted) in single.reconstruction_errors().iter().zip(&found[0]) {
+            // A sum of products in blocks of 256 is off by at most 256 + 9 roundings of 6e-8 of the total variance, and
+            // the total and four variances are such sums.
+            assert!((got - wanted).abs() < 8e-5 * found[0][0], "{got} {wanted}");
+        }
+    }
+}
+
+/// How much of the variances and components a random projection to `l` mixtures may lose, by Gu's theorem 5.8 (2015), with
+/// a probability of 1 - 1e-6: δ_j, so that found_j >= λ_j / (1 + δ_j).
+fn gus_bound(variances: &[f64], j: usize, components: usize, l: usize, power: usize) -> f64 {
+    let (d, l_, odds) = (variances.len() as f64, l as f64, 2e6f64);
+    let at = |p: usize| {
+        let p_ = p as f64;
+        let c = std::f64::consts::E * l_.sqrt() / (p_ + 1.0)
+            * odds.powf(1.0 / (p_ + 1.0))
+            * ((d - l_ + p_).sqrt() + l_.sqrt() + (2.0 * odds.ln()).sqrt());
+        // Variances are squared singular values, and σ_{l-p+1} has the index l - p.
+        c * c * (variances[l - p] / variances[j]).powi(2 * power as i32 + 1)
+    };
+    (1..=l - components).map(at).fold(f64::INFINITY, f64::min)
+}
+
+/// Both ways' variances lie between λ / (1 + δ) and λ, so they are no farther apart than that. What the first j directions
+/// found catch is at least their variances, Σ λ / (1 + δ); a part sin² of a direction that leans out of the true first j
+/// costs at least λ_j - λ_{j+1}. So Σ sin² <= η_j = Σ_{i<=j} λ_i δ_i / (λ_j - λ_{j+1}), and the j-th direction, which may
+/// neither lean out of the first j nor into the first j - 1, has a cosine² of at least 1 - η_j - η_{j-1}.
+#[test]
+fn randomized_pca_agrees_with_scikit_learn_within_gus_bound() {
+    let golden = golden();
+    let cases = golden["pca_randomized"].as_array().unwrap();
+    assert_eq!(cases.len(), 2);
+    for case in cases {
+        let (x, all) = (matrix(&case["x"]), list(&case["all_variances"], number));
+        let power = case["power"].as_u64().unwrap() as usize;
+        let fit = |iterated_power| {
+            let how = Randomized { n_oversamples: 10, iterated_power };
+            Pca::fit_randomized(x.view(), 3, how, 1).unwrap()
+        };
+        let (pca, careless) = (fit(power), fit(0));
+        let (theirs, truth) = (list(&case["variance"], number), matrix(&case["true_components"]));
+        close(pca.total_variance, all.iter().sum(), "total variance");
+        let bounds: Vec<f64> = (0..3).map(|j| gus_bound(&all, j, 3, 13, power)).collect();
+        let eta = |j: usize| (0..j).map(|i| all[i] * bounds[i]).sum::<f64>() / (all[j.max(1) - 1] - all[j.max(1)]);
+        for j in 0..3 {
+            let (found, bound) = (pca.explained_variance[j], 1e-9 + bounds[j]);
+            assert!(bound < 1e-3, "the bound says something: {bound:e}");
+            assert!(found <= all[j] * (1.0 + 1e-9) && found >= all[j] * (1.0 - bound), "{found} of {}", all[j]);
+            assert!((found - theirs[j]).abs() <= all[j] * bound, "{found} {}", theirs[j]);
+            close(pca.explained_variance_ratio[j], found / pca.total_variance, "ratio");
+            let cosine = pca.components.row(j).dot(&truth.row(j));
+            assert!(cosine > 0.0 && 1.0 - cosine * cosine <= 1e-9 + eta(j + 1) + eta(j), "{cosine}");
+        }
+        // The power iterations are what does it.
+        let lost = 1.0 - careless.explained_variance[2] / all[2];
+        assert!(lost > 10.0 * bounds[2], "{lost:e} {:e}", bounds[2]);
+        // Errors from the spectrum are not less than those of the way there and back.
+        let (upper, true_errors) =
+            (careless.reconstruction_errors(), careless.reconstruction_errors_of(x.view()).unwrap());
+        assert!(upper.iter().zip(&true_errors).all(|(u, e)| e <= &(u * (1.0 + 1e-9))), "{upper:?} {true_errors:?}");
+        all_close(&careless.components.dot(&careless.components.t()), &Array2::eye(3), "orthonormal");
+    }
+}
+
+/// More samples than a block has rows, more dimensions than samples, fewer directions than asked for, `f32`.
+#[test]
+fn randomized_pca_finds_what_there_is() {
+    for (n, d) in [(2100, 40), (60, 5000), (30, 30)] {
+        // Two blobs' worth of plane: three centres span two directions, the rest is noise.
+        let (x, _) = blobs(n, d, 3, 0.1, 13);
+        let (full, random) =
+            (Pca::fit(x.view(), 2).unwrap(), Pca::fit_randomized(x.view(), 2, Randomized::default(), 7).unwrap());
+        all_close(&random.explained_variance, &full.explained_variance, "variance");
+        all_close(&random.components, &full.components, "components");
+        close(random.total_variance, full.total_variance, "total variance");
+        let narrow = Pca::fit_randomized(single(&x).view(), 2, Randomized::default(), 7).unwrap();
+        for (a, b) in narrow.components.iter().zip(&full.components) {
+            assert!((f64::from(*a) - b).abs() < 1e-4, "{a} {b}");
+        }
+    }
+    let line = Array2::from_shape_fn((50, 40), |(i, j)| (i * (j + 1)) as f64);
+    let pca = Pca::fit_randomized(line.view(), 3, Randomized::default(), 0).unwrap();
+    assert!(pca.explained_variance[0] > 0.0 && pca.explained_variance[1..] == [0.0, 0.0]);
+    assert!(pca.components.row(1).iter().all(|&v| v == 0.0));
+    let flat = Pca::fit_randomized(Array2::from_elem((9, 9), 0.5f32).view(), 2, Randomized::default(), 0).unwrap();
+    let errors = flat.reconstruction_errors_of(Array2::from_elem((2, 9), 1.5f32).view()).unwrap();
+    assert_eq!((flat.explained_variance, errors), (vec![0.0; 2], vec![1.0; 3]));
+    assert!(Pca::fit_randomized(line.view(), 41, Randomized::default(), 0).is_err());
+}
+
+// Latent spaces ------------------------------------------------------------------------------------------------------
+
+#[test]
+fn codes_agree_with_numpy_and_scipy() {
+    let golden = &golden()["latent"];
+    let (codes, numbers) = (matrix(&golden["codes"]), |key: &str| list(&golden[key], number));
+    let gaussian = Gaussian::fit(codes.view()).unwrap();
+    all_close(&gaussian.mean, &numbers("mean"), "mean");
+    all_close(&gaussian.covariance(), &matrix(&golden["covariance"]), "covariance");
+    all_close(&gaussian.cholesky, &matrix(&golden["cholesky"]), "Cholesky factor");
+    let bounds = Bounds::of_share(codes.view(), 0.8).unwrap();
+    all_close(&bounds.low, &numbers("low"), "low");
+    all_close(&bounds.high, &numbers("high"), "high");
+    let quantiles: Vec<f64> = numbers("probabilities").into_iter().map(latent::normal_quantile).collect();
+    all_close(&quantiles, &numbers("quantiles"), "quantiles");
+    close(latent::mean_distance(codes.view()).unwrap(), number(&golden["distance"]), "mean distance");
+    all_close(&latent::unit_variances(codes.view()).unwrap(), &numbers("variances"), "variances");
+    let (queries, rest) = codes.view().split_at(ndarray::Axis(0), 5);
+    let near = nearest_rows(queries, rest, 3).unwrap();
+    assert_eq!(near.index.iter().map(|&j| j as usize).collect::<Vec<_>>(), list(&golden["nearest"], indices).concat());
+    let answers = Answers::of(matrix(&self::golden()["calibration"]["p"]).view()).unwrap();
+    all_close(&answers.entropy, &numbers("entropies"), "entropy");
+    close(answers.entropy_of_mean(), number(&golden["entropy_of_mean"]), "entropy of the mean");
+}
+
 // t-SNE --------------------------------------------------------------------------------------------------------------
 
 fn perplexity(p: &[f64]) -> f64 {
@@ -349,25 +490,72 @@ fn kl_and_gradient_agree_with_scikit_learn() {
     let affinity = Affinity::Dense { n: 40, p: p.iter().copied().collect() };
     let kl = affinity.kl_divergence(map.view());
     assert!((kl - number(&golden["kl"])).abs() < 1e-7, "{kl}"); // P has nine digits
-    let mut forces = Forces::new(40);
+    let mut forces = Forces::<_, 2>::new(40);
     exact::forces(&affinity, map.as_slice().unwrap(), &mut forces);
     for (i, row) in forces.rows.iter().enumerate() {
         for axis in 0..2 {
-            let got = 4.0 * (row[axis] - row[2 + axis] / forces.z);
+            let got = 4.0 * (row.attraction[axis] - row.repulsion[axis] / forces.z);
             assert!((got - gradient[[i, axis]]).abs() < 1e-8, "{got} {}", gradient[[i, axis]]);
         }
     }
 }
 
 #[test]
+fn kl_and_gradient_agree_with_scikit_learn_in_three_dimensions() {
+    let (golden, flat) = (&golden()["tsne_3d"], &golden()["tsne"]);
+    let (p, map, gradient) = (matrix(&flat["p"]), matrix(&golden["map"]), matrix(&golden["gradient"]));
+    let affinity = Affinity::Dense { n: 40, p: p.iter().copied().collect() };
+    let kl = affinity.kl_divergence(map.view());
+    assert!((kl - number(&golden["kl"])).abs() < 1e-7, "{kl}"); // P has nine digits
+    let mut forces = Forces::<_, 3>::new(40);
+    exact::forces(&affinity, map.as_slice().unwrap(), &mut forces);
+    for (i, row) in forces.rows.iter().enumerate() {
+        for axis in 0..3 {
+            let got = 4.0 * (row.attraction[axis] - row.repulsion[axis] / forces.z);
+            assert!((got - gradient[[i, axis]]).abs() < 1e-8, "{got} {}", gradient[[i, axis]]);
+        }
+    }
+}
+
+/// A third dimension leaves room: neighbours are kept, and the KL divergence is lower than in the plane.
+#[test]
+fn a_map_in_three_dimensions() {
+    let (x, labels) = blobs(240, 10, 6, 1.0, 21);
+    let flat = Tsne { perplexity: 20.0, n_iter: 500, ..Tsne::default() };
+    for init in [Init::Pca, Init::Random] {
+        let deep = Tsne { n_components: 3, init, ..flat.clone() };
+        let (plane, space) = (flat.fit(x.view(), 1).unwrap(), deep.fit(x.view(), 1).unwrap());
+        assert_eq!((space.embedding.dim(), space.method), ((240, 3), Method::Exact));
+        assert!(metrics::knn_accuracy(space.embedding.view(), &labels, 5).unwrap() > 0.98);
+        assert!(metrics::trustworthiness(x.view(), space.embedding.view(), 10).unwrap() > 0.95);
+        assert!(space.kl > 0.0 && space.kl < plane.kl, "{} {}", space.kl, plane.kl);
+        let plain = plain_kl(&x, space.embedding.view(), 20.0);
+        assert!((space.kl - plain).abs() < 1e-5, "KL {} but recomputed {plain}", space.kl);
+        let depth = metrics::silhouette(space.embedding.view(), &labels).unwrap();
+        assert!(depth > 0.3, "silhouette {depth}");
+    }
+    let message = |settings: Tsne, n| settings.fit(Array2::<f32>::zeros((n, 2)).view(), 0).unwrap_err().to_string();
+    let of = |n_components, method| Tsne { n_components, method, ..Tsne::default() };
+    assert!(message(of(4, Method::Auto), 100).contains("n_components is 4; a map has 2 or 3"));
+    assert!(message(of(3, Method::Fft), 100).contains("method fft is for two dimensions"));
+    assert!(message(of(3, Method::BarnesHut), 100).contains("choose exact for three"));
+    assert!(message(of(3, Method::Auto), 3001).contains("at most 3000 samples"));
+}
+
+#[test]
 fn the_gradient_is_that_of_the_kl_divergence() {
+    gradient_in::<2>();
+    gradient_in::<3>();
+}
+
+fn gradient_in<const D: usize>() {
     let (x, _) = blobs(23, 4, 3, 1.0, 5);
-    let mut map = blobs(23, 2, 3, 1.0, 6).0;
+    let mut map = blobs(23, D, 3, 1.0, 6).0;
     let affinity = Affinity::dense(x.view(), 6.0);
-    let mut forces = Forces::new(23);
+    let mut forces = Forces::<_, D>::new(23);
     exact::forces(&affinity, map.as_slice().unwrap(), &mut forces);
     let h = 1e-5;
-    for (i, axis) in [(0, 0), (7, 1), (22, 0), (22, 1)] {
+    for (i, axis) in [(0, 0), (7, 1), (22, 0), (22, D - 1)] {
         let mut at = |shift: f64| {
             map[[i, axis]] += shift;
             let kl = affinity.kl_divergence(map.view());
@@ -376,7 +564,7 @@ fn the_gradient_is_that_of_the_kl_divergence() {
         };
         let slope = (at(h) - at(-h)) / (2.0 * h);
         let row = forces.rows[i];
-        let got = 4.0 * (row[axis] - row[2 + axis] / forces.z);
+        let got = 4.0 * (row.attraction[axis] - row.repulsion[axis] / forces.z);
         assert!((got - slope).abs() < 1e-8, "{got} {slope}");
     }
 }
@@ -407,7 +595,8 @@ fn barnes_hut_with_theta_0_is_exact() {
         let (all, tree) = both_methods(&y, 0.0);
         close(tree.z, all.z, "Z");
         for (a, t) in all.rows.iter().zip(&tree.rows) {
-            all_close(t, a, "forces");
+            all_close(&[t.attraction, t.repulsion].concat(), &[a.attraction, a.repulsion].concat(), "forces");
+            close(t.weight, a.weight, "weight");
         }
     }
 }
@@ -416,8 +605,9 @@ fn barnes_hut_with_theta_0_is_exact() {
 fn barnes_hut_with_theta_a_half_is_close() {
     let (all, tree) = both_methods(&scattered(1000, 4), 0.5);
     assert!((tree.z / all.z - 1.0).abs() < 0.01, "Z {} {}", tree.z, all.z);
-    let size = |f: &dyn Fn(usize, usize) -> f64| (0..2000).map(|k| f(k / 2, 2 + k % 2).powi(2)).sum::<f64>().sqrt();
-    let error = size(&|i, a| all.rows[i][a] - tree.rows[i][a]) / size(&|i, a| all.rows[i][a]);
+    let size = |f: &dyn Fn(usize, usize) -> f64| (0..2000).map(|k| f(k / 2, k % 2).powi(2)).sum::<f64>().sqrt();
+    let push = |forces: &Forces<f64>, i: usize, a: usize| forces.rows[i].repulsion[a];
+    let error = size(&|i, a| push(&all, i, a) - push(&tree, i, a)) / size(&|i, a| push(&all, i, a));
     assert!(error > 0.0 && error < 0.02, "{error}"); // and it does save work
 }
 
@@ -431,9 +621,10 @@ fn mesh_error<T: Real>(y: &[f64]) -> (f64, f64) {
     let (mut error, mut size) = (0.0, 0.0);
     for (a, m) in all.rows.iter().zip(&mesh.rows) {
         for axis in 0..2 {
-            assert!((a[axis] - m[axis].to_f64()).abs() < 1e-6, "attraction {} {:?}", a[axis], m[axis]);
-            error += (a[2 + axis] - m[2 + axis].to_f64()).powi(2);
-            size += a[2 + axis].powi(2);
+            let (pull, by_mesh) = (a.attraction[axis], m.attraction[axis].to_f64());
+            assert!((pull - by_mesh).abs() < 1e-6, "attraction {pull} {by_mesh}");
+            error += (a.repulsion[axis] - m.repulsion[axis].to_f64()).powi(2);
+            size += a.repulsion[axis].powi(2);
         }
     }
     ((error / size).sqrt(), mesh.z / all.z - 1.0)
@@ -564,7 +755,7 @@ fn everything() -> String {
     let short = Tsne { n_iter: 60, exaggeration_iter: 30, ..Tsne::default() };
     let exact = short.fit(part, 5).unwrap();
     let tree = Tsne { method: Method::BarnesHut, ..short.clone() }.fit(x.view(), 5).unwrap();
-    let mesh = Tsne { method: Method::Fft, ..short }.fit(x.view(), 5).unwrap();
+    let mesh = Tsne { method: Method::Fft, ..short.clone() }.fit(x.view(), 5).unwrap();
     let pictures: Vec<&[f32]> = x.as_slice().unwrap().chunks(120).collect();
     let table = features::extract(&Feature::ALL, &pictures, 10, 12).unwrap();
     let numbers = [
@@ -572,13 +763,20 @@ fn everything() -> String {
         metrics::fisher_ratio(x.view(), &labels).unwrap(),
         metrics::knn_accuracy(x.view(), &labels, 5).unwrap(),
         metrics::trustworthiness(x.view(), tree.embedding.view(), 5).unwrap(),
+        latent::mean_distance(x.view()).unwrap(),
     ];
+    let deep = Tsne { n_components: 3, ..short.clone() }.fit(part, 5).unwrap();
     let components = Pca::fit(x.view(), 3).unwrap().components;
-    let arrays: Vec<_> = [centroids, exact.embedding, tree.embedding, mesh.embedding, table, components]
+    let random = Pca::fit_randomized(x.view(), 3, Randomized::default(), 5).unwrap().components;
+    let maps = [exact.embedding, tree.embedding, mesh.embedding, deep.embedding];
+    let codes = Gaussian::fit(x.view()).unwrap().sample(100, 5);
+    let near = nearest_rows(codes.view(), x.view(), 4).unwrap();
+    let arrays: Vec<_> = maps
         .into_iter()
+        .chain([centroids, table, components, random, codes])
         .map(|a| a.into_raw_vec_and_offset().0)
         .collect();
-    format!("{arrays:?} {found:?} {inertia:?} {:?} {:?} {numbers:?}", exact.kl, tree.kl)
+    format!("{arrays:?} {near:?} {found:?} {inertia:?} {:?} {:?} {numbers:?}", exact.kl, tree.kl)
 }
 
 #[test]

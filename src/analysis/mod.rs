@@ -12,6 +12,7 @@
 //! | [`pca`] | along which few directions do the samples vary most? |
 //! | [`tsne`] | what does the neighbourhood structure look like on paper? |
 //! | [`neighbors`] | who is close to whom? |
+//! | [`latent`] | what is in the space of an encoder's codes? |
 //! | [`metrics`] | how good is an answer, and how sure are we? |
 //!
 //! Names and conventions are scikit-learn's, and the golden tests hold the numbers against it. Long sums (means,
@@ -21,6 +22,7 @@
 pub mod features;
 pub mod hog;
 pub mod kmeans;
+pub mod latent;
 pub mod metrics;
 pub mod neighbors;
 pub mod pca;

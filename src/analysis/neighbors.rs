@@ -1,17 +1,23 @@
 //! Nearest neighbours, exactly: every distance is computed, and the k smallest of each row are kept.
 //!
+//! Either within one set of samples, each looking at all others, or from one set into another: is what a network
+//! generates near something it was shown?
+//!
 //! O(n² d) work at the speed of a matrix product, O(n k) memory. For the samples of a course this beats search trees,
 //! which lose their edge above some ten dimensions.
 
-use super::mat;
+use super::{mat, samples};
+use crate::error::{Error, Result};
 use crate::real::Real;
 use gradus_kernels::{MatMut, MatRef, distance, knn, parallel};
-use ndarray::{CowArray, Ix2};
+use ndarray::{ArrayView2, CowArray, Ix2};
 
 /// Rows whose distances to all others are held at a time.
 pub(crate) const ROWS: usize = 16;
+/// The same for rows that look into another set.
+const QUERIES: usize = 64;
 
-/// For each sample its `k` nearest others, the nearest first; equal distances in the order of the samples.
+/// For each sample its `k` nearest others, or nearest rows of another set, the nearest first; equal distances in the order of the samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Neighbors<T> {
     /// Neighbours per sample.
@@ -53,10 +59,72 @@ pub(crate) fn nearest_others<T: Real>(x: &CowArray<'_, T, Ix2>, k: usize) -> Nei
     Neighbors { k, index, squared }
 }
 
+/// The `k` nearest rows of `x` (n x d) to each row of `queries` (m x d), k from 1 to n, m x k of them.
+pub fn nearest_rows<T: Real>(queries: ArrayView2<'_, T>, x: ArrayView2<'_, T>, k: usize) -> Result<Neighbors<T>> {
+    let (queries, x) = (samples("nearest_rows, queries", queries)?, samples("nearest_rows", x)?);
+    let (n, d) = x.dim();
+    if queries.ncols() != d {
+        let got = queries.ncols();
+        return Err(Error::invalid(format!("nearest_rows: the queries have {got} columns, but x has {d}")));
+    }
+    if k == 0 || k > n {
+        return Err(Error::invalid(format!("nearest_rows: k is {k}; with {n} rows choose 1 to {n}")));
+    }
+    let (mut index, mut squared) = (Vec::new(), Vec::new());
+    let all = mat(&queries);
+    for start in (0..all.rows).step_by(QUERIES) {
+        let rows = QUERIES.min(all.rows - start);
+        let part = MatRef::new(&all.data[start * d..(start + rows) * d], rows, d);
+        let mut distances = vec![T::ZERO; rows * n];
+        distance::squared_distances(part, mat(&x), MatMut::new(&mut distances, rows, n));
+        let near = parallel::map(rows, |r| smallest(&distances[r * n..][..n], k));
+        for (j, distance) in near.into_iter().flatten() {
+            index.push(j);
+            squared.push(distance);
+        }
+    }
+    Ok(Neighbors { k, index, squared })
+}
+
+/// The places and values of the `k` smallest numbers, rising; equal ones in order.
+fn smallest<T: Real>(values: &[T], k: usize) -> Vec<(u32, T)> {
+    let by_value = |a: &u32, b: &u32| {
+        let (x, y) = (values[*a as usize].to_f64(), values[*b as usize].to_f64());
+        x.total_cmp(&y).then(a.cmp(b))
+    };
+    let mut order: Vec<u32> = (0..values.len() as u32).collect();
+    order.select_nth_unstable_by(k - 1, by_value);
+    order.truncate(k);
+    order.sort_unstable_by(by_value);
+    order.into_iter().map(|j| (j, values[j as usize])).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array2, CowArray};
+    use ndarray::{Array2, CowArray, array};
+
+    #[test]
+    fn rows_of_another_set_by_hand() {
+        let x = array![[0.0, 0.0], [3.0, 4.0], [0.0, 1.0], [0.0, 1.0]];
+        let near = nearest_rows(array![[0.0, 0.5], [3.0, 4.0]].view(), x.view(), 3).unwrap();
+        assert_eq!(near.index, [0, 2, 3, 1, 2, 3]);
+        assert_eq!(near.squared, [0.25, 0.25, 0.25, 0.0, 18.0, 18.0]);
+        assert_eq!(near.of(1), [1, 2, 3]);
+        let message = |q: Array2<f64>, k| nearest_rows(q.view(), x.view(), k).unwrap_err().to_string();
+        assert_eq!(message(array![[1.0]], 1), "nearest_rows: the queries have 1 columns, but x has 2");
+        assert!(message(array![[1.0, 2.0]], 5).contains("choose 1 to 4"));
+    }
+
+    /// A set among itself, more rows than one block: the first is the row itself, the others are its nearest others.
+    #[test]
+    fn both_ways_to_neighbours_agree() {
+        let x = Array2::from_shape_fn((150, 5), |(i, j)| libm::sin((i * 7 + j * 3) as f64 * 1.7));
+        let (near, others) = (nearest_rows(x.view(), x.view(), 4).unwrap(), nearest_others(&CowArray::from(&x), 3));
+        for i in 0..150 {
+            assert_eq!((near.of(i)[0], &near.of(i)[1..]), (i as u32, others.of(i)));
+        }
+    }
 
     /// On a circle of 40 points the four nearest are the two on either side; equal distances rise with the index.
     #[test]

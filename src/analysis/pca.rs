@@ -5,11 +5,20 @@
 //!
 //! C is d x d. Where there are fewer samples than dimensions (2000 activations of 65,536 numbers) the same directions
 //! come from the small Gram matrix G = Xc Xcᵀ (n x n): if G u = λ u, then v = Xcᵀ u / √λ is a unit eigenvector of C with
-//! variance λ / (n - 1) (the "snapshot" method, Sirovich 1987). Xc is never stored whole, but made block by block.
+//! variance λ / (n - 1) (the "snapshot" method, Sirovich 1987). Where samples and dimensions are both many, a random
+//! projection finds the few directions wanted without any large matrix ([`Pca::fit_randomized`]). Xc is never stored
+//! whole, but made block by block.
+//!
+//! Of all ways to put samples through `c` numbers by linear maps and back, the components lose least (Eckart & Young
+//! 1936), and the spectrum says how much: what an autoencoder has to beat ([`Pca::reconstruction_errors`]).
 //!
 //! An eigenvector's sign is arbitrary. Ours has its largest loading positive, as in scikit-learn.
 
-use super::{column_means, samples};
+mod randomized;
+
+pub use randomized::Randomized;
+
+use super::{column_means, column_variances, flat, samples};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use faer::diag::Diag;
@@ -18,6 +27,7 @@ use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_
 use faer::{Mat, Par};
 use gradus_kernels::{MatMut, MatRef};
 use ndarray::{Array1, Array2, ArrayView2, Axis, CowArray, Ix2, Slice};
+use std::ops::Range;
 
 /// Rows (covariance) or columns (Gram) of one centred block.
 const BLOCK: usize = 2048;
@@ -33,7 +43,14 @@ pub struct Pca<T> {
     pub explained_variance: Vec<f64>,
     /// The same as a share of the total variance; 0 if there is none.
     pub explained_variance_ratio: Vec<f64>,
+    /// Variance along all d directions together (divided by n - 1).
+    pub total_variance: f64,
+    /// Samples fitted, n.
+    pub n_samples: usize,
 }
+
+/// The top eigenpairs of a covariance matrix: variances, components (c x d), and the total variance.
+type Directions<T> = (Vec<f64>, Array2<T>, f64);
 
 impl<T: Real> Pca<T> {
     /// The first `components` principal components of the rows of `x` (n x d).
@@ -41,20 +58,23 @@ impl<T: Real> Pca<T> {
     /// `components` may be at most min(n, d), and n at least 2. Directions without variance, which only the Gram path
     /// cannot tell, come out as zero rows with variance 0.
     pub fn fit(x: ArrayView2<'_, T>, components: usize) -> Result<Self> {
-        let x = samples("pca", x)?;
-        let (n, d) = x.dim();
-        if components == 0 || components > n.min(d) {
-            return Err(Error::invalid(format!(
-                "pca: {components} components of {n} samples with {d} dimensions; choose 1 to {}",
-                n.min(d)
-            )));
-        }
-        if n < 2 {
-            return Err(Error::invalid("pca: a single sample has no variance; at least 2 are needed"));
-        }
-        let mean = Array1::from_iter(column_means(&x).into_iter().map(T::from_f64));
-        let (mut variances, mut rows, total) =
-            if n < d { gram(&x, &mean, components) } else { covariance(&x, &mean, components) };
+        let (x, mean) = prepared(x, components)?;
+        let found = if x.nrows() < x.ncols() { gram(&x, &mean, components) } else { covariance(&x, &mean, components) };
+        Ok(Self::from_directions(found, mean, x.nrows()))
+    }
+
+    /// The same, nearly, by a random projection (see [`Randomized`]). With q power iterations and l mixtures it takes
+    /// (2q + 2) n d l multiplications instead of n d min(n, d), and no large matrix.
+    ///
+    /// The same `seed` gives the same components. Variances are at most the true ones; directions without any come out
+    /// as zero rows with variance 0.
+    pub fn fit_randomized(x: ArrayView2<'_, T>, components: usize, how: Randomized, seed: u64) -> Result<Self> {
+        let (x, mean) = prepared(x, components)?;
+        let found = randomized::directions(&x, &mean, components, how, seed);
+        Ok(Self::from_directions(found, mean, x.nrows()))
+    }
+
+    fn from_directions((mut variances, mut rows, total): Directions<T>, mean: Array1<T>, n_samples: usize) -> Self {
         variances.iter_mut().for_each(|v| *v = v.max(0.0));
         rows.rows_mut().into_iter().for_each(|mut row| {
             let largest = row.iter().fold(T::ZERO, |a, &v| if v.abs() > a.abs() { v } else { a });
@@ -63,7 +83,14 @@ impl<T: Real> Pca<T> {
             }
         });
         let ratio = variances.iter().map(|v| if total > 0.0 { v / total } else { 0.0 }).collect();
-        Ok(Self { mean, components: rows, explained_variance: variances, explained_variance_ratio: ratio })
+        Self {
+            mean,
+            components: rows,
+            explained_variance: variances,
+            explained_variance_ratio: ratio,
+            total_variance: total,
+            n_samples,
+        }
     }
 
     /// The coordinates of the rows of `x` (n x d) along the components: n x c.
@@ -71,8 +98,8 @@ impl<T: Real> Pca<T> {
         let x = samples("pca transform", x)?;
         self.check("transform", x.ncols(), self.mean.len())?;
         let mut out = Array2::from_elem((x.nrows(), self.components.nrows()), T::ZERO);
-        for (i, mut rows) in out.axis_chunks_iter_mut(Axis(0), BLOCK).enumerate() {
-            let block = centred(&x, &self.mean, i, Axis(0));
+        for (block, mut rows) in blocks(x.nrows(), BLOCK).zip(out.axis_chunks_iter_mut(Axis(0), BLOCK)) {
+            let block = centred_rows(&x, &self.mean, block);
             gemm(view(&block), view(&self.components).t(), rows.as_slice_mut().expect("pca: whole rows"));
         }
         Ok(out)
@@ -93,6 +120,36 @@ impl<T: Real> Pca<T> {
         Ok(x)
     }
 
+    /// The mean squared error per number of the fitted samples if only the first k components are kept, for k from 0
+    /// (each sample replaced by the mean) to c, all at once from the spectrum:
+    ///
+    /// ```text
+    /// E_k = Σ_ij (x_ij - x̂_ij)² / (n d) = (n - 1) / (n d) (total variance - Σ_{i <= k} variance_i)
+    /// ```
+    ///
+    /// As exact as the variances are: of a [randomized](Self::fit_randomized) fit it is an upper bound.
+    pub fn reconstruction_errors(&self) -> Vec<f64> {
+        let n = self.n_samples as f64;
+        let scale = (n - 1.0) / (n * self.mean.len() as f64);
+        without_first(self.total_variance, &self.explained_variance).map(|left| left.max(0.0) * scale).collect()
+    }
+
+    /// The same of any samples `x` (n x d), such as test samples. The components being orthonormal, what the k-th
+    /// takes away from a squared error is its squared coordinate: |x - x̂_k|² = |x - mean|² - Σ_{i <= k} y_i².
+    pub fn reconstruction_errors_of(&self, x: ArrayView2<'_, T>) -> Result<Vec<f64>> {
+        let y = self.transform(x)?;
+        let mut taken = vec![0.0; self.components.nrows()];
+        for row in y.rows() {
+            taken.iter_mut().zip(row).for_each(|(t, v)| *t += v.to_f64() * v.to_f64());
+        }
+        let mut whole = 0.0;
+        for row in x.rows() {
+            whole += row.iter().zip(&self.mean).map(|(v, m)| (v.to_f64() - m.to_f64()).powi(2)).sum::<f64>();
+        }
+        let scale = 1.0 / x.len() as f64;
+        Ok(without_first(whole, &taken).map(|left| left.max(0.0) * scale).collect())
+    }
+
     fn check(&self, what: &str, got: usize, wanted: usize) -> Result<()> {
         if got == wanted {
             return Ok(());
@@ -110,19 +167,57 @@ fn view<T>(x: &Array2<T>) -> MatRef<'_, T> {
     MatRef::new(x.as_slice().expect("pca: standard layout"), x.nrows(), x.ncols())
 }
 
-/// The `block`-th block of rows (axis 0) or columns (axis 1), minus the mean.
-fn centred<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &Array1<T>, block: usize, axis: Axis) -> Array2<T> {
-    let (start, end) = (block * BLOCK, x.len_of(axis).min((block + 1) * BLOCK));
-    let part = x.slice_axis(axis, Slice::from(start..end));
-    let shift = if axis.0 == 1 { start } else { 0 };
-    Array2::from_shape_fn(part.dim(), |(i, j)| part[[i, j]] - mean[shift + j])
+/// The samples and their mean, if `components` can be had of them.
+fn prepared<'a, T: Real>(x: ArrayView2<'a, T>, components: usize) -> Result<(CowArray<'a, T, Ix2>, Array1<T>)> {
+    let x = samples("pca", x)?;
+    let (n, d) = x.dim();
+    if components == 0 || components > n.min(d) {
+        return Err(Error::invalid(format!(
+            "pca: {components} components of {n} samples with {d} dimensions; choose 1 to {}",
+            n.min(d)
+        )));
+    }
+    if n < 2 {
+        return Err(Error::invalid("pca: a single sample has no variance; at least 2 are needed"));
+    }
+    let mean = Array1::from_iter(column_means(&x).into_iter().map(T::from_f64));
+    Ok((x, mean))
 }
 
-/// The top eigenpairs by C = Xcᵀ Xc / (n - 1): variances, components, and the total variance.
-fn covariance<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &Array1<T>, components: usize) -> (Vec<f64>, Array2<T>, f64) {
+/// `whole`, and what is left of it after the first part, the first two, and so on.
+fn without_first(whole: f64, parts: &[f64]) -> impl Iterator<Item = f64> {
+    std::iter::once(whole).chain(parts.iter().scan(whole, |left, part| {
+        *left -= part;
+        Some(*left)
+    }))
+}
+
+/// 0..`len` in ranges of `size`, the last one shorter.
+fn blocks(len: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..len).step_by(size).map(move |start| start..len.min(start + size))
+}
+
+/// Some rows, minus the mean.
+fn centred_rows<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &Array1<T>, rows: Range<usize>) -> Array2<T> {
+    let d = x.ncols();
+    let mut data = Vec::with_capacity(rows.len() * d);
+    for row in flat(x)[rows.start * d..rows.end * d].chunks_exact(d) {
+        data.extend(row.iter().zip(mean).map(|(&v, &m)| v - m));
+    }
+    Array2::from_shape_vec((rows.len(), d), data).expect("pca: whole rows")
+}
+
+/// Some columns, minus the mean.
+fn centred_columns<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &Array1<T>, columns: Range<usize>) -> Array2<T> {
+    let part = x.slice_axis(Axis(1), Slice::from(columns.clone()));
+    Array2::from_shape_fn(part.dim(), |(i, j)| part[[i, j]] - mean[columns.start + j])
+}
+
+/// By C = Xcᵀ Xc / (n - 1).
+fn covariance<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &Array1<T>, components: usize) -> Directions<T> {
     let (n, d) = x.dim();
-    let scatter = accumulate(d, n.div_ceil(BLOCK), |block, sum| {
-        let block = centred(x, mean, block, Axis(0));
+    let scatter = accumulate(d * d, blocks(n, BLOCK), |block, sum| {
+        let block = centred_rows(x, mean, block);
         gemm(view(&block).t(), view(&block), sum);
     });
     let (values, vectors) = eigen(&scatter, d);
@@ -132,27 +227,40 @@ fn covariance<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &Array1<T>, components: u
     (variances, rows, trace(&scatter, d) * scale)
 }
 
-/// The same by G = Xc Xcᵀ, for n < d.
-fn gram<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &Array1<T>, components: usize) -> (Vec<f64>, Array2<T>, f64) {
+/// By G = Xc Xcᵀ, for n < d.
+fn gram<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &Array1<T>, components: usize) -> Directions<T> {
     let (n, d) = x.dim();
-    let blocks = d.div_ceil(BLOCK);
-    let g = accumulate(n, blocks, |block, sum| {
-        let block = centred(x, mean, block, Axis(1));
+    let g = accumulate(n * n, blocks(d, BLOCK), |block, sum| {
+        let block = centred_columns(x, mean, block);
         gemm(view(&block), view(&block).t(), sum);
     });
-    let (values, vectors) = eigen(&g, n);
+    let (values, rows) = lifted(&g, n, d, components, |block| centred_columns(x, mean, block));
+    let scale = 1.0 / (n - 1) as f64;
+    (values.into_iter().map(|v| v * scale).collect(), rows, trace(&g, n) * scale)
+}
+
+/// The top eigenvalues of Mᵀ M and its unit eigenvectors (c x d, one a row) from the small G = M Mᵀ (m x m), M being
+/// m x d and given by some columns at a time: v = Mᵀ u / √λ. Where λ is no more than noise, both are zero.
+fn lifted<T: Real>(
+    g: &[f64],
+    m: usize,
+    d: usize,
+    components: usize,
+    columns: impl Fn(Range<usize>) -> Array2<T>,
+) -> (Vec<f64>, Array2<T>) {
+    let (values, vectors) = eigen(g, m);
     // Centring takes one rank away, and rounding puts noise of about this size in its place.
-    let noise = n as f64 * T::EPSILON.to_f64() * values[n - 1].max(0.0);
-    let value = |c: usize| if values[n - 1 - c] > noise { values[n - 1 - c] } else { 0.0 };
-    let combine = Array2::from_shape_fn((components, n), |(c, i)| {
-        T::from_f64(if value(c) > 0.0 { vectors[(i, n - 1 - c)] / value(c).sqrt() } else { 0.0 })
+    let noise = m as f64 * T::EPSILON.to_f64() * values[m - 1].max(0.0);
+    let value = |c: usize| if values[m - 1 - c] > noise { values[m - 1 - c] } else { 0.0 };
+    let combine = Array2::from_shape_fn((components, m), |(c, i)| {
+        T::from_f64(if value(c) > 0.0 { vectors[(i, m - 1 - c)] / value(c).sqrt() } else { 0.0 })
     });
     let mut rows = Array2::from_elem((components, d), T::ZERO);
-    for block in 0..blocks {
-        let part = centred(x, mean, block, Axis(1));
+    for block in blocks(d, BLOCK) {
+        let part = columns(block.clone());
         let mut out = Array2::from_elem((components, part.ncols()), T::ZERO);
         gemm(view(&combine), view(&part), out.as_slice_mut().expect("pca: standard layout"));
-        rows.slice_axis_mut(Axis(1), Slice::from(block * BLOCK..block * BLOCK + part.ncols())).assign(&out);
+        rows.slice_axis_mut(Axis(1), Slice::from(block)).assign(&out);
     }
     for mut row in rows.rows_mut() {
         let norm = row.iter().map(|v| v.to_f64() * v.to_f64()).sum::<f64>().sqrt();
@@ -160,15 +268,18 @@ fn gram<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &Array1<T>, components: usize) 
             row.mapv_inplace(|v| T::from_f64(v.to_f64() / norm));
         }
     }
-    let scale = 1.0 / (n - 1) as f64;
-    ((0..components).map(|c| value(c) * scale).collect(), rows, trace(&g, n) * scale)
+    ((0..components).map(value).collect(), rows)
 }
 
-/// The sum of `blocks` products of `size` x `size`, each made in T, added up in `f64`.
-fn accumulate<T: Real>(size: usize, blocks: usize, product: impl Fn(usize, &mut [T])) -> Vec<f64> {
-    let mut sum = vec![0.0; size * size];
-    let mut part = vec![T::ZERO; size * size];
-    for block in 0..blocks {
+/// The sum over blocks of products of `len` numbers, each made in T, added up in `f64`.
+fn accumulate<T: Real>(
+    len: usize,
+    blocks: impl Iterator<Item = Range<usize>>,
+    product: impl Fn(Range<usize>, &mut [T]),
+) -> Vec<f64> {
+    let mut sum = vec![0.0; len];
+    let mut part = vec![T::ZERO; len];
+    for block in blocks {
         product(block, &mut part);
         sum.iter_mut().zip(&part).for_each(|(s, p)| *s += p.to_f64());
     }

@@ -3,11 +3,13 @@
 //! * [`Confusion`]: which class is taken for which; accuracy, precision, recall, F1.
 //! * `curve`: scores before a threshold is chosen (ROC and precision-recall curves, and their areas).
 //! * `calibration`: probabilities against what came true (reliability, calibration error, Brier score).
+//! * `answers`: how sure a classifier is, without knowing the truth (confidence, entropy, inception score).
 //! * `cluster`: clusters against labels (mutual information, Rand index), and groups against the space they live in
 //!   (silhouette, Fisher's ratio).
 //! * `neighbor`: what the nearest neighbours say (k-NN accuracy, trustworthiness of a map).
 //! * `significance`: is a difference more than luck (Wilson's interval, McNemar's test)?
 
+mod answers;
 mod calibration;
 mod cluster;
 mod confusion;
@@ -15,6 +17,7 @@ mod curve;
 mod neighbor;
 mod significance;
 
+pub use answers::Answers;
 pub use calibration::{Reliability, ReliabilityBin, brier_score};
 pub use cluster::{adjusted_rand, fisher_ratio, normalized_mutual_information, silhouette};
 pub use confusion::{Binary, Confusion};

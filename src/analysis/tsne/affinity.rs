@@ -178,21 +178,31 @@ impl<T: Real> Affinity<T> {
         }
     }
 
-    /// KL(P‖Q) = Σ p_ij ln(p_ij / q_ij) of a map (n x 2), over all pairs with p_ij > 0, in `f64`; Z over all
+    /// KL(P‖Q) = Σ p_ij ln(p_ij / q_ij) of a map (n x 2 or n x 3), over all pairs with p_ij > 0, in `f64`; Z over all
     /// pairs, each row's share of it in `T`.
     pub fn kl_divergence(&self, map: ArrayView2<'_, T>) -> f64 {
-        assert_eq!(map.dim(), (self.len(), 2), "kl_divergence: one point for each sample");
-        let y: Vec<[f64; 2]> = map.rows().into_iter().map(|r| [r[0].to_f64(), r[1].to_f64()]).collect();
+        assert_eq!(map.nrows(), self.len(), "kl_divergence: one point for each sample");
+        match map.ncols() {
+            2 => self.kl_in::<2>(map),
+            3 => self.kl_in::<3>(map),
+            _ => panic!("kl_divergence: maps have two or three dimensions"),
+        }
+    }
+
+    fn kl_in<const D: usize>(&self, map: ArrayView2<'_, T>) -> f64 {
+        let axes: [Vec<T>; D] = std::array::from_fn(|a| map.column(a).to_vec());
         let weight = |i: usize, j: usize| {
-            let (dx, dy) = (y[i][0] - y[j][0], y[i][1] - y[j][1]);
-            1.0 / (1.0 + dx * dx + dy * dy)
+            let squares = axes.each_ref().map(|a| {
+                let difference = a[i].to_f64() - a[j].to_f64();
+                difference * difference
+            });
+            1.0 / squares.into_iter().fold(1.0, |sum, s| sum + s)
         };
         // Σ p ln(p / w) and Σ p need only stored pairs; with them KL = Σ p ln(p / w) + ln Z Σ p.
-        let (xs, ys): (Vec<T>, Vec<T>) = map.rows().into_iter().map(|r| (r[0], r[1])).unzip();
-        let mut weights = vec![T::ZERO; xs.len()];
-        tsne::weights(&xs, &ys, &mut weights);
+        let mut weights = vec![T::ZERO; map.nrows()];
+        tsne::weights(axes.each_ref().map(Vec::as_slice), &mut weights);
         let z: f64 = weights.iter().map(|w| w.to_f64()).sum();
-        let rows = parallel::map(y.len(), |i| {
+        let rows = parallel::map(map.nrows(), |i| {
             let (mut divergence, mut mass) = (0.0, 0.0);
             for (j, p) in self.row(i).map(|(j, p)| (j, p.to_f64())).filter(|e| e.1 > 0.0) {
                 divergence += p * libm::log(p / weight(i, j));

@@ -8,6 +8,7 @@ use super::affinity::Affinity;
 use super::tree::QuadTree;
 use crate::real::Real;
 use gradus_kernels::parallel;
+use gradus_kernels::tsne::Sums;
 
 /// Points of one piece of parallel work, neighbours along the curve: their walks meet the same cells.
 const PIECE: usize = 64;
@@ -23,9 +24,9 @@ pub fn forces<T: Real>(affinity: &Affinity<T>, y: &[T], theta: f64, out: &mut Fo
         let row = |rank: usize| {
             let i = order[rank] as usize;
             let range = offsets[i]..offsets[i + 1];
-            let [ax, ay] = attraction(i, &columns[range.clone()], &p[range], y);
-            let [rx, ry, w] = tree.repulsion(rank, theta);
-            [ax, ay, rx, ry, w]
+            let attraction = attraction(i, &columns[range.clone()], &p[range], y);
+            let [rx, ry, weight] = tree.repulsion(rank, theta);
+            Sums { attraction, repulsion: [rx, ry], weight }
         };
         ranks.map(row).collect::<Vec<_>>()
     });

@@ -8,14 +8,14 @@ use super::affinity::Affinity;
 use crate::real::Real;
 use gradus_kernels::tsne;
 
-/// Attraction, repulsion and Z for the points `y` (x and y of each in turn):
+/// Attraction, repulsion and Z for the points `y` (the `D` coordinates of each in turn):
 ///
 /// ```text
 /// attraction_i = Σ_j p_ij w_ij (y_i - y_j)      repulsion_i = Σ_j w_ij² (y_i - y_j)      Z = Σ_{i≠j} w_ij
 /// ```
-pub fn forces<T: Real>(affinity: &Affinity<T>, y: &[T], out: &mut Forces<T>) {
+pub fn forces<T: Real, const D: usize>(affinity: &Affinity<T>, y: &[T], out: &mut Forces<T, D>) {
     let Affinity::Dense { p, .. } = affinity else { panic!("tsne exact: all pairs are wanted") };
-    let [x, y] = super::coordinates(y);
-    tsne::all_pairs(p, &x, &y, &mut out.rows);
+    let axes = super::coordinates::<T, D>(y);
+    tsne::all_pairs(p, axes.each_ref().map(Vec::as_slice), &mut out.rows);
     out.sum_z();
 }

@@ -86,7 +86,7 @@ pub fn forces<T: Real>(affinity: &Affinity<T>, y: &[T], field: &mut Field<T>, ou
     tsne::neighbours(tsne::Sparse { offsets, columns, values: p }, points, &mut out.rows, |start, rows| {
         for (row, &point) in rows.iter_mut().zip(&points[start..]) {
             let [value, along_x, along_y] = mesh.read(phi, point);
-            (row[2], row[3], row[4]) = (minus_half * along_x, minus_half * along_y, value - T::ONE);
+            (row.repulsion, row.weight) = ([minus_half * along_x, minus_half * along_y], value - T::ONE);
         }
     });
     out.sum_z();

@@ -18,6 +18,10 @@
 //! later 0.8; every coordinate has its own gain (Jacobs 1988). The start is the PCA of the samples scaled to a standard
 //! deviation of 1e-4: a random start loses the global arrangement (Kobak & Berens 2019).
 //!
+//! A map may have three dimensions instead of two; the formulas are the same. (scikit-learn then takes another kernel,
+//! Student's with two degrees of freedom; here it is always one, as in the paper.) All pairs only: the tree and the mesh
+//! are those of a plane.
+//!
 //! How to read the map: near means similar. The distance between clusters and the size of clusters carry no scale.
 
 pub mod affinity;
@@ -32,10 +36,11 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::rng::Rng;
 use affinity::Affinity;
+use gradus_kernels::tsne::Sums;
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 use serde::{Deserialize, Serialize};
 
-/// Samples up to which [`Method::Auto`] computes all pairs.
+/// Samples up to which [`Method::Auto`] computes all pairs; the most that it takes for three dimensions.
 pub const EXACT_UP_TO: usize = 3000;
 
 /// The spread of the first coordinate at the start.
@@ -45,7 +50,7 @@ const START_DEVIATION: f64 = 1e-4;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// `Exact` up to [`EXACT_UP_TO`] samples, then `Fft`.
+    /// `Exact` up to [`EXACT_UP_TO`] samples, then `Fft`; in three dimensions `Exact`, and no more samples than that.
     #[default]
     Auto,
     /// All pairs: O(n²) a step.
@@ -72,7 +77,7 @@ impl Method {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Init {
-    /// The first two principal components, scaled to a standard deviation of 1e-4.
+    /// The first principal components, scaled to a standard deviation of 1e-4.
     #[default]
     Pca,
     /// Normal variates with standard deviation 1e-4.
@@ -82,6 +87,8 @@ pub enum Init {
 /// The settings of t-SNE, with scikit-learn's names and defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tsne {
+    /// Dimensions of the map: 2, or 3 (by all pairs only).
+    pub n_components: usize,
     /// Effective number of neighbours, above 1 and at most (n - 1) / 3.
     pub perplexity: f64,
     /// Factor on P during the first `exaggeration_iter` iterations.
@@ -106,6 +113,7 @@ pub struct Tsne {
 impl Default for Tsne {
     fn default() -> Self {
         Self {
+            n_components: 2,
             perplexity: 30.0,
             early_exaggeration: 12.0,
             learning_rate: None,
@@ -121,7 +129,7 @@ impl Default for Tsne {
 /// A finished map.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Map<T> {
-    /// n x 2.
+    /// n x `n_components`.
     pub embedding: Array2<T>,
     /// KL(P‖Q) of the embedding, with exact Q whatever the method.
     pub kl: f64,
@@ -135,7 +143,7 @@ pub struct Map<T> {
 pub struct Frame<'a, T> {
     /// Iterations made, from 1.
     pub iteration: usize,
-    /// n x 2.
+    /// n x `n_components`.
     pub embedding: ArrayView2<'a, T>,
     affinity: &'a Affinity<T>,
 }
@@ -163,13 +171,13 @@ impl Tsne {
         &self,
         x: ArrayView2<'_, T>,
         seed: u64,
-        mut hook: impl FnMut(&Frame<'_, T>),
+        hook: impl FnMut(&Frame<'_, T>),
     ) -> Result<Map<T>> {
         let x = samples("tsne", x)?;
         let n = x.nrows();
         self.check(n)?;
         let method = match self.method {
-            Method::Auto if n <= EXACT_UP_TO => Method::Exact,
+            Method::Auto if n <= EXACT_UP_TO || self.n_components == 3 => Method::Exact,
             Method::Auto => Method::Fft,
             chosen => chosen,
         };
@@ -177,29 +185,50 @@ impl Tsne {
             Method::BarnesHut | Method::Fft => Affinity::sparse(x.view(), self.perplexity),
             _ => Affinity::dense(x.view(), self.perplexity),
         };
-        let mut descent = Descent::new(self.start(&x, seed)?);
-        let (mut forces, mut field) = (Forces::new(n), fft::Field::default());
+        let start = self.start(&x, seed)?;
+        let embedding = match (self.n_components, method) {
+            (3, _) => self.descend::<T, 3>(start, &affinity, |y, out| exact::forces(&affinity, y, out), hook),
+            (_, Method::BarnesHut) => {
+                let forces = |y: &[T], out: &mut Forces<T>| barnes_hut::forces(&affinity, y, self.theta, out);
+                self.descend(start, &affinity, forces, hook)
+            }
+            (_, Method::Fft) => {
+                let mut field = fft::Field::default();
+                let forces = |y: &[T], out: &mut Forces<T>| fft::forces(&affinity, y, &mut field, out);
+                self.descend(start, &affinity, forces, hook)
+            }
+            _ => self.descend::<T, 2>(start, &affinity, |y, out| exact::forces(&affinity, y, out), hook),
+        }?;
+        let kl = affinity.kl_divergence(embedding.view());
+        Ok(Map { embedding, kl, method, iterations: self.n_iter })
+    }
+
+    /// All iterations from the points `start`, with the forces of some method.
+    fn descend<T: Real, const D: usize>(
+        &self,
+        start: Vec<T>,
+        affinity: &Affinity<T>,
+        mut forces: impl FnMut(&[T], &mut Forces<T, D>),
+        mut hook: impl FnMut(&Frame<'_, T>),
+    ) -> Result<Array2<T>> {
+        let n = start.len() / D;
+        let (mut descent, mut found) = (Descent::<T, D>::new(start), Forces::new(n));
         for iteration in 1..=self.n_iter {
             let early = iteration <= self.exaggeration_iter;
-            match method {
-                Method::BarnesHut => barnes_hut::forces(&affinity, &descent.y, self.theta, &mut forces),
-                Method::Fft => fft::forces(&affinity, &descent.y, &mut field, &mut forces),
-                _ => exact::forces(&affinity, &descent.y, &mut forces),
-            }
+            forces(&descent.y, &mut found);
             let exaggeration = if early { self.early_exaggeration } else { 1.0 };
             let rate = self.learning_rate.unwrap_or_else(|| (n as f64 / exaggeration / 4.0).max(50.0));
-            descent.step(&forces, exaggeration, rate, if early { 0.5 } else { 0.8 });
-            hook(&Frame { iteration, embedding: descent.view(), affinity: &affinity });
+            descent.step(&found, exaggeration, rate, if early { 0.5 } else { 0.8 });
+            hook(&Frame { iteration, embedding: descent.view(), affinity });
         }
         if let Some(at) = descent.y.iter().position(|v| !v.is_finite()) {
             let rate_given = self.learning_rate.map_or("automatic".to_owned(), |r| r.to_string());
             return Err(Error::invalid(format!(
                 "tsne: point {} left the map; the learning rate ({rate_given}) is too high for these samples",
-                at / 2
+                at / D
             )));
         }
-        let kl = affinity.kl_divergence(descent.view());
-        Ok(Map { embedding: descent.view().to_owned(), kl, method, iterations: self.n_iter })
+        Ok(descent.view().to_owned())
     }
 
     fn check(&self, n: usize) -> Result<()> {
@@ -217,83 +246,94 @@ impl Tsne {
             format!("learning_rate is {}; it must be positive", self.learning_rate.unwrap_or(0.0))
         } else if !(self.theta >= 0.0 && self.theta <= 1.0) {
             format!("theta is {}; it must be from 0 to 1", self.theta)
+        } else if ![2, 3].contains(&self.n_components) {
+            format!("n_components is {}; a map has 2 or 3 dimensions", self.n_components)
+        } else if self.n_components == 3 && matches!(self.method, Method::BarnesHut | Method::Fft) {
+            let method = self.method.name();
+            format!("method {method} is for two dimensions; choose exact for three, or n_components 2")
+        } else if self.n_components == 3 && self.method == Method::Auto && n > EXACT_UP_TO {
+            format!(
+                "three dimensions take all pairs of the {n} samples in memory; give at most {EXACT_UP_TO} samples, or \
+                 ask for method exact"
+            )
         } else {
             return Ok(());
         };
         Err(Error::invalid(format!("tsne: {wrong}")))
     }
 
-    /// The starting points, x and y of each in turn. Where PCA has no variance to offer (one feature, samples on a
-    /// line), normal variates stand in: points on a line would never leave it.
+    /// The starting points, the coordinates of each in turn. Where PCA has no variance to offer (one feature, samples on
+    /// a line), normal variates stand in: points on a line would never leave it.
     fn start<T: Real>(&self, x: &CowArray<'_, T, Ix2>, seed: u64) -> Result<Vec<T>> {
-        let n = x.nrows();
+        let (n, dims) = (x.nrows(), self.n_components);
         let mut rng = Rng::new(seed, "tsne", 0);
-        let mut y: Vec<T> = (0..2 * n).map(|_| T::from_f64(START_DEVIATION * rng.normal())).collect();
+        let mut y: Vec<T> = (0..dims * n).map(|_| T::from_f64(START_DEVIATION * rng.normal())).collect();
         if self.init == Init::Random {
             return Ok(y);
         }
-        let axes = x.ncols().min(2);
+        let axes = x.ncols().min(dims);
         let pca = Pca::fit(x.view(), axes)?;
         let scores = pca.transform(x.view())?;
         let deviation = (pca.explained_variance[0] * (n - 1) as f64 / n as f64).sqrt();
         for axis in 0..axes {
             if pca.explained_variance[axis] > 1e-9 * pca.explained_variance[0] {
                 let scale = T::from_f64(START_DEVIATION / deviation);
-                (0..n).for_each(|i| y[2 * i + axis] = scores[[i, axis]] * scale);
+                (0..n).for_each(|i| y[dims * i + axis] = scores[[i, axis]] * scale);
             }
         }
         Ok(y)
     }
 }
 
-/// The two sums of a step for each point, kept between steps.
-pub struct Forces<T> {
-    /// For each point attraction x, y, repulsion x, y, and its row's share of Z.
-    pub rows: Vec<[T; 5]>,
+/// The sums of a step for each point, kept between steps.
+pub struct Forces<T, const D: usize = 2> {
+    /// For each point attraction, repulsion, and its share of Z.
+    pub rows: Vec<Sums<T, D>>,
     /// Z.
     pub z: f64,
 }
 
-impl<T: Real> Forces<T> {
+impl<T: Real, const D: usize> Forces<T, D> {
     /// Room for `n` points.
     pub fn new(n: usize) -> Self {
-        Self { rows: vec![[T::ZERO; 5]; n], z: 0.0 }
+        Self { rows: vec![Sums::ZERO; n], z: 0.0 }
     }
 
     /// Adds the rows' shares of Z up, in order.
     fn sum_z(&mut self) {
-        self.z = self.rows.iter().map(|r| r[4].to_f64()).sum();
+        self.z = self.rows.iter().map(|r| r.weight.to_f64()).sum();
     }
 }
 
-/// The first and the second coordinate of each of the points `y`, apart.
-fn coordinates<T: Real>(y: &[T]) -> [Vec<T>; 2] {
-    [0, 1].map(|axis| y.iter().skip(axis).step_by(2).copied().collect())
+/// The coordinates of the points `y`, axis by axis.
+fn coordinates<T: Real, const D: usize>(y: &[T]) -> [Vec<T>; D] {
+    std::array::from_fn(|axis| y.iter().skip(axis).step_by(D).copied().collect())
 }
 
 /// Gradient descent with momentum and gains.
-struct Descent<T> {
+struct Descent<T, const D: usize> {
     y: Vec<T>,
     velocity: Vec<T>,
     gains: Vec<T>,
 }
 
-impl<T: Real> Descent<T> {
+impl<T: Real, const D: usize> Descent<T, D> {
     fn new(y: Vec<T>) -> Self {
         Self { velocity: vec![T::ZERO; y.len()], gains: vec![T::ONE; y.len()], y }
     }
 
     fn view(&self) -> ArrayView2<'_, T> {
-        ArrayView2::from_shape((self.y.len() / 2, 2), &self.y).expect("tsne: two coordinates a point")
+        ArrayView2::from_shape((self.y.len() / D, D), &self.y).expect("tsne: D coordinates a point")
     }
 
-    fn step(&mut self, forces: &Forces<T>, exaggeration: f64, rate: f64, momentum: f64) {
+    fn step(&mut self, forces: &Forces<T, D>, exaggeration: f64, rate: f64, momentum: f64) {
         let (exaggeration, per_z) = (T::from_f64(exaggeration), T::from_f64(1.0 / forces.z));
         let (rate, momentum, four) = (T::from_f64(rate), T::from_f64(momentum), T::from_f64(4.0));
         let (up, down, least) = (T::from_f64(0.2), T::from_f64(0.8), T::from_f64(0.01));
         for (i, row) in forces.rows.iter().enumerate() {
-            for axis in 0..2 {
-                let (k, gradient) = (2 * i + axis, four * (exaggeration * row[axis] - row[2 + axis] * per_z));
+            for axis in 0..D {
+                let (pull, push) = (exaggeration * row.attraction[axis], row.repulsion[axis] * per_z);
+                let (k, gradient) = (D * i + axis, four * (pull - push));
                 // The velocity points downhill: a gradient of the other sign means that the way goes on.
                 let onward = (gradient > T::ZERO) != (self.velocity[k] > T::ZERO);
                 let gain = if onward { self.gains[k] + up } else { self.gains[k] * down };
@@ -307,10 +347,10 @@ impl<T: Real> Descent<T> {
 
     /// Moves the centroid to the origin: the gradient is blind to it, and digits are best around zero.
     fn center(&mut self) {
-        let n = (self.y.len() / 2) as f64;
-        for axis in 0..2 {
-            let mean = self.y.iter().skip(axis).step_by(2).map(|v| v.to_f64()).sum::<f64>() / n;
-            self.y.iter_mut().skip(axis).step_by(2).for_each(|v| *v -= T::from_f64(mean));
+        let n = (self.y.len() / D) as f64;
+        for axis in 0..D {
+            let mean = self.y.iter().skip(axis).step_by(D).map(|v| v.to_f64()).sum::<f64>() / n;
+            self.y.iter_mut().skip(axis).step_by(D).for_each(|v| *v -= T::from_f64(mean));
         }
     }
 }

@@ -1,0 +1,128 @@
+//! What a classifier says of pictures whose truth nobody knows, such as generated ones.
+//!
+//! A good generated picture is plainly *something*: the classifier is sure, its answer has a low entropy. Good
+//! generated pictures together are *everything*: the mean of all answers has a high entropy. The inception score
+//! (Salimans et al. 2016) puts both into one number, the effective number of classes that are plainly shown. It is only as
+//! good as the classifier, and knows nothing of variety within a class.
+
+use crate::analysis::samples;
+use crate::error::{Error, Result};
+use crate::real::Real;
+use ndarray::ArrayView2;
+
+/// A classifier's answers to n samples, k classes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answers {
+    /// The most probable class of each sample (the first among equals).
+    pub class: Vec<usize>,
+    /// Its probability.
+    pub confidence: Vec<f64>,
+    /// The entropy of each answer in nats, -Σ_c p_c ln p_c: from 0 (sure) to ln k (anything).
+    pub entropy: Vec<f64>,
+    /// The mean answer, k probabilities.
+    pub mean: Vec<f64>,
+}
+
+impl Answers {
+    /// From the probabilities of each class, n x k. Fails unless each is in [0, 1] and each row sums to 1 within a
+    /// thousandth; what is left of that is divided out.
+    pub fn of<T: Real>(probabilities: ArrayView2<'_, T>) -> Result<Self> {
+        let p = samples("answers", probabilities)?;
+        let (n, k) = p.dim();
+        let mut answers = Self { class: Vec::new(), confidence: Vec::new(), entropy: Vec::new(), mean: vec![0.0; k] };
+        for (i, row) in p.rows().into_iter().enumerate() {
+            let sum: f64 = row.iter().map(|v| v.to_f64()).sum();
+            if (sum - 1.0).abs() > 1e-3 || row.iter().any(|&v| v < T::ZERO) {
+                return Err(Error::invalid(format!(
+                    "answers: row {i} holds no probabilities (they sum to {sum}); give the softmax of the scores"
+                )));
+            }
+            let row: Vec<f64> = row.iter().map(|v| v.to_f64() / sum).collect();
+            let best = (1..k).fold(0, |best, c| if row[c] > row[best] { c } else { best });
+            answers.class.push(best);
+            answers.confidence.push(row[best]);
+            answers.entropy.push(entropy(&row));
+            answers.mean.iter_mut().zip(&row).for_each(|(m, p)| *m += p / n as f64);
+        }
+        Ok(answers)
+    }
+
+    /// The share of answers that name the class of `labels`, one for each sample.
+    pub fn accuracy(&self, labels: &[usize]) -> Result<f64> {
+        super::class_labels("answers", self.class.len(), self.mean.len(), labels)?;
+        let right = self.class.iter().zip(labels).filter(|(a, b)| a == b).count();
+        Ok(super::ratio(right, labels.len()))
+    }
+
+    /// The mean confidence.
+    pub fn mean_confidence(&self) -> f64 {
+        self.confidence.iter().sum::<f64>() / self.confidence.len() as f64
+    }
+
+    /// The mean entropy of an answer, in nats.
+    pub fn mean_entropy(&self) -> f64 {
+        self.entropy.iter().sum::<f64>() / self.entropy.len() as f64
+    }
+
+    /// The entropy of the mean answer, in nats: from 0 (always one class) to ln k (all classes alike).
+    pub fn entropy_of_mean(&self) -> f64 {
+        entropy(&self.mean)
+    }
+
+    /// exp(entropy of the mean answer - mean entropy), from 1 to k; the exponent is the mean of KL(p(·|x) ‖ mean).
+    pub fn inception_score(&self) -> f64 {
+        libm::exp(self.entropy_of_mean() - self.mean_entropy())
+    }
+}
+
+/// -Σ p ln p, 0 ln 0 being 0.
+fn entropy(p: &[f64]) -> f64 {
+    p.iter().filter(|p| **p > 0.0).map(|p| -p * libm::log(*p)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[track_caller]
+    fn near(a: f64, b: f64) {
+        assert!((a - b).abs() < 1e-12, "{a} {b}");
+    }
+
+    /// Sure of the first, sure of the second, undecided between the two, undecided among four. The mean is
+    /// (7, 7, 1, 1) / 16.
+    #[test]
+    fn answers_by_hand() {
+        let p = array![[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25]];
+        let answers = Answers::of(p.view()).unwrap();
+        assert_eq!((&answers.class[..], &answers.confidence[..]), (&[0, 1, 0, 0][..], &[1.0, 1.0, 0.5, 0.25][..]));
+        let (two, four) = (2.0f64.ln(), 4.0f64.ln());
+        for (got, wanted) in answers.entropy.iter().zip([0.0, 0.0, two, four]) {
+            near(*got, wanted);
+        }
+        near(answers.mean_confidence(), 2.75 / 4.0);
+        near(answers.mean_entropy(), (two + four) / 4.0);
+        let of_mean = -2.0 * 7.0 / 16.0 * (7.0f64 / 16.0).ln() + 2.0 / 16.0 * 16.0f64.ln();
+        near(answers.entropy_of_mean(), of_mean);
+        near(answers.inception_score(), (of_mean - (two + four) / 4.0).exp());
+        near(answers.accuracy(&[0, 1, 1, 0]).unwrap(), 0.75);
+        assert!(answers.accuracy(&[0, 1]).is_err() && answers.accuracy(&[0, 1, 2, 4]).is_err());
+    }
+
+    /// All classes, each plainly: as many as there are. One class: 1.
+    #[test]
+    fn inception_scores_at_their_ends() {
+        let sure = ndarray::Array2::<f32>::eye(5);
+        near(Answers::of(sure.view()).unwrap().inception_score(), 5.0);
+        let one = array![[0.9, 0.1], [0.9, 0.1]];
+        near(Answers::of(one.view()).unwrap().inception_score(), 1.0);
+    }
+
+    #[test]
+    fn scores_are_no_probabilities() {
+        let message = Answers::of(array![[1.0, 0.0], [3.0, -2.0]].view()).unwrap_err().to_string();
+        assert!(message.contains("row 1") && message.contains("softmax"), "{message}");
+        assert!(Answers::of(array![[0.5, 0.6]].view()).is_err());
+    }
+}
