@@ -164,7 +164,13 @@ fn scatters() -> Vec<(&'static str, Figure)> {
     for name in ["features", "MLP output", "block 1", "block 2", "block 3", "CNN output"] {
         six = six.panel(name, &points, &labels);
     }
+    let mut noise = Noise(12);
+    let height = |l: usize| 40.0 * l as f64 - 40.0;
+    let space: Vec<[f64; 3]> =
+        points.iter().zip(&labels).map(|(p, &l)| [p.0, p.1, height(l) + 5.0 * noise.normal()]).collect();
+    let space = Scatter::new("t-SNE of the codes in three dimensions", &galaxies()).projections("", &space, &labels);
     vec![
+        ("scatter_space", space.draw()),
         ("scatter", pair.draw()),
         ("scatter_axes", plain.draw()),
         ("scatter_hundred", hundred.draw()),
@@ -212,6 +218,44 @@ fn picture_sheets() -> Vec<(&'static str, Figure)> {
     ]
 }
 
+/// A blob that moves to the right and grows: what a decoder might make of two numbers.
+fn decoded(a: f64, b: f64) -> Tile {
+    let pixels: Vec<f32> = (0..28 * 28)
+        .map(|k| {
+            let (x, y) = ((k % 28) as f64 - 14.0 - 4.0 * a, (k / 28) as f64 - 14.0);
+            (-(x * x + y * y) / (2.0 * (4.0 + b).powi(2))).exp() as f32
+        })
+        .collect();
+    Tile::chw(&pixels, 1, 28, 28)
+}
+
+fn latent_figures() -> Vec<(&'static str, Figure)> {
+    let values: Vec<f64> = (0..9).map(|i| -2.0 + 0.5 * f64::from(i)).collect();
+    let names: Vec<String> = values.iter().map(|&v| number(v)).collect();
+    let line = ImageStrips::new("From one image to another").row("", values.iter().map(|&v| decoded(v, -v)).collect());
+    let walk = ImageStrips::new("Traversals: each dimension by itself, the others kept").columns(&names);
+    let walk = walk.row("z1", values.iter().map(|&v| decoded(v, 0.0)).collect());
+    let walk = walk.row("z2", values.iter().map(|&v| decoded(0.0, v)).collect());
+    let walk = walk.row("a dimension with a long name", values.iter().map(|_| decoded(0.0, 0.0)).collect());
+    let mut pairs = ImageStrips::new("Reconstructions of test images").tile_size(64.0);
+    for (heading, error) in [("best", 0.0021), ("typical", 0.0137), ("worst", 0.0713)] {
+        let wrong = |i: usize| decoded(0.3 * i as f64, 10.0 * error).caption(&number(error + 1e-4 * i as f64));
+        pairs = pairs.group(heading).row("input", (0..8).map(|i| decoded(0.3 * i as f64, 0.0)).collect());
+        pairs = pairs.row("output", (0..8).map(wrong).collect());
+    }
+    let grid: Vec<f64> = (0..15).map(|i| -1.83 + 3.66 * f64::from(i) / 14.0).collect();
+    let tiles = grid.iter().rev().flat_map(|&b| grid.iter().map(move |&a| decoded(a, b))).collect();
+    let plane = ImagePlane::new("The plane of the first two dimensions, decoded", &grid, &grid, tiles);
+    let few = ImagePlane::new("Two pictures", &[0.0, 1.0], &[0.0], vec![decoded(0.0, 0.0), decoded(1.0, 0.0)]);
+    vec![
+        ("strip_line", line.draw()),
+        ("strips_walk", walk.draw()),
+        ("strips_pairs", pairs.draw()),
+        ("plane", plane.axes("z1, in quantiles of the normal distribution", "z2").draw()),
+        ("plane_few", few.draw()),
+    ]
+}
+
 fn lesson_figures() -> Vec<(&'static str, Figure)> {
     let stages =
         words(&["hand-crafted features", "MLP output", "block 1", "block 2", "block 3", "block 4", "CNN output"]);
@@ -256,6 +300,66 @@ fn lesson_figures() -> Vec<(&'static str, Figure)> {
     vec![("stages", depth.draw()), ("contour", paths.draw()), ("graph", graph.draw())]
 }
 
+/// A study of 40 trials over a learning rate, a width, a rule, and a momentum that counts for one rule alone.
+fn study_figures() -> Vec<(&'static str, Figure)> {
+    let mut noise = Noise(9);
+    let axis = |name: &str, scale, range| Dimension { name: name.into(), scale, range };
+    let dimensions = || {
+        vec![
+            axis("lr", Scale::Log, Some((1e-4, 1e-1))),
+            axis("conv1.filters", Scale::Linear, Some((4.0, 32.0))),
+            axis("kind", Scale::Words(words(&["adam", "sgd"])), None),
+            axis("momentum", Scale::Linear, Some((0.0, 0.95))),
+        ]
+    };
+    let mut all = dimensions();
+    all.push(axis("validation loss", Scale::Log, None));
+    let mut parallel = ParallelCoordinates::new("Settings and what they came to", all);
+    let mut curves = Curves::new("Validation curves", ["pruned", "complete", "the best"]).axes("epoch", "loss");
+    let mut trials: Vec<([Option<f64>; 4], f64)> = Vec::new();
+    for _ in 0..40 {
+        let (lr, width) = (10f64.powf(-4.0 + 3.0 * noise.uniform()), (4.0 + 28.0 * noise.uniform()).round());
+        let kind = f64::from(noise.uniform() < 0.5);
+        let momentum = (kind > 0.0).then(|| 0.95 * noise.uniform());
+        let loss = 0.02 + 0.05 * (lr.log10() + 2.4).powi(2) + 0.3 / width + 0.02 * noise.uniform();
+        trials.push(([Some(lr), Some(width), Some(kind), momentum], loss));
+    }
+    let rank = |loss: f64| trials.iter().filter(|t| t.1 > loss).count();
+    for (i, (values, loss)) in trials.iter().enumerate() {
+        let values: Vec<Option<f64>> = values.iter().copied().chain([Some(*loss)]).collect();
+        parallel = parallel.line(i, &values, rank(*loss) as f64 / 39.0, rank(*loss) > 34);
+        let look = match rank(*loss) {
+            39 => Look::Bold,
+            20.. => Look::Plain,
+            _ => Look::Faint,
+        };
+        let steps = if look == Look::Faint { 1 + i % 4 } else { 20 };
+        let curve: Vec<(f64, f64)> =
+            (1..=steps).map(|e| (e as f64, loss + 0.6 * (-0.3 * e as f64).exp() + 0.004 * noise.uniform())).collect();
+        curves = curves.curve(i, look, &curve);
+    }
+    let mut slices = Slices::new("Each parameter alone", "validation loss").log_y();
+    for (d, dimension) in dimensions().into_iter().enumerate() {
+        slices = slices.panel(dimension);
+        for (i, (values, loss)) in trials.iter().enumerate() {
+            let Some(x) = values[d] else { continue };
+            slices = slices.dot(i, (x, *loss), i as f64 / 39.0, i % 3 == 0);
+        }
+    }
+    let places: Vec<(usize, (f64, f64))> =
+        (0..40).filter_map(|i| Some((i, (trials[i].0[0]?, trials[i].0[1]?)))).collect();
+    let map = Contour::new("Expected loss", (-4.0, -1.0), (4.0, 32.0), |x, y| 0.05 * (x + 2.4).powi(2) + 0.3 / y)
+        .log_axes(true, false)
+        .axes("lr", "conv1.filters")
+        .items(&places);
+    vec![
+        ("parallel", parallel.draw()),
+        ("curves", curves.log_y().draw()),
+        ("slices", slices.draw()),
+        ("study_map", map.draw()),
+    ]
+}
+
 /// All figures by name.
 pub(super) fn figures() -> Vec<(&'static str, Figure)> {
     [
@@ -265,7 +369,9 @@ pub(super) fn figures() -> Vec<(&'static str, Figure)> {
         matrices(),
         scatters(),
         picture_sheets(),
+        latent_figures(),
         lesson_figures(),
+        study_figures(),
     ]
     .into_iter()
     .flatten()

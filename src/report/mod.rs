@@ -22,6 +22,11 @@
 //!               .caption(line)  .border(Colour)
 //! StageChart    new(title, &stages)  .measure(name, &[f64])
 //! Contour       new(title, x_range, y_range, f)  .axes(x, y)  .log_levels()  .path(name, &[(f64, f64)])  .minimum(x, y)
+//!               .log_axes(x, y)  .items(&[(item, (f64, f64))])
+//! Curves        new(title, [faint, plain, bold])  .axes(x, y)  .curve(item, Look, &[(f64, f64)])  .log_y()
+//! ParallelCoordinates   new(title, Vec<Dimension>)  .line(item, &[Option<f64>], merit, highlighted)
+//! Slices        new(title, y)  .panel(Dimension)  .dot(item, (f64, f64), shade, hollow)  .line(&[(f64, f64)])
+//!               .log_y()  .y_most(y)  .panel_size(w, h)
 //! Graph         new(title)  .node(NodeKind, &lines) -> usize  .edge(from, to, words)
 //! number(f64)   a number for people
 //!
@@ -29,7 +34,7 @@
 //!               .html(caption)  .text()  .csv()  .save(&Path, name): name.csv
 //!
 //! Page          new(title)  .subtitle(words)  .footer(words)  .lead() -> &mut Body  .part(title)
-//!               .section(number, title) -> &mut Body  .render() -> String  .save(&Path)
+//!               .section(number, title) -> &mut Body  .brushed(&[(item, words)])  .render() -> String  .save(&Path)
 //! Body          .heading(words)  .paragraph(words)  .list(items)  .code(text)  .figure(&Figure, caption)
 //!               .figures(&[(&Figure, caption)])  .table(&Table, caption)  .callout(Callout, title, words)
 //!               .scores(&[(value, name, remark)])  .facts(&[(name, value)])  .details(summary, |body| ..)

@@ -1,4 +1,5 @@
-//! One HTML page that needs nothing but itself: style, font, figures and pictures are inside, no script, no network.
+//! One HTML page that needs nothing but itself: style, font, figures and pictures are inside, no network, and no script
+//! unless the page is given one.
 //!
 //! Every text that comes in is escaped, then a little markup is read: `` `code` ``, `**strong**`, `*emphasis*`.
 //! So a file name with `<` or `&` in it can do no harm, and neither can a class name with a star.
@@ -19,6 +20,7 @@ pub struct Page {
     subtitle: String,
     lang: String,
     footer: String,
+    script: String,
     lead: Body,
     sections: Vec<Section>,
     next_part: String,
@@ -73,6 +75,7 @@ struct PageHtml<'a> {
     lead: &'a str,
     sections: Vec<SectionHtml<'a>>,
     footer: &'a str,
+    script: &'a str,
 }
 
 /// Above this size a figure's SVG is heavier than its pixels are worth, and the page takes the PNG.
@@ -86,6 +89,7 @@ impl Page {
             subtitle: String::new(),
             lang: "en".into(),
             footer: String::new(),
+            script: String::new(),
             lead: Body::default(),
             sections: Vec::new(),
             next_part: String::new(),
@@ -101,6 +105,17 @@ impl Page {
     /// A line at the page's end.
     pub fn footer(&mut self, words: &str) -> &mut Self {
         self.footer = words.into();
+        self
+    }
+
+    /// Links the figures: what is pointed at, or caught in a rectangle that is dragged over a figure, is lit in all of
+    /// them. Items are the numbers that charts were given; `words` says what each is.
+    pub fn brushed(&mut self, words: &[(usize, String)]) -> &mut Self {
+        let words: serde_json::Map<String, serde_json::Value> =
+            words.iter().map(|(item, text)| (item.to_string(), text.as_str().into())).collect();
+        // A script ends at the first `</`, wherever it stands.
+        let words = serde_json::Value::Object(words).to_string().replace("</", "<\\/");
+        self.script = include_str!("assets/brush.js").replace("WORDS", &words);
         self
     }
 
@@ -140,6 +155,7 @@ impl Page {
             lead: &self.lead.html,
             sections: self.sections.iter().zip(ids).map(|(s, id)| s.html(id)).collect(),
             footer: &self.footer,
+            script: &self.script,
         };
         page.render().expect("page: rendering into memory cannot fail")
     }

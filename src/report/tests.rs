@@ -153,6 +153,27 @@ fn files_are_written_whole_and_leave_nothing_behind() {
     assert!(error.starts_with("cannot create") && error.contains("file"), "{error}");
 }
 
+fn odd_dimensions() -> Vec<chart::Dimension> {
+    use chart::{Dimension, Scale};
+    [Scale::Linear, Scale::Log, Scale::Words(vec!["<a>".into()])]
+        .map(|scale| Dimension { name: "<&>".repeat(20), scale, range: None })
+        .into()
+}
+
+/// Pointing at an item lights it everywhere: figures bear the numbers, the page the words and the script.
+#[test]
+fn items_are_grouped_and_a_brushed_page_is_sound() {
+    let all = figures();
+    let figure = &all.iter().find(|f| f.0 == "parallel").unwrap().1;
+    assert_eq!(figure.svg.matches("<g data-item=").count(), 40);
+    assert_eq!(figure.svg.matches("</g>").count(), 40);
+    let mut page = Page::new("t");
+    page.brushed(&[(3, "</script><b>\"lr\"</b>".into())]).section("1", "s").figure(figure, "");
+    let html = page.render();
+    assert_eq!((html.matches("<script>").count(), html.matches("</script>").count()), (1, 1));
+    assert!(html.contains(r#"{"3":"<\/script><b>\"lr\"<\/b>"}"#) && !html.contains("http") && !html.contains("src="));
+}
+
 #[test]
 fn charts_without_data_or_with_odd_data_are_drawn() {
     use chart::*;
@@ -182,6 +203,13 @@ fn charts_without_data_or_with_odd_data_are_drawn() {
         StageChart::new("", &[]).draw(),
         StageChart::new("", &names).measure("m", &odd).draw(),
         Contour::new("", (0.0, 0.0), (0.0, 1.0), |_, _| f64::NAN).path("p", &[]).draw(),
+        Curves::new("", ["", "", ""]).draw(),
+        Curves::new("t", ["a", "b", "c"]).curve(0, Look::Bold, &[(1.0, odd[0]), (2.0, odd[1])]).log_y().draw(),
+        ParallelCoordinates::new("", vec![]).draw(),
+        ParallelCoordinates::new("t", odd_dimensions()).line(7, &[None, Some(odd[0]), Some(9.0)], 2.0, true).draw(),
+        Slices::new("", "").draw(),
+        Slices::new("t", "y").panel(odd_dimensions().remove(1)).dot(3, (odd[0], odd[2]), -1.0, true).log_y().draw(),
+        Contour::new("", (-3.0, 0.0), (0.0, 1.0), |_, _| 1.0).log_axes(true, false).items(&[(1, (0.0, 0.5))]).draw(),
         empty_graph,
         graph.draw(),
     ];

@@ -93,12 +93,15 @@ impl Axis {
         let (first, last) = (libm::log10(lo).floor() as i32, libm::log10(hi).ceil() as i32);
         let inside = |v: f64| v >= lo * 0.999 && v <= hi * 1.001;
         let every = (((last - first) as usize) / want.max(1) + 1) as i32;
-        let mut ticks: Vec<(f64, String)> = (first..=last)
-            .filter(|e| e.rem_euclid(every) == 0)
-            .map(|e| (libm::exp10(f64::from(e)), power_label(e)))
-            .filter(|t| inside(t.0))
-            .collect();
-        if ticks.len() < 3 {
+        let powers = |every: i32| -> Vec<(f64, String)> {
+            let some = (first..=last).filter(|e| e.rem_euclid(every) == 0);
+            some.map(|e| (libm::exp10(f64::from(e)), power_label(e))).filter(|t| inside(t.0)).collect()
+        };
+        let mut ticks = powers(every);
+        if ticks.len() < 2 {
+            ticks = powers(1);
+        }
+        if ticks.len() < 3 && last - first <= 2 {
             ticks = (first..=last)
                 .flat_map(|e| [1.0, 2.0, 5.0].map(|m| m * libm::exp10(f64::from(e))))
                 .filter(|&v| inside(v))
@@ -327,6 +330,7 @@ mod tests {
             ["10⁻⁶", "10⁻⁵", "10⁻⁴", "0.001", "0.01", "0.1", "1", "10", "100"]
         );
         assert_eq!(labels(&Axis::log(0.3, 4.0, 5)), ["0.5", "1", "2"]);
+        assert_eq!(labels(&Axis::log(1e-7, 1e-3, 3)), ["10⁻⁶", "10⁻⁴"], "few, but apart");
     }
 
     #[test]

@@ -35,11 +35,29 @@ pub(crate) struct Text {
 /// One thing to paint, later ones over earlier ones.
 #[derive(Clone, Debug)]
 pub(crate) enum Mark {
-    Line { points: Vec<Point>, colour: Colour, width: f64 },
-    Polygon { points: Vec<Point>, fill: Colour },
-    Circle { centre: Point, radius: f64, fill: Colour },
+    Line {
+        points: Vec<Point>,
+        colour: Colour,
+        width: f64,
+    },
+    Polygon {
+        points: Vec<Point>,
+        fill: Colour,
+    },
+    Circle {
+        centre: Point,
+        radius: f64,
+        fill: Colour,
+    },
     Text(Text),
-    Image { corner: Point, size: Point, pixels: Arc<RgbImage>, smooth: bool },
+    Image {
+        corner: Point,
+        size: Point,
+        pixels: Arc<RgbImage>,
+        smooth: bool,
+    },
+    /// What follows belongs to the item of this number, until the next such mark: a page's script finds it by that.
+    Item(Option<usize>),
 }
 
 /// A sheet of paper with marks on it.
@@ -124,6 +142,13 @@ impl Canvas {
 
     pub(crate) fn image(&mut self, corner: Point, size: Point, pixels: Arc<RgbImage>, smooth: bool) {
         self.marks.push(Mark::Image { corner, size, pixels, smooth });
+    }
+
+    /// Draws what belongs to the item numbered `item`.
+    pub(crate) fn item(&mut self, item: usize, draw: impl FnOnce(&mut Self)) {
+        self.marks.push(Mark::Item(Some(item)));
+        draw(self);
+        self.marks.push(Mark::Item(None));
     }
 
     /// A figure's title over its width, wrapped; returns the y where the rest may begin.

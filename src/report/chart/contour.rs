@@ -18,7 +18,9 @@ pub struct Contour {
     log: bool,
     levels: usize,
     paths: Vec<(String, Vec<Point>)>,
+    items: Vec<(usize, Point)>,
     minimum: Option<Point>,
+    log_axes: [bool; 2],
 }
 
 /// Nodes per side of the grid on which the function is sampled.
@@ -38,8 +40,23 @@ impl Contour {
             log: false,
             levels: 12,
             paths: Vec::new(),
+            items: Vec::new(),
             minimum: None,
+            log_axes: [false; 2],
         }
+    }
+
+    /// Logarithmic axes: the ranges and arguments given to [`Contour::new`] are then decimal logarithms of what the axes
+    /// show. Paths and points are given as what the axes show.
+    pub fn log_axes(mut self, x: bool, y: bool) -> Self {
+        self.log_axes = [x, y];
+        self
+    }
+
+    /// Numbered points over the map, such as the trials of a study.
+    pub fn items(mut self, items: &[(usize, (f64, f64))]) -> Self {
+        self.items = items.to_vec();
+        self
     }
 
     /// Titles of the axes.
@@ -80,7 +97,11 @@ impl Contour {
             top += legend.height() + 4.0;
         }
         top += if self.axes[1].is_empty() { 8.0 } else { 28.0 };
-        let (x, y) = (Axis::linear(self.x.0, self.x.1, 7), Axis::linear(self.y.0, self.y.1, 6));
+        let axis = |(lo, hi): Point, log: bool, ticks: usize| match log {
+            true => Axis::log(libm::exp10(lo), libm::exp10(hi), ticks),
+            false => Axis::linear(lo, hi, ticks),
+        };
+        let (x, y) = (axis(self.x, self.log_axes[0], 7), axis(self.y, self.log_axes[1], 6));
         let area =
             Area { left: 14.0 + y.label_width(), top, right: canvas.width - 12.0 - x.overhang(), bottom: top + 330.0 };
         let (x, y) = (x.placed(area.left, area.right), y.placed(area.bottom, area.top));
@@ -92,6 +113,15 @@ impl Contour {
             let place = |p: &Point| if inside(p) { (x.at(p.0), y.at(p.1)) } else { (f64::NAN, f64::NAN) };
             let path: Vec<Point> = points.iter().map(place).collect();
             draw_path(&mut canvas, &path, Self::colour(i));
+        }
+        for &(item, (u, v)) in &self.items {
+            let at = (x.at(u), y.at(v));
+            if at.0.is_finite() && at.1.is_finite() {
+                canvas.item(item, |canvas| {
+                    canvas.circle(at, 4.5, Colour::PAPER);
+                    canvas.circle(at, 3.5, Colour::INK);
+                });
+            }
         }
         if let Some(p) = self.minimum {
             Shape::Star.draw(&mut canvas, (x.at(p.0), y.at(p.1)), 7.0, Colour::INK);

@@ -2,7 +2,7 @@
 
 use super::Figure;
 use super::axes::extent;
-use super::canvas::{Anchor, Canvas, LABEL, SMALL, TITLE, fit, text_width, wrap};
+use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, TITLE, fit, text_width, wrap};
 use super::palette::{Colour, ColourMap};
 use image::RgbImage;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use std::sync::Arc;
 /// One picture with its words and border.
 #[derive(Clone, Debug)]
 pub struct Tile {
-    pixels: Arc<RgbImage>,
-    caption: Vec<String>,
+    pub(super) pixels: Arc<RgbImage>,
+    pub(super) caption: Vec<String>,
     border: Option<Colour>,
 }
 
@@ -66,6 +66,22 @@ impl Tile {
     pub fn border(mut self, colour: Colour) -> Self {
         self.border = Some(colour);
         self
+    }
+
+    /// Its height where it is `side` wide.
+    pub(super) fn height(&self, side: f64) -> f64 {
+        let ratio = f64::from(self.pixels.height()) / f64::from(self.pixels.width().max(1));
+        (side * ratio).clamp(2.0, 3.0 * side)
+    }
+
+    /// The picture, `side` wide, and its border.
+    pub(super) fn draw(&self, canvas: &mut Canvas, (x, y): Point, side: f64, smooth: bool) {
+        let high = self.height(side);
+        let colour = self.border.unwrap_or(Colour::GRID.mix(Colour::GRAY, 0.35));
+        let stroke = if self.border.is_some() { 3.0 } else { 0.75 };
+        canvas.rect(x, y, side, high, colour);
+        let inside = (side - 2.0 * stroke, high - 2.0 * stroke);
+        canvas.image((x + stroke, y + stroke), inside, Arc::clone(&self.pixels), smooth);
     }
 }
 
@@ -124,13 +140,13 @@ impl ImageGrid {
             }
             for row in tiles.chunks(columns) {
                 // every tile of a row has the height of its tallest picture and longest caption
-                let tallest = row.iter().map(|t| self.height_of(t)).fold(0.0, f64::max);
+                let tallest = row.iter().map(|t| t.height(side)).fold(0.0, f64::max);
                 let captions: Vec<Vec<(String, bool)>> = row.iter().map(|t| self.caption_lines(t)).collect();
                 let lines = captions.iter().map(Vec::len).max().unwrap_or(0) as f64;
                 for (i, (tile, caption)) in row.iter().zip(&captions).enumerate() {
                     let left = 8.0 + (side + gap) * i as f64;
-                    self.draw_tile(&mut canvas, tile, (left, top));
-                    let under = top + self.height_of(tile) + 4.0;
+                    tile.draw(&mut canvas, (left, top), side, self.smooth);
+                    let under = top + tile.height(side) + 4.0;
                     for (j, (line, first)) in caption.iter().enumerate() {
                         let at = (left, under + 15.0 * (j as f64 + 1.0) - 3.0);
                         let colour = if *first { Colour::INK } else { Colour::GRAY };
@@ -152,26 +168,12 @@ impl ImageGrid {
         headings.max(16.0 + 0.5 * text_width(&self.title, TITLE, true)).min(560.0)
     }
 
-    fn height_of(&self, tile: &Tile) -> f64 {
-        let ratio = f64::from(tile.pixels.height()) / f64::from(tile.pixels.width().max(1));
-        (self.size * ratio).clamp(2.0, 3.0 * self.size)
-    }
-
     /// Caption lines wrapped to the tile's width; the flag marks those of the first line given.
     fn caption_lines(&self, tile: &Tile) -> Vec<(String, bool)> {
         let wrapped = tile.caption.iter().enumerate();
         wrapped
             .flat_map(|(i, line)| wrap(line, SMALL, false, self.size + 4.0).into_iter().map(move |l| (l, i == 0)))
             .collect()
-    }
-
-    fn draw_tile(&self, canvas: &mut Canvas, tile: &Tile, (x, y): (f64, f64)) {
-        let (side, high) = (self.size, self.height_of(tile));
-        let colour = tile.border.unwrap_or(Colour::GRID.mix(Colour::GRAY, 0.35));
-        let stroke = if tile.border.is_some() { 3.0 } else { 0.75 };
-        canvas.rect(x, y, side, high, colour);
-        let inside = (side - 2.0 * stroke, high - 2.0 * stroke);
-        canvas.image((x + stroke, y + stroke), inside, Arc::clone(&tile.pixels), self.smooth);
     }
 }
 

@@ -31,10 +31,10 @@ impl Colour {
         Colour { rgb: [r, g, b], alpha: 1.0 }
     }
 
-    /// The colour of a class, the same in every figure. Repeats after 8; the shape of points then differs.
-    /// From 64 on the colours are lighter.
+    /// The colour of a class, the same in every figure. Repeats after 10; the shape of points then differs.
+    /// From 80 on the colours are lighter.
     pub fn class(index: usize) -> Self {
-        const OKABE_ITO: [Colour; 8] = [
+        const CLASSES: [Colour; 10] = [
             Colour::new(0x00, 0x72, 0xb2), // blue
             Colour::new(0xd5, 0x5e, 0x00), // vermillion
             Colour::new(0x00, 0x9e, 0x73), // bluish green
@@ -43,9 +43,12 @@ impl Colour {
             Colour::new(0x56, 0xb4, 0xe9), // sky blue
             Colour::new(0x3a, 0x3a, 0x3a), // black, softened
             Colour::new(0xb8, 0xa8, 0x00), // yellow, darkened to be seen on paper
+            // Two more, for ten classes: far from all of these in lightness.
+            Colour::new(0x5b, 0x2a, 0x86), // violet
+            Colour::new(0x8a, 0x4b, 0x1f), // brown
         ];
-        let colour = OKABE_ITO[index % 8];
-        if index < 64 { colour } else { colour.mix(Colour::PAPER, 0.45) }
+        let colour = CLASSES[index % 10];
+        if index < 80 { colour } else { colour.mix(Colour::PAPER, 0.45) }
     }
 
     /// The same colour, see-through.
@@ -142,11 +145,11 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    /// Colour and shape together are different for the first 64 classes.
+    /// Colour and shape together are different for the first 80 classes.
     pub(crate) fn of(index: usize) -> Self {
         use Shape::*;
         const ALL: [Shape; 8] = [Circle, Square, Triangle, Diamond, Plus, Down, Cross, Star];
-        ALL[(index + index / 8) % 8]
+        ALL[(index + index / 10) % 8]
     }
 
     /// Draws the shape, all about equally heavy to the eye.

@@ -55,7 +55,7 @@ fn paint<B: DrawingBackend>(backend: &mut B, mark: &Mark) {
             let radius = (radius * FINE).round().max(1.0) as u32;
             backend.draw_circle(fine(*centre), radius, &style(*fill, 0.0), true)
         }
-        Mark::Text(_) | Mark::Image { .. } => Ok(()),
+        Mark::Text(_) | Mark::Image { .. } | Mark::Item(_) => Ok(()),
     };
     assert!(drawn.is_ok(), "chart: drawing into memory cannot fail");
 }
@@ -95,9 +95,15 @@ pub(crate) fn svg(canvas: &Canvas, label: &str) -> String {
         height * FINE,
         crate::report::escape(label),
     );
-    // plotters draws the runs of vector marks; pictures between them are written here
-    for run in canvas.marks.split_inclusive(|m| matches!(m, Mark::Image { .. })) {
+    // plotters draws the runs of vector marks; pictures and groups between them are written here
+    for run in canvas.marks.split_inclusive(|m| matches!(m, Mark::Image { .. } | Mark::Item(_))) {
         out.push_str(&vector_part(run, canvas));
+        if let Some(Mark::Item(item)) = run.last() {
+            let _ = match item {
+                Some(number) => writeln!(out, "<g data-item=\"{number}\">"),
+                None => writeln!(out, "</g>"),
+            };
+        }
         if let Some(Mark::Image { corner, size, pixels, smooth }) = run.last() {
             let data = base64::engine::general_purpose::STANDARD.encode(encode_png(pixels));
             let (x, y) = fine(*corner);

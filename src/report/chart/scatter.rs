@@ -1,4 +1,4 @@
-//! Maps: points by class, several side by side (true labels beside cluster labels).
+//! Maps: points by class, several side by side (true labels beside cluster labels); three dimensions as three views.
 
 use super::Figure;
 use super::axes::{Area, Axis, Legend, Swatch, below, draw_x, draw_y, extent};
@@ -11,6 +11,8 @@ struct Panel {
     points: Vec<Point>,
     labels: Vec<usize>,
     stars: Vec<Point>,
+    /// Half the width of the frame in the map's units; as wide as the points unless told.
+    half: Option<f64>,
 }
 
 /// Small multiples of point clouds with one legend, each cloud square and filling its frame.
@@ -30,13 +32,24 @@ impl Scatter {
 
     /// A map: a point and a label for each sample.
     pub fn panel(mut self, title: &str, points: &[(f64, f64)], labels: &[usize]) -> Self {
-        self.panels.push(Panel {
-            title: title.into(),
-            points: points.to_vec(),
-            labels: labels.to_vec(),
-            stars: Vec::new(),
-        });
+        let (points, labels) = (points.to_vec(), labels.to_vec());
+        self.panels.push(Panel { title: title.into(), points, labels, stars: Vec::new(), half: None });
         self
+    }
+
+    /// A map in three dimensions as three panels in a row: from the front (x and y), from above (x and z) and from the
+    /// side (y and z), all to one scale.
+    pub fn projections(mut self, title: &str, points: &[[f64; 3]], labels: &[usize]) -> Self {
+        let range = |a: usize| extent(points.iter().map(|p| p[a])).unwrap_or((0.0, 1.0));
+        let widest = (0..3).map(range).map(|(lo, hi)| hi - lo).fold(1e-12, f64::max);
+        for [across, up] in [[0, 1], [0, 2], [1, 2]] {
+            let view = format!("{} across, {} up", ["x", "y", "z"][across], ["x", "y", "z"][up]);
+            let view = if title.is_empty() { view } else { format!("{title}: {view}") };
+            let flat: Vec<Point> = points.iter().map(|p| (p[across], p[up])).collect();
+            self = self.panel(&view, &flat, labels);
+            self.panels.last_mut().expect("just added").half = Some(0.53 * widest);
+        }
+        self.columns(3)
     }
 
     /// Marks places on the last panel, such as centroids: a star in the colour of its index.
@@ -132,7 +145,7 @@ impl Scatter {
                 let (edge, inner) = (8.0, side - 16.0);
                 canvas.frame(left + edge, top, inner, inner, Colour::GRID.mix(Colour::GRAY, 0.3), 1.0);
                 // one scale for both directions, centred
-                let half = 0.53 * (x.1 - x.0).max(y.1 - y.0).max(1e-12);
+                let half = panel.half.unwrap_or(0.53 * (x.1 - x.0).max(y.1 - y.0).max(1e-12));
                 let (cx, cy) = (0.5 * (x.0 + x.1), 0.5 * (y.0 + y.1));
                 (
                     Axis::linear(cx - half, cx + half, 2).placed(left + edge, left + edge + inner),
