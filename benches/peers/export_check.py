@@ -41,6 +41,47 @@ def chain(**layers):
     return nn.Sequential(OrderedDict(layers))
 
 
+class Code(nn.Module):
+    """A variational autoencoder's code in evaluation: its mean."""
+
+    def __init__(self, inputs, units):
+        super().__init__()
+        self.mean, self.log_var = nn.Linear(inputs, units), nn.Linear(inputs, units)
+
+    def forward(self, x):
+        return self.mean(x)
+
+
+class Tied(nn.Module):
+    """The way back through a linear layer, with its weight."""
+
+    def __init__(self, linear):
+        super().__init__()
+        self.other, self.bias = [linear], nn.Parameter(torch.zeros(linear.in_features))
+
+    def forward(self, x):
+        return x @ self.other[0].weight + self.bias
+
+
+def autoencoder():
+    features = nn.Linear(48, 6)
+    return chain(
+        conv=nn.Conv2d(2, 4, 3, 2),
+        norm=nn.LayerNorm([4, 4, 3]),
+        flatten=nn.Flatten(),
+        features=features,
+        latent=Code(6, 6),
+        tied=Tied(features),
+        unflatten=nn.Unflatten(1, (4, 4, 3)),
+        grow=nn.ConvTranspose2d(4, 6, 3, 2, (1, 0), (1, 0), groups=2),
+        relu=nn.ReLU(),
+        nearest=nn.Upsample(scale_factor=(2, 1)),
+        bilinear=nn.Upsample(scale_factor=(1, 3), mode="bilinear"),
+        out=nn.ConvTranspose2d(6, 1, (2, 3), (1, 3), (0, 2), (0, 1), bias=False, dilation=(2, 1)),
+        sigmoid=nn.Sigmoid(),
+    )
+
+
 def block(inputs, outputs):
     return chain(conv=nn.Conv2d(inputs, outputs, 3, padding="same"), relu=nn.ReLU(), pool=nn.MaxPool2d(2))
 
@@ -93,6 +134,7 @@ NETWORKS = {
         out=nn.LogSoftmax(1),
     ),
     "linear": nn.Linear(5, 4),
+    "autoencoder": autoencoder(),
     "relu": mlp("relu", nn.ReLU()),
     "leaky_relu": mlp("leaky_relu", nn.LeakyReLU()),
     "tanh": mlp("tanh", nn.Tanh()),

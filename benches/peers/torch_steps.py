@@ -23,7 +23,19 @@ def blocks(widths, padding):
     return layers + [nn.Flatten()]
 
 
+def autoencoder(n=8, d=14):
+    down = [(1, n, 2), (n, 2 * n, 1), (2 * n, 4 * n, 0)]
+    up = [(4 * n, 2 * n, 0), (2 * n, n, 1), (n, 1, 1)]
+    layers = [layer for c, o, pad in down for layer in (nn.Conv2d(c, o, 3, 2, pad), nn.ReLU())]
+    layers += [nn.Flatten(), nn.Linear(36 * n, 64), nn.ReLU(), nn.Linear(64, d), nn.Linear(d, 64), nn.ReLU()]
+    layers += [nn.Linear(64, 36 * n), nn.ReLU(), nn.Unflatten(1, (4 * n, 3, 3))]
+    layers += [layer for c, o, pad in up for layer in (nn.ConvTranspose2d(c, o, 3, 2, pad, pad), nn.ReLU())]
+    return nn.Sequential(*layers[:-1], nn.Sigmoid())
+
+
 def build(net):
+    if net == "P4":
+        return autoencoder()
     if net == "P1":
         return nn.Sequential(*blocks([16, 32, 64, 128], 1), nn.Linear(8192, 128), nn.ReLU(), nn.Linear(128, 3))
     if net == "P2":
@@ -40,6 +52,8 @@ def optimizer(net, parameters):
     fused = {"fused": True} if args.tuned else {}
     if net in ("P1", "P3", "P8c"):
         return torch.optim.Adam(parameters, 1e-3, **fused)
+    if net == "P4":
+        return torch.optim.Adam(parameters, 1e-3, weight_decay=1e-5, **fused)
     if net == "P2":
         return torch.optim.SGD(parameters, 0.05, momentum=0.9, **fused)
     if net == "P7":
@@ -51,7 +65,7 @@ class Training:
     def __init__(self, net):
         torch.manual_seed(0)
         n, batch = common.samples_of(net), common.BATCH[net]
-        self.images = net in ("P1", "P2", "P3")
+        self.images = net in ("P1", "P2", "P3", "P4")
         self.model = build(net)
         if args.tuned and self.images:
             self.model = self.model.to(memory_format=torch.channels_last)
@@ -60,6 +74,9 @@ class Training:
             self.x = torch.randn(n, *common.INPUT[net])
             self.y = torch.randint(0, common.CLASSES[net], (n,))
             self.loss = nn.functional.cross_entropy
+        elif net == "P4":
+            self.x, self.y = torch.rand(n, *common.INPUT[net]) ** 2, None
+            self.loss = nn.functional.mse_loss
         else:
             self.x = torch.randn(n, 2)
             self.y = (torch.sin(2 * self.x[:, :1]) * self.x[:, 1:])
@@ -71,10 +88,10 @@ class Training:
 
     def batch(self):
         chosen = next(self.order)
-        x, y = (self.x, self.y) if chosen is None else (self.x[chosen], self.y[chosen])
+        x, y = (self.x, self.y) if chosen is None else (self.x[chosen], None if self.y is None else self.y[chosen])
         if args.tuned and self.images:
             x = x.contiguous(memory_format=torch.channels_last)
-        return x, y
+        return x, x if y is None else y
 
     def steps(self, n):
         for _ in range(n):
@@ -91,7 +108,7 @@ for net in common.BATCH:
         training = Training(net)
         losses = training.losses
         common.measure(args, f"{net} train", training.steps, loss_first=lambda: losses[0], loss_last=lambda: losses[-1])
-    if net in ("P1", "P2", "P3") and args.wants(f"{net} infer"):
+    if net in ("P1", "P2", "P3", "P4") and args.wants(f"{net} infer"):
         training = Training(net)
         training.model.eval()
         x, _ = training.batch()

@@ -1,0 +1,53 @@
+"""What Optuna makes of the journal of a study.
+
+    python3 benches/peers/optuna_check.py FOLDER        (needs optuna)
+
+FOLDER is filled, and this script run, by
+
+    GRADUS_PEERS_PYTHON=/path/to/python cargo test --test study optuna
+
+It holds study.jsonl and known.json, which says what the study's own side knows: every trial and the best one. Optuna's
+journal storage must find the same.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+
+def main(folder):
+    known = json.loads((folder / "known.json").read_text())
+    storage = JournalStorage(JournalFileBackend(str(folder / "study.jsonl")))
+    (summary,) = optuna.get_all_study_summaries(storage)
+    study = optuna.load_study(study_name=summary.study_name, storage=storage)
+    assert study.direction.name == known["direction"].upper(), study.direction
+    assert len(study.trials) == len(known["trials"])
+    states = {"Complete": "COMPLETE", "Pruned": "PRUNED", "Failed": "FAIL"}
+    for trial, ours in zip(study.trials, known["trials"]):
+        assert trial.state.name == states[ours["state"]], (trial.number, trial.state)
+        assert trial.value == ours["value"], (trial.number, trial.value)
+        assert trial.params == ours["params"], (trial.number, trial.params, ours["params"])
+        assert trial.intermediate_values == {step: value for step, value in ours["curve"]}, trial.number
+        assert trial.user_attrs["seed"] == ours["seed"]
+        assert trial.user_attrs.get("fault", "") == ours["fault"]
+        assert trial.datetime_start <= trial.datetime_complete
+    assert study.best_trial.number == known["best"], (study.best_trial.number, known["best"])
+    # A database on request.
+    database = "sqlite:///" + str(folder / "study.db")
+    optuna.copy_study(from_study_name=study.study_name, from_storage=storage, to_storage=database)
+    copied = optuna.load_study(study_name=study.study_name, storage=database)
+    assert copied.best_trial.params == study.best_trial.params
+    (folder / "study.db").unlink()
+    # Its own samplers learn from our trials and go on with the study.
+    study.sampler = optuna.samplers.TPESampler(seed=1)
+    trial = study.ask({name: d for t in study.trials for name, d in t.distributions.items() if name in ("lr", "p")})
+    study.tell(trial, 1.0)
+    print("optuna", optuna.__version__, "trials", len(study.trials), "best", study.best_trial.number)
+
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+main(Path(sys.argv[1]))

@@ -1,0 +1,149 @@
+//! Which search is the faster one? Random search against TPE with pruning, on one and the same study.
+//!
+//! The study is small enough to be run many times: a network of one hidden layer on 5,000 pictures of Fashion-MNIST, 30
+//! trials of at most 20 epochs over its width, its optimizer, learning rate, momentum, weight decay and dropout. Both
+//! searches have the same space, the same number of trials and the same seeds; what is counted is epochs, the only thing
+//! that takes time. Asked is after how many of them TPE with pruning has reached the validation loss at which random
+//! search ends.
+//!
+//! ```text
+//! cargo run --release --example study_race -- FOLDER [FIRST LAST] [KEY=VALUE ...]
+//! ```
+//!
+//! FOLDER holds the four IDX files. FIRST and LAST are the seeds, 0 and 4 if not given; settings such as
+//! `study.pruner=hyperband` are those of TPE.
+
+use gradus::Result;
+use gradus::experiment::Source;
+use gradus::study::job::Job;
+use gradus::study::{Event, Overseer, State, Trial};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+/// The fixed study.
+const STUDY: &str = r#"
+name = "race"
+
+[data]
+kind = "fashion-mnist"
+val = 10000
+limit = 5000
+
+[[model.layer]]
+type = "flatten"
+
+[[model.layer]]
+type = "linear"
+units = 128
+
+[[model.layer]]
+type = "relu"
+
+[[model.layer]]
+type = "dropout"
+p = 0.0
+
+[[model.layer]]
+type = "linear"
+units = 0
+
+[train]
+batch = 64
+epochs = 20
+keep = "loss"
+
+[train.optimizer]
+kind = "adam"
+lr = 1e-3
+
+[study]
+trials = 30
+parallel = 2
+
+[study.space]
+"train.optimizer.lr" = { log = [1e-5, 1.0] }
+"train.optimizer.kind" = { choice = ["adam", "sgd"] }
+"train.optimizer.momentum" = { uniform = [0.0, 0.95], when = "train.optimizer.kind = sgd" }
+"train.optimizer.weight_decay" = { log = [1e-6, 1e-2] }
+"model.layer.linear1.units" = { int = [16, 256], log = true }
+"model.layer.dropout1.p" = { uniform = [0.0, 0.6] }
+"#;
+
+/// Shows that something happens.
+struct Dots;
+
+impl Overseer for Dots {
+    fn event(&mut self, event: Event) {
+        if let Event::Over(trial) = event {
+            eprint!("{}", if trial.state == State::Pruned { '-' } else { '*' });
+        }
+    }
+}
+
+/// The best value after each epoch of a study, trial after trial.
+fn race(folder: &str, seed: u64, settings: &[String]) -> Result<Vec<f64>> {
+    let mut source = Source::text(STUDY, "race")?;
+    source.set(&format!("data.path={folder}"))?;
+    settings.iter().try_for_each(|set| source.set(set))?;
+    source.set(&format!("seed={seed}"))?;
+    let job = Job::new(source)?;
+    let journal = tempfile::tempdir().expect("a place for the journal");
+    let stops = AtomicBool::new(false);
+    let trials = job.study()?.run(
+        &journal.path().join("study.jsonl"),
+        1,
+        None,
+        &|trial, report| job.train(trial, report, &stops),
+        &mut Dots,
+    )?;
+    eprintln!(" seed {seed}: {}", settings.join(", "));
+    // A value counts when it is reached, be its trial pruned later or not.
+    let values = trials.iter().flat_map(|trial: &Trial| trial.curve.iter().map(|(_, value)| *value));
+    let mut best = f64::INFINITY;
+    Ok(values
+        .map(|value| {
+            best = best.min(value);
+            best
+        })
+        .collect())
+}
+
+fn main() -> Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let folder = words.first().map_or("", String::as_str);
+    if !Path::new(folder).is_dir() {
+        println!("usage: study_race FOLDER [FIRST LAST] [KEY=VALUE ...]   (FOLDER holds Fashion-MNIST's files)");
+        return Ok(());
+    }
+    let seeds: Vec<u64> = words.iter().filter_map(|word| word.parse().ok()).collect();
+    let (first, last) = if let [first, last] = seeds[..] { (first, last) } else { (0, 4) };
+    let plain = ["study.sampler=random", "study.pruner=none"].map(String::from);
+    let mut clever = ["study.sampler=tpe", "study.pruner=median"].map(String::from).to_vec();
+    clever.extend(words.iter().filter(|word| word.contains('=')).cloned());
+    let started = Instant::now();
+    println!("seed  random: loss, epochs    TPE with pruning: loss, epochs, random's loss reached after");
+    let (mut shares, mut ends, mut halves) = (Vec::new(), Vec::new(), Vec::new());
+    for seed in first..=last {
+        let random = race(folder, seed, &plain)?;
+        let tpe = race(folder, seed, &clever)?;
+        let (goal, epochs) = (random[random.len() - 1], random.len());
+        let reached = tpe.iter().position(|&value| value <= goal).map(|at| at + 1);
+        let at_half = tpe[(epochs / 2).min(tpe.len()) - 1];
+        let words = reached.map_or("never".into(), |at| format!("{at} = {:.2}", at as f64 / epochs as f64));
+        println!("{seed:>4}  {goal:.5} {epochs:>14}    {:.5} {:>5}   {words}", tpe[tpe.len() - 1], tpe.len());
+        shares.push(reached.map_or(1.0, |at| at as f64 / epochs as f64));
+        ends.push(goal);
+        halves.push(at_half);
+    }
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    println!(
+        "mean: random search ends at {:.5}; TPE with pruning stands at {:.5} after half as many epochs, and reaches \
+         random search's end after {:.2} of them (1 where it never does); {:.0} s",
+        mean(&ends),
+        mean(&halves),
+        mean(&shares),
+        started.elapsed().as_secs_f64()
+    );
+    Ok(())
+}

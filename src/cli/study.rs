@@ -1,0 +1,232 @@
+//! `gradus study`: the search for good settings of an experiment.
+
+use super::progress::Terminal;
+use super::{job, output, signals};
+use clap::{Args, ValueEnum};
+use gradus::experiment::{self, Source, builtin};
+use gradus::run::{Beginning, RunFolder};
+use gradus::study::job::{BEST, Effort, JOURNAL, Job};
+use gradus::{Error, Result};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Searches good settings of an experiment: many trainings, of which the best is trained again and tested.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Study {
+    /// A file with a section [study.space], or the name of a built-in experiment (`gradus init --list`)
+    #[arg(value_name = "EXP.toml|NAME", required_unless_present = "resume")]
+    experiment: Option<String>,
+    /// Trainings to try [default: study.trials, or 20]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    trials: Option<u32>,
+    /// Where to look next [default: study.sampler, or tpe]
+    #[arg(long, value_enum)]
+    sampler: Option<SamplerArg>,
+    /// When to give a trial up [default: study.pruner, or none]
+    #[arg(long, value_enum)]
+    pruner: Option<PrunerArg>,
+    /// A setting to search and its domain, as in [study.space]; may be repeated
+    #[arg(long, value_name = "KEY=DOMAIN")]
+    search: Vec<String>,
+    /// Trainings at the same time, at most study.parallel (2). The results are the same for any number
+    #[arg(short = 'j', long = "jobs", value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: u16,
+    /// Seconds after which no trial is begun
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: Option<u64>,
+    /// One setting, such as train.epochs=3 or study.parallel=4; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Seed of the study: of its points, and of the trials' own seeds
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+    /// The folder of the run itself; it must not exist [default: runs/DATE_NAME-study_ID]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Replace --out if it holds a Gradus run (and only then)
+    #[arg(long)]
+    force: bool,
+    /// Go on with a study that was stopped, or help one that is running
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "experiment", "set", "search", "seed", "out", "trials", "sampler", "pruner"])]
+    resume: Option<PathBuf>,
+    /// Print metrics.json to stdout
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SamplerArg {
+    Random,
+    Tpe,
+    Grid,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PrunerArg {
+    None,
+    Median,
+    Hyperband,
+}
+
+const EXAMPLES: &str = "\
+A file says what is searched:
+  [study.space]
+  \"train.optimizer.lr\" = { log = [1e-4, 1e-1] }
+  \"train.optimizer.kind\" = { choice = [\"adam\", \"sgd\"] }
+  \"train.optimizer.momentum\" = { uniform = [0, 0.95], when = \"train.optimizer.kind = sgd\" }
+  \"model.layer.linear1.units\" = { int = [16, 256], log = true }
+  width = { int = [4, 32], keys = { \"model.layer.conv1.filters\" = 1, \"model.layer.conv2.filters\" = 2 } }
+
+Examples:
+  gradus study mine.toml --trials 20
+  gradus study mine.toml --sampler tpe --pruner hyperband -j 2
+  gradus study mlp-300 --search 'train.optimizer.lr = { log = [1e-4, 1e-1] }' --set train.epochs=5
+  gradus study --resume runs/2026-11-20_mine-study_k7f3
+
+RUN/study.jsonl is in the format of Optuna's journals. As an SQLite file, for Optuna's dashboard or your own queries:
+  from optuna.storages import JournalStorage
+  from optuna.storages.journal import JournalFileBackend
+  optuna.copy_study(from_study_name=\"mine\", to_storage=\"sqlite:///study.db\",
+                    from_storage=JournalStorage(JournalFileBackend(\"RUN/study.jsonl\")))";
+
+impl Study {
+    pub(crate) fn run(self) -> Result<()> {
+        let (study, folder) = match &self.resume {
+            Some(path) => {
+                let folder = RunFolder::open(path)?;
+                if folder.recipe()? != "study" {
+                    let help = "give the folder of one";
+                    return Err(Error::data(path, "is no run of `gradus study`", help));
+                }
+                if folder.is_complete() && self.timeout.is_none() {
+                    output::say(&format!("{} is complete: there is nothing left to do", path.display()));
+                    return self.show(&folder, &folder.read_json("metrics.json")?);
+                }
+                let study = of_run(&folder)?;
+                signals::ask_first()?;
+                job::note_resumed(&folder)?;
+                (study, folder)
+            }
+            None => {
+                let study = Job::new(self.source()?)?;
+                signals::ask_first()?;
+                let folder = self.begin(&study)?;
+                (study, folder)
+            }
+        };
+        let timeout = self.timeout.map(Duration::from_secs);
+        let effort = Effort { workers: self.jobs.into(), timeout };
+        if usize::from(self.jobs) > study.settings.parallel {
+            output::say(&format!(
+                "note: at most {} trials run at the same time; --set study.parallel=N changes that, and the trials",
+                study.settings.parallel
+            ));
+        }
+        let result = job::run("study", &folder, false, |watch| study.run(&folder, effort, watch));
+        let metrics = result.inspect_err(|error| {
+            // A new study that found its data unfit has nothing to resume from.
+            let unfit = matches!(error, Error::Data { .. } | Error::Config { .. });
+            if unfit && self.resume.is_none() && !folder.path(JOURNAL).exists() {
+                folder.remove_fruitless();
+            }
+        })?;
+        self.show(&folder, &metrics)
+    }
+
+    /// The file, with everything set upon it.
+    fn source(&self) -> Result<Source> {
+        let word = self.experiment.as_deref().unwrap_or_default();
+        let mut source = match experiment::builtin(word) {
+            Some(known) => Source::text(known.text, word)?,
+            None if Path::new(word).exists() => Source::file(Path::new(word))?,
+            None => {
+                let help = format!("did you mean `{}`? `gradus init --list` shows all", builtin::nearest(word));
+                return Err(Error::config(word, "is neither a file nor a built-in experiment", help));
+            }
+        };
+        if !source.variants()?.is_empty() {
+            let help = "write a file without [[variant]], or search the keys that the variants set";
+            return Err(Error::config(word, "has variants, and a study has a space instead", help));
+        }
+        self.set.iter().try_for_each(|set| source.set(set))?;
+        for search in &self.search {
+            let refuse = |what: String| {
+                Error::config("--search", what, "write KEY = { log = [1e-4, 1e-1] }, as in `gradus help study`")
+            };
+            let (key, domain) = search.split_once('=').ok_or_else(|| refuse(format!("`{search}` has no `=`")))?;
+            let table: toml::Table =
+                format!("d = {domain}").parse().map_err(|e: toml::de::Error| refuse(e.message().trim().to_owned()))?;
+            source.put(&["study", "space", key.trim().trim_matches('"')], table["d"].clone())?;
+        }
+        let mut set = |key: &str, value: Option<String>| match value {
+            Some(value) => source.set(&format!("{key}={value}")),
+            None => Ok(()),
+        };
+        set("seed", self.seed.map(|seed| seed.to_string()))?;
+        set("study.trials", self.trials.map(|trials| trials.to_string()))?;
+        set("study.sampler", self.sampler.map(|sampler| format!("{sampler:?}").to_lowercase()))?;
+        set("study.pruner", self.pruner.map(|pruner| format!("{pruner:?}").to_lowercase()))?;
+        Ok(source)
+    }
+
+    /// Makes the folder. It is not held: other processes may work on the study too.
+    fn begin(&self, study: &Job) -> Result<RunFolder> {
+        let e = &study.experiment;
+        let path = self.out.clone().unwrap_or_else(|| RunFolder::fresh_path(&format!("{}-study", e.name)));
+        let line = job::command_line();
+        let data = (!e.data.path.is_empty()).then(|| Path::new(&e.data.path));
+        let (config, threads) = (study.source.to_toml(), rayon::current_num_threads());
+        let beginning =
+            Beginning { recipe: "study", config: &config, seed: e.seed, data, command_line: &line, threads };
+        drop(RunFolder::create(&path, beginning, self.force)?);
+        RunFolder::open(&path)
+    }
+
+    /// The result, short or as JSON.
+    fn show(&self, folder: &RunFolder, metrics: &Value) -> Result<()> {
+        if self.json {
+            return output::json(metrics);
+        }
+        let best = &metrics["best"];
+        let number = |value: &Value| value.as_f64().map_or("-".to_owned(), |v| format!("{v:.5}"));
+        let settings = best["settings"].as_object().into_iter().flatten();
+        let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let mut rows: Vec<Vec<String>> = settings.map(|(key, value)| vec![format!("  {key}"), plain(value)]).collect();
+        let test = ["loss", "accuracy"].iter().filter(|key| !best["test"][**key].is_null());
+        rows.extend(test.map(|key| vec![format!("test {key}"), number(&best["test"][*key])]));
+        output::print(&format!(
+            "best of {} trials: trial {}, {} {}\n{}report: {}\nbest run: {}\n",
+            metrics["trials"],
+            best["trial"],
+            metrics["measure"].as_str().unwrap_or("value"),
+            number(&best["value"]),
+            output::table(&rows, 1),
+            folder.path("report.html").display(),
+            folder.path(BEST).display()
+        ))
+    }
+}
+
+/// Writes the report of a finished study again.
+pub(super) fn report(folder: &RunFolder) -> Result<()> {
+    let mut watch = Terminal::new(Some(folder.clone()));
+    of_run(folder)?.run(folder, Effort { workers: 1, timeout: None }, &mut watch)?;
+    watch.finish();
+    output::print(&format!("report: {}\n", folder.path("report.html").display()))
+}
+
+/// The study of a run. Relative data are looked for where it was begun, if they are not here.
+fn of_run(folder: &RunFolder) -> Result<Job> {
+    let mut source = Source::text(&folder.config_text()?, "config.toml")?;
+    let path = source.resolve()?.data.path;
+    if !path.is_empty() && !Path::new(&path).exists() {
+        let begun_in = folder.env("working_folder")?;
+        let there = Path::new(begun_in.as_str().unwrap_or("")).join(&path);
+        if there.exists() {
+            source.put(&["data", "path"], there.display().to_string().into())?;
+        }
+    }
+    Job::new(source)
+}

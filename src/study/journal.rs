@@ -1,0 +1,464 @@
+//! The journal of a study: a file that only grows, one line for each event, each line JSON.
+//!
+//! The format is that of Optuna's journal storage (Akiba et al. 2019; version 4), so that Optuna's own tools read it:
+//!
+//! ```text
+//! {"op_code":0, "worker_id":..,  "study_name":"cae", "directions":[1]}             a study; 1 minimizes, 2 maximizes
+//! {"op_code":2, .. "study_id":0, "user_attr":{"seed":42}}                          a fact about it
+//! {"op_code":4, .. "study_id":0, "datetime_start":"2026-11-20T05:48:28"}           a trial; it is numbered by order
+//! {"op_code":5, .. "trial_id":0, "param_name":"lr", "param_value_internal":0.01, "distribution":"{..}"}
+//! {"op_code":7, .. "trial_id":0, "step":1, "intermediate_value":0.8}               a report
+//! {"op_code":8, .. "trial_id":0, "user_attr":{"seconds":1.5}}                      a fact about it
+//! {"op_code":6, .. "trial_id":0, "state":1, "values":[0.7], "datetime_complete":..}    1 complete, 2 pruned, 3 failed
+//! ```
+//!
+//! Who wants a database has one from Optuna: `optuna.copy_study(from_study_name=NAME, from_storage=JOURNAL,
+//! to_storage="sqlite:///study.db")`, where `JOURNAL` is its `JournalStorage(JournalFileBackend("study.jsonl"))`.
+//!
+//! Whoever appends holds the system's lock on the file, so several threads and processes may work on one study. A
+//! process that dies in the middle of a line leaves a torn last line: readers stop before it, and the next writer cuts it
+//! off. And a process that dies in the middle of a trial leaves a trial that is running and that nobody runs: to run a
+//! trial is to hold the lock on a file of its own beside the journal, and the system gives that back. The next one to
+//! look takes the trial up again from its beginning, under its number; what it reports then is what stood there before.
+
+use super::space::{Domain, Space};
+use super::trial::{Direction, State, Trial};
+use crate::error::{Error, Result};
+use crate::run::folder::utc;
+use serde_json::{Map, Value, json};
+use std::fs::{self, File, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+const CREATE_STUDY: u64 = 0;
+const SET_STUDY_USER_ATTR: u64 = 2;
+const CREATE_TRIAL: u64 = 4;
+const SET_TRIAL_PARAM: u64 = 5;
+const SET_TRIAL_STATE_VALUES: u64 = 6;
+const SET_TRIAL_INTERMEDIATE_VALUE: u64 = 7;
+const SET_TRIAL_USER_ATTR: u64 = 8;
+
+/// A study's journal, and what it says.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    /// Bytes read so far: whole lines.
+    read: u64,
+    worker: String,
+    space: Space,
+    /// The distribution of each parameter, as the journal writes it.
+    distributions: Vec<String>,
+    name: Option<String>,
+    trials: Vec<Trial>,
+}
+
+/// The right to run a trial: a locked file, removed when the trial is over.
+#[derive(Debug)]
+pub struct Claim {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Claim {
+    /// The trial is over and written down: nobody will ask for the file again.
+    fn settle(self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Journal {
+    /// Opens the journal of a study, and begins it if there is none. Refused if the file is another study's.
+    pub fn open(path: &Path, name: &str, direction: Direction, seed: u64, space: &Space) -> Result<Self> {
+        static HANDLES: AtomicUsize = AtomicUsize::new(0);
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            crate::files::create_folder(folder)?;
+        }
+        let file = File::options().create(true).read(true).append(true).open(path).map_err(Error::io("open", path))?;
+        let handle = HANDLES.fetch_add(1, Ordering::Relaxed);
+        let mut journal = Self {
+            path: path.to_owned(),
+            file,
+            read: 0,
+            worker: format!("gradus-{}-{handle}", std::process::id()),
+            space: space.clone(),
+            distributions: space.params.iter().map(|param| distribution(&param.domain)).collect(),
+            name: None,
+            trials: Vec::new(),
+        };
+        journal.exclusively(|journal| {
+            if journal.name.is_none() {
+                let sense = if direction == Direction::Minimize { 1 } else { 2 };
+                let study = journal.line(CREATE_STUDY, json!({ "study_name": name, "directions": [sense] }));
+                let fact = journal.line(SET_STUDY_USER_ATTR, json!({ "study_id": 0, "user_attr": { "seed": seed } }));
+                journal.append(&[study, fact])?;
+            }
+            Ok(())
+        })?;
+        if journal.name.as_deref() != Some(name) {
+            let what = format!("is the journal of `{}`, and not of `{name}`", journal.name.unwrap_or_default());
+            return Err(Error::data(path, what, "give each study a file of its own"));
+        }
+        Ok(journal)
+    }
+
+    /// All trials so far, by number.
+    pub fn trials(&self) -> &[Trial] {
+        &self.trials
+    }
+
+    /// Reads what was written since.
+    pub fn read_on(&mut self) -> Result<()> {
+        let mut bytes = Vec::new();
+        let path = self.path.clone();
+        self.file.seek(SeekFrom::Start(self.read)).map_err(Error::io("read", &path))?;
+        self.file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
+        // The last line may be torn, or still being written.
+        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        for line in bytes[..whole].split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+            let event: Value = serde_json::from_slice(line).map_err(|e| self.damaged(&e.to_string()))?;
+            self.apply(&event).ok_or_else(|| self.damaged("has an event that does not belong to this study"))?;
+        }
+        self.read += whole as u64;
+        Ok(())
+    }
+
+    fn damaged(&self, what: &str) -> Error {
+        Error::data(&self.path, format!("is no journal of this study: {what}"), "was it edited? Begin a new study")
+    }
+
+    /// Takes an event in; none if it makes no sense here.
+    fn apply(&mut self, event: &Value) -> Option<()> {
+        let code = event["op_code"].as_u64()?;
+        match code {
+            CREATE_STUDY => self.name = Some(self.name.take().unwrap_or(event["study_name"].as_str()?.to_owned())),
+            CREATE_TRIAL => {
+                let point = vec![None; self.space.params.len()];
+                self.trials.push(Trial::new(self.trials.len(), point, 0));
+            }
+            SET_TRIAL_PARAM..=SET_TRIAL_USER_ATTR => {
+                let trial = self.trials.get_mut(usize::try_from(event["trial_id"].as_u64()?).ok()?)?;
+                if trial.is_finished() {
+                    return Some(());
+                }
+                match code {
+                    SET_TRIAL_PARAM => {
+                        let name = event["param_name"].as_str()?;
+                        let i = self.space.params.iter().position(|param| param.name == name)?;
+                        if event["distribution"].as_str()? != self.distributions[i] {
+                            return None;
+                        }
+                        trial.point[i] = Some(event["param_value_internal"].as_f64()?);
+                    }
+                    SET_TRIAL_INTERMEDIATE_VALUE => {
+                        trial.note(event["step"].as_u64()? as usize, event["intermediate_value"].as_f64()?);
+                    }
+                    SET_TRIAL_USER_ATTR => {
+                        let fact = &event["user_attr"];
+                        trial.seed = fact["seed"].as_u64().unwrap_or(trial.seed);
+                        trial.seconds = fact["seconds"].as_f64().unwrap_or(trial.seconds);
+                        trial.fault = fact["fault"].as_str().map_or(std::mem::take(&mut trial.fault), str::to_owned);
+                    }
+                    _ => {
+                        trial.state = match event["state"].as_u64()? {
+                            1 => State::Complete,
+                            2 => State::Pruned,
+                            3 => State::Failed,
+                            _ => State::Running,
+                        };
+                        trial.value = event["values"][0].as_f64();
+                    }
+                }
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// Does something while nobody else may write, everything read before.
+    fn exclusively<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+        let path = self.path.clone();
+        // A file system without locks is used without; then one process alone should work on a study.
+        let locked = self.file.lock().is_ok();
+        let result = self.read_on().and_then(|()| {
+            let length = self.file.metadata().map_err(Error::io("read", &path))?.len();
+            if length > self.read {
+                // Nobody is writing, so this is what somebody's death has left.
+                self.file.set_len(self.read).map_err(Error::io("write", &path))?;
+            }
+            work(self)
+        });
+        if locked {
+            let _ = self.file.unlock();
+        }
+        result
+    }
+
+    fn line(&self, code: u64, fields: Value) -> String {
+        let mut event = Map::new();
+        event.insert("op_code".into(), code.into());
+        event.insert("worker_id".into(), self.worker.clone().into());
+        let Value::Object(fields) = fields else { unreachable!("fields are an object") };
+        event.extend(fields);
+        Value::Object(event).to_string()
+    }
+
+    /// Writes lines, the lock being held, and takes them in.
+    fn append(&mut self, lines: &[String]) -> Result<()> {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let path = self.path.clone();
+        self.file.write_all(text.as_bytes()).map_err(Error::io("write", &path))?;
+        self.read_on()
+    }
+
+    /// Finds a trial that may be run now and takes the right to it. `limit`: how many trials there shall be; `parallel`:
+    /// trial t waits for those numbered up to t - `parallel`; `start` makes the point and the seed of a new trial from
+    /// its number and all trials.
+    pub(super) fn claim(
+        &mut self,
+        limit: usize,
+        parallel: usize,
+        start: impl Fn(usize, &[Trial]) -> Trial,
+    ) -> Result<Next> {
+        self.exclusively(|journal| {
+            let trials = journal.trials();
+            let open = trials.iter().position(|trial| !trial.is_finished()).unwrap_or(trials.len());
+            if open >= limit {
+                return Ok(Next::Over);
+            }
+            for number in open..limit.min(open + parallel).min(journal.trials.len() + 1) {
+                if journal.trials.get(number).is_some_and(Trial::is_finished) {
+                    continue;
+                }
+                let Some(claim) = journal.take(number)? else { continue };
+                let trial = start(number, &journal.trials);
+                journal.begin(&trial)?;
+                return Ok(Next::Run(Box::new(trial), claim));
+            }
+            Ok(Next::Wait)
+        })
+    }
+
+    /// The lock on a trial; none if somebody alive holds it.
+    fn take(&self, number: usize) -> Result<Option<Claim>> {
+        let folder = self.path.with_extension("running");
+        crate::files::create_folder(&folder)?;
+        let path = folder.join(format!("{number:05}"));
+        let file = File::options().create(true).append(true).open(&path).map_err(Error::io("write", &path))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Ok(None),
+            _ => Ok(Some(Claim { path, _file: file })),
+        }
+    }
+
+    /// Writes a trial's beginning, unless it stands there from one who did not end it.
+    fn begin(&mut self, trial: &Trial) -> Result<()> {
+        let id = trial.number;
+        let mut lines = Vec::new();
+        let known = self.trials.get(id);
+        if known.is_none() {
+            lines.push(self.line(CREATE_TRIAL, json!({ "study_id": 0, "datetime_start": now() })));
+        }
+        if known.is_none_or(|known| known.point != trial.point) {
+            for (i, value) in trial.point.iter().enumerate() {
+                let Some(value) = value else { continue };
+                lines.push(self.line(
+                    SET_TRIAL_PARAM,
+                    json!({
+                        "trial_id": id,
+                        "param_name": self.space.params[i].name,
+                        "param_value_internal": value,
+                        "distribution": self.distributions[i],
+                    }),
+                ));
+            }
+        }
+        if known.is_none_or(|known| known.seed != trial.seed) {
+            lines.push(self.fact(id, "seed", json!(trial.seed)));
+        }
+        self.append(&lines)
+    }
+
+    fn fact(&self, id: usize, key: &str, value: Value) -> String {
+        self.line(SET_TRIAL_USER_ATTR, json!({ "trial_id": id, "user_attr": { key: value } }))
+    }
+
+    /// Writes a report.
+    pub fn report(&mut self, trial: &Trial, step: usize, value: f64) -> Result<()> {
+        let event = json!({ "trial_id": trial.number, "step": step, "intermediate_value": value });
+        let line = self.line(SET_TRIAL_INTERMEDIATE_VALUE, event);
+        self.exclusively(|journal| journal.append(&[line]))
+    }
+
+    /// Writes a trial's end, to the disk itself, and gives the right to it back.
+    pub fn finish(&mut self, trial: &Trial, claim: Claim) -> Result<()> {
+        let mut lines = vec![self.fact(trial.number, "seconds", json!(trial.seconds))];
+        if !trial.fault.is_empty() {
+            lines.push(self.fact(trial.number, "fault", json!(trial.fault)));
+        }
+        let state = match trial.state {
+            State::Running => 0,
+            State::Complete => 1,
+            State::Pruned => 2,
+            State::Failed => 3,
+        };
+        let values = trial.value.map(|value| vec![value]);
+        let end = json!({
+            "trial_id": trial.number, "state": state, "values": values, "datetime_complete": now(),
+        });
+        lines.push(self.line(SET_TRIAL_STATE_VALUES, end));
+        let path = self.path.clone();
+        self.exclusively(|journal| {
+            journal.append(&lines)?;
+            journal.file.sync_data().map_err(Error::io("write", &path))
+        })?;
+        claim.settle();
+        Ok(())
+    }
+}
+
+/// What a worker finds to do.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// This trial.
+    Run(Box<Trial>, Claim),
+    /// Nothing before others have come to their ends.
+    Wait,
+    /// Nothing any more.
+    Over,
+}
+
+/// The time without a zone, as the format wants it.
+fn now() -> String {
+    utc(SystemTime::now()).trim_end_matches('Z').to_owned()
+}
+
+/// A domain as the format writes it: JSON within a string.
+fn distribution(domain: &Domain) -> String {
+    let (name, attributes) = match domain {
+        Domain::Float { low, high, log, step } => {
+            ("FloatDistribution", json!({ "step": step, "low": low, "high": high, "log": log }))
+        }
+        Domain::Int { low, high, log, step } => {
+            ("IntDistribution", json!({ "log": log, "step": step, "low": low, "high": high }))
+        }
+        Domain::Choice(choices) => {
+            let choice = |value: &toml::Value| match value {
+                toml::Value::String(word) => json!(word),
+                toml::Value::Integer(n) => json!(n),
+                toml::Value::Float(x) => json!(x),
+                toml::Value::Boolean(b) => json!(b),
+                // Lists and tables are no choices there: they go by their text.
+                other => json!(other.to_string()),
+            };
+            ("CategoricalDistribution", json!({ "choices": choices.iter().map(choice).collect::<Vec<_>>() }))
+        }
+    };
+    json!({ "name": name, "attributes": attributes }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn space() -> Space {
+        let text = "lr = { log = [1e-4, 1e-1] }\nkind = { choice = [\"adam\", \"sgd\"] }";
+        Space::read(&toml::from_str(text).unwrap()).unwrap()
+    }
+
+    fn open(path: &Path) -> Result<Journal> {
+        Journal::open(path, "test", Direction::Minimize, 7, &space())
+    }
+
+    fn start(number: usize, _: &[Trial]) -> Trial {
+        Trial::new(number, vec![Some(0.0), Some(1e-3 * (number + 1) as f64)], 100 + number as u64)
+    }
+
+    fn run(journal: &mut Journal, limit: usize, parallel: usize) -> (Box<Trial>, Claim) {
+        match journal.claim(limit, parallel, start).unwrap() {
+            Next::Run(trial, claim) => (trial, claim),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/study.jsonl");
+        let mut journal = open(&path).unwrap();
+        for (number, state) in [State::Complete, State::Pruned, State::Failed].into_iter().enumerate() {
+            let (mut trial, claim) = run(&mut journal, 3, 1);
+            assert_eq!(trial.number, number);
+            journal.report(&trial, 1, 0.75).unwrap();
+            trial.note(1, 0.75);
+            (trial.state, trial.seconds) = (state, 1.5);
+            trial.value = (state != State::Failed).then_some(0.1 + 0.2);
+            trial.fault = if state == State::Failed { "no \"number\"".into() } else { String::new() };
+            journal.finish(&trial, claim).unwrap();
+            assert_eq!(journal.trials()[number], *trial);
+        }
+        assert!(matches!(journal.claim(3, 1, start).unwrap(), Next::Over));
+        let again = open(&path).unwrap();
+        assert_eq!(again.trials(), journal.trials());
+        assert_eq!(fs::read_dir(path.with_extension("running")).unwrap().count(), 0, "claims are removed");
+        // Another study does not read it.
+        assert!(Journal::open(&path, "other", Direction::Minimize, 7, &space()).is_err());
+        let mut wider = space();
+        wider.params[1].domain = Domain::Float { low: 1e-5, high: 1.0, log: true, step: None };
+        let error = Journal::open(&path, "test", Direction::Minimize, 7, &wider).unwrap_err();
+        assert!(error.exit_code() == 3 && error.to_string().contains("does not belong"), "{error}");
+    }
+
+    /// Cut at any byte, the journal opens, and the study goes on to the same trials.
+    #[test]
+    fn torn_anywhere_it_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = folder.path().join("whole.jsonl");
+        let finish = |path: &Path| {
+            let mut journal = open(path).unwrap();
+            while let Next::Run(mut trial, claim) = journal.claim(2, 1, start).unwrap() {
+                for (step, value) in [(1, 0.5), (2, 0.25)] {
+                    journal.report(&trial, step, value).unwrap();
+                    trial.note(step, value);
+                }
+                (trial.state, trial.value, trial.seconds) = (State::Complete, Some(0.25), 1.0);
+                journal.finish(&trial, claim).unwrap();
+            }
+            journal.trials().to_vec()
+        };
+        let wanted = finish(&whole);
+        assert_eq!(wanted.len(), 2);
+        let bytes = fs::read(&whole).unwrap();
+        for cut in (0..bytes.len()).step_by(7) {
+            let path = folder.path().join(format!("{cut}.jsonl"));
+            fs::write(&path, &bytes[..cut]).unwrap();
+            assert_eq!(finish(&path), wanted, "cut after {cut} bytes");
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "cut after {cut} bytes");
+        }
+    }
+
+    #[test]
+    fn trials_wait_for_those_they_may_see_and_have_one_runner() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("study.jsonl");
+        let (mut a, mut b) = (open(&path).unwrap(), open(&path).unwrap());
+        let (mut zero, claim_0) = run(&mut a, 9, 2);
+        let (one, claim_1) = run(&mut b, 9, 2);
+        assert_eq!((zero.number, one.number), (0, 1));
+        // Trial 2 may see trial 0, which runs.
+        assert!(matches!(b.claim(9, 2, start).unwrap(), Next::Wait));
+        (zero.state, zero.value) = (State::Complete, Some(1.0));
+        a.finish(&zero, claim_0).unwrap();
+        let (two, _held) = run(&mut b, 9, 2);
+        assert_eq!(two.number, 2);
+        // Whoever ran trial 1 has died: its lock is free, and it is run again under its number.
+        drop(claim_1);
+        let (again, _claim) = run(&mut a, 9, 2);
+        assert_eq!((again.number, again.point.clone()), (1, one.point.clone()));
+        let begun = fs::read_to_string(&path).unwrap().matches("\"op_code\":4").count();
+        assert_eq!(begun, 3, "a trial that is run again is not created again");
+    }
+}

@@ -1,0 +1,66 @@
+//! Studies: the search for good settings of an experiment.
+//!
+//! A study tries points of a space, learns from what came of them, and gives up early on those that are no good.
+//!
+//! * [`space`]: what is searched; [`trial`]: a point, tried;
+//! * [`sampler`]: at random, on a grid; [`tpe`]: where good points have been; [`pruner`]: when to give up;
+//! * [`journal`]: the file in which everything is written down; [`run`](mod@run): workers, and why their number does not
+//!   matter;
+//! * [`settings`]: the section of the experiment file; [`job`]: a study of an experiment, from its file to its best
+//!   network;
+//! * [`importance`]: which parameters mattered; [`report`]: what was found.
+//!
+//! Everything but [`job`] and [`report`] works on any objective, a function of a point:
+//!
+//! ```
+//! use gradus::study::{Direction, Median, Prune, Space, Study, Tpe, Unseen, best};
+//!
+//! let space = r#"lr = { log = [1e-4, 1] }
+//!                kind = { choice = ["good", "bad"] }"#;
+//! let study = Study {
+//!     name: "valley".into(),
+//!     space: Space::read(&space.parse().unwrap())?,
+//!     sampler: Box::new(Tpe::default()),
+//!     pruner: Box::new(Median::default()),
+//!     direction: Direction::Minimize,
+//!     trials: 25,
+//!     parallel: 2,
+//!     seed: 1,
+//!     own_seeds: true,
+//! };
+//! let folder = tempfile::tempdir().unwrap();
+//! let trials = study.run(&folder.path().join("study.jsonl"), 2, None, &|trial, report| {
+//!     let (kind, lr) = (trial.point[0].unwrap(), trial.point[1].unwrap());
+//!     let value = (lr.log10() + 2.0).powi(2) + kind;
+//!     for step in 1..=5 {
+//!         if report(step, value + 1.0 / step as f64) == Prune::Yes {
+//!             break;
+//!         }
+//!     }
+//!     Ok(value)
+//! }, &mut Unseen)?;
+//! assert_eq!(trials.len(), 25);
+//! assert!(best(&trials, Direction::Minimize).unwrap().value.unwrap() < 0.5);
+//! # Ok::<(), gradus::Error>(())
+//! ```
+
+pub mod importance;
+pub mod job;
+pub mod journal;
+pub mod pruner;
+pub mod report;
+pub mod run;
+pub mod sampler;
+pub mod settings;
+pub mod space;
+pub mod tpe;
+pub mod trial;
+
+pub use journal::Journal;
+pub use pruner::{Hyperband, Median, NoPruner, Pruner};
+pub use run::{Event, Objective, Overseer, Study, Unseen};
+pub use sampler::{Grid, Random, Sampler, Situation};
+pub use settings::Settings;
+pub use space::{Domain, Param, Point, Space};
+pub use tpe::Tpe;
+pub use trial::{Direction, Prune, State, Trial, best};

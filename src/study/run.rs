@@ -1,0 +1,251 @@
+//! The loop of a study: workers take trials, run them, and write down what comes of them.
+//!
+//! # The same trials for any number of workers
+//!
+//! With several workers, which trials are finished when the next one begins is a matter of chance; a sampler that used
+//! them all would never give the same study twice. So trial t sees the trials numbered up to t - `parallel` and no
+//! others, and does not begin before these are finished. `parallel` belongs to the study, like its seed: with one worker
+//! trial t knows more than it is shown, and with more than `parallel` workers some have nothing to do. The price is
+//! that the sampler learns of the last `parallel` - 1 trials late; with 1 it always knows everything, and trials run
+//! one after the other. Pruners are held to the same rule.
+//!
+//! What a trial reports must depend on its point and its seed alone, which training does, on any number of threads.
+
+use super::journal::{Claim, Journal, Next};
+use super::pruner::Pruner;
+use super::sampler::{Sampler, Situation};
+use super::space::Space;
+use super::trial::{Direction, Prune, State, Trial};
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+/// How often somebody who waits looks again.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// A study: what is searched, how, and for how long.
+pub struct Study {
+    /// Its name.
+    pub name: String,
+    /// What is searched.
+    pub space: Space,
+    /// Where to look next.
+    pub sampler: Box<dyn Sampler>,
+    /// When to give up.
+    pub pruner: Box<dyn Pruner>,
+    /// Which values are better.
+    pub direction: Direction,
+    /// How many trials there shall be.
+    pub trials: usize,
+    /// Trials that may run at the same time: trial t sees those up to t - `parallel`.
+    pub parallel: usize,
+    /// Seed of the points and of the trials' own seeds.
+    pub seed: u64,
+    /// Whether each trial has a seed of its own, or all have the study's.
+    pub own_seeds: bool,
+}
+
+/// What is searched for: a trial's value, from its point and its seed. It reports steps on the way, and stops when it
+/// is told to; what it returns then is not used. An error of its own making (a loss that is no number, settings that do not
+/// fit) fails the trial; missing data, or an interruption, end the study.
+pub type Objective<'a> = dyn Fn(&Trial, &mut dyn FnMut(usize, f64) -> Prune) -> Result<f64> + Sync + 'a;
+
+/// What happens while a study runs.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A trial begins, or is run again.
+    Begun(Trial),
+    /// A trial has reported: its number and the step.
+    Step(usize, usize),
+    /// A trial is over.
+    Over(Trial),
+}
+
+/// Whoever watches the workers, and can stop them.
+pub trait Overseer {
+    /// Something happened.
+    fn event(&mut self, event: Event);
+
+    /// Asked often: whether to stop. Trials that are running then are run again when the study is taken up.
+    fn stops(&mut self) -> bool {
+        false
+    }
+}
+
+/// Nobody watches.
+#[derive(Debug)]
+pub struct Unseen;
+
+impl Overseer for Unseen {
+    fn event(&mut self, _: Event) {}
+}
+
+impl Study {
+    /// Runs the study, or goes on with it, until all trials are over or it is `until`; `journal` is its file. Returns the
+    /// trials by number.
+    pub fn run(
+        &self,
+        journal: &Path,
+        workers: usize,
+        until: Option<Instant>,
+        objective: &Objective<'_>,
+        overseer: &mut dyn Overseer,
+    ) -> Result<Vec<Trial>> {
+        let stop = AtomicBool::new(false);
+        let workers = workers.clamp(1, self.parallel.max(1));
+        let each = (rayon::current_num_threads() / workers).max(1);
+        let (sender, events) = channel();
+        let results: Vec<Result<()>> = std::thread::scope(|scope| {
+            let handles: Vec<_> = (0..workers)
+                .map(|_| {
+                    let (sender, stop) = (sender.clone(), &stop);
+                    scope.spawn(move || {
+                        let work = || {
+                            let result = self.work(journal, until, objective, &sender, stop);
+                            if result.is_err() {
+                                stop.store(true, Ordering::Relaxed);
+                            }
+                            result
+                        };
+                        if workers == 1 {
+                            return work();
+                        }
+                        // The threads are divided among the workers.
+                        let pool = rayon::ThreadPoolBuilder::new().num_threads(each).build();
+                        pool.map_err(|e| Error::invalid(format!("cannot start {each} threads: {e}")))?.install(work)
+                    })
+                })
+                .collect();
+            drop(sender);
+            loop {
+                match events.recv_timeout(LOOK_EVERY) {
+                    Ok(event) => overseer.event(event),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+                if overseer.stops() {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            }
+            let join = |handle: std::thread::ScopedJoinHandle<'_, _>| match handle.join() {
+                Ok(result) => result,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            handles.into_iter().map(join).collect()
+        });
+        let trials = self.open(journal)?.trials().to_vec();
+        // A worker that only stopped because of another's fault is not the one to be heard.
+        let faults = results.into_iter().filter_map(Result::err);
+        match faults.min_by_key(|fault| matches!(fault, Error::Interrupted(_))) {
+            Some(fault) => Err(fault),
+            None => Ok(trials),
+        }
+    }
+
+    /// The study's journal.
+    pub fn open(&self, journal: &Path) -> Result<Journal> {
+        Journal::open(journal, &self.name, self.direction, self.seed, &self.space)
+    }
+
+    /// How many trials there will be: a grid may have fewer points than trials were asked for.
+    pub fn limit(&self) -> usize {
+        self.sampler.most(&self.space).map_or(self.trials, |most| most.min(self.trials))
+    }
+
+    /// The trials that trial `number` may see.
+    pub fn seen<'t>(&self, number: usize, trials: &'t [Trial]) -> &'t [Trial] {
+        &trials[..(number + 1).saturating_sub(self.parallel.max(1)).min(trials.len())]
+    }
+
+    /// Trial `number`, from those before it.
+    pub fn trial(&self, number: usize, trials: &[Trial]) -> Trial {
+        let seen = self.seen(number, trials);
+        let at = Situation { space: &self.space, seen, number, seed: self.seed, direction: self.direction };
+        // 31 bits: a seed that people can type again.
+        let own = Rng::new(self.seed, "study trial", number as u64).bits() >> 33;
+        Trial::new(number, self.sampler.sample(&at), if self.own_seeds { own } else { self.seed })
+    }
+
+    /// Takes one trial after the other.
+    fn work(
+        &self,
+        journal: &Path,
+        until: Option<Instant>,
+        objective: &Objective<'_>,
+        events: &Sender<Event>,
+        stop: &AtomicBool,
+    ) -> Result<()> {
+        let mut journal = self.open(journal)?;
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted("interrupted between trials".into()));
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
+                return Ok(());
+            }
+            match journal.claim(self.limit(), self.parallel.max(1), |number, trials| self.trial(number, trials))? {
+                Next::Over => return Ok(()),
+                Next::Wait => std::thread::sleep(LOOK_EVERY),
+                Next::Run(trial, claim) => self.one(*trial, claim, &mut journal, objective, events, stop)?,
+            }
+        }
+    }
+
+    /// Runs one trial and writes its end.
+    fn one(
+        &self,
+        mut trial: Trial,
+        claim: Claim,
+        journal: &mut Journal,
+        objective: &Objective<'_>,
+        events: &Sender<Event>,
+        stop: &AtomicBool,
+    ) -> Result<()> {
+        // Nobody may be listening any more; the journal is what counts.
+        let _ = events.send(Event::Begun(trial.clone()));
+        let (started, given) = (Instant::now(), trial.clone());
+        let seen = self.seen(trial.number, journal.trials()).to_vec();
+        let (mut pruned, mut fault) = (false, None);
+        let result = objective(&given, &mut |step, value| {
+            if !value.is_finite() {
+                fault = Some(Error::invalid(format!("reports {value} at step {step}")));
+                return Prune::Yes;
+            }
+            trial.note(step, value);
+            if let Err(error) = journal.report(&trial, step, value) {
+                fault = Some(error);
+                return Prune::Yes;
+            }
+            let _ = events.send(Event::Step(trial.number, step));
+            if stop.load(Ordering::Relaxed) {
+                fault = Some(Error::Interrupted(format!("interrupted in trial {}", trial.number)));
+                return Prune::Yes;
+            }
+            pruned = pruned || self.pruner.prune(&trial, &seen, self.direction);
+            if pruned { Prune::Yes } else { Prune::No }
+        });
+        trial.seconds = started.elapsed().as_secs_f64();
+        let result = fault.map_or(result, Err);
+        (trial.state, trial.value) = match result {
+            Err(error @ (Error::Interrupted(_) | Error::Data { .. } | Error::Io { .. } | Error::State(_))) => {
+                return Err(error);
+            }
+            Err(error) => {
+                trial.fault = error.to_string();
+                (State::Failed, None)
+            }
+            Ok(_) if pruned => (State::Pruned, trial.best_until(usize::MAX, self.direction)),
+            Ok(value) if value.is_finite() => (State::Complete, Some(value)),
+            Ok(value) => {
+                trial.fault = format!("its value is {value}");
+                (State::Failed, None)
+            }
+        };
+        journal.finish(&trial, claim)?;
+        let _ = events.send(Event::Over(trial));
+        Ok(())
+    }
+}

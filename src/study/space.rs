@@ -1,0 +1,497 @@
+//! The space of a study: which settings are searched, and between what bounds.
+//!
+//! A parameter is a key of the experiment file with a domain: an interval (even or logarithmic), whole numbers, or
+//! choices. Some parameters count only under a condition, such as the momentum of SGD where Adam is the other choice.
+//! And one parameter may set several keys, each to a multiple of itself: a network's width, say.
+//!
+//! ```toml
+//! [study.space]
+//! "train.optimizer.lr" = { log = [1e-4, 1e-1] }
+//! "train.optimizer.kind" = { choice = ["adam", "sgd"] }
+//! "train.optimizer.momentum" = { uniform = [0.0, 0.95], when = "train.optimizer.kind = sgd" }
+//! "model.layer.linear1.units" = { int = [16, 256], log = true }
+//! n = { int = [4, 32], step = 4, keys = { "model.layer.conv1.filters" = 1, "model.layer.conv2.filters" = 2 } }
+//! ```
+//!
+//! Inside a study a value is one number: that of an interval itself, of a choice its index. A [`Point`] holds one for
+//! each parameter, or none where the parameter's condition does not hold.
+
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+use toml::{Table, Value};
+
+/// The values that a parameter may take.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Domain {
+    /// Real numbers from `low` to `high`, both included.
+    Float {
+        /// Smallest.
+        low: f64,
+        /// Largest.
+        high: f64,
+        /// Whether equal ratios are equally likely, rather than equal differences.
+        log: bool,
+        /// Only `low`, `low + step`, `low + 2 step`, ..
+        step: Option<f64>,
+    },
+    /// Whole numbers from `low` to `high`, both included.
+    Int {
+        /// Smallest.
+        low: i64,
+        /// Largest.
+        high: i64,
+        /// Whether equal ratios are equally likely.
+        log: bool,
+        /// Only each `step`-th.
+        step: i64,
+    },
+    /// One of these.
+    Choice(Vec<Value>),
+}
+
+impl Domain {
+    /// The interval in the coordinate in which a sampler works: the logarithm if `log`. Where only some values are
+    /// allowed, each has a cell around it, so the interval begins half a step below the first.
+    pub fn interval(&self) -> (f64, f64) {
+        let ends = |low: f64, high: f64, log: bool| if log { (libm::log(low), libm::log(high)) } else { (low, high) };
+        match *self {
+            Domain::Float { low, high, log, step: None } => ends(low, high, log),
+            Domain::Float { low, high, step: Some(step), .. } => (low - 0.5 * step, high + 0.5 * step),
+            Domain::Int { low, high, log, step } => {
+                let half = 0.5 * step as f64;
+                ends(low as f64 - half, high as f64 + half, log)
+            }
+            Domain::Choice(ref choices) => (-0.5, choices.len() as f64 - 0.5),
+        }
+    }
+
+    /// Where a value lies in [`Domain::interval`].
+    pub fn coordinate(&self, value: f64) -> f64 {
+        if self.is_log() { libm::log(value) } else { value }
+    }
+
+    /// The allowed value nearest to a place in the interval.
+    pub fn value_at(&self, coordinate: f64) -> f64 {
+        let x = if self.is_log() { libm::exp(coordinate) } else { coordinate };
+        match *self {
+            Domain::Float { low, high, step: None, .. } => x.clamp(low, high),
+            Domain::Float { low, high, step: Some(step), .. } => {
+                (low + ((x - low) / step).round() * step).clamp(low, high)
+            }
+            Domain::Int { low, high, step, .. } => {
+                let (low, high, step) = (low as f64, high as f64, step as f64);
+                (low + ((x - low) / step).round() * step).clamp(low, high)
+            }
+            Domain::Choice(ref choices) => x.round().clamp(0.0, choices.len() as f64 - 1.0),
+        }
+    }
+
+    /// The cell around an allowed value, in the coordinate; none where every number of an interval is allowed.
+    pub fn cell(&self, value: f64) -> Option<(f64, f64)> {
+        let half = match *self {
+            Domain::Float { step, .. } => 0.5 * step?,
+            Domain::Int { step, .. } => 0.5 * step as f64,
+            Domain::Choice(_) => 0.5,
+        };
+        Some((self.coordinate(value - half), self.coordinate(value + half)))
+    }
+
+    /// The place of a value between 0 and 1 along the interval.
+    pub fn unit(&self, value: f64) -> f64 {
+        let (low, high) = self.interval();
+        if high > low { ((self.coordinate(value) - low) / (high - low)).clamp(0.0, 1.0) } else { 0.5 }
+    }
+
+    /// A value drawn evenly over the interval.
+    pub fn draw(&self, rng: &mut Rng) -> f64 {
+        let (low, high) = self.interval();
+        self.value_at(rng.range(low, high))
+    }
+
+    /// Whether equal ratios count alike.
+    pub fn is_log(&self) -> bool {
+        matches!(self, Domain::Float { log: true, .. } | Domain::Int { log: true, .. })
+    }
+
+    /// The allowed values in order, if they are at most `most`; else `most` of them, evenly over the interval.
+    pub fn spread(&self, most: usize) -> Vec<f64> {
+        let all: Option<Vec<f64>> = match *self {
+            Domain::Float { step: None, .. } => None,
+            Domain::Float { low, high, step: Some(step), .. } => {
+                let count = ((high - low) / step + 1e-9).floor() as usize;
+                Some((0..=count).map(|i| low + i as f64 * step).collect())
+            }
+            Domain::Int { low, high, step, .. } => {
+                Some((low..=high).step_by(step as usize).map(|value| value as f64).collect())
+            }
+            Domain::Choice(ref choices) => return (0..choices.len()).map(|i| i as f64).collect(),
+        };
+        if let Some(all) = all.filter(|all| all.len() <= most) {
+            return all;
+        }
+        let (low, high) = match *self {
+            Domain::Float { low, high, .. } => (low, high),
+            Domain::Int { low, high, .. } => (low as f64, high as f64),
+            Domain::Choice(_) => unreachable!("returned above"),
+        };
+        let (low, high) = (self.coordinate(low), self.coordinate(high));
+        let share = |i: usize| if most > 1 { i as f64 / (most - 1) as f64 } else { 0.5 };
+        let mut values: Vec<f64> = (0..most.max(1)).map(|i| self.value_at(low + share(i) * (high - low))).collect();
+        values.dedup();
+        values
+    }
+
+    /// A value as the file writes it.
+    pub fn value(&self, value: f64) -> Value {
+        match self {
+            Domain::Float { .. } => Value::Float(value),
+            Domain::Int { .. } => Value::Integer(value.round() as i64),
+            Domain::Choice(choices) => choices[value as usize].clone(),
+        }
+    }
+
+    /// A value for people: four significant digits of a real number, a word without quotes.
+    pub fn words(&self, value: f64) -> String {
+        match self.value(value) {
+            Value::Float(x) if x != 0.0 && !(1e-3..1e4).contains(&x.abs()) => format!("{x:.3e}"),
+            Value::Float(x) => {
+                let digits = (3.0 - libm::log10(x.abs().max(1e-3)).floor()).clamp(0.0, 6.0) as usize;
+                let text = format!("{x:.digits$}");
+                if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+            }
+            other => plain(&other),
+        }
+    }
+
+    /// Reads `{ log = [1e-4, 1e-1] }` and its like. The error is what is wrong.
+    fn read(table: &Table) -> Result<Self, String> {
+        let kinds: Vec<&str> = ["log", "uniform", "int", "choice"]
+            .into_iter()
+            .filter(|kind| table.get(*kind).is_some_and(|value| *kind != "log" || !value.is_bool()))
+            .collect();
+        let &[kind] = kinds.as_slice() else {
+            return Err(
+                "needs one of log = [low, high], uniform = [low, high], int = [low, high], choice = [..]".into()
+            );
+        };
+        let allowed: &[&str] = match kind {
+            "uniform" => &["step"],
+            "int" => &["step", "log"],
+            _ => &[],
+        };
+        if let Some(key) =
+            table.keys().find(|key| ![kind, "when", "keys"].contains(&key.as_str()) && !allowed.contains(&key.as_str()))
+        {
+            return Err(format!("has `{key}`, which does not go with `{kind}`"));
+        }
+        let list = table[kind].as_array().ok_or_else(|| format!("has a `{kind}` that is no list"))?;
+        if kind == "choice" {
+            let repeated = list.iter().enumerate().any(|(i, value)| list[..i].contains(value));
+            return match list.is_empty() || repeated {
+                true => Err("needs choices, each of them once".into()),
+                false => Ok(Domain::Choice(list.clone())),
+            };
+        }
+        let number = |value: &Value| value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
+        let ends: Option<Vec<f64>> = list.iter().map(number).collect();
+        let Some(&[low, high]) = ends.as_deref() else {
+            return Err(format!("needs {kind} = [low, high], two numbers"));
+        };
+        if !(low <= high && low.is_finite() && high.is_finite()) {
+            return Err(format!("goes from {low} to {high}: the first must not be above the second"));
+        }
+        let step = table.get("step").map(|value| number(value).filter(|step| *step > 0.0));
+        let step = step.map(|step| step.ok_or("has a `step` that is no number above 0")).transpose()?;
+        if kind == "int" {
+            let log = table.get("log").is_some_and(|log| log.as_bool() == Some(true));
+            let step = step.unwrap_or(1.0);
+            if [low, high, step].iter().any(|x| x.fract() != 0.0 || x.abs() > 1e15) {
+                return Err("needs whole numbers".into());
+            }
+            if log && (low < 1.0 || step != 1.0) {
+                return Err("on a logarithmic scale begins at 1 or above, and has no step".into());
+            }
+            let (low, step) = (low as i64, step as i64);
+            let high = low + (high as i64 - low) / step * step;
+            return Ok(Domain::Int { low, high, log, step });
+        }
+        if kind == "log" && low <= 0.0 {
+            return Err(format!("begins at {low}: a logarithmic scale begins above 0"));
+        }
+        let high = step.map_or(high, |step| low + ((high - low) / step + 1e-9).floor() * step);
+        Ok(Domain::Float { low, high, log: kind == "log", step })
+    }
+}
+
+/// A value without quotes.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A condition: a parameter counts only if the one numbered `parent` has one of these choices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct When {
+    /// Number of a parameter that stands earlier in the space.
+    pub parent: usize,
+    /// Indices among its choices.
+    pub choices: Vec<usize>,
+}
+
+/// A searched setting.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Param {
+    /// Its name: a key of the file, or a word if it sets several.
+    pub name: String,
+    /// The keys that it sets, each to so many times its value.
+    pub keys: Vec<(String, f64)>,
+    /// What it may be.
+    pub domain: Domain,
+    /// Under what condition it counts.
+    pub when: Option<When>,
+}
+
+impl Param {
+    /// A short name: what stands after the last dot, with the layer's name if it belongs to one.
+    pub fn short(&self) -> String {
+        let parts: Vec<&str> = self.name.split('.').collect();
+        match parts.as_slice() {
+            ["model", "layer", layer, rest @ ..] => format!("{layer}.{}", rest.join(".")),
+            [.., last] => (*last).to_owned(),
+            [] => String::new(),
+        }
+    }
+}
+
+/// One number for each parameter; none where it does not count.
+pub type Point = Vec<Option<f64>>;
+
+/// All parameters, conditions after what they ask for.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Space {
+    /// In the order in which they are drawn.
+    pub params: Vec<Param>,
+}
+
+impl Space {
+    /// Reads `[study.space]`. Places of errors are the file's keys.
+    pub fn read(table: &Table) -> Result<Self> {
+        let mut waiting: Vec<(&String, &Table)> = Vec::new();
+        for (name, value) in table {
+            let help = "write it as { log = [1e-4, 1e-1] }, { int = [4, 64] } or { choice = [\"a\", \"b\"] }";
+            let refuse = || Error::config(place(name), format!("is {value}, which is no domain"), help);
+            waiting.push((name, value.as_table().ok_or_else(refuse)?));
+        }
+        let mut space = Space::default();
+        // Whoever has a condition waits for what it asks for.
+        while !waiting.is_empty() {
+            let before = waiting.len();
+            let mut later = Vec::new();
+            for (name, table) in waiting {
+                match space.param(name, table)? {
+                    Some(param) => space.params.push(param),
+                    None => later.push((name, table)),
+                }
+            }
+            if later.len() == before {
+                let (name, table) = later[0];
+                let what = format!("asks for `{}`, which is no searched choice", table["when"]);
+                return Err(Error::config(place(name), what, "write when = \"KEY = WORD\", KEY being another choice"));
+            }
+            waiting = later;
+        }
+        Ok(space)
+    }
+
+    /// One parameter; none if its condition asks for one that is not yet known.
+    fn param(&self, name: &str, table: &Table) -> Result<Option<Param>> {
+        let refuse = |what: String| Error::config(place(name), what, "`gradus help study` shows examples");
+        let domain = Domain::read(table).map_err(refuse)?;
+        let mut keys = vec![(name.to_owned(), 1.0)];
+        if let Some(value) = table.get("keys") {
+            let factor = |value: &Value| value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
+            let several: Option<Vec<(String, f64)>> = value
+                .as_table()
+                .and_then(|keys| keys.iter().map(|(key, value)| Some((key.clone(), factor(value)?))).collect());
+            let wanted = "has `keys` that are no table of factors";
+            keys = several.filter(|keys| !keys.is_empty()).ok_or_else(|| refuse(wanted.into()))?;
+            if matches!(domain, Domain::Choice(_)) && keys.iter().any(|(_, factor)| *factor != 1.0) {
+                return Err(refuse("is a choice, and choices have no multiples: let each factor be 1".into()));
+            }
+        }
+        let Some(value) = table.get("when") else {
+            return Ok(Some(Param { name: name.into(), keys, domain, when: None }));
+        };
+        let condition = value.as_str().and_then(|text| text.split_once('='));
+        let (parent, words) = condition.ok_or_else(|| refuse(format!("has a condition {value} without `=`")))?;
+        let Some(parent) = self.params.iter().position(|param| param.name == parent.trim()) else { return Ok(None) };
+        let Domain::Choice(known) = &self.params[parent].domain else { return Ok(None) };
+        let index = |word: &str| {
+            let words = || known.iter().map(plain).collect::<Vec<_>>().join(", ");
+            let found = known.iter().position(|value| plain(value) == word);
+            found.ok_or_else(|| refuse(format!("asks for `{word}`, which is not among {}", words())))
+        };
+        let choices = words.split('|').map(|word| index(word.trim())).collect::<Result<_>>()?;
+        Ok(Some(Param { name: name.into(), keys, domain, when: Some(When { parent, choices }) }))
+    }
+
+    /// Whether parameter `i` counts, by the values of those before it.
+    pub fn counts(&self, i: usize, before: &[Option<f64>]) -> bool {
+        self.params[i]
+            .when
+            .as_ref()
+            .is_none_or(|when| before[when.parent].is_some_and(|choice| when.choices.contains(&(choice as usize))))
+    }
+
+    /// A point whose parameters are drawn by `draw`, in order, where they count.
+    pub fn point(&self, mut draw: impl FnMut(usize, &Param) -> f64) -> Point {
+        let mut point = Point::new();
+        for (i, param) in self.params.iter().enumerate() {
+            point.push(self.counts(i, &point).then(|| draw(i, param)));
+        }
+        point
+    }
+
+    /// The keys that a point sets, and to what.
+    pub fn settings(&self, point: &[Option<f64>]) -> Vec<(String, Value)> {
+        let mut settings = Vec::new();
+        for (param, value) in self.params.iter().zip(point) {
+            let Some(value) = *value else { continue };
+            for (key, factor) in &param.keys {
+                let value = match param.domain.value(value) {
+                    Value::Float(x) => Value::Float(factor * x),
+                    Value::Integer(n) if factor.fract() == 0.0 => Value::Integer(*factor as i64 * n),
+                    Value::Integer(n) => Value::Float(factor * n as f64),
+                    other => other,
+                };
+                settings.push((key.clone(), value));
+            }
+        }
+        settings
+    }
+
+    /// `lr 0.001, kind adam`.
+    pub fn words(&self, point: &[Option<f64>]) -> String {
+        let each = self.params.iter().zip(point);
+        let words = each.filter_map(|(param, v)| Some(format!("{} {}", param.short(), param.domain.words((*v)?))));
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Every point of a grid with at most `most` values of each parameter.
+    pub fn grid(&self, most: usize) -> Vec<Point> {
+        let mut points = vec![Point::new()];
+        for (i, param) in self.params.iter().enumerate() {
+            let values = param.domain.spread(most);
+            points = points
+                .into_iter()
+                .flat_map(|point| {
+                    let here: Vec<Option<f64>> =
+                        if self.counts(i, &point) { values.iter().copied().map(Some).collect() } else { vec![None] };
+                    here.into_iter().map(move |value| [point.clone(), vec![value]].concat())
+                })
+                .collect();
+        }
+        points
+    }
+}
+
+fn place(name: &str) -> String {
+    format!("study.space.{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn space(text: &str) -> Result<Space> {
+        Space::read(&toml::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn domains_are_read_and_drawn_within_their_bounds() {
+        let space = space(
+            "lr = { log = [1e-4, 1e-1] }\np = { uniform = [0.1, 0.5], step = 0.1 }\nu = { int = [4, 65], step = 4 }\n\
+             w = { int = [1, 100], log = true }\nk = { choice = [\"a\", 2, true] }",
+        )
+        .unwrap();
+        let mut rng = Rng::new(1, "test", 0);
+        for param in &space.params {
+            let mut seen: Vec<f64> = (0..2000).map(|_| param.domain.draw(&mut rng)).collect();
+            seen.sort_by(f64::total_cmp);
+            let (low, high) = (seen[0], seen[1999]);
+            match param.name.as_str() {
+                "lr" => {
+                    assert!(low >= 1e-4 && high <= 1e-1);
+                    // Half of them lie below the geometric mean of the ends.
+                    assert!((libm::log10(seen[1000]) + 2.5).abs() < 0.15, "median {}", seen[1000]);
+                }
+                "p" => assert!(seen.iter().all(|x| (x * 10.0 - (x * 10.0).round()).abs() < 1e-9), "{seen:?}"),
+                "u" => assert!((low, high) == (4.0, 64.0) && seen.iter().all(|x| x % 4.0 == 0.0)),
+                "w" => assert!((low, high) == (1.0, 100.0) && seen[1000] < 20.0),
+                _ => assert_eq!((low, high), (0.0, 2.0)),
+            }
+            for value in seen {
+                assert!((0.0..=1.0).contains(&param.domain.unit(value)));
+                let again = param.domain.value_at(param.domain.coordinate(value));
+                assert!((again - value).abs() <= 1e-12 * value.abs(), "{again} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn conditions_hold_and_come_after_what_they_ask_for() {
+        let space = space(
+            "a = { uniform = [0, 1], when = \"kind = sgd | nag\" }\nb = { int = [1, 2], when = \"deep = true\" }\n\
+             deep = { choice = [true, false], when = \"kind = adam\" }\nkind = { choice = [\"adam\", \"sgd\", \"nag\"] }",
+        )
+        .unwrap();
+        let names: Vec<&str> = space.params.iter().map(|p| p.name.as_str()).collect();
+        assert_eq!(names, ["kind", "a", "deep", "b"]);
+        let mut rng = Rng::new(2, "test", 0);
+        for _ in 0..200 {
+            let point = space.point(|_, param| param.domain.draw(&mut rng));
+            let is_adam = point[0] == Some(0.0);
+            assert_eq!((point[1].is_some(), point[2].is_some()), (!is_adam, is_adam));
+            assert_eq!(point[3].is_some(), point[2] == Some(0.0));
+        }
+        // adam: (shallow | deep with 1 or 2), sgd and nag: three values of `a` each
+        assert_eq!(space.grid(3).len(), 3 + 2 * 3);
+    }
+
+    #[test]
+    fn one_parameter_may_set_several_keys() {
+        let space = space("n = { int = [4, 8], keys = { \"model.layer.1.filters\" = 1, \"x.y\" = 2.5 } }").unwrap();
+        let settings = space.settings(&[Some(6.0)]);
+        assert_eq!(settings, [("model.layer.1.filters".into(), Value::Integer(6)), ("x.y".into(), Value::Float(15.0))]);
+        assert_eq!(space.words(&[Some(6.0)]), "n 6");
+    }
+
+    #[test]
+    fn what_is_no_space_is_refused_by_name() {
+        for (text, wanted) in [
+            ("a = 3", "study.space.a: is 3"),
+            ("a = { int = [1, 2], uniform = [1, 2] }", "needs one of"),
+            ("a = { int = [1.5, 2] }", "whole numbers"),
+            ("a = { log = [0, 2] }", "begins at 0"),
+            ("a = { uniform = [3, 2] }", "from 3 to 2"),
+            ("a = { log = [1, 2], step = 1 }", "does not go with `log`"),
+            ("a = { choice = [] }", "needs choices"),
+            ("a = { choice = [1, 1] }", "each of them once"),
+            ("a = { uniform = [0, 1], when = \"b = c\" }", "no searched choice"),
+            ("a = { uniform = [0, 1], when = \"b\" }", "without `=`"),
+            ("a = { uniform = [0, 1], when = \"b = c\" }\nb = { choice = [\"d\"] }", "not among d"),
+            ("a = { choice = [1, 2], keys = { x = 2 } }", "no multiples"),
+        ] {
+            let message = space(text).unwrap_err().to_string();
+            assert!(message.contains(wanted), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn values_for_people() {
+        let domain = Domain::Float { low: 1e-6, high: 1e6, log: true, step: None };
+        assert_eq!(
+            [1e-5, 0.0123456, 0.5, 3.0, 123.456].map(|x| domain.words(x)),
+            ["1.000e-5", "0.01235", "0.5", "3", "123.5"]
+        );
+    }
+}
