@@ -185,7 +185,7 @@ fn learning(e: &Experiment, s: &Scores, seconds: f64, page: &mut Page, folder: &
         save(folder, name, chart.marker(kept, "kept").draw())
     };
     let loss = chart("loss", column(|e| e.train_loss), column(|e| e.val_loss))?;
-    let accuracy = chart("accuracy", column(|e| e.train_accuracy), column(|e| e.val_accuracy))?;
+    let accuracy = chart("accuracy", column(|e| e.accuracies()[0]), column(|e| e.accuracies()[1]))?;
     println!("Part 3. Training\n\n{} epochs in {seconds:.0} s, the best is {kept}\n", s.history.epochs.len());
     page.part("Part 3. Training");
     page.section("", "Code").code(function(CODE, "train"));

@@ -154,7 +154,7 @@ fn learning(
         save(folder, name, chart.marker(kept, "kept").draw())
     };
     let loss = chart("loss", column(|e| e.train_loss), column(|e| e.val_loss))?;
-    let accuracy = chart("accuracy", column(|e| e.train_accuracy), column(|e| e.val_accuracy))?;
+    let accuracy = chart("accuracy", column(|e| e.accuracies()[0]), column(|e| e.accuracies()[1]))?;
     let confusion = Confusion::new("Test split", &p.data.classes, &s.confusion.counts).draw();
     let confusion = save(folder, "confusion", confusion)?;
     let mut splits = Table::new(&["split", "pictures", "loss", "accuracy"]);

@@ -120,8 +120,8 @@ fn describe(s: &Study, page: &mut Page, folder: &std::path::Path) -> gradus::Res
     let column = |f: fn(&gradus::train::Epoch) -> f64| s.scores.history.epochs.iter().map(f).collect::<Vec<f64>>();
     let curves = LineChart::new(&format!("{name}: accuracy"))
         .axes("epoch", "accuracy")
-        .epochs("training", &column(|e| e.train_accuracy))
-        .epochs("validation", &column(|e| e.val_accuracy))
+        .epochs("training", &column(|e| e.accuracies()[0]))
+        .epochs("validation", &column(|e| e.accuracies()[1]))
         .marker(s.scores.history.best_epoch as f64, "kept");
     let curves = save("curves", curves.draw())?;
     let confusion = save("confusion", Confusion::new(name, &s.classes, &s.scores.confusion.counts).draw())?;

@@ -227,7 +227,7 @@ fn learn(number: &str, model: &Sequential, fit: Fit, [train, val, test]: [&dyn S
 /// The gap between training and validation in words.
 fn generalizes(history: &History, test: &Evaluation) -> String {
     let best = history.best().expect("at least one epoch was trained");
-    let gap = 100.0 * (best.train_accuracy - best.val_accuracy);
+    let gap = 100.0 * (best.accuracies()[0] - best.accuracies()[1]);
     let (epoch, accuracy, of) = (best.epoch, 100.0 * test.accuracy, history.epochs.len());
     let words = if gap > 10.0 { "knows its training pictures better than new ones" } else { "did not learn by heart" };
     format!(

@@ -41,6 +41,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "error", "shape", "rng", "real", "files",
         ],
     ),
+    // Studies search what experiments train, and see neither ops nor layers.
+    ("study", &["experiment", "run", "train", "report", "error", "rng", "files"]),
     (
         "pipeline",
         &[

@@ -19,6 +19,15 @@ const LESSONS: &[Lesson] = &[
     ("lesson_08", &[], &["1168"], &["loss", "filters"]),
     ("lesson_09", &[], &["k-means++"], &["bad_start", "plus_plus"]),
     ("lesson_10", &[], &["perplexity"], &["frames", "kl"]),
+    ("lesson_11", &[], &["⟨Aᵀ y, x⟩", "output padding 1: 4 -> 8"], &["checkerboard"]),
+    ("lesson_12", &[], &["principal components", "with a hidden layer"], &["errors", "reconstructions"]),
+    ("lesson_13", &[], &["score function", "nats"], &["estimates", "divergence"]),
+    (
+        "lesson_14",
+        &[],
+        &["16 different learning rates", "the median rule saves"],
+        &["grid_or_random", "over_trials", "over_epochs", "pruned"],
+    ),
     (
         "sh2150_assignment2",
         &["--smoke", "--out"],
@@ -42,6 +51,12 @@ const LESSONS: &[Lesson] = &[
         &["--smoke", "--out"],
         &["60,965,224", "Part 4. Mixtures", "50 % 2, 50 % 3", "report: "],
         &["confusion", "noise_overview", "mixture_way_0", "real_loss_1"],
+    ),
+    (
+        "autoencoder_fashion",
+        &["--smoke", "--out"],
+        &["cae-fashion: 50,831 parameters", "short trials", "vae-fashion", "labels: ", "cnn-deep", "report: "],
+        &["loss_cae-fashion", "study", "loss_vae-fashion", "transfer"],
     ),
 ];
 

@@ -3,7 +3,7 @@
 use super::{output, signals};
 use clap::Args;
 use gradus::Result;
-use gradus::experiment::compare::{Comparison, compare};
+use gradus::experiment::compare::{Comparison, Measure, compare};
 use gradus::run::RunFolder;
 use std::path::PathBuf;
 
@@ -29,33 +29,33 @@ impl Compare {
 }
 
 pub(super) fn words(comparison: &Comparison) -> String {
-    let head = ["experiment", "seeds", "accuracy", "range", "macro F1", "parameters", "seconds"];
+    let is_error = comparison.measure == Measure::Mse;
+    let name = if is_error { "squared error" } else { "accuracy" };
+    let digits = if is_error { 5 } else { 4 };
+    let head = ["experiment", "seeds", name, "range", "macro F1", "parameters", "seconds"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for row in &comparison.rows {
         rows.push(vec![
             row.experiment.clone(),
             row.seeds.len().to_string(),
-            format!("{:.4}", row.accuracy),
-            format!("{:.4} to {:.4}", row.range[0], row.range[1]),
-            format!("{:.4}", row.macro_f1),
+            format!("{:.digits$}", row.value),
+            format!("{:.digits$} to {:.digits$}", row.range[0], row.range[1]),
+            row.macro_f1.map_or("-".into(), |f1| format!("{f1:.4}")),
             output::thousands(row.parameters as u64),
             format!("{:.0}", row.seconds),
         ]);
     }
     let mut text = output::table(&rows, 1);
     for pair in &comparison.pairs {
-        let points = |share: f64| format!("{:+.2}", 100.0 * share);
+        let points = |by: f64| if is_error { format!("{by:+.5}") } else { format!("{:+.2}", 100.0 * by) };
+        let unit = if is_error { "" } else { " points" };
         let how = match (pair.interval, pair.p_value) {
-            (Some([low, high]), _) => format!("95 % interval {} to {} points", points(low), points(high)),
+            (Some([low, high]), _) => format!("95 % interval {} to {}{unit}", points(low), points(high)),
             (_, Some(p)) => format!("McNemar's p = {p:.3} on one seed"),
             _ => String::new(),
         };
-        let verdict = match (pair.distinguishable, pair.difference > 0.0) {
-            (false, _) => "not distinguishable".to_owned(),
-            (true, true) => format!("{} is better", pair.a),
-            (true, false) => format!("{} is better", pair.b),
-        };
-        text.push_str(&format!("{} - {}: {} points ({how}): {verdict}\n", pair.a, pair.b, points(pair.difference)));
+        let verdict = pair.better.as_ref().map_or("not distinguishable".into(), |name| format!("{name} is better"));
+        text.push_str(&format!("{} - {}: {}{unit} ({how}): {verdict}\n", pair.a, pair.b, points(pair.difference)));
     }
     text
 }

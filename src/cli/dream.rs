@@ -158,7 +158,7 @@ impl DreamArgs {
 }
 
 /// The first number that is free.
-fn fresh(folder: &Path) -> PathBuf {
+pub(crate) fn fresh(folder: &Path) -> PathBuf {
     (1..).map(|n: u32| folder.join(n.to_string())).find(|path| !path.exists()).expect("numbers do not end")
 }
 

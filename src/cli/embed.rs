@@ -4,12 +4,14 @@ use super::evaluate::open_finished;
 use super::progress::Terminal;
 use super::{output, signals};
 use clap::{Args, ValueEnum};
-use gradus::experiment::answer::{self, Method, Trained};
+use gradus::experiment::answer::{self, Trained};
+use gradus::experiment::map::Method;
+use gradus::report::words::{listed, percent};
 use gradus::{Error, Result};
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Lays the test samples out in the plane as a layer of a trained network sees them.
+/// Lays the test samples out in two or three dimensions as a layer of a trained network sees them.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  gradus embed runs/2026-11-20_cnn-small_k7f3 --layer linear1 --method tsne")]
 pub(crate) struct Embed {
@@ -18,9 +20,12 @@ pub(crate) struct Embed {
     /// The layer; `input` is what the network is given
     #[arg(long)]
     layer: String,
-    /// How the plane is found
+    /// How the samples are laid out
     #[arg(long, value_enum, default_value = "tsne")]
     method: Way,
+    /// Dimensions of the map
+    #[arg(long, default_value = "2", value_parser = clap::value_parser!(u8).range(2..=3))]
+    dims: u8,
     /// Most samples
     #[arg(long, default_value = "2000", value_parser = clap::value_parser!(u32).range(10..=70_000))]
     samples: u32,
@@ -50,13 +55,16 @@ impl Embed {
             Way::Pca => (Method::Pca, "pca"),
         };
         let mut watch = Terminal::new(None);
-        let embedding = trained.embed(&self.layer, method, self.samples as usize, &mut watch)?;
+        let dims = self.dims.into();
+        let embedding = trained.embed(&self.layer, (method, dims), self.samples as usize, &mut watch)?;
         watch.finish();
-        let file = format!("embed_{}_{name}", self.layer);
+        let three = if dims == 3 { "_3d" } else { "" };
+        let (map, file) = (&embedding.map, format!("embed_{}_{name}{three}", self.layer));
         embedding.figure.save(&folder.path("figures"), &file)?;
-        let mut csv = String::from("x,y,class\n");
-        for (point, &label) in embedding.points.rows().into_iter().zip(&embedding.labels) {
-            csv.push_str(&format!("{},{},{}\n", point[0], point[1], trained.preparation.classes[label]));
+        let mut csv = format!("{},class\n", ["x", "y", "z"][..map.points.ncols()].join(","));
+        for (point, &label) in map.points.rows().into_iter().zip(&map.labels) {
+            let place: Vec<String> = point.iter().map(f32::to_string).collect();
+            csv.push_str(&format!("{},{}\n", place.join(","), trained.preparation.classes[label]));
         }
         folder.write(&format!("tables/{file}.csv"), csv.as_bytes())?;
         let picture = folder.path(&format!("figures/{file}.png"));
@@ -64,17 +72,25 @@ impl Embed {
             return output::json(&json!({
                 "layer": self.layer,
                 "method": name,
-                "samples": embedding.labels.len(),
+                "samples": map.labels.len(),
                 "dimensions": embedding.dimensions,
                 "knn_accuracy": embedding.knn_accuracy,
+                "knn_accuracy_of_map": map.knn_accuracy,
+                "explained_variance_ratio": map.explained,
                 "figure": picture,
             }));
         }
+        let explained = map.explained.as_ref().map_or(String::new(), |shares| {
+            let shares: Vec<String> = shares.iter().map(|share| percent(*share)).collect();
+            format!("the axes explain {} of the variance\n", listed(&shares))
+        });
         output::print(&format!(
-            "{} samples, {} dimensions; 5 nearest neighbours there name the class of {:.1} %\nfigure: {}\n",
-            embedding.labels.len(),
+            "{} samples, {} dimensions; 5 nearest neighbours there name the class of {}, in the map of {}\n\
+             {explained}figure: {}\n",
+            map.labels.len(),
             embedding.dimensions,
-            100.0 * embedding.knn_accuracy,
+            percent(embedding.knn_accuracy),
+            percent(map.knn_accuracy),
             picture.display()
         ))
     }

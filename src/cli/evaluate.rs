@@ -63,6 +63,9 @@ pub(crate) fn open_finished(path: &Path) -> Result<RunFolder> {
 /// The figures of one split, and its confusion matrix.
 fn split(result: &Value, classes: &[String]) -> String {
     let number = |key: &str| result[key].as_f64().unwrap_or(f64::NAN);
+    if result["accuracy"].is_null() {
+        return format!("loss {:.5}   mean squared error {:.6}\n", number("loss"), number("mse"));
+    }
     let mut text = format!(
         "accuracy {:.4}   macro F1 {:.4}   loss {:.4}\n(rows: truth, columns: answer)\n",
         number("accuracy"),

@@ -15,6 +15,7 @@ mod export;
 mod gradcheck;
 mod init;
 mod job;
+mod latent;
 mod output;
 mod pipeline;
 mod predict;
@@ -22,6 +23,7 @@ mod progress;
 mod report;
 mod settings;
 mod signals;
+mod study;
 mod summary;
 mod train;
 
@@ -47,10 +49,12 @@ enum Command {
     Pipeline(pipeline::Pipeline),
     Init(init::Init),
     Train(train::Train),
+    Study(study::Study),
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
     Embed(embed::Embed),
     Dream(dream::DreamArgs),
+    Latent(latent::Latent),
     Compare(compare::Compare),
     Export(export::Export),
     Report(report::Report),
@@ -92,10 +96,12 @@ impl Cli {
             Some(Command::Pipeline(command)) => command.run(),
             Some(Command::Init(command)) => command.run(),
             Some(Command::Train(command)) => command.run(),
+            Some(Command::Study(command)) => command.run(),
             Some(Command::Evaluate(command)) => command.run(),
             Some(Command::Predict(command)) => command.run(),
             Some(Command::Embed(command)) => command.run(),
             Some(Command::Dream(command)) => command.run(),
+            Some(Command::Latent(command)) => command.run(),
             Some(Command::Compare(command)) => command.run(),
             Some(Command::Export(command)) => command.run(),
             Some(Command::Report(command)) => command.run(),

@@ -20,7 +20,11 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn run(self) -> Result<()> {
         signals::stop_at_once()?;
-        let folder = open_finished(&self.run)?.locked()?;
+        let folder = open_finished(&self.run)?;
+        if folder.recipe()? == "study" {
+            return super::study::report(&folder);
+        }
+        let folder = folder.locked()?;
         let mut watch = Terminal::new(Some(folder.clone()));
         match folder.recipe()?.as_str() {
             "train" => {

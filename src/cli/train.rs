@@ -161,11 +161,15 @@ impl Train {
         if self.json {
             return output::json(metrics);
         }
-        let number = |value: &Value| value.as_f64().map_or("-".to_owned(), |v| format!("{v:.4}"));
-        let mut rows = vec![["split", "accuracy", "macro F1", "loss"].map(String::from).to_vec()];
+        let number = |value: &Value| value.as_f64().map_or("-".to_owned(), |v| format!("{v:.5}"));
+        let (keys, heads) = if metrics["test"]["accuracy"].is_null() {
+            (["loss", "reconstruction", "mse"], ["loss", "reconstruction", "mean squared error"])
+        } else {
+            (["accuracy", "macro_f1", "loss"], ["accuracy", "macro F1", "loss"])
+        };
+        let mut rows = vec![[&["split"], &heads[..]].concat().into_iter().map(String::from).collect::<Vec<_>>()];
         for split in ["train", "val", "test"] {
-            let figures = &metrics[split];
-            let numbers = [&figures["accuracy"], &figures["macro_f1"], &figures["loss"]].map(number);
+            let numbers = keys.map(|key| number(&metrics[split][key]));
             rows.push([vec![split.to_owned()], numbers.to_vec()].concat());
         }
         let report = folder.path("report.html");

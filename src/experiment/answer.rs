@@ -2,19 +2,17 @@
 
 use super::data::{Preparation, load, other};
 use super::job::{MODEL, PREPARATION, figures, objective, plan};
+use super::map::{Map, Method, neighbours_agree};
 use super::read::Source;
+use super::reconstruction::{errors, split};
 use super::spec::Experiment;
-use crate::analysis::metrics::knn_accuracy;
-use crate::analysis::pca::Pca;
-use crate::analysis::tsne::Tsne;
 use crate::data::read_image;
 use crate::error::{Error, Result};
 use crate::nn::{Sequential, state};
 use crate::report::Figure;
-use crate::report::chart::Scatter;
 use crate::run::{RunFolder, Watch};
 use crate::tensor::Tensor;
-use crate::train::{Objective, Samples, activations, evaluate};
+use crate::train::{Objective, Samples, activations, evaluate, losses, outputs};
 use ndarray::Array2;
 use serde::Serialize;
 use serde_json::Value;
@@ -43,26 +41,15 @@ pub struct Prediction {
     pub probabilities: Vec<f64>,
 }
 
-/// How samples are laid out in the plane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Neighbours stay together.
-    Tsne,
-    /// The two directions of largest variance.
-    Pca,
-}
-
-/// The samples of a split as points in the plane.
+/// The samples of a split, laid out as a layer sees them.
 pub struct Embedding {
     /// The chart.
     pub figure: Figure,
-    /// One row a sample.
-    pub points: Array2<f32>,
-    /// Classes of the samples.
-    pub labels: Vec<usize>,
-    /// Numbers that the layer gives for each sample.
+    /// Where each sample lies.
+    pub map: Map,
+    /// Numbers that the layer gives for a sample.
     pub dimensions: usize,
-    /// Share of samples whose five nearest neighbours in the layer's space vote for their class.
+    /// Share of samples whose five nearest neighbours, as the layer sees them, name their class.
     pub knn_accuracy: f64,
 }
 
@@ -81,7 +68,7 @@ impl Trained {
     }
 
     /// The loss of a run that is only asked: class weights were learned from the training split and count no more.
-    fn objective(&self) -> Result<Objective> {
+    pub(super) fn objective(&self) -> Result<Objective> {
         let plain = objective(&self.experiment, &[], self.preparation.classes.len())?;
         Ok(Objective { class_weights: None, ..plain })
     }
@@ -98,6 +85,13 @@ impl Trained {
             }
         };
         let samples = self.preparation.samples(&images.pixels, &images.labels, None)?;
+        if objective.loss.is_reconstruction() {
+            let all: Vec<usize> = (0..images.len()).collect();
+            let errors = errors(samples.as_ref(), &outputs(&self.model, samples.as_ref(), &all, e.seed)?);
+            let mse = errors.iter().sum::<f64>() / errors.len() as f64;
+            let losses = losses(&self.model, samples.as_ref(), &objective, e.seed)?;
+            return Ok(split(&losses, mse, e.train.loss));
+        }
         let result = evaluate(&self.model, samples.as_ref(), &objective)?;
         figures(&result, &images.labels, images.classes.len())
     }
@@ -105,6 +99,10 @@ impl Trained {
     /// What it says about single pictures.
     pub fn predict(&self, images: &[PathBuf]) -> Result<Vec<Prediction>> {
         let [channels, height, width] = self.preparation.picture;
+        if self.experiment.train.loss.is_reconstruction() {
+            let what = "asks for a class, and this run's network gives pictures back";
+            return Err(Error::config("predict", what, "look at its codes: gradus latent RUN"));
+        }
         if self.preparation.is_table() {
             let help = "give its rows as a table: gradus evaluate RUN --data TABLE.csv";
             return Err(Error::config("predict", "takes pictures, and this run was trained on a table", help));
@@ -137,8 +135,14 @@ impl Trained {
         Ok(self.preparation.samples(&test.pixels, &test.labels, None)?.batch(&chosen, None))
     }
 
-    /// At most `most` test samples as layer `layer` sees them, laid out in the plane.
-    pub fn embed(&self, layer: &str, method: Method, most: usize, watch: &mut dyn Watch) -> Result<Embedding> {
+    /// At most `most` test samples as layer `layer` sees them, laid out in `dims` dimensions (2 or 3).
+    pub fn embed(
+        &self,
+        layer: &str,
+        (method, dims): (Method, usize),
+        most: usize,
+        watch: &mut dyn Watch,
+    ) -> Result<Embedding> {
         let known: Vec<&str> = self.model.names().collect();
         if !known.contains(&layer) && layer != "input" {
             let what = format!("there is no layer `{layer}`");
@@ -149,21 +153,10 @@ impl Trained {
         let test = all.test.subset(&chosen);
         let samples = self.preparation.samples(&test.pixels, &test.labels, None)?;
         let seen = self.seen(layer, samples.as_ref(), &chosen)?;
-        let knn_accuracy = knn_accuracy(seen.view(), &test.labels, 5)?;
-        let dimensions = seen.ncols();
-        let points = match method {
-            Method::Pca => Pca::fit(seen.view(), 2)?.transform(seen.view())?,
-            Method::Tsne => {
-                // Distances in many dimensions are those in fifty, nearly, and take a fraction of the time.
-                let few = if dimensions > 50 { Pca::fit(seen.view(), 50)?.transform(seen.view())? } else { seen };
-                let perplexity = 30.0f64.min((test.len() as f64 - 1.0) / 3.0);
-                Tsne { perplexity, ..Tsne::default() }.fit(few.view(), self.experiment.seed)?.embedding
-            }
-        };
-        let places: Vec<(f64, f64)> = points.rows().into_iter().map(|p| (f64::from(p[0]), f64::from(p[1]))).collect();
-        let title = format!("{}: {layer}", self.experiment.name);
-        let figure = Scatter::new(&title, &self.preparation.classes).panel("", &places, &test.labels).draw();
-        Ok(Embedding { figure, points, labels: test.labels, dimensions, knn_accuracy })
+        let map = Map::of(seen.view(), &test.labels, method, dims, self.experiment.seed)?;
+        let figure = map.figure(&format!("{}: {layer}", self.experiment.name), &self.preparation.classes);
+        let knn_accuracy = neighbours_agree(seen.view(), &test.labels)?;
+        Ok(Embedding { figure, map, dimensions: seen.ncols(), knn_accuracy })
     }
 
     /// What a layer gives for each sample, one row each.
@@ -185,14 +178,15 @@ pub fn of_run(folder: &RunFolder) -> Result<Experiment> {
     Source::text(&folder.config_text()?, "config.toml")?.resolve()
 }
 
-/// Finds relative data from where a run was begun, if they are not here.
+/// Finds relative paths, of data and of weights to begin with, from where a run was begun, if they lead nowhere from here.
 pub fn at_home(mut e: Experiment, folder: &RunFolder) -> Result<Experiment> {
-    let path = Path::new(&e.data.path);
-    if !e.data.path.is_empty() && !path.exists() {
-        let begun_in = folder.env("working_folder")?;
-        let there = Path::new(begun_in.as_str().unwrap_or("")).join(path);
-        if there.exists() {
-            e.data.path = there.display().to_string();
+    for path in [&mut e.data.path, &mut e.model.weights] {
+        if !path.is_empty() && !Path::new(path).exists() {
+            let begun_in = folder.env("working_folder")?;
+            let there = Path::new(begun_in.as_str().unwrap_or("")).join(&*path);
+            if there.exists() {
+                *path = there.display().to_string();
+            }
         }
     }
     Ok(e)

@@ -39,6 +39,11 @@ builtins![
     "cnn-variants",
     "alexnet-digits",
     "pneumonia",
+    "cae-fashion",
+    "denoising-cae-fashion",
+    "vae-fashion",
+    "vae-mnist",
+    "transfer-fashion",
 ];
 
 /// The built-in experiment of that name.

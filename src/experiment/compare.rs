@@ -1,7 +1,7 @@
 //! Runs side by side: which experiment is better, and is the difference more than luck?
 //!
 //! Runs of one experiment with several seeds are one row. Two experiments that share seeds are compared pair by pair:
-//! with differences d₁..dₙ of test accuracies, mean d̄ and deviation s, the interval d̄ ± t s/√n holds the true difference
+//! with differences d₁..dₙ of test accuracies (of autoencoders: of mean squared errors), mean d̄ and deviation s, the interval d̄ ± t s/√n holds the true difference
 //! in 95 of 100 cases (Student 1908). Where only one seed is shared, the two runs' answers to the same test samples
 //! decide (McNemar 1947): only samples that one of them gets right tell them apart.
 
@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::run::RunFolder;
 use serde::Serialize;
 use serde_json::Value;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// Quantiles of Student's distribution for 95 %, two-sided, by degrees of freedom from 1.
@@ -18,11 +19,21 @@ const STUDENT: [f64; 30] = [
     2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 ];
 
+/// What runs are compared by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// The share of right answers on the test split: the more the better.
+    Accuracy,
+    /// The mean squared error of a number that a network gives back: the less the better.
+    Mse,
+}
+
 /// A run's numbers.
 struct Run {
     seed: u64,
-    accuracy: f64,
-    macro_f1: f64,
+    value: f64,
+    macro_f1: Option<f64>,
     parameters: f64,
     seconds: f64,
     data: String,
@@ -37,12 +48,12 @@ pub struct Row {
     pub experiment: String,
     /// Seeds of its runs.
     pub seeds: Vec<u64>,
-    /// Mean test accuracy.
-    pub accuracy: f64,
+    /// Mean of the measure on the test split.
+    pub value: f64,
     /// Lowest and highest.
     pub range: [f64; 2],
-    /// Mean of the mean F1 over classes.
-    pub macro_f1: f64,
+    /// Mean of the mean F1 over classes, if there are any.
+    pub macro_f1: Option<f64>,
     /// Parameters.
     pub parameters: f64,
     /// Mean seconds of a run.
@@ -58,19 +69,21 @@ pub struct Pair {
     pub b: String,
     /// How they were compared: `paired seeds` or `mcnemar`.
     pub method: &'static str,
-    /// Accuracy of `a` minus accuracy of `b`.
+    /// The measure of `a` minus that of `b`.
     pub difference: f64,
     /// The 95 % interval of the difference, from several seeds.
     pub interval: Option<[f64; 2]>,
     /// The probability of such a difference by luck alone, from one seed.
     pub p_value: Option<f64>,
-    /// Whether the difference is more than luck.
-    pub distinguishable: bool,
+    /// The better one, if the difference is more than luck.
+    pub better: Option<String>,
 }
 
 /// The comparison.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
+    /// What is compared.
+    pub measure: Measure,
     /// One row for each experiment, the best first.
     pub rows: Vec<Row>,
     /// Each two of them.
@@ -79,43 +92,64 @@ pub struct Comparison {
 
 /// Compares finished runs of `gradus train`.
 pub fn compare(folders: &[RunFolder]) -> Result<Comparison> {
-    let mut experiments: BTreeMap<String, Vec<Run>> = BTreeMap::new();
+    let (mut measure, mut experiments): (_, BTreeMap<String, Vec<Run>>) = (None, BTreeMap::new());
     for folder in folders {
-        let (name, run) = read(folder)?;
+        let (name, of, run) = read(folder)?;
+        if *measure.get_or_insert(of) != of {
+            let help = "compare classifiers with classifiers, and autoencoders with autoencoders";
+            return Err(Error::data(folder.root(), "has another measure than the runs before it", help));
+        }
         experiments.entry(name).or_default().push(run);
     }
     let mut rows: Vec<Row> = experiments.iter().map(|(name, runs)| row(name, runs)).collect();
-    rows.sort_by(|a, b| b.accuracy.total_cmp(&a.accuracy).then(a.experiment.cmp(&b.experiment)));
+    let measure = measure.unwrap_or(Measure::Accuracy);
+    rows.sort_by(|a, b| measure.order(a.value, b.value).then(a.experiment.cmp(&b.experiment)));
     let mut pairs = Vec::new();
     for (i, a) in rows.iter().enumerate() {
         for b in &rows[i + 1..] {
             let (of_a, of_b) = (&experiments[&a.experiment], &experiments[&b.experiment]);
-            pairs.extend(pair(&a.experiment, &b.experiment, (of_a, of_b)));
+            pairs.extend(pair(measure, &a.experiment, &b.experiment, (of_a, of_b)));
         }
     }
-    Ok(Comparison { rows, pairs })
+    Ok(Comparison { measure, rows, pairs })
+}
+
+impl Measure {
+    /// The better value first.
+    fn order(self, a: f64, b: f64) -> Ordering {
+        match self {
+            Measure::Accuracy => b.total_cmp(&a),
+            Measure::Mse => a.total_cmp(&b),
+        }
+    }
 }
 
 /// The numbers of one run.
-fn read(folder: &RunFolder) -> Result<(String, Run)> {
+fn read(folder: &RunFolder) -> Result<(String, Measure, Run)> {
     let refuse = |what: &str| Error::data(folder.root(), what, "give finished runs of `gradus train`");
     if !folder.is_complete() || folder.recipe()? != "train" {
         return Err(refuse("is no finished run of `gradus train`"));
     }
     let metrics: Value = folder.read_json("metrics.json")?;
     let number = |value: &Value| value.as_f64().ok_or_else(|| refuse("holds a metrics.json without the usual numbers"));
-    let mut csv = csv::Reader::from_path(folder.path("tables/predictions.csv")).map_err(|e| refuse(&e.to_string()))?;
-    let right = csv.records().map(|record| record.map(|r| r.get(1) == r.get(2)).map_err(|e| refuse(&e.to_string())));
+    let (test, mut right) = (&metrics["test"], Vec::new());
+    let measure = if test["accuracy"].is_null() { Measure::Mse } else { Measure::Accuracy };
+    if measure == Measure::Accuracy {
+        let broken = |e: csv::Error| refuse(&e.to_string());
+        let mut csv = csv::Reader::from_path(folder.path("tables/predictions.csv")).map_err(broken)?;
+        let records = csv.records().map(|record| record.map(|r| r.get(1) == r.get(2)).map_err(broken));
+        right = records.collect::<Result<_>>()?;
+    }
     let run = Run {
         seed: metrics["seed"].as_u64().unwrap_or_default(),
-        accuracy: number(&metrics["test"]["accuracy"])?,
-        macro_f1: number(&metrics["test"]["macro_f1"])?,
+        value: number(if measure == Measure::Mse { &test["mse"] } else { &test["accuracy"] })?,
+        macro_f1: test["macro_f1"].as_f64(),
         parameters: number(&metrics["parameters"])?,
         seconds: number(&metrics["seconds"]["total"])?,
         data: metrics["data"]["sha256"].as_str().unwrap_or_default().to_owned(),
-        right: right.collect::<Result<_>>()?,
+        right,
     };
-    Ok((metrics["experiment"].as_str().unwrap_or("?").to_owned(), run))
+    Ok((metrics["experiment"].as_str().unwrap_or("?").to_owned(), measure, run))
 }
 
 fn mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
@@ -123,30 +157,35 @@ fn mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
 }
 
 fn row(name: &str, runs: &[Run]) -> Row {
-    let accuracies = runs.iter().map(|run| run.accuracy);
+    let values = runs.iter().map(|run| run.value);
     Row {
         experiment: name.to_owned(),
         seeds: runs.iter().map(|run| run.seed).collect(),
-        accuracy: mean(accuracies.clone()),
-        range: [accuracies.clone().fold(f64::INFINITY, f64::min), accuracies.fold(f64::NEG_INFINITY, f64::max)],
-        macro_f1: mean(runs.iter().map(|run| run.macro_f1)),
+        value: mean(values.clone()),
+        range: [values.clone().fold(f64::INFINITY, f64::min), values.fold(f64::NEG_INFINITY, f64::max)],
+        macro_f1: runs
+            .iter()
+            .all(|run| run.macro_f1.is_some())
+            .then(|| mean(runs.iter().filter_map(|run| run.macro_f1))),
         parameters: mean(runs.iter().map(|run| run.parameters)),
         seconds: mean(runs.iter().map(|run| run.seconds)),
     }
 }
 
 /// Compares two experiments on the seeds they share; none if they share none, or were tested on different data.
-fn pair(a: &str, b: &str, (of_a, of_b): (&[Run], &[Run])) -> Option<Pair> {
+fn pair(measure: Measure, a: &str, b: &str, (of_a, of_b): (&[Run], &[Run])) -> Option<Pair> {
     let shared: Vec<(&Run, &Run)> =
         of_a.iter().filter_map(|x| Some((x, of_b.iter().find(|y| y.seed == x.seed && y.data == x.data)?))).collect();
-    let differences: Vec<f64> = shared.iter().map(|(x, y)| x.accuracy - y.accuracy).collect();
+    let differences: Vec<f64> = shared.iter().map(|(x, y)| x.value - y.value).collect();
     let difference = mean(differences.iter().copied());
-    let new = |method, interval: Option<[f64; 2]>, p_value: Option<f64>, distinguishable| {
-        Some(Pair { a: a.into(), b: b.into(), method, difference, interval, p_value, distinguishable })
+    let new = |method, interval: Option<[f64; 2]>, p_value: Option<f64>, distinguishable: bool| {
+        let first = measure.order(difference, 0.0).is_lt();
+        let better = distinguishable.then(|| if first { a } else { b }.to_owned());
+        Some(Pair { a: a.into(), b: b.into(), method, difference, interval, p_value, better })
     };
     match shared.as_slice() {
         [] => None,
-        [(x, y)] if x.right.len() == y.right.len() => {
+        [(x, y)] if x.right.len() == y.right.len() && !x.right.is_empty() => {
             let p = mcnemar(&x.right, &y.right).p_value;
             new("mcnemar", None, Some(p), p < 0.05)
         }
@@ -173,7 +212,7 @@ mod tests {
 
     fn run(seed: u64, accuracy: f64, right: &[u8]) -> Run {
         let right = right.iter().map(|&r| r == 1).collect();
-        Run { seed, accuracy, macro_f1: accuracy, parameters: 10.0, seconds: 1.0, data: "d".into(), right }
+        Run { seed, value: accuracy, macro_f1: Some(accuracy), parameters: 10.0, seconds: 1.0, data: "d".into(), right }
     }
 
     /// Differences 1, 2, 3: mean 2, deviation 1, half width 4.303 / √3.
@@ -187,16 +226,18 @@ mod tests {
     fn luck_is_told_from_skill() {
         let better: Vec<Run> = (0..3).map(|s| run(s, 0.95 + 0.001 * s as f64, &[1])).collect();
         let worse: Vec<Run> = (0..3).map(|s| run(s, 0.90 + 0.002 * s as f64, &[1])).collect();
-        let clear = pair("a", "b", (&better, &worse)).unwrap();
-        assert!(clear.distinguishable && clear.method == "paired seeds");
+        let clear = pair(Measure::Accuracy, "a", "b", (&better, &worse)).unwrap();
+        assert!(clear.better.as_deref() == Some("a") && clear.method == "paired seeds");
+        let errors = pair(Measure::Mse, "a", "b", (&better, &worse)).unwrap();
+        assert_eq!(errors.better.as_deref(), Some("b"), "of errors the smaller is better");
         let noisy: Vec<Run> = [0.99, 0.80, 0.97].iter().zip(0..).map(|(&a, s)| run(s, a, &[1])).collect();
-        assert!(!pair("a", "b", (&better, &noisy)).unwrap().distinguishable);
+        assert!(pair(Measure::Accuracy, "a", "b", (&better, &noisy)).unwrap().better.is_none());
         // One seed: nine samples that only the first gets right, none the other way: p = 2 / 2^9.
         let (x, y) = (run(7, 1.0, &[1; 9]), run(7, 0.0, &[0; 9]));
-        let once = pair("a", "b", (&[x], &[y])).unwrap();
+        let once = pair(Measure::Accuracy, "a", "b", (&[x], &[y])).unwrap();
         assert!(
-            once.method == "mcnemar" && once.distinguishable && (once.p_value.unwrap() - 2.0 / 512.0).abs() < 1e-12
+            once.method == "mcnemar" && once.better.is_some() && (once.p_value.unwrap() - 2.0 / 512.0).abs() < 1e-12
         );
-        assert!(pair("a", "b", (&[run(1, 0.5, &[1])], &[run(2, 0.5, &[1])])).is_none());
+        assert!(pair(Measure::Accuracy, "a", "b", (&[run(1, 0.5, &[1])], &[run(2, 0.5, &[1])])).is_none());
     }
 }

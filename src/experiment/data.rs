@@ -60,6 +60,9 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
             data.train = cut(&data.train, d.limit);
         }
     }
+    if d.labelled > 0 && d.labelled < data.train.len() {
+        data.train = data.train.subset(&(0..d.labelled).collect::<Vec<_>>());
+    }
     for (name, images) in data.splits() {
         if images.is_empty() {
             return Err(Error::config(

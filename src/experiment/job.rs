@@ -2,17 +2,20 @@
 
 use super::data::{Preparation, load};
 use super::layers;
+use super::reconstruction::Reconstructed;
 use super::report;
-use super::spec::{ClassWeights, Experiment, WeightRule};
+use super::spec::{ClassWeights, Experiment, Model, WeightRule};
 use crate::analysis::metrics::{Confusion, Reliability, brier_score, macro_auc, roc_curve};
 use crate::data::{ImageData, Images};
 use crate::error::{Error, Result};
-use crate::nn::Sequential;
+use crate::nn::state::load_matching;
 use crate::nn::summary::{Summary, summarize};
+use crate::nn::{Sequential, fits, freeze};
 use crate::run::{RunFolder, Scores, Trainer, Watch, score};
 use crate::train::{Evaluation, Fit, History, Objective, Samples, balanced};
 use ndarray::ArrayView2;
 use serde_json::{Map, Value, json};
+use std::path::Path;
 use std::time::Instant;
 
 /// The name under which the network is trained and saved.
@@ -66,6 +69,7 @@ impl Prepared {
         let (val, test) = (samples(&data.val, None)?, samples(&data.test, None)?);
         let classes = data.classes.len();
         let (model, summary) = plan(e, &preparation.input(), classes)?;
+        begin_with(&e.model, &model, watch)?;
         let t = &e.train;
         let fit = Fit {
             objective: objective(e, &data.train.labels, classes)?,
@@ -97,16 +101,46 @@ pub struct Outcome {
 
 /// The network for an input and its layers in numbers, without training it.
 pub fn plan(e: &Experiment, input: &[usize], classes: usize) -> Result<(Sequential, Summary)> {
-    let outputs = e.train.loss.outputs(classes)?;
-    let model = layers::build(&e.model.layer, input, outputs, e.seed)?;
+    let outputs = e.train.loss.outputs(input, classes)?;
+    let model = layers::build(&e.model.layer, input, outputs.iter().product(), e.seed)?;
     let summary = summarize(&model, input)?;
     let output = summary.rows.last().map(|row| row.output.clone()).unwrap_or_default();
-    if output != [outputs] {
-        let what = format!("ends with {output:?} numbers for each sample, where [{outputs}] are wanted");
-        let help = "end with a `linear` of units = 0: one for each class, or one for the loss of yes and no";
+    if output != outputs {
+        let what = format!("ends with {output:?} numbers for each sample, where {outputs:?} are wanted");
+        let help = if e.train.loss.is_reconstruction() {
+            "a reconstruction has the shape of the input"
+        } else {
+            "end with a `linear` of units = 0: one for each class, or one for the loss of yes and no"
+        };
         return Err(Error::config("model.layer", what, help));
     }
     Ok((model, summary))
+}
+
+/// Takes the weights that the network begins with, and freezes what is not to be trained.
+fn begin_with(spec: &Model, model: &Sequential, watch: &mut dyn Watch) -> Result<()> {
+    if !spec.weights.is_empty() && !spec.take.is_empty() {
+        let given = Path::new(&spec.weights);
+        let of_run = given.join(format!("checkpoints/{MODEL}-best.safetensors"));
+        let path = if given.is_dir() { of_run.as_path() } else { given };
+        if !path.exists() {
+            let help = "give the folder of a finished run, or a .safetensors file";
+            return Err(Error::data(path, "does not exist (model.weights)", help));
+        }
+        let matching = load_matching(model, path, |name| {
+            spec.take.iter().any(|pattern| fits(pattern, name)).then(|| name.to_owned())
+        })?;
+        if matching.taken.is_empty() {
+            let help = "give the layers the names and shapes that they have there";
+            return Err(Error::data(path, "has no weight that this network has (model.weights)", help));
+        }
+        watch.note(&format!("weights of {}: {matching}", path.display()));
+    }
+    for pattern in &spec.freeze {
+        freeze(model, pattern)
+            .map_err(|e| Error::config("model.freeze", e.to_string(), "write names as in `conv*`"))?;
+    }
+    Ok(())
 }
 
 /// What is made small: the loss, and what each class weighs.
@@ -152,6 +186,14 @@ pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<
     seconds.push(("train".into(), start.elapsed().as_secs_f64()));
 
     let start = begin(&mut trainer, "test", 3)?;
+    if e.train.loss.is_reconstruction() {
+        let mut found = Reconstructed::new(e, prepared, history, seconds)?;
+        found.seconds.push(("test".into(), start.elapsed().as_secs_f64()));
+        let start = begin(&mut trainer, "report", 4)?;
+        found.write(folder)?;
+        found.seconds.push(("report".into(), start.elapsed().as_secs_f64()));
+        return write_metrics(folder, found.metrics());
+    }
     let scores = prepared.score(history)?;
     seconds.push(("test".into(), start.elapsed().as_secs_f64()));
 
@@ -160,7 +202,10 @@ pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<
     folder.write("tables/predictions.csv", &predictions(&outcome))?;
     report::write(&outcome, folder)?;
     outcome.seconds.push(("report".into(), start.elapsed().as_secs_f64()));
-    let metrics = metrics(&outcome)?;
+    write_metrics(folder, metrics(&outcome)?)
+}
+
+fn write_metrics(folder: &RunFolder, metrics: Value) -> Result<Value> {
     folder.write("metrics.json", &serde_json::to_vec_pretty(&metrics).expect("numbers and words"))?;
     Ok(metrics)
 }

@@ -3,14 +3,18 @@
 //! A layer says what it makes, never what it gets: the sizes of its inputs follow from the layer before. So the layers
 //! are built in order, each shape worked out on the way, and a layer that does not fit is refused with the arithmetic.
 
+mod settings;
+
 use crate::autograd::Var;
 use crate::error::{Error, Result};
-use crate::nn::{self, Activation, Ctx, Init, Module, Sequential};
-use crate::ops::{self, Padding, Window};
+use crate::nn::{self, Activation, Ctx, Module, Sequential};
+use crate::ops;
 use crate::rng::Rng;
 use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
+
+pub use settings::*;
 
 /// One layer of the file: its type, and what that type wants to know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,10 +60,22 @@ pub enum Layer {
     Unflatten(Unflatten),
     /// Batch normalization of the channels of pictures, or of the elements of flat samples.
     BatchNorm(BatchNorm),
+    /// A transposed convolution: the way back of a convolution, to larger pictures.
+    #[serde(rename = "conv_transpose2d")]
+    ConvTranspose2d(ConvTranspose2d),
+    /// Larger pictures without weights.
+    #[serde(rename = "upsample2d")]
+    Upsample2d(Upsample2d),
+    /// Normalization of each sample by itself.
+    LayerNorm(LayerNorm),
+    /// The code of a variational autoencoder.
+    GaussianLatent(GaussianLatent),
+    /// Normal noise, in training.
+    GaussianNoise(GaussianNoise),
 }
 
 /// The names of the types, as the file writes them.
-pub const TYPES: [&str; 18] = [
+pub const TYPES: [&str; 23] = [
     "linear",
     "conv2d",
     "max_pool2d",
@@ -78,201 +94,12 @@ pub const TYPES: [&str; 18] = [
     "global_avg_pool2d",
     "unflatten",
     "batch_norm",
+    "conv_transpose2d",
+    "upsample2d",
+    "layer_norm",
+    "gaussian_latent",
+    "gaussian_noise",
 ];
-
-/// A layer with nothing to say but its name.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Plain {
-    /// Its name in paths and files; by default the type and a number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-}
-
-/// A fully connected layer; what comes as pictures is flattened before.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Linear {
-    /// Its name in paths and files; by default the type and a number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Number of outputs; 0 stands for as many as the loss wants: one for each class, or one for yes and no.
-    pub units: usize,
-    /// How the weights are drawn.
-    #[serde(default)]
-    pub init: Init,
-}
-
-/// A convolution.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Conv2d {
-    /// Its name in paths and files; by default the type and a number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Output channels.
-    pub filters: usize,
-    /// Height and width of a filter: one number, or two.
-    pub kernel: Sides,
-    /// Vertical and horizontal step.
-    #[serde(default = "one")]
-    pub stride: Sides,
-    /// `same`, `valid`, or rows and columns of zeros.
-    #[serde(default)]
-    pub padding: Zeros,
-    /// Distance between the taps of a filter.
-    #[serde(default = "one")]
-    pub dilation: Sides,
-    /// Groups of channels that see nothing of each other.
-    #[serde(default = "single")]
-    pub groups: usize,
-    /// Whether a bias is added.
-    #[serde(default = "yes")]
-    pub bias: bool,
-    /// How the weights are drawn.
-    #[serde(default)]
-    pub init: Init,
-}
-
-/// A pooling window.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pool {
-    /// Its name in paths and files; by default the type and a number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Height and width of the window.
-    #[serde(default = "two")]
-    pub kernel: Sides,
-    /// Step; by default the window's own size.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stride: Option<Sides>,
-    /// Rows and columns of padding, at most half the window.
-    #[serde(default = "zero")]
-    pub padding: Sides,
-}
-
-/// Batch normalization.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BatchNorm {
-    /// Its name in paths and files; by default the type and a number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Share of a new batch in the running mean and variance.
-    #[serde(default = "norm_momentum")]
-    pub momentum: f64,
-    /// Added to the variance.
-    #[serde(default = "norm_eps")]
-    pub eps: f64,
-}
-
-fn norm_momentum() -> f64 {
-    0.1
-}
-
-fn norm_eps() -> f64 {
-    1e-5
-}
-
-/// Other axes for a sample's elements.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Unflatten {
-    /// Its name in paths and files; by default the type and a number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Their sizes.
-    pub shape: Vec<usize>,
-}
-
-/// Dropout.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Dropout {
-    /// Its name in paths and files; by default the type and a number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Probability with which an element becomes zero.
-    pub p: f64,
-}
-
-/// Height and width: `3`, or `[3, 5]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "a number such as 3, or two such as [3, 5]")]
-pub enum Sides {
-    /// Both the same.
-    Square(usize),
-    /// Height, then width.
-    Each([usize; 2]),
-}
-
-impl Sides {
-    /// Height and width.
-    pub fn get(self) -> [usize; 2] {
-        match self {
-            Sides::Square(side) => [side; 2],
-            Sides::Each(sides) => sides,
-        }
-    }
-}
-
-fn zero() -> Sides {
-    Sides::Square(0)
-}
-
-fn one() -> Sides {
-    Sides::Square(1)
-}
-
-fn two() -> Sides {
-    Sides::Square(2)
-}
-
-fn single() -> usize {
-    1
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// Zeros around a picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ZerosByName {
-    /// None.
-    #[default]
-    Valid,
-    /// As many as keep the output at ⌈size / stride⌉.
-    Same,
-}
-
-/// Zeros around a picture: a word, or how many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "`same`, `valid`, a number such as 1, or two such as [1, 2]")]
-pub enum Zeros {
-    /// `valid` or `same`.
-    Word(ZerosByName),
-    /// Rows above and below, columns left and right.
-    Count(Sides),
-}
-
-impl Default for Zeros {
-    fn default() -> Self {
-        Zeros::Word(ZerosByName::Valid)
-    }
-}
-
-impl Zeros {
-    fn padding(self) -> Padding {
-        match self {
-            Zeros::Word(ZerosByName::Valid) => Padding::Valid,
-            Zeros::Word(ZerosByName::Same) => Padding::Same,
-            Zeros::Count(sides) => Padding::Fixed(sides.get()),
-        }
-    }
-}
 
 impl Layer {
     /// The type, as the file writes it.
@@ -296,6 +123,11 @@ impl Layer {
             Layer::GlobalAvgPool2d(_) => "global_avg_pool2d",
             Layer::Unflatten(_) => "unflatten",
             Layer::BatchNorm(_) => "batch_norm",
+            Layer::ConvTranspose2d(_) => "conv_transpose2d",
+            Layer::Upsample2d(_) => "upsample2d",
+            Layer::LayerNorm(_) => "layer_norm",
+            Layer::GaussianLatent(_) => "gaussian_latent",
+            Layer::GaussianNoise(_) => "gaussian_noise",
         }
     }
 
@@ -319,6 +151,11 @@ impl Layer {
             | Layer::GlobalAvgPool2d(l) => l.name.as_deref(),
             Layer::BatchNorm(l) => l.name.as_deref(),
             Layer::Unflatten(l) => l.name.as_deref(),
+            Layer::ConvTranspose2d(l) => l.name.as_deref(),
+            Layer::Upsample2d(l) => l.name.as_deref(),
+            Layer::LayerNorm(l) => l.name.as_deref(),
+            Layer::GaussianLatent(l) => l.name.as_deref(),
+            Layer::GaussianNoise(l) => l.name.as_deref(),
         }
     }
 
@@ -327,7 +164,11 @@ impl Layer {
         match self {
             Layer::Conv2d(_) => "conv",
             Layer::MaxPool2d(_) | Layer::AvgPool2d(_) | Layer::GlobalAvgPool2d(_) => "pool",
-            Layer::BatchNorm(_) => "norm",
+            Layer::BatchNorm(_) | Layer::LayerNorm(_) => "norm",
+            Layer::ConvTranspose2d(_) => "deconv",
+            Layer::Upsample2d(_) => "upsample",
+            Layer::GaussianLatent(_) => "latent",
+            Layer::GaussianNoise(_) => "noise",
             other => other.type_name(),
         }
     }
@@ -337,16 +178,10 @@ impl Layer {
         Ok(match self {
             Layer::Linear(l) => {
                 let units = if l.units == 0 { outputs } else { l.units };
-                let &[inputs] = input else {
-                    let message = format!("wants flat samples [D]; got {input:?}. Put a `flatten` before it");
-                    return Err(Error::shape("linear", message));
-                };
-                Box::new(nn::Linear::new(inputs, units, l.init, rng))
+                Box::new(nn::Linear::new(flat("linear", input)?, units, l.init, rng))
             }
             Layer::Conv2d(l) => {
-                let &[channels, ..] = input else {
-                    return Err(Error::shape("conv2d", format!("wants pictures [C, H, W]; got {input:?}")));
-                };
+                let channels = channels("conv2d", input)?;
                 let settings = ops::Conv2d {
                     stride: l.stride.get(),
                     padding: l.padding.padding(),
@@ -381,6 +216,30 @@ impl Layer {
                 }
                 Box::new(nn::Unflatten(Shape::new(&l.shape)))
             }
+            Layer::ConvTranspose2d(l) => {
+                let channels = channels("conv_transpose2d", input)?;
+                let settings = ops::ConvTranspose2d {
+                    stride: l.stride.get(),
+                    padding: l.padding.get(),
+                    output_padding: l.output_padding.get(),
+                    dilation: l.dilation.get(),
+                    groups: l.groups,
+                };
+                let conv = nn::ConvTranspose2d::new(channels, l.filters, l.kernel.get(), settings, l.init, rng);
+                if l.bias { Box::new(conv) } else { Box::new(conv.without_bias()) }
+            }
+            Layer::Upsample2d(l) => Box::new(nn::Upsample(ops::Upsample { scale: l.scale.get(), mode: l.mode })),
+            Layer::LayerNorm(l) => {
+                let axes = if l.axes == 0 { input.len() } else { l.axes };
+                let first = input.len().checked_sub(axes).ok_or_else(|| {
+                    Error::shape("layer_norm", format!("normalizes {axes} axes, but a sample has {}", input.len()))
+                })?;
+                Box::new(nn::LayerNorm { eps: l.eps, ..nn::LayerNorm::new(&input[first..]) })
+            }
+            Layer::GaussianLatent(l) => {
+                Box::new(nn::GaussianLatent::new(flat("gaussian_latent", input)?, l.units, l.beta, l.init, rng))
+            }
+            Layer::GaussianNoise(l) => Box::new(nn::GaussianNoise(l.std)),
         })
     }
 
@@ -396,6 +255,20 @@ impl Layer {
                 .and_then(|()| some("groups", l.groups, 1 << 16))
                 .and_then(|()| l.stride.get().into_iter().try_for_each(|k| some("stride", k, 1024)))
                 .and_then(|()| l.dilation.get().into_iter().try_for_each(|k| some("dilation", k, 1024))),
+            Layer::ConvTranspose2d(l) => some("filters", l.filters, 1 << 16)
+                .and_then(|()| l.kernel.get().into_iter().try_for_each(|k| some("kernel", k, 1024)))
+                .and_then(|()| some("groups", l.groups, 1 << 16))
+                .and_then(|()| l.stride.get().into_iter().try_for_each(|k| some("stride", k, 1024)))
+                .and_then(|()| l.dilation.get().into_iter().try_for_each(|k| some("dilation", k, 1024))),
+            Layer::Upsample2d(l) => l.scale.get().into_iter().try_for_each(|k| some("scale", k, 64)),
+            Layer::GaussianLatent(l) if !(l.beta >= 0.0 && l.beta.is_finite()) => {
+                Err(("beta", format!("is {}; a weight of at least 0 is wanted", l.beta)))
+            }
+            Layer::GaussianLatent(l) => some("units", l.units, 1 << 20),
+            Layer::GaussianNoise(l) if !(l.std >= 0.0 && l.std.is_finite()) => {
+                Err(("std", format!("is {}; a standard deviation of at least 0 is wanted", l.std)))
+            }
+            Layer::LayerNorm(l) if l.eps.is_nan() || l.eps <= 0.0 => Err(("eps", format!("is {}, not above 0", l.eps))),
             Layer::MaxPool2d(l) | Layer::AvgPool2d(l) => {
                 l.kernel.get().into_iter().try_for_each(|k| some("kernel", k, 1024))
             }
@@ -411,11 +284,15 @@ impl Layer {
     }
 }
 
-impl Pool {
-    fn window(&self) -> Window {
-        let kernel = self.kernel.get();
-        Window { kernel, stride: self.stride.map_or(kernel, Sides::get), padding: self.padding.get() }
-    }
+/// The length of flat samples.
+fn flat(layer: &'static str, input: &[usize]) -> Result<usize> {
+    let message = || format!("wants flat samples [D]; got {input:?}. Put a `flatten` before it");
+    <[usize; 1]>::try_from(input).map(|[inputs]| inputs).map_err(|_| Error::shape(layer, message()))
+}
+
+/// The channels of pictures.
+fn channels(layer: &'static str, input: &[usize]) -> Result<usize> {
+    input.first().copied().ok_or_else(|| Error::shape(layer, format!("wants pictures [C, H, W]; got {input:?}")))
 }
 
 /// The name of each layer: its own, or its type and the number among those of that type: `conv1`, `relu1`, `conv2`.
@@ -486,6 +363,29 @@ mod tests {
     }
 
     #[test]
+    fn an_autoencoder_comes_back_to_the_size_it_started_from() {
+        let text = r#"
+            layer = [
+                { type = "gaussian_noise", std = 0.1 },
+                { type = "conv2d", filters = 8, kernel = 3, stride = 2, padding = 2 }, { type = "relu" },
+                { type = "conv2d", filters = 16, kernel = 3, stride = 2, padding = 1 }, { type = "layer_norm" },
+                { type = "conv2d", filters = 32, kernel = 3, stride = 2 }, { type = "flatten" },
+                { type = "gaussian_latent", units = 14, beta = 0.5 },
+                { type = "linear", units = 288 }, { type = "unflatten", shape = [32, 3, 3] },
+                { type = "conv_transpose2d", filters = 16, kernel = 3, stride = 2 },
+                { type = "upsample2d", mode = "bilinear" },
+                { type = "conv_transpose2d", filters = 1, kernel = 3, stride = 2, padding = 1, output_padding = 1 },
+            ]"#;
+        let layers = layers(text);
+        let net = build(&layers, &[1, 28, 28], 10, 1).unwrap();
+        let y = net.forward(&Var::constant(Tensor::zeros([2, 1, 28, 28])), &mut Ctx::eval()).unwrap();
+        assert_eq!(y.shape(), [2, 1, 28, 28]);
+        let named = names(&layers);
+        let wanted = ["noise1", "norm1", "latent1", "deconv1", "upsample1", "deconv2"];
+        assert!(wanted.iter().all(|name| named.iter().any(|n| n == name)), "{named:?}");
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused_with_its_arithmetic() {
         let refusal = |text: &str| build(&layers(text), &[1, 4, 4], 10, 1).err().expect("refused").to_string();
         let big = refusal(r#"layer = [{ type = "relu" }, { type = "conv2d", filters = 2, kernel = 5 }]"#);
@@ -495,5 +395,10 @@ mod tests {
         let twice = refusal(r#"layer = [{ type = "relu", name = "a" }, { type = "relu", name = "a" }]"#);
         assert!(twice.contains("model.layer.2.name"), "{twice}");
         assert!(refusal(r#"layer = [{ type = "dropout", p = 1.5 }]"#).contains("model.layer.1.p"));
+        assert!(refusal(r#"layer = [{ type = "gaussian_noise", std = -1.0 }]"#).contains("model.layer.1.std"));
+        assert!(refusal(r#"layer = [{ type = "gaussian_latent", units = 2 }]"#).contains("flatten"));
+        assert!(refusal(r#"layer = [{ type = "layer_norm", axes = 4 }]"#).contains("4 axes"));
+        let more = refusal(r#"layer = [{ type = "conv_transpose2d", filters = 1, kernel = 3, output_padding = 1 }]"#);
+        assert!(more.contains("less than the stride"), "{more}");
     }
 }

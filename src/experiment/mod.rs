@@ -7,8 +7,9 @@
 //! * [`read`]: from the file to the types, and what is said of a mistake;
 //! * [`mod@builtin`]: the files of the courses;
 //! * [`cost`]: what it will take; [`data`]: samples; [`job`]: the run; [`report`]: what it found;
+//!   [`reconstruction`]: what an autoencoder's run found;
 //! * [`answer`]: asking a run afterwards; [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
-//! * [`dream`]: the input that makes a network answer what is asked.
+//! * [`dream`]: the input that makes a network answer what is asked; [`latent`]: what is in the codes of an autoencoder.
 
 pub mod answer;
 pub mod beside;
@@ -16,10 +17,14 @@ pub mod builtin;
 pub mod compare;
 pub mod cost;
 pub mod data;
+mod define;
 pub mod dream;
 pub mod job;
+pub mod latent;
 pub mod layers;
+pub mod map;
 pub mod read;
+pub mod reconstruction;
 pub mod report;
 pub mod spec;
 

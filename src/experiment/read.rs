@@ -3,6 +3,7 @@
 //! Each section is read on its own, and each layer is a section. A refused one is traced to the key that is at fault,
 //! and the key to the line of the file or to the `--set` where it was written.
 
+use super::define::fill;
 use super::layers::Layer;
 use super::spec::{Data, Experiment, Model, Report, Train};
 use crate::error::{Error, Result};
@@ -13,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 /// A file of settings, and what was set upon it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Source {
     /// How messages call the file.
     name: String,
@@ -63,6 +64,18 @@ impl Source {
         })?;
         self.set.push(key.join("."));
         Ok(())
+    }
+
+    /// Puts a value at a path whose parts may hold dots.
+    pub fn put(&mut self, path: &[&str], value: Value) -> Result<()> {
+        let parts: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
+        put(&mut self.values, &parts, value)
+            .map_err(|what| Error::config(path.join("."), what, "`gradus init NAME` shows every key"))
+    }
+
+    /// The settings as a file, those that were set among them, and none that was not given.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(&self.values).expect("a table is a table")
     }
 
     /// Replaces the name of a layer in a path by its number.
@@ -122,24 +135,28 @@ impl Source {
     /// The experiment, every value checked.
     pub fn resolve(&self) -> Result<Experiment> {
         let table = &self.values;
-        let known = ["name", "about", "seed", "data", "model", "train", "report", "variant"];
+        let known = ["name", "about", "seed", "define", "data", "model", "train", "report", "study", "variant"];
         if let Some(key) = table.keys().find(|key| !known.contains(&key.as_str())) {
             return Err(self.unknown("", key, &known));
         }
         let (data, model, train) = (self.need("data")?, self.need("model")?, self.need("train")?);
-        if let Some(key) = model.keys().find(|key| *key != "layer") {
-            return Err(self.unknown("model", key, &["layer"]));
-        }
+        let mut beginning = model.clone();
+        beginning.remove("layer");
+        let beginning = self.section::<Model>("model", &beginning)?;
         let experiment = Experiment {
             name: self.word("name")?,
             about: if table.contains_key("about") { self.word("about")? } else { String::new() },
             seed: self.seed()?,
             data: self.section::<Data>("data", data)?,
-            model: Model { layer: self.layers()? },
+            model: Model { layer: self.layers()?, ..beginning },
             train: self.train(train)?,
             report: match self.values.get("report") {
                 Some(value) => self.section::<Report>("report", self.table_of(value, "report")?)?,
                 None => Report::default(),
+            },
+            study: match self.values.get("study") {
+                Some(value) => self.table_of(value, "study")?.clone(),
+                None => Table::new(),
             },
         };
         experiment.validate().map_err(|error| self.say_where(error))?;
@@ -190,6 +207,11 @@ impl Source {
     fn layers(&self) -> Result<Vec<Layer>> {
         let list = self.values.get("model").and_then(|model| model.get("layer"));
         let help = "write each layer as [[model.layer]], with its type";
+        let nothing = Table::new();
+        let defined = match self.values.get("define") {
+            Some(value) => self.table_of(value, "define")?,
+            None => &nothing,
+        };
         let list = match list {
             Some(Value::Array(list)) => list,
             Some(_) => return Err(Error::config(self.place("model.layer"), "is no list of layers", help)),
@@ -202,7 +224,11 @@ impl Source {
                 let help = format!("add type = \"..\"; there are {}", super::layers::TYPES.join(", "));
                 return Err(Error::config(self.place(&path), "has no `type`", help));
             }
-            self.section::<Layer>(&path, table)
+            let filled = fill(table, defined).map_err(|(key, what)| {
+                let help = "write a product of numbers and names, such as \"4 * n\"";
+                Error::config(self.place(&format!("{path}.{key}")), what, help)
+            })?;
+            self.section::<Layer>(&path, &filled)
         };
         list.iter().enumerate().map(read).collect()
     }
@@ -317,7 +343,7 @@ impl Source {
 }
 
 /// Keys whose values are words, whatever they look like.
-const TEXTS: [&str; 4] = ["name", "about", "data.path", "data.group_by"];
+const TEXTS: [&str; 5] = ["name", "about", "data.path", "data.group_by", "model.weights"];
 
 /// The experiment as a file that reads back as the same experiment.
 pub fn to_toml(experiment: &Experiment) -> String {

@@ -1,8 +1,9 @@
 //! The report of an experiment: how good it is, how it learned, what it gets wrong, what it is made of.
 
 use super::beside::Size;
-use super::job::{BINS, Decision, Outcome, decisions, probabilities};
+use super::job::{BINS, Decision, Outcome, Prepared, decisions, probabilities};
 use super::read::to_toml;
+use super::spec::Experiment;
 use crate::analysis::metrics::{Reliability, brier_score, macro_auc, precision_recall_curve, roc_curve};
 use crate::error::Result;
 use crate::nn::parameters;
@@ -25,8 +26,8 @@ pub fn write(o: &Outcome, folder: &RunFolder) -> Result<()> {
     learning(o, &mut book)?;
     mistakes(o, &mut book)?;
     confidence(o, &mut book)?;
-    network(o, &mut book)?;
-    colophon(o, &mut book);
+    network("4", e, &o.prepared, &mut book)?;
+    colophon("5", e, &o.prepared, &o.seconds, &mut book);
     folder.write("report.html", book.page.render().as_bytes())
 }
 
@@ -162,21 +163,21 @@ fn confidence(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
 }
 
 /// The layers, how their parameters are counted, and the first layer's filters.
-fn network(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
-    let beside = o.experiment.report.beside.map(|known| {
-        let own = Size::of(&o.prepared.summary, &o.prepared.preparation.input());
-        sizes(&[(&o.experiment.name, own), (known.name(), known.size())])
+pub(super) fn network(number: &str, e: &Experiment, p: &Prepared, book: &mut Book<'_>) -> Result<()> {
+    let beside = e.report.beside.map(|known| {
+        let own = Size::of(&p.summary, &p.preparation.input());
+        sizes(&[(&e.name, own), (known.name(), known.size())])
     });
     let beside = beside.map(|table| book.table("beside", table)).transpose()?;
-    let layers = book.layers("layers", &o.prepared.summary)?;
+    let layers = book.layers("layers", &p.summary)?;
     let mut counts = Table::new(&["layer", "weights and biases", "parameters"]);
-    for (path, formula, n) in formulas(&o.prepared.model, &o.prepared.summary) {
+    for (path, formula, n) in formulas(&p.model, &p.summary) {
         counts.row([path, formula, thousands(n)]);
     }
-    counts.strong_row(["all".to_owned(), String::new(), thousands(o.scores.parameters)]);
+    counts.strong_row(["all".to_owned(), String::new(), thousands(p.summary.parameters)]);
     let counts = book.table("parameters", counts)?;
-    let filters = filters(o).map(|grid| book.figure("filters", grid.draw())).transpose()?;
-    let body = book.page.section("4", "The network");
+    let filters = filters(p).map(|grid| book.figure("filters", grid.draw())).transpose()?;
+    let body = book.page.section(number, "The network");
     body.table(&layers, "Layer by layer, for one picture").table(&counts, "Where the parameters are");
     if let Some(beside) = &beside {
         body.table(beside, "Beside a network of the literature");
@@ -227,9 +228,9 @@ pub fn at_thresholds(decisions: &[Decision], classes: &[String]) -> Table {
 }
 
 /// The first layer's filters, if it is a convolution of 3 x 3 or more.
-fn filters(o: &Outcome) -> Option<ImageGrid> {
+fn filters(p: &Prepared) -> Option<ImageGrid> {
     const MOST: usize = 96;
-    let weight = parameters::<f32>(&o.prepared.model).first()?.1.get();
+    let weight = parameters::<f32>(&p.model).first()?.1.get();
     let &[filters, channels, h, w] = weight.shape() else { return None };
     let tiles = (0..(filters * channels).min(MOST)).map(|i| {
         let values = &weight.data()[i * h * w..][..h * w];
@@ -240,21 +241,21 @@ fn filters(o: &Outcome) -> Option<ImageGrid> {
 }
 
 /// How to make this report again.
-fn colophon(o: &Outcome, book: &mut Book<'_>) {
-    let seconds: Vec<String> = o.seconds.iter().map(|(stage, s)| format!("{stage} {s:.1}")).collect();
+pub(super) fn colophon(number: &str, e: &Experiment, p: &Prepared, seconds: &[(String, f64)], book: &mut Book<'_>) {
+    let seconds: Vec<String> = seconds.iter().map(|(stage, s)| format!("{stage} {s:.1}")).collect();
     let facts = [
         ("Command", format!("`{}`", book.said("command_line"))),
         ("Gradus", env!("CARGO_PKG_VERSION").to_owned()),
-        ("Data, SHA-256", format!("`{}`", o.prepared.data.sha256)),
+        ("Data, SHA-256", format!("`{}`", p.data.sha256)),
         ("Processor features", book.said("cpu_features")),
         ("Threads", book.said("threads")),
         ("Seconds per stage", seconds.join(", ")),
     ];
     book.page
-        .section("5", "How this was made")
+        .section(number, "How this was made")
         .facts(&facts)
         .paragraph("The same file, seed and data give the same weights, bit for bit, on any number of threads.")
         .details("The experiment file", |body| {
-            body.code(&to_toml(&o.experiment));
+            body.code(&to_toml(e));
         });
 }

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::optim::{OptimizerSpec, Schedule};
 use crate::train::{Keep, Loss};
 use serde::{Deserialize, Serialize};
+use toml::Table;
 
 /// A whole experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub struct Experiment {
     /// What the report shows.
     #[serde(default)]
     pub report: Report,
+    /// Section `[study]`, as it stands there: [`study::Settings`](crate::study::Settings) reads it.
+    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    pub study: Table,
 }
 
 fn seed() -> u64 {
@@ -101,6 +105,10 @@ pub struct Data {
     /// Most training samples; 0 is all.
     #[serde(default)]
     pub limit: usize,
+    /// Most labelled samples: training samples beyond the first so many are left out, while validation and test stay
+    /// whole; 0 is all.
+    #[serde(default)]
+    pub labelled: usize,
     /// Height and width to which pictures of a folder are brought.
     #[serde(default = "size")]
     pub size: usize,
@@ -179,12 +187,28 @@ pub enum Normalize {
     None,
 }
 
-/// Section `[model]`: the layers, in order.
+/// Section `[model]`: what it begins with, and the layers, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
+    /// Weights to begin with: the folder of a run, or a .safetensors file. Those that have a name and a shape of this
+    /// network's are taken, the others are left. Empty: none.
+    #[serde(default)]
+    pub weights: String,
+    /// Which of them are taken, by name; `*` stands for any characters, and `conv*` for what begins with conv. All, unless
+    /// the file says otherwise.
+    #[serde(default = "all")]
+    pub take: Vec<String>,
+    /// Parameters that are not trained, by name; `*` stands for any characters: `conv*`.
+    #[serde(default)]
+    pub freeze: Vec<String>,
     /// One after the other.
+    #[serde(default)]
     pub layer: Vec<Layer>,
+}
+
+fn all() -> Vec<String> {
+    vec!["*".to_owned()]
 }
 
 /// Section `[train]`.

@@ -47,8 +47,8 @@ impl<'a> Book<'a> {
             .marker(best, "kept");
         let accuracy = LineChart::new(&format!("{title}: accuracy"))
             .axes("epoch", "accuracy")
-            .epochs("training", &column(|e| e.train_accuracy))
-            .epochs("validation", &column(|e| e.val_accuracy))
+            .epochs("training", &column(|e| e.accuracies()[0]))
+            .epochs("validation", &column(|e| e.accuracies()[1]))
             .marker(best, "kept");
         Ok([
             self.figure(&format!("{name}_loss"), loss.draw())?,

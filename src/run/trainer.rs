@@ -106,14 +106,16 @@ impl Observer for Saver<'_, '_> {
     }
 
     fn epoch(&mut self, e: &Epoch, best: bool) {
+        let figures = |loss: f64, accuracy: Option<f64>| match accuracy {
+            Some(accuracy) => format!("loss {loss:.4}, accuracy {accuracy:.3}"),
+            None => format!("loss {loss:.6}"),
+        };
         self.trainer.watch.epoch(&format!(
-            "{} epoch {:2}: train loss {:.4}, accuracy {:.3}; validation loss {:.4}, accuracy {:.3}{}",
+            "{} epoch {:2}: train {}; validation {}{}",
             self.name,
             e.epoch,
-            e.train_loss,
-            e.train_accuracy,
-            e.val_loss,
-            e.val_accuracy,
+            figures(e.train_loss, e.train_accuracy),
+            figures(e.val_loss, e.val_accuracy),
             if best { " *" } else { "" }
         ));
     }

@@ -1,0 +1,105 @@
+//! # Lesson 11: transposed convolution, the way back
+//!
+//! A convolution with stride 2 halves a picture. An autoencoder must come back from the small maps to the large picture,
+//! and the way back is the *transpose* of the way there. With the convolution written as a matrix, y = A x, it is
+//!
+//! ```text
+//! x' = Aᵀ y,     so that     ⟨y, A x⟩ = ⟨Aᵀ y, x⟩     for all x and y.
+//! ```
+//!
+//! That is not the inverse: Aᵀ A x is not x. It is what backward computes anyway, the convolution's gradient of its
+//! input; used forwards it has a picture of its own: every pixel of the small map lays its multiple of the kernel down
+//! on the large one, two pixels further for each step, and what overlaps is added.
+//!
+//! Where kernels overlap unevenly, a checkerboard appears (Odena, Dumoulin and Olah 2016): a 3x3 kernel with stride 2
+//! covers some pixels once, some twice, some four times. Learned kernels can make up for that; kernels at the beginning
+//! of a training do not.
+//!
+//! Sources: M. Zeiler et al., *Deconvolutional networks* (2010); V. Dumoulin and F. Visin, *A guide to convolution
+//! arithmetic* (2016).
+//!
+//! Run it: `cargo run --release --example lesson_11`
+
+use gradus::autograd::{Tape, Var};
+use gradus::ops::{Conv2d, ConvTranspose2d, Padding};
+use gradus::report::chart::{ColourMap, ImageGrid, Tile};
+use gradus::rng::Rng;
+use gradus::tensor::Tensor;
+use std::path::PathBuf;
+
+/// ⟨a, b⟩.
+fn dot(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
+    a.data().iter().zip(b.data()).map(|(a, b)| a * b).sum()
+}
+
+fn main() -> gradus::Result<()> {
+    let folder: PathBuf = std::env::args().nth(1).map_or("target/lessons/11".into(), PathBuf::from);
+    let mut rng = Rng::new(11, "lesson", 0);
+    let down = Conv2d { stride: [2, 2], padding: Padding::Fixed([1, 1]), ..Conv2d::default() };
+    let up = ConvTranspose2d { stride: [2, 2], padding: [1, 1], ..ConvTranspose2d::default() };
+
+    println!("1. Three ways to one result\n");
+    let x: Tensor<f64> = Tensor::randn([1, 1, 7, 7], &mut rng);
+    let w: Tensor<f64> = Tensor::randn([1, 1, 3, 3], &mut rng);
+    let y: Tensor<f64> = Tensor::randn([1, 1, 4, 4], &mut rng);
+    // The definition: each pixel lays its multiple of the kernel down; the padding is cut off at the end.
+    let mut laid = vec![0.0; 9 * 9];
+    for (place, value) in y.data().iter().enumerate() {
+        let (row, column) = (2 * (place / 4), 2 * (place % 4));
+        for tap in 0..9 {
+            laid[(row + tap / 3) * 9 + column + tap % 3] += value * w.data()[tap];
+        }
+    }
+    let cut = Tensor::from_fn([1, 1, 7, 7], |i| laid[(i / 7 + 1) * 9 + i % 7 + 1]);
+    // The matrix: its column j is the convolution of the picture that is 1 at pixel j and 0 elsewhere.
+    let unit = |j: usize| Tensor::from_fn([1, 1, 7, 7], |i| f64::from(i == j));
+    let column = |j: usize| Var::constant(unit(j)).conv2d(&Var::constant(w.clone()), None, down);
+    let columns: Vec<Var<f64>> = (0..49).map(column).collect::<gradus::Result<_>>()?;
+    let transposed = Tensor::from_fn([1, 1, 7, 7], |j| dot(columns[j].value(), &y));
+    // The gradient: of ⟨y, A x⟩ with respect to x.
+    let tape = Tape::new();
+    let leaf = tape.leaf(x.clone());
+    let inner = leaf.conv2d(&Var::constant(w.clone()), None, down)?.mul(&Var::constant(y.clone()))?.sum()?;
+    let gradient = tape.backward(&inner)?.of(&leaf).expect("x took part").clone();
+    // The op.
+    let op = Var::constant(y.clone()).conv_transpose2d(&Var::constant(w.clone()), None, up)?.into_value();
+    for (name, other) in [("laid down pixel by pixel", &cut), ("Aᵀ y", &transposed), ("a gradient", &gradient)] {
+        let most = op.data().iter().zip(other.data()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        println!("   the op and {name}: largest difference {most:.1e}");
+        assert!(most < 1e-12);
+    }
+    assert_eq!(op.shape(), [1, 1, 7, 7]);
+
+    println!("\n2. The adjoint\n");
+    let ax = Var::constant(x.clone()).conv2d(&Var::constant(w.clone()), None, down)?.into_value();
+    println!("   ⟨y, A x⟩ = {:.12}\n   ⟨Aᵀ y, x⟩ = {:.12}", dot(&y, &ax), dot(&op, &x));
+    assert!((dot(&y, &ax) - dot(&op, &x)).abs() < 1e-12);
+
+    println!("\n3. Sizes\n");
+    println!("   a convolution with stride 2 takes 7 and 8 pixels to 4, so the way back is told which:");
+    for output_padding in [0, 1] {
+        let up = ConvTranspose2d { output_padding: [output_padding; 2], ..up };
+        let back = Var::constant(y.clone()).conv_transpose2d(&Var::constant(w.clone()), None, up)?;
+        println!("   output padding {output_padding}: 4 -> {}", back.shape()[2]);
+        assert_eq!(back.shape()[2], 7 + output_padding);
+    }
+
+    println!("\n4. The checkerboard\n");
+    let ones = |n: usize| Var::constant(Tensor::<f64>::full([1, 1, n, n], 1.0));
+    let free = ConvTranspose2d { stride: [2, 2], ..ConvTranspose2d::default() };
+    let mut grid = ImageGrid::new("How often each pixel is painted").columns(3).tile_size(150.0);
+    for (kernel, words) in [(2, "kernel 2, stride 2"), (3, "kernel 3, stride 2"), (4, "kernel 4, stride 2")] {
+        let painted = ones(6).conv_transpose2d(&ones(kernel), None, free)?.into_value();
+        let side = painted.shape()[2];
+        let inner: Vec<f64> = (0..4).map(|i| painted.data()[(4 + i / 2) * side + 4 + i % 2]).collect();
+        println!("   {words}: in the middle, {inner:?} times");
+        // A kernel whose size is a multiple of the stride paints evenly; 3 is not one of 2.
+        assert_eq!(inner.iter().all(|v| *v == inner[0]), kernel % 2 == 0);
+        let values: Vec<f32> = painted.data().iter().map(|&v| v as f32).collect();
+        let tile = Tile::plane(&values, side, side, ColourMap::Blues, Some((0.0, 4.0)));
+        grid = grid.group("", vec![tile.caption(words)]);
+    }
+    grid.draw().save(&folder, "checkerboard")?;
+    println!("\nfigures: {}", folder.display());
+    Ok(())
+}

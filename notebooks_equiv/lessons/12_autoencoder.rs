@@ -1,0 +1,99 @@
+//! # Lesson 12: an autoencoder, and what it has to do with principal components
+//!
+//! A network that shall give back its input, through a layer that is too narrow to let it pass: the *code*. What it
+//! learns is a way to say a picture in few numbers (Hinton and Salakhutdinov 2006). Its target is its input, so no labels
+//! are needed:
+//!
+//! ```text
+//! minimize   mean |x - D(E(x))|²      E: 784 -> k, D: k -> 784.
+//! ```
+//!
+//! If E and D are linear, the best that can be reached is known: the projection onto the first k principal components
+//! (Baldi and Hornik 1989). So a linear autoencoder finds what PCA computes, and PCA's error is the yardstick. What a
+//! nonlinear one reaches beyond is what depth is good for.
+//!
+//! Run it: `cargo run --release --example lesson_12`
+
+use gradus::analysis::pca::Pca;
+use gradus::autograd::Var;
+use gradus::data::Digits;
+use gradus::nn::{Activation, Ctx, Flatten, Init, Linear, Module, Sequential};
+use gradus::optim::{Adam, FirstOrder};
+use gradus::report::chart::{ImageGrid, LineChart, Tile};
+use gradus::rng::Rng;
+use gradus::tensor::Tensor;
+use gradus::train::{Fit, Loss, Matrix, Objective, Silent};
+use ndarray::ArrayView2;
+use std::path::PathBuf;
+
+/// Numbers in a code.
+const CODE: usize = 8;
+const PIXELS: usize = 28 * 28;
+
+fn main() -> gradus::Result<()> {
+    let folder: PathBuf = std::env::args().nth(1).map_or("target/lessons/12".into(), PathBuf::from);
+    let gradus::data::Images { pixels, labels, .. } = Digits { n: 1200, seed: 12 }.render()?;
+    let all: Vec<usize> = (0..pixels.shape()[0]).collect();
+    let (train, test): (Vec<usize>, Vec<usize>) = all.into_iter().partition(|i| i % 7 != 0);
+    let rows = |of: &[usize]| pixels.gather(of).reshape([of.len(), PIXELS]);
+    let samples = |of: &[usize]| Matrix::new(rows(of)?, of.iter().map(|&i| labels[i]).collect());
+    let (x_train, x_test) = (samples(&train)?, samples(&test)?);
+
+    println!("1. The yardstick: {CODE} principal components\n");
+    let view = |t: &Tensor| ArrayView2::from_shape((t.shape()[0], PIXELS), t.data()).expect("rows").to_owned();
+    let (seen, unseen) = (view(&rows(&train)?), view(&rows(&test)?));
+    let pca = Pca::fit(seen.view(), CODE)?;
+    let projected = pca.inverse_transform(pca.transform(unseen.view())?.view())?;
+    let by_pca = (&projected - &unseen).mapv(|d| f64::from(d * d)).mean().expect("there are pictures");
+    println!("   mean squared error of a pixel on pictures not seen: {by_pca:.5}");
+
+    let rng = &mut Rng::new(12, "init", 0);
+    let linear = Sequential::new()
+        .with("code", Linear::new(PIXELS, CODE, Init::XavierUniform, rng))
+        .with("out", Linear::new(CODE, PIXELS, Init::XavierUniform, rng));
+    let deep = Sequential::new()
+        .with("flatten", Flatten)
+        .with("wide1", Linear::new(PIXELS, 128, Init::HeNormal, rng))
+        .with("relu1", Activation::Relu)
+        .with("code", Linear::new(128, CODE, Init::XavierUniform, rng))
+        .with("wide2", Linear::new(CODE, 128, Init::HeNormal, rng))
+        .with("relu2", Activation::Relu)
+        .with("out", Linear::new(128, PIXELS, Init::XavierUniform, rng))
+        .with("sigmoid", Activation::Sigmoid);
+
+    println!("\n2. Two autoencoders\n");
+    let objective = Objective { loss: Loss::ReconstructionMse, class_weights: None };
+    let mut chart = LineChart::new("Error on pictures not seen").axes("epoch", "mean squared error").log_y();
+    let mut errors = Vec::new();
+    for (name, model, lr) in [("linear", &linear, 2e-3), ("with a hidden layer", &deep, 2e-3)] {
+        let fit = Fit { objective: objective.clone(), ..Fit::new(60, 60, 50, 12) };
+        let trained = fit.run(model, &mut FirstOrder::new(Adam::new(lr)), &x_train, &x_test, None, &mut Silent)?;
+        let curve: Vec<f64> = trained.history.epochs.iter().map(|e| e.val_loss).collect();
+        let least = curve.iter().copied().fold(f64::INFINITY, f64::min);
+        println!("   {name}: {least:.5}");
+        chart = chart.epochs(name, &curve);
+        errors.push(least);
+    }
+    chart.epochs("principal components", &vec![by_pca; 60]).draw().save(&folder, "errors")?;
+    // On the pictures it has seen, no linear network can do better than PCA; on others, hardly.
+    assert!(errors[0] > 0.9 * by_pca && errors[0] < 1.3 * by_pca, "{} {by_pca}", errors[0]);
+    assert!(errors[1] < errors[0], "depth is good for something");
+
+    println!("\n3. What comes back\n");
+    let some: Vec<usize> =
+        (0..10).map(|d| *test.iter().find(|&&i| labels[i] == d).expect("each digit is there")).collect();
+    let x = rows(&some)?;
+    let mut grid = ImageGrid::new("Digits through eight numbers").columns(10).tile_size(72.0);
+    let tiles = |values: &[f32]| values.chunks(PIXELS).map(|p| Tile::chw(p, 1, 28, 28)).collect::<Vec<_>>();
+    let project = |x: &Tensor| -> gradus::Result<Vec<f32>> {
+        Ok(pca.inverse_transform(pca.transform(view(x).view())?.view())?.into_raw_vec_and_offset().0)
+    };
+    grid = grid.group("pictures", tiles(x.data())).group("principal components", tiles(&project(&x)?));
+    for (name, model) in [("linear", &linear), ("with a hidden layer", &deep)] {
+        let y = model.forward(&Var::constant(x.clone()), &mut Ctx::eval())?;
+        grid = grid.group(name, tiles(y.value().data()));
+    }
+    grid.draw().save(&folder, "reconstructions")?;
+    println!("   {PIXELS} pixels through {CODE} numbers\n\nfigures: {}", folder.display());
+    Ok(())
+}

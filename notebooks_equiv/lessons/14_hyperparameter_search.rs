@@ -1,0 +1,244 @@
+//! # Lesson 14: searching hyper-parameters
+//!
+//! A network's weights are learnt by gradients; its learning rate, width and optimizer are not: one trains with some
+//! setting, looks at the validation loss, and tries another. A search is a rule for which setting comes next.
+//!
+//! 1. *Grid or random?* On a grid of k x k points each parameter takes only k values. If one parameter matters and the
+//!    other does not, k trials of every k are wasted; drawn at random, all of them try something new of the one that
+//!    matters (Bergstra and Bengio 2012).
+//! 2. *Learning from trials.* The tree-structured Parzen estimator (Bergstra et al. 2011) divides what has been tried in
+//!    good and bad trials, models where each lie, l(x) and g(x), and tries next where l(x) / g(x) is greatest: that is
+//!    where the expected improvement is.
+//! 3. *Giving up early.* After a few epochs most bad settings can be told from good ones. The median rule stops a trial
+//!    that is behind the median of those before it.
+//!
+//! `gradus study` does the same with any experiment file, on several workers, with a journal that outlives a crash.
+//!
+//! Run it: `cargo run --release --example lesson_14`
+
+use gradus::data::Digits;
+use gradus::models::mlp::mlp;
+use gradus::nn::Activation;
+use gradus::optim::{Adam, FirstOrder, Sgd};
+use gradus::report::chart::{Curves, Figure, LineChart, Look, Scatter};
+use gradus::rng::Rng;
+use gradus::study::{Direction, Grid, Median, NoPruner, Prune, Pruner, Random, Sampler, Space, State, Study, Tpe};
+use gradus::study::{Trial, Unseen};
+use gradus::train::{Epoch, Fit, Matrix, Objective, Observer};
+use std::path::PathBuf;
+
+/// Trials of each search.
+const TRIALS: usize = 30;
+/// Epochs of each trial, at most.
+const EPOCHS: usize = 12;
+const PIXELS: usize = 28 * 28;
+
+fn main() -> gradus::Result<()> {
+    let folder: PathBuf = std::env::args().nth(1).map_or("target/lessons/14".into(), PathBuf::from);
+
+    println!("1. Sixteen trials, one parameter that matters\n");
+    // The loss of an imagined network: the learning rate wants to be 0.01, dropout is almost the same everywhere.
+    let valley = |lr: f64, dropout: f64| (lr.log10() + 2.0) * (lr.log10() + 2.0) + 0.05 * dropout;
+    let space = space("lr = { log = [1e-4, 1.0] }\ndropout = { uniform = [0.0, 1.0] }")?;
+    let place = |trial: &Trial| {
+        let of = |name| at(&space, trial, name).expect("it has no condition");
+        (of("lr"), of("dropout"))
+    };
+    let mut chart = Scatter::new("Sixteen points", &["tried".to_owned()]).axes("log10 of the learning rate", "dropout");
+    let mut least = Vec::new();
+    let samplers: [(&str, Box<dyn Sampler>); 2] =
+        [("grid", Box::new(Grid { values: 4 })), ("random", Box::new(Random))];
+    for (name, sampler) in samplers {
+        let trials = search(&space, sampler, Box::new(NoPruner), 16, 14, &|trial, _| {
+            let (lr, dropout) = place(trial);
+            Ok(valley(lr, dropout))
+        })?;
+        let points: Vec<(f64, f64)> = trials.iter().map(place).map(|(lr, dropout)| (lr.log10(), dropout)).collect();
+        let mut rates: Vec<f64> = points.iter().map(|p| p.0).collect();
+        rates.sort_by(f64::total_cmp);
+        rates.dedup();
+        least.push(trials.iter().filter_map(|trial| trial.value).fold(f64::INFINITY, f64::min));
+        println!("   {name:<7} {:>2} different learning rates, least loss {:.3}", rates.len(), least[least.len() - 1]);
+        chart = chart.panel(name, &points, &[0; 16]);
+    }
+    chart.draw().save(&folder, "grid_or_random")?;
+    assert!(least[1] < least[0], "sixteen learning rates come nearer to the best one than four");
+
+    println!("\n2. Thirty trainings: drawn at random, or where good ones have been\n");
+    let digits = Work::new()?;
+    let space = self::space(
+        r#"lr = { log = [1e-5, 1.0] }
+           kind = { choice = ["adam", "sgd"] }
+           momentum = { uniform = [0.0, 0.95], when = "kind = sgd" }
+           units = { int = [8, 128], log = true }"#,
+    )?;
+    let ways: [Way; 3] = [
+        ("random", || Box::new(Random), || Box::new(NoPruner)),
+        ("TPE", || Box::new(Tpe::default()), || Box::new(NoPruner)),
+        ("TPE, median rule", || Box::new(Tpe::default()), || Box::new(Median::default())),
+    ];
+    let (mut by_trial, mut by_epoch) = (
+        LineChart::new("Best so far, over trials").axes("trial", "validation loss, mean of three searches").log_y(),
+        LineChart::new("Best so far, over epochs")
+            .axes("epochs of training", "validation loss, mean of three searches")
+            .log_y(),
+    );
+    let (mut ends, mut epochs) = (Vec::new(), Vec::new());
+    let mut curves = None;
+    for (name, sampler, pruner) in ways {
+        let searches: Vec<Vec<Trial>> = (0..3)
+            .map(|seed| {
+                search(&space, sampler(), pruner(), TRIALS, seed, &|trial, report| digits.train(&space, trial, report))
+            })
+            .collect::<gradus::Result<_>>()?;
+        let best: Vec<Vec<f64>> = searches.iter().map(|trials| best_so_far(trials.iter().map(least_of))).collect();
+        let steps = |trials: &[Trial]| trials.iter().flat_map(|t| t.curve.iter().map(|c| c.1)).collect::<Vec<_>>();
+        let along: Vec<Vec<f64>> = searches.iter().map(|trials| best_so_far(steps(trials).into_iter())).collect();
+        ends.push(mean(best.iter().map(|b| b[TRIALS - 1])));
+        epochs.push(mean(along.iter().map(|a| a.len() as f64)));
+        println!("   {name:<17} {:.4} after {:.0} epochs", ends[ends.len() - 1], epochs[epochs.len() - 1]);
+        let over = |lines: &[Vec<f64>]| -> Vec<f64> {
+            let shortest = lines.iter().map(Vec::len).min().unwrap_or(0);
+            (0..shortest).map(|i| mean(lines.iter().map(|line| line[i]))).collect()
+        };
+        by_trial = by_trial.epochs(name, &over(&best));
+        by_epoch = by_epoch.epochs(name, &over(&along));
+        curves = Some(draw_curves(&searches[0]));
+    }
+    by_trial.draw().save(&folder, "over_trials")?;
+    by_epoch.draw().save(&folder, "over_epochs")?;
+    assert!(ends[1] < ends[0], "TPE ends below random search: {} and {}", ends[1], ends[0]);
+
+    println!("\n3. Giving up early\n");
+    curves.expect("there were searches").save(&folder, "pruned")?;
+    let saved = 1.0 - epochs[2] / epochs[1];
+    println!(
+        "   the median rule saves {:.0} % of the epochs, and ends at {:.4} for {:.4}",
+        100.0 * saved,
+        ends[2],
+        ends[1]
+    );
+    assert!(saved > 0.25 && ends[2] < 1.1 * ends[1]);
+    println!("\nfigures: {}", folder.display());
+    Ok(())
+}
+
+/// A way to search: its name, where it looks next, when it gives up.
+type Way = (&'static str, fn() -> Box<dyn Sampler>, fn() -> Box<dyn Pruner>);
+
+/// A space from its text.
+fn space(text: &str) -> gradus::Result<Space> {
+    Space::read(&text.parse().expect("it is well-formed"))
+}
+
+/// The value of a parameter in a trial; none if its condition does not hold.
+fn at(space: &Space, trial: &Trial, name: &str) -> Option<f64> {
+    trial.point[space.params.iter().position(|param| param.name == name)?]
+}
+
+/// One search from its first trial to its last.
+fn search(
+    space: &Space,
+    sampler: Box<dyn Sampler>,
+    pruner: Box<dyn Pruner>,
+    trials: usize,
+    seed: u64,
+    objective: &gradus::study::Objective<'_>,
+) -> gradus::Result<Vec<Trial>> {
+    let (name, direction) = ("lesson".into(), Direction::Minimize);
+    let study =
+        Study { name, space: space.clone(), sampler, pruner, direction, trials, parallel: 1, seed, own_seeds: false };
+    let folder = tempfile::tempdir().expect("a place for the journal");
+    study.run(&folder.path().join("study.jsonl"), 1, None, objective, &mut Unseen)
+}
+
+/// What a trial has come to, pruned or not.
+fn least_of(trial: &Trial) -> f64 {
+    trial.curve.iter().map(|(_, value)| *value).fold(f64::INFINITY, f64::min)
+}
+
+fn best_so_far(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    values
+        .scan(f64::INFINITY, |best, value| {
+            *best = best.min(value);
+            Some(*best)
+        })
+        .collect()
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let n = values.len() as f64;
+    values.sum::<f64>() / n
+}
+
+/// The curves of all trials of a search, those given up faint.
+fn draw_curves(trials: &[Trial]) -> Figure {
+    let best = trials.iter().map(least_of).fold(f64::INFINITY, f64::min);
+    let mut chart = Curves::new("The trials of one search", ["given up", "complete", "best"])
+        .axes("epoch", "validation loss")
+        .log_y();
+    for trial in trials {
+        let look = match trial.state {
+            State::Pruned => Look::Faint,
+            _ if least_of(trial) <= best => Look::Bold,
+            _ => Look::Plain,
+        };
+        let points: Vec<(f64, f64)> = trial.curve.iter().map(|&(epoch, loss)| (epoch as f64, loss)).collect();
+        chart = chart.curve(trial.number, look, &points);
+    }
+    chart.draw()
+}
+
+/// What a trial trains: a network of one hidden layer on a few rendered digits.
+struct Work {
+    train: Matrix,
+    val: Matrix,
+}
+
+impl Work {
+    fn new() -> gradus::Result<Self> {
+        let images = Digits { n: 700, seed: 14 }.render()?;
+        let part = |of: std::ops::Range<usize>| {
+            let of: Vec<usize> = of.collect();
+            let rows = images.pixels.gather(&of).reshape([of.len(), PIXELS])?;
+            Matrix::new(rows, of.iter().map(|&i| images.labels[i]).collect())
+        };
+        Ok(Self { train: part(0..400)?, val: part(400..700)? })
+    }
+
+    /// Trains with the settings of a trial; the value is the least validation loss.
+    fn train(&self, space: &Space, trial: &Trial, report: &mut dyn FnMut(usize, f64) -> Prune) -> gradus::Result<f64> {
+        let of = |name| at(space, trial, name).expect("it has no condition");
+        let (lr, units) = (of("lr"), of("units") as usize);
+        let model = mlp(PIXELS, &[units], 10, Activation::Relu, &mut Rng::new(trial.seed, "init", 0));
+        let mut adam = FirstOrder::new(Adam::new(lr));
+        let mut sgd = FirstOrder::new(Sgd { momentum: at(space, trial, "momentum").unwrap_or(0.0), ..Sgd::new(lr) });
+        let fit = Fit { objective: Objective::default(), ..Fit::new(EPOCHS, EPOCHS, 50, trial.seed) };
+        let mut epochs = Epochs { report, stop: false };
+        let trained = match of("kind") as usize {
+            0 => fit.run(&model, &mut adam, &self.train, &self.val, None, &mut epochs),
+            _ => fit.run(&model, &mut sgd, &self.train, &self.val, None, &mut epochs),
+        };
+        match trained {
+            // The study knows that it has said so.
+            Err(gradus::Error::Interrupted(_)) if epochs.stop => Ok(f64::INFINITY),
+            result => Ok(result?.history.epochs.iter().map(|e| e.val_loss).fold(f64::INFINITY, f64::min)),
+        }
+    }
+}
+
+/// Hands the validation loss of each epoch to the search, and stops if it says so.
+struct Epochs<'a> {
+    report: &'a mut dyn FnMut(usize, f64) -> Prune,
+    stop: bool,
+}
+
+impl Observer for Epochs<'_> {
+    fn epoch(&mut self, e: &Epoch, _: bool) {
+        self.stop |= (self.report)(e.epoch, e.val_loss) == Prune::Yes;
+    }
+
+    fn interrupted(&self) -> bool {
+        self.stop
+    }
+}

@@ -1,0 +1,116 @@
+//! `gradus latent`: what is in the codes of an autoencoder.
+
+use super::evaluate::open_finished;
+use super::progress::Terminal;
+use super::{output, signals};
+use clap::Args;
+use gradus::experiment::answer::{self, Trained};
+use gradus::experiment::data::load;
+use gradus::experiment::latent::{self, Job};
+use gradus::run::RunFolder;
+use gradus::{Error, Result, files};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// Looks into the codes of trained autoencoders: maps, walks, samples, numbers. Several runs are set side by side.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gradus latent runs/2026-11-20_cae-fashion_k7f3\n  gradus latent CAE VAE --classifier CNN    point by point, judged by a trained classifier"
+)]
+pub(crate) struct Latent {
+    /// Folders of finished runs of autoencoders, on the same data
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// A finished run that tells the classes of the same data apart: it judges what is generated
+    #[arg(long, value_name = "RUN")]
+    classifier: Option<PathBuf>,
+    /// Dimensions of the maps
+    #[arg(long, default_value = "2", value_parser = clap::value_parser!(u8).range(2..=3))]
+    dims: u8,
+    /// Most test samples in the maps
+    #[arg(long, default_value = "2000", value_parser = clap::value_parser!(u32).range(20..=20_000))]
+    samples: u32,
+    /// Seed of everything random [default: the first run's]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The folder to write; it must not exist [default: RUN/latent/NUMBER]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print the numbers as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Latent {
+    pub(crate) fn run(self) -> Result<()> {
+        signals::ask_first()?;
+        let opened: Vec<(RunFolder, Trained)> = self.runs.iter().map(|run| open(run)).collect::<Result<_>>()?;
+        let classifier = self.classifier.as_ref().map(|run| open(run)).transpose()?;
+        let first = &opened[0];
+        let out = match &self.out {
+            Some(out) if out.exists() => {
+                let place = format!("--out {}", out.display());
+                return Err(Error::config(place, "exists already", "choose another folder"));
+            }
+            Some(out) => out.clone(),
+            None => super::dream::fresh(&first.0.path("latent")),
+        };
+        let job = Job {
+            dims: self.dims as usize,
+            samples: self.samples as usize,
+            seed: self.seed.unwrap_or(first.1.experiment.seed),
+        };
+        let mut watch = Terminal::new(None);
+        let data = load(&first.1.experiment, &mut watch)?;
+        if let Some((folder, _)) = classifier.as_ref().filter(|(_, c)| c.experiment.train.loss.is_reconstruction()) {
+            let what = format!("{} gives pictures back, and names no classes", folder.root().display());
+            return Err(Error::config("--classifier", what, "give a run of a classifier, such as cnn-deep"));
+        }
+        for (folder, trained) in opened.iter().chain(&classifier) {
+            if trained.preparation.picture != first.1.preparation.picture
+                || trained.preparation.classes != first.1.preparation.classes
+            {
+                let what = "was trained on other pictures or classes than the first run";
+                return Err(Error::data(folder.root(), what, "give runs on the same data"));
+            }
+        }
+        let judge = classifier.as_ref().map(|(_, trained)| trained);
+        let mut found = Vec::new();
+        for (_, trained) in &opened {
+            found.push(latent::explore(trained, judge, &data, &job, &mut watch)?);
+        }
+        watch.finish();
+        files::create_folder(&out)?;
+        let results = latent::report::results(&found);
+        files::write_atomic(out.join("latent.json"), format!("{results:#}\n").as_bytes())?;
+        latent::report::write(&found, &data, job.dims, &out)?;
+        if self.json {
+            return output::json(&results);
+        }
+        output::print(&words(&results, &out))
+    }
+}
+
+fn open(run: &Path) -> Result<(RunFolder, Trained)> {
+    let folder = open_finished(run)?;
+    let mut trained = Trained::open(&folder)?;
+    trained.experiment = answer::at_home(trained.experiment, &folder)?;
+    Ok((folder, trained))
+}
+
+/// The numbers of each run, short.
+fn words(results: &Value, out: &Path) -> String {
+    let number = |value: &Value| value.as_f64().map_or("-".to_owned(), |v| format!("{v:.4}"));
+    let mut rows = vec![["run", "code", "error", "5-NN", "silhouette", "in use"].map(String::from).to_vec()];
+    for r in results["results"].as_array().into_iter().flatten() {
+        rows.push(vec![
+            r["run"].as_str().unwrap_or("?").to_owned(),
+            r["dimensions"].to_string(),
+            number(&r["mse"]),
+            number(&r["knn_accuracy"]),
+            number(&r["silhouette"]),
+            r["active_units"].to_string(),
+        ]);
+    }
+    format!("{}report: {}\n", output::table(&rows, 1), out.join("report.html").display())
+}

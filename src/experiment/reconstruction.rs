@@ -1,0 +1,301 @@
+//! What a run says of a network that gives back its input: an autoencoder (Hinton and Salakhutdinov 2006) or a variational
+//! one (Kingma and Welling 2014). There are no classes to be right about; there is the loss, what its parts are, and how
+//! the pictures look.
+//!
+//! Whatever loss was made small, the mean squared error of a number is told too: it is the figure that autoencoders are
+//! compared by. All figures are of what the network does by its nature: a variational code is drawn, and a denoising network
+//! is given noisy pictures, whose clean originals are wanted.
+
+use super::job::Prepared;
+use super::report::{colophon, network};
+use super::spec::Experiment;
+use crate::analysis::latent::active_units;
+use crate::autograd::Var;
+use crate::error::Result;
+use crate::nn::summary::Row;
+use crate::nn::{Captured, Ctx, Kind, Module};
+use crate::report::chart::{ImageGrid, LineChart, Tile};
+use crate::report::words::{counted, listed, thousands};
+use crate::report::{Page, Table};
+use crate::run::{Book, RunFolder};
+use crate::tensor::Tensor;
+use crate::train::evaluate::activations;
+use crate::train::{History, Loss, Losses, Samples, losses, outputs};
+use serde_json::{Map, Value, json};
+
+/// Reconstructions of each kind that the report shows.
+const SHOWN: usize = 8;
+
+/// Everything such a run found out.
+pub struct Reconstructed {
+    /// The experiment.
+    pub experiment: Experiment,
+    /// Its samples and its network, with the best epoch's weights.
+    pub prepared: Prepared,
+    /// The epochs.
+    pub history: History,
+    /// Losses on the training, validation and test split.
+    pub losses: [Losses; 3],
+    /// Mean squared errors of a number on the same splits.
+    pub mse: [f64; 3],
+    /// What the network gives for the test samples.
+    pub outputs: Tensor,
+    /// Mean squared error of each test sample.
+    pub errors: Vec<f64>,
+    /// Of a variational code, the numbers that are in use on the test split.
+    pub active_units: Option<usize>,
+    /// Wall time of each stage.
+    pub seconds: Vec<(String, f64)>,
+}
+
+/// The layer whose output is the code, and how many numbers that is: the one named `code`, else the narrowest, of equals
+/// the first. Of a variational code, which is made of `mean` and `log_var`, it is the layer that holds them.
+pub fn code(rows: &[Row]) -> Option<(&str, usize)> {
+    let numbers = |row: &Row| row.output.iter().product::<usize>();
+    fn layer(row: &Row) -> &str {
+        row.path.split('.').next().unwrap_or(&row.path)
+    }
+    let named = rows.iter().find(|row| layer(row) == "code");
+    let row = named.or_else(|| rows.iter().min_by_key(|row| numbers(row)))?;
+    Some((layer(row), numbers(row)))
+}
+
+impl Reconstructed {
+    /// Asks the trained network.
+    pub fn new(e: &Experiment, prepared: Prepared, history: History, seconds: Vec<(String, f64)>) -> Result<Self> {
+        let splits: [&dyn Samples; 3] = [prepared.train.as_ref(), prepared.val.as_ref(), prepared.test.as_ref()];
+        let (mut found, mut mse) = (Vec::new(), [0.0; 3]);
+        let mut last = None;
+        for (i, samples) in splits.into_iter().enumerate() {
+            found.push(losses(&prepared.model, samples, &prepared.fit.objective, e.seed)?);
+            let all: Vec<usize> = (0..samples.len()).collect();
+            let outputs = outputs(&prepared.model, samples, &all, e.seed)?;
+            let errors = errors(samples, &outputs);
+            mse[i] = errors.iter().sum::<f64>() / errors.len() as f64;
+            last = Some((outputs, errors));
+        }
+        let (outputs, errors) = last.expect("there are three splits");
+        let losses = found.try_into().expect("there are three splits");
+        let rows = &prepared.summary.rows;
+        let mean =
+            code(rows).map(|(layer, _)| format!("{layer}.mean")).filter(|path| rows.iter().any(|r| r.path == *path));
+        let active_units = match mean {
+            Some(path) => {
+                let all: Vec<usize> = (0..prepared.test.len()).collect();
+                let codes = activations(&prepared.model, &path, prepared.test.as_ref(), &all)?;
+                Some(active_units(codes.view())?.into_iter().filter(|active| *active).count())
+            }
+            None => None,
+        };
+        Ok(Self { experiment: e.clone(), prepared, history, losses, mse, outputs, errors, active_units, seconds })
+    }
+
+    /// The content of `metrics.json`.
+    pub fn metrics(&self) -> Value {
+        let (p, h) = (&self.prepared, &self.history);
+        let total: f64 = self.seconds.iter().map(|(_, s)| s).sum();
+        let mut seconds: Map<String, Value> = self.seconds.iter().map(|(name, s)| (name.clone(), json!(s))).collect();
+        seconds.insert("total".into(), json!(total));
+        let split = |i: usize| split(&self.losses[i], self.mse[i], self.experiment.train.loss);
+        json!({
+            "recipe": "train",
+            "experiment": self.experiment.name,
+            "seed": self.experiment.seed,
+            "parameters": p.summary.parameters,
+            "macs": p.summary.macs,
+            "code": code(&p.summary.rows).map(|(layer, numbers)| json!({
+                "layer": layer, "numbers": numbers, "active": self.active_units,
+            })),
+            "best_epoch": h.best_epoch,
+            "epochs": h.epochs.len(),
+            "train": split(0),
+            "val": split(1),
+            "test": split(2),
+            "data": {
+                "kind": self.experiment.data.kind,
+                "train": p.data.train.counts(),
+                "val": p.data.val.counts(),
+                "test": p.data.test.counts(),
+                "sha256": p.data.sha256,
+            },
+            "seconds": seconds,
+        })
+    }
+
+    /// Writes `report.html`, the figures and the tables.
+    pub fn write(&self, folder: &RunFolder) -> Result<()> {
+        let (e, p) = (&self.experiment, &self.prepared);
+        let mut page = Page::new(&e.name);
+        page.subtitle(&format!("{}, seed {}", counted(p.data.test.len(), "test picture"), e.seed));
+        page.footer(&format!("Written by Gradus {}. This file needs no network.", env!("CARGO_PKG_VERSION")));
+        let mut book = Book::new(folder, page);
+        self.verdict(&mut book);
+        self.learning(&mut book)?;
+        self.pictures(&mut book)?;
+        network("3", e, p, &mut book)?;
+        colophon("4", e, p, &self.seconds, &mut book);
+        folder.write("report.html", book.page.render().as_bytes())
+    }
+
+    fn verdict(&self, book: &mut Book<'_>) {
+        let (p, h) = (&self.prepared, &self.history);
+        let numbers: usize = p.preparation.input().iter().product();
+        let code = code(&p.summary.rows).map_or(numbers, |(_, numbers)| numbers);
+        let (mse, parameters) = (format!("{:.5}", self.mse[2]), thousands(p.summary.parameters));
+        let epochs = format!("{} of {}", h.best_epoch, h.epochs.len());
+        let (width, test) = (code.to_string(), &self.losses[2]);
+        let elbo = has_elbo(test, self.experiment.train.loss).then(|| format!("{:.2}", test.elbo()));
+        let shares = format!(
+            "nats: -{:.2} for the pictures, -{:.2} for the codes",
+            test.objective,
+            -test.elbo() - test.objective
+        );
+        let code = match self.active_units {
+            Some(active) => format!("for {numbers} of a picture; {active} in use"),
+            None => format!("for {numbers} of a picture"),
+        };
+        let mut cards = vec![
+            (mse.as_str(), "mean squared error", "of a number of the test pictures"),
+            (&width, "numbers in a code", &code),
+            (&epochs, "best epoch", "chosen on the validation split"),
+        ];
+        match &elbo {
+            Some(elbo) => cards.insert(0, (elbo, "evidence lower bound", &shares)),
+            None => cards.push((&parameters, "parameters", "")),
+        }
+        let lead = book.page.lead();
+        lead.scores(&cards);
+        if !self.experiment.about.is_empty() {
+            lead.paragraph(&self.experiment.about);
+        }
+    }
+
+    fn learning(&self, book: &mut Book<'_>) -> Result<()> {
+        let column = |f: fn(&crate::train::Epoch) -> f64| -> Vec<f64> { self.history.epochs.iter().map(f).collect() };
+        let what = self.experiment.train.loss;
+        let mut chart = LineChart::new(&format!("{}: loss", self.experiment.name)).axes("epoch", "loss");
+        if what == Loss::ReconstructionMse {
+            chart = chart.log_y(); // the first epoch is many times the last
+        }
+        let chart = chart
+            .epochs("training", &column(|e| e.train_loss))
+            .epochs("validation", &column(|e| e.val_loss))
+            .marker(self.history.best_epoch as f64, "kept");
+        let chart = book.figure("model_loss", chart.draw())?;
+        let parts: Vec<&String> = self.losses[0].added.keys().collect();
+        let with_elbo = has_elbo(&self.losses[0], what);
+        let mut columns = vec!["split", "pictures", "loss"];
+        columns.extend((!parts.is_empty()).then_some("reconstruction"));
+        columns.extend(parts.iter().map(|name| name.as_str()));
+        columns.extend(with_elbo.then_some("ELBO"));
+        columns.push("mean squared error");
+        let mut table = Table::new(&columns);
+        for (i, (name, images)) in self.prepared.data.splits().into_iter().enumerate() {
+            let l = &self.losses[i];
+            let mut row = vec![name.to_owned(), thousands(images.len()), format!("{:.5}", l.loss)];
+            row.extend((!parts.is_empty()).then(|| format!("{:.5}", l.objective)));
+            row.extend(parts.iter().map(|name| format!("{:.5}", l.added[*name])));
+            row.extend(with_elbo.then(|| format!("{:.4}", l.elbo())));
+            row.push(format!("{:.6}", self.mse[i]));
+            table.row(row);
+        }
+        let table = book.table("splits", table)?;
+        book.page
+            .section("1", "Learning")
+            .figure(&chart, "Loss over the epochs.")
+            .table(&table, "The best epoch's weights on each split")
+            .source("src/experiment/job.rs");
+        Ok(())
+    }
+
+    /// The best, typical and worst reconstructions of the test split, each beside its original.
+    fn pictures(&self, book: &mut Book<'_>) -> Result<()> {
+        let p = &self.prepared;
+        if p.preparation.is_table() {
+            return Ok(());
+        }
+        let mut order: Vec<usize> = (0..self.errors.len()).collect();
+        order.sort_by(|&a, &b| self.errors[a].total_cmp(&self.errors[b]).then(a.cmp(&b)));
+        let [c, h, w] = p.preparation.picture;
+        let shown = SHOWN.min(order.len());
+        let middle = (order.len() - shown) / 2;
+        let groups = [
+            ("best", &order[..shown]),
+            ("typical", &order[middle..middle + shown]),
+            ("worst", &order[order.len() - shown..]),
+        ];
+        let mut grid = ImageGrid::new("Reconstructions").columns(shown).tile_size(84.0);
+        let tiles = |values: &[f32]| values.chunks(c * h * w).map(|v| Tile::chw(v, c, h, w)).collect::<Vec<_>>();
+        for (name, indices) in groups {
+            let originals = p.test.batch(indices, None);
+            grid = grid.group(&format!("{name}: pictures"), tiles(originals.data()));
+            let mut outputs = self.outputs.gather(indices);
+            // Noise that was added is shown with what became of it: drawn once more, as that of the figures was not kept.
+            let mut cx = Ctx::eval_drawing(self.experiment.seed, 0).capture(&|_| true);
+            let again = p.model.forward(&Var::constant(originals.clone()), &mut cx)?;
+            let is_noise = |layer: &Captured<f32>| matches!(layer.kind, Kind::GaussianNoise(_));
+            if let Some(noisy) = cx.captured().into_iter().next().filter(is_noise) {
+                grid = grid.group(&format!("{name}: with noise"), tiles(noisy.output.data()));
+                outputs = again.into_value();
+            }
+            let captions = indices.iter().map(|&i| format!("{:.4}", self.errors[i]));
+            let given = tiles(outputs.data()).into_iter().zip(captions).map(|(tile, words)| tile.caption(&words));
+            grid = grid.group(&format!("{name}: reconstructions"), given.collect());
+        }
+        let grid = book.figure("reconstructions", grid.draw())?;
+        let quantile = |q: f64| self.errors[order[((order.len() - 1) as f64 * q) as usize]];
+        let mut by_class = Vec::new();
+        for (k, class) in p.data.classes.iter().enumerate() {
+            let of: Vec<f64> =
+                (0..self.errors.len()).filter(|&i| p.data.test.labels[i] == k).map(|i| self.errors[i]).collect();
+            by_class.push((of.iter().sum::<f64>() / of.len().max(1) as f64, class.clone()));
+        }
+        by_class.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let name = |(error, class): &(f64, String)| format!("{class} ({error:.4})");
+        let (easy, hard) = (by_class.iter().take(2).map(name), by_class.iter().rev().take(2).map(name));
+        book.page
+            .section("2", "Reconstructions")
+            .figure(&grid, "Each picture, with its noise if some was added, above what the network makes of it; the number is the mean squared error of a pixel.")
+            .facts(&[
+                ("Half of the test pictures are better than", format!("{:.5}", quantile(0.5))),
+                ("Ninety of a hundred are better than", format!("{:.5}", quantile(0.9))),
+                ("Given back best", listed(&easy.collect::<Vec<_>>())),
+                ("Given back worst", listed(&hard.collect::<Vec<_>>())),
+            ])
+            .source("src/experiment/reconstruction.rs");
+        Ok(())
+    }
+}
+
+/// Whether these losses make an evidence lower bound: the likelihood of a picture, and a divergence.
+fn has_elbo(losses: &Losses, loss: Loss) -> bool {
+    loss == Loss::ReconstructionBce && !losses.added.is_empty()
+}
+
+/// The figures of one split.
+pub fn split(losses: &Losses, mse: f64, loss: Loss) -> Value {
+    let mut value = json!({ "loss": losses.loss, "reconstruction": losses.objective, "mse": mse });
+    if !losses.added.is_empty() {
+        value["added"] = json!(losses.added);
+    }
+    if has_elbo(losses, loss) {
+        value["elbo"] = json!(losses.elbo());
+    }
+    value
+}
+
+/// The mean squared error of each sample's numbers.
+pub fn errors(samples: &dyn Samples, outputs: &Tensor) -> Vec<f64> {
+    let size = outputs.numel() / samples.len().max(1);
+    let mut errors = Vec::with_capacity(samples.len());
+    for start in (0..samples.len()).step_by(1024) {
+        let indices: Vec<usize> = (start..(start + 1024).min(samples.len())).collect();
+        let x = samples.batch(&indices, None);
+        let rows = x.data().chunks(size).zip(outputs.data()[start * size..].chunks(size));
+        errors.extend(rows.map(|(x, y)| {
+            let sum: f64 = x.iter().zip(y).map(|(a, b)| f64::from(a - b) * f64::from(a - b)).sum();
+            sum / size as f64
+        }));
+    }
+    errors
+}

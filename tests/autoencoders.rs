@@ -1,0 +1,128 @@
+//! Autoencoders on the command line: trained, looked into, and their encoders used again; and with real data, the accuracy
+//! that these are to reach.
+
+mod program;
+
+use program::{Ran, empty_folder, gradus};
+use serde_json::Value;
+use std::path::Path;
+
+/// Rendered digits instead of Fashion-MNIST, few of them.
+const FEW: [&str; 10] = [
+    "--set",
+    "data.kind=digits",
+    "--set",
+    "data.per_class=20",
+    "--set",
+    "data.val=0.2",
+    "--set",
+    "data.test=0.2",
+    "--set",
+    "train.epochs=2",
+];
+
+fn train(folder: &Path, name: &str, out: &str, more: &[&str]) -> Ran {
+    gradus(folder, &[&["train", name, "--out", out, "--json"], &FEW[..], more].concat())
+}
+
+#[test]
+fn the_life_of_an_autoencoder() {
+    let folder = empty_folder("autoencoder-life");
+    let metrics = train(&folder, "cae-fashion", "cae", &[]).says(0, &[]).json();
+    assert_eq!((&metrics["parameters"], &metrics["code"]["numbers"]), (&50_831.into(), &14.into()));
+    assert!(metrics["test"]["mse"].as_f64().unwrap() > 0.0 && metrics["test"]["accuracy"].is_null());
+    assert_eq!(gradus(&folder, &["evaluate", "cae", "--json"]).says(0, &[]).json(), metrics["test"]);
+    gradus(&folder, &["predict", "cae", "cae/figures/filters.png"]).says(2, &["gradus latent"]);
+    for dims in ["2", "3"] {
+        let words = ["embed", "cae", "--layer", "code", "--method", "pca", "--dims", dims, "--json"];
+        let embedded = gradus(&folder, &words).says(0, &[]).json();
+        assert_eq!(embedded["explained_variance_ratio"].as_array().unwrap().len().to_string(), dims);
+    }
+    let csv = std::fs::read_to_string(folder.join("cae/tables/embed_code_pca_3d.csv")).unwrap();
+    assert!(csv.starts_with("x,y,z,class\n"));
+
+    // A variational one: what its layers add, the bound, and the numbers in use.
+    let vae = train(&folder, "vae-mnist", "vae", &[]).says(0, &[]).json();
+    let test = &vae["test"];
+    let number = |value: &Value| value.as_f64().unwrap();
+    let (error, divergence) = (number(&test["reconstruction"]), number(&test["added"]["code.kl"]));
+    assert!((number(&test["elbo"]) + error + divergence).abs() < 1e-9 * error);
+    assert!((number(&test["loss"]) - error - divergence).abs() < 1e-6 * error, "beta is 1");
+    assert!(vae["code"]["active"].as_u64().is_some_and(|active| active <= 14));
+    assert_eq!(gradus(&folder, &["evaluate", "vae", "--json"]).says(0, &[]).json(), *test);
+    let beta = train(&folder, "vae-mnist", "beta", &["--set", "model.layer.code.beta=4"]).says(0, &[]).json();
+    let test = &beta["test"];
+    let whole = number(&test["reconstruction"]) + 4.0 * number(&test["added"]["code.kl"]);
+    assert!((number(&test["loss"]) - whole).abs() < 1e-6 * whole, "{test}");
+
+    // Point by point, judged by a classifier.
+    train(&folder, "mlp-300", "mlp", &["--set", "data.normalize=none"]).says(0, &[]);
+    let words = ["latent", "cae", "vae", "--classifier", "mlp", "--samples", "40", "--out", "l", "--json"];
+    let latent = gradus(&folder, &words).says(0, &[]).json();
+    let of = |i: usize| &latent["results"][i];
+    assert_eq!((of(0)["variational"].as_bool(), of(1)["variational"].as_bool()), (Some(false), Some(true)));
+    for i in 0..2 {
+        assert_eq!(of(i)["generated"].as_array().unwrap().len(), 3);
+        assert!(of(i)["generated"][0]["confidence"].as_f64().is_some_and(|share| (0.1..=1.0).contains(&share)));
+        for figure in ["reconstructions", "map_PCA", "map_t-SNE", "manifold", "interpolations", "traversals"] {
+            assert!(folder.join(format!("l/figures/{figure}_{i}.png")).exists(), "{figure}");
+        }
+    }
+    assert!((number(&of(0)["mse"]) - number(&metrics["test"]["mse"])).abs() < 1e-7);
+    gradus(&folder, &["latent", "cae", "--out", "l"]).says(2, &["exists already"]);
+    gradus(&folder, &["latent", "mlp"]).says(2, &["tells classes apart", "cae-fashion"]);
+    gradus(&folder, &["latent", "cae", "--dims", "3", "--samples", "40", "--out", "l3"]).says(0, &[]);
+    gradus(&folder, &["latent", "cae", "--classifier", "vae", "--out", "l4"]).says(2, &["--classifier"]);
+
+    // Errors are compared as errors.
+    let compared = gradus(&folder, &["compare", "cae", "vae", "--json"]).says(0, &[]).json();
+    assert_eq!((&compared["measure"], compared["rows"].as_array().unwrap().len()), (&"mse".into(), 2));
+    gradus(&folder, &["compare", "cae", "mlp"]).says(3, &["another measure"]);
+
+    // The encoder, used again: all variants of the file, each of which takes what it says.
+    let weights = ["--set", "model.weights=cae"];
+    gradus(&folder, &[&["train", "transfer-fashion", "--out", "again"], &FEW[..], &weights[..]].concat()).says(0, &[]);
+    let config = std::fs::read_to_string(folder.join("again/transfer-frozen/config.toml")).unwrap();
+    assert!(config.contains("freeze") && config.contains("weights = \"cae\""), "{config}");
+    let first = |run: &str| {
+        let bytes = std::fs::read(folder.join(run).join("checkpoints/model-best.safetensors")).unwrap();
+        let all = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        all.tensor("conv1.weight").unwrap().data().to_vec()
+    };
+    assert_eq!(first("again/transfer-frozen"), first("cae"), "frozen weights stay as they were");
+    assert_ne!(first("again/transfer-unfrozen"), first("cae"));
+    let none = gradus(
+        &folder,
+        &[&["train", "transfer-fashion", "--out", "x"], &FEW[..], &["--set", "model.weights=no"]].concat(),
+    );
+    none.says(3, &["model.weights"]);
+    // What does not fit is named.
+    let other = ["--set", "model.weights=cae", "--set", "define.d=9"];
+    let other = gradus(&folder, &[&["train", "transfer-fashion", "--out", "y"], &FEW[..], &other[..]].concat());
+    other.says(0, &["code.weight"]);
+}
+
+/// On Fashion-MNIST, if the variable GRADUS_DATA names a folder that holds `fashion-mnist/`: four epochs are enough to see
+/// that codes of 14 numbers give pictures back, better than as many principal components (0.0215), and tell clothes
+/// apart.
+#[test]
+fn real_pictures_come_back_and_are_told_apart() {
+    let Some(root) = std::env::var_os("GRADUS_DATA") else {
+        println!("skipped: GRADUS_DATA is not set");
+        return;
+    };
+    let folder = empty_folder("autoencoder-real");
+    let data = format!("data.path={}", Path::new(&root).join("fashion-mnist").display());
+    let run = |name: &str, out: &str, epochs: &str, more: &[&str]| {
+        let words = ["train", name, "--set", &data, "--set", epochs, "--out", out, "--json"];
+        gradus(&folder, &[&words[..], more].concat()).says(0, &[]).json()
+    };
+    let mse = run("cae-fashion", "cae", "train.epochs=4", &[])["test"]["mse"].as_f64().unwrap();
+    assert!(mse < 0.0215, "mean squared error {mse}");
+    let take = ["--set", "model.weights=cae", "--set", "data.labelled=1000", "--set", "data.val=2000"];
+    run("transfer-fashion", "again", "train.epochs=40", &take);
+    let metrics = std::fs::read(folder.join("again/transfer-frozen/metrics.json")).unwrap();
+    let frozen = serde_json::from_slice::<Value>(&metrics).unwrap();
+    let accuracy = frozen["test"]["accuracy"].as_f64().unwrap();
+    assert!(accuracy > 0.55, "accuracy {accuracy} with a thousand labels");
+}
