@@ -35,7 +35,7 @@ pub struct Median {
 
 impl Default for Median {
     fn default() -> Self {
-        Self { startup: 5, warmup: 1 }
+        Self { startup: 3, warmup: 1 }
     }
 }
 

@@ -1,23 +1,26 @@
-//! The tree-structured Parzen estimator (Bergstra, Bardenet, Bengio and Kégl 2011).
+//! The tree-structured Parzen estimator (Bergstra, Bardenet, Bengio and Kégl 2011), with joint densities (Falkner, Klein
+//! and Hutter 2018).
 //!
-//! The trials seen so far are divided at a quantile of their losses into good and bad ones. For each parameter two
-//! densities are fitted, l(x) to the good values and g(x) to the bad ones. The expected improvement over the quantile
-//! grows with l(x) / g(x), so some candidates are drawn from l, and the one with the largest ratio is tried.
+//! The trials seen so far are divided at a quantile of their losses into good and bad ones. Two densities over the space
+//! are fitted, l(x) to the good points and g(x) to the bad ones. The expected improvement over the quantile grows with
+//! l(x) / g(x), so some candidates are drawn from l, and the one with the largest ratio is tried.
 //!
 //! * **Good and bad.** Of n trials the best ⌈γ n⌉ are good, 25 at most. Complete trials come first, by their value;
 //!   then pruned ones, those that came further before the others; then failed ones, which so tell where not to look.
-//! * **Intervals.** The density is a mean of normals truncated to the interval (in logarithms where the domain is
-//!   logarithmic): one around each value, and one as wide as the interval around its middle, the prior. The width of
-//!   a value's normal is the distance to its farther neighbour (of a lone value half the distance to the farther end),
+//! * **A density** is the mean of one kernel around each trial and one over the whole space, the prior. A kernel is a
+//!   product of a factor for each parameter. So what belongs together stays together: a learning rate that was good
+//!   with SGD is not tried with Adam, as it would be if each parameter had a density of its own.
+//! * **Intervals.** A factor is a normal distribution truncated to the interval (in logarithms where the domain is
+//!   logarithmic), around the trial's value; the prior's is as wide as the interval, around its middle. The width is the
+//!   distance to the farther one of the two neighbouring values (of a lone value half the distance to the farther end),
 //!   and at least 1 / min(100, n + 2) of the interval.
 //! * **Whole numbers** take the probability of their cell, from ½ below to ½ above.
-//! * **Choices** have probability (nᵢ + 1) / (n + k): counts, with one more for each of k choices.
-//!
-//! Parameters are treated one by one, as if independent; conditions make the tree: whoever does not count is not drawn,
-//! and a density is fitted only to trials where its parameter counted.
+//! * **Choices.** Of k choices and n trials, the trial's own has probability (n + 1) / (n + k), the others 1 / (n + k).
+//! * **Conditions** make the tree: whoever does not count is not drawn and has no factor in the density; where it did not
+//!   count in a trial, that trial's factor is the prior's.
 
 use super::sampler::{Random, Sampler, Situation};
-use super::space::{Domain, Point};
+use super::space::{Domain, Param, Point, Space};
 use super::trial::{State, Trial};
 use crate::rng::Rng;
 use std::f64::consts::{PI, SQRT_2};
@@ -35,7 +38,7 @@ pub struct Tpe {
 
 impl Default for Tpe {
     fn default() -> Self {
-        Self { startup: 10, candidates: 24, gamma: 0.2 }
+        Self { startup: 10, candidates: 24, gamma: 0.1 }
     }
 }
 
@@ -45,20 +48,13 @@ impl Sampler for Tpe {
             return Random.sample(at);
         }
         let (good, bad) = self.divide(at);
+        let (l, g) = (Parzen::fit(at.space, &good), Parzen::fit(at.space, &bad));
         let mut rng = at.rng();
-        at.space.point(|i, param| {
-            let values = |trials: &[&Trial]| trials.iter().filter_map(|trial| trial.point[i]).collect::<Vec<f64>>();
-            let (l, g) = (Parzen::fit(&param.domain, &values(&good)), Parzen::fit(&param.domain, &values(&bad)));
-            let mut best = (f64::NEG_INFINITY, 0.0);
-            for _ in 0..self.candidates {
-                let x = l.draw(&mut rng);
-                let ratio = l.log_density(x) - g.log_density(x);
-                if ratio > best.0 {
-                    best = (ratio, x);
-                }
-            }
-            best.1
-        })
+        let candidates = (0..self.candidates.max(1)).map(|_| {
+            let point = l.draw(&mut rng);
+            (l.log_density(&point) - g.log_density(&point), point)
+        });
+        candidates.reduce(|best, other| if other.0 > best.0 { other } else { best }).expect("there is one").1
     }
 }
 
@@ -84,88 +80,117 @@ impl Tpe {
     }
 }
 
-/// A density over a domain.
+/// A density over a space.
 struct Parzen<'a> {
-    domain: &'a Domain,
-    /// The interval in the domain's coordinate.
-    interval: (f64, f64),
-    /// Middle and width of each normal, the prior's last; empty for choices.
-    normals: Vec<(f64, f64)>,
-    /// The probability of each choice; empty for intervals.
-    shares: Vec<f64>,
+    space: &'a Space,
+    /// One for each trial, the prior's last; in each a factor for each parameter.
+    kernels: Vec<Vec<Factor>>,
+}
+
+/// A density over the domain of one parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Factor {
+    /// A normal distribution in the domain's coordinate, truncated to the interval.
+    Normal { middle: f64, width: f64 },
+    /// All choices are equally likely.
+    Even,
+    /// One choice is more likely than each other: as if it had been seen `count` times.
+    Mostly { choice: usize, count: f64 },
 }
 
 impl<'a> Parzen<'a> {
-    fn fit(domain: &'a Domain, values: &[f64]) -> Self {
-        let interval = domain.interval();
-        if let Domain::Choice(choices) = domain {
-            let (n, k) = (values.len() as f64, choices.len() as f64);
-            let count = |i: usize| values.iter().filter(|&&value| value as usize == i).count() as f64;
-            let shares = (0..choices.len()).map(|i| (count(i) + 1.0) / (n + k)).collect();
-            return Self { domain, interval, normals: Vec::new(), shares };
-        }
-        let (low, high) = interval;
-        let width = high - low;
-        let mut places: Vec<f64> = values.iter().map(|&value| domain.coordinate(value)).collect();
-        places.sort_by(f64::total_cmp);
-        let narrowest = width / (places.len() as f64 + 2.0).min(100.0);
-        let mut normals: Vec<(f64, f64)> = (0..places.len())
-            .map(|i| {
-                let place = places[i];
-                let left = if i > 0 { place - places[i - 1] } else { 0.0 };
-                let right = places.get(i + 1).map_or(0.0, |next| next - place);
-                let apart = if places.len() == 1 { 0.5 * (place - low).max(high - place) } else { left.max(right) };
-                (place, apart.clamp(narrowest, width))
-            })
-            .collect();
-        normals.push((0.5 * (low + high), width));
-        Self { domain, interval, normals, shares: Vec::new() }
-    }
-
-    fn draw(&self, rng: &mut Rng) -> f64 {
-        if !self.shares.is_empty() {
-            let mut left = rng.uniform();
-            let chosen = self.shares.iter().position(|share| {
-                left -= share;
-                left < 0.0
-            });
-            return chosen.unwrap_or(self.shares.len() - 1) as f64;
-        }
-        let (low, high) = self.interval;
-        let (middle, width) = self.normals[rng.below(self.normals.len())];
-        // The middle lies in the interval and the width is at most its length: at least a third of draws are inside.
-        loop {
-            let x = middle + width * rng.normal();
-            if (low..=high).contains(&x) {
-                return self.domain.value_at(x);
+    fn fit(space: &'a Space, trials: &[&Trial]) -> Self {
+        let mut kernels = vec![Vec::new(); trials.len() + 1];
+        for (i, param) in space.params.iter().enumerate() {
+            let values: Vec<Option<f64>> = trials.iter().map(|trial| trial.point[i]).collect();
+            for (kernel, factor) in kernels.iter_mut().zip(Factor::around(param, &values)) {
+                kernel.push(factor);
             }
         }
+        Self { space, kernels }
     }
 
-    fn log_density(&self, value: f64) -> f64 {
-        if !self.shares.is_empty() {
-            return libm::log(self.shares[value as usize]);
+    fn draw(&self, rng: &mut Rng) -> Point {
+        let kernel = &self.kernels[rng.below(self.kernels.len())];
+        self.space.point(|i, param| kernel[i].draw(&param.domain, rng))
+    }
+
+    fn log_density(&self, point: &Point) -> f64 {
+        let of_kernel = |kernel: &Vec<Factor>| -> f64 {
+            let each = self.space.params.iter().zip(kernel).zip(point);
+            each.filter_map(|((param, factor), value)| Some(factor.log_density(&param.domain, (*value)?))).sum()
+        };
+        let logs: Vec<f64> = self.kernels.iter().map(of_kernel).collect();
+        let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        most + libm::log(logs.iter().map(|log| libm::exp(log - most)).sum::<f64>() / logs.len() as f64)
+    }
+}
+
+impl Factor {
+    /// The factors of a parameter: around the value of each trial, and the prior's.
+    fn around(param: &Param, values: &[Option<f64>]) -> Vec<Self> {
+        let (low, high) = param.domain.interval();
+        let is_choice = matches!(param.domain, Domain::Choice(_));
+        let prior =
+            if is_choice { Factor::Even } else { Factor::Normal { middle: 0.5 * (low + high), width: high - low } };
+        let mut places: Vec<f64> = values.iter().flatten().map(|&value| param.domain.coordinate(value)).collect();
+        places.sort_by(f64::total_cmp);
+        let n = places.len();
+        let narrowest = (high - low) / (n as f64 + 2.0).min(100.0);
+        let around = |value: f64| {
+            if is_choice {
+                return Factor::Mostly { choice: value as usize, count: n as f64 };
+            }
+            let middle = param.domain.coordinate(value);
+            let at = places.partition_point(|&place| place < middle);
+            let left = if at > 0 { middle - places[at - 1] } else { 0.0 };
+            let right = places.get(at + 1).map_or(0.0, |next| next - middle);
+            let apart = if n == 1 { 0.5 * (middle - low).max(high - middle) } else { left.max(right) };
+            Factor::Normal { middle, width: apart.clamp(narrowest, high - low) }
+        };
+        values.iter().map(|value| value.map_or(prior, around)).chain([prior]).collect()
+    }
+
+    fn draw(self, domain: &Domain, rng: &mut Rng) -> f64 {
+        let (low, high) = domain.interval();
+        match self {
+            Factor::Even => domain.draw(rng),
+            Factor::Mostly { choice, count } => {
+                let is_own = rng.uniform() * (count + high - low) < count;
+                if is_own { choice as f64 } else { domain.draw(rng) }
+            }
+            // The middle lies in the interval and the width is at most its length: at least a third of draws are inside.
+            Factor::Normal { middle, width } => loop {
+                let x = middle + width * rng.normal();
+                if (low..=high).contains(&x) {
+                    return domain.value_at(x);
+                }
+            },
         }
-        let (low, high) = self.interval;
-        if high <= low {
-            return 0.0;
-        }
-        let mean: f64 = self
-            .normals
-            .iter()
-            .map(|&(middle, width)| {
+    }
+
+    fn log_density(self, domain: &Domain, value: f64) -> f64 {
+        let (low, high) = domain.interval();
+        // The interval of k choices has length k.
+        libm::log(match self {
+            Factor::Even => 1.0 / (high - low),
+            Factor::Mostly { choice, count } => {
+                let own = if value as usize == choice { count } else { 0.0 };
+                (own + 1.0) / (count + high - low)
+            }
+            Factor::Normal { .. } if high <= low => 1.0,
+            Factor::Normal { middle, width } => {
                 let below = |x: f64| normal_cdf((x.clamp(low, high) - middle) / width);
                 let inside = below(high) - below(low);
-                match self.domain.cell(value) {
+                match domain.cell(value) {
                     Some((from, to)) => (below(to) - below(from)) / inside,
                     None => {
-                        let z = (self.domain.coordinate(value) - middle) / width;
+                        let z = (domain.coordinate(value) - middle) / width;
                         libm::exp(-0.5 * z * z) / (width * (2.0 * PI).sqrt() * inside)
                     }
                 }
-            })
-            .sum();
-        libm::log(mean / self.normals.len() as f64)
+            }
+        })
     }
 }
 
@@ -177,51 +202,90 @@ fn normal_cdf(z: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::study::space::Space;
     use crate::study::trial::Direction;
+
+    fn space(text: &str) -> Space {
+        Space::read(&toml::from_str(text).unwrap()).unwrap()
+    }
+
+    fn trial(point: Point) -> Trial {
+        Trial::new(0, point, 0)
+    }
+
+    fn fit<'a>(space: &'a Space, points: &[Point]) -> Parzen<'a> {
+        let trials: Vec<Trial> = points.iter().cloned().map(trial).collect();
+        Parzen::fit(space, &trials.iter().collect::<Vec<_>>())
+    }
 
     /// Over an interval the density integrates to one, over cells and choices it sums to one.
     #[test]
     fn densities_are_densities() {
-        let float = Domain::Float { low: 1e-3, high: 10.0, log: true, step: None };
-        let l = Parzen::fit(&float, &[0.002, 0.5, 0.6]);
-        let (low, high) = float.interval();
-        let n = 20_000;
-        let node = |i: usize| libm::exp(low + (high - low) * (i as f64 + 0.5) / n as f64);
-        let integral = (0..n).map(|i| libm::exp(l.log_density(node(i)))).sum::<f64>() * (high - low) / n as f64;
-        assert!((integral - 1.0).abs() < 1e-6, "{integral}");
-        for domain in [
-            Domain::Int { low: 1, high: 9, log: true, step: 1 },
-            Domain::Int { low: 4, high: 64, log: false, step: 4 },
-            Domain::Float { low: 0.0, high: 0.5, log: false, step: Some(0.1) },
-            Domain::Choice(vec!["a".into(), "b".into(), "c".into()]),
+        let of_points = |l: &Parzen<'_>, points: &[Point]| -> f64 {
+            points.iter().map(|point| libm::exp(l.log_density(point))).sum()
+        };
+        for text in [
+            "x = { int = [1, 9], log = true }",
+            "x = { int = [4, 64], step = 4 }",
+            "x = { uniform = [0, 0.5], step = 0.1 }",
+            "x = { choice = [\"a\", \"b\", \"c\"] }",
         ] {
-            let values = domain.spread(100);
-            let g = Parzen::fit(&domain, &[values[1], values[1], values[2]]);
-            let sum: f64 = values.iter().map(|&value| libm::exp(g.log_density(value))).sum();
-            assert!((sum - 1.0).abs() < 1e-9, "{domain:?}: {sum}");
+            let space = space(text);
+            let all: Vec<Point> = space.grid(100);
+            let sum = of_points(&fit(&space, &[all[1].clone(), all[1].clone(), all[2].clone()]), &all);
+            assert!((sum - 1.0).abs() < 1e-9, "{text}: {sum}");
         }
+        // Two parameters, one of which counts with one choice only.
+        let tree = space("k = { choice = [\"a\", \"b\"] }\nx = { log = [1e-3, 10], when = \"k = a\" }");
+        let of_b = vec![Some(1.0), None];
+        let seen = [vec![Some(0.0), Some(0.002)], vec![Some(0.0), Some(0.5)], of_b.clone(), vec![Some(0.0), Some(0.6)]];
+        let l = fit(&tree, &seen);
+        let (low, high) = tree.params[1].domain.interval();
+        let n = 20_000;
+        let node = |i: usize| vec![Some(0.0), Some(libm::exp(low + (high - low) * (i as f64 + 0.5) / n as f64))];
+        let of_a = of_points(&l, &(0..n).map(node).collect::<Vec<_>>()) * (high - low) / n as f64;
+        let whole = of_a + libm::exp(l.log_density(&of_b));
+        assert!((whole - 1.0).abs() < 1e-6, "{whole}");
+        let mut rng = Rng::new(1, "test", 0);
+        let draws: Vec<Point> = (0..4000).map(|_| l.draw(&mut rng)).collect();
+        let share = draws.iter().filter(|point| point[0] == Some(0.0)).count() as f64 / 4000.0;
+        assert!((share - of_a).abs() < 0.03, "draws {share}, density {of_a}");
+        assert!(draws.iter().all(|point| point[1].is_some() == (point[0] == Some(0.0))));
+        assert!(draws.iter().flat_map(|point| point[1]).all(|x| (1e-3..=10.0).contains(&x)));
     }
 
     /// By hand: values 0.1, 0.2 and 0.6 of [0, 1] have neighbours at 0.1, 0.4 and 0.4; at least 1/5. One at 0.3 alone
-    /// has half of 0.7.
+    /// has half of 0.7; the prior is as wide as the interval.
     #[test]
     fn widths_reach_the_farther_neighbour() {
-        let domain = Domain::Float { low: 0.0, high: 1.0, log: false, step: None };
-        let l = Parzen::fit(&domain, &[0.6, 0.1, 0.2]);
-        let alone = Parzen::fit(&domain, &[0.3]);
-        let wanted = [(0.1, 0.2), (0.2, 0.4), (0.6, 0.4), (0.5, 1.0), (0.3, 0.35), (0.5, 1.0)];
-        assert_eq!(l.normals.len() + alone.normals.len(), wanted.len());
-        for (got, wanted) in l.normals.iter().chain(&alone.normals).zip(wanted) {
-            assert!((got.0 - wanted.0).abs() < 1e-12 && (got.1 - wanted.1).abs() < 1e-12, "{got:?}, {wanted:?}");
+        let space = space("x = { uniform = [0, 1] }");
+        let factors = |values: &[f64]| {
+            let values: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
+            Factor::around(&space.params[0], &values)
+        };
+        let wanted = [(0.6, 0.4), (0.1, 0.2), (0.2, 0.4), (0.5, 1.0), (0.3, 0.35), (0.5, 1.0)];
+        let found = [factors(&[0.6, 0.1, 0.2]), factors(&[0.3])].concat();
+        assert_eq!(found.len(), wanted.len());
+        for (found, wanted) in found.iter().zip(wanted) {
+            let Factor::Normal { middle, width } = *found else { panic!("{found:?}") };
+            assert!((middle - wanted.0).abs() < 1e-12 && (width - wanted.1).abs() < 1e-12, "{found:?}, {wanted:?}");
         }
-        let mut rng = Rng::new(1, "test", 0);
-        assert!((0..1000).all(|_| (0.0..=1.0).contains(&l.draw(&mut rng))));
+    }
+
+    /// Adam was good at 1e-3, SGD at 1e-1. If each parameter had a density of its own, the rate would be judged alike with
+    /// both, and the two differences would add up to nothing.
+    #[test]
+    fn what_was_good_together_stays_together() {
+        let space = space("kind = { choice = [\"adam\", \"sgd\"] }\nlr = { log = [1e-5, 10] }");
+        let point = |kind: f64, lr: f64| vec![Some(kind), Some(lr)];
+        let l = fit(&space, &[point(0.0, 1e-3), point(0.0, 1.2e-3), point(1.0, 0.1), point(1.0, 0.09)]);
+        let of_adam = l.log_density(&point(0.0, 1e-3)) - l.log_density(&point(0.0, 0.1));
+        let of_sgd = l.log_density(&point(1.0, 0.1)) - l.log_density(&point(1.0, 1e-3));
+        assert!(of_adam > 0.0 && of_sgd > 0.0 && of_adam + of_sgd > 1.0, "{of_adam}, {of_sgd}");
     }
 
     #[test]
     fn ranks_are_complete_then_far_then_near_then_failed() {
-        let space = Space::read(&toml::from_str("a = { uniform = [0, 1] }").unwrap()).unwrap();
+        let space = space("a = { uniform = [0, 1] }");
         let trial = |number, state, value, steps| {
             let mut trial = Trial::new(number, vec![Some(0.5)], 0);
             (trial.state, trial.value) = (state, value);
