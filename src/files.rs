@@ -4,11 +4,17 @@ use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use tempfile::NamedTempFile;
 
 /// Writes a file so that a reader, or a machine that loses power, finds the old contents or the new, never half: to
 /// a temporary name, synced, renamed, and the folder synced. Makes the folder if need be.
 pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
+    write_atomic_by(path, |temporary| temporary.write_all(bytes).map_err(Error::io("write", path)))
+}
+
+/// As [`write_atomic`], the bytes being written by `fill` into the file that it is given.
+pub fn write_atomic_by(path: &Path, fill: impl FnOnce(&mut NamedTempFile) -> Result<()>) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_folder(folder)?;
     let mut temporary = tempfile::Builder::new()
@@ -16,7 +22,7 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
         .suffix(".tmp")
         .tempfile_in(folder)
         .map_err(Error::io("write", path))?;
-    temporary.write_all(bytes).map_err(Error::io("write", path))?;
+    fill(&mut temporary)?;
     temporary.as_file().sync_all().map_err(Error::io("write", path))?;
     #[cfg(unix)]
     {

@@ -5,7 +5,7 @@ mod program;
 
 use gradus::study::{
     Direction, Event, Hyperband, Median, NoPruner, Objective, Overseer, Prune, Pruner, Random, Sampler, Space, State,
-    Study, Tpe, Trial, Unseen, best,
+    Study, Tpe, Trial, Unseen, best, database,
 };
 use gradus::{Error, Result};
 use program::{command, empty_folder, gradus};
@@ -332,6 +332,10 @@ fn the_life_of_a_study() {
     let evaluated = gradus(&folder, &["evaluate", "a/best", "--json"]).says(0, &[]).json();
     assert_eq!(evaluated, best["test"]);
     gradus(&folder, &["study", "--resume", "a"]).says(0, &["complete"]);
+    assert!(!folder.join("a/study.db").exists(), "a database is made when it is asked for");
+    gradus(&folder, &["study", "--resume", "a", "--sqlite"]).says(0, &["complete"]);
+    let head = std::fs::read(folder.join("a/study.db")).unwrap();
+    assert!(head.starts_with(b"SQLite format 3\0"));
     let (page, report) = (std::fs::read(folder.join("a/report.html")).unwrap(), folder.join("a/report.html"));
     std::fs::remove_file(&report).unwrap();
     gradus(&folder, &["report", "a"]).says(0, &[]);
@@ -386,9 +390,9 @@ fn what_is_said_of_wrong_studies() {
     assert!(!folder.join("x").exists(), "a study without data leaves nothing");
 }
 
-/// With `GRADUS_PEERS_PYTHON` set to a Python that has Optuna: its journal storage reads ours, and finds the same.
+/// With `GRADUS_PEERS_PYTHON` set to a Python that has Optuna: it reads our journal and our database, and finds the same.
 #[test]
-fn optuna_reads_the_journal() {
+fn optuna_reads_the_journal_and_the_database() {
     let Some(python) = std::env::var_os("GRADUS_PEERS_PYTHON") else {
         eprintln!("skipped: GRADUS_PEERS_PYTHON is not set");
         return;
@@ -408,6 +412,7 @@ fn optuna_reads_the_journal() {
         let names: Vec<&str> = study.space.params.iter().map(|param| param.name.as_str()).collect();
         assert_eq!(names, ["k", "lr", "n", "p"]);
         let trials = study.run(&path, 2, None, &objective, &mut Unseen).unwrap();
+        database::write(&path, &folder.path().join("study.db")).unwrap();
         // What this side knows, in plain words.
         let rows: Vec<serde_json::Value> = trials
             .iter()

@@ -6,8 +6,8 @@ FOLDER is filled, and this script run, by
 
     GRADUS_PEERS_PYTHON=/path/to/python cargo test --test study optuna
 
-It holds study.jsonl and known.json, which says what the study's own side knows: every trial and the best one. Optuna's
-journal storage must find the same.
+It holds study.jsonl, study.db made of it, and known.json, which says what the study's own side knows: every trial and
+the best one. Optuna must find the same in the journal and in the database, and be able to go on with both.
 """
 
 import json
@@ -19,16 +19,17 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 
-def main(folder):
-    known = json.loads((folder / "known.json").read_text())
-    storage = JournalStorage(JournalFileBackend(str(folder / "study.jsonl")))
+STATES = {"Complete": "COMPLETE", "Pruned": "PRUNED", "Failed": "FAIL"}
+
+
+def check(storage, known):
     (summary,) = optuna.get_all_study_summaries(storage)
     study = optuna.load_study(study_name=summary.study_name, storage=storage)
     assert study.direction.name == known["direction"].upper(), study.direction
+    assert study.user_attrs == {"seed": 1}, study.user_attrs
     assert len(study.trials) == len(known["trials"])
-    states = {"Complete": "COMPLETE", "Pruned": "PRUNED", "Failed": "FAIL"}
     for trial, ours in zip(study.trials, known["trials"]):
-        assert trial.state.name == states[ours["state"]], (trial.number, trial.state)
+        assert trial.state.name == STATES[ours["state"]], (trial.number, trial.state)
         assert trial.value == ours["value"], (trial.number, trial.value)
         assert trial.params == ours["params"], (trial.number, trial.params, ours["params"])
         assert trial.intermediate_values == {step: value for step, value in ours["curve"]}, trial.number
@@ -36,17 +37,21 @@ def main(folder):
         assert trial.user_attrs.get("fault", "") == ours["fault"]
         assert trial.datetime_start <= trial.datetime_complete
     assert study.best_trial.number == known["best"], (study.best_trial.number, known["best"])
-    # A database on request.
-    database = "sqlite:///" + str(folder / "study.db")
-    optuna.copy_study(from_study_name=study.study_name, from_storage=storage, to_storage=database)
-    copied = optuna.load_study(study_name=study.study_name, storage=database)
-    assert copied.best_trial.params == study.best_trial.params
-    (folder / "study.db").unlink()
     # Its own samplers learn from our trials and go on with the study.
     study.sampler = optuna.samplers.TPESampler(seed=1)
     trial = study.ask({name: d for t in study.trials for name, d in t.distributions.items() if name in ("lr", "p")})
     study.tell(trial, 1.0)
-    print("optuna", optuna.__version__, "trials", len(study.trials), "best", study.best_trial.number)
+    assert len(study.trials) == len(known["trials"]) + 1
+    return len(known["trials"]), study.best_trial.number
+
+
+def main(folder):
+    known = json.loads((folder / "known.json").read_text())
+    journal = JournalStorage(JournalFileBackend(str(folder / "study.jsonl")))
+    database = "sqlite:///" + str(folder / "study.db")
+    for storage in (journal, database):
+        trials, best = check(storage, known)
+        print("optuna", optuna.__version__, type(storage).__name__, "trials", trials, "best", best)
 
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -4,6 +4,7 @@
 //! everything else to stderr. Errors are printed in one place, here, and decide the exit code:
 //! 0 ok; 1 runtime; 2 usage or config; 3 data; 4 diverged; 5 a check failed; 130 interrupted.
 
+mod asked;
 mod bench;
 mod compare;
 mod completions;

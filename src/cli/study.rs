@@ -1,11 +1,13 @@
 //! `gradus study`: the search for good settings of an experiment.
 
+use super::asked::Asked;
 use super::progress::Terminal;
 use super::{job, output, signals};
 use clap::{Args, ValueEnum};
-use gradus::experiment::{self, Source, builtin};
+use gradus::experiment::Source;
 use gradus::run::{Beginning, RunFolder};
-use gradus::study::job::{BEST, Effort, JOURNAL, Job};
+use gradus::study::database;
+use gradus::study::job::{BEST, DATABASE, Effort, JOURNAL, Job};
 use gradus::{Error, Result};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -15,9 +17,8 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Study {
-    /// A file with a section [study.space], or the name of a built-in experiment (`gradus init --list`)
-    #[arg(value_name = "EXP.toml|NAME", required_unless_present = "resume")]
-    experiment: Option<String>,
+    #[command(flatten)]
+    asked: Asked,
     /// Trainings to try [default: study.trials, or 20]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     trials: Option<u32>,
@@ -36,21 +37,12 @@ pub(crate) struct Study {
     /// Seconds after which no trial is begun
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     timeout: Option<u64>,
-    /// One setting, such as train.epochs=3 or study.parallel=4; may be repeated
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Seed of the study: of its points, and of the trials' own seeds
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    seed: Option<u64>,
-    /// The folder of the run itself; it must not exist [default: runs/DATE_NAME-study_ID]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Replace --out if it holds a Gradus run (and only then)
-    #[arg(long)]
-    force: bool,
     /// Go on with a study that was stopped, or help one that is running
     #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "experiment", "set", "search", "seed", "out", "trials", "sampler", "pruner"])]
     resume: Option<PathBuf>,
+    /// Also write RUN/study.db: the study as an SQLite database with Optuna's tables. With --resume, of a finished one
+    #[arg(long)]
+    sqlite: bool,
     /// Print metrics.json to stdout
     #[arg(long)]
     json: bool,
@@ -84,12 +76,11 @@ Examples:
   gradus study mine.toml --sampler tpe --pruner hyperband -j 2
   gradus study mlp-300 --search 'train.optimizer.lr = { log = [1e-4, 1e-1] }' --set train.epochs=5
   gradus study --resume runs/2026-11-20_mine-study_k7f3
+  gradus study --resume runs/2026-11-20_mine-study_k7f3 --sqlite
 
-RUN/study.jsonl is in the format of Optuna's journals. As an SQLite file, for Optuna's dashboard or your own queries:
-  from optuna.storages import JournalStorage
-  from optuna.storages.journal import JournalFileBackend
-  optuna.copy_study(from_study_name=\"mine\", to_storage=\"sqlite:///study.db\",
-                    from_storage=JournalStorage(JournalFileBackend(\"RUN/study.jsonl\")))";
+RUN/study.jsonl is in the format of Optuna's journals, RUN/study.db (--sqlite) in that of its databases:
+  optuna-dashboard sqlite:///RUN/study.db
+  SELECT number, value FROM trials JOIN trial_values USING (trial_id) WHERE state = 'COMPLETE' ORDER BY value";
 
 impl Study {
     pub(crate) fn run(self) -> Result<()> {
@@ -137,20 +128,11 @@ impl Study {
 
     /// The file, with everything set upon it.
     fn source(&self) -> Result<Source> {
-        let word = self.experiment.as_deref().unwrap_or_default();
-        let mut source = match experiment::builtin(word) {
-            Some(known) => Source::text(known.text, word)?,
-            None if Path::new(word).exists() => Source::file(Path::new(word))?,
-            None => {
-                let help = format!("did you mean `{}`? `gradus init --list` shows all", builtin::nearest(word));
-                return Err(Error::config(word, "is neither a file nor a built-in experiment", help));
-            }
-        };
+        let mut source = self.asked.source()?;
         if !source.variants()?.is_empty() {
             let help = "write a file without [[variant]], or search the keys that the variants set";
-            return Err(Error::config(word, "has variants, and a study has a space instead", help));
+            return Err(Error::config(self.asked.word(), "has variants, and a study has a space instead", help));
         }
-        self.set.iter().try_for_each(|set| source.set(set))?;
         for search in &self.search {
             let refuse = |what: String| {
                 Error::config("--search", what, "write KEY = { log = [1e-4, 1e-1] }, as in `gradus help study`")
@@ -164,7 +146,6 @@ impl Study {
             Some(value) => source.set(&format!("{key}={value}")),
             None => Ok(()),
         };
-        set("seed", self.seed.map(|seed| seed.to_string()))?;
         set("study.trials", self.trials.map(|trials| trials.to_string()))?;
         set("study.sampler", self.sampler.map(|sampler| format!("{sampler:?}").to_lowercase()))?;
         set("study.pruner", self.pruner.map(|pruner| format!("{pruner:?}").to_lowercase()))?;
@@ -174,18 +155,22 @@ impl Study {
     /// Makes the folder. It is not held: other processes may work on the study too.
     fn begin(&self, study: &Job) -> Result<RunFolder> {
         let e = &study.experiment;
-        let path = self.out.clone().unwrap_or_else(|| RunFolder::fresh_path(&format!("{}-study", e.name)));
+        let path = self.asked.folder(&format!("{}-study", e.name));
         let line = job::command_line();
         let data = (!e.data.path.is_empty()).then(|| Path::new(&e.data.path));
         let (config, threads) = (study.source.to_toml(), rayon::current_num_threads());
         let beginning =
             Beginning { recipe: "study", config: &config, seed: e.seed, data, command_line: &line, threads };
-        drop(RunFolder::create(&path, beginning, self.force)?);
+        drop(RunFolder::create(&path, beginning, self.asked.force)?);
         RunFolder::open(&path)
     }
 
     /// The result, short or as JSON.
     fn show(&self, folder: &RunFolder, metrics: &Value) -> Result<()> {
+        let database = self.sqlite.then(|| folder.path(DATABASE));
+        if let Some(database) = &database {
+            database::write(&folder.path(JOURNAL), database)?;
+        }
         if self.json {
             return output::json(metrics);
         }
@@ -197,14 +182,15 @@ impl Study {
         let test = ["loss", "accuracy"].iter().filter(|key| !best["test"][**key].is_null());
         rows.extend(test.map(|key| vec![format!("test {key}"), number(&best["test"][*key])]));
         output::print(&format!(
-            "best of {} trials: trial {}, {} {}\n{}report: {}\nbest run: {}\n",
+            "best of {} trials: trial {}, {} {}\n{}report: {}\nbest run: {}\n{}",
             metrics["trials"],
             best["trial"],
             metrics["measure"].as_str().unwrap_or("value"),
             number(&best["value"]),
             output::table(&rows, 1),
             folder.path("report.html").display(),
-            folder.path(BEST).display()
+            folder.path(BEST).display(),
+            database.map_or(String::new(), |database| format!("database: {}\n", database.display()))
         ))
     }
 }

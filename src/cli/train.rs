@@ -1,9 +1,10 @@
 //! `gradus train`: an experiment from a file, run.
 
+use super::asked::Asked;
 use super::{job, output, signals};
 use clap::Args;
 use gradus::experiment::compare::compare;
-use gradus::experiment::{self, Experiment, Source, answer, builtin, cost, plan, read::to_toml};
+use gradus::experiment::{self, Experiment, Source, answer, cost, plan, read::to_toml};
 use gradus::run::{Beginning, RunFolder};
 use gradus::{Error, Result};
 use serde_json::{Value, json};
@@ -13,21 +14,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Train {
-    /// A file, or the name of a built-in experiment (`gradus init --list`)
-    #[arg(value_name = "EXP.toml|NAME", required_unless_present = "resume")]
-    experiment: Option<String>,
-    /// One setting, such as train.epochs=3 or model.layer.conv1.filters=16; may be repeated
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Seed of everything random
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    seed: Option<u64>,
-    /// The folder of the run itself; it must not exist [default: runs/DATE_NAME_ID]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Replace --out if it holds a Gradus run (and only then)
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    asked: Asked,
     /// Go on with a run that was stopped
     #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "experiment", "set", "seed", "out", "smoke"])]
     resume: Option<PathBuf>,
@@ -55,7 +43,7 @@ impl Train {
         if let Some(path) = &self.resume {
             return self.resume(path);
         }
-        let source = self.source()?;
+        let source = self.asked.source()?;
         let variants = source.variants()?;
         if variants.is_empty() {
             let e = self.experiment(&source)?;
@@ -63,8 +51,7 @@ impl Train {
                 return dry_run(&e, self.json);
             }
             signals::ask_first()?;
-            let path = self.out.clone().unwrap_or_else(|| RunFolder::fresh_path(&e.name));
-            let (folder, metrics) = self.begin(&e, &path)?;
+            let (folder, metrics) = self.begin(&e, &self.asked.folder(&e.name))?;
             return self.show(&folder, &metrics);
         }
         // All of them are looked at before the first is trained.
@@ -78,8 +65,8 @@ impl Train {
 
     /// Trains the variants of a file, each in a folder of its own, and sets them side by side.
     fn family(&self, name: &str, experiments: &[Experiment]) -> Result<()> {
-        let root = self.out.clone().unwrap_or_else(|| RunFolder::fresh_path(name));
-        if root.exists() && !self.force {
+        let root = self.asked.folder(name);
+        if root.exists() && !self.asked.force {
             let help = "choose another --out; --force replaces the runs in it";
             return Err(Error::config(format!("--out {}", root.display()), "exists already", help));
         }
@@ -104,27 +91,9 @@ impl Train {
         let text = to_toml(e);
         let threads = rayon::current_num_threads();
         let beginning = Beginning { recipe: "train", config: &text, seed: e.seed, data, command_line: &line, threads };
-        let folder = RunFolder::create(path, beginning, self.force)?;
+        let folder = RunFolder::create(path, beginning, self.asked.force)?;
         let metrics = job::run("train", &folder, true, |watch| experiment::run(e, &folder, watch))?;
         Ok((folder, metrics))
-    }
-
-    /// The file, with everything set upon it.
-    fn source(&self) -> Result<Source> {
-        let word = self.experiment.as_deref().unwrap_or_default();
-        let mut source = match experiment::builtin(word) {
-            Some(known) => Source::text(known.text, word)?,
-            None if Path::new(word).exists() => Source::file(Path::new(word))?,
-            None => {
-                let help = format!("did you mean `{}`? `gradus init --list` shows all", builtin::nearest(word));
-                return Err(Error::config(word, "is neither a file nor a built-in experiment", help));
-            }
-        };
-        self.set.iter().try_for_each(|set| source.set(set))?;
-        if let Some(seed) = self.seed {
-            source.set(&format!("seed={seed}"))?;
-        }
-        Ok(source)
     }
 
     /// The experiment of a file, its network looked at.

@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 
 /// The journal's name in the run's folder.
 pub const JOURNAL: &str = "study.jsonl";
+/// The database's name there, if one is asked for.
+pub const DATABASE: &str = "study.db";
 /// The folder of the best trial's run.
 pub const BEST: &str = "best";
 

@@ -12,8 +12,7 @@
 //! {"op_code":6, .. "trial_id":0, "state":1, "values":[0.7], "datetime_complete":..}    1 complete, 2 pruned, 3 failed
 //! ```
 //!
-//! Who wants a database has one from Optuna: `optuna.copy_study(from_study_name=NAME, from_storage=JOURNAL,
-//! to_storage="sqlite:///study.db")`, where `JOURNAL` is its `JournalStorage(JournalFileBackend("study.jsonl"))`.
+//! Who wants a database has one made of it ([`super::database`]).
 //!
 //! Whoever appends holds the system's lock on the file, so several threads and processes may work on one study. A
 //! process that dies in the middle of a line leaves a torn last line: readers stop before it, and the next writer cuts it
@@ -32,13 +31,25 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-const CREATE_STUDY: u64 = 0;
-const SET_STUDY_USER_ATTR: u64 = 2;
-const CREATE_TRIAL: u64 = 4;
-const SET_TRIAL_PARAM: u64 = 5;
-const SET_TRIAL_STATE_VALUES: u64 = 6;
-const SET_TRIAL_INTERMEDIATE_VALUE: u64 = 7;
-const SET_TRIAL_USER_ATTR: u64 = 8;
+pub(super) const CREATE_STUDY: u64 = 0;
+pub(super) const SET_STUDY_USER_ATTR: u64 = 2;
+pub(super) const CREATE_TRIAL: u64 = 4;
+pub(super) const SET_TRIAL_PARAM: u64 = 5;
+pub(super) const SET_TRIAL_STATE_VALUES: u64 = 6;
+pub(super) const SET_TRIAL_INTERMEDIATE_VALUE: u64 = 7;
+pub(super) const SET_TRIAL_USER_ATTR: u64 = 8;
+
+/// A state's place is its number in the journal.
+const STATES: [State; 4] = [State::Running, State::Complete, State::Pruned, State::Failed];
+
+pub(super) fn state_of(number: u64) -> State {
+    STATES.get(number as usize).copied().unwrap_or(State::Running)
+}
+
+/// The lines that are whole: the last may be torn, or still being written.
+pub(super) fn whole(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1)]
+}
 
 /// A study's journal, and what it says.
 #[derive(Debug)]
@@ -115,13 +126,12 @@ impl Journal {
         let path = self.path.clone();
         self.file.seek(SeekFrom::Start(self.read)).map_err(Error::io("read", &path))?;
         self.file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
-        // The last line may be torn, or still being written.
-        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        for line in bytes[..whole].split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        let whole = whole(&bytes);
+        for line in whole.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
             let event: Value = serde_json::from_slice(line).map_err(|e| self.damaged(&e.to_string()))?;
             self.apply(&event).ok_or_else(|| self.damaged("has an event that does not belong to this study"))?;
         }
-        self.read += whole as u64;
+        self.read += whole.len() as u64;
         Ok(())
     }
 
@@ -162,12 +172,7 @@ impl Journal {
                         trial.fault = fact["fault"].as_str().map_or(std::mem::take(&mut trial.fault), str::to_owned);
                     }
                     _ => {
-                        trial.state = match event["state"].as_u64()? {
-                            1 => State::Complete,
-                            2 => State::Pruned,
-                            3 => State::Failed,
-                            _ => State::Running,
-                        };
+                        trial.state = state_of(event["state"].as_u64()?);
                         trial.value = event["values"][0].as_f64();
                     }
                 }
@@ -298,12 +303,7 @@ impl Journal {
         if !trial.fault.is_empty() {
             lines.push(self.fact(trial.number, "fault", json!(trial.fault)));
         }
-        let state = match trial.state {
-            State::Running => 0,
-            State::Complete => 1,
-            State::Pruned => 2,
-            State::Failed => 3,
-        };
+        let state = STATES.iter().position(|&state| state == trial.state);
         let values = trial.value.map(|value| vec![value]);
         let end = json!({
             "trial_id": trial.number, "state": state, "values": values, "datetime_complete": now(),

@@ -4,7 +4,7 @@
 //!
 //! * [`space`]: what is searched; [`trial`]: a point, tried;
 //! * [`sampler`]: at random, on a grid; [`tpe`]: where good points have been; [`pruner`]: when to give up;
-//! * [`journal`]: the file in which everything is written down; [`run`](mod@run): workers, and why their number does not
+//! * [`journal`]: the file in which everything is written down, and [`database`], made of it; [`run`](mod@run): workers, and why their number does not
 //!   matter;
 //! * [`settings`]: the section of the experiment file; [`job`]: a study of an experiment, from its file to its best
 //!   network;
@@ -44,6 +44,7 @@
 //! # Ok::<(), gradus::Error>(())
 //! ```
 
+pub mod database;
 pub mod importance;
 pub mod job;
 pub mod journal;
