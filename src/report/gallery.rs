@@ -351,6 +351,7 @@ fn study_figures() -> Vec<(&'static str, Figure)> {
     let map = Contour::new("Expected loss", (-4.0, -1.0), (4.0, 32.0), |x, y| 0.05 * (x + 2.4).powi(2) + 0.3 / y)
         .log_axes(true, false)
         .axes("lr", "conv1.filters")
+        .key("validation loss")
         .items(&places);
     vec![
         ("parallel", parallel.draw()),

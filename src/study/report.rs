@@ -5,7 +5,7 @@ use super::job::{BEST, Outcome};
 use super::space::{Domain, Param};
 use super::trial::{Direction, State, Trial};
 use crate::error::Result;
-use crate::report::chart::{BarChart, Contour, Curves, Dimension, Look, ParallelCoordinates, Scale, Slices};
+use crate::report::chart::{BarChart, Colour, Contour, Curves, Dimension, Look, ParallelCoordinates, Scale, Slices};
 use crate::report::words::{counted, percent, thousands};
 use crate::report::{Align, Callout, Figure, Page, Table};
 use crate::run::{Book, RunFolder};
@@ -255,7 +255,7 @@ fn importance(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     order.sort_by(|&a, &b| found.shares[b].total_cmp(&found.shares[a]).then(a.cmp(&b)));
     let mut bars = BarChart::new("Importance of the parameters").axis("share of the variance").percent();
     for &i in &order {
-        bars = bars.bar(&params[i].short(), found.shares[i], None);
+        bars = bars.coloured(&params[i].short(), found.shares[i], None, Colour::class(0));
     }
     let bars = book.figure("importance", bars.draw())?;
     let together = 1.0 - found.shares.iter().sum::<f64>();
@@ -305,6 +305,7 @@ fn contour(o: &Outcome<'_>, found: &Importance, a: usize, b: usize) -> Figure {
     Contour::new(&title, range(dx), range(dy), expected)
         .log_axes(dx.is_log(), dy.is_log())
         .axes(&x.short(), &y.short())
+        .key(o.job.measure())
         .items(&points)
         .draw()
 }

@@ -2,7 +2,7 @@
 
 use super::Figure;
 use super::axes::{Area, Axis, Legend, Swatch, draw_x, draw_y, extent};
-use super::canvas::{Canvas, Point};
+use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, text_width};
 use super::palette::{Colour, ColourMap, Shape};
 use image::RgbImage;
 use std::sync::Arc;
@@ -21,10 +21,13 @@ pub struct Contour {
     items: Vec<(usize, Point)>,
     minimum: Option<Point>,
     log_axes: [bool; 2],
+    key: Option<String>,
 }
 
 /// Nodes per side of the grid on which the function is sampled.
 const GRID: usize = 81;
+/// Width of the key's strip, and of the gap before it.
+const KEY: f64 = 12.0;
 
 impl Contour {
     /// Samples `f` over two ranges.
@@ -43,6 +46,7 @@ impl Contour {
             items: Vec::new(),
             minimum: None,
             log_axes: [false; 2],
+            key: None,
         }
     }
 
@@ -68,6 +72,12 @@ impl Contour {
     /// Levels evenly spaced in log(1 + f - min f): for functions with a steep rim and a flat floor.
     pub fn log_levels(mut self) -> Self {
         self.log = true;
+        self
+    }
+
+    /// A strip of the colours beside the map, with the values that they stand for. (Not with [`Contour::log_levels`].)
+    pub fn key(mut self, name: &str) -> Self {
+        self.key = Some(name.into());
         self
     }
 
@@ -102,12 +112,18 @@ impl Contour {
             false => Axis::linear(lo, hi, ticks),
         };
         let (x, y) = (axis(self.x, self.log_axes[0], 7), axis(self.y, self.log_axes[1], 6));
-        let area =
-            Area { left: 14.0 + y.label_width(), top, right: canvas.width - 12.0 - x.overhang(), bottom: top + 330.0 };
+        let (lo, hi) = self.extent();
+        let key = self.key.as_ref().map(|name| (name, Axis::linear(lo, hi, 6)));
+        let beside = key.as_ref().map_or(0.0, |(_, axis)| 2.0 * KEY + 18.0 + axis.label_width());
+        let right = canvas.width - 12.0 - x.overhang().max(beside);
+        let area = Area { left: 14.0 + y.label_width(), top, right, bottom: top + 330.0 };
         let (x, y) = (x.placed(area.left, area.right), y.placed(area.bottom, area.top));
         canvas.height = area.bottom + super::axes::below(&self.axes[0]);
         draw_y(&mut canvas, area, &y, &self.axes[1]);
         self.draw_surface(&mut canvas, area);
+        if let Some((name, axis)) = key {
+            self.draw_key(&mut canvas, area, name, axis.placed(area.bottom, area.top));
+        }
         for (i, (_, points)) in self.paths.iter().enumerate() {
             let inside = |p: &Point| p.0 >= x.lo && p.0 <= x.hi && p.1 >= y.lo && p.1 <= y.hi;
             let place = |p: &Point| if inside(p) { (x.at(p.0), y.at(p.1)) } else { (f64::NAN, f64::NAN) };
@@ -137,9 +153,29 @@ impl Contour {
         Colour::class([1, 2, 3, 6, 4, 7, 5, 0][i % 8])
     }
 
+    fn extent(&self) -> (f64, f64) {
+        extent(self.values.iter().copied()).unwrap_or((0.0, 1.0))
+    }
+
+    /// The strip of colours: what the map shows at each place between its lowest and its highest value.
+    fn draw_key(&self, canvas: &mut Canvas, area: Area, name: &str, axis: Axis) {
+        let (left, right) = (area.right + KEY, area.right + 2.0 * KEY);
+        let pixels =
+            RgbImage::from_fn(1, GRID as u32, |_, j| image::Rgb(shade(1.0 - f64::from(j) / (GRID - 1) as f64).rgb));
+        canvas.image((left, area.top), (KEY, area.bottom - area.top), Arc::new(pixels), true);
+        for (value, label) in &axis.ticks {
+            let y = axis.at(*value);
+            canvas.line(&[(right, y), (right + 4.0, y)], Colour::GRAY, 1.0);
+            canvas.text((right + 8.0, y + 0.36 * SMALL), label, SMALL, Colour::GRAY, Anchor::Start);
+        }
+        if text_width(&self.axes[1], LABEL, false) + text_width(name, LABEL, false) < canvas.width - 40.0 {
+            canvas.text((canvas.width - 8.0, area.top - 15.0), name, LABEL, Colour::GRAY, Anchor::End);
+        }
+    }
+
     /// Values between 0 and 1, as the levels see them.
     fn scaled(&self) -> Vec<f64> {
-        let (lo, hi) = extent(self.values.iter().copied()).unwrap_or((0.0, 1.0));
+        let (lo, hi) = self.extent();
         let f = |v: f64| if self.log { libm::log1p(v - lo) } else { v - lo };
         let top = if f(hi) > 0.0 { f(hi) } else { 1.0 };
         self.values.iter().map(|&v| f(v) / top).collect()
@@ -148,9 +184,8 @@ impl Contour {
     fn draw_surface(&self, canvas: &mut Canvas, area: Area) {
         let t = self.scaled();
         let pixels = RgbImage::from_fn(GRID as u32, GRID as u32, |i, j| {
-            // rows of a picture go down, those of the grid up; pale where the function is low
-            let v = t[(GRID - 1 - j as usize) * GRID + i as usize];
-            image::Rgb(ColourMap::Blues.at(0.04 + 0.6 * v).rgb)
+            // rows of a picture go down, those of the grid up
+            image::Rgb(shade(t[(GRID - 1 - j as usize) * GRID + i as usize]).rgb)
         });
         let size = (area.right - area.left, area.bottom - area.top);
         canvas.image((area.left, area.top), size, Arc::new(pixels), true);
@@ -164,6 +199,11 @@ impl Contour {
             }
         }
     }
+}
+
+/// Pale where the function is low.
+fn shade(v: f64) -> Colour {
+    ColourMap::Blues.at(0.04 + 0.6 * v)
 }
 
 fn draw_path(canvas: &mut Canvas, path: &[Point], colour: Colour) {
