@@ -184,6 +184,22 @@ fn frozen_parts_stay_as_they_are_and_cost_no_gradient() {
 }
 
 #[test]
+fn the_weight_of_the_divergence_grows_over_the_first_steps() {
+    let code = GaussianLatent::<f32>::new(3, 2, 0.5, Init::PyTorch, &mut rng());
+    let code = GaussianLatent { warmup: 4, ..code };
+    let x = Var::constant(Tensor::randn([5, 3], &mut rng()));
+    let weight = |mut cx: Ctx<'_, f32>| {
+        code.forward(&x, &mut cx).unwrap();
+        cx.losses()[0].weight
+    };
+    let tape = Tape::new();
+    let weights: Vec<f64> = (1..=6).map(|step| weight(Ctx::train(&tape, 1, step))).collect();
+    assert_eq!(weights, [0.125, 0.25, 0.375, 0.5, 0.5, 0.5]);
+    assert_eq!(weight(Ctx::eval()), 0.5, "an evaluation weighs it in full");
+    assert_eq!(weight(Ctx::eval_drawing(1, 1)), 0.5);
+}
+
+#[test]
 fn an_autoencoder_in_numbers() {
     let half = |padding| ops::Conv2d { stride: [2, 2], padding: Padding::Fixed([padding; 2]), ..Default::default() };
     let back = |padding, more| ops::ConvTranspose2d {

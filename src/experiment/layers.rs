@@ -237,7 +237,9 @@ impl Layer {
                 Box::new(nn::LayerNorm { eps: l.eps, ..nn::LayerNorm::new(&input[first..]) })
             }
             Layer::GaussianLatent(l) => {
-                Box::new(nn::GaussianLatent::new(flat("gaussian_latent", input)?, l.units, l.beta, l.init, rng))
+                let inputs = flat("gaussian_latent", input)?;
+                let code = nn::GaussianLatent::new(inputs, l.units, l.beta, l.init, rng);
+                Box::new(nn::GaussianLatent { warmup: l.warmup, ..code })
             }
             Layer::GaussianNoise(l) => Box::new(nn::GaussianNoise(l.std)),
         })

@@ -18,7 +18,9 @@ use crate::rng::Rng;
 ///
 /// Each pass adds a loss of its own, `kl`: [`kl_normal`](Var::kl_normal) with the weight beta, see [`Ctx::losses`]. With
 /// beta = 1 and the reconstruction's error summed over a sample's elements, the whole is -ELBO; Higgins et al. (2017)
-/// choose beta freely. Mean and log_var themselves are captured under their names (`latent.mean`).
+/// choose beta freely. Early in training, when the decoder makes nothing of the code yet, the divergence can push numbers of the
+/// code into the prior, where they stay; so beta may grow from 0 to its value over the first steps (Bowman et al. 2016,
+/// Sønderby et al. 2016). Mean and log_var themselves are captured under their names (`latent.mean`).
 #[derive(Debug)]
 pub struct GaussianLatent<T: Real = f32> {
     /// Gives the means.
@@ -27,13 +29,15 @@ pub struct GaussianLatent<T: Real = f32> {
     pub log_var: Linear<T>,
     /// The weight of the divergence.
     pub beta: f64,
+    /// Training steps over which the weight grows evenly up to beta; 0: it is beta from the first.
+    pub warmup: u64,
 }
 
 impl<T: Real> GaussianLatent<T> {
-    /// A code of `units` numbers, the layers' weights drawn by `init`.
+    /// A code of `units` numbers, the layers' weights drawn by `init`; without warm-up.
     pub fn new(inputs: usize, units: usize, beta: f64, init: Init, rng: &mut Rng) -> Self {
         let mean = Linear::new(inputs, units, init, rng);
-        Self { mean, log_var: Linear::new(inputs, units, init, rng), beta }
+        Self { mean, log_var: Linear::new(inputs, units, init, rng), beta, warmup: 0 }
     }
 }
 
@@ -41,7 +45,11 @@ impl<T: Real> Module<T> for GaussianLatent<T> {
     fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
         let mean = cx.call("mean", &self.mean, x)?;
         let log_var = cx.call("log_var", &self.log_var, x)?;
-        cx.add_loss("kl", mean.kl_normal(&log_var)?, self.beta);
+        let share = match cx.step() {
+            Some(step) if step < self.warmup => step as f64 / self.warmup as f64,
+            _ => 1.0,
+        };
+        cx.add_loss("kl", mean.kl_normal(&log_var)?, share * self.beta);
         match cx.draws() {
             Some(rng) => mean.reparametrize(&log_var, &standard_normals(mean.value().shape_owned(), rng)),
             None => Ok(mean),

@@ -321,6 +321,11 @@ impl<'a, T: Real> Ctx<'a, T> {
         self.training.is_some()
     }
 
+    /// The number of the training step, if this is one; the optimizer's first is 1.
+    pub fn step(&self) -> Option<u64> {
+        self.training.map(|(_, step)| step)
+    }
+
     /// The variable of a parameter: on the tape, if there is one.
     pub fn param(&self, param: &Param<T>) -> Var<T> {
         match self.tape {

@@ -197,6 +197,9 @@ pub struct GaussianLatent {
     /// Weight of the divergence from the standard normal distribution.
     #[serde(default = "full_beta")]
     pub beta: f64,
+    /// Training steps over which that weight grows from 0.
+    #[serde(default)]
+    pub warmup: u64,
     /// How the weights are drawn.
     #[serde(default)]
     pub init: Init,
