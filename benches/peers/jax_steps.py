@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-ADAM = {"P4", "P8c"}
-RATE = {"P4": 1e-3, "P7": 1e-3, "P8a": 0.01, "P8b": 0.01, "P8c": 1e-3}
+ADAM = {*common.WIDTHS, "P8c"}
+RATE = {"P4": 1e-3, "P4w": 1e-3, "P7": 1e-3, "P8a": 0.01, "P8b": 0.01, "P8c": 1e-3}
 rng = np.random.default_rng(0)
 
 
@@ -38,24 +38,25 @@ def convolved(params, x, padding):
     return x.reshape(x.shape[0], -1)
 
 
-# The autoencoder's stages of 3 x 3 filters: channels in and out, n = 8, and padding.
-DOWN, UP = [(1, 8, 2), (8, 16, 1), (16, 32, 0)], [(32, 16, 0), (16, 8, 1), (8, 1, 1)]
+# The padding of the autoencoder's stages of 3 x 3 filters, down and up.
+DOWN, UP = (2, 1, 0), (0, 1, 1)
 
 
-def autoencoder():
-    dense = [linear(288, 64), linear(64, 14), linear(14, 64), linear(64, 288)]
-    return [conv(c, o) for c, o, _ in DOWN], dense, [conv(c, o) for c, o, _ in UP]
+def autoencoder(net):
+    n, d = common.WIDTHS[net]
+    dense = [linear(36 * n, 64), linear(64, d), linear(d, 64), linear(64, 36 * n)]
+    return [conv(1, n), conv(n, 2 * n), conv(2 * n, 4 * n)], dense, [conv(4 * n, 2 * n), conv(2 * n, n), conv(n, 1)]
 
 
 def encoded_and_decoded(params, x):
     layout = ("NHWC", "HWIO", "NHWC")
-    for (w, b), (_, _, pad) in zip(params[0], DOWN):
+    for (w, b), pad in zip(params[0], DOWN):
         x = jax.nn.relu(lax.conv_general_dilated(x, w, (2, 2), [(pad, pad)] * 2, dimension_numbers=layout) + b)
     x = x.reshape(x.shape[0], -1)
     for i, (w, b) in enumerate(params[1]):
         x = x @ w + b if i == 1 else jax.nn.relu(x @ w + b)
-    x = x.reshape(-1, 3, 3, 32)
-    for i, ((w, b), (_, _, pad)) in enumerate(zip(params[2], UP)):
+    x = x.reshape(x.shape[0], 3, 3, -1)
+    for i, ((w, b), pad) in enumerate(zip(params[2], UP)):
         # Zeros between the pixels, and around them: 2 - pad, and as many more below as the output has padding.
         around = [(2 - pad, 2 - pad + pad)] * 2
         x = lax.conv_general_dilated(x, w, (1, 1), around, lhs_dilation=(2, 2), dimension_numbers=layout) + b
@@ -68,8 +69,8 @@ def pictures(net):
 
 
 def infer(net):
-    if net == "P4":
-        params, x = autoencoder(), pictures(net)[: common.BATCH[net]]
+    if net in common.WIDTHS:
+        params, x = autoencoder(net), pictures(net)[: common.BATCH[net]]
         compiled = jax.jit(encoded_and_decoded)
 
         def decoded(n):
@@ -99,8 +100,8 @@ def infer(net):
 
 
 def training(net, scan):
-    if net == "P4":
-        params = autoencoder()
+    if net in common.WIDTHS:
+        params = autoencoder(net)
     elif net == "P7":
         params = [linear(784, 300), linear(300, 10)]
         activation = jax.nn.relu
@@ -109,7 +110,7 @@ def training(net, scan):
         activation = jnp.tanh
 
     def forward(params, x):
-        if net == "P4":
+        if net in common.WIDTHS:
             return encoded_and_decoded(params, x)
         for w, b in params[:-1]:
             x = activation(x @ w + b)
@@ -129,7 +130,7 @@ def training(net, scan):
             square = jax.tree.map(lambda v, g: 0.99 * v + 0.01 * g * g, state[0], g)
             return jax.tree.map(lambda p, g, v: p - rate * g / (jnp.sqrt(v) + 1e-8), params, g, square), (square,)
         if net in ADAM:
-            if net == "P4":
+            if net in common.WIDTHS:
                 g = jax.tree.map(lambda g, p: g + 1e-5 * p, g, params)
             m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, state[0], g)
             v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, state[1], g)
@@ -138,10 +139,13 @@ def training(net, scan):
         return jax.tree.map(lambda p, g: p - rate * g, params, g), ()
 
     zeros = jax.tree.map(jnp.zeros_like, params)
-    state = ({"P4": 2, "P7": 1, "P8c": 2}.get(net, 0)) * (zeros,)
+    state = (2 if net in ADAM else 1 if net == "P7" else 0) * (zeros,)
     state = jax.tree.map(jnp.array, state)  # each a buffer of its own: they are given away to the step
-    x = pictures(net) if net == "P4" else jnp.array(rng.standard_normal((n, 784 if net == "P7" else 2)), jnp.float32)
-    y = x if net == "P4" else jnp.array(rng.integers(0, 10, n)) if net == "P7" else jnp.sin(2 * x[:, :1]) * x[:, 1:]
+    if net in common.WIDTHS:
+        x = y = pictures(net)
+    else:
+        x = jnp.array(rng.standard_normal((n, 784 if net == "P7" else 2)), jnp.float32)
+        y = jnp.array(rng.integers(0, 10, n)) if net == "P7" else jnp.sin(2 * x[:, :1]) * x[:, 1:]
     whole = n == batch
 
     def step(carry, chosen):
@@ -178,9 +182,9 @@ def training(net, scan):
     common.measure(args, f"{net} train", steps)
 
 
-for net in ("P2", "P3", "P4"):
+for net in ("P2", "P3", *common.WIDTHS):
     if args.wants(f"{net} infer") and not args.scan:
         infer(net)
-for net in ("P4", "P7", "P8a", "P8b", "P8c"):
-    if args.wants(f"{net} train") and not (net == "P4" and args.scan):
+for net in (*common.WIDTHS, "P7", "P8a", "P8b", "P8c"):
+    if args.wants(f"{net} train") and not (net in common.WIDTHS and args.scan):
         training(net, args.scan)

@@ -23,7 +23,7 @@ def blocks(widths, padding):
     return layers + [nn.Flatten()]
 
 
-def autoencoder(n=8, d=14):
+def autoencoder(n, d):
     down = [(1, n, 2), (n, 2 * n, 1), (2 * n, 4 * n, 0)]
     up = [(4 * n, 2 * n, 0), (2 * n, n, 1), (n, 1, 1)]
     layers = [layer for c, o, pad in down for layer in (nn.Conv2d(c, o, 3, 2, pad), nn.ReLU())]
@@ -34,8 +34,8 @@ def autoencoder(n=8, d=14):
 
 
 def build(net):
-    if net == "P4":
-        return autoencoder()
+    if net in common.WIDTHS:
+        return autoencoder(*common.WIDTHS[net])
     if net == "P1":
         return nn.Sequential(*blocks([16, 32, 64, 128], 1), nn.Linear(8192, 128), nn.ReLU(), nn.Linear(128, 3))
     if net == "P2":
@@ -52,7 +52,7 @@ def optimizer(net, parameters):
     fused = {"fused": True} if args.tuned else {}
     if net in ("P1", "P3", "P8c"):
         return torch.optim.Adam(parameters, 1e-3, **fused)
-    if net == "P4":
+    if net in common.WIDTHS:
         return torch.optim.Adam(parameters, 1e-3, weight_decay=1e-5, **fused)
     if net == "P2":
         return torch.optim.SGD(parameters, 0.05, momentum=0.9, **fused)
@@ -65,7 +65,7 @@ class Training:
     def __init__(self, net):
         torch.manual_seed(0)
         n, batch = common.samples_of(net), common.BATCH[net]
-        self.images = net in ("P1", "P2", "P3", "P4")
+        self.images = len(common.INPUT.get(net, ())) == 3
         self.model = build(net)
         if args.tuned and self.images:
             self.model = self.model.to(memory_format=torch.channels_last)
@@ -74,7 +74,7 @@ class Training:
             self.x = torch.randn(n, *common.INPUT[net])
             self.y = torch.randint(0, common.CLASSES[net], (n,))
             self.loss = nn.functional.cross_entropy
-        elif net == "P4":
+        elif net in common.WIDTHS:
             self.x, self.y = torch.rand(n, *common.INPUT[net]) ** 2, None
             self.loss = nn.functional.mse_loss
         else:
@@ -108,7 +108,7 @@ for net in common.BATCH:
         training = Training(net)
         losses = training.losses
         common.measure(args, f"{net} train", training.steps, loss_first=lambda: losses[0], loss_last=lambda: losses[-1])
-    if net in ("P1", "P2", "P3", "P4") and args.wants(f"{net} infer"):
+    if len(common.INPUT.get(net, ())) == 3 and args.wants(f"{net} infer"):
         training = Training(net)
         training.model.eval()
         x, _ = training.batch()

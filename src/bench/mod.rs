@@ -52,8 +52,9 @@ pub enum Workload {
 impl Workload {
     /// All of them, in the order in which they are printed.
     pub fn all() -> Vec<Self> {
-        let nets =
-            [Net::P1, Net::P2, Net::P3, Net::P4].into_iter().flat_map(|net| [Self::Train(net), Self::Infer(net)]);
+        let nets = [Net::P1, Net::P2, Net::P3, Net::P4, Net::P4w]
+            .into_iter()
+            .flat_map(|net| [Self::Train(net), Self::Infer(net)]);
         nets.chain([Net::P7, Net::P8a, Net::P8b, Net::P8c].map(Self::Train))
             .chain([Self::Process])
             .chain(products::SHAPES.map(Self::Product))

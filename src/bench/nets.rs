@@ -1,4 +1,4 @@
-//! Training steps and forward passes of eight course networks.
+//! Training steps and forward passes of nine course networks.
 //!
 //! A training step gathers the batch, computes forward, loss and backward, and applies the optimizer. Inputs are standard
 //! normal; the class of a sample is the part of it (of as many as there are classes) with the largest sum, and a
@@ -39,6 +39,8 @@ pub enum Net {
     /// same way back by transposed convolutions; ReLU, and a sigmoid at the end; squared error; batch 256; Adam with
     /// weight decay.
     P4,
+    /// The same with 32, 64, 128 channels and a code of 64.
+    P4w,
     /// MLP 784-300-10 with ReLU; batch 128; RMSprop.
     P7,
     /// MLP 2-50-50-1 with tanh on the squared error; all 1600 samples at once; SGD.
@@ -57,6 +59,7 @@ impl Net {
             Net::P2 => "P2",
             Net::P3 => "P3",
             Net::P4 => "P4",
+            Net::P4w => "P4w",
             Net::P7 => "P7",
             Net::P8a => "P8a",
             Net::P8b => "P8b",
@@ -68,7 +71,7 @@ impl Net {
     pub fn batch(self) -> usize {
         match self {
             Net::P1 => 32,
-            Net::P2 | Net::P4 => 256,
+            Net::P2 | Net::P4 | Net::P4w => 256,
             Net::P3 | Net::P7 => 128,
             Net::P8a => 1600,
             Net::P8b | Net::P8c => 40,
@@ -79,7 +82,7 @@ impl Net {
     pub fn input(self) -> &'static [usize] {
         match self {
             Net::P1 => &[1, 128, 128],
-            Net::P2 | Net::P3 | Net::P4 => &[1, 28, 28],
+            Net::P2 | Net::P3 | Net::P4 | Net::P4w => &[1, 28, 28],
             Net::P7 => &[784],
             Net::P8a | Net::P8b | Net::P8c => &[2],
         }
@@ -90,7 +93,7 @@ impl Net {
         match self {
             Net::P1 => Some(3),
             Net::P2 | Net::P3 | Net::P7 => Some(10),
-            Net::P4 | Net::P8a | Net::P8b | Net::P8c => None,
+            Net::P4 | Net::P4w | Net::P8a | Net::P8b | Net::P8c => None,
         }
     }
 
@@ -106,7 +109,7 @@ impl Net {
     /// Samples of the measurement, and steps in each.
     fn repetitions(self) -> (usize, usize) {
         match self {
-            Net::P1 | Net::P2 => (30, 1),
+            Net::P1 | Net::P2 | Net::P4w => (30, 1),
             Net::P3 | Net::P4 => (80, 1),
             Net::P7 | Net::P8a => (40, 25),
             Net::P8b | Net::P8c => (40, 500),
@@ -130,6 +133,7 @@ impl Net {
                 .with("drop1", Dropout(0.5))
                 .with("out", Linear::new(64 * 5 * 5, 10, Init::PyTorch, rng)),
             Net::P4 => autoencoder(8, 14, rng),
+            Net::P4w => autoencoder(32, 64, rng),
             Net::P7 => mlp(784, &[300], 10, Activation::Relu, rng),
             Net::P8a | Net::P8b | Net::P8c => mlp(2, &[50, 50], 1, Activation::Tanh, rng),
         };
@@ -140,7 +144,7 @@ impl Net {
     pub fn optimizer(self) -> Box<dyn Optimizer<f32>> {
         match self {
             Net::P1 | Net::P3 | Net::P8c => Box::new(FirstOrder::new(Adam::new(1e-3))),
-            Net::P4 => Box::new(FirstOrder::new(Adam { weight_decay: 1e-5, ..Adam::new(1e-3) })),
+            Net::P4 | Net::P4w => Box::new(FirstOrder::new(Adam { weight_decay: 1e-5, ..Adam::new(1e-3) })),
             Net::P2 => Box::new(FirstOrder::new(Sgd { momentum: 0.9, ..Sgd::new(0.05) })),
             Net::P7 => Box::new(FirstOrder::new(RmsProp::new(1e-3))),
             Net::P8a | Net::P8b => Box::new(FirstOrder::new(Sgd::new(0.01))),
@@ -226,13 +230,13 @@ impl Training {
         let mut shape = vec![n];
         shape.extend(net.input());
         let inputs = match net {
-            Net::P4 => Tensor::rand(&shape[..], 0.0, 1.0, &mut rng).map(|x| x * x),
+            Net::P4 | Net::P4w => Tensor::rand(&shape[..], 0.0, 1.0, &mut rng).map(|x| x * x),
             _ => Tensor::randn(&shape[..], &mut rng),
         };
         let rows = inputs.data().chunks(inputs.numel() / n);
         let answers = match net.classes() {
             Some(classes) => Answers::Labels(rows.map(|row| largest_part(row, classes)).collect()),
-            None if net == Net::P4 => Answers::Inputs,
+            None if matches!(net, Net::P4 | Net::P4w) => Answers::Inputs,
             None => Answers::Values(Tensor::new(rows.map(|x| libm::sinf(2.0 * x[0]) * x[1]).collect(), [n, 1])?),
         };
         let order = (0..10).flat_map(|epoch| Batches::new(n, net.batch(), SEED, epoch, true)).collect();
@@ -333,7 +337,9 @@ mod tests {
 
     #[test]
     fn there_is_something_to_learn() {
-        assert_eq!(count_parameters(&Net::P4.build(&mut Rng::new(0, "test", 0)).unwrap()), 50_831);
+        for (net, parameters) in [(Net::P4, 50_831), (Net::P4w, 342_209)] {
+            assert_eq!(count_parameters(&net.build(&mut Rng::new(0, "test", 0)).unwrap()), parameters);
+        }
         for net in [Net::P4, Net::P7, Net::P8b, Net::P8c] {
             let mut training = Training::new(net).unwrap();
             let losses: Vec<f32> = (0..300).map(|_| training.step().unwrap()).collect();
