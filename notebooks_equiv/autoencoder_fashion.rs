@@ -15,6 +15,7 @@
 //! target/lessons/autoencoder_fashion; `--smoke` for a try in seconds on digits that the program renders, whose numbers
 //! mean nothing.
 
+use clap::Parser;
 use gradus::experiment::answer::Trained;
 use gradus::experiment::latent::{Findings, Job, explore, report};
 use gradus::experiment::reconstruction::Reconstructed;
@@ -37,51 +38,62 @@ const WAYS: [&str; 3] = ["frozen", "unfrozen", "from scratch"];
 /// A network that sees few pictures takes at least so many steps.
 const STEPS: usize = 500;
 
+/// What the exercise is told.
+#[derive(clap::Parser)]
+struct Arguments {
+    /// The folder with Fashion-MNIST's four files [default: where `gradus data get fashion-mnist` puts them]
+    folder: Option<PathBuf>,
+    /// Where the report and the figures go
+    #[arg(long, value_name = "DIR", default_value = "target/lessons/autoencoder_fashion")]
+    out: PathBuf,
+    /// Epochs of each training, to see it sooner
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Everything in seconds, on digits that the program renders: the numbers mean nothing
+    #[arg(long)]
+    smoke: bool,
+}
+
 fn main() {
-    if let Err(error) = exercise() {
+    if let Err(error) = exercise(&Arguments::parse()) {
         eprintln!("error: {error}");
         std::process::exit(error.exit_code());
     }
 }
 
-fn exercise() -> gradus::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let value = |flag: &str| arguments.iter().position(|a| a == flag).and_then(|i| arguments.get(i + 1));
-    let values: Vec<&String> = ["--out", "--epochs"].iter().filter_map(|flag| value(flag)).collect();
-    let source = arguments.iter().find(|a| !a.starts_with("--") && !values.contains(a));
-    let smoke = arguments.iter().any(|a| a == "--smoke");
-    let folder = value("--out").map_or("target/lessons/autoencoder_fashion".into(), PathBuf::from);
+fn exercise(told: &Arguments) -> gradus::Result<()> {
+    let (smoke, folder) = (told.smoke, &told.out);
     let mut settings = Vec::new();
-    match (smoke, source) {
-        (true, _) => settings.extend(
+    match &told.folder {
+        _ if smoke => settings.extend(
             ["data.kind=digits", "data.per_class=30", "data.val=0.2", "data.test=0.2", "train.epochs=2"]
                 .map(String::from),
         ),
-        (false, Some(path)) => settings.push(format!("data.path={path}")),
-        (false, None) => {} // where `gradus data get fashion-mnist` has put it
+        Some(path) => settings.push(format!("data.path={}", path.display())),
+        None => {} // where `gradus data get fashion-mnist` has put it
     }
-    settings.extend(value("--epochs").map(|n| format!("train.epochs={n}")));
+    settings.extend(told.epochs.map(|n| format!("train.epochs={n}")));
     let mut page = Page::new("Autoencoders of clothing");
     page.subtitle("Compress, look inside, generate, use again");
 
     page.part("Part 1. A convolutional autoencoder");
-    let cae = autoencode("cae-fashion", &settings, &mut page, &folder)?;
+    let cae = autoencode("cae-fashion", &settings, &mut page, folder)?;
     let weights = folder.join("cae-fashion.safetensors");
     save(&cae.prepared.model, &weights)?;
     page.part("Part 2. A search for its settings");
-    search(&settings, smoke, &mut page, &folder)?;
+    search(&settings, smoke, &mut page, folder)?;
     page.part("Part 3. The codes");
     let data = cae.prepared.data.clone();
     let cae = trained(cae);
     let of_points = look(&cae, &data, smoke, &mut page)?;
     page.part("Part 4. A variational autoencoder");
-    let vae = trained(autoencode("vae-fashion", &settings, &mut page, &folder)?);
+    let vae = trained(autoencode("vae-fashion", &settings, &mut page, folder)?);
     let of_distributions = look(&vae, &data, smoke, &mut page)?;
     report::write(&[of_points, of_distributions], &data, 2, &folder.join("latent"))?;
     println!("latent spaces: {}\n", folder.join("latent/report.html").display());
 
     page.part("Part 5. The encoder, used again");
-    transfer(&weights, &settings, smoke, &mut page, &folder)?;
+    transfer(&weights, &settings, smoke, &mut page, folder)?;
     page.save(&folder.join("report.html"))?;
     println!("report: {}", folder.join("report.html").display());
     Ok(())

@@ -10,6 +10,7 @@
 //! sub-folders `NORMAL` and `PNEUMONIA`; `--out DIR` for another place than target/lessons/chest_xray; `--epochs N`,
 //! `--seed N`; `--smoke` for a try in seconds on pictures that the program paints, whose numbers mean nothing.
 
+use clap::Parser;
 use gradus::analysis::metrics::roc_curve;
 use gradus::data::Images;
 use gradus::experiment::job::{Decision, decisions, probabilities};
@@ -27,43 +28,58 @@ use std::time::Instant;
 /// This file: its functions are shown in the report.
 const CODE: &str = include_str!("chest_xray.rs");
 
+/// What the exercise is told.
+#[derive(clap::Parser)]
+struct Arguments {
+    /// The folder with `train/` and `test/`, and in them `NORMAL` and `PNEUMONIA`
+    folder: Option<PathBuf>,
+    /// Where the report and the figures go
+    #[arg(long, value_name = "DIR", default_value = "target/lessons/chest_xray")]
+    out: PathBuf,
+    /// Epochs of each training, to see it sooner
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Everything in seconds, on pictures that the program paints: the numbers mean nothing
+    #[arg(long)]
+    smoke: bool,
+}
+
 fn main() {
-    if let Err(error) = exercise() {
+    if let Err(error) = exercise(&Arguments::parse()) {
         eprintln!("error: {error}");
         std::process::exit(error.exit_code());
     }
 }
 
-fn exercise() -> gradus::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let value = |flag: &str| arguments.iter().position(|a| a == flag).and_then(|i| arguments.get(i + 1));
-    let values: Vec<&String> = ["--out", "--epochs", "--seed"].iter().filter_map(|flag| value(flag)).collect();
-    let source = arguments.iter().find(|a| !a.starts_with("--") && !values.contains(a));
-    let folder = value("--out").map_or("target/lessons/chest_xray".into(), PathBuf::from);
+fn exercise(told: &Arguments) -> gradus::Result<()> {
+    let folder = &told.out;
     let mut settings = Vec::new();
-    if arguments.iter().any(|a| a == "--smoke") {
+    if told.smoke {
         let painted = folder.join("painted");
         paint(&painted)?;
         settings.extend([format!("data.path={}", painted.display()), "data.size=32".into(), "train.epochs=2".into()]);
-    } else if let Some(path) = source {
-        settings.push(format!("data.path={path}"));
+    } else if let Some(path) = &told.folder {
+        settings.push(format!("data.path={}", path.display()));
     }
-    settings.extend(value("--epochs").map(|n| format!("train.epochs={n}")));
-    settings.extend(value("--seed").map(|n| format!("seed={n}")));
+    settings.extend(told.epochs.map(|n| format!("train.epochs={n}")));
+    settings.extend(told.seed.map(|n| format!("seed={n}")));
 
     let (experiment, prepared) = data(&settings)?;
     let mut page = Page::new("Chest X-rays: is there pneumonia?");
     page.subtitle("A convolutional network with a sigmoid, class weights and augmentation");
-    pictures(&experiment, &prepared, &mut page, &folder)?;
+    pictures(&experiment, &prepared, &mut page, folder)?;
     network(&prepared, &mut page);
     let (scores, seconds) = train(&experiment, &prepared)?;
-    learning(&experiment, &scores, seconds, &mut page, &folder)?;
+    learning(&experiment, &scores, seconds, &mut page, folder)?;
     let Some([half, chosen]) = decisions(&prepared, &scores) else {
         let help = "two sub-folders, such as NORMAL and PNEUMONIA";
         return Err(gradus::Error::data(&experiment.data.path, "has no two classes on each split", help));
     };
-    decision(&prepared, &scores, [&half, &chosen], &mut page, &folder)?;
-    mistakes(&prepared, &scores, &mut page, &folder)?;
+    decision(&prepared, &scores, [&half, &chosen], &mut page, folder)?;
+    mistakes(&prepared, &scores, &mut page, folder)?;
 
     let test = format!(
         "{} of the test pictures are told rightly at one half, with F1 {:.3}; at the threshold chosen on validation, \

@@ -12,6 +12,7 @@
 //! `--epochs N` for a shorter training, `--out DIR` for another place than target/lessons/input_optimization;
 //! `--smoke` for a try in seconds on digits that the program renders, whose numbers mean nothing.
 
+use clap::Parser;
 use gradus::experiment::answer::Trained;
 use gradus::experiment::beside::{Known, Size};
 use gradus::experiment::dream::{self, Found, Job, Settings, Start, Target};
@@ -28,30 +29,41 @@ use std::time::Instant;
 /// This file: its functions are shown in the report.
 const CODE: &str = include_str!("input_optimization.rs");
 
+/// What the exercise is told.
+#[derive(clap::Parser)]
+struct Arguments {
+    /// The folder with MNIST's four files [default: where `gradus data get mnist` puts them]
+    folder: Option<PathBuf>,
+    /// Where the report and the figures go
+    #[arg(long, value_name = "DIR", default_value = "target/lessons/input_optimization")]
+    out: PathBuf,
+    /// Epochs of each training, to see it sooner
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Everything in seconds, on digits that the program renders: the numbers mean nothing
+    #[arg(long)]
+    smoke: bool,
+}
+
 fn main() {
-    if let Err(error) = exercise() {
+    if let Err(error) = exercise(&Arguments::parse()) {
         eprintln!("error: {error}");
         std::process::exit(error.exit_code());
     }
 }
 
-fn exercise() -> gradus::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let value = |flag: &str| arguments.iter().position(|a| a == flag).and_then(|i| arguments.get(i + 1));
-    let values: Vec<&String> = ["--out", "--epochs"].iter().filter_map(|flag| value(flag)).collect();
-    let source = arguments.iter().find(|a| !a.starts_with("--") && !values.contains(a));
-    let smoke = arguments.iter().any(|a| a == "--smoke");
-    let folder = value("--out").map_or("target/lessons/input_optimization".into(), PathBuf::from);
+fn exercise(told: &Arguments) -> gradus::Result<()> {
+    let (smoke, folder) = (told.smoke, &told.out);
     let mut settings = Vec::new();
-    match (smoke, source) {
-        (true, _) => settings.extend(
+    match &told.folder {
+        _ if smoke => settings.extend(
             ["data.kind=digits", "data.per_class=20", "data.val=0.2", "data.test=0.2", "train.epochs=2"]
                 .map(String::from),
         ),
-        (false, Some(path)) => settings.push(format!("data.path={path}")),
-        (false, None) => {} // where `gradus data get mnist` has put it
+        Some(path) => settings.push(format!("data.path={}", path.display())),
+        None => {} // where `gradus data get mnist` has put it
     }
-    settings.extend(value("--epochs").map(|n| format!("train.epochs={n}")));
+    settings.extend(told.epochs.map(|n| format!("train.epochs={n}")));
     let mut page = Page::new("Input optimization");
     page.subtitle("Which image makes the network answer this?");
 
@@ -61,7 +73,7 @@ fn exercise() -> gradus::Result<()> {
     let prepared = Prepared::new(&experiment, &mut Unwatched)?;
     network(&experiment, &prepared, &mut page);
     let (scores, seconds) = train(&experiment, &prepared)?;
-    learning(&experiment, &prepared, &scores, seconds, &mut page, &folder)?;
+    learning(&experiment, &prepared, &scores, seconds, &mut page, folder)?;
 
     let trained = Trained { preparation: prepared.preparation, model: prepared.model, experiment };
     let classes = trained.preparation.classes.clone();
@@ -82,7 +94,7 @@ fn exercise() -> gradus::Result<()> {
     ];
     let mut verdicts = Vec::new();
     for (title, name, job) in parts {
-        let found = dreams(&trained, &job, title, name, &mut page, &folder)?;
+        let found = dreams(&trained, &job, title, name, &mut page, folder)?;
         verdicts.push(format!("{title}: {}", comments(&found, &classes)));
     }
     page.lead().callout(

@@ -12,6 +12,7 @@
 //! of Fashion-MNIST, with `--fashion`); `--out DIR` for another place than target/lessons/mnist_mlp_hog_cnn; `--smoke` for a
 //! try in seconds on digits that the program renders, whose numbers mean nothing.
 
+use clap::Parser;
 use gradus::experiment::{Experiment, Prepared, Source, builtin};
 use gradus::nn::summary::{Summary, formulas};
 use gradus::report::chart::{BarChart, Confusion, LineChart};
@@ -26,8 +27,24 @@ const SEED: u64 = 1;
 /// Pairs of digits confused at least this often are named.
 const CONFUSED: f64 = 0.01;
 
+/// What the exercise is told.
+#[derive(clap::Parser)]
+struct Arguments {
+    /// The folder with MNIST's four files [default: where `gradus data get mnist` puts them]
+    folder: Option<PathBuf>,
+    /// Where the report and the figures go
+    #[arg(long, value_name = "DIR", default_value = "target/lessons/mnist_mlp_hog_cnn")]
+    out: PathBuf,
+    /// The files are those of Fashion-MNIST
+    #[arg(long)]
+    fashion: bool,
+    /// Everything in seconds, on digits that the program renders: the numbers mean nothing
+    #[arg(long)]
+    smoke: bool,
+}
+
 fn main() {
-    if let Err(error) = comparison() {
+    if let Err(error) = comparison(&Arguments::parse()) {
         eprintln!("error: {error}");
         std::process::exit(error.exit_code());
     }
@@ -45,23 +62,19 @@ struct Study {
     classes: Vec<String>,
 }
 
-fn comparison() -> gradus::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let has = |flag: &str| arguments.iter().any(|a| a == flag);
-    let out = arguments.iter().position(|a| a == "--out").and_then(|i| arguments.get(i + 1));
-    let source = arguments.iter().find(|a| !a.starts_with("--") && Some(*a) != out);
-    let folder = out.map_or("target/lessons/mnist_mlp_hog_cnn".into(), PathBuf::from);
+fn comparison(told: &Arguments) -> gradus::Result<()> {
+    let folder = &told.out;
     let mut settings = vec![format!("seed={SEED}")];
-    match (has("--smoke"), source) {
-        (true, _) => settings
+    match &told.folder {
+        _ if told.smoke => settings
             .extend(["data.kind=digits", "data.per_class=60", "data.val=0.2", "data.test=0.2"].map(String::from)),
-        (false, Some(path)) => settings.push(format!("data.path={path}")),
-        (false, None) => {} // where `gradus data get mnist` has put it
+        Some(path) => settings.push(format!("data.path={}", path.display())),
+        None => {} // where `gradus data get mnist` has put it
     }
-    if has("--fashion") {
+    if told.fashion {
         settings.push("data.kind=fashion-mnist".into());
     }
-    let epochs = |e: &mut Experiment| e.train.epochs = if has("--smoke") { 2 } else { e.train.epochs };
+    let epochs = |e: &mut Experiment| e.train.epochs = if told.smoke { 2 } else { e.train.epochs };
 
     let parts = [
         (
@@ -84,12 +97,12 @@ fn comparison() -> gradus::Result<()> {
             epochs(&mut experiment);
             let study = learn(experiment)?;
             println!("  {name}: {}", words(&study));
-            describe(&study, &mut page, &folder)?;
+            describe(&study, &mut page, folder)?;
             studies.push(study);
         }
         println!();
     }
-    answers(&studies, &mut page, &folder)?;
+    answers(&studies, &mut page, folder)?;
     page.save(&folder.join("report.html"))?;
     println!("report: {}", folder.join("report.html").display());
     Ok(())

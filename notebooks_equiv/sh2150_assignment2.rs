@@ -11,6 +11,7 @@
 //! sub-folder a class), `--out DIR` for another place than target/lessons/sh2150_assignment2, and `--smoke` for a try
 //! in seconds on small pictures, whose numbers mean nothing.
 
+use clap::Parser;
 use gradus::analysis::features::{Feature, of_pictures};
 use gradus::analysis::kmeans::{KMeans, name_clusters};
 use gradus::analysis::metrics::{Confusion, fisher_ratio, knn_accuracy, normalized_mutual_information, silhouette};
@@ -27,28 +28,37 @@ use gradus::rng::Rng;
 use gradus::tensor::Tensor;
 use gradus::train::{Epoch, Evaluation, Fit, History, Matrix, Observer, Pictures, Samples, activations, evaluate};
 use ndarray::{Array2, ArrayView2};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const SEED: u64 = 42;
 const SHARES: [f64; 3] = [0.70, 0.15, 0.15]; // training, validation, test
 
+/// What the exercise is told.
+#[derive(clap::Parser)]
+struct Arguments {
+    /// A folder or zip with pictures, one sub-folder for each class [default: galaxies that the program renders]
+    folder: Option<PathBuf>,
+    /// Where the report and the figures go
+    #[arg(long, value_name = "DIR", default_value = "target/lessons/sh2150_assignment2")]
+    out: PathBuf,
+    /// Everything in seconds on small pictures: the numbers mean nothing
+    #[arg(long)]
+    smoke: bool,
+}
+
 fn main() {
-    if let Err(error) = assignment() {
+    if let Err(error) = assignment(&Arguments::parse()) {
         eprintln!("error: {error}");
         std::process::exit(error.exit_code());
     }
 }
 
-fn assignment() -> gradus::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let smoke = arguments.iter().any(|a| a == "--smoke");
-    let out = arguments.iter().position(|a| a == "--out").and_then(|i| arguments.get(i + 1));
-    let source = arguments.iter().find(|a| !a.starts_with("--") && Some(*a) != out);
-    let folder = out.map_or("target/lessons/sh2150_assignment2".into(), PathBuf::from);
+fn assignment(told: &Arguments) -> gradus::Result<()> {
+    let (source, smoke, folder) = (&told.folder, told.smoke, &told.out);
     let (size, per_class) = if smoke { (32, 20) } else { (128, 300) };
     // Rendered galaxies are learned sooner than real pictures.
     let epochs = [[18, 40], [2, 2]][usize::from(smoke)][usize::from(source.is_some())];
-    let save = |name: &str, figure: Figure| figure.save(&folder, name).map(|()| figure);
+    let save = |name: &str, figure: Figure| figure.save(folder, name).map(|()| figure);
 
     println!("Part 1. Hand-made features and clusters\n");
     let data = match source {
@@ -56,7 +66,7 @@ fn assignment() -> gradus::Result<()> {
         Some(path) => {
             let settings =
                 FolderOptions { size, color: Color::Gray, seed: SEED, fractions: SHARES, ..Default::default() };
-            load(Path::new(path), &settings, &mut |_, _| ())?
+            load(path, &settings, &mut |_, _| ())?
         }
     };
     let (train, val, test) = (data.train, data.val, data.test);

@@ -22,53 +22,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// The fixed study.
-const STUDY: &str = r#"
-name = "race"
-
-[data]
-kind = "fashion-mnist"
-val = 10000
-limit = 5000
-
-[[model.layer]]
-type = "flatten"
-
-[[model.layer]]
-type = "linear"
-units = 128
-
-[[model.layer]]
-type = "relu"
-
-[[model.layer]]
-type = "dropout"
-p = 0.0
-
-[[model.layer]]
-type = "linear"
-units = 0
-
-[train]
-batch = 64
-epochs = 20
-keep = "loss"
-
-[train.optimizer]
-kind = "adam"
-lr = 1e-3
-
-[study]
-trials = 30
-parallel = 2
-
-[study.space]
-"train.optimizer.lr" = { log = [1e-5, 1.0] }
-"train.optimizer.kind" = { choice = ["adam", "sgd"] }
-"train.optimizer.momentum" = { uniform = [0.0, 0.95], when = "train.optimizer.kind = sgd" }
-"train.optimizer.weight_decay" = { log = [1e-6, 1e-2] }
-"model.layer.linear1.units" = { int = [16, 256], log = true }
-"model.layer.dropout1.p" = { uniform = [0.0, 0.6] }
-"#;
+const STUDY: &str = include_str!("study_race.toml");
 
 /// Shows that something happens.
 struct Dots;
