@@ -125,4 +125,18 @@ fn real_pictures_come_back_and_are_told_apart() {
     let frozen = serde_json::from_slice::<Value>(&metrics).unwrap();
     let accuracy = frozen["test"]["accuracy"].as_f64().unwrap();
     assert!(accuracy > 0.55, "accuracy {accuracy} with a thousand labels");
+
+    // Codes drawn from the prior are clothes of several classes to a decoder that was taught with it. One that was not
+    // makes little of them, and more of codes drawn as its own are spread.
+    run("vae-fashion", "vae", "train.epochs=3", &["--set", "model.layer.code.warmup=0"]);
+    run("mlp-300", "mlp", "train.epochs=3", &["--set", "data.kind=fashion-mnist", "--set", "data.normalize=none"]);
+    let words = ["latent", "cae", "vae", "--classifier", "mlp", "--samples", "200", "--out", "latent", "--json"];
+    let found = gradus(&folder, &words).says(0, &[]).json();
+    let (own, prior, taught) = (shown(&found, 0, 0), shown(&found, 0, 2), shown(&found, 1, 2));
+    assert!(own > 1.5 * prior && taught > 2.0 * prior, "classes shown: {own}, {prior}; {taught}");
+}
+
+/// How many classes a classifier sees in the pictures that a run makes of codes from a source (Gaussian, box, prior).
+fn shown(found: &Value, run: usize, source: usize) -> f64 {
+    found["results"][run]["generated"][source]["inception_score"].as_f64().unwrap()
 }

@@ -5,8 +5,8 @@
 FOLDER holds Fashion-MNIST's files. For each seed from FIRST to LAST (0 to 4) `gradus study` runs random search without
 pruning and TPE with the median rule, as notebooks_equiv/study_race.rs does. Then Optuna searches the same space with as
 many trials, its own TPE and its own median rule; each of its trials is a `gradus train` of the same file. Asked is after
-which share of random search's epochs a search has reached the loss at which random search ends (1 if never), and where
-it stands after half as many epochs.
+which share of random search's epochs a search has reached the loss at which random search ends: for each seed (1 if
+never), and for the mean of the best losses so far over the seeds.
 """
 
 import argparse
@@ -84,7 +84,7 @@ def main():
     parser.add_argument("last", nargs="?", type=int, default=4)
     parser.add_argument("--multivariate", action="store_true", help="Optuna's TPE with joint densities")
     args = parser.parse_args()
-    shares, halves, ends = {"ours": [], "Optuna": []}, {"ours": [], "Optuna": []}, []
+    shares, curves, ends = {"ours": [], "Optuna": []}, {"ours": [], "Optuna": []}, []
     for seed in range(args.first, args.last + 1):
         random = ours(args.data, seed, "random", "none")
         goal = min(random)
@@ -94,13 +94,17 @@ def main():
         for name, values in searches.items():
             reached = next((at for at, value in enumerate(values, 1) if value <= goal), None)
             shares[name].append(1.0 if reached is None else reached / len(random))
-            halves[name].append(min(values[: len(random) // 2]))
+            curves[name].append([min(values[:epoch]) for epoch in range(1, len(random) + 1)])
             words.append(f"{name} reaches it after {shares[name][-1]:.2f}, ends at {min(values):.5f} ({len(values)} epochs)")
         print("; ".join(words), flush=True)
     mean = lambda values: sum(values) / len(values)
-    print(f"mean: random ends at {mean(ends):.5f}")
+    goal = mean(ends)
+    print(f"mean: random ends at {goal:.5f}")
     for name in shares:
-        print(f"{name}: share {mean(shares[name]):.3f}, after half the epochs {mean(halves[name]):.5f}")
+        curve = [mean(values) for values in zip(*curves[name])]
+        there = next((f"after {at / len(curve):.2f} of its epochs" for at, value in enumerate(curve, 1) if value <= goal), "never")
+        half = curve[len(curve) // 2 - 1]
+        print(f"{name}: there {there}, at {half:.5f} after half of them, at {curve[-1]:.5f} at the end; mean of the shares {mean(shares[name]):.3f}")
 
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

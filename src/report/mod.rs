@@ -22,7 +22,7 @@
 //!               .caption(line)  .border(Colour)
 //! StageChart    new(title, &stages)  .measure(name, &[f64])
 //! Contour       new(title, x_range, y_range, f)  .axes(x, y)  .log_levels()  .path(name, &[(f64, f64)])  .minimum(x, y)
-//!               .log_axes(x, y)  .items(&[(item, (f64, f64))])
+//!               .log_axes(x, y)  .items(&[(item, (f64, f64))])  .key(name)
 //! Curves        new(title, [faint, plain, bold])  .axes(x, y)  .curve(item, Look, &[(f64, f64)])  .log_y()
 //! ParallelCoordinates   new(title, Vec<Dimension>)  .line(item, &[Option<f64>], merit, highlighted)
 //! Slices        new(title, y)  .panel(Dimension)  .dot(item, (f64, f64), shade, hollow)  .line(&[(f64, f64)])

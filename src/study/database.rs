@@ -99,10 +99,8 @@ impl From<rusqlite::Error> for Fault {
     }
 }
 
-type Outcome<T = ()> = std::result::Result<T, Fault>;
-
 /// Fills an empty file with the events of a journal.
-fn fill(file: &Path, journal: &[u8]) -> Outcome {
+fn fill(file: &Path, journal: &[u8]) -> std::result::Result<(), Fault> {
     let mut connection = Connection::open(file)?;
     let all = connection.transaction()?;
     all.execute_batch(TABLES)?;
@@ -118,7 +116,7 @@ fn fill(file: &Path, journal: &[u8]) -> Outcome {
 }
 
 /// Takes one event in. Ids count from 0 in the journal, from 1 in the database.
-fn insert(db: &Connection, event: &Value) -> Outcome {
+fn insert(db: &Connection, event: &Value) -> std::result::Result<(), Fault> {
     let missing = |key: &str| Fault::Journal(format!("an event without `{key}`: {event}"));
     let number = |key: &str| event[key].as_i64().ok_or_else(|| missing(key));
     let word = |key: &str| event[key].as_str().ok_or_else(|| missing(key));

@@ -258,7 +258,6 @@ fn first(images: &Images, n: usize) -> Images {
     images.subset(&(0..images.len().min(n)).collect::<Vec<_>>())
 }
 
-/// PCA and t-SNE of codes. A code of as many dimensions as the map is its own PCA, turned.
 /// What a classifier says of pictures.
 fn answers(classifier: &Trained, pixels: &Tensor) -> Result<Answers> {
     let nobody = vec![0; pixels.shape()[0]];
