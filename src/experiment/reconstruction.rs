@@ -7,6 +7,7 @@
 //! is given noisy pictures, whose clean originals are wanted.
 
 use super::job::Prepared;
+use super::layers::Layer;
 use super::report::{colophon, network};
 use super::spec::Experiment;
 use crate::analysis::latent::active_units;
@@ -202,10 +203,23 @@ impl Reconstructed {
         let table = book.table("splits", table)?;
         book.page
             .section("1", "Learning")
-            .figure(&chart, "Loss over the epochs.")
+            .figure(&chart, &format!("Loss over the epochs.{}", self.warming()))
             .table(&table, "The best epoch's weights on each split")
             .source("src/experiment/job.rs");
         Ok(())
+    }
+
+    /// What is to be known of the training loss while a divergence is weighed in.
+    fn warming(&self) -> String {
+        let warmup = |layer: &Layer| if let Layer::GaussianLatent(l) = layer { l.warmup } else { 0 };
+        match self.experiment.model.layer.iter().map(warmup).max() {
+            None | Some(0) => String::new(),
+            Some(steps) => format!(
+                " In the first {} steps the weight of the divergence grows to its value; that of validation is whole from \
+                 the beginning.",
+                thousands(steps as usize)
+            ),
+        }
     }
 
     /// The best, typical and worst reconstructions of the test split, each beside its original.
