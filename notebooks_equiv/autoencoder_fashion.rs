@@ -38,7 +38,7 @@ const WAYS: [&str; 3] = ["frozen", "unfrozen", "from scratch"];
 /// A network that sees few pictures takes at least so many steps.
 const STEPS: usize = 500;
 
-/// What the exercise is told.
+/// Autoencoders of clothing: compress, look inside, generate, use again.
 #[derive(clap::Parser)]
 struct Arguments {
     /// The folder with Fashion-MNIST's four files [default: where `gradus data get fashion-mnist` puts them]

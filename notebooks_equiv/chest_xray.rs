@@ -28,7 +28,7 @@ use std::time::Instant;
 /// This file: its functions are shown in the report.
 const CODE: &str = include_str!("chest_xray.rs");
 
-/// What the exercise is told.
+/// Chest X-rays: is there pneumonia?
 #[derive(clap::Parser)]
 struct Arguments {
     /// The folder with `train/` and `test/`, and in them `NORMAL` and `PNEUMONIA`

@@ -29,7 +29,7 @@ use std::time::Instant;
 /// This file: its functions are shown in the report.
 const CODE: &str = include_str!("input_optimization.rs");
 
-/// What the exercise is told.
+/// Input optimization: which image makes the network answer this?
 #[derive(clap::Parser)]
 struct Arguments {
     /// The folder with MNIST's four files [default: where `gradus data get mnist` puts them]

@@ -27,7 +27,7 @@ const SEED: u64 = 1;
 /// Pairs of digits confused at least this often are named.
 const CONFUSED: f64 = 0.01;
 
-/// What the exercise is told.
+/// Digits in three ways: an MLP on pixels, an MLP on HOG features, a CNN on pixels.
 #[derive(clap::Parser)]
 struct Arguments {
     /// The folder with MNIST's four files [default: where `gradus data get mnist` puts them]

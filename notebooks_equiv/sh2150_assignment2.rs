@@ -33,7 +33,7 @@ use std::path::PathBuf;
 const SEED: u64 = 42;
 const SHARES: [f64; 3] = [0.70, 0.15, 0.15]; // training, validation, test
 
-/// What the exercise is told.
+/// Features, K-means, t-SNE, an MLP and a CNN on the same pictures.
 #[derive(clap::Parser)]
 struct Arguments {
     /// A folder or zip with pictures, one sub-folder for each class [default: galaxies that the program renders]
