@@ -4,8 +4,8 @@
 //!
 //! * [`space`]: what is searched; [`trial`]: a point, tried;
 //! * [`sampler`]: at random, on a grid; [`tpe`]: where good points have been; [`pruner`]: when to give up;
-//! * [`journal`]: the file in which everything is written down, and [`database`], made of it; [`run`](mod@run): workers, and why their number does not
-//!   matter;
+//! * [`journal`]: the file in which everything is written down, and [`database`], made of it;
+//!   [`run`](mod@run): workers, and why their number does not matter;
 //! * [`settings`]: the section of the experiment file; [`job`]: a study of an experiment, from its file to its best
 //!   network;
 //! * [`importance`]: which parameters mattered; [`report`]: what was found.
