@@ -6,7 +6,7 @@
 //! Each function reduces its argument to a short interval and evaluates a polynomial there. The coefficients are our
 //! own: weighted least squares on Chebyshev points, reweighted until the relative error is level (Lawson, 1961), then
 //! rounded to `f32` one after the other, lowest power first, the rest fitted again.
-//! Errors are stated in ulp (units in the last place of the true value) and held to in `tests/agree_math.rs`.
+//! Errors are stated in ulp (units in the last place of the true value) and held to in `tests/agree/math.rs`.
 
 use crate::dispatch::{Loop, isa, vectorize};
 use crate::{Scalar, parallel};

@@ -1,4 +1,4 @@
-"""Writes analysis.json: what scikit-learn says, for tests/analysis.rs to hold the analysis module against.
+"""Writes analysis.json: what scikit-learn says, for tests/analysis/classics.rs to hold the analysis module against.
 
     python make_analysis.py          (needs numpy and scikit-learn; written with numpy 2.4 and scikit-learn 1.9)
 

@@ -1,4 +1,4 @@
-"""Writes augment.json: what PyTorch's grid_sample makes of small planes, for tests/augment.rs.
+"""Writes augment.json: what PyTorch's grid_sample makes of small planes, for tests/analysis/augment.rs.
 
     python make_augment.py          (needs numpy and torch; written with torch 2)
 

@@ -1,4 +1,4 @@
-"""Writes arrays.npz and packed.npz: small files by NumPy, for tests/npz.rs to read.
+"""Writes arrays.npz and packed.npz: small files by NumPy, for tests/analysis/npz.rs to read.
 
     python make_npz.py          (needs numpy; written with numpy 2.4)
 """

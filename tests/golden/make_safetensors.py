@@ -3,7 +3,7 @@ batch_norm.safetensors: the same of a network with batch normalization, after th
 
     python3 make_safetensors.py        (needs torch and safetensors)
 
-Prints each network's answer to [1, 2, 3, 4], which tests/state.rs expects after loading the file.
+Prints each network's answer to [1, 2, 3, 4], which tests/engine/state.rs expects after loading the file.
 """
 
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""Numbers that Python and Rust (tests/common/mod.rs) make alike, so that goldens need not store their inputs.
+"""Numbers that Python and Rust (tests/engine/common.rs) make alike, so that goldens need not store their inputs.
 
 A 64-bit linear congruential generator (Knuth's MMIX constants); all values are multiples of powers of two that
 float32 holds exactly.

@@ -3,9 +3,7 @@
 //! In `f64` digests must agree to 1e-10. In `f32` each element is held against the `f64` run (itself just checked),
 //! within the bound that rounding allows.
 
-mod common;
-
-use common::{Portable, digest};
+use crate::common::{Portable, digest};
 use gradus::Real;
 use gradus::autograd::{Tape, Var};
 use gradus::ops::conv_chain::{ChainStage, Filtering};
@@ -124,7 +122,7 @@ impl Args {
 }
 
 static GOLDEN: LazyLock<Vec<Case>> = LazyLock::new(|| {
-    serde_json::from_str::<Golden>(include_str!("golden/ops.json"))
+    serde_json::from_str::<Golden>(include_str!("../golden/ops.json"))
         .expect("golden/ops.json is as its maker wrote it")
         .cases
 });

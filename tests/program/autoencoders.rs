@@ -1,9 +1,7 @@
 //! Autoencoders on the command line: trained, looked into, and their encoders used again; and with real data, the accuracy
 //! that these are to reach.
 
-mod program;
-
-use program::{Ran, empty_folder, gradus};
+use crate::common::{Ran, empty_folder, gradus};
 use serde_json::Value;
 use std::path::Path;
 

@@ -1,8 +1,6 @@
 //! The main job through the program: a whole run, resuming, bad data, divergence, and a trained run put to use.
 
-mod program;
-
-use program::{Ran, command, empty_folder, gradus, pictures, png, zip};
+use crate::common::{Ran, command, empty_folder, gradus, pictures, png, zip};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};

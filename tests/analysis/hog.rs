@@ -18,7 +18,7 @@ struct Case {
 
 #[test]
 fn the_values_are_those_of_scikit_image() {
-    let cases: Vec<Case> = serde_json::from_str(include_str!("golden/hog.json")).unwrap();
+    let cases: Vec<Case> = serde_json::from_str(include_str!("../golden/hog.json")).unwrap();
     assert_eq!(cases.len(), 9);
     for Case { shape: [c, h, w], hog, pixels, vector } in cases {
         let pixels = Tensor::new(pixels.iter().map(|v| v / 64.0).collect(), [1, c, h, w]).unwrap();

@@ -1,12 +1,10 @@
 //! Downloads whole, broken off, resumed, wrong and missing, from a server in this file: the network is never touched.
 
-mod program;
-
+use crate::common::{command, empty_folder, gradus};
 use flate2::{Compression, write::GzEncoder};
 use gradus::data::Idx;
 use gradus::data::fetch::{self, Event, Wanted};
 use gradus::data::mnist::Set;
-use program::{command, empty_folder, gradus};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -254,7 +252,7 @@ fn a_mirror_that_is_missing_or_has_nothing_is_passed_over() {
 #[test]
 fn the_command_speaks_and_ends_as_it_should() {
     let folder = empty_folder("data-command");
-    let cached = |args: &[&str]| -> program::Ran {
+    let cached = |args: &[&str]| -> crate::common::Ran {
         command(&folder, args).env("GRADUS_CACHE", folder.join("cache")).output().unwrap().into()
     };
     let listed = cached(&["data", "list"]);
@@ -288,7 +286,7 @@ fn the_real_set_is_copied_and_fetched() {
     };
     let mnist = Path::new(&root).join("mnist");
     let folder = empty_folder("data-real");
-    let run = |args: &[&str]| -> program::Ran {
+    let run = |args: &[&str]| -> crate::common::Ran {
         command(&folder, args).env("GRADUS_CACHE", folder.join("cache")).output().unwrap().into()
     };
     let copied = run(&["data", "get", "mnist", "--from", mnist.to_str().unwrap()]);

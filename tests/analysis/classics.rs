@@ -2,9 +2,7 @@
 //!
 //! `golden/analysis.json` is written by `golden/make_analysis.py`.
 
-#[path = "common/analysis.rs"]
-mod shared;
-
+use crate::common::*;
 use gradus::analysis::features::{self, Feature};
 use gradus::analysis::kmeans::{Clustering, KMeans};
 use gradus::analysis::latent::{self, Bounds, Gaussian};
@@ -14,7 +12,6 @@ use gradus::analysis::pca::{Pca, Randomized};
 use gradus::analysis::scale::{Scaler, Scaling};
 use gradus::analysis::tsne::{Method, Tsne};
 use ndarray::Array2;
-use shared::*;
 
 // K-means ------------------------------------------------------------------------------------------------------------
 

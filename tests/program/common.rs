@@ -1,7 +1,5 @@
 //! What the tests of the program share: running it, and small pictures to run it on.
 
-#![allow(dead_code)] // each test file uses its part
-
 use image::GrayImage;
 use std::fs;
 use std::io::{Cursor, Write};

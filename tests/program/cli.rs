@@ -1,8 +1,6 @@
 //! The command line without a training: words, settings, folders, output, exit codes.
 
-mod program;
-
-use program::{command, empty_folder, gradus};
+use crate::common::{command, empty_folder, gradus};
 use std::fs;
 use std::io::Read;
 use std::process::Stdio;
@@ -207,7 +205,7 @@ fn a_reader_who_goes_away_is_no_error() {
 fn a_full_disk_behind_stdout_is_a_runtime_error() {
     let folder = empty_folder("cli-full");
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let ran: program::Ran = command(&folder, &["summary"]).stdout(full).output().unwrap().into();
+    let ran: crate::common::Ran = command(&folder, &["summary"]).stdout(full).output().unwrap().into();
     ran.says(1, &["stdout", "No space left"]);
 }
 

@@ -2,16 +2,13 @@
 //!
 //! `golden/analysis.json` is written by `golden/make_analysis.py`.
 
-#[path = "common/analysis.rs"]
-mod shared;
-
+use crate::common::*;
 use gradus::Real;
 use gradus::analysis::metrics::{self};
 use gradus::analysis::tsne::affinity::{Affinity, PERPLEXITY_TOLERANCE, conditional};
 use gradus::analysis::tsne::{Forces, Init, Method, Tsne, barnes_hut, exact, fft};
 use gradus::rng::Rng;
 use ndarray::{Array2, ArrayView2};
-use shared::*;
 
 // t-SNE --------------------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,7 @@
 //! Ten steps of each rule against torch.optim and Keras (`golden/optimizers.json`), schedules against
 //! torch.optim.lr_scheduler, and what all optimizers promise.
 
-mod common;
-
-use common::{Portable, digest};
+use crate::common::{Portable, digest};
 use gradus::autograd::{Gradients, Param, Tape, Var};
 use gradus::nn::state::{from_safetensors, load_state_dict, state_dict, to_safetensors};
 use gradus::nn::{Ctx, Kind, Module, Walk};
@@ -85,7 +83,7 @@ struct Rates {
 }
 
 fn golden() -> Golden {
-    serde_json::from_str(include_str!("golden/optimizers.json")).unwrap()
+    serde_json::from_str(include_str!("../golden/optimizers.json")).unwrap()
 }
 
 /// Takes the steps of all runs; errors are on the scale of the digests' terms.

@@ -1,8 +1,6 @@
 //! State dicts: strict and atomic loading, safetensors files, tied parameters.
 
-mod common;
-
-use common::{Portable, hash_of_weights};
+use crate::common::{Portable, hash_of_weights};
 use gradus::autograd::{Param, Tape, Var};
 use gradus::models::cnn::Cnn;
 use gradus::models::mlp::mlp;
@@ -14,8 +12,8 @@ use gradus::rng::Rng;
 use gradus::tensor::Tensor;
 use gradus::{Error, Real, Result};
 
-const FROM_PYTHON: &[u8] = include_bytes!("golden/weights.safetensors");
-const NORMED: &[u8] = include_bytes!("golden/batch_norm.safetensors");
+const FROM_PYTHON: &[u8] = include_bytes!("../golden/weights.safetensors");
+const NORMED: &[u8] = include_bytes!("../golden/batch_norm.safetensors");
 
 fn network<T: Real>(seed: u64) -> Sequential<T> {
     mlp(4, &[3], 2, Activation::Relu, &mut Rng::new(seed, "init", 0))

@@ -1,14 +1,12 @@
 //! Studies: samplers and pruners on functions that are known, workers and processes that share a journal, the program from a file to
 //! the best network, and what Optuna reads.
 
-mod program;
-
+use crate::common::{command, empty_folder, gradus};
 use gradus::study::{
     Direction, Event, Hyperband, Median, NoPruner, Objective, Overseer, Prune, Pruner, Random, Sampler, Space, State,
     Study, Tpe, Trial, Unseen, best, database,
 };
 use gradus::{Error, Result};
-use program::{command, empty_folder, gradus};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -323,7 +321,7 @@ fn the_life_of_a_study() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let second = gradus(&folder, &["study", "--resume", "d", "--json"]);
-    let first: program::Ran = first.wait_with_output().unwrap().into();
+    let first: crate::common::Ran = first.wait_with_output().unwrap().into();
     assert_eq!(first.says(0, &[]).json()["best"]["value"], best["value"]);
     assert_eq!(second.says(0, &[]).json()["best"]["value"], best["value"]);
     assert_eq!(table(&folder.join("a")), table(&folder.join("d")));

@@ -1,6 +1,4 @@
 //! What several test programs share: the portable generator of `golden/portable.py`, digests, and hashes of bits.
-#![allow(dead_code)]
-
 use gradus::Real;
 use gradus::nn::{Module, parameters};
 use gradus::tensor::Tensor;

@@ -4,9 +4,7 @@
 //! ones four times as far as PyTorch's own `float32` run does on the same numbers: both round the same sums, in
 //! different orders. All of it holds for blocks computed in one go and for their modules one after the other.
 
-mod common;
-
-use common::{Portable, digest};
+use crate::common::{Portable, digest};
 use gradus::Real;
 use gradus::autograd::{Tape, Var};
 use gradus::models::cnn::Cnn;
@@ -42,7 +40,7 @@ struct Strays {
 }
 
 fn golden() -> Golden {
-    serde_json::from_str(include_str!("golden/trajectory.json")).unwrap()
+    serde_json::from_str(include_str!("../golden/trajectory.json")).unwrap()
 }
 
 /// The network with the weights of `make_trajectory.py`.

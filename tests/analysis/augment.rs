@@ -26,7 +26,7 @@ fn through(affine: Affine, symmetry: Symmetry, from: &[f32], [h, w]: [usize; 2])
 
 #[test]
 fn the_values_are_those_of_grid_sample() {
-    let cases: Vec<Case> = serde_json::from_str(include_str!("golden/augment.json")).unwrap();
+    let cases: Vec<Case> = serde_json::from_str(include_str!("../golden/augment.json")).unwrap();
     assert_eq!(cases.len(), 6);
     for Case { size, degrees, zoom, shift, from_, to } in cases {
         let from: Vec<f32> = from_.iter().map(|v| v / 64.0).collect();

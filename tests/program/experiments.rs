@@ -1,8 +1,6 @@
 //! Experiments on the command line: the life of one from its file to its dreams, and what is said of wrong files.
 
-mod program;
-
-use program::{Ran, empty_folder, gradus};
+use crate::common::{Ran, empty_folder, gradus};
 use std::fs;
 use std::path::Path;
 

@@ -1,6 +1,4 @@
 //! What the tests of the analysis share: the values of `golden/analysis.json`, and samples.
-#![allow(dead_code)]
-
 use gradus::rng::Rng;
 use ndarray::Array2;
 use serde_json::Value;

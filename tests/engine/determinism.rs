@@ -1,8 +1,6 @@
 //! The same seed gives the same bits: on any number of threads, with dropout, and after a break.
 
-mod common;
-
-use common::hash_of_weights;
+use crate::common::hash_of_weights;
 use gradus::autograd::{Tape, Var};
 use gradus::models::cnn::Cnn;
 use gradus::nn::state::{from_safetensors, load_state_dict, state_dict, to_safetensors};

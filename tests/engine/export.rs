@@ -353,8 +353,8 @@ fn formats_have_names() {
 /// every operator of the subset, so the names of the settings are the standard's and not just our own.
 #[test]
 fn a_file_of_the_onnx_package_gives_onnx_runtimes_output() {
-    let network = Network::from_bytes(include_bytes!("golden/network.onnx")).unwrap();
-    let values = state::from_safetensors::<f32>(include_bytes!("golden/network.safetensors")).unwrap();
+    let network = Network::from_bytes(include_bytes!("../golden/network.onnx")).unwrap();
+    let values = state::from_safetensors::<f32>(include_bytes!("../golden/network.safetensors")).unwrap();
     let output = network.run(&values["input"]).unwrap();
     let error = largest_difference(&output, &values["output"]);
     assert!(error <= 1e-5, "off by {error}");
@@ -467,8 +467,9 @@ fn damaged_files_do_no_harm() {
     let x = samples(&[1, 4, 4]);
     let (bytes, _) = onnx::export(&model, &x).unwrap();
     survive(&bytes, |bytes| Network::from_bytes(bytes)?.run(&x).map(drop));
-    let golden = include_bytes!("golden/network.onnx");
-    let input = state::from_safetensors::<f32>(include_bytes!("golden/network.safetensors")).unwrap()["input"].clone();
+    let golden = include_bytes!("../golden/network.onnx");
+    let input =
+        state::from_safetensors::<f32>(include_bytes!("../golden/network.safetensors")).unwrap()["input"].clone();
     survive(golden, |bytes| Network::from_bytes(bytes)?.run(&input.gather(&[0])).map(drop));
 
     let small = state_dict(&linear(2, 2));

@@ -1,0 +1,10 @@
+//! Analysis and data: clusters, embeddings, features, and the readers of files.
+
+mod augment;
+mod classics;
+mod common;
+mod data;
+mod hog;
+mod idx;
+mod npz;
+mod tsne;

@@ -1,0 +1,9 @@
+//! The binary `gradus` as its users run it.
+
+mod autoencoders;
+mod cli;
+mod common;
+mod experiments;
+mod fetch;
+mod pipeline;
+mod study;
