@@ -287,6 +287,7 @@ struct Out {
 /// Y = X Wᵀ + bias.
 pub(crate) fn linear(x: MatRef<'_, f32>, w: MatRef<'_, f32>, bias: &[f32], y: &mut [f32]) {
     if kernel(isa()).is_some() && x.cols > 0 {
+        assert_eq!(Some(y.len()), x.rows.checked_mul(w.rows), "linear: wrong length of y");
         product(x, w.t(), Some(bias), MatMut::new(y, x.rows, w.rows));
     } else {
         plain_linear(x, w, bias, y);
@@ -295,7 +296,7 @@ pub(crate) fn linear(x: MatRef<'_, f32>, w: MatRef<'_, f32>, bias: &[f32], y: &m
 
 /// Y = X Wᵀ, then + bias.
 pub(crate) fn plain_linear<T: Scalar>(x: MatRef<'_, T>, w: MatRef<'_, T>, bias: &[T], y: &mut [T]) {
-    assert_eq!(bias.len(), w.rows, "linear: the bias does not fit");
+    assert!(bias.len() == w.rows && Some(y.len()) == x.rows.checked_mul(w.rows), "linear: wrong lengths of bias or y");
     T::gemm(x, w.t(), T::ZERO, MatMut::new(y, x.rows, w.rows));
     let rows = y.chunks_exact_mut(w.rows.max(1));
     rows.for_each(|row| row.iter_mut().zip(bias).for_each(|(y, &bias)| *y += bias));
@@ -312,15 +313,11 @@ pub(crate) fn product(a: MatRef<'_, f32>, b: MatRef<'_, f32>, bias: Option<&[f32
     if c.rows == 0 || c.cols == 0 {
         return;
     }
-    // The fields of a view are public: what the kernels read and write must be inside.
-    let inside = |len: usize, last: [usize; 2], strides: [usize; 2]| last[0] * strides[0] + last[1] * strides[1] < len;
-    assert!(
-        inside(a.data.len(), [a.rows - 1, a.cols - 1], [a.row_stride, a.col_stride])
-            && inside(b.data.len(), [b.rows - 1, b.cols - 1], [b.row_stride, b.col_stride])
-            && inside(c.data.len(), [c.rows - 1, c.cols - 1], [c.row_stride, 1])
-            && (c.rows == 1 || c.row_stride >= c.cols),
-        "product: a view reaches outside, or rows of C overlap"
-    );
+    assert!(c.rows == 1 || c.row_stride >= c.cols, "product: C must lie row by row");
+    // All sizes of copies and parts are smaller. C is in memory, but A and B may repeat one number as often as they like.
+    let most = crate::geometry::MAX_LEN / 64;
+    let work = c.rows.checked_mul(c.cols).and_then(|size| size.checked_mul(a.cols));
+    assert!(work.is_some_and(|work| work <= most), "product: {} terms are too many", a.cols);
     if c.cols < kernel.lanes && c.cols < c.rows && a.row_stride == 1 && bias.is_none() {
         return product_transposed(a, b, c);
     }

@@ -71,14 +71,14 @@ macro_rules! plain {
             if a.cols == 0 {
                 return scale(beta, c);
             }
-            let serial = c.rows * c.cols * a.cols < SERIAL_BELOW;
+            let serial = c.rows.saturating_mul(c.cols).saturating_mul(a.cols) < SERIAL_BELOW;
             let (rows, cols, rs, cs) = (c.rows, c.cols, c.row_stride, c.col_stride);
             let out = Shared::new(c.data);
             parallel::tasks(rows.div_ceil(PLAIN_ROWS), serial, |task| {
                 let i = task * PLAIN_ROWS;
                 let stride = |s: usize| s as isize;
-                // SAFETY: the views are inside their slices by the checks in MatRef and MatMut; the slices of rows
-                // do not overlap; with beta = 0 C is not read.
+                // SAFETY: the views are inside their slices and the elements of C distinct, by the checks in MatRef and
+                // MatMut, so the slices of rows do not overlap; with beta = 0 C is not read.
                 unsafe {
                     $kernel(
                         PLAIN_ROWS.min(rows - i),

@@ -225,7 +225,7 @@ fn relocate_empty<T: Real>(
 /// Seeds by k-means++, in its greedy form: of 2 + ln k samples drawn, the one that lowers the inertia most is kept.
 fn plus_plus<T: Real>(x: MatRef<'_, T>, k: usize, rng: &mut Rng) -> Array2<T> {
     let trials = 2 + libm::log(k as f64) as usize;
-    let mut chosen = vec![rng.below(x.rows)];
+    let mut chosen = vec![rng.below(x.rows())];
     let mut closest = squared_to_row(x, chosen[0]);
     while chosen.len() < k {
         let total: f64 = closest.iter().sum();
@@ -243,7 +243,7 @@ fn plus_plus<T: Real>(x: MatRef<'_, T>, k: usize, rng: &mut Rng) -> Array2<T> {
         chosen.push(candidate);
         closest = with;
     }
-    Array2::from_shape_fn((k, x.cols), |(c, j)| x.at(chosen[c], j))
+    Array2::from_shape_fn((k, x.cols()), |(c, j)| x.at(chosen[c], j))
 }
 
 /// The index at which the running sum of `weights` first exceeds `at`.
@@ -258,9 +258,9 @@ fn draw(weights: &[f64], at: f64) -> usize {
 
 /// Squared distances of all rows from row `i`.
 fn squared_to_row<T: Real>(x: MatRef<'_, T>, i: usize) -> Vec<f64> {
-    let center = MatRef::new(&x.data[i * x.cols..][..x.cols], 1, x.cols);
-    let mut squared = vec![T::ZERO; x.rows];
-    distance::squared_distances(x, center, MatMut::new(&mut squared, x.rows, 1));
+    let center = MatRef::new(&x.data()[i * x.cols()..][..x.cols()], 1, x.cols());
+    let mut squared = vec![T::ZERO; x.rows()];
+    distance::squared_distances(x, center, MatMut::new(&mut squared, x.rows(), 1));
     squared.into_iter().map(|v| v.to_f64()).collect()
 }
 

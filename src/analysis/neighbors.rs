@@ -43,7 +43,7 @@ pub(crate) fn map_rows<T: Real, R: Send>(
     let (all, n) = (mat(x), x.nrows());
     let pieces = parallel::map(n.div_ceil(ROWS), |p| {
         let (start, end) = (p * ROWS, n.min((p + 1) * ROWS));
-        let rows = MatRef::new(&all.data[start * all.cols..end * all.cols], end - start, all.cols);
+        let rows = MatRef::new(&all.data()[start * all.cols()..end * all.cols()], end - start, all.cols());
         let mut squared = vec![T::ZERO; (end - start) * n];
         distance::squared_distances(rows, all, MatMut::new(&mut squared, end - start, n));
         squared.chunks_mut(n).enumerate().map(|(r, row)| f(start + r, row)).collect::<Vec<R>>()
@@ -72,9 +72,9 @@ pub fn nearest_rows<T: Real>(queries: ArrayView2<'_, T>, x: ArrayView2<'_, T>, k
     }
     let (mut index, mut squared) = (Vec::new(), Vec::new());
     let all = mat(&queries);
-    for start in (0..all.rows).step_by(QUERIES) {
-        let rows = QUERIES.min(all.rows - start);
-        let part = MatRef::new(&all.data[start * d..(start + rows) * d], rows, d);
+    for start in (0..all.rows()).step_by(QUERIES) {
+        let rows = QUERIES.min(all.rows() - start);
+        let part = MatRef::new(&all.data()[start * d..(start + rows) * d], rows, d);
         let mut distances = vec![T::ZERO; rows * n];
         distance::squared_distances(part, mat(&x), MatMut::new(&mut distances, rows, n));
         let near = parallel::map(rows, |r| smallest(&distances[r * n..][..n], k));

@@ -160,7 +160,7 @@ impl<T: Real> Pca<T> {
 
 /// c = a b.
 fn gemm<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, c: &mut [T]) {
-    T::gemm(a, b, T::ZERO, MatMut::new(c, a.rows, b.cols));
+    T::gemm(a, b, T::ZERO, MatMut::new(c, a.rows(), b.cols()));
 }
 
 fn view<T>(x: &Array2<T>) -> MatRef<'_, T> {

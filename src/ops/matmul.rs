@@ -14,7 +14,7 @@ fn mat<T: Real>(x: &Tensor<T>) -> MatRef<'_, T> {
 
 /// The product of two matrix views as a new tensor.
 fn product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Tensor<T> {
-    Tensor::build([a.rows, b.cols], |y| T::gemm(a, b, T::ZERO, MatMut::new(y, a.rows, b.cols)))
+    Tensor::build([a.rows(), b.cols()], |y| T::gemm(a, b, T::ZERO, MatMut::new(y, a.rows(), b.cols())))
 }
 
 /// Y = A B: `y[m,n] = Σₖ a[m,k] b[k,n]`.
