@@ -71,6 +71,10 @@ impl<T: Real> Rule<T> for Adagrad {
         self.initial_accumulator_value
     }
 
+    fn counts_moves(&self) -> bool {
+        true
+    }
+
     fn lr(&mut self) -> &mut f64 {
         &mut self.lr
     }

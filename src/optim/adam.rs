@@ -76,6 +76,10 @@ impl<T: Real> Rule<T> for Adam {
         if self.amsgrad { ALL } else { &ALL[..2] }
     }
 
+    fn counts_moves(&self) -> bool {
+        true
+    }
+
     fn lr(&mut self) -> &mut f64 {
         &mut self.lr
     }

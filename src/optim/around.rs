@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Keras allows one of the three clippings; here each that is set acts, in this order. PyTorch's `clip_grad_norm_` is
-/// the global one, but for the 1e-6 it adds to the norm. Learning rates and running values count moves, not steps;
+/// the global one, but for the 1e-6 it adds to the norm. Running values count a parameter's moves, not steps;
 /// what has been summed when a run ends is kept for its resumption.
 ///
 /// Keras takes the average after every step, here it is taken after every move (the same unless gradients are
@@ -80,9 +80,9 @@ impl Around {
         average.into_iter().chain((self.every() > 1).then(|| Tensor::zeros(value.shape_owned())))
     }
 
-    /// The number of the move (from 1) that step `step` makes, if it makes one.
-    pub(super) fn moves_at(&self, step: u64) -> Option<u64> {
-        step.is_multiple_of(self.every()).then_some(step / self.every())
+    /// Whether step `step` (from 1) moves the parameters.
+    pub(super) fn moves_at(&self, step: u64) -> bool {
+        step.is_multiple_of(self.every())
     }
 
     /// Takes in a parameter's gradient of step `step`; returns the mean gradient if the step is a move. A step that
@@ -100,7 +100,9 @@ impl Around {
         if let Some(gradient) = gradient {
             math::update(sum.data_mut(), gradient.data(), |sum, g| sum + g);
         }
-        self.moves_at(step)?;
+        if !self.moves_at(step) {
+            return None;
+        }
         if gradient.is_none() && sum.data().iter().all(|v| *v == T::ZERO) {
             return None;
         }
@@ -134,10 +136,10 @@ impl Around {
         }
     }
 
-    /// Takes the average on after move `number`.
-    pub(super) fn average<T: Real>(&self, value: &[T], slots: &mut [Tensor<T>], number: u64) {
+    /// Updates the average of a parameter that has moved `moves` times: up to the first move it is the parameter.
+    pub(super) fn average<T: Real>(&self, value: &[T], slots: &mut [Tensor<T>], moves: u64) {
         let Some(average) = slots.first_mut().filter(|_| self.use_ema) else { return };
-        let keep = if number == 1 { 0.0 } else { self.ema_momentum };
+        let keep = if moves <= 1 { 0.0 } else { self.ema_momentum };
         let (keep, take) = (T::from_f64(keep), T::from_f64(1.0 - keep));
         math::update(average.data_mut(), value, |average, v| keep * average + take * v);
     }

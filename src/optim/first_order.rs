@@ -1,15 +1,19 @@
 //! A rule, applied to all parameters of a model.
 
 use super::{Around, Closure, Optimizer, Rule};
-use crate::autograd::Param;
+use crate::autograd::{Gradients, Param};
 use crate::error::{Error, Result};
 use crate::nn::state::{State, state_dict};
 use crate::nn::{Module, Walk, parameters};
 use crate::real::Real;
 use crate::tensor::Tensor;
+use gradus_kernels::reduce;
 use std::collections::BTreeMap;
 
 /// Applies a [`Rule`] to every trainable parameter of a model.
+///
+/// Each parameter counts its own moves, as in PyTorch: one that is unfrozen at step 1,000 begins at move 1, so the bias
+/// corrections of Adam and its like are those of a first move, and it moves by about the learning rate.
 #[derive(Clone, Debug)]
 pub struct FirstOrder<T: Real, R> {
     rule: R,
@@ -18,23 +22,49 @@ pub struct FirstOrder<T: Real, R> {
     steps: u64,
     /// The parameters of the model of the last step.
     known: Vec<Known<T>>,
-    /// The running values of parameters that were not in it.
-    slots: BTreeMap<String, Vec<Tensor<T>>>,
+    /// What is kept of parameters that were not in it.
+    parted: BTreeMap<String, Kept<T>>,
 }
 
-/// A parameter, its path, and its running values (the rule's, then the surroundings'): none before its first gradient.
+/// A parameter, its path, and what is kept of it: nothing before its first gradient.
 #[derive(Clone, Debug)]
 struct Known<T: Real> {
     path: String,
     param: Param<T>,
-    slots: Option<Vec<Tensor<T>>>,
+    kept: Option<Kept<T>>,
+}
+
+/// What an optimizer keeps of one parameter.
+#[derive(Clone, Debug)]
+struct Kept<T: Real> {
+    /// How often the parameter has moved.
+    moves: u64,
+    /// Its running values: the rule's, then the surroundings'.
+    slots: Vec<Tensor<T>>,
+}
+
+/// The name of the number of moves among the running values.
+const COUNT: &str = "step";
+
+/// A count is written as two numbers, since `f32` has no whole numbers beyond 2²⁴: count = high · 2²⁴ + low.
+const LOW: u64 = 1 << 24;
+
+fn write_count<T: Real>(count: u64) -> Tensor<T> {
+    let parts = [count / LOW, count % LOW];
+    Tensor::from_fn([2], |i| T::from_f64(parts[i] as f64))
+}
+
+fn read_count<T: Real>(written: &Tensor<T>) -> Option<u64> {
+    let part = |x: T| Some(x.to_f64()).filter(|x| x.fract() == 0.0 && (0.0..LOW as f64).contains(x));
+    let &[high, low] = written.data() else { return None };
+    Some(part(high)? as u64 * LOW + part(low)? as u64)
 }
 
 impl<T: Real, R: Rule<T>> FirstOrder<T, R> {
     /// An optimizer that has taken no step yet.
     pub fn new(mut rule: R) -> Self {
         let lr = *rule.lr();
-        Self { rule, around: Around::default(), lr, steps: 0, known: Vec::new(), slots: BTreeMap::new() }
+        Self { rule, around: Around::default(), lr, steps: 0, known: Vec::new(), parted: BTreeMap::new() }
     }
 
     /// Does this around the rule.
@@ -48,14 +78,20 @@ impl<T: Real, R: Rule<T>> FirstOrder<T, R> {
         self.rule.slots().iter().copied().chain(self.around.slots()).collect()
     }
 
-    /// All running values by the path of their parameter.
-    fn values(&self) -> impl Iterator<Item = (&String, &Vec<Tensor<T>>)> {
-        let known = self.known.iter().filter_map(|known| Some((&known.path, known.slots.as_ref()?)));
-        self.slots.iter().chain(known)
+    /// Whether the number of a parameter's moves matters, and so belongs to the state.
+    fn counts(&self) -> bool {
+        self.rule.counts_moves() || self.around.use_ema
+    }
+
+    /// What is kept, by the path of the parameter.
+    fn values(&self) -> impl Iterator<Item = (&String, &Kept<T>)> {
+        let known = self.known.iter().filter_map(|known| Some((&known.path, known.kept.as_ref()?)));
+        self.parted.iter().chain(known)
     }
 
     /// Makes `known` the parameters of `model`. Their paths are put together only if the model is not the last one.
-    fn meet(&mut self, model: &dyn Module<T>) {
+    /// Fails if what was loaded for a parameter is not of its shape.
+    fn meet(&mut self, model: &dyn Module<T>) -> Result<()> {
         // How many of them are met so far; none as soon as there is another one.
         let mut met = Some(0);
         model.walk(&mut Walk::new(&mut |path, param| {
@@ -70,62 +106,105 @@ impl<T: Real, R: Rule<T>> FirstOrder<T, R> {
         if met != Some(self.known.len()) {
             self.part();
             for (path, param) in parameters(model) {
-                let slots = self.slots.remove(&path);
-                self.known.push(Known { path, param, slots });
+                let shape = param.get().shape_owned();
+                let fits = |kept: &Kept<T>| kept.slots.iter().all(|slot| *slot.shape() == *shape);
+                if !self.parted.get(&path).is_none_or(fits) {
+                    let what = format!("the optimizer's state of {path} is of another shape than {shape:?}");
+                    return Err(Error::State(what));
+                }
+                let kept = self.parted.remove(&path);
+                self.known.push(Known { path, param, kept });
             }
         }
+        Ok(())
     }
 
-    /// Lays all running values back under their paths.
+    /// Lays all that is kept back under its path.
     fn part(&mut self) {
-        let used = self.known.drain(..).filter_map(|known| Some((known.path, known.slots?)));
-        self.slots.extend(used);
+        let used = self.known.drain(..).filter_map(|known| Some((known.path, known.kept?)));
+        self.parted.extend(used);
     }
+
+    /// Fails at the first gradient with a NaN or an infinity in it.
+    fn check(&self, gradients: &Gradients<T>) -> Result<()> {
+        for Known { path, param, .. } in &self.known {
+            if let Some(bad) = gradients.param(param).and_then(not_finite) {
+                return Err(self.diverged(bad, format!("the gradient of {path}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The error of a step whose loss or gradient is not finite.
+    fn diverged(&self, value: T, place: String) -> Error {
+        Error::Diverged {
+            what: if value.is_nan() { "NaN" } else { "infinity" }.into(),
+            place,
+            step: self.steps + 1,
+            help: "lower the learning rate, or look for odd values in the data".into(),
+        }
+    }
+}
+
+/// The first number of a tensor that is not finite. The squares' sum, one fast reduction, is finite only if all numbers
+/// are; where it is not, a large number may be the cause too, and each is looked at.
+fn not_finite<T: Real>(x: &Tensor<T>) -> Option<T> {
+    if reduce::dot(x.data(), x.data()).is_finite() {
+        return None;
+    }
+    x.data().iter().copied().find(|v| !v.is_finite())
 }
 
 impl<T: Real, R: Rule<T>> Optimizer<T> for FirstOrder<T, R> {
     fn step(&mut self, model: &dyn Module<T>, closure: &mut Closure<'_, T>) -> Result<T> {
         let (loss, gradients) = closure()?;
         if !loss.is_finite() {
-            return Err(Error::Diverged {
-                what: if loss.is_nan() { "NaN" } else { "infinity" }.into(),
-                place: "loss".into(),
-                step: self.steps + 1,
-                help: "lower the learning rate, or look for odd values in the data".into(),
-            });
+            return Err(self.diverged(loss, "loss".into()));
         }
+        self.meet(model)?;
+        self.check(&gradients)?;
         self.steps += 1;
-        self.meet(model);
         let (rule, around) = (self.rule.slots(), self.around);
-        for Known { param, slots, .. } in self.known.iter_mut().filter(|known| known.slots.is_none()) {
+        for Known { param, kept, .. } in self.known.iter_mut().filter(|known| known.kept.is_none()) {
             let Some(gradient) = gradients.param(param) else { continue };
             let own = rule.iter().map(|_| Tensor::full(gradient.shape_owned(), T::from_f64(self.rule.initial())));
-            *slots = Some(own.chain(around.make(&param.get())).collect());
+            *kept = Some(Kept { moves: 0, slots: own.chain(around.make(&param.get())).collect() });
         }
+        // The update of a move serves all parameters that have moved as often; mostly these are all.
+        let first = self.known.iter().find_map(|known| known.kept.as_ref()).map_or(1, |kept| kept.moves + 1);
+        let mut update = (first, self.rule.step(first));
         if around == Around::default() {
             // The usual case, without so much as a list: small networks take microseconds a step.
-            let update = self.rule.step(self.steps);
-            for Known { param, slots, .. } in &mut self.known {
-                let (Some(slots), Some(gradient)) = (slots, gradients.param(param)) else { continue };
-                param.update(|value| update(value.data_mut(), gradient.data(), slots));
+            for Known { param, kept, .. } in &mut self.known {
+                let (Some(Kept { moves, slots }), Some(gradient)) = (kept, gradients.param(param)) else { continue };
+                *moves += 1;
+                if update.0 != *moves {
+                    update = (*moves, self.rule.step(*moves));
+                }
+                param.update(|value| update.1(value.data_mut(), gradient.data(), slots));
             }
             return Ok(loss);
         }
         let of = |known: &mut Known<T>| {
-            let slots = known.slots.as_mut().filter(|_| known.param.is_trainable())?.get_mut(rule.len()..)?;
-            around.gather(gradients.param(&known.param), slots, self.steps)
+            let kept = known.kept.as_mut().filter(|_| known.param.is_trainable())?;
+            around.gather(gradients.param(&known.param), kept.slots.get_mut(rule.len()..)?, self.steps)
         };
         let mut directions: Vec<Option<Tensor<T>>> = self.known.iter_mut().map(of).collect();
-        let Some(move_number) = around.moves_at(self.steps) else { return Ok(loss) };
+        if !around.moves_at(self.steps) {
+            return Ok(loss);
+        }
         around.clip(&mut directions);
-        let update = self.rule.step(move_number);
-        for (Known { param, slots, .. }, direction) in self.known.iter_mut().zip(&directions) {
-            let Some(slots) = slots else { continue };
+        for (Known { param, kept, .. }, direction) in self.known.iter_mut().zip(&directions) {
+            let Some(Kept { moves, slots }) = kept else { continue };
             let (own, rest) = slots.split_at_mut(rule.len());
             if let Some(direction) = direction {
-                param.update(|value| update(value.data_mut(), direction.data(), own));
+                *moves += 1;
+                if update.0 != *moves {
+                    update = (*moves, self.rule.step(*moves));
+                }
+                param.update(|value| update.1(value.data_mut(), direction.data(), own));
             }
-            around.average(param.get().data(), rest, move_number);
+            around.average(param.get().data(), rest, *moves);
         }
         Ok(loss)
     }
@@ -144,38 +223,44 @@ impl<T: Real, R: Rule<T>> Optimizer<T> for FirstOrder<T, R> {
     }
 
     fn state(&self) -> State<T> {
-        let names = self.names();
-        let named = |(path, slots): (&String, &Vec<Tensor<T>>)| {
-            let keys: Vec<String> = names.iter().map(|name| format!("{path}/{name}")).collect();
-            keys.into_iter().zip(slots.clone()).collect::<Vec<_>>()
+        let (names, counts) = (self.names(), self.counts());
+        let named = |(path, kept): (&String, &Kept<T>)| {
+            let count = counts.then(|| (format!("{path}/{COUNT}"), write_count(kept.moves)));
+            let slots = names.iter().zip(&kept.slots).map(|(name, slot)| (format!("{path}/{name}"), slot.clone()));
+            slots.chain(count).collect::<Vec<_>>()
         };
         self.values().flat_map(named).collect()
     }
 
     fn load(&mut self, steps: u64, mut state: State<T>) -> Result<()> {
-        let names = self.names();
-        let mut slots = BTreeMap::new();
-        while let Some(key) = state.keys().next() {
-            let (path, name) = key.rsplit_once('/').unwrap_or((key, ""));
-            let path = path.to_owned();
-            let refuse = || Error::State(format!("the optimizer's state of {path} wants {names:?}, found {key}"));
-            if !names.contains(&name) || !names.iter().all(|name| state.contains_key(&format!("{path}/{name}"))) {
-                return Err(refuse());
+        let mut expected = self.names();
+        expected.extend(self.counts().then_some(COUNT));
+        let mut parted = BTreeMap::new();
+        while let Some(key) = state.keys().next().cloned() {
+            let (path, name) = key.rsplit_once('/').unwrap_or((&key, ""));
+            let whole = |name: &str| format!("{path}/{name}");
+            let refuse = |what: String| Error::State(format!("the optimizer's state of {path} {what}"));
+            if !expected.contains(&name) || !expected.iter().all(|name| state.contains_key(&whole(name))) {
+                return Err(refuse(format!("does not fit its rule: expected {expected:?}, found {key}")));
             }
-            let taken = names.iter().filter_map(|name| state.remove(&format!("{path}/{name}"))).collect();
-            slots.insert(path, taken);
+            let mut slots: Vec<_> = expected.iter().filter_map(|name| state.remove(&whole(name))).collect();
+            let moves = match self.counts().then(|| slots.pop()).flatten() {
+                Some(count) => read_count(&count).ok_or_else(|| refuse("has no count of its moves".into()))?,
+                None => 0,
+            };
+            parted.insert(path.to_owned(), Kept { moves, slots });
         }
         self.known.clear();
-        (self.steps, self.slots) = (steps, slots);
+        (self.steps, self.parted) = (steps, parted);
         Ok(())
     }
 
     fn averaged(&self, model: &dyn Module<T>) -> Option<State<T>> {
         let at = self.names().iter().position(|name| *name == Around::AVERAGE)?;
         let mut state = state_dict(model);
-        for (path, slots) in self.values() {
+        for (path, kept) in self.values() {
             if let Some(value) = state.get_mut(path) {
-                *value = slots[at].clone();
+                *value = kept.slots[at].clone();
             }
         }
         Some(state)
@@ -209,14 +294,14 @@ mod tests {
             adam.state()
         };
         let first = step(&with_name);
-        assert_eq!(first.len(), 4);
+        assert_eq!(first.len(), 6);
         let both = step(&alone);
-        assert_eq!(both.len(), 8);
+        assert_eq!(both.len(), 12);
         assert!(first.iter().all(|(key, value)| both[key] == *value), "the other model's values changed");
         let third = step(&with_name);
         let mean = |state: &State<f64>| state["head.weight/exp_avg"].data()[0];
-        assert!(third.len() == 8 && mean(&third) == 0.9 * mean(&first) + (1.0 - 0.9) * 1.0);
+        assert!(third.len() == 12 && mean(&third) == 0.9 * mean(&first) + (1.0 - 0.9) * 1.0);
         // The same parameters under other names have running values of their own.
-        assert_eq!(step(&a).len(), 8, "`a` and `alone` share their names");
+        assert_eq!(step(&a).len(), 12, "`a` and `alone` share their names");
     }
 }

@@ -42,7 +42,8 @@ pub type Closure<'a, T> = dyn FnMut() -> Result<(T, Gradients<T>)> + 'a;
 /// Something that improves a model's parameters.
 pub trait Optimizer<T: Real> {
     /// One step; returns the loss before it. First-order rules call `closure` once, line searches as often as they
-    /// like. Fails with [`Error::Diverged`](crate::Error::Diverged), and changes nothing, if the loss is not finite.
+    /// like. Fails with [`Error::Diverged`](crate::Error::Diverged), and changes nothing, if the loss or a parameter's
+    /// gradient is not finite: a finite loss may have a NaN gradient (√x at 0), which would end in every weight.
     fn step(&mut self, model: &dyn Module<T>, closure: &mut Closure<'_, T>) -> Result<T>;
 
     /// Number of steps taken.
@@ -78,10 +79,16 @@ pub trait Rule<T: Real> {
         0.0
     }
 
+    /// Whether a move depends on how many the parameter has made before.
+    fn counts_moves(&self) -> bool {
+        false
+    }
+
     /// The learning rate.
     fn lr(&mut self) -> &mut f64;
 
-    /// Step `t` (from 1), as a function that updates a parameter from its gradient and its running values.
+    /// A parameter's move number `t` (from 1), as a function that updates the parameter from its gradient and its
+    /// running values.
     fn step(&self, t: u64) -> impl Fn(&mut [T], &[T], &mut [Tensor<T>]);
 }
 

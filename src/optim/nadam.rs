@@ -71,6 +71,10 @@ impl<T: Real> Rule<T> for Nadam {
         &["exp_avg", "exp_avg_sq"]
     }
 
+    fn counts_moves(&self) -> bool {
+        true
+    }
+
     fn lr(&mut self) -> &mut f64 {
         &mut self.lr
     }

@@ -56,13 +56,16 @@ struct Golden {
     schedules: Vec<Rates>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Run {
     rule: String,
     settings: serde_json::Map<String, serde_json::Value>,
     steps: Vec<Vec<Vec<f64>>>,
     #[serde(default)]
     averages: Vec<Vec<Vec<f64>>>,
+    /// The step from which on the first parameter is trained.
+    #[serde(default)]
+    unfrozen: usize,
 }
 
 impl Run {
@@ -89,7 +92,8 @@ fn golden() -> Golden {
 /// Takes the steps of all runs; errors are on the scale of the digests' terms.
 fn ten_steps_agree<T: Real>(tolerance: f64) {
     let runs = golden().runs;
-    assert_eq!((runs.len(), runs.iter().filter(|run| !run.averages.is_empty()).count()), (45, 1));
+    assert_eq!((runs.len(), runs.iter().filter(|run| !run.averages.is_empty()).count()), (53, 1));
+    assert_eq!(runs.iter().filter(|run| run.unfrozen > 1).count(), 8);
     for run in &runs {
         let (model, mut optimizer) = (fresh::<T>(), run.spec().build_for::<T>());
         let close = |value: &Tensor<T>, wanted: &[f64], step: usize| {
@@ -104,6 +108,7 @@ fn ten_steps_agree<T: Real>(tolerance: f64) {
             if step == 6 {
                 optimizer.set_lr(optimizer.lr() * 0.1);
             }
+            model.0[0].set_trainable(step + 1 >= run.unfrozen);
             optimizer.step(&model, &mut || loss(&model, step as u64 + 1)).unwrap();
             for (param, wanted) in model.0.iter().zip(wanted) {
                 close(&param.get(), wanted, step);
@@ -206,15 +211,114 @@ fn a_loss_that_is_not_finite_changes_nothing() {
     }
 }
 
+/// A loss that is finite, as of √x at 0, with one number in a gradient that is not; a large one is no fault.
+#[test]
+fn a_gradient_that_is_not_finite_changes_nothing() {
+    for (name, make) in rules() {
+        for (bad, word) in [(f64::NAN, "NaN"), (f64::NEG_INFINITY, "infinity"), (1e200, "")] {
+            let (model, mut optimizer) = (fresh(), make());
+            take_steps(optimizer.as_mut(), &model, 1..=4);
+            let (before, state) = (bits(&model), optimizer.state());
+            let mut odd = || {
+                let tape = Tape::new();
+                let slopes = Var::constant(Tensor::new(vec![0.5, -0.5, 0.25, bad, 1.0], [5])?);
+                let total = tape.param(&model.0[0]).sum()?.add(&tape.param(&model.0[1]).mul(&slopes)?.sum()?)?;
+                Ok((1.0, tape.backward(&total)?))
+            };
+            let stepped = optimizer.step(&model, &mut odd);
+            if word.is_empty() {
+                assert!(stepped.is_ok(), "{name}: {stepped:?}");
+                continue;
+            }
+            let error = stepped.unwrap_err();
+            assert!(matches!(&error, Error::Diverged { step: 5, .. }), "{name}: {error}");
+            assert!(error.to_string().contains(&format!("{word} at the gradient of p1, step 5")), "{name}: {error}");
+            assert_eq!((bits(&model), optimizer.steps()), (before, 4), "{name}");
+            assert_eq!(optimizer.state(), state, "{name}");
+        }
+    }
+}
+
+/// The same rule with decay in either way.
+fn decaying() -> Vec<(String, Make)> {
+    let mut found = Vec::new();
+    for run in golden().runs {
+        for decoupled in [false, true] {
+            let mut run = Run { settings: run.settings.clone(), rule: run.rule.clone(), ..Default::default() };
+            run.settings.insert("weight_decay".into(), 0.2.into());
+            if run.rule != "adamw" {
+                run.settings.insert("decoupled".into(), decoupled.into());
+            }
+            let spec = run.spec();
+            found.push((format!("{spec:?}"), Box::new(move || spec.build_for()) as Make));
+        }
+    }
+    found
+}
+
+/// Frozen from the start, or after some steps and, where gradients are accumulated, in the midst of them: it stays to the
+/// bit, whatever decays or has momentum; unfrozen it moves again.
 #[test]
 fn frozen_parameters_stay() {
-    for (name, make) in rules() {
-        let (model, mut optimizer) = (fresh(), make());
-        model.0[0].set_trainable(false);
-        take_steps(optimizer.as_mut(), &model, 1..=3);
-        assert_eq!(model.0[0].get(), fresh::<f64>().0[0].get(), "{name}");
-        assert_ne!(model.0[1].get(), fresh::<f64>().0[1].get(), "{name}");
+    for (name, make) in rules().into_iter().chain(decaying()) {
+        for trained in [0, 1, 4] {
+            let (model, mut optimizer) = (fresh(), make());
+            take_steps(optimizer.as_mut(), &model, 1..=trained);
+            let [before, other] = [0, 1].map(|i| model.0[i].get().to_vec());
+            model.0[0].set_trainable(false);
+            take_steps(optimizer.as_mut(), &model, trained + 1..=trained + 6);
+            assert_eq!(model.0[0].get().to_vec(), before, "{name}, frozen after {trained} steps");
+            assert_ne!(model.0[1].get().to_vec(), other, "{name}");
+            model.0[0].set_trainable(true);
+            take_steps(optimizer.as_mut(), &model, trained + 7..=trained + 12);
+            assert_ne!(model.0[0].get().to_vec(), before, "{name}, unfrozen");
+        }
     }
+}
+
+/// At a rate of 0.1 Adam's first move is 0.1 g / (|g| + eps) in each component, at whatever step it comes.
+#[test]
+fn a_parameter_unfrozen_late_first_moves_by_the_rate() {
+    for spec in [Choice::Adam(Adam::new(0.1)), Choice::AdamW(Adam { weight_decay: 0.0, ..Adam::w(0.1) })] {
+        let (model, mut optimizer) = (fresh::<f64>(), OptimizerSpec::new(spec).build_for::<f64>());
+        model.0[0].set_trainable(false);
+        take_steps(optimizer.as_mut(), &model, 1..=1000);
+        model.0[0].set_trainable(true);
+        let before = model.0[0].get();
+        take_steps(optimizer.as_mut(), &model, 1001..=1001);
+        let gradient = gradient::<f64>(1001, 0);
+        for ((now, before), g) in model.0[0].get().data().iter().zip(before.data()).zip(gradient.data()) {
+            let moved = now - before;
+            assert!((moved + 0.1 * g / (g.abs() + 1e-8)).abs() < 1e-12, "moved by {moved} along {g}");
+        }
+    }
+}
+
+/// Beyond 2²⁴ moves, which `f32` cannot count one by one, a resumed count is still exact.
+#[test]
+fn counts_of_moves_are_kept_exactly() {
+    let (model, spec) = (fresh::<f32>(), OptimizerSpec::new(Choice::Adam(Adam::new(0.1))));
+    let mut optimizer = spec.build_for::<f32>();
+    optimizer.step(&model, &mut || loss(&model, 1)).unwrap();
+    let mut state = optimizer.state();
+    assert_eq!(state["p0/step"].data(), [0.0, 1.0]);
+    state.insert("p0/step".into(), Tensor::new(vec![2.0, 16_777_215.0], [2]).unwrap());
+    optimizer.load(7, state.clone()).unwrap();
+    optimizer.step(&model, &mut || loss(&model, 2)).unwrap();
+    assert_eq!(optimizer.state()["p0/step"].data(), [3.0, 0.0]);
+    for wrong in [vec![0.5, 1.0], vec![-1.0, 0.0], vec![f32::NAN, 0.0], vec![0.0, 16_777_216.0]] {
+        state.insert("p0/step".into(), Tensor::new(wrong, [2]).unwrap());
+        assert!(optimizer.load(7, state.clone()).unwrap_err().to_string().contains("no count"));
+    }
+    // A state of another network's shapes is noticed at the first step.
+    let mut state = spec.build_for::<f32>().state();
+    for name in ["exp_avg", "exp_avg_sq"] {
+        state.insert(format!("p0/{name}"), Tensor::zeros([4]));
+    }
+    state.insert("p0/step".into(), Tensor::new(vec![0.0, 1.0], [2]).unwrap());
+    optimizer.load(1, state).unwrap();
+    let error = optimizer.step(&model, &mut || loss(&model, 2)).unwrap_err().to_string();
+    assert!(error.contains("p0 is of another shape"), "{error}");
 }
 
 #[test]
@@ -236,7 +340,10 @@ fn an_incomplete_state_is_refused() {
     let (model, mut optimizer) = (fresh::<f64>(), FirstOrder::new(Adam::new(0.1)));
     optimizer.step(&model, &mut || loss(&model, 1)).unwrap();
     let mut state = optimizer.state();
-    assert_eq!(state.keys().collect::<Vec<_>>(), ["p0/exp_avg", "p0/exp_avg_sq", "p1/exp_avg", "p1/exp_avg_sq"]);
+    assert_eq!(
+        state.keys().collect::<Vec<_>>(),
+        ["p0/exp_avg", "p0/exp_avg_sq", "p0/step", "p1/exp_avg", "p1/exp_avg_sq", "p1/step"]
+    );
     state.remove("p1/exp_avg_sq");
     let message = optimizer.load(1, state).unwrap_err().to_string();
     assert!(message.contains("p1") && message.contains("exp_avg_sq"), "{message}");

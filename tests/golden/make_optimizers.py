@@ -5,7 +5,8 @@ gradients, and the rates of torch.optim.lr_scheduler.
 
 Parameters: portable.py's "signed" with seeds 0 and 1; gradients of step t (from 1): seeds 10 t and 10 t + 1. From
 step 7 on the learning rate is a tenth. Stored are digests of both parameters after each step, and with `use_ema` of
-their averages. `settings` are written with Gradus's names.
+their averages. `settings` are written with Gradus's names. With `unfrozen`, the first parameter has a gradient from that
+step on only.
 """
 
 import json
@@ -57,8 +58,27 @@ RULES = [
 # What torch.optim calls otherwise.
 OURS = {"decoupled_weight_decay": "decoupled"}
 
+# Rules that count moves, or keep running values, with a parameter that is unfrozen late.
+UNFROZEN = 6
+LATE = [
+    ("sgd", torch.optim.SGD, dict(lr=0.1, momentum=0.9, weight_decay=0.05)),
+    ("adam", torch.optim.Adam, dict(lr=0.01)),
+    ("adam", torch.optim.Adam, dict(lr=0.05, betas=[0.5, 0.6], amsgrad=True, weight_decay=0.1)),
+    ("adamw", torch.optim.AdamW, dict(lr=0.1, weight_decay=0.3)),
+    ("nadam", torch.optim.NAdam, dict(lr=0.02, betas=[0.5, 0.9], momentum_decay=0.3, weight_decay=0.1)),
+    ("rmsprop", torch.optim.RMSprop, dict(lr=0.02, alpha=0.9, centered=True, momentum=0.5, weight_decay=0.1)),
+    ("adadelta", torch.optim.Adadelta, dict(lr=0.5, rho=0.8, eps=1e-3, weight_decay=0.1)),
+    (
+        "adagrad",
+        torch.optim.Adagrad,
+        dict(lr=0.1, lr_decay=0.2, initial_accumulator_value=0.5, eps=1e-3, weight_decay=0.1),
+    ),
+]
+
 runs = []
-for name, rule, settings in RULES:
+
+
+def torch_run(name, rule, settings, unfrozen=1):
     params = [torch.tensor(Portable(i).draw("signed", s)).requires_grad_() for i, s in enumerate(SHAPES)]
     optimizer = rule(params, **settings)
     steps = []
@@ -66,11 +86,15 @@ for name, rule, settings in RULES:
         if t == 7:
             optimizer.param_groups[0]["lr"] *= 0.1
         for i, param in enumerate(params):
-            param.grad = torch.tensor(Portable(10 * t + i).draw("signed", SHAPES[i]))
+            if i == 1 or t >= unfrozen:
+                param.grad = torch.tensor(Portable(10 * t + i).draw("signed", SHAPES[i]))
         optimizer.step()
         steps.append([digest(p) for p in params])
     ours = {OURS.get(key, key): value for key, value in settings.items()}
-    runs.append({"rule": name, "settings": ours, "steps": steps})
+    return {"rule": name, "settings": ours, "steps": steps}
+
+
+runs += [torch_run(*run) for run in RULES]
 
 
 # Keras. Its classes have these conventions, whatever their arguments.
@@ -144,6 +168,8 @@ for name, rule, conventions, settings in KERAS_RULES:
             averages.append([digest(a.value) for a in optimizer._model_variables_moving_average])
     run = {"rule": name, "settings": ours, "steps": steps}
     runs.append(run | {"averages": averages} if averages else run)
+
+runs += [torch_run(*run, unfrozen=UNFROZEN) | {"unfrozen": UNFROZEN} for run in LATE]
 
 # Schedules: the rates of each epoch.
 s = torch.optim.lr_scheduler
