@@ -1,6 +1,7 @@
 //! Files that are either whole or absent.
 
 use crate::error::{Error, Result};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -46,4 +47,45 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<u8>> {
 /// Makes a folder and those above it.
 pub fn create_folder(path: impl AsRef<Path>) -> Result<()> {
     std::fs::create_dir_all(path.as_ref()).map_err(Error::io("create", path))
+}
+
+/// Returns a name that came from outside (a class, a column, a file) in a form that is safe to print: control characters,
+/// line and paragraph separators, and characters that reverse or hide text become `\u{1b}` and the like. All other
+/// characters stay, so a name in any script reads as it was written.
+pub fn printable(name: &str) -> Cow<'_, str> {
+    escape_if(name, is_unsafe)
+}
+
+/// As [`printable`] for a whole text: its line ends and tabs stay.
+pub fn printable_text(text: &str) -> Cow<'_, str> {
+    escape_if(text, |c| is_unsafe(c) && !matches!(c, '\n' | '\t'))
+}
+
+fn escape_if(text: &str, escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(&escaped) {
+        return Cow::Borrowed(text);
+    }
+    let each = text.chars().map(|c| if escaped(c) { c.escape_unicode().to_string() } else { c.to_string() });
+    Cow::Owned(each.collect())
+}
+
+/// Whether a terminal or a page would obey the character instead of showing it.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{printable, printable_text};
+
+    #[test]
+    fn a_name_that_would_command_the_terminal_is_escaped() {
+        assert_eq!(printable("a\x1b[31mred\r\n"), "a\\u{1b}[31mred\\u{d}\\u{a}");
+        assert_eq!(printable("\u{202e}gpj.exe\u{85}"), "\\u{202e}gpj.exe\\u{85}");
+        for plain in ["spiral arm", "Straße", "渦巻", "e\u{301}", "a\\b \"c\"", ""] {
+            assert_eq!(printable(plain), plain);
+        }
+        assert_eq!(printable_text("a\tb\n\x07"), "a\tb\n\\u{7}");
+    }
 }

@@ -1,12 +1,14 @@
-//! Words on stdout and stderr. A reader who goes away (`| head`) ends the output, not the work.
+//! Words on stdout and stderr. A reader who goes away (`| head`) ends the output, not the work. Names of classes, columns
+//! and files come from elsewhere: their control characters are shown, never obeyed.
 
+use gradus::files::printable_text;
 use gradus::{Error, Result};
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
 
 /// A result, on stdout.
 pub(crate) fn print(text: &str) -> Result<()> {
-    let mut out = stdout().lock();
+    let (mut out, text) = (stdout().lock(), printable_text(text));
     let written = out.write_all(text.as_bytes()).and_then(|()| match text.ends_with('\n') {
         true => Ok(()),
         false => out.write_all(b"\n"),
@@ -25,6 +27,10 @@ pub(crate) fn json(value: &impl Serialize) -> Result<()> {
 
 /// Everything that is not a result, on stderr.
 pub(crate) fn say(line: &str) {
+    write_line(&printable_text(line));
+}
+
+fn write_line(line: &str) {
     let _ = writeln!(stderr().lock(), "{line}");
 }
 
@@ -44,7 +50,8 @@ pub(crate) fn error(error: &Error) {
     let head = if matches!(error, Error::Interrupted(_)) { "stopped" } else { "error" };
     let text = error.to_string();
     if colored() {
-        say(&format!("\x1b[1;31m{head}:\x1b[0m {}", text.replace("\n  help:", "\n  \x1b[1;36mhelp:\x1b[0m")));
+        let text = printable_text(&text);
+        write_line(&format!("\x1b[1;31m{head}:\x1b[0m {}", text.replace("\n  help:", "\n  \x1b[1;36mhelp:\x1b[0m")));
     } else {
         say(&format!("{head}: {text}"));
     }

@@ -36,6 +36,16 @@ impl Images {
         self.pixels.shape()[1]
     }
 
+    /// Whether the samples are rows of a table, which are kept as images of height 1.
+    pub fn is_table(&self) -> bool {
+        self.pixels.shape()[1..3] == [1, 1]
+    }
+
+    /// What one sample is called in messages and reports: `row` or `image`.
+    pub fn noun(&self) -> &'static str {
+        if self.is_table() { "row" } else { "image" }
+    }
+
     /// Height in pixels.
     pub fn height(&self) -> usize {
         self.pixels.shape()[2]
@@ -115,6 +125,11 @@ impl ImageData {
     /// 1 for gray, 3 for colour.
     pub fn channels(&self) -> usize {
         self.train.channels()
+    }
+
+    /// What one sample is called in messages and reports: `row` or `image`.
+    pub fn noun(&self) -> &'static str {
+        self.train.noun()
     }
 
     /// What is worth saying of it: its classes and sizes, what was skipped, what stands in several splits.
