@@ -17,7 +17,7 @@ use gradus::experiment::{Experiment, Prepared, Source, builtin};
 use gradus::nn::summary::{Summary, formulas};
 use gradus::report::chart::{BarChart, Confusion, LineChart};
 use gradus::report::words::{confused_pair, percent, thousands};
-use gradus::report::{Callout, Figure, Page, Table};
+use gradus::report::{Callout, Cell, Figure, Page, Table};
 use gradus::run::{Scores, Unwatched, book::generalizes};
 use gradus::train::Silent;
 use std::path::PathBuf;
@@ -172,10 +172,10 @@ fn answers(studies: &[Study], page: &mut Page, folder: &std::path::Path) -> grad
     for s in studies {
         chart = chart.bar(&s.experiment.name, accuracy(s), None);
         let h = &s.scores.history;
-        let numbers = [s.scores.val.accuracy, accuracy(s), s.scores.confusion.macro_f1()].map(|v| format!("{v:.4}"));
-        let epoch = format!("{} of {}", h.best_epoch, h.epochs.len());
-        let head = [s.experiment.name.clone(), thousands(s.scores.parameters), epoch];
-        table.row(head.into_iter().chain(numbers).chain([format!("{:.1}", s.seconds)]));
+        let numbers = [s.scores.val.accuracy, accuracy(s), s.scores.confusion.macro_f1()].map(|v| Cell::number(v, 4));
+        let epoch = Cell { shown: format!("{} of {}", h.best_epoch, h.epochs.len()), ..Cell::count(h.best_epoch) };
+        let head = [Cell::text(&s.experiment.name), Cell::count(s.scores.parameters), epoch];
+        table.row(head.into_iter().chain(numbers).chain([Cell::number(s.seconds, 1)]));
     }
     let chart = chart.draw();
     chart.save(folder, "accuracy")?;

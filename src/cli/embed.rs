@@ -6,6 +6,7 @@ use super::{output, signals};
 use clap::{Args, ValueEnum};
 use gradus::experiment::answer::{self, Trained};
 use gradus::experiment::map::Method;
+use gradus::report::table::csv_bytes;
 use gradus::report::words::{listed, percent};
 use gradus::{Error, Result};
 use serde_json::json;
@@ -61,12 +62,13 @@ impl Embed {
         let three = if dims == 3 { "_3d" } else { "" };
         let (map, file) = (&embedding.map, format!("embed_{}_{name}{three}", self.layer));
         embedding.figure.save(&folder.path("figures"), &file)?;
-        let mut csv = format!("{},class\n", ["x", "y", "z"][..map.points.ncols()].join(","));
-        for (point, &label) in map.points.rows().into_iter().zip(&map.labels) {
-            let place: Vec<String> = point.iter().map(f32::to_string).collect();
-            csv.push_str(&format!("{},{}\n", place.join(","), trained.preparation.classes[label]));
-        }
-        folder.write(&format!("tables/{file}.csv"), csv.as_bytes())?;
+        let header: Vec<String> =
+            ["x", "y", "z"][..map.points.ncols()].iter().chain(&["class"]).map(|&s| s.into()).collect();
+        let rows = map.points.rows().into_iter().zip(&map.labels).map(|(point, &label)| {
+            let place = point.iter().map(ToString::to_string);
+            place.chain([trained.preparation.classes[label].clone()]).collect()
+        });
+        folder.write(&format!("tables/{file}.csv"), &csv_bytes(std::iter::once(header).chain(rows))?)?;
         let picture = folder.path(&format!("figures/{file}.png"));
         if self.json {
             return output::json(&json!({

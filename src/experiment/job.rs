@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::nn::state::load_matching;
 use crate::nn::summary::{Summary, summarize};
 use crate::nn::{Sequential, fits, freeze};
+use crate::report::table::csv_bytes;
 use crate::run::{RunFolder, Scores, Trainer, Watch, score};
 use crate::train::{Evaluation, Fit, History, Objective, Samples, balanced};
 use ndarray::ArrayView2;
@@ -310,18 +311,16 @@ fn metrics(o: &Outcome) -> Result<Value> {
 
 /// `tables/predictions.csv`: every test sample, its truth, the answer, the probabilities.
 fn predictions(o: &Outcome) -> Vec<u8> {
-    let mut csv = csv::Writer::from_writer(Vec::new());
     let mut header: Vec<String> = ["sample", "truth", "answer"].map(String::from).to_vec();
     header.extend(o.prepared.data.classes.iter().map(|c| format!("p_{c}")));
-    let mut write = |row: &[String]| csv.write_record(row).expect("writing to memory cannot fail");
-    write(&header);
+    let mut rows = vec![header];
     let (test, data) = (&o.scores.test, &o.prepared.data);
     let k = data.classes.len();
     for i in 0..data.test.len() {
         let class = |c: usize| data.classes[c].clone();
         let mut row = vec![data.test.names[i].clone(), class(data.test.labels[i]), class(test.predicted[i])];
         row.extend(test.probabilities.data()[i * k..][..k].iter().map(|p| format!("{p:.6}")));
-        write(&row);
+        rows.push(row);
     }
-    csv.into_inner().expect("writing to memory cannot fail")
+    csv_bytes(rows).expect("the rows have one length")
 }

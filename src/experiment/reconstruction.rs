@@ -17,7 +17,7 @@ use crate::nn::summary::Row;
 use crate::nn::{Captured, Ctx, Kind, Module};
 use crate::report::chart::{ImageGrid, LineChart, Tile};
 use crate::report::words::{counted, listed, thousands};
-use crate::report::{Page, Table};
+use crate::report::{Cell, Page, Table};
 use crate::run::{Book, RunFolder};
 use crate::tensor::Tensor;
 use crate::train::evaluate::activations;
@@ -193,11 +193,11 @@ impl Reconstructed {
         let mut table = Table::new(&columns);
         for (i, (name, images)) in self.prepared.data.splits().into_iter().enumerate() {
             let l = &self.losses[i];
-            let mut row = vec![name.to_owned(), thousands(images.len()), format!("{:.5}", l.loss)];
-            row.extend((!parts.is_empty()).then(|| format!("{:.5}", l.objective)));
-            row.extend(parts.iter().map(|name| format!("{:.5}", l.added[*name])));
-            row.extend(with_elbo.then(|| format!("{:.4}", l.elbo())));
-            row.push(format!("{:.6}", self.mse[i]));
+            let mut row = vec![Cell::text(name), Cell::count(images.len()), Cell::number(l.loss, 5)];
+            row.extend((!parts.is_empty()).then(|| Cell::number(l.objective, 5)));
+            row.extend(parts.iter().map(|name| Cell::number(l.added[*name], 5)));
+            row.extend(with_elbo.then(|| Cell::number(l.elbo(), 4)));
+            row.push(Cell::number(self.mse[i], 6));
             table.row(row);
         }
         let table = book.table("splits", table)?;

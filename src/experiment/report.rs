@@ -10,7 +10,7 @@ use crate::nn::parameters;
 use crate::nn::summary::formulas;
 use crate::report::chart::{Colour, ColourMap, ImageGrid, LineChart, Tile};
 use crate::report::words::{confused_pair, counted, percent, thousands};
-use crate::report::{Callout, Figure, Page, Table};
+use crate::report::{Callout, Cell, Figure, Page, Table};
 use crate::run::book::{generalizes, per_class};
 use crate::run::{Book, RunFolder};
 
@@ -60,8 +60,8 @@ fn learning(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     let [loss, accuracy] = book.curves("model", &e.name, s)?;
     let mut splits = Table::new(&["split", "pictures", "loss", "accuracy"]);
     for ((name, images), figures) in o.prepared.data.splits().into_iter().zip([&s.train, &s.val, &s.test]) {
-        let [loss, accuracy] = [figures.loss, figures.accuracy].map(|v| format!("{v:.4}"));
-        splits.row([name.to_owned(), thousands(images.len()), loss, accuracy]);
+        let [loss, accuracy] = [figures.loss, figures.accuracy].map(|v| Cell::number(v, 4));
+        splits.row([Cell::text(name), Cell::count(images.len()), loss, accuracy]);
     }
     let splits = book.table("splits", splits)?;
     book.page
@@ -172,9 +172,9 @@ pub(super) fn network(number: &str, e: &Experiment, p: &Prepared, book: &mut Boo
     let layers = book.layers("layers", &p.summary)?;
     let mut counts = Table::new(&["layer", "weights and biases", "parameters"]);
     for (path, formula, n) in formulas(&p.model, &p.summary) {
-        counts.row([path, formula, thousands(n)]);
+        counts.row([path.into(), formula.into(), Cell::count(n)]);
     }
-    counts.strong_row(["all".to_owned(), String::new(), thousands(p.summary.parameters)]);
+    counts.strong_row(["all".into(), "".into(), Cell::count(p.summary.parameters)]);
     let counts = book.table("parameters", counts)?;
     let filters = filters(p).map(|grid| book.figure("filters", grid.draw())).transpose()?;
     let body = book.page.section(number, "The network");
@@ -195,9 +195,8 @@ pub fn sizes(networks: &[(&str, Size)]) -> Table {
     let columns = ["network", "input", "convolutions", "dense layers", "parameters", "multiply-adds"];
     let mut table = Table::new(&columns);
     for (name, size) in networks {
-        let input: Vec<String> = size.input.iter().map(usize::to_string).collect();
-        let counts = [size.convolutions, size.dense, size.parameters, size.macs as usize].map(thousands);
-        table.row([vec![(*name).to_owned(), input.join(" x ")], counts.to_vec()].concat());
+        let counts = [size.convolutions, size.dense, size.parameters, size.macs as usize].map(Cell::count);
+        table.row([Cell::text(*name), Cell::sizes(&size.input)].into_iter().chain(counts));
     }
     table
 }
@@ -218,10 +217,10 @@ pub fn at_thresholds(decisions: &[Decision], classes: &[String]) -> Table {
     let mut table = Table::new(&heads.each_ref().map(String::as_str));
     for d in decisions {
         for (split, confusion) in [("validation", &d.val), ("test", &d.test)] {
-            let counts = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(t, a)| thousands(confusion.counts[t][a]));
-            let shares = [confusion.accuracy(), confusion.f1(1)].map(|v| format!("{v:.4}"));
-            let head = vec![format!("{:.3}", d.threshold), split.to_owned()];
-            table.row([head, counts.to_vec(), shares.to_vec()].concat());
+            let counts = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(t, a)| Cell::count(confusion.counts[t][a]));
+            let measures = [confusion.accuracy(), confusion.f1(1)].map(|v| Cell::number(v, 4));
+            let head = [Cell::number(d.threshold, 3), Cell::text(split)];
+            table.row(head.into_iter().chain(counts).chain(measures));
         }
     }
     table

@@ -2,6 +2,7 @@
 
 use super::Results;
 use super::maps::NamedMap;
+use crate::report::table::csv_bytes;
 use crate::run::Scores;
 use serde_json::{Map, Value, json};
 
@@ -93,26 +94,23 @@ fn network(s: &Scores) -> Value {
 
 /// `tables/splits.csv`: every picture, its class, and the split it is in, so that others can train on the same.
 pub fn splits_csv(r: &Results) -> Vec<u8> {
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    let mut write = |row: [&str; 3]| csv.write_record(row).expect("writing to memory cannot fail");
-    write(["file", "class", "split"]);
+    let mut rows = vec![["file", "class", "split"]];
     for (split, images) in r.data.splits() {
-        images.names.iter().zip(&images.labels).for_each(|(name, &label)| write([name, &r.data.classes[label], split]));
+        let each = images.names.iter().zip(&images.labels);
+        rows.extend(each.map(|(name, &label)| [name, r.data.classes[label].as_str(), split]));
     }
-    csv.into_inner().expect("writing to memory cannot fail")
+    csv_bytes(rows).expect("the rows have one length")
 }
 
 /// `tables/predictions.csv`: every test picture, its truth, the three answers, the probabilities.
 pub fn predictions_csv(r: &Results) -> Vec<u8> {
-    let mut csv = csv::Writer::from_writer(Vec::new());
     let mut header: Vec<String> = ["file", "truth", "kmeans", "mlp", "cnn"].map(String::from).to_vec();
     for network in ["mlp", "cnn"] {
         header.extend(r.data.classes.iter().map(|c| format!("{network}_p_{c}")));
     }
     let class = |c: usize| r.data.classes[c].clone();
     let k = r.data.classes.len();
-    let mut write = |row: &[String]| csv.write_record(row).expect("writing to memory cannot fail");
-    write(&header);
+    let mut rows = vec![header];
     for i in 0..r.data.test.len() {
         let (mlp, cnn) = (&r.mlp.scores.test, &r.cnn.scores.test);
         let mut row = vec![
@@ -125,7 +123,7 @@ pub fn predictions_csv(r: &Results) -> Vec<u8> {
         for probabilities in [&mlp.probabilities, &cnn.probabilities] {
             row.extend(probabilities.data()[i * k..][..k].iter().map(|p| format!("{p:.6}")));
         }
-        write(&row);
+        rows.push(row);
     }
-    csv.into_inner().expect("writing to memory cannot fail")
+    csv_bytes(rows).expect("the rows have one length")
 }

@@ -30,8 +30,9 @@
 //! Graph         new(title)  .node(NodeKind, &lines) -> usize  .edge(from, to, words)
 //! number(f64)   a number for people
 //!
-//! Table         new(&columns)  .align(&[Align])  .row(cells)  .strong_row(cells)
+//! Table         new(&columns)  .align(&[Align])  .row(cells)  .strong_row(cells)  .transposed()
 //!               .html(caption)  .text()  .csv()  .save(&Path, name): name.csv
+//! Cell          text(words)  count(n)  number(x, decimals)  fraction(x)  points(x)  sizes(&axes)  none()
 //!
 //! Page          new(title)  .subtitle(words)  .footer(words)  .lead() -> &mut Body  .part(title)
 //!               .section(number, title) -> &mut Body  .brushed(&[(item, words)])  .render() -> String  .save(&Path)
@@ -51,7 +52,7 @@ pub mod words;
 
 pub use chart::Figure;
 pub use page::{Body, Callout, Page};
-pub use table::{Align, Table};
+pub use table::{Align, Cell, Table};
 
 /// Makes a text harmless in HTML and SVG, inside elements and inside quoted attributes.
 pub fn escape(text: &str) -> String {

@@ -1,5 +1,7 @@
-//! Tables: one value, three faces (HTML in the page, text in the terminal, a CSV file).
+//! Tables: one value, two forms. A reader sees `2,056` and `42.5 %` (HTML in the page, text in the terminal); a program
+//! that reads the CSV file finds `2056` and `0.425`.
 
+use super::words::{percent, thousands};
 use crate::error::{Error, Result};
 use crate::files;
 use askama::Template;
@@ -14,35 +16,98 @@ pub enum Align {
     Right,
 }
 
-/// Named columns and rows of text.
+/// One cell of a table: what a reader sees, and what stands in the CSV file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// For people: with thousands separators, percent signs and units.
+    pub shown: String,
+    /// For programs: a plain number, a word, or nothing where there is no value.
+    pub value: String,
+}
+
+impl Cell {
+    /// Words; the same in both forms.
+    pub fn text(words: impl Into<String>) -> Self {
+        let shown = words.into();
+        Cell { value: shown.clone(), shown }
+    }
+
+    /// A count: `2,056`, and `2056` in the file.
+    pub fn count(n: usize) -> Self {
+        Cell { shown: thousands(n), value: n.to_string() }
+    }
+
+    /// A number, shown with so many decimals; the file has all its digits.
+    pub fn number(x: f64, decimals: usize) -> Self {
+        Cell { shown: format!("{x:.decimals$}"), value: x.to_string() }
+    }
+
+    /// A part of a whole: `42.5 %`, and `0.425` in the file.
+    pub fn fraction(x: f64) -> Self {
+        Cell { shown: percent(x), value: x.to_string() }
+    }
+
+    /// A difference of two fractions: `+1.2 points`, and `0.012` in the file. A difference that rounds to zero has no
+    /// sign.
+    pub fn points(x: f64) -> Self {
+        let rounded = (1000.0 * x).round() / 10.0;
+        let shown = if rounded == 0.0 { "0.0 points".to_owned() } else { format!("{rounded:+.1} points") };
+        Cell { shown, value: x.to_string() }
+    }
+
+    /// The sizes of axes: `16 x 14 x 14`, and `16x14x14` in the file.
+    pub fn sizes(axes: &[usize]) -> Self {
+        let join = |between: &str| axes.iter().map(usize::to_string).collect::<Vec<_>>().join(between);
+        Cell { shown: join(" x "), value: join("x") }
+    }
+
+    /// No value: a dash, and nothing in the file.
+    pub fn none() -> Self {
+        Cell { shown: "-".to_owned(), value: String::new() }
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(words: &str) -> Self {
+        Cell::text(words)
+    }
+}
+
+impl From<String> for Cell {
+    fn from(words: String) -> Self {
+        Cell::text(words)
+    }
+}
+
+/// Named columns and rows of cells.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     /// Column names.
     pub columns: Vec<String>,
     /// Rows, each as long as `columns`.
-    pub rows: Vec<Vec<String>>,
+    pub rows: Vec<Vec<Cell>>,
     /// One per column.
     pub align: Vec<Align>,
     /// Rows shown in bold (the best, the total).
     pub strong: Vec<usize>,
 }
 
-/// A cell as the template wants it.
-struct Cell<'a> {
+/// A cell as the template takes it.
+struct Shown<'a> {
     text: &'a str,
     right: bool,
 }
 
 struct Row<'a> {
     strong: bool,
-    cells: Vec<Cell<'a>>,
+    cells: Vec<Shown<'a>>,
 }
 
 #[derive(Template)]
 #[template(path = "table.html", config = "src/report/assets/askama.toml")]
 struct TableHtml<'a> {
     caption: &'a str,
-    head: Vec<Cell<'a>>,
+    head: Vec<Shown<'a>>,
     rows: Vec<Row<'a>>,
 }
 
@@ -66,37 +131,57 @@ impl Table {
     }
 
     /// Adds a row. Panics if it does not fit the columns.
-    pub fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) -> &mut Self {
-        let row: Vec<String> = cells.into_iter().map(Into::into).collect();
+    pub fn row<C: Into<Cell>>(&mut self, cells: impl IntoIterator<Item = C>) -> &mut Self {
+        let row: Vec<Cell> = cells.into_iter().map(Into::into).collect();
         assert_eq!(row.len(), self.columns.len(), "Table::row: {} cells for columns {:?}", row.len(), self.columns);
         self.rows.push(row);
         self
     }
 
     /// Adds a row in bold.
-    pub fn strong_row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) -> &mut Self {
+    pub fn strong_row<C: Into<Cell>>(&mut self, cells: impl IntoIterator<Item = C>) -> &mut Self {
         self.strong.push(self.rows.len());
         self.row(cells)
     }
 
+    /// The same table with a row for each column after the first: the first column's cells become the names.
+    pub fn transposed(&self) -> Table {
+        let names: Vec<&str> = self
+            .columns
+            .first()
+            .map(String::as_str)
+            .into_iter()
+            .chain(self.rows.iter().map(|r| &*r[0].shown))
+            .collect();
+        let mut table = Table::new(&names);
+        for (j, name) in self.columns.iter().enumerate().skip(1) {
+            table.row(std::iter::once(Cell::text(name)).chain(self.rows.iter().map(|row| row[j].clone())));
+        }
+        table
+    }
+
     /// The table in HTML, with an optional caption.
     pub fn html(&self, caption: &str) -> String {
-        let rows = self.rows.iter().enumerate();
-        let rows = rows.map(|(i, r)| Row { strong: self.strong.contains(&i), cells: self.cells(r) }).collect();
-        let html = TableHtml { caption, head: self.cells(&self.columns), rows };
+        let rows = self.rows.iter().enumerate().map(|(i, row)| Row {
+            strong: self.strong.contains(&i),
+            cells: self.aligned(row.iter().map(|cell| &*cell.shown)),
+        });
+        let head = self.aligned(self.columns.iter().map(String::as_str));
+        let html = TableHtml { caption, head, rows: rows.collect() };
         html.render().expect("table: rendering into memory cannot fail")
     }
 
-    fn cells<'a>(&self, texts: &'a [String]) -> Vec<Cell<'a>> {
+    fn aligned<'a>(&self, texts: impl Iterator<Item = &'a str>) -> Vec<Shown<'a>> {
         let sides = self.align.iter().chain(std::iter::repeat(&Align::Left));
-        texts.iter().zip(sides).map(|(text, side)| Cell { text, right: *side == Align::Right }).collect()
+        texts.zip(sides).map(|(text, side)| Shown { text, right: *side == Align::Right }).collect()
     }
 
     /// The table for a terminal or a Markdown file: columns padded to one width, between bars.
     pub fn text(&self) -> String {
         let clean = |s: &String| s.replace(['\n', '\r'], " ").replace('|', "\\|");
-        let all: Vec<Vec<String>> =
-            std::iter::once(&self.columns).chain(&self.rows).map(|r| r.iter().map(clean).collect()).collect();
+        let head = self.columns.iter().map(clean).collect();
+        let rows = self.rows.iter().map(|row| row.iter().map(|cell| clean(&cell.shown)).collect());
+        let all: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
         let length = |s: &String| s.chars().count();
         let wide: Vec<usize> =
             (0..self.columns.len()).map(|j| all.iter().map(|r| length(&r[j])).max().unwrap_or(0).max(3)).collect();
@@ -116,19 +201,30 @@ impl Table {
         line(&all[0]) + &rule + &body
     }
 
-    /// The table as CSV, header first, quoted where needed.
+    /// The table as CSV, header first: the cells' values, quoted where needed.
     pub fn csv(&self) -> Result<Vec<u8>> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        for row in std::iter::once(&self.columns).chain(&self.rows) {
-            writer.write_record(row).map_err(|e| Error::invalid(format!("table: {e}")))?;
-        }
-        writer.into_inner().map_err(|e| Error::invalid(format!("table: {e}")))
+        let rows = self.rows.iter().map(|row| row.iter().map(|cell| cell.value.as_str()).collect::<Vec<_>>());
+        csv_bytes(std::iter::once(self.columns.iter().map(String::as_str).collect()).chain(rows))
     }
 
     /// Writes `name.csv` into a folder, whole or not at all.
     pub fn save(&self, dir: &Path, name: &str) -> Result<()> {
         files::write_atomic(dir.join(format!("{name}.csv")), &self.csv()?)
     }
+}
+
+/// Rows of equal length as the bytes of a CSV file (RFC 4180): fields that hold a comma, a quote or a line end are quoted.
+/// Fails with [`Error::Invalid`] if the rows differ in length.
+pub fn csv_bytes<R>(rows: impl IntoIterator<Item = R>) -> Result<Vec<u8>>
+where
+    R: IntoIterator,
+    R::Item: AsRef<[u8]>,
+{
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row).map_err(|e| Error::invalid(format!("table: {e}")))?;
+    }
+    writer.into_inner().map_err(|e| Error::invalid(format!("table: {e}")))
 }
 
 #[cfg(test)]
@@ -145,6 +241,25 @@ mod tests {
     fn csv_quotes_commas_and_quotes() {
         let csv = String::from_utf8(sample().csv().unwrap()).unwrap();
         assert_eq!(csv, "model,accuracy\n\"K-means, \"\"k = 3\"\"\",0.61\n<CNN> & co,0.97\n");
+    }
+
+    #[test]
+    fn people_and_programs_read_the_same_number_in_their_own_form() {
+        let mut table = Table::new(&["", "a", "b"]);
+        table.row([Cell::text("samples"), Cell::count(2056), Cell::count(7)]);
+        table.row([Cell::text("accuracy"), Cell::fraction(0.425), Cell::none()]);
+        table.row([Cell::text("gap"), Cell::points(-0.0004), Cell::points(0.012)]);
+        table.row([Cell::text("error"), Cell::number(1.0 / 3.0, 3), Cell::sizes(&[16, 1])]);
+        let shown = table.text();
+        for word in ["| 2,056 ", "| 42.5 % ", "| - ", "| 0.0 points ", "| +1.2 points ", "| 0.333 ", "| 16 x 1 "] {
+            assert!(shown.replace("  ", " ").replace("  ", " ").contains(&word.replace("| ", "")), "{word}: {shown}");
+        }
+        assert!(table.html("").contains(">2,056<"));
+        let csv = |table: &Table| String::from_utf8(table.csv().unwrap()).unwrap();
+        let lines = ",a,b\nsamples,2056,7\naccuracy,0.425,\ngap,-0.0004,0.012\nerror,0.3333333333333333,16x1\n";
+        assert_eq!(csv(&table), lines);
+        let across = ",samples,accuracy,gap,error\na,2056,0.425,-0.0004,0.3333333333333333\nb,7,,0.012,16x1\n";
+        assert_eq!(csv(&table.transposed()), across);
     }
 
     #[test]

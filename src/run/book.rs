@@ -6,8 +6,8 @@ use crate::analysis::metrics;
 use crate::error::Result;
 use crate::nn::summary::Summary;
 use crate::report::chart::{Confusion, LineChart};
-use crate::report::words::{percent, thousands};
-use crate::report::{Figure, Page, Table};
+use crate::report::words::percent;
+use crate::report::{Cell, Figure, Page, Table};
 use serde_json::Value;
 
 /// The report while it is written: the page, and the folder that takes each figure and table as a file of its own.
@@ -65,19 +65,17 @@ impl<'a> Book<'a> {
     pub fn layers(&self, name: &str, summary: &Summary) -> Result<Table> {
         let mut table = Table::new(&["layer", "sort", "output", "parameters", "multiply-adds", "receptive field"]);
         for row in &summary.rows {
-            let output: Vec<String> = row.output.iter().map(|n| n.to_string()).collect();
-            let field = row.receptive_field.map_or("all".to_owned(), |f| format!("{f} x {f}"));
             table.row([
-                row.path.clone(),
-                row.kind.clone(),
-                output.join(" x "),
-                thousands(row.parameters),
-                thousands(row.macs as usize),
-                field,
+                Cell::text(&row.path),
+                Cell::text(&row.kind),
+                Cell::sizes(&row.output),
+                Cell::count(row.parameters),
+                Cell::count(row.macs as usize),
+                row.receptive_field.map_or(Cell::text("all"), |f| Cell::sizes(&[f, f])),
             ]);
         }
-        let (parameters, macs) = (thousands(summary.parameters), thousands(summary.macs as usize));
-        table.strong_row(["all".to_owned(), String::new(), String::new(), parameters, macs, String::new()]);
+        let (parameters, macs) = (Cell::count(summary.parameters), Cell::count(summary.macs as usize));
+        table.strong_row(["all".into(), "".into(), "".into(), parameters, macs, "".into()]);
         self.table(name, table)
     }
 
@@ -127,10 +125,10 @@ pub fn generalizes(s: &Scores, epochs: usize, patience: usize) -> String {
 pub fn per_class(confusion: &metrics::Confusion, classes: &[String]) -> Table {
     let mut table = Table::new(&["class", "precision", "recall", "F1", "pictures"]);
     for (c, class) in classes.iter().enumerate() {
-        let numbers = [confusion.precision(c), confusion.recall(c), confusion.f1(c)].map(|v| format!("{v:.3}"));
-        table.row(std::iter::once(class.clone()).chain(numbers).chain([confusion.support(c).to_string()]));
+        let numbers = [confusion.precision(c), confusion.recall(c), confusion.f1(c)].map(|v| Cell::number(v, 3));
+        table.row(std::iter::once(Cell::text(class)).chain(numbers).chain([Cell::count(confusion.support(c))]));
     }
-    let f1 = format!("{:.3}", confusion.macro_f1());
-    table.strong_row(["macro mean".to_owned(), String::new(), String::new(), f1, confusion.total().to_string()]);
+    let (f1, total) = (Cell::number(confusion.macro_f1(), 3), Cell::count(confusion.total()));
+    table.strong_row(["macro mean".into(), "".into(), "".into(), f1, total]);
     table
 }

@@ -16,6 +16,7 @@ use crate::experiment::answer;
 use crate::experiment::read::to_toml;
 use crate::experiment::{self, Experiment, Prepared, Source, plan};
 use crate::files;
+use crate::report::table::csv_bytes;
 use crate::run::{Beginning, RunFolder, Unwatched, Watch};
 use crate::train::{Epoch, Keep, Observer};
 use serde_json::{Map, Value, json};
@@ -414,11 +415,9 @@ impl Outcome<'_> {
 
     /// All trials as a file: what was tried, and what came of it.
     pub fn table(&self) -> Vec<u8> {
-        let mut csv = csv::Writer::from_writer(Vec::new());
-        let mut write = |row: Vec<String>| csv.write_record(row).expect("writing to memory cannot fail");
         let head = ["trial", "state", "value", "epochs", "seconds", "seed"].map(String::from);
         let names = self.job.space.params.iter().map(|param| param.name.clone());
-        write(head.into_iter().chain(names).collect());
+        let mut rows: Vec<Vec<String>> = vec![head.into_iter().chain(names).collect()];
         for trial in self.trials {
             let state = format!("{:?}", trial.state).to_lowercase();
             let value = trial.value.map_or(String::new(), |value| value.to_string());
@@ -431,9 +430,9 @@ impl Outcome<'_> {
                     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
                 })
             }));
-            write(row);
+            rows.push(row);
         }
-        csv.into_inner().expect("writing to memory cannot fail")
+        csv_bytes(rows).expect("the rows have one length")
     }
 
     /// Writes the table of all trials.

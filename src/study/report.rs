@@ -7,7 +7,7 @@ use super::trial::{Direction, State, Trial};
 use crate::error::Result;
 use crate::report::chart::{BarChart, Colour, Contour, Curves, Dimension, Look, ParallelCoordinates, Scale, Slices};
 use crate::report::words::{counted, percent, thousands};
-use crate::report::{Align, Callout, Figure, Page, Table};
+use crate::report::{Align, Callout, Cell, Figure, Page, Table};
 use crate::run::{Book, RunFolder};
 
 /// Trials that are highlighted, and listed.
@@ -90,11 +90,18 @@ fn best(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     let columns = ["trial", o.job.measure(), "epochs", "seconds"].into_iter().chain(names.iter().map(String::as_str));
     let mut table = Table::new(&columns.collect::<Vec<_>>()).align(&[Align::Right].repeat(4 + names.len()));
     for (i, trial) in ranked(o).into_iter().take(LISTED).enumerate() {
-        let value = trial.value.map_or(String::new(), |value| format!("{value:.5}"));
-        let mut row =
-            vec![trial.number.to_string(), value, trial.curve.len().to_string(), format!("{:.1}", trial.seconds)];
+        let mut row = vec![
+            Cell::count(trial.number as usize),
+            trial.value.map_or(Cell::none(), |value| Cell::number(value, 5)),
+            Cell::count(trial.curve.len()),
+            Cell::number(trial.seconds, 1),
+        ];
         let each = params.iter().zip(&trial.point);
-        row.extend(each.map(|(param, value)| value.map_or("-".into(), |value| param.domain.words(value))));
+        let cell = |param: &Param, value| {
+            let plain = param.domain.value(value);
+            Cell { shown: param.domain.words(value), value: plain.as_str().map_or(plain.to_string(), str::to_owned) }
+        };
+        row.extend(each.map(|(param, value)| value.map_or(Cell::none(), |value| cell(param, value))));
         if i == 0 {
             table.strong_row(row)
         } else {

@@ -1,7 +1,7 @@
 //! Autoencoders on the command line: trained, looked into, and their encoders used again; and with real data, the accuracy
 //! that these are to reach.
 
-use crate::common::{Ran, empty_folder, gradus};
+use crate::common::{Ran, empty_folder, gradus, plain_numbers};
 use serde_json::Value;
 use std::path::Path;
 
@@ -66,6 +66,9 @@ fn the_life_of_an_autoencoder() {
             assert!(folder.join(format!("l/figures/{figure}_{i}.png")).exists(), "{figure}");
         }
     }
+    assert_eq!(plain_numbers(&folder.join("l")).0, 2);
+    let table = std::fs::read_to_string(folder.join("l/tables/latent.csv")).unwrap();
+    assert!(table.starts_with("run,numbers in a code,") && table.lines().count() == 3, "{table}");
     assert!((number(&of(0)["mse"]) - number(&metrics["test"]["mse"])).abs() < 1e-7);
     gradus(&folder, &["latent", "cae", "--out", "l"]).says(2, &["exists already"]);
     gradus(&folder, &["latent", "mlp"]).says(2, &["tells classes apart", "cae-fashion"]);

@@ -98,3 +98,39 @@ pub(crate) fn zip(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     }
     zip.finish().expect("writing to memory").into_inner()
 }
+
+/// Checks every CSV file under a folder as a program would read it: rows of one length, and no cell written for people
+/// (`2,056`, `42.5 %`, `+1.2 points`). A column with a number in it holds numbers alone, or sizes (`3x16x16`), or nothing.
+/// Returns how many files and numbers were seen.
+#[track_caller]
+pub(crate) fn plain_numbers(folder: &Path) -> (usize, usize) {
+    let number = |cell: &str| cell.parse::<f64>().is_ok();
+    let sizes = |cell: &str| cell.split('x').all(|n| n.parse::<usize>().is_ok());
+    let (mut files, mut numbers) = (0, 0);
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            let (more, inside) = plain_numbers(&path);
+            (files, numbers) = (files + more, numbers + inside);
+        } else if path.extension().is_some_and(|ending| ending == "csv") {
+            let mut reader = csv::Reader::from_path(&path).expect("it is there");
+            let names = reader.headers().expect("a header").clone();
+            let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.expect("rows of one length")).collect();
+            for (j, name) in names.iter().enumerate() {
+                let cells = || rows.iter().map(|row| &row[j]).filter(|cell| !cell.is_empty());
+                let counted = cells().filter(|cell| number(cell)).count();
+                let all = cells().all(|cell| number(cell) || sizes(cell));
+                assert!(counted == 0 || all, "{}, column {name}: {:?}", path.display(), cells().collect::<Vec<_>>());
+                for cell in cells() {
+                    let digits = cell.trim_end_matches(" points").trim_end_matches(['%', ' ']);
+                    let for_people = digits.replace([',', '\u{a0}'], "");
+                    let spoiled = !number(cell) && for_people != cell && number(&for_people);
+                    assert!(!spoiled, "{}, column {name} holds {cell:?}", path.display());
+                }
+                numbers += counted;
+            }
+            files += 1;
+        }
+    }
+    (files, numbers)
+}

@@ -1,6 +1,6 @@
 //! Experiments on the command line: the life of one from its file to its dreams, and what is said of wrong files.
 
-use crate::common::{Ran, empty_folder, gradus};
+use crate::common::{Ran, empty_folder, gradus, plain_numbers};
 use std::fs;
 use std::path::Path;
 
@@ -114,6 +114,8 @@ fn the_life_of_an_experiment() {
     gradus(&folder, &["predict", "a", "a/figures/filters.png"]).says(0, &[]);
     gradus(&folder, &["embed", "a", "--layer", "flatten1", "--method", "pca"]).says(0, &[]);
     gradus(&folder, &["embed", "a", "--layer", "flaten1"]).says(2, &["flatten1"]);
+    let (tables, numbers) = plain_numbers(&folder.join("a"));
+    assert!(tables >= 6 && numbers > 100, "{numbers} numbers in {tables} tables");
     gradus(&folder, &["report", "a"]).says(0, &[]);
     for format in ["onnx", "npz", "safetensors"] {
         let exported = gradus(&folder, &["export", "a", "--to", format, "--json"]);

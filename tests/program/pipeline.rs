@@ -1,6 +1,6 @@
 //! The main job through the program: a whole run, resuming, bad data, divergence, and a trained run put to use.
 
-use crate::common::{Ran, command, empty_folder, gradus, pictures, png, zip};
+use crate::common::{Ran, command, empty_folder, gradus, pictures, plain_numbers, png, zip};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,6 +50,8 @@ fn a_run_leaves_every_promised_file() {
     ] {
         assert!(fs::metadata(run.join(name)).is_ok_and(|meta| meta.len() > 0), "{name} is missing or empty");
     }
+    let (tables, numbers) = plain_numbers(&run.join("tables"));
+    assert!(tables >= 10 && numbers > 500, "{numbers} numbers in {tables} tables");
     assert!(files_ending(&run.join("figures"), ".svg") > 0 && files_ending(&run.join("figures"), ".png") > 0);
     assert_eq!(files_ending(&run, ".tmp") + files_ending(&run.join("checkpoints"), ".tmp"), 0);
     let env = json(run.join("env.json"));

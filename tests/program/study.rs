@@ -1,7 +1,7 @@
 //! Studies: samplers and pruners on functions that are known, workers and processes that share a journal, the program from a file to
 //! the best network, and what Optuna reads.
 
-use crate::common::{command, empty_folder, gradus};
+use crate::common::{command, empty_folder, gradus, plain_numbers};
 use gradus::study::{
     Direction, Event, Hyperband, Median, NoPruner, Objective, Overseer, Prune, Pruner, Random, Sampler, Space, State,
     Study, Tpe, Trial, Unseen, best, database,
@@ -292,6 +292,8 @@ fn the_life_of_a_study() {
     for file in ["study.jsonl", "report.html", "tables/trials.csv", "figures/parallel.png", "figures/curves.svg"] {
         assert!(folder.join("a").join(file).exists(), "{file}");
     }
+    let (tables, _) = plain_numbers(&folder.join("a"));
+    assert!(tables >= 5, "{tables} tables");
     let page = std::fs::read_to_string(folder.join("a/report.html")).unwrap();
     assert!(page.contains("data-item=\"7\"") && page.contains("<script>") && !page.contains("http"));
 

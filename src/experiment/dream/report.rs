@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::files;
 use crate::report::chart::{BarChart, Colour, ImageGrid, LineChart, Tile};
 use crate::report::words::percent;
-use crate::report::{Callout, Figure, Page, Table};
+use crate::report::{Callout, Cell, Figure, Page, Table};
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, Frame, RgbaImage};
 use std::path::Path;
@@ -82,20 +82,28 @@ pub fn summary(found: &[Found], data: &ImageData) -> Table {
     let mut table =
         Table::new(&["target", "reached", "difference", "loss", "steps", "nearest", "looks like it", "unregularized"]);
     for f in found {
+        // The classes that the network answers; the file has `class=probability` for each.
         let said = |p: &[f32]| {
             let mut order: Vec<usize> = (0..p.len()).collect();
             order.sort_by(|&a, &b| p[b].total_cmp(&p[a]));
-            let some = order.iter().take(2).filter(|&&c| p[c] > 0.005);
-            some.map(|&c| format!("{} {}", percent(f64::from(p[c])), data.classes[c])).collect::<Vec<_>>().join(", ")
+            let some: Vec<(f32, &String)> =
+                order.iter().take(2).filter(|&&c| p[c] > 0.005).map(|&c| (p[c], &data.classes[c])).collect();
+            let join = |form: &dyn Fn(f32, &String) -> String, between: &str| {
+                some.iter().map(|&(p, class)| form(p, class)).collect::<Vec<_>>().join(between)
+            };
+            Cell {
+                shown: join(&|p, class| format!("{} {class}", percent(f64::from(p))), ", "),
+                value: join(&|p, class| format!("{class}={p}"), "; "),
+            }
         };
-        let yes = |b: bool| if b { "yes" } else { "no" }.to_owned();
+        let yes = |b: bool| Cell::text(if b { "yes" } else { "no" });
         table.row([
-            f.target.words(&data.classes),
+            Cell::text(f.target.words(&data.classes)),
             said(&f.best.reached),
-            format!("{:.4}", f.target.distance(&f.best.reached)),
-            format!("{:.4}", f.best.loss()),
-            (f.best.losses.len() - 1).to_string(),
-            format!("{:.3}", f.likeness[0].distance),
+            Cell::number(f.target.distance(&f.best.reached).into(), 4),
+            Cell::number(f.best.loss().into(), 4),
+            Cell::count(f.best.losses.len() - 1),
+            Cell::number(f.likeness[0].distance.into(), 3),
             yes(f.likeness[0].looks_like_it),
             yes(f.likeness[1].looks_like_it),
         ]);

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::files;
 use crate::report::chart::{BarChart, Colour, ImageGrid, Tile};
 use crate::report::words::{counted, percent};
-use crate::report::{Callout, Figure, Page, Table};
+use crate::report::{Callout, Cell, Figure, Page, Table};
 use crate::tensor::Tensor;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -24,7 +24,8 @@ pub fn write(all: &[Findings], data: &ImageData, dims: usize, folder: &Path) -> 
     page.subtitle(&format!("{}, maps in {dims} dimensions", counted(data.test.len(), "test picture")));
     page.footer(&format!("Written by Gradus {}. This file needs no network.", env!("CARGO_PKG_VERSION")));
     let table = point_by_point(all);
-    table.save(&folder.join("tables"), "latent")?;
+    // A program wants a row for each run, a reader a column.
+    table.transposed().save(&folder.join("tables"), "latent")?;
     let generated = of_generated(all);
     generated.save(&folder.join("tables"), "generated")?;
     page.lead().callout(Callout::Verdict, "In short", &verdict(all));
@@ -68,25 +69,25 @@ fn active(f: &Findings) -> usize {
 
 /// One row a question, one column a run.
 fn point_by_point(all: &[Findings]) -> Table {
-    let mut heads = vec![""];
+    let mut heads = vec!["run"];
     heads.extend(all.iter().map(|f| f.name.as_str()));
     let mut table = Table::new(&heads);
-    let mut row = |name: &str, f: &dyn Fn(&Findings) -> String| {
-        table.row(std::iter::once(name.to_owned()).chain(all.iter().map(f)).collect::<Vec<_>>());
+    let mut row = |name: &str, f: &dyn Fn(&Findings) -> Cell| {
+        table.row(std::iter::once(Cell::text(name)).chain(all.iter().map(f)));
     };
-    row("numbers in a code", &|f| f.layer.1.to_string());
+    row("numbers in a code", &|f| Cell::count(f.layer.1));
     row("the code is", &|f| if f.is_variational { "a distribution" } else { "a point" }.into());
-    row("test error", &|f| format!("{:.5}", f.mse));
-    row("dimensions in use", &|f| format!("{} of {}", active(f), f.layer.1));
-    row("five nearest codes name the class", &|f| percent(f.knn_accuracy));
+    row("test error", &|f| Cell::number(f.mse, 5));
+    row("dimensions in use", &|f| Cell { shown: format!("{} of {}", active(f), f.layer.1), ..Cell::count(active(f)) });
+    row("five nearest codes name the class", &|f| Cell::fraction(f.knn_accuracy));
     for (i, map) in all[0].maps.iter().enumerate() {
         let name = map.method.name();
-        row(&format!("five nearest in the map by {name} name it"), &|f| percent(f.maps[i].knn_accuracy));
+        row(&format!("five nearest in the map by {name} name it"), &|f| Cell::fraction(f.maps[i].knn_accuracy));
     }
-    row("silhouette of the classes among the codes", &|f| format!("{:.3}", f.silhouette));
+    row("silhouette of the classes among the codes", &|f| Cell::number(f.silhouette, 3));
     if all.iter().any(|f| f.recognized.is_some()) {
-        row("a classifier knows the pictures", &|f| f.recognized.map_or("-".into(), |r| percent(r[0])));
-        row("and their reconstructions", &|f| f.recognized.map_or("-".into(), |r| percent(r[1])));
+        row("a classifier knows the pictures", &|f| f.recognized.map_or(Cell::none(), |r| Cell::fraction(r[0])));
+        row("and their reconstructions", &|f| f.recognized.map_or(Cell::none(), |r| Cell::fraction(r[1])));
     }
     table
 }
@@ -100,12 +101,16 @@ fn of_generated(all: &[Findings]) -> Table {
     }
     heads.extend(["diversity", "to the nearest"]);
     let mut table = Table::new(&heads);
-    let number = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.3}"));
+    let number = |value: Option<f64>| value.map_or(Cell::none(), |v| Cell::number(v, 3));
     for f in all {
         for g in &f.generated {
-            let mut row = vec![f.name.clone(), g.source.to_owned()];
+            let mut row = vec![Cell::text(&f.name), Cell::text(g.source)];
             if judged {
-                row.extend([g.confidence.map_or("-".into(), percent), number(g.entropy), number(g.inception_score)]);
+                row.extend([
+                    g.confidence.map_or(Cell::none(), Cell::fraction),
+                    number(g.entropy),
+                    number(g.inception_score),
+                ]);
             }
             row.extend([number(Some(g.diversity)), number(Some(g.nearest))]);
             table.row(row);

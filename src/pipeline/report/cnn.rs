@@ -8,7 +8,7 @@ use crate::nn::{Ctx, Module, parameters as parameters_of};
 use crate::pipeline::depth::Space;
 use crate::report::chart::{Colour, ColourMap, ImageGrid, Scatter, StageChart, Tile};
 use crate::report::words::{confused, counted, listed, percent, thousands};
-use crate::report::{Callout, Figure, Table};
+use crate::report::{Callout, Cell, Figure, Table};
 use crate::run::book::{generalizes, per_class};
 use crate::tensor::Tensor;
 
@@ -31,7 +31,7 @@ fn parameters(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let lesson = &r.parameters;
     let mut table = Table::new(&["layer", "formula", "parameters"]);
     for count in [&lesson.dense, &lesson.convolution] {
-        table.row([count.layer.clone(), count.formula.clone(), thousands(count.parameters)]);
+        table.row([Cell::text(&count.layer), Cell::text(&count.formula), Cell::count(count.parameters)]);
     }
     let table = book.table("parameter_lesson", table)?;
     let (mlp, cnn) = (book.layers("layers_mlp", &lesson.mlp)?, book.layers("layers_cnn", &lesson.cnn)?);
@@ -42,11 +42,11 @@ fn parameters(r: &Results, book: &mut Book<'_>) -> Result<()> {
         [("MLP", &r.mlp.scores), ("CNN", &r.cnn.scores), ("logistic regression", &r.baselines.logistic)]
     {
         ratio.row([
-            name.to_owned(),
-            thousands(scores.parameters),
-            thousands(images),
-            format!("{:.1}", scores.parameters as f64 / images as f64),
-            format!("{:+.1} points", 100.0 * (scores.train.accuracy - scores.val.accuracy)),
+            Cell::text(name),
+            Cell::count(scores.parameters),
+            Cell::count(images),
+            Cell::number(scores.parameters as f64 / images as f64, 1),
+            Cell::points(scores.train.accuracy - scores.val.accuracy),
         ]);
     }
     let ratio = book.table("parameters_per_picture", ratio)?;
@@ -235,11 +235,11 @@ fn depth(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let mut table = Table::new(&["space", "dimensions", "silhouette", "Fisher ratio", "k-NN accuracy"]);
     for s in spaces {
         table.row([
-            s.name.replace('_', " "),
-            thousands(s.dimensions),
-            format!("{:.3}", s.silhouette),
-            format!("{:.3}", s.fisher_ratio),
-            format!("{:.3}", s.knn_accuracy),
+            Cell::text(s.name.replace('_', " ")),
+            Cell::count(s.dimensions),
+            Cell::number(s.silhouette, 3),
+            Cell::number(s.fisher_ratio, 3),
+            Cell::number(s.knn_accuracy, 3),
         ]);
     }
     let table = book.table("separability", table)?;

@@ -5,7 +5,7 @@ use crate::data::Images;
 use crate::error::Result;
 use crate::report::chart::{ImageGrid, Tile};
 use crate::report::words::{counted, listed, thousands};
-use crate::report::{Callout, Table};
+use crate::report::{Callout, Cell, Table};
 
 /// Pictures of each class on the contact sheet.
 const SHOWN: usize = 6;
@@ -32,11 +32,11 @@ pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let mut counts = Table::new(&["class", "training", "validation", "test"]);
     let per_split = data.splits().map(|(_, images)| images.counts());
     for (c, class) in data.classes.iter().enumerate() {
-        let numbers = per_split.each_ref().map(|counts| thousands(counts[c]));
-        counts.row(std::iter::once(class.clone()).chain(numbers));
+        let numbers = per_split.each_ref().map(|counts| Cell::count(counts[c]));
+        counts.row(std::iter::once(Cell::text(class)).chain(numbers));
     }
-    let totals = data.splits().map(|(_, images)| thousands(images.len()));
-    counts.strong_row(std::iter::once("all".to_owned()).chain(totals));
+    let totals = data.splits().map(|(_, images)| Cell::count(images.len()));
+    counts.strong_row(std::iter::once(Cell::text("all")).chain(totals));
     let counts = book.table("split_counts", counts)?;
     let sheet = book.figure("contact_sheet", contact_sheet(&data.train).draw())?;
 

@@ -4,7 +4,7 @@ use super::{Book, MAP_CAVEAT, Results, points};
 use crate::error::Result;
 use crate::report::chart::{Histograms, Scatter};
 use crate::report::words::{confused, listed, percent};
-use crate::report::{Callout, Table};
+use crate::report::{Callout, Cell, Table};
 
 pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
     book.page.part("Part 1: hand-crafted features and K-means");
@@ -24,7 +24,8 @@ fn features(r: &Results, book: &mut Book<'_>) -> Result<()> {
         for (c, class) in r.data.classes.iter().enumerate() {
             let of_class: Vec<f64> = values.iter().zip(labels).filter(|(_, l)| **l == c).map(|(v, _)| *v).collect();
             let (mean, deviation) = moments(&of_class);
-            table.row([feature.name().to_owned(), class.clone(), format!("{mean:.4}"), format!("{deviation:.4}")]);
+            let moments = [mean, deviation].map(|v| Cell::number(v, 4));
+            table.row([Cell::text(feature.name()), Cell::text(class)].into_iter().chain(moments));
         }
     }
     book.figure("features", histograms.draw())?;
@@ -56,8 +57,10 @@ fn clusters(r: &Results, book: &mut Book<'_>) -> Result<()> {
             (0..r.data.train.len()).filter(|&i| r.clusters.clustering.labels[i] == cluster).collect();
         let name = r.clusters.names[cluster];
         let of_class = members.iter().filter(|&&i| r.data.train.labels[i] == name).count();
-        let share = if members.is_empty() { "none".into() } else { percent(of_class as f64 / members.len() as f64) };
-        table.row([format!("{}", cluster + 1), r.data.classes[name].clone(), members.len().to_string(), share]);
+        let fraction =
+            if members.is_empty() { Cell::none() } else { Cell::fraction(of_class as f64 / members.len() as f64) };
+        let (number, class) = (Cell::count(cluster + 1), Cell::text(&r.data.classes[name]));
+        table.row([number, class, Cell::count(members.len()), fraction]);
     }
     let table = book.table("clusters", table)?;
     let counts = &r.clusters.confusion.counts;

@@ -4,8 +4,8 @@ use super::features::moments;
 use super::{Book, MAP_CAVEAT, Results, points};
 use crate::error::Result;
 use crate::report::chart::Scatter;
-use crate::report::words::{confused, percent, thousands};
-use crate::report::{Callout, Table};
+use crate::report::words::{confused, thousands};
+use crate::report::{Callout, Cell, Table};
 use crate::run::book::{generalizes, per_class};
 
 pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
@@ -26,10 +26,10 @@ fn training(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let mut table = Table::new(&["activation", "best epoch", "validation", "test"]);
     for (activation, scores) in &r.mlp.activations {
         let cells = [
-            activation.name().to_owned(),
-            scores.history.best_epoch.to_string(),
-            percent(scores.val.accuracy),
-            percent(scores.test.accuracy),
+            Cell::text(activation.name()),
+            Cell::count(scores.history.best_epoch),
+            Cell::fraction(scores.val.accuracy),
+            Cell::fraction(scores.test.accuracy),
         ];
         if *activation == config.activation {
             table.strong_row(cells)
@@ -105,7 +105,7 @@ fn hardest_pair(r: &Results, book: &mut Book<'_>) -> Result<()> {
     distances.sort_by(|x, y| y.0.total_cmp(&x.0));
     let mut table = Table::new(&["feature", "standardized distance"]);
     distances.iter().for_each(|(d, name)| {
-        table.row([name.to_string(), format!("{d:.2}")]);
+        table.row([Cell::text(name.to_string()), Cell::number(*d, 2)]);
     });
     let table = book.table("hardest_pair", table)?;
     let (best, name) = distances[0];

@@ -5,7 +5,7 @@ use crate::analysis::metrics::{mcnemar, wilson_interval};
 use crate::error::Result;
 use crate::report::chart::{BarChart, Colour};
 use crate::report::words::{p_value, percent};
-use crate::report::{Callout, Table};
+use crate::report::{Callout, Cell, Table};
 
 /// Classes have the colours of the palette; classifiers must not borrow them.
 const BASELINE: Colour = Colour::new(0xb4, 0xba, 0xc1);
@@ -34,7 +34,8 @@ pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
         let (low, high) = wilson_interval(hits, n);
         let accuracy = hits as f64 / n as f64;
         chart = chart.coloured(name, accuracy, Some((low, high)), colour);
-        table.row([name.to_owned(), hits.to_string(), n.to_string(), percent(accuracy), percent(low), percent(high)]);
+        let counts = [hits, n].map(Cell::count);
+        table.row(std::iter::once(Cell::text(name)).chain(counts).chain([accuracy, low, high].map(Cell::fraction)));
     }
     let test = mcnemar(&mlp, &cnn);
     let (a_mlp, a_cnn, a_kmeans) = (share(&mlp), share(&cnn), share(&kmeans));
