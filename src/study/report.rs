@@ -91,7 +91,7 @@ fn best(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     let mut table = Table::new(&columns.collect::<Vec<_>>()).align(&[Align::Right].repeat(4 + names.len()));
     for (i, trial) in ranked(o).into_iter().take(LISTED).enumerate() {
         let mut row = vec![
-            Cell::count(trial.number as usize),
+            Cell::count(trial.number),
             trial.value.map_or(Cell::none(), |value| Cell::number(value, 5)),
             Cell::count(trial.curve.len()),
             Cell::number(trial.seconds, 1),
