@@ -16,13 +16,14 @@
 //! mean nothing.
 
 use clap::Parser;
+use gradus::analysis::metrics::difference_interval;
 use gradus::experiment::answer::Trained;
 use gradus::experiment::latent::{Findings, Job, explore, report};
 use gradus::experiment::reconstruction::Reconstructed;
 use gradus::experiment::{Experiment, Prepared, Source, builtin};
 use gradus::nn::state::save;
 use gradus::report::chart::{Curves, LineChart, Look};
-use gradus::report::words::{function, percent, thousands};
+use gradus::report::words::{function, percent, points, thousands};
 use gradus::report::{Callout, Figure, Page, Table};
 use gradus::run::{Scores, Unwatched};
 use gradus::study::{self, Prune, Trial, Unseen};
@@ -242,7 +243,7 @@ fn transfer(weights: &Path, settings: &[String], smoke: bool, page: &mut Page, f
         println!("{} labels: {}", row[0].0, named.collect::<Vec<_>>().join(", "));
         table.row(std::iter::once(thousands(row[0].0)).chain(cells).collect::<Vec<_>>());
     }
-    let mut chart = LineChart::new("Where pretraining pays").axes("labelled pictures", "test accuracy").log_x();
+    let mut chart = LineChart::new("Where pretraining pays").axes("labelled images", "test accuracy").log_x();
     for (name, line) in WAYS.into_iter().zip(&lines) {
         chart = chart.series(name, line);
     }
@@ -254,26 +255,29 @@ fn transfer(weights: &Path, settings: &[String], smoke: bool, page: &mut Page, f
     if !smoke {
         settings.push("data.kind=fashion-mnist".into());
     }
-    let plain = classify(&source("cnn-deep", &settings)?.resolve()?)?.test.accuracy;
+    let scores = classify(&source("cnn-deep", &settings)?.resolve()?)?;
+    let (plain, n) = (scores.test.accuracy, scores.test.predicted.len());
     println!("cnn-deep, all labels, nothing taken over: {plain:.4}");
     page.section("", "Code").code(function(CODE, "classify"));
     page.section("", "Results")
         .facts(&[("The plain classifier cnn-deep, all labels", percent(plain))])
         .table(&table, "Test accuracy")
         .figure(&chart, "Accuracy over the number of labels.");
-    // Less than a point is luck.
-    let better = gain(0).max(gain(1)) > last(0).max(last(1)) - last(2) && gain(0).max(gain(1)) > 0.01;
+    // By Newcombe's interval for the difference of two accuracies on n test images.
+    let hits = |accuracy: f64| ((accuracy * n as f64).round() as usize, n);
+    let first = |i: usize| hits(lines[i][0].1);
+    let better = (0..2).any(|way| difference_interval(first(way), first(2)).0 > 0.0);
     let comment = format!(
-        "With {few} labels the frozen encoder is {:+.1} points beside the same network from scratch, the unfrozen one \
-         {:+.1}; with {many}, {:+.1} and {:+.1}. {}",
-        100.0 * gain(0),
-        100.0 * gain(1),
-        100.0 * (last(0) - last(2)),
-        100.0 * (last(1) - last(2)),
+        "With {few} labels the test accuracy with the frozen encoder is {} points above that of the same network from \
+         scratch, with the unfrozen encoder {}; with {many} labels, {} and {}. {}",
+        points(gain(0)),
+        points(gain(1)),
+        points(last(0) - last(2)),
+        points(last(1) - last(2)),
         if better {
-            "An encoder that has seen many pictures without labels helps where labels are few."
+            "The encoder that was trained without labels helps significantly where labels are few."
         } else {
-            "What it has learnt without labels does not help here."
+            "The encoder that was trained without labels does not help significantly where labels are few."
         }
     );
     page.section("", "Comments").paragraph(&comment);

@@ -20,7 +20,10 @@ use gradus::report::chart::{Colour, ColourMap, Confusion, ImageGrid, LineChart, 
 use gradus::report::words::{function, percent, thousands};
 use gradus::report::{Callout, Figure, Page, Table};
 use gradus::rng::Rng;
-use gradus::run::{Scores, Unwatched, book::generalizes};
+use gradus::run::{
+    Scores, Unwatched,
+    findings::{generalizes, validation_against_test},
+};
 use gradus::train::Silent;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -82,8 +85,8 @@ fn exercise(told: &Arguments) -> gradus::Result<()> {
     mistakes(&prepared, &scores, &mut page, folder)?;
 
     let test = format!(
-        "{} of the test pictures are told rightly at one half, with F1 {:.3}; at the threshold chosen on validation, \
-         {:.3}, it is {} with F1 {:.3}.",
+        "The test accuracy is {} at a threshold of one half, with F1 {:.3}; at the threshold chosen on validation, {:.3}, it \
+         is {} with F1 {:.3}.",
         percent(half.test.accuracy()),
         half.test.f1(1),
         chosen.threshold,
@@ -208,7 +211,7 @@ fn learning(e: &Experiment, s: &Scores, seconds: f64, page: &mut Page, folder: &
     page.section("", "Results")
         .figures(&[(&loss, "Binary cross-entropy."), (&accuracy, "Accuracy at one half.")])
         .facts(&[("Seconds", format!("{seconds:.0}")), ("Best epoch", format!("{kept}"))]);
-    page.section("", "Comments").paragraph(&generalizes(s, e.train.epochs, e.train.patience));
+    page.section("", "Comments").paragraph(&generalizes(s, e.train.epochs));
     Ok(())
 }
 
@@ -223,7 +226,10 @@ fn decision(
     let classes = &p.data.classes;
     let table = at_thresholds(&[half.clone(), chosen.clone()], classes);
     println!("Part 4. The decision\n\n{}", table.text());
-    let mut chart = LineChart::new("ROC curves").axes("false alarms", "found").y_range(0.0, 1.0).size(420.0, 360.0);
+    let mut chart = LineChart::new("ROC curves")
+        .axes("false positive rate", "true positive rate")
+        .y_range(0.0, 1.0)
+        .size(420.0, 360.0);
     let mut areas = Vec::new();
     for (name, evaluation, labels) in
         [("validation", &s.val, &p.data.val.labels), ("test", &s.test, &p.data.test.labels)]
@@ -240,23 +246,29 @@ fn decision(
     };
     let at_half = matrix("confusion_half", "Test, at 0.5", half)?;
     let at_chosen = matrix("confusion_chosen", &format!("Test, at {:.3}", chosen.threshold), chosen)?;
-    let verdict = if chosen.test.accuracy() > half.test.accuracy() { "helps" } else { "does not help" };
+    let verdict = match chosen.test.correct().cmp(&half.test.correct()) {
+        std::cmp::Ordering::Greater => "raises the accuracy",
+        std::cmp::Ordering::Equal => "does not change the accuracy",
+        std::cmp::Ordering::Less => "lowers the accuracy",
+    };
+    let splits = s.on_splits();
     page.part("Part 4. The decision");
     page.section("", "Code").code(function(CODE, "decision"));
     page.section("", "Results")
         .table(&table, "Counts, accuracy and F1 at one half and at the threshold chosen on the validation split")
         .figures(&[
-            (&at_half, "Rows are the truth, columns the answer."),
+            (&at_half, "Rows are true classes, columns predictions."),
             (&at_chosen, "The same at the threshold chosen on validation."),
-            (&roc, "Each threshold's false alarms and finds."),
+            (&roc, "One point for each threshold."),
         ]);
     page.section("", "Comments").paragraph(&format!(
-        "The area under the ROC curve is {:.3} on validation and {:.3} on test: the test split is the harder one, \
-         because it was not drawn from the same pictures. The threshold {:.3} has the largest share found less the \
-         share of false alarms on validation (Youden 1950), and it {verdict} on test. Of the healthy {} are taken for \
-         ill at one half, of the ill {} are missed: which of the two costs more is not for the network to say.",
+        "The area under the ROC curve is {:.3} on validation and {:.3} on test.{} The threshold {:.3} has the largest true \
+         positive rate less false positive rate on validation (Youden 1950); on test it {verdict}. At one half {} of the \
+         healthy are predicted as ill and {} of the ill as healthy: which of the two costs more is not for the network to \
+         say.",
         areas[0],
         areas[1],
+        validation_against_test(splits.val, splits.test),
         chosen.threshold,
         percent(1.0 - half.test.recall(0)),
         percent(1.0 - half.test.recall(1)),
@@ -284,10 +296,13 @@ fn mistakes(p: &Prepared, s: &Scores, page: &mut Page, folder: &Path) -> gradus:
         return Ok(());
     }
     let sheet = ImageGrid::new("Worst mistakes").smooth().group("", wrong.iter().take(12).map(tile).collect());
-    body.figure(&save(folder, "mistakes", sheet.columns(4).draw())?, "The mistakes of which the network was surest.");
+    body.figure(
+        &save(folder, "mistakes", sheet.columns(4).draw())?,
+        "The mistakes with the highest predicted probability.",
+    );
     let healthy = wrong.iter().filter(|&&i| test.labels[i] == 0).count();
     page.section("", "Comments").paragraph(&format!(
-        "Of {} mistakes {healthy} are healthy chests taken for ill, {} ill ones that were missed.",
+        "Of {} mistakes {healthy} are healthy chests predicted as ill, {} ill ones predicted as healthy.",
         wrong.len(),
         wrong.len() - healthy
     ));

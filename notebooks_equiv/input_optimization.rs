@@ -15,13 +15,14 @@
 use clap::Parser;
 use gradus::experiment::answer::Trained;
 use gradus::experiment::beside::{Known, Size};
+use gradus::experiment::dream::findings::{Counted, verdict};
 use gradus::experiment::dream::{self, Found, Job, Settings, Start, Target};
 use gradus::experiment::{Experiment, Prepared, Source, builtin, report::sizes};
 use gradus::nn::summary::formulas;
 use gradus::report::chart::{Confusion, LineChart};
 use gradus::report::words::{function, listed, percent, thousands};
 use gradus::report::{Callout, Figure, Page, Table};
-use gradus::run::{Scores, Unwatched, book::generalizes};
+use gradus::run::{Scores, Unwatched, findings::generalizes};
 use gradus::train::Silent;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -100,7 +101,7 @@ fn exercise(told: &Arguments) -> gradus::Result<()> {
     page.lead().callout(
         Callout::Verdict,
         "The network",
-        &format!("{} of the test digits are told rightly.", percent(scores.test.accuracy)),
+        &format!("The test accuracy is {}.", scores.on_splits().test.words()),
     );
     page.section("", "In short").list(&verdicts);
     page.save(&folder.join("report.html"))?;
@@ -184,7 +185,7 @@ fn learning(
             (&accuracy, "Accuracy over the epochs."),
             (&confusion, "Rows are the truth, columns the answer."),
         ]);
-    page.section("", "Comments").paragraph(&generalizes(s, e.train.epochs, e.train.patience));
+    page.section("", "Comments").paragraph(&generalizes(s, e.train.epochs));
     Ok(())
 }
 
@@ -206,8 +207,8 @@ fn dreams(
     let body = page.section("", "Results");
     body.table(&table, "The best restart of each target").figure(
         &overview,
-        "With regularization, without, and the training picture nearest to the first. A green frame: it looks like what \
-         was asked; an orange one: it is texture.",
+        "With regularization, without, and the training image nearest to the first. A green frame: the dream looks like an \
+         image of the target class; an orange one: it does not.",
     );
     for (i, f) in found.iter().enumerate() {
         let draw = |kind: &str, figure: Figure| save(folder, &format!("{name}_{kind}_{i}"), figure);
@@ -215,8 +216,8 @@ fn dreams(
         let answer = draw("answer", dream::report::answer(f, &data.classes))?;
         let losses = draw("loss", dream::report::losses(f))?;
         body.heading(&format!("Target: {}", f.target.words(&data.classes)))
-            .figure(&way, "Start, some steps, end; above with regularization, below without.")
-            .figures(&[(&answer, "The network's answer to the end."), (&losses, "Distance to the target.")]);
+            .figure(&way, "Start, some steps, and the end; above with regularization, below without.")
+            .figures(&[(&answer, "The network's prediction for the last step."), (&losses, "Distance to the target.")]);
     }
     page.section("", "Comments").paragraph(&comments(&found, &data.classes)).paragraph(
         "Cross-entropy asks for the answer and nothing else, and the network's answer is fixed only on pictures like \
@@ -233,11 +234,18 @@ fn comments(found: &[Found], classes: &[String]) -> String {
         found.iter().filter(|f| f.likeness[which].looks_like_it).map(|f| f.target.words(classes)).collect()
     };
     let named = |names: Vec<String>| if names.is_empty() { "none".to_owned() } else { listed(&names) };
+    let counted = |which: usize| {
+        Counted::of(found.iter().map(|f| {
+            let dream = if which == 0 { &f.best } else { &f.unregularized };
+            (f.likeness[which].looks_like_it, f.target.distance(&dream.reached))
+        }))
+    };
     format!(
-        "each answer is within {worst:.3} of what was asked. With regularization these look like digits: {}; without: \
-         {}. The rest is texture that satisfies the network and nobody else.",
+        "the largest difference between prediction and target is {worst:.3}. With regularization these look like their \
+         class: {}; without: {}. {}",
         named(looks(0)),
-        named(looks(1))
+        named(looks(1)),
+        verdict(counted(0), counted(1))
     )
 }
 

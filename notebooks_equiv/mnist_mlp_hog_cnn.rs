@@ -18,7 +18,7 @@ use gradus::nn::summary::{Summary, formulas};
 use gradus::report::chart::{BarChart, Confusion, LineChart};
 use gradus::report::words::{confused_pair, percent, thousands};
 use gradus::report::{Callout, Cell, Figure, Page, Table};
-use gradus::run::{Scores, Unwatched, book::generalizes};
+use gradus::run::{Scores, Unwatched, findings::generalizes};
 use gradus::train::Silent;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -157,8 +157,8 @@ fn describe(s: &Study, page: &mut Page, folder: &std::path::Path) -> gradus::Res
             ("Seconds of training", format!("{:.1}", s.seconds)),
         ])
         .table(&layers, "Topology")
-        .figures(&[(&curves, "Accuracy over the epochs."), (&confusion, "Rows are the truth, columns the answer.")])
-        .answer("Does it generalize?", &generalizes(&s.scores, s.experiment.train.epochs, s.experiment.train.patience));
+        .figures(&[(&curves, "Accuracy over the epochs."), (&confusion, "Rows are true classes, columns predictions.")])
+        .answer("Does it generalize?", &generalizes(&s.scores, s.experiment.train.epochs));
     Ok(())
 }
 
@@ -185,13 +185,17 @@ fn answers(studies: &[Study], page: &mut Page, folder: &std::path::Path) -> grad
     let (wide, deep) = (by("mlp-1000-dropout"), by("mlp-1000-1000-dropout"));
     let (small, mlp) = (by("cnn-small"), by("mlp-300"));
     let depth = format!(
-        "A second hidden layer of 1000 units takes the parameters from {} to {} and the test accuracy from {} to {}. \
-         Depth of the right kind is cheaper: three small convolutions reach {} with {} parameters, where the fully \
-         connected network with one hidden layer reaches {} with {}.",
+        "A second hidden layer of 1000 units takes the parameters from {} to {} and the test accuracy from {} to {}. {}: \
+         three small convolutions reach {} with {} parameters, the fully connected network with one hidden layer {} with {}.",
         thousands(wide.scores.parameters),
         thousands(deep.scores.parameters),
         percent(accuracy(wide)),
         percent(accuracy(deep)),
+        if accuracy(small) >= accuracy(mlp) && small.scores.parameters < mlp.scores.parameters {
+            "Convolutions make depth cheaper"
+        } else {
+            "Convolutions do not make depth cheaper here"
+        },
         percent(accuracy(small)),
         thousands(small.scores.parameters),
         percent(accuracy(mlp)),
@@ -206,7 +210,7 @@ fn answers(studies: &[Study], page: &mut Page, folder: &std::path::Path) -> grad
         pairs => format!("The best network, {}: {}.", best.experiment.name, pairs.join("; ")),
     };
     page.part("Questions");
-    page.section("", "Which is best?").figure(&chart, "On the test split, asked once.").table(&table, "All networks");
+    page.section("", "Which is best?").figure(&chart, "Accuracy on the test split.").table(&table, "All networks");
     page.section("", "The course's questions")
         .answer("What is the capacity of deep networks against shallow ones?", &depth)
         .answer("Which digits are confused?", &confused)

@@ -239,19 +239,19 @@ fn generalizes(history: &History, test: &Evaluation) -> String {
     let best = history.best().expect("at least one epoch was trained");
     let gap = 100.0 * (best.accuracies()[0] - best.accuracies()[1]);
     let (epoch, accuracy, of) = (best.epoch, 100.0 * test.accuracy, history.epochs.len());
-    let words = if gap > 10.0 { "knows its training pictures better than new ones" } else { "did not learn by heart" };
+    let words = if gap > 10.0 { "it overfits" } else { "the gap is small" };
     format!(
-        "Test accuracy {accuracy:.1} %. Best epoch {epoch} of {of}; {gap:+.1} points from validation to training: it {words}."
+        "Test accuracy {accuracy:.1} %. Best epoch {epoch} of {of}; {gap:+.1} points from validation to training: {words}."
     )
 }
 
 /// The most frequent mistake in words.
 fn hardest(confusion: &Confusion, classes: &[String]) -> String {
     let Some(&(truth, answer, n)) = confusion.most_confused().first() else {
-        return "No mistake on the test pictures.".into();
+        return "No mistake on the test images.".into();
     };
     let of = confusion.support(truth);
-    format!("Most frequent mistake: {n} of {of} of class {} taken for {}.", classes[truth], classes[answer])
+    format!("Most frequent mistake: {n} of {of} of class {} predicted as {}.", classes[truth], classes[answer])
 }
 
 /// By how many standard deviations the means of two classes differ, feature by feature.

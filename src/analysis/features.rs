@@ -3,7 +3,7 @@
 //! Before networks learnt their own, this was how images were classified, and for galaxies it still is how they are
 //! described: the concentration-asymmetry system goes back to Abraham et al. (1994) and Conselice (2003). Each
 //! [`Feature`] is a function from a gray picture (`h` x `w` pixels in [0, 1], row-major) to one number, and says in a
-//! sentence why it may tell classes apart.
+//! sentence why it may separate classes.
 //!
 //! Three features look at an *object*: they take away the background (the median of the picture's border) and what is
 //! within two deviations of the border's noise, weigh each pixel by what is left, and measure about the centroid of
@@ -78,32 +78,72 @@ impl Feature {
         }
     }
 
-    /// Why it may separate classes, in a sentence.
+    /// The name for people, with its unit or range: the title of an axis.
+    pub fn title(self) -> &'static str {
+        match self {
+            Feature::MeanIntensity => "mean intensity (0 black, 1 white)",
+            Feature::StandardDeviation => "standard deviation of the pixels",
+            Feature::EdgeDensity => "edge density (fraction of pixels)",
+            Feature::Concentration => "concentration (r80 / r20)",
+            Feature::Asymmetry => "asymmetry (0 to 1)",
+            Feature::Entropy => "entropy (bits)",
+            Feature::Ellipticity => "ellipticity (1 − b/a)",
+            Feature::Skewness => "skewness of the pixels",
+        }
+    }
+
+    /// Why it may separate classes of any images, in a sentence.
     pub fn why(self) -> &'static str {
         match self {
             Feature::MeanIntensity => {
-                "How bright the picture is overall: classes differ where their objects fill more of the frame or give more light."
+                "How bright the image is overall: classes differ where their objects fill more of the frame or are brighter."
             }
             Feature::StandardDeviation => {
                 "How much the brightness varies: a small bright object on black varies more than an even haze of the same mean."
             }
             Feature::EdgeDensity => {
-                "How much fine structure there is: arms, dust and sharp outlines have steep slopes, a smooth glow has none."
+                "How much fine structure there is: sharp outlines have steep gradients, smooth areas none."
             }
             Feature::Concentration => {
-                "How the light is spread from the centre outwards: a bulge packs it into the middle, a disc spreads it evenly."
+                "How the light spreads from its centre outwards: large where a bright core lies in a faint halo, small where \
+                 the light is even."
             }
-            Feature::Asymmetry => {
-                "What half a turn changes: a smooth or regular object matches itself, clumps, dust and mergers do not."
-            }
+            Feature::Asymmetry => "What half a turn about the centre changes: a regular object matches itself.",
             Feature::Entropy => {
                 "How many gray levels are really in use: texture spreads the histogram, flat areas narrow it."
             }
+            Feature::Ellipticity => "How elongated the object is: 0 for a round one, near 1 for a streak.",
+            Feature::Skewness => {
+                "Whether a few pixels are much brighter than the rest (positive), much darker (negative), or the tones are \
+                 balanced (0)."
+            }
+        }
+    }
+
+    /// What it measures in images of galaxies, in a sentence.
+    pub fn in_galaxies(self) -> &'static str {
+        match self {
+            Feature::MeanIntensity => {
+                "How much light the galaxy gives in all, as the background is the same in every image."
+            }
+            Feature::StandardDeviation => {
+                "How unevenly the light is spread over the frame: a compact bright galaxy varies most."
+            }
+            Feature::EdgeDensity => {
+                "How much fine structure there is: spiral arms and clumps have steep gradients, a smooth glow has none."
+            }
+            Feature::Concentration => {
+                "How the light spreads outwards: a bulge packs it into the middle, a disc spreads it evenly."
+            }
+            Feature::Asymmetry => {
+                "What half a turn changes: smooth or regular galaxies match themselves, clumpy ones do not."
+            }
+            Feature::Entropy => "How many gray levels are in use: few where most of the frame is dark sky.",
             Feature::Ellipticity => {
-                "How elongated the object is: a disc seen edge-on is a streak, a sphere is round from everywhere."
+                "How elongated the galaxy is: a disc seen edge-on is a streak, a sphere is round from everywhere."
             }
             Feature::Skewness => {
-                "Whether a few pixels are much brighter than the rest, as in a small core on an empty sky, or the tones are balanced."
+                "Whether a small bright core stands on a dark sky: then a few pixels are much brighter than the rest."
             }
         }
     }
@@ -442,7 +482,10 @@ mod tests {
         for feature in Feature::ALL {
             assert_eq!(feature.name().parse::<Feature>().unwrap(), feature);
             assert_eq!(serde_json::to_value(feature).unwrap(), feature.name());
-            assert!(feature.why().ends_with('.'));
+            assert!(feature.why().ends_with('.') && feature.in_galaxies().ends_with('.'));
+            assert!(!feature.title().contains('_'));
+            // Only rendered galaxies have bulges and arms.
+            assert!(["galax", "bulge", "spiral", "disc", "sky"].iter().all(|word| !feature.why().contains(word)));
         }
         assert_eq!("edge-density".parse::<Feature>().unwrap(), Feature::EdgeDensity);
         assert!("egde".parse::<Feature>().unwrap_err().to_string().contains("edge_density"));

@@ -6,6 +6,7 @@ use super::{output, signals};
 use clap::{Args, ValueEnum};
 use gradus::experiment::answer::{self, Trained};
 use gradus::experiment::dream::{self, Distance, Job, Pixels, Settings, Start, Target};
+use gradus::run::book;
 use gradus::{Error, Result, files};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -105,7 +106,7 @@ impl DreamArgs {
         let results = dream::results(&found, &job);
         files::create_folder(&out)?;
         files::write_atomic(out.join("dreams.json"), format!("{results:#}\n").as_bytes())?;
-        dream::report::write(&found, &job, &data, &trained.experiment.name, &out)?;
+        dream::report::write(&found, &job, &data, &trained.experiment.name, book::is_smoke(&folder), &out)?;
         for note in found.iter().filter_map(|f| f.target.note.as_ref()) {
             output::say(&format!("note: {note}"));
         }

@@ -7,7 +7,7 @@ use clap::Args;
 use gradus::experiment::answer::{self, Trained};
 use gradus::experiment::data::load;
 use gradus::experiment::latent::{self, Job};
-use gradus::run::RunFolder;
+use gradus::run::{RunFolder, book};
 use gradus::{Error, Result, files};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -83,7 +83,8 @@ impl Latent {
         files::create_folder(&out)?;
         let results = latent::report::results(&found);
         files::write_atomic(out.join("latent.json"), format!("{results:#}\n").as_bytes())?;
-        latent::report::write(&found, &data, job.dims, &out)?;
+        let is_smoke = opened.iter().any(|(folder, _)| book::is_smoke(folder));
+        latent::report::write(&found, &data, job.dims, is_smoke, &out)?;
         if self.json {
             return output::json(&results);
         }

@@ -17,6 +17,7 @@ mod gradcheck;
 mod init;
 mod job;
 mod latent;
+mod masthead;
 mod output;
 mod pipeline;
 mod predict;

@@ -1,5 +1,6 @@
 //! `gradus pipeline`: the main job.
 
+use super::masthead::Masthead;
 use super::settings::SettingsArgs;
 use super::{job, output, signals};
 use clap::Args;
@@ -30,6 +31,8 @@ pub(crate) struct Pipeline {
     json: bool,
     #[command(flatten)]
     settings: SettingsArgs,
+    #[command(flatten)]
+    masthead: Masthead,
 }
 
 const EXAMPLES: &str = "\
@@ -68,6 +71,7 @@ impl Pipeline {
             threads: rayon::current_num_threads(),
         };
         let folder = RunFolder::create(&path, beginning, self.force)?;
+        self.masthead.note(&folder, self.settings.is_smoke())?;
         self.show(&folder, &job::run("pipeline", &folder, true, |watch| pipeline::run(&config, &folder, watch))?)
     }
 
@@ -93,6 +97,7 @@ impl Pipeline {
         check_source(&config)?;
         signals::ask_first()?;
         job::note_resumed(&folder)?;
+        self.masthead.note(&folder, false)?;
         self.show(&folder, &job::run("pipeline", &folder, false, |watch| pipeline::run(&config, &folder, watch))?)
     }
 

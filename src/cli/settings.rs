@@ -40,6 +40,11 @@ pub(crate) struct SettingsArgs {
 }
 
 impl SettingsArgs {
+    /// Whether every stage is made small.
+    pub(crate) fn is_smoke(&self) -> bool {
+        self.smoke
+    }
+
     /// The layers of settings, each word checked.
     pub(crate) fn settings(&self) -> Result<Settings> {
         let mut settings = Settings::new();

@@ -1,6 +1,7 @@
 //! `gradus train`: an experiment from a file, run.
 
 use super::asked::Asked;
+use super::masthead::Masthead;
 use super::{job, output, signals};
 use clap::Args;
 use gradus::experiment::compare::compare;
@@ -28,6 +29,8 @@ pub(crate) struct Train {
     /// Print metrics.json to stdout
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    masthead: Masthead,
 }
 
 const EXAMPLES: &str = "\
@@ -92,6 +95,7 @@ impl Train {
         let threads = rayon::current_num_threads();
         let beginning = Beginning { recipe: "train", config: &text, seed: e.seed, data, command_line: &line, threads };
         let folder = RunFolder::create(path, beginning, self.asked.force)?;
+        self.masthead.note(&folder, self.smoke)?;
         let metrics = job::run("train", &folder, true, |watch| experiment::run(e, &folder, watch))?;
         Ok((folder, metrics))
     }
@@ -121,6 +125,7 @@ impl Train {
         let e = answer::at_home(e, &folder)?;
         signals::ask_first()?;
         job::note_resumed(&folder)?;
+        self.masthead.note(&folder, false)?;
         let metrics = job::run("train", &folder, false, |watch| experiment::run(&e, &folder, watch))?;
         self.show(&folder, &metrics)
     }

@@ -19,6 +19,7 @@ pub mod cost;
 pub mod data;
 mod define;
 pub mod dream;
+pub mod findings;
 pub mod job;
 pub mod latent;
 pub mod layers;

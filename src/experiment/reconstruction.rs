@@ -1,6 +1,5 @@
 //! What a run says of a network that gives back its input: an autoencoder (Hinton and Salakhutdinov 2006) or a variational
-//! one (Kingma and Welling 2014). There are no classes to be right about; there is the loss, what its parts are, and how
-//! the pictures look.
+//! one (Kingma and Welling 2014). There are no classes to predict; there is the loss, its parts, and how the images look.
 //!
 //! Whatever loss was made small, the mean squared error of a number is told too: it is the figure that autoencoders are
 //! compared by. All figures are of what the network does by its nature: a variational code is drawn, and a denoising network
@@ -8,16 +7,16 @@
 
 use super::job::Prepared;
 use super::layers::Layer;
-use super::report::{colophon, network};
+use super::report::{colophon, data_name, network, noun};
 use super::spec::Experiment;
 use crate::analysis::latent::active_units;
 use crate::autograd::Var;
 use crate::error::Result;
 use crate::nn::summary::Row;
 use crate::nn::{Captured, Ctx, Kind, Module};
+use crate::report::{Cell, Table};
 use crate::report::chart::{ImageGrid, LineChart, Tile};
 use crate::report::words::{counted, listed, thousands};
-use crate::report::{Cell, Page, Table};
 use crate::run::{Book, RunFolder};
 use crate::tensor::Tensor;
 use crate::train::evaluate::activations;
@@ -126,10 +125,8 @@ impl Reconstructed {
     /// Writes `report.html`, the figures and the tables.
     pub fn write(&self, folder: &RunFolder) -> Result<()> {
         let (e, p) = (&self.experiment, &self.prepared);
-        let mut page = Page::new(&e.name);
-        page.subtitle(&format!("{}, seed {}", counted(p.data.test.len(), "test picture"), e.seed));
-        page.footer(&format!("Written by Gradus {}. This file needs no network.", env!("CARGO_PKG_VERSION")));
-        let mut book = Book::new(folder, page);
+        let test = counted(p.data.test.len(), &format!("test {}", noun(p)));
+        let mut book = Book::open(folder, &e.name, &format!("Data: {}, {test}; seed {}", data_name(e), e.seed));
         self.verdict(&mut book);
         self.learning(&mut book)?;
         self.pictures(&mut book)?;
@@ -146,18 +143,16 @@ impl Reconstructed {
         let epochs = format!("{} of {}", h.best_epoch, h.epochs.len());
         let (width, test) = (code.to_string(), &self.losses[2]);
         let elbo = has_elbo(test, self.experiment.train.loss).then(|| format!("{:.2}", test.elbo()));
-        let shares = format!(
-            "nats: -{:.2} for the pictures, -{:.2} for the codes",
-            test.objective,
-            -test.elbo() - test.objective
-        );
+        let shares =
+            format!("nats: −{:.2} reconstruction, −{:.2} KL divergence", test.objective, -test.elbo() - test.objective);
         let code = match self.active_units {
-            Some(active) => format!("for {numbers} of a picture; {active} in use"),
-            None => format!("for {numbers} of a picture"),
+            Some(active) => format!("for an input of {numbers}; {active} active units"),
+            None => format!("for an input of {numbers}"),
         };
+        let per_value = format!("per value, on {}", counted(p.data.test.len(), &format!("test {}", noun(p))));
         let mut cards = vec![
-            (mse.as_str(), "mean squared error", "of a number of the test pictures"),
-            (&width, "numbers in a code", &code),
+            (mse.as_str(), "mean squared error", per_value.as_str()),
+            (width.as_str(), "dimensions of the code", code.as_str()),
             (&epochs, "best epoch", "chosen on the validation split"),
         ];
         match &elbo {
@@ -185,7 +180,7 @@ impl Reconstructed {
         let chart = book.figure("model_loss", chart.draw())?;
         let parts: Vec<&String> = self.losses[0].added.keys().collect();
         let with_elbo = has_elbo(&self.losses[0], what);
-        let mut columns = vec!["split", "pictures", "loss"];
+        let mut columns = vec!["split", "samples", "loss"];
         columns.extend((!parts.is_empty()).then_some("reconstruction"));
         columns.extend(parts.iter().map(|name| name.as_str()));
         columns.extend(with_elbo.then_some("ELBO"));
@@ -209,14 +204,14 @@ impl Reconstructed {
         Ok(())
     }
 
-    /// What is to be known of the training loss while a divergence is weighed in.
+    /// How the KL warm-up shows in the training loss; nothing without one.
     fn warming(&self) -> String {
         let warmup = |layer: &Layer| if let Layer::GaussianLatent(l) = layer { l.warmup } else { 0 };
         match self.experiment.model.layer.iter().map(warmup).max() {
             None | Some(0) => String::new(),
             Some(steps) => format!(
-                " In the first {} steps the weight of the divergence grows to its value; that of validation is whole from \
-                 the beginning.",
+                " KL warm-up: in the first {} steps the weight of the KL divergence in the training loss grows to its value; the \
+                 validation loss has the full weight from the beginning.",
                 thousands(steps as usize)
             ),
         }
@@ -242,7 +237,7 @@ impl Reconstructed {
         let tiles = |values: &[f32]| values.chunks(c * h * w).map(|v| Tile::chw(v, c, h, w)).collect::<Vec<_>>();
         for (name, indices) in groups {
             let originals = p.test.batch(indices, None);
-            grid = grid.group(&format!("{name}: pictures"), tiles(originals.data()));
+            grid = grid.group(&format!("{name}: inputs"), tiles(originals.data()));
             let mut outputs = self.outputs.gather(indices);
             // Noise that was added is shown with what became of it: drawn once more, as that of the figures was not kept.
             let mut cx = Ctx::eval_drawing(self.experiment.seed, 0).capture(&|_| true);
@@ -257,24 +252,29 @@ impl Reconstructed {
             grid = grid.group(&format!("{name}: reconstructions"), given.collect());
         }
         let grid = book.figure("reconstructions", grid.draw())?;
-        let quantile = |q: f64| self.errors[order[((order.len() - 1) as f64 * q) as usize]];
+        // The smallest error that the fraction q does not exceed.
+        let quantile =
+            |q: f64| self.errors[order[((order.len() as f64 * q).ceil() as usize).clamp(1, order.len()) - 1]];
         let mut by_class = Vec::new();
         for (k, class) in p.data.classes.iter().enumerate() {
             let of: Vec<f64> =
                 (0..self.errors.len()).filter(|&i| p.data.test.labels[i] == k).map(|i| self.errors[i]).collect();
-            by_class.push((of.iter().sum::<f64>() / of.len().max(1) as f64, class.clone()));
+            // A class without test samples has no error.
+            if !of.is_empty() {
+                by_class.push((of.iter().sum::<f64>() / of.len() as f64, class.clone()));
+            }
         }
         by_class.sort_by(|a, b| a.0.total_cmp(&b.0));
         let name = |(error, class): &(f64, String)| format!("{class} ({error:.4})");
         let (easy, hard) = (by_class.iter().take(2).map(name), by_class.iter().rev().take(2).map(name));
         book.page
             .section("2", "Reconstructions")
-            .figure(&grid, "Each picture, with its noise if some was added, above what the network makes of it; the number is the mean squared error of a pixel.")
+            .figure(&grid, "Each input, with its noise if some was added, above its reconstruction; the number is the mean squared error per value.")
             .facts(&[
-                ("Half of the test pictures are better than", format!("{:.5}", quantile(0.5))),
-                ("Ninety of a hundred are better than", format!("{:.5}", quantile(0.9))),
-                ("Given back best", listed(&easy.collect::<Vec<_>>())),
-                ("Given back worst", listed(&hard.collect::<Vec<_>>())),
+                ("Median error of a test image", format!("{:.5}", quantile(0.5))),
+                ("90 % of the test images are at most at", format!("{:.5}", quantile(0.9))),
+                ("Classes with the smallest mean error", listed(&easy.collect::<Vec<_>>())),
+                ("Classes with the largest mean error", listed(&hard.collect::<Vec<_>>())),
             ])
             .source("src/experiment/reconstruction.rs");
         Ok(())

@@ -1,27 +1,29 @@
-//! The report of an experiment: how good it is, how it learned, what it gets wrong, what it is made of.
+//! The report of an experiment: how accurate it is, how it learned, what it misclassifies, what it is made of.
 
 use super::beside::Size;
+use super::findings::{self, THRESHOLDS, calibration, reproducible};
 use super::job::{BINS, Decision, Outcome, Prepared, decisions, probabilities};
 use super::read::to_toml;
 use super::spec::Experiment;
 use crate::analysis::metrics::{Reliability, brier_score, macro_auc, precision_recall_curve, roc_curve};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::parameters;
 use crate::nn::summary::formulas;
-use crate::report::chart::{Colour, ColourMap, ImageGrid, LineChart, Tile};
-use crate::report::words::{confused_pair, counted, percent, thousands};
-use crate::report::{Callout, Cell, Figure, Page, Table};
-use crate::run::book::{generalizes, per_class};
+use crate::report::chart::{self, Colour, ImageGrid, LineChart, Tile};
+use crate::report::words::{self, confused_pair, counted, percent, thousands};
+use crate::report::{Callout, Cell, Figure, Table};
+use crate::run::book::{CONFUSION, PER_CLASS, per_class};
+use crate::run::findings::generalizes;
 use crate::run::{Book, RunFolder};
+use std::path::Path;
 
 /// Writes `report.html`, the figures and the tables.
 pub fn write(o: &Outcome, folder: &RunFolder) -> Result<()> {
     let e = &o.experiment;
-    let mut page = Page::new(&e.name);
-    let (classes, test) = (o.prepared.data.classes.len(), counted(o.prepared.data.test.len(), "test picture"));
-    page.subtitle(&format!("{classes} classes, {test}, seed {}", e.seed));
-    page.footer(&format!("Written by Gradus {}. This file needs no network.", env!("CARGO_PKG_VERSION")));
-    let mut book = Book::new(folder, page);
+    let test = counted(o.prepared.data.test.len(), &format!("test {}", noun(&o.prepared)));
+    let classes = words::classes(o.prepared.data.classes.len());
+    let subtitle = format!("Data: {}, {classes}, {test}; seed {}", data_name(e), e.seed);
+    let mut book = Book::open(folder, &e.name, &subtitle);
     verdict(o, &mut book);
     learning(o, &mut book)?;
     mistakes(o, &mut book)?;
@@ -31,26 +33,43 @@ pub fn write(o: &Outcome, folder: &RunFolder) -> Result<()> {
     folder.write("report.html", book.page.render().as_bytes())
 }
 
+/// What a sample is called.
+pub(super) fn noun(p: &Prepared) -> &'static str {
+    if p.preparation.is_table() { "sample" } else { "image" }
+}
+
+/// The name of the data set: of its file or folder, or of its kind.
+pub(super) fn data_name(e: &Experiment) -> String {
+    let kind =
+        serde_json::to_value(e.data.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
+    match Path::new(&e.data.path).file_name() {
+        Some(name) if name.to_string_lossy() != kind.as_str() => format!("{} ({kind})", name.to_string_lossy()),
+        _ => kind,
+    }
+}
+
 /// The figures that matter, first.
 fn verdict(o: &Outcome, book: &mut Book<'_>) {
-    let s = &o.scores;
-    let accuracy = percent(s.test.accuracy);
+    let (s, p) = (&o.scores, &o.prepared);
+    let test = s.on_splits().test;
+    let (accuracy, baseline) = (percent(test.accuracy()), percent(s.baseline()));
     let (f1, parameters) = (format!("{:.3}", s.confusion.macro_f1()), thousands(s.parameters));
     let epochs = format!("{} of {}", s.history.best_epoch, s.history.epochs.len());
-    let test = counted(o.prepared.data.test.len(), "picture");
+    let class = &p.data.classes[s.majority_class];
     let lead = book.page.lead();
-    lead.scores(&[
-        (&accuracy, "test accuracy", &format!("of {test}, asked once")),
-        (&f1, "macro F1", "the mean over the classes"),
-        (&parameters, "parameters", &format!("{} multiply-adds", thousands(o.prepared.summary.macs as usize))),
+    lead.callout(Callout::Verdict, "Verdict", &findings::verdict(test, class, s.baseline())).scores(&[
+        (&accuracy, "test accuracy", &test.precision()),
+        (&baseline, "majority-class baseline", &format!("predicting `{class}` for every {}", noun(p))),
+        (&f1, "macro F1", "mean over the classes, test split"),
+        (&parameters, "parameters", &format!("{} multiply-adds", thousands(p.summary.macs as usize))),
         (&epochs, "best epoch", "chosen on the validation split"),
     ]);
     if !o.experiment.about.is_empty() {
         lead.paragraph(&o.experiment.about);
     }
-    if !o.prepared.data.leakage.is_empty() {
-        let words = format!("{} pictures or groups stand in more than one split.", o.prepared.data.leakage.len());
-        lead.callout(Callout::Caveat, "The splits share something", &words);
+    if !p.data.leakage.is_empty() {
+        let words = findings::leakage(p.data.leakage.len(), &format!("{}s", noun(p)));
+        lead.callout(Callout::Caveat, "Leakage between splits", &words);
     }
 }
 
@@ -58,7 +77,8 @@ fn verdict(o: &Outcome, book: &mut Book<'_>) {
 fn learning(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     let (e, s) = (&o.experiment, &o.scores);
     let [loss, accuracy] = book.curves("model", &e.name, s)?;
-    let mut splits = Table::new(&["split", "pictures", "loss", "accuracy"]);
+    let samples = format!("{}s", noun(&o.prepared));
+    let mut splits = Table::new(&["split", &samples, "loss", "accuracy"]);
     for ((name, images), figures) in o.prepared.data.splits().into_iter().zip([&s.train, &s.val, &s.test]) {
         let [loss, accuracy] = [figures.loss, figures.accuracy].map(|v| Cell::number(v, 4));
         splits.row([Cell::text(name), Cell::count(images.len()), loss, accuracy]);
@@ -68,12 +88,12 @@ fn learning(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
         .section("1", "Learning")
         .figures(&[(&loss, "Loss over the epochs."), (&accuracy, "Accuracy over the epochs.")])
         .table(&splits, "The best epoch's weights on each split")
-        .answer("Does it generalize?", &generalizes(s, e.train.epochs, e.train.patience))
+        .answer("Does it generalize?", &generalizes(s, e.train.epochs))
         .source("src/experiment/job.rs");
     Ok(())
 }
 
-/// The confusion matrix, the pairs that are confused, and the mistakes of which the network was surest.
+/// The confusion matrix, the pairs that are confused, and the mistakes with the highest predicted probability.
 fn mistakes(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     let (s, test, classes) = (&o.scores, &o.prepared.data.test, &o.prepared.data.classes);
     let confusion = book.confusion("test", "Test split", classes, &s.confusion.counts)?;
@@ -88,13 +108,13 @@ fn mistakes(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     let tile = |&i: &usize| {
         let (c, h, w) = (test.channels(), test.height(), test.width());
         let picture = &test.pixels.data()[i * c * h * w..][..c * h * w];
-        let (truth, answer) = (&classes[test.labels[i]], &classes[s.test.predicted[i]]);
+        let (label, predicted) = (&classes[test.labels[i]], &classes[s.test.predicted[i]]);
         Tile::chw(picture, c, h, w)
-            .caption(&format!("{truth}, not {answer}"))
+            .caption(&format!("true {label}, predicted {predicted}"))
             .caption(&format!("{}, {}", test.names[i], percent(f64::from(probability(i)))))
             .border(Colour::class(test.labels[i]))
     };
-    // A row of a table has no looks.
+    // A row of a table cannot be drawn as an image.
     let most = if o.prepared.preparation.is_table() { 0 } else { o.experiment.report.mistakes };
     let tiles: Vec<Tile> = wrong.iter().take(most).map(tile).collect();
     let sheet =
@@ -102,32 +122,35 @@ fn mistakes(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     let sheet = sheet.map(|grid| book.figure("mistakes", grid.draw())).transpose()?;
 
     let body = book.page.section("2", "Mistakes");
-    body.figure(&confusion, "Rows are the truth, columns the answer; percentages are of the row.");
+    body.row(|row| {
+        row.figure(&confusion, CONFUSION).table(&table, PER_CLASS);
+    });
     if !pairs.is_empty() {
         body.paragraph(&format!("Pairs confused in at least {} of their class:", percent(above)));
         body.list(pairs.iter().map(|&pair| confused_pair(&s.confusion, classes, pair)));
     }
-    body.table(&table, "Per class, on the test split");
     if let Some(sheet) = &sheet {
-        body.figure(sheet, "The mistakes of which the network was surest, with their number in the test split.");
+        body.figure(sheet, "The mistakes with the highest predicted probability, with the name of each image.");
     }
     Ok(())
 }
 
-/// Whether answers come true as often as their probabilities say; for two classes also what each threshold costs.
+/// Whether predictions are correct as often as their probabilities say; for two classes also what each threshold costs.
 fn confidence(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     let (labels, p) = (&o.prepared.data.test.labels, probabilities(&o.scores.test));
     let reliability = Reliability::of_answers(p, labels, BINS)?;
     let some = reliability.bins.iter().filter(|bin| bin.count > 0);
     let points: Vec<(f64, f64)> = some.map(|bin| (bin.confidence, bin.accuracy)).collect();
-    let chart = LineChart::new("Confidence and truth")
-        .axes("mean confidence of the answers", "share that is right")
-        .series("answers", &points)
-        .styled("as it should be", &[(0.0, 0.0), (1.0, 1.0)], Colour::GRAY, true)
+    let chart = LineChart::new("Reliability")
+        .axes("mean predicted probability", "fraction of correct predictions")
+        .series("predictions", &points)
+        .styled("perfectly calibrated", &[(0.0, 0.0), (1.0, 1.0)], Colour::GRAY, true)
         .y_range(0.0, 1.0)
         .size(420.0, 360.0);
-    let mut figures =
-        vec![(book.figure("reliability", chart.draw())?, "Answers in ten intervals of their probability.")];
+    let mut figures = vec![(
+        book.figure("reliability", chart.draw())?,
+        "Predictions in ten intervals of their probability. Below the dashed line the network is overconfident, above it underconfident.",
+    )];
     let mut facts = vec![
         ("Expected calibration error", format!("{:.4}", reliability.expected_calibration_error())),
         ("Brier score", format!("{:.4}", brier_score(p, labels)?)),
@@ -143,21 +166,21 @@ fn confidence(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
             let chart = |title: &str, x: &str, y: &str, points: &[(f64, f64)]| {
                 LineChart::new(title).axes(x, y).series(class, points).y_range(0.0, 1.0).size(420.0, 360.0).draw()
             };
-            let roc_chart = chart("ROC curve", "false positives", "true positives", &line(&roc.fpr, &roc.tpr));
+            let roc_chart = chart("ROC curve", "false positive rate", "true positive rate", &line(&roc.fpr, &roc.tpr));
             let pr_chart = chart("Precision and recall", "recall", "precision", &line(&pr.recall, &pr.precision));
-            figures.push((book.figure("roc", roc_chart)?, "Each threshold's share of false and of true alarms."));
-            figures.push((book.figure("precision_recall", pr_chart)?, "What finding more of them costs."));
+            figures.push((book.figure("roc", roc_chart)?, "One point for each threshold."));
+            figures.push((book.figure("precision_recall", pr_chart)?, "One point for each threshold."));
             facts.push(("Average precision", format!("{:.4}", pr.average_precision())));
         }
     }
     let figures: Vec<(&Figure, &str)> = figures.iter().map(|(figure, words)| (figure, *words)).collect();
+    let confidence = p.rows().into_iter().map(|row| row.fold(0.0, |m, &v| f64::from(v).max(m))).sum::<f64>();
+    let judged = calibration(confidence / p.nrows().max(1) as f64, o.scores.on_splits().test);
     let thresholds = decisions(&o.prepared, &o.scores).map(|d| at_thresholds(&d, &o.prepared.data.classes));
     let thresholds = thresholds.map(|table| book.table("thresholds", table)).transpose()?;
-    let body = book.page.section("3", "How sure, and how rightly").figures(&figures).facts(&facts);
+    let body = book.page.section("3", "Confidence and calibration").figures(&figures).paragraph(&judged).facts(&facts);
     if let Some(table) = &thresholds {
-        let caption = "At one half, and at the threshold that is best on the validation split (the largest share found \
-                       less the share of false alarms; Youden 1950)";
-        body.table(table, caption);
+        body.table(table, THRESHOLDS);
     }
     Ok(())
 }
@@ -176,15 +199,15 @@ pub(super) fn network(number: &str, e: &Experiment, p: &Prepared, book: &mut Boo
     }
     counts.strong_row(["all".into(), "".into(), Cell::count(p.summary.parameters)]);
     let counts = book.table("parameters", counts)?;
-    let filters = filters(p).map(|grid| book.figure("filters", grid.draw())).transpose()?;
+    let filters =
+        filters(p).map(|(grid, words)| Ok::<_, Error>((book.figure("filters", grid.draw())?, words))).transpose()?;
     let body = book.page.section(number, "The network");
-    body.table(&layers, "Layer by layer, for one picture").table(&counts, "Where the parameters are");
+    body.table(&layers, &format!("Layer by layer, for one {}", noun(p))).table(&counts, "Parameters by layer");
     if let Some(beside) = &beside {
-        body.table(beside, "Beside a network of the literature");
+        body.table(beside, "Beside a network from the literature");
     }
-    if let Some(filters) = &filters {
-        let caption = "The filters of the first layer; blue is negative, orange positive, each on its own scale.";
-        body.figure(filters, caption);
+    if let Some((filters, words)) = &filters {
+        body.figure(filters, words);
     }
     body.source("src/experiment/layers.rs");
     Ok(())
@@ -201,16 +224,16 @@ pub fn sizes(networks: &[(&str, Size)]) -> Table {
     table
 }
 
-/// What becomes of two classes at each threshold, on the validation and the test split; F1 is that of the second.
+/// Confusion of two classes at each threshold, on the validation and the test split; F1 is that of the second.
 pub fn at_thresholds(decisions: &[Decision], classes: &[String]) -> Table {
     let (no, yes) = (&classes[0], &classes[1]);
     let heads = [
         "threshold".to_owned(),
         "split".to_owned(),
-        format!("right {no}"),
-        format!("wrong {no}"),
-        format!("wrong {yes}"),
-        format!("right {yes}"),
+        format!("correct {no}"),
+        format!("{no} as {yes}"),
+        format!("{yes} as {no}"),
+        format!("correct {yes}"),
         "accuracy".to_owned(),
         "F1".to_owned(),
     ];
@@ -226,17 +249,11 @@ pub fn at_thresholds(decisions: &[Decision], classes: &[String]) -> Table {
     table
 }
 
-/// The first layer's filters, if it is a convolution of 3 x 3 or more.
-fn filters(p: &Prepared) -> Option<ImageGrid> {
-    const MOST: usize = 96;
+/// The first layer's filters and their caption, if it is a convolution of more than one pixel.
+fn filters(p: &Prepared) -> Option<(ImageGrid, String)> {
     let weight = parameters::<f32>(&p.model).first()?.1.get();
     let &[filters, channels, h, w] = weight.shape() else { return None };
-    let tiles = (0..(filters * channels).min(MOST)).map(|i| {
-        let values = &weight.data()[i * h * w..][..h * w];
-        let most = values.iter().fold(0.0f32, |m, v| m.max(v.abs()));
-        Tile::plane(values, w, h, ColourMap::Diverging, Some((-most, most)))
-    });
-    (h * w > 1).then(|| ImageGrid::new("First-layer filters").group("", tiles.collect()).columns(12).tile_size(56.0))
+    (h * w > 1).then(|| chart::filters(weight.data(), [filters, channels, h, w]))
 }
 
 /// How to make this report again.
@@ -253,7 +270,7 @@ pub(super) fn colophon(number: &str, e: &Experiment, p: &Prepared, seconds: &[(S
     book.page
         .section(number, "How this was made")
         .facts(&facts)
-        .paragraph("The same file, seed and data give the same weights, bit for bit, on any number of threads.")
+        .paragraph(reproducible(!e.model.weights.is_empty()))
         .details("The experiment file", |body| {
             body.code(&to_toml(e));
         });

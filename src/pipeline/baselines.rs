@@ -21,7 +21,7 @@ pub struct Baselines {
     pub logistic: Scores,
 }
 
-/// Epochs of the regression: it is convex and early stopping ends it sooner.
+/// Most epochs of the regression; early stopping may end it sooner.
 const EPOCHS: usize = 20;
 /// Its learning rate: its many weights all move together, and a larger one overshoots.
 const LR: f64 = 1e-4;

@@ -9,14 +9,14 @@ use super::config::Config;
 use super::features::Features;
 use super::maps::{NamedMap, map};
 use super::mlp::MlpStage;
-use crate::analysis::metrics::{fisher_ratio, knn_accuracy, silhouette};
+use crate::analysis::metrics::{fisher_ratio, knn_correct, silhouettes};
 use crate::analysis::pca::Pca;
 use crate::data::{ImageData, split};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::run::Trainer;
 use crate::train::{Pictures, activations};
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 
 /// How separate the classes are in one space.
 #[derive(Clone, Debug)]
@@ -31,6 +31,12 @@ pub struct Space {
     pub fisher_ratio: f64,
     /// Leave-one-out accuracy of the k nearest neighbours.
     pub knn_accuracy: f64,
+    /// The silhouette of each sample.
+    pub silhouettes: Vec<f64>,
+    /// Whether each sample's nearest neighbours classify it correctly.
+    pub knn_correct: Vec<bool>,
+    /// Fisher's ratio of bootstrap samples, the same samples in every space: how sure the ratio is.
+    pub fisher_resampled: Vec<f64>,
     /// t-SNE of the space.
     pub map: NamedMap,
 }
@@ -43,6 +49,9 @@ pub struct DepthLesson {
     /// One entry a space.
     pub spaces: Vec<Space>,
 }
+
+/// Bootstrap samples of each space.
+const RESAMPLES: usize = 200;
 
 /// Measures every space.
 pub fn measure(
@@ -91,12 +100,36 @@ fn space(config: &Config, name: &str, x: Array2<f32>, labels: &[usize]) -> Resul
     let dimensions = x.ncols();
     let components = config.depth.components.min(x.nrows() - 1);
     let x = if dimensions > components { Pca::fit(x.view(), components)?.transform(x.view())? } else { x };
+    let silhouettes = silhouettes(x.view(), labels)?;
+    let knn_correct = knn_correct(x.view(), labels, config.depth.neighbors.min(labels.len() - 1))?;
     Ok(Space {
         name: name.to_owned(),
         dimensions,
-        silhouette: silhouette(x.view(), labels)?,
+        silhouette: silhouettes.iter().sum::<f64>() / silhouettes.len() as f64,
         fisher_ratio: fisher_ratio(x.view(), labels)?,
-        knn_accuracy: knn_accuracy(x.view(), labels, config.depth.neighbors.min(labels.len() - 1))?,
+        knn_accuracy: knn_correct.iter().filter(|c| **c).count() as f64 / knn_correct.len() as f64,
+        silhouettes,
+        knn_correct,
+        fisher_resampled: resampled_fisher(x.view(), labels, config.seed)?,
         map: map(name, &config.tsne, x.view(), config.seed)?,
     })
+}
+
+/// Fisher's ratio of [`RESAMPLES`] bootstrap samples (Efron 1979). The draws depend on the seed alone, so that the same
+/// samples are drawn in every space and differences between spaces are paired.
+fn resampled_fisher(x: ArrayView2<'_, f32>, labels: &[usize], seed: u64) -> Result<Vec<f64>> {
+    let n = labels.len();
+    let mut ratios = Vec::with_capacity(RESAMPLES);
+    for i in 0..RESAMPLES {
+        let mut rng = Rng::new(seed, "depth.bootstrap", i as u64);
+        let drawn: Vec<usize> = (0..n).map(|_| rng.below(n)).collect();
+        let of_drawn: Vec<usize> = drawn.iter().map(|&j| labels[j]).collect();
+        // A draw of one class only has no ratio.
+        if of_drawn.iter().any(|&label| label != of_drawn[0]) {
+            ratios.push(fisher_ratio(x.select(Axis(0), &drawn).view(), &of_drawn)?);
+        } else {
+            ratios.push(f64::NAN);
+        }
+    }
+    Ok(ratios)
 }

@@ -6,7 +6,7 @@
 use super::config::Config;
 use super::features::Features;
 use crate::analysis::kmeans::{Clustering, KMeans, name_clusters};
-use crate::analysis::metrics::{Confusion, normalized_mutual_information};
+use crate::analysis::metrics::{Confusion, adjusted_rand, normalized_mutual_information};
 use crate::data::ImageData;
 use crate::error::Result;
 
@@ -27,6 +27,8 @@ pub struct Clusters {
     pub confusion: Confusion,
     /// Normalized mutual information of clusters and labels on the test split: needs no names.
     pub nmi: f64,
+    /// The adjusted Rand index of the same: 0 is what chance gives.
+    pub adjusted_rand: f64,
 }
 
 /// Clusters the training features and scores the clusters on the test split.
@@ -41,5 +43,6 @@ pub fn cluster(config: &Config, features: &Features, data: &ImageData) -> Result
     let predicted = named(&test_clusters);
     let confusion = Confusion::new(&data.test.labels, &predicted, k)?;
     let nmi = normalized_mutual_information(&data.test.labels, &test_clusters);
-    Ok(Clusters { clustering, names, test_clusters, predicted, train_accuracy, confusion, nmi })
+    let adjusted_rand = adjusted_rand(&data.test.labels, &test_clusters);
+    Ok(Clusters { clustering, names, test_clusters, predicted, train_accuracy, confusion, nmi, adjusted_rand })
 }

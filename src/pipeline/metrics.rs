@@ -48,6 +48,7 @@ pub fn metrics(r: &Results) -> Value {
             "train_accuracy": r.clusters.train_accuracy,
             "test_accuracy": r.clusters.confusion.accuracy(),
             "nmi": r.clusters.nmi,
+            "adjusted_rand": r.clusters.adjusted_rand,
             "confusion": r.clusters.confusion.counts,
         },
         "mlp": network(&r.mlp.scores),

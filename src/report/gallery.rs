@@ -383,10 +383,15 @@ pub(super) fn figures() -> Vec<(&'static str, Figure)> {
 pub(super) fn page(figures: &[(&str, Figure)]) -> Page {
     let features = feature_sheet().draw_panels();
     let get = |name: &str| &figures.iter().find(|f| f.0 == name).expect("a figure of this name").1;
-    let mut page = Page::new("Galaxies: three ways to tell them apart");
+    let mut page = Page::new("Galaxies: three ways to classify them");
     page.subtitle("gradus pipeline, seed 42, 900 images of 128 x 128, 3 classes <elliptical & co>");
+    page.byline("A. Student, 2026-11-30").banner("Smoke run: its numbers mean nothing.");
     page.lead()
-        .callout(Callout::Verdict, "The CNN wins.", "It names 132 of 135 test images right; the MLP 116, K-means 84.")
+        .callout(
+            Callout::Verdict,
+            "The CNN wins.",
+            "It predicts 132 of 135 test images correctly; the MLP 116, K-means 84.",
+        )
         .scores(&[
             ("62.2 %", "K-means", "95 % interval 53.8 to 70.0 %"),
             ("85.9 %", "MLP", "95 % interval 79.0 to 90.8 %"),
@@ -401,8 +406,10 @@ pub(super) fn page(figures: &[(&str, Figure)]) -> Page {
     page.section("1a", "The data")
         .paragraph("Images come from `data/galaxies <new>` and are split 70/15/15, *stratified*.")
         .facts(&[("seed", "42"), ("image size", "128 x 128, gray"), ("skipped", "none")])
-        .table(&table, "Images per class and split")
-        .figure(get("contact"), "Six training images of each class.")
+        .row(|row| {
+            row.table(&table, "Images per class and split")
+                .figure(get("contact"), "Six training images of each class.");
+        })
         .source("src/pipeline/data.rs");
     let panels: Vec<(&Figure, &str)> = features.iter().map(|f| (f, "Training images only.")).collect();
     page.section("1b", "Features").figures(&panels).source("src/pipeline/features.rs");

@@ -4,7 +4,7 @@
 //! Every text that comes in is escaped, then a little markup is read: `` `code` ``, `**strong**`, `*emphasis*`.
 //! So a file name with `<` or `&` in it can do no harm, and neither can a class name with a star.
 
-use super::chart::{Figure, font_face};
+use super::chart::{Figure, dark_theme, font_face};
 use super::escape;
 use super::table::Table;
 use crate::error::Result;
@@ -18,6 +18,8 @@ use std::path::Path;
 pub struct Page {
     title: String,
     subtitle: String,
+    byline: String,
+    banner: String,
     lang: String,
     footer: String,
     script: String,
@@ -69,9 +71,12 @@ struct SectionHtml<'a> {
 struct PageHtml<'a> {
     title: &'a str,
     subtitle: &'a str,
+    byline: &'a str,
+    banner: &'a str,
     lang: &'a str,
     fonts: String,
     css: &'a str,
+    dark: String,
     lead: &'a str,
     sections: Vec<SectionHtml<'a>>,
     footer: &'a str,
@@ -87,6 +92,8 @@ impl Page {
         Page {
             title: title.into(),
             subtitle: String::new(),
+            byline: String::new(),
+            banner: String::new(),
             lang: "en".into(),
             footer: String::new(),
             script: String::new(),
@@ -99,6 +106,18 @@ impl Page {
     /// A line below the title.
     pub fn subtitle(&mut self, words: &str) -> &mut Self {
         self.subtitle = words.into();
+        self
+    }
+
+    /// A line below the subtitle: the author and the date.
+    pub fn byline(&mut self, words: &str) -> &mut Self {
+        self.byline = words.into();
+        self
+    }
+
+    /// A warning that stays in sight: at the top of the window on a screen, and on every sheet of paper.
+    pub fn banner(&mut self, words: &str) -> &mut Self {
+        self.banner = words.into();
         self
     }
 
@@ -149,9 +168,12 @@ impl Page {
         let page = PageHtml {
             title: &self.title,
             subtitle: &self.subtitle,
+            byline: &self.byline,
+            banner: &self.banner,
             lang: &self.lang,
             fonts: font_face(),
             css: include_str!("assets/page.css"),
+            dark: dark_theme(),
             lead: &self.lead.html,
             sections: self.sections.iter().zip(ids).map(|(s, id)| s.html(id)).collect(),
             footer: &self.footer,
@@ -205,6 +227,13 @@ impl Body {
     pub fn figures(&mut self, figures: &[(&Figure, &str)]) -> &mut Self {
         let all: String = figures.iter().map(|(f, c)| figure_html(f, c)).collect();
         self.push(format_args!("<div class=\"grid\">\n{all}</div>\n"))
+    }
+
+    /// What `fill` adds (tables, figures), side by side where the screen is wide enough.
+    pub fn row(&mut self, fill: impl FnOnce(&mut Body)) -> &mut Self {
+        let mut inner = Body::default();
+        fill(&mut inner);
+        self.push(format_args!("<div class=\"row\">\n{}</div>\n", inner.html))
     }
 
     /// A table with its caption.
@@ -280,27 +309,42 @@ impl Body {
     }
 }
 
-/// The figure on a light card: SVG as it is, or a PNG if the SVG is heavy. Wide ones may scroll sideways on a phone.
+/// The figure on a card: SVG as it is, or PNGs for a light and a dark page if the SVG is heavy. A figure that a dark page
+/// does not recolour keeps a white card. Wide ones may scroll sideways on a phone.
 fn figure_html(figure: &Figure, caption: &str) -> String {
     let wide = if figure.width > 620 { " wide" } else { "" };
+    let white = if figure.is_themed() { "" } else { " white" };
     let light = figure.svg.len() <= HEAVY_SVG;
-    let picture = match if light { None } else { figure.png().ok() } {
+    let drawing = match if light { None } else { figure.png().ok() } {
         // the name space is understood in HTML, and the page shall contain no address at all
         None => figure.svg.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1),
-        Some(png) => format!(
-            "<img src=\"data:image/png;base64,{}\" width=\"{}\" height=\"{}\" alt=\"{}\">\n",
-            base64::engine::general_purpose::STANDARD.encode(png),
-            figure.width,
-            figure.height,
-            escape(&figure.alt)
-        ),
+        Some(png) => pixels_html(figure, &png),
     };
     let caption =
         if caption.is_empty() { String::new() } else { format!("<figcaption>{}</figcaption>\n", inline(caption)) };
     format!(
-        "<figure style=\"--w:{}px\"><div class=\"card{wide}\">\n{picture}</div>\n{caption}</figure>\n",
+        "<figure style=\"--w:{}px\"><div class=\"card{wide}{white}\">\n{drawing}</div>\n{caption}</figure>\n",
         figure.width
     )
+}
+
+/// A figure as an image, and its dark version where it has one.
+fn pixels_html(figure: &Figure, png: &[u8]) -> String {
+    let data = |png: &[u8]| format!("data:image/png;base64,{}", base64::engine::general_purpose::STANDARD.encode(png));
+    let image = format!(
+        "<img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"{}\">",
+        data(png),
+        figure.width,
+        figure.height,
+        escape(&figure.alt)
+    );
+    match figure.dark_png().ok().filter(|_| figure.is_themed()) {
+        None => format!("{image}\n"),
+        Some(dark) => format!(
+            "<picture><source srcset=\"{}\" media=\"screen and (prefers-color-scheme: dark)\">{image}</picture>\n",
+            data(&dark)
+        ),
+    }
 }
 
 /// Escapes, then turns `` `code` ``, `**strong**` and `*emphasis*` into their elements. Marks without a partner stay

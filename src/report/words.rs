@@ -1,8 +1,14 @@
-//! Sentences that follow the numbers.
+//! Numbers as words, and the small sentences that several reports share.
 
-/// A share in percent with one decimal: `73.4 %`.
+/// A fraction in percent with one decimal: `73.4 %`.
 pub fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
+}
+
+/// A difference of fractions in percentage points with one decimal and a real minus sign, never `-0.0`: `8.7`, `−3.0`.
+pub fn points(difference: f64) -> String {
+    let text = format!("{:.1}", 100.0 * difference);
+    if text == "-0.0" { "0.0".into() } else { text.replace('-', "−") }
 }
 
 /// A count with thousands separated: `8,389,120`.
@@ -18,9 +24,14 @@ pub fn thousands(n: usize) -> String {
     out
 }
 
-/// A number with its noun: `1 picture`, `3 pictures`.
+/// A number with its noun: `1 image`, `3 images`.
 pub fn counted(n: usize, noun: &str) -> String {
     format!("{} {noun}{}", thousands(n), if n == 1 { "" } else { "s" })
+}
+
+/// A number of classes: `1 class`, `3 classes`.
+pub fn classes(n: usize) -> String {
+    format!("{} class{}", thousands(n), if n == 1 { "" } else { "es" })
 }
 
 /// The text of a top-level function of a Rust source, for a report that shows the code it speaks of.
@@ -54,15 +65,15 @@ pub fn confused(confusion: &crate::analysis::metrics::Confusion, classes: &[Stri
     confusion.most_confused().iter().take(most).map(|&pair| confused_pair(confusion, classes, pair)).collect()
 }
 
-/// A pair of classes that is confused, `(truth, answer, count)`, as a sentence.
+/// A pair of classes that is confused, `(true class, prediction, count)`, as a sentence.
 pub fn confused_pair(
     confusion: &crate::analysis::metrics::Confusion,
     classes: &[String],
-    (truth, answer, count): (usize, usize, usize),
+    (label, predicted, count): (usize, usize, usize),
 ) -> String {
-    let all = confusion.support(truth);
+    let all = confusion.support(label);
     let share = percent(count as f64 / all as f64);
-    format!("{} taken for {}: {count} of {all} ({share})", classes[truth], classes[answer])
+    format!("{} predicted as {}: {count} of {all} ({share})", classes[label], classes[predicted])
 }
 
 #[cfg(test)]
@@ -74,7 +85,9 @@ mod tests {
         assert_eq!(thousands(8_389_120), "8,389,120");
         assert_eq!(thousands(640), "640");
         assert_eq!(percent(0.7342), "73.4 %");
-        assert_eq!(counted(1, "picture"), "1 picture");
+        assert_eq!([0.087, -0.03, -0.0002, 0.0].map(points), ["8.7", "−3.0", "0.0", "0.0"]);
+        assert_eq!((counted(1, "image"), counted(2, "image")), ("1 image".into(), "2 images".into()));
+        assert_eq!((classes(1), classes(1000)), ("1 class".into(), "1,000 classes".into()));
         assert_eq!(listed(&["a".into(), "b".into(), "c".into()]), "a, b and c");
         assert_eq!(p_value(0.0004), "p < 0.001");
     }

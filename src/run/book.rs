@@ -6,9 +6,30 @@ use crate::analysis::metrics;
 use crate::error::Result;
 use crate::nn::summary::Summary;
 use crate::report::chart::{Confusion, LineChart};
-use crate::report::words::percent;
 use crate::report::{Cell, Figure, Page, Table};
 use serde_json::Value;
+
+/// Keys of `env.json` that a report shows: the title and the author given by the user, and whether the run is a smoke run.
+pub const TITLE: &str = "title";
+/// See [`TITLE`].
+pub const AUTHOR: &str = "author";
+/// See [`TITLE`].
+pub const SMOKE: &str = "smoke";
+
+/// What the report of a smoke run says on every page.
+pub const SMOKE_WORDS: &str =
+    "Smoke run: a few samples and epochs, to see that every stage works. Its numbers mean nothing.";
+
+/// Whether a run is a smoke run.
+pub fn is_smoke(folder: &RunFolder) -> bool {
+    folder.env(SMOKE).is_ok_and(|value| value == true)
+}
+
+/// Author and date: `A. Student, 2026-11-30`. `started` is a time as in `env.json`.
+fn byline(author: Option<&str>, started: Option<&str>) -> String {
+    let date = started.map(|time| time.split('T').next().unwrap_or(time));
+    [author, date].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
 
 /// The report while it is written: the page, and the folder that takes each figure and table as a file of its own.
 pub struct Book<'a> {
@@ -19,8 +40,17 @@ pub struct Book<'a> {
 }
 
 impl<'a> Book<'a> {
-    /// A book for this folder.
-    pub fn new(folder: &'a RunFolder, page: Page) -> Self {
+    /// Opens the report of a run: its title (or the one that the user gave), author and date, and a warning if it is a
+    /// smoke run.
+    pub fn open(folder: &'a RunFolder, title: &str, subtitle: &str) -> Self {
+        let known = |key: &str| folder.env(key).ok().and_then(|value| value.as_str().map(str::to_owned));
+        let mut page = Page::new(&known(TITLE).unwrap_or_else(|| title.to_owned()));
+        page.subtitle(subtitle);
+        page.byline(&byline(known(AUTHOR).as_deref(), known("started").as_deref()));
+        if is_smoke(folder) {
+            page.banner(SMOKE_WORDS);
+        }
+        page.footer(&format!("Written by Gradus {}. This file needs no network.", env!("CARGO_PKG_VERSION")));
         Self { folder, page }
     }
 
@@ -41,7 +71,7 @@ impl<'a> Book<'a> {
         let column = |f: fn(&crate::train::Epoch) -> f64| -> Vec<f64> { scores.history.epochs.iter().map(f).collect() };
         let best = scores.history.best_epoch as f64;
         let loss = LineChart::new(&format!("{title}: loss"))
-            .axes("epoch", "cross-entropy")
+            .axes("epoch", "loss")
             .epochs("training", &column(|e| e.train_loss))
             .epochs("validation", &column(|e| e.val_loss))
             .marker(best, "kept");
@@ -92,43 +122,59 @@ impl<'a> Book<'a> {
     }
 }
 
-/// Whether a trained network does as well on new samples, in words.
-pub fn generalizes(s: &Scores, epochs: usize, patience: usize) -> String {
-    let gap = s.train.accuracy - s.val.accuracy;
-    let verdict = match gap {
-        g if g > 0.15 => "It overfits",
-        g if g > 0.05 => "It generalizes with a gap",
-        g if g > -0.05 => "It generalizes",
-        _ => "It does better on validation than on training, which speaks for luck or an easier validation split",
-    };
-    let (best, ran) = (s.history.best_epoch, s.history.epochs.len());
-    let after = if ran < epochs {
-        format!("; {patience} epochs without a better one ended the training after {ran}")
-    } else if best == ran {
-        "; it was still improving when the epochs ran out, so more might help".to_owned()
-    } else if s.history.epochs[ran - 1].train_loss < s.history.epochs[best - 1].train_loss {
-        format!(" of {ran}; later epochs lowered the training loss but not validation's")
-    } else {
-        format!(" of {ran}; later epochs were better on neither split")
-    };
-    format!(
-        "{verdict}: accuracy is {} on training and {} on validation, a gap of {:.1} points; on the test split, touched \
-         once, it is {}. The best epoch was {best}{after}.",
-        percent(s.train.accuracy),
-        percent(s.val.accuracy),
-        100.0 * gap,
-        percent(s.test.accuracy)
-    )
+/// How to read a confusion matrix.
+pub const CONFUSION: &str = "Rows are true classes, columns predictions; percentages are of the row.";
+/// What the table of [`per_class`] is.
+pub const PER_CLASS: &str = "Per class, on the test split; the macro mean is over the classes that occur";
+
+/// Precision, recall and F1 of each class, and their means over the classes that occur. A class without samples says so:
+/// nothing is known about it.
+pub fn per_class(confusion: &metrics::Confusion, classes: &[String]) -> Table {
+    let mut table = Table::new(&["class", "precision", "recall", "F1", "samples"]);
+    for (c, class) in classes.iter().enumerate() {
+        let (of_class, predicted) = (confusion.support(c), confusion.predicted(c));
+        let some = |n: usize, value: f64| if n > 0 { Cell::number(value, 3) } else { Cell::none() };
+        let mut samples = Cell::count(of_class);
+        if of_class == 0 {
+            samples.shown = "no samples".to_owned();
+        }
+        table.row([
+            Cell::text(class),
+            some(predicted, confusion.precision(c)),
+            some(of_class, confusion.recall(c)),
+            some(of_class + predicted, confusion.f1(c)),
+            samples,
+        ]);
+    }
+    let means =
+        [confusion.macro_precision(), confusion.macro_recall(), confusion.macro_f1()].map(|v| Cell::number(v, 3));
+    let total = [Cell::count(confusion.total())];
+    table.strong_row(std::iter::once(Cell::text("macro mean")).chain(means).chain(total));
+    table
 }
 
-/// Precision, recall and F1 of each class.
-pub fn per_class(confusion: &metrics::Confusion, classes: &[String]) -> Table {
-    let mut table = Table::new(&["class", "precision", "recall", "F1", "pictures"]);
-    for (c, class) in classes.iter().enumerate() {
-        let numbers = [confusion.precision(c), confusion.recall(c), confusion.f1(c)].map(|v| Cell::number(v, 3));
-        table.row(std::iter::once(Cell::text(class)).chain(numbers).chain([Cell::count(confusion.support(c))]));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byline_is_of_what_is_known() {
+        assert_eq!(byline(Some("A. Student"), Some("2026-11-30T05:42:41Z")), "A. Student, 2026-11-30");
+        assert_eq!(
+            (byline(None, Some("2026-11-30T05:42:41Z")).as_str(), byline(None, None).as_str()),
+            ("2026-11-30", "")
+        );
     }
-    let (f1, total) = (Cell::number(confusion.macro_f1(), 3), Cell::count(confusion.total()));
-    table.strong_row(["macro mean".into(), "".into(), "".into(), f1, total]);
-    table
+
+    #[test]
+    fn a_class_without_samples_is_marked() {
+        let confusion = metrics::Confusion::new(&[0, 0, 1], &[0, 2, 1], 4).unwrap();
+        let table = per_class(&confusion, &["a", "b", "c", "d"].map(String::from));
+        let shown = |row: usize| table.rows[row].iter().map(|cell| cell.shown.as_str()).collect::<Vec<_>>();
+        assert_eq!(shown(2), ["c", "0.000", "-", "0.000", "no samples"]);
+        assert_eq!(shown(3), ["d", "-", "-", "-", "no samples"]);
+        // Over a, b and c: 2/3, 1, 0.
+        assert_eq!(shown(4), ["macro mean", "0.667", "0.500", "0.556", "3"]);
+        assert_eq!(table.rows[3][4].value, "0");
+    }
 }

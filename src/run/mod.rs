@@ -4,9 +4,11 @@
 //!
 //! * [`folder`]: the folder on the disk, written whole and locked by its writer;
 //! * [`book`]: the report while it is written;
+//! * [`findings`]: what it says of a trained classifier, as functions of numbers;
 //! * [`trainer`]: trainings with a checkpoint, and a trained classifier's figures.
 
 pub mod book;
+pub mod findings;
 pub mod folder;
 pub mod trainer;
 

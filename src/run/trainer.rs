@@ -1,5 +1,6 @@
 //! What the stages that train have in common: checkpoints, and the figures of a trained classifier.
 
+use super::findings::{Hits, OnSplits};
 use super::{RunFolder, Watch};
 use crate::analysis::metrics::Confusion;
 use crate::error::Result;
@@ -146,8 +147,23 @@ pub struct Scores {
     pub val: Evaluation,
     /// On the test split.
     pub test: Evaluation,
-    /// Truth against answer on the test split.
+    /// True labels against predictions on the test split.
     pub confusion: Confusion,
+    /// The most frequent class of the training split (the first among equals): what the majority-class baseline predicts.
+    pub majority_class: usize,
+}
+
+impl Scores {
+    /// Test accuracy of the majority-class baseline.
+    pub fn baseline(&self) -> f64 {
+        Hits { correct: self.confusion.support(self.majority_class), n: self.confusion.total() }.accuracy()
+    }
+
+    /// The accuracies with their numbers of samples, beside the baseline.
+    pub fn on_splits(&self) -> OnSplits {
+        let [train, val, test] = [&self.train, &self.val, &self.test].map(|e| Hits::of(e.accuracy, e.predicted.len()));
+        OnSplits { train, val, test, baseline: self.baseline() }
+    }
 }
 
 /// Evaluates a trained classifier on train, val and test.
@@ -160,7 +176,11 @@ pub fn score(
 ) -> Result<Scores> {
     let [train, val, test] = samples;
     let answers = evaluate(model, test, objective)?;
+    let mut counts = vec![0usize; classes];
+    train.labels().iter().for_each(|&label| counts[label] += 1);
+    let majority_class = (0..classes).fold(0, |best, c| if counts[c] > counts[best] { c } else { best });
     Ok(Scores {
+        majority_class,
         parameters: count_parameters(model),
         history,
         train: evaluate(model, train, objective)?,

@@ -45,6 +45,7 @@
 //! ```
 
 pub mod database;
+pub mod findings;
 pub mod importance;
 pub mod job;
 pub mod journal;

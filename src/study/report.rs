@@ -1,13 +1,15 @@
 //! The report of a study: what was found, how the search went, and which settings mattered.
 
+use super::findings;
 use super::importance::Importance;
 use super::job::{BEST, Outcome};
+use super::settings::SamplerKind;
 use super::space::{Domain, Param};
 use super::trial::{Direction, State, Trial};
 use crate::error::Result;
 use crate::report::chart::{BarChart, Colour, Contour, Curves, Dimension, Look, ParallelCoordinates, Scale, Slices};
-use crate::report::words::{counted, percent, thousands};
-use crate::report::{Align, Callout, Cell, Figure, Page, Table};
+use crate::report::words::{counted, thousands};
+use crate::report::{Align, Callout, Cell, Figure, Table};
 use crate::run::{Book, RunFolder};
 
 /// Trials that are highlighted, and listed.
@@ -18,10 +20,8 @@ const LISTED: usize = 10;
 pub fn write(o: &Outcome<'_>, folder: &RunFolder) -> Result<()> {
     o.save_table(folder)?;
     let e = &o.job.experiment;
-    let mut page = Page::new(&format!("{}: a study", e.name));
     let names: Vec<String> = o.job.space.params.iter().map(Param::short).collect();
-    page.subtitle(&format!("{} over {}, seed {}", counted(o.trials.len(), "trial"), names.join(", "), e.seed));
-    page.footer(&format!("Written by Gradus {}. This file needs no network.", env!("CARGO_PKG_VERSION")));
+    let subtitle = format!("{} over {}; seed {}", counted(o.trials.len(), "trial"), names.join(", "), e.seed);
     let words: Vec<(usize, String)> = o
         .trials
         .iter()
@@ -31,8 +31,8 @@ pub fn write(o: &Outcome<'_>, folder: &RunFolder) -> Result<()> {
             (trial.number, format!("{value}{cut}; {}", o.job.space.words(&trial.point)))
         })
         .collect();
-    page.brushed(&words);
-    let mut book = Book::new(folder, page);
+    let mut book = Book::open(folder, &format!("{}: a study", e.name), &subtitle);
+    book.page.brushed(&words);
     verdict(o, &mut book);
     best(o, &mut book)?;
     search(o, &mut book)?;
@@ -59,7 +59,7 @@ fn verdict(o: &Outcome<'_>, book: &mut Book<'_>) {
     ];
     for (key, name) in [("accuracy", "test accuracy"), ("loss", "test loss")] {
         if let Some(value) = o.metrics["test"][key].as_f64() {
-            scores.insert(1, (measured(value), name, "asked once, of the best trial".into()));
+            scores.insert(1, (measured(value), name, "the best trial on the held-out test set".into()));
             break;
         }
     }
@@ -71,7 +71,7 @@ fn verdict(o: &Outcome<'_>, book: &mut Book<'_>) {
     if let Some(first) = failed.first() {
         let what = first.fault.lines().next().unwrap_or_default();
         let words = format!("{}; the first, trial {}: {what}.", counted(failed.len(), "trial"), first.number);
-        lead.callout(Callout::Caveat, "Some have no value", &words);
+        lead.callout(Callout::Caveat, "Trials without a value", &words);
     }
 }
 
@@ -110,11 +110,6 @@ fn best(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     }
     let table = book.table("best", table)?;
     let again = o.metrics["val"][if o.direction == Direction::Minimize { "loss" } else { "accuracy" }].as_f64();
-    let same = match (again, o.best.value) {
-        (Some(again), Some(value)) if again == value => "and came to the same value, bit for bit".to_owned(),
-        (Some(again), Some(value)) => format!("and came to {again} on validation, after {value} in its trial"),
-        _ => "once more".to_owned(),
-    };
     let figures: Vec<(String, String)> = o.metrics["test"]
         .as_object()
         .into_iter()
@@ -124,9 +119,8 @@ fn best(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     let body = book.page.section("1", "The best trials");
     body.table(&table, "Complete trials, the best first; all of them are in `tables/trials.csv`")
         .paragraph(&format!(
-            "Trial {} was trained again as a run of its own, with its seed, {same}. It lies in `{BEST}/`, with a report \
-             and weights, and was then asked about the test split for the first time:",
-            o.best.number
+            "{} The run is in `{BEST}/`, with its report and weights. On the held-out test set it reached:",
+            findings::retrained(o.best.number, again, o.best.value)
         ))
         .facts(&figures);
     Ok(())
@@ -181,9 +175,9 @@ fn search(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     let body = book.page.section("2", "The search");
     body.figure(
         &history,
-        "Each trial's value; rings are pruned trials, with the best they reached. The line: the best so far.",
+        "Each trial's value; rings are pruned trials, with the best value they reached. The line is the best so far.",
     )
-    .figure(&curves, "What each trial reported, epoch by epoch.")
+    .figure(&curves, "The value of each trial after each epoch.")
     .source("src/study/run.rs");
     Ok(())
 }
@@ -218,7 +212,7 @@ fn settings(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     let measure = if is_wide { Scale::Log } else { Scale::Linear };
     let dimensions = params.iter().map(dimension);
     let value_axis = Dimension { name: o.job.measure().into(), scale: measure, range: None };
-    let title = "Settings and what they came to";
+    let title = "Settings and values";
     let mut parallel = ParallelCoordinates::new(title, dimensions.chain([value_axis]).collect());
     let leading: Vec<usize> = ranked(o).into_iter().take(LEADING).map(|trial| trial.number).collect();
     for (trial, value) in &valued {
@@ -242,49 +236,38 @@ fn settings(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     let best = format!("The best {} are orange; the darker a line, the better its trial.", leading.len());
     book.page
         .section("3", "Settings")
-        .figure(&parallel, &format!("{best} A line below an axis: the parameter did not count."))
-        .figure(
-            &slices,
-            "The darker a point, the later its trial: dark clouds are where the search went. Rings are pruned.",
-        );
+        .figure(&parallel, &format!("{best} A line below an axis: the parameter was not used."))
+        .figure(&slices, findings::slices(o.job.settings.sampler == SamplerKind::Tpe));
     Ok(())
 }
 
 /// Which parameters mattered, and how the two that mattered most act together.
 fn importance(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     let Some(found) = &o.importance else {
-        let body = book.page.section("4", "What mattered");
-        body.paragraph("There are too few trials to tell, or all came to the same value.");
+        let body = book.page.section("4", "Importance of the parameters");
+        body.paragraph("Importance is not computed: there are too few trials, or all reached the same value.");
         return Ok(());
     };
     let params = &o.job.space.params;
     let mut order: Vec<usize> = (0..params.len()).collect();
     order.sort_by(|&a, &b| found.shares[b].total_cmp(&found.shares[a]).then(a.cmp(&b)));
-    let mut bars = BarChart::new("Importance of the parameters").axis("share of the variance").percent();
+    let mut bars = BarChart::new("Importance of the parameters").axis("fraction of the variance").percent();
     for &i in &order {
         bars = bars.coloured(&params[i].short(), found.shares[i], None, Colour::class(0));
     }
     let bars = book.figure("importance", bars.draw())?;
-    let together = 1.0 - found.shares.iter().sum::<f64>();
     let numeric: Vec<usize> =
         order.iter().copied().filter(|&i| !matches!(params[i].domain, Domain::Choice(_))).take(2).collect();
     let map = match numeric.as_slice() {
         &[a, b] => Some(book.figure("contour", contour(o, found, a, b))?),
         _ => None,
     };
-    let body = book.page.section("4", "What mattered");
-    let first = order.first().map_or(String::new(), |&i| params[i].short());
-    body.paragraph(&format!(
-        "`{first}` alone explains {} of the variance of the trials' values; {} belongs to parameters acting together. The \
-         shares are those of a random forest fitted to the trials (functional analysis of variance, Hutter et al. 2014): \
-         of {}, they say where to look and prove nothing.",
-        percent(order.first().map_or(0.0, |&i| found.shares[i])),
-        percent(together.max(0.0)),
-        counted(o.trials.len(), "trial")
-    ));
-    body.figure(&bars, "How much of the variance each parameter explains alone.");
+    let body = book.page.section("4", "Importance of the parameters");
+    let names: Vec<String> = params.iter().map(Param::short).collect();
+    body.paragraph(&findings::importance(&names, &found.shares, o.trials.len()));
+    body.figure(&bars, "The fraction of the variance that each parameter explains alone.");
     if let Some(map) = &map {
-        body.figure(map, "What the forest expects of the two numbers that mattered most, averaged over the others: the lighter, the lower. Points are trials.");
+        body.figure(map, "The forest's prediction over the two most important numerical parameters, averaged over the others: the lighter, the lower. Points are trials.");
     }
     body.source("src/study/importance.rs");
     Ok(())
@@ -306,7 +289,7 @@ fn contour(o: &Outcome<'_>, found: &Importance, a: usize, b: usize) -> Figure {
     let unit = |domain: &Domain, place: f64| domain.unit(if domain.is_log() { libm::exp10(place) } else { place });
     let (dx, dy) = (&x.domain, &y.domain);
     let expected = |u: f64, v: f64| found.expected(&[(a, unit(dx, u)), (b, unit(dy, v))]);
-    let title = format!("{}, as the forest expects it", o.job.measure());
+    let title = format!("{}, predicted by the forest", o.job.measure());
     let points: Vec<(usize, (f64, f64))> =
         o.trials.iter().filter_map(|trial| Some((trial.number, (trial.point[a]?, trial.point[b]?)))).collect();
     Contour::new(&title, range(dx), range(dy), expected)

@@ -122,6 +122,22 @@ fn means_over_classes_agree_with_scikit_learn() {
 }
 
 #[test]
+fn means_with_absent_classes_agree_with_scikit_learn() {
+    let golden = &golden()["absent"];
+    let confusion = Confusion::new(&indices(&golden["truth"]), &indices(&golden["predicted"]), 5).unwrap();
+    for (name, value) in [
+        ("macro_precision", confusion.macro_precision()),
+        ("macro_recall", confusion.macro_recall()),
+        ("macro_f1", confusion.macro_f1()),
+        ("weighted_precision", confusion.weighted_precision()),
+        ("weighted_recall", confusion.weighted_recall()),
+        ("weighted_f1", confusion.weighted_f1()),
+    ] {
+        close(value, number(&golden[name]), name);
+    }
+}
+
+#[test]
 fn curves_agree_with_scikit_learn() {
     let golden = golden();
     let cases = golden["curves"].as_array().unwrap();

@@ -177,6 +177,13 @@ out["latent"] = dict(
     entropies=entropy(answers, axis=1), entropy_of_mean=entropy(answers.mean(axis=0)),
 )
 
+# Five classes: 2 is never predicted, 3 has no samples but is predicted, 4 does not occur at all.
+truth, predicted = np.array([0, 0, 0, 1, 1, 2, 2, 0]), np.array([0, 1, 0, 1, 3, 0, 1, 3])
+out["absent"] = dict(truth=truth, predicted=predicted)
+for name, score in [("precision", metrics.precision_score), ("recall", metrics.recall_score), ("f1", metrics.f1_score)]:
+    for average in ["macro", "weighted"]:
+        out["absent"][f"{average}_{name}"] = score(truth, predicted, average=average, zero_division=0)
+
 path = pathlib.Path(__file__).with_name("analysis.json")
 path.write_text("{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(plain(v))}" for k, v in out.items()) + "\n}\n")
 print(path.name, path.stat().st_size, "bytes")

@@ -67,8 +67,14 @@ fn write_digits(folder: &Path, n: usize) {
 fn the_life_of_an_experiment() {
     let folder = empty_folder("experiment-life");
     fs::write(folder.join("small.toml"), SMALL).unwrap();
-    let ran = gradus(&folder, &["train", "small.toml", "--out", "a", "--json"]);
+    let masthead = ["--title", "Spirals and zeros", "--author", "A. Student"];
+    let ran = gradus(&folder, &[&["train", "small.toml", "--out", "a", "--json"], &masthead[..]].concat());
     let metrics: serde_json::Value = ran.says(0, &[]).json();
+    let page = fs::read_to_string(folder.join("a/report.html")).unwrap();
+    for words in ["<h1>Spirals and zeros</h1>", "A. Student, 20", "majority-class baseline", "95 % interval"] {
+        assert!(page.contains(words), "the report does not say: {words}");
+    }
+    assert!(!page.contains("class=\"banner\""), "this is no smoke run");
     assert_eq!(
         (&metrics["experiment"], &metrics["seed"], &metrics["epochs"]),
         (&"small".into(), &42.into(), &3.into())

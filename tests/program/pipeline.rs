@@ -116,6 +116,13 @@ fn the_report_is_whole_and_points_to_nothing_outside() {
     }
     assert_eq!(page.matches("class=\"answer\"").count(), 8, "each question of the assignment has an answer");
     assert!(
+        page.contains("class=\"banner\"") && page.contains("Its numbers mean nothing"),
+        "a smoke run says what it is"
+    );
+    // What a test figure is shown for is settled beforehand: activations are compared on the validation split.
+    let activations = fs::read_to_string(folder.join("run/tables/activations.csv")).unwrap();
+    assert!(activations.contains("validation") && !activations.contains("test"), "{activations}");
+    assert!(
         page.contains("Use of AI") && page.contains("gradus pipeline --smoke"),
         "the command or the field is missing"
     );

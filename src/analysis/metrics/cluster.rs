@@ -77,12 +77,18 @@ fn group_sizes(op: &str, rows: usize, labels: &[usize]) -> Result<Vec<usize>> {
 /// For a sample, a is its mean distance to the others of its group and b that to the nearest other group; its
 /// silhouette is (b - a) / max(a, b), and 0 if it is alone. Fails unless there are 2 to n - 1 groups.
 pub fn silhouette<T: Real>(x: ArrayView2<'_, T>, labels: &[usize]) -> Result<f64> {
+    let values = silhouettes(x, labels)?;
+    Ok(values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// The silhouette of each sample, of which [`silhouette`] is the mean.
+pub fn silhouettes<T: Real>(x: ArrayView2<'_, T>, labels: &[usize]) -> Result<Vec<f64>> {
     let x = samples("silhouette", x)?;
     let sizes = group_sizes("silhouette", x.nrows(), labels)?;
     if sizes.iter().all(|&s| s <= 1) {
         return Err(Error::invalid("silhouette: every sample is a group of its own; at most n - 1 groups are allowed"));
     }
-    let values = neighbors::map_rows(&x, |i, squared| {
+    Ok(neighbors::map_rows(&x, |i, squared| {
         let mut sums = vec![0.0; sizes.len()];
         for (j, d) in squared.iter().enumerate().filter(|(j, _)| *j != i) {
             sums[labels[j]] += d.to_f64().sqrt();
@@ -96,8 +102,7 @@ pub fn silhouette<T: Real>(x: ArrayView2<'_, T>, labels: &[usize]) -> Result<f64
         let outer = others.map(|c| sums[c] / sizes[c] as f64).fold(f64::INFINITY, f64::min);
         let larger = inner.max(outer);
         if larger > 0.0 { (outer - inner) / larger } else { 0.0 }
-    });
-    Ok(values.iter().sum::<f64>() / values.len() as f64)
+    }))
 }
 
 /// Fisher's ratio of the rows of `x` (n x d): the trace of the scatter between classes over that within,

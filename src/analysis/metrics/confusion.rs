@@ -75,21 +75,28 @@ impl Confusion {
         ratio(2 * self.counts[c][c], self.support(c) + self.predicted(c))
     }
 
-    /// The mean F1 over all classes, each counting the same, also those without samples (as scikit-learn does when it
-    /// is given the list of labels).
+    /// Whether class `c` occurs at all: among the true labels or among the predictions.
+    ///
+    /// The macro means are over these classes, as scikit-learn's are when no list of labels is given: nothing can be said
+    /// about a class that neither has samples nor is predicted, and a 0 for it would be an invention.
+    pub fn occurs(&self, c: usize) -> bool {
+        self.support(c) + self.predicted(c) > 0
+    }
+
+    /// The mean F1 over the classes that [occur](Self::occurs), each with the same weight; 0 without samples.
     pub fn macro_f1(&self) -> f64 {
-        self.mean(Self::f1, |_| 1)
+        self.mean(Self::f1, |c| usize::from(self.occurs(c)))
     }
 
-    /// The mean precision over all classes, each counting the same.
+    /// The mean precision over the classes that [occur](Self::occurs), each with the same weight; 0 without samples.
     pub fn macro_precision(&self) -> f64 {
-        self.mean(Self::precision, |_| 1)
+        self.mean(Self::precision, |c| usize::from(self.occurs(c)))
     }
 
-    /// The mean recall over all classes, each counting the same: also called balanced accuracy, if every class has
-    /// samples.
+    /// The mean recall over the classes that [occur](Self::occurs), each with the same weight; 0 without samples. If every
+    /// class that is predicted has samples, this is the balanced accuracy.
     pub fn macro_recall(&self) -> f64 {
-        self.mean(Self::recall, |_| 1)
+        self.mean(Self::recall, |c| usize::from(self.occurs(c)))
     }
 
     /// The mean F1, each class counting by its samples; 0 without any.

@@ -7,7 +7,7 @@
 //! * `cluster`: clusters against labels (mutual information, Rand index), and groups against the space they live in
 //!   (silhouette, Fisher's ratio).
 //! * `neighbor`: what the nearest neighbours say (k-NN accuracy, trustworthiness of a map).
-//! * `significance`: is a difference more than luck (Wilson's interval, McNemar's test)?
+//! * `significance`: is a difference larger than chance explains (Wilson's and Newcombe's intervals, McNemar's test)?
 
 mod answers;
 mod calibration;
@@ -19,11 +19,11 @@ mod significance;
 
 pub use answers::Answers;
 pub use calibration::{Reliability, ReliabilityBin, brier_score};
-pub use cluster::{adjusted_rand, fisher_ratio, normalized_mutual_information, silhouette};
+pub use cluster::{adjusted_rand, fisher_ratio, normalized_mutual_information, silhouette, silhouettes};
 pub use confusion::{Binary, Confusion};
 pub use curve::{PrecisionRecall, Roc, macro_auc, precision_recall_curve, roc_curve};
-pub use neighbor::{knn_accuracy, trustworthiness};
-pub use significance::{McNemar, mcnemar, wilson_interval};
+pub use neighbor::{knn_accuracy, knn_correct, trustworthiness};
+pub use significance::{McNemar, difference_interval, mcnemar, mean_interval, wilson_interval};
 
 use crate::analysis::one_label_a_row;
 use crate::error::{Error, Result};
@@ -86,6 +86,38 @@ mod tests {
         // 2 of 3, 1 of 2, 1 of 1.
         assert_eq!(confusion.most_confused_above(0.6), [(0, 1, 2), (2, 1, 1)]);
         assert_eq!(confusion.most_confused_above(0.5).len(), 3);
+    }
+
+    /// Of four classes the last neither has samples nor is predicted, the third is predicted without having samples.
+    #[test]
+    fn macro_means_are_over_the_classes_that_occur() {
+        let confusion = Confusion::new(&[0, 0, 1, 1], &[0, 2, 1, 1], 4).unwrap();
+        assert_eq!([0, 1, 2, 3].map(|c| confusion.occurs(c)), [true, true, true, false]);
+        assert_eq!(confusion.macro_recall(), (0.5 + 1.0 + 0.0) / 3.0);
+        assert_eq!(confusion.macro_precision(), (1.0 + 1.0 + 0.0) / 3.0);
+        assert!((confusion.macro_f1() - (2.0 / 3.0 + 1.0) / 3.0).abs() < 1e-15);
+        assert_eq!(Confusion::new(&[1, 1], &[1, 1], 5).unwrap().macro_f1(), 1.0);
+        assert_eq!(Confusion::new(&[], &[], 5).unwrap().macro_f1(), 0.0);
+    }
+
+    /// Newcombe's own table II, method 10.
+    #[test]
+    fn intervals_of_differences_are_the_published_ones() {
+        for (a, b, low, high) in [
+            ((56, 70), (48, 80), 0.0524, 0.3339),
+            ((9, 10), (3, 10), 0.1705, 0.8090),
+            ((5, 56), (0, 29), -0.0381, 0.1926),
+            ((0, 10), (0, 20), -0.1611, 0.2775),
+            ((10, 10), (0, 10), 0.6075, 1.0000),
+        ] {
+            let (l, h) = difference_interval(a, b);
+            assert!((l - low).abs() < 5e-5 && (h - high).abs() < 5e-5, "{a:?} {b:?}: {l} {h}");
+        }
+        assert_eq!(difference_interval((1, 2), (0, 0)), (-1.0, 1.0));
+        // 1, 2, 3: mean 2, s = 1.
+        let (low, high) = mean_interval(&[1.0, 2.0, 3.0]);
+        assert!((low + high - 4.0).abs() < 1e-15 && ((high - low) / 2.0 * 3f64.sqrt() - 1.959_964).abs() < 1e-6);
+        assert_eq!(mean_interval(&[1.0]), (f64::NEG_INFINITY, f64::INFINITY));
     }
 
     /// Scores 3 2 2 1: positive, one of each, negative. The tie is one sloping step.

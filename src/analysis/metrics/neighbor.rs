@@ -10,6 +10,12 @@ use ndarray::ArrayView2;
 /// Each sample is named by the majority of its `k` nearest others; among classes with equally many, the one with the
 /// nearest member wins. Fails unless 1 <= k < n.
 pub fn knn_accuracy<T: Real>(x: ArrayView2<'_, T>, labels: &[usize], k: usize) -> Result<f64> {
+    let correct = knn_correct(x, labels, k)?;
+    Ok(super::ratio(correct.iter().filter(|c| **c).count(), correct.len()))
+}
+
+/// For each sample, whether the rule of [`knn_accuracy`] gives its label.
+pub fn knn_correct<T: Real>(x: ArrayView2<'_, T>, labels: &[usize], k: usize) -> Result<Vec<bool>> {
     let x = samples("knn_accuracy", x)?;
     let n = x.nrows();
     one_label_a_row("knn_accuracy", n, labels)?;
@@ -17,8 +23,7 @@ pub fn knn_accuracy<T: Real>(x: ArrayView2<'_, T>, labels: &[usize], k: usize) -
         return Err(Error::invalid(format!("knn_accuracy: k is {k}; with {n} samples choose 1 to {}", n - 1)));
     }
     let near = neighbors::nearest_others(&x, k);
-    let right = (0..n).filter(|&i| majority(near.of(i), labels) == labels[i]).count();
-    Ok(right as f64 / n as f64)
+    Ok((0..n).map(|i| majority(near.of(i), labels) == labels[i]).collect())
 }
 
 /// The most frequent label; among equals the one met first.

@@ -1,4 +1,7 @@
-//! Is it more than luck?
+//! Intervals and tests: is a difference larger than chance explains?
+//!
+//! Fractions of independent samples: [`wilson_interval`] for one, [`difference_interval`] for two. The same samples seen by
+//! two classifiers: [`mcnemar`]. Any paired differences: [`mean_interval`].
 
 /// The 97.5 % quantile of the normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
@@ -14,6 +17,35 @@ pub fn wilson_interval(successes: usize, n: usize) -> (f64, f64) {
     let scale = 1.0 / (1.0 + Z * Z / n);
     let (middle, half) = (p + Z * Z / (2.0 * n), Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt());
     ((scale * (middle - half)).max(0.0), (scale * (middle + half)).min(1.0))
+}
+
+/// Newcombe's 95 % interval (1998, method 10) for the difference p_a - p_b of two fractions of independent samples, each
+/// given as `(successes, n)`.
+///
+/// With Wilson's intervals (l, u) of the two: from d - √((p_a - l_a)² + (u_b - p_b)²) to d + √((u_a - p_a)² + (p_b - l_b)²).
+/// The difference is significant at the 5 % level if 0 lies outside. (-1, 1) if either n is 0.
+pub fn difference_interval(a: (usize, usize), b: (usize, usize)) -> (f64, f64) {
+    if a.1 == 0 || b.1 == 0 {
+        return (-1.0, 1.0);
+    }
+    let share = |(hits, n): (usize, usize)| hits as f64 / n as f64;
+    let ((low_a, high_a), (low_b, high_b)) = (wilson_interval(a.0, a.1), wilson_interval(b.0, b.1));
+    let (p_a, p_b) = (share(a), share(b));
+    let d = p_a - p_b;
+    (d - libm::hypot(p_a - low_a, high_b - p_b), d + libm::hypot(high_a - p_a, p_b - low_b))
+}
+
+/// The normal 95 % interval x̄ ± 1.96 s / √n for the mean of independent values, s with divisor n - 1. The whole line for
+/// fewer than two values.
+pub fn mean_interval(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    if values.len() < 2 {
+        return (f64::NEG_INFINITY, f64::INFINITY);
+    }
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / (n - 1.0);
+    let half = Z * (variance / n).sqrt();
+    (mean - half, mean + half)
 }
 
 /// The result of McNemar's test.

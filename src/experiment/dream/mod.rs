@@ -7,6 +7,7 @@
 //! alone asks for. Whether a dream looks like a digit is judged by what the network did not learn from the dream: the
 //! nearest training pictures, how far they are, and what they are pictures of.
 
+pub mod findings;
 pub mod optimize;
 pub mod report;
 pub mod target;

@@ -1,45 +1,52 @@
-//! What a network dreamt, in one page: start, way and end of each dream, the network's answers, the losses.
+//! What a network dreamt, in one page: start, steps and end of each dream, the network's predictions, the losses.
 
+use super::findings::{Counted, verdict};
 use super::{Found, Job, Start};
 use crate::data::ImageData;
 use crate::error::Result;
 use crate::files;
 use crate::report::chart::{BarChart, Colour, ImageGrid, LineChart, Tile};
-use crate::report::words::percent;
+use crate::report::words::{counted, percent};
 use crate::report::{Callout, Cell, Figure, Page, Table};
+use crate::run::book::SMOKE_WORDS;
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, Frame, RgbaImage};
 use std::path::Path;
 
 /// Steps of a dream shown between start and end.
 const SHOWN: usize = 6;
+/// Classes of a prediction that are shown as bars.
+const BARS: usize = 20;
 /// A pixel of an animation, in pixels of the screen.
 const ZOOM: u32 = 8;
 
-/// Writes `report.html`, `figures/`, an animation for each dream and `dreams.csv` into `folder`.
-pub fn write(found: &[Found], job: &Job, data: &ImageData, name: &str, folder: &Path) -> Result<()> {
+/// Writes `report.html`, `figures/`, an animation for each dream and `dreams.csv` into `folder`. A smoke run's dreams mean
+/// nothing, and the page says so.
+pub fn write(found: &[Found], job: &Job, data: &ImageData, name: &str, is_smoke: bool, folder: &Path) -> Result<()> {
     let figures = folder.join("figures");
     let mut page = Page::new(&format!("What {name} dreams"));
     let start = match &job.start {
         Start::Random => "noise".to_owned(),
         Start::Image(path) => path.display().to_string(),
-        Start::Test(class) => format!("test pictures of class {}", data.classes[*class]),
+        Start::Test(class) => format!("test images of class {}", data.classes[*class]),
     };
-    page.subtitle(&format!("{} targets, from {start}, {} restarts each, seed {}", found.len(), job.restarts, job.seed));
+    page.subtitle(&format!(
+        "{}, from {start}, {} each; seed {}",
+        counted(found.len(), "target"),
+        counted(job.restarts, "restart"),
+        job.seed
+    ));
     page.footer(&format!("Written by Gradus {}. This file needs no network.", env!("CARGO_PKG_VERSION")));
-    let looking = found.iter().filter(|f| f.likeness[0].looks_like_it).count();
-    let plain = found.iter().filter(|f| f.likeness[1].looks_like_it).count();
-    page.lead().callout(
-        Callout::Verdict,
-        "What the answers are worth",
-        &format!(
-            "Of {} dreams, {looking} look like a picture of what was asked with regularization, and {plain} without: \
-             they lie at most twice as far from the training pictures as nearly all test pictures do (brightness and \
-             contrast aside), and most of their nearest neighbours are of the class that was asked. The others are texture that satisfies the network and nobody else: \
-             adversarial images.",
-            found.len()
-        ),
-    );
+    if is_smoke {
+        page.banner(SMOKE_WORDS);
+    }
+    let [regularized, plain] = [0, 1].map(|kind| {
+        Counted::of(found.iter().map(|f| {
+            let dream = if kind == 0 { &f.best } else { &f.unregularized };
+            (f.likeness[kind].looks_like_it, f.target.distance(&dream.reached))
+        }))
+    });
+    page.lead().callout(Callout::Verdict, "What the dreams are worth", &verdict(regularized, plain));
     let table = summary(found, data);
     table.save(folder, "dreams")?;
     page.section("1", "All dreams").table(&table, "The best restart of each target.");
@@ -47,8 +54,8 @@ pub fn write(found: &[Found], job: &Job, data: &ImageData, name: &str, folder: &
     overview.save(&figures, "overview")?;
     page.section("2", "Regularized and not").figure(
         &overview,
-        "For each target the regularized dream, the one without regularization, and the training picture nearest to \
-         the first. A green frame: it looks like what was asked; an orange one: it is texture.",
+        "For each target the regularized dream, the one without regularization, and the training image nearest to \
+         the first. A green frame: the dream looks like an image of the target class; an orange one: it does not.",
     );
     for (i, f) in found.iter().enumerate() {
         let words = f.target.words(&data.classes);
@@ -64,20 +71,20 @@ pub fn write(found: &[Found], job: &Job, data: &ImageData, name: &str, folder: &
             ("The same of every restart", spread.join(" ")),
             ("Steps", (f.best.losses.len() - 1).to_string()),
             (
-                "Nearest training picture",
+                "Nearest training image",
                 format!("number {}, a {}", f.likeness[0].nearest, data.classes[f.likeness[0].nearest_class]),
             ),
         ];
         facts.extend(f.target.note.clone().map(|note| ("The target", note)));
         page.section(&format!("{}", i + 3), &format!("Target: {words}"))
-            .figure(&way, "Start, some steps on the way, and the end; above with regularization, below without.")
-            .figures(&[(&answer, "The network's answer to the end."), (&losses, "Distance to the target.")])
+            .figure(&way, "Start, some steps, and the end; above with regularization, below without.")
+            .figures(&[(&answer, "The network's prediction for the last step."), (&losses, "Distance to the target.")])
             .facts(&facts);
     }
     files::write_atomic(folder.join("report.html"), page.render().as_bytes())
 }
 
-/// Target, answer, loss and steps of each dream.
+/// Target, prediction, loss and steps of each dream.
 pub fn summary(found: &[Found], data: &ImageData) -> Table {
     let mut table =
         Table::new(&["target", "reached", "difference", "loss", "steps", "nearest", "looks like it", "unregularized"]);
@@ -141,7 +148,7 @@ pub fn overview(found: &[Found], data: &ImageData) -> Figure {
     ImageGrid::new("Dreams")
         .group("regularized", with.collect())
         .group("not regularized", without.collect())
-        .group("nearest training picture", nearest.collect())
+        .group("nearest training image", nearest.collect())
         .columns(found.len().min(10))
         .tile_size(96.0)
         .draw()
@@ -155,7 +162,7 @@ pub fn way(f: &Found, data: &ImageData) -> Figure {
             if n <= SHOWN + 2 { (0..n).collect() } else { (0..SHOWN + 2).map(|i| i * (n - 1) / (SHOWN + 1)).collect() };
         chosen.iter().map(|&i| tile(&frames[i].1, data).caption(&format!("step {}", frames[i].0))).collect()
     };
-    ImageGrid::new(&format!("The way to {}", f.target.words(&data.classes)))
+    ImageGrid::new(&format!("Steps towards {}", f.target.words(&data.classes)))
         .group("regularized", row(&f.best.frames))
         .group("not regularized", row(&f.unregularized.frames))
         .columns(SHOWN + 2)
@@ -163,10 +170,16 @@ pub fn way(f: &Found, data: &ImageData) -> Figure {
         .draw()
 }
 
-/// The network's answer as bars.
+/// The network's prediction as bars: of many classes the most probable.
 pub fn answer(f: &Found, classes: &[String]) -> Figure {
-    let mut chart = BarChart::new("The network's answer").range(0.0, 1.0).percent().width(420.0);
-    for (c, class) in classes.iter().enumerate() {
+    let mut chart =
+        BarChart::new("The network's prediction").range(0.0, 1.0).percent().axis("probability").width(420.0);
+    let mut order: Vec<usize> = (0..classes.len()).collect();
+    if classes.len() > BARS {
+        order.sort_by(|&a, &b| f.best.reached[b].total_cmp(&f.best.reached[a]).then(a.cmp(&b)));
+        order.truncate(BARS);
+    }
+    for (c, class) in order.into_iter().map(|c| (c, &classes[c])) {
         chart = chart.coloured(class, f64::from(f.best.reached[c]), None, Colour::class(c));
     }
     chart.draw()

@@ -7,6 +7,7 @@
 //! How good generated pictures are is told by numbers that need no human: what a classifier that has never seen them says
 //! of them ([`Answers`]), how varied they are, and how near the nearest training picture lies.
 
+pub mod findings;
 pub mod report;
 
 use super::answer::Trained;

@@ -1,27 +1,32 @@
 //! What was found in the codes, in one page; several runs point by point.
 
+use super::findings::{self, Summary};
 use super::{Findings, Generated, SIDE, STEPS};
 use crate::data::ImageData;
 use crate::error::Result;
 use crate::files;
 use crate::report::chart::{BarChart, Colour, ImageGrid, Tile};
-use crate::report::words::{counted, percent};
+use crate::report::words::counted;
 use crate::report::{Callout, Cell, Figure, Page, Table};
+use crate::run::book::SMOKE_WORDS;
 use crate::tensor::Tensor;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// What stands above the table of generated pictures.
-const GENERATED: &str = "Pictures made of codes that nobody encoded. Confidence and entropy are a classifier's; classes \
-                         shown is the inception score, between 1 and the number of classes; diversity is the mean \
-                         distance of two of them, that of test pictures being 1; the nearest is a training picture, and \
-                         the distance a root mean square.";
+/// How to read the table of generated images.
+const GENERATED: &str = "Images decoded from latent samples. Confidence and entropy are those of a classifier; the inception \
+                         score lies between 1 and the number of classes; diversity is the mean distance of two images, \
+                         relative to that of two test images; the last column is the root mean squared distance to the \
+                         nearest training image.";
 
-/// Writes `report.html`, `figures/` and `tables/` into `folder`.
-pub fn write(all: &[Findings], data: &ImageData, dims: usize, folder: &Path) -> Result<()> {
+/// Writes `report.html`, `figures/` and `tables/` into `folder`. What a smoke run learned means nothing, and the page says so.
+pub fn write(all: &[Findings], data: &ImageData, dims: usize, is_smoke: bool, folder: &Path) -> Result<()> {
     let names: Vec<&str> = all.iter().map(|f| f.name.as_str()).collect();
     let mut page = Page::new(&format!("The codes of {}", names.join(" and ")));
-    page.subtitle(&format!("{}, maps in {dims} dimensions", counted(data.test.len(), "test picture")));
+    page.subtitle(&format!("{}, embeddings in {dims} dimensions", counted(data.test.len(), "test image")));
+    if is_smoke {
+        page.banner(SMOKE_WORDS);
+    }
     page.footer(&format!("Written by Gradus {}. This file needs no network.", env!("CARGO_PKG_VERSION")));
     let table = point_by_point(all);
     // A program wants a row for each run, a reader a column.
@@ -30,7 +35,7 @@ pub fn write(all: &[Findings], data: &ImageData, dims: usize, folder: &Path) -> 
     generated.save(&folder.join("tables"), "generated")?;
     page.lead().callout(Callout::Verdict, "In short", &verdict(all));
     page.section("1", if all.len() > 1 { "Point by point" } else { "In numbers" })
-        .table(&table, "Errors are mean squares of a number.")
+        .table(&table, "Errors are mean squared errors per value.")
         .table(&generated, GENERATED)
         .source("src/experiment/latent/mod.rs");
     let mut sections = Sections(1);
@@ -75,31 +80,31 @@ fn point_by_point(all: &[Findings]) -> Table {
     let mut row = |name: &str, f: &dyn Fn(&Findings) -> Cell| {
         table.row(std::iter::once(Cell::text(name)).chain(all.iter().map(f)));
     };
-    row("numbers in a code", &|f| Cell::count(f.layer.1));
+    row("dimensions of the code", &|f| Cell::count(f.layer.1));
     row("the code is", &|f| if f.is_variational { "a distribution" } else { "a point" }.into());
     row("test error", &|f| Cell::number(f.mse, 5));
-    row("dimensions in use", &|f| Cell { shown: format!("{} of {}", active(f), f.layer.1), ..Cell::count(active(f)) });
-    row("five nearest codes name the class", &|f| Cell::fraction(f.knn_accuracy));
+    row("active units", &|f| Cell { shown: format!("{} of {}", active(f), f.layer.1), ..Cell::count(active(f)) });
+    row("5-NN accuracy of the codes", &|f| Cell::fraction(f.knn_accuracy));
     for (i, map) in all[0].maps.iter().enumerate() {
         let name = map.method.name();
-        row(&format!("five nearest in the map by {name} name it"), &|f| Cell::fraction(f.maps[i].knn_accuracy));
+        row(&format!("5-NN accuracy of the {name} embedding"), &|f| Cell::fraction(f.maps[i].knn_accuracy));
     }
-    row("silhouette of the classes among the codes", &|f| Cell::number(f.silhouette, 3));
+    row("silhouette of the classes in the codes", &|f| Cell::number(f.silhouette, 3));
     if all.iter().any(|f| f.recognized.is_some()) {
-        row("a classifier knows the pictures", &|f| f.recognized.map_or(Cell::none(), |r| Cell::fraction(r[0])));
-        row("and their reconstructions", &|f| f.recognized.map_or(Cell::none(), |r| Cell::fraction(r[1])));
+        row("classifier accuracy on test images", &|f| f.recognized.map_or(Cell::none(), |r| Cell::fraction(r[0])));
+        row("classifier accuracy on their reconstructions", &|f| f.recognized.map_or(Cell::none(), |r| Cell::fraction(r[1])));
     }
     table
 }
 
-/// How good the pictures are that nobody has encoded: one row for each run and source of codes.
+/// How good images decoded from latent samples are: one row for each run and source of samples.
 fn of_generated(all: &[Findings]) -> Table {
     let judged = all.iter().any(|f| f.recognized.is_some());
-    let mut heads = vec!["run", "codes drawn from"];
+    let mut heads = vec!["run", "latent samples from"];
     if judged {
-        heads.extend(["confidence", "entropy, nats", "classes shown"]);
+        heads.extend(["confidence", "entropy, nats", "inception score"]);
     }
-    heads.extend(["diversity", "to the nearest"]);
+    heads.extend(["diversity", "distance to nearest"]);
     let mut table = Table::new(&heads);
     let number = |value: Option<f64>| value.map_or(Cell::none(), |v| Cell::number(v, 3));
     for f in all {
@@ -121,27 +126,20 @@ fn of_generated(all: &[Findings]) -> Table {
 
 fn verdict(all: &[Findings]) -> String {
     let one = |f: &Findings| {
-        let shown = |g: &&Generated| g.inception_score.unwrap_or(0.0);
-        let judged = f.generated.iter().filter(|g| g.inception_score.is_some());
-        let best = judged.max_by(|a, b| shown(a).total_cmp(&shown(b)));
-        let made = best.map_or(String::new(), |g| {
-            format!(
-                " Of codes that nobody encoded, those from the {} are decoded to the best pictures: {:.1} classes are \
-                 plainly shown, and a classifier is {} sure.",
-                g.source,
-                shown(&g),
-                percent(g.confidence.unwrap_or(0.0))
-            )
-        });
-        format!(
-            "{} gives pictures back with a mean squared error of {:.5} through {} numbers, {} of them in use; the five \
-             nearest codes name the class of {}.{made}",
-            f.name,
-            f.mse,
-            f.layer.1,
-            active(f),
-            percent(f.knn_accuracy)
-        )
+        let most = |labels: &[usize]| {
+            let classes = labels.iter().max().map_or(0, |m| m + 1);
+            (0..classes).map(|c| labels.iter().filter(|&&l| l == c).count()).max().unwrap_or(0)
+        };
+        let judged = |g: &Generated| Some((g.source, g.inception_score?, g.confidence?));
+        findings::verdict(&Summary {
+            name: &f.name,
+            mse: f.mse,
+            dimensions: f.layer.1,
+            active: active(f),
+            knn_accuracy: f.knn_accuracy,
+            majority: most(&f.labels) as f64 / f.labels.len().max(1) as f64,
+            generated: f.generated.iter().filter_map(judged).collect(),
+        })
     };
     all.iter().map(one).collect::<Vec<_>>().join(" ")
 }
@@ -170,9 +168,9 @@ fn one(
     page.part(&f.name);
     let grid = draw("reconstructions", reconstructions(f, data))?;
     page.section(&sections.next(), "Reconstructions")
-        .figure(&grid, "Test pictures above what the network makes of them, with the mean squared error of a number.");
+        .figure(&grid, "Test images above their reconstructions, with the mean squared error per value.");
 
-    let mut bars = BarChart::new("Variance of each number of the code");
+    let mut bars = BarChart::new("Variance of each dimension of the code").axis("variance");
     for (j, variance) in f.variances.iter().enumerate() {
         bars = bars.coloured(&(j + 1).to_string(), *variance, None, Colour::class(0));
     }
@@ -185,37 +183,37 @@ fn one(
             draw(&format!("map_{}", map.method.name()), figure)
         })
         .collect::<Result<_>>()?;
-    page.section(&sections.next(), "Where the codes lie").figures(&[
-        (&maps[0], "By principal components."),
-        (&maps[1], "By t-SNE: neighbours stay together."),
-        (&bars, "A number that hardly varies is not in use."),
+    page.section(&sections.next(), "Embeddings of the codes").figures(&[
+        (&maps[0], "The first principal components."),
+        (&maps[1], "t-SNE, which preserves neighbourhoods; its distances have no scale."),
+        (&bars, "A dimension that hardly varies is not an active unit."),
     ]);
 
     let manifold = draw("manifold", sheet("The manifold", &f.manifold.0, data, SIDE, 40.0))?;
     page.section(&sections.next(), "The manifold")
         .figure(&manifold, &format!("Decoded codes on a grid through {}.", f.manifold.1));
 
-    let mut ways = ImageGrid::new("From one picture to another").columns(STEPS).tile_size(72.0);
+    let mut ways = ImageGrid::new("Interpolations between two images").columns(STEPS).tile_size(72.0);
     for way in &f.interpolations {
         ways = ways.group("", tiles(way, data));
     }
     let ways = draw("interpolations", ways.draw())?;
-    let mut walks = ImageGrid::new("One number at a time").columns(STEPS).tile_size(72.0);
+    let mut walks = ImageGrid::new("One dimension at a time").columns(STEPS).tile_size(72.0);
     for (j, pictures) in &f.traversals {
-        walks = walks.group(&format!("number {} (variance {:.2})", j + 1, f.variances[*j]), tiles(pictures, data));
+        walks = walks.group(&format!("dimension {} (variance {:.2})", j + 1, f.variances[*j]), tiles(pictures, data));
     }
     let walks = draw("traversals", walks.draw())?;
     page.section(&sections.next(), "Walks")
-        .figure(&ways, "Codes on the straight line between those of two test pictures, decoded.")
+        .figure(&ways, "Codes on the straight line between those of two test images, decoded.")
         .figure(
             &walks,
-            "Each row changes one number of one picture's code, from two deviations below the mean to two above.",
+            "Each row changes one dimension of one image's code, from two standard deviations below the mean to two above.",
         );
 
-    let body = page.section(&sections.next(), "Pictures nobody has drawn");
+    let body = page.section(&sections.next(), "Generated images");
     for (i, g) in f.generated.iter().enumerate() {
         let figure = draw(&format!("generated_{i}"), sheet(g.source, &g.pictures, data, 10, 64.0))?;
-        body.figure(&figure, &format!("Decoded codes drawn from the {}.", g.source));
+        body.figure(&figure, &format!("Decoded latent samples from the {}.", g.source));
     }
     if !f.analogies.is_empty() {
         let mut grid = ImageGrid::new("Arithmetic on codes").columns(4).tile_size(84.0);
@@ -247,7 +245,7 @@ fn reconstructions(f: &Findings, data: &ImageData) -> Figure {
         let captions = indices.iter().map(|&i| format!("{:.4}", f.errors[i]));
         let given = tiles(&f.outputs.gather(indices), data).into_iter().zip(captions);
         grid = grid
-            .group(&format!("{name}: pictures"), tiles(&data.test.pixels.gather(indices), data))
+            .group(&format!("{name}: inputs"), tiles(&data.test.pixels.gather(indices), data))
             .group(&format!("{name}: reconstructions"), given.map(|(tile, words)| tile.caption(&words)).collect());
     }
     grid.draw()

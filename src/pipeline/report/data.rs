@@ -1,5 +1,6 @@
-//! The data sheet: what was looked at, how it was divided, what was left out.
+//! The data sheet: the images, how they are split, which were skipped.
 
+use super::findings::leakage;
 use super::{Book, Results};
 use crate::data::Images;
 use crate::error::Result;
@@ -7,8 +8,10 @@ use crate::report::chart::{ImageGrid, Tile};
 use crate::report::words::{counted, listed, thousands};
 use crate::report::{Callout, Cell, Table};
 
-/// Pictures of each class on the contact sheet.
+/// Images of each class on the contact sheet.
 const SHOWN: usize = 6;
+/// Classes on it.
+const CLASSES: usize = 12;
 
 pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let data = &r.data;
@@ -17,14 +20,14 @@ pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
     } else {
         format!("`{}`", r.config.data.source)
     };
-    let division = if data.given_splits {
-        "as given by the folders; what was missing was carved from training".to_owned()
+    let splits = if data.given_splits {
+        "as given by the folders; a split that is missing there is taken from the training set".to_owned()
     } else {
         let [a, b, c] = r.config.data.split.map(|s| (100.0 * s).round());
         format!("{a}/{b}/{c} %, class by class, shuffled by the seed")
     };
     let groups = match data.grouped {
-        None => "each picture is its own group".to_owned(),
+        None => "each image is its own group".to_owned(),
         Some(n) => {
             format!("`{}` matched {} file names; a group stays in one split", r.config.data.group_by, thousands(n))
         }
@@ -40,27 +43,33 @@ pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let counts = book.table("split_counts", counts)?;
     let sheet = book.figure("contact_sheet", contact_sheet(&data.train).draw())?;
 
+    let shown = if data.classes.len() > CLASSES {
+        format!("The first training images of the first {CLASSES} classes.")
+    } else {
+        "The first training images of each class.".to_owned()
+    };
     book.page.part("The data");
     let body = book.page.section("", "Data sheet");
     body.facts(&[
         ("Source", source),
         ("Classes", listed(&data.classes)),
         (
-            "Pictures",
+            "Images",
             format!("{0} x {0} pixels, {1}", r.config.data.size, if data.channels() == 1 { "gray" } else { "colour" }),
         ),
-        ("Division", division),
+        ("Splits", splits),
         ("Groups", groups),
     ])
-    .table(&counts, "Pictures in each split")
-    .figure(&sheet, "The first training pictures of each class.");
+    .row(|row| {
+        row.figure(&sheet, &shown).table(&counts, "Images in each split");
+    });
     if !data.skipped.is_empty() {
-        let mut skipped = Table::new(&["picture", "reason"]);
+        let mut skipped = Table::new(&["image", "reason"]);
         data.skipped.iter().for_each(|s| {
             skipped.row([s.path.clone(), s.reason.clone()]);
         });
         skipped.save(&book.folder.path("tables"), "skipped")?;
-        let title = format!("{} skipped", counted(data.skipped.len(), "picture"));
+        let title = format!("{} skipped", counted(data.skipped.len(), "image"));
         body.details(&title, |body| {
             body.table(&skipped, "Not used");
         });
@@ -68,15 +77,8 @@ pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
     if !data.leakage.is_empty() {
         let lines: Vec<String> =
             data.leakage.iter().take(10).map(|l| format!("{} (in {})", l.what, l.splits.join(" and "))).collect();
-        let words = format!(
-            "{} in more than one split, so the test is easier than it should be: {}",
-            if data.leakage.len() == 1 {
-                "1 group or picture stands".into()
-            } else {
-                format!("{} groups or pictures stand", data.leakage.len())
-            },
-            lines.join("; ")
-        );
+        let into_test = data.leakage.iter().filter(|l| l.splits.iter().any(|split| split == "test")).count();
+        let words = format!("{}: {}.", leakage(data.leakage.len(), into_test), lines.join("; "));
         body.callout(Callout::Caveat, "Leakage", &words);
     }
     body.source("src/pipeline/data.rs");
@@ -85,14 +87,14 @@ pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
 
 fn contact_sheet(images: &Images) -> ImageGrid {
     let mut sheet = ImageGrid::new("Contact sheet").columns(SHOWN);
-    for (c, class) in images.classes.iter().enumerate() {
+    for (c, class) in images.classes.iter().enumerate().take(CLASSES) {
         let of_class = (0..images.len()).filter(|&i| images.labels[i] == c);
         sheet = sheet.group(class, of_class.take(SHOWN).map(|i| tile(images, i)).collect());
     }
     sheet
 }
 
-/// One picture as a tile.
+/// One image as a tile.
 pub(super) fn tile(images: &Images, i: usize) -> Tile {
     let (c, h, w) = (images.channels(), images.height(), images.width());
     Tile::chw(&images.pixels.data()[i * c * h * w..][..c * h * w], c, h, w)

@@ -1,48 +1,55 @@
 //! Part 1: features, clusters, and whether they agree with the labels.
 
-use super::{Book, MAP_CAVEAT, Results, points};
+use super::findings::{Agreement, agreement};
+use super::{Book, MAP_AXES, MAP_CAVEAT, Results, points};
+use crate::analysis::features::Feature;
+use crate::analysis::scale::Scaling;
 use crate::error::Result;
 use crate::report::chart::{Histograms, Scatter};
-use crate::report::words::{confused, listed, percent};
+use crate::report::words::confused;
 use crate::report::{Callout, Cell, Table};
+use crate::run::findings::Hits;
 
 pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
     book.page.part("Part 1: hand-crafted features and K-means");
     features(r, book)?;
     clusters(r, book)?;
-    agreement(r, book)
+    agreement_with_labels(r, book)
 }
 
 /// 1a. The features, and how each is distributed in each class.
 fn features(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let labels = &r.data.train.labels;
-    let mut histograms = Histograms::new("Features of the training pictures", &r.data.classes);
+    let mut histograms =
+        Histograms::new("Features of the training images", &r.data.classes).axes("fraction of the class");
     let mut table = Table::new(&["feature", "class", "mean", "deviation"]);
     for (j, feature) in r.features.names.iter().enumerate() {
         let values: Vec<f64> = r.features.raw[0].column(j).iter().map(|&v| f64::from(v)).collect();
-        histograms = histograms.panel(feature.name(), &values, labels);
+        histograms = histograms.panel(feature.title(), &values, labels);
         for (c, class) in r.data.classes.iter().enumerate() {
             let of_class: Vec<f64> = values.iter().zip(labels).filter(|(_, l)| **l == c).map(|(v, _)| *v).collect();
             let (mean, deviation) = moments(&of_class);
-            let moments = [mean, deviation].map(|v| Cell::number(v, 4));
-            table.row([Cell::text(feature.name()), Cell::text(class)].into_iter().chain(moments));
+            table.row([feature.title().into(), class.clone().into(), Cell::number(mean, 4), Cell::number(deviation, 4)]);
         }
     }
     book.figure("features", histograms.draw())?;
     let panels = histograms.draw_panels();
-    let captions: Vec<&str> = r.features.names.iter().map(|f| f.why()).collect();
+    // Words about galaxies are true of the rendered ones only.
+    let of = if r.config.is_rendered() { Feature::in_galaxies } else { Feature::why };
+    let captions: Vec<&str> = r.features.names.iter().map(|&f| of(f)).collect();
     let table = book.table("features", table)?;
     book.page
         .section("1a", "Features")
         .paragraph(&format!(
-            "{} numbers stand for the {} pixels of a picture. They are brought to one scale by the training split's \
-             mean and deviation (or range); validation and test are only mapped by it.",
+            "Each image of {1} pixels is described by {0} numbers. {2} computed on the training split; the validation and \
+             test splits are only mapped by them.",
             r.features.names.len(),
-            r.config.data.size * r.config.data.size
+            r.config.data.size * r.config.data.size,
+            scaling(r.config.features.scaling)
         ))
         .figures(&panels.iter().zip(captions).collect::<Vec<_>>())
         .details("Mean and deviation by class", |body| {
-            body.table(&table, "Features of the training pictures, before scaling");
+            body.table(&table, "Features of the training images, before scaling");
         })
         .source("src/analysis/features.rs");
     Ok(())
@@ -51,7 +58,7 @@ fn features(r: &Results, book: &mut Book<'_>) -> Result<()> {
 /// 1b. K-means.
 fn clusters(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let k = r.data.classes.len();
-    let mut table = Table::new(&["cluster", "named after", "training pictures", "of that class"]);
+    let mut table = Table::new(&["cluster", "named after", "training images", "of that class"]);
     for cluster in 0..k {
         let members: Vec<usize> =
             (0..r.data.train.len()).filter(|&i| r.clusters.clustering.labels[i] == cluster).collect();
@@ -72,61 +79,74 @@ fn clusters(r: &Results, book: &mut Book<'_>) -> Result<()> {
              majority vote over the training labels names each cluster.",
             r.config.kmeans.n_init, r.clusters.clustering.iterations, r.clusters.clustering.inertia
         ))
-        .table(&table, "Clusters of the training pictures")
-        .figure(&confusion, "Rows are the truth, columns the class after which the picture's cluster is named.")
+        .row(|row| {
+            row.figure(
+                &confusion,
+                "Rows are true classes, columns the class after which the image's cluster is named.",
+            )
+            .table(&table, "Clusters of the training images");
+        })
         .list(confused(&r.clusters.confusion, &r.data.classes, 3))
         .source("src/analysis/kmeans.rs");
     Ok(())
 }
 
 /// 1c. How well clusters agree with labels.
-fn agreement(r: &Results, book: &mut Book<'_>) -> Result<()> {
+fn agreement_with_labels(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let at = points(&r.feature_map);
-    let clusters: Vec<usize> = r.clusters.predicted.clone();
-    let map = Scatter::new("The test pictures by their features", &r.data.classes)
+    let labels = Scatter::new("The test images by their features", &r.data.classes)
         .panel("true labels", &at, &r.data.test.labels)
-        .panel("K-means, clusters named", &at, &clusters);
-    book.figure("map_features", map.draw())?;
-    let panels = map.draw_panels();
-    let accuracy = r.clusters.confusion.accuracy();
-    let majority = r.baselines.majority_accuracy;
-    let nmi = r.clusters.nmi;
-    let unnamed: Vec<String> = (0..r.data.classes.len())
-        .filter(|c| !r.clusters.names.contains(c))
-        .map(|c| r.data.classes[c].clone())
-        .collect();
-    let degree = match nmi {
-        v if v >= 0.8 => "The clusters are nearly the classes",
-        v if v >= 0.4 => "The clusters agree with the classes in part",
-        v if v >= 0.1 => "The clusters agree with the classes only a little",
-        _ => "The clusters have hardly anything to do with the classes",
-    };
-    let mut answer = format!(
-        "{degree}: normalized mutual information is {nmi:.2} (0 is chance, 1 is identity), and naming clusters by \
-         majority gives {} on the test split, against {} for always answering the commonest class.",
-        percent(accuracy),
-        percent(majority)
-    );
-    if !unnamed.is_empty() {
-        answer.push_str(&format!(
-            " No cluster is named after {}: such pictures are always answered wrongly.",
-            listed(&unnamed)
-        ));
-    }
-    answer.push_str(
-        " K-means looks for round groups of equal spread in feature space; where a class is drawn out, or two overlap, \
-         its borders are not the classes'.",
-    );
+        .dimensions(MAP_AXES.0, MAP_AXES.1);
+    let (names, looks) = cluster_looks(&r.clusters.names, &r.data.classes);
+    let clusters = Scatter::new("The test images by their features", &names)
+        .looks(&looks)
+        .panel("K-means clusters, and the class each is named after", &at, &r.clusters.test_clusters)
+        .dimensions(MAP_AXES.0, MAP_AXES.1);
+    let labels = book.figure("map_features", labels.draw())?;
+    let clusters = book.figure("map_clusters", clusters.draw())?;
+    let unnamed = (0..r.data.classes.len()).filter(|c| !r.clusters.names.contains(c));
+    let answer = agreement(&Agreement {
+        adjusted_rand: r.clusters.adjusted_rand,
+        nmi: r.clusters.nmi,
+        named: Hits { correct: r.clusters.confusion.correct(), n: r.clusters.confusion.total() },
+        baseline: r.baselines.majority_accuracy,
+        unnamed: unnamed.map(|c| r.data.classes[c].clone()).collect(),
+    });
     book.page
         .section("1c", "Do clusters agree with labels?")
         .figures(&[
-            (&panels[0], "t-SNE of the test features, coloured by the true label."),
-            (&panels[1], "The same map, coloured by the class of the picture's cluster."),
+            (&labels, "t-SNE of the test features, coloured by the true label."),
+            (
+                &clusters,
+                "The same embedding, coloured by cluster. A cluster has the colour of the class it is named after; a \
+                         second cluster of the same class has a colour of its own.",
+            ),
         ])
-        .callout(Callout::Caveat, "Reading the map", MAP_CAVEAT)
+        .callout(Callout::Caveat, "Reading the embedding", MAP_CAVEAT)
         .answer("How well do the clusters agree with the labels?", &answer)
         .source("src/pipeline/kmeans.rs");
     Ok(())
+}
+
+/// How the features are scaled, as the beginning of a sentence.
+fn scaling(scaling: Scaling) -> &'static str {
+    match scaling {
+        Scaling::Standard => "They are standardized by mean and standard deviation,",
+        Scaling::MinMax { .. } => "They are mapped to one range by minimum and maximum,",
+    }
+}
+
+/// The legend of the clusters, and the look of each: that of the class it is named after, or, for a further cluster of the
+/// same class, the next look that no class has.
+fn cluster_looks(named_after: &[usize], classes: &[String]) -> (Vec<String>, Vec<usize>) {
+    let mut free = classes.len()..;
+    let mut looks: Vec<usize> = Vec::new();
+    for &class in named_after {
+        let look = if looks.contains(&class) { free.next().expect("endless") } else { class };
+        looks.push(look);
+    }
+    let names = named_after.iter().enumerate();
+    (names.map(|(i, &class)| format!("cluster {}: {}", i + 1, classes[class])).collect(), looks)
 }
 
 /// Mean and standard deviation.
@@ -134,4 +154,20 @@ pub(super) fn moments(x: &[f64]) -> (f64, f64) {
     let n = x.len().max(1) as f64;
     let mean = x.iter().sum::<f64>() / n;
     (mean, (x.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_clusters_of_one_class_look_different() {
+        let classes = ["a", "b", "c"].map(String::from);
+        let (names, looks) = cluster_looks(&[1, 1, 0], &classes);
+        assert_eq!(
+            (names[0].as_str(), names[1].as_str(), names[2].as_str()),
+            ("cluster 1: b", "cluster 2: b", "cluster 3: a")
+        );
+        assert_eq!(looks, [1, 3, 0]);
+    }
 }

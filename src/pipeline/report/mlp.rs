@@ -1,12 +1,14 @@
 //! Part 2: the MLP on the features.
 
 use super::features::moments;
-use super::{Book, MAP_CAVEAT, Results, points};
+use super::findings::pair::{self, Added, Pair};
+use super::{Book, MAP_AXES, MAP_CAVEAT, Results, points};
 use crate::error::Result;
 use crate::report::chart::Scatter;
 use crate::report::words::{confused, thousands};
 use crate::report::{Callout, Cell, Table};
-use crate::run::book::{generalizes, per_class};
+use crate::run::book::{CONFUSION, PER_CLASS, per_class};
+use crate::run::findings::generalizes;
 
 pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
     book.page.part("Part 2: an MLP on the features");
@@ -23,14 +25,10 @@ fn training(r: &Results, book: &mut Book<'_>) -> Result<()> {
         .chain([r.data.classes.len()])
         .map(|w| w.to_string())
         .collect();
-    let mut table = Table::new(&["activation", "best epoch", "validation", "test"]);
+    let mut table = Table::new(&["activation", "best epoch", "validation accuracy"]);
     for (activation, scores) in &r.mlp.activations {
-        let cells = [
-            Cell::text(activation.name()),
-            Cell::count(scores.history.best_epoch),
-            Cell::fraction(scores.val.accuracy),
-            Cell::fraction(scores.test.accuracy),
-        ];
+        let cells =
+            [activation.name().into(), Cell::count(scores.history.best_epoch), Cell::fraction(scores.val.accuracy)];
         if *activation == config.activation {
             table.strong_row(cells)
         } else {
@@ -51,10 +49,10 @@ fn training(r: &Results, book: &mut Book<'_>) -> Result<()> {
             config.batch
         ))
         .figures(&[
-            (&loss, "Loss over the epochs. Training figures are means over the epoch while the weights moved."),
+            (&loss, "Loss over the epochs. Training values are means over the epoch while the weights changed."),
             (&accuracy, "Accuracy over the epochs."),
         ])
-        .table(&table, "The same network with other activations (the one used in bold)")
+        .table(&table, "The same network with other activations on the validation split (in bold the one that was set beforehand and is tested)")
         .source("src/pipeline/mlp.rs");
     Ok(())
 }
@@ -64,82 +62,110 @@ fn generalization(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let s = &r.mlp.scores;
     let confusion = book.confusion("mlp", "MLP on the test split", &r.data.classes, &s.confusion.counts)?;
     let table = book.table("mlp_classes", per_class(&s.confusion, &r.data.classes))?;
-    let answer = generalizes(s, r.config.mlp.epochs, r.config.mlp.patience);
+    let answer = generalizes(s, r.config.mlp.epochs);
     book.page
         .section("2b", "Does it generalize?")
-        .figure(&confusion, "Rows are the truth, columns the answer; percentages are of the row.")
-        .table(&table, "Per class, on the test split")
+        .row(|row| {
+            row.figure(&confusion, CONFUSION).table(&table, PER_CLASS);
+        })
         .answer("Does the MLP generalize?", &answer)
         .source("src/run/trainer.rs");
     Ok(())
 }
 
-/// 2c. Which pair of classes is hardest, and which feature tells it apart best.
+/// 2c. The pair of classes that is confused most, how far each feature separates it, and what the MLP adds.
 fn hardest_pair(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let classes = &r.data.classes;
-    let map = Scatter::new("The test pictures by the MLP's output", classes)
+    let map = Scatter::new("The test images by the MLP's output", classes)
         .panel("true labels", &points(&r.mlp_map), &r.data.test.labels)
-        .panel("the MLP's answers", &points(&r.mlp_map), &r.mlp.scores.test.predicted);
+        .panel("the MLP's predictions", &points(&r.mlp_map), &r.mlp.scores.test.predicted)
+        .dimensions(MAP_AXES.0, MAP_AXES.1);
     book.figure("map_mlp_output", map.draw())?;
     let panels = map.draw_panels();
 
-    let counts = &r.mlp.scores.confusion.counts;
-    let k = classes.len();
-    let pairs = (0..k).flat_map(|a| (a + 1..k).map(move |b| (a, b)));
-    let hardest = pairs.max_by_key(|&(a, b)| (counts[a][b] + counts[b][a], std::cmp::Reverse((a, b))));
-    let (a, b) = hardest.expect("there are at least two classes");
-    let mistakes = counts[a][b] + counts[b][a];
-    // Standardized distance (Cohen's d): difference of the means over the pooled deviation.
-    let column = |j: usize, class: usize| -> Vec<f64> {
-        let labels = &r.data.train.labels;
-        let values = r.features.raw[0].column(j);
-        values.iter().zip(labels).filter(|(_, l)| **l == class).map(|(&v, _)| f64::from(v)).collect()
-    };
-    let mut distances: Vec<(f64, &str)> = (0..r.features.names.len())
-        .map(|j| {
-            let ((m_a, s_a), (m_b, s_b)) = (moments(&column(j, a)), moments(&column(j, b)));
-            let pooled = ((s_a * s_a + s_b * s_b) / 2.0).sqrt();
-            (if pooled > 0.0 { (m_a - m_b).abs() / pooled } else { 0.0 }, r.features.names[j].name())
-        })
-        .collect();
-    distances.sort_by(|x, y| y.0.total_cmp(&x.0));
-    let mut table = Table::new(&["feature", "standardized distance"]);
-    distances.iter().for_each(|(d, name)| {
-        table.row([Cell::text(name.to_string()), Cell::number(*d, 2)]);
-    });
-    let table = book.table("hardest_pair", table)?;
-    let (best, name) = distances[0];
-    let all: usize = r.mlp.scores.confusion.total() - r.mlp.scores.confusion.correct();
-    let answer = if mistakes == 0 {
-        "No pair: the MLP makes no mistake on the test split.".to_owned()
-    } else {
-        let apart = match best {
-            d if d >= 2.0 => "which is far apart: the two could be told by it almost alone",
-            d if d >= 0.8 => "which separates them, with a wide overlap",
-            _ => "which is little: no single feature tells them apart",
-        };
-        format!(
-            "{} and {}: {mistakes} of the {all} mistakes are between them. The feature that differs most between the \
-             two is {name}, its means {best:.2} deviations apart, {apart}.",
-            classes[a], classes[b]
-        )
-    };
+    let pairs = pairs(r);
+    let names: Vec<&str> = r.features.names.iter().map(|f| f.title()).collect();
+    let confusion = &r.mlp.scores.confusion;
+    let mistakes = confusion.total() - confusion.correct();
+    let (of_feature, of_mlp) = pair::most_confused(&pairs).map(|p| on_validation(r, p)).unwrap_or_default();
+    let added = Added { feature: &of_feature, mlp: &of_mlp };
+    let answer = pair::hardest(&pairs, classes, &names, mistakes, &added);
+
+    let mut order: Vec<&Pair> = pairs.iter().collect();
+    order.sort_by(|a, b| b.mistakes.cmp(&a.mistakes).then(a.classes.cmp(&b.classes)));
+    let mut table = Table::new(&[&["pair", "mistakes", "test images"], &names[..]].concat());
+    for p in order.into_iter().take(LISTED) {
+        let names = Cell::text(format!("{} and {}", classes[p.classes.0], classes[p.classes.1]));
+        let distances = p.distances.iter().map(|&d| Cell::number(d, 2));
+        table.row([names, Cell::count(p.mistakes), Cell::count(p.samples)].into_iter().chain(distances));
+    }
+    let table = book.table("pairs", table)?;
     book.page
-        .section("2c", "Which classes are hardest to tell apart?")
+        .section("2c", "Which classes are hardest to separate?")
         .figures(&[
             (&panels[0], "t-SNE of the MLP's last layer (logits) on the test split, true labels."),
-            (&panels[1], "The same map with the MLP's answers."),
+            (&panels[1], "The same embedding with the MLP's predictions."),
         ])
-        .callout(Callout::Caveat, "Reading the map", MAP_CAVEAT)
-        .list(confused(&r.mlp.scores.confusion, classes, 3))
+        .callout(Callout::Caveat, "Reading the embedding", MAP_CAVEAT)
+        .list(confused(confusion, classes, 3))
         .table(
             &table,
-            &format!(
-                "{} against {}: distance of the means over the pooled deviation, training split",
-                classes[a], classes[b]
-            ),
+            "For each pair the test images that the MLP takes for the other class, and how far each feature separates the two \
+             on the training split (Cohen's d: difference of the means over the pooled deviation)",
         )
         .answer("Which pair of classes is hardest, and by which feature do they differ?", &answer)
-        .source("src/pipeline/report/mlp.rs");
+        .source("src/pipeline/report/findings/pair.rs");
     Ok(())
+}
+
+/// Pairs that the table lists.
+const LISTED: usize = 15;
+
+/// Every pair of classes, with its mistakes on the test split and its distances on the training split.
+fn pairs(r: &Results) -> Vec<Pair> {
+    let (k, counts) = (r.data.classes.len(), &r.mlp.scores.confusion.counts);
+    // Mean and deviation of each feature in each class.
+    let of: Vec<Vec<(f64, f64)>> = (0..r.features.names.len())
+        .map(|j| (0..k).map(|class| moments(&column(r, 0, j, &r.data.train.labels, class))).collect())
+        .collect();
+    let distance = |j: usize, a: usize, b: usize| {
+        let ((m_a, s_a), (m_b, s_b)) = (of[j][a], of[j][b]);
+        let pooled = ((s_a * s_a + s_b * s_b) / 2.0).sqrt();
+        if pooled > 0.0 { (m_a - m_b).abs() / pooled } else { 0.0 }
+    };
+    let both = (0..k).flat_map(|a| (a + 1..k).map(move |b| (a, b)));
+    both.map(|(a, b)| Pair {
+        classes: (a, b),
+        mistakes: counts[a][b] + counts[b][a],
+        samples: counts[a].iter().sum::<usize>() + counts[b].iter().sum::<usize>(),
+        distances: (0..of.len()).map(|j| distance(j, a, b)).collect(),
+    })
+    .collect()
+}
+
+/// Feature `j` of the samples of one class in split `part`.
+fn column(r: &Results, part: usize, j: usize, labels: &[usize], class: usize) -> Vec<f64> {
+    let values = r.features.raw[part].column(j);
+    values.iter().zip(labels).filter(|(_, l)| **l == class).map(|(&v, _)| f64::from(v)).collect()
+}
+
+/// Which validation samples of a pair are classified correctly by the best threshold on its best feature, which is fitted on
+/// the training split, and by the MLP.
+fn on_validation(r: &Results, pair: &Pair) -> (Vec<bool>, Vec<bool>) {
+    let ((a, b), (j, _)) = (pair.classes, pair.best_feature());
+    let (first, second) = (column(r, 0, j, &r.data.train.labels, a), column(r, 0, j, &r.data.train.labels, b));
+    let is_second: Vec<bool> = (0..first.len() + second.len()).map(|i| i >= first.len()).collect();
+    if is_second.is_empty() {
+        return (Vec::new(), Vec::new());
+    }
+    let (threshold, above) = pair::stump(&[first, second].concat(), &is_second);
+    let labels = &r.data.val.labels;
+    let of_pair = (0..labels.len()).filter(|&i| labels[i] == a || labels[i] == b);
+    of_pair
+        .map(|i| {
+            let is_above = f64::from(r.features.raw[1][[i, j]]) > threshold;
+            let named = if is_above == above { b } else { a };
+            (named == labels[i], r.mlp.scores.val.predicted[i] == labels[i])
+        })
+        .unzip()
 }

@@ -1,32 +1,39 @@
 //! Stage 9. The report: one file that opens anywhere, with the assignment's numbers on its sections.
 //!
-//! * `verdict`: which answer is best, and is the difference more than luck?
-//! * `data`: what was looked at;
+//! * `verdict`: which classifier is best, and is the difference significant?
+//! * `data`: the data sheet;
 //! * `features` (1a to 1c), `mlp` (2a to 2c), `cnn` (3a to 3e): the assignment, question by question;
+//! * `findings`: the sentences, as functions of numbers.
 
 mod cnn;
 mod data;
 mod features;
+mod findings;
 mod mlp;
 mod verdict;
 
 use super::Results;
 use super::maps::NamedMap;
 use crate::error::Result;
-use crate::report::Page;
+use crate::report::words::{self, counted};
 use crate::run::{Book, RunFolder};
+use std::path::Path;
 
 /// Writes `report.html`, the figures and the tables.
 pub fn write(r: &Results, folder: &RunFolder) -> Result<()> {
-    let mut page = Page::new("Three ways to tell pictures apart");
-    page.subtitle(&format!(
-        "{} classes, {} test pictures, seed {}",
-        r.data.classes.len(),
-        r.data.test.len(),
+    let data = if r.config.is_rendered() {
+        "rendered galaxies".to_owned()
+    } else {
+        let path = Path::new(&r.config.data.source);
+        path.file_name().map_or(r.config.data.source.clone(), |name| name.to_string_lossy().into_owned())
+    };
+    let subtitle = format!(
+        "Data: {data}, {}, {}; seed {}",
+        words::classes(r.data.classes.len()),
+        counted(r.data.test.len(), "test image"),
         r.config.seed
-    ));
-    page.footer(&format!("Written by Gradus {}. This file needs no network.", env!("CARGO_PKG_VERSION")));
-    let mut book = Book::new(folder, page);
+    );
+    let mut book = Book::open(folder, "Three ways to classify images", &subtitle);
     verdict::write(r, &mut book)?;
     data::write(r, &mut book)?;
     features::write(r, &mut book)?;
@@ -61,7 +68,7 @@ fn colophon(r: &Results, book: &mut Book<'_>) -> Result<()> {
         .source("src/pipeline/mod.rs");
     book.page
         .section("", "Use of AI")
-        .paragraph("Say here which AI tools were used, for what, and how their answers were checked.")
+        .paragraph("State here which AI tools were used, for what, and how their output was checked.")
         .field("Use of AI");
     Ok(())
 }
@@ -71,6 +78,8 @@ fn points(map: &NamedMap) -> Vec<(f64, f64)> {
     map.points.rows().into_iter().map(|p| (f64::from(p[0]), f64::from(p[1]))).collect()
 }
 
-/// What to remember while looking at a t-SNE map.
-const MAP_CAVEAT: &str = "t-SNE keeps neighbours together and nothing else: distances between clusters, their sizes \
-                          and their places on the sheet carry no scale.";
+/// What to remember while looking at a t-SNE embedding.
+const MAP_CAVEAT: &str = "t-SNE preserves neighbourhoods and nothing else: distances between clusters, their sizes and \
+                          their positions have no scale, so the axes have no numbers.";
+/// The two directions of an embedding.
+const MAP_AXES: (&str, &str) = ("t-SNE 1", "t-SNE 2");

@@ -250,7 +250,12 @@ pub(crate) enum Swatch {
 pub(crate) struct Legend {
     entries: Vec<(String, Colour, Swatch)>,
     width: f64,
+    /// Entries that are not shown.
+    more: usize,
 }
+
+/// Most entries of a legend: nobody reads more.
+const MOST: usize = 40;
 
 const ROW: f64 = 20.0;
 const SIGN: f64 = 22.0;
@@ -258,9 +263,13 @@ const GAP: f64 = 16.0;
 
 impl Legend {
     pub(crate) fn new(width: f64, entries: impl IntoIterator<Item = (String, Colour, Swatch)>) -> Self {
-        let entries =
-            entries.into_iter().map(|(n, c, s)| (fit(&n, LABEL, false, 320.0f64.min(width - SIGN)), c, s)).collect();
-        Legend { entries, width }
+        let fitted = |(n, c, s): (String, Colour, Swatch)| (fit(&n, LABEL, false, 320.0f64.min(width - SIGN)), c, s);
+        let mut entries: Vec<_> = entries.into_iter().map(fitted).collect();
+        let more = entries.len().saturating_sub(MOST);
+        if more > 0 {
+            entries.truncate(MOST);
+        }
+        Legend { entries, width, more }
     }
 
     /// The legend of classes by colour and shape.
@@ -286,7 +295,8 @@ impl Legend {
     }
 
     pub(crate) fn height(&self) -> f64 {
-        self.places().last().map_or(0.0, |p| ROW * (p.1 + 1) as f64)
+        let more = if self.more > 0 { ROW } else { 0.0 };
+        self.places().last().map_or(0.0, |p| ROW * (p.1 + 1) as f64) + more
     }
 
     pub(crate) fn draw(&self, canvas: &mut Canvas, (left, top): Point) {
@@ -299,6 +309,11 @@ impl Legend {
                 Swatch::Point(shape) => shape.draw(canvas, (x + 8.0, y), 5.0, *colour),
             }
             canvas.text((x + SIGN, y + 0.36 * LABEL), name, LABEL, Colour::INK, Anchor::Start);
+        }
+        if self.more > 0 {
+            let words = format!("and {} more", self.more);
+            let y = top + self.height() - 0.5 * ROW + 0.36 * LABEL;
+            canvas.text((left, y), &words, LABEL, Colour::GRAY, Anchor::Start);
         }
     }
 }

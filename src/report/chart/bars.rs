@@ -140,9 +140,12 @@ impl BarChart {
         let mut end = b.max(a);
         if let Some((lo, hi)) = bar.interval.filter(|i| i.0.is_finite() && i.1.is_finite()) {
             let (x0, x1) = (axis.at(lo), axis.at(hi));
-            canvas.line(&[(x0, middle), (x1, middle)], Colour::INK, 1.5);
-            for x in [x0, x1] {
-                canvas.line(&[(x, middle - 5.0), (x, middle + 5.0)], Colour::INK, 1.5);
+            // A rim of paper keeps the whisker visible on a bar of any colour.
+            for (colour, width) in [(Colour::PAPER, 4.5), (Colour::INK, 1.75)] {
+                canvas.line(&[(x0, middle), (x1, middle)], colour, width);
+                for x in [x0, x1] {
+                    canvas.line(&[(x, middle - 5.0), (x, middle + 5.0)], colour, width);
+                }
             }
             end = end.max(x1);
         }

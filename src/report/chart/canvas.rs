@@ -60,6 +60,38 @@ pub(crate) enum Mark {
     Item(Option<usize>),
 }
 
+impl Mark {
+    /// Whether it stands on the paper, in a colour that a dark page replaces.
+    pub(crate) fn is_themed(&self) -> bool {
+        match self {
+            Mark::Line { colour, .. } => colour.themed,
+            Mark::Polygon { fill, .. } | Mark::Circle { fill, .. } => fill.themed,
+            Mark::Text(text) => text.colour.themed,
+            Mark::Image { .. } | Mark::Item(_) => false,
+        }
+    }
+
+    /// The mark as it is drawn on a dark page.
+    pub(crate) fn darkened(self) -> Self {
+        self.recoloured(Colour::dark)
+    }
+
+    /// The mark in a colour that no page replaces.
+    pub(crate) fn fixed(self) -> Self {
+        self.recoloured(|colour| Colour { themed: false, ..colour })
+    }
+
+    fn recoloured(mut self, new: impl Fn(Colour) -> Colour) -> Self {
+        match &mut self {
+            Mark::Line { colour, .. } => *colour = new(*colour),
+            Mark::Polygon { fill, .. } | Mark::Circle { fill, .. } => *fill = new(*fill),
+            Mark::Text(text) => text.colour = new(text.colour),
+            Mark::Image { .. } | Mark::Item(_) => {}
+        }
+        self
+    }
+}
+
 /// A sheet of paper with marks on it.
 #[derive(Clone, Debug)]
 pub(crate) struct Canvas {

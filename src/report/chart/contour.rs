@@ -145,7 +145,7 @@ impl Contour {
         }
         draw_x(&mut canvas, area, &x, &self.axes[0]);
         let names: Vec<&str> = self.paths.iter().map(|p| p.0.as_str()).collect();
-        Figure::new(canvas, format!("Contour map. {} {}", self.title, names.join(", ")))
+        Figure::on_white(canvas, format!("Contour map. {} {}", self.title, names.join(", ")))
     }
 
     fn colour(i: usize) -> Colour {

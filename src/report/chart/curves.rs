@@ -104,6 +104,6 @@ impl Curves {
                 });
             }
         }
-        Figure::new(canvas, format!("Line chart of {} curves. {}", self.curves.len(), self.title))
+        Figure::on_white(canvas, format!("Line chart of {} curves. {}", self.curves.len(), self.title))
     }
 }

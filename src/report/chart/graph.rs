@@ -126,7 +126,7 @@ impl Graph {
             draw_node(&mut canvas, node, *at, *size);
         }
         canvas.height = top + 2.0 * most * step;
-        Figure::new(canvas, format!("Computation graph. {}", self.title))
+        Figure::on_white(canvas, format!("Computation graph. {}", self.title))
     }
 }
 

@@ -21,8 +21,14 @@ struct Sheet<'a> {
     cells: Vec<Vec<Cell>>,
 }
 
-/// A confusion matrix: rows are the truth, columns the answer. A cell shows the count and its share of the row;
-/// right answers are blue, wrong ones orange, the deeper the larger the share.
+/// Classes of which a confusion matrix can still be read.
+const LEGIBLE: usize = 60;
+/// Classes that are shown of more: those with the most mistakes.
+const SHOWN: usize = 30;
+
+/// A confusion matrix: rows are the true class, columns the prediction. A cell shows the count and its fraction of the row;
+/// correct predictions are blue, mistakes orange, the deeper the larger the fraction. Of more than 60 classes the 30 with
+/// the most mistakes are shown, each row's fractions still of all its samples.
 pub struct Confusion {
     title: String,
     classes: Vec<String>,
@@ -44,8 +50,32 @@ impl Confusion {
         self.counts.iter().map(share).collect()
     }
 
+    /// The classes to show, in their own order.
+    fn shown(&self) -> Vec<usize> {
+        let k = self.classes.len();
+        if k <= LEGIBLE {
+            return (0..k).collect();
+        }
+        let mistakes =
+            |c: usize| -> usize { (0..k).filter(|&o| o != c).map(|o| self.counts[c][o] + self.counts[o][c]).sum() };
+        let mut order: Vec<(std::cmp::Reverse<usize>, usize)> =
+            (0..k).map(|c| (std::cmp::Reverse(mistakes(c)), c)).collect();
+        order.sort_unstable();
+        let mut shown: Vec<usize> = order.into_iter().take(SHOWN).map(|(_, c)| c).collect();
+        shown.sort_unstable();
+        shown
+    }
+
     /// Draws the matrix.
     pub fn draw(&self) -> Figure {
+        let shown = self.shown();
+        let classes: Vec<String> = shown.iter().map(|&c| self.classes[c].clone()).collect();
+        let title = if shown.len() < self.classes.len() {
+            format!("{}: the {} of {} classes with the most mistakes", self.title, shown.len(), self.classes.len())
+        } else {
+            self.title.clone()
+        };
+        let shares = self.shares();
         let cell = |i: usize, j: usize, share: f64| {
             let map = if i == j { ColourMap::Blues } else { ColourMap::Oranges };
             let count = self.counts[i][j];
@@ -54,23 +84,18 @@ impl Confusion {
             let percent = if count > 0 { format!("{:.0} %", 100.0 * share) } else { String::new() };
             Cell { fill: map.at(depth), lines: vec![count.to_string(), percent] }
         };
-        let cells = self
-            .shares()
-            .iter()
-            .enumerate()
-            .map(|(i, row)| row.iter().enumerate().map(|(j, &s)| cell(i, j, s)).collect())
-            .collect();
+        let cells = shown.iter().map(|&i| shown.iter().map(|&j| cell(i, j, shares[i][j])).collect()).collect();
         let sheet = Sheet {
-            title: &self.title,
+            title: &title,
             row_title: "true class ↓",
-            column_title: "answer →",
-            rows: &self.classes,
-            columns: &self.classes,
+            column_title: "prediction →",
+            rows: &classes,
+            columns: &classes,
             cells,
         };
         let right: usize = (0..self.counts.len()).map(|i| self.counts[i].get(i).copied().unwrap_or(0)).sum();
         let total: usize = self.counts.iter().flatten().sum();
-        Figure::new(sheet.draw(), format!("Confusion matrix. {}: {right} of {total} right", self.title))
+        Figure::new(sheet.draw(), format!("Confusion matrix. {}: {right} of {total} correct", self.title))
     }
 }
 
@@ -281,13 +306,21 @@ mod tests {
         for words in ["\n43\n", "\n96 %\n", "\n2\n", "\n4 %\n", "\n20 %\n", "\n80 %\n"] {
             assert!(figure.svg.contains(words), "{words}");
         }
-        assert!(figure.alt.ends_with("79 of 90 right"));
+        assert!(figure.alt.ends_with("79 of 90 correct"));
     }
 
     #[test]
-    fn a_hundred_classes_are_drawn() {
-        let counts = vec![vec![1; 100]; 100];
-        let figure = Confusion::new("t", &names(100), &counts).draw();
-        assert!(figure.width < 1400 && figure.svg.contains("class 99"));
+    fn of_many_classes_those_with_the_most_mistakes_are_drawn() {
+        let mut counts = vec![vec![0; 450]; 450];
+        (0..450).for_each(|c| counts[c][c] = 5);
+        counts[440][17] = 3;
+        let figure = Confusion::new("t", &names(450), &counts).draw();
+        assert!(
+            figure.svg.contains("class 440") && figure.svg.contains("class 17") && !figure.svg.contains("class 300")
+        );
+        assert!(figure.svg.contains("the 30 of 450 classes with the most mistakes"));
+        assert!(figure.width < 1400 && figure.png().is_ok());
+        let all = Confusion::new("t", &names(60), &vec![vec![1; 60]; 60]).draw();
+        assert!(all.svg.contains("class 59") && !all.svg.contains("most mistakes"));
     }
 }

@@ -15,6 +15,7 @@ pub struct Histograms {
     title: String,
     classes: Vec<String>,
     panels: Vec<Panel>,
+    y_title: String,
     bins: usize,
     columns: usize,
 }
@@ -22,7 +23,14 @@ pub struct Histograms {
 impl Histograms {
     /// An empty sheet for these classes.
     pub fn new(title: &str, classes: &[String]) -> Self {
-        Histograms { title: title.into(), classes: classes.to_vec(), panels: Vec::new(), bins: 24, columns: 2 }
+        Histograms {
+            title: title.into(),
+            classes: classes.to_vec(),
+            panels: Vec::new(),
+            y_title: String::new(),
+            bins: 24,
+            columns: 2,
+        }
     }
 
     /// A quantity: its values, and each value's class.
@@ -34,6 +42,12 @@ impl Histograms {
             }
         }
         self.panels.push(Panel { title: title.into(), values: by_class });
+        self
+    }
+
+    /// What the height of a bin is. The x axis bears the panel's title.
+    pub fn axes(mut self, y: &str) -> Self {
+        self.y_title = y.into();
         self
     }
 
@@ -52,9 +66,10 @@ impl Histograms {
     /// Each panel as a figure of its own, for a page that puts them side by side where there is room.
     pub fn draw_panels(&self) -> Vec<Figure> {
         let alone = |p: &Panel| Histograms {
-            title: p.title.clone(),
+            title: String::new(),
             classes: self.classes.clone(),
-            panels: vec![Panel { title: String::new(), values: p.values.clone() }],
+            panels: vec![Panel { title: p.title.clone(), values: p.values.clone() }],
+            y_title: self.y_title.clone(),
             bins: self.bins,
             columns: 1,
         };
@@ -70,8 +85,8 @@ impl Histograms {
         let legend = Legend::classes(canvas.width - 16.0, &self.classes, |_| Swatch::Box);
         legend.draw(&mut canvas, (8.0, top));
         top += legend.height() + 8.0;
-        let head = if self.panels.iter().all(|p| p.title.is_empty()) { 10.0 } else { 34.0 };
-        let high = 216.0 + head;
+        let head = if self.y_title.is_empty() { 10.0 } else { 30.0 };
+        let high = 236.0 + head;
         for (i, panel) in self.panels.iter().enumerate() {
             let corner = ((i % columns) as f64 * wide, top + (i / columns) as f64 * high);
             self.draw_panel(&mut canvas, panel, corner, (wide, high), head);
@@ -91,12 +106,14 @@ impl Histograms {
             left: corner.0 + 16.0 + y.label_width(),
             top: corner.1 + head,
             right: corner.0 + wide - 14.0 - x.overhang(),
-            bottom: corner.1 + high - below(""),
+            bottom: corner.1 + high - below(&panel.title) - 8.0,
         };
         let (x, y) = (x.placed(area.left, area.right), y.placed(area.bottom, area.top));
-        draw_y(canvas, area, &y, "");
-        let title = fit(&panel.title, LABEL, true, wide - 16.0);
-        canvas.bold((corner.0 + 8.0, corner.1 + 18.0), &title, LABEL, Colour::INK, Anchor::Start);
+        // The axes are drawn as on a sheet that ends with this panel, so that titles are fitted to the panel.
+        let mut part = Canvas::new(corner.0 + wide, canvas.height);
+        draw_y(&mut part, area, &y, "");
+        let title = fit(&self.y_title, LABEL, false, wide - 16.0);
+        part.text((corner.0 + 8.0, area.top - 15.0), &title, LABEL, Colour::GRAY, Anchor::Start);
         for (class, share) in shares.iter().enumerate() {
             let steps = outline(share, &x, &y);
             canvas.polygon(steps, Colour::class(class).faint(if shares.len() > 5 { 0.08 } else { 0.22 }));
@@ -104,7 +121,8 @@ impl Histograms {
         for (class, share) in shares.iter().enumerate() {
             canvas.line(&outline(share, &x, &y), Colour::class(class), 1.75);
         }
-        draw_x(canvas, area, &x, "");
+        draw_x(&mut part, area, &x, &fit(&panel.title, LABEL, false, wide - 16.0));
+        canvas.marks.append(&mut part.marks);
     }
 }
 

@@ -1,9 +1,10 @@
-//! Sheets of small pictures: contact sheets, worst mistakes, filters, feature maps.
+//! Sheets of small images: contact sheets, worst mistakes, filters, feature maps.
 
 use super::Figure;
 use super::axes::extent;
 use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, TITLE, fit, text_width, wrap};
 use super::palette::{Colour, ColourMap};
+use crate::report::words::counted;
 use image::RgbImage;
 use std::sync::Arc;
 
@@ -77,12 +78,45 @@ impl Tile {
     /// The picture, `side` wide, and its border.
     pub(super) fn draw(&self, canvas: &mut Canvas, (x, y): Point, side: f64, smooth: bool) {
         let high = self.height(side);
-        let colour = self.border.unwrap_or(Colour::GRID.mix(Colour::GRAY, 0.35));
+        let colour = self.border.unwrap_or(Colour::GRAY.faint(0.4));
         let stroke = if self.border.is_some() { 3.0 } else { 0.75 };
         canvas.rect(x, y, side, high, colour);
         let inside = (side - 2.0 * stroke, high - 2.0 * stroke);
         canvas.image((x + stroke, y + stroke), inside, Arc::clone(&self.pixels), smooth);
     }
+}
+
+/// The filters of a convolution's first layer, `weights` as `[filters, channels, height, width]` one after the other, each
+/// numbered and on a scale of its own, with the caption that says how to read them.
+///
+/// Of three channels a filter is one colour kernel: gray is zero, and a pixel is the redder the larger its weight for red.
+/// Otherwise each channel is a tile of its own: blue is negative, orange positive, white zero.
+pub fn filters(weights: &[f32], [filters, channels, h, w]: [usize; 4]) -> (ImageGrid, String) {
+    /// Filters shown.
+    const MOST: usize = 64;
+    let size = channels * h * w;
+    let shown = filters.min(MOST);
+    let mut tiles = Vec::new();
+    for (i, filter) in weights.chunks(size).take(shown).enumerate() {
+        let most = filter.iter().fold(f32::MIN_POSITIVE, |m, v| m.max(v.abs()));
+        if channels == 3 {
+            let values: Vec<f32> = filter.iter().map(|v| 0.5 + 0.5 * v / most).collect();
+            tiles.push(Tile::chw(&values, 3, h, w).caption(&format!("{}", i + 1)));
+            continue;
+        }
+        for (c, plane) in filter.chunks(h * w).enumerate() {
+            let name = if channels == 1 { format!("{}", i + 1) } else { format!("{}, ch. {}", i + 1, c + 1) };
+            tiles.push(Tile::plane(plane, w, h, ColourMap::Diverging, Some((-most, most))).caption(&name));
+        }
+    }
+    let reading = if channels == 3 {
+        "as colour kernels: gray is zero, a brighter colour a positive weight for it, a darker one a negative weight"
+    } else {
+        "blue is negative, orange positive, white zero"
+    };
+    let of = if shown < filters { format!("first {shown} of {filters} filters") } else { counted(filters, "filter") };
+    let caption = format!("The {of} of the first layer, {reading}; each filter has its own scale.");
+    (ImageGrid::new("First-layer filters").group("", tiles).columns(8).tile_size(64.0), caption)
 }
 
 /// Tiles in rows, in one or more named groups.
@@ -159,7 +193,7 @@ impl ImageGrid {
         }
         canvas.height = top;
         let count: usize = self.groups.iter().map(|g| g.1.len()).sum();
-        Figure::new(canvas, format!("{count} pictures. {}", self.title))
+        Figure::new(canvas, format!("{count} images. {}", self.title))
     }
 
     /// Wide enough for headings and title not to break badly.
@@ -189,6 +223,16 @@ mod tests {
         assert_eq!(tile.pixels.get_pixel(0, 1).0, [255, 255, 255]);
         let tile = Tile::plane(&[-2.0, 0.0, 1.0, 0.0], 2, 2, ColourMap::Diverging, None);
         assert_eq!(tile.pixels.get_pixel(1, 0).0, [255, 255, 255]);
+        // A filter of three channels is one tile, of two channels two.
+        let (grid, words) = filters(&[1.0, 0.0, -1.0, 0.5], [1, 1, 2, 2]);
+        assert_eq!(grid.groups[0].1[0].pixels.get_pixel(1, 0).0, [255, 255, 255]);
+        assert!(words.contains("The 1 filter of") && words.contains("blue is negative"), "{words}");
+        let (grid, words) = filters(&[1.0, 0.0, -1.0], [1, 3, 1, 1]);
+        assert_eq!(grid.groups[0].1[0].pixels.get_pixel(0, 0).0, [255, 128, 0]);
+        assert!(words.contains("colour kernels"));
+        assert_eq!(filters(&[0.0; 4], [2, 2, 1, 1]).0.groups[0].1.len(), 4);
+        let (grid, words) = filters(&[0.0; 70], [70, 1, 1, 1]);
+        assert!(grid.groups[0].1.len() == 64 && words.contains("first 64 of 70 filters"), "{words}");
         // 3 channels of 1 x 2
         let tile = Tile::chw(&[1.0, 0.0, 0.0, 1.0, 0.0, 0.0], 3, 1, 2);
         assert_eq!(tile.pixels.get_pixel(0, 0).0, [255, 0, 0]);

@@ -30,7 +30,7 @@ pub use curves::{Curves, Look};
 pub use graph::{Graph, NodeKind};
 pub use heat::{Confusion, HeatMap};
 pub use histogram::Histograms;
-pub use images::{ImageGrid, Tile};
+pub use images::{ImageGrid, Tile, filters};
 pub use latent::{ImagePlane, ImageStrips};
 pub use lines::LineChart;
 pub use palette::{Colour, ColourMap};
@@ -70,6 +70,20 @@ impl Figure {
         Figure { svg: render::svg(&sheet, &alt), width: width as u32, height: height as u32, alt, canvas: sheet }
     }
 
+    /// Finishes a drawing that keeps its white sheet on a dark page, as its lightness carries meaning.
+    pub(crate) fn on_white(mut canvas: Canvas, alt: impl Into<String>) -> Self {
+        canvas.marks = canvas.marks.into_iter().map(canvas::Mark::fixed).collect();
+        let mut figure = Figure::new(canvas, alt);
+        figure.canvas.marks = figure.canvas.marks.into_iter().map(canvas::Mark::fixed).collect();
+        figure.svg = render::svg(&figure.canvas, &figure.alt);
+        figure
+    }
+
+    /// Whether a dark page recolours it.
+    pub(crate) fn is_themed(&self) -> bool {
+        self.canvas.marks.iter().any(canvas::Mark::is_themed)
+    }
+
     /// Replaces the words a screen reader says.
     pub fn with_alt(self, alt: &str) -> Self {
         Figure { svg: render::svg(&self.canvas, alt), alt: alt.to_owned(), ..self }
@@ -77,7 +91,12 @@ impl Figure {
 
     /// The same drawing as PNG, two pixels per CSS pixel.
     pub fn png(&self) -> Result<Vec<u8>> {
-        render::png(&self.canvas)
+        render::png(&self.canvas, false)
+    }
+
+    /// The same for a dark page: ink and paper change places, pictures and coloured cells stay as they are.
+    pub fn dark_png(&self) -> Result<Vec<u8>> {
+        render::png(&self.canvas, true)
     }
 
     /// The SVG with the font inside, so that the file looks the same on any machine.
@@ -91,6 +110,17 @@ impl Figure {
         files::write_atomic(dir.join(format!("{name}.svg")), self.svg_with_font().as_bytes())?;
         files::write_atomic(dir.join(format!("{name}.png")), &self.png()?)
     }
+}
+
+/// CSS that recolours the themed marks of figures on a dark page.
+pub(crate) fn dark_theme() -> String {
+    let hex = |[r, g, b]: [u8; 3]| format!("#{r:02X}{g:02X}{b:02X}");
+    let rule = |(light, dark): &([u8; 3], [u8; 3])| {
+        let (light, dark) = (hex(*light), hex(*dark));
+        format!("  .themed [fill=\"{light}\"] {{ fill: {dark}; }} .themed [stroke=\"{light}\"] {{ stroke: {dark}; }}\n")
+    };
+    let rules: String = palette::DARK.iter().map(rule).collect();
+    format!("@media screen and (prefers-color-scheme: dark) {{\n{rules}}}\n")
 }
 
 /// CSS that brings the embedded font, for pages and stand-alone SVG.

@@ -1,5 +1,8 @@
 //! Colours and shapes. Classes wear the colours of Okabe and Ito (2008), which people with any common kind of colour
-//! blindness can tell apart, and a shape besides, so that a figure survives a black-and-white printer.
+//! blindness can distinguish, and a shape besides, so that a figure survives a black-and-white printer.
+//!
+//! Colours that stand on the paper itself (ink, grid, classes) are *themed*: on a dark page each gives way to its partner in
+//! [`DARK`]. Colours that stand on a coloured cell are fixed, as the cell is the same on any page.
 
 use super::canvas::{Canvas, Point};
 
@@ -10,42 +13,67 @@ pub struct Colour {
     pub rgb: [u8; 3],
     /// 0 = invisible, 1 = solid.
     pub alpha: f64,
+    /// Whether it has a partner on a dark page.
+    pub(super) themed: bool,
 }
+
+/// Each themed colour that needs a partner on dark paper, and the partner. The others are seen on both.
+pub(crate) const DARK: [([u8; 3], [u8; 3]); 8] = [
+    (Colour::PAPER.rgb, [0x1a, 0x1e, 0x22]),
+    (Colour::INK.rgb, [0xe6, 0xe9, 0xec]),
+    (Colour::GRAY.rgb, [0xa3, 0xab, 0xb4]),
+    (Colour::GRID.rgb, [0x32, 0x38, 0x3f]),
+    ([0x00, 0x72, 0xb2], [0x3f, 0x9e, 0xdb]),
+    ([0x3a, 0x3a, 0x3a], [0xb9, 0xbe, 0xc4]),
+    ([0x5b, 0x2a, 0x86], [0xa9, 0x85, 0xd3]),
+    ([0x8a, 0x4b, 0x1f], [0xc9, 0x8f, 0x5e]),
+];
 
 impl Colour {
     /// Text.
-    pub const INK: Colour = Colour::new(0x22, 0x26, 0x2b);
+    pub const INK: Colour = Colour::themed(0x22, 0x26, 0x2b);
     /// Secondary text and axes.
-    pub const GRAY: Colour = Colour::new(0x5f, 0x67, 0x70);
+    pub const GRAY: Colour = Colour::themed(0x5f, 0x67, 0x70);
     /// Grid lines.
-    pub const GRID: Colour = Colour::new(0xe3, 0xe6, 0xea);
+    pub const GRID: Colour = Colour::themed(0xe3, 0xe6, 0xea);
     /// Paper.
-    pub const PAPER: Colour = Colour::new(0xff, 0xff, 0xff);
-    /// A green border for what is right.
+    pub const PAPER: Colour = Colour::themed(0xff, 0xff, 0xff);
+    /// A green border for what is correct.
     pub const RIGHT: Colour = Colour::new(0x00, 0x9e, 0x73);
     /// A red border for what is wrong.
     pub const WRONG: Colour = Colour::new(0xd5, 0x5e, 0x00);
 
-    /// A solid colour.
+    /// A solid colour, the same on any page.
     pub const fn new(r: u8, g: u8, b: u8) -> Self {
-        Colour { rgb: [r, g, b], alpha: 1.0 }
+        Colour { rgb: [r, g, b], alpha: 1.0, themed: false }
+    }
+
+    /// A solid colour that stands on the paper.
+    const fn themed(r: u8, g: u8, b: u8) -> Self {
+        Colour { rgb: [r, g, b], alpha: 1.0, themed: true }
+    }
+
+    /// What is drawn in its place on a dark page.
+    pub(super) fn dark(self) -> Self {
+        let partner = DARK.iter().find(|(light, _)| self.themed && *light == self.rgb);
+        partner.map_or(self, |&(_, rgb)| Colour { rgb, ..self })
     }
 
     /// The colour of a class, the same in every figure. Repeats after 10; the shape of points then differs.
     /// From 80 on the colours are lighter.
     pub fn class(index: usize) -> Self {
         const CLASSES: [Colour; 10] = [
-            Colour::new(0x00, 0x72, 0xb2), // blue
-            Colour::new(0xd5, 0x5e, 0x00), // vermillion
-            Colour::new(0x00, 0x9e, 0x73), // bluish green
-            Colour::new(0xcc, 0x79, 0xa7), // reddish purple
-            Colour::new(0xe6, 0x9f, 0x00), // orange
-            Colour::new(0x56, 0xb4, 0xe9), // sky blue
-            Colour::new(0x3a, 0x3a, 0x3a), // black, softened
-            Colour::new(0xb8, 0xa8, 0x00), // yellow, darkened to be seen on paper
+            Colour::themed(0x00, 0x72, 0xb2), // blue
+            Colour::themed(0xd5, 0x5e, 0x00), // vermillion
+            Colour::themed(0x00, 0x9e, 0x73), // bluish green
+            Colour::themed(0xcc, 0x79, 0xa7), // reddish purple
+            Colour::themed(0xe6, 0x9f, 0x00), // orange
+            Colour::themed(0x56, 0xb4, 0xe9), // sky blue
+            Colour::themed(0x3a, 0x3a, 0x3a), // black, softened
+            Colour::themed(0xb8, 0xa8, 0x00), // yellow, darkened to be seen on paper
             // Two more, for ten classes: far from all of these in lightness.
-            Colour::new(0x5b, 0x2a, 0x86), // violet
-            Colour::new(0x8a, 0x4b, 0x1f), // brown
+            Colour::themed(0x5b, 0x2a, 0x86), // violet
+            Colour::themed(0x8a, 0x4b, 0x1f), // brown
         ];
         let colour = CLASSES[index % 10];
         if index < 80 { colour } else { colour.mix(Colour::PAPER, 0.45) }
@@ -61,7 +89,7 @@ impl Colour {
         let t = t.clamp(0.0, 1.0);
         let blend = |a: u8, b: u8| (f64::from(a) + t * (f64::from(b) - f64::from(a))).round() as u8;
         let rgb = std::array::from_fn(|i| blend(self.rgb[i], other.rgb[i]));
-        Colour { rgb, alpha: self.alpha }
+        Colour { rgb, alpha: self.alpha, themed: false }
     }
 
     /// Ink or paper, whichever is easier to read on this colour (contrast by WCAG 2's relative luminance).
@@ -69,7 +97,8 @@ impl Colour {
         let light = self.luminance();
         let on_paper = 1.05 / (light + 0.05);
         let on_ink = (light + 0.05) / (Colour::INK.luminance() + 0.05);
-        if on_paper > on_ink { Colour::PAPER } else { Colour::INK }
+        let colour = if on_paper > on_ink { Colour::PAPER } else { Colour::INK };
+        Colour { themed: false, ..colour }
     }
 
     fn luminance(self) -> f64 {
@@ -211,10 +240,24 @@ mod tests {
         }
     }
 
+    /// At least 3 to 1 (WCAG 2.1, 1.4.11) for every class on dark paper, and 4.5 to 1 for text.
+    #[test]
+    fn everything_is_seen_on_a_dark_page() {
+        let paper = Colour::PAPER.dark();
+        let contrast = |c: Colour| (c.dark().luminance() + 0.05) / (paper.luminance() + 0.05);
+        for i in 0..10 {
+            assert!(contrast(Colour::class(i)) >= 3.0, "class {i}: {}", contrast(Colour::class(i)));
+        }
+        assert!(contrast(Colour::INK) >= 4.5 && contrast(Colour::GRAY) >= 4.5 && contrast(Colour::GRID) < 2.0);
+        // On a cell colours stay as they are.
+        assert_eq!(Colour::PAPER.readable().dark().rgb, Colour::INK.rgb);
+        assert_eq!(Colour::INK.faint(0.5).dark().alpha, 0.5);
+    }
+
     #[test]
     fn text_is_readable_on_black_white_and_every_class() {
-        assert_eq!(Colour::new(0, 0, 0).readable(), Colour::PAPER);
-        assert_eq!(Colour::PAPER.readable(), Colour::INK);
+        assert_eq!(Colour::new(0, 0, 0).readable().rgb, Colour::PAPER.rgb);
+        assert_eq!(Colour::PAPER.readable().rgb, Colour::INK.rgb);
         for i in 0..100 {
             let (back, text) = (Colour::class(i), Colour::class(i).readable());
             let (a, b) = (back.luminance().max(text.luminance()), back.luminance().min(text.luminance()));

@@ -137,6 +137,6 @@ impl ParallelCoordinates {
         let count = self.lines.len();
         let words =
             format!("Parallel coordinates. {}: {}; {best} of {count} highlighted", self.title, names.join(", "));
-        Figure::new(canvas, words)
+        Figure::on_white(canvas, words)
     }
 }

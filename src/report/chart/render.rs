@@ -97,7 +97,16 @@ pub(crate) fn svg(canvas: &Canvas, label: &str) -> String {
     );
     // plotters draws the runs of vector marks; pictures and groups between them are written here
     for run in canvas.marks.split_inclusive(|m| matches!(m, Mark::Image { .. } | Mark::Item(_))) {
-        out.push_str(&vector_part(run, canvas));
+        // Marks on the paper are grouped apart from those on coloured cells: a dark page recolours the former only.
+        for part in run.chunk_by(|a, b| a.is_themed() == b.is_themed()) {
+            let drawn = vector_part(part, canvas);
+            match part[0].is_themed() {
+                true if !drawn.is_empty() => {
+                    let _ = write!(out, "<g class=\"themed\">{drawn}</g>");
+                }
+                _ => out.push_str(&drawn),
+            }
+        }
         if let Some(Mark::Item(item)) = run.last() {
             let _ = match item {
                 Some(number) => writeln!(out, "<g data-item=\"{number}\">"),
@@ -161,13 +170,23 @@ fn svg_text(backend: &mut SVGBackend<'_>, text: &Text) {
 
 // ---------------------------------------------------------------- pixels
 
-/// The whole drawing in pixels, two per user unit.
+/// The whole drawing in pixels, two per user unit, for a light page.
 pub(crate) fn pixels(canvas: &Canvas) -> RgbImage {
-    let (width, height) = ((canvas.width.round() * FINE) as u32, (canvas.height.round() * FINE) as u32);
+    paint_pixels(canvas.width, canvas.height, &canvas.marks)
+}
+
+/// The same for a dark page.
+pub(crate) fn dark_pixels(canvas: &Canvas) -> RgbImage {
+    let marks: Vec<Mark> = canvas.marks.iter().cloned().map(Mark::darkened).collect();
+    paint_pixels(canvas.width, canvas.height, &marks)
+}
+
+fn paint_pixels(width: f64, height: f64, marks: &[Mark]) -> RgbImage {
+    let (width, height) = ((width.round() * FINE) as u32, (height.round() * FINE) as u32);
     let mut buffer = vec![255u8; 3 * width as usize * height as usize];
     {
         let mut backend = BitMapBackend::with_buffer(&mut buffer, (width, height));
-        for mark in &canvas.marks {
+        for mark in marks {
             match mark {
                 Mark::Text(text) => bitmap_text(&mut backend, text),
                 Mark::Image { corner, size, pixels, smooth } => {
@@ -232,7 +251,7 @@ fn bitmap_image(
             } else {
                 pixels.get_pixel((u as u32).min(columns - 1), (v as u32).min(rows - 1)).0
             };
-            pixel(backend, (corner.0 + x, corner.1 + y), Colour { rgb, alpha: 1.0 });
+            pixel(backend, (corner.0 + x, corner.1 + y), Colour::new(rgb[0], rgb[1], rgb[2]));
         }
     }
 }
@@ -284,15 +303,15 @@ pub(crate) fn encode_png(pixels: &RgbImage) -> Vec<u8> {
     bytes
 }
 
-/// PNG bytes of the drawing.
-pub(crate) fn png(canvas: &Canvas) -> Result<Vec<u8>> {
+/// PNG bytes of the drawing, for a light or a dark page.
+pub(crate) fn png(canvas: &Canvas, dark: bool) -> Result<Vec<u8>> {
     if canvas.width * canvas.height > 16e6 {
         return Err(Error::invalid(format!(
             "figure of {} x {} is too large for a PNG; draw fewer tiles or panels",
             canvas.width, canvas.height
         )));
     }
-    Ok(encode_png(&pixels(canvas)))
+    Ok(encode_png(&if dark { dark_pixels(canvas) } else { pixels(canvas) }))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! Maps: points by class, several side by side (true labels beside cluster labels); three dimensions as three views.
+//! Embeddings: points by class, several side by side (true labels beside cluster labels); three dimensions as three views.
 
 use super::Figure;
 use super::axes::{Area, Axis, Legend, Swatch, below, draw_x, draw_y, extent};
-use super::canvas::{Anchor, Canvas, LABEL, Point, wrap};
+use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, wrap};
 use super::palette::{Colour, Shape};
 
 #[derive(Clone)]
@@ -21,13 +21,25 @@ pub struct Scatter {
     classes: Vec<String>,
     panels: Vec<Panel>,
     axes: Option<(String, String)>,
+    /// Names of two directions without numbers.
+    dimensions: Option<(String, String)>,
+    /// The look of each class: its own number unless told.
+    looks: Vec<usize>,
     columns: usize,
 }
 
 impl Scatter {
     /// An empty sheet for these classes.
     pub fn new(title: &str, classes: &[String]) -> Self {
-        Scatter { title: title.into(), classes: classes.to_vec(), panels: Vec::new(), axes: None, columns: 2 }
+        Scatter {
+            title: title.into(),
+            classes: classes.to_vec(),
+            panels: Vec::new(),
+            axes: None,
+            dimensions: None,
+            looks: (0..classes.len()).collect(),
+            columns: 2,
+        }
     }
 
     /// A map: a point and a label for each sample.
@@ -67,10 +79,26 @@ impl Scatter {
         self
     }
 
+    /// Names the two directions of an embedding, which have no numbers.
+    pub fn dimensions(mut self, x: &str, y: &str) -> Self {
+        self.dimensions = Some((x.into(), y.into()));
+        self
+    }
+
+    /// The number of the colour and shape that each class wears, where that is not its own number.
+    pub fn looks(mut self, looks: &[usize]) -> Self {
+        self.looks = looks.to_vec();
+        self
+    }
+
     /// Panels per row; 2 unless told.
     pub fn columns(mut self, columns: usize) -> Self {
         self.columns = columns.max(1);
         self
+    }
+
+    fn look(&self, class: usize) -> usize {
+        self.looks.get(class).copied().unwrap_or(class)
     }
 
     /// Each panel as a figure of its own, for a page that puts them side by side where there is room.
@@ -80,6 +108,8 @@ impl Scatter {
             classes: self.classes.clone(),
             panels: vec![Panel { title: String::new(), ..p.clone() }],
             axes: self.axes.clone(),
+            dimensions: self.dimensions.clone(),
+            looks: self.looks.clone(),
             columns: 1,
         };
         self.panels.iter().map(|p| alone(p).draw()).collect()
@@ -97,7 +127,11 @@ impl Scatter {
         };
         let mut canvas = Canvas::new(side * columns as f64, 0.0);
         let mut top = canvas.title(8.0, &self.title);
-        let legend = Legend::classes(canvas.width - 16.0, &self.classes, |i| Swatch::Point(Shape::of(i)));
+        let entries = self.classes.iter().enumerate().map(|(i, name)| {
+            let look = self.look(i);
+            (name.clone(), Colour::class(look), Swatch::Point(Shape::of(look)))
+        });
+        let legend = Legend::new(canvas.width - 16.0, entries);
         legend.draw(&mut canvas, (8.0, top));
         top += legend.height() + 6.0;
         for row in self.panels.chunks(columns) {
@@ -112,7 +146,7 @@ impl Scatter {
                 }
                 self.draw_panel(&mut canvas, panel, (left, top + head), side);
             }
-            top += head + side - 8.0 + if self.axes.is_some() { 30.0 } else { 0.0 };
+            top += head + side - 8.0 + if self.axes.is_some() || self.dimensions.is_some() { 30.0 } else { 0.0 };
         }
         canvas.height = top;
         let names: Vec<&str> = self.panels.iter().map(|p| p.title.as_str()).collect();
@@ -142,8 +176,21 @@ impl Scatter {
                 (x, y)
             }
             None => {
+                // The names of the directions stand below the frame and above it.
+                let top = top + if self.dimensions.is_some() { 18.0 } else { 0.0 };
                 let (edge, inner) = (8.0, side - 16.0);
-                canvas.frame(left + edge, top, inner, inner, Colour::GRID.mix(Colour::GRAY, 0.3), 1.0);
+                if let Some((x_name, y_name)) = &self.dimensions {
+                    let middle = left + edge + 0.5 * inner;
+                    canvas.text(
+                        (middle, top + inner + 16.0),
+                        &format!("{x_name} →"),
+                        SMALL,
+                        Colour::GRAY,
+                        Anchor::Middle,
+                    );
+                    canvas.text((left + edge, top - 6.0), &format!("{y_name} ↑"), SMALL, Colour::GRAY, Anchor::Start);
+                }
+                canvas.frame(left + edge, top, inner, inner, Colour::GRAY.faint(0.4), 1.0);
                 // one scale for both directions, centred
                 let half = panel.half.unwrap_or(0.53 * (x.1 - x.0).max(y.1 - y.0).max(1e-12));
                 let (cx, cy) = (0.5 * (x.0 + x.1), 0.5 * (y.0 + y.1));
@@ -156,7 +203,8 @@ impl Scatter {
         let radius = point_radius(panel.points.len());
         for (p, &label) in panel.points.iter().zip(&panel.labels) {
             if p.0.is_finite() && p.1.is_finite() {
-                Shape::of(label).draw(canvas, (x.at(p.0), y.at(p.1)), radius, Colour::class(label).faint(0.8));
+                let look = self.look(label);
+                Shape::of(look).draw(canvas, (x.at(p.0), y.at(p.1)), radius, Colour::class(look).faint(0.8));
             }
         }
         for (i, p) in panel.stars.iter().enumerate() {

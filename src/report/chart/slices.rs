@@ -101,7 +101,7 @@ impl Slices {
         }
         canvas.height = top;
         let names: Vec<&str> = self.panels.iter().map(|panel| panel.dimension.name.as_str()).collect();
-        Figure::new(canvas, format!("Points. {}: {} over {}", self.title, self.y_title, names.join(", ")))
+        Figure::on_white(canvas, format!("Points. {}: {} over {}", self.title, self.y_title, names.join(", ")))
     }
 
     fn draw_panel(&self, canvas: &mut Canvas, panel: &Panel, y: &Axis, (left, top): Point, title: &str) {

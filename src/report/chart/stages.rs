@@ -10,17 +10,24 @@ pub struct StageChart {
     title: String,
     stages: Vec<String>,
     measures: Vec<(String, Vec<f64>)>,
+    first_joined: usize,
 }
 
 impl StageChart {
     /// An empty chart over these stages.
     pub fn new(title: &str, stages: &[String]) -> Self {
-        StageChart { title: title.into(), stages: stages.to_vec(), measures: Vec::new() }
+        StageChart { title: title.into(), stages: stages.to_vec(), measures: Vec::new(), first_joined: 0 }
     }
 
     /// A measure: one value per stage.
     pub fn measure(mut self, name: &str, values: &[f64]) -> Self {
         self.measures.push((name.into(), values.to_vec()));
+        self
+    }
+
+    /// Joins only the stages from this one on by lines: those before it are no steps of one way.
+    pub fn joined_from(mut self, stage: usize) -> Self {
+        self.first_joined = stage;
         self
     }
 
@@ -39,7 +46,7 @@ impl StageChart {
             canvas.bold((8.0, top + 16.0), name, LABEL, Colour::class(k), Anchor::Start);
             draw_y(&mut canvas, area, &y, "");
             let path: Vec<Point> = values.iter().take(count).enumerate().map(|(i, &v)| (at(i), y.at(v))).collect();
-            canvas.line(&path, Colour::class(k), 2.0);
+            canvas.line(path.get(self.first_joined..).unwrap_or_default(), Colour::class(k), 2.0);
             for (i, (p, &v)) in path.iter().zip(values).enumerate().filter(|p| p.1.1.is_finite()) {
                 canvas.circle(*p, 4.0, Colour::class(k));
                 // in a valley the number stands below, where no line runs

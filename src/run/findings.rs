@@ -1,0 +1,243 @@
+//! What a report says of a trained classifier: each sentence is a function of numbers, so that each can be tested with
+//! numbers for which it is true and with numbers for which it is false.
+//!
+//! A classifier *has learned* something if its test accuracy is above that of the majority-class baseline by more than
+//! chance explains: if that baseline lies below Wilson's 95 % interval. It *generalizes* if, besides, its test accuracy is
+//! not significantly below its training accuracy (Newcombe's interval for the difference of two fractions). Validation and
+//! test accuracy are compared by the same interval: the best epoch is chosen on the validation set, so that set flatters.
+
+use super::trainer::Scores;
+use crate::analysis::metrics::{difference_interval, wilson_interval};
+use crate::report::words::{counted, percent, points, thousands};
+
+/// Correct predictions among `n` samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hits {
+    /// Correctly predicted samples.
+    pub correct: usize,
+    /// All samples.
+    pub n: usize,
+}
+
+impl Hits {
+    /// From a fraction of `n` samples.
+    pub fn of(accuracy: f64, n: usize) -> Self {
+        Self { correct: (accuracy * n as f64).round() as usize, n }
+    }
+
+    /// The fraction of correct predictions; 0 without samples.
+    pub fn accuracy(self) -> f64 {
+        self.correct as f64 / self.n.max(1) as f64
+    }
+
+    /// Wilson's 95 % interval.
+    pub fn interval(self) -> (f64, f64) {
+        wilson_interval(self.correct, self.n)
+    }
+
+    /// The interval and n: `95 % interval 85.1 to 90.1 %, n = 640`.
+    pub fn precision(self) -> String {
+        let (low, high) = self.interval();
+        format!("95 % interval {:.1} to {}, n = {}", 100.0 * low, percent(high), thousands(self.n))
+    }
+
+    /// The fraction with its interval: `87.8 % (95 % interval 85.1 to 90.1 %, n = 640)`.
+    pub fn words(self) -> String {
+        format!("{} ({})", percent(self.accuracy()), self.precision())
+    }
+
+    /// Whether the fraction is above `baseline` by more than chance explains.
+    pub fn beats(self, baseline: f64) -> bool {
+        self.interval().0 > baseline
+    }
+}
+
+/// A trained classifier on its three splits, and the test accuracy of the majority-class baseline.
+#[derive(Clone, Copy, Debug)]
+pub struct OnSplits {
+    /// On the training set.
+    pub train: Hits,
+    /// On the validation set.
+    pub val: Hits,
+    /// On the test set.
+    pub test: Hits,
+    /// Test accuracy of predicting the most frequent training class for every sample.
+    pub baseline: f64,
+}
+
+/// How a training ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Course {
+    /// The epoch that was kept.
+    pub best: usize,
+    /// Epochs trained.
+    pub ran: usize,
+    /// Epochs that were allowed.
+    pub allowed: usize,
+    /// Whether the last epoch's training loss is below that of the best epoch.
+    pub training_loss_fell_on: bool,
+}
+
+/// Whether a trained classifier does as well on new samples, in words.
+pub fn generalizes(s: &Scores, epochs: usize) -> String {
+    let (best, ran) = (s.history.best_epoch, s.history.epochs.len());
+    let loss = |epoch: usize| epoch.checked_sub(1).and_then(|i| s.history.epochs.get(i)).map(|e| e.train_loss);
+    let training_loss_fell_on = loss(ran) < loss(best);
+    let course = Course { best, ran, allowed: epochs, training_loss_fell_on };
+    format!("{} {}", generalization(&s.on_splits()), best_epoch(&course))
+}
+
+/// Decides by the training, validation and test accuracy and by the majority-class baseline.
+pub fn generalization(s: &OnSplits) -> String {
+    let (gap, (low, high)) = gap(s.train, s.test);
+    let with_gap = || format!("a gap of {} points (95 % interval {} to {})", points(gap), points(low), points(high));
+    let figures = format!(
+        "the accuracy is {} on the training set, {} on the validation set and {} on the test set",
+        percent(s.train.accuracy()),
+        percent(s.val.accuracy()),
+        s.test.words()
+    );
+    let verdict = if !s.test.beats(s.baseline) {
+        let baseline = percent(s.baseline);
+        let memorized = if low > 0.0 {
+            format!(
+                " It fits its training set better than it predicts new samples, by {}: what it learned does not carry over.",
+                with_gap()
+            )
+        } else {
+            String::new()
+        };
+        format!(
+            "There is no evidence that it learned the task: {figures}, not significantly above the {baseline} of the \
+             majority-class baseline.{memorized}"
+        )
+    } else {
+        let above = format!("against {} for the majority-class baseline", percent(s.baseline));
+        if low <= 0.0 && high >= 0.0 {
+            format!(
+                "It generalizes: {figures}, {above}. The difference between training and test accuracy is not significant \
+                 at the 5 % level."
+            )
+        } else if high < 0.0 {
+            format!(
+                "It does better on the test set than on the training set: {figures}, {above}. The difference is significant \
+                 at the 5 % level: the test samples are easier, or the training samples were augmented or noisy."
+            )
+        } else if gap > 0.15 {
+            format!("It overfits: {figures}, {}, {above}.", with_gap())
+        } else if gap > 0.05 {
+            format!("It generalizes only in part: {figures}, {}, {above}.", with_gap())
+        } else {
+            format!("It generalizes with a small but significant gap: {figures}, {}, {above}.", with_gap())
+        }
+    };
+    format!("{verdict}{}", validation_against_test(s.val, s.test))
+}
+
+/// p_a - p_b with its 95 % interval.
+fn gap(a: Hits, b: Hits) -> (f64, (f64, f64)) {
+    (a.accuracy() - b.accuracy(), difference_interval((a.correct, a.n), (b.correct, b.n)))
+}
+
+/// A sentence if validation and test accuracy differ significantly; nothing otherwise.
+pub fn validation_against_test(val: Hits, test: Hits) -> String {
+    let (difference, (low, high)) = gap(val, test);
+    let size = points(difference.abs());
+    if low > 0.0 {
+        format!(
+            " The test accuracy is {size} points below the validation accuracy, which is significant at the 5 % level: the \
+             test samples are harder or of another kind, or the choices made on the validation set fit that set only."
+        )
+    } else if high < 0.0 {
+        format!(
+            " The test accuracy is {size} points above the validation accuracy, which is significant at the 5 % level: the \
+             test samples are easier."
+        )
+    } else {
+        String::new()
+    }
+}
+
+/// Which epoch was kept, and why the training ended.
+pub fn best_epoch(c: &Course) -> String {
+    let kept = format!("Epoch {} of {} was the best on the validation set and is kept", c.best, c.ran);
+    if c.ran < c.allowed && c.best < c.ran {
+        let without = counted(c.ran - c.best, "epoch");
+        format!("{kept}: the training stopped early, after {without} without improvement.")
+    } else if c.best == c.ran {
+        format!("{kept}; it was the last one, so more epochs might help.")
+    } else if c.training_loss_fell_on {
+        format!("{kept}: afterwards the training loss went on falling, and no epoch was better on the validation set.")
+    } else {
+        format!("{kept}; no later epoch was better on the validation set.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn splits(train: f64, val: f64, test: f64, baseline: f64, n: usize) -> OnSplits {
+        OnSplits { train: Hits::of(train, 8 * n), val: Hits::of(val, n), test: Hits::of(test, n), baseline }
+    }
+
+    #[test]
+    fn chance_level_is_never_called_generalization() {
+        for (train, test, baseline, n) in [
+            (0.108, 0.108, 0.1135, 10_000),
+            (0.333, 0.333, 1.0 / 3.0, 90),
+            (0.4, 0.4, 0.35, 90),
+            (1.0, 0.35, 0.34, 300),
+        ] {
+            let words = generalization(&splits(train, test, test, baseline, n));
+            assert!(words.starts_with("There is no evidence that it learned"), "{words}");
+            assert_eq!(words.contains("does not carry over"), train == 1.0, "{words}");
+        }
+    }
+
+    #[test]
+    fn a_gap_is_named_by_its_size_and_only_if_it_is_significant() {
+        for (train, val, test, n, begins) in [
+            (0.978, 0.975, 0.974, 2000, "It generalizes: "),
+            (0.90, 0.90, 0.86, 100, "It generalizes: "),
+            (0.995, 0.975, 0.975, 5000, "It generalizes with a small but significant gap"),
+            (0.97, 0.965, 0.878, 624, "It generalizes only in part"),
+            (1.0, 0.8, 0.8, 500, "It overfits"),
+            (0.80, 0.90, 0.90, 500, "It does better on the test set"),
+        ] {
+            let words = generalization(&splits(train, val, test, 0.3, n));
+            assert!(words.starts_with(begins), "{train} {val} {test}: {words}");
+            assert!(
+                words.contains("of the majority-class baseline") || words.contains("for the majority-class baseline")
+            );
+        }
+        let words = generalization(&splits(0.9, 0.9, 0.9004, 0.3, 2500));
+        assert!(!words.contains("−0.0") && !words.contains("-0.0"), "{words}");
+    }
+
+    #[test]
+    fn the_test_set_is_called_harder_only_if_it_is() {
+        let harder = |val, test| validation_against_test(Hits::of(val, 600), Hits::of(test, 600));
+        assert!(harder(0.965, 0.878).contains("8.7 points below"));
+        assert!(harder(0.878, 0.965).contains("8.7 points above"));
+        assert_eq!(harder(0.90, 0.89), "");
+        assert_eq!(validation_against_test(Hits { correct: 9, n: 10 }, Hits { correct: 7, n: 10 }), "");
+    }
+
+    #[test]
+    fn the_end_of_a_training_is_told_as_it_was() {
+        let course = Course { best: 3, ran: 8, allowed: 20, training_loss_fell_on: true };
+        assert!(best_epoch(&course).ends_with("stopped early, after 5 epochs without improvement."));
+        assert!(best_epoch(&Course { best: 8, allowed: 8, ..course }).contains("more epochs might help"));
+        let whole = Course { allowed: 8, ..course };
+        assert!(best_epoch(&whole).contains("the training loss went on falling"));
+        let both = best_epoch(&Course { training_loss_fell_on: false, ..whole });
+        assert!(both.ends_with("no later epoch was better on the validation set.") && !both.contains("training loss"));
+    }
+
+    #[test]
+    fn fractions_come_with_interval_and_n() {
+        assert_eq!(Hits { correct: 135, n: 180 }.words(), "75.0 % (95 % interval 68.2 to 80.8 %, n = 180)");
+        assert!(Hits { correct: 60, n: 90 }.beats(0.5) && !Hits { correct: 50, n: 90 }.beats(0.5));
+    }
+}
