@@ -90,7 +90,7 @@ fn exercise(told: &Arguments) -> gradus::Result<()> {
     page.part("Part 4. A variational autoencoder");
     let vae = trained(autoencode("vae-fashion", &settings, &mut page, folder)?);
     let of_distributions = look(&vae, &data, smoke, &mut page)?;
-    report::write(&[of_points, of_distributions], &data, 2, &folder.join("latent"))?;
+    report::write(&[of_points, of_distributions], &data, 2, smoke, &folder.join("latent"))?;
     println!("latent spaces: {}\n", folder.join("latent/report.html").display());
 
     page.part("Part 5. The encoder, used again");

@@ -20,7 +20,7 @@ use gradus::experiment::dream::{self, Found, Job, Settings, Start, Target};
 use gradus::experiment::{Experiment, Prepared, Source, builtin, report::sizes};
 use gradus::nn::summary::formulas;
 use gradus::report::chart::{Confusion, LineChart};
-use gradus::report::words::{function, listed, percent, thousands};
+use gradus::report::words::{function, listed, thousands};
 use gradus::report::{Callout, Figure, Page, Table};
 use gradus::run::{Scores, Unwatched, findings::generalizes};
 use gradus::train::Silent;

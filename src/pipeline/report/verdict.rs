@@ -57,13 +57,13 @@ pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
             (&percent(compared.mlp.accuracy()), "MLP", &compared.mlp.precision()),
             (&percent(kmeans.accuracy()), "K-means", &kmeans.precision()),
         ])
-        .figure(
-            &chart,
-            "Accuracy on the held-out test set; whiskers are Wilson's 95 % intervals. Pale bars are baselines, which a \
-             classifier should beat.",
-        )
-        .details("The same as a table", |body| {
-            body.table(&table, "Test accuracy");
+        .row(|row| {
+            row.figure(
+                &chart,
+                "Accuracy on the held-out test set; whiskers are Wilson's 95 % intervals. Pale bars are baselines, which a \
+                 classifier should beat.",
+            )
+            .table(&table, "Test accuracy");
         })
         .source("src/pipeline/report/verdict.rs");
     Ok(())
