@@ -92,7 +92,9 @@ fn point_by_point(all: &[Findings]) -> Table {
     row("silhouette of the classes in the codes", &|f| Cell::number(f.silhouette, 3));
     if all.iter().any(|f| f.recognized.is_some()) {
         row("classifier accuracy on test images", &|f| f.recognized.map_or(Cell::none(), |r| Cell::fraction(r[0])));
-        row("classifier accuracy on their reconstructions", &|f| f.recognized.map_or(Cell::none(), |r| Cell::fraction(r[1])));
+        row("classifier accuracy on their reconstructions", &|f| {
+            f.recognized.map_or(Cell::none(), |r| Cell::fraction(r[1]))
+        });
     }
     table
 }

@@ -42,13 +42,8 @@ fn parameters(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let table = book.table("parameter_lesson", table)?;
     let (mlp, cnn) = (book.layers("layers_mlp", &lesson.mlp)?, book.layers("layers_cnn", &lesson.cnn)?);
     let images = lesson.training_images;
-    let mut ratio = Table::new(&[
-        "network",
-        "parameters",
-        "training images",
-        "parameters per image",
-        "training − test accuracy",
-    ]);
+    let mut ratio =
+        Table::new(&["network", "parameters", "training images", "parameters per image", "training − test accuracy"]);
     for (name, scores) in
         [("MLP", &r.mlp.scores), ("CNN", &r.cnn.scores), ("logistic regression", &r.baselines.logistic)]
     {

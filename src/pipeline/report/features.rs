@@ -29,7 +29,12 @@ fn features(r: &Results, book: &mut Book<'_>) -> Result<()> {
         for (c, class) in r.data.classes.iter().enumerate() {
             let of_class: Vec<f64> = values.iter().zip(labels).filter(|(_, l)| **l == c).map(|(v, _)| *v).collect();
             let (mean, deviation) = moments(&of_class);
-            table.row([feature.title().into(), class.clone().into(), Cell::number(mean, 4), Cell::number(deviation, 4)]);
+            table.row([
+                feature.title().into(),
+                class.clone().into(),
+                Cell::number(mean, 4),
+                Cell::number(deviation, 4),
+            ]);
         }
     }
     book.figure("features", histograms.draw())?;
