@@ -150,9 +150,9 @@ proptest! {
 
 /// Y = X Wᵀ + bias by the reference.
 fn plain_linear(x: MatRef<'_, f32>, w: MatRef<'_, f32>, bias: &[f32]) -> Vec<f32> {
-    let mut y = vec![f32::NAN; x.rows * w.rows];
-    reference::gemm(x, w.t(), 0.0, MatMut::new(&mut y, x.rows, w.rows));
-    y.iter_mut().enumerate().for_each(|(i, y)| *y += bias[i % w.rows]);
+    let mut y = vec![f32::NAN; x.rows() * w.rows()];
+    reference::gemm(x, w.t(), 0.0, MatMut::new(&mut y, x.rows(), w.rows()));
+    y.iter_mut().enumerate().for_each(|(i, y)| *y += bias[i % w.rows()]);
     y
 }
 
