@@ -197,7 +197,7 @@ fn search(settings: &[String], smoke: bool, page: &mut Page, folder: &Path) -> g
 /// The trained network, to be asked.
 fn trained(found: Reconstructed) -> Trained {
     let p = found.prepared;
-    Trained { experiment: found.experiment, preparation: p.preparation, model: p.model }
+    Trained { experiment: found.experiment, preparation: p.preparation, model: p.model, folder: None }
 }
 
 /// Maps, walks and samples; the figures stand in the report of the latent spaces.

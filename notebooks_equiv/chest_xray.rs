@@ -42,7 +42,7 @@ struct Arguments {
     /// Epochs of each training, to see it sooner
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Seed of everything random
+    /// Seed of everything random but the split
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Everything in seconds, on pictures that the program paints: the numbers mean nothing

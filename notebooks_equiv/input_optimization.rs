@@ -76,7 +76,7 @@ fn exercise(told: &Arguments) -> gradus::Result<()> {
     let (scores, seconds) = train(&experiment, &prepared)?;
     learning(&experiment, &prepared, &scores, seconds, &mut page, folder)?;
 
-    let trained = Trained { preparation: prepared.preparation, model: prepared.model, experiment };
+    let trained = Trained { preparation: prepared.preparation, model: prepared.model, experiment, folder: None };
     let classes = trained.preparation.classes.clone();
     let (restarts, steps) = if smoke { (2, 60) } else { (8, Settings::regularized().steps) };
     let shown = if smoke { 2 } else { classes.len() };

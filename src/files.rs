@@ -1,9 +1,10 @@
 //! Files that are either whole or absent.
 
 use crate::error::{Error, Result};
+use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
 
@@ -42,6 +43,19 @@ pub fn write_atomic_by(path: &Path, fill: impl FnOnce(&mut NamedTempFile) -> Res
 /// Reads a whole file.
 pub fn read(path: impl AsRef<Path>) -> Result<Vec<u8>> {
     std::fs::read(path.as_ref()).map_err(Error::io("read", path))
+}
+
+/// The SHA-256 of a file's contents, hexadecimal.
+pub fn sha256(path: impl AsRef<Path>) -> Result<String> {
+    let path = path.as_ref();
+    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let (mut hash, mut piece) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut piece).map_err(Error::io("read", path))? {
+            0 => return Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect()),
+            n => hash.update(&piece[..n]),
+        }
+    }
 }
 
 /// Makes a folder and those above it.

@@ -33,7 +33,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("report", &["analysis", "tensor", "error", "shape", "rng", "real", "files"]),
-    ("run", &["train", "report", "optim", "nn", "analysis", "tensor", "error", "shape", "rng", "real", "files"]),
+    (
+        "run",
+        &["train", "report", "optim", "data", "nn", "analysis", "tensor", "error", "shape", "rng", "real", "files"],
+    ),
     (
         "experiment",
         &[

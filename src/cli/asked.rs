@@ -14,7 +14,7 @@ pub(super) struct Asked {
     /// One setting, such as train.epochs=3 or model.layer.conv1.filters=16; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Seed of everything random
+    /// Seed of everything random but the data, whose split has a seed of its own: --set data.seed=N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
     /// The folder of the run itself; it must not exist [default: runs/DATE_NAME_ID]

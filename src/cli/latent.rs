@@ -4,12 +4,12 @@ use super::evaluate::open_finished;
 use super::progress::Terminal;
 use super::{output, signals};
 use clap::Args;
+use gradus::data::{Manifest, Split};
 use gradus::experiment::answer::{self, Trained};
-use gradus::experiment::data::load;
 use gradus::experiment::latent::{self, Job};
-use gradus::run::{RunFolder, book};
+use gradus::run::{RunFolder, book, identity};
 use gradus::{Error, Result, files};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// Looks into the codes of trained autoencoders: maps, walks, samples, numbers. Several runs are set side by side.
@@ -61,7 +61,7 @@ impl Latent {
             seed: self.seed.unwrap_or(first.1.experiment.seed),
         };
         let mut watch = Terminal::new(None);
-        let data = load(&first.1.experiment, &mut watch)?;
+        let data = first.1.data(&mut watch)?;
         if let Some((folder, _)) = classifier.as_ref().filter(|(_, c)| c.experiment.train.loss.is_reconstruction()) {
             let what = format!("{} gives pictures back, and names no classes", folder.root().display());
             return Err(Error::config("--classifier", what, "give a run of a classifier, such as cnn-deep"));
@@ -74,10 +74,21 @@ impl Latent {
                 return Err(Error::data(folder.root(), what, "give runs on the same data"));
             }
         }
+        let known = identity::manifest(&first.0)?;
+        for (folder, _) in &opened[1..] {
+            same_split(folder, &known, &identity::manifest(folder)?)?;
+        }
+        if let Some((folder, _)) = &classifier {
+            // Its training set may be a part of the others'; what counts is that it was not trained on their test set.
+            same_split(folder, &known.part(Split::Test), &identity::manifest(folder)?.part(Split::Test))?;
+        }
         let judge = classifier.as_ref().map(|(_, trained)| trained);
         let mut found = Vec::new();
         for (_, trained) in &opened {
-            found.push(latent::explore(trained, judge, &data, &job, &mut watch)?);
+            let of_run = latent::explore(trained, judge, &data, &job, &mut watch)?;
+            let figures = json!({ "mse": of_run.mse, "knn_accuracy": of_run.knn_accuracy });
+            trained.note("latent", &data, figures, &mut watch);
+            found.push(of_run);
         }
         watch.finish();
         files::create_folder(&out)?;
@@ -90,6 +101,14 @@ impl Latent {
         }
         output::print(&words(&results, &out))
     }
+}
+
+/// Refuses a run whose splits are not those of the first: they cannot be compared on the same samples.
+fn same_split(folder: &RunFolder, first: &Manifest, other: &Manifest) -> Result<()> {
+    let Some(difference) = first.difference(other) else { return Ok(()) };
+    let what = format!("was trained on another split than the first run: {difference}");
+    let help = "give runs of the same data with the same data.seed, data.val, data.test and data.limit";
+    Err(Error::data(folder.root(), what, help))
 }
 
 fn open(run: &Path) -> Result<(RunFolder, Trained)> {

@@ -19,7 +19,7 @@ pub(crate) struct SettingsArgs {
     /// One setting, such as cnn.lr=1e-4 or cnn.widths=[8,16]; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Seed of everything random [default: 42]
+    /// Seed of everything random but the data, whose split has a seed of its own: --set data.seed=N [default: 42]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
     /// Most epochs of both networks

@@ -1,11 +1,13 @@
 //! What the loader hands on: pictures as one tensor, their labels, and everything a reader of the report should know
 //! about where they came from.
 
-use super::split::stratified;
+use super::split::{self, Split, stratified};
+use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::path::Path;
 
 /// Labelled pictures of one size.
 #[derive(Clone, Debug)]
@@ -73,18 +75,39 @@ impl Images {
         counts
     }
 
-    /// A data set of these pictures, divided into training, validation and test by these shares, class by class, by
-    /// the stream ("split", 0) of `seed`. Its hash is over the pixels. For pictures that were rendered: nothing was
-    /// skipped, and none is in two splits.
-    pub fn divided(self, shares: [f64; 3], seed: u64) -> ImageData {
+    /// At most `n` of the images: a stratified sample that depends on `seed` alone, and of which a smaller one is a part
+    /// (see [`split::subset`]).
+    pub fn sample(&self, n: usize, seed: u64) -> Images {
+        if n >= self.len() { self.clone() } else { self.subset(&split::subset(&self.labels, n, seed)) }
+    }
+
+    /// Splits these samples into training, validation and test set by these fractions, class by class, by the stream
+    /// ("split", 0) of `seed`. The checksum of the result is over classes, labels and pixels. Nothing is listed as skipped,
+    /// and no sample is in two splits.
+    ///
+    /// Fails, as a folder does, if a class has fewer samples than there are splits; `place` is named in the message.
+    pub fn divided(self, place: impl AsRef<Path>, fractions: [f64; 3], seed: u64) -> Result<ImageData> {
+        if let Some(class) = split::too_small(&self.counts(), Split::ALL.len()) {
+            let n = self.counts()[class];
+            let what = format!(
+                "class `{}` has {n} sample{}; at least {} are needed, one each for {}",
+                self.classes[class].escape_debug(),
+                if n == 1 { "" } else { "s" },
+                Split::ALL.len(),
+                Split::ALL.map(Split::name).join(", ")
+            );
+            return Err(Error::data(place, what, "add samples to that class, or remove it"));
+        }
         let mut hash = Sha256::new();
+        self.classes.iter().for_each(|class| hash.update([class.as_bytes(), &[0]].concat()));
+        self.labels.iter().for_each(|&label| hash.update((label as u64).to_le_bytes()));
         self.pixels.data().iter().for_each(|x| hash.update(x.to_le_bytes()));
-        let part = stratified(&self.labels, &shares, &mut Rng::new(seed, "split", 0));
-        let [train, val, test] = [0, 1, 2].map(|wanted| {
-            let indices: Vec<usize> = (0..self.len()).filter(|&i| part[i] == wanted).collect();
+        let part = stratified(&self.labels, &fractions, &mut Rng::new(seed, "split", 0));
+        let [train, val, test] = [0, 1, 2].map(|number| {
+            let indices: Vec<usize> = (0..self.len()).filter(|&i| part[i] == number).collect();
             self.subset(&indices)
         });
-        ImageData {
+        Ok(ImageData {
             train,
             val,
             test,
@@ -94,18 +117,18 @@ impl Images {
             sha256: hash.finalize().iter().map(|b| format!("{b:02x}")).collect(),
             given_splits: false,
             grouped: None,
-        }
+        })
     }
 }
 
 /// A data set in its three splits, with its history.
 #[derive(Clone, Debug)]
 pub struct ImageData {
-    /// What the networks learn from.
+    /// The training set.
     pub train: Images,
-    /// What decides when to stop and which epoch to keep.
+    /// The validation set: it decides when to stop and which epoch to keep.
     pub val: Images,
-    /// What the result is measured on, once.
+    /// The held-out test set.
     pub test: Images,
     /// Names of the classes, in the order of the labels.
     pub classes: Vec<String>,
@@ -144,12 +167,44 @@ impl ImageData {
             let n = self.leakage.len();
             notes.push(format!("warning: {n} pictures or groups stand in more than one split"));
         }
+        notes.extend(self.missing().iter().map(|missing| format!("warning: {}", missing.words())));
         notes
+    }
+
+    /// The classes without a sample in the training, validation or test set. Figures of such a split say nothing of them.
+    pub fn missing(&self) -> Vec<Missing> {
+        let mut missing = Vec::new();
+        for (split, images) in self.splits() {
+            let none = images.counts().into_iter().enumerate().filter(|&(_, n)| n == 0);
+            missing.extend(none.map(|(c, _)| Missing { split: split.to_owned(), class: self.classes[c].clone() }));
+        }
+        missing
     }
 
     /// The splits with their names, in the order train, val, test.
     pub fn splits(&self) -> [(&'static str, &Images); 3] {
         [("train", &self.train), ("val", &self.val), ("test", &self.test)]
+    }
+}
+
+/// A class without a sample in one of the splits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// `train`, `val` or `test`.
+    pub split: String,
+    /// The class.
+    pub class: String,
+}
+
+impl Missing {
+    /// The sentence that runs and reports say.
+    pub fn words(&self) -> String {
+        let set = match self.split.as_str() {
+            "train" => "training",
+            "val" => "validation",
+            other => other,
+        };
+        format!("the {set} set has no sample of class `{}`", self.class.escape_debug())
     }
 }
 

@@ -65,7 +65,7 @@ impl Digits {
 
     /// The set divided into training, validation and test by these shares, class by class, as a folder would be.
     pub fn divided(&self, shares: [f64; 3]) -> Result<ImageData> {
-        Ok(self.render()?.divided(shares, self.seed))
+        self.render()?.divided("digits", shares, self.seed)
     }
 
     /// One picture, row by row. Panics for a digit above 9.

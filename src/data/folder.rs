@@ -369,11 +369,10 @@ fn divide(
 
 /// Each class needs a picture for each split that is made from these `labels`.
 fn check_counts(source: &Source, layout: &Layout, decoded: &Decoded, labels: &[usize], carved: &[Split]) -> Result<()> {
-    for (label, class) in layout.classes.iter().enumerate() {
-        let n = labels.iter().filter(|&&l| l == label).count();
-        if n >= carved.len() {
-            continue;
-        }
+    let mut counts = vec![0; layout.classes.len()];
+    labels.iter().for_each(|&label| counts[label] += 1);
+    if let Some(label) = split::too_small(&counts, carved.len()) {
+        let (class, n) = (&layout.classes[label], counts[label]);
         let place = if layout.given_splits { " in train" } else { "" };
         let names: Vec<&str> = carved.iter().map(|s| s.name()).collect();
         let what = format!(

@@ -80,7 +80,7 @@ impl Galaxies {
     pub fn divided(&self, shares: [f64; 3]) -> Result<ImageData> {
         let (pixels, labels, names) = self.render()?;
         let classes = Self::CLASSES.map(String::from).to_vec();
-        Ok(Images { names, pixels, labels, classes }.divided(shares, self.seed))
+        Images { names, pixels, labels, classes }.divided("galaxies", shares, self.seed)
     }
 
     /// One picture, row by row. Panics for a class beyond the three.

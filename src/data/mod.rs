@@ -10,7 +10,7 @@
 //!
 //! [`galaxies`] and [`digits`] render data sets where none is at hand; [`mnist`] reads the set that everybody knows, from
 //! the files of [`idx`], which [`fetch`] gets; [`table`] and [`npz`] read rows of numbers and NumPy's files.
-//! [`dataset`] holds what comes out. Nothing here computes features or knows of networks.
+//! [`dataset`] holds what comes out, [`manifest`] which samples it is, to know it again. Nothing here computes features or knows of networks.
 
 pub mod augment;
 pub mod batch;
@@ -22,6 +22,7 @@ pub mod folder;
 pub mod galaxies;
 pub mod idx;
 mod layout;
+pub mod manifest;
 pub mod mnist;
 pub mod npz;
 mod source;
@@ -30,11 +31,12 @@ pub mod table;
 
 pub use augment::{Affine, Augment, Symmetry, gather};
 pub use batch::{Batches, Normalization, standardize_each};
-pub use dataset::{ImageData, Images, Leak, LeakKind, Skipped};
+pub use dataset::{ImageData, Images, Leak, LeakKind, Missing, Skipped};
 pub use digits::Digits;
 pub use folder::{Color, Folder, FolderOptions, image_from_bytes, load, load_all, read_image};
 pub use galaxies::Galaxies;
 pub use idx::Idx;
+pub use manifest::Manifest;
 pub use npz::Npz;
 pub use split::Split;
 pub use table::{Table, TableOptions};

@@ -1,9 +1,12 @@
-//! Who is learned from, and who is asked afterwards.
+//! Which samples the network is trained on, and which it is evaluated on.
 //!
 //! A test is honest only if nothing of it was seen in training. Two rules see to that here. *Stratified*: each class is
-//! divided in the same proportions, so that a rare class does not fall into one split by chance. *Grouped*: pictures
+//! divided in the same proportions, so that a rare class does not fall into one split by chance. *Grouped*: images
 //! that belong together (ten X-rays of one patient) go to one split together, or the network would be rewarded for
 //! recognizing the patient. Scikit-learn knows the two as `StratifiedShuffleSplit` and `StratifiedGroupKFold`.
+//!
+//! The same holds for a part of a split ([`subset`]): files lie class by class, so the first 100 of them may be of one
+//! class. Every subset is the beginning of one [`stratified_order`], which makes a smaller one a part of a larger one.
 
 use crate::rng::Rng;
 use serde::{Deserialize, Serialize};
@@ -12,11 +15,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
-    /// Learned from.
+    /// The training set.
     Train,
-    /// Watched while learning.
+    /// The validation set: it decides when to stop, and which epoch and settings to keep.
     Val,
-    /// Asked once, in the end.
+    /// The held-out test set.
     Test,
 }
 
@@ -124,6 +127,64 @@ fn fill_gaps(content: &[Vec<usize>], home: &mut [usize], fractions: &[f64]) {
     }
 }
 
+/// The first class, if any, that has fewer items than there are `parts` to be made of it: one of them would lack the class.
+/// `counts` holds the number of items of each class. Folders, tables and arrays all refuse such a class before they split.
+pub fn too_small(counts: &[usize], parts: usize) -> Option<usize> {
+    counts.iter().position(|&n| n < parts)
+}
+
+/// Returns the items 0, .., N - 1 in a random order of which every beginning is a stratified sample.
+///
+/// With N_c items of class c, the first n of the order hold a_c(n) of them. The order begins with one item of each class,
+/// the larger classes first, so that no class is missing from n items or more if there are n classes. From there
+/// |a_c(n) - n N_c / N| < 1 for each class wherever n N_c / N >= 1 for all: as exact as whole numbers allow.
+///
+/// This is Tijdeman's chairman assignment (1980), with the deadlines of Steiner and Yeomans (1993): the j-th item of class
+/// c may stand at place n as soon as n N_c / N > j - 1, and must as soon as n N_c / N >= j; of the classes that may, the
+/// one with the earliest deadline goes first. Within a class the order is a random permutation by `rng`.
+pub fn stratified_order(labels: &[usize], rng: &mut Rng) -> Vec<usize> {
+    beginning(labels, labels.len(), rng)
+}
+
+/// Returns the numbers of `n` items (all, if there are fewer), ascending: a stratified sample by the stream
+/// ("subset", 0) of `seed`. For one `seed` and the same labels the sample of 100 is a part of the sample of 1,000.
+pub fn subset(labels: &[usize], n: usize, seed: u64) -> Vec<usize> {
+    if n >= labels.len() {
+        return (0..labels.len()).collect();
+    }
+    let mut chosen = beginning(labels, n, &mut Rng::new(seed, "subset", 0));
+    chosen.sort_unstable();
+    chosen
+}
+
+/// The first `most` items of [`stratified_order`].
+fn beginning(labels: &[usize], most: usize, rng: &mut Rng) -> Vec<usize> {
+    let mut members = vec![vec![]; number_of(labels)];
+    labels.iter().enumerate().for_each(|(i, &label)| members[label].push(i));
+    members.iter_mut().for_each(|class| rng.shuffle(class));
+    // Equally large classes in random order.
+    let mut classes: Vec<usize> = rng.permutation(members.len());
+    classes.retain(|&c| !members[c].is_empty());
+    classes.sort_by_key(|&c| std::cmp::Reverse(members[c].len()));
+
+    let all = labels.len();
+    let mut taken = vec![0; members.len()];
+    let mut order = Vec::with_capacity(most);
+    for place in 1..=most.min(all) {
+        let next = match classes.get(place - 1) {
+            Some(&first) => first,
+            None => {
+                let may = classes.iter().copied().filter(|&c| taken[c] * all < place * members[c].len());
+                let deadline = |&c: &usize| ((taken[c] + 1) * all).div_ceil(members[c].len());
+                may.min_by_key(deadline).expect("fewer items are taken than there are places, so a class lags behind")
+            }
+        };
+        order.push(members[next][taken[next]]);
+        taken[next] += 1;
+    }
+    order
+}
+
 /// One more than the largest number.
 fn number_of(numbers: &[usize]) -> usize {
     numbers.iter().max().map_or(0, |m| m + 1)
@@ -152,6 +213,19 @@ mod tests {
         let draw = |seed| stratified(&labels, &USUAL, &mut Rng::new(seed, "split", 0));
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
+    }
+
+    #[test]
+    fn an_order_by_hand() {
+        // Nine of class 0 and three of class 1: first one of each; of class 1 there are two by place 8 and three by place 12.
+        let labels: Vec<usize> = (0..12).map(|i| usize::from(i >= 9)).collect();
+        let order = stratified_order(&labels, &mut Rng::new(3, "subset", 0));
+        let classes: Vec<usize> = order.iter().map(|&i| labels[i]).collect();
+        assert_eq!(classes, [0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
+        assert_eq!(subset(&[], 5, 0), [0; 0]);
+        assert_eq!(subset(&[0, 0, 1], 9, 0), [0, 1, 2]);
+        assert_eq!(too_small(&[3, 2, 5], 3), Some(1));
+        assert_eq!(too_small(&[3, 3], 3), None);
     }
 
     #[test]
@@ -189,6 +263,38 @@ mod tests {
                     prop_assert!(n < 3 || got > 0);
                 }
             }
+        }
+
+        /// Every beginning holds each class within one of its proportion as soon as each is owed one item, and no class is
+        /// missing once there are as many items as classes.
+        #[test]
+        fn every_beginning_is_stratified(labels in prop::collection::vec(0usize..5, 1..200), seed: u64) {
+            let order = stratified_order(&labels, &mut Rng::new(seed, "subset", 0));
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            prop_assert_eq!(sorted, (0..labels.len()).collect::<Vec<_>>());
+            let (mut total, mut taken) = ([0usize; 5], [0usize; 5]);
+            labels.iter().for_each(|&l| total[l] += 1);
+            let occurring: Vec<usize> = (0..5).filter(|&c| total[c] > 0).collect();
+            for (i, &item) in order.iter().enumerate() {
+                taken[labels[item]] += 1;
+                let owed = |c: usize| (i + 1) as f64 * total[c] as f64 / labels.len() as f64;
+                let exact = occurring.iter().all(|&c| owed(c) >= 1.0);
+                for &c in &occurring {
+                    prop_assert!(!exact || (taken[c] as f64 - owed(c)).abs() < 1.0, "{taken:?} of {total:?}");
+                    prop_assert!(i + 1 < occurring.len() || taken[c] > 0);
+                }
+            }
+        }
+
+        /// A smaller subset is a part of a larger one; the seed decides, and nothing else.
+        #[test]
+        fn subsets_are_nested(labels in prop::collection::vec(0usize..4, 2..120), a in 0usize..120, b in 0usize..120, seed: u64) {
+            let (small, large) = (subset(&labels, a.min(b), seed), subset(&labels, a.max(b), seed));
+            prop_assert_eq!(small.len(), a.min(b).min(labels.len()));
+            prop_assert!(small.windows(2).all(|w| w[0] < w[1]));
+            prop_assert!(small.iter().all(|i| large.contains(i)));
+            prop_assert_eq!(&small, &subset(&labels, a.min(b), seed));
         }
 
         #[test]

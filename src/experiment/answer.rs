@@ -1,21 +1,22 @@
 //! Asking a trained run: how good it is on other data, what it says about single pictures, how it sees them.
 
-use super::data::{Preparation, load, other};
-use super::job::{MODEL, PREPARATION, figures, objective, plan};
+use super::data::{Other, Preparation, load, other};
+use super::job::{MODEL, PREPARATION, figures, objective, plan, short};
 use super::map::{Map, Method, neighbours_agree};
 use super::read::Source;
 use super::reconstruction::{errors, split};
 use super::spec::Experiment;
-use crate::data::read_image;
+use crate::data::manifest::identity as identity_of;
+use crate::data::{ImageData, Images, read_image};
 use crate::error::{Error, Result};
 use crate::nn::{Sequential, state};
 use crate::report::Figure;
-use crate::run::{RunFolder, Watch};
+use crate::run::{RunFolder, Watch, identity, ledger};
 use crate::tensor::Tensor;
 use crate::train::{Objective, Samples, activations, evaluate, losses, outputs};
 use ndarray::Array2;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// A finished run, its network loaded.
@@ -26,6 +27,8 @@ pub struct Trained {
     pub preparation: Preparation,
     /// With the best epoch's weights.
     pub model: Sequential,
+    /// Its folder; none for a network trained by a program that keeps no run, whose data cannot have changed meanwhile.
+    pub folder: Option<RunFolder>,
 }
 
 /// What a run says about one picture.
@@ -64,7 +67,17 @@ impl Trained {
         let preparation: Preparation = folder.read_json(PREPARATION)?;
         let (model, _) = plan(&experiment, &preparation.input(), preparation.classes.len())?;
         state::load(&model, folder.path(&format!("checkpoints/{MODEL}-best.safetensors")))?;
-        Ok(Self { experiment, preparation, model })
+        Ok(Self { experiment, preparation, model, folder: Some(folder.clone()) })
+    }
+
+    /// The run's data, read again. Data that have changed since the run began are refused: in a new split, test samples
+    /// would be among those that the network was trained on.
+    pub fn data(&self, watch: &mut dyn Watch) -> Result<ImageData> {
+        let data = load(&self.experiment, watch)?;
+        if let Some(folder) = &self.folder {
+            identity::check(folder, self.experiment.data.source(), &data)?;
+        }
+        Ok(data)
     }
 
     /// The loss of a run that is only asked: class weights were learned from the training split and count no more.
@@ -73,27 +86,57 @@ impl Trained {
         Ok(Objective { class_weights: None, ..plain })
     }
 
-    /// How good it is on its own test split, or on other data: a path or a kind.
+    /// Its figures on its own test set, or on other data: a path or a kind. The evaluation is written into the ledger. If some
+    /// of the other samples are in the run's training set, the key `in_training_set` says how many.
     pub fn evaluate(&self, data: Option<&str>, watch: &mut dyn Watch) -> Result<Value> {
         let e = &self.experiment;
-        let (images, objective) = match data {
+        let (Other { images, sha256 }, objective) = match data {
             Some(spec) => (other(e, spec, &self.preparation, watch)?, self.objective()?),
             None => {
-                let all = load(e, watch)?;
+                let all = self.data(watch)?;
                 let objective = objective(e, &all.train.labels, all.classes.len())?;
-                (all.test, objective)
+                (Other { images: all.test, sha256: all.sha256 }, objective)
             }
         };
+        let mut found = self.measure(&images, &objective)?;
+        let trained_on = match (data, &self.folder) {
+            (Some(_), Some(folder)) if folder.path(identity::MANIFEST).exists() => {
+                identity::manifest(folder)?.trained_on(&images)
+            }
+            _ => 0,
+        };
+        if trained_on > 0 {
+            watch.note(&format!("warning: {trained_on} of {} samples are in the run's training set", images.len()));
+            found["in_training_set"] = trained_on.into();
+        }
+        if let Some(folder) = &self.folder {
+            let split = (identity_of(&sha256, &images), images.len());
+            ledger::note(folder, "evaluate", split, &[(MODEL, short(&found))], found["accuracy"].as_f64(), watch);
+        }
+        Ok(found)
+    }
+
+    /// The figures on some samples.
+    fn measure(&self, images: &Images, objective: &Objective) -> Result<Value> {
+        let e = &self.experiment;
         let samples = self.preparation.samples(&images.pixels, &images.labels, None)?;
         if objective.loss.is_reconstruction() {
             let all: Vec<usize> = (0..images.len()).collect();
             let errors = errors(samples.as_ref(), &outputs(&self.model, samples.as_ref(), &all, e.seed)?);
             let mse = errors.iter().sum::<f64>() / errors.len() as f64;
-            let losses = losses(&self.model, samples.as_ref(), &objective, e.seed)?;
+            let losses = losses(&self.model, samples.as_ref(), objective, e.seed)?;
             return Ok(split(&losses, mse, e.train.loss));
         }
-        let result = evaluate(&self.model, samples.as_ref(), &objective)?;
+        let result = evaluate(&self.model, samples.as_ref(), objective)?;
         figures(&result, &images.labels, images.classes.len())
+    }
+
+    /// Notes in the ledger that a figure was computed on the run's test set.
+    pub fn note(&self, command: &str, data: &ImageData, figures: Value, watch: &mut dyn Watch) {
+        if let Some(folder) = &self.folder {
+            let split = (identity_of(&data.sha256, &data.test), data.test.len());
+            ledger::note(folder, command, split, &[(MODEL, figures)], None, watch);
+        }
     }
 
     /// What it says about single pictures.
@@ -127,15 +170,14 @@ impl Trained {
         Ok(predictions)
     }
 
-    /// The first `n` test samples as the network is given them.
+    /// A stratified sample of at most `n` test samples, as the network is given them.
     pub fn samples(&self, n: usize, watch: &mut dyn Watch) -> Result<Tensor> {
-        let all = load(&self.experiment, watch)?;
-        let chosen: Vec<usize> = (0..all.test.len().min(n)).collect();
-        let test = all.test.subset(&chosen);
-        Ok(self.preparation.samples(&test.pixels, &test.labels, None)?.batch(&chosen, None))
+        let test = self.data(watch)?.test.sample(n, self.experiment.data.seed);
+        let all: Vec<usize> = (0..test.len()).collect();
+        Ok(self.preparation.samples(&test.pixels, &test.labels, None)?.batch(&all, None))
     }
 
-    /// At most `most` test samples as layer `layer` sees them, laid out in `dims` dimensions (2 or 3).
+    /// A stratified sample of at most `most` test samples as layer `layer` sees them, laid out in `dims` dimensions (2 or 3).
     pub fn embed(
         &self,
         layer: &str,
@@ -148,14 +190,15 @@ impl Trained {
             let what = format!("there is no layer `{layer}`");
             return Err(Error::config("--layer", what, format!("choose `input`, {}", known.join(", "))));
         }
-        let all = load(&self.experiment, watch)?;
-        let chosen: Vec<usize> = (0..all.test.len().min(most)).collect();
-        let test = all.test.subset(&chosen);
+        let data = self.data(watch)?;
+        let test = data.test.sample(most, self.experiment.data.seed);
+        let chosen: Vec<usize> = (0..test.len()).collect();
         let samples = self.preparation.samples(&test.pixels, &test.labels, None)?;
         let seen = self.seen(layer, samples.as_ref(), &chosen)?;
         let map = Map::of(seen.view(), &test.labels, method, dims, self.experiment.seed)?;
         let figure = map.figure(&format!("{}: {layer}", self.experiment.name), &self.preparation.classes);
         let knn_accuracy = neighbours_agree(seen.view(), &test.labels)?;
+        self.note("embed", &data, json!({ "layer": layer, "knn_accuracy": knn_accuracy }), watch);
         Ok(Embedding { figure, map, dimensions: seen.ncols(), knn_accuracy })
     }
 

@@ -146,7 +146,7 @@ fn read(folder: &RunFolder) -> Result<(String, Measure, Run)> {
         macro_f1: test["macro_f1"].as_f64(),
         parameters: number(&metrics["parameters"])?,
         seconds: number(&metrics["seconds"]["total"])?,
-        data: metrics["data"]["sha256"].as_str().unwrap_or_default().to_owned(),
+        data: metrics["data"]["test_set"].as_str().unwrap_or_default().to_owned(),
         right,
     };
     Ok((metrics["experiment"].as_str().unwrap_or("?").to_owned(), measure, run))

@@ -10,6 +10,7 @@ use crate::data::{
     Digits, FolderOptions, Galaxies, ImageData, Images, Normalization, Npz, Table, TableOptions, fetch, folder, npz,
 };
 use crate::error::{Error, Result};
+use crate::files;
 use crate::run::Watch;
 use crate::tensor::Tensor;
 use crate::train::{Matrix, Pictures, Samples};
@@ -28,40 +29,43 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
     let mut data = match d.kind {
         DataKind::Mnist => digits(d, Set::Mnist)?,
         DataKind::FashionMnist => digits(d, Set::Fashion)?,
-        DataKind::Digits => Digits { n: 10 * d.per_class, seed: e.seed }.divided(shares)?,
-        DataKind::Galaxies => Galaxies { per_class: d.per_class, size: d.size, seed: e.seed }.divided(shares)?,
+        DataKind::Digits => Digits { n: 10 * d.per_class, seed: d.seed }.divided(shares)?,
+        DataKind::Galaxies => Galaxies { per_class: d.per_class, size: d.size, seed: d.seed }.divided(shares)?,
         DataKind::Csv => {
             let label = (!d.label.is_empty()).then(|| d.label.clone());
-            rows(Table::read_csv(given_path(d)?, &TableOptions { header: None, label })?).divided(shares, e.seed)
+            rows(Table::read_csv(given_path(d)?, &TableOptions { header: None, label })?).divided(
+                given_path(d)?,
+                shares,
+                d.seed,
+            )?
         }
         DataKind::Npz => match npz::load(given_path(d)?, "x", "y")? {
-            Npz::Rows(table) => rows(table).divided(shares, e.seed),
-            Npz::Pictures(images) => images.divided(shares, e.seed),
+            Npz::Rows(table) => rows(table).divided(given_path(d)?, shares, d.seed)?,
+            Npz::Pictures(images) => images.divided(given_path(d)?, shares, d.seed)?,
         },
         DataKind::Folder => {
             let options = FolderOptions {
                 size: d.size,
                 color: d.color,
                 group_by: (!d.group_by.is_empty()).then(|| d.group_by.clone()),
-                seed: e.seed,
+                seed: d.seed,
                 fractions: shares,
             };
             folder::load(given_path(d)?, &options, &mut |done, total| watch.progress(done, total, "pictures read"))?
         }
     };
-    if d.limit > 0 {
-        // The first ones of each split; validation and test in proportion, but enough to be counted.
-        let share = d.limit as f64 / data.train.len() as f64;
-        let cut = |images: &Images, n: usize| images.subset(&(0..n.min(images.len())).collect::<Vec<_>>());
-        if share < 1.0 {
-            let some = |n: usize| ((n as f64 * share) as usize).max(100);
-            data.val = cut(&data.val, some(data.val.len()));
-            data.test = cut(&data.test, some(data.test.len()));
-            data.train = cut(&data.train, d.limit);
-        }
+    if matches!(d.kind, DataKind::Csv | DataKind::Npz) {
+        data.sha256 = files::sha256(given_path(d)?)?;
     }
-    if d.labelled > 0 && d.labelled < data.train.len() {
-        data.train = data.train.subset(&(0..d.labelled).collect::<Vec<_>>());
+    if d.limit > 0 && d.limit < data.train.len() {
+        // Validation and test set in proportion, but large enough to measure on.
+        let fraction = d.limit as f64 / data.train.len() as f64;
+        let some = |images: &Images| images.sample(((images.len() as f64 * fraction) as usize).max(100), d.seed);
+        (data.val, data.test) = (some(&data.val), some(&data.test));
+        data.train = data.train.sample(d.limit, d.seed);
+    }
+    if d.labelled > 0 {
+        data.train = data.train.sample(d.labelled, d.seed);
     }
     for (name, images) in data.splits() {
         if images.is_empty() {
@@ -72,41 +76,75 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
             ));
         }
     }
+    check_classes(e, &data)?;
     data.notes().iter().for_each(|line| watch.note(line));
     Ok(data)
 }
 
-/// Other samples that a finished run is asked about: a kind of data, or a path. Data with a test split of their own give
-/// that; a folder of pictures, a table or arrays give all they hold. The classes are the run's, matched by name.
-pub fn other(e: &Experiment, spec: &str, p: &Preparation, watch: &mut dyn Watch) -> Result<Images> {
+/// Refuses a training set that lacks a class: a classifier cannot learn it. An autoencoder needs no classes.
+fn check_classes(e: &Experiment, data: &ImageData) -> Result<()> {
+    if e.train.loss.is_reconstruction() {
+        return Ok(());
+    }
+    let Some(missing) = data.missing().into_iter().find(|missing| missing.split == "train") else { return Ok(()) };
+    let (d, classes) = (&e.data, data.classes.len());
+    for (key, n) in [("data.labelled", d.labelled), ("data.limit", d.limit)] {
+        if n > 0 && n < classes {
+            let what = format!("is {n}, so {} (expected at least {classes}, one for each class)", missing.words());
+            return Err(Error::config(key, what, format!("choose {classes} or more, or 0 for all")));
+        }
+    }
+    Err(Error::data(d.source(), missing.words(), "add samples of that class to the training set, or remove the class"))
+}
+
+/// Samples that are not those of a run's splits, or not as such.
+pub struct Other {
+    /// The samples, labelled in the order of the run's classes.
+    pub images: Images,
+    /// SHA-256 (hexadecimal) of the files they come from.
+    pub sha256: String,
+}
+
+/// Other samples that a finished run is evaluated on: a kind of data, or a path. Data with a test split of their own give
+/// that; a folder of images, a table or arrays give all they hold. The classes are the run's, matched by name.
+pub fn other(e: &Experiment, spec: &str, p: &Preparation, watch: &mut dyn Watch) -> Result<Other> {
     if let Some(&kind) = DataKind::ALL.iter().find(|kind| kind.name() == spec) {
         let mut e = e.clone();
         if kind != e.data.kind {
             (e.data.kind, e.data.path) = (kind, String::new());
         }
         e.data.limit = 0;
-        return renamed(load(&e, watch)?.test, p, Path::new(spec));
+        let ImageData { test, sha256, .. } = load(&e, watch)?;
+        return Ok(Other { images: renamed(test, p, Path::new(spec))?, sha256 });
     }
     let (d, path) = (&e.data, Path::new(spec));
     let set = if d.kind == DataKind::FashionMnist { Set::Fashion } else { Set::Mnist };
     let is_digits = matches!(d.kind, DataKind::Mnist | DataKind::FashionMnist | DataKind::Digits);
-    let images = match path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).as_deref() {
+    let (images, sha256) = match path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).as_deref() {
         Some("csv") => {
             let label = (!d.label.is_empty()).then(|| d.label.clone());
-            rows(Table::read_csv(path, &TableOptions { header: None, label })?)
+            let table = Table::read_csv(path, &TableOptions { header: None, label })?;
+            (rows(table), files::sha256(path)?)
         }
-        Some("npz") => match npz::load(path, "x", "y")? {
-            Npz::Rows(table) => rows(table),
-            Npz::Pictures(images) => images,
-        },
-        _ if is_digits && mnist::find(path, set).is_ok() => mnist::load(path, set)?.test,
+        Some("npz") => {
+            let images = match npz::load(path, "x", "y")? {
+                Npz::Rows(table) => rows(table),
+                Npz::Pictures(images) => images,
+            };
+            (images, files::sha256(path)?)
+        }
+        _ if is_digits && mnist::find(path, set).is_ok() => {
+            let all = mnist::load(path, set)?;
+            (all.test, all.sha256)
+        }
         _ => {
             let [channels, size, _] = p.picture;
             let mut progress = |done, total| watch.progress(done, total, "pictures read");
-            folder::load_all(path, &p.classes, channels, size, &mut progress)?.images
+            let folder = folder::load_all(path, &p.classes, channels, size, &mut progress)?;
+            (folder.images, folder.sha256)
         }
     };
-    renamed(images, p, path)
+    Ok(Other { images: renamed(images, p, path)?, sha256 })
 }
 
 /// The same samples, labelled in the order of the run's classes; refused unless they are such as the run was trained on.

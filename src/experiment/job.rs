@@ -6,13 +6,14 @@ use super::reconstruction::Reconstructed;
 use super::report;
 use super::spec::{ClassWeights, Experiment, Model, WeightRule};
 use crate::analysis::metrics::{Confusion, Reliability, brier_score, macro_auc, roc_curve};
+use crate::data::manifest::identity as identity_of;
 use crate::data::{ImageData, Images};
 use crate::error::{Error, Result};
 use crate::nn::state::load_matching;
 use crate::nn::summary::{Summary, summarize};
 use crate::nn::{Sequential, fits, freeze};
 use crate::report::table::csv_bytes;
-use crate::run::{RunFolder, Scores, Trainer, Watch, score};
+use crate::run::{RunFolder, Scores, Trainer, Watch, identity, ledger, score};
 use crate::train::{Evaluation, Fit, History, Objective, Samples, balanced};
 use ndarray::ArrayView2;
 use serde_json::{Map, Value, json};
@@ -96,6 +97,8 @@ pub struct Outcome {
     pub prepared: Prepared,
     /// Its figures.
     pub scores: Scores,
+    /// How often its test set was evaluated on.
+    pub test_set: ledger::Summary,
     /// Wall time of each stage.
     pub seconds: Vec<(String, f64)>,
 }
@@ -173,7 +176,8 @@ pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<
 
     let start = begin(&mut trainer, "data", 1)?;
     let prepared = Prepared::new(e, trainer.watch)?;
-    folder.settle_data(&e.data.path, &prepared.data.sha256)?;
+    identity::settle(folder, e.data.source(), &prepared.data)?;
+    let test_set = (identity_of(&prepared.data.sha256, &prepared.data.test), prepared.data.test.len());
     seconds.push(("data".into(), start.elapsed().as_secs_f64()));
 
     let start = begin(&mut trainer, "train", 2)?;
@@ -189,6 +193,8 @@ pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<
     let start = begin(&mut trainer, "test", 3)?;
     if e.train.loss.is_reconstruction() {
         let mut found = Reconstructed::new(e, prepared, history, seconds)?;
+        let networks = [(MODEL, short(&found.metrics()["test"]))];
+        found.test_set = ledger::record(folder, "train", (&test_set.0, test_set.1), &networks)?;
         found.seconds.push(("test".into(), start.elapsed().as_secs_f64()));
         let start = begin(&mut trainer, "report", 4)?;
         found.write(folder)?;
@@ -196,10 +202,12 @@ pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<
         return write_metrics(folder, found.metrics());
     }
     let scores = prepared.score(history)?;
+    let networks = [(MODEL, json!({ "accuracy": scores.test.accuracy, "loss": scores.test.loss }))];
+    let test_set = ledger::record(folder, "train", (&test_set.0, test_set.1), &networks)?;
     seconds.push(("test".into(), start.elapsed().as_secs_f64()));
 
     let start = begin(&mut trainer, "report", 4)?;
-    let mut outcome = Outcome { experiment: e.clone(), prepared, scores, seconds };
+    let mut outcome = Outcome { experiment: e.clone(), prepared, scores, test_set, seconds };
     folder.write("tables/predictions.csv", &predictions(&outcome))?;
     report::write(&outcome, folder)?;
     outcome.seconds.push(("report".into(), start.elapsed().as_secs_f64()));
@@ -238,6 +246,12 @@ pub fn figures(evaluation: &Evaluation, labels: &[usize], classes: usize) -> Res
         "brier_score": brier_score(p, labels)?,
         "confusion": confusion.counts,
     }))
+}
+
+/// The figures that stand in the ledger.
+pub(super) fn short(figures: &Value) -> Value {
+    let of = |key: &str| Some((key.to_owned(), figures.get(key)?.clone()));
+    Value::Object(["accuracy", "mse", "loss"].into_iter().filter_map(of).collect())
 }
 
 /// Two classes told apart at a threshold: the second if its probability reaches it.
@@ -303,6 +317,9 @@ fn metrics(o: &Outcome) -> Result<Value> {
             "test": data.test.counts(),
             "skipped": data.skipped,
             "leakage": data.leakage,
+            "missing": data.missing(),
+            "seed": o.experiment.data.seed,
+            "test_set": identity_of(&data.sha256, &data.test),
             "sha256": data.sha256,
         },
         "seconds": seconds,

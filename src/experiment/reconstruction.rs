@@ -11,13 +11,14 @@ use super::report::{colophon, data_name, network, noun};
 use super::spec::Experiment;
 use crate::analysis::latent::active_units;
 use crate::autograd::Var;
+use crate::data::manifest::identity as identity_of;
 use crate::error::Result;
 use crate::nn::summary::Row;
 use crate::nn::{Captured, Ctx, Kind, Module};
 use crate::report::chart::{ImageGrid, LineChart, Tile};
 use crate::report::words::{counted, listed, thousands};
 use crate::report::{Cell, Table};
-use crate::run::{Book, RunFolder};
+use crate::run::{Book, RunFolder, ledger};
 use crate::tensor::Tensor;
 use crate::train::evaluate::activations;
 use crate::train::{History, Loss, Losses, Samples, losses, outputs};
@@ -44,6 +45,8 @@ pub struct Reconstructed {
     pub errors: Vec<f64>,
     /// Of a variational code, the numbers that are in use on the test split.
     pub active_units: Option<usize>,
+    /// How often its test set was evaluated on.
+    pub test_set: ledger::Summary,
     /// Wall time of each stage.
     pub seconds: Vec<(String, f64)>,
 }
@@ -87,7 +90,19 @@ impl Reconstructed {
             }
             None => None,
         };
-        Ok(Self { experiment: e.clone(), prepared, history, losses, mse, outputs, errors, active_units, seconds })
+        let test_set = ledger::Summary::default();
+        Ok(Self {
+            experiment: e.clone(),
+            prepared,
+            history,
+            losses,
+            mse,
+            outputs,
+            errors,
+            active_units,
+            test_set,
+            seconds,
+        })
     }
 
     /// The content of `metrics.json`.
@@ -116,6 +131,9 @@ impl Reconstructed {
                 "train": p.data.train.counts(),
                 "val": p.data.val.counts(),
                 "test": p.data.test.counts(),
+                "missing": p.data.missing(),
+                "seed": self.experiment.data.seed,
+                "test_set": identity_of(&p.data.sha256, &p.data.test),
                 "sha256": p.data.sha256,
             },
             "seconds": seconds,
@@ -164,6 +182,7 @@ impl Reconstructed {
         if !self.experiment.about.is_empty() {
             lead.paragraph(&self.experiment.about);
         }
+        lead.paragraph(&self.test_set.words(None));
     }
 
     fn learning(&self, book: &mut Book<'_>) -> Result<()> {

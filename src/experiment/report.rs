@@ -67,9 +67,13 @@ fn verdict(o: &Outcome, book: &mut Book<'_>) {
     if !o.experiment.about.is_empty() {
         lead.paragraph(&o.experiment.about);
     }
+    lead.paragraph(&o.test_set.words(Some(s.test.accuracy)));
     if !p.data.leakage.is_empty() {
         let words = findings::leakage(p.data.leakage.len(), &format!("{}s", noun(p)));
         lead.callout(Callout::Caveat, "Leakage between splits", &words);
+    }
+    for missing in o.prepared.data.missing() {
+        lead.callout(Callout::Caveat, "A class is missing", &format!("Note that {}.", missing.words()));
     }
 }
 

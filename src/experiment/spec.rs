@@ -20,7 +20,7 @@ pub struct Experiment {
     /// One sentence for people.
     #[serde(default)]
     pub about: String,
-    /// Seed of everything random.
+    /// Seed of everything random but the data: initial weights, order of the samples, augmentation, dropout.
     #[serde(default = "seed")]
     pub seed: u64,
     /// Where the samples come from, and what is done to them.
@@ -75,6 +75,11 @@ impl DataKind {
         }
     }
 
+    /// Whether the program renders the samples.
+    pub fn is_rendered(self) -> bool {
+        matches!(self, DataKind::Galaxies | DataKind::Digits)
+    }
+
     /// All of them.
     pub const ALL: [DataKind; 7] = [
         DataKind::Mnist,
@@ -102,11 +107,15 @@ pub struct Data {
     /// Test samples, for data without a test split of their own: a share.
     #[serde(default = "test")]
     pub test: f64,
-    /// Most training samples; 0 is all.
+    /// Seed of the split, of subsets of it (`limit`, `labelled`) and of rendered samples. It belongs to the data, not to the
+    /// training: runs and trials with other seeds are trained and evaluated on the same samples.
+    #[serde(default = "seed")]
+    pub seed: u64,
+    /// Most training samples: a stratified sample of that many, and validation and test sets smaller in proportion; 0 is
+    /// all. A smaller sample is a part of a larger one.
     #[serde(default)]
     pub limit: usize,
-    /// Most labelled samples: training samples beyond the first so many are left out, while validation and test stay
-    /// whole; 0 is all.
+    /// Most labelled samples: a stratified sample of the training set, while validation and test set stay whole; 0 is all.
     #[serde(default)]
     pub labelled: usize,
     /// Height and width to which pictures of a folder are brought.
@@ -159,6 +168,28 @@ fn per_class() -> usize {
 
 fn hand_crafted() -> Vec<Feature> {
     Feature::DEFAULT.to_vec()
+}
+
+impl Data {
+    /// Where the samples come from, as messages call it.
+    pub fn source(&self) -> &str {
+        if self.path.is_empty() { self.kind.name() } else { &self.path }
+    }
+
+    /// The first key, if any, by which two sections have other samples in their validation or test set.
+    pub fn other_split(&self, other: &Data) -> Option<&'static str> {
+        let differs = [
+            ("data.kind", self.kind != other.kind),
+            ("data.path", self.path != other.path),
+            ("data.val", self.val != other.val),
+            ("data.test", self.test != other.test),
+            ("data.seed", self.seed != other.seed),
+            ("data.limit", self.limit != other.limit),
+            ("data.group_by", self.group_by != other.group_by),
+            ("data.per_class", self.per_class != other.per_class),
+        ];
+        differs.into_iter().find(|(_, differs)| *differs).map(|(key, _)| key)
+    }
 }
 
 /// What the network is given of a picture.
@@ -306,6 +337,10 @@ impl Experiment {
             return Err(Error::config("seed", format!("is {}, above {}", self.seed, i64::MAX), "choose a smaller one"));
         }
         let d = &self.data;
+        if i64::try_from(d.seed).is_err() {
+            let what = format!("is {}, above {}", d.seed, i64::MAX);
+            return Err(Error::config("data.seed", what, "choose a smaller one"));
+        }
         Error::in_range("data.val", d.val, 1e-6, 1e9)?;
         Error::in_range("data.test", d.test, 1e-6, 1e9)?;
         Error::in_range("data.size", d.size as f64, 8.0, 1024.0)?;

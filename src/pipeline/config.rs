@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Seed of everything random.
+    /// Seed of everything random but the data.
     pub seed: u64,
     /// Where the pictures come from.
     pub data: DataConfig,
@@ -42,8 +42,10 @@ pub struct DataConfig {
     pub color: Color,
     /// Regular expression whose first capture group names the group of a file; empty for none.
     pub group_by: String,
-    /// Shares of training, validation and test.
+    /// Fractions of training, validation and test set.
     pub split: [f64; 3],
+    /// Seed of the split and of rendered galaxies. Runs with other seeds of the training share the split.
+    pub seed: u64,
     /// Rendered galaxies of each class.
     pub per_class: usize,
 }
@@ -152,6 +154,7 @@ impl Default for Config {
                 color: Color::Auto,
                 group_by: String::new(),
                 split: [0.70, 0.15, 0.15],
+                seed: 42,
                 per_class: 300,
             },
             features: FeatureConfig { names: Feature::DEFAULT.to_vec(), scaling: Scaling::Standard },
@@ -209,8 +212,10 @@ impl Config {
     /// Checks every value; the error names the key, the value and the range.
     pub fn validate(&self) -> Result<()> {
         // TOML's whole numbers end there.
-        if i64::try_from(self.seed).is_err() {
-            return Err(Error::config("seed", format!("is {}, above {}", self.seed, i64::MAX), "choose a smaller one"));
+        for (key, seed) in [("seed", self.seed), ("data.seed", self.data.seed)] {
+            if i64::try_from(seed).is_err() {
+                return Err(Error::config(key, format!("is {seed}, above {}", i64::MAX), "choose a smaller one"));
+            }
         }
         if self.data.source.is_empty() {
             return Err(Error::config("data.source", "is empty", "give `galaxies`, or the path of a folder or zip"));

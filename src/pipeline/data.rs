@@ -1,7 +1,7 @@
-//! Stage 1. Data: pictures, divided once into training, validation and test.
+//! Stage 1. Data: images, split once into training, validation and test set.
 //!
-//! The test split is looked at only when everything is trained. Given splits are kept; otherwise the pictures are
-//! divided 70/15/15, class by class, by a seeded shuffle.
+//! Nothing is chosen by the test set. Given splits are kept; otherwise the images are split 70/15/15, class by class, by a
+//! shuffle that `data.seed` decides.
 
 use super::config::Config;
 use crate::data::{FolderOptions, Galaxies, ImageData, load};
@@ -16,7 +16,7 @@ const FEWEST: usize = 5;
 pub fn prepare(config: &Config, watch: &mut dyn Watch) -> Result<ImageData> {
     let d = &config.data;
     let data = if config.is_rendered() {
-        Galaxies { per_class: d.per_class, size: d.size, seed: config.seed }.divided(d.split)?
+        Galaxies { per_class: d.per_class, size: d.size, seed: d.seed }.divided(d.split)?
     } else {
         read(config, watch)?
     };
@@ -26,6 +26,9 @@ pub fn prepare(config: &Config, watch: &mut dyn Watch) -> Result<ImageData> {
             let help = "give more pictures, or change the shares of data.split";
             return Err(Error::data(&config.data.source, what, help));
         }
+    }
+    if let Some(missing) = data.missing().into_iter().find(|missing| missing.split == "train") {
+        return Err(Error::data(&d.source, missing.words(), "add images of that class, or remove the class"));
     }
     data.notes().iter().for_each(|line| watch.note(line));
     Ok(data)
@@ -38,7 +41,7 @@ fn read(config: &Config, watch: &mut dyn Watch) -> Result<ImageData> {
         size: d.size,
         color: d.color,
         group_by: (!d.group_by.is_empty()).then(|| d.group_by.clone()),
-        seed: config.seed,
+        seed: d.seed,
         fractions: d.split,
     };
     load(Path::new(&d.source), &options, &mut |done, total| watch.progress(done, total, "pictures read"))

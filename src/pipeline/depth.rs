@@ -13,7 +13,6 @@ use crate::analysis::metrics::{fisher_ratio, knn_correct, silhouettes};
 use crate::analysis::pca::Pca;
 use crate::data::{ImageData, split};
 use crate::error::{Error, Result};
-use crate::rng::Rng;
 use crate::run::Trainer;
 use crate::train::{Pictures, activations};
 use ndarray::{Array2, ArrayView2, Axis};
@@ -62,7 +61,7 @@ pub fn measure(
     cnn: &CnnStage,
     trainer: &mut Trainer<'_>,
 ) -> Result<DepthLesson> {
-    let chosen = choose(config, &data.val.labels);
+    let chosen = split::subset(&data.val.labels, config.depth.max_samples, config.data.seed);
     let labels: Vec<usize> = chosen.iter().map(|&i| data.val.labels[i]).collect();
     let pictures = Pictures::new(&data.val.pixels, data.val.labels.clone(), &cnn.normalization)?;
     let blocks: Vec<String> = (1..=config.cnn.widths.len()).map(|i| format!("block{i}")).collect();
@@ -83,17 +82,6 @@ pub fn measure(
         spaces.push(space(config, name, x, &labels)?);
     }
     Ok(DepthLesson { labels, spaces })
-}
-
-/// At most `max_samples` validation samples, class by class.
-fn choose(config: &Config, labels: &[usize]) -> Vec<usize> {
-    let n = config.depth.max_samples;
-    if labels.len() <= n {
-        return (0..labels.len()).collect();
-    }
-    let share = n as f64 / labels.len() as f64;
-    let parts = split::stratified(labels, &[share, 1.0 - share], &mut Rng::new(config.seed, "depth", 0));
-    (0..labels.len()).filter(|&i| parts[i] == 0).take(n).collect()
 }
 
 fn space(config: &Config, name: &str, x: Array2<f32>, labels: &[usize]) -> Result<Space> {

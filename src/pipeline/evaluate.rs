@@ -5,9 +5,10 @@ use super::config::Config;
 use crate::analysis::features::of_pictures;
 use crate::analysis::kmeans::Clustering;
 use crate::analysis::metrics::Confusion;
+use crate::data::manifest::identity as identity_of;
 use crate::data::{load_all, read_image};
 use crate::error::Result;
-use crate::run::{RunFolder, Watch};
+use crate::run::{RunFolder, Watch, identity, ledger};
 use crate::tensor::Tensor;
 use crate::train::{Evaluation, Matrix, Objective, Pictures, evaluate as run_network};
 use serde::Serialize;
@@ -59,7 +60,21 @@ pub fn evaluate(folder: &RunFolder, config: &Config, data: &Path, watch: &mut dy
             "confusion": confusion.counts,
         }))
     };
+    let figures = |accuracy: f64| json!({ "accuracy": accuracy });
+    let networks = [
+        ("kmeans", figures(clusters.accuracy())),
+        ("mlp", figures(answers.mlp.accuracy)),
+        ("cnn", figures(answers.cnn.accuracy)),
+    ];
+    let split = (identity_of(&loaded.sha256, images), images.len());
+    ledger::note(folder, "evaluate", split, &networks, Some(answers.cnn.accuracy), watch);
+    let trained_on =
+        if folder.path(identity::MANIFEST).exists() { identity::manifest(folder)?.trained_on(images) } else { 0 };
+    if trained_on > 0 {
+        watch.note(&format!("warning: {trained_on} of {} images are in the run's training set", images.len()));
+    }
     Ok(json!({
+        "in_training_set": trained_on,
         "data": { "classes": artifacts.classes, "test": images.counts(), "skipped": loaded.skipped, "sha256": loaded.sha256 },
         "kmeans": { "test_accuracy": clusters.accuracy(), "confusion": clusters.counts },
         "mlp": network(&answers.mlp)?,

@@ -1,13 +1,14 @@
 //! The names of all settings and what they mean; what to say to somebody who misspelt one.
 
 /// Every key with what it means. The order is that of [`Config`].
-pub(super) const KEYS: [(&str, &str); 31] = [
-    ("seed", "Seed of everything random: 0 to 9223372036854775807."),
+pub(super) const KEYS: [(&str, &str); 32] = [
+    ("seed", "Seed of everything random but the data: 0 to 9223372036854775807."),
     ("data.source", "`galaxies` (rendered), or the path of a folder or .zip with one sub-folder per class."),
     ("data.size", "Height and width to which pictures are brought."),
     ("data.color", "`auto` (colour if the training pictures are), `gray` or `rgb`."),
     ("data.group_by", "Regular expression; its first capture group in a file's name keeps a group in one split."),
     ("data.split", "Shares of training, validation and test; their sum is 1."),
+    ("data.seed", "Seed of the split and of rendered galaxies; runs with another `seed` share the split."),
     ("data.per_class", "Rendered galaxies of each class."),
     (
         "features.names",

@@ -2,8 +2,10 @@
 
 use super::Results;
 use super::maps::NamedMap;
+use crate::data::manifest::identity as identity_of;
+use crate::error::Result;
 use crate::report::table::csv_bytes;
-use crate::run::Scores;
+use crate::run::{RunFolder, Scores, ledger};
 use serde_json::{Map, Value, json};
 
 /// The content of `metrics.json`.
@@ -38,6 +40,9 @@ pub fn metrics(r: &Results) -> Value {
             "test": r.data.test.counts(),
             "skipped": r.data.skipped,
             "leakage": r.data.leakage,
+            "missing": r.data.missing(),
+            "seed": r.config.data.seed,
+            "test_set": identity_of(&r.data.sha256, &r.data.test),
             "sha256": r.data.sha256,
         },
         "features": { "names": r.features.names, "scaler": scaling },
@@ -91,6 +96,22 @@ fn network(s: &Scores) -> Value {
         "macro_f1": s.confusion.macro_f1(),
         "confusion": s.confusion.counts,
     })
+}
+
+/// Notes in the ledger every classifier that was evaluated on the test set.
+pub(super) fn note(r: &Results, folder: &RunFolder) -> Result<ledger::Summary> {
+    let figures = |s: &Scores| json!({ "accuracy": s.test.accuracy, "loss": s.test.loss });
+    let mut networks = vec![
+        ("kmeans".to_owned(), json!({ "accuracy": r.clusters.confusion.accuracy() })),
+        ("mlp".to_owned(), figures(&r.mlp.scores)),
+    ];
+    let others = r.mlp.activations.iter().filter(|(activation, _)| *activation != r.config.mlp.activation);
+    networks.extend(others.map(|(activation, s)| (format!("mlp_{}", activation.name()), figures(s))));
+    networks.push(("cnn".to_owned(), figures(&r.cnn.scores)));
+    networks.push(("logistic".to_owned(), figures(&r.baselines.logistic)));
+    let networks: Vec<(&str, Value)> = networks.iter().map(|(name, f)| (name.as_str(), f.clone())).collect();
+    let split = identity_of(&r.data.sha256, &r.data.test);
+    ledger::record(folder, "pipeline", (&split, r.data.test.len()), &networks)
 }
 
 /// `tables/splits.csv`: every picture, its class, and the split it is in, so that others can train on the same.

@@ -26,7 +26,7 @@ pub use settings::Settings;
 
 use crate::data::ImageData;
 use crate::error::{Error, Result};
-use crate::run::{RunFolder, Trainer, Watch};
+use crate::run::{RunFolder, Trainer, Watch, identity, ledger};
 use std::time::Instant;
 
 /// Everything a run found out.
@@ -53,6 +53,8 @@ pub struct Results {
     pub parameters: parameters::ParameterLesson,
     /// Stage 8.
     pub depth: depth::DepthLesson,
+    /// How often its test set was evaluated on.
+    pub test_set: ledger::Summary,
     /// Wall time of each stage.
     pub seconds: Vec<(String, f64)>,
 }
@@ -89,7 +91,7 @@ pub fn run(config: &Config, folder: &RunFolder, watch: &mut dyn Watch) -> Result
     let t = &mut trainer;
 
     let data = stages.time("data", t, |t| data::prepare(config, t.watch))?;
-    folder.settle_data(&config.data.source, &data.sha256)?;
+    identity::settle(folder, &config.data.source, &data)?;
     let features = stages.time("features", t, |_| features::compute(&config.features, &data))?;
     let clusters = stages.time("kmeans", t, |_| kmeans::cluster(config, &features, &data))?;
     let map = |name: &str, x: &ndarray::Array2<f32>| maps::map(name, &config.tsne, x.view(), config.seed);
@@ -123,8 +125,10 @@ pub fn run(config: &Config, folder: &RunFolder, watch: &mut dyn Watch) -> Result
         baselines,
         parameters,
         depth,
+        test_set: ledger::Summary::default(),
         seconds,
     };
+    results.test_set = metrics::note(&results, folder)?;
     stages.time("report", t, |_| {
         folder.write("tables/splits.csv", &metrics::splits_csv(&results))?;
         folder.write("tables/predictions.csv", &metrics::predictions_csv(&results))?;

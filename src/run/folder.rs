@@ -166,18 +166,6 @@ impl RunFolder {
         Ok(self.read_json::<Value>(ENV)?[key].take())
     }
 
-    /// Notes the checksum of the pictures, or, in a resumed run, refuses pictures that are not the ones it began with.
-    pub fn settle_data(&self, source: &str, sha256: &str) -> Result<()> {
-        match self.env("data_sha256")?.as_str() {
-            None => self.update_env("data_sha256", sha256),
-            Some(known) if known == sha256 => Ok(()),
-            Some(_) => {
-                let help = "put the same pictures back, or start a new run";
-                Err(Error::data(source, "holds other pictures than when this run began", help))
-            }
-        }
-    }
-
     fn write_env(&self, env: &Value) -> Result<()> {
         let text = serde_json::to_string_pretty(env).expect("plain words and numbers");
         self.write(ENV, format!("{text}\n").as_bytes())
@@ -349,10 +337,6 @@ mod tests {
         assert_eq!(run.config_text().unwrap(), "seed = 42\n");
         assert_eq!(run.recipe().unwrap(), "pipeline");
         assert_eq!(run.env("seed").unwrap(), 42);
-        run.settle_data("pictures", "abc").unwrap();
-        run.settle_data("pictures", "abc").unwrap();
-        assert_eq!(run.settle_data("pictures", "abd").unwrap_err().exit_code(), 3);
-        assert_eq!(run.env("data_sha256").unwrap(), "abc");
         assert_eq!(run.env("program").unwrap(), "gradus");
         assert!(!run.is_complete());
         run.complete().unwrap();

@@ -3,6 +3,7 @@
 //! The main job ([`pipeline`](crate::pipeline)) and the experiments ([`experiment`](crate::experiment)) are runs.
 //!
 //! * [`folder`]: the folder on the disk, written whole and locked by its writer;
+//! * [`identity`]: the data of a run, known again; [`ledger`]: how often test sets were evaluated on;
 //! * [`book`]: the report while it is written;
 //! * [`findings`]: what it says of a trained classifier, as functions of numbers;
 //! * [`trainer`]: trainings with a checkpoint, and a trained classifier's figures.
@@ -10,6 +11,8 @@
 pub mod book;
 pub mod findings;
 pub mod folder;
+pub mod identity;
+pub mod ledger;
 pub mod trainer;
 
 pub use book::Book;

@@ -17,7 +17,7 @@ use crate::experiment::read::to_toml;
 use crate::experiment::{self, Experiment, Prepared, Source, plan};
 use crate::files;
 use crate::report::table::csv_bytes;
-use crate::run::{Beginning, RunFolder, Unwatched, Watch};
+use crate::run::{Beginning, RunFolder, Unwatched, Watch, identity};
 use crate::train::{Epoch, Keep, Observer};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -98,6 +98,11 @@ impl Job {
     fn check(&self, point: &Point) -> Result<()> {
         let check = || {
             let e = self.at(point, self.experiment.seed)?;
+            // Else a test sample of the best trial might have been a training sample of another.
+            if let Some(key) = e.data.other_split(&self.experiment.data) {
+                let what = "changes the split, which all trials of a study share";
+                return Err(Error::config(key, what, "search settings of the network or of its training"));
+            }
             e.input().map_or(Ok(()), |input| plan(&e, &input, e.classes().unwrap_or(2)).map(drop))
         };
         check().map_err(|error| {
@@ -151,10 +156,21 @@ impl Job {
         })
     }
 
-    /// Trains one trial. `stops` is asked after each step.
-    pub fn train(&self, trial: &Trial, report: &mut dyn FnMut(usize, f64) -> Prune, stops: &AtomicBool) -> Result<f64> {
+    /// Trains one trial. `sha256` is the checksum of the study's data: a trial on other data could not be compared with the
+    /// rest, and its training set might hold test samples of the best. `stops` is asked after each step.
+    pub fn train(
+        &self,
+        trial: &Trial,
+        sha256: &str,
+        report: &mut dyn FnMut(usize, f64) -> Prune,
+        stops: &AtomicBool,
+    ) -> Result<f64> {
         let e = self.at(&trial.point, trial.seed)?;
         let p = Prepared::new(&e, &mut Unwatched)?;
+        if !e.data.kind.is_rendered() && p.data.sha256 != sha256 {
+            let help = "put the same files back, and resume the study";
+            return Err(Error::data(e.data.source(), "holds other samples than when this study began", help));
+        }
         let mut optimizer = e.train.optimizer.build();
         let direction = self.direction();
         let mut observer = Epochs { report, direction, best: None, pruned: false, stops };
@@ -174,7 +190,8 @@ impl Job {
         watch.stage(1, STAGES, "trials");
         // The data are looked at before the first trial: what is wrong with them is no trial's fault.
         let prepared = Prepared::new(&self.experiment, watch)?;
-        folder.settle_data(&self.experiment.data.path, &prepared.data.sha256)?;
+        identity::settle(folder, self.experiment.data.source(), &prepared.data)?;
+        let sha256 = prepared.data.sha256.clone();
         drop(prepared);
         let study = self.study()?;
         let journal = folder.path(JOURNAL);
@@ -186,7 +203,8 @@ impl Job {
         }
         let mut live = Live::new(self, study.limit(), &known, watch, &stops);
         let until = effort.timeout.map(|timeout| started + timeout);
-        let objective = |trial: &Trial, report: &mut dyn FnMut(usize, f64) -> Prune| self.train(trial, report, &stops);
+        let objective =
+            |trial: &Trial, report: &mut dyn FnMut(usize, f64) -> Prune| self.train(trial, &sha256, report, &stops);
         let trials = study.run(&journal, effort.workers, until, &objective, &mut live)?;
         let Some(best) = best(&trials, study.direction) else {
             let fault = trials.iter().find(|trial| !trial.fault.is_empty()).map(|trial| trial.fault.as_str());
@@ -197,7 +215,7 @@ impl Job {
         watch.stage(2, STAGES, "best trial");
         // Another process may be at it: who comes second finds the work done.
         let folder = wait_for(folder, watch)?;
-        let metrics = self.retrain(best, &folder, watch)?;
+        let metrics = self.retrain(best, &folder, &sha256, watch)?;
 
         watch.stage(3, STAGES, "report");
         let importance = Importance::of(&self.space, &trials, study.direction, study.seed);
@@ -211,7 +229,7 @@ impl Job {
     }
 
     /// Trains the best trial as a run of its own, or goes on with that; what is there of another trial is replaced.
-    fn retrain(&self, best: &Trial, folder: &RunFolder, watch: &mut dyn Watch) -> Result<Value> {
+    fn retrain(&self, best: &Trial, folder: &RunFolder, sha256: &str, watch: &mut dyn Watch) -> Result<Value> {
         let (path, e) = (folder.path(BEST), self.at(&best.point, best.seed)?);
         let config = to_toml(&e);
         // Its data may lie elsewhere by now; their checksum tells whether they are the same.
@@ -234,7 +252,11 @@ impl Job {
                 let data = (!e.data.path.is_empty()).then(|| std::path::Path::new(&e.data.path));
                 let recipe = "train";
                 let beginning = Beginning { recipe, config: &config, seed: e.seed, data, command_line: &line, threads };
-                RunFolder::create(&path, beginning, true)?
+                let run = RunFolder::create(&path, beginning, true)?;
+                if !e.data.kind.is_rendered() {
+                    run.update_env(identity::CHECKSUM, sha256)?;
+                }
+                run
             }
         };
         let metrics = experiment::run(&e, &run, watch)?;

@@ -48,8 +48,8 @@ pub enum PrunerKind {
 pub enum Seeds {
     /// Its own, made of the study's and its number: a setting is not chosen for going well with one seed.
     Own,
-    /// The study's: differences are those of the settings. Data that are rendered, or divided by the seed, are then the
-    /// same in all trials.
+    /// The study's: differences are those of the settings. The split is the same in all trials either way: it has a seed
+    /// of its own, `data.seed`.
     Same,
 }
 

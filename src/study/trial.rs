@@ -55,7 +55,7 @@ pub struct Trial {
     pub number: usize,
     /// What was tried.
     pub point: Point,
-    /// Seed of everything random in it.
+    /// Seed of everything random in it but the data, which all trials share.
     pub seed: u64,
     /// Where it stands.
     pub state: State,

@@ -5,5 +5,6 @@ mod cli;
 mod common;
 mod experiments;
 mod fetch;
+mod identity;
 mod pipeline;
 mod study;

@@ -7,6 +7,7 @@
 //! * `cluster`: clusters against labels (mutual information, Rand index), and groups against the space they live in
 //!   (silhouette, Fisher's ratio).
 //! * `neighbor`: what the nearest neighbours say (k-NN accuracy, trustworthiness of a map).
+//! * `selection`: what choosing the best of several gains by chance alone.
 //! * `significance`: is a difference larger than chance explains (Wilson's and Newcombe's intervals, McNemar's test)?
 
 mod answers;
@@ -15,6 +16,7 @@ mod cluster;
 mod confusion;
 mod curve;
 mod neighbor;
+mod selection;
 mod significance;
 
 pub use answers::Answers;
@@ -23,6 +25,7 @@ pub use cluster::{adjusted_rand, fisher_ratio, normalized_mutual_information, si
 pub use confusion::{Binary, Confusion};
 pub use curve::{PrecisionRecall, Roc, macro_auc, precision_recall_curve, roc_curve};
 pub use neighbor::{knn_accuracy, knn_correct, trustworthiness};
+pub use selection::{expected_maximum, selection_gain};
 pub use significance::{McNemar, difference_interval, mcnemar, mean_interval, wilson_interval};
 
 use crate::analysis::one_label_a_row;

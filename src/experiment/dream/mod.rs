@@ -16,7 +16,6 @@ pub use optimize::{Distance, Dream, Pixels, Settings, optimize};
 pub use target::Target;
 
 use super::answer::Trained;
-use super::data::load;
 use super::spec::Features;
 use crate::data::{ImageData, Images, read_image};
 use crate::error::{Error, Result};
@@ -111,8 +110,8 @@ pub fn dream(trained: &Trained, job: &Job, watch: &mut dyn Watch) -> Result<(Vec
             "train with cross_entropy, features = \"pixels\", normalize = \"standard\"",
         ));
     }
-    let data = load(e, watch)?;
-    let gallery = Gallery::new(&data);
+    let data = trained.data(watch)?;
+    let gallery = Gallery::new(&data, e.data.seed);
     let mut found = Vec::new();
     for (i, target) in job.targets.iter().enumerate() {
         if watch.interrupted() {
@@ -171,10 +170,9 @@ fn starts(t: &Trained, job: &Job, i: u64, data: &ImageData) -> Result<Tensor> {
 }
 
 impl<'a> Gallery<'a> {
-    fn new(data: &'a ImageData) -> Self {
-        // A few hundred test pictures are enough to know what is usual.
-        let some: Vec<usize> = (0..data.test.len().min(300)).collect();
-        let test = data.test.subset(&some);
+    fn new(data: &'a ImageData, seed: u64) -> Self {
+        // A few hundred test images are enough to know what is usual.
+        let test = data.test.sample(300, seed);
         let mut distances: Vec<f32> =
             test.pixels.data().chunks(size(&test)).map(|picture| nearest(&data.train, picture)[0].0).collect();
         distances.sort_by(f32::total_cmp);

@@ -19,7 +19,7 @@ use crate::analysis::metrics::{Answers, silhouette};
 use crate::analysis::neighbors::nearest_rows;
 use crate::analysis::pca::Pca;
 use crate::autograd::Var;
-use crate::data::{ImageData, Images};
+use crate::data::{ImageData, Images, split};
 use crate::error::{Error, Result};
 use crate::nn::summary::summarize;
 use crate::nn::{Ctx, Module};
@@ -196,11 +196,13 @@ pub fn explore(
     let outputs = coder.decode(codes.view())?;
     let samples = trained.preparation.samples(&test.pixels, &test.labels, None)?;
     let errors = errors(samples.as_ref(), &outputs);
-    let train_codes = coder.encode(&first(&data.train, 10_000).pixels)?;
+    let data_seed = trained.experiment.data.seed;
+    let train_codes = coder.encode(&data.train.sample(10_000, data_seed).pixels)?;
 
     stage(watch, 1, "maps")?;
-    let some = first(test, job.samples);
-    let few = codes.slice_axis(Axis(0), (0..some.len()).into()).to_owned();
+    let chosen = split::subset(&test.labels, job.samples, data_seed);
+    let some = test.subset(&chosen);
+    let few = codes.select(Axis(0), &chosen);
     let map = |method| Map::of(few.view(), &some.labels, method, job.dims, job.seed);
     let maps = vec![map(Method::Pca)?, map(Method::Tsne)?];
 
@@ -214,7 +216,7 @@ pub fn explore(
     let analogies = walk.analogies(test)?;
 
     stage(watch, 3, "generating")?;
-    let gallery = Gallery::new(data);
+    let gallery = Gallery::new(data, data_seed);
     let d = coder.dimensions;
     let sources = [
         ("Gaussian fitted to the codes", Gaussian::fit(train_codes.view())?.sample::<f32>(COUNTED, job.seed)),
@@ -252,11 +254,6 @@ pub fn explore(
         recognized,
         analogies,
     })
-}
-
-/// The first `n` of some pictures.
-fn first(images: &Images, n: usize) -> Images {
-    images.subset(&(0..images.len().min(n)).collect::<Vec<_>>())
 }
 
 /// What a classifier says of pictures.
@@ -355,12 +352,12 @@ struct Gallery {
 }
 
 impl Gallery {
-    fn new(data: &ImageData) -> Self {
+    fn new(data: &ImageData, seed: u64) -> Self {
         let rows = |images: Images| {
             let (n, size) = (images.len(), images.channels() * images.height() * images.width());
             Array2::from_shape_vec((n, size), images.pixels.data().to_vec()).expect("pictures of one size")
         };
-        Self { train: rows(data.train.clone()), test: rows(first(&data.test, COUNTED)) }
+        Self { train: rows(data.train.clone()), test: rows(data.test.sample(COUNTED, seed)) }
     }
 
     fn judge(&self, source: &'static str, pictures: &Tensor, classifier: Option<&Trained>) -> Result<Generated> {

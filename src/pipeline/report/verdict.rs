@@ -57,6 +57,7 @@ pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
             (&percent(compared.mlp.accuracy()), "MLP", &compared.mlp.precision()),
             (&percent(kmeans.accuracy()), "K-means", &kmeans.precision()),
         ])
+        .paragraph(&r.test_set.words(Some(compared.cnn.accuracy())))
         .row(|row| {
             row.figure(
                 &chart,
