@@ -6,6 +6,7 @@
 //! run was trained on.
 
 use super::RunFolder;
+use super::trainer::LAST_STATE;
 use crate::data::{ImageData, Manifest};
 use crate::error::{Error, Result};
 
@@ -20,6 +21,10 @@ pub fn settle(folder: &RunFolder, source: &str, data: &ImageData) -> Result<Mani
     let now = Manifest::of(data);
     if folder.path(MANIFEST).exists() {
         return compare(folder, source, now);
+    }
+    if folder.path(LAST_STATE).exists() {
+        let what = format!("has a checkpoint, but no {MANIFEST}, so its split cannot be told again");
+        return Err(Error::data(folder.root(), what, "begin a new run"));
     }
     match folder.env(CHECKSUM)?.as_str() {
         Some(known) if known != data.sha256 => return Err(refused(source, "their checksum is another one")),
@@ -97,5 +102,9 @@ mod tests {
         std::fs::remove_file(run.path(MANIFEST)).unwrap();
         assert_eq!(settle(&run, "numbers", &data(17)).unwrap_err().exit_code(), 3);
         settle(&run, "numbers", &data(16)).unwrap();
+        // A checkpoint of an unknown split is not resumed.
+        std::fs::remove_file(run.path(MANIFEST)).unwrap();
+        run.write(LAST_STATE, b"").unwrap();
+        assert_eq!(settle(&run, "numbers", &data(16)).unwrap_err().exit_code(), 3);
     }
 }

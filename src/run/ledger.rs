@@ -97,7 +97,8 @@ pub fn record(
     let own = folder.path(LEDGER);
     let shared = beside(folder.root());
     let settings = folder.config_text()?;
-    let run = folder.root().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let whole = std::path::absolute(folder.root()).unwrap_or_default();
+    let run = whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let known = read(&own);
     for (network, figures) in networks {
         let new = Evaluation {
@@ -108,7 +109,8 @@ pub fn record(
             configuration: configuration(&settings, network),
             split: split.to_owned(),
             samples,
-            figures: figures.clone(),
+            // As they are read again, to the last digit.
+            figures: serde_json::from_str(&figures.to_string()).expect("written a moment ago"),
         };
         let again = |old: &Evaluation| Evaluation { when: new.when.clone(), run: run.clone(), ..old.clone() } == new;
         if command != "evaluate" && known.iter().any(again) {
@@ -117,13 +119,18 @@ pub fn record(
         append(&own, &new)?;
         let _ = append(&shared, &new);
     }
-    let mut all = read(&shared);
+    Ok(summary(folder, split, samples))
+}
+
+/// What the ledgers of a run, and of the runs beside it, say of the test set `split` of `samples` samples.
+pub fn summary(folder: &RunFolder, split: &str, samples: usize) -> Summary {
+    let mut all = read(&beside(folder.root()));
     // The run may have been moved away from the others, or may lie where nothing can be written beside it.
-    let only_here: Vec<Evaluation> = read(&own).into_iter().filter(|e| !all.contains(e)).collect();
+    let only_here: Vec<Evaluation> = read(&folder.path(LEDGER)).into_iter().filter(|e| !all.contains(e)).collect();
     all.extend(only_here);
     let of_split: Vec<&Evaluation> = all.iter().filter(|e| e.split == split).collect();
     let configurations: BTreeSet<&str> = of_split.iter().map(|e| e.configuration.as_str()).collect();
-    Ok(Summary { evaluations: of_split.len(), configurations: configurations.len(), samples })
+    Summary { evaluations: of_split.len(), configurations: configurations.len(), samples }
 }
 
 /// Writes down evaluations as [`record`] does, and says what the ledger says; where the run cannot be written to, it says that.

@@ -140,6 +140,29 @@ fn the_report_is_whole_and_points_to_nothing_outside() {
     }
 }
 
+/// Seven classifiers are evaluated on one test set; the ledger has each, and the report says so.
+#[test]
+fn every_classifier_is_in_the_ledger() {
+    let (folder, metrics) = smoke_run();
+    let ledger = fs::read_to_string(folder.join("run/ledger.jsonl")).unwrap();
+    let entries: Vec<Value> = ledger.lines().map(|line| serde_json::from_str(line).unwrap()).take(7).collect();
+    let of = |name: &str| match name {
+        "logistic" => &metrics["baselines"]["logistic_regression"]["test_accuracy"],
+        _ => match name.strip_prefix("mlp_") {
+            Some(activation) => &metrics["mlp_activations"][activation]["test_accuracy"],
+            None => &metrics[name]["test_accuracy"],
+        },
+    };
+    let networks = ["kmeans", "mlp", "mlp_tanh", "mlp_sigmoid", "mlp_gelu", "cnn", "logistic"];
+    assert_eq!(entries.iter().map(|e| e["network"].as_str().unwrap()).collect::<Vec<_>>(), networks);
+    for (entry, name) in entries.iter().zip(networks) {
+        assert_eq!((&entry["figures"]["accuracy"], &entry["command"]), (of(name), &"pipeline".into()), "{name}");
+        assert_eq!(entry["split"], metrics["data"]["test_set"]);
+    }
+    let page = fs::read_to_string(folder.join("run/report.html")).unwrap();
+    assert!(page.contains("evaluated 7 times, by 7 configurations. The best of 7 equally good ones"));
+}
+
 #[test]
 fn too_few_pictures_for_the_maps_are_refused_before_training() {
     let folder = empty_folder("pipeline-small");
