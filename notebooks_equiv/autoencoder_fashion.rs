@@ -160,7 +160,7 @@ fn search(settings: &[String], smoke: bool, page: &mut Page, folder: &Path) -> g
     let job = study::job::Job::new(source)?;
     let place = tempfile::tempdir().map_err(gradus::Error::io("make", std::env::temp_dir()))?;
     let stops = AtomicBool::new(false);
-    let train = |trial: &Trial, report: &mut dyn FnMut(usize, f64) -> Prune| job.train(trial, report, &stops);
+    let train = |trial: &Trial, report: &mut dyn FnMut(usize, f64) -> Prune| job.train(trial, None, report, &stops);
     let trials = job.study()?.run(&place.path().join("study.jsonl"), 1, None, &train, &mut Unseen)?;
     let best =
         study::best(&trials, job.direction()).ok_or_else(|| gradus::Error::invalid("no trial came to its end"))?;

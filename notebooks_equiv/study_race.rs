@@ -49,7 +49,7 @@ fn race(folder: &str, seed: u64, settings: &[String]) -> Result<Vec<f64>> {
         &journal.path().join("study.jsonl"),
         1,
         None,
-        &|trial, report| job.train(trial, report, &stops),
+        &|trial, report| job.train(trial, None, report, &stops),
         &mut Dots,
     )?;
     eprintln!(" seed {seed}: {}", settings.join(", "));

@@ -156,18 +156,18 @@ impl Job {
         })
     }
 
-    /// Trains one trial. `sha256` is the checksum of the study's data: a trial on other data could not be compared with the
-    /// rest, and its training set might hold test samples of the best. `stops` is asked after each step.
+    /// Trains one trial. `sha256` is the checksum of the study's data, if it is known: a trial on other data could not be
+    /// compared with the rest, and its training set might hold test samples of the best. `stops` is asked after each step.
     pub fn train(
         &self,
         trial: &Trial,
-        sha256: &str,
+        sha256: Option<&str>,
         report: &mut dyn FnMut(usize, f64) -> Prune,
         stops: &AtomicBool,
     ) -> Result<f64> {
         let e = self.at(&trial.point, trial.seed)?;
         let p = Prepared::new(&e, &mut Unwatched)?;
-        if !e.data.kind.is_rendered() && p.data.sha256 != sha256 {
+        if !e.data.kind.is_rendered() && sha256.is_some_and(|known| known != p.data.sha256) {
             let help = "put the same files back, and resume the study";
             return Err(Error::data(e.data.source(), "holds other samples than when this study began", help));
         }
@@ -203,8 +203,9 @@ impl Job {
         }
         let mut live = Live::new(self, study.limit(), &known, watch, &stops);
         let until = effort.timeout.map(|timeout| started + timeout);
-        let objective =
-            |trial: &Trial, report: &mut dyn FnMut(usize, f64) -> Prune| self.train(trial, &sha256, report, &stops);
+        let objective = |trial: &Trial, report: &mut dyn FnMut(usize, f64) -> Prune| {
+            self.train(trial, Some(&sha256), report, &stops)
+        };
         let trials = study.run(&journal, effort.workers, until, &objective, &mut live)?;
         let Some(best) = best(&trials, study.direction) else {
             let fault = trials.iter().find(|trial| !trial.fault.is_empty()).map(|trial| trial.fault.as_str());
