@@ -13,6 +13,7 @@ use crate::analysis::metrics::{fisher_ratio, knn_correct, silhouettes};
 use crate::analysis::pca::Pca;
 use crate::data::{ImageData, split};
 use crate::error::{Error, Result};
+use crate::rng::Rng;
 use crate::run::Trainer;
 use crate::train::{Pictures, activations};
 use ndarray::{Array2, ArrayView2, Axis};
