@@ -2,6 +2,7 @@
 //! about where they came from.
 
 use super::split::{self, Split, stratified};
+use super::table::Columns;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
@@ -20,6 +21,8 @@ pub struct Images {
     pub labels: Vec<usize>,
     /// Names of the classes.
     pub classes: Vec<String>,
+    /// What the columns are called, if the samples are rows of a table; empty for images.
+    pub columns: Columns,
 }
 
 impl Images {
@@ -65,6 +68,7 @@ impl Images {
             pixels: self.pixels.gather(indices),
             labels: indices.iter().map(|&i| self.labels[i]).collect(),
             classes: self.classes.clone(),
+            columns: self.columns.clone(),
         }
     }
 

@@ -14,6 +14,7 @@
 mod strokes;
 
 use super::dataset::{ImageData, Images};
+use super::table::Columns;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
@@ -60,6 +61,7 @@ impl Digits {
             pixels,
             labels: (0..self.n).map(class).collect(),
             classes: (0..10).map(|digit| digit.to_string()).collect(),
+            columns: Columns::default(),
         })
     }
 

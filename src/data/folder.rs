@@ -9,6 +9,7 @@ use super::decode::Picture;
 use super::layout::{Item, Layout};
 use super::source::{self, Source};
 use super::split::{self, Split};
+use super::table::Columns;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
@@ -237,7 +238,7 @@ impl Decoded {
         });
         let names = members.iter().map(|&i| source.names[self.items[i].file].clone()).collect();
         let labels = members.iter().map(|&i| self.items[i].label).collect();
-        Images { names, pixels, labels, classes: classes.to_vec() }
+        Images { names, pixels, labels, classes: classes.to_vec(), columns: Columns::default() }
     }
 }
 

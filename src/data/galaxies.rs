@@ -19,6 +19,7 @@ mod light;
 mod recipes;
 
 use crate::data::dataset::{ImageData, Images};
+use crate::data::table::Columns;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
@@ -80,7 +81,7 @@ impl Galaxies {
     pub fn divided(&self, shares: [f64; 3]) -> Result<ImageData> {
         let (pixels, labels, names) = self.render()?;
         let classes = Self::CLASSES.map(String::from).to_vec();
-        Images { names, pixels, labels, classes }.divided("galaxies", shares, self.seed)
+        Images { names, pixels, labels, classes, columns: Columns::default() }.divided("galaxies", shares, self.seed)
     }
 
     /// One picture, row by row. Panics for a class beyond the three.

@@ -7,6 +7,7 @@
 
 use super::dataset::Images;
 use super::idx::Idx;
+use super::table::Columns;
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 use gradus_kernels::parallel;
@@ -203,6 +204,7 @@ fn join(folder: &Path, images: &Idx, labels: &Idx, set: Set, split: &str) -> Res
         pixels,
         labels: labels.data.iter().map(|&label| usize::from(label)).collect(),
         classes: set.classes().map(String::from).to_vec(),
+        columns: Columns::default(),
     })
 }
 

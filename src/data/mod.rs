@@ -37,6 +37,6 @@ pub use folder::{Color, Folder, FolderOptions, image_from_bytes, load, load_all,
 pub use galaxies::Galaxies;
 pub use idx::Idx;
 pub use manifest::Manifest;
-pub use npz::Npz;
+pub use npz::{Npz, NpzOptions};
 pub use split::Split;
-pub use table::{Table, TableOptions};
+pub use table::{Column, Columns, Table, TableOptions};

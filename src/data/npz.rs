@@ -1,233 +1,253 @@
 //! NumPy's files: `.npz`, a zip of arrays, each in the `.npy` format.
 //!
-//! An array is a header, a Python dictionary such as `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, and
-//! then its numbers. The dictionary is always written in this form (NEP 1), so three regular expressions read it. As
-//! with [`super::idx`], the header is not believed: the shape must account for the file's length exactly, and no more
-//! than 4 GiB are unpacked.
+//! Two of the arrays are the samples and their labels. They go by many names, so the usual ones are tried in turn, and
+//! where none is there, the shapes tell: labels are as many as there are samples. What was found is said, unless it is `x`
+//! and `y`. Labels are whole numbers, words, or rows with a single 1 (one-hot).
+
+mod array;
 
 use super::dataset::Images;
-use super::table::Table;
+use super::table::{Columns, Fault, Table, encode, no_classes};
 use crate::error::{Error, Result};
-use crate::shape::MAX_RANK;
 use crate::tensor::Tensor;
+use array::parse;
+pub use array::{NpyArray, Numbers};
 use ndarray::Array2;
-use regex::Regex;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::BufReader;
 use std::path::Path;
 use zip::ZipArchive;
 
-/// Most bytes that an array may unpack to.
-const MOST: u64 = 4 << 30;
-/// Most bytes of an array's header; NumPy itself refuses longer ones.
-const MOST_HEADER: usize = 10_000;
+/// What people call the samples, and what they call the labels beside them; compared without regard to case.
+const SAMPLES: [&str; 9] = ["x", "data", "images", "features", "inputs", "samples", "pixels", "digits", "arr_0"];
+const LABELS: [&str; 8] = ["y", "labels", "label", "target", "targets", "classes", "class", "arr_1"];
 
-/// The numbers of an array, in row-major order.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Numbers {
-    /// `float32`
-    F32(Vec<f32>),
-    /// `float64`
-    F64(Vec<f64>),
-    /// `uint8`
-    U8(Vec<u8>),
-    /// `int64`
-    I64(Vec<i64>),
-}
-
-/// An array of a file.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NpyArray {
-    /// The sizes of the axes.
-    pub shape: Vec<usize>,
-    /// The numbers.
-    pub numbers: Numbers,
-}
-
-/// What a file holds: rows, or pictures.
+/// What a file holds: rows, or images.
 #[derive(Clone, Debug)]
 pub enum Npz {
     /// From features `[N, D]`.
     Rows(Table),
-    /// From pictures `[N, H, W]`, `[N, C, H, W]` or `[N, H, W, C]`, C being 1 or 3.
-    Pictures(Images),
+    /// From images `[N, H, W]`, `[N, C, H, W]` or `[N, H, W, C]`, C being 1 or 3.
+    Images(Images),
 }
 
-/// Reads the arrays `x` and `y` (such as `x_train` and `y_train`) of a file. The classes are the different labels, from
-/// the smallest. Bytes are divided by 255 if they are pictures; other pixels must be in [0, 1]. Of four axes the second
-/// is taken for the channels if it is 1 or 3, else the last. Fails with [`Error::Data`] for anything else.
-pub fn load(path: impl AsRef<Path>, x: &str, y: &str) -> Result<Npz> {
+/// How a file is read. The default finds the arrays, and takes the samples for those that a network is trained on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NpzOptions {
+    /// Name of the array with the samples; `None` looks.
+    pub x: Option<String>,
+    /// Name of the array with the labels; `None` looks.
+    pub y: Option<String>,
+    /// Whether a trained network is evaluated on them: then a single class is enough.
+    pub evaluated: bool,
+}
+
+/// Reads samples and labels of a file, and what is to be said of how. The classes are the different labels, from the smallest.
+/// Bytes that are images are divided by 255, and so are other whole numbers from 0 to 255; other pixels must be in [0, 1]. Of
+/// four axes the second is taken for the channels if it is 1 or 3, else the last. Fails with [`Error::Data`] for anything
+/// else.
+pub fn load(path: impl AsRef<Path>, options: &NpzOptions) -> Result<(Npz, Vec<String>)> {
     let path = path.as_ref();
-    let (values, labels) = (read(path, x)?, read(path, y)?);
-    assemble(values, labels).map_err(|(what, help)| Error::data(path, what, help))
+    let mut notes = Vec::new();
+    let mut all = || -> Result<Npz, Fault> {
+        let mut zip = open(path)?;
+        let [x, y] = find(&mut zip, options, &mut notes)?;
+        let (values, labels) = (member(&mut zip, &x)?, member(&mut zip, &y)?);
+        assemble((&x, values), (&y, labels), options.evaluated, &mut notes)
+    };
+    let npz = all().map_err(|(what, help)| Error::data(path, what, help))?;
+    Ok((npz, notes))
 }
 
 /// Reads the array `name` of a file.
 pub fn read(path: impl AsRef<Path>, name: &str) -> Result<NpyArray> {
     let path = path.as_ref();
-    let array = || -> Result<NpyArray, Fault> {
-        let file = File::open(path).map_err(|e| (format!("cannot be read: {e}"), "check the path".to_owned()))?;
-        let mut zip = ZipArchive::new(BufReader::new(file))
-            .map_err(|e| (format!("is no npz file: {e}"), "numpy.savez writes one".to_owned()))?;
-        let inside = format!("{name}.npy");
-        let names: Vec<String> = zip.file_names().flatten().map(|n| n.trim_end_matches(".npy").to_owned()).collect();
-        let member = zip
-            .by_name(&inside)
-            .map_err(|_| (format!("holds no array `{name}`"), format!("there are {}", names.join(", "))))?;
-        parse(member).map_err(|(what, help)| (format!("array `{name}` {what}"), help))
-    };
-    array().map_err(|(what, help)| Error::data(path, what, help))
+    open(path).and_then(|mut zip| member(&mut zip, name)).map_err(|(what, help)| Error::data(path, what, help))
 }
 
-/// What is wrong, and what to do.
-type Fault = (String, String);
+type Archive = ZipArchive<BufReader<File>>;
 
-/// An array of `.npy` bytes.
-fn parse(mut from: impl Read) -> Result<NpyArray, Fault> {
-    let damaged = |what: String| (what, "write it again with numpy.savez; it is damaged".to_owned());
-    let broken = |e: std::io::Error| damaged(format!("cannot be unpacked: {e}"));
-    let mut head = [0; 8];
-    from.read_exact(&mut head).map_err(broken)?;
-    let [0x93, b'N', b'U', b'M', b'P', b'Y', version, _] = head else {
-        return Err(damaged("does not begin like an npy file".to_owned()));
-    };
-    // Version 1 has two bytes for the header's length, later ones four.
-    let mut length = [0; 4];
-    from.read_exact(&mut length[..if version == 1 { 2 } else { 4 }]).map_err(broken)?;
-    let length = u32::from_le_bytes(length) as usize;
-    if !(1..=3).contains(&version) || length > MOST_HEADER {
-        return Err(damaged(format!("has a header of version {version} and {length} bytes")));
-    }
-    let mut header = vec![0; length];
-    from.read_exact(&mut header).map_err(broken)?;
-    let header = String::from_utf8_lossy(&header).into_owned();
-    let field = |pattern: &str| {
-        let pattern = Regex::new(pattern).expect("npz: the pattern is well-formed");
-        pattern.captures(&header).map(|found| found[1].to_owned())
-    };
-    let descr = field(r"'descr':\s*'([^']*)'");
-    let fortran = field(r"'fortran_order':\s*(True|False)");
-    let shape = field(r"'shape':\s*\(([\d\s,]*)\)");
-    let (Some(descr), Some(fortran), Some(shape)) = (descr, fortran, shape) else {
-        return Err(damaged(format!("has the header `{}`", header.trim().escape_debug())));
-    };
-    if fortran == "True" {
-        let help = "numpy.ascontiguousarray(x) before saving";
-        return Err(("is in column-major order".to_owned(), help.to_owned()));
-    }
-    let size = match descr.as_str() {
-        "|u1" => 1,
-        "<f4" => 4,
-        "<f8" | "<i8" => 8,
-        other => {
-            let help = "x.astype(\"float32\") or y.astype(\"int64\") before saving; float32, float64, uint8 and int64 are read";
-            return Err((format!("holds numbers of type `{}`", other.escape_debug()), help.to_owned()));
-        }
-    };
-    let sizes = shape.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::parse::<usize>);
-    let shape: Vec<usize> = sizes.collect::<Result<_, _>>().map_err(|_| damaged(format!("has the shape ({shape})")))?;
-    let bytes = shape.iter().try_fold(size, |n: usize, &axis| n.checked_mul(axis)).filter(|&n| n as u64 <= MOST);
-    let Some(wanted) = bytes.filter(|_| shape.len() <= MAX_RANK) else {
-        return Err(damaged(format!("has the shape {shape:?}; at most {} GiB are taken", MOST >> 30)));
-    };
-    // One more than wanted, to see whether the file goes on.
-    let mut data = Vec::new();
-    let found = from.take(wanted as u64 + 1).read_to_end(&mut data).map_err(broken)?;
-    if found != wanted {
-        let found = if found > wanted { "more".to_owned() } else { format!("{found} bytes") };
-        return Err(damaged(format!("has the shape {shape:?}, {wanted} bytes, but holds {found}")));
-    }
-    fn each<const B: usize, V>(data: &[u8], number: fn([u8; B]) -> V) -> Vec<V> {
-        data.chunks_exact(B).map(|bytes| number(bytes.try_into().expect("npz: B bytes"))).collect()
-    }
-    let numbers = match descr.as_str() {
-        "|u1" => Numbers::U8(data),
-        "<f4" => Numbers::F32(each(&data, f32::from_le_bytes)),
-        "<f8" => Numbers::F64(each(&data, f64::from_le_bytes)),
-        _ => Numbers::I64(each(&data, i64::from_le_bytes)),
-    };
-    Ok(NpyArray { shape, numbers })
+fn open(path: &Path) -> Result<Archive, Fault> {
+    let file = File::open(path).map_err(|e| (format!("cannot be read: {e}"), "check the path".to_owned()))?;
+    ZipArchive::new(BufReader::new(file))
+        .map_err(|e| (format!("is not an npz file: {e}"), "numpy.savez writes one".to_owned()))
 }
 
-impl Numbers {
-    /// Rounded to `f32`, where need be.
-    fn to_f32(&self) -> Vec<f32> {
-        match self {
-            Numbers::F32(v) => v.clone(),
-            Numbers::F64(v) => v.iter().map(|&x| x as f32).collect(),
-            Numbers::U8(v) => v.iter().map(|&x| f32::from(x)).collect(),
-            Numbers::I64(v) => v.iter().map(|&x| x as f32).collect(),
-        }
-    }
-
-    /// As whole numbers, if they are.
-    fn to_i64(&self) -> Option<Vec<i64>> {
-        // Beyond 2^53 not every whole number is an f64.
-        let whole = |x: f64| (x.fract() == 0.0 && x.abs() < 9e15).then_some(x as i64);
-        match self {
-            Numbers::F32(v) => v.iter().map(|&x| whole(f64::from(x))).collect(),
-            Numbers::F64(v) => v.iter().map(|&x| whole(x)).collect(),
-            Numbers::U8(v) => Some(v.iter().map(|&x| i64::from(x)).collect()),
-            Numbers::I64(v) => Some(v.clone()),
-        }
-    }
+/// The names of the arrays.
+fn names(zip: &Archive) -> Vec<String> {
+    zip.file_names().flatten().filter_map(|name| name.strip_suffix(".npy").map(str::to_owned)).collect()
 }
 
-/// Samples of values and labels.
-fn assemble(x: NpyArray, y: NpyArray) -> Result<Npz, Fault> {
+fn member(zip: &mut Archive, name: &str) -> Result<NpyArray, Fault> {
+    let there = names(zip);
+    let member = zip.by_name(&format!("{name}.npy")).map_err(|_| {
+        let what = format!("holds no array `{}`: expected one of {}", name.escape_debug(), listed(&there));
+        (what, "name the arrays by data.x and data.y".to_owned())
+    })?;
+    parse(member).map_err(|(what, help)| (format!("array `{}` {what}", name.escape_debug()), help))
+}
+
+/// Names for a message.
+fn listed(names: &[String]) -> String {
+    names.iter().map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// The names of the samples and of the labels.
+fn find(zip: &mut Archive, options: &NpzOptions, notes: &mut Vec<String>) -> Result<[String; 2], Fault> {
+    let there = names(zip);
+    let free = |taken: &Option<String>| there.iter().filter(|name| taken.as_ref() != Some(*name)).cloned().collect();
+    let (for_x, for_y): (Vec<String>, Vec<String>) = (free(&options.y), free(&options.x));
+    let x = options.x.clone().or_else(|| usual(&for_x, &SAMPLES));
+    let y = options.y.clone().or_else(|| usual(&for_y, &LABELS));
+    let found = match (x, y) {
+        (Some(x), Some(y)) => Some([x, y]),
+        // Two arrays are a pair, and the one with a label for each sample has fewer numbers.
+        _ => match &there[..] {
+            [a, b] => {
+                let (shape_a, shape_b) = (member(zip, a)?.shape, member(zip, b)?.shape);
+                let count = |shape: &[usize]| shape.iter().product::<usize>();
+                let [x, y] = if count(&shape_a) >= count(&shape_b) { [a, b] } else { [b, a] };
+                let said =
+                    options.x.as_ref().is_none_or(|name| name == x) && options.y.as_ref().is_none_or(|name| name == y);
+                (said && shape_a.first() == shape_b.first()).then(|| [x.clone(), y.clone()])
+            }
+            _ => None,
+        },
+    };
+    let Some([x, y]) = found else {
+        let what = format!("holds no arrays `x` and `y`: found {}", listed(&there));
+        return Err((what, "name the samples by data.x and the labels by data.y".to_owned()));
+    };
+    if (options.x.is_none() && x != "x") || (options.y.is_none() && y != "y") {
+        let others: Vec<String> = there.into_iter().filter(|name| *name != x && *name != y).collect();
+        let rest = if others.is_empty() { String::new() } else { format!("; not used: {}", listed(&others)) };
+        notes.push(format!("samples are the array `{}`, labels `{}`{rest}", x.escape_debug(), y.escape_debug()));
+    }
+    Ok([x, y])
+}
+
+/// The array with the most usual name: `x` before `data`, and `x_train` before what has no such ending.
+fn usual(there: &[String], usual: &[&str]) -> Option<String> {
+    let rank = |name: &String| {
+        let plain = name.to_lowercase();
+        let trained = plain.strip_suffix("_train").or_else(|| plain.strip_prefix("train_"));
+        let of = |word: &str| usual.iter().position(|known| *known == word);
+        trained.and_then(of).map(|rank| (rank, 0)).or_else(|| of(&plain).map(|rank| (rank, 1)))
+    };
+    there.iter().filter_map(|name| Some((rank(name)?, name))).min().map(|(_, name)| name.clone())
+}
+
+/// Samples of values and labels, each with the name of its array.
+fn assemble(
+    (x_name, x): (&str, NpyArray),
+    (y_name, y): (&str, NpyArray),
+    evaluated: bool,
+    notes: &mut Vec<String>,
+) -> Result<Npz, Fault> {
     let fault = |what: String, help: &str| Err((what, help.to_owned()));
+    let shapes = "expected [N, D], [N, H, W], [N, C, H, W] or [N, H, W, C], C being 1 or 3";
     let n = x.shape.first().copied().unwrap_or(0);
     if n == 0 || x.shape.contains(&0) {
-        return fault(format!("holds no samples: x has the shape {:?}", x.shape), "the first axis counts the samples");
+        let what = format!("holds no samples: `{x_name}` has the shape {:?}: {shapes}", x.shape);
+        return fault(what, "the first axis counts the samples");
     }
-    // Labels often come as a column.
-    if y.shape != [n] && y.shape != [n, 1] {
-        return fault(format!("holds {n} samples, but labels {:?}", y.shape), "one label for each sample is wanted");
-    }
-    let Some(labels) = y.numbers.to_i64() else {
-        return fault("has a label that is no whole number".to_owned(), "number the classes from 0");
+    let Some(mut values) = x.numbers.to_f32() else {
+        return fault(
+            format!("array `{x_name}` holds strings: expected numbers"),
+            "x.astype(\"float32\") before saving",
+        );
     };
-    let mut different = labels.clone();
-    different.sort_unstable();
-    different.dedup();
-    let labels: Vec<usize> =
-        labels.iter().map(|label| different.binary_search(label).expect("npz: it is one of them")).collect();
-    let classes: Vec<String> = different.iter().map(i64::to_string).collect();
-    let mut values = x.numbers.to_f32();
+    let words = labels(n, (y_name, y), notes)?;
+    let (labels, classes) = encode(words.iter().map(String::as_str));
+    if let Some((what, help)) = no_classes(n, &classes).filter(|_| !evaluated) {
+        return Err((format!("array `{y_name}` {what}"), help));
+    }
     if let Some(at) = values.iter().position(|v| !v.is_finite()) {
         let (sample, value) = (at / (values.len() / n), values[at]);
         return fault(format!("sample {sample} holds {value}"), "remove or replace numbers that are not finite");
     }
     if let [_, d] = x.shape[..] {
-        let columns = (0..d).map(|i| format!("x{i}")).collect();
+        let columns = Columns { features: (0..d).map(|i| format!("x{i}")).collect(), label: String::new() };
         let features = Array2::from_shape_vec((n, d), values).expect("npz: numbers fill the shape");
-        return Ok(Npz::Rows(Table { features, columns, labels, classes }));
+        return Ok(Npz::Rows(Table { features, columns, labels, classes, notes: Vec::new() }));
     }
     let (shape, last) = match x.shape[..] {
         [n, h, w] => ([n, 1, h, w], false),
         [n, c @ (1 | 3), h, w] => ([n, c, h, w], false),
         [n, h, w, c @ (1 | 3)] => ([n, c, h, w], true),
+        [_] => {
+            let what = format!("array `{x_name}` has the shape {:?}: {shapes}", x.shape);
+            return fault(what, "x.reshape(-1, 1) makes a column of one feature");
+        }
         _ => {
-            let help = "[N, D], [N, H, W], [N, C, H, W] and [N, H, W, C] are taken, C being 1 or 3";
-            return fault(format!("holds samples of the shape {:?}", x.shape), help);
+            return fault(
+                format!("array `{x_name}` has the shape {:?}: {shapes}", x.shape),
+                "reshape it before saving",
+            );
         }
     };
-    if let Numbers::U8(_) = x.numbers {
-        values.iter_mut().for_each(|v| *v /= 255.0);
+    let largest = values.iter().copied().fold(0.0, f32::max);
+    match x.numbers {
+        Numbers::U8(_) => values.iter_mut().for_each(|v| *v /= 255.0),
+        Numbers::I64(_) if largest > 1.0 && values.iter().all(|v| (0.0..=255.0).contains(v)) => {
+            notes.push(format!("pixels of `{x_name}` are whole numbers up to {largest}, and are divided by 255"));
+            values.iter_mut().for_each(|v| *v /= 255.0);
+        }
+        _ => {}
     }
     if let Some(pixel) = values.iter().find(|v| !(0.0..=1.0).contains(*v)) {
-        return fault(
-            format!("holds the pixel {pixel}"),
-            "pixels are bytes, or between 0 and 1; divide by their largest",
-        );
+        let what = format!("holds the pixel {pixel}: expected bytes, or numbers between 0 and 1");
+        return fault(what, "divide the pixels by their largest possible value before saving");
     }
     let [_, c, h, w] = shape;
     let pixels = match last {
         false => Tensor::new(values, shape).expect("npz: numbers fill the shape"),
         true => Tensor::from_fn(shape, |i| {
-            let (picture, channel, place) = (i / (c * h * w), i / (h * w) % c, i % (h * w));
-            values[picture * c * h * w + place * c + channel]
+            let (image, channel, place) = (i / (c * h * w), i / (h * w) % c, i % (h * w));
+            values[image * c * h * w + place * c + channel]
         }),
     };
-    Ok(Npz::Pictures(Images { names: (0..n).map(|i| i.to_string()).collect(), pixels, labels, classes }))
+    let names = (0..n).map(|i| i.to_string()).collect();
+    Ok(Npz::Images(Images { names, pixels, labels, classes, columns: Columns::default() }))
+}
+
+/// For each of `n` samples its label as a word: of whole numbers, of words, or of one-hot rows.
+fn labels(n: usize, (name, y): (&str, NpyArray), notes: &mut Vec<String>) -> Result<Vec<String>, Fault> {
+    let fault = |what: String, help: &str| Err((format!("array `{name}` {what}"), help.to_owned()));
+    // Labels often come as a column.
+    if y.shape == [n] || y.shape == [n, 1] {
+        let words = y.numbers.words();
+        let unfit = |word: &&String| match &y.numbers {
+            Numbers::Text(_) => word.is_empty(),
+            _ => word.parse::<f64>().map_or(true, |v| v.fract() != 0.0 || v.abs() > 9e15),
+        };
+        let Some(word) = words.iter().find(unfit) else { return Ok(words) };
+        return fault(
+            format!("holds the label `{}`: expected a whole number or a word for each class", word.escape_debug()),
+            "number the classes from 0; a number to predict is a regression, which `gradus train` does not offer yet",
+        );
+    }
+    let expected = format!("expected [{n}], [{n}, 1] or one-hot [{n}, K], a label for each sample");
+    let [rows, k] = y.shape[..] else { return fault(format!("has the shape {:?}: {expected}", y.shape), "reshape it") };
+    let values = y.numbers.to_f32().filter(|_| rows == n && k > 1);
+    let Some(values) = values else {
+        return fault(
+            format!("has the shape {:?}: {expected}", y.shape),
+            "check that both arrays hold the same samples",
+        );
+    };
+    let hot = |row: &[f32]| -> Option<usize> {
+        let at = row.iter().position(|&v| v == 1.0)?;
+        row.iter().enumerate().all(|(j, &v)| v == if j == at { 1.0 } else { 0.0 }).then_some(at)
+    };
+    let mut words = Vec::with_capacity(n);
+    for (i, row) in values.chunks_exact(k).enumerate() {
+        let Some(class) = hot(row) else {
+            let what = format!("has the shape {:?}, but row {i} is not one-hot (one 1, else 0): {expected}", y.shape);
+            return fault(what, "give one label for each sample; several at once are not offered");
+        };
+        words.push(class.to_string());
+    }
+    notes.push(format!("labels of `{name}` are one-hot, of {k} classes"));
+    Ok(words)
 }

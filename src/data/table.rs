@@ -1,115 +1,126 @@
 //! Tables: samples that are rows of numbers, with a class each, from CSV files.
 //!
-//! CSV has no standard that all keep (RFC 4180 is the nearest to one), so some things are found out by looking: the
-//! separator is the one of comma, semicolon and tab that the first line has most of; and there is a header if the first
-//! line has a word where the second has a number. Nothing else is guessed. A cell that is empty, or no number, would be a wrong
-//! number whatever one put in its place, and it is refused with its line and column.
+//! CSV has no standard that all keep, so some things are found out by looking, and each of them can be said instead
+//! ([`TableOptions`]): the separator, whether the first line holds names, and which column holds the class. What was found
+//! is a note of the table, where it is more than usual. Three things are left out, and said: a column that numbers the rows
+//! (the index that pandas writes; in a table that is sorted by class it gives the class away), a column without a name
+//! and without a value, and lines of separators alone. Nothing else is guessed. A cell that is empty, or not a number, would be
+//! a wrong number whatever one put in its place, and it is refused with its line and column.
 //!
 //! Labels are words or numbers; either way the classes are the different ones that occur, in natural order (2 before
-//! 10), and a label is its class's place among them.
+//! 10), and a label is its class's place among them. Numbers that are equal are one class (`1` and `1.0`). Numbers that
+//! nearly all differ are no classes but a quantity, and are refused.
+
+mod columns;
+mod records;
 
 use super::source::natural;
 use crate::error::{Error, Result};
+use crate::files::printable;
+use columns::Sheet;
 use ndarray::Array2;
+pub(crate) use records::Fault;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
+
+/// The columns of a table that a network is given, and the one that holds the class.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Columns {
+    /// Names of the features, in the order of the numbers; `x0`, `x1`, .. if the file has none.
+    pub features: Vec<String>,
+    /// Name of the class's column; empty if the file has none.
+    pub label: String,
+}
 
 /// Labelled rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     /// N x D numbers, all finite.
     pub features: Array2<f32>,
-    /// Names of the D columns; `x0`, `x1`, .. if the file gives none.
-    pub columns: Vec<String>,
+    /// What the columns are called.
+    pub columns: Columns,
     /// For each row, its class as an index into `classes`.
     pub labels: Vec<usize>,
     /// Names of the classes.
     pub classes: Vec<String>,
+    /// What was found out or left out while reading, a sentence each.
+    pub notes: Vec<String>,
 }
 
-/// How a CSV file is to be read. The default finds out, and takes the last column for the label.
+/// A column: its number, counted from 1, or its name. A name that no column has, but that is a number, is the number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "the name of a column in quotes, or its number from 1")]
+pub enum Column {
+    /// The number, from 1.
+    Number(usize),
+    /// The name.
+    Name(String),
+}
+
+impl std::fmt::Display for Column {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Column::Number(number) => write!(f, "{number}"),
+            Column::Name(name) => write!(f, "{}", printable(name)),
+        }
+    }
+}
+
+/// How a CSV file is read. The default finds everything out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TableOptions {
     /// Whether the first line holds names; `None` looks.
     pub header: Option<bool>,
-    /// Name of the column with the label, or its number counted from 1; `None` is the last.
-    pub label: Option<String>,
+    /// What separates cells; `None` looks for comma, semicolon and tab.
+    pub delimiter: Option<u8>,
+    /// The column with the class; `None` takes the last, or the one that is called label, class, target, species or y.
+    pub label: Option<Column>,
+    /// Columns that are features; empty: all but those left out.
+    pub columns: Vec<Column>,
+    /// Columns that are left out.
+    pub ignore: Vec<Column>,
 }
 
 impl Table {
-    /// Reads a CSV file. Fails with [`Error::Data`] if it is missing, not UTF-8, without rows, uneven, of one class
-    /// only, or if a feature is missing or no finite number.
+    /// Reads a CSV file. Fails with [`Error::Data`] if it is missing, not UTF-8, without rows, uneven, has a quote that is
+    /// not closed, has fewer than two classes, or if a feature is missing or not a finite number.
     pub fn read_csv(path: impl AsRef<Path>, options: &TableOptions) -> Result<Table> {
-        let path = path.as_ref();
-        let help = "check the path and who may read it";
-        let bytes = std::fs::read(path).map_err(|e| Error::data(path, format!("cannot be read: {e}"), help))?;
-        Self::parse_csv(&bytes, options).map_err(|(what, help)| Error::data(path, what, help))
+        read(path.as_ref(), |bytes| Self::parse_csv(bytes, options))
+    }
+
+    /// Reads a CSV file for a network that was trained on a table with these columns. They are matched by name, so their
+    /// order is free; by place if one of the two tables has no names. Columns of the file that the run left out do no harm;
+    /// any other one, and one that is missing, is refused by name.
+    pub fn read_csv_like(path: impl AsRef<Path>, options: &TableOptions, columns: &Columns) -> Result<Table> {
+        read(path.as_ref(), |bytes| {
+            let mut sheet = Sheet::new(bytes, options)?;
+            let inputs = sheet.inputs_like(options, columns)?;
+            let (features, (labels, classes)) = (sheet.numbers(&inputs)?, sheet.labels()?);
+            Ok(Table { features, columns: columns.clone(), labels, classes, notes: sheet.notes })
+        })
+    }
+
+    /// Reads the features of a CSV file for such a network; the file need not have a column with the class.
+    pub fn read_rows_like(path: impl AsRef<Path>, options: &TableOptions, columns: &Columns) -> Result<Array2<f32>> {
+        read(path.as_ref(), |bytes| {
+            let mut sheet = Sheet::new(bytes, options)?;
+            let inputs = sheet.inputs_without_label(options, columns)?;
+            sheet.numbers(&inputs)
+        })
     }
 
     fn parse_csv(bytes: &[u8], options: &TableOptions) -> Result<Table, Fault> {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(separator(bytes))
-            .trim(csv::Trim::All)
-            .from_reader(bytes);
-        let mut rows: Vec<(u64, csv::StringRecord)> = Vec::new();
-        for record in reader.records() {
-            let help = "write the table again, in UTF-8".to_owned();
-            let record = record.map_err(|e| (format!("cannot be read: {e}"), help))?;
-            let line = record.position().map_or(0, |position| position.line());
-            // A line of spaces alone is one empty cell.
-            if record.len() == 1 && record[0].is_empty() {
-                continue;
-            }
-            if let Some((_, first)) = rows.first().filter(|(_, first)| first.len() != record.len()) {
-                let what = format!("line {line} has {} cells, but the first has {}", record.len(), first.len());
-                return Err((what, "each line must have as many; quote cells that hold the separator".to_owned()));
-            }
-            rows.push((line, record));
+        let mut sheet = Sheet::new(bytes, options)?;
+        let inputs = sheet.inputs(options)?;
+        let names = inputs.iter().enumerate().map(|(i, &column)| sheet.name(column).unwrap_or_else(|| format!("x{i}")));
+        let columns = Columns { features: names.collect(), label: sheet.name(sheet.label).unwrap_or_default() };
+        let (features, (labels, classes)) = (sheet.numbers(&inputs)?, sheet.labels()?);
+        let called = sheet.called(sheet.label);
+        if let Some((what, help)) = no_classes(labels.len(), &classes) {
+            return Err((format!("{called} {what}"), help));
         }
-        let header = options.header.unwrap_or_else(|| has_header(&rows));
-        let names = (header && !rows.is_empty()).then(|| rows.remove(0).1);
-        let Some(width) = rows.first().map(|(_, row)| row.len()) else {
-            return Err(("holds no rows".to_owned(), "a row for each sample is wanted".to_owned()));
-        };
-        if width < 2 {
-            let help = "features and a label are wanted, apart by comma, semicolon or tab";
-            return Err(("has one column only".to_owned(), help.to_owned()));
-        }
-        let label = label_column(options.label.as_deref(), names.as_ref(), width)?;
-        let inputs: Vec<usize> = (0..width).filter(|&column| column != label).collect();
-        let name = |column: usize| match &names {
-            Some(names) if !names[column].is_empty() => names[column].to_owned(),
-            _ => format!("x{}", inputs.iter().position(|&input| input == column).unwrap_or(column)),
-        };
-        let mut features = Vec::with_capacity(rows.len() * inputs.len());
-        for (line, row) in &rows {
-            for &column in &inputs {
-                features.push(number(&row[column]).ok_or_else(|| {
-                    let what = match &row[column] {
-                        "" => "is empty".to_owned(),
-                        cell => format!("holds `{}`, no finite number", cell.escape_debug()),
-                    };
-                    (
-                        format!("line {line}, column {} (`{}`) {what}", column + 1, name(column)),
-                        "fill in a number or remove the row; if this is the label, name its column".to_owned(),
-                    )
-                })?);
-            }
-            if row[label].is_empty() {
-                let what = format!("line {line}, column {} has no label", label + 1);
-                return Err((what, "fill it in or remove the row".to_owned()));
-            }
-        }
-        let (labels, classes) = encode(rows.iter().map(|(_, row)| &row[label]));
-        if classes.len() < 2 {
-            let what = format!("has one class only, `{}`", classes[0]);
-            return Err((what, "check that the label's column is the right one".to_owned()));
-        }
-        let columns = inputs.iter().map(|&column| name(column)).collect();
-        let features = Array2::from_shape_vec((rows.len(), inputs.len()), features).expect("table: rows of one width");
-        Ok(Table { features, columns, labels, classes })
+        Ok(Table { features, columns, labels, classes, notes: sheet.notes })
     }
 
     /// The rows `indices`, in that order. Panics on an index outside.
@@ -119,61 +130,98 @@ impl Table {
             columns: self.columns.clone(),
             labels: indices.iter().map(|&i| self.labels[i]).collect(),
             classes: self.classes.clone(),
+            notes: self.notes.clone(),
         }
     }
 }
 
-/// What is wrong, and what to do.
-type Fault = (String, String);
-
-/// The most frequent of comma, semicolon and tab in the first line; comma if there is none.
-fn separator(bytes: &[u8]) -> u8 {
-    let line = bytes.split(|&byte| byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
-    let count = |separator: u8| line.iter().filter(|&&byte| byte == separator).count();
-    // Of equals, `max_by_key` takes the last.
-    [b'\t', b';', b','].into_iter().max_by_key(|&separator| count(separator)).expect("three of them")
+/// What `parse` makes of a file's bytes.
+fn read<R>(path: &Path, parse: impl FnOnce(&[u8]) -> Result<R, Fault>) -> Result<R> {
+    let help = "check the path and who may read it";
+    let bytes = std::fs::read(path).map_err(|e| Error::data(path, format!("cannot be read: {e}"), help))?;
+    parse(&bytes).map_err(|(what, help)| Error::data(path, what, help))
 }
 
-/// A finite number, in Rust's notation for floats.
+/// A finite number, with a point or a comma before its decimals.
 fn number(cell: &str) -> Option<f32> {
+    with_point(cell).or_else(|| with_comma(cell))
+}
+
+fn with_point(cell: &str) -> Option<f32> {
     cell.parse::<f32>().ok().filter(|value| value.is_finite())
 }
 
-/// Whether the first row has a word where the second has a number. Columns of words tell nothing.
-fn has_header(rows: &[(u64, csv::StringRecord)]) -> bool {
-    let [(_, first), (_, second), ..] = rows else { return false };
-    first.iter().zip(second).any(|(a, b)| number(a).is_none() && !is_missing(a) && number(b).is_some())
+/// A number as half of the world writes it: `1,5`.
+fn with_comma(cell: &str) -> Option<f32> {
+    let (whole, decimals) = cell.split_once(',')?;
+    let plain = !whole.contains('.') && decimals.starts_with(|c: char| c.is_ascii_digit());
+    if plain { with_point(&format!("{whole}.{decimals}")) } else { None }
 }
 
-/// How people write that a number is missing: no name of a column.
+/// How people write that a value is missing.
 fn is_missing(cell: &str) -> bool {
     ["", "?", "-", "na", "n/a", "nan", "null", "none", "inf", "-inf"].contains(&cell.to_ascii_lowercase().as_str())
 }
 
-fn label_column(wanted: Option<&str>, names: Option<&csv::StringRecord>, width: usize) -> Result<usize, Fault> {
-    let Some(wanted) = wanted else { return Ok(width - 1) };
-    if let Some(at) = names.and_then(|names| names.iter().position(|name| name == wanted)) {
-        return Ok(at);
-    }
-    match wanted.parse::<usize>() {
-        Ok(number) if (1..=width).contains(&number) => Ok(number - 1),
-        _ => {
-            let help = match names {
-                Some(names) => format!("there are {}", names.iter().collect::<Vec<_>>().join(", ")),
-                None => format!("there is no line of names; give a number from 1 to {width}"),
-            };
-            Err((format!("has no column `{wanted}`"), help))
+/// Classes by their names, and for each name its class. If all names are numbers, equal ones are one class and the order
+/// is theirs; else the order is natural.
+pub(super) fn encode<'a>(names: impl Iterator<Item = &'a str> + Clone) -> (Vec<usize>, Vec<String>) {
+    let different: BTreeSet<&str> = names.clone().collect();
+    let numbers: Option<Vec<(f64, &str)>> = different.iter().map(|&name| Some((precise(name)?, name))).collect();
+    let (mut classes, mut place) = (Vec::new(), HashMap::new());
+    match numbers {
+        Some(mut numbers) => {
+            numbers.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let mut last = None;
+            for (value, name) in numbers {
+                if last != Some(value) {
+                    classes.push(value.to_string());
+                    last = Some(value);
+                }
+                place.insert(name, classes.len() - 1);
+            }
+        }
+        None => {
+            let mut sorted: Vec<&str> = different.into_iter().collect();
+            sorted.sort_by(|a, b| natural(a, b));
+            place.extend(sorted.iter().enumerate().map(|(i, &name)| (name, i)));
+            classes.extend(sorted.into_iter().map(|name| printable(name).into_owned()));
         }
     }
+    (names.map(|name| place[name]).collect(), classes)
 }
 
-/// Classes by their names, in natural order, and for each name its class.
-fn encode<'a>(names: impl Iterator<Item = &'a str> + Clone) -> (Vec<usize>, Vec<String>) {
-    let mut classes: Vec<&str> = names.clone().collect::<std::collections::BTreeSet<_>>().into_iter().collect();
-    classes.sort_by(|a, b| natural(a, b));
-    let place: std::collections::HashMap<&str, usize> =
-        classes.iter().enumerate().map(|(i, &name)| (name, i)).collect();
-    (names.map(|name| place[name]).collect(), classes.into_iter().map(str::to_owned).collect())
+/// A label that is a number, unless it has more digits than an `f64` holds: such a one is a word.
+fn precise(label: &str) -> Option<f64> {
+    let value: f64 = label.parse().or_else(|_| label.replacen(',', ".", 1).parse()).ok()?;
+    // Minus zero is zero.
+    (value.is_finite() && value.abs() < 9e15).then_some(value + 0.0)
+}
+
+/// Why these labels of `n` samples are no classes to learn, if so: there is only one, or they are a quantity or names.
+pub(super) fn no_classes(n: usize, classes: &[String]) -> Option<Fault> {
+    let k = classes.len();
+    if let [only] = classes {
+        let help =
+            "check that the class's column or array is the right one (data.label, data.y), or add samples of another";
+        return Some((format!("holds one class only, `{only}`"), help.to_owned()));
+    }
+    let numbers: Option<Vec<f64>> = classes.iter().map(|class| precise(class)).collect();
+    let is_fractional = numbers.as_ref().is_some_and(|all| all.iter().any(|x| x.fract() != 0.0));
+    // Of so many numbers with decimals, or of values of which hardly two are alike, nobody asks for the class.
+    if !(is_fractional && k > 20 || n >= 8 && 2 * k > n) {
+        return None;
+    }
+    let (kind, help) = match numbers {
+        Some(_) => {
+            let help = "a number to predict is a regression, which `gradus train` does not offer yet; to classify, name \
+                        the class's column by data.label (of arrays: data.y), or write a class for each range of \
+                        numbers, such as low and high";
+            ("numbers", help)
+        }
+        None => ("words", "name the class's column by data.label (of arrays: data.y)"),
+    };
+    Some((format!("holds {k} different {kind} in {n} samples: expected a class"), help.to_owned()))
 }
 
 #[cfg(test)]
@@ -184,13 +232,21 @@ mod tests {
         Table::parse_csv(text.as_bytes(), &TableOptions::default()).unwrap()
     }
 
+    fn with(text: &str, options: TableOptions) -> Result<Table, Fault> {
+        Table::parse_csv(text.as_bytes(), &options)
+    }
+
     fn refused(text: &str) -> String {
-        let (what, help) = Table::parse_csv(text.as_bytes(), &TableOptions::default()).expect_err("must be refused");
+        let (what, help) = with(text, TableOptions::default()).expect_err("must be refused");
         format!("{what}; {help}")
     }
 
-    fn labelled(text: &str, label: &str) -> Result<Table, Fault> {
-        Table::parse_csv(text.as_bytes(), &TableOptions { label: Some(label.into()), ..TableOptions::default() })
+    fn labelled(text: &str, label: Column) -> Result<Table, Fault> {
+        with(text, TableOptions { label: Some(label), ..TableOptions::default() })
+    }
+
+    fn word(name: &str) -> Column {
+        Column::Name(name.into())
     }
 
     #[test]
@@ -198,51 +254,182 @@ mod tests {
         let bare = read("1,2.5,b\n-3e1,4,a\n");
         assert_eq!(bare.features, ndarray::array![[1.0, 2.5], [-30.0, 4.0]]);
         assert_eq!(
-            (bare.columns.join(" "), bare.labels, bare.classes.join(" ")),
+            (bare.columns.features.join(" "), bare.labels, bare.classes.join(" ")),
             ("x0 x1".into(), vec![1, 0], "a b".into())
         );
+        assert_eq!((bare.columns.label, bare.notes), (String::new(), vec![]));
         for text in [
             "u,v,class\n1,2,b\n3,4,a\n",
             "\u{feff}u;v;class\r\n1; 2 ;b\r\n3;4;a",
             "u\tv\tclass\n\n1\t2\tb\n  \n3\t4\ta\n\n",
+            "u;v;class\n1,0;2,0;\"b\"\n3,0;4; \"a\" \n",
         ] {
             let named = read(text);
             assert_eq!(named.features, ndarray::array![[1.0, 2.0], [3.0, 4.0]], "{text:?}");
-            assert_eq!((named.columns.join(" "), named.labels), ("u v".into(), vec![1, 0]));
+            assert_eq!((named.columns.features.join(" "), named.labels), ("u v".into(), vec![1, 0]));
+            assert_eq!((named.columns.label, named.classes.join(" ")), ("class".into(), "a b".into()));
         }
-        // Numbers as names must be declared; a word over words is a row.
-        let years = TableOptions { header: Some(true), ..TableOptions::default() };
-        assert_eq!(Table::parse_csv(b"2001,2002,c\n1,2,a\n3,4,b", &years).unwrap().columns, ["2001", "2002"]);
         assert_eq!(read("\"1\",\"x, y\"\n2,\"say \"\"z\"\"\"\n").classes, ["say \"z\"", "x, y"]);
     }
 
     #[test]
-    fn labels_by_name_number_and_kind() {
-        let text = "class,u,v\n10,1,2\n9,3,4\n10,5,6\n";
-        let by_name = labelled(text, "class").unwrap();
-        assert_eq!((by_name.labels.clone(), by_name.classes.join(" ")), (vec![1, 0, 1], "9 10".into()));
-        assert_eq!(by_name.columns, ["u", "v"]);
-        assert_eq!(labelled(text, "1").unwrap(), by_name);
-        let (what, help) = labelled(text, "klass").unwrap_err();
-        assert!(what.contains("no column `klass`") && help.contains("class, u, v"), "{what} {help}");
-        assert!(labelled("1,2\n3,4", "3").unwrap_err().1.contains("1 to 2"));
-        let part = by_name.subset(&[2, 1]);
-        assert_eq!((part.features, part.labels), (ndarray::array![[5.0, 6.0], [3.0, 4.0]], vec![1, 0]));
+    fn headers_of_numbers_are_recognized_or_said() {
+        // What pandas writes for a frame without column names.
+        let rows = "0.5,1.5,a\n2.5,0.1,b\n0.3,0.2,a\n";
+        for head in ["0,1,species\n", "1,2,kind\n", "2001,2002,class\n"] {
+            let table = read(&format!("{head}{rows}"));
+            assert_eq!((table.labels, table.classes.join(" ")), (vec![0, 1, 0], "a b".to_owned()), "{head}");
+        }
+        let counted = read("0,1,2,3\n0.5,1.5,1,0\n2.5,0.1,7,1\n0.3,0.2,0,1\n");
+        assert_eq!((counted.columns.features.join(" "), counted.labels), ("0 1 2".into(), vec![0, 1, 1]));
+        // A row that could be a header, and is none; and the other way round, by setting.
+        assert_eq!(read("0,7,b\n1,5,a\n0,2,b\n").labels, [1, 0, 1]);
+        let none = TableOptions { header: Some(false), ..TableOptions::default() };
+        assert_eq!(with(&format!("0,1,species\n{rows}"), none).unwrap().classes, ["a", "b", "species"]);
+        let years = TableOptions { header: Some(true), ..TableOptions::default() };
+        assert_eq!(with("2001,2002,c\n1,2,a\n3,4,b", years).unwrap().columns.features, ["2001", "2002"]);
     }
 
     #[test]
-    fn what_is_no_number_is_named_with_its_place() {
-        assert!(refused("u,v,c\n1,2,a\n3,,b\n").starts_with("line 3, column 2 (`v`) is empty"));
+    fn a_column_that_numbers_the_rows_is_left_out_and_said() {
+        for text in
+            [",u,y\n0,5,a\n1,6,a\n2,7,b\n", "Unnamed: 0,u,y\n17,5,a\n3,6,a\n9,7,b\n", "Id,u,y\n1,5,a\n3,6,a\n2,7,b\n"]
+        {
+            let table = read(text);
+            assert_eq!(
+                (table.columns.features.join(" "), table.features.column(0).sum()),
+                ("u".into(), 18.0),
+                "{text}"
+            );
+            assert!(
+                table.notes[0].contains("numbers the rows") && table.notes[0].contains("data.columns"),
+                "{table:?}"
+            );
+        }
+        let bare: String = (0..12).map(|i| format!("{i},{},{}\n", i * i, i / 6)).collect();
+        assert_eq!((read(&bare).features.dim(), read(&bare).notes.len()), ((12, 1), 1));
+        // Not every column of whole numbers is an index.
+        assert_eq!(read(",u,y\n1,5,a\n1,6,a\n2,7,b\n").features.ncols(), 2);
+        assert_eq!(read("id,u,y\n10,5,a\n30,6,a\n20,7,b\n").features.ncols(), 2);
+        assert_eq!(read(",y\n1,a\n2,a\n3,b\n").features.ncols(), 1, "else nothing is left");
+        // Whoever names it gets it.
+        let all = TableOptions { columns: vec![Column::Number(1), word("u")], ..TableOptions::default() };
+        assert_eq!(with(",u,y\n0,5,a\n1,6,a\n2,7,b\n", all).unwrap().features.ncols(), 2);
+        // Spreadsheets leave empty columns and lines behind.
+        let sheet = read("u,y,,\n5,a,,\n6,b,,\n,,,\n");
+        assert_eq!((sheet.features.dim(), sheet.columns.label.as_str(), sheet.notes.len()), ((2, 1), "y", 2));
+    }
+
+    #[test]
+    fn columns_are_chosen_by_name_or_number() {
+        let text = "u,v,w,y\n1,2,x,a\n3,4,x,b\n";
+        let pick = |columns: Vec<Column>, ignore: Vec<Column>| {
+            with(text, TableOptions { columns, ignore, ..TableOptions::default() })
+        };
+        assert_eq!(pick(vec![], vec![word("w")]).unwrap().columns.features, ["u", "v"]);
+        assert_eq!(
+            pick(vec![Column::Number(2), word("u")], vec![]).unwrap().features,
+            ndarray::array![[2., 1.], [4., 3.]]
+        );
+        assert_eq!(pick(vec![], vec![Column::Number(3), word("u")]).unwrap().columns.features, ["v"]);
+        let (what, help) = pick(vec![], vec![word("z")]).unwrap_err();
+        assert_eq!(what, "has no column `z` (data.ignore): expected one of u, v, w, y");
+        assert!(help.contains("number from 1 to 4"), "{help}");
+        assert!(pick(vec![Column::Number(5)], vec![]).unwrap_err().0.contains("no column `5` (data.columns)"));
+        assert!(pick(vec![word("u")], vec![word("u")]).unwrap_err().0.contains("leaves no feature"));
+        // Two columns of one name, as pandas calls them.
+        assert_eq!(read("u,u,y\n1,2,a\n3,4,b\n").columns.features, ["u", "u.1"]);
+    }
+
+    #[test]
+    fn labels_by_name_number_and_kind() {
+        let text = "kind,u,v\n10,1,2\n9,3,4\n10,5,6\n";
+        let by_name = labelled(text, word("kind")).unwrap();
+        assert_eq!((by_name.labels.clone(), by_name.classes.join(" ")), (vec![1, 0, 1], "9 10".into()));
+        assert_eq!(by_name.columns.features, ["u", "v"]);
+        for same in [word("1"), Column::Number(1), word("KIND")] {
+            assert_eq!(labelled(text, same).unwrap(), by_name);
+        }
+        let (what, _) = labelled(text, word("klass")).unwrap_err();
+        assert_eq!(what, "has no column `klass` (data.label): expected one of kind, u, v");
+        assert!(labelled("1,2\n3,4", Column::Number(3)).unwrap_err().0.contains("expected a number from 1 to 2"));
+        assert!(labelled("1,2\n3,4", Column::Number(0)).is_err());
+        let part = by_name.subset(&[2, 1]);
+        assert_eq!((part.features, part.labels), (ndarray::array![[5.0, 6.0], [3.0, 4.0]], vec![1, 0]));
+        // A telling name is the class, wherever it stands; a coordinate called y is not, beside words.
+        for name in ["label", "Class", "TARGET", "species", "y"] {
+            let first = read(&format!("{name},u,v\na,1,2\nb,3,4\n"));
+            assert_eq!((first.columns.label.as_str(), first.classes.join(" ")), (name, "a b".into()));
+            assert!(first.notes[0].contains("column 1") && first.notes[0].contains("data.label"), "{:?}", first.notes);
+        }
+        assert_eq!(read("x,y,colour\n1,2,red\n3,4,blue\n").columns.label, "colour");
+        assert_eq!(read("label,u,class\n1,2,3\n3,4,5\n").columns.label, "class");
+    }
+
+    #[test]
+    fn equal_numbers_are_one_class() {
+        let table = read("5,1\n6,1.0\n7,10\n8,2e0\n9,-1\n3,+2\n1,01\n");
+        assert_eq!((table.labels, table.classes.join(" ")), (vec![1, 1, 3, 2, 0, 2, 1], "-1 1 2 10".into()));
+        assert_eq!(read("5,a\n6,\"a\"\n7, \"b \"\n").classes, ["a", "b"]);
+        assert_eq!(read("5,1\n6,1.0\n7,a\n").classes, ["1", "1.0", "a"], "words are as they are");
+        assert_eq!(read("5,0.5\n6,.5\n7,1.5\n").classes, ["0.5", "1.5"]);
+        assert_eq!(read("5,a\x1b[2J\n6,b\n").classes[0], "a\\u{1b}[2J");
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_named_with_its_place() {
+        let gap = refused("a,b,y\r\n1,2,x\r\n,4,z\r\n");
+        assert!(gap.starts_with("line 3, column 1 (`a`) is empty: expected a number"), "{gap}");
+        assert!(gap.contains("data.ignore") && gap.contains("later release"), "{gap}");
+        let many = refused("u,v,c\n1,,a\n2,,b\n,4,b\n");
+        assert!(many.starts_with("line 2, column 2 (`v`) is empty") && many.contains("3 cells of u, v"), "{many}");
         assert!(refused("u,v,c\n1,2,a\n?,4,b\n").contains("line 3, column 1 (`u`) holds `?`"));
         assert!(refused("1,2,a\n3,NaN,b\n").contains("line 2, column 2 (`x1`) holds `NaN`"));
         assert!(refused("1,2,a\n3,1e99,b\n").contains("`1e99`"));
+        let words = refused("sex,u,y\nm,1,a\nf,2,b\n");
+        assert!(words.starts_with("line 2, column 1 (`sex`) holds `m`") && words.contains("data.label"), "{words}");
         // A gap in the first row makes it no header.
         assert!(refused("?,2,a\n3,4,b\n").contains("line 1, column 1"));
         assert!(refused("1,2,a\n3,4,\n").contains("line 2, column 3 has no label"));
-        assert!(refused("1,2,a\n3,b\n").contains("line 2 has 2 cells, but the first has 3"));
+        assert!(refused("1,2,1\n3,4,nan\n").contains("line 2, column 3 has no label"));
+        assert!(refused("1,2,a\n3,b\n").contains("line 2 has 2 cells: expected 3, as in line 1"));
         assert!(refused("").contains("no rows") && refused("u,v\n\n").contains("holds `u`"));
         assert!(refused("1\n2\n").contains("one column only"));
-        assert!(refused("1,a\n2,a\n").contains("one class only, `a`"));
+        assert!(refused("1,a\n2,a\n").starts_with("column 2 holds one class only, `a`"));
+        assert!(refused("1,\"a\n2,b\n").contains("never closed (line 1, column 2)"));
         assert!(Table::parse_csv(b"1,\xff\n2,a", &TableOptions::default()).unwrap_err().1.contains("UTF-8"));
+        // `1,234` beside `999`: a thousand and more, or a little more than one?
+        assert!(refused("u;y\n1,234;a\n999;b\n").contains("1,234"));
+        assert_eq!(read("u;y\n1,234;a\n9,5;b\n").features.column(0).to_vec(), [1.234, 9.5]);
+    }
+
+    #[test]
+    fn a_quantity_is_no_class() {
+        let prices: String = (0..60).map(|i| format!("{},{}.25\n", i % 7, 100 + i)).collect();
+        let price = refused(&format!("u,price\n{prices}"));
+        assert!(price.starts_with("column 2 (`price`) holds 60 different numbers in 60 samples"), "{price}");
+        assert!(price.contains("regression") && price.contains("data.label"), "{price}");
+        let names: String = (0..10).map(|i| format!("{},person {i}\n", i % 7)).collect();
+        assert!(refused(&format!("u,name\n{names}")).contains("10 different words in 10 samples"));
+        // A few halves are classes, and so are many classes of a few each.
+        let halves: String = (0..20).map(|i| format!("{},{}\n", i % 7, (i % 4) as f64 / 2.0)).collect();
+        assert_eq!(read(&halves).classes, ["0", "0.5", "1", "1.5"]);
+        let many: String = (0..300).map(|i| format!("{},{}\n", i % 7, i / 3)).collect();
+        assert_eq!(read(&many).classes.len(), 100);
+    }
+
+    /// The work grows with the number of columns, not with its square.
+    #[test]
+    fn wide_tables_are_read_in_linear_time() {
+        let time = |width: usize| {
+            let row = "0.5,".repeat(width);
+            let text = format!("{row}a\n{row}b\n");
+            let start = std::time::Instant::now();
+            assert_eq!(read(&text).features.dim(), (2, width));
+            start.elapsed().as_secs_f64()
+        };
+        // The square of 16 is 256; a busy machine may spoil one measurement, not three.
+        let ratio = || time(64_000) / time(4_000).max(1e-4);
+        assert!((0..3).any(|_| ratio() < 80.0), "16 times the columns");
     }
 }

@@ -7,7 +7,7 @@ use crate::analysis::scale::{Scaler, Scaling};
 use crate::data::batch::standardize_each;
 use crate::data::mnist::{self, Set};
 use crate::data::{
-    Digits, FolderOptions, Galaxies, ImageData, Images, Normalization, Npz, Table, TableOptions, fetch, folder, npz,
+    Columns, Digits, FolderOptions, Galaxies, ImageData, Images, Normalization, Npz, Table, fetch, folder, npz,
 };
 use crate::error::{Error, Result};
 use crate::files;
@@ -32,17 +32,11 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
         DataKind::Digits => Digits { n: 10 * d.per_class, seed: d.seed }.divided(shares)?,
         DataKind::Galaxies => Galaxies { per_class: d.per_class, size: d.size, seed: d.seed }.divided(shares)?,
         DataKind::Csv => {
-            let label = (!d.label.is_empty()).then(|| d.label.clone());
-            rows(Table::read_csv(given_path(d)?, &TableOptions { header: None, label })?).divided(
-                given_path(d)?,
-                shares,
-                d.seed,
-            )?
+            let table = Table::read_csv(given_path(d)?, &d.table_options())?;
+            table.notes.iter().for_each(|line| watch.note(line));
+            rows(table).divided(given_path(d)?, shares, d.seed)?
         }
-        DataKind::Npz => match npz::load(given_path(d)?, "x", "y")? {
-            Npz::Rows(table) => rows(table).divided(given_path(d)?, shares, d.seed)?,
-            Npz::Pictures(images) => images.divided(given_path(d)?, shares, d.seed)?,
-        },
+        DataKind::Npz => arrays(given_path(d)?, d, false, watch)?.divided(given_path(d)?, shares, d.seed)?,
         DataKind::Folder => {
             let options = FolderOptions {
                 size: d.size,
@@ -122,17 +116,11 @@ pub fn other(e: &Experiment, spec: &str, p: &Preparation, watch: &mut dyn Watch)
     let is_digits = matches!(d.kind, DataKind::Mnist | DataKind::FashionMnist | DataKind::Digits);
     let (images, sha256) = match path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).as_deref() {
         Some("csv") => {
-            let label = (!d.label.is_empty()).then(|| d.label.clone());
-            let table = Table::read_csv(path, &TableOptions { header: None, label })?;
+            let table = Table::read_csv_like(path, &d.table_options(), &p.columns())?;
+            table.notes.iter().for_each(|line| watch.note(line));
             (rows(table), files::sha256(path)?)
         }
-        Some("npz") => {
-            let images = match npz::load(path, "x", "y")? {
-                Npz::Rows(table) => rows(table),
-                Npz::Pictures(images) => images,
-            };
-            (images, files::sha256(path)?)
-        }
+        Some("npz") => (arrays(path, d, true, watch)?, files::sha256(path)?),
         _ if is_digits && mnist::find(path, set).is_ok() => {
             let all = mnist::load(path, set)?;
             (all.test, all.sha256)
@@ -176,7 +164,18 @@ fn rows(table: Table) -> Images {
         pixels: Tensor::from_fn([n, 1, 1, d], |i| table.features[[i / d, i % d]]),
         labels: table.labels,
         classes: table.classes,
+        columns: table.columns,
     }
+}
+
+/// The samples of a file of arrays, rows or images.
+fn arrays(path: &Path, d: &Data, evaluated: bool, watch: &mut dyn Watch) -> Result<Images> {
+    let (samples, notes) = npz::load(path, &d.npz_options(evaluated))?;
+    notes.iter().for_each(|line| watch.note(line));
+    Ok(match samples {
+        Npz::Rows(table) => rows(table),
+        Npz::Images(images) => images,
+    })
 }
 
 /// The path that the file gives, or what to do without.
@@ -231,6 +230,9 @@ pub struct Preparation {
     pub classes: Vec<String>,
     /// Channels, height and width of a picture.
     pub picture: [usize; 3],
+    /// What the columns of a table are called; other tables are matched by these names.
+    #[serde(default)]
+    pub columns: Columns,
     /// What the network is given.
     pub features: Features,
     /// Which features, if they are hand-crafted.
@@ -251,6 +253,7 @@ impl Preparation {
         let mut preparation = Self {
             classes: train.classes.clone(),
             picture: [train.channels(), train.height(), train.width()],
+            columns: train.columns.clone(),
             features: d.features,
             hand_crafted: d.hand_crafted.clone(),
             hog: d.hog.clone(),
@@ -269,6 +272,15 @@ impl Preparation {
             }
         }
         Ok(preparation)
+    }
+
+    /// What the columns of a table are called; numbered, if the run was made before names were kept.
+    pub fn columns(&self) -> Columns {
+        if self.is_table() && self.columns.features.is_empty() {
+            let numbered = (0..self.picture[2]).map(|i| format!("x{i}")).collect();
+            return Columns { features: numbered, ..self.columns.clone() };
+        }
+        self.columns.clone()
     }
 
     /// Whether a sample is a row of a table, and no picture.

@@ -343,7 +343,8 @@ impl Source {
 }
 
 /// Keys whose values are words, whatever they look like.
-const TEXTS: [&str; 5] = ["name", "about", "data.path", "data.group_by", "model.weights"];
+const TEXTS: [&str; 8] =
+    ["name", "about", "data.path", "data.group_by", "data.delimiter", "data.x", "data.y", "model.weights"];
 
 /// The experiment as a file that reads back as the same experiment.
 pub fn to_toml(experiment: &Experiment) -> String {

@@ -4,7 +4,7 @@ use super::beside::Known;
 use super::layers::Layer;
 use crate::analysis::features::Feature;
 use crate::analysis::hog::Hog;
-use crate::data::{Augment, Color};
+use crate::data::{Augment, Color, Column, NpzOptions, TableOptions};
 use crate::error::{Error, Result};
 use crate::optim::{OptimizerSpec, Schedule};
 use crate::train::{Keep, Loss};
@@ -127,9 +127,28 @@ pub struct Data {
     /// Regular expression; files whose first capture group is the same stay in one split.
     #[serde(default)]
     pub group_by: String,
-    /// The column of a table that holds the class: its name, or its number from 1; empty is the last.
+    /// Whether the first line of a table holds names: true, false, or "auto", which looks.
     #[serde(default)]
-    pub label: String,
+    pub header: HeaderLine,
+    /// The character that separates the cells of a table, or "tab"; empty looks for comma, semicolon and tab.
+    #[serde(default)]
+    pub delimiter: String,
+    /// The column of a table that holds the class: its name, or its number from 1. Without it, the last one, or the one
+    /// that is called label, class, target, species or y.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Column>,
+    /// The columns of a table that are features, by name or number; empty is all but those left out.
+    #[serde(default)]
+    pub columns: Vec<Column>,
+    /// Columns of a table that are left out, by name or number.
+    #[serde(default)]
+    pub ignore: Vec<Column>,
+    /// The array of a .npz that holds the samples; empty looks.
+    #[serde(default)]
+    pub x: String,
+    /// The array of a .npz that holds the labels; empty looks.
+    #[serde(default)]
+    pub y: String,
     /// Rendered pictures of each class.
     #[serde(default = "per_class")]
     pub per_class: usize,
@@ -148,6 +167,50 @@ pub struct Data {
     /// For `features = "hog"`: how they are computed.
     #[serde(default)]
     pub hog: Hog,
+}
+
+/// Whether the first line of a table holds names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "true, false or \"auto\"")]
+pub enum HeaderLine {
+    /// It does, or does not.
+    Said(bool),
+    /// The reader looks.
+    Found(Auto),
+}
+
+/// The word `auto`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Auto {
+    /// Found by looking.
+    Auto,
+}
+
+impl Default for HeaderLine {
+    fn default() -> Self {
+        HeaderLine::Found(Auto::Auto)
+    }
+}
+
+impl Data {
+    /// How a table is read.
+    pub fn table_options(&self) -> TableOptions {
+        TableOptions {
+            header: if let HeaderLine::Said(said) = self.header { Some(said) } else { None },
+            delimiter: if self.delimiter == "tab" { Some(b'\t') } else { self.delimiter.bytes().next() },
+            // Runs of old wrote an empty name for none.
+            label: self.label.clone().filter(|column| *column != Column::Name(String::new())),
+            columns: self.columns.clone(),
+            ignore: self.ignore.clone(),
+        }
+    }
+
+    /// How arrays are read, to train on or to evaluate a trained network on.
+    pub fn npz_options(&self, evaluated: bool) -> NpzOptions {
+        let name = |name: &String| (!name.is_empty()).then(|| name.clone());
+        NpzOptions { x: name(&self.x), y: name(&self.y), evaluated }
+    }
 }
 
 fn val() -> f64 {
@@ -345,6 +408,12 @@ impl Experiment {
         Error::in_range("data.test", d.test, 1e-6, 1e9)?;
         Error::in_range("data.size", d.size as f64, 8.0, 1024.0)?;
         Error::in_range("data.per_class", d.per_class as f64, 10.0, 100_000.0)?;
+        let is_separator = d.delimiter.len() == 1 && !d.delimiter.contains(['"', '\n', '\r']) && d.delimiter.is_ascii();
+        if !(d.delimiter.is_empty() || d.delimiter == "tab" || is_separator) {
+            let what =
+                format!("is `{}`: expected one character that separates cells, or tab", d.delimiter.escape_debug());
+            return Err(Error::config("data.delimiter", what, "write it as in data.delimiter = \";\""));
+        }
         if d.features == Features::HandCrafted && d.hand_crafted.is_empty() {
             return Err(Error::config("data.hand_crafted", "is empty", "name at least one feature"));
         }

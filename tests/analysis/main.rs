@@ -7,4 +7,5 @@ mod data;
 mod hog;
 mod idx;
 mod npz;
+mod table;
 mod tsne;
