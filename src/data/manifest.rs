@@ -195,6 +195,7 @@ mod tests {
             pixels: Tensor::from_fn([numbers.len(), 1, 2, 2], |i| (numbers[i / 4] * 4 + i % 4) as f32),
             labels: numbers.iter().map(|i| i % 2).collect(),
             classes: vec!["a".into(), "b,\"c\"".into()],
+            columns: Default::default(),
         };
         images.divided("numbers", [0.6, 0.2, 0.2], 1).unwrap()
     }

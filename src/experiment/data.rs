@@ -61,11 +61,12 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
     if d.labelled > 0 {
         data.train = data.train.sample(d.labelled, d.seed);
     }
+    let noun = data.noun();
     for (name, images) in data.splits() {
         if images.is_empty() {
             return Err(Error::config(
                 "data.val",
-                format!("leaves no pictures for {name}"),
+                format!("leaves no {noun}s for {name}"),
                 "change data.val or data.test",
             ));
         }
@@ -114,13 +115,19 @@ pub fn other(e: &Experiment, spec: &str, p: &Preparation, watch: &mut dyn Watch)
     let (d, path) = (&e.data, Path::new(spec));
     let set = if d.kind == DataKind::FashionMnist { Set::Fashion } else { Set::Mnist };
     let is_digits = matches!(d.kind, DataKind::Mnist | DataKind::FashionMnist | DataKind::Digits);
-    let (images, sha256) = match path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).as_deref() {
-        Some("csv") => {
-            let table = Table::read_csv_like(path, &d.table_options(), &p.columns())?;
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    let (images, sha256) = match ending.as_deref() {
+        Some("npz") => (arrays(path, d, true, watch)?, files::sha256(path)?),
+        // A run on a table takes one of any name.
+        other if matches!(other, Some("csv" | "tsv")) || (d.kind == DataKind::Csv && path.is_file()) => {
+            let options = d.table_options();
+            let table = match p.is_table() {
+                true => Table::read_csv_like(path, &options, &p.columns())?,
+                false => Table::read_csv(path, &options)?,
+            };
             table.notes.iter().for_each(|line| watch.note(line));
             (rows(table), files::sha256(path)?)
         }
-        Some("npz") => (arrays(path, d, true, watch)?, files::sha256(path)?),
         _ if is_digits && mnist::find(path, set).is_ok() => {
             let all = mnist::load(path, set)?;
             (all.test, all.sha256)

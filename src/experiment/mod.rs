@@ -8,7 +8,7 @@
 //! * [`mod@builtin`]: the files of the courses;
 //! * [`cost`]: what it will take; [`data`]: samples; [`job`]: the run; [`report`]: what it found;
 //!   [`reconstruction`]: what an autoencoder's run found;
-//! * [`answer`]: asking a run afterwards; [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
+//! * [`answer`]: asking a run afterwards, [`rows`]: about rows without a class; [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
 //! * [`dream`]: the input that makes a network answer what is asked; [`latent`]: what is in the codes of an autoencoder.
 
 pub mod answer;
@@ -27,6 +27,7 @@ pub mod map;
 pub mod read;
 pub mod reconstruction;
 pub mod report;
+pub mod rows;
 pub mod spec;
 
 pub use builtin::builtin;

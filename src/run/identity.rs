@@ -78,6 +78,7 @@ mod tests {
             pixels: Tensor::from_fn([n, 1, 1, 2], |i| i as f32),
             labels: (0..n).map(|i| i % 2).collect(),
             classes: vec!["a".into(), "b".into()],
+            columns: Default::default(),
         };
         images.divided("numbers", [0.5, 0.25, 0.25], 1).unwrap()
     }

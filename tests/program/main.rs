@@ -8,3 +8,4 @@ mod fetch;
 mod identity;
 mod pipeline;
 mod study;
+mod tables;
