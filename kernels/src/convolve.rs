@@ -27,6 +27,8 @@ type Complex<T> = [Lanes<T>; 2];
 
 /// Pictures have a multiple of this many rows and columns: two columns share a lane.
 pub const STEP: usize = 2 * LANES;
+/// The most rows and columns: a field of 2^32 numbers.
+pub const MAX_SIZE: usize = 1 << 15;
 
 /// Convolutions of N x N pictures with one kernel.
 pub struct Convolution<T> {
@@ -43,7 +45,11 @@ pub struct Convolution<T> {
 
 impl<T: Scalar> Convolution<T> {
     /// The least N that is at least `n` and made for transforms: 32 times a product of 2, 3 and 5.
+    ///
+    /// # Panics
+    /// If `n` exceeds [`MAX_SIZE`].
     pub fn size_for(n: usize) -> usize {
+        assert!(n <= MAX_SIZE, "convolution: {n} rows and columns are more than {MAX_SIZE}");
         let smooth = |mut m: usize| {
             for r in [2, 3, 5] {
                 while m.is_multiple_of(r) {

@@ -72,7 +72,7 @@ mod entry {
 
 #[cfg(target_arch = "aarch64")]
 mod entry {
-    use super::{Kernel, Panel, Vector, panel};
+    use super::{Kernel, Vector, panel};
     use std::arch::aarch64::float32x4_t;
 
     /// 8 x 2 sums, 2 columns and a coefficient: 19 of 32 registers.

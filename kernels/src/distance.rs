@@ -99,7 +99,7 @@ fn four<'a, T>(x: &MatRef<'a, T>, i: usize) -> [&'a [T]; ROWS] {
 
 /// Whether the work is too small to be shared out.
 fn serial<T>(x: &MatRef<'_, T>, others: usize) -> bool {
-    x.rows * x.cols * others < 1 << 16
+    x.rows.saturating_mul(x.cols).saturating_mul(others) < 1 << 16
 }
 
 /// Squared Euclidean distances between the rows of `x` and of `y`, `d[i, j] = sum over k of (x[i,k] - y[j,k])²`.

@@ -1,5 +1,6 @@
 //! Rows of a matrix, copied in another order: how a batch is taken out of the data.
 
+use crate::geometry::product;
 use crate::parallel;
 
 /// Elements per piece of the output; fewer, rounded to whole rows, are copied by one thread.
@@ -12,14 +13,14 @@ const SHORT: usize = 8;
 /// # Panics
 /// If an index lies outside of `x`.
 pub fn gather<T: Copy + Send + Sync>(x: &[T], row: usize, indices: &[usize], out: &mut [T]) {
-    assert_eq!(out.len(), indices.len() * row, "gather: wrong lengths");
+    assert_eq!(Some(out.len()), product(&[indices.len(), row]), "gather: wrong lengths");
     if row == 0 {
         return;
     }
     let rows = PIECE.div_ceil(row);
     parallel::chunks(out, rows * row, |piece, out| {
         for (out, &i) in out.chunks_exact_mut(row).zip(&indices[piece * rows..]) {
-            let x = &x[i * row..][..row];
+            let x = &x[i.saturating_mul(row)..][..row];
             if row <= SHORT {
                 out.iter_mut().zip(x).for_each(|(out, &x)| *out = x);
             } else {

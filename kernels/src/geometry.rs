@@ -76,12 +76,12 @@ pub fn out_len(
 /// The padding `[before, after]` with which a window has `⌈size / stride⌉` places on an axis. An odd zero goes after.
 pub fn same_pad(size: usize, kernel: usize, stride: usize, dilation: usize) -> Result<[usize; 2], SizeError> {
     let reach = reach(kernel, dilation)?;
-    if stride == 0 {
+    if signed("stride", Some(stride))? == 0 {
         return Err(SizeError::Zero("stride"));
     }
     let steps = size.div_ceil(stride).max(1) - 1;
     let covered = steps.checked_mul(stride).and_then(|step| step.checked_add(reach));
-    let zeros = signed("padded image", covered)?.saturating_sub(size);
+    let zeros = signed("padded image", covered.map(|covered| covered.max(size)))? - size;
     Ok([zeros / 2, zeros - zeros / 2])
 }
 

@@ -12,6 +12,7 @@
 //! `(d + 8) u (|c_i| + |c_j|)²`, which is at most `e (h_i + h_j)` with `e = 4 (d + 8) u` and `h = |c|²/2`.
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
+use crate::geometry::product;
 use crate::reference::K_BLOCK;
 use crate::{MatRef, Scalar, parallel};
 
@@ -29,14 +30,15 @@ const TINY: f64 = 1e-37;
 /// The `k` nearest other rows of each row of `x`, nearest first (on a tie, the lower index first): `index` and squared
 /// `distance` are `[rows, k]`. Every pair is looked at. NaN counts as infinitely far.
 pub fn knn<T: Scalar>(x: MatRef<'_, T>, k: usize, index: &mut [u32], distance: &mut [T]) {
-    assert!(
-        index.len() == x.rows * k && distance.len() == index.len() && (k == 0 || k < x.rows),
-        "knn: shapes do not fit"
-    );
+    let fits = Some(index.len()) == product(&[x.rows, k]) && distance.len() == index.len();
+    assert!(fits && (k == 0 || k < x.rows) && x.rows <= u32::MAX as usize, "knn: shapes do not fit");
+    if k == 0 {
+        return;
+    }
     let rows: Vec<T> = (0..x.rows * x.cols).map(|at| x.at(at / x.cols, at % x.cols)).collect();
     let x = Samples { data: &rows, rows: x.rows, cols: x.cols };
     let (level, sieve) = (isa(), Sieve::new(&x));
-    let serial = x.rows * x.rows * x.cols < 1 << 16;
+    let serial = x.rows.saturating_mul(x.rows).saturating_mul(x.cols) < 1 << 16;
     parallel::zip_chunks_unless(serial, index, ROWS * k, distance, ROWS * k, |piece, index, distance| {
         let first = piece * ROWS;
         let mut found = Found::new(first..x.rows.min(first + ROWS), k);

@@ -86,7 +86,7 @@ pub fn peak_gflops(round: Duration) -> f64 {
 /// The most bytes a second (in 10⁹) between memory and all threads together: the triad `a[i] = b[i] + s c[i]` (McCalpin
 /// 1995), counting the bytes of the three arrays; the best of several passes. `share` of 1 takes arrays of 256 MiB.
 pub fn bandwidth_gb_s(share: f64) -> f64 {
-    let n = ((ELEMENTS as f64 * share) as usize).max(1);
+    let n = ((ELEMENTS as f64 * share.clamp(0.0, 1.0)) as usize).max(1);
     let (b, c, mut a) = (vec![1.0f32; n], vec![2.0f32; n], vec![0.0f32; n]);
     let mut best = f64::INFINITY;
     for _ in 0..5 {

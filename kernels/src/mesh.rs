@@ -4,6 +4,7 @@
 //! pieces, so that what is read back has a slope. On the nodes the spline takes the values 1, 26, 66, 26, 1 over 120,
 //! whose spectrum [`nodes`] gives: a mesh whose spectrum is divided by it is read back exactly on the nodes.
 
+use crate::geometry::product;
 use crate::{Scalar, parallel};
 
 /// Nodes that a point touches in each direction.
@@ -88,8 +89,11 @@ impl<T: Scalar> Mesh<T> {
 
     /// The sum of the splines of all `points`, on the nodes: `out` is size x size, row-major, y down.
     pub fn spread(&self, points: &[[T; 2]], out: &mut [T], room: &mut Vec<T>) {
-        let nodes = self.size * self.size;
-        assert_eq!(out.len(), nodes, "mesh spread: one number for each node is wanted");
+        let nodes = out.len();
+        assert!(
+            self.size >= LANES && Some(nodes) == product(&[self.size, self.size]),
+            "mesh spread: one number for each node is needed"
+        );
         // The pieces depend on the number of points alone, and are added up in order.
         let pieces = points.len().div_ceil(PIECE).clamp(1, PIECES);
         let len = points.len().div_ceil(pieces).max(1);

@@ -1,13 +1,14 @@
 //! Normalization of channels: the moments of each channel, and batch normalization with its derivative.
 //!
-//! Data are `[N, C, P]`: N samples of C channels of P places (1 for plain features, height times width for images). A
-//! sum over a channel takes each sample's P places by themselves, in the 16 lanes of [`reduce`](crate::reduce), and
-//! adds the samples up in turn. With P = 1 that is a sum over the samples in turn, and the loops run along the
+//! Data are `[N, C, P]`: N samples of C channels of P places (1 for plain features, height times width for images). A sum
+//! over a channel takes each sample's P places by themselves, in the 16 lanes of [`reduce`](crate::reduce), and adds the
+//! samples up in turn and then in pairs, as written there. With P = 1 that is a sum over rows, and the loops run along the
 //! channels instead, which then are neighbours: the same bits. Elementwise work goes sample by sample and channel by
 //! channel.
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
-use crate::reduce::Fold;
+use crate::geometry::product;
+use crate::reduce::{Fold, Rows, add_rows, in_turn};
 use crate::{Scalar, parallel};
 
 /// Elements per piece of elementwise work.
@@ -31,12 +32,16 @@ pub struct Channels {
 impl Channels {
     /// Number of elements.
     fn len(&self) -> usize {
-        self.n * self.c * self.places
+        product(&[self.n, self.c, self.places])
+            .unwrap_or_else(|| panic!("norm: the data do not fit into memory: {self:?}"))
     }
 
     /// Values of one channel in all samples.
+    ///
+    /// # Panics
+    /// If they do not fit into memory.
     pub fn per_channel(&self) -> usize {
-        self.n * self.places
+        product(&[self.n, self.places]).unwrap_or_else(|| panic!("norm: a channel does not fit into memory: {self:?}"))
     }
 }
 
@@ -51,15 +56,31 @@ pub struct Scales<'a, T> {
     pub weight: &'a [T],
 }
 
-/// The mean of each channel and its mean squared deviation from it (the biased variance), in two passes: the mean
-/// first, so that its size takes no digits from the variance.
+/// The mean μ of each channel and its mean squared deviation from it (the biased variance), by the corrected two-pass
+/// algorithm (Chan, Golub and LeVeque, *Algorithms for computing the sample variance*, 1983). With m values x and a first
+/// mean a,
+///
+/// ```text
+/// a = Σ x / m      d = Σ (x - a) / m      μ = a + d      variance = Σ (x - a)² / m - d²
+/// ```
+///
+/// d is what rounding has left over in a. It takes the rounding of the long sum out of the mean, so that the mean of a
+/// constant channel is exactly its constant c, and its variance is of the order of (ε² c)². No variance is negative. Channels of no values have NaN for
+/// both; one with an infinite value has its infinite mean, and NaN for a variance.
 pub fn moments<T: Scalar>(g: &Channels, x: &[T], mean: &mut [T], variance: &mut [T]) {
     assert!(x.len() == g.len() && mean.len() == g.c && variance.len() == g.c, "moments: wrong lengths");
     let count = T::from_usize(g.per_channel());
-    sums(g, [x, x], [], mean, |[x, _], []| x);
+    sums(g, [x], [], [&mut *mean], |[x], []| [x]);
     mean.iter_mut().for_each(|sum| *sum /= count);
-    sums(g, [x, x], [&*mean], variance, |[x, _], [mean]| (x - mean) * (x - mean));
-    variance.iter_mut().for_each(|sum| *sum /= count);
+    let mut left = vec![T::ZERO; g.c];
+    sums(g, [x], [&*mean], [&mut left, &mut *variance], |[x], [mean]| [x - mean, (x - mean) * (x - mean)]);
+    for ((mean, variance), left) in mean.iter_mut().zip(variance).zip(left) {
+        let d = left / count;
+        *variance = (*variance / count - d * d).max(T::ZERO);
+        if d.is_finite() {
+            *mean += d;
+        }
+    }
 }
 
 /// `y = (x - mean) (inverse weight) + bias`, channel by channel.
@@ -103,8 +124,7 @@ pub fn batch_norm_backward<T: Scalar>(
         &[x.len(), dy.len()],
         &[s.mean.len(), s.inverse.len(), s.weight.len(), dw.len(), db.len()],
     );
-    sums(g, [x, dy], [], db, |[_, dy], []| dy);
-    sums(g, [x, dy], [s.mean], dw, |[x, dy], [mean]| dy * (x - mean));
+    sums(g, [x, dy], [s.mean], [&mut *db, &mut *dw], |[x, dy], [mean]| [dy, dy * (x - mean)]);
     dw.iter_mut().zip(s.inverse).for_each(|(sum, inverse)| *sum *= *inverse);
     let Some(dx) = dx else { return };
     assert_eq!(dx.len(), g.len(), "batch_norm backward: wrong length of dx");
@@ -131,56 +151,36 @@ fn products<T: Scalar>(a: &[T], b: &[T]) -> Vec<T> {
     a.iter().zip(b).map(|(&a, &b)| a * b).collect()
 }
 
-/// `y[c] = Σ term([a, b], coefficients of c)` over the elements of channel c of two arrays, in the order of the module.
-fn sums<T: Scalar, const K: usize>(
+/// `y[s][c] = Σ term([x[0], x[1], ..], coefficients of c)[s]` over the elements of channel c of the arrays, in the order of
+/// the module.
+fn sums<T: Scalar, const N: usize, const K: usize, const S: usize>(
     g: &Channels,
-    x: [&[T]; 2],
+    x: [&[T]; N],
     coefficients: [&[T]; K],
-    y: &mut [T],
-    term: impl Fn([T; 2], [T; K]) -> T + Copy + Sync,
+    y: [&mut [T]; S],
+    term: impl Fn([T; N], [T; K]) -> [T; S] + Copy + Sync,
 ) {
+    if g.len() == 0 {
+        return y.into_iter().for_each(|y| y.fill(T::ZERO));
+    }
     let (level, serial) = (isa(), g.len() < SERIAL_BELOW);
     if g.places == 1 {
-        return parallel::chunks_unless(serial, y, COLUMNS, |i, y| {
-            let columns = i * COLUMNS..i * COLUMNS + y.len();
-            let x = x.map(|x| &x[columns.start.min(x.len())..]);
-            let coefficients = coefficients.map(|k| &k[columns.clone()]);
-            vectorize(level, AddRows { x, stride: g.c, rows: g.n, coefficients, y, term });
+        return parallel::pieces_unless(serial, y, COLUMNS, |start, y| {
+            let x = x.map(|x| &x[start..]);
+            let coefficients = coefficients.map(|k| &k[start..][..y[0].len()]);
+            add_rows(level, Rows { x, stride: g.c, rows: g.n, coefficients }, y, term);
         });
     }
-    parallel::chunks_unless(serial, y, 1, |c, y| {
-        let k = coefficients.map(|k| k[c]);
-        y[0] = (0..g.n).fold(T::ZERO, |sum, n| {
-            let x = x.map(|x| &x[(n * g.c + c) * g.places..][..g.places]);
-            sum + vectorize(level, Fold { x, term: |x: [T; 2]| term(x, k) })
-        });
-    });
-}
-
-/// `y[j] += term(..)` for each row in turn, y starting from zero.
-struct AddRows<'a, T, F, const K: usize> {
-    x: [&'a [T]; 2],
-    stride: usize,
-    rows: usize,
-    coefficients: [&'a [T]; K],
-    y: &'a mut [T],
-    term: F,
-}
-
-impl<T: Scalar, F: Fn([T; 2], [T; K]) -> T, const K: usize> Loop for AddRows<'_, T, F, K> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        let len = self.y.len();
-        let coefficients = cut(self.coefficients, len);
-        self.y.fill(T::ZERO);
-        for row in 0..self.rows {
-            let [a, b] = self.x.map(|x| &x[row * self.stride..][..len]);
-            for j in 0..len {
-                self.y[j] += (self.term)([a[j], b[j]], at(coefficients, j));
-            }
+    parallel::pieces_unless(serial, y, 1, |start, y| {
+        for c in start..start + y[0].len() {
+            let k = coefficients.map(|k| k[c]);
+            let sums = in_turn(g.n, |n| {
+                let x = x.map(|x| &x[(n * g.c + c) * g.places..][..g.places]);
+                vectorize(level, Fold { x, term: |x: [T; N]| term(x, k) })
+            });
+            (0..S).for_each(|s| y[s][c - start] = sums[s]);
         }
-    }
+    });
 }
 
 /// The first `len` elements of each: the compiler then knows the lengths and drops its checks.

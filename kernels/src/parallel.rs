@@ -29,7 +29,8 @@ pub fn pieces<T: Send, const N: usize>(data: [&mut [T]; N], len: usize, f: impl 
     pieces_unless(data[0].len() < SERIAL_BELOW, data, len, f);
 }
 
-fn pieces_unless<T: Send, const N: usize>(
+/// Like [`pieces`], on the calling thread if `serial`.
+pub(crate) fn pieces_unless<T: Send, const N: usize>(
     serial: bool,
     data: [&mut [T]; N],
     len: usize,

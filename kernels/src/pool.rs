@@ -1,22 +1,31 @@
 //! Max- and average-pooling.
 
 use crate::dispatch::{Loop, isa, vectorize};
-use crate::{Pool2d, Scalar, parallel};
+use crate::{Pool2d, Scalar, parallel, reduce};
+use std::ops::Range;
+
+/// Panics unless the geometry is sound and the arrays have its lengths.
+fn check(name: &str, g: &Pool2d, input: usize, output: usize) {
+    let lengths = g.lengths().unwrap_or_else(|e| panic!("{name}: {e}: {g:?}"));
+    assert!(lengths == [input, output], "{name}: wrong lengths: {input}, {output} for {lengths:?}");
+    assert!(g.planes == 0 || input / g.planes <= u32::MAX as usize, "{name}: a plane of more than 2^32 pixels");
+}
 
 /// The rows and columns of the input that the window of output (i, j) covers.
 #[inline(always)]
-fn window(g: &Pool2d, axis: usize, i: usize) -> std::ops::Range<usize> {
+fn window(g: &Pool2d, axis: usize, i: usize) -> Range<usize> {
     let size = if axis == 0 { g.h } else { g.w };
     let start = i * g.stride[axis];
     start.saturating_sub(g.pad[axis][0])..(start + g.kernel[axis]).saturating_sub(g.pad[axis][0]).min(size)
 }
 
 pub(crate) fn max_forward<T: Scalar>(g: &Pool2d, x: &[T], y: &mut [T], argmax: &mut [u32]) {
+    check("max_pool2d", g, x.len(), y.len());
+    assert_eq!(argmax.len(), y.len(), "max_pool2d: one index for each output");
+    if y.is_empty() {
+        return;
+    }
     let (oh, ow) = (g.out_h(), g.out_w());
-    assert!(
-        x.len() == g.planes * g.h * g.w && y.len() == g.planes * oh * ow && argmax.len() == y.len(),
-        "max_pool2d: wrong lengths"
-    );
     let (level, halving) = (isa(), is_halving(g));
     parallel::zip_chunks(y, oh * ow, argmax, oh * ow, |plane, y, argmax| {
         let x = &x[plane * g.h * g.w..][..g.h * g.w];
@@ -43,11 +52,12 @@ pub(crate) fn max_forward<T: Scalar>(g: &Pool2d, x: &[T], y: &mut [T], argmax: &
 }
 
 pub(crate) fn max_backward<T: Scalar>(g: &Pool2d, dy: &[T], argmax: &[u32], dx: &mut [T]) {
+    check("max_pool2d backward", g, dx.len(), dy.len());
+    assert_eq!(argmax.len(), dy.len(), "max_pool2d backward: one index for each output");
+    if dy.is_empty() {
+        return dx.fill(T::ZERO);
+    }
     let outputs = g.out_h() * g.out_w();
-    assert!(
-        dx.len() == g.planes * g.h * g.w && dy.len() == g.planes * outputs && argmax.len() == dy.len(),
-        "max_pool2d backward: wrong lengths"
-    );
     let (level, halving) = (isa(), is_halving(g));
     parallel::chunks(dx, g.h * g.w, |plane, dx| {
         if halving {
@@ -135,22 +145,38 @@ impl<T: Scalar> Loop for HalveBackward<'_, T> {
     }
 }
 
+/// One over the number of places of a window; their product may be too large for an integer.
+fn scale<T: Scalar>(g: &Pool2d) -> T {
+    T::ONE / T::from_f64(g.kernel[0] as f64 * g.kernel[1] as f64)
+}
+
+/// The sum over a window, pixel after pixel: in turn and then in pairs, see [`reduce`].
+#[inline(always)]
+fn window_sum<T: Scalar>(rows: Range<usize>, cols: Range<usize>, at: impl Fn(usize, usize) -> T) -> T {
+    if rows.len() * cols.len() <= reduce::TURNS {
+        return rows.fold(T::ZERO, |sum, r| cols.clone().fold(sum, |sum, c| sum + at(r, c)));
+    }
+    let (mut r, mut c) = (rows.start, cols.start);
+    let [sum] = reduce::in_turn(rows.len() * cols.len(), |_| {
+        let value = at(r, c);
+        (r, c) = if c + 1 < cols.end { (r, c + 1) } else { (r + 1, cols.start) };
+        [value]
+    });
+    sum
+}
+
 /// Average-pooling. The divisor is the window's size, padding included, as PyTorch's `count_include_pad=True`.
 pub fn avg_forward<T: Scalar>(g: &Pool2d, x: &[T], y: &mut [T]) {
-    let (oh, ow) = (g.out_h(), g.out_w());
-    assert!(x.len() == g.planes * g.h * g.w && y.len() == g.planes * oh * ow, "avg_pool2d: wrong lengths");
-    let scale = T::ONE / T::from_usize(g.kernel[0] * g.kernel[1]);
+    check("avg_pool2d", g, x.len(), y.len());
+    if y.is_empty() {
+        return;
+    }
+    let (oh, ow, scale) = (g.out_h(), g.out_w(), scale::<T>(g));
     parallel::chunks(y, oh * ow, |plane, y| {
         let x = &x[plane * g.h * g.w..][..g.h * g.w];
         for i in 0..oh {
             for j in 0..ow {
-                let mut sum = T::ZERO;
-                for r in window(g, 0, i) {
-                    for c in window(g, 1, j) {
-                        sum += x[r * g.w + c];
-                    }
-                }
-                y[i * ow + j] = sum * scale;
+                y[i * ow + j] = window_sum(window(g, 0, i), window(g, 1, j), |r, c| x[r * g.w + c]) * scale;
             }
         }
     });
@@ -158,9 +184,11 @@ pub fn avg_forward<T: Scalar>(g: &Pool2d, x: &[T], y: &mut [T]) {
 
 /// The adjoint of [`avg_forward`]: each output's gradient is shared out evenly over its window.
 pub fn avg_backward<T: Scalar>(g: &Pool2d, dy: &[T], dx: &mut [T]) {
-    let (oh, ow) = (g.out_h(), g.out_w());
-    assert!(dx.len() == g.planes * g.h * g.w && dy.len() == g.planes * oh * ow, "avg_pool2d backward: wrong lengths");
-    let scale = T::ONE / T::from_usize(g.kernel[0] * g.kernel[1]);
+    check("avg_pool2d backward", g, dx.len(), dy.len());
+    if dy.is_empty() {
+        return dx.fill(T::ZERO);
+    }
+    let (oh, ow, scale) = (g.out_h(), g.out_w(), scale::<T>(g));
     parallel::chunks(dx, g.h * g.w, |plane, dx| {
         dx.fill(T::ZERO);
         for i in 0..oh {

@@ -1,8 +1,10 @@
 //! The plain truth of each kernel: the code to read first, and the code that every fast variant is held against.
 //!
-//! It also fixes the one order in which each sum is taken. A sum over k runs upwards in blocks of [`K_BLOCK`], each
-//! block from zero by fused multiply-adds, the blocks added up in turn.
+//! It also fixes the one order in which each sum is taken. The sum over k of a matrix product runs upwards in blocks of
+//! [`K_BLOCK`], each block from zero by fused multiply-adds, the blocks added up in turn. Plain sums are taken in turn and
+//! then in pairs: [`sum_in_turn`], and [`sum_in_lanes`] over neighbours in memory.
 
+use crate::conv::check;
 use crate::norm::{Channels, Scales};
 use crate::upsample::{Between, Upsample2d};
 use crate::{Conv2d, GroupedConv2d, MatMut, MatRef, Scalar};
@@ -46,6 +48,9 @@ pub fn squared_distance<T: Scalar>(x: &[T], c: &[T]) -> T {
 /// Copies the patches under the kernel into the columns of a matrix `[C KH KW, OH OW]`, zeros where it hangs over.
 pub fn im2col<T: Scalar>(g: &Conv2d, image: &[T], columns: &mut [T]) {
     let (oh, ow) = (g.out_h(), g.out_w());
+    if columns.is_empty() {
+        return;
+    }
     for_each_tap(g, |k, c, p, q| {
         for i in 0..oh {
             for j in 0..ow {
@@ -60,6 +65,9 @@ pub fn im2col<T: Scalar>(g: &Conv2d, image: &[T], columns: &mut [T]) {
 pub fn col2im<T: Scalar>(g: &Conv2d, columns: &[T], image: &mut [T]) {
     let (oh, ow) = (g.out_h(), g.out_w());
     image.fill(T::ZERO);
+    if columns.is_empty() {
+        return;
+    }
     for_each_tap(g, |k, c, p, q| {
         for i in 0..oh {
             for j in 0..ow {
@@ -94,6 +102,10 @@ fn source(g: &Conv2d, i: usize, j: usize, p: usize, q: usize) -> Option<(usize, 
 
 /// Convolution as a matrix product: each image's columns are multiplied from the left by the filters.
 pub fn conv2d_forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    check("conv2d", g, x.len(), w.len(), y.len());
+    if y.is_empty() {
+        return;
+    }
     let (k, pixels) = (g.k(), g.out_h() * g.out_w());
     let mut columns = vec![T::ZERO; k * pixels];
     for n in 0..g.n {
@@ -111,6 +123,10 @@ pub fn conv2d_forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]
 /// dX, gathered: pixel (c, y, x) sums `dy[o, i, j] w[o, c, p, q]` over the taps (o, p, q) for which some output (i, j)
 /// would put the tap on the pixel: `i s + p d = y + pad`. Where (i, j) is not an output, dy counts as zero.
 pub fn conv2d_backward_data<T: Scalar>(g: &Conv2d, dy: &[T], w: &[T], dx: &mut [T]) {
+    check("conv2d backward", g, dx.len(), w.len(), dy.len());
+    if dx.is_empty() {
+        return;
+    }
     let (oh, ow) = (g.out_h(), g.out_w());
     for n in 0..g.n {
         for y in 0..g.h {
@@ -185,38 +201,76 @@ pub fn lane_groups(images: usize) -> WeightGroups {
     WeightGroups { blocks, per_group: blocks.div_ceil(WEIGHT_GROUPS).max(1) }
 }
 
-/// The sum of `term(n)` over the images: image n goes to lane n % 16, the blocks of a group in turn, then the groups in turn,
-/// and at last the lanes as a tree.
-fn lane_sum<T: Scalar>(images: usize, term: impl Fn(usize) -> T) -> T {
+/// Sums added pairwise: the largest power of two of them that leaves a rest, and the rest, each in the same way.
+fn pairwise<T: Scalar>(sums: &[T]) -> T {
+    match sums {
+        [] => T::ZERO,
+        [one] => *one,
+        _ => {
+            let (left, right) = sums.split_at(sums.len().next_power_of_two() / 2);
+            pairwise(left) + pairwise(right)
+        }
+    }
+}
+
+/// Σ `term(i)` for i below `len`: blocks of 16 terms, each in turn from zero, the blocks pairwise.
+pub fn sum_in_turn<T: Scalar>(len: usize, term: impl Fn(usize) -> T) -> T {
+    let block = |start: usize| (start..len.min(start + 16)).fold(T::ZERO, |sum, i| sum + term(i));
+    pairwise(&(0..len).step_by(16).map(block).collect::<Vec<T>>())
+}
+
+/// Σ `term(i)` for i below `len`, the i-th in lane i % 16: each lane as [`sum_in_turn`], then halves of the lanes to halves.
+pub fn sum_in_lanes<T: Scalar>(len: usize, term: impl Fn(usize) -> T) -> T {
+    // A lane that the last block no longer reaches adds a zero there.
+    let rows = len.div_ceil(16);
+    let at = |row: usize, lane: usize| if 16 * row + lane < len { term(16 * row + lane) } else { T::ZERO };
+    crate::reduce::tree(std::array::from_fn(|lane| sum_in_turn(rows, |row| at(row, lane))))
+}
+
+/// The sum over the images: image n adds its parts to lane n % 16 one by one, the blocks of a group in turn, then the
+/// groups in turn, and at last the lanes as a tree.
+fn lane_sum<T: Scalar>(images: usize, parts: impl Fn(usize) -> Vec<T>) -> T {
     let (groups, mut total) = (lane_groups(images), [T::ZERO; 16]);
     for group in 0..groups.len() {
         let mut lanes = [T::ZERO; 16];
-        for n in groups.get(group).flat_map(|block| 16 * block..16 * block + 16) {
-            lanes[n % 16] += if n < images { term(n) } else { T::ZERO };
+        for n in groups.get(group).flat_map(|block| 16 * block..images.min(16 * block + 16)) {
+            parts(n).into_iter().for_each(|part| lanes[n % 16] += part);
         }
         (0..16).for_each(|l| total[l] += lanes[l]);
     }
     crate::reduce::tree(total)
 }
 
-/// The gradients of filters and bias as a chain of convolutions computes them, `[dw, db]`: an image's pixels are summed
-/// from zero in turn, for dw by fused multiply-adds, and the images as `lane_sum` says. The bias belongs to the
-/// convolution's output, or, if `transposed`, to what is its input.
+/// Rows of a grid that a chain's sums over pixels take at a time: at most [`K_BLOCK`] pixels, but one row at least.
+pub fn lane_rows(cols: usize) -> usize {
+    (K_BLOCK / cols.max(1)).max(1)
+}
+
+/// The gradients of filters and bias as a chain of convolutions computes them, `[dw, db]`, each image's part in pieces of
+/// [`lane_rows`] rows, for dw by fused multiply-adds from zero in turn; for db a piece is all rows, each added up in turn
+/// from zero, and the rows as [`sum_in_turn`]. Images and their parts are added up as `lane_sum` says. The bias belongs to
+/// the convolution's output, or, if `transposed`, to what is its input.
 pub fn lane_weights<T: Scalar>(g: &Conv2d, transposed: bool, x: &[T], dy: &[T]) -> [Vec<T>; 2] {
-    let [kh, kw] = g.kernel;
+    let ([kh, kw], [oh, ow]) = (g.kernel, [g.out_h(), g.out_w()]);
     let dw = |at: usize| {
         let (o, c, p, q) = (at / g.k(), at / (kh * kw) % g.c, at / kw % kh, at % kw);
         lane_sum(g.n, |n| {
-            let pixels = (0..g.out_h()).flat_map(|i| (0..g.out_w()).map(move |j| (i, j)));
-            pixels.fold(T::ZERO, |sum, (i, j)| {
-                let pixel = source(g, i, j, p, q).map_or(T::ZERO, |(y, u)| x[((n * g.c + c) * g.h + y) * g.w + u]);
-                pixel.mul_add(dy[((n * g.o + o) * g.out_h() + i) * g.out_w() + j], sum)
-            })
+            let part = |start: usize| {
+                let rows = start..oh.min(start + lane_rows(ow));
+                rows.flat_map(|i| (0..ow).map(move |j| (i, j))).fold(T::ZERO, |sum, (i, j)| {
+                    let pixel = source(g, i, j, p, q).map_or(T::ZERO, |(y, u)| x[((n * g.c + c) * g.h + y) * g.w + u]);
+                    pixel.mul_add(dy[((n * g.o + o) * oh + i) * ow + j], sum)
+                })
+            };
+            (0..oh).step_by(lane_rows(ow)).map(part).collect()
         })
     };
-    let (data, channels, plane) = if transposed { (x, g.c, g.h * g.w) } else { (dy, g.o, g.out_h() * g.out_w()) };
+    let (data, channels, [rows, cols]) = if transposed { (x, g.c, [g.h, g.w]) } else { (dy, g.o, [oh, ow]) };
     let db = |c: usize| {
-        lane_sum(g.n, |n| data[(n * channels + c) * plane..][..plane].iter().fold(T::ZERO, |sum, &v| sum + v))
+        lane_sum(g.n, |n| {
+            let row = |i: usize| &data[((n * channels + c) * rows + i) * cols..][..cols];
+            vec![sum_in_turn(rows, |i| row(i).iter().fold(T::ZERO, |sum, &v| sum + v))]
+        })
     };
     [(0..g.o * g.k()).map(dw).collect(), (0..channels).map(db).collect()]
 }
@@ -224,26 +278,27 @@ pub fn lane_weights<T: Scalar>(g: &Conv2d, transposed: bool, x: &[T], dy: &[T]) 
 /// dW: `dw[o, k]` sums `columns[k, pixel] dy[o, pixel]` over the pixels of all images: over each block of pixels from
 /// zero by fused multiply-adds, over the blocks of a group in turn, over the groups in turn.
 pub fn conv2d_backward_weights<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], dw: &mut [T]) {
-    let (k, pixels) = (g.k(), g.out_h() * g.out_w());
-    let columns: Vec<Vec<T>> = (0..g.n)
-        .map(|n| {
-            let mut columns = vec![T::ZERO; k * pixels];
-            im2col(g, &x[n * g.c * g.h * g.w..][..g.c * g.h * g.w], &mut columns);
-            columns
-        })
-        .collect();
-    let (groups, per_image) = (weight_groups(g), pixels.div_ceil(K_BLOCK));
+    check("conv2d backward", g, x.len(), dw.len(), dy.len());
+    if dw.is_empty() {
+        return;
+    }
+    let (terms, [oh, ow], [kh, kw]) = (g.k(), [g.out_h(), g.out_w()], g.kernel);
+    let (groups, pixels) = (weight_groups(g), oh * ow);
+    let per_image = pixels.div_ceil(K_BLOCK);
     let add = |sum: Option<T>, term: T| Some(sum.map_or(term, |sum| sum + term));
     for o in 0..g.o {
-        for k in 0..k {
+        for k in 0..terms {
+            let (c, p, q) = (k / (kh * kw), k / kw % kh, k % kw);
             let block = |b: usize| {
                 let (n, start) = (b / per_image, b % per_image * K_BLOCK);
                 blocked_dot(K_BLOCK.min(pixels - start), |at| {
-                    (columns[n][k * pixels + start + at], dy[(n * g.o + o) * pixels + start + at])
+                    let (i, j) = ((start + at) / ow, (start + at) % ow);
+                    let pixel = source(g, i, j, p, q).map_or(T::ZERO, |(y, u)| x[((n * g.c + c) * g.h + y) * g.w + u]);
+                    (pixel, dy[(n * g.o + o) * pixels + start + at])
                 })
             };
             let group = |i: usize| groups.get(i).map(block).fold(None, add).unwrap_or(T::ZERO);
-            dw[o * g.k() + k] = (0..groups.len()).map(group).fold(None, add).unwrap_or(T::ZERO);
+            dw[o * terms + k] = (0..groups.len()).map(group).fold(None, add).unwrap_or(T::ZERO);
         }
     }
 }
@@ -311,8 +366,8 @@ fn columns(pw: usize) -> impl Iterator<Item = usize> + Clone {
 /// * dw: each band is summed from zero and added to the sum of its group of [`block_groups`] images; the groups are
 ///   added up in turn.
 /// * dx runs on from band to band, in a band from tile to tile of [`block_tiles`], in a tile from filter to filter.
-/// * db: in an image window j of a row goes to lane `j % 16`, the lanes are added up as in [`crate::reduce`], and the
-///   images as for dw.
+/// * db: in an image window j of a row goes to lane `j % 16`, sixteen rows in turn, then pairwise; the lanes are added up as
+///   in [`crate::reduce`], and the images as for dw.
 pub fn conv2d_block_backward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], codes: &[u8]) -> [Vec<T>; 3] {
     let (ph, pw, [kh, kw]) = (g.out_h() / 2, g.out_w() / 2, g.kernel);
     let mut dx = vec![T::ZERO; x.len()];
@@ -388,34 +443,38 @@ fn sum_groups<T: Scalar>(g: &Conv2d, mut image: impl FnMut(usize, &mut [T], &mut
     total
 }
 
-/// Adds the slopes of image `n` to db.
+/// Adds the slopes of image `n` to db: windows j of sixteen rows go to lane j % 16 in turn, and the blocks of rows pairwise.
 fn add_slopes<T: Scalar>(g: &Conv2d, dy: &[T], codes: &[u8], n: usize, db: &mut [T]) {
+    let [ph, pw] = [g.out_h() / 2, g.out_w() / 2];
     for (o, db) in db.iter_mut().enumerate() {
-        let mut lanes = [T::ZERO; 16];
-        for (i, j) in (0..g.out_h() / 2).flat_map(|i| (0..g.out_w() / 2).map(move |j| (i, j))) {
-            lanes[j % 16] += winner(g, dy, codes, [n, o, i, j]).1;
-        }
-        *db += crate::reduce::tree(lanes);
+        let block = |start: usize, lane: usize| {
+            let rows = start..ph.min(start + 16);
+            let windows = rows.flat_map(|i| (lane..pw).step_by(16).map(move |j| [n, o, i, j]));
+            windows.fold(T::ZERO, |sum, at| sum + winner(g, dy, codes, at).1)
+        };
+        let lane = |lane: usize| pairwise(&(0..ph).step_by(16).map(|i| block(i, lane)).collect::<Vec<T>>());
+        *db += crate::reduce::tree(std::array::from_fn(lane));
     }
 }
 
-/// The sum over channel `c` of `term(place in the data)`: the places of a sample in 16 lanes, which are added up as a
-/// tree, the samples in turn.
+/// The sum over channel `c` of `term(place in the data)`: the places of a sample as [`sum_in_lanes`], the samples as
+/// [`sum_in_turn`].
 fn channel_sum<T: Scalar>(g: &Channels, c: usize, term: impl Fn(usize) -> T) -> T {
-    (0..g.n).fold(T::ZERO, |sum, n| {
-        let mut lanes = [T::ZERO; 16];
-        (0..g.places).for_each(|p| lanes[p % 16] += term((n * g.c + c) * g.places + p));
-        sum + crate::reduce::tree(lanes)
-    })
+    sum_in_turn(g.n, |n| sum_in_lanes(g.places, |p| term((n * g.c + c) * g.places + p)))
 }
 
-/// `[mean, biased variance]` of each channel.
+/// `[mean, biased variance]` of each channel; see [`crate::norm::moments`].
 pub fn moments<T: Scalar>(g: &Channels, x: &[T]) -> [Vec<T>; 2] {
     let count = T::from_usize(g.per_channel());
-    let mean: Vec<T> = (0..g.c).map(|c| channel_sum(g, c, |i| x[i]) / count).collect();
-    let off = |c: usize, i: usize| x[i] - mean[c];
-    let variance = (0..g.c).map(|c| channel_sum(g, c, |i| off(c, i) * off(c, i)) / count).collect();
-    [mean, variance]
+    let channel = |c: usize| {
+        let mean = channel_sum(g, c, |i| x[i]) / count;
+        let left = channel_sum(g, c, |i| x[i] - mean) / count;
+        let squares = channel_sum(g, c, |i| (x[i] - mean) * (x[i] - mean)) / count;
+        let variance = (squares - left * left).max(T::ZERO);
+        [if left.is_finite() { mean + left } else { mean }, variance]
+    };
+    let all: Vec<[T; 2]> = (0..g.c).map(channel).collect();
+    [0, 1].map(|k| all.iter().map(|moments| moments[k]).collect())
 }
 
 /// The channel that element `i` belongs to.

@@ -372,16 +372,13 @@ impl Scalar for f64 {
         gemm::gemm_f64(a, b, beta, c);
     }
     fn conv2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]) {
-        conv::check("conv2d", g, x.len(), w.len(), y.len());
-        conv::plain::forward(g, x, w, bias, y);
+        conv::forward(g, x, w, bias, y);
     }
     fn conv_transpose2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]) {
-        conv::check_transpose(g, x.len(), w.len(), bias, y.len());
-        conv::plain::transpose(g, x, w, bias, y);
+        conv::transpose(g, x, w, bias, y);
     }
     fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]) {
-        conv::check("conv2d backward", g, x.len(), dw.len(), dy.len());
-        conv::plain::backward_weights(g, x, dy, dw);
+        conv::backward_weights(g, x, dy, dw);
     }
     fn conv2d_block_forward(
         g: &Conv2d,

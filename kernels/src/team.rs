@@ -7,6 +7,9 @@
 //! Each member starts on its own contiguous share of the tasks, the same one from kernel to kernel, so that it finds in
 //! its cache what it wrote there before; then it helps with the shares of the others. Nobody waits for a thread that
 //! has not yet come: a job is closed when its tasks are all taken, and done when those who are inside have left.
+//!
+//! Threads are started before the job opens. The system may refuse one (a limit on processes, say); then the job has as
+//! many members as there are, and the refusal is remembered.
 
 use std::cell::{Cell, UnsafeCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,6 +22,8 @@ use std::time::{Duration, Instant};
 const AWAKE: Duration = Duration::from_micros(200);
 /// Members at most, the caller among them.
 const MAX_MEMBERS: usize = 64;
+/// The first helper whose thread does not start: none, but in the tests below.
+const REFUSED_FROM: usize = if cfg!(test) { 12 } else { MAX_MEMBERS };
 /// Looks at the state between two looks at the clock, or before giving way to other programs.
 const LOOKS: usize = 256;
 
@@ -45,7 +50,8 @@ struct Job {
 }
 
 struct Helper {
-    thread: OnceLock<Thread>,
+    /// Empty before the first job that wants this helper; none if the system refused the thread.
+    thread: OnceLock<Option<Thread>>,
     asleep: AtomicBool,
 }
 
@@ -85,10 +91,12 @@ pub(crate) fn is_working() -> bool {
 /// Calls `task(i)` for each i in `0..tasks` on up to `members` threads, this one among them. Returns false, having
 /// done nothing, if the team is busy with another thread's job.
 pub(crate) fn share(tasks: usize, members: usize, task: &(dyn Fn(usize) + Sync)) -> bool {
-    let members = members.min(tasks).min(MAX_MEMBERS);
+    let members = members.min(tasks).clamp(1, MAX_MEMBERS);
     if TEAM.taken.swap(true, Acquire) {
         return false;
     }
+    // From here to `close` nothing may unwind: the helpers hold a pointer into this frame.
+    let members = 1 + TEAM.helpers[..members - 1].iter().enumerate().take_while(|(h, helper)| helper.start(*h)).count();
     for (m, next) in TEAM.next[..members].iter().enumerate() {
         next.0.store(m * tasks / members, Relaxed);
     }
@@ -100,7 +108,7 @@ pub(crate) fn share(tasks: usize, members: usize, task: &(dyn Fn(usize) + Sync))
     }
     let number = TEAM.state.0.load(Relaxed) / NUMBER;
     TEAM.state.0.store((number + 1) * NUMBER + members as u64 * MEMBERS + OPEN, SeqCst);
-    TEAM.helpers[..members - 1].iter().enumerate().for_each(|(h, helper)| helper.call(h));
+    TEAM.helpers[..members - 1].iter().for_each(Helper::wake);
 
     let mine = attempt(0);
     close();
@@ -154,14 +162,21 @@ fn work(me: usize) {
 }
 
 impl Helper {
-    /// Starts the helper's thread, or wakes it if it sleeps.
-    fn call(&'static self, h: usize) {
+    /// Starts the helper's thread, unless that was done before. Returns whether there is one.
+    fn start(&'static self, h: usize) -> bool {
         let thread = self.thread.get_or_init(|| {
             let builder = thread::Builder::new().name(format!("gradus-{}", h + 1));
-            builder.spawn(move || self.serve(h + 1)).expect("the system starts a thread").thread().clone()
+            let serve = move || self.serve(h + 1);
+            let started = if h < REFUSED_FROM { builder.spawn(serve).ok() } else { None };
+            started.map(|handle| handle.thread().clone())
         });
+        thread.is_some()
+    }
+
+    /// Wakes the helper if it sleeps.
+    fn wake(&self) {
         if self.asleep.load(SeqCst) && self.asleep.swap(false, SeqCst) {
-            thread.unpark();
+            self.thread.get().into_iter().flatten().for_each(Thread::unpark);
         }
     }
 
@@ -211,12 +226,26 @@ impl Helper {
 mod tests {
     use super::*;
 
+    /// With Miri, which is slow, fewer rounds.
+    const ROUNDS: usize = if cfg!(miri) { 3 } else { 200 };
+
+    #[test]
+    fn a_thread_that_cannot_start_is_done_without() {
+        for round in 0..ROUNDS {
+            let count: Vec<AtomicUsize> = (0..100).map(|_| AtomicUsize::new(0)).collect();
+            while !share(100, 40, &|i| _ = count[i].fetch_add(1, Relaxed)) {}
+            assert!(count.iter().all(|c| c.load(Relaxed) == 1), "round {round}");
+        }
+        assert!(TEAM.helpers[REFUSED_FROM - 1].start(REFUSED_FROM - 1));
+        assert!(!TEAM.helpers[REFUSED_FROM].start(REFUSED_FROM), "the refusal was planted");
+    }
+
     #[test]
     fn every_task_runs_once() {
         for members in [1, 2, 3, 8] {
             for tasks in [1, 2, 7, 100] {
                 let count: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
-                for round in 1..200 {
+                for round in 1..ROUNDS {
                     while !share(tasks, members, &|i| _ = count[i].fetch_add(1, Relaxed)) {}
                     assert!(count.iter().all(|c| c.load(Relaxed) == round), "{tasks} tasks, {members} members");
                 }

@@ -5,6 +5,7 @@
 //! pixel stands alone. Nearest neighbour is the same with one pixel, `i / s`. Rows are mixed first, then columns; the
 //! adjoint takes the same steps backwards, output after output. Work is split by planes.
 
+use crate::geometry::{SizeError, length};
 use crate::{Scalar, parallel};
 
 /// Elements of output per piece of parallel work.
@@ -36,8 +37,22 @@ pub struct Between {
 
 impl Upsample2d {
     /// Output height and width.
+    ///
+    /// # Panics
+    /// Where [`lengths`](Self::lengths) is an error for this reason.
     pub fn out(&self) -> [usize; 2] {
-        [self.h * self.scale[0], self.w * self.scale[1]]
+        self.checked_out().unwrap_or_else(|e| panic!("upsample: {e}: {self:?}"))
+    }
+
+    fn checked_out(&self) -> Result<[usize; 2], SizeError> {
+        let [down, right] = self.scale;
+        Ok([length("output height", &[self.h, down])?, length("output width", &[self.w, right])?])
+    }
+
+    /// The lengths of the smaller and the larger planes; an error if one cannot exist.
+    pub fn lengths(&self) -> Result<[usize; 2], SizeError> {
+        let [oh, ow] = self.checked_out()?;
+        Ok([length("input", &[self.planes, self.h, self.w])?, length("output", &[self.planes, oh, ow])?])
     }
 
     /// Where output `i` lies along an axis: 0 downwards, 1 to the right.
@@ -53,11 +68,12 @@ impl Upsample2d {
         Between { first, second }
     }
 
-    /// Planes per piece of work, and the lengths of a plane before and after.
-    fn split(&self, name: &str, small: usize, large: usize) -> [usize; 3] {
-        let lengths = [self.h * self.w, self.h * self.w * self.scale[0] * self.scale[1]];
-        assert!(small == self.planes * lengths[0] && large == self.planes * lengths[1], "{name}: wrong lengths");
-        [(PIECE / lengths[1].max(1)).max(1), lengths[0], lengths[1]]
+    /// Planes per piece of work, and the lengths of a plane before and after; none if there is nothing in them.
+    fn split(&self, name: &str, small: usize, large: usize) -> Option<[usize; 3]> {
+        let lengths = self.lengths().unwrap_or_else(|e| panic!("{name}: {e}: {self:?}"));
+        assert!(lengths == [small, large], "{name}: wrong lengths: {small}, {large} for {lengths:?}");
+        let large = (large > 0).then(|| large / self.planes)?;
+        Some([(PIECE / large).max(1), small / self.planes, large])
     }
 }
 
@@ -69,7 +85,7 @@ fn mix<T: Scalar>(a: T, b: T, t: f64) -> T {
 
 /// Writes the larger planes.
 pub fn forward<T: Scalar>(g: &Upsample2d, x: &[T], y: &mut [T]) {
-    let [count, small, large] = g.split("upsample", x.len(), y.len());
+    let Some([count, small, large]) = g.split("upsample", x.len(), y.len()) else { return };
     let columns: Vec<Between> = (0..g.out()[1]).map(|j| g.between(1, j)).collect();
     parallel::chunks(y, count * large, |piece, y| {
         T::lend(g.w, |mixed| {
@@ -94,7 +110,9 @@ pub fn forward<T: Scalar>(g: &Upsample2d, x: &[T], y: &mut [T]) {
 
 /// The adjoint: writes the gradient of the smaller planes.
 pub fn backward<T: Scalar>(g: &Upsample2d, dy: &[T], dx: &mut [T]) {
-    let [count, small, large] = g.split("upsample backward", dx.len(), dy.len());
+    let Some([count, small, large]) = g.split("upsample backward", dx.len(), dy.len()) else {
+        return dx.fill(T::ZERO);
+    };
     let columns: Vec<Between> = (0..g.out()[1]).map(|j| g.between(1, j)).collect();
     let share = |t: f64| T::from_f64(t);
     parallel::chunks_unless(dy.len() < PIECE, dx, count * small, |piece, dx| {

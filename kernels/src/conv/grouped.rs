@@ -27,11 +27,12 @@ struct Sizes {
 impl Sizes {
     /// The sizes, after a look at the slices' lengths.
     fn of(name: &str, g: &GroupedConv2d, x: usize, w: usize, y: usize) -> Self {
-        let e = &g.each;
-        let sizes = Self { x: e.c * e.h * e.w, y: e.o * e.out_h() * e.out_w(), w: e.o * e.k() };
-        let fits = x == g.groups * e.n * sizes.x && y == g.groups * e.n * sizes.y && w == g.groups * sizes.w;
-        assert!(fits, "grouped {name}: wrong lengths");
-        sizes
+        let lengths = g.lengths().unwrap_or_else(|e| panic!("grouped {name}: {e}: {g:?}"));
+        let fits = [lengths.x, lengths.w, lengths.y] == [x, w, y];
+        assert!(fits, "grouped {name}: wrong lengths: {x}, {w}, {y} for {lengths:?}");
+        // No group, or no image: none of the sizes is ever used.
+        let [images, groups] = [g.groups.saturating_mul(g.each.n).max(1), g.groups.max(1)];
+        Self { x: x / images, y: y / images, w: w / groups }
     }
 }
 
@@ -57,8 +58,7 @@ fn spread<T: Scalar>(g: &GroupedConv2d, i: usize, len: usize, from: &[T], to: &S
 
 /// Calls `f(i)` for each group, at the caller's instruction set wherever it runs.
 fn each_group(g: &GroupedConv2d, f: impl Fn(usize) + Sync + Send) {
-    let (level, e) = (isa(), &g.each);
-    let work = g.groups * e.n * e.o * e.k() * e.out_h() * e.out_w();
+    let (level, work) = (isa(), g.groups.saturating_mul(super::work(&g.each)));
     tasks(g.groups, g.groups < MANY || work < SERIAL_BELOW, |i| with(level, || f(i)));
 }
 
@@ -68,6 +68,10 @@ pub fn conv2d_forward<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], bias: Opti
         return T::conv2d_forward(&g.each, x, w, bias, y);
     }
     let (size, e) = (Sizes::of("conv2d", g, x.len(), w.len(), y.len()), &g.each);
+    assert!(bias.is_none_or(|b| Some(b.len()) == g.groups.checked_mul(e.o)), "grouped conv2d: wrong length of bias");
+    if y.is_empty() {
+        return; // There may be more groups than anyone can count.
+    }
     let y = Shared::new(y);
     each_group(g, |i| {
         T::lend(e.n * (size.x + size.y), |buffer| {
@@ -93,6 +97,11 @@ pub fn conv_transpose2d_forward<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], 
     }
     // In the convolution's terms, the adjoint's input is y and its output x.
     let (size, e) = (Sizes::of("conv2d's adjoint", g, y.len(), w.len(), x.len()), &g.each);
+    let fits = bias.is_none_or(|b| Some(b.len()) == g.groups.checked_mul(e.c));
+    assert!(fits, "grouped conv2d's adjoint: wrong length of bias");
+    if y.is_empty() {
+        return;
+    }
     let y = Shared::new(y);
     each_group(g, |i| {
         T::lend(e.n * (size.x + size.y), |buffer| {
@@ -111,6 +120,9 @@ pub fn conv2d_backward_weights<T: Scalar>(g: &GroupedConv2d, x: &[T], dy: &[T], 
         return T::conv2d_backward_weights(&g.each, x, dy, dw);
     }
     let (size, e) = (Sizes::of("conv2d backward", g, x.len(), dw.len(), dy.len()), &g.each);
+    if dy.is_empty() {
+        return dw.fill(T::ZERO);
+    }
     let dw = Shared::new(dw);
     each_group(g, |i| {
         T::lend(e.n * (size.x + size.y), |buffer| {

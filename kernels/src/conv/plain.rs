@@ -1,11 +1,14 @@
-//! Convolution by im2col in memory and a matrix product per image: for `f64`, and where there is no micro-kernel.
+//! Convolution by im2col in memory and a matrix product per image: for `f64`, and where there is no micro-kernel. No array
+//! is empty here (see [`super::is_compact`]).
 
+use crate::geometry::product;
 use crate::reference::{col2im, im2col};
 use crate::{Conv2d, MatMut, MatRef, Scalar};
 
 /// Calls `f(columns, n)` for each image, `columns` being a buffer for its im2col matrix.
 fn each_image<T: Scalar>(g: &Conv2d, mut f: impl FnMut(&mut [T], usize)) {
-    let mut columns = vec![T::ZERO; g.k() * g.out_h() * g.out_w()];
+    let len = product(&[g.k(), g.out_h(), g.out_w()]).expect("conv2d: the im2col matrix does not fit into memory");
+    let mut columns = vec![T::ZERO; len];
     (0..g.n).for_each(|n| f(&mut columns, n));
 }
 

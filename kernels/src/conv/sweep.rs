@@ -77,8 +77,8 @@ fn pack_coefficients(rows: usize, m: usize, k: usize, a: impl Fn(usize, usize) -
 
 /// The taps along one axis that a pixel sees, and where.
 ///
-/// Pixel `x` is reached by tap p from output i when `i s + p d = x + pad`. Of the pixels with `x + pad = r + t s` (the
-/// class of remainder r) all see the same taps: those with `p d = r (mod s)`, from output `t + (r - p d) / s`.
+/// Pixel `x` is reached by tap p from output i when `i s + p d = x + pad`. Every s-th pixel from `first` on (a class) sees
+/// the same taps: those with `p d = first + pad (mod s)`, the t-th one from output `t + (first + pad - p d) / s`.
 pub(super) struct Class {
     /// The first pixel of the class, and how many there are.
     pub(super) first: usize,
@@ -88,16 +88,19 @@ pub(super) struct Class {
 }
 
 impl Class {
-    pub(super) fn new(g: &Conv2d, axis: usize, remainder: usize) -> Self {
-        let (s, d, pad) = (g.stride[axis], g.dilation[axis], g.pad[axis][0]);
-        let size = if axis == 0 { g.h } else { g.w };
-        let first = (remainder + s - pad % s) % s;
+    /// The classes along an axis; there may be fewer pixels than remainders.
+    pub(super) fn all(g: &Conv2d, axis: usize) -> impl Iterator<Item = Self> + use<'_> {
+        (0..g.stride[axis].min([g.h, g.w][axis])).map(move |first| Self::new(g, axis, first))
+    }
+
+    fn new(g: &Conv2d, axis: usize, first: usize) -> Self {
+        let (s, d, pad, size) = (g.stride[axis], g.dilation[axis], g.pad[axis][0], [g.h, g.w][axis]);
         let taps = (0..g.kernel[axis])
             .filter(|p| (first + pad) % s == p * d % s)
             .map(|p| (p, (first + pad) as isize - (p * d) as isize))
             .map(|(p, distance)| (p, distance / s as isize))
             .collect();
-        Self { first, count: size.saturating_sub(first).div_ceil(s), taps }
+        Self { first, count: (size - first).div_ceil(s), taps }
     }
 
     /// The outputs seen: the first one, and one past the last.
@@ -114,9 +117,8 @@ pub(super) fn transpose(kernels: &Kernels, g: &Conv2d, dy: &[f32], w: &[f32], bi
         return;
     }
     let out = Shared::new(dx);
-    for r in 0..g.stride[0] * g.stride[1] {
-        let (down, right) = (Class::new(g, 0, r / g.stride[1]), Class::new(g, 1, r % g.stride[1]));
-        if down.count > 0 && right.count > 0 {
+    for down in Class::all(g, 0) {
+        for right in Class::all(g, 1) {
             transpose_class(kernels, g, dy, w, bias, [&down, &right], &out);
         }
     }

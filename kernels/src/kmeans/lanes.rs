@@ -1,7 +1,7 @@
 //! Sixteen samples side by side, in the registers of each instruction set, and the search for their nearest centroids.
 
 use super::LANES;
-use crate::dispatch::{Isa, Loop, vectorize};
+use crate::dispatch::{Isa, Loop, variants, vectorize};
 use crate::reference::K_BLOCK;
 use crate::{MatRef, Scalar};
 use std::marker::PhantomData;
@@ -70,6 +70,8 @@ macro_rules! entries {
     ($t:tt, $turn:ident, $nearest:ident) => {
         /// Turns the listed rows of `x` into tiles of 16, each column after column; the last is filled with its last.
         pub(crate) fn $turn(level: Isa, x: &MatRef<'_, $t>, rows: &[u32], to: &mut [$t]) {
+            // This is reached through a public trait, with any level.
+            assert!(variants().contains(&level), "this machine has no {level:?}");
             with_lanes!($t, level, Turn { x, rows, to });
         }
 

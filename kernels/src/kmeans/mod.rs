@@ -21,6 +21,7 @@
 mod lanes;
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
+use crate::geometry::product;
 use crate::parallel;
 use crate::reference::K_BLOCK;
 use crate::{MatRef, Scalar};
@@ -51,12 +52,17 @@ pub struct Samples<'a, T> {
 impl<'a, T: Scalar> Samples<'a, T> {
     /// Numbers that [`new`](Self::new) needs room for: with few columns, the samples are turned around once for all.
     pub fn room(x: &MatRef<'_, T>) -> usize {
-        if x.cols <= LANES { x.rows.next_multiple_of(LANES) * x.cols } else { 0 }
+        if x.cols > LANES {
+            return 0;
+        }
+        let room = x.rows.checked_next_multiple_of(LANES).and_then(|rows| product(&[rows, x.cols]));
+        room.expect("kmeans: the samples do not fit into memory")
     }
 
     /// Prepares the rows of `x` (contiguous, finite). `turned` is [`room`](Self::room) for as many numbers.
     pub fn new(x: MatRef<'a, T>, turned: &'a mut [T]) -> Self {
         assert!(x.cols > 0 && x.col_stride == 1, "kmeans: rows must be contiguous and not empty");
+        assert!(x.rows <= u32::MAX as usize, "kmeans: more than 2^32 samples");
         assert_eq!(turned.len(), Self::room(&x), "kmeans: the room does not fit");
         let level = isa();
         if !turned.is_empty() {
@@ -198,9 +204,9 @@ impl<'a, T: Scalar> Clusters<'a, T> {
     /// Gives each sample the label of its nearest centroid (k x d); returns how many labels that changed.
     pub fn assign(&mut self, centroids: &[T]) -> usize {
         let (n, d) = (self.samples.x.rows, self.samples.x.cols);
-        assert_eq!(centroids.len(), self.k * d, "kmeans: k x d centroids are needed");
+        assert_eq!(Some(centroids.len()), product(&[self.k, d]), "kmeans: k x d centroids are needed");
         let pass = Pass::new(self.samples, centroids, &self.centroids, self.k);
-        parallel::chunks_unless(n * self.k * d < 1 << 16, &mut self.tasks, 1, |_, task| {
+        parallel::chunks_unless(n.saturating_mul(self.k * d) < 1 << 16, &mut self.tasks, 1, |_, task| {
             vectorize(pass.level, Walk { task: &mut task[0], pass: &pass });
         });
         for task in self.tasks.iter().filter(|task| task.changed > 0) {

@@ -45,15 +45,20 @@ impl Case {
         let mut without = nan(y.len());
         chain::forward(&self.stages, &self.x, &filters, &mut without, None);
         assert_bits(&without, &y, "with and without keeping");
-        let mut gradients: Vec<[Vec<f32>; 2]> =
-            self.filters.iter().map(|f| [nan(f[0].len()), nan(f[1].len())]).collect();
-        let mut dx = nan(self.x.len());
-        for wanted in [false, true] {
+        // Once with dx, once without, each into gradients of its own.
+        let [alone, whole] = [false, true].map(|wanted| {
+            let mut gradients: Vec<[Vec<f32>; 2]> =
+                self.filters.iter().map(|f| [nan(f[0].len()), nan(f[1].len())]).collect();
+            let mut dx = nan(self.x.len());
             let mut out: Vec<_> = gradients.iter_mut().map(|[dw, db]| FilterGradients { dw, db }).collect();
             let passed = Passed { x: &self.x, y: &y, kept: &kept };
             chain::backward(&self.stages, passed, &filters, &self.dy, wanted.then_some(&mut dx[..]), &mut out);
+            [dx].into_iter().chain(gradients.into_iter().flatten()).collect::<Results>()
+        });
+        for (alone, whole) in alone.iter().zip(&whole).skip(1) {
+            assert_bits(alone, whole, &format!("gradients without dx, {:?}", self.stages));
         }
-        [y, dx].into_iter().chain(gradients.into_iter().flatten()).collect()
+        [y].into_iter().chain(whole).collect()
     }
 
     /// By the reference; `lanes` says whether the filters' gradients are summed as the fast kernels do.
@@ -138,6 +143,15 @@ fn more_blocks_than_groups() {
     Case::new(stages, 1).check();
 }
 
+/// Rows of pixels in several pieces, in the gradients of filters and of biases.
+#[test]
+fn more_pixels_than_a_block() {
+    let large = |n| Stage { conv: conv(n, [1, 2], [40, 37], 1, 1), transposed: false, relu: true };
+    Case::new(vec![large(17)], 8).check();
+    let turned = Stage { conv: conv(3, [1, 2], [39, 35], 1, 2), transposed: true, relu: false };
+    Case::new(vec![turned], 9).check();
+}
+
 #[test]
 fn more_terms_than_a_block_of_k() {
     let stages = vec![
@@ -157,6 +171,73 @@ fn the_plain_way_is_near() {
         for (got, want) in got.iter().zip(&want) {
             let size = want.iter().fold(1.0f32, |m, v| m.max(v.abs()));
             assert!(got.iter().zip(want).all(|(g, w)| (g - w).abs() <= 1e-4 * size));
+        }
+    }
+}
+
+/// NaN and infinities in every array: as in the stages one by one, NaN for NaN and infinity for infinity. Five images, so
+/// that eleven lanes hold none: what an infinite bias leaves there must not show.
+#[test]
+fn infinities_and_nans_come_through() {
+    for special in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+        for (half, n) in [(0, 5), (1, 5), (0, 16), (1, 17)] {
+            let stages = autoencoder(n)[half].clone();
+            for place in 0..2 + 2 * stages.len() {
+                let mut case = Case::new(stages.clone(), 4);
+                match place {
+                    0 => case.x[40] = special,
+                    1 => case.dy[30] = special,
+                    _ => case.filters[place / 2 - 1][place % 2][0] = special,
+                }
+                let want = case.reference(true);
+                // ReLU hides what is below zero.
+                assert!(special == f32::NEG_INFINITY || want.iter().flatten().any(|v| !v.is_finite()));
+                for isa in fused_levels() {
+                    let got = dispatch::with(isa, || case.run());
+                    for (i, (got, want)) in got.iter().zip(&want).enumerate() {
+                        assert_bits(got, want, &format!("{special} at {place}, result {i} of half {half}, {isa:?}"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// An infinite bias whose channel ReLU passes on: the filters' gradients are infinite, not NaN.
+#[test]
+fn an_infinite_bias_leaves_the_empty_lanes_alone() {
+    let stage = |[c, o]: [usize; 2], relu| Stage { conv: conv(3, [c, o], [4, 4], 0, 1), transposed: false, relu };
+    let mut second = stage([2, 1], false);
+    (second.conv.h, second.conv.w, second.conv.kernel) = (2, 2, [1, 1]);
+    let mut case = Case::new(vec![stage([1, 2], true), second], 6);
+    case.filters[0][1] = vec![f32::INFINITY; 2];
+    (case.filters[1][0], case.dy) = (vec![1.0; 2], vec![1.0; case.dy.len()]);
+    case.x.fill(1.0);
+    for &isa in dispatch::variants() {
+        // y, dx, dw and db of the first stage, dw and db of the second.
+        let got = dispatch::with(isa, || case.run());
+        assert!(got[0].iter().chain(&got[4]).all(|v| *v == f32::INFINITY), "{isa:?}: {got:?}");
+        assert!(got[1].iter().chain(&got[2]).chain(&got[3]).chain(&got[5]).all(|v| v.is_finite()), "{isa:?}: {got:?}");
+    }
+}
+
+/// Stages that have no pixels, or outputs that are all border, are computed one by one.
+#[test]
+fn nothing_in_gives_nothing_out() {
+    for (c, h, w) in [(0, 4, 4), (2, 0, 4), (2, 4, 0)] {
+        for n in [0, 1, 20] {
+            for pad in [0, 1, 2] {
+                let conv = Conv2d { kernel: [1, 1], ..conv(n, [c, 3], [h, w], pad, 1) };
+                let stage = Stage { conv, transposed: false, relu: true };
+                assert!(!chain::pays(&[stage, stage]));
+                let case = Case::new(vec![stage], 7);
+                for &isa in dispatch::variants() {
+                    let got = dispatch::with(isa, || case.run());
+                    let bias = |i: usize| case.filters[0][1][i / (case.dy.len() / (n * 3).max(1)).max(1) % 3].max(0.0);
+                    assert!(got[0].iter().enumerate().all(|(i, y)| *y == bias(i)), "{conv:?}");
+                    assert!(got[1..].iter().flatten().all(|v| v.is_finite()), "{conv:?}");
+                }
+            }
         }
     }
 }

@@ -21,6 +21,11 @@ impl Data {
             _ => bits as f32 / (1 << 23) as f32 - 1.0,
         }
     }
+    /// One of these.
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        self.float();
+        from[(self.0 >> 33) as usize % from.len()]
+    }
     pub(crate) fn floats(&mut self, len: usize) -> Vec<f32> {
         (0..len).map(|_| self.float()).collect()
     }

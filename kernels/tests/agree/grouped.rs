@@ -19,10 +19,15 @@ impl Case {
         Self { g, data: lengths.map(|len| data.floats(g.groups * len)) }
     }
 
-    /// y, dx, dw by the kernels in use, in `T`. The outputs start as NaN: they must be written whole.
+    /// y, dx, dw by the kernels in use, in `T`. The outputs start as NaN: they must be written whole. Without a bias, y is
+    /// that with a bias of zeros.
     fn run<T: Scalar>(&self) -> [Vec<T>; 3] {
         let [x, w, bias, dy] = self.data.each_ref().map(|data| cast::<T>(data));
         let mut out = [&dy, &x, &w].map(|like| vec![T::NAN; like.len()]);
+        let [mut without, mut zeros] = [vec![T::NAN; dy.len()], vec![T::NAN; dy.len()]];
+        grouped::conv2d_forward(&self.g, &x, &w, None, &mut without);
+        grouped::conv2d_forward(&self.g, &x, &w, Some(&vec![T::ZERO; bias.len()]), &mut zeros);
+        assert!(without.iter().zip(&zeros).all(|(a, b)| a == b || a.is_nan() && b.is_nan()), "{:?}", self.g);
         grouped::conv2d_forward(&self.g, &x, &w, Some(&bias), &mut out[0]);
         grouped::conv2d_backward_data(&self.g, &dy, &w, &mut out[1]);
         grouped::conv2d_backward_weights(&self.g, &x, &dy, &mut out[2]);
@@ -115,6 +120,25 @@ fn a_grouped_adjoint_adds_its_bias() {
             let mut got = vec![f32::NAN; want.len()];
             dispatch::with(isa, || grouped::conv_transpose2d_forward(&g, dy, w, Some(&bias), &mut got));
             assert_bits(&got, &want, &format!("{isa:?} {g:?}"));
+        }
+    }
+}
+
+/// NaN and infinities stay in their group, and come through as from the reference.
+#[test]
+fn infinities_and_nans_come_through() {
+    for special in [f32::INFINITY, f32::NAN] {
+        for place in 0..4 {
+            for groups in [3, 9] {
+                let mut case = Case::new(same(groups, 2, 2, 2, 6), 11);
+                case.data[place][1] = special;
+                let want = case.reference::<f32>();
+                assert!(want.iter().flatten().any(|w| !w.is_finite()) && want[0].iter().any(|w| w.is_finite()));
+                for isa in fused_levels() {
+                    let got = dispatch::with(isa, || case.run::<f32>());
+                    (0..3).for_each(|i| assert_bits(&got[i], &want[i], &format!("{special} at {place}, {isa:?}")));
+                }
+            }
         }
     }
 }

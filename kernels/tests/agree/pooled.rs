@@ -168,29 +168,77 @@ fn sizes_at_the_edge() {
     Case::new(same(35, 3, 5, 6), 10).check();
 }
 
+/// As the four steps one after the other, NaN for NaN and infinity for infinity: in every array, with the gradients of a
+/// first layer (few channels, dx not wanted) and of others, and with filters that no fast path is made for.
 #[test]
 fn infinities_and_nans_come_through() {
-    for place in 0..4 {
-        let mut case = Case::new(same(2, 3, 9, 8), 10);
-        match place {
-            0 => case.x[70] = f32::NAN,
-            1 => case.x[20] = f32::INFINITY,
-            2 => case.w[40] = f32::NEG_INFINITY,
-            _ => case.dy[60..80].fill(f32::INFINITY),
-        }
-        let want = case.steps::<f32>();
-        assert!(want.iter().flatten().any(|w| !w.is_finite()));
-        for &isa in dispatch::variants() {
-            let got = dispatch::with(isa, || case.run());
-            for (got, i) in
-                [&got.y, &got.dx, &got.dw, &got.db, &got.alone[0], &got.alone[1]].into_iter().zip([0, 1, 2, 3, 2, 3])
-            {
-                let want = &want[i];
-                for (g, w) in got.iter().zip(want) {
-                    assert!(g.is_nan() == w.is_nan() && g.is_infinite() == w.is_infinite(), "{place} {isa:?}: {g} {w}");
+    let others = Conv2d { kernel: [5, 2], pad: [[2, 2], [1, 0]], ..same(2, 6, 9, 8) };
+    for g in [same(2, 3, 9, 8), others, Conv2d { stride: [2, 1], ..others }] {
+        for special in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+            for place in 0..5 {
+                let mut case = Case::new(g, 10);
+                match place {
+                    0 => case.x[70] = special,
+                    1 => case.x[20..90].fill(special),
+                    2 => case.w[40] = special,
+                    3 => case.bias[3] = special,
+                    _ => case.dy[20..40].fill(special),
+                }
+                let want = case.steps::<f32>();
+                // A window that ReLU cuts off hides what is below zero.
+                assert!(special == f32::NEG_INFINITY || want.iter().flatten().any(|w| !w.is_finite()));
+                for &isa in dispatch::variants() {
+                    // im2col does not multiply filters by outputs that are not there, the others do, by zero.
+                    let results = if isa == Isa::Scalar && place == 2 { 1 } else { 6 };
+                    let got = dispatch::with(isa, || case.run());
+                    let got = [&got.y, &got.dx, &got.dw, &got.db, &got.alone[0], &got.alone[1]];
+                    for (got, i) in got.into_iter().zip([0, 1, 2, 3, 2, 3]).take(results) {
+                        let alike = |g: f32, w: f32| {
+                            g.is_nan() == w.is_nan() && (g == w || g.is_finite() && w.is_finite() || w.is_nan())
+                        };
+                        let fits = got.iter().zip(&want[i]).all(|(&g, &w)| alike(g, w));
+                        assert!(fits, "{special} at {place}, result {i}, {isa:?}, {g:?}");
+                    }
                 }
             }
         }
+    }
+}
+
+/// One rule at every level: the largest wins, NaN is larger than any number, and of equals the first wins. Zeros of both
+/// signs are equal, and so is what ReLU makes zero.
+#[test]
+fn ties_and_nans_in_a_window() {
+    let values = [0.0, -0.0, 1.0, -1.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+    // A filter of one tap, so that the pixels are the values: all windows of four of them, side by side.
+    let count = values.len().pow(4);
+    let g = Conv2d { h: 2, w: 2 * count, kernel: [1, 1], pad: [[0, 0]; 2], ..same(1, 1, 1, 0) };
+    let pixel = |window: usize, k: usize| values[window / values.len().pow(k as u32) % values.len()];
+    let row = |r: usize| (0..g.w).map(move |j| pixel(j / 2, 2 * r + j % 2));
+    let x: Vec<f32> = row(0).chain(row(1)).collect();
+    let rule = |window: usize| {
+        let relu = |x: f32| if x <= 0.0 { 0.0 } else { x };
+        let pixels: [f32; 4] = std::array::from_fn(|k| relu(pixel(window, k)));
+        let better = |k: usize, best: usize| pixels[k] > pixels[best] || pixels[k].is_nan() && !pixels[best].is_nan();
+        let best = (1..4).fold(0, |best, k| if better(k, best) { k } else { best });
+        // NaN is not positive: ReLU's derivative there is 0.
+        (pixels[best], best as u8 | if pixels[best] > 0.0 { 0 } else { DEAD })
+    };
+    let (y, codes): (Vec<f32>, Vec<u8>) = (0..count).map(rule).unzip();
+    for &isa in dispatch::variants() {
+        let (mut got, mut found) = (vec![9.0; count], vec![99; count]);
+        dispatch::with(isa, || f32::conv2d_block_forward(&g, &x, &[1.0], &[0.0], &mut got, Some(&mut found)));
+        assert_bits(&got, &y, &format!("{isa:?}"));
+        assert_eq!(found, codes, "{isa:?}");
+    }
+}
+
+/// More rows of windows than a block of sixteen, in every path.
+#[test]
+fn biases_of_tall_images() {
+    for (c, kernel) in [(2, [3, 3]), (2, [3, 2]), (6, [3, 3])] {
+        let g = Conv2d { h: 150, kernel, ..same(2, c, 3, 11) };
+        Case::new(g, 14).check();
     }
 }
 

@@ -3,14 +3,15 @@
 //! A task takes sixteen pictures through all stages; a task of the backward pass takes a group of such blocks, and keeps
 //! sixteen sums for each coefficient, which are added up at the very end. Groups depend on the number of pictures alone.
 
+use super::super::work;
 use super::map::{self, Map, Sweep, Tables};
 use super::{FilterGradients, Filters, Stage};
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::parallel::{self, Shared};
-use crate::reduce::{LANES, tree};
-use crate::reference::{K_BLOCK, WeightGroups, lane_groups};
+use crate::reduce::{LANES, Pairs, TURNS, tree};
+use crate::reference::{K_BLOCK, WeightGroups, lane_groups, lane_rows};
 use crate::simd::{Kernels, LaneGradient, MAX_POINTS, MAX_TAPS, Points, Transpose};
-use crate::{Scalar, scratch};
+use crate::{Scalar, reduce, scratch};
 
 /// Multiply-adds below which all stays on the calling thread.
 const SERIAL_BELOW: usize = 1 << 18;
@@ -53,8 +54,7 @@ pub(super) fn kept_len(stages: &[Stage]) -> usize {
 }
 
 fn serial(stages: &[Stage]) -> bool {
-    let work = |s: &Stage| s.conv.n * s.conv.o * s.conv.k() * s.conv.out_h() * s.conv.out_w();
-    stages.iter().map(work).sum::<usize>() < SERIAL_BELOW
+    stages.iter().map(|s| work(&s.conv)).fold(0, usize::saturating_add) < SERIAL_BELOW
 }
 
 /// Calls `f` with the sweeps of each stage and their tables; `which` says of a stage whether the sweeps are an adjoint's,
@@ -105,6 +105,7 @@ pub(super) fn forward(
                     if stage.relu {
                         vectorize(level, Relu(to));
                     }
+                    maps[i + 1].clear_missing(images(block, n), to);
                 }
                 let last = maps.len() - 1;
                 leave(kernels, &maps[last], of(&maps, last, data), block, n, &y);
@@ -170,6 +171,7 @@ pub(super) fn backward(
                                 for sweep in &sweeps[i] {
                                     sweep.run(kernels, coefficients, offsets, after, None, before);
                                 }
+                                slopes[i].clear_missing(images(block, n), before);
                             }
                         }
                         if let Some(dx) = &dx {
@@ -192,10 +194,15 @@ pub(super) fn backward(
     });
 }
 
+/// Images of a block: sixteen, or fewer in the last.
+fn images(block: usize, n: usize) -> usize {
+    (n - block * LANES).min(LANES)
+}
+
 /// Lays the pictures of a block out side by side, with their border; missing ones are zeros.
 fn enter(kernels: &Kernels, map: &Map, x: &[f32], block: usize, n: usize, data: &mut [f32]) {
     let len: usize = map.sizes.iter().product();
-    let count = (n - block * LANES).min(LANES);
+    let count = images(block, n);
     let lay = |to: &mut [f32]| {
         if count < LANES {
             to[..len * LANES].fill(0.0);
@@ -225,7 +232,7 @@ fn enter(kernels: &Kernels, map: &Map, x: &[f32], block: usize, n: usize, data: 
 fn leave(kernels: &Kernels, map: &Map, data: &[f32], block: usize, n: usize, to: &Shared<'_, f32>) {
     assert!(map.is_bare(), "what leaves has no border");
     let len: usize = map.sizes.iter().product();
-    let count = (n - block * LANES).min(LANES);
+    let count = images(block, n);
     // SAFETY: these pictures are this task's alone.
     let to = unsafe { to.piece(block * LANES * len, count * len) };
     let (from, to) = (data[..len * LANES].as_ptr(), to.as_mut_ptr());
@@ -299,7 +306,8 @@ fn bias_gradient(level: Isa, map: &Map, slopes: &[f32], db: &mut [f32]) {
     }
 }
 
-/// Adds a block's gradients of the filters: dw[o, k] += sum over pixels of slope[o, pixel] image[pixel under tap k].
+/// Adds a block's gradients of the filters, some rows of pixels at a time: dw[o, k] += sum over pixels of slope[o, pixel]
+/// image[pixel under tap k].
 fn filter_gradient(
     kernels: &Kernels,
     stage: &Stage,
@@ -311,6 +319,7 @@ fn filter_gradient(
     scratch::indices(k, |offsets| {
         let start = map::taps(g, image, offsets);
         let (image_row, slope_row) = (image.steps()[0], slope.steps()[0]);
+        let [oh, ow] = [g.out_h(), g.out_w()];
         for first in (0..k).step_by(kernels.taps) {
             let count = kernels.taps.min(k - first);
             for o in (0..g.o).step_by(2) {
@@ -320,19 +329,22 @@ fn filter_gradient(
                     for (tap, &offset) in taps.iter_mut().zip(&offsets[first..first + count]) {
                         *tap = x[start + offset as usize + part..].as_ptr();
                     }
-                    let plane = |o: usize| dy[slope.at(o, 0, 0) + part..].as_ptr();
-                    let gradient = LaneGradient {
-                        grid: [g.out_h(), g.out_w()],
-                        taps,
-                        tap_steps: [g.stride[0] * image_row, g.stride[1] * LANES],
-                        slopes: [plane(o), plane(o + outs - 1)],
-                        slope_steps: [slope_row, LANES],
-                        out: dw[(o * k + first) * LANES + part..].as_mut_ptr(),
-                        out_steps: [k * LANES, LANES],
-                    };
-                    // SAFETY: the maps hold every pixel under a tap of an output, and every output; `dw` has sixteen sums
-                    // for each coefficient.
-                    unsafe { kernels.lane_gradient[outs - 1][count - 1](&gradient) };
+                    for row in (0..oh).step_by(lane_rows(ow)) {
+                        let plane = |o: usize| dy[slope.at(o, row, 0) + part..].as_ptr();
+                        let gradient = LaneGradient {
+                            grid: [lane_rows(ow).min(oh - row), ow],
+                            // SAFETY: the map holds the rows of pixels under the outputs' rows.
+                            taps: taps.map(|tap| unsafe { tap.add(row * g.stride[0] * image_row) }),
+                            tap_steps: [g.stride[0] * image_row, g.stride[1] * LANES],
+                            slopes: [plane(o), plane(o + outs - 1)],
+                            slope_steps: [slope_row, LANES],
+                            out: dw[(o * k + first) * LANES + part..].as_mut_ptr(),
+                            out_steps: [k * LANES, LANES],
+                        };
+                        // SAFETY: the maps hold every pixel under a tap of an output, and every output; `dw` has sixteen
+                        // sums for each coefficient.
+                        unsafe { kernels.lane_gradient[outs - 1][count - 1](&gradient) };
+                    }
                 }
             }
         }
@@ -364,7 +376,7 @@ impl Loop for Mask<'_> {
     }
 }
 
-/// `db[l] +=` the sum of lane l over the pixels of some rows.
+/// `db[l] +=` the sum of lane l over the pixels of some rows, each row by itself, the rows in turn and then in pairs.
 struct AddPixels<'a> {
     slopes: &'a [f32],
     /// Where the first row begins, and how many there are.
@@ -378,14 +390,24 @@ impl Loop for AddPixels<'_> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let mut sum = [0.0; LANES];
-        for r in 0..self.rows.1 {
-            for pixel in self.slopes[self.rows.0 + r * self.step..][..self.row].chunks_exact(LANES) {
+        let mut room = [[[0.0; LANES]]; reduce::ALL];
+        let mut pairs = Pairs::after(0, &mut room);
+        for start in (0..self.rows.1).step_by(TURNS) {
+            let mut block = [0.0; LANES];
+            for r in start..self.rows.1.min(start + TURNS) {
+                let mut sum = [0.0; LANES];
+                for pixel in self.slopes[self.rows.0 + r * self.step..][..self.row].chunks_exact(LANES) {
+                    for l in 0..LANES {
+                        sum[l] += pixel[l];
+                    }
+                }
                 for l in 0..LANES {
-                    sum[l] += pixel[l];
+                    block[l] += sum[l];
                 }
             }
+            pairs.push([block]);
         }
+        let [sum] = pairs.total();
         self.db.iter_mut().zip(sum).for_each(|(db, sum)| *db += sum);
     }
 }

@@ -40,9 +40,8 @@ impl Map {
     pub(super) fn for_adjoint(g: &Conv2d) -> Self {
         let sizes = [g.o, g.out_h(), g.out_w()];
         let reach = |axis: usize| {
-            let reaches = (0..g.stride[axis]).map(|r| Class::new(g, axis, r)).filter(|class| class.count > 0);
             let start = (0, sizes[1 + axis] as isize);
-            reaches.map(|class| class.reach()).fold(start, |all, one| (all.0.min(one.0), all.1.max(one.1)))
+            Class::all(g, axis).map(|class| class.reach()).fold(start, |all, one| (all.0.min(one.0), all.1.max(one.1)))
         };
         let ((top, bottom), (left, right)) = (reach(0), reach(1));
         let whole = [(bottom - top) as usize, (right - left) as usize];
@@ -90,6 +89,14 @@ impl Map {
     pub(super) fn sizes_by_channel(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let map = *self;
         (0..map.sizes[0]).map(move |c| (map.at(c, 0, 0), map.sizes[1]))
+    }
+
+    /// Writes zeros to the lanes from `images` on, which hold no image. Their values would not show, but a zero gradient
+    /// times the infinity that an infinite bias leaves there is NaN, which would.
+    pub(super) fn clear_missing(&self, images: usize, data: &mut [f32]) {
+        if images < LANES {
+            self.rows().for_each(|row| data[row].chunks_exact_mut(LANES).for_each(|pixel| pixel[images..].fill(0.0)));
+        }
     }
 
     /// Writes the border's zeros.
@@ -170,36 +177,36 @@ pub(super) fn sweeps(
         };
         return out.push(tables.add(sweep, rows, Coefficients { w, step: g.k() }, |k| (k, tap(k))));
     }
-    for r in 0..g.stride[0] * g.stride[1] {
-        let (down, right) = (Class::new(g, 0, r / g.stride[1]), Class::new(g, 1, r % g.stride[1]));
-        if down.count == 0 || right.count == 0 {
-            continue;
+    for down in Class::all(g, 0) {
+        for right in Class::all(g, 1) {
+            let per_map = (down.taps.len() * right.taps.len()).max(1);
+            let tap =
+                |k: usize| (k / per_map, down.taps[k % per_map / right.taps.len()], right.taps[k % right.taps.len()]);
+            // The first output under the taps may lie in the border: distances are counted from the map's first float.
+            let source = |k: usize| {
+                let (o, (_, i), (_, j)) = tap(k);
+                let place =
+                    |first: usize, step: isize| first.checked_add_signed(step).expect("the border is wide enough");
+                o * plane + place(from.border[0], i) * row + place(from.border[1], j) * LANES
+            };
+            let first = |k: usize| {
+                let (o, (p, _), (q, _)) = tap(k);
+                (o * g.c * kh + p) * kw + q
+            };
+            let sweep = Sweep {
+                m: g.c,
+                k: g.o * down.taps.len() * right.taps.len(),
+                grid: [down.count, right.count],
+                from: 0,
+                from_steps: [row, LANES],
+                to: to.at(0, down.first, right.first),
+                to_steps: [g.stride[0] * to_row, g.stride[1] * LANES],
+                plane: to_plane,
+                coefficients: tables.used[0],
+                offsets: tables.used[1],
+            };
+            out.push(tables.add(sweep, rows, Coefficients { w, step: kh * kw }, |k| (first(k), source(k))));
         }
-        let per_map = (down.taps.len() * right.taps.len()).max(1);
-        let tap = |k: usize| (k / per_map, down.taps[k % per_map / right.taps.len()], right.taps[k % right.taps.len()]);
-        // The first output under the taps may lie in the border: distances are counted from the map's first float.
-        let source = |k: usize| {
-            let (o, (_, i), (_, j)) = tap(k);
-            let place = |first: usize, step: isize| first.checked_add_signed(step).expect("the border is wide enough");
-            o * plane + place(from.border[0], i) * row + place(from.border[1], j) * LANES
-        };
-        let first = |k: usize| {
-            let (o, (p, _), (q, _)) = tap(k);
-            (o * g.c * kh + p) * kw + q
-        };
-        let sweep = Sweep {
-            m: g.c,
-            k: g.o * down.taps.len() * right.taps.len(),
-            grid: [down.count, right.count],
-            from: 0,
-            from_steps: [row, LANES],
-            to: to.at(0, down.first, right.first),
-            to_steps: [g.stride[0] * to_row, g.stride[1] * LANES],
-            plane: to_plane,
-            coefficients: tables.used[0],
-            offsets: tables.used[1],
-        };
-        out.push(tables.add(sweep, rows, Coefficients { w, step: kh * kw }, |k| (first(k), source(k))));
     }
 }
 

@@ -79,6 +79,9 @@ const MOST_COEFFICIENTS: usize = 1 << 17;
 /// pixels. A question of sizes alone.
 pub fn pays(stages: &[Stage]) -> bool {
     let small = |s: &Stage| {
+        if !super::is_compact(&s.conv) {
+            return false;
+        }
         let floats = |[c, h, w]: [usize; 3]| c * h * w;
         floats(s.input()).max(floats(s.output())) <= MOST_FLOATS && s.conv.o * s.conv.k() <= MOST_COEFFICIENTS
     };
@@ -87,26 +90,70 @@ pub fn pays(stages: &[Stage]) -> bool {
     worth && stages.first().is_some_and(|s| s.conv.n >= reduce::LANES) && stages.iter().all(small)
 }
 
+/// Whether all stages may go through the lanes: no array is empty, and sixteen images with their borders have places of 32
+/// bits.
+fn fits_lanes(stages: &[Stage]) -> bool {
+    let small = |floats: usize| floats <= u32::MAX as usize / (2 * reduce::LANES);
+    stages.iter().all(|s| super::is_compact(&s.conv) && super::bordered(&s.conv).is_some_and(small))
+}
+
 /// Numbers that [`forward`] keeps for [`backward`].
+///
+/// # Panics
+/// If there is no stage, or a stage's arrays do not fit into memory.
 pub fn kept_len(stages: &[Stage]) -> usize {
-    lanes::kept_len(stages)
+    assert!(!stages.is_empty(), "chain: no stages");
+    if fits_lanes(stages) {
+        return lanes::kept_len(stages);
+    }
+    stages[..stages.len() - 1].iter().map(output_len).fold(0, usize::saturating_add)
+}
+
+/// Length of a stage's input.
+fn input_len(stage: &Stage) -> usize {
+    let lengths = stage.conv.lengths().unwrap_or_else(|e| panic!("chain: {e}: {stage:?}"));
+    if stage.transposed { lengths.y } else { lengths.x }
+}
+
+/// Length of a stage's output.
+fn output_len(stage: &Stage) -> usize {
+    input_len(&Stage { transposed: !stage.transposed, ..*stage })
 }
 
 /// Panics unless the stages follow one from the other and the slices have their lengths.
 fn check<T>(stages: &[Stage], x: usize, filters: &[Filters<'_, T>], y: usize) {
-    let len = |n: usize, sizes: [usize; 3]| n * sizes.iter().product::<usize>();
     let (first, last) = (stages.first().expect("chain: no stages"), stages[stages.len() - 1]);
     let follow = stages.windows(2).all(|s| s[0].output() == s[1].input() && s[0].conv.n == s[1].conv.n);
-    let fit =
-        stages.iter().zip(filters).all(|(s, f)| s.conv.o * s.conv.k() == f.w.len() && f.bias.len() == s.output()[0]);
-    let ends = x == len(first.conv.n, first.input()) && y == len(last.conv.n, last.output());
-    assert!(follow && fit && ends && filters.len() == stages.len(), "chain: wrong lengths");
+    let filter = |s: &Stage, f: &Filters<'_, T>| {
+        s.conv.lengths().is_ok_and(|l| l.w == f.w.len()) && f.bias.len() == s.output()[0]
+    };
+    let fit = filters.len() == stages.len() && stages.iter().zip(filters).all(|(s, f)| filter(s, f));
+    assert!(follow && fit && x == input_len(first) && y == output_len(&last), "chain: wrong lengths");
+}
+
+/// [`check`], and what the forward pass writes.
+fn check_forward<T>(stages: &[Stage], x: &[T], filters: &[Filters<'_, T>], y: &[T], kept: Option<&[T]>) {
+    check(stages, x.len(), filters, y.len());
+    assert!(kept.is_none_or(|kept| kept.len() == kept_len(stages)), "chain: wrong length of kept");
+}
+
+/// [`check`], and what the backward pass reads and writes.
+fn check_backward<T>(
+    stages: &[Stage],
+    passed: &Passed<'_, T>,
+    filters: &[Filters<'_, T>],
+    dy: &[T],
+    dx: Option<&[T]>,
+    out: &[FilterGradients<'_, T>],
+) {
+    check(stages, passed.x.len(), filters, dy.len());
+    let fit = out.iter().zip(filters).all(|(o, f)| o.dw.len() == f.w.len() && o.db.len() == f.bias.len());
+    let ends = passed.kept.len() == kept_len(stages) && dx.is_none_or(|dx| dx.len() == passed.x.len());
+    assert!(fit && ends && out.len() == stages.len() && passed.y.len() == dy.len(), "chain backward: wrong lengths");
 }
 
 /// The last stage's output; what the backward pass needs is written to `kept` ([`kept_len`] numbers), if wanted.
 pub fn forward<T: Scalar>(stages: &[Stage], x: &[T], filters: &[Filters<'_, T>], y: &mut [T], kept: Option<&mut [T]>) {
-    check(stages, x.len(), filters, y.len());
-    assert!(kept.as_ref().is_none_or(|kept| kept.len() == kept_len(stages)), "chain: wrong length of kept");
     T::conv_chain_forward(stages, x, filters, y, kept);
 }
 
@@ -119,10 +166,6 @@ pub fn backward<T: Scalar>(
     dx: Option<&mut [T]>,
     out: &mut [FilterGradients<'_, T>],
 ) {
-    check(stages, passed.x.len(), filters, dy.len());
-    let fit = out.iter().zip(filters).all(|(o, f)| o.dw.len() == f.w.len() && o.db.len() == f.bias.len());
-    let ends = passed.kept.len() == kept_len(stages) && dx.as_ref().is_none_or(|dx| dx.len() == passed.x.len());
-    assert!(fit && ends && out.len() == stages.len() && passed.y.len() == dy.len(), "chain backward: wrong lengths");
     T::conv_chain_backward(stages, passed, filters, dy, dx, out);
 }
 
@@ -133,9 +176,10 @@ pub(crate) fn forward_f32(
     y: &mut [f32],
     kept: Option<&mut [f32]>,
 ) {
+    check_forward(stages, x, filters, y, kept.as_deref());
     match simd::kernels(isa()) {
-        Some(kernels) => lanes::forward(kernels, stages, x, filters, y, kept),
-        None => plain_forward(stages, x, filters, y, kept),
+        Some(kernels) if fits_lanes(stages) => lanes::forward(kernels, stages, x, filters, y, kept),
+        _ => plain_forward(stages, x, filters, y, kept),
     }
 }
 
@@ -147,9 +191,10 @@ pub(crate) fn backward_f32(
     dx: Option<&mut [f32]>,
     out: &mut [FilterGradients<'_, f32>],
 ) {
+    check_backward(stages, &passed, filters, dy, dx.as_deref(), out);
     match simd::kernels(isa()) {
-        Some(kernels) => lanes::backward(kernels, stages, passed.kept, filters, dy, dx, out),
-        None => plain_backward(stages, passed, filters, dy, dx, out),
+        Some(kernels) if fits_lanes(stages) => lanes::backward(kernels, stages, passed.kept, filters, dy, dx, out),
+        _ => plain_backward(stages, passed, filters, dy, dx, out),
     }
 }
 
@@ -161,6 +206,7 @@ pub(crate) fn plain_forward<T: Scalar>(
     y: &mut [T],
     kept: Option<&mut [T]>,
 ) {
+    check_forward(stages, x, filters, y, kept.as_deref());
     let mut own = Vec::new();
     let mut rest = match kept {
         Some(kept) => kept,
@@ -181,7 +227,7 @@ pub(crate) fn plain_forward<T: Scalar>(
     };
     let (mut from, last) = (x, stages.len() - 1);
     for (stage, f) in stages[..last].iter().zip(filters) {
-        let (to, after) = rest.split_at_mut(stage.conv.n * stage.output().iter().product::<usize>());
+        let (to, after) = rest.split_at_mut(output_len(stage));
         run(stage, f, from, to);
         (from, rest) = (to, after);
     }
@@ -197,8 +243,8 @@ pub(crate) fn plain_backward<T: Scalar>(
     mut dx: Option<&mut [T]>,
     out: &mut [FilterGradients<'_, T>],
 ) {
-    let len = |s: &Stage| s.conv.n * s.output().iter().product::<usize>();
-    let mut end: usize = stages[..stages.len() - 1].iter().map(len).sum();
+    check_backward(stages, &passed, filters, dy, dx.as_deref(), out);
+    let mut end: usize = stages[..stages.len() - 1].iter().map(output_len).sum();
     let (mut slopes, mut values) = (dy.to_vec(), passed.y);
     for (i, stage) in stages.iter().enumerate().rev() {
         let (g, [c, h, w]) = (&stage.conv, stage.output());
@@ -208,8 +254,8 @@ pub(crate) fn plain_backward<T: Scalar>(
         let input = if i == 0 {
             passed.x
         } else {
-            end -= len(&stages[i - 1]);
-            &passed.kept[end..][..len(&stages[i - 1])]
+            end -= output_len(&stages[i - 1]);
+            &passed.kept[end..][..output_len(&stages[i - 1])]
         };
         reduce::sum_channels(&slopes, g.n, c, h * w, out[i].db);
         let (image, at) = if stage.transposed { (&*slopes, input) } else { (input, &*slopes) };

@@ -8,12 +8,12 @@
 //! A few rows of pooled pixels at a time, so that what is read again for each filter stays in the first-level cache.
 //! The order of each sum is written down in [`crate::reference::conv2d_block_backward`].
 
-use super::{Gradients, pooled};
+use super::{Gradients, RowSum, pooled};
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::parallel::{self, Shared};
 use crate::reference::{BLOCK_UNITS, block_bands, block_groups, block_tiles};
 use crate::simd::{Gather, Kernels, Scatter, Transpose, UNIT, Winners};
-use crate::{Conv2d, reduce, scratch};
+use crate::{Conv2d, scratch};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -152,10 +152,13 @@ impl<'a> Job<'a> {
         let room = bands * self.pw + UNIT;
         let mut fine = finite(self.level, x);
         let (dw, db) = sums.split_at_mut(g.o * self.filter);
-        scratch::floats(2 * size + g.o * (room + UNIT), |buffer| {
+        let levels = RowSum::levels(self.ph);
+        scratch::floats(2 * size + g.o * (room + UNIT + levels * UNIT), |buffer| {
             let (image, rest) = buffer.split_at_mut(size);
             let (gradient, rest) = rest.split_at_mut(size);
-            let (slopes, lanes) = rest.split_at_mut(g.o * room);
+            let (slopes, rest) = rest.split_at_mut(g.o * room);
+            let (lanes, levels_of_all) = rest.split_at_mut(g.o * UNIT);
+            let levels_of_all = levels_of_all.as_chunks_mut().0.as_chunks_mut().0;
             self.border(x, image);
             if dx.is_some() {
                 gradient.fill(0.0);
@@ -165,10 +168,12 @@ impl<'a> Job<'a> {
                 let (at, counts) = indices.split_at_mut(g.o * room);
                 for i in (0..self.ph).step_by(bands) {
                     let rows = i..self.ph.min(i + bands);
-                    for (o, lanes) in lanes.as_chunks_mut().0.iter_mut().enumerate() {
+                    let sums = lanes.as_chunks_mut().0.iter_mut().zip(levels_of_all.chunks_exact_mut(levels));
+                    for (o, (block, levels)) in sums.enumerate() {
                         let plane = o * self.ph * self.pw;
                         let (at, slopes) = (&mut at[o * room..][..room], &mut slopes[o * room..][..room]);
-                        counts[o] = self.winners(&dy[plane..], &codes[plane..], rows.clone(), at, slopes, lanes);
+                        let sum = RowSum { block, levels };
+                        counts[o] = self.winners(&dy[plane..], &codes[plane..], rows.clone(), at, slopes, sum);
                     }
                     let list = |o: usize| {
                         let list = o * room..o * room + counts[o] as usize;
@@ -180,8 +185,9 @@ impl<'a> Job<'a> {
                     }
                 }
             });
-            for (db, &lanes) in db.iter_mut().zip(lanes.as_chunks().0) {
-                let sum = reduce::tree(lanes);
+            let sums = lanes.as_chunks_mut().0.iter_mut().zip(levels_of_all.chunks_exact_mut(levels));
+            for (db, (block, levels)) in db.iter_mut().zip(sums) {
+                let sum = RowSum { block, levels }.total(self.ph);
                 *db += sum;
                 // Any infinity or NaN among the slopes shows in their sum.
                 fine &= sum.is_finite();
@@ -232,7 +238,7 @@ impl<'a> Job<'a> {
     }
 
     /// Lists the winners of some rows of one plane that have a slope: where in the bordered image, and the slope. Adds
-    /// the slopes to the lanes. Returns how many there are.
+    /// the slopes to the sum. Returns how many there are.
     fn winners(
         &self,
         dy: &[f32],
@@ -240,7 +246,7 @@ impl<'a> Job<'a> {
         rows: Range<usize>,
         at: &mut [u32],
         slopes: &mut [f32],
-        lanes: &mut [f32; UNIT],
+        mut sum: RowSum<'_>,
     ) -> u32 {
         assert!(at.len() == slopes.len() && at.len() >= rows.len() * self.pw + UNIT);
         let (right, mut count) = (self.g.c as u32, 0);
@@ -257,9 +263,10 @@ impl<'a> Job<'a> {
                     down,
                     at: at.as_mut_ptr().add(count),
                     slopes: slopes.as_mut_ptr().add(count),
-                    lanes,
+                    lanes: &mut *sum.block,
                 })
             };
+            sum.end_row(i);
         }
         count as u32
     }

@@ -6,7 +6,7 @@
 
 use super::super::image::Layout;
 use super::backward::{finite, in_groups};
-use super::{DEAD, Gradients, pooled};
+use super::{DEAD, Gradients, RowSum, pooled};
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::simd::{Direct, Kernels, UNIT};
 use crate::{Conv2d, reduce, scratch};
@@ -59,20 +59,21 @@ fn image(kernels: &Kernels, level: Isa, g: &Conv2d, x: &[f32], dy: &[f32], codes
     let band = (SLOPES / (4 * cols)).clamp(1, ph);
     let (dw, db) = sums.split_at_mut(g.o * g.k());
     let mut fine = finite(level, x);
-    scratch::floats(layout.len(UNIT) + 4 * cols * band, |buffer| {
-        let (image, slopes) = buffer.split_at_mut(layout.len(UNIT));
+    let levels = RowSum::levels(ph) * UNIT;
+    scratch::floats(layout.len(UNIT) + levels + 4 * cols * band, |buffer| {
+        let (image, rest) = buffer.split_at_mut(layout.len(UNIT));
+        let (levels, slopes) = rest.split_at_mut(levels);
         layout.fill(x, image);
         for (o, (dw, db)) in dw.chunks_exact_mut(g.k()).zip(db).enumerate() {
             let mut taps = [[[0.0; UNIT]; TAPS]; CHANNELS];
-            let mut lanes = [0.0; UNIT];
+            let mut block = [0.0; UNIT];
+            let mut lanes = RowSum { block: &mut block, levels: levels.as_chunks_mut().0.as_chunks_mut().0 };
             for i in (0..ph).step_by(band) {
                 let rows = band.min(ph - i);
                 let slopes = &mut slopes[..4 * cols * rows];
                 let cells = (o * ph + i) * pw..(o * ph + i + rows) * pw;
-                vectorize(
-                    level,
-                    Spread { dy: &dy[cells.clone()], codes: &codes[cells], pw, cols, slopes, lanes: &mut lanes },
-                );
+                let (dy, codes) = (&dy[cells.clone()], &codes[cells]);
+                vectorize(level, Spread { dy, codes, pw, cols, first: i, slopes, lanes: &mut lanes });
                 for (c, taps) in taps[..g.c].iter_mut().enumerate() {
                     let direct = Direct {
                         slopes,
@@ -90,7 +91,7 @@ fn image(kernels: &Kernels, level: Isa, g: &Conv2d, x: &[f32], dy: &[f32], codes
             for (dw, &lanes) in dw.iter_mut().zip(taps.as_flattened()) {
                 *dw += reduce::tree(lanes);
             }
-            let sum = reduce::tree(lanes);
+            let sum = lanes.total(ph);
             *db += sum;
             fine &= sum.is_finite();
         }
@@ -99,21 +100,23 @@ fn image(kernels: &Kernels, level: Isa, g: &Conv2d, x: &[f32], dy: &[f32], codes
 }
 
 /// Deals the slopes of windows out to their four pixels, `[rows, 4, cols]`, and adds them to the lanes.
-struct Spread<'a> {
+struct Spread<'a, 'b> {
     dy: &'a [f32],
     codes: &'a [u8],
     pw: usize,
     cols: usize,
+    /// The first row's number in the plane.
+    first: usize,
     slopes: &'a mut [f32],
-    lanes: &'a mut [f32; UNIT],
+    lanes: &'a mut RowSum<'b>,
 }
 
-impl Loop for Spread<'_> {
+impl Loop for Spread<'_, '_> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
         let rows = self.dy.chunks_exact(self.pw).zip(self.codes.chunks_exact(self.pw));
-        for (slopes, (dy, codes)) in self.slopes.chunks_exact_mut(4 * self.cols).zip(rows) {
+        for (row, (slopes, (dy, codes))) in (self.first..).zip(self.slopes.chunks_exact_mut(4 * self.cols).zip(rows)) {
             for (pixel, slopes) in slopes.chunks_exact_mut(self.cols).enumerate() {
                 for ((slope, &dy), &code) in slopes.iter_mut().zip(dy).zip(codes) {
                     let wins = u32::from(code & 3) == pixel as u32;
@@ -122,10 +125,11 @@ impl Loop for Spread<'_> {
                 slopes[self.pw..].fill(0.0);
             }
             for (dy, codes) in dy.chunks(UNIT).zip(codes.chunks(UNIT)) {
-                for ((lane, &dy), &code) in self.lanes.iter_mut().zip(dy).zip(codes) {
+                for ((lane, &dy), &code) in self.lanes.block.iter_mut().zip(dy).zip(codes) {
                     *lane += live(dy, code);
                 }
             }
+            self.lanes.end_row(row);
         }
     }
 }

@@ -13,6 +13,8 @@ mod direct;
 mod forward;
 
 use crate::dispatch::isa;
+use crate::geometry::product;
+use crate::reduce::{Pairs, TURNS};
 use crate::{Conv2d, Scalar, reduce, simd};
 
 /// Set in the code of an output that ReLU cut off. The lower two bits are `2 row + column` of the winner.
@@ -29,27 +31,79 @@ pub struct Gradients<'a, T> {
     pub db: &'a mut [T],
 }
 
+/// The lanes of a sum over rows of windows.
+type Lanes = [f32; reduce::LANES];
+
+/// The sum of the slopes of a filter's windows, in lanes: sixteen rows in turn, and then in pairs.
+struct RowSum<'a> {
+    /// Of the rows since the last full block.
+    block: &'a mut Lanes,
+    levels: &'a mut [[Lanes; 1]],
+}
+
+impl RowSum<'_> {
+    /// Levels for so many rows.
+    fn levels(rows: usize) -> usize {
+        reduce::levels(rows.div_ceil(TURNS))
+    }
+
+    /// To be called when row `row` has been added.
+    #[inline(always)]
+    fn end_row(&mut self, row: usize) {
+        if (row + 1).is_multiple_of(TURNS) {
+            self.end_block(row / TURNS);
+        }
+    }
+
+    #[inline(always)]
+    fn end_block(&mut self, block: usize) {
+        Pairs::after(block, self.levels).push([std::mem::take(self.block)]);
+    }
+
+    /// After all rows.
+    fn total(mut self, rows: usize) -> f32 {
+        let blocks = rows.div_ceil(TURNS);
+        if !rows.is_multiple_of(TURNS) {
+            self.end_block(blocks - 1);
+        }
+        let [lanes] = Pairs::after(blocks, self.levels).total();
+        reduce::tree(lanes)
+    }
+}
+
 /// Height and width after pooling.
 pub(crate) fn pooled(g: &Conv2d) -> [usize; 2] {
     [g.out_h() / 2, g.out_w() / 2]
 }
 
-/// Panics unless the slices have the sizes that `g` says.
+/// Panics unless the slices have the sizes that `g` says, and these can exist.
 fn check(name: &str, g: &Conv2d, lens: [usize; 5]) {
+    let lengths = g.lengths().unwrap_or_else(|e| panic!("{name}: {e}: {g:?}"));
     let [ph, pw] = pooled(g);
-    let outputs = g.n * g.o * ph * pw;
-    assert!(lens == [g.n * g.c * g.h * g.w, g.o * g.k(), g.o, outputs, outputs], "{name}: wrong lengths");
+    let outputs = product(&[g.n, g.o, ph, pw]).unwrap_or_else(|| panic!("{name}: the output does not fit into memory"));
+    assert!(lens == [lengths.x, lengths.w, g.o, outputs, outputs], "{name}: wrong lengths: {lens:?} for {g:?}");
 }
 
-/// Whether the fast paths take this convolution: one that does not skip pixels, and is not empty.
+/// [`check`] of what the forward pass reads and writes.
+fn check_forward<T>(g: &Conv2d, x: &[T], w: &[T], bias: &[T], y: &[T], codes: Option<&[u8]>) {
+    let codes = codes.map_or(y.len(), <[u8]>::len);
+    check("conv2d block", g, [x.len(), w.len(), bias.len(), y.len(), codes]);
+}
+
+/// [`check`] of what the backward pass reads and writes.
+fn check_backward<T>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], codes: &[u8], out: &Gradients<'_, T>) {
+    check("conv2d block backward", g, [x.len(), w.len(), out.db.len(), dy.len(), codes.len()]);
+    let fit = out.dw.len() == w.len() && out.dx.as_ref().is_none_or(|dx| dx.len() == x.len());
+    assert!(fit, "conv2d block backward: wrong lengths of dw or dx: {g:?}");
+}
+
+/// Whether the fast paths take this convolution: one that does not skip pixels, and is not empty, pooled or not.
 fn fits(g: &Conv2d) -> bool {
-    let [ph, pw] = pooled(g);
-    g.stride == [1, 1] && g.dilation == [1, 1] && g.n * g.o * g.k() * ph * pw > 0
+    g.stride == [1, 1] && g.dilation == [1, 1] && super::is_compact(g) && !pooled(g).contains(&0)
 }
 
 pub(crate) fn forward_f32(g: &Conv2d, x: &[f32], w: &[f32], bias: &[f32], y: &mut [f32], codes: Option<&mut [u8]>) {
-    let outputs = codes.as_ref().map_or(y.len(), |codes| codes.len());
-    check("conv2d block", g, [x.len(), w.len(), bias.len(), y.len(), outputs]);
+    check_forward(g, x, w, bias, y, codes.as_deref());
     match simd::kernels(isa()) {
         Some(kernels) if fits(g) => forward::run(kernels, g, x, w, bias, y, codes),
         _ => plain_forward(g, x, w, bias, y, codes),
@@ -57,7 +111,7 @@ pub(crate) fn forward_f32(g: &Conv2d, x: &[f32], w: &[f32], bias: &[f32], y: &mu
 }
 
 pub(crate) fn backward_f32(g: &Conv2d, x: &[f32], w: &[f32], dy: &[f32], codes: &[u8], mut out: Gradients<'_, f32>) {
-    check("conv2d block backward", g, [x.len(), w.len(), out.db.len(), dy.len(), codes.len()]);
+    check_backward(g, x, w, dy, codes, &out);
     let done = match simd::kernels(isa()) {
         Some(kernels) if fits(g) && direct::fits(g, out.dx.is_some()) => {
             direct::run(kernels, g, x, dy, codes, &mut out)
@@ -79,6 +133,10 @@ pub(crate) fn plain_forward<T: Scalar>(
     y: &mut [T],
     mut codes: Option<&mut [u8]>,
 ) {
+    check_forward(g, x, w, bias, y, codes.as_deref());
+    if y.is_empty() {
+        return;
+    }
     let (oh, ow) = (g.out_h(), g.out_w());
     let mut dense = vec![T::ZERO; g.n * g.o * oh * ow];
     T::conv2d_forward(g, x, w, Some(bias), &mut dense);
@@ -97,6 +155,12 @@ pub(crate) fn plain_forward<T: Scalar>(
 
 /// The gradient of the activation before pooling, and from there as ever.
 pub(crate) fn plain_backward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], codes: &[u8], out: Gradients<'_, T>) {
+    check_backward(g, x, w, dy, codes, &out);
+    if dy.is_empty() {
+        out.dw.fill(T::ZERO);
+        out.db.fill(T::ZERO);
+        return out.dx.into_iter().for_each(|dx| dx.fill(T::ZERO));
+    }
     let (oh, ow) = (g.out_h(), g.out_w());
     let mut dense = vec![T::ZERO; g.n * g.o * oh * ow];
     let [ph, pw] = pooled(g);
