@@ -109,7 +109,7 @@ fn check_average(g: Pool2d, seed: u64) {
     let (mut data, windows) = (Data::new(seed), windows(&g));
     let mut x = data.floats(g.planes * g.h * g.w);
     let mut dy = data.floats(windows.len());
-    if seed % 3 == 0 {
+    if seed.is_multiple_of(3) {
         spice(&mut x);
         spice(&mut dy);
     }
