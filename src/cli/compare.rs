@@ -1,45 +1,85 @@
 //! `gradus compare`: runs side by side.
 
 use super::{output, signals};
-use clap::Args;
-use gradus::Result;
-use gradus::experiment::compare::{Comparison, Measure, compare};
+use clap::{Args, ValueEnum};
+use gradus::experiment::compare::{Comparison, Measure, compare, report};
+use gradus::report::words::p_value;
 use gradus::run::RunFolder;
+use gradus::{Error, Result};
 use std::path::PathBuf;
 
-/// Which of several runs is better, and whether the difference is more than luck.
+/// Which of several runs is better, and whether the difference is significant.
+///
+/// Runs with the same settings and other seeds are one variant. Give at least three seeds of each (--seed 1, 2, 3): with
+/// one seed a difference holds for the trained networks only.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  gradus compare runs/*_cnn-small_* runs/*_mlp-300_*")]
+#[command(after_help = "\
+Examples:
+  gradus compare runs/*_cnn-small_* runs/*_mlp-300_*
+  gradus compare runs/*_cnn-small_* runs/*_mlp-300_* --out comparison   with a page: tables and learning curves")]
 pub(crate) struct Compare {
     /// Folders of finished runs of `gradus train`
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
     runs: Vec<PathBuf>,
+    /// The measure [default: accuracy of classifiers, ELBO of variational autoencoders, squared error of others]
+    #[arg(long, value_name = "MEASURE")]
+    by: Option<By>,
+    /// Write the comparison as a page with the learning curves of all runs into this folder; it must not exist
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Print the comparison as JSON
     #[arg(long)]
     json: bool,
 }
 
-impl Compare {
-    pub(crate) fn run(self) -> Result<()> {
-        signals::stop_at_once()?;
-        let folders: Vec<RunFolder> = self.runs.iter().map(|path| RunFolder::open(path)).collect::<Result<_>>()?;
-        let comparison = compare(&folders)?;
-        if self.json { output::json(&comparison) } else { output::print(&words(&comparison)) }
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum By {
+    Accuracy,
+    Elbo,
+    Mse,
+}
+
+impl From<By> for Measure {
+    fn from(by: By) -> Self {
+        match by {
+            By::Accuracy => Measure::Accuracy,
+            By::Elbo => Measure::Elbo,
+            By::Mse => Measure::Mse,
+        }
     }
 }
 
+impl Compare {
+    pub(crate) fn run(self) -> Result<()> {
+        signals::stop_at_once()?;
+        if let Some(out) = self.out.as_ref().filter(|out| out.exists()) {
+            return Err(Error::config(format!("--out {}", out.display()), "exists already", "choose another --out"));
+        }
+        let folders: Vec<RunFolder> = self.runs.iter().map(|path| RunFolder::open(path)).collect::<Result<_>>()?;
+        let comparison = compare(&folders, self.by.map(Measure::from))?;
+        if let Some(out) = &self.out {
+            report::write(&comparison, out)?;
+        }
+        if self.json {
+            return output::json(&comparison);
+        }
+        let page = self.out.map_or(String::new(), |out| format!("report: {}\n", out.join("report.html").display()));
+        output::print(&(words(&comparison) + &page))
+    }
+}
+
+/// The table of variants, a line for each pair, and the notes.
 pub(super) fn words(comparison: &Comparison) -> String {
-    let is_error = comparison.measure == Measure::Mse;
-    let name = if is_error { "squared error" } else { "accuracy" };
-    let digits = if is_error { 5 } else { 4 };
-    let head = ["experiment", "seeds", name, "range", "macro F1", "parameters", "seconds"];
+    let measure = comparison.measure;
+    let head = ["variant", "seeds", measure.title(), "range", "macro F1", "parameters", "seconds"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for row in &comparison.rows {
+        let [low, high] = row.range.map(|value| report::value(measure, value));
         rows.push(vec![
             row.experiment.clone(),
             row.seeds.len().to_string(),
-            format!("{:.digits$}", row.value),
-            format!("{:.digits$} to {:.digits$}", row.range[0], row.range[1]),
+            report::value(measure, row.value),
+            format!("{low} to {high}"),
             row.macro_f1.map_or("-".into(), |f1| format!("{f1:.4}")),
             output::thousands(row.parameters as u64),
             format!("{:.0}", row.seconds),
@@ -47,15 +87,10 @@ pub(super) fn words(comparison: &Comparison) -> String {
     }
     let mut text = output::table(&rows, 1);
     for pair in &comparison.pairs {
-        let points = |by: f64| if is_error { format!("{by:+.5}") } else { format!("{:+.2}", 100.0 * by) };
-        let unit = if is_error { "" } else { " points" };
-        let how = match (pair.interval, pair.p_value) {
-            (Some([low, high]), _) => format!("95 % interval {} to {}{unit}", points(low), points(high)),
-            (_, Some(p)) => format!("McNemar's p = {p:.3} on one seed"),
-            _ => String::new(),
-        };
-        let verdict = pair.better.as_ref().map_or("not distinguishable".into(), |name| format!("{name} is better"));
-        text.push_str(&format!("{} - {}: {}{unit} ({how}): {verdict}\n", pair.a, pair.b, points(pair.difference)));
+        let by = report::difference(measure, pair);
+        let p = p_value(pair.adjusted_p_value);
+        text.push_str(&format!("{} - {}: {by}, {p}: {}\n", pair.a, pair.b, report::verdict(pair)));
     }
+    comparison.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
     text
 }

@@ -23,6 +23,7 @@ mod pipeline;
 mod predict;
 mod progress;
 mod report;
+mod runs;
 mod settings;
 mod signals;
 mod study;
@@ -58,6 +59,7 @@ enum Command {
     Dream(dream::DreamArgs),
     Latent(latent::Latent),
     Compare(compare::Compare),
+    Runs(runs::Runs),
     Export(export::Export),
     Report(report::Report),
     Data(data::Data),
@@ -105,6 +107,7 @@ impl Cli {
             Some(Command::Dream(command)) => command.run(),
             Some(Command::Latent(command)) => command.run(),
             Some(Command::Compare(command)) => command.run(),
+            Some(Command::Runs(command)) => command.run(),
             Some(Command::Export(command)) => command.run(),
             Some(Command::Report(command)) => command.run(),
             Some(Command::Data(command)) => command.run(),

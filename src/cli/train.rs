@@ -78,7 +78,7 @@ impl Train {
             output::say(&format!("[{}/{}] {}: {}", i + 1, experiments.len(), e.name, e.about));
             folders.push(self.begin(e, &root.join(&e.name))?.0);
         }
-        let comparison = compare(&folders)?;
+        let comparison = compare(&folders, None)?;
         let text = serde_json::to_string_pretty(&comparison).expect("plain words and numbers");
         gradus::files::write_atomic(root.join("comparison.json"), text.as_bytes())?;
         if self.json {

@@ -7,7 +7,7 @@
 //! * [`read`]: from the file to the types, and what is said of a mistake;
 //! * [`mod@builtin`]: the files of the courses;
 //! * [`cost`]: what it will take; [`data`]: samples; [`job`]: the run; [`report`]: what it found;
-//!   [`reconstruction`]: what an autoencoder's run found;
+//!   [`reconstruction`]: what an autoencoder's run found; [`each`]: the measure of each of its test samples;
 //! * [`answer`]: asking a run afterwards, [`rows`]: about rows without a class; [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
 //! * [`dream`]: the input that makes a network answer what is asked; [`latent`]: what is in the codes of an autoencoder.
 
@@ -20,6 +20,7 @@ pub mod data;
 mod define;
 pub mod dream;
 pub mod findings;
+pub mod each;
 pub mod job;
 pub mod latent;
 pub mod layers;

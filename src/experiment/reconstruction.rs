@@ -5,6 +5,7 @@
 //! compared by. All figures are of what the network does by its nature: a variational code is drawn, and a denoising network
 //! is given noisy pictures, whose clean originals are wanted.
 
+use super::each::{self, elbo_of_each};
 use super::job::Prepared;
 use super::layers::Layer;
 use super::report::{colophon, data_name, network, noun};
@@ -145,6 +146,9 @@ impl Reconstructed {
         let (e, p) = (&self.experiment, &self.prepared);
         let test = counted(p.data.test.len(), &format!("test {}", noun(p)));
         let mut book = Book::open(folder, &e.name, &format!("Data: {}, {test}; seed {}", data_name(e), e.seed));
+        let with_elbo = has_elbo(&self.losses[2], e.train.loss);
+        let bounds = with_elbo.then(|| elbo_of_each(p, &self.outputs)).transpose()?;
+        each::write(folder, &p.data.test.names, &self.errors, bounds.as_deref())?;
         self.verdict(&mut book);
         self.learning(&mut book)?;
         self.pictures(&mut book)?;

@@ -6,13 +6,18 @@
 //! * [`identity`]: the data of a run, known again; [`ledger`]: how often test sets were evaluated on;
 //! * [`book`]: the report while it is written;
 //! * [`findings`]: what it says of a trained classifier, as functions of numbers;
+//! * [`list`](mod@list): the runs in a folder;
 //! * [`trainer`]: trainings with a checkpoint, and a trained classifier's figures.
 
 pub mod book;
 pub mod findings;
 pub mod folder;
+<<<<<<< HEAD
 pub mod identity;
 pub mod ledger;
+=======
+pub mod list;
+>>>>>>> cbf9bf7 (compare: variants are their settings, intervals over samples and seeds, Holm's correction; gradus runs; the planted faults share one build)
 pub mod trainer;
 
 pub use book::Book;

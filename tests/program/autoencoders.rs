@@ -75,9 +75,21 @@ fn the_life_of_an_autoencoder() {
     gradus(&folder, &["latent", "cae", "--dims", "3", "--samples", "40", "--out", "l3"]).says(0, &[]);
     gradus(&folder, &["latent", "cae", "--classifier", "vae", "--out", "l4"]).says(2, &["--classifier"]);
 
-    // Errors are compared as errors.
-    let compared = gradus(&folder, &["compare", "cae", "vae", "--json"]).says(0, &[]).json();
+    // A variational autoencoder is ranked by its bound, another by its error; asked by errors, both have them.
+    gradus(&folder, &["compare", "cae", "vae"]).says(3, &["ranked by elbo", "--by mse"]);
+    let by_error = ["compare", "cae", "vae", "--by", "mse", "--json", "--out", "compared"];
+    let compared = gradus(&folder, &by_error).says(0, &[]).json();
     assert_eq!((&compared["measure"], compared["rows"].as_array().unwrap().len()), (&"mse".into(), 2));
+    for file in ["report.html", "comparison.json", "figures/validation_loss.png"] {
+        assert!(folder.join("compared").join(file).exists(), "{file}");
+    }
+    gradus(&folder, &["compare", "cae", "cae"]).says(3, &["the settings and the seed"]);
+    // The bounds of the samples have the run's bound as their mean.
+    let table = std::fs::read_to_string(folder.join("vae/tables/test_samples.csv")).unwrap();
+    let bounds: Vec<f64> = table.lines().skip(1).map(|l| l.rsplit(',').next().unwrap().parse().unwrap()).collect();
+    let metrics: Value = serde_json::from_slice(&std::fs::read(folder.join("vae/metrics.json")).unwrap()).unwrap();
+    let (mean, bound) = (bounds.iter().sum::<f64>() / bounds.len() as f64, number(&metrics["test"]["elbo"]));
+    assert!((mean - bound).abs() < 1e-3 * bound.abs(), "{mean} for {bound}");
     gradus(&folder, &["compare", "cae", "mlp"]).says(3, &["another measure"]);
 
     // The encoder, used again: all variants of the file, each of which takes what it says.

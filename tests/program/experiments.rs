@@ -140,6 +140,26 @@ fn the_life_of_an_experiment() {
     let comparison: serde_json::Value = serde_json::from_str(&compared.says(0, &[]).out).unwrap();
     assert_eq!(comparison["rows"][0]["seeds"], serde_json::json!([42, 1, 2]));
     gradus(&folder, &["compare", "a", "folder"]).says(3, &["folder"]);
+    gradus(&folder, &["compare", "a", "s1", "a"]).says(3, &["the settings and the seed (42)"]);
+    // One epoch more is another variant, whatever its name.
+    gradus(&folder, &["train", "small.toml", "--set", "train.epochs=4", "--out", "longer"]).says(0, &[]);
+    let compared = gradus(&folder, &["compare", "a", "s1", "s2", "longer", "--out", "side-by-side"]);
+    let text = &compared.says(0, &[]).out;
+    for words in ["train.epochs = 4", "note: A variant with one seed", "side-by-side/report.html"] {
+        assert!(text.contains(words), "{text}");
+    }
+    assert!(folder.join("side-by-side/figures/validation_accuracy.svg").exists());
+    gradus(&folder, &["compare", "a", "s1", "--out", "side-by-side"]).says(2, &["exists already"]);
+
+    // What has been run.
+    let listed = gradus(&folder, &["runs", ".", "--json"]).says(0, &[]).json();
+    let of = |path: &str| listed.as_array().unwrap().iter().find(|run| run["path"] == path).unwrap().clone();
+    let run = of("./s1");
+    assert_eq!((&run["recipe"], &run["seed"], &run["progress"]), (&"train".into(), &1.into(), &"complete".into()));
+    assert!(run["figure"][1].as_f64().is_some_and(|accuracy| (0.0..=1.0).contains(&accuracy)), "{run}");
+    assert!(gradus(&folder, &["runs", "."]).says(0, &[]).out.contains("longer"));
+    assert!(gradus(&folder, &["runs"]).says(0, &[]).out.contains("no runs in runs"));
+    gradus(&folder, &["runs", "nowhere"]).says(1, &["nowhere"]);
 }
 
 #[test]

@@ -9,12 +9,14 @@
 //! * `neighbor`: what the nearest neighbours say (k-NN accuracy, trustworthiness of a map).
 //! * `selection`: what choosing the best of several gains by chance alone.
 //! * `significance`: is a difference larger than chance explains (Wilson's and Newcombe's intervals, McNemar's test)?
+//! * `difference`: by how much one method is better than another, over samples and seeds; Holm's correction.
 
 mod answers;
 mod calibration;
 mod cluster;
 mod confusion;
 mod curve;
+mod difference;
 mod neighbor;
 mod selection;
 mod significance;
@@ -27,6 +29,7 @@ pub use curve::{PrecisionRecall, Roc, macro_auc, precision_recall_curve, roc_cur
 pub use neighbor::{knn_accuracy, knn_correct, trustworthiness};
 pub use selection::{expected_maximum, selection_gain};
 pub use significance::{McNemar, difference_interval, mcnemar, mean_interval, wilson_interval};
+pub use difference::{MeanDifference, holm, mean_difference};
 
 use crate::analysis::one_label_a_row;
 use crate::error::{Error, Result};
