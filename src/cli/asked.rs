@@ -1,7 +1,7 @@
 //! Which experiment is asked for, and where its run goes: the words that `train` and `study` share.
 
 use clap::Args;
-use gradus::experiment::{self, Source, builtin};
+use gradus::experiment::{self, Source, builtin, guess};
 use gradus::run::RunFolder;
 use gradus::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -14,6 +14,15 @@ pub(super) struct Asked {
     /// One setting, such as train.epochs=3 or model.layer.conv1.filters=16; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// The folder or file of the data: short for --set data.path=PATH
+    #[arg(long, value_name = "PATH")]
+    data: Option<String>,
+    /// Epochs at most: short for --set train.epochs=N
+    #[arg(long, value_name = "N")]
+    epochs: Option<u32>,
+    /// Samples per step: short for --set train.batch=N
+    #[arg(long, value_name = "N")]
+    batch: Option<u32>,
     /// Seed of everything random but the data, whose split has a seed of its own: --set data.seed=N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
@@ -37,12 +46,14 @@ impl Asked {
         let mut source = match experiment::builtin(word) {
             Some(known) => Source::text(known.text, word)?,
             None if Path::new(word).exists() => Source::file(Path::new(word))?,
-            None => {
-                let help = format!("did you mean `{}`? `gradus init --list` shows all", builtin::nearest(word));
-                return Err(Error::config(word, "is neither a file nor a built-in experiment", help));
-            }
+            None => return Err(missing(word)),
         };
-        self.set.iter().try_for_each(|set| source.set(set))?;
+        let short = [
+            self.data.as_ref().map(|path| format!("data.path={path}")),
+            self.epochs.map(|n| format!("train.epochs={n}")),
+            self.batch.map(|n| format!("train.batch={n}")),
+        ];
+        short.iter().flatten().chain(&self.set).try_for_each(|set| source.set(set))?;
         if let Some(seed) = self.seed {
             source.set(&format!("seed={seed}"))?;
         }
@@ -53,4 +64,30 @@ impl Asked {
     pub(super) fn folder(&self, name: &str) -> PathBuf {
         self.out.clone().unwrap_or_else(|| RunFolder::fresh_path(name))
     }
+}
+
+/// What to say of an experiment that is not there: a file that is missing, or a name that nobody knows.
+fn missing(word: &str) -> Error {
+    let path = Path::new(word);
+    let looks_like_a_file = path.extension().is_some() || path.components().count() > 1;
+    if !looks_like_a_file {
+        let guess = builtin::nearest(word).map_or(String::new(), |known| format!("did you mean `{known}`? "));
+        let help = format!("{guess}`gradus init --list` shows the built-in ones");
+        return Error::config(word, "is neither a file nor a built-in experiment", help);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let files: Vec<String> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|e| e.path())
+        .filter(|file| file.extension().is_some_and(|ending| ending == "toml"))
+        .map(|file| file.strip_prefix("./").unwrap_or(&file).display().to_string())
+        .collect();
+    let guess = guess::nearest(word, files.iter().map(String::as_str));
+    let help = match guess {
+        Some(file) => format!("did you mean `{file}`?"),
+        None => "`gradus init NAME --out FILE` writes an experiment to start from".to_owned(),
+    };
+    Error::config(word, "does not exist", help)
 }

@@ -10,9 +10,12 @@ use gradus::{Error, Result};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// How well a trained run does on all pictures of another folder with the same classes.
+/// How well a trained run does: on its own test split, or on all images of another folder with the same classes.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  gradus evaluate runs/2026-11-20_pipeline_k7f3 --data new_pictures/")]
+#[command(after_help = "\
+Examples:
+  gradus evaluate runs/2026-11-20_pipeline_k7f3
+  gradus evaluate runs/2026-11-20_pipeline_k7f3 --data new_images/")]
 pub(crate) struct Evaluate {
     /// The folder of a finished run
     run: PathBuf,
@@ -41,8 +44,10 @@ impl Evaluate {
             return output::print(&split(&result, &trained.preparation.classes));
         }
         let Some(data) = &self.data else {
-            let help = "a run of the main job keeps the figures of its test split in metrics.json";
-            return Err(Error::config("--data", "is missing", help));
+            // Evaluated once, in the run: the figures are kept, and the test split is not used again.
+            let metrics: Value = folder.read_json("metrics.json")?;
+            output::say("the run's own test split, as the run evaluated it (metrics.json)");
+            return if self.json { output::json(&metrics) } else { output::print(&words(&metrics)) };
         };
         let result = evaluate::evaluate(&folder, &settings::of_run(&folder)?, Path::new(data), &mut watch)?;
         watch.finish();

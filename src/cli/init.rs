@@ -30,8 +30,8 @@ impl Init {
         }
         let name = self.name.unwrap_or_default();
         let known = builtin::builtin(&name).ok_or_else(|| {
-            let help = format!("did you mean `{}`? `gradus init --list` shows all", builtin::nearest(&name));
-            Error::config(&name, "is no built-in experiment", help)
+            let guess = builtin::nearest(&name).map_or(String::new(), |known| format!("did you mean `{known}`? "));
+            Error::config(&name, "is not a built-in experiment", format!("{guess}`gradus init --list` shows all"))
         })?;
         let Some(path) = self.out else { return output::print(known.text) };
         if path.exists() {

@@ -5,7 +5,7 @@ use gradus::run::{RunFolder, Watch};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 
-/// Where lines cannot be redrawn, progress is told no more often than this. Epochs are treated likewise everywhere.
+/// Where lines cannot be redrawn, progress within an epoch or a stage is told no more often than this.
 const SPEAK_EVERY: Duration = Duration::from_secs(3);
 
 /// A bar that counts, with and without colours.
@@ -121,11 +121,7 @@ impl Watch for Terminal {
     }
 
     fn epoch(&mut self, line: &str) {
-        if self.spoken.elapsed() >= SPEAK_EVERY {
-            self.note(line);
-        } else {
-            self.log(line);
-        }
+        self.note(line);
     }
 
     fn interrupted(&self) -> bool {

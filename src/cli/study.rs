@@ -38,7 +38,7 @@ pub(crate) struct Study {
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     timeout: Option<u64>,
     /// Go on with a study that was stopped, or help one that is running
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "experiment", "set", "search", "seed", "out", "trials", "sampler", "pruner"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "experiment", "set", "data", "epochs", "batch", "search", "seed", "out", "trials", "sampler", "pruner"])]
     resume: Option<PathBuf>,
     /// Also write RUN/study.db: the study as an SQLite database with Optuna's tables. With --resume, of a finished one
     #[arg(long)]
@@ -63,7 +63,7 @@ enum PrunerArg {
 }
 
 const EXAMPLES: &str = "\
-A file says what is searched:
+A file says what is searched; each built-in one has a space to start from, and these lines fit cnn-small:
   [study.space]
   \"train.optimizer.lr\" = { log = [1e-4, 1e-1] }
   \"train.optimizer.kind\" = { choice = [\"adam\", \"sgd\"] }
@@ -130,8 +130,9 @@ impl Study {
     fn source(&self) -> Result<Source> {
         let mut source = self.asked.source()?;
         if !source.variants()?.is_empty() {
-            let help = "write a file without [[variant]], or search the keys that the variants set";
-            return Err(Error::config(self.asked.word(), "has variants, and a study has a space instead", help));
+            output::say(
+                "note: the file's variants are not used; a study searches [study.space] from the file's own settings",
+            );
         }
         for search in &self.search {
             let refuse = |what: String| {

@@ -18,7 +18,7 @@ pub(crate) struct Train {
     #[command(flatten)]
     asked: Asked,
     /// Go on with a run that was stopped
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "experiment", "set", "seed", "out", "smoke"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "experiment", "set", "data", "epochs", "batch", "seed", "out", "smoke"])]
     resume: Option<PathBuf>,
     /// Few samples, two epochs
     #[arg(long)]
@@ -38,7 +38,7 @@ Examples:
   gradus train mlp-300 --set data.path=mnist/               a built-in experiment
   gradus train cnn-small --set data.path=mnist/ --dry-run   what it would be
   gradus init cnn-small --out mine.toml                     its file, to be changed:
-  gradus train mine.toml --set train.epochs=3 --seed 1
+  gradus train mine.toml --data mnist/ --epochs 3 --seed 1
   gradus train --resume runs/2026-11-20_cnn-small_k7f3";
 
 impl Train {

@@ -51,10 +51,9 @@ pub fn builtin(name: &str) -> Option<Builtin> {
     ALL.iter().copied().find(|known| known.name == name)
 }
 
-/// The name that comes nearest to a misspelt one.
-pub fn nearest(name: &str) -> &'static str {
-    let by_slips = |known: &&Builtin| strsim::damerau_levenshtein(name, known.name);
-    ALL.iter().min_by_key(by_slips).map_or("mlp-300", |known| known.name)
+/// The name that was probably meant by a misspelt one.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    super::guess::nearest(name, ALL.iter().map(|known| known.name))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! and the key to the line of the file or to the `--set` where it was written.
 
 use super::define::fill;
+use super::guess::{nearest, section_of};
 use super::layers::Layer;
 use super::spec::{Data, Experiment, Model, Report, Train};
 use crate::error::{Error, Result};
@@ -40,7 +41,11 @@ impl Source {
         let values = toml::from_str(text).map_err(|e: toml::de::Error| {
             let line = e.span().map_or(1, |span| line_at(text, span.start));
             let help = "`gradus init mlp-300` prints a file that is well-formed (TOML)";
-            Error::config(format!("{name}:{line}"), e.message().trim(), help)
+            let written = text.lines().nth(line - 1).unwrap_or_default().trim();
+            let key = written.split_once('=').map_or(written, |(key, _)| key.trim());
+            let what = e.message().trim();
+            let what = if key.is_empty() { what.to_owned() } else { format!("`{key}`: {what}") };
+            Error::config(format!("{name}:{line}"), what, help)
         })?;
         Ok(Self { name: name.into(), text: text.into(), values, set: Vec::new() })
     }
@@ -63,6 +68,7 @@ impl Source {
             Error::config(format!("--set {}", key.join(".")), what, "`gradus init NAME` shows every key")
         })?;
         self.set.push(key.join("."));
+        self.forget_other_optimizer(&key);
         Ok(())
     }
 
@@ -70,7 +76,26 @@ impl Source {
     pub fn put(&mut self, path: &[&str], value: Value) -> Result<()> {
         let parts: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
         put(&mut self.values, &parts, value)
-            .map_err(|what| Error::config(path.join("."), what, "`gradus init NAME` shows every key"))
+            .map_err(|what| Error::config(path.join("."), what, "`gradus init NAME` shows every key"))?;
+        self.forget_other_optimizer(&parts);
+        Ok(())
+    }
+
+    /// Once `train.optimizer.kind` was set at `key`, removes the file's settings that another kind of optimizer had and this
+    /// one does not: RMSprop's `alpha` is nothing to Adam. What was set on the command line stays, to be refused if wrong.
+    fn forget_other_optimizer(&mut self, key: &[String]) {
+        if key != ["train", "optimizer", "kind"] {
+            return;
+        }
+        let optimizer = self.values.get_mut("train").and_then(|train| train.get_mut("optimizer"));
+        let Some(table) = optimizer.and_then(Value::as_table_mut) else { return };
+        let kind = table["kind"].clone();
+        table.retain(|name, value| {
+            let alone = Table::from_iter([("kind".to_owned(), kind.clone()), (name.to_string(), value.clone())]);
+            let is_unknown = |e: toml::de::Error| e.message().contains("unknown field");
+            let was_set = self.set.iter().any(|set| *set == format!("train.optimizer.{name}"));
+            name == "kind" || was_set || !Value::Table(alone).try_into::<OptimizerSpec>().is_err_and(is_unknown)
+        });
     }
 
     /// The settings as a file, those that were set among them, and none that was not given.
@@ -273,9 +298,10 @@ impl Source {
         let place = self.place(&key.map_or(path.to_owned(), |key| format!("{path}.{key}")));
         let value = key.map(|key| table[key].to_string()).unwrap_or_default();
         if message.contains("unknown variant") {
-            let help = match nearest(quoted[0], &quoted[1..]) {
-                Some(word) => format!("did you mean `{word}`? Allowed are {}", quoted[1..].join(", ")),
-                None => String::new(),
+            let allowed = quoted[1..].join(", ");
+            let help = match nearest(quoted[0], quoted[1..].iter().copied()) {
+                Some(word) => format!("did you mean `{word}`? Allowed are {allowed}"),
+                None => format!("allowed are {allowed}"),
             };
             return Error::config(place, format!("does not know the word `{}`", quoted[0]), help);
         }
@@ -293,9 +319,11 @@ impl Source {
     /// A key that does not exist.
     fn unknown(&self, path: &str, key: &str, known: &[&str]) -> Error {
         let whole = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-        let help = match nearest(key, known) {
-            Some(word) => format!("did you mean `{word}`? Known here: {}", known.join(", ")),
-            None => "nothing can be set here".into(),
+        let here = known.join(", ");
+        let help = match section_of(path, key).or_else(|| nearest(key, known.iter().copied())) {
+            Some(word) => format!("did you mean `{word}`? Known here: {here}"),
+            None if known.is_empty() => "nothing can be set here".into(),
+            None => format!("known here: {here}"),
         };
         Error::config(self.place(&whole), format!("there is no setting `{key}`"), help)
     }
@@ -374,27 +402,6 @@ fn put(table: &mut Table, path: &[String], value: Value) -> Result<(), String> {
         }
         other => Err(format!("`{first}` is {other}, and holds nothing")),
     }
-}
-
-/// What other frameworks call some of our keys.
-const ELSEWHERE: [(&str, &str); 10] = [
-    ("learning_rate", "lr"),
-    ("rho", "alpha"),
-    ("epsilon", "eps"),
-    ("kernel_size", "kernel"),
-    ("out_channels", "filters"),
-    ("out_features", "units"),
-    ("strides", "stride"),
-    ("rate", "p"),
-    ("batch_size", "batch"),
-    ("clipnorm", "clip_norm"),
-];
-
-/// The word that was probably meant: another framework's, or the one that takes the fewest slips of the finger.
-fn nearest<'a>(word: &str, words: &[&'a str]) -> Option<&'a str> {
-    let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours);
-    let ours = elsewhere.and_then(|ours| words.iter().copied().find(|known| *known == ours));
-    ours.or_else(|| words.iter().copied().min_by_key(|known| strsim::damerau_levenshtein(word, known)))
 }
 
 fn line_at(text: &str, offset: usize) -> usize {

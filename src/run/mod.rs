@@ -12,12 +12,9 @@
 pub mod book;
 pub mod findings;
 pub mod folder;
-<<<<<<< HEAD
 pub mod identity;
 pub mod ledger;
-=======
 pub mod list;
->>>>>>> cbf9bf7 (compare: variants are their settings, intervals over samples and seeds, Holm's correction; gradus runs; the planted faults share one build)
 pub mod trainer;
 
 pub use book::Book;

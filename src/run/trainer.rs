@@ -54,7 +54,7 @@ impl<'a> Trainer<'a> {
             Some((current, progress)) if current == name => Some(progress),
             _ => None,
         };
-        let mut observer = Saver { trainer: self, name, epochs: fit.epochs };
+        let mut observer = Saver { trainer: self, name, epochs: fit.epochs, began: Instant::now() };
         let trained = fit.run(model, optimizer, train, val, from, &mut observer)?;
         let finished = Finished { best: state_dict(model), last: trained.last, history: trained.history.clone() };
         self.checkpoint.current = None;
@@ -98,6 +98,8 @@ struct Saver<'t, 'a> {
     trainer: &'t mut Trainer<'a>,
     name: &'t str,
     epochs: usize,
+    /// When the present epoch began.
+    began: Instant,
 }
 
 impl Observer for Saver<'_, '_> {
@@ -112,13 +114,15 @@ impl Observer for Saver<'_, '_> {
             None => format!("loss {loss:.6}"),
         };
         self.trainer.watch.epoch(&format!(
-            "{} epoch {:2}: train {}; validation {}{}",
+            "{} epoch {:2}: train {}; validation {}; {:.1} s{}",
             self.name,
             e.epoch,
             figures(e.train_loss, e.train_accuracy),
             figures(e.val_loss, e.val_accuracy),
+            self.began.elapsed().as_secs_f64(),
             if best { " *" } else { "" }
         ));
+        self.began = Instant::now();
     }
 
     fn interrupted(&self) -> bool {

@@ -374,8 +374,8 @@ fn what_is_said_of_wrong_studies() {
         gradus(&folder, &[&["study"], args].concat()).says(2, words);
     };
     says(&["plain.toml"], &["study.space", "nothing to search"]);
-    says(&["none.toml"], &["neither a file"]);
-    says(&["cnn-variants"], &["has variants"]);
+    says(&["none.toml"], &["none.toml: does not exist"]);
+    says(&["smal.toml"], &["did you mean `small.toml`"]);
     says(&["plain.toml", "--search", "train.optimizer.lr"], &["--search", "no `=`"]);
     says(&["plain.toml", "--search", "train.optimizer.lr={ log = [0, 1] }"], &["begins at 0"]);
     says(&["plain.toml", "--search", "train.optimiser.lr={ log = [1e-3, 1] }"], &["with lr", "optimizer"]);
@@ -439,4 +439,27 @@ fn optuna_reads_the_journal_and_the_database() {
         println!("{said}");
         std::fs::remove_file(&path).unwrap();
     }
+}
+
+/// Every built-in experiment has a space that fits its network: each of its bounds was tried.
+#[test]
+fn every_builtin_can_be_searched() {
+    for known in gradus::experiment::builtin::ALL {
+        let source = gradus::experiment::Source::text(known.text, known.name).unwrap();
+        let job = gradus::study::job::Job::new(source).unwrap_or_else(|e| panic!("{}: {e}", known.name));
+        assert!(!job.space.params.is_empty(), "{}: [study.space] is empty", known.name);
+    }
+}
+
+/// The space that the help shows fits the file that it names, whatever keys its optimizer had.
+#[test]
+fn the_space_of_the_help_fits() {
+    let help = gradus(&empty_folder("study-help"), &["help", "study"]).says(0, &[]).out.clone();
+    let lines: Vec<&str> = help.lines().map(str::trim).skip_while(|line| *line != "[study.space]").collect();
+    let space = lines.split(|line| line.is_empty()).next().unwrap().join("\n");
+    assert!(space.contains("choice") && space.contains("momentum"), "{space}");
+    let file = gradus::experiment::builtin("cnn-small").unwrap().text.split("[study]").next().unwrap();
+    let source = gradus::experiment::Source::text(&format!("{file}\n{space}\n"), "help").unwrap();
+    let job = gradus::study::job::Job::new(source).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(job.space.params.len(), 5);
 }

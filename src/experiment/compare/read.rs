@@ -19,7 +19,7 @@ pub(super) struct Run {
     pub(super) folder: PathBuf,
     pub(super) name: String,
     pub(super) seed: u64,
-    /// Dotted keys and values of all settings that make the variant, and the checksum of the data.
+    /// Dotted keys and values of all settings that make the variant, and the checksum of the test set.
     pub(super) settings: BTreeMap<String, String>,
     /// Names of the test samples.
     pub(super) samples: Vec<String>,
@@ -96,7 +96,7 @@ pub(super) fn run(folder: &RunFolder, measure: Measure) -> Result<Run> {
     settings.retain(|key, _| {
         !NOT_A_VARIANT.iter().any(|not| key == not || key.strip_prefix(not).is_some_and(|rest| rest.starts_with('.')))
     });
-    settings.insert("data".into(), metrics["data"]["sha256"].as_str().unwrap_or_default().to_owned());
+    settings.insert("data".into(), metrics["data"]["test_set"].as_str().unwrap_or_default().to_owned());
     let (samples, values) = match measure {
         Measure::Accuracy => {
             let table = columns(folder, "tables/predictions.csv", 3)?;

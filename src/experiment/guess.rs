@@ -1,0 +1,147 @@
+//! What was probably meant by a word that nobody knows: the same word written otherwise, another library's name for it,
+//! or the one that takes few slips of the finger.
+//!
+//! A guess that is far off is worse than none: it sends the reader to look for a connection that is not there.
+
+/// What other libraries (and people) call our keys, layers, losses and optimizers.
+const ELSEWHERE: [(&str, &str); 46] = [
+    // keys
+    ("learning_rate", "lr"),
+    ("rho", "alpha"),
+    ("epsilon", "eps"),
+    ("kernel_size", "kernel"),
+    ("out_channels", "filters"),
+    ("out_features", "units"),
+    ("strides", "stride"),
+    ("rate", "p"),
+    ("batch_size", "batch"),
+    ("clipnorm", "clip_norm"),
+    ("clipvalue", "clip_value"),
+    ("n_epochs", "epochs"),
+    ("num_epochs", "epochs"),
+    ("validation_split", "val"),
+    ("val_split", "val"),
+    ("test_split", "test"),
+    ("class_weight", "class_weights"),
+    ("scheduler", "schedule"),
+    ("lr_scheduler", "schedule"),
+    ("random_state", "seed"),
+    ("dir", "path"),
+    ("folder", "path"),
+    ("criterion", "loss"),
+    ("augmentation", "augment"),
+    // layers
+    ("dense", "linear"),
+    ("fc", "linear"),
+    ("fully_connected", "linear"),
+    ("conv", "conv2d"),
+    ("convolution", "conv2d"),
+    ("maxpool", "max_pool2d"),
+    ("max_pooling2d", "max_pool2d"),
+    ("avgpool", "avg_pool2d"),
+    ("average_pooling2d", "avg_pool2d"),
+    ("global_average_pooling2d", "global_avg_pool2d"),
+    ("batchnorm2d", "batch_norm"),
+    ("batchnorm1d", "batch_norm"),
+    ("batch_normalization", "batch_norm"),
+    ("layer_normalization", "layer_norm"),
+    ("deconv", "conv_transpose2d"),
+    ("conv2d_transpose", "conv_transpose2d"),
+    ("upsampling2d", "upsample2d"),
+    ("reshape", "unflatten"),
+    // losses
+    ("categorical_crossentropy", "cross_entropy"),
+    ("sparse_categorical_crossentropy", "cross_entropy"),
+    ("binary_crossentropy", "bce"),
+    ("nll_loss", "nll"),
+];
+
+/// Keys that people write a section too high, with the section in which they stand: `epochs` is `train.epochs`.
+const STANDS_IN: [(&str, &str); 16] = [
+    ("epochs", "train.epochs"),
+    ("batch", "train.batch"),
+    ("patience", "train.patience"),
+    ("loss", "train.loss"),
+    ("keep", "train.keep"),
+    ("optimizer", "train.optimizer"),
+    ("schedule", "train.schedule"),
+    ("class_weights", "train.class_weights"),
+    ("lr", "train.optimizer.lr"),
+    ("momentum", "train.optimizer.momentum"),
+    ("weight_decay", "train.optimizer.weight_decay"),
+    ("path", "data.path"),
+    ("size", "data.size"),
+    ("val", "data.val"),
+    ("limit", "data.limit"),
+    ("layer", "model.layer"),
+];
+
+/// A word without what is written in many ways: capitals, hyphens, underscores.
+fn plain(word: &str) -> String {
+    word.chars().filter(|c| !['-', '_'].contains(c)).flat_map(char::to_lowercase).collect()
+}
+
+/// Our name for another library's word.
+fn ours(word: &str) -> Option<&'static str> {
+    ELSEWHERE.iter().find(|(theirs, _)| plain(theirs) == plain(word)).map(|(_, ours)| *ours)
+}
+
+/// The word among `words` that was probably meant by `word`; none if nothing comes near.
+pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let known = |wanted: &str| words.clone().into_iter().find(|known| plain(known) == plain(wanted));
+    if let Some(word) = known(word).or_else(|| known(ours(word)?)) {
+        return Some(word);
+    }
+    // One slip in three letters is still a word that can be recognized (Damerau 1964).
+    let slips = |known: &&str| strsim::damerau_levenshtein(word, known);
+    words.into_iter().min_by_key(slips).filter(|known| slips(known) <= (word.chars().count() / 3).max(1))
+}
+
+/// Where a key stands that was written in the section `path` (empty: at the top), and is not known there.
+pub fn section_of(path: &str, key: &str) -> Option<&'static str> {
+    let key = ours(key).unwrap_or(key);
+    let (_, place) = STANDS_IN.iter().find(|(known, _)| *known == key)?;
+    // Inside a section only what stands deeper in it was meant: `train.lr` is `train.optimizer.lr`.
+    (path.is_empty() || place.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))).then_some(*place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_libraries_words_are_known() {
+        let layers = ["linear", "conv2d", "max_pool2d", "batch_norm", "global_avg_pool2d"];
+        for (theirs, wanted) in [
+            ("dense", "linear"),
+            ("Dense", "linear"),
+            ("fc", "linear"),
+            ("conv", "conv2d"),
+            ("maxpool", "max_pool2d"),
+            ("MaxPool2d", "max_pool2d"),
+            ("MaxPooling2D", "max_pool2d"),
+            ("batchnorm", "batch_norm"),
+            ("BatchNorm2d", "batch_norm"),
+            ("lineer", "linear"),
+        ] {
+            assert_eq!(nearest(theirs, layers), Some(wanted), "{theirs}");
+        }
+        assert_eq!(nearest("learning_rate", ["lr", "eps"]), Some("lr"));
+    }
+
+    #[test]
+    fn what_is_far_off_is_not_guessed() {
+        assert_eq!(nearest("mien.toml", ["mlp-300", "hog-128"]), None);
+        assert_eq!(nearest("transformer", ["linear", "conv2d"]), None);
+        assert_eq!(nearest("x", ["lr", "eps"]), None);
+        assert_eq!(nearest("mlp-30", ["mlp-300", "hog-300"]), Some("mlp-300"));
+    }
+
+    #[test]
+    fn keys_have_a_section() {
+        assert_eq!(section_of("", "epochs"), Some("train.epochs"));
+        assert_eq!(section_of("", "learning_rate"), Some("train.optimizer.lr"));
+        assert_eq!(section_of("train", "lr"), Some("train.optimizer.lr"));
+        assert_eq!((section_of("train", "path"), section_of("model.layer.1", "lr")), (None, None));
+    }
+}
