@@ -1,4 +1,4 @@
-//! Files that are either whole or absent.
+//! Files that are either whole or absent when written, and regular ones when read.
 
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
@@ -40,9 +40,53 @@ pub fn write_atomic_by(path: &Path, fill: impl FnOnce(&mut NamedTempFile) -> Res
     Ok(())
 }
 
-/// Reads a whole file.
+/// Opens a file for reading, a regular one: a pipe would wait for ever for somebody to write, and a device may never
+/// end. The kind is asked before opening, since opening a pipe already waits, and again after, since the name may have
+/// changed hands meanwhile.
+pub fn open_regular(path: impl AsRef<Path>) -> std::io::Result<File> {
+    let path = path.as_ref();
+    refuse_irregular(&std::fs::metadata(path)?)?;
+    let file = File::open(path)?;
+    refuse_irregular(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// Reads a whole regular file (see [`open_regular`]).
+pub fn read_regular(path: impl AsRef<Path>) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn refuse_irregular(meta: &std::fs::Metadata) -> std::io::Result<()> {
+    if meta.is_file() {
+        return Ok(());
+    }
+    let kind = match meta.file_type() {
+        kind if kind.is_dir() => "a folder",
+        kind => special(kind),
+    };
+    Err(std::io::Error::other(format!("expected a regular file, found {kind}")))
+}
+
+#[cfg(unix)]
+fn special(kind: std::fs::FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    match kind {
+        _ if kind.is_fifo() => "a pipe",
+        _ if kind.is_socket() => "a socket",
+        _ => "a device",
+    }
+}
+
+#[cfg(not(unix))]
+fn special(_: std::fs::FileType) -> &'static str {
+    "a device"
+}
+
+/// Reads a whole regular file.
 pub fn read(path: impl AsRef<Path>) -> Result<Vec<u8>> {
-    std::fs::read(path.as_ref()).map_err(Error::io("read", path))
+    read_regular(path.as_ref()).map_err(Error::io("read", path))
 }
 
 /// The SHA-256 of a file's contents, hexadecimal.

@@ -76,6 +76,7 @@ pub mod run;
 pub mod shape;
 pub mod study;
 pub mod tensor;
+pub mod text;
 pub mod train;
 
 pub use error::{Error, Result};

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 /// Each module of `src/`, and the modules it may import. Siblings do not import each other: they meet further up.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("error", &[]),
+    // Words for messages: everybody who composes sentences may use them.
+    ("text", &[]),
     ("rng", &[]),
     ("shape", &["error"]),
-    ("files", &["error"]),
+    ("files", &["error", "text"]),
     // The pool of a number type's buffers is a static beside the type.
     ("real", &["tensor"]),
     ("tensor", &["error", "shape", "rng", "real"]),
@@ -24,28 +26,35 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("prelude", &["optim", "nn", "ops", "autograd", "tensor", "error", "rng", "real"]),
     // K-means and t-SNE read as plain mathematics: no autograd.
     ("analysis", &["tensor", "error", "shape", "rng", "real", "files"]),
-    ("data", &["tensor", "error", "shape", "rng", "real", "files"]),
+    ("data", &["tensor", "error", "shape", "rng", "real", "files", "text"]),
     (
         "train",
         &[
             "optim", "models", "data", "nn", "ops", "autograd", "analysis", "tensor", "error", "shape", "rng", "real",
-            "files",
+            "files", "text",
         ],
     ),
+<<<<<<< HEAD
     ("report", &["analysis", "tensor", "error", "shape", "rng", "real", "files"]),
     (
         "run",
         &["train", "report", "optim", "data", "nn", "analysis", "tensor", "error", "shape", "rng", "real", "files"],
+=======
+    ("report", &["analysis", "tensor", "error", "shape", "rng", "real", "files", "text"]),
+    (
+        "run",
+        &["train", "report", "optim", "nn", "analysis", "tensor", "error", "shape", "rng", "real", "files", "text"],
+>>>>>>> 9ff4dcc (Words for messages in one place, and pipes and devices refused wherever a file is read)
     ),
     (
         "experiment",
         &[
             "run", "train", "report", "optim", "models", "data", "nn", "ops", "autograd", "analysis", "tensor",
-            "error", "shape", "rng", "real", "files",
+            "error", "shape", "rng", "real", "files", "text",
         ],
     ),
     // Studies search what experiments train, and see neither ops nor layers.
-    ("study", &["experiment", "run", "train", "report", "error", "rng", "files"]),
+    ("study", &["experiment", "run", "train", "report", "error", "rng", "files", "text"]),
     (
         "pipeline",
         &[
@@ -66,13 +75,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "rng",
             "real",
             "files",
+            "text",
         ],
     ),
     (
         "bench",
         &[
             "optim", "models", "data", "nn", "ops", "autograd", "analysis", "tensor", "error", "shape", "rng", "real",
-            "files",
+            "files", "text",
         ],
     ),
 ];

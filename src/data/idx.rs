@@ -8,10 +8,10 @@
 //! memory nor be read askew, and a few bytes that unpack to terabytes are put down after the first ones.
 
 use crate::error::{Error, Result};
+use crate::files;
 use crate::shape::MAX_RANK;
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -40,7 +40,8 @@ impl Idx {
     /// `u8`.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let file = File::open(path).map_err(|e| Error::data(path, format!("cannot be opened: {e}"), "check the path"));
+        let file = files::open_regular(path)
+            .map_err(|e| Error::data(path, format!("cannot be opened: {e}"), "check the path"));
         Self::parse(BufReader::new(file?)).map_err(|(what, help)| Error::data(path, what, help))
     }
 

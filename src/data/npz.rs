@@ -9,11 +9,11 @@ mod array;
 use super::dataset::Images;
 use super::table::{Columns, Fault, Table, encode, no_classes};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::tensor::Tensor;
 use array::parse;
 pub use array::{NpyArray, Numbers};
 use ndarray::Array2;
-use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 use zip::ZipArchive;
@@ -68,7 +68,7 @@ pub fn read(path: impl AsRef<Path>, name: &str) -> Result<NpyArray> {
 type Archive = ZipArchive<BufReader<File>>;
 
 fn open(path: &Path) -> Result<Archive, Fault> {
-    let file = File::open(path).map_err(|e| (format!("cannot be read: {e}"), "check the path".to_owned()))?;
+    let file = files::open_regular(path).map_err(|e| (format!("cannot be read: {e}"), "check the path".to_owned()))?;
     ZipArchive::new(BufReader::new(file))
         .map_err(|e| (format!("is not an npz file: {e}"), "numpy.savez writes one".to_owned()))
 }

@@ -16,6 +16,7 @@ mod records;
 
 use super::source::natural;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::files::printable;
 use columns::Sheet;
 use ndarray::Array2;
@@ -138,7 +139,7 @@ impl Table {
 /// What `parse` makes of a file's bytes.
 fn read<R>(path: &Path, parse: impl FnOnce(&[u8]) -> Result<R, Fault>) -> Result<R> {
     let help = "check the path and who may read it";
-    let bytes = std::fs::read(path).map_err(|e| Error::data(path, format!("cannot be read: {e}"), help))?;
+    let bytes = files::read_regular(path).map_err(|e| Error::data(path, format!("cannot be read: {e}"), help))?;
     parse(&bytes).map_err(|(what, help)| Error::data(path, what, help))
 }
 

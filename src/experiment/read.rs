@@ -8,6 +8,7 @@ use super::guess::{nearest, section_of};
 use super::layers::Layer;
 use super::spec::{Data, Experiment, Model, Report, Train};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::optim::{OptimizerSpec, Schedule};
 use serde::de::DeserializeOwned;
 use std::path::Path;
@@ -31,7 +32,7 @@ impl Source {
         let name = path.display().to_string();
         let refuse =
             |what: String| Error::config(name.clone(), what, "give a built-in name or a file; see `gradus init`");
-        let bytes = std::fs::read(path).map_err(|e| refuse(format!("cannot be read: {e}")))?;
+        let bytes = files::read_regular(path).map_err(|e| refuse(format!("cannot be read: {e}")))?;
         let text = String::from_utf8(bytes).map_err(|_| refuse("is no text (UTF-8)".into()))?;
         Self::text(&text, &name)
     }

@@ -9,6 +9,7 @@
 use super::config::Config;
 use super::keys::{KEYS, first_of, is_section, meaning, nearest, suggestion};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::run::RunFolder;
 use serde::Deserialize;
 use std::path::Path;
@@ -86,7 +87,7 @@ impl Settings {
     /// Reads a config file. Messages name its lines.
     pub fn file(&mut self, path: &Path) -> Result<()> {
         let refuse = |what: String| Error::config(format!("--config {}", path.display()), what, "check the path");
-        let bytes = std::fs::read(path).map_err(|e| refuse(format!("cannot be read: {e}")))?;
+        let bytes = files::read_regular(path).map_err(|e| refuse(format!("cannot be read: {e}")))?;
         let text = String::from_utf8(bytes).map_err(|_| refuse("is no text (UTF-8)".into()))?;
         self.text(&text, &path.display().to_string())
     }

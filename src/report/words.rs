@@ -1,10 +1,17 @@
 //! Numbers as words, and the small sentences that several reports share.
 
+<<<<<<< HEAD
 /// A fraction in percent with one decimal: `73.4 %`.
+=======
+pub use crate::text::{counted, thousands};
+
+/// A share in percent with one decimal: `73.4 %`.
+>>>>>>> 9ff4dcc (Words for messages in one place, and pipes and devices refused wherever a file is read)
 pub fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
+<<<<<<< HEAD
 /// A difference of fractions in percentage points with one decimal and a real minus sign, never `-0.0`: `8.7`, `−3.0`.
 pub fn points(difference: f64) -> String {
     let text = format!("{:.1}", 100.0 * difference);
@@ -34,6 +41,8 @@ pub fn classes(n: usize) -> String {
     format!("{} class{}", thousands(n), if n == 1 { "" } else { "es" })
 }
 
+=======
+>>>>>>> 9ff4dcc (Words for messages in one place, and pipes and devices refused wherever a file is read)
 /// The text of a top-level function of a Rust source, for a report that shows the code it speaks of.
 ///
 /// # Panics
