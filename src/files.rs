@@ -92,7 +92,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<u8>> {
 /// The SHA-256 of a file's contents, hexadecimal.
 pub fn sha256(path: impl AsRef<Path>) -> Result<String> {
     let path = path.as_ref();
-    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let mut file = open_regular(path).map_err(Error::io("read", path))?;
     let (mut hash, mut piece) = (Sha256::new(), vec![0; 1 << 16]);
     loop {
         match file.read(&mut piece).map_err(Error::io("read", path))? {

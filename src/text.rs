@@ -1,9 +1,6 @@
-//! Words for messages: counts with their nouns, and names that are safe to print.
+//! Words for messages: counts with their nouns.
 //!
-//! Everybody who composes a sentence imports this module, so a count agrees with its noun everywhere, and a name
-//! that came from outside (a folder, a table, a zip) cannot move the cursor, recolour a terminal or hide half of itself.
-
-use std::borrow::Cow;
+//! Everybody who composes a sentence imports this module, so that a count agrees with its noun everywhere.
 
 /// Formats a count with its thousands separated: `8,389,120`.
 pub fn thousands(n: usize) -> String {
@@ -30,21 +27,6 @@ pub fn counted(n: usize, noun: &str) -> String {
     format!("{} {}", thousands(n), if n == 1 { noun.to_owned() } else { plural() })
 }
 
-/// Escapes what a terminal would obey or hide: control characters, line and paragraph separators, and the marks that
-/// turn the direction of writing, each as `\u{1b}`. All other text stays as it is, in any script.
-///
-/// Bidirectional marks are those of Unicode Technical Report 36, section 2.10: they make `a.gnp` read `a.png`.
-pub fn printable(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(harmful) {
-        return Cow::Borrowed(text);
-    }
-    let escaped = |c: char| if harmful(c) { c.escape_unicode().to_string() } else { c.to_string() };
-    Cow::Owned(text.chars().map(escaped).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,13 +46,5 @@ mod tests {
             ["2 classes", "2 batches", "2 entries", "2 days", "2 boxes"]
         );
         assert_eq!(counted(1, "class"), "1 class");
-    }
-
-    #[test]
-    fn what_a_terminal_obeys_is_escaped() {
-        assert_eq!(printable("a\u{1b}[31mred\nb"), "a\\u{1b}[31mred\\u{a}b");
-        assert_eq!(printable("x\u{202e}gnp.a"), "x\\u{202e}gnp.a");
-        assert_eq!(printable("Säugetier 猫 \u{1f408}"), "Säugetier 猫 \u{1f408}");
-        assert!(matches!(printable("cat"), Cow::Borrowed("cat")));
     }
 }

@@ -11,7 +11,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("text", &[]),
     ("rng", &[]),
     ("shape", &["error"]),
-    ("files", &["error", "text"]),
+    ("files", &["error"]),
     // The pool of a number type's buffers is a static beside the type.
     ("real", &["tensor"]),
     ("tensor", &["error", "shape", "rng", "real"]),
@@ -34,17 +34,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "files", "text",
         ],
     ),
-<<<<<<< HEAD
-    ("report", &["analysis", "tensor", "error", "shape", "rng", "real", "files"]),
-    (
-        "run",
-        &["train", "report", "optim", "data", "nn", "analysis", "tensor", "error", "shape", "rng", "real", "files"],
-=======
     ("report", &["analysis", "tensor", "error", "shape", "rng", "real", "files", "text"]),
     (
         "run",
-        &["train", "report", "optim", "nn", "analysis", "tensor", "error", "shape", "rng", "real", "files", "text"],
->>>>>>> 9ff4dcc (Words for messages in one place, and pipes and devices refused wherever a file is read)
+        &[
+            "train", "report", "optim", "data", "nn", "analysis", "tensor", "error", "shape", "rng", "real", "files",
+            "text",
+        ],
     ),
     (
         "experiment",

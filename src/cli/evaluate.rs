@@ -3,6 +3,7 @@
 use super::progress::Terminal;
 use super::{output, signals};
 use clap::Args;
+use gradus::data::Skipped;
 use gradus::experiment::answer::{self, Trained};
 use gradus::pipeline::{evaluate, settings};
 use gradus::run::RunFolder;
@@ -100,9 +101,9 @@ fn words(result: &Value) -> String {
     let classes: Vec<String> =
         list(&result["data"]["classes"]).iter().map(|c| c.as_str().unwrap_or("").into()).collect();
     let mut text = String::new();
-    let skipped = list(&result["data"]["skipped"]);
+    let skipped: Vec<Skipped> = serde_json::from_value(result["data"]["skipped"].clone()).unwrap_or_default();
     if !skipped.is_empty() {
-        text.push_str(&format!("{} pictures skipped (--json lists them)\n", skipped.len()));
+        text.push_str(&format!("skipped {} (--json lists them)\n", Skipped::counted(&skipped)));
     }
     for (name, label) in [("kmeans", "K-means"), ("mlp", "MLP on features"), ("cnn", "CNN on pixels")] {
         let accuracy = 100.0 * result[name]["test_accuracy"].as_f64().unwrap_or(f64::NAN);

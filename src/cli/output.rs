@@ -74,25 +74,12 @@ pub(crate) fn table(rows: &[Vec<String>], left: usize) -> String {
 
 /// A count with its thousands apart: `1,146,243`.
 pub(crate) fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    gradus::text::thousands(usize::try_from(n).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thousands_stand_apart() {
-        assert_eq!([0, 999, 1000, 1_146_243].map(thousands), ["0", "999", "1,000", "1,146,243"]);
-    }
 
     #[test]
     fn columns_stand_below_each_other() {

@@ -6,8 +6,10 @@ use super::table::Columns;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
+use crate::text::{counted, thousands};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Labelled pictures of one size.
@@ -117,6 +119,7 @@ impl Images {
             test,
             classes: self.classes,
             skipped: Vec::new(),
+            ignored: BTreeMap::new(),
             leakage: Vec::new(),
             sha256: hash.finalize().iter().map(|b| format!("{b:02x}")).collect(),
             given_splits: false,
@@ -136,8 +139,10 @@ pub struct ImageData {
     pub test: Images,
     /// Names of the classes, in the order of the labels.
     pub classes: Vec<String>,
-    /// Pictures that were not used, and why.
+    /// Images that were not used, and why.
     pub skipped: Vec<Skipped>,
+    /// What file managers and network drives had left among the images, by kind: how many files and folders.
+    pub ignored: BTreeMap<String, usize>,
     /// What stands in more than one split and so makes the test too easy.
     pub leakage: Vec<Leak>,
     /// SHA-256 (hexadecimal) over names and contents of all files read, in order: the same for a folder and its zip.
@@ -163,13 +168,23 @@ impl ImageData {
     pub fn notes(&self) -> Vec<String> {
         let counts = self.splits().map(|(name, images)| format!("{} {name}", images.len())).join(", ");
         let mut notes = vec![format!("{} classes ({}): {counts}", self.classes.len(), self.classes.join(", "))];
-        if let Some(first) = self.skipped.first() {
-            let n = self.skipped.len();
-            notes.push(format!("skipped {n} pictures; the first: {}: {}", first.path, first.reason));
+        notes.extend(Skipped::note(&self.skipped));
+        if !self.ignored.is_empty() {
+            let kinds: Vec<String> = self.ignored.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+            let n = self.ignored.values().sum();
+            let kinds = kinds.join(", ");
+            notes.push(format!("ignored {} of file managers and network drives ({kinds})", counted(n, "entry")));
+        }
+        for pair in alike(&self.classes) {
+            let [a, b] = pair;
+            notes.push(format!(
+                "warning: the classes `{a}` and `{b}` differ only in upper and lower case or spaces; if they are one class, rename one of them"
+            ));
         }
         if !self.leakage.is_empty() {
-            let n = self.leakage.len();
-            notes.push(format!("warning: {n} pictures or groups stand in more than one split"));
+            let (n, verb) = (self.leakage.len(), if self.leakage.len() == 1 { "is" } else { "are" });
+            let what = if n == 1 { "1 image or group".into() } else { format!("{} images or groups", thousands(n)) };
+            notes.push(format!("warning: {what} {verb} in more than one split"));
         }
         notes.extend(self.missing().iter().map(|missing| format!("warning: {}", missing.words())));
         notes
@@ -212,13 +227,52 @@ impl Missing {
     }
 }
 
-/// A picture that was not used.
+/// An image that was not used, or several of one folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
-    /// Path inside the data folder or zip.
+    /// Path inside the data folder or zip; of a folder with a slash at its end.
     pub path: String,
     /// Why it was not used.
     pub reason: String,
+    /// For how many images this stands; 0 for a folder that could not be opened, whose images nobody knows.
+    #[serde(default = "one")]
+    pub images: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+impl Skipped {
+    /// A line for all that was skipped, with the first reason; `None` if nothing was.
+    pub fn note(skipped: &[Skipped]) -> Option<String> {
+        let first = skipped.first()?;
+        let first_of = if skipped.len() > 1 { "; the first" } else { "" };
+        Some(format!("skipped {}{first_of}: {}: {}", Self::counted(skipped), first.path, first.reason))
+    }
+
+    /// How much was skipped, in words: `2 images`, `1 folder`, `2 images and 1 folder`.
+    pub fn counted(skipped: &[Skipped]) -> String {
+        let images = skipped.iter().map(|s| s.images).sum();
+        let folders = skipped.iter().filter(|s| s.images == 0).count();
+        match (images, folders) {
+            (_, 0) => counted(images, "image"),
+            (0, _) => counted(folders, "folder"),
+            _ => format!("{} and {}", counted(images, "image"), counted(folders, "folder")),
+        }
+    }
+}
+
+/// Neighbouring pairs of names that are one name but for upper and lower case and spaces: `Cat` and `cat `.
+pub(super) fn alike(names: &[String]) -> Vec<[&str; 2]> {
+    let mut of: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    names.iter().for_each(|name| of.entry(folded(name)).or_default().push(name));
+    of.values().flat_map(|same| same.windows(2).map(|pair| [pair[0], pair[1]])).collect()
+}
+
+/// The name in lower case and without its outer spaces.
+pub(super) fn folded(name: &str) -> String {
+    name.trim().to_lowercase()
 }
 
 /// In what sense two splits share something.

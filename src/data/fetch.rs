@@ -4,7 +4,8 @@
 //! contents (packed again by another program, the same contents have other bytes): a file gets its name only after
 //! that agrees, by one atomic rename, and until then it is called `.part`. A download that breaks off leaves its part, and
 //! the next one asks for the rest (HTTP range requests, RFC 9110); if what was put together so does not have the sum, it
-//! is fetched once more from the start. When a mirror fails, the next is asked.
+//! is fetched once more from the start. When a mirror fails, the next is asked: whatever a mirror answers, and however
+//! slowly, only the own disk ends a download. A body that drips has a floor of bytes a minute.
 //!
 //! This is the one place in the crate that talks to the network, and it does so only when asked to.
 
@@ -16,12 +17,27 @@ use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a mirror is asked again after it broke off.
 const ATTEMPTS: usize = 3;
-/// How long a mirror may be silent.
-const SILENCE: Duration = Duration::from_secs(30);
+/// How long a mirror may keep us waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Longest silence: until connected, until the answer begins, and between two pieces of it.
+    pub silence: Duration,
+    /// The time over which the speed is measured.
+    pub window: Duration,
+    /// Fewest bytes in that time; a body that comes more slowly is taken as broken off.
+    pub floor: u64,
+}
+
+impl Default for Patience {
+    /// Half a minute of silence, and 128 KiB in each minute: a telephone line of 1995 brings three times as many.
+    fn default() -> Self {
+        Self { silence: Duration::from_secs(30), window: Duration::from_secs(60), floor: 128 << 10 }
+    }
+}
 
 /// A file that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +101,17 @@ pub fn home(set: Set) -> Result<PathBuf> {
 /// Puts what is wanted into the folder `to`, from the first of `mirrors` that has it; what is there already, with the
 /// right sum, stays. Fails with [`Error::Data`] if no mirror has a file.
 pub fn get(wanted: &[Wanted], mirrors: &[String], to: &Path, tell: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+    get_within(&Patience::default(), wanted, mirrors, to, tell)
+}
+
+/// As [`get`], with other patience.
+pub fn get_within(
+    patience: &Patience,
+    wanted: &[Wanted],
+    mirrors: &[String],
+    to: &Path,
+    tell: &mut dyn FnMut(Event<'_>),
+) -> Result<()> {
     files::create_folder(to)?;
     for file in wanted {
         let path = to.join(&file.name);
@@ -94,7 +121,7 @@ pub fn get(wanted: &[Wanted], mirrors: &[String], to: &Path, tell: &mut dyn FnMu
         }
         let mut failures = Vec::new();
         for mirror in mirrors {
-            match from_mirror(file, mirror, &path, tell) {
+            match from_mirror(patience, file, mirror, &path, tell) {
                 Ok(()) => break,
                 Err(Failure::Ours(error)) => return Err(error),
                 Err(Failure::Theirs(why)) => {
@@ -156,7 +183,7 @@ fn check(path: &Path, wanted: &Wanted) -> Result<()> {
 /// SHA-256 of a file's contents, unpacked if it is gzipped. Fails if they are longer than `most`, or cannot be read.
 fn sum(path: &Path, most: u64) -> Result<String> {
     let fault = |what: String| Error::data(path, what, "it is damaged or another; get it again");
-    let file = File::open(path).map_err(|e| fault(format!("cannot be opened: {e}")))?;
+    let file = files::open_regular(path).map_err(|e| fault(format!("cannot be opened: {e}")))?;
     let mut packed = BufReader::new(file);
     let gzipped = packed.fill_buf().map_err(|e| fault(e.to_string()))?.starts_with(&[0x1f, 0x8b]);
     let from: &mut dyn Read = if gzipped { &mut MultiGzDecoder::new(packed) } else { &mut packed };
@@ -184,6 +211,7 @@ enum Failure {
 
 /// Fetches a file from one mirror, checks it and gives it its name.
 fn from_mirror(
+    patience: &Patience,
     file: &Wanted,
     mirror: &str,
     path: &Path,
@@ -191,17 +219,21 @@ fn from_mirror(
 ) -> std::result::Result<(), Failure> {
     let address = format!("{}/{}", mirror.trim_end_matches('/'), file.name);
     let part = path.with_file_name(format!("{}.part", file.name));
-    let discard = || std::fs::remove_file(&part).map_err(|e| Failure::Ours(Error::io("remove", &part)(e)));
+    let discard = || match std::fs::remove_file(&part) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Failure::Ours(Error::io("remove", &part)(e))),
+        _ => Ok(()),
+    };
     let mut broken = String::new();
     for _ in 0..ATTEMPTS {
-        let resumed = match download(file, &address, &part, tell) {
+        let resumed = match download(patience, file, &address, &part, tell) {
             Ok(resumed) => resumed,
             Err(Stop::BrokeOff(why)) => {
                 broken = why;
                 continue;
             }
-            Err(Stop::Restart) => {
+            Err(Stop::Restart(why)) => {
                 discard()?;
+                broken = why;
                 continue;
             }
             Err(Stop::Failed(failure)) => return Err(failure),
@@ -221,7 +253,7 @@ fn from_mirror(
             }
         }
     }
-    Err(Failure::Theirs(if broken.is_empty() { "does not let go on".to_owned() } else { broken }))
+    Err(Failure::Theirs(broken))
 }
 
 /// Why a download ended early.
@@ -229,24 +261,31 @@ enum Stop {
     /// The part is there; the rest may be asked for.
     BrokeOff(String),
     /// The part is of no use.
-    Restart,
+    Restart(String),
     Failed(Failure),
 }
 
 /// Fetches what `part` lacks. Returns whether there was something before.
 fn download(
+    patience: &Patience,
     file: &Wanted,
     address: &str,
     part: &Path,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> std::result::Result<bool, Stop> {
     let ours = |action| move |e| Stop::Failed(Failure::Ours(Error::io(action, part)(e)));
-    let before = std::fs::metadata(part).map_or(0, |data| data.len());
+    let before = match std::fs::metadata(part) {
+        Ok(data) if !data.is_file() => {
+            let kind = std::io::Error::other("expected a regular file or none");
+            return Err(ours("write")(kind));
+        }
+        data => data.map_or(0, |data| data.len()),
+    };
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
-        .timeout_connect(Some(SILENCE))
-        .timeout_recv_response(Some(SILENCE))
-        .timeout_per_read(Some(SILENCE))
+        .timeout_connect(Some(patience.silence))
+        .timeout_recv_response(Some(patience.silence))
+        .timeout_per_read(Some(patience.silence))
         .user_agent(concat!("gradus/", env!("CARGO_PKG_VERSION")))
         .build()
         .into();
@@ -257,13 +296,19 @@ fn download(
     let response = request.call().map_err(|e| Stop::Failed(Failure::Theirs(e.to_string())))?;
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     let length = header("Content-Length").and_then(|value| value.parse::<u64>().ok());
-    let resumed = match response.status().as_u16() {
-        200 => false,
-        206 if header("Content-Range").is_some_and(|range| range.starts_with(&format!("bytes {before}-"))) => true,
-        206 | 416 => return Err(Stop::Restart),
-        status => return Err(Stop::Failed(Failure::Theirs(format!("answers {status}")))),
+    let range = header("Content-Range").and_then(content_range);
+    // What is here after this answer, and how long the whole is, as far as the mirror says.
+    let (mut here, total) = match (response.status().as_u16(), range) {
+        (200, _) => (0, length),
+        (206, Some((first, last, whole))) if first == before => (before, whole.or(Some(last + 1))),
+        (status @ (206 | 416), _) if before > 0 => {
+            return Err(Stop::Restart(format!(
+                "answers {status}, which does not fit the {before} bytes that are here"
+            )));
+        }
+        (status, _) => return Err(Stop::Failed(Failure::Theirs(format!("answers {status}")))),
     };
-    let mut here = if resumed { before } else { 0 };
+    let resumed = here > 0;
     let mut how = OpenOptions::new();
     if resumed {
         how.append(true)
@@ -271,8 +316,8 @@ fn download(
         how.write(true).create(true).truncate(true)
     };
     let mut to = how.open(part).map_err(ours("write"))?;
-    let total = length.map(|length| here + length);
     let (mut from, mut buffer) = (response.into_body().into_reader(), vec![0; 1 << 16]);
+    let (mut since, mut then) = (Instant::now(), here);
     loop {
         tell(Event::Bytes(&file.name, here, total));
         let read = from.read(&mut buffer).map_err(|e| Stop::BrokeOff(format!("broke off after {here} bytes: {e}")))?;
@@ -286,12 +331,29 @@ fn download(
             return Err(Stop::Failed(Failure::Theirs(why)));
         }
         to.write_all(&buffer[..read]).map_err(ours("write"))?;
+        if since.elapsed() >= patience.window {
+            if here - then < patience.floor {
+                let (got, seconds) = (here - then, since.elapsed().as_secs_f64());
+                let why = format!("is too slow: {got} bytes in {seconds:.1} seconds, {here} in all");
+                return Err(Stop::BrokeOff(why));
+            }
+            (since, then) = (Instant::now(), here);
+        }
     }
     if total.is_some_and(|total| here < total) {
         return Err(Stop::BrokeOff(format!("broke off after {here} bytes")));
     }
     to.sync_all().map_err(ours("write"))?;
     Ok(resumed)
+}
+
+/// The first and last byte of a partial answer, and the length of the whole unless it is `*` (RFC 9110, 14.4):
+/// `bytes 100-199/5000`.
+fn content_range(value: &str) -> Option<(u64, u64, Option<u64>)> {
+    let (range, whole) = value.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    (first <= last).then_some((first, last, whole.trim().parse().ok()))
 }
 
 /// Gives a checked part its name.

@@ -1,18 +1,20 @@
-//! Pictures from a folder or a zip, divided into training, validation and test.
+//! Images from a folder or a zip, divided into training, validation and test.
 //!
 //! Files are read and decoded in parallel, but everything that is decided (order, labels, splits, hashes) is decided
-//! from sorted names and the seed, so the result is the same on any machine. A picture that cannot be used is skipped
+//! from sorted names and the seed, so the result is the same on any machine. An image that cannot be used is skipped
 //! and listed with its reason; a data set that cannot be used is an error that says what to change.
 
-use super::dataset::{ImageData, Images, Leak, LeakKind, Skipped};
-use super::decode::Picture;
+use super::dataset::{ImageData, Images, Leak, LeakKind, Skipped, folded};
+use super::decode::{FORMATS, Pixels};
 use super::layout::{Item, Layout};
-use super::source::{self, Source};
+use super::source::{self, Source, shown};
 use super::split::{self, Split};
 use super::table::Columns;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::rng::Rng;
 use crate::tensor::Tensor;
+use crate::text::counted;
 use rayon::prelude::*;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -22,28 +24,28 @@ use std::path::Path;
 
 /// Fewest and most classes.
 const CLASSES: std::ops::RangeInclusive<usize> = 2..=100;
-/// Smallest and largest side that pictures are brought to.
+/// Smallest and largest side that images are brought to.
 const SIZES: std::ops::RangeInclusive<usize> = 8..=1024;
 /// Most numbers that all pixels together may be (16 GiB).
 const MAX_VALUES: usize = 1 << 32;
-/// Pictures decoded between two reports of progress.
+/// Images decoded between two reports of progress.
 const STRIDE: usize = 128;
 
-/// Gray, colour, or as the pictures are.
+/// Gray, colour, or as the images are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Color {
-    /// Colour if a training picture is in colour (its channels differ), else gray.
+    /// Colour if a training image is in colour (its channels differ by more than JPEG's rounding), else gray.
     #[default]
     Auto,
     /// One channel: 0.299 R + 0.587 G + 0.114 B.
     Gray,
-    /// Three channels.
+    /// Three channels, as they are: a tint however slight stays.
     Rgb,
 }
 
 impl Color {
-    /// The number of channels, if the pictures need not be seen for it.
+    /// The number of channels, if the images need not be seen for it.
     pub fn channels(self) -> Option<usize> {
         match self {
             Color::Auto => None,
@@ -57,11 +59,11 @@ impl Color {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FolderOptions {
-    /// Height and width that each picture is brought to: scaled to cover the square, then cut to the middle.
+    /// Height and width that each image is brought to: scaled to cover the square, then cut to the middle.
     pub size: usize,
     /// Gray or colour.
     pub color: Color,
-    /// A regular expression; the text of its first capture group in a file's name says which pictures belong
+    /// A regular expression; the text of its first capture group in a file's name says which images belong
     /// together, across classes too. A file that does not match is a group of its own.
     pub group_by: Option<String>,
     /// Seed of the division.
@@ -117,11 +119,11 @@ pub fn load(path: &Path, options: &FolderOptions, progress: &mut dyn FnMut(usize
     let layout = Layout::of(&source)?;
     check_classes(&source, &layout)?;
 
-    let mut decoded = decode(&source, &layout, options.size, progress)?;
+    let mut decoded = decode(&source, &layout, options.size, options.color, progress)?;
     let groups = regex.map(|regex| Groups::new(&regex, &source, &decoded.items));
     let splits = divide(&source, &layout, &decoded, groups.as_ref(), options)?;
 
-    let in_colour = |i: usize| decoded.pictures[i].as_ref().is_some_and(|p| p.channels == 3);
+    let in_colour = |i: usize| decoded.pixels[i].as_ref().is_some_and(|p| p.channels == 3);
     let channels = match options.color {
         Color::Gray => 1,
         Color::Rgb => 3,
@@ -133,13 +135,14 @@ pub fn load(path: &Path, options: &FolderOptions, progress: &mut dyn FnMut(usize
         let members: Vec<usize> = (0..splits.len()).filter(|&i| splits[i] == split).collect();
         decoded.images(&members, &source, &layout.classes, channels, options.size)
     };
-    let [train, val, test] = Split::ALL.map(&mut of);
+    let (train, val, test) = (of(Split::Train)?, of(Split::Val)?, of(Split::Test)?);
     Ok(ImageData {
         train,
         val,
         test,
         classes: layout.classes,
-        skipped: decoded.skipped.into_iter().map(|s| s.1).chain(layout.strays).collect(),
+        skipped: all_skipped(&source, decoded.skipped, layout.strays),
+        ignored: source.ignored,
         leakage,
         sha256: decoded.sha256,
         given_splits: layout.given_splits,
@@ -147,18 +150,30 @@ pub fn load(path: &Path, options: &FolderOptions, progress: &mut dyn FnMut(usize
     })
 }
 
-/// All pictures of a folder, as [`load_all`] returns them.
+/// Everything that was skipped: images, images outside class folders, folders.
+fn all_skipped(source: &Source, images: Vec<(usize, Skipped)>, strays: Vec<Skipped>) -> Vec<Skipped> {
+    images.into_iter().map(|s| s.1).chain(strays).chain(source.skipped.iter().cloned()).collect()
+}
+
+/// All images of a folder, as [`load_all`] returns them.
 #[derive(Clone, Debug)]
 pub struct Folder {
-    /// The pictures, labelled by the classes asked for.
+    /// The images, labelled by the classes asked for.
     pub images: Images,
-    /// Pictures that were not used, and why.
+    /// Images that were not used, and why.
     pub skipped: Vec<Skipped>,
     /// SHA-256 over names and contents of all files read.
     pub sha256: String,
 }
 
-/// Loads all pictures of a folder or zip whose class folders bear names out of `classes` (not all need be there),
+impl Folder {
+    /// What is worth saying of it: what was skipped.
+    pub fn note(&self) -> Option<String> {
+        Skipped::note(&self.skipped)
+    }
+}
+
+/// Loads all images of a folder or zip whose class folders bear names out of `classes` (not all need be there),
 /// labelled in the order of `classes`; folders `train`, `val` and `test` are taken together.
 pub fn load_all(
     path: &Path,
@@ -170,59 +185,70 @@ pub fn load_all(
     check_size(size)?;
     let source = Source::open(path)?;
     let mut layout = Layout::of(&source)?;
-    check_pictures(&source, &layout)?;
+    check_images(&source, &layout)?;
+    // A run of another system may have its classes' names decomposed.
+    let composed: Vec<String> = classes.iter().map(|class| shown(class)).collect();
     let mut place = vec![];
     for class in &layout.classes {
-        place.push(classes.iter().position(|c| c == class).ok_or_else(|| {
-            let what = format!("holds pictures of a class `{class}` that was not trained");
-            Error::data(path, what, format!("the classes are: {}; rename or remove the folder", classes.join(", ")))
+        place.push(composed.iter().position(|c| c == class).ok_or_else(|| {
+            let what = format!("holds images of a class `{class}` that was not trained");
+            let alike = composed.iter().find(|c| folded(c) == folded(class));
+            let rename = alike.map_or("rename or remove the folder".into(), |c| format!("rename the folder to `{c}`"));
+            Error::data(path, what, format!("the classes are: {}; {rename}", classes.join(", ")))
         })?);
     }
     layout.items.iter_mut().for_each(|item| item.label = place[item.label]);
 
-    let mut decoded = decode(&source, &layout, size, progress)?;
+    let mut decoded = decode(&source, &layout, size, color_of(channels), progress)?;
     if decoded.items.is_empty() {
-        return Err(Error::data(path, "has no readable picture", reasons(decoded.skipped.iter().map(|s| &s.1))));
+        return Err(Error::data(path, "has no readable image", reasons(decoded.skipped.iter().map(|s| &s.1))));
     }
     let all: Vec<usize> = (0..decoded.items.len()).collect();
-    let images = decoded.images(&all, &source, classes, channels, size);
-    let skipped = decoded.skipped.into_iter().map(|s| s.1).chain(layout.strays).collect();
+    let images = decoded.images(&all, &source, classes, channels, size)?;
+    let skipped = all_skipped(&source, decoded.skipped, layout.strays);
     Ok(Folder { images, skipped, sha256: decoded.sha256 })
 }
 
-/// One picture from a file, as `[1, channels, size, size]`, treated exactly as the pictures of a folder are.
+/// One image from a file, as `[1, channels, size, size]`, treated exactly as the images of a folder are.
 pub fn read_image(path: &Path, channels: usize, size: usize) -> Result<Tensor<f32>> {
-    let meta = std::fs::metadata(path).map_err(|e| source::unreadable(path, &e))?;
-    if !meta.is_file() {
-        return Err(Error::data(path, "is no file", "give a PNG or JPEG file"));
-    }
-    let file = std::fs::File::open(path).map_err(|e| source::unreadable(path, &e))?;
-    let bytes = source::read_limited(file).map_err(|why| Error::data(path, why, "give a smaller PNG or JPEG file"))?;
-    image_from_bytes(&bytes, &path.to_string_lossy(), channels, size)
+    image_from_bytes(&file_bytes(path)?, &path.to_string_lossy(), channels, size)
 }
 
-/// One picture from the bytes of a PNG or JPEG file, as `[1, channels, size, size]`; `name` is for the error message.
+/// The bytes of an image's file; a pipe, a folder or a file beyond the limit is refused.
+pub(super) fn file_bytes(path: &Path) -> Result<Vec<u8>> {
+    let file = files::open_regular(path).map_err(|e| source::unreadable(path, &e))?;
+    source::read_limited(file).map_err(|why| Error::data(path, why, format!("give a smaller {FORMATS} file")))
+}
+
+/// One image from the bytes of a file, as `[1, channels, size, size]`; `name` is for the error message.
 pub fn image_from_bytes(bytes: &[u8], name: &str, channels: usize, size: usize) -> Result<Tensor<f32>> {
     assert!(channels == 1 || channels == 3, "image_from_bytes: 1 or 3 channels, not {channels}");
     check_size(size)?;
-    let picture = Picture::decode(bytes, size).map_err(|why| Error::data(name, why, "give a PNG or JPEG file"))?;
-    Ok(Tensor::build([1, channels, size, size], |out| picture.write(channels, out)))
+    let pixels = Pixels::decode(bytes, size, color_of(channels));
+    let pixels = pixels.map_err(|why| Error::data(name, why, format!("give a whole {FORMATS} file")))?;
+    Ok(Tensor::build([1, channels, size, size], |out| pixels.write(channels, out)))
 }
 
-/// The pictures that could be decoded, with what was learned on the way.
+/// What to keep of an image of which so many channels are needed.
+fn color_of(channels: usize) -> Color {
+    if channels == 1 { Color::Gray } else { Color::Rgb }
+}
+
+/// The images that could be decoded, with what was learned on the way.
 struct Decoded {
     items: Vec<Item>,
     /// Taken out when they are written to a tensor, so that pixels are not held twice.
-    pictures: Vec<Option<Picture>>,
-    /// Over the pixels of each picture.
+    pixels: Vec<Option<Pixels>>,
+    /// Over the pixels of each image.
     digests: Vec<[u8; 32]>,
-    /// With the label of the picture skipped.
+    /// With the label of the image skipped.
     skipped: Vec<(usize, Skipped)>,
     sha256: String,
 }
 
 impl Decoded {
-    /// Moves the pictures `members` to a tensor.
+    /// Moves the images `members` to a tensor. Those that lost a slight tint, while nobody knew yet that colour would
+    /// be needed, are decoded once more.
     fn images(
         &mut self,
         members: &[usize],
@@ -230,32 +256,48 @@ impl Decoded {
         classes: &[String],
         channels: usize,
         size: usize,
-    ) -> Images {
+    ) -> Result<Images> {
+        for &i in members {
+            if channels == 3 && self.pixels[i].as_ref().is_some_and(|p| p.tinted) {
+                let file = self.items[i].file;
+                let again = source.read(file).and_then(|bytes| Pixels::decode(&bytes, size, Color::Rgb));
+                let changed = |why| {
+                    Error::data(&source.path, format!("{} {why}", source.names[file]), "it changed while it was read")
+                };
+                self.pixels[i] = Some(again.map_err(changed)?);
+            }
+        }
         let pixels = Tensor::build([members.len(), channels, size, size], |out| {
             for (&i, out) in members.iter().zip(out.chunks_exact_mut(channels * size * size)) {
-                self.pictures[i].take().expect("each picture is in one split").write(channels, out);
+                self.pixels[i].take().expect("each image is in one split").write(channels, out);
             }
         });
         let names = members.iter().map(|&i| source.names[self.items[i].file].clone()).collect();
         let labels = members.iter().map(|&i| self.items[i].label).collect();
-        Images { names, pixels, labels, classes: classes.to_vec(), columns: Columns::default() }
+        Ok(Images { names, pixels, labels, classes: classes.to_vec(), columns: Columns::default() })
     }
 }
 
 /// Reads and decodes all items, some at a time in parallel.
-fn decode(source: &Source, layout: &Layout, size: usize, progress: &mut dyn FnMut(usize, usize)) -> Result<Decoded> {
+fn decode(
+    source: &Source,
+    layout: &Layout,
+    size: usize,
+    color: Color,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Decoded> {
     let total = layout.items.len();
     if total.saturating_mul(size * size) > MAX_VALUES {
-        let what = format!("has {total} pictures, too many for memory at {size}x{size}");
-        return Err(Error::data(&source.path, what, "choose a smaller --size, or fewer pictures"));
+        let what = format!("has {}, too many for memory at {size}x{size}", counted(total, "image"));
+        return Err(Error::data(&source.path, what, "choose a smaller --size, or fewer images"));
     }
     let one = |item: &Item| {
         let bytes = source.read(item.file)?;
-        let picture = Picture::decode(&bytes, size);
-        Ok((Sha256::digest(&bytes), picture.map(|p| (digest(&p), p))))
+        let pixels = Pixels::decode(&bytes, size, color);
+        Ok((Sha256::digest(&bytes), pixels.map(|p| (digest(&p), p))))
     };
     let mut hash = Sha256::new();
-    let (mut items, mut pictures, mut digests, mut skipped) = (vec![], vec![], vec![], vec![]);
+    let (mut items, mut pixels, mut digests, mut skipped) = (vec![], vec![], vec![], vec![]);
     progress(0, total);
     for (k, piece) in layout.items.chunks(STRIDE).enumerate() {
         let results: Vec<Result<_, String>> = piece.par_iter().map(one).collect();
@@ -263,38 +305,38 @@ fn decode(source: &Source, layout: &Layout, size: usize, progress: &mut dyn FnMu
             let name = &source.names[item.file];
             hash.update(&name.as_bytes()[layout.wrapping..]);
             hash.update([0]);
-            let picture = result.and_then(|(file, picture)| {
+            let decoded = result.and_then(|(file, decoded)| {
                 hash.update(file);
-                picture
+                decoded
             });
-            match picture {
-                Ok((digest, picture)) => {
+            match decoded {
+                Ok((digest, decoded)) => {
                     items.push(Item { ..*item });
                     digests.push(digest);
-                    pictures.push(Some(picture));
+                    pixels.push(Some(decoded));
                 }
-                Err(reason) => skipped.push((item.label, Skipped { path: name.clone(), reason })),
+                Err(reason) => skipped.push((item.label, Skipped { path: name.clone(), reason, images: 1 })),
             }
         }
         progress((k * STRIDE + piece.len()).min(total), total);
     }
     let sha256 = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
-    Ok(Decoded { items, pictures, digests, skipped, sha256 })
+    Ok(Decoded { items, pixels, digests, skipped, sha256 })
 }
 
-/// SHA-256 over a picture's pixels at the size the network sees.
-fn digest(picture: &Picture) -> [u8; 32] {
-    let bytes: Vec<u8> = picture.planes.iter().flat_map(|v| v.to_le_bytes()).collect();
+/// SHA-256 over an image's pixels at the size the network sees.
+fn digest(pixels: &Pixels) -> [u8; 32] {
+    let bytes: Vec<u8> = pixels.planes.iter().flat_map(|v| v.to_le_bytes()).collect();
     Sha256::digest(&bytes).into()
 }
 
-/// Who belongs together.
+/// Which images belong together.
 struct Groups {
-    /// For each picture, its group.
+    /// For each image, its group.
     of: Vec<usize>,
     /// For each group, the text captured; `None` for a file that did not match.
     keys: Vec<Option<String>>,
-    /// Number of pictures that matched.
+    /// Number of images that matched.
     matched: usize,
 }
 
@@ -317,7 +359,7 @@ impl Groups {
     }
 }
 
-/// The split of each picture: as given, and missing ones carved from `train`.
+/// The split of each image: as given, and missing ones carved from `train`.
 fn divide(
     source: &Source,
     layout: &Layout,
@@ -355,7 +397,7 @@ fn divide(
             let what = if carved.contains(&split) {
                 format!("class `{class}` falls into too few groups: none is left for {}", split.name())
             } else {
-                format!("{} has no readable picture of class `{class}`", split.name())
+                format!("{} has no readable image of class `{class}`", split.name())
             };
             let help = if carved.contains(&split) {
                 format!("at least {} groups of that class are needed; check --group-by", carved.len())
@@ -368,7 +410,7 @@ fn divide(
     Ok(splits)
 }
 
-/// Each class needs a picture for each split that is made from these `labels`.
+/// Each class needs an image for each split that is made from these `labels`.
 fn check_counts(source: &Source, layout: &Layout, decoded: &Decoded, labels: &[usize], carved: &[Split]) -> Result<()> {
     let mut counts = vec![0; layout.classes.len()];
     labels.iter().for_each(|&label| counts[label] += 1);
@@ -377,19 +419,19 @@ fn check_counts(source: &Source, layout: &Layout, decoded: &Decoded, labels: &[u
         let place = if layout.given_splits { " in train" } else { "" };
         let names: Vec<&str> = carved.iter().map(|s| s.name()).collect();
         let what = format!(
-            "class `{class}` has {n} readable picture{}{place}; at least {} are needed, one each for {}",
-            if n == 1 { "" } else { "s" },
+            "class `{class}` has {}{place}; at least {} are needed, one each for {}",
+            counted(n, "readable image"),
             carved.len(),
             names.join(", ")
         );
         let skipped = decoded.skipped.iter().filter(|s| s.0 == label).map(|s| &s.1);
-        let help = format!("add pictures to that class, or remove its folder{}", reasons(skipped));
+        let help = format!("add images to that class, or remove its folder{}", reasons(skipped.chain(&source.skipped)));
         return Err(Error::data(&source.path, what, help));
     }
     Ok(())
 }
 
-/// The first few of the pictures skipped, each on a line of its own.
+/// The first few of what was skipped, each on a line of its own.
 fn reasons<'a>(skipped: impl Iterator<Item = &'a Skipped>) -> String {
     let lines: Vec<String> = skipped.map(|s| format!("\n    skipped: {} {}", s.path, s.reason)).collect();
     let more = lines.len().saturating_sub(5);
@@ -397,36 +439,40 @@ fn reasons<'a>(skipped: impl Iterator<Item = &'a Skipped>) -> String {
     lines.into_iter().take(5).collect::<String>() + &more
 }
 
-fn check_pictures(source: &Source, layout: &Layout) -> Result<()> {
-    let help = "wanted: one sub-folder of PNG or JPEG files per class, or train/, val/, test/ holding such folders";
+fn check_images(source: &Source, layout: &Layout) -> Result<()> {
     if !layout.items.is_empty() {
         return Ok(());
     }
     let what = match &layout.strays[..] {
-        [] if source.folders.is_empty() => "is empty: no picture, no folder".to_owned(),
-        [] => "holds no picture".to_owned(),
+        [] if source.folders.is_empty() => "is empty: no image, no folder".to_owned(),
+        [] => "holds no image".to_owned(),
         [first, ..] => format!("has no class folders: in `{}` {}", first.path, first.reason),
     };
+    let help = format!(
+        "expected one sub-folder of images ({FORMATS}) per class, or train/, val/, test/ holding such folders{}",
+        reasons(source.skipped.iter())
+    );
     Err(Error::data(&source.path, what, help))
 }
 
 fn check_classes(source: &Source, layout: &Layout) -> Result<()> {
-    check_pictures(source, layout)?;
+    check_images(source, layout)?;
     let n = layout.classes.len();
     if n < *CLASSES.start() {
         let class = &layout.classes[0];
-        let with_pictures: BTreeSet<&str> = source.names.iter().flat_map(|name| name.split('/')).collect();
+        let with_images: BTreeSet<&str> = source.names.iter().flat_map(|name| name.split('/')).collect();
         let empty: Vec<&str> = source
             .folders
             .iter()
             .filter_map(|folder| folder.rsplit('/').next())
-            .filter(|folder| !with_pictures.contains(folder))
+            .filter(|folder| !with_images.contains(folder))
             .collect();
         let what = format!("holds one class only: `{class}`");
-        let mut help = "at least two sub-folders with pictures are needed, one per class".to_owned();
+        let mut help = "at least two sub-folders with images are needed, one per class".to_owned();
         if !empty.is_empty() {
-            help += &format!("; without any picture: {}", empty.join(", "));
+            help += &format!("; without any image: {}", empty.join(", "));
         }
+        help += &reasons(source.skipped.iter());
         return Err(Error::data(&source.path, what, help));
     }
     if n > *CLASSES.end() {
@@ -436,7 +482,7 @@ fn check_classes(source: &Source, layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// Groups and identical pictures that stand in more than one split.
+/// Groups and identical images that are in more than one split.
 fn leakage(
     digests: &[[u8; 32]],
     groups: Option<&Groups>,

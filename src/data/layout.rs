@@ -1,15 +1,16 @@
-//! Which picture is of which class, told from the names alone.
+//! Which image is of which class, told from the names alone.
 //!
-//! Two layouts are known: `CLASS/picture`, and `train/CLASS/picture` with `val` and `test` beside it. A folder that
+//! Two layouts are known: `CLASS/image`, and `train/CLASS/image` with `val` and `test` beside it. A folder that
 //! only wraps one of these (as zips often have) is looked through. Deeper folders inside a class belong to the class.
 
 use super::dataset::Skipped;
 use super::source::{Source, natural};
 use super::split::Split;
 use crate::error::{Error, Result};
+use crate::text::counted;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A picture with what its name says.
+/// An image with what its name says.
 #[derive(Debug)]
 pub(super) struct Item {
     /// Number of the file in its source.
@@ -23,13 +24,13 @@ pub(super) struct Item {
 /// What the names say about a whole source.
 #[derive(Debug)]
 pub(super) struct Layout {
-    /// All pictures that have a class, in the order of the source.
+    /// All images that have a class, in the order of the source.
     pub(super) items: Vec<Item>,
     /// Names of the classes, sorted.
     pub(super) classes: Vec<String>,
     /// Whether there are `train`, `val`, `test`.
     pub(super) given_splits: bool,
-    /// Pictures outside any class, one line for each folder.
+    /// Images outside any class, one line for each folder.
     pub(super) strays: Vec<Skipped>,
     /// Length of the wrapping folder's name, with its slash: the same for all names that have a class.
     pub(super) wrapping: usize,
@@ -57,13 +58,18 @@ impl Layout {
         }
 
         let names: BTreeSet<&str> = found.iter().map(|f| f.1).collect();
-        let mut classes: Vec<String> = names.into_iter().map(String::from).collect();
-        classes.sort_by(|a, b| natural(a, b));
-        let label = |class: &str| classes.iter().position(|c| c == class).expect("collected from the same list");
-        let items = found.iter().map(|&(file, class, split)| Item { file, label: label(class), split }).collect();
+        let mut names: Vec<&str> = names.into_iter().collect();
+        names.sort_by(|a, b| natural(a, b));
+        let label: BTreeMap<&str, usize> = names.iter().enumerate().map(|(i, &name)| (name, i)).collect();
+        let items = found.iter().map(|&(file, class, split)| Item { file, label: label[class], split }).collect();
+        let classes = names.into_iter().map(String::from).collect();
         let strays = strays.into_iter().map(|(folder, n)| Skipped {
             path: if folder.is_empty() { ".".into() } else { folder },
-            reason: format!("{n} picture{} outside the class folders", if n == 1 { " lies" } else { "s lie" }),
+            reason: format!(
+                "{} outside the class folders",
+                counted(n, "image") + if n == 1 { " lies" } else { " lie" }
+            ),
+            images: n,
         });
         Ok(Layout { items, given_splits, strays: strays.collect(), wrapping, classes })
     }
@@ -75,21 +81,21 @@ fn wrapping_levels(parts: &[Vec<&str>]) -> usize {
     loop {
         let deeper = || parts.iter().filter(|p| p.len() > level + 1);
         let folders: BTreeSet<&str> = deeper().map(|p| p[level]).collect();
-        let holds_pictures = deeper().any(|p| p.len() == level + 2);
-        if folders.len() != 1 || holds_pictures || folders.iter().any(|f| split_named(f).is_some()) {
+        let holds_images = deeper().any(|p| p.len() == level + 2);
+        if folders.len() != 1 || holds_images || folders.iter().any(|f| split_named(f).is_some()) {
             return level;
         }
         level += 1;
     }
 }
 
-/// Whether the folders at `level` are splits: one is called `train` and holds folders of pictures.
+/// Whether the folders at `level` are splits: one is called `train` and holds folders of images.
 fn has_splits(source: &Source, parts: &[Vec<&str>], level: usize) -> Result<bool> {
     let with_classes: BTreeSet<&str> = parts.iter().filter(|p| p.len() > level + 2).map(|p| p[level]).collect();
     let named = |split| with_classes.iter().filter(move |f| split_named(f) == Some(split)).collect::<Vec<_>>();
     if named(Split::Train).is_empty() {
         if !with_classes.is_empty() && with_classes.iter().all(|f| split_named(f).is_some()) {
-            let help = "put the pictures to learn from into train/CLASS/, or all of them into CLASS/ folders";
+            let help = "put the images to learn from into train/CLASS/, or all of them into CLASS/ folders";
             return Err(Error::data(&source.path, "has a folder for validation or test, but no train folder", help));
         }
         return Ok(false);

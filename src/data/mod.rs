@@ -1,30 +1,35 @@
 //! From files to batches.
 //!
-//! A folder of pictures becomes three sets of numbers: training, validation and test. On the way stand the decisions
+//! A folder of images becomes three sets of numbers: training, validation and test. On the way stand the decisions
 //! on which an honest result depends, each in a file of its own:
 //!
-//! * [`folder`]: which file is a picture of which class, and which files are passed over or refused;
+//! * [`folder`]: which file is an image of which class, and which files are skipped or refused;
 //! * [`split`]: who is trained on and who is tested on: stratified by class, a patient's pictures kept together;
 //! * [`batch`]: the order in which training meets the pictures, and pixels brought to mean 0 and deviation 1;
 //! * [`augment`]: flips, turns and small shifts, drawn by number so that a resumed run draws the same.
 //!
 //! [`galaxies`] and [`digits`] render data sets where none is at hand; [`mnist`] reads the set that everybody knows, from
 //! the files of [`idx`], which [`fetch`] gets; [`table`] and [`npz`] read rows of numbers and NumPy's files.
+//! [`handwriting`] makes one's own digits as MNIST's were made, and [`seen`] shows what a network is given.
 //! [`dataset`] holds what comes out, [`manifest`] which samples it is, to know it again. Nothing here computes features or knows of networks.
 
 pub mod augment;
 pub mod batch;
+mod clutter;
 pub mod dataset;
 mod decode;
 pub mod digits;
 pub mod fetch;
 pub mod folder;
 pub mod galaxies;
+pub mod handwriting;
 pub mod idx;
+mod jpeg;
 mod layout;
 pub mod manifest;
 pub mod mnist;
 pub mod npz;
+pub mod seen;
 mod source;
 pub mod split;
 pub mod table;
@@ -35,8 +40,10 @@ pub use dataset::{ImageData, Images, Leak, LeakKind, Missing, Skipped};
 pub use digits::Digits;
 pub use folder::{Color, Folder, FolderOptions, image_from_bytes, load, load_all, read_image};
 pub use galaxies::Galaxies;
+pub use handwriting::{Like, Reader};
 pub use idx::Idx;
 pub use manifest::Manifest;
 pub use npz::{Npz, NpzOptions};
+pub use seen::Border;
 pub use split::Split;
 pub use table::{Column, Columns, Table, TableOptions};

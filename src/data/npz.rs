@@ -65,7 +65,7 @@ pub fn read(path: impl AsRef<Path>, name: &str) -> Result<NpyArray> {
     open(path).and_then(|mut zip| member(&mut zip, name)).map_err(|(what, help)| Error::data(path, what, help))
 }
 
-type Archive = ZipArchive<BufReader<File>>;
+type Archive = ZipArchive<BufReader<std::fs::File>>;
 
 fn open(path: &Path) -> Result<Archive, Fault> {
     let file = files::open_regular(path).map_err(|e| (format!("cannot be read: {e}"), "check the path".to_owned()))?;

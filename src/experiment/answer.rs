@@ -7,7 +7,7 @@ use super::read::Source;
 use super::reconstruction::{errors, split};
 use super::spec::Experiment;
 use crate::data::manifest::identity as identity_of;
-use crate::data::{ImageData, Images, read_image};
+use crate::data::{ImageData, Images, Like, Reader};
 use crate::error::{Error, Result};
 use crate::nn::{Sequential, state};
 use crate::report::Figure;
@@ -17,7 +17,7 @@ use crate::train::{Objective, Samples, activations, evaluate, losses, outputs};
 use ndarray::Array2;
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A finished run, its network loaded.
 pub struct Trained {
@@ -31,12 +31,12 @@ pub struct Trained {
     pub folder: Option<RunFolder>,
 }
 
-/// What a run says about one picture.
+/// What a run says about one image.
 #[derive(Clone, Debug, Serialize)]
 pub struct Prediction {
     /// The file.
     pub path: String,
-    /// The answer.
+    /// The class of the highest probability.
     pub class: String,
     /// Its probability.
     pub probability: f64,
@@ -139,35 +139,31 @@ impl Trained {
         }
     }
 
-    /// What it says about single pictures.
-    pub fn predict(&self, images: &[PathBuf]) -> Result<Vec<Prediction>> {
-        let [channels, height, width] = self.preparation.picture;
+    /// A reader of single images for [`Trained::predict`]. Fails for runs that name no class, or take no images.
+    pub fn reader(&self, like: Option<Like>) -> Result<Reader> {
         if self.experiment.train.loss.is_reconstruction() {
-            let what = "asks for a class, and this run's network gives pictures back";
+            let what = "expected a run that names a class; this run's network gives images back";
             return Err(Error::config("predict", what, "look at its codes: gradus latent RUN"));
         }
         if self.preparation.is_table() {
-            let help = "give its rows as a table: gradus evaluate RUN --data TABLE.csv";
-            return Err(Error::config("predict", "takes pictures, and this run was trained on a table", help));
+            let help = "give its rows as a table: gradus predict RUN TABLE.csv";
+            return Err(Error::config("predict", "takes images, and this run was trained on a table", help));
         }
-        if height != width {
-            return Err(Error::invalid(format!("this run wants pictures of {height}x{width}; only squares are read")));
-        }
-        let mut predictions = Vec::new();
-        for path in images {
-            let pixels = read_image(path, channels, height)?;
-            let samples = self.preparation.samples(&pixels, &[0], None)?;
-            let answer = evaluate(&self.model, samples.as_ref(), &self.objective()?)?;
-            let probabilities: Vec<f64> = answer.probabilities.data().iter().map(|&p| f64::from(p)).collect();
-            let class = answer.predicted[0];
-            predictions.push(Prediction {
-                path: path.display().to_string(),
-                class: self.preparation.classes[class].clone(),
-                probability: probabilities[class],
-                probabilities,
-            });
-        }
-        Ok(predictions)
+        Reader::new(self.preparation.picture, like)
+    }
+
+    /// The prediction for the image `[1, C, H, W]` that was read from `path`.
+    pub fn predict(&self, path: &Path, image: &Tensor) -> Result<Prediction> {
+        let samples = self.preparation.samples(image, &[0], None)?;
+        let found = evaluate(&self.model, samples.as_ref(), &self.objective()?)?;
+        let probabilities: Vec<f64> = found.probabilities.data().iter().map(|&p| f64::from(p)).collect();
+        let class = found.predicted[0];
+        Ok(Prediction {
+            path: path.display().to_string(),
+            class: self.preparation.classes[class].clone(),
+            probability: probabilities[class],
+            probabilities,
+        })
     }
 
     /// A stratified sample of at most `n` test samples, as the network is given them.

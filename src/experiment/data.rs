@@ -7,7 +7,7 @@ use crate::analysis::scale::{Scaler, Scaling};
 use crate::data::batch::standardize_each;
 use crate::data::mnist::{self, Set};
 use crate::data::{
-    Columns, Digits, FolderOptions, Galaxies, ImageData, Images, Normalization, Npz, Table, fetch, folder, npz,
+    Border, Columns, Digits, FolderOptions, Galaxies, ImageData, Images, Normalization, Npz, Table, fetch, folder, npz,
 };
 use crate::error::{Error, Result};
 use crate::files;
@@ -45,7 +45,7 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
                 seed: d.seed,
                 fractions: shares,
             };
-            folder::load(given_path(d)?, &options, &mut |done, total| watch.progress(done, total, "pictures read"))?
+            folder::load(given_path(d)?, &options, &mut |done, total| watch.progress(done, total, "images read"))?
         }
     };
     if matches!(d.kind, DataKind::Csv | DataKind::Npz) {
@@ -134,8 +134,9 @@ pub fn other(e: &Experiment, spec: &str, p: &Preparation, watch: &mut dyn Watch)
         }
         _ => {
             let [channels, size, _] = p.picture;
-            let mut progress = |done, total| watch.progress(done, total, "pictures read");
+            let mut progress = |done, total| watch.progress(done, total, "images read");
             let folder = folder::load_all(path, &p.classes, channels, size, &mut progress)?;
+            folder.note().iter().for_each(|line| watch.note(line));
             (folder.images, folder.sha256)
         }
     };
@@ -222,6 +223,7 @@ fn digits(d: &Data, set: Set) -> Result<ImageData> {
         test: all.test,
         classes: all.train.classes.clone(),
         skipped: Vec::new(),
+        ignored: Default::default(),
         leakage: Vec::new(),
         sha256: all.sha256,
         given_splits: true,
@@ -252,6 +254,9 @@ pub struct Preparation {
     pub normalization: Option<Normalization>,
     /// The scale of the features.
     pub scaler: Option<Scaler>,
+    /// Brightness along the border of the training images; runs of old did not record it.
+    #[serde(default)]
+    pub border: Option<Border>,
 }
 
 impl Preparation {
@@ -267,7 +272,11 @@ impl Preparation {
             per_picture: d.normalize == Normalize::PerPicture,
             normalization: None,
             scaler: None,
+            border: None,
         };
+        if !preparation.is_table() {
+            preparation.border = Border::fit(&train.pixels);
+        }
         match (d.normalize, d.features) {
             (Normalize::None | Normalize::PerPicture, _) => {}
             (Normalize::Standard, Features::Pixels) if !preparation.is_table() => {

@@ -316,6 +316,7 @@ fn metrics(o: &Outcome) -> Result<Value> {
             "val": data.val.counts(),
             "test": data.test.counts(),
             "skipped": data.skipped,
+            "ignored": data.ignored,
             "leakage": data.leakage,
             "missing": data.missing(),
             "seed": o.experiment.data.seed,

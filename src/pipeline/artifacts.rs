@@ -7,7 +7,7 @@ use super::kmeans::Clusters;
 use super::mlp;
 use crate::analysis::features::Feature;
 use crate::analysis::scale::Scaler;
-use crate::data::{ImageData, Normalization};
+use crate::data::{Border, ImageData, Normalization};
 use crate::error::{Error, Result};
 use crate::nn::{Sequential, state};
 use crate::run::RunFolder;
@@ -34,6 +34,9 @@ pub struct Artifacts {
     pub cluster_names: Vec<usize>,
     /// The pixels' scale.
     pub normalization: Normalization,
+    /// Brightness along the border of the training images.
+    #[serde(default)]
+    pub border: Option<Border>,
 }
 
 impl Artifacts {
@@ -53,6 +56,7 @@ impl Artifacts {
             centroids: clusters.clustering.centroids.rows().into_iter().map(|row| row.to_vec()).collect(),
             cluster_names: clusters.names.clone(),
             normalization: cnn.normalization.clone(),
+            border: Border::fit(&data.train.pixels),
         };
         folder.write(FILE, &serde_json::to_vec_pretty(&artifacts).expect("plain numbers and words"))
     }

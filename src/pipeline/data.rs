@@ -7,12 +7,13 @@ use super::config::Config;
 use crate::data::{FolderOptions, Galaxies, ImageData, load};
 use crate::error::{Error, Result};
 use crate::run::Watch;
+use crate::text::counted;
 use std::path::Path;
 
 /// Fewer samples than this have no neighbourhoods to map.
 const FEWEST: usize = 5;
 
-/// Loads or renders the pictures and divides them.
+/// Loads or renders the images and divides them.
 pub fn prepare(config: &Config, watch: &mut dyn Watch) -> Result<ImageData> {
     let d = &config.data;
     let data = if config.is_rendered() {
@@ -22,8 +23,11 @@ pub fn prepare(config: &Config, watch: &mut dyn Watch) -> Result<ImageData> {
     };
     for (name, images) in data.splits() {
         if images.len() < FEWEST {
-            let what = format!("leaves {} pictures for {name}; maps and metrics need at least {FEWEST}", images.len());
-            let help = "give more pictures, or change the shares of data.split";
+            let what = format!(
+                "leaves {} for {name}; maps and metrics need at least {FEWEST}",
+                counted(images.len(), "image")
+            );
+            let help = "give more images, or change the shares of data.split";
             return Err(Error::data(&config.data.source, what, help));
         }
     }
@@ -34,7 +38,7 @@ pub fn prepare(config: &Config, watch: &mut dyn Watch) -> Result<ImageData> {
     Ok(data)
 }
 
-/// Pictures from a folder or zip.
+/// Images from a folder or zip.
 fn read(config: &Config, watch: &mut dyn Watch) -> Result<ImageData> {
     let d = &config.data;
     let options = FolderOptions {
@@ -44,5 +48,5 @@ fn read(config: &Config, watch: &mut dyn Watch) -> Result<ImageData> {
         seed: d.seed,
         fractions: d.split,
     };
-    load(Path::new(&d.source), &options, &mut |done, total| watch.progress(done, total, "pictures read"))
+    load(Path::new(&d.source), &options, &mut |done, total| watch.progress(done, total, "images read"))
 }

@@ -39,6 +39,7 @@ pub fn metrics(r: &Results) -> Value {
             "val": r.data.val.counts(),
             "test": r.data.test.counts(),
             "skipped": r.data.skipped,
+            "ignored": r.data.ignored,
             "leakage": r.data.leakage,
             "missing": r.data.missing(),
             "seed": r.config.data.seed,

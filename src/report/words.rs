@@ -1,48 +1,23 @@
 //! Numbers as words, and the small sentences that several reports share.
 
-<<<<<<< HEAD
-/// A fraction in percent with one decimal: `73.4 %`.
-=======
 pub use crate::text::{counted, thousands};
 
-/// A share in percent with one decimal: `73.4 %`.
->>>>>>> 9ff4dcc (Words for messages in one place, and pipes and devices refused wherever a file is read)
+/// A fraction in percent with one decimal: `73.4 %`.
 pub fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-<<<<<<< HEAD
 /// A difference of fractions in percentage points with one decimal and a real minus sign, never `-0.0`: `8.7`, `−3.0`.
 pub fn points(difference: f64) -> String {
     let text = format!("{:.1}", 100.0 * difference);
     if text == "-0.0" { "0.0".into() } else { text.replace('-', "−") }
 }
 
-/// A count with thousands separated: `8,389,120`.
-pub fn thousands(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// A number with its noun: `1 image`, `3 images`.
-pub fn counted(n: usize, noun: &str) -> String {
-    format!("{} {noun}{}", thousands(n), if n == 1 { "" } else { "s" })
-}
-
 /// A number of classes: `1 class`, `3 classes`.
 pub fn classes(n: usize) -> String {
-    format!("{} class{}", thousands(n), if n == 1 { "" } else { "es" })
+    counted(n, "class")
 }
 
-=======
->>>>>>> 9ff4dcc (Words for messages in one place, and pipes and devices refused wherever a file is read)
 /// The text of a top-level function of a Rust source, for a report that shows the code it speaks of.
 ///
 /// # Panics

@@ -1,4 +1,4 @@
-//! Folders and zips as users have them: tidy, untidy, damaged and hostile. All pictures are made here, at run time.
+//! Folders and zips as users have them: tidy, untidy, damaged and hostile. All images are made here, at run time.
 
 use gradus::Error;
 use gradus::data::{self, Color, FolderOptions, ImageData, LeakKind};
@@ -165,9 +165,9 @@ fn given_splits_are_kept_and_missing_ones_carved() {
     let twice = [train(), val(), classes_of("val/", 3000, 4)].concat();
     assert!(complaint(load(write(&twice).path(), &small())).contains("Validation and val"));
     let unknown = [train(), classes("test/", &["x", "y", "z"], 1000, 4)].concat();
-    assert!(complaint(load(write(&unknown).path(), &small())).contains("class `z` has 0 readable pictures in train"));
+    assert!(complaint(load(write(&unknown).path(), &small())).contains("class `z` has 0 readable images in train"));
     let partly = [train(), classes("test/", &["x"], 1000, 4)].concat();
-    assert!(complaint(load(write(&partly).path(), &small())).contains("test has no readable picture of class `y`"));
+    assert!(complaint(load(write(&partly).path(), &small())).contains("test has no readable image of class `y`"));
     // A class may be called train.
     let vehicles = load_files(&classes("", &["car", "train"], 0, 8));
     assert_eq!((vehicles.given_splits, vehicles.classes), (false, vec!["car".to_owned(), "train".to_owned()]));
@@ -216,7 +216,7 @@ fn pictures_without_a_class_are_listed() {
     let skipped: Vec<(&str, &str)> = data.skipped.iter().map(|s| (&*s.path, &*s.reason)).collect();
     assert_eq!(
         skipped,
-        [(".", "1 picture lies outside the class folders"), ("extra", "2 pictures lie outside the class folders")]
+        [(".", "1 image lies outside the class folders"), ("extra", "2 images lie outside the class folders")]
     );
 }
 
@@ -274,10 +274,11 @@ fn what_cannot_be_used_is_skipped_with_its_reason() {
         assert_eq!(reasons.len(), 6, "{reasons:?}");
         assert!(reasons["a/broken.png"].contains("cannot be decoded"));
         assert!(reasons["a/cut.jpg"].contains("cut short"));
-        assert!(reasons["a/empty.png"].contains("neither PNG nor JPEG"));
+        assert!(reasons["a/empty.png"].contains("is empty"));
         assert!(reasons["b/small.png"].contains("7x9 pixels, smaller than 8"));
         assert!(reasons["b/wide.png"].contains("larger than the limit"));
-        assert!(reasons["b/old.gif"].contains("neither PNG nor JPEG"));
+        assert!(reasons["b/old.gif"].contains("cannot be decoded"));
+        assert!(data.notes()[1].starts_with("skipped 6 images; the first: "), "{:?}", data.notes());
     }
 }
 
@@ -382,7 +383,7 @@ fn unusable_folders_say_why() {
     files.extend(classes("", &["poor"], 400, 2));
     files.push(("poor/torn.png".into(), b"\x89PNG\r\n\x1a\n".to_vec()));
     let message = complaint(load(write(&files).path(), &small()));
-    assert!(message.contains("class `poor` has 2 readable pictures; at least 3 are needed"), "{message}");
+    assert!(message.contains("class `poor` has 2 readable images; at least 3 are needed"), "{message}");
     assert!(message.contains("skipped: poor/torn.png cannot be decoded"), "{message}");
 }
 

@@ -6,6 +6,7 @@ mod common;
 mod data;
 mod hog;
 mod idx;
+mod images;
 mod npz;
 mod table;
 mod tsne;

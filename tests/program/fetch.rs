@@ -3,7 +3,7 @@
 use crate::common::{command, empty_folder, gradus};
 use flate2::{Compression, write::GzEncoder};
 use gradus::data::Idx;
-use gradus::data::fetch::{self, Event, Wanted};
+use gradus::data::fetch::{self, Event, Patience, Wanted};
 use gradus::data::mnist::Set;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -11,6 +11,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use tempfile::tempdir;
 
 /// How the server answers, whatever is asked for.
@@ -24,6 +25,10 @@ enum Answer {
     HangsUp(Vec<u8>, usize),
     /// A status without a body.
     Status(&'static str),
+    /// A status, a header and a body, whatever was asked.
+    As(&'static str, String, Vec<u8>),
+    /// A byte of the body now and then, for ever.
+    Drips(Vec<u8>, Duration),
 }
 
 /// A server on 127.0.0.1: request i gets answer i, the last one again and again. Keeps what was asked.
@@ -74,6 +79,16 @@ fn answer(mut stream: TcpStream, answer: &Answer, log: &Mutex<Vec<String>>) {
     let length = |n: usize| format!("Content-Length: {n}\r\n");
     match answer {
         Answer::Status(status) => send(status, length(0), b""),
+        Answer::As(status, header, body) => send(status, format!("{header}\r\n{}", length(body.len())), body),
+        Answer::Drips(body, pause) => {
+            send("200 OK", length(body.len()), b"");
+            for byte in body {
+                std::thread::sleep(*pause);
+                if stream.write_all(&[*byte]).is_err() {
+                    break;
+                }
+            }
+        }
         Answer::WholeAlways(body) => send("200 OK", length(body.len()), body),
         Answer::Body(body) | Answer::HangsUp(body, _) if from >= body.len() && from > 0 => {
             send("416 Range Not Satisfiable", format!("Content-Range: bytes */{}\r\n", body.len()) + &length(0), b"")
@@ -244,6 +259,69 @@ fn a_mirror_that_is_missing_or_has_nothing_is_passed_over() {
     let (result, notes) = get(&wanted, &[&nobody, &without, &ill, &good], dir.path());
     result.unwrap();
     assert_eq!(notes.len(), 3, "{notes:?}");
+    assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), packed);
+}
+
+/// Partial answers to no request for a part, and ranges that are not those asked for: never the end of all mirrors.
+#[test]
+fn an_answer_that_does_not_fit_leaves_the_next_mirror() {
+    let (packed, wanted) = file();
+    let partial = |range: &str| Answer::As("206 Partial Content", range.to_owned(), packed[..1000].to_vec());
+    for (words, bad) in [
+        ("answers 416", Answer::Status("416 Range Not Satisfiable")),
+        ("answers 206", partial("X-Nothing: to say")),
+        ("answers 206", partial("Content-Range: bytes 7-1006/5023")),
+        ("answers 206", partial("Content-Range: of all sorts")),
+    ] {
+        for part in [None, Some(&packed[..100])] {
+            let (bad, good) = (Server::new(vec![bad.clone()]), Server::new(vec![Answer::Body(packed.clone())]));
+            let dir = tempdir().unwrap();
+            if let Some(part) = part {
+                fs::write(dir.path().join("digits.gz.part"), part).unwrap();
+            }
+            let (result, notes) = get(&wanted, &[&bad, &good], dir.path());
+            result.unwrap_or_else(|e| panic!("{words}: {e}"));
+            assert!(notes.len() == 1 && notes[0].contains(words), "{notes:?}");
+            assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), packed);
+            assert_eq!(names(dir.path()), ["digits.gz"]);
+        }
+    }
+}
+
+/// A server may send less than the rest: what came stays, and the rest is asked for.
+#[test]
+fn a_part_of_the_part_is_gone_on_with() {
+    let (packed, wanted) = file();
+    let piece = |from: usize, to: usize| {
+        let range = format!("Content-Range: bytes {from}-{}/{}", to - 1, packed.len());
+        Answer::As("206 Partial Content", range, packed[from..to].to_vec())
+    };
+    let server = Server::new(vec![piece(0, 2000), piece(2000, 4000), piece(4000, packed.len())]);
+    let dir = tempdir().unwrap();
+    get(&wanted, &[&server], dir.path()).0.unwrap();
+    assert_eq!(server.asked(), ["/set/digits.gz", "/set/digits.gz 2000-", "/set/digits.gz 4000-"]);
+    assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), packed);
+}
+
+#[test]
+fn a_body_that_drips_leaves_the_next_mirror() {
+    let (packed, wanted) = file();
+    let drips = Server::new(vec![Answer::Drips(packed.clone(), Duration::from_millis(20))]);
+    let good = Server::new(vec![Answer::Body(packed.clone())]);
+    let dir = tempdir().unwrap();
+    let mut notes = Vec::new();
+    let patience = Patience { window: Duration::from_millis(300), floor: 1000, ..Patience::default() };
+    let mirrors = [drips.address.clone(), good.address.clone()];
+    let start = Instant::now();
+    fetch::get_within(&patience, std::slice::from_ref(&wanted), &mirrors, dir.path(), &mut |event| {
+        if let Event::Note(line) = event {
+            notes.push(line.to_owned());
+        }
+    })
+    .unwrap();
+    // At twenty milliseconds a byte the whole would take a hundred seconds.
+    assert!(start.elapsed() < Duration::from_secs(60));
+    assert!(notes.len() == 1 && notes[0].contains("is too slow"), "{notes:?}");
     assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), packed);
 }
 

@@ -7,5 +7,6 @@ mod experiments;
 mod fetch;
 mod identity;
 mod pipeline;
+mod predict;
 mod study;
 mod tables;

@@ -168,7 +168,7 @@ fn too_few_pictures_for_the_maps_are_refused_before_training() {
     let folder = empty_folder("pipeline-small");
     pictures(&folder.join("data"), &["a", "b"], 14);
     let ran = gradus(&folder, &["pipeline", "--smoke", "--data", "data", "--out", "run"]);
-    ran.says(3, &["data", "pictures for", "at least", "help:"]);
+    ran.says(3, &["data", "images for", "at least", "help:"]);
     assert!(!folder.join("run").exists(), "a fruitless run is left behind");
 }
 

@@ -2,10 +2,10 @@
 
 use super::findings::leakage;
 use super::{Book, Results};
-use crate::data::Images;
+use crate::data::{Images, Skipped};
 use crate::error::Result;
 use crate::report::chart::{ImageGrid, Tile};
-use crate::report::words::{counted, listed, thousands};
+use crate::report::words::{listed, thousands};
 use crate::report::{Callout, Cell, Table};
 
 /// Images of each class on the contact sheet.
@@ -69,7 +69,7 @@ pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
             skipped.row([s.path.clone(), s.reason.clone()]);
         });
         skipped.save(&book.folder.path("tables"), "skipped")?;
-        let title = format!("{} skipped", counted(data.skipped.len(), "image"));
+        let title = format!("{} skipped", Skipped::counted(&data.skipped));
         body.details(&title, |body| {
             body.table(&skipped, "Not used");
         });
