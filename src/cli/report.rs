@@ -1,6 +1,7 @@
 //! `gradus report`: a finished run's report, written again.
 
 use super::evaluate::open_finished;
+use super::masthead::Masthead;
 use super::progress::Terminal;
 use super::{output, signals};
 use clap::Args;
@@ -11,10 +12,12 @@ use std::path::PathBuf;
 
 /// Writes the report of a finished run again, from its weights and its data; nothing is trained.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  gradus report runs/2026-11-20_cnn-small_k7f3")]
+#[command(after_help = "Example:\n  gradus report runs/2026-11-20_cnn-small_k7f3 --title \"Digits\" --author \"A. Student\"")]
 pub(crate) struct Report {
     /// The folder of a finished run
     run: PathBuf,
+    #[command(flatten)]
+    masthead: Masthead,
 }
 
 impl Report {
@@ -22,9 +25,11 @@ impl Report {
         signals::stop_at_once()?;
         let folder = open_finished(&self.run)?;
         if folder.recipe()? == "study" {
+            self.masthead.note(&folder, false)?;
             return super::study::report(&folder);
         }
         let folder = folder.locked()?;
+        self.masthead.note(&folder, false)?;
         let mut watch = Terminal::new(Some(folder.clone()));
         match folder.recipe()?.as_str() {
             "train" => {

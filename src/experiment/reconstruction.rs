@@ -8,7 +8,7 @@
 use super::each::{self, elbo_of_each};
 use super::job::Prepared;
 use super::layers::Layer;
-use super::report::{colophon, data_name, network, noun};
+use super::report::{colophon, data_name, network};
 use super::spec::Experiment;
 use crate::analysis::latent::active_units;
 use crate::autograd::Var;
@@ -144,7 +144,7 @@ impl Reconstructed {
     /// Writes `report.html`, the figures and the tables.
     pub fn write(&self, folder: &RunFolder) -> Result<()> {
         let (e, p) = (&self.experiment, &self.prepared);
-        let test = counted(p.data.test.len(), &format!("test {}", noun(p)));
+        let test = counted(p.data.test.len(), &format!("test {}", p.data.noun()));
         let mut book = Book::open(folder, &e.name, &format!("Data: {}, {test}; seed {}", data_name(e), e.seed));
         let with_elbo = has_elbo(&self.losses[2], e.train.loss);
         let bounds = with_elbo.then(|| elbo_of_each(p, &self.outputs)).transpose()?;
@@ -171,7 +171,7 @@ impl Reconstructed {
             Some(active) => format!("for an input of {numbers}; {active} active units"),
             None => format!("for an input of {numbers}"),
         };
-        let per_value = format!("per value, on {}", counted(p.data.test.len(), &format!("test {}", noun(p))));
+        let per_value = format!("per value, on {}", counted(p.data.test.len(), &format!("test {}", p.data.noun())));
         let mut cards = vec![
             (mse.as_str(), "mean squared error", per_value.as_str()),
             (width.as_str(), "dimensions of the code", code.as_str()),

@@ -20,7 +20,7 @@ use std::path::Path;
 /// Writes `report.html`, the figures and the tables.
 pub fn write(o: &Outcome, folder: &RunFolder) -> Result<()> {
     let e = &o.experiment;
-    let test = counted(o.prepared.data.test.len(), &format!("test {}", noun(&o.prepared)));
+    let test = counted(o.prepared.data.test.len(), &format!("test {}", o.prepared.data.noun()));
     let classes = words::classes(o.prepared.data.classes.len());
     let subtitle = format!("Data: {}, {classes}, {test}; seed {}", data_name(e), e.seed);
     let mut book = Book::open(folder, &e.name, &subtitle);
@@ -31,11 +31,6 @@ pub fn write(o: &Outcome, folder: &RunFolder) -> Result<()> {
     network("4", e, &o.prepared, &mut book)?;
     colophon("5", e, &o.prepared, &o.seconds, &mut book);
     folder.write("report.html", book.page.render().as_bytes())
-}
-
-/// What a sample is called.
-pub(super) fn noun(p: &Prepared) -> &'static str {
-    if p.preparation.is_table() { "sample" } else { "image" }
 }
 
 /// The name of the data set: of its file or folder, or of its kind.
@@ -59,7 +54,7 @@ fn verdict(o: &Outcome, book: &mut Book<'_>) {
     let lead = book.page.lead();
     lead.callout(Callout::Verdict, "Verdict", &findings::verdict(test, class, s.baseline())).scores(&[
         (&accuracy, "test accuracy", &test.precision()),
-        (&baseline, "majority-class baseline", &format!("predicting `{class}` for every {}", noun(p))),
+        (&baseline, "majority-class baseline", &format!("predicting `{class}` for every {}", p.data.noun())),
         (&f1, "macro F1", "mean over the classes, test split"),
         (&parameters, "parameters", &format!("{} multiply-adds", thousands(p.summary.macs as usize))),
         (&epochs, "best epoch", "chosen on the validation split"),
@@ -69,7 +64,7 @@ fn verdict(o: &Outcome, book: &mut Book<'_>) {
     }
     lead.paragraph(&o.test_set.words(Some(s.test.accuracy)));
     if !p.data.leakage.is_empty() {
-        let words = findings::leakage(p.data.leakage.len(), &format!("{}s", noun(p)));
+        let words = findings::leakage(p.data.leakage.len(), &format!("{}s", p.data.noun()));
         lead.callout(Callout::Caveat, "Leakage between splits", &words);
     }
     for missing in o.prepared.data.missing() {
@@ -81,7 +76,7 @@ fn verdict(o: &Outcome, book: &mut Book<'_>) {
 fn learning(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     let (e, s) = (&o.experiment, &o.scores);
     let [loss, accuracy] = book.curves("model", &e.name, s)?;
-    let samples = format!("{}s", noun(&o.prepared));
+    let samples = format!("{}s", o.prepared.data.noun());
     let mut splits = Table::new(&["split", &samples, "loss", "accuracy"]);
     for ((name, images), figures) in o.prepared.data.splits().into_iter().zip([&s.train, &s.val, &s.test]) {
         let [loss, accuracy] = [figures.loss, figures.accuracy].map(|v| Cell::number(v, 4));
@@ -206,7 +201,7 @@ pub(super) fn network(number: &str, e: &Experiment, p: &Prepared, book: &mut Boo
     let filters =
         filters(p).map(|(grid, words)| Ok::<_, Error>((book.figure("filters", grid.draw())?, words))).transpose()?;
     let body = book.page.section(number, "The network");
-    body.table(&layers, &format!("Layer by layer, for one {}", noun(p))).table(&counts, "Parameters by layer");
+    body.table(&layers, &format!("Layer by layer, for one {}", p.data.noun())).table(&counts, "Parameters by layer");
     if let Some(beside) = &beside {
         body.table(beside, "Beside a network from the literature");
     }

@@ -1,6 +1,7 @@
 //! Tables: one value, two forms. A reader sees `2,056` and `42.5 %` (HTML in the page, text in the terminal); a program
 //! that reads the CSV file finds `2056` and `0.425`.
 
+use super::page::inline;
 use super::words::{percent, thousands};
 use crate::error::{Error, Result};
 use crate::files;
@@ -106,7 +107,7 @@ struct Row<'a> {
 #[derive(Template)]
 #[template(path = "table.html", config = "src/report/assets/askama.toml")]
 struct TableHtml<'a> {
-    caption: &'a str,
+    caption: String,
     head: Vec<Shown<'a>>,
     rows: Vec<Row<'a>>,
 }
@@ -160,14 +161,14 @@ impl Table {
         table
     }
 
-    /// The table in HTML, with an optional caption.
+    /// The table in HTML, with an optional caption, in which `` `code` ``, `**strong**` and `*emphasis*` are understood.
     pub fn html(&self, caption: &str) -> String {
         let rows = self.rows.iter().enumerate().map(|(i, row)| Row {
             strong: self.strong.contains(&i),
             cells: self.aligned(row.iter().map(|cell| &*cell.shown)),
         });
         let head = self.aligned(self.columns.iter().map(String::as_str));
-        let html = TableHtml { caption, head, rows: rows.collect() };
+        let html = TableHtml { caption: inline(caption), head, rows: rows.collect() };
         html.render().expect("table: rendering into memory cannot fail")
     }
 
@@ -276,7 +277,8 @@ mod tests {
         let html = sample().html("Results <1>");
         assert!(html.contains("&#60;CNN&#62; &#38; co"), "{html}");
         assert!(html.contains("scope=\"col\"") && html.contains("scope=\"row\""));
-        assert!(html.contains("Results &#60;1&#62;"));
+        assert!(html.contains("Results &lt;1&gt;"));
+        assert!(sample().html("all in `a.csv`").contains("<caption>all in <code>a.csv</code></caption>"));
     }
 
     #[test]

@@ -29,12 +29,9 @@ fn features(r: &Results, book: &mut Book<'_>) -> Result<()> {
         for (c, class) in r.data.classes.iter().enumerate() {
             let of_class: Vec<f64> = values.iter().zip(labels).filter(|(_, l)| **l == c).map(|(v, _)| *v).collect();
             let (mean, deviation) = moments(&of_class);
-            table.row([
-                feature.title().into(),
-                class.clone().into(),
-                Cell::number(mean, 4),
-                Cell::number(deviation, 4),
-            ]);
+            // A program that reads the file knows the feature by its key.
+            let name = Cell { shown: feature.title().to_owned(), value: feature.name().to_owned() };
+            table.row([name, class.clone().into(), Cell::number(mean, 4), Cell::number(deviation, 4)]);
         }
     }
     book.figure("features", histograms.draw())?;
