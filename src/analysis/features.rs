@@ -78,7 +78,12 @@ impl Feature {
         }
     }
 
-    /// The name for people, with its unit or range: the title of an axis.
+    /// The name for people: `mean intensity`.
+    pub fn label(self) -> String {
+        self.name().replace('_', " ")
+    }
+
+    /// The name for people with its unit or range: the title of an axis.
     pub fn title(self) -> &'static str {
         match self {
             Feature::MeanIntensity => "mean intensity (0 black, 1 white)",

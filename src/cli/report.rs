@@ -12,7 +12,9 @@ use std::path::PathBuf;
 
 /// Writes the report of a finished run again, from its weights and its data; nothing is trained.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  gradus report runs/2026-11-20_cnn-small_k7f3 --title \"Digits\" --author \"A. Student\"")]
+#[command(
+    after_help = "Example:\n  gradus report runs/2026-11-20_cnn-small_k7f3 --title \"Digits\" --author \"A. Student\""
+)]
 pub(crate) struct Report {
     /// The folder of a finished run
     run: PathBuf,

@@ -51,6 +51,12 @@ pub fn calibration(mean_confidence: f64, test: Hits) -> String {
     format!("{judged}: its mean confidence is {}, its test accuracy {}.", percent(mean_confidence), test.words())
 }
 
+/// What the list of confused pairs shows: at most `most` of `pairs`, each at least the fraction `above` of its class.
+pub fn confused_pairs(pairs: usize, most: usize, above: f64) -> String {
+    let which = format!("pairs in which at least {} of a class are predicted as the other", percent(above));
+    if pairs > most { format!("The {most} most frequent of {pairs} {which}:") } else { format!("All {which}:") }
+}
+
 /// What the rows of the table of thresholds are.
 pub const THRESHOLDS: &str = "At one half, and at the threshold that is best on the validation split (largest true positive \
                               rate less false positive rate; Youden 1950)";
@@ -76,6 +82,12 @@ mod tests {
     fn leaks_are_counted() {
         assert!(leakage(1, "images").starts_with("One group or one of the images is"));
         assert!(leakage(7, "samples").starts_with("7 groups or samples are"));
+    }
+
+    #[test]
+    fn a_shortened_list_says_so() {
+        assert!(confused_pairs(24, 15, 0.01).starts_with("The 15 most frequent of 24 pairs in which at least 1.0 %"));
+        assert!(confused_pairs(15, 15, 0.01).starts_with("All pairs"));
     }
 
     #[test]

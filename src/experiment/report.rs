@@ -17,6 +17,9 @@ use crate::run::findings::generalizes;
 use crate::run::{Book, RunFolder};
 use std::path::Path;
 
+/// Confused pairs that are listed.
+const PAIRS: usize = 15;
+
 /// Writes `report.html`, the figures and the tables.
 pub fn write(o: &Outcome, folder: &RunFolder) -> Result<()> {
     let e = &o.experiment;
@@ -125,8 +128,8 @@ fn mistakes(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
         row.figure(&confusion, CONFUSION).table(&table, PER_CLASS);
     });
     if !pairs.is_empty() {
-        body.paragraph(&format!("Pairs confused in at least {} of their class:", percent(above)));
-        body.list(pairs.iter().map(|&pair| confused_pair(&s.confusion, classes, pair)));
+        body.paragraph(&findings::confused_pairs(pairs.len(), PAIRS, above));
+        body.list(pairs.iter().take(PAIRS).map(|&pair| confused_pair(&s.confusion, classes, pair)));
     }
     if let Some(sheet) = &sheet {
         body.figure(sheet, "The mistakes with the highest predicted probability, with the name of each image.");

@@ -77,6 +77,7 @@ struct PageHtml<'a> {
     fonts: String,
     css: &'a str,
     dark: String,
+    margin: String,
     lead: &'a str,
     sections: Vec<SectionHtml<'a>>,
     footer: &'a str,
@@ -174,6 +175,7 @@ impl Page {
             fonts: font_face(),
             css: include_str!("assets/page.css"),
             dark: dark_theme(),
+            margin: css_words(&self.banner),
             lead: &self.lead.html,
             sections: self.sections.iter().zip(ids).map(|(s, id)| s.html(id)).collect(),
             footer: &self.footer,
@@ -186,6 +188,13 @@ impl Page {
     pub fn save(&self, path: &Path) -> Result<()> {
         files::write_atomic(path, self.render().as_bytes())
     }
+}
+
+/// A text as it stands between quotes in CSS, whatever is in it: all but letters, digits, blanks and `.,:;-` is written by
+/// its number.
+fn css_words(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " .,:;-".contains(c);
+    text.chars().map(|c| if plain(c) { c.to_string() } else { format!("\\{:06x}", u32::from(c)) }).collect()
 }
 
 /// `s-` and the letters and digits of a text.
@@ -206,10 +215,11 @@ impl Body {
         self.push(format_args!("<p>{}</p>\n", inline(words)))
     }
 
-    /// A list with bullets.
+    /// A list with bullets, in columns if it is long.
     pub fn list<S: AsRef<str>>(&mut self, items: impl IntoIterator<Item = S>) -> &mut Self {
-        let items: String = items.into_iter().map(|i| format!("<li>{}</li>\n", inline(i.as_ref()))).collect();
-        self.push(format_args!("<ul>\n{items}</ul>\n"))
+        let items: Vec<String> = items.into_iter().map(|i| format!("<li>{}</li>\n", inline(i.as_ref()))).collect();
+        let class = if items.len() > 6 { " class=\"many\"" } else { "" };
+        self.push(format_args!("<ul{class}>\n{}</ul>\n", items.concat()))
     }
 
     /// Text as it is, in a typewriter's face: a command, a configuration.

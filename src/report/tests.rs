@@ -120,6 +120,7 @@ fn the_page_is_accessible() {
 fn escaping() {
     assert_eq!(escape("<a href=\"x\">'&'</a>\u{7}"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt; ");
     let mut page = Page::new("<script>alert(1)</script>");
+    page.banner("</style><b>\"\\");
     page.subtitle("a & b").section("<1>", "<b>").paragraph("<i>`<u>`</i>").code("<pre>").field("\"><img>");
     let html = page.render();
     for bad in ["<script", "<b>", "<i>", "<u>", "<img"] {

@@ -3,8 +3,9 @@
 //!
 //! A classifier *has learned* something if its test accuracy is above that of the majority-class baseline by more than
 //! chance explains: if that baseline lies below Wilson's 95 % interval. It *generalizes* if, besides, its test accuracy is
-//! not significantly below its training accuracy (Newcombe's interval for the difference of two fractions). Validation and
-//! test accuracy are compared by the same interval: the best epoch is chosen on the validation set, so that set flatters.
+//! not significantly below its training accuracy, and neither is its validation accuracy (Newcombe's interval for the
+//! difference of two fractions). Validation and test accuracy are compared by the same interval: the best epoch is chosen
+//! on the validation set, so that set flatters.
 
 use super::trainer::Scores;
 use crate::analysis::metrics::{difference_interval, wilson_interval};
@@ -87,21 +88,30 @@ pub fn generalizes(s: &Scores, epochs: usize) -> String {
     format!("{} {}", generalization(&s.on_splits()), best_epoch(&course))
 }
 
-/// Decides by the training, validation and test accuracy and by the majority-class baseline.
+/// Decides by the training, validation and test accuracy and by the majority-class baseline. The gap is that to validation or
+/// test accuracy, whichever is larger.
 pub fn generalization(s: &OnSplits) -> String {
-    let (gap, (low, high)) = gap(s.train, s.test);
-    let with_gap = || format!("a gap of {} points (95 % interval {} to {})", points(gap), points(low), points(high));
+    let gaps = [("validation", gap(s.train, s.val)), ("test", gap(s.train, s.test))];
+    let (name, (gap, (low, high))) = if gaps[0].1.0 > gaps[1].1.0 { gaps[0] } else { gaps[1] };
+    let with_gap = || {
+        format!(
+            "a gap of {} points between training and {name} accuracy (95 % interval {} to {})",
+            points(gap),
+            points(low),
+            points(high)
+        )
+    };
     let figures = format!(
         "the accuracy is {} on the training set, {} on the validation set and {} on the test set",
         percent(s.train.accuracy()),
         percent(s.val.accuracy()),
         s.test.words()
     );
+    let baseline = percent(s.baseline);
     let verdict = if !s.test.beats(s.baseline) {
-        let baseline = percent(s.baseline);
         let memorized = if low > 0.0 {
             format!(
-                " It fits its training set better than it predicts new samples, by {}: what it learned does not carry over.",
+                " It fits its training set better than new samples, with {}: what it learned does not carry over.",
                 with_gap()
             )
         } else {
@@ -112,23 +122,24 @@ pub fn generalization(s: &OnSplits) -> String {
              majority-class baseline.{memorized}"
         )
     } else {
-        let above = format!("against {} for the majority-class baseline", percent(s.baseline));
-        if low <= 0.0 && high >= 0.0 {
+        let above = format!("The majority-class baseline reaches {baseline}.");
+        let is_above = |(_, (_, (_, high))): &(&str, (f64, (f64, f64)))| *high < 0.0;
+        if gaps.iter().all(is_above) {
             format!(
-                "It generalizes: {figures}, {above}. The difference between training and test accuracy is not significant \
-                 at the 5 % level."
+                "It does better on new samples than on the training set: {figures}. The differences are significant at the \
+                 5 % level: the new samples are easier, or the training samples were augmented or noisy. {above}"
             )
-        } else if high < 0.0 {
+        } else if low <= 0.0 {
             format!(
-                "It does better on the test set than on the training set: {figures}, {above}. The difference is significant \
-                 at the 5 % level: the test samples are easier, or the training samples were augmented or noisy."
+                "It generalizes: {figures}. Neither validation nor test accuracy is significantly below training accuracy at \
+                 the 5 % level. {above}"
             )
         } else if gap > 0.15 {
-            format!("It overfits: {figures}, {}, {above}.", with_gap())
+            format!("It overfits: {figures}, {}. {above}", with_gap())
         } else if gap > 0.05 {
-            format!("It generalizes only in part: {figures}, {}, {above}.", with_gap())
+            format!("It generalizes only in part: {figures}, {}. {above}", with_gap())
         } else {
-            format!("It generalizes with a small but significant gap: {figures}, {}, {above}.", with_gap())
+            format!("It generalizes with a small but significant gap: {figures}, {}. {above}", with_gap())
         }
     };
     format!("{verdict}{}", validation_against_test(s.val, s.test))
@@ -200,10 +211,13 @@ mod tests {
         for (train, val, test, n, begins) in [
             (0.978, 0.975, 0.974, 2000, "It generalizes: "),
             (0.90, 0.90, 0.86, 100, "It generalizes: "),
+            (0.90, 0.80, 0.90, 1000, "It generalizes only in part"),
             (0.995, 0.975, 0.975, 5000, "It generalizes with a small but significant gap"),
             (0.97, 0.965, 0.878, 624, "It generalizes only in part"),
             (1.0, 0.8, 0.8, 500, "It overfits"),
-            (0.80, 0.90, 0.90, 500, "It does better on the test set"),
+            (0.80, 0.90, 0.90, 500, "It does better on new samples"),
+            (0.80, 0.80, 0.90, 500, "It generalizes: "),
+            (0.535, 0.37, 0.43, 100, "It overfits"),
         ] {
             let words = generalization(&splits(train, val, test, 0.3, n));
             assert!(words.starts_with(begins), "{train} {val} {test}: {words}");

@@ -30,7 +30,7 @@ fn features(r: &Results, book: &mut Book<'_>) -> Result<()> {
             let of_class: Vec<f64> = values.iter().zip(labels).filter(|(_, l)| **l == c).map(|(v, _)| *v).collect();
             let (mean, deviation) = moments(&of_class);
             // A program that reads the file knows the feature by its key.
-            let name = Cell { shown: feature.title().to_owned(), value: feature.name().to_owned() };
+            let name = Cell { shown: feature.label(), value: feature.name().to_owned() };
             table.row([name, class.clone().into(), Cell::number(mean, 4), Cell::number(deviation, 4)]);
         }
     }
@@ -96,13 +96,13 @@ fn clusters(r: &Results, book: &mut Book<'_>) -> Result<()> {
 /// 1c. How well clusters agree with labels.
 fn agreement_with_labels(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let at = points(&r.feature_map);
-    let labels = Scatter::new("The test images by their features", &r.data.classes)
-        .panel("true labels", &at, &r.data.test.labels)
+    let labels = Scatter::new("True labels of the test images", &r.data.classes)
+        .panel("", &at, &r.data.test.labels)
         .dimensions(MAP_AXES.0, MAP_AXES.1);
     let (names, looks) = cluster_looks(&r.clusters.names, &r.data.classes);
-    let clusters = Scatter::new("The test images by their features", &names)
+    let clusters = Scatter::new("Clusters, and the class each is named after", &names)
         .looks(&looks)
-        .panel("K-means clusters, and the class each is named after", &at, &r.clusters.test_clusters)
+        .panel("", &at, &r.clusters.test_clusters)
         .dimensions(MAP_AXES.0, MAP_AXES.1);
     let labels = book.figure("map_features", labels.draw())?;
     let clusters = book.figure("map_clusters", clusters.draw())?;

@@ -84,7 +84,8 @@ fn hardest_pair(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let panels = map.draw_panels();
 
     let pairs = pairs(r);
-    let names: Vec<&str> = r.features.names.iter().map(|f| f.title()).collect();
+    let labels: Vec<String> = r.features.names.iter().map(|f| f.label()).collect();
+    let names: Vec<&str> = labels.iter().map(String::as_str).collect();
     let confusion = &r.mlp.scores.confusion;
     let mistakes = confusion.total() - confusion.correct();
     let (of_feature, of_mlp) = pair::most_confused(&pairs).map(|p| on_validation(r, p)).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! 3a and 3c: what the numbers of parameters imply for overfitting, and what the CNN confuses.
 
 use crate::analysis::metrics::{McNemar, difference_interval};
-use crate::report::words::{counted, listed, p_value, percent, points};
+use crate::report::words::{counted, listed, p_value, percent, points, thousands};
 use crate::run::findings::Hits;
 
 /// What 3a compares.
@@ -51,12 +51,12 @@ pub(crate) fn overfitting(p: &Parameters, train: Hits, test: Hits, restraint: Re
         "the others are in the fully connected layers behind them"
     };
     format!(
-        "The fully connected layer has {:.0} times as many parameters as the convolution: it has a weight for each pair of \
+        "The fully connected layer has {} times as many parameters as the convolution: it has a weight for each pair of \
          pixel and unit, the convolution one for each tap of a filter, used at every position. More parameters per training \
-         image make it easier to memorize the training set; the CNN has {:.0} per image, {implied}. {} of its parameters are \
+         image make it easier to memorize the training set; the CNN has {} per image, {implied}. {} of its parameters are \
          in the convolutions; {rest}.",
-        p.dense as f64 / p.convolution.max(1) as f64,
-        p.cnn as f64 / p.images.max(1) as f64,
+        thousands(p.dense / p.convolution.max(1)),
+        thousands((p.cnn as f64 / p.images.max(1) as f64).round() as usize),
         percent(share)
     )
 }
@@ -126,7 +126,7 @@ mod tests {
     fn augmentation_is_credited_only_where_it_was_used() {
         let words = of(0.9, 0.9, false, false);
         assert!(
-            words.contains("without augmentation or early stopping") && words.contains("2000 times as many"),
+            words.contains("without augmentation or early stopping") && words.contains("2,000 times as many"),
             "{words}"
         );
         assert!(of(0.9, 0.9, true, false).contains("with augmentation in use"));
