@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     fn framed(border: f32, inside: f32) -> Tensor {
-        let outer = |i: usize| i.is_multiple_of(6) || i % 6 == 5 || i < 6 || i >= 30;
+        let outer = |i: usize| i.is_multiple_of(6) || i % 6 == 5 || !(6..30).contains(&i);
         Tensor::from_fn([1, 1, 6, 6], |i| if outer(i) { border } else { inside })
     }
 
