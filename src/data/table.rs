@@ -338,6 +338,14 @@ mod tests {
         assert!(help.contains("number from 1 to 4"), "{help}");
         assert!(pick(vec![Column::Number(5)], vec![]).unwrap_err().0.contains("no column `5` (data.columns)"));
         assert!(pick(vec![word("u")], vec![word("u")]).unwrap_err().0.contains("leaves no feature"));
+        // The class is not among the columns that are features or left out.
+        let settled = |options| with("kind,u,v,note\na,1,2,x\nb,3,4,y\n", options).map(|table| table.columns);
+        let (all, kind) =
+            (vec![word("u"), word("v")], Columns { features: vec!["u".into(), "v".into()], label: "kind".into() });
+        let chosen = TableOptions { columns: all, ignore: vec![word("note")], ..TableOptions::default() };
+        assert_eq!(settled(chosen).unwrap(), kind);
+        let every = TableOptions { columns: (1..=4).map(Column::Number).collect(), ..TableOptions::default() };
+        assert!(settled(every).unwrap_err().0.contains("no column left for the class"));
         // Two columns of one name, as pandas calls them.
         assert_eq!(read("u,u,y\n1,2,a\n3,4,b\n").columns.features, ["u", "u.1"]);
     }

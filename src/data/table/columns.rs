@@ -91,16 +91,19 @@ impl Sheet {
     /// The columns that are features, by the options or by looking; settles the label's column.
     pub(super) fn inputs(&mut self, options: &TableOptions) -> Result<Vec<usize>, Fault> {
         let hollow = self.hollow();
-        let last = (0..self.width).rev().find(|column| !hollow.contains(column)).unwrap_or(self.width - 1);
         let ignored = self.all(&options.ignore, "data.ignore")?;
+        let chosen = self.all(&options.columns, "data.columns")?;
         self.label = match &options.label {
             Some(column) => self.find(column, "data.label")?,
-            None => self.guess_label(last, &ignored),
+            None => {
+                // What is said to be a feature, or nothing, is not the class.
+                let settled: HashSet<usize> = hollow.iter().chain(&ignored).chain(&chosen).copied().collect();
+                self.guess_label(&settled)?
+            }
         };
-        let inputs = if options.columns.is_empty() {
+        let inputs = if chosen.is_empty() {
             self.usual(&hollow, &ignored)
         } else {
-            let chosen = self.all(&options.columns, "data.columns")?;
             chosen.into_iter().filter(|column| *column != self.label && !ignored.contains(column)).collect()
         };
         if inputs.is_empty() {
@@ -246,21 +249,25 @@ impl Sheet {
 
     /// The label's column where nobody says it: the last one, unless another one has a telling name and the last has not.
     /// A column of words can only be the class, so a name that tells of it yields to such a one.
-    fn guess_label(&mut self, last: usize, ignored: &[usize]) -> usize {
-        let Some(names) = &self.names else { return last };
+    fn guess_label(&mut self, settled: &HashSet<usize>) -> Result<usize, Fault> {
+        let Some(last) = (0..self.width).rev().find(|column| !settled.contains(column)) else {
+            let what = "has no column left for the class: all are features or left out".to_owned();
+            return Err((what, "name it by data.label, or change data.columns or data.ignore".to_owned()));
+        };
+        let Some(names) = &self.names else { return Ok(last) };
         let rank = |column: usize| LABELS.iter().position(|label| names[column].eq_ignore_ascii_case(label));
         if rank(last).is_some() {
-            return last;
+            return Ok(last);
         }
-        let telling = (0..self.width).filter(|column| rank(*column).is_some() && !ignored.contains(column));
-        let Some(named) = telling.min_by_key(|&column| rank(column)) else { return last };
+        let telling = (0..self.width).filter(|column| rank(*column).is_some() && !settled.contains(column));
+        let Some(named) = telling.min_by_key(|&column| rank(column)) else { return Ok(last) };
         let has_words = |column: usize| self.cells(column).any(|cell| number(cell).is_none() && !is_missing(cell));
         if has_words(last) && !has_words(named) {
-            return last;
+            return Ok(last);
         }
         let called = self.called(named);
         self.notes.push(format!("{called} is taken for the class; data.label names another"));
-        named
+        Ok(named)
     }
 
     /// Columns without a name and without a value.
