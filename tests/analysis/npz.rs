@@ -179,7 +179,8 @@ fn arrays_are_found_by_what_they_are_called() {
     let write = |names: &[&str]| {
         let mut zip = zip::ZipWriter::new(Cursor::new(vec![]));
         for name in names {
-            let is_label = ["y", "label", "target", "class", "arr_1", "second"].iter().any(|y| name.to_lowercase().contains(y));
+            let is_label =
+                ["y", "label", "target", "class", "arr_1", "second"].iter().any(|y| name.to_lowercase().contains(y));
             match is_label {
                 true => array(&mut zip, name, "(4,)", &[3, 5, 5, 3]),
                 false => array(&mut zip, name, "(4, 2)", &[1, 2, 3, 4, 5, 6, 7, 8]),

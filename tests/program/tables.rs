@@ -107,6 +107,17 @@ fn columns_are_found_whatever_the_table_looks_like() {
     assert!(all.as_f64().unwrap() > 0.6, "{all}");
     assert_eq!(accuracy(&folder, "plain.csv.run", "swapped.csv"), all);
     assert_eq!(accuracy(&folder, "plain.csv.run", "index.csv"), all);
+    // Rows without a class are predicted, in their order; with one, it is not looked at.
+    table(&folder, "rows.csv", "v,u\n", |_, u, v, _| format!("{v:.3},{u:.3}\n"));
+    let predicted = gradus(&folder, &["predict", "plain.csv.run", "rows.csv"]);
+    let mut csv = csv::Reader::from_reader(predicted.says(0, &[]).out.as_bytes());
+    assert_eq!(csv.headers().unwrap(), vec!["row", "class", "p_k0", "p_k1", "p_k2"]);
+    let predictions: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
+    let correct = predictions.iter().zip(rows()).filter(|(row, (_, _, class))| &row[1] == *class).count();
+    assert_eq!((predictions.len(), correct as f64 / 60.0), (60, all.as_f64().unwrap()));
+    let listed = gradus(&folder, &["predict", "plain.csv.run", "swapped.csv", "--json"]).says(0, &[]).json();
+    assert_eq!(listed[59]["class"], predictions[59][1]);
+    gradus(&folder, &["predict", "plain.csv.run", "small.toml"]).says(3, &["small.toml"]);
     table(&folder, "other.csv", "u,w,y\n", |_, u, v, c| format!("{u:.3},{v:.3},{c}\n"));
     let other = gradus(&folder, &["evaluate", "plain.csv.run", "--data", "other.csv"]);
     other.says(3, &["lacks columns of the run: v", "does not know: w"]);
