@@ -26,10 +26,10 @@ pub use calibration::{Reliability, ReliabilityBin, brier_score};
 pub use cluster::{adjusted_rand, fisher_ratio, normalized_mutual_information, silhouette, silhouettes};
 pub use confusion::{Binary, Confusion};
 pub use curve::{PrecisionRecall, Roc, macro_auc, precision_recall_curve, roc_curve};
+pub use difference::{MeanDifference, holm, mean_difference};
 pub use neighbor::{knn_accuracy, knn_correct, trustworthiness};
 pub use selection::{expected_maximum, selection_gain};
 pub use significance::{McNemar, difference_interval, mcnemar, mean_interval, wilson_interval};
-pub use difference::{MeanDifference, holm, mean_difference};
 
 use crate::analysis::one_label_a_row;
 use crate::error::{Error, Result};
