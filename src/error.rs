@@ -67,6 +67,16 @@ pub enum Error {
         /// What to do about it.
         help: String,
     },
+    /// A trained network computed a number that is not finite: its weights, or what it was given, are unfit.
+    #[error("{place}: expected finite numbers, found {what}\n  help: {help}")]
+    NotFinite {
+        /// `NaN`, `infinity`.
+        what: String,
+        /// Layer where it was seen first.
+        place: String,
+        /// What to do about it.
+        help: String,
+    },
     /// A check failed (gradient check).
     #[error("{0}")]
     Check(String),
@@ -126,7 +136,7 @@ impl Error {
         match self {
             Error::Shape { .. } | Error::Invalid(_) | Error::Io { .. } | Error::State(_) => 1,
             Error::Config { .. } => 2,
-            Error::Data { .. } => 3,
+            Error::Data { .. } | Error::NotFinite { .. } => 3,
             Error::Diverged { .. } => 4,
             Error::Check(_) => 5,
             Error::Interrupted(_) => 130,

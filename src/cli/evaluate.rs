@@ -7,7 +7,7 @@ use gradus::data::Skipped;
 use gradus::experiment::answer::{self, Trained};
 use gradus::pipeline::{evaluate, settings};
 use gradus::run::RunFolder;
-use gradus::{Error, Result};
+use gradus::Result;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -56,14 +56,9 @@ impl Evaluate {
     }
 }
 
-/// A run that can be asked.
+/// A finished run, whose files are compared with their checksums when they are read.
 pub(crate) fn open_finished(path: &Path) -> Result<RunFolder> {
-    let folder = RunFolder::open(path)?;
-    if folder.is_complete() {
-        return Ok(folder);
-    }
-    let help = format!("finish it first: gradus {} --resume {}", folder.recipe()?, path.display());
-    Err(Error::data(path, "is a run that did not end", help))
+    RunFolder::finished(path)
 }
 
 /// The figures of one split, and its confusion matrix.

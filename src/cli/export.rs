@@ -4,8 +4,11 @@ use super::evaluate::open_finished;
 use super::progress::Terminal;
 use super::{output, signals};
 use clap::Args;
+use gradus::autograd::Var;
 use gradus::experiment::answer::{self, Trained};
 use gradus::export::{self, Format};
+use gradus::nn::{Ctx, Module};
+use gradus::train::check_finite;
 use gradus::{Error, Result};
 use serde_json::json;
 use std::path::PathBuf;
@@ -49,6 +52,8 @@ impl Export {
         let mut watch = Terminal::new(None);
         let samples = trained.samples(SAMPLES, &mut watch)?;
         watch.finish();
+        let output = trained.model.forward(&Var::constant(samples.clone()), &mut Ctx::eval())?;
+        check_finite(&trained.model, &samples, output.value())?;
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             gradus::files::create_folder(parent)?;
         }

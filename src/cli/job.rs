@@ -2,8 +2,8 @@
 
 use super::output;
 use super::progress::Terminal;
-use gradus::run::RunFolder;
 use gradus::run::folder::utc;
+use gradus::run::{Fate, RunFolder};
 use gradus::{Error, Result};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -14,7 +14,8 @@ pub(crate) fn command_line() -> Vec<String> {
     std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
-/// Runs `job` in its folder and returns its figures. A new run that failed for want of good data leaves nothing.
+/// Runs `job` in its folder and returns its figures. A new run that failed for want of good data leaves nothing, and one
+/// that was to replace another and learned nothing leaves the other.
 pub(crate) fn run(
     command: &str,
     folder: &RunFolder,
@@ -24,37 +25,59 @@ pub(crate) fn run(
     let mut watch = Terminal::new(Some(folder.clone()));
     output::say(&format!("run: {}", folder.root().display()));
     watch.log(&format!("gradus {} on {} threads", env!("CARGO_PKG_VERSION"), rayon::current_num_threads()));
-    let result = job(&mut watch).and_then(|metrics| {
-        watch.log("complete");
-        folder.complete()?;
-        Ok(metrics)
-    });
+    let result = job(&mut watch);
     watch.finish();
-    result.map_err(|error| {
-        watch.log(&format!("error: {error}"));
-        if is_new && matches!(error, Error::Data { .. } | Error::Config { .. }) {
-            folder.remove_fruitless();
-        }
-        with_way_back(error, command, folder.root())
-    })
+    result.inspect(|_| watch.log(if folder.is_complete() { "complete" } else { "stopped; it can be resumed" })).map_err(
+        |error| {
+            watch.log(&format!("error: {error}"));
+            let unfit = matches!(error, Error::Data { .. } | Error::Config { .. });
+            let fate = if is_new { folder.give_up(unfit) } else { Ok(Fate::Kept) };
+            match fate {
+                Ok(Fate::Kept) => with_way_back(error, command, folder.root()),
+                Ok(Fate::KeptBeside(old)) => {
+                    output::say(&format!(
+                        "note: the run that was to be replaced is kept as {} until the new one is complete",
+                        old.display()
+                    ));
+                    with_way_back(error, command, folder.root())
+                }
+                Ok(Fate::Removed { restored }) => {
+                    if restored {
+                        let run = folder.root().display();
+                        output::say(&format!("note: {run} is again the run that was to be replaced"));
+                    }
+                    error
+                }
+                // The first error is the one to be heard.
+                Err(_) => error,
+            }
+        },
+    )
 }
 
 /// Notes that a run is taken up again.
 pub(crate) fn note_resumed(folder: &RunFolder) -> Result<()> {
-    let mut times = folder.env("resumed")?.as_array().cloned().unwrap_or_default();
-    times.push(json!(utc(SystemTime::now())));
-    folder.update_env("resumed", times)
+    folder.extend_env("resumed", [json!(utc(SystemTime::now()))])
+}
+
+/// Where the report is; nothing if it could not be written.
+pub(crate) fn report_line(folder: &RunFolder) -> String {
+    let report = folder.path("report.html");
+    if report.exists() { format!("report: {}\n", report.display()) } else { String::new() }
 }
 
 /// Tells how to go on with a run that was stopped.
 fn with_way_back(error: Error, command: &str, run: &Path) -> Error {
+    let program = std::env::args().next().unwrap_or_else(|| "gradus".into());
+    let way = format!("{program} {command} --resume {}", quoted(&run.display().to_string()));
     match error {
         Error::Interrupted(what) => {
-            let program = std::env::args().next().unwrap_or_else(|| "gradus".into());
-            let run = quoted(&run.display().to_string());
-            Error::Interrupted(format!(
-                "{what}; everything so far is saved\n  help: go on with: {program} {command} --resume {run}"
-            ))
+            Error::Interrupted(format!("{what}; everything so far is saved\n  help: continue with: {way}"))
+        }
+        // A full disk, say. What was saved last is still there.
+        Error::Io { action, path, source } if run.exists() => {
+            let words = format!("{source}\n  help: when that is mended, continue with: {way}");
+            Error::Io { action, path, source: std::io::Error::new(source.kind(), words) }
         }
         other => other,
     }

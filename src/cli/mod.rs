@@ -10,6 +10,7 @@ mod compare;
 mod completions;
 mod data;
 mod dream;
+mod dry_run;
 mod embed;
 mod evaluate;
 mod export;

@@ -89,6 +89,8 @@ impl Pipeline {
             return output::print(&settings::to_toml(&config)?);
         }
         if folder.is_complete() {
+            let folder = folder.verified()?;
+            folder.config_text()?; // an edited file would misstate how the run was made
             output::say(&format!("{} is complete: there is nothing left to do", path.display()));
             return self.show(&folder, &folder.read_json("metrics.json")?);
         }
@@ -127,8 +129,7 @@ impl Pipeline {
         };
         let rows = [("K-means", "kmeans"), ("MLP on features", "mlp"), ("CNN on pixels", "cnn")];
         let rows = rows.map(|(label, name)| vec![label.to_owned(), accuracy(name)]);
-        let report = folder.path("report.html");
-        output::print(&format!("test accuracy\n{}report: {}\n", output::table(&rows, 1), report.display()))
+        output::print(&format!("test accuracy\n{}{}", output::table(&rows, 1), job::report_line(folder)))
     }
 }
 

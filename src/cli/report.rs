@@ -7,6 +7,7 @@ use super::{output, signals};
 use clap::Args;
 use gradus::experiment::{self, answer};
 use gradus::pipeline::{self, settings};
+use gradus::run::RunFolder;
 use gradus::{Error, Result};
 use std::path::PathBuf;
 
@@ -24,8 +25,16 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn run(self) -> Result<()> {
-        signals::stop_at_once()?;
-        let folder = open_finished(&self.run)?;
+        signals::ask_first()?;
+        let folder = RunFolder::open(&self.run)?;
+        if !folder.is_complete() {
+            return open_finished(&self.run).map(drop);
+        }
+        // Without its checksums, what the run's state holds is written again, and with it the checksums.
+        let folder = folder.verified().or_else(|error| {
+            output::say(&format!("warning: {error}"));
+            Ok::<_, Error>(folder.clone())
+        })?;
         if folder.recipe()? == "study" {
             self.masthead.note(&folder, false)?;
             return super::study::report(&folder);
@@ -41,6 +50,6 @@ impl Report {
             other => return Err(Error::data(folder.root(), format!("is a run of `{other}`"), "use a newer gradus")),
         }
         watch.finish();
-        output::print(&format!("report: {}\n", folder.path("report.html").display()))
+        output::print(&super::job::report_line(&folder))
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 pub(crate) struct Study {
     #[command(flatten)]
     asked: Asked,
-    /// Trainings to try [default: study.trials, or 20]
+    /// Trainings to try [default: study.trials, or 20]. With --resume, as many in all: also of a finished study
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     trials: Option<u32>,
     /// Where to look next [default: study.sampler, or tpe]
@@ -34,11 +34,11 @@ pub(crate) struct Study {
     /// Trainings at the same time, at most study.parallel (2). The results are the same for any number
     #[arg(short = 'j', long = "jobs", value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: u16,
-    /// Seconds after which no trial is begun
+    /// Seconds after which no trial is begun; what is left can be done later: --resume RUN
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     timeout: Option<u64>,
     /// Go on with a study that was stopped, or help one that is running
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "experiment", "set", "data", "epochs", "batch", "search", "seed", "out", "trials", "sampler", "pruner"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "experiment", "set", "data", "epochs", "batch", "search", "seed", "out", "sampler", "pruner"])]
     resume: Option<PathBuf>,
     /// Also write RUN/study.db: the study as an SQLite database with Optuna's tables. With --resume, of a finished one
     #[arg(long)]
@@ -76,7 +76,7 @@ Examples:
   gradus study mine.toml --sampler tpe --pruner hyperband -j 2
   gradus study mlp-300 --search 'train.optimizer.lr = { log = [1e-4, 1e-1] }' --set train.epochs=5
   gradus study --resume runs/2026-11-20_mine-study_k7f3
-  gradus study --resume runs/2026-11-20_mine-study_k7f3 --sqlite
+  gradus study --resume runs/2026-11-20_mine-study_k7f3 --trials 50 --sqlite
 
 RUN/study.jsonl is in the format of Optuna's journals, RUN/study.db (--sqlite) in that of its databases:
   optuna-dashboard sqlite:///RUN/study.db
@@ -91,12 +91,23 @@ impl Study {
                     let help = "give the folder of one";
                     return Err(Error::data(path, "is no run of `gradus study`", help));
                 }
-                if folder.is_complete() && self.timeout.is_none() {
+                let folder = if folder.is_complete() { folder.verified()? } else { folder };
+                folder.check_beginning(JOURNAL)?;
+                let mut study = of_run(&folder)?;
+                let wanted = self.trials.map_or(study.settings.trials, |trials| trials as usize);
+                if wanted < study.settings.trials {
+                    let what = format!("is {wanted}, and the study has {}", study.settings.trials);
+                    return Err(Error::config("--trials", what, "give as many or more: they are counted in all"));
+                }
+                if folder.is_complete() && wanted == study.settings.trials {
                     output::say(&format!("{} is complete: there is nothing left to do", path.display()));
                     return self.show(&folder, &folder.read_json("metrics.json")?);
                 }
-                let study = of_run(&folder)?;
                 signals::ask_first()?;
+                let folder = folder.shared()?;
+                if wanted > study.settings.trials {
+                    study = study.with_trials(wanted, &folder)?;
+                }
                 job::note_resumed(&folder)?;
                 (study, folder)
             }
@@ -115,15 +126,18 @@ impl Study {
                 study.settings.parallel
             ));
         }
-        let result = job::run("study", &folder, false, |watch| study.run(&folder, effort, watch));
-        let metrics = result.inspect_err(|error| {
-            // A new study that found its data unfit has nothing to resume from.
-            let unfit = matches!(error, Error::Data { .. } | Error::Config { .. });
-            if unfit && self.resume.is_none() && !folder.path(JOURNAL).exists() {
-                folder.remove_fruitless();
-            }
-        })?;
-        self.show(&folder, &metrics)
+        let is_new = self.resume.is_none();
+        let metrics = job::run("study", &folder, is_new, |watch| study.run(&folder, effort, watch))?;
+        self.show(&folder, &metrics)?;
+        if !folder.is_complete() {
+            output::say(&format!(
+                "{} of {} trials are over\n  help: continue with: gradus study --resume {}",
+                metrics["trials"],
+                study.study()?.limit(),
+                folder.root().display()
+            ));
+        }
+        Ok(())
     }
 
     /// The file, with everything set upon it.
@@ -153,7 +167,7 @@ impl Study {
         Ok(source)
     }
 
-    /// Makes the folder. It is not held: other processes may work on the study too.
+    /// Makes the folder. It is held together with other processes that work on the study too.
     fn begin(&self, study: &Job) -> Result<RunFolder> {
         let e = &study.experiment;
         let path = self.asked.folder(&format!("{}-study", e.name));
@@ -162,8 +176,7 @@ impl Study {
         let (config, threads) = (study.source.to_toml(), rayon::current_num_threads());
         let beginning =
             Beginning { recipe: "study", config: &config, seed: e.seed, data, command_line: &line, threads };
-        drop(RunFolder::create(&path, beginning, self.asked.force)?);
-        RunFolder::open(&path)
+        Ok(RunFolder::create(&path, beginning, self.asked.force)?.share())
     }
 
     /// The result, short or as JSON.
@@ -183,13 +196,13 @@ impl Study {
         let test = ["loss", "accuracy"].iter().filter(|key| !best["test"][**key].is_null());
         rows.extend(test.map(|key| vec![format!("test {key}"), number(&best["test"][*key])]));
         output::print(&format!(
-            "best of {} trials: trial {}, {} {}\n{}report: {}\nbest run: {}\n{}",
+            "best of {} trials: trial {}, {} {}\n{}{}best run: {}\n{}",
             metrics["trials"],
             best["trial"],
             metrics["measure"].as_str().unwrap_or("value"),
             number(&best["value"]),
             output::table(&rows, 1),
-            folder.path("report.html").display(),
+            job::report_line(folder),
             folder.path(BEST).display(),
             database.map_or(String::new(), |database| format!("database: {}\n", database.display()))
         ))
@@ -198,10 +211,12 @@ impl Study {
 
 /// Writes the report of a finished study again.
 pub(super) fn report(folder: &RunFolder) -> Result<()> {
+    folder.check_beginning(JOURNAL)?;
+    let (study, folder) = (of_run(folder)?, folder.clone().shared()?);
     let mut watch = Terminal::new(Some(folder.clone()));
-    of_run(folder)?.run(folder, Effort { workers: 1, timeout: None }, &mut watch)?;
+    study.run(&folder, Effort { workers: 1, timeout: None }, &mut watch)?;
     watch.finish();
-    output::print(&format!("report: {}\n", folder.path("report.html").display()))
+    output::print(&job::report_line(&folder))
 }
 
 /// The study of a run. Relative data are looked for where it was begun, if they are not here.

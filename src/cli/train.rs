@@ -1,14 +1,17 @@
 //! `gradus train`: an experiment from a file, run.
 
 use super::asked::Asked;
+use super::dry_run::dry_run;
 use super::masthead::Masthead;
 use super::{job, output, signals};
 use clap::Args;
 use gradus::experiment::compare::compare;
-use gradus::experiment::{self, Experiment, Source, answer, cost, plan, read::to_toml};
-use gradus::run::{Beginning, RunFolder};
+use gradus::experiment::{self, Experiment, Source, answer, plan, read::to_toml};
+use gradus::run::ledger::SHARED;
+use gradus::run::replace::check_family;
+use gradus::run::{Aside, Beginning, RunFolder};
 use gradus::{Error, Result};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// Trains the network of an experiment file, or of a built-in experiment, and writes a run with its report.
@@ -23,7 +26,7 @@ pub(crate) struct Train {
     /// Few samples, two epochs
     #[arg(long)]
     smoke: bool,
-    /// Show the settings, the network, the memory and an estimate of the time, and stop
+    /// Read the data, show the settings, the network, the memory and an estimate of the time, and stop
     #[arg(long)]
     dry_run: bool,
     /// Print metrics.json to stdout
@@ -49,19 +52,19 @@ impl Train {
         let source = self.asked.source()?;
         let variants = source.variants()?;
         if variants.is_empty() {
-            let e = self.experiment(&source)?;
             if self.dry_run {
-                return dry_run(&e, self.json);
+                return dry_run(&self.settings(&source)?, &source, self.json);
             }
+            let e = self.experiment(&source)?;
             signals::ask_first()?;
             let (folder, metrics) = self.begin(&e, &self.asked.folder(&e.name))?;
             return self.show(&folder, &metrics);
         }
+        if self.dry_run {
+            return variants.iter().try_for_each(|v| dry_run(&self.settings(v)?, v, self.json));
+        }
         // All of them are looked at before the first is trained.
         let experiments: Vec<Experiment> = variants.iter().map(|v| self.experiment(v)).collect::<Result<_>>()?;
-        if self.dry_run {
-            return experiments.iter().try_for_each(|e| dry_run(e, self.json));
-        }
         signals::ask_first()?;
         self.family(&source.resolve()?.name, &experiments)
     }
@@ -73,14 +76,33 @@ impl Train {
             let help = "choose another --out; --force replaces the runs in it";
             return Err(Error::config(format!("--out {}", root.display()), "exists already", help));
         }
+        // The old runs go last, all together.
+        let mut replaced = None;
+        if root.exists() {
+            let data = &experiments[0].data.path;
+            check_family(&root, (!data.is_empty()).then(|| Path::new(data)))?;
+            let old = Aside::put(&root)?;
+            // How often a test set was evaluated on is not forgotten with the runs.
+            if let Ok(ledger) = std::fs::read(old.path().join(SHARED)) {
+                gradus::files::write_atomic(root.join(SHARED), &ledger)?;
+            }
+            replaced = Some(old);
+        }
         let mut folders = Vec::new();
         for (i, e) in experiments.iter().enumerate() {
             output::say(&format!("[{}/{}] {}: {}", i + 1, experiments.len(), e.name, e.about));
-            folders.push(self.begin(e, &root.join(&e.name))?.0);
+            match self.begin(e, &root.join(&e.name)) {
+                Ok((folder, _)) => folders.push(folder),
+                Err(error) => {
+                    replaced.map_or(Ok(()), |old| put_back(old, &root))?;
+                    return Err(error);
+                }
+            }
         }
         let comparison = compare(&folders, None)?;
         let text = serde_json::to_string_pretty(&comparison).expect("plain words and numbers");
         gradus::files::write_atomic(root.join("comparison.json"), text.as_bytes())?;
+        replaced.map_or(Ok(()), Aside::remove)?;
         if self.json {
             return output::json(&comparison);
         }
@@ -100,12 +122,18 @@ impl Train {
         Ok((folder, metrics))
     }
 
-    /// The experiment of a file, its network looked at.
-    fn experiment(&self, source: &Source) -> Result<Experiment> {
+    /// The experiment of a file.
+    fn settings(&self, source: &Source) -> Result<Experiment> {
         let mut e = source.resolve()?;
         if self.smoke {
             e.smoke();
         }
+        Ok(e)
+    }
+
+    /// The experiment of a file, its network looked at.
+    fn experiment(&self, source: &Source) -> Result<Experiment> {
+        let e = self.settings(source)?;
         // The shapes are known before the data are: a network that does not fit should not wait for them.
         if let Some(input) = e.input() {
             plan(&e, &input, e.classes().unwrap_or(2)).map_err(|error| source.say_where(error))?;
@@ -118,6 +146,8 @@ impl Train {
         let folder = RunFolder::open(path)?;
         let e = answer::of_run(&folder)?;
         if folder.is_complete() {
+            let folder = folder.verified()?;
+            folder.config_text()?; // an edited file would misstate how the run was made
             output::say(&format!("{} is complete: there is nothing left to do", path.display()));
             return self.show(&folder, &folder.read_json("metrics.json")?);
         }
@@ -146,38 +176,19 @@ impl Train {
             let numbers = keys.map(|key| number(&metrics[split][key]));
             rows.push([vec![split.to_owned()], numbers.to_vec()].concat());
         }
-        let report = folder.path("report.html");
-        output::print(&format!("{}report: {}\n", output::table(&rows, 1), report.display()))
+        output::print(&format!("{}{}", output::table(&rows, 1), job::report_line(folder)))
     }
 }
 
-/// The settings, the network and what it will cost.
-fn dry_run(e: &Experiment, as_json: bool) -> Result<()> {
-    let Some(input) = e.input() else {
-        let what = "needs to see the data: their shape is not in the file";
-        let help = "of pictures say the colour: --set data.color=gray (or rgb); of a table nothing can be said";
-        return Err(Error::config("--dry-run", what, help));
-    };
-    let (_, summary) = plan(e, &input, e.classes().unwrap_or(2))?;
-    let memory = cost::memory(e, &summary);
-    let seconds = cost::seconds(e, &summary);
-    if as_json {
-        let layers: Vec<Value> = summary.rows.iter().map(|row| json!({
-            "name": row.path, "kind": row.kind, "output": row.output, "parameters": row.parameters, "macs": row.macs,
-        })).collect();
-        return output::json(&json!({
-            "experiment": e.name, "parameters": summary.parameters, "macs": summary.macs, "layers": layers,
-            "memory_bytes": memory, "estimated_seconds": seconds,
-        }));
+/// Puts old runs back if no new one has learned anything; else tells where they are.
+fn put_back(old: Aside, root: &Path) -> Result<()> {
+    let is_run = |entry: std::fs::DirEntry| entry.file_name() != SHARED;
+    let has_runs = root.exists() && std::fs::read_dir(root).is_ok_and(|entries| entries.flatten().any(is_run));
+    if has_runs {
+        output::say(&format!("note: the runs that were to be replaced are kept in {}", old.path().display()));
+        return Ok(());
     }
-    let time = match seconds {
-        Some(seconds) => format!("about {seconds:.0} s for {} epochs at half of this machine's peak", e.train.epochs),
-        None => "not known before the pictures are counted".to_owned(),
-    };
-    let table = super::summary::words(&e.name, &summary);
-    output::print(&format!(
-        "{}\n{table}\nmemory: about {} MB while training\ntime: {time}\n",
-        to_toml(e),
-        memory / 1_000_000
-    ))
+    let _ = std::fs::remove_dir_all(root);
+    output::say(&format!("note: {} holds again the runs that were to be replaced", root.display()));
+    old.restore()
 }

@@ -9,8 +9,9 @@ use super::spec::Experiment;
 use crate::data::manifest::identity as identity_of;
 use crate::data::{ImageData, Images, Like, Reader};
 use crate::error::{Error, Result};
-use crate::nn::{Sequential, state};
+use crate::nn::Sequential;
 use crate::report::Figure;
+use crate::run::weights::load_best;
 use crate::run::{RunFolder, Watch, identity, ledger};
 use crate::tensor::Tensor;
 use crate::train::{Objective, Samples, activations, evaluate, losses, outputs};
@@ -57,16 +58,13 @@ pub struct Embedding {
 }
 
 impl Trained {
-    /// Loads a run of `gradus train`.
+    /// Loads a finished run of `gradus train`; its files must be what it wrote, and its weights finite.
     pub fn open(folder: &RunFolder) -> Result<Self> {
+        let folder = &folder.verified()?;
         let experiment = of_run(folder)?;
-        if !folder.path(PREPARATION).exists() {
-            let help = format!("finish it: gradus train --resume {}", folder.root().display());
-            return Err(Error::data(folder.root(), "was not trained to its end", help));
-        }
         let preparation: Preparation = folder.read_json(PREPARATION)?;
         let (model, _) = plan(&experiment, &preparation.input(), preparation.classes.len())?;
-        state::load(&model, folder.path(&format!("checkpoints/{MODEL}-best.safetensors")))?;
+        load_best(&model, folder, MODEL)?;
         Ok(Self { experiment, preparation, model, folder: Some(folder.clone()) })
     }
 

@@ -187,7 +187,7 @@ fn arrays(path: &Path, d: &Data, evaluated: bool, watch: &mut dyn Watch) -> Resu
 }
 
 /// The path that the file gives, or what to do without.
-fn given_path(d: &Data) -> Result<&Path> {
+pub(super) fn given_path(d: &Data) -> Result<&Path> {
     if d.path.is_empty() {
         let what = format!("is empty, but {} lie somewhere", d.kind.name());
         return Err(Error::config("data.path", what, "say where: --set data.path=FOLDER"));

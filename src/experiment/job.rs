@@ -1,5 +1,7 @@
 //! The run of an experiment: data, training, test, report.
 
+use super::answer::of_run;
+use super::cost;
 use super::data::{Preparation, load};
 use super::layers;
 use super::reconstruction::Reconstructed;
@@ -9,11 +11,14 @@ use crate::analysis::metrics::{Confusion, Reliability, brier_score, macro_auc, r
 use crate::data::manifest::identity as identity_of;
 use crate::data::{ImageData, Images};
 use crate::error::{Error, Result};
-use crate::nn::state::load_matching;
+use crate::nn::state::load_matching_dict;
 use crate::nn::summary::{Summary, summarize};
 use crate::nn::{Sequential, fits, freeze};
+use crate::optim::Schedule;
 use crate::report::table::csv_bytes;
-use crate::run::{RunFolder, Scores, Trainer, Watch, identity, ledger, score};
+use crate::run::book::told;
+use crate::run::weights::starting_weights;
+use crate::run::{RunFolder, Scores, Settings, Trainer, Watch, identity, ledger, score};
 use crate::train::{Evaluation, Fit, History, Objective, Samples, balanced};
 use ndarray::ArrayView2;
 use serde_json::{Map, Value, json};
@@ -64,6 +69,7 @@ impl Prepared {
     /// Reads the data and builds the network. Scales are learned from the training split alone: what test pictures look
     /// like is part of the answer.
     pub fn new(e: &Experiment, watch: &mut dyn Watch) -> Result<Self> {
+        cost::check_data(e)?;
         let data = load(e, watch)?;
         let preparation = Preparation::fit(&e.data, &data.train)?;
         let samples = |images: &Images, augment| preparation.samples(&images.pixels, &images.labels, augment);
@@ -124,14 +130,8 @@ pub fn plan(e: &Experiment, input: &[usize], classes: usize) -> Result<(Sequenti
 /// Takes the weights that the network begins with, and freezes what is not to be trained.
 fn begin_with(spec: &Model, model: &Sequential, watch: &mut dyn Watch) -> Result<()> {
     if !spec.weights.is_empty() && !spec.take.is_empty() {
-        let given = Path::new(&spec.weights);
-        let of_run = given.join(format!("checkpoints/{MODEL}-best.safetensors"));
-        let path = if given.is_dir() { of_run.as_path() } else { given };
-        if !path.exists() {
-            let help = "give the folder of a finished run, or a .safetensors file";
-            return Err(Error::data(path, "does not exist (model.weights)", help));
-        }
-        let matching = load_matching(model, path, |name| {
+        let path = Path::new(&spec.weights);
+        let matching = load_matching_dict(model, &starting_weights(path, MODEL)?, |name| {
             spec.take.iter().any(|pattern| fits(pattern, name)).then(|| name.to_owned())
         })?;
         if matching.taken.is_empty() {
@@ -161,11 +161,23 @@ pub fn objective(e: &Experiment, labels: &[usize], classes: usize) -> Result<Obj
     Ok(Objective { loss: e.train.loss, class_weights })
 }
 
-/// Runs the experiment and writes everything into `folder`; takes up a checkpoint that is there. Returns `metrics.json`.
+/// The settings of a run as its `config.toml` has them, and which of them may change before it is resumed. Data may lie
+/// elsewhere by then: their checksum tells whether they are the same.
+fn settings(folder: &RunFolder) -> Result<Settings> {
+    let e = of_run(folder)?;
+    let table = toml::Table::try_from(&e).expect("an experiment is plain tables");
+    let settings = Settings::new(&table).free(&["name", "about", "report", "study", "data.path"]);
+    let settings = settings.length("train.patience", MODEL);
+    let rates_follow_epochs = matches!(e.train.schedule, Schedule::Cosine { .. } | Schedule::OneCycle { .. });
+    Ok(if rates_follow_epochs { settings } else { settings.length("train.epochs", MODEL) })
+}
+
+/// Runs the experiment, writes everything into `folder` and completes it; takes up a checkpoint that is there. Returns
+/// `metrics.json`.
 pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<Value> {
     const STAGES: usize = 4;
     let mut seconds: Vec<(String, f64)> = Vec::new();
-    let mut trainer = Trainer::new(folder, watch)?;
+    let mut trainer = Trainer::new(folder, watch, &settings(folder)?)?;
     let begin = |trainer: &mut Trainer<'_>, name: &str, number: usize| -> Result<Instant> {
         if trainer.watch.interrupted() {
             return Err(Error::Interrupted(format!("interrupted before stage {name}")));
@@ -176,6 +188,7 @@ pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<
 
     let start = begin(&mut trainer, "data", 1)?;
     let prepared = Prepared::new(e, trainer.watch)?;
+    cost::check(e, &prepared)?;
     identity::settle(folder, e.data.source(), &prepared.data)?;
     let test_set = (identity_of(&prepared.data.sha256, &prepared.data.test), prepared.data.test.len());
     seconds.push(("data".into(), start.elapsed().as_secs_f64()));
@@ -197,9 +210,9 @@ pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<
         found.test_set = ledger::record(folder, "train", (&test_set.0, test_set.1), &networks)?;
         found.seconds.push(("test".into(), start.elapsed().as_secs_f64()));
         let start = begin(&mut trainer, "report", 4)?;
-        found.write(folder)?;
+        let fault = told(found.write(folder), folder, trainer.watch)?;
         found.seconds.push(("report".into(), start.elapsed().as_secs_f64()));
-        return write_metrics(folder, found.metrics());
+        return write_metrics(folder, found.metrics(), fault);
     }
     let scores = prepared.score(history)?;
     let networks = [(MODEL, json!({ "accuracy": scores.test.accuracy, "loss": scores.test.loss }))];
@@ -209,13 +222,18 @@ pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<
     let start = begin(&mut trainer, "report", 4)?;
     let mut outcome = Outcome { experiment: e.clone(), prepared, scores, test_set, seconds };
     folder.write("tables/predictions.csv", &predictions(&outcome))?;
-    report::write(&outcome, folder)?;
+    let fault = told(report::write(&outcome, folder), folder, trainer.watch)?;
     outcome.seconds.push(("report".into(), start.elapsed().as_secs_f64()));
-    write_metrics(folder, metrics(&outcome)?)
+    write_metrics(folder, metrics(&outcome)?, fault)
 }
 
-fn write_metrics(folder: &RunFolder, metrics: Value) -> Result<Value> {
+/// Writes the figures and completes the run. `fault` is what went wrong with its report.
+fn write_metrics(folder: &RunFolder, mut metrics: Value, fault: Option<String>) -> Result<Value> {
+    if let Some(fault) = fault {
+        metrics["warning"] = fault.into();
+    }
     folder.write("metrics.json", &serde_json::to_vec_pretty(&metrics).expect("numbers and words"))?;
+    folder.complete()?;
     Ok(metrics)
 }
 

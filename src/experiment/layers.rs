@@ -3,8 +3,10 @@
 //! A layer says what it makes, never what it gets: the sizes of its inputs follow from the layer before. So the layers
 //! are built in order, each shape worked out on the way, and a layer that does not fit is refused with the arithmetic.
 
+mod outline;
 mod settings;
 
+use super::cost::check_weights;
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::nn::{self, Activation, Ctx, Module, Sequential};
@@ -14,6 +16,7 @@ use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+pub use outline::{Outline, outline};
 pub use settings::*;
 
 /// One layer of the file: its type, and what that type wants to know.
@@ -314,6 +317,7 @@ pub fn build(layers: &[Layer], input: &[usize], outputs: usize, seed: u64) -> Re
     let mut rng = Rng::new(seed, "model.init", 0);
     let mut shape = input.to_vec();
     let names = names(layers);
+    let mut parameters = 0usize;
     for (i, (layer, name)) in layers.iter().zip(&names).enumerate() {
         let place = |key: &str| format!("model.layer.{}{key}", i + 1);
         if names[..i].contains(name) || name.is_empty() || name.contains(['.', '/']) {
@@ -326,6 +330,11 @@ pub fn build(layers: &[Layer], input: &[usize], outputs: usize, seed: u64) -> Re
             let what = format!("{name} ({}): {error}", layer.type_name());
             Error::config(place(""), what, format!("the layer before gives {shape:?} for each sample"))
         };
+        if let Ok((output, own)) = layer.sizes(&shape, outputs) {
+            let sizes = Outline { name: name.clone(), kind: layer.type_name(), output, parameters: own };
+            check_weights(&place(""), &sizes, parameters)?;
+            parameters = parameters.saturating_add(own);
+        }
         let module = layer.module(&shape, outputs, &mut rng).map_err(refuse)?;
         let sample = Var::constant(Tensor::zeros(&[&[1], &shape[..]].concat()[..]));
         let y = module.forward(&sample, &mut Ctx::eval()).map_err(refuse)?;

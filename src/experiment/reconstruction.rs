@@ -154,7 +154,7 @@ impl Reconstructed {
         self.pictures(&mut book)?;
         network("3", e, p, &mut book)?;
         colophon("4", e, p, &self.seconds, &mut book);
-        folder.write("report.html", book.page.render().as_bytes())
+        book.finish()
     }
 
     fn verdict(&self, book: &mut Book<'_>) {

@@ -33,7 +33,7 @@ pub fn write(o: &Outcome, folder: &RunFolder) -> Result<()> {
     confidence(o, &mut book)?;
     network("4", e, &o.prepared, &mut book)?;
     colophon("5", e, &o.prepared, &o.seconds, &mut book);
-    folder.write("report.html", book.page.render().as_bytes())
+    book.finish()
 }
 
 /// The name of the data set: of its file or folder, or of its kind.

@@ -219,6 +219,19 @@ pub fn from_safetensors<T: Real>(bytes: &[u8]) -> Result<State<T>> {
     Ok(state)
 }
 
+/// Fails if a number of the state is not finite, with the first tensor that holds one.
+pub fn check_finite<T: Real>(state: &State<T>) -> Result<()> {
+    for (name, tensor) in state {
+        let mut odd = tensor.data().iter().enumerate().filter(|(_, x)| !x.to_f64().is_finite());
+        let Some((at, value)) = odd.next() else { continue };
+        let (count, all, value) = (1 + odd.count(), tensor.numel(), value.to_f64());
+        return Err(Error::State(format!(
+            "{name}: expected finite numbers, found {count} of {all} that are not (the first is {value}, number {at})"
+        )));
+    }
+    Ok(())
+}
+
 /// Saves a module's state as a safetensors file, atomically.
 pub fn save<T: Real>(module: &dyn Module<T>, path: impl AsRef<Path>) -> Result<()> {
     files::write_atomic(path, &to_safetensors(&state_dict(module))?)

@@ -9,8 +9,9 @@ use crate::analysis::features::Feature;
 use crate::analysis::scale::Scaler;
 use crate::data::{Border, ImageData, Normalization};
 use crate::error::{Error, Result};
-use crate::nn::{Sequential, state};
+use crate::nn::Sequential;
 use crate::run::RunFolder;
+use crate::run::weights::load_best;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
@@ -61,16 +62,9 @@ impl Artifacts {
         folder.write(FILE, &serde_json::to_vec_pretty(&artifacts).expect("plain numbers and words"))
     }
 
-    /// Reads them.
+    /// Reads those of a finished run.
     pub fn read(folder: &RunFolder) -> Result<Self> {
-        if !folder.path(FILE).exists() {
-            return Err(Error::data(
-                folder.path(""),
-                "is not a finished pipeline run",
-                "give the folder of a run that ended (resume it with `gradus pipeline --resume RUN`)",
-            ));
-        }
-        folder.read_json(FILE)
+        folder.verified()?.read_json(FILE)
     }
 
     /// The centroids as a matrix.
@@ -85,8 +79,8 @@ impl Artifacts {
         let classes = self.classes.len();
         let mlp = mlp::build(&config.mlp, config.mlp.activation, self.features.len(), classes, config.seed);
         let cnn = cnn::build(config, self.channels, classes)?;
-        state::load(&mlp, folder.path("checkpoints/mlp-best.safetensors"))?;
-        state::load(&cnn, folder.path("checkpoints/cnn-best.safetensors"))?;
+        load_best(&mlp, folder, "mlp")?;
+        load_best(&cnn, folder, "cnn")?;
         Ok((mlp, cnn))
     }
 }

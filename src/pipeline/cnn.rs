@@ -9,7 +9,7 @@ use crate::models::cnn::Cnn;
 use crate::nn::Sequential;
 use crate::optim::{Adam, FirstOrder};
 use crate::rng::Rng;
-use crate::run::{Scores, Trainer, score};
+use crate::run::{Scores, Trainer, memory, score};
 use crate::train::{Fit, Pictures};
 
 /// The trained network and its figures.
@@ -26,8 +26,27 @@ pub struct CnnStage {
 pub fn build(config: &Config, channels: usize, classes: usize) -> Result<Sequential> {
     let c = &config.cnn;
     let input = [channels, config.data.size, config.data.size];
+    check_size(config, channels)?;
     let figure_1 = Cnn { input, widths: c.widths.clone(), hidden: c.hidden, classes };
     figure_1.build(&mut Rng::new(config.seed, "cnn.init", 0))
+}
+
+/// Refuses a network whose weights will not fit into memory, before they are drawn.
+fn check_size(config: &Config, channels: usize) -> Result<()> {
+    let (c, mut inputs, mut weights) = (&config.cnn, channels as u64, 0u64);
+    for &width in &c.widths {
+        weights += 9 * inputs * width as u64;
+        inputs = width as u64;
+    }
+    let side = (config.data.size >> c.widths.len()) as u64;
+    weights = weights.saturating_add((inputs * side * side).saturating_mul(c.hidden as u64));
+    let what = format!("training {weights} weights");
+    memory::demand(
+        "cnn.widths",
+        &what,
+        weights.saturating_mul(16),
+        "give fewer or smaller blocks, or a smaller cnn.hidden",
+    )
 }
 
 /// Trains the CNN.

@@ -26,7 +26,8 @@ pub use settings::Settings;
 
 use crate::data::ImageData;
 use crate::error::{Error, Result};
-use crate::run::{RunFolder, Trainer, Watch, identity, ledger};
+use crate::run::book::told;
+use crate::run::{RunFolder, Settings as RunSettings, Trainer, Watch, identity, ledger};
 use std::time::Instant;
 
 /// Everything a run found out.
@@ -84,9 +85,20 @@ impl Stages {
     }
 }
 
-/// Runs the job and writes everything into `folder`; takes up a checkpoint that is there. Returns `metrics.json`.
+/// The settings of a run as its `config.toml` has them, and which of them may change before it is resumed. Data may lie
+/// elsewhere by then: their checksum tells whether they are the same. Clusters, maps and the depth lesson are computed
+/// anew in any case.
+fn run_settings(folder: &RunFolder) -> Result<RunSettings> {
+    let table = toml::Table::try_from(settings::of_run(folder)?).expect("settings are plain tables");
+    let free = ["data.source", "kmeans", "tsne", "depth"];
+    let lengths = [("mlp.epochs", "mlp"), ("mlp.patience", "mlp"), ("cnn.epochs", "cnn"), ("cnn.patience", "cnn")];
+    Ok(lengths.into_iter().fold(RunSettings::new(&table).free(&free), |all, (key, name)| all.length(key, name)))
+}
+
+/// Runs the job, writes everything into `folder` and completes it; takes up a checkpoint that is there. Returns
+/// `metrics.json`.
 pub fn run(config: &Config, folder: &RunFolder, watch: &mut dyn Watch) -> Result<serde_json::Value> {
-    let mut trainer = Trainer::new(folder, watch)?;
+    let mut trainer = Trainer::new(folder, watch, &run_settings(folder)?)?;
     let mut stages = Stages { seconds: Vec::new() };
     let t = &mut trainer;
 
@@ -129,13 +141,17 @@ pub fn run(config: &Config, folder: &RunFolder, watch: &mut dyn Watch) -> Result
         seconds,
     };
     results.test_set = metrics::note(&results, folder)?;
-    stages.time("report", t, |_| {
+    let fault = stages.time("report", t, |t| {
         folder.write("tables/splits.csv", &metrics::splits_csv(&results))?;
         folder.write("tables/predictions.csv", &metrics::predictions_csv(&results))?;
-        report::write(&results, folder)
+        told(report::write(&results, folder), folder, t.watch)
     })?;
     results.seconds = stages.seconds;
-    let metrics = metrics::metrics(&results);
+    let mut metrics = metrics::metrics(&results);
+    if let Some(fault) = fault {
+        metrics["warning"] = fault.into();
+    }
     folder.write("metrics.json", &serde_json::to_vec_pretty(&metrics).expect("numbers and words"))?;
+    folder.complete()?;
     Ok(metrics)
 }

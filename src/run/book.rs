@@ -1,9 +1,10 @@
 //! The report of a run while it is written: every figure and table also goes into the folder as a file of its own.
 
+use super::Watch;
 use super::folder::RunFolder;
 use super::trainer::Scores;
 use crate::analysis::metrics;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::summary::Summary;
 use crate::report::chart::{Confusion, LineChart};
 use crate::report::{Cell, Figure, Page, Table};
@@ -54,14 +55,30 @@ impl<'a> Book<'a> {
         Self { folder, page }
     }
 
-    /// Saves a figure as SVG and PNG, and hands it back for the page.
+    /// Saves a figure as SVG and PNG, and hands it back for the page. One that cannot be drawn is replaced by a sheet that
+    /// says why: no figure is worth a run's report.
     pub fn figure(&self, name: &str, figure: Figure) -> Result<Figure> {
-        figure.save(&self.folder.path("figures"), name)?;
-        Ok(figure)
+        self.folder.check_held()?;
+        let figures = self.folder.path("figures");
+        match figure.save(&figures, name) {
+            Err(error @ Error::Invalid(_)) => {
+                let words = format!("The figure {name} was left out: {error}");
+                let _ = self.folder.log(&words);
+                let notice = Figure::notice(&words);
+                notice.save(&figures, name).map(|()| notice)
+            }
+            saved => saved.map(|()| figure),
+        }
+    }
+
+    /// Writes the page as `report.html`.
+    pub fn finish(self) -> Result<()> {
+        self.folder.write_unlisted("report.html", self.page.render().as_bytes())
     }
 
     /// Saves a table as CSV, and hands it back for the page.
     pub fn table(&self, name: &str, table: Table) -> Result<Table> {
+        self.folder.check_held()?;
         table.save(&self.folder.path("tables"), name)?;
         Ok(table)
     }
@@ -127,6 +144,22 @@ pub const CONFUSION: &str = "Rows are true classes, columns predictions; percent
 /// What the table of [`per_class`] is.
 pub const PER_CLASS: &str = "Per class, on the test split; the macro mean is over the classes that occur";
 
+/// What came of the report of a run that has its weights: a fault in it is told, and handed back in words, but does not end
+/// the run. An interruption does, and so does a folder that is no longer there.
+pub fn told(written: Result<()>, folder: &RunFolder, watch: &mut dyn Watch) -> Result<Option<String>> {
+    match written {
+        Ok(()) => Ok(None),
+        Err(error @ Error::Interrupted(_)) => Err(error),
+        Err(error) => {
+            folder.check_held()?;
+            let words = format!("the report could not be written: {error}");
+            let help = format!("the run is whole without it; to try again: gradus report {}", folder.root().display());
+            watch.note(&format!("warning: {words}\n    help: {help}"));
+            Ok(Some(words))
+        }
+    }
+}
+
 /// Precision, recall and F1 of each class, and their means over the classes that occur. A class without samples says so:
 /// nothing is known about it.
 pub fn per_class(confusion: &metrics::Confusion, classes: &[String]) -> Table {
@@ -156,6 +189,7 @@ pub fn per_class(confusion: &metrics::Confusion, classes: &[String]) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::Unwatched;
 
     #[test]
     fn a_byline_is_of_what_is_known() {
@@ -176,5 +210,30 @@ mod tests {
         // Over a, b and c: 2/3, 1, 0.
         assert_eq!(shown(4), ["macro mean", "0.667", "0.500", "0.556", "3"]);
         assert_eq!(table.rows[3][4].value, "0");
+    }
+
+    #[test]
+    fn a_figure_that_cannot_be_drawn_says_so_in_its_place() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = RunFolder::at(place.path());
+        let book = Book::open(&folder, "a page", "of figures");
+        let huge = LineChart::new("huge").size(9000.0, 9000.0).epochs("a", &[1.0, 2.0]).draw();
+        let shown = book.figure("huge", huge).unwrap();
+        assert!(shown.alt.starts_with("The figure huge was left out: figure of 9000 x"), "{}", shown.alt);
+        assert!(folder.path("figures/huge.png").exists() && folder.path("figures/huge.svg").exists());
+        assert!(std::fs::read_to_string(folder.path("log.txt")).unwrap().contains("huge was left out"));
+        let small = LineChart::new("small").epochs("a", &[1.0, 2.0]).draw();
+        assert_eq!(book.figure("small", small.clone()).unwrap().svg, small.svg);
+    }
+
+    #[test]
+    fn a_fault_in_a_report_is_told_and_an_interruption_is_not_hidden() {
+        let folder = RunFolder::at("runs/a");
+        let mut watch = Unwatched;
+        assert_eq!(told(Ok(()), &folder, &mut watch).unwrap(), None);
+        let fault = told(Err(Error::invalid("no ink")), &folder, &mut watch).unwrap().unwrap();
+        assert_eq!(fault, "the report could not be written: no ink");
+        let stopped = told(Err(Error::Interrupted("stopped".into())), &folder, &mut watch).unwrap_err();
+        assert_eq!(stopped.exit_code(), 130);
     }
 }

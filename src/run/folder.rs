@@ -1,28 +1,40 @@
 //! The folder of a run.
 //!
 //! A run folder appears on the disk whole: `config.toml` and `env.json` are written into a temporary folder beside it,
-//! which is then renamed. So whatever moment a process is killed at, a folder that is there can be resumed. `COMPLETE`
-//! is written last. While a process writes a folder it holds a lock on it, which the system gives back when the process
-//! dies.
+//! which is then renamed. So whatever moment a process is killed at, a folder that is there can be resumed. While a
+//! process writes a folder it holds a lock on it ([`super::lock`]), and before each write it looks whether the folder is
+//! still the one that it locked.
+//!
+//! A finished run has `checksums.json` ([`super::manifest`]) and, written last of all, `COMPLETE`. Files of a finished
+//! run are compared with their checksums when they are read. Whoever changes one of them later first takes
+//! `COMPLETE` away: killed halfway, the run is unfinished, not damaged, and can be resumed.
 
+pub use super::environment::utc;
+use super::environment::{PROGRAM, environment, random_word};
+use super::lock::{Hold, LOCK, Lock};
+use super::manifest::{CHECKSUMS, Manifest};
+use super::replace::{Aside, TEMPORARY, check_replaceable, sweep_beside, sweep_run};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::rng::Rng;
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
-/// What `env.json` says under `program`: the mark by which a run folder is known.
-const PROGRAM: &str = "gradus";
 /// The settings of the run.
 const CONFIG: &str = "config.toml";
 /// What the run was made with and on.
 const ENV: &str = "env.json";
 /// There when the run is over.
 const COMPLETE: &str = "COMPLETE";
+/// The lock of whoever writes the end of a run that several processes share.
+const FINISH: &str = ".finish.lock";
+/// Under this key `env.json` names the neighbours that the run replaces, until it is complete.
+const REPLACES: &str = "replaces";
+/// Where there is one of these, something was learned that is worth keeping.
+const LEARNED: [&str; 2] = ["checkpoints", "study.jsonl"];
 
 /// What a run is begun with.
 #[derive(Clone, Copy, Debug)]
@@ -46,25 +58,50 @@ pub struct Beginning<'a> {
 pub struct RunFolder {
     path: PathBuf,
     /// Held by whoever writes the run.
-    lock: Option<Arc<File>>,
+    lock: Option<Arc<Lock>>,
+    /// What the files hold that were written through this handle, or that the finished run lists.
+    sums: Arc<Mutex<Manifest>>,
+    /// Whether files are compared with these when they are read.
+    verified: bool,
+}
+
+/// The right to write the end of a run that several processes share, until it is dropped.
+#[derive(Debug)]
+pub struct Finisher {
+    _lock: Lock,
+}
+
+/// What became of a new run that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It stays as it is.
+    Kept,
+    /// It stays, and the run that it was to replace is still there, under this name.
+    KeptBeside(PathBuf),
+    /// It had learned nothing and is gone; what it was to replace is in its place again, if there was something.
+    Removed {
+        /// Whether a run was put back.
+        restored: bool,
+    },
 }
 
 impl RunFolder {
     /// The run at `path`, unchecked.
     pub fn at(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), lock: None }
+        Self { path: path.as_ref().to_owned(), lock: None, sums: Arc::default(), verified: false }
     }
 
-    /// Makes the folder of a new run, with its `config.toml` and `env.json`. What is there already is replaced only if
-    /// `force` is given and it holds a run.
+    /// Makes the folder of a new run, with its `config.toml` and `env.json`, and holds it. What is there already is
+    /// replaced only if `force` is given and it holds a run; it is removed when the new run is complete.
     pub fn create(path: &Path, beginning: Beginning<'_>, force: bool) -> Result<Self> {
         let there = fs::symlink_metadata(path).is_ok();
         if there && !force {
-            let what = if is_run(path) { "holds a run already" } else { "exists already" };
-            let help = if is_run(path) {
-                "choose another --out, replace it with --force, or go on with it: --resume RUN"
-            } else {
-                "choose another --out"
+            let (what, help) = match is_run(path) {
+                true => (
+                    "holds a run already",
+                    "choose another --out, replace it with --force, or continue it: --resume RUN",
+                ),
+                false => ("exists already", "choose another --out"),
             };
             return Err(Error::config(format!("--out {}", path.display()), what, help));
         }
@@ -73,21 +110,30 @@ impl RunFolder {
         }
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         files::create_folder(parent)?;
+        sweep_beside(parent);
         let temporary = tempfile::Builder::new()
-            .prefix(".gradus-")
-            .suffix(".tmp")
+            .prefix(TEMPORARY[0])
+            .suffix(TEMPORARY[1])
             .tempdir_in(parent)
             .map_err(Error::io("create", path))?;
         let new = Self::at(temporary.path());
         new.write(CONFIG, beginning.config.as_bytes())?;
-        new.write_env(&environment(beginning))?;
         readable(temporary.path()).map_err(Error::io("create", path))?;
+        let mut env = environment(beginning);
         if there {
-            let old = parent.join(format!(".gradus-old-{}.tmp", random_word()));
-            fs::rename(path, &old).map_err(Error::io("replace", path))?;
-            fs::rename(temporary.path(), path).map_err(Error::io("create", path))?;
-            fs::remove_dir_all(&old).map_err(Error::io("remove", &old))?;
+            let old = Self::at(path);
+            let earlier = if old.is_complete() { Vec::new() } else { old.replaced()? };
+            let aside = Aside::put(path)?;
+            env[REPLACES] = std::iter::once(&aside).chain(&earlier).map(|old| json!(name_of(old.path()))).collect();
+            let placed = new
+                .write_env(&env)
+                .and_then(|()| fs::rename(temporary.path(), path).map_err(Error::io("create", path)));
+            if let Err(error) = placed {
+                aside.restore()?;
+                return Err(error);
+            }
         } else {
+            new.write_env(&env)?;
             fs::rename(temporary.path(), path).map_err(Error::io("create", path))?;
         }
         let _ = temporary.keep(); // it has gone to its new name
@@ -121,17 +167,62 @@ impl RunFolder {
         Ok(Self::at(path))
     }
 
-    /// Holds the folder for writing. Fails if another process does.
-    pub fn locked(mut self) -> Result<Self> {
-        let path = self.path(".lock");
-        let file = File::options().create(true).append(true).open(&path).map_err(Error::io("write", &path))?;
-        if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
-            let help = "wait for it to end, or stop it";
-            return Err(Error::config(self.path.display().to_string(), "is being written by another gradus", help));
+    /// A run that is over, its files compared with their checksums when they are read. Data at fault if it is not over.
+    pub fn finished(path: &Path) -> Result<Self> {
+        Self::open(path)?.verified()
+    }
+
+    /// The same run, its files compared with their checksums when they are read; refused if it is not over.
+    pub fn verified(&self) -> Result<Self> {
+        if self.verified {
+            return Ok(self.clone());
         }
-        // A file system without locks is used without.
-        self.lock = Some(Arc::new(file));
+        if !self.is_complete() {
+            let help = format!("finish it first: gradus {} --resume {}", self.recipe()?, self.path.display());
+            return Err(Error::data(&self.path, "is a run that did not end", help));
+        }
+        let sums = Arc::new(Mutex::new(Manifest::read(&self.path)?));
+        Ok(Self { sums, verified: true, ..self.clone() })
+    }
+
+    /// Holds the folder for writing, alone. Refused if another process holds it. What processes that were killed left
+    /// half written is removed.
+    pub fn locked(mut self) -> Result<Self> {
+        self.lock = Some(Arc::new(Lock::demand(&self.path, LOCK, Hold::Alone)?));
+        sweep_run(&self.path);
         Ok(self)
+    }
+
+    /// Holds the folder for writing together with other processes that hold it so.
+    pub fn shared(mut self) -> Result<Self> {
+        // If nobody else is there, what killed processes left can be removed.
+        let alone = Lock::take(&self.path, LOCK, Hold::Alone, Duration::ZERO)?;
+        self.lock = Some(Arc::new(match alone {
+            Some(lock) => {
+                sweep_run(&self.path);
+                lock.share();
+                lock
+            }
+            None => Lock::demand(&self.path, LOCK, Hold::Shared)?,
+        }));
+        self.verified = false; // the others write too
+        Ok(self)
+    }
+
+    /// Lets other processes hold a folder too that this one held alone.
+    pub fn share(self) -> Self {
+        self.lock.iter().for_each(|lock| lock.share());
+        self
+    }
+
+    /// The right to write the end of a run that several processes share; none while another process has it.
+    pub fn finisher(&self) -> Result<Option<Finisher>> {
+        Ok(Lock::take(&self.path, FINISH, Hold::Alone, Duration::ZERO)?.map(|lock| Finisher { _lock: lock }))
+    }
+
+    /// Fails if the folder was deleted or replaced since this handle locked it.
+    pub fn check_held(&self) -> Result<()> {
+        self.lock.as_ref().map_or(Ok(()), |lock| lock.check(&self.path))
     }
 
     /// The folder itself.
@@ -146,7 +237,12 @@ impl RunFolder {
 
     /// The run's settings: the text of `config.toml`.
     pub fn config_text(&self) -> Result<String> {
-        Ok(String::from_utf8_lossy(&files::read(self.path(CONFIG))?).into_owned())
+        Ok(String::from_utf8_lossy(&self.read(CONFIG)?).into_owned())
+    }
+
+    /// Replaces the run's settings: for those that may change while it is under way.
+    pub fn write_config(&self, text: &str) -> Result<()> {
+        self.write(CONFIG, text.as_bytes())
     }
 
     /// What sort of run it is.
@@ -154,11 +250,21 @@ impl RunFolder {
         Ok(self.env("recipe")?.as_str().unwrap_or("pipeline").to_owned())
     }
 
-    /// Notes a fact in `env.json`.
+    /// Notes a fact in `env.json`; null takes it out.
     pub fn update_env(&self, key: &str, value: impl Into<Value>) -> Result<()> {
         let mut env: serde_json::Map<String, Value> = self.read_json(ENV)?;
-        env.insert(key.to_owned(), value.into());
+        match value.into() {
+            Value::Null => drop(env.remove(key)),
+            value => drop(env.insert(key.to_owned(), value)),
+        }
         self.write_env(&Value::Object(env))
+    }
+
+    /// Adds to a list of facts in `env.json`.
+    pub fn extend_env(&self, key: &str, values: impl IntoIterator<Item = Value>) -> Result<()> {
+        let mut list = self.env(key)?.as_array().cloned().unwrap_or_default();
+        list.extend(values);
+        self.update_env(key, list)
     }
 
     /// A fact from `env.json`, or null.
@@ -173,15 +279,31 @@ impl RunFolder {
 
     /// Appends a line with the time to `log.txt`.
     pub fn log(&self, line: &str) -> Result<()> {
+        self.check_held()?;
         let path = self.path("log.txt");
         let line = format!("{} {line}\n", utc(SystemTime::now()));
         let mut file = File::options().create(true).append(true).open(&path).map_err(Error::io("write", &path))?;
         file.write_all(line.as_bytes()).map_err(Error::io("write", &path))
     }
 
-    /// Declares the run over. The last thing that is written.
+    /// Declares the run over: lists its files with their checksums, writes `COMPLETE`, and removes the runs that this one
+    /// replaces.
     pub fn complete(&self) -> Result<()> {
-        self.write(COMPLETE, format!("{}\n", utc(SystemTime::now())).as_bytes())
+        let replaced = self.replaced()?;
+        if !replaced.is_empty() {
+            self.update_env(REPLACES, Value::Null)?;
+        }
+        self.check_held()?;
+        for name in [CONFIG, ENV] {
+            self.list(name)?; // another process may have written them
+        }
+        let list = self.sums().to_json();
+        files::write_atomic(self.path(CHECKSUMS), &list)?;
+        files::write_atomic(self.path(COMPLETE), format!("{}\n", utc(SystemTime::now())).as_bytes())?;
+        for old in replaced.into_iter().filter(|old| is_run(old.path())) {
+            old.remove()?;
+        }
+        Ok(())
     }
 
     /// Whether the run is over.
@@ -189,83 +311,109 @@ impl RunFolder {
         self.path(COMPLETE).exists()
     }
 
-    /// Removes a run that found its data unfit and so has nothing to resume from.
-    pub fn remove_fruitless(&self) {
-        if !self.path("checkpoints").exists() && is_run(&self.path) {
-            let _ = fs::remove_dir_all(&self.path);
+    /// What becomes of this new run, which failed: one that has learned nothing is removed if it replaces another, which
+    /// is put back, or if it is `unfit` to be resumed.
+    pub fn give_up(&self, unfit: bool) -> Result<Fate> {
+        let replaced = self.replaced()?;
+        if LEARNED.iter().any(|name| self.path(name).exists()) {
+            return Ok(replaced.first().map_or(Fate::Kept, |old| Fate::KeptBeside(old.path().to_owned())));
         }
+        if !unfit && replaced.is_empty() {
+            return Ok(Fate::Kept);
+        }
+        self.check_held()?;
+        fs::remove_dir_all(&self.path).map_err(Error::io("remove", &self.path))?;
+        let restored = !replaced.is_empty();
+        replaced.into_iter().next().map_or(Ok(()), Aside::restore)?;
+        Ok(Fate::Removed { restored })
     }
 
-    /// Writes a file, atomically.
+    /// The runs that this one replaces, as long as it is not complete.
+    fn replaced(&self) -> Result<Vec<Aside>> {
+        let names = self.env(REPLACES)?;
+        let names = names.as_array().into_iter().flatten().filter_map(Value::as_str);
+        // A name alone: whoever edits the file shall not have other folders removed.
+        let neighbours = names.filter(|name| !name.contains(['/', '\\']) && name.contains(".replaced"));
+        let known = neighbours.map(|name| Aside::known(&self.path, name));
+        Ok(known.filter(|old| old.path().is_dir()).collect())
+    }
+
+    /// Writes a file, atomically. It is listed with its checksum if this handle holds the run; a finished run of which a
+    /// listed file changes is unfinished until it is completed again.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        if self.lock.is_none() {
+            return self.write_unlisted(name, bytes);
+        }
+        self.check_held()?;
+        if self.is_complete() {
+            let is_there = fs::read(self.path(name)).is_ok_and(|there| there == bytes);
+            if is_there && self.sums().check(&self.path, name, bytes).is_ok() {
+                return Ok(());
+            }
+            let path = self.path(COMPLETE);
+            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        }
+        self.write_unlisted(name, bytes)?;
+        self.sums().record(name, bytes);
+        Ok(())
+    }
+
+    /// Writes a file, atomically, that no command reads again, or that has a checksum of its own.
+    pub fn write_unlisted(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.check_held()?;
         files::write_atomic(self.path(name), bytes)
     }
 
-    /// Reads a file.
+    /// Lists a file with its checksum as it is on the disk.
+    pub fn list(&self, name: &str) -> Result<()> {
+        let bytes = files::read(self.path(name))?;
+        self.sums().record(name, &bytes);
+        Ok(())
+    }
+
+    /// Reads a file; one of a finished run must hold what its checksum says.
     pub fn read(&self, name: &str) -> Result<Vec<u8>> {
-        files::read(self.path(name))
+        let path = self.path(name);
+        if self.verified && !path.exists() {
+            let help = "copy the run again from where it is whole, or train it again";
+            return Err(Error::data(&path, "is missing from a finished run", help));
+        }
+        let bytes = files::read(path)?;
+        if self.verified {
+            self.sums().check(&self.path, name, &bytes)?;
+        }
+        Ok(bytes)
+    }
+
+    /// Refuses a file that other programs may have added to since the end of this run, if what stood there has changed.
+    pub fn check_beginning(&self, name: &str) -> Result<()> {
+        if !self.verified {
+            return Ok(());
+        }
+        let bytes = files::read(self.path(name))?;
+        self.sums().check_beginning(&self.path, name, &bytes)
     }
 
     /// Reads a JSON file.
     pub fn read_json<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T> {
-        let path = self.path(name);
-        serde_json::from_slice(&files::read(&path)?)
-            .map_err(|e| Error::data(&path, format!("is not what this program writes: {e}"), "use a whole run folder"))
+        serde_json::from_slice(&self.read(name)?).map_err(|e| {
+            Error::data(self.path(name), format!("is not what this program writes: {e}"), "use a whole run folder")
+        })
+    }
+
+    fn sums(&self) -> MutexGuard<'_, Manifest> {
+        self.sums.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Whether a folder bears our mark.
-fn is_run(path: &Path) -> bool {
+pub(super) fn is_run(path: &Path) -> bool {
     let env = fs::read(path.join(ENV)).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     path.join(CONFIG).is_file() && env.is_some_and(|env| env["program"] == PROGRAM)
 }
 
-/// Refuses to replace what is not a run, what is being written, and what holds things still needed.
-fn check_replaceable(path: &Path, data: Option<&Path>) -> Result<()> {
-    let refuse = |what: &str, help: &str| Err(Error::config(format!("--force {}", path.display()), what, help));
-    if !is_run(path) || path.is_symlink() {
-        return refuse("holds no Gradus run, and is left alone", "choose another --out");
-    }
-    let inside = |other: &Path| match (path.canonicalize(), other.canonicalize()) {
-        (Ok(run), Ok(other)) => other.starts_with(run),
-        _ => false,
-    };
-    if inside(Path::new(".")) || data.is_some_and(inside) {
-        return refuse("holds the data or the current folder", "choose another --out");
-    }
-    RunFolder::at(path).locked().map(drop)
-}
-
-/// What a run was made with and on.
-fn environment(beginning: Beginning<'_>) -> Value {
-    json!({
-        "program": PROGRAM,
-        "recipe": beginning.recipe,
-        "version": env!("CARGO_PKG_VERSION"),
-        "os": std::env::consts::OS,
-        "arch": std::env::consts::ARCH,
-        "cpu_features": cpu_features(),
-        "threads": beginning.threads,
-        "command_line": beginning.command_line,
-        "working_folder": std::env::current_dir().map(|p| p.display().to_string()).unwrap_or_default(),
-        "seed": beginning.seed,
-        "started": utc(SystemTime::now()),
-    })
-}
-
-/// The instruction sets that the kernels ask for.
-fn cpu_features() -> Vec<&'static str> {
-    #[cfg(target_arch = "x86_64")]
-    let known = [
-        ("avx2", is_x86_feature_detected!("avx2")),
-        ("fma", is_x86_feature_detected!("fma")),
-        ("avx512f", is_x86_feature_detected!("avx512f")),
-    ];
-    #[cfg(target_arch = "aarch64")]
-    let known = [("neon", true)];
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    let known = [];
-    known.into_iter().filter(|&(_, there)| there).map(|(name, _)| name).collect()
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Temporary folders are made for their owner alone; a run may be read by others.
@@ -279,108 +427,5 @@ fn readable(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Four letters and digits that hardly come twice. A name only: no result depends on it.
-fn random_word() -> String {
-    const LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
-    let mut rng = Rng::new(now, "run name", u64::from(std::process::id()));
-    (0..4).map(|_| char::from(LETTERS[rng.below(LETTERS.len())])).collect()
-}
-
-/// A time as `2026-11-20T05:48:28Z` (days to a date: Hinnant, "chrono-compatible low-level date algorithms").
-pub fn utc(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Years begin in March, so that the leap day is the last; eras have 400 years.
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    fn create(path: &Path, force: bool) -> Result<RunFolder> {
-        let words = ["gradus".to_owned()];
-        let config = "seed = 42\n";
-        let beginning =
-            Beginning { recipe: "pipeline", config, seed: 42, data: None, command_line: &words, threads: 2 };
-        RunFolder::create(path, beginning, force)
-    }
-
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        for (seconds, date) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_399, "2000-02-28T23:59:59Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (1_709_251_199, "2024-02-29T23:59:59Z"),
-            (4_107_542_400, "2100-03-01T00:00:00Z"),
-            (1_798_761_599, "2026-12-31T23:59:59Z"),
-        ] {
-            assert_eq!(utc(UNIX_EPOCH + Duration::from_secs(seconds)), date);
-        }
-    }
-
-    #[test]
-    fn a_new_folder_holds_its_config_and_environment() {
-        let place = tempfile::tempdir().unwrap();
-        let run = create(&place.path().join("deep/run"), false).unwrap();
-        assert_eq!(run.config_text().unwrap(), "seed = 42\n");
-        assert_eq!(run.recipe().unwrap(), "pipeline");
-        assert_eq!(run.env("seed").unwrap(), 42);
-        assert_eq!(run.env("program").unwrap(), "gradus");
-        assert!(!run.is_complete());
-        run.complete().unwrap();
-        assert!(RunFolder::open(run.root()).unwrap().is_complete());
-        let left: Vec<_> = fs::read_dir(place.path().join("deep")).unwrap().collect();
-        assert_eq!(left.len(), 1, "temporary folders are left: {left:?}");
-    }
-
-    #[test]
-    fn only_a_run_is_replaced_and_only_by_force() {
-        let place = tempfile::tempdir().unwrap();
-        let run = place.path().join("run");
-        drop(create(&run, false).unwrap());
-        fs::write(run.join("old"), "x").unwrap();
-        let error = create(&run, false).unwrap_err();
-        assert!(error.exit_code() == 2 && error.to_string().contains("--force"), "{error}");
-        drop(create(&run, true).unwrap());
-        assert!(!run.join("old").exists());
-
-        let foreign = place.path().join("thesis");
-        fs::create_dir(&foreign).unwrap();
-        fs::write(foreign.join("config.toml"), "mine = true").unwrap();
-        fs::write(foreign.join("env.json"), "{}").unwrap();
-        for force in [false, true] {
-            assert_eq!(create(&foreign, force).unwrap_err().exit_code(), 2);
-        }
-        assert_eq!(fs::read_to_string(foreign.join("config.toml")).unwrap(), "mine = true");
-    }
-
-    #[test]
-    fn a_folder_has_one_writer() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("run");
-        let writer = create(&path, false).unwrap();
-        assert_eq!(RunFolder::open(&path).unwrap().locked().unwrap_err().exit_code(), 2);
-        assert_eq!(create(&path, true).unwrap_err().exit_code(), 2);
-        drop(writer);
-        RunFolder::open(&path).unwrap().locked().unwrap();
-    }
-
-    #[test]
-    fn what_is_no_run_is_bad_data() {
-        let place = tempfile::tempdir().unwrap();
-        assert_eq!(RunFolder::open(place.path()).unwrap_err().exit_code(), 3);
-        assert_eq!(RunFolder::open(&place.path().join("none")).unwrap_err().exit_code(), 3);
-    }
-}
+mod tests;

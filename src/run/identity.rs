@@ -20,7 +20,9 @@ pub const CHECKSUM: &str = "data_sha256";
 pub fn settle(folder: &RunFolder, source: &str, data: &ImageData) -> Result<Manifest> {
     let now = Manifest::of(data);
     if folder.path(MANIFEST).exists() {
-        return compare(folder, source, now);
+        let known = compare(folder, source, now)?;
+        folder.list(MANIFEST)?; // a process before this one wrote it
+        return Ok(known);
     }
     if folder.path(LAST_STATE).exists() {
         let what = format!("has a checkpoint, but no {MANIFEST}, so its split cannot be told again");

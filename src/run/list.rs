@@ -1,10 +1,11 @@
 //! The runs in a folder, with what they are and what they found.
 
 use super::folder::RunFolder;
+use super::lock::is_held;
 use crate::error::{Error, Result};
 use serde::Serialize;
 use serde_json::Value;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// How far a run has come.
@@ -72,7 +73,7 @@ fn listed(run: &RunFolder) -> Listed {
     let recipe = run.recipe().unwrap_or_default();
     let progress = if run.is_complete() {
         Progress::Complete
-    } else if is_locked(run) {
+    } else if is_held(run.root()) {
         Progress::Running
     } else {
         Progress::Stopped
@@ -114,9 +115,4 @@ fn figure(metrics: &Value) -> Option<(String, f64)> {
     tested(&metrics["test"])
         .or_else(|| tested(&metrics["best"]["test"])) // a study's best trial
         .or_else(|| of(&metrics["cnn"]["test_accuracy"], "CNN's test accuracy"))
-}
-
-/// Whether a process holds the folder.
-fn is_locked(run: &RunFolder) -> bool {
-    File::open(run.path(".lock")).is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
 }

@@ -2,23 +2,36 @@
 //!
 //! The main job ([`pipeline`](crate::pipeline)) and the experiments ([`experiment`](crate::experiment)) are runs.
 //!
-//! * [`folder`]: the folder on the disk, written whole and locked by its writer;
+//! * [`folder`]: the folder on the disk, written whole, locked by its writer, with checksums at the end;
+//! * [`replace`]: runs that make room for others, and what killed processes left;
+//! * [`settings`]: what a run was trained with, and what of it may change;
 //! * [`identity`]: the data of a run, known again; [`ledger`]: how often test sets were evaluated on;
+//! * [`memory`]: how much there is, and whether a job fits into it;
+//! * [`weights`]: a finished run's weights, whole and finite;
 //! * [`book`]: the report while it is written;
 //! * [`findings`]: what it says of a trained classifier, as functions of numbers;
 //! * [`list`](mod@list): the runs in a folder;
 //! * [`trainer`]: trainings with a checkpoint, and a trained classifier's figures.
 
 pub mod book;
+mod environment;
 pub mod findings;
 pub mod folder;
 pub mod identity;
 pub mod ledger;
 pub mod list;
+mod lock;
+mod manifest;
+pub mod memory;
+pub mod replace;
+pub mod settings;
 pub mod trainer;
+pub mod weights;
 
 pub use book::Book;
-pub use folder::{Beginning, RunFolder};
+pub use folder::{Beginning, Fate, RunFolder};
+pub use replace::Aside;
+pub use settings::Settings;
 pub use trainer::{Scores, Trainer, score};
 
 /// Whoever watches a job: the terminal, a log, a test.

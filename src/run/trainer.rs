@@ -1,9 +1,9 @@
 //! What the stages that train have in common: checkpoints, and the figures of a trained classifier.
 
 use super::findings::{Hits, OnSplits};
-use super::{RunFolder, Watch};
+use super::{RunFolder, Settings, Watch};
 use crate::analysis::metrics::Confusion;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::state::{State, load_state_dict, state_dict, to_safetensors};
 use crate::nn::{Module, count_parameters};
 use crate::optim::Optimizer;
@@ -26,10 +26,20 @@ pub struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// Takes up the run's checkpoint, if it has one.
-    pub fn new(folder: &'a RunFolder, watch: &'a mut dyn Watch) -> Result<Self> {
+    /// Takes up the run's checkpoint, if it has one: refused if settings have changed that must not, and those that may
+    /// and did are told and written down in `env.json`.
+    pub fn new(folder: &'a RunFolder, watch: &'a mut dyn Watch, settings: &Settings) -> Result<Self> {
         let path = folder.path(LAST_STATE);
-        let checkpoint = if path.exists() { Checkpoint::load(&path)? } else { Checkpoint::default() };
+        let mut checkpoint = if path.exists() { Checkpoint::load(&path)? } else { Checkpoint::default() };
+        if !checkpoint.settings.is_empty() {
+            let ended: Vec<&str> = checkpoint.finished.keys().map(String::as_str).collect();
+            let changes = settings.compare(&checkpoint.settings, &ended)?;
+            changes.iter().for_each(|change| watch.note(&format!("changed in config.toml: {change}")));
+            if !changes.is_empty() {
+                folder.extend_env("changed", changes.iter().map(|change| change.to_string().into()))?;
+            }
+        }
+        checkpoint.settings.clone_from(settings.values());
         if let Some((name, progress)) = &checkpoint.current {
             watch.note(&format!("resuming {name} after epoch {}", progress.history.epochs.len()));
         }
@@ -54,6 +64,11 @@ impl<'a> Trainer<'a> {
             Some((current, progress)) if current == name => Some(progress),
             _ => None,
         };
+        let done = from.as_ref().map_or(0, |progress| progress.history.epochs.len());
+        if done > fit.epochs {
+            let what = format!("of {name} are to be {}, but {done} are done", fit.epochs);
+            return Err(Error::config("epochs", what, format!("write {done} or more into config.toml")));
+        }
         let mut observer = Saver { trainer: self, name, epochs: fit.epochs, began: Instant::now() };
         let trained = fit.run(model, optimizer, train, val, from, &mut observer)?;
         let finished = Finished { best: state_dict(model), last: trained.last, history: trained.history.clone() };
@@ -89,7 +104,7 @@ impl<'a> Trainer<'a> {
 
     fn save(&mut self) -> Result<()> {
         self.saved = Instant::now();
-        self.folder.write(LAST_STATE, &self.checkpoint.to_bytes()?)
+        self.folder.write_unlisted(LAST_STATE, &self.checkpoint.to_bytes()?)
     }
 }
 

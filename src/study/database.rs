@@ -18,9 +18,8 @@
 
 use super::journal::{
     CREATE_STUDY, CREATE_TRIAL, SET_STUDY_USER_ATTR, SET_TRIAL_INTERMEDIATE_VALUE, SET_TRIAL_PARAM,
-    SET_TRIAL_STATE_VALUES, SET_TRIAL_USER_ATTR, state_of, whole,
+    SET_TRIAL_STATE_VALUES, SET_TRIAL_USER_ATTR, event_of, whole,
 };
-use super::trial::State;
 use crate::error::{Error, Result};
 use crate::files;
 use rusqlite::{Connection, params};
@@ -108,11 +107,30 @@ fn fill(file: &Path, journal: &[u8]) -> std::result::Result<(), Fault> {
     all.execute("INSERT INTO version_info VALUES (1, ?1, ?2)", params![SCHEMA, version])?;
     all.execute("INSERT INTO alembic_version VALUES (?1)", [MIGRATION])?;
     for line in whole(journal).split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-        let event: Value = serde_json::from_slice(line).map_err(|e| Fault::Journal(e.to_string()))?;
+        let event = event_of(line).map_err(|e| Fault::Journal(e.to_string()))?;
         insert(&all, &event)?;
     }
     all.commit()?;
     connection.close().map_err(|(_, error)| error.into())
+}
+
+const PARAM: &str = "INSERT OR REPLACE INTO trial_params (trial_id, param_name, param_value, distribution_json)
+                     VALUES (?1, ?2, ?3, ?4)";
+const VALUE: &str = "INSERT OR REPLACE INTO trial_values (trial_id, objective, value, value_type)
+                     VALUES (?1, 0, ?2, 'FINITE')";
+const FACT: &str = "INSERT OR REPLACE INTO trial_user_attributes (trial_id, key, value_json) VALUES (?1, ?2, ?3)";
+
+/// A trial's state as the tables call it, from its number in the journal.
+fn state_name(number: u64) -> &'static str {
+    ["RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"].get(number as usize).copied().unwrap_or("RUNNING")
+}
+
+/// A value that a trial reported at a step; none if it was not finite.
+fn reported(db: &Connection, trial: i64, step: i64, value: Option<f64>) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO trial_intermediate_values
+               (trial_id, step, intermediate_value, intermediate_value_type) VALUES (?1, ?2, ?3, ?4)";
+    let kind = if value.is_some() { "FINITE" } else { "NAN" };
+    db.execute(sql, params![trial, step, value, kind]).map(drop)
 }
 
 /// Takes one event in. Ids count from 0 in the journal, from 1 in the database.
@@ -139,51 +157,54 @@ fn insert(db: &Connection, event: &Value) -> std::result::Result<(), Fault> {
             }
         }
         CREATE_TRIAL => {
-            let sql = "INSERT INTO trials (number, study_id, state, datetime_start)
-                       SELECT count(*), ?1, 'RUNNING', ?2 FROM trials";
-            db.execute(sql, params![number("study_id")? + 1, time("datetime_start")])?;
+            let sql = "INSERT INTO trials (number, study_id, state, datetime_start, datetime_complete)
+                       SELECT count(*), ?1, ?2, ?3, ?4 FROM trials WHERE study_id = ?1";
+            let state = state_name(event["state"].as_u64().unwrap_or(0));
+            let (start, end) = (time("datetime_start"), time("datetime_complete"));
+            db.execute(sql, params![number("study_id")? + 1, state, start, end])?;
+            // Optuna may add a trial whole.
+            let trial = db.last_insert_rowid();
+            let pairs = |key: &str| event[key].as_object().cloned().unwrap_or_default();
+            for (name, value) in pairs("params") {
+                let distribution = event["distributions"][&name].as_str().ok_or_else(|| missing("distributions"))?;
+                db.execute(PARAM, params![trial, name, value.as_f64(), distribution])?;
+            }
+            for (step, value) in pairs("intermediate_values") {
+                reported(db, trial, step.parse().map_err(|_| missing("intermediate_values"))?, value.as_f64())?;
+            }
+            for (key, value) in pairs("user_attrs") {
+                db.execute(FACT, params![trial, key, value.to_string()])?;
+            }
+            if let Some(value) = event["value"].as_f64().or_else(|| event["values"][0].as_f64()) {
+                db.execute(VALUE, params![trial, value])?;
+            }
         }
         SET_TRIAL_PARAM..=SET_TRIAL_USER_ATTR => {
             let trial = number("trial_id")? + 1;
             let state: String =
                 db.query_row("SELECT state FROM trials WHERE trial_id = ?1", [trial], |row| row.get(0))?;
-            if state != "RUNNING" {
+            if !["RUNNING", "WAITING"].contains(&state.as_str()) {
                 return Ok(()); // what comes after a trial's end does not count
             }
             match code {
                 SET_TRIAL_PARAM => {
-                    let sql =
-                        "INSERT OR REPLACE INTO trial_params (trial_id, param_name, param_value, distribution_json)
-                               VALUES (?1, ?2, ?3, ?4)";
                     let value = event["param_value_internal"].as_f64();
-                    db.execute(sql, params![trial, word("param_name")?, value, word("distribution")?])?;
+                    db.execute(PARAM, params![trial, word("param_name")?, value, word("distribution")?])?;
                 }
                 SET_TRIAL_INTERMEDIATE_VALUE => {
-                    let sql = "INSERT OR REPLACE INTO trial_intermediate_values
-                               (trial_id, step, intermediate_value, intermediate_value_type)
-                               VALUES (?1, ?2, ?3, 'FINITE')";
-                    db.execute(sql, params![trial, number("step")?, event["intermediate_value"].as_f64()])?;
+                    reported(db, trial, number("step")?, event["intermediate_value"].as_f64())?;
                 }
                 SET_TRIAL_STATE_VALUES => {
-                    let state = match state_of(number("state")? as u64) {
-                        State::Running => "RUNNING",
-                        State::Complete => "COMPLETE",
-                        State::Pruned => "PRUNED",
-                        State::Failed => "FAIL",
-                    };
+                    let state = state_name(number("state")? as u64);
                     let sql = "UPDATE trials SET state = ?2, datetime_complete = ?3 WHERE trial_id = ?1";
                     db.execute(sql, params![trial, state, time("datetime_complete")])?;
                     if let Some(value) = event["values"][0].as_f64() {
-                        let sql = "INSERT OR REPLACE INTO trial_values (trial_id, objective, value, value_type)
-                                   VALUES (?1, 0, ?2, 'FINITE')";
-                        db.execute(sql, params![trial, value])?;
+                        db.execute(VALUE, params![trial, value])?;
                     }
                 }
                 _ => {
-                    let sql =
-                        "INSERT OR REPLACE INTO trial_user_attributes (trial_id, key, value_json) VALUES (?1, ?2, ?3)";
                     for (key, value) in pairs() {
-                        db.execute(sql, params![trial, key, value.to_string()])?;
+                        db.execute(FACT, params![trial, key, value.to_string()])?;
                     }
                 }
             }
@@ -196,7 +217,7 @@ fn insert(db: &Connection, event: &Value) -> std::result::Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::study::{Direction, Median, Prune, Random, Space, Study, Trial, Unseen};
+    use crate::study::{Direction, Median, Prune, Random, Space, State, Study, Trial, Unseen};
 
     /// The database says of each trial what the journal says, and is replaced when it is asked for again.
     #[test]

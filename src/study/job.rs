@@ -17,7 +17,9 @@ use crate::experiment::read::to_toml;
 use crate::experiment::{self, Experiment, Prepared, Source, plan};
 use crate::files;
 use crate::report::table::csv_bytes;
-use crate::run::{Beginning, RunFolder, Unwatched, Watch, identity};
+use crate::run::book::told;
+use crate::run::folder::Finisher;
+use crate::run::{Beginning, RunFolder, Settings as RunSettings, Unwatched, Watch, identity};
 use crate::train::{Epoch, Keep, Observer};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -156,6 +158,28 @@ impl Job {
         })
     }
 
+    /// The same study with more trials; the settings in its folder say so from now on.
+    pub fn with_trials(mut self, trials: usize, folder: &RunFolder) -> Result<Self> {
+        let change = format!("study.trials: {} -> {trials}", self.settings.trials);
+        let trials = toml::Value::Integer(i64::try_from(trials).unwrap_or(i64::MAX));
+        // The file keeps the path of its data as it stands there.
+        let mut file = Source::text(&folder.config_text()?, "config.toml")?;
+        file.put(&["study", "trials"], trials.clone())?;
+        folder.write_config(&file.to_toml())?;
+        folder.extend_env("changed", [change.into()])?;
+        self.source.put(&["study", "trials"], trials)?;
+        Self::new(self.source)
+    }
+
+    /// The settings of the study, and which of them may change before it is resumed: more trials may be wanted. Data may
+    /// lie elsewhere by then: their checksum tells whether they are the same.
+    fn kept_settings(&self) -> RunSettings {
+        let mut e = toml::Table::try_from(&self.experiment).expect("an experiment is plain tables");
+        let study = toml::Table::try_from(&self.settings).expect("settings are plain tables");
+        e.insert("study".into(), study.into());
+        RunSettings::new(&e).free(&["name", "about", "report", "data.path", "study.trials"])
+    }
+
     /// Trains one trial. `sha256` is the checksum of the study's data, if it is known: a trial on other data could not be
     /// compared with the rest, and its training set might hold test samples of the best. `stops` is asked after each step.
     pub fn train(
@@ -182,8 +206,9 @@ impl Job {
         observer.best.ok_or_else(|| Error::invalid("no epoch came to its end"))
     }
 
-    /// Runs the study in `folder`, or goes on with it; several processes may. At its end the best trial is trained again
-    /// and tested, and the report written. Returns `metrics.json`.
+    /// Runs the study in `folder`, or continues it; several processes may. Then the best trial is trained again and tested,
+    /// and the report written; if all trials are over by then, and not only the time, the study is complete. Returns
+    /// `metrics.json`.
     pub fn run(&self, folder: &RunFolder, effort: Effort, watch: &mut dyn Watch) -> Result<Value> {
         const STAGES: usize = 3;
         let started = Instant::now();
@@ -196,7 +221,13 @@ impl Job {
         let study = self.study()?;
         let journal = folder.path(JOURNAL);
         let stops = AtomicBool::new(false);
-        let known = study.open(&journal)?.trials().to_vec();
+        let known = {
+            let mut opened = study.open(&journal)?;
+            let kept = self.kept_settings();
+            let changes = kept.compare(&opened.settle(kept.values())?, &[])?;
+            changes.iter().for_each(|change| watch.note(&format!("changed in config.toml: {change}")));
+            opened.trials().to_vec()
+        };
         let over = known.iter().filter(|trial| trial.is_finished()).count();
         if over > 0 {
             watch.note(&format!("resuming after {over} trials"));
@@ -215,17 +246,27 @@ impl Job {
 
         watch.stage(2, STAGES, "best trial");
         // Another process may be at it: who comes second finds the work done.
-        let folder = wait_for(folder, watch)?;
-        let metrics = self.retrain(best, &folder, &sha256, watch)?;
+        let _finisher = wait_for(folder, watch)?;
+        let metrics = self.retrain(best, folder, &sha256, watch)?;
 
         watch.stage(3, STAGES, "report");
         let importance = Importance::of(&self.space, &trials, study.direction, study.seed);
         let outcome =
             Outcome { job: self, direction: study.direction, trials: &trials, best, importance, metrics: &metrics };
-        report::write(&outcome, &folder)?;
-        let metrics = outcome.figures(started.elapsed().as_secs_f64());
+        let fault = told(report::write(&outcome, folder), folder, watch)?;
+        let mut metrics = outcome.figures(started.elapsed().as_secs_f64());
+        if let Some(fault) = fault {
+            metrics["warning"] = fault.into();
+        }
         folder.write("metrics.json", &serde_json::to_vec_pretty(&metrics).expect("numbers and words"))?;
-        let _ = std::fs::remove_dir(journal.with_extension("running"));
+        // Another process may have been asked for more trials meanwhile.
+        let file = Source::text(&folder.config_text()?, "config.toml")?.resolve()?;
+        let limit = Study { trials: Settings::read(&file.study)?.trials, ..study }.limit();
+        if trials.len() >= limit && !trials.iter().any(Trial::is_ours_to_run) {
+            let _ = std::fs::remove_dir(journal.with_extension("running"));
+            folder.list(JOURNAL)?;
+            folder.complete()?;
+        }
         Ok(metrics)
     }
 
@@ -260,22 +301,20 @@ impl Job {
                 run
             }
         };
-        let metrics = experiment::run(&e, &run, watch)?;
-        run.complete()?;
-        Ok(metrics)
+        experiment::run(&e, &run, watch)
     }
 }
 
-/// The folder, locked; waits for another process to give it free.
-fn wait_for(folder: &RunFolder, watch: &mut dyn Watch) -> Result<RunFolder> {
+/// The right to write the end of the study; waits while another process has it.
+fn wait_for(folder: &RunFolder, watch: &mut dyn Watch) -> Result<Finisher> {
     loop {
-        match folder.clone().locked() {
-            Err(_) if watch.interrupted() => {
-                return Err(Error::Interrupted("interrupted before the best trial".into()));
-            }
-            Err(Error::Config { .. }) => std::thread::sleep(Duration::from_millis(200)),
-            result => return result,
+        if let Some(finisher) = folder.finisher()? {
+            return Ok(finisher);
         }
+        if watch.interrupted() {
+            return Err(Error::Interrupted("interrupted before the best trial".into()));
+        }
+        std::thread::sleep(Duration::from_millis(200));
     }
 }
 
@@ -331,7 +370,8 @@ impl<'a> Live<'a> {
         self.pruned += usize::from(trial.state == State::Pruned);
         self.failed += usize::from(trial.state == State::Failed);
         let loss = |value: f64| self.job.direction().loss(value);
-        let Some(value) = trial.value.filter(|_| trial.state == State::Complete) else { return false };
+        let counts = trial.state == State::Complete && !trial.foreign;
+        let Some(value) = trial.value.filter(|_| counts) else { return false };
         let better = self.best.is_none_or(|(best, _)| loss(value) < loss(best));
         if better {
             self.best = Some((value, trial.number));

@@ -19,11 +19,19 @@
 //! off. And a process that dies in the middle of a trial leaves a trial that is running and that nobody runs: to run a
 //! trial is to hold the lock on a file of its own beside the journal, and the system gives that back. The next one to
 //! look takes the trial up again from its beginning, under its number; what it reports then is what stood there before.
+//!
+//! Optuna may write into the journal too. A trial that another program began is that program's to end: it is neither run
+//! nor waited for, samplers learn from it when it is over, and the best trial, which is trained again, is one of ours.
+
+mod replay;
 
 use super::space::{Domain, Space};
 use super::trial::{Direction, State, Trial};
 use crate::error::{Error, Result};
 use crate::run::folder::utc;
+use crate::run::settings::Values;
+use replay::Replay;
+pub(super) use replay::event_of;
 use serde_json::{Map, Value, json};
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -62,9 +70,14 @@ pub struct Journal {
     space: Space,
     /// The distribution of each parameter, as the journal writes it.
     distributions: Vec<String>,
-    name: Option<String>,
-    trials: Vec<Trial>,
+    /// What the lines read so far say.
+    replay: Replay,
 }
+
+/// How our workers call themselves in the journal.
+const WORKER: &str = "gradus-";
+/// The fact about the study under which its settings are kept.
+const SETTINGS: &str = "settings";
 
 /// The right to run a trial: a locked file, removed when the trial is over.
 #[derive(Debug)]
@@ -89,18 +102,18 @@ impl Journal {
         }
         let file = File::options().create(true).read(true).append(true).open(path).map_err(Error::io("open", path))?;
         let handle = HANDLES.fetch_add(1, Ordering::Relaxed);
+        let distributions: Vec<String> = space.params.iter().map(|param| distribution(&param.domain)).collect();
         let mut journal = Self {
             path: path.to_owned(),
             file,
             read: 0,
-            worker: format!("gradus-{}-{handle}", std::process::id()),
+            worker: format!("{WORKER}{}-{handle}", std::process::id()),
+            replay: Replay::new(space, &distributions),
             space: space.clone(),
-            distributions: space.params.iter().map(|param| distribution(&param.domain)).collect(),
-            name: None,
-            trials: Vec::new(),
+            distributions,
         };
         journal.exclusively(|journal| {
-            if journal.name.is_none() {
+            if journal.replay.name.is_none() {
                 let sense = if direction == Direction::Minimize { 1 } else { 2 };
                 let study = journal.line(CREATE_STUDY, json!({ "study_name": name, "directions": [sense] }));
                 let fact = journal.line(SET_STUDY_USER_ATTR, json!({ "study_id": 0, "user_attr": { "seed": seed } }));
@@ -108,8 +121,9 @@ impl Journal {
             }
             Ok(())
         })?;
-        if journal.name.as_deref() != Some(name) {
-            let what = format!("is the journal of `{}`, and not of `{name}`", journal.name.unwrap_or_default());
+        if journal.replay.name.as_deref() != Some(name) {
+            let known = journal.replay.name.unwrap_or_default();
+            let what = format!("is the journal of `{known}`, and not of `{name}`");
             return Err(Error::data(path, what, "give each study a file of its own"));
         }
         Ok(journal)
@@ -117,7 +131,19 @@ impl Journal {
 
     /// All trials so far, by number.
     pub fn trials(&self) -> &[Trial] {
-        &self.trials
+        &self.replay.trials
+    }
+
+    /// The settings that the study was begun with; these, if none are written down yet.
+    pub fn settle(&mut self, settings: &Values) -> Result<Values> {
+        self.exclusively(|journal| {
+            if let Some(known) = journal.replay.facts.get(SETTINGS) {
+                return serde_json::from_value(known.clone()).map_err(|e| journal.damaged(&e.to_string()));
+            }
+            let fact = json!({ "study_id": 0, "user_attr": { SETTINGS: settings } });
+            journal.append(&[journal.line(SET_STUDY_USER_ATTR, fact)])?;
+            Ok(settings.clone())
+        })
     }
 
     /// Reads what was written since.
@@ -128,8 +154,9 @@ impl Journal {
         self.file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
         let whole = whole(&bytes);
         for line in whole.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-            let event: Value = serde_json::from_slice(line).map_err(|e| self.damaged(&e.to_string()))?;
-            self.apply(&event).ok_or_else(|| self.damaged("has an event that does not belong to this study"))?;
+            let event = event_of(line).map_err(|e| self.damaged(&e.to_string()))?;
+            let applied = self.replay.apply(&event);
+            applied.ok_or_else(|| self.damaged("has an event that does not belong to this study"))?;
         }
         self.read += whole.len() as u64;
         Ok(())
@@ -137,49 +164,6 @@ impl Journal {
 
     fn damaged(&self, what: &str) -> Error {
         Error::data(&self.path, format!("is no journal of this study: {what}"), "was it edited? Begin a new study")
-    }
-
-    /// Takes an event in; none if it makes no sense here.
-    fn apply(&mut self, event: &Value) -> Option<()> {
-        let code = event["op_code"].as_u64()?;
-        match code {
-            CREATE_STUDY => self.name = Some(self.name.take().unwrap_or(event["study_name"].as_str()?.to_owned())),
-            CREATE_TRIAL => {
-                let point = vec![None; self.space.params.len()];
-                self.trials.push(Trial::new(self.trials.len(), point, 0));
-            }
-            SET_TRIAL_PARAM..=SET_TRIAL_USER_ATTR => {
-                let trial = self.trials.get_mut(usize::try_from(event["trial_id"].as_u64()?).ok()?)?;
-                if trial.is_finished() {
-                    return Some(());
-                }
-                match code {
-                    SET_TRIAL_PARAM => {
-                        let name = event["param_name"].as_str()?;
-                        let i = self.space.params.iter().position(|param| param.name == name)?;
-                        if event["distribution"].as_str()? != self.distributions[i] {
-                            return None;
-                        }
-                        trial.point[i] = Some(event["param_value_internal"].as_f64()?);
-                    }
-                    SET_TRIAL_INTERMEDIATE_VALUE => {
-                        trial.note(event["step"].as_u64()? as usize, event["intermediate_value"].as_f64()?);
-                    }
-                    SET_TRIAL_USER_ATTR => {
-                        let fact = &event["user_attr"];
-                        trial.seed = fact["seed"].as_u64().unwrap_or(trial.seed);
-                        trial.seconds = fact["seconds"].as_f64().unwrap_or(trial.seconds);
-                        trial.fault = fact["fault"].as_str().map_or(std::mem::take(&mut trial.fault), str::to_owned);
-                    }
-                    _ => {
-                        trial.state = state_of(event["state"].as_u64()?);
-                        trial.value = event["values"][0].as_f64();
-                    }
-                }
-            }
-            _ => {}
-        }
-        Some(())
     }
 
     /// Does something while nobody else may write, everything read before.
@@ -229,16 +213,16 @@ impl Journal {
     ) -> Result<Next> {
         self.exclusively(|journal| {
             let trials = journal.trials();
-            let open = trials.iter().position(|trial| !trial.is_finished()).unwrap_or(trials.len());
+            let open = trials.iter().position(Trial::is_ours_to_run).unwrap_or(trials.len());
             if open >= limit {
                 return Ok(Next::Over);
             }
-            for number in open..limit.min(open + parallel).min(journal.trials.len() + 1) {
-                if journal.trials.get(number).is_some_and(Trial::is_finished) {
+            for number in open..limit.min(open + parallel).min(trials.len() + 1) {
+                if journal.trials().get(number).is_some_and(|trial| !trial.is_ours_to_run()) {
                     continue;
                 }
                 let Some(claim) = journal.take(number)? else { continue };
-                let trial = start(number, &journal.trials);
+                let trial = start(number, journal.trials());
                 journal.begin(&trial)?;
                 return Ok(Next::Run(Box::new(trial), claim));
             }
@@ -260,9 +244,9 @@ impl Journal {
 
     /// Writes a trial's beginning, unless it stands there from one who did not end it.
     fn begin(&mut self, trial: &Trial) -> Result<()> {
-        let id = trial.number;
+        let id = self.replay.id_of(trial.number);
         let mut lines = Vec::new();
-        let known = self.trials.get(id);
+        let known = self.trials().get(trial.number);
         if known.is_none() {
             lines.push(self.line(CREATE_TRIAL, json!({ "study_id": 0, "datetime_start": now() })));
         }
@@ -292,21 +276,23 @@ impl Journal {
 
     /// Writes a report.
     pub fn report(&mut self, trial: &Trial, step: usize, value: f64) -> Result<()> {
-        let event = json!({ "trial_id": trial.number, "step": step, "intermediate_value": value });
+        let id = self.replay.id_of(trial.number);
+        let event = json!({ "trial_id": id, "step": step, "intermediate_value": value });
         let line = self.line(SET_TRIAL_INTERMEDIATE_VALUE, event);
         self.exclusively(|journal| journal.append(&[line]))
     }
 
     /// Writes a trial's end, to the disk itself, and gives the right to it back.
     pub fn finish(&mut self, trial: &Trial, claim: Claim) -> Result<()> {
-        let mut lines = vec![self.fact(trial.number, "seconds", json!(trial.seconds))];
+        let id = self.replay.id_of(trial.number);
+        let mut lines = vec![self.fact(id, "seconds", json!(trial.seconds))];
         if !trial.fault.is_empty() {
-            lines.push(self.fact(trial.number, "fault", json!(trial.fault)));
+            lines.push(self.fact(id, "fault", json!(trial.fault)));
         }
         let state = STATES.iter().position(|&state| state == trial.state);
         let values = trial.value.map(|value| vec![value]);
         let end = json!({
-            "trial_id": trial.number, "state": state, "values": values, "datetime_complete": now(),
+            "trial_id": id, "state": state, "values": values, "datetime_complete": now(),
         });
         lines.push(self.line(SET_TRIAL_STATE_VALUES, end));
         let path = self.path.clone();
@@ -460,5 +446,64 @@ mod tests {
         assert_eq!((again.number, again.point.clone()), (1, one.point.clone()));
         let begun = fs::read_to_string(&path).unwrap().matches("\"op_code\":4").count();
         assert_eq!(begun, 3, "a trial that is run again is not created again");
+    }
+
+    /// Lines as Optuna writes them: a trial that is told whole, one that runs for ever, one with a parameter of its own and
+    /// values that JSON does not know, and another study in the same file.
+    #[test]
+    fn trials_of_other_programs_are_left_to_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("study.jsonl");
+        let mut journal = open(&path).unwrap();
+        let (mut zero, claim) = run(&mut journal, 9, 1);
+        (zero.state, zero.value) = (State::Complete, Some(1.0));
+        journal.finish(&zero, claim).unwrap();
+        let lr = r#""{\"name\": \"FloatDistribution\", \"attributes\": {\"step\": null, \"low\": 0.0001, \"high\": 0.1, \"log\": true}}""#;
+        let theirs = r#""worker_id": "c0ffee-1234""#;
+        let lines = [
+            format!(
+                r#"{{"op_code": 4, {theirs}, "study_id": 0, "datetime_start": "2026-11-20T05:48:28.000001", "state": 1, "value": 0.5, "values": null, "datetime_complete": "2026-11-20T05:48:29", "distributions": {{"lr": {lr}}}, "params": {{"lr": 0.01}}, "user_attrs": {{}}, "system_attrs": {{}}, "intermediate_values": {{"1": 0.7}}}}"#
+            ),
+            format!(r#"{{"op_code": 4, {theirs}, "study_id": 0, "datetime_start": "2026-11-20T05:48:30"}}"#),
+            format!(
+                r#"{{"op_code": 5, {theirs}, "trial_id": 2, "param_name": "depth", "param_value_internal": 3.0, "distribution": "{{\"name\": \"IntDistribution\", \"attributes\": {{}}}}"}}"#
+            ),
+            format!(r#"{{"op_code": 7, {theirs}, "trial_id": 2, "step": 1, "intermediate_value": NaN}}"#),
+            format!(r#"{{"op_code": 9, {theirs}, "trial_id": 2, "system_attr": {{"a": 1}}}}"#),
+            format!(r#"{{"op_code": 0, {theirs}, "study_name": "another", "directions": [1]}}"#),
+            format!(r#"{{"op_code": 4, {theirs}, "study_id": 1, "datetime_start": "2026-11-20T05:48:31"}}"#),
+        ];
+        let mut text = fs::read_to_string(&path).unwrap();
+        lines.iter().for_each(|line| text.push_str(&format!("{line}\n")));
+        fs::write(&path, text).unwrap();
+
+        let mut journal = open(&path).unwrap();
+        let known = journal.trials().to_vec();
+        assert_eq!(known.len(), 3, "the other study's trial is not one of ours");
+        assert!(known[1].foreign && known[1].value == Some(0.5) && known[1].curve == [(1, 0.7)]);
+        assert!(known[1].point.contains(&Some(0.01)) && known[2].point == [None, None], "{known:?}");
+        assert!(known[2].state == State::Running && !known[2].is_ours_to_run());
+        // Ours go on behind them, under the ids that the file counts.
+        let (mut three, claim) = run(&mut journal, 5, 1);
+        assert_eq!(three.number, 3);
+        journal.report(&three, 1, 0.25).unwrap();
+        (three.state, three.value) = (State::Complete, Some(0.75));
+        journal.finish(&three, claim).unwrap();
+        let again = open(&path).unwrap();
+        assert!(again.trials()[3].value == Some(0.75) && again.trials()[3].curve == [(1, 0.25)]);
+        assert!(fs::read_to_string(&path).unwrap().contains(r#""trial_id":4,"state":1"#), "three, and one elsewhere");
+        let best = crate::study::best(again.trials(), Direction::Minimize).unwrap();
+        assert_eq!(best.number, 3, "the best is one that can be trained again");
+        let database = folder.path().join("study.db");
+        crate::study::database::write(&path, &database).unwrap();
+    }
+
+    #[test]
+    fn a_study_keeps_the_settings_it_began_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("study.jsonl");
+        let values = |lr: &str| Values::from([("train.optimizer.lr".to_owned(), lr.to_owned())]);
+        assert_eq!(open(&path).unwrap().settle(&values("0.1")).unwrap(), values("0.1"));
+        assert_eq!(open(&path).unwrap().settle(&values("0.2")).unwrap(), values("0.1"));
     }
 }

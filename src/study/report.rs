@@ -39,7 +39,7 @@ pub fn write(o: &Outcome<'_>, folder: &RunFolder) -> Result<()> {
     settings(o, &mut book)?;
     importance(o, &mut book)?;
     colophon(o, &mut book);
-    folder.write("report.html", book.page.render().as_bytes())
+    book.finish()
 }
 
 /// A loss or an accuracy: trials differ in their last digits.

@@ -61,7 +61,7 @@ impl Sampler for Tpe {
 impl Tpe {
     /// The good trials and the bad ones.
     fn divide<'a>(&self, at: &Situation<'a>) -> (Vec<&'a Trial>, Vec<&'a Trial>) {
-        let mut ranked: Vec<&Trial> = at.seen.iter().collect();
+        let mut ranked: Vec<&Trial> = at.seen.iter().filter(|trial| trial.is_finished()).collect();
         let rank = |trial: &Trial| {
             let loss = trial.value.map_or(f64::INFINITY, |value| at.direction.loss(value));
             match trial.state {

@@ -67,18 +67,25 @@ pub struct Trial {
     pub seconds: f64,
     /// Why it failed.
     pub fault: String,
+    /// Whether another program began it: then it is not ours to run, and not ours to train again.
+    pub foreign: bool,
 }
 
 impl Trial {
     /// A trial that begins.
     pub fn new(number: usize, point: Point, seed: u64) -> Self {
         let (state, fault) = (State::Running, String::new());
-        Self { number, point, seed, state, value: None, curve: Vec::new(), seconds: 0.0, fault }
+        Self { number, point, seed, state, value: None, curve: Vec::new(), seconds: 0.0, fault, foreign: false }
     }
 
     /// Whether it is over.
     pub fn is_finished(&self) -> bool {
         self.state != State::Running
+    }
+
+    /// Whether it has no end yet, and nobody else will see to that.
+    pub fn is_ours_to_run(&self) -> bool {
+        !self.is_finished() && !self.foreign
     }
 
     /// The best value reported up to and with `step`; none before the first.
@@ -102,9 +109,9 @@ impl Trial {
     }
 }
 
-/// The best complete trial, of equals the first.
+/// The best complete trial of ours, of equals the first.
 pub fn best(trials: &[Trial], direction: Direction) -> Option<&Trial> {
-    let complete = trials.iter().filter(|trial| trial.state == State::Complete);
+    let complete = trials.iter().filter(|trial| trial.state == State::Complete && !trial.foreign);
     let loss = |trial: &&Trial| direction.loss(trial.value.unwrap_or(f64::NAN));
     complete.min_by(|a, b| loss(a).total_cmp(&loss(b)).then(a.number.cmp(&b.number)))
 }

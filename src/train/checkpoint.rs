@@ -50,6 +50,8 @@ pub struct Checkpoint {
     pub finished: BTreeMap<String, Finished>,
     /// The name and progress of the present one.
     pub current: Option<(String, Progress)>,
+    /// The settings that the run was begun with, by dotted key: it must not be resumed with others.
+    pub settings: BTreeMap<String, String>,
 }
 
 /// The part of a checkpoint that is not tensors.
@@ -58,6 +60,7 @@ struct Meta {
     version: u32,
     finished: BTreeMap<String, History>,
     current: Option<CurrentMeta>,
+    settings: BTreeMap<String, String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,7 +71,7 @@ struct CurrentMeta {
     running: Running,
 }
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const META_KEY: &str = "gradus";
 
 impl Checkpoint {
@@ -83,6 +86,7 @@ impl Checkpoint {
                 history: p.history.clone(),
                 running: p.running,
             }),
+            settings: self.settings.clone(),
         };
         let mut parts: Vec<(String, &State<f32>)> = Vec::new();
         for (name, f) in &self.finished {
@@ -148,7 +152,7 @@ impl Checkpoint {
             let (steps, history, running) = (c.steps, c.history, c.running);
             (c.name, Progress { model, optimizer, steps, best, history, running })
         });
-        Ok(Self { finished, current })
+        Ok(Self { finished, current, settings: meta.settings })
     }
 
     /// Writes the file, atomically.
@@ -156,10 +160,11 @@ impl Checkpoint {
         files::write_atomic(path, &self.to_bytes()?)
     }
 
-    /// Reads the file.
+    /// Reads the file. Data at fault if it is damaged.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Self::from_bytes(&files::read(path)?).map_err(|e| Error::State(format!("{}: {e}", path.display())))
+        let help = "put back a copy that is whole, or begin a new run: gradus train RUN/config.toml";
+        Self::from_bytes(&files::read(path)?).map_err(|e| Error::data(path, e.to_string(), help))
     }
 }
 
@@ -187,7 +192,12 @@ mod tests {
             running: Running { seen: 32, loss: 0.1 + 0.2, weight: 32.0, right: 5 },
         };
         let finished = Finished { best: state(&["b"]), last: state(&["b"]), history: History::default() };
-        Checkpoint { finished: [("mlp".to_owned(), finished)].into(), current: Some(("cnn".into(), progress)) }
+        let settings = [("train.optimizer.lr".to_owned(), "0.1".to_owned())].into();
+        Checkpoint {
+            finished: [("mlp".to_owned(), finished)].into(),
+            current: Some(("cnn".into(), progress)),
+            settings,
+        }
     }
 
     #[test]
@@ -207,5 +217,10 @@ mod tests {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         assert!(Checkpoint::from_bytes(&bytes).unwrap_err().to_string().contains("checksum"));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("last.state");
+        std::fs::write(&path, &bytes).unwrap();
+        let error = Checkpoint::load(&path).unwrap_err();
+        assert!(error.exit_code() == 3 && error.to_string().contains("last.state"), "{error}");
     }
 }

@@ -3,7 +3,7 @@
 use super::objective::Objective;
 use super::samples::Samples;
 use crate::autograd::Var;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::{Ctx, Module};
 use crate::tensor::Tensor;
 use ndarray::Array2;
@@ -55,6 +55,7 @@ pub fn losses(model: &dyn Module, samples: &dyn Samples, objective: &Objective, 
         let x = samples.batch(&indices, None);
         let mut cx = Ctx::eval_drawing(seed, (start / BATCH) as u64);
         let output = model.forward(&Var::constant(x.clone()), &mut cx)?;
+        check_finite(model, &x, output.value())?;
         let w = objective.weight(&labels);
         let error = f64::from(objective.value(&output, &x, &labels)?.value().item()) * w;
         (sums.objective, sums.loss) = (sums.objective + error, sums.loss + error);
@@ -74,7 +75,9 @@ pub fn outputs(model: &dyn Module, samples: &dyn Samples, indices: &[usize], see
     let (mut values, mut shape) = (Vec::new(), Vec::new());
     for (i, chunk) in indices.chunks(BATCH).enumerate() {
         let mut cx = Ctx::eval_drawing(seed, i as u64);
-        let output = model.forward(&Var::constant(samples.batch(chunk, None)), &mut cx)?;
+        let x = samples.batch(chunk, None);
+        let output = model.forward(&Var::constant(x.clone()), &mut cx)?;
+        check_finite(model, &x, output.value())?;
         shape = output.shape().to_vec();
         values.extend_from_slice(output.value().data());
     }
@@ -91,6 +94,7 @@ pub fn evaluate(model: &dyn Module, samples: &dyn Samples, objective: &Objective
         let labels: Vec<usize> = indices.iter().map(|&i| samples.labels()[i]).collect();
         let x = samples.batch(&indices, None);
         let output = model.forward(&Var::constant(x.clone()), &mut Ctx::eval())?;
+        check_finite(model, &x, output.value())?;
         loss += f64::from(objective.value(&output, &x, &labels)?.value().item()) * objective.weight(&labels);
         weight += objective.weight(&labels);
         predicted.extend(objective.answers(output.value()));
@@ -114,12 +118,43 @@ pub fn activations(model: &dyn Module, path: &str, samples: &dyn Samples, indice
     for chunk in indices.chunks(BATCH) {
         let wanted = |p: &str| p == path;
         let mut cx = Ctx::eval().capture(&wanted);
-        let y = model.forward(&Var::constant(samples.batch(chunk, None)), &mut cx)?;
+        let x = samples.batch(chunk, None);
+        let y = model.forward(&Var::constant(x.clone()), &mut cx)?;
         let output: Tensor = cx.captured().pop().map_or(y.into_value(), |layer| layer.output);
+        check_finite(model, &x, &output)?;
         width = output.numel() / chunk.len();
         rows.extend_from_slice(output.data());
     }
     Ok(Array2::from_shape_vec((indices.len(), width), rows).expect("each sample gives as many numbers"))
+}
+
+/// Fails unless every number of `output`, which the model gave for the inputs `x`, is finite. The error names the first
+/// layer that gives one that is not. A figure computed from such an output would mean nothing.
+pub fn check_finite(model: &dyn Module, x: &Tensor, output: &Tensor) -> Result<()> {
+    let Some(value) = odd(output) else { return Ok(()) };
+    let (value, place) = first_odd(model, x).unwrap_or((value, "the network's output".to_owned()));
+    let help = "look for odd numbers in what it was given; else its weights are unfit: train it again, with a lower \
+                learning rate";
+    Err(Error::NotFinite { what: kind(value).to_owned(), place, help: help.to_owned() })
+}
+
+/// The first number that is not finite on the way of `x` through the model, and where: the input, or a layer's output.
+pub(super) fn first_odd(model: &dyn Module, x: &Tensor) -> Option<(f32, String)> {
+    if let Some(value) = odd(x) {
+        return Some((value, "the input".to_owned()));
+    }
+    let mut cx = Ctx::eval().capture(&|_| true);
+    model.forward(&Var::constant(x.clone()), &mut cx).ok()?;
+    cx.captured().into_iter().find_map(|layer| odd(&layer.output).map(|value| (value, layer.path)))
+}
+
+fn odd(x: &Tensor) -> Option<f32> {
+    x.data().iter().copied().find(|value| !value.is_finite())
+}
+
+/// What a number is that is not finite.
+pub(super) fn kind(value: f32) -> &'static str {
+    if value.is_nan() { "NaN" } else { "infinity" }
 }
 
 /// Index of the largest value, the first on a tie.

@@ -8,7 +8,7 @@
 //! [`Progress`]: a training that is taken up again ends in the same bits as one that never stopped.
 
 use super::checkpoint::Progress;
-use super::evaluate::{evaluate, losses};
+use super::evaluate::{evaluate, first_odd, kind, losses};
 use super::history::{Epoch, History, Keep};
 use super::objective::Objective;
 use super::samples::Samples;
@@ -141,11 +141,14 @@ impl Fit {
                 moving = Some(state_dict(model));
                 load_state_dict(model, &average)?;
             }
-            let (val_loss, val_accuracy) = if self.objective.loss.is_reconstruction() {
-                (losses(model, val, &self.objective, self.seed)?.loss, None)
+            let measured = if self.objective.loss.is_reconstruction() {
+                losses(model, val, &self.objective, self.seed).map(|losses| (losses.loss, None))
             } else {
-                let answers = evaluate(model, val, &self.objective)?;
-                (answers.loss, Some(answers.accuracy))
+                evaluate(model, val, &self.objective).map(|answers| (answers.loss, Some(answers.accuracy)))
+            };
+            let (val_loss, val_accuracy) = match measured {
+                Err(Error::NotFinite { .. }) => (f64::NAN, None),
+                measured => measured?,
             };
             if !val_loss.is_finite() {
                 return Err(diverged(
@@ -241,18 +244,10 @@ fn progress(
 
 /// Looks for the first place where a number is not finite: the inputs, a parameter, a layer's output, or the loss.
 fn diverged(model: &dyn Module, samples: &dyn Samples, indices: &[usize], step: u64) -> Error {
-    let bad = |x: &crate::tensor::Tensor| x.data().iter().find(|v| !v.is_finite()).copied();
-    let x = samples.batch(indices, None);
-    let mut found = bad(&x).map(|v| (v, "the input".to_owned()));
-    if found.is_none() {
-        let mut cx = Ctx::eval().capture(&|_| true);
-        if model.forward(&Var::constant(x), &mut cx).is_ok() {
-            found = cx.captured().into_iter().find_map(|layer| bad(&layer.output).map(|v| (v, layer.path)));
-        }
-    }
+    let found = first_odd(model, &samples.batch(indices, None));
     let (value, place) = found.unwrap_or((f32::NAN, "the loss".to_owned()));
     Error::Diverged {
-        what: if value.is_nan() { "NaN" } else { "infinity" }.into(),
+        what: kind(value).into(),
         place,
         step,
         help: "lower the learning rate (`--set cnn.lr=1e-4`), or look for odd pictures in the data; the last good \

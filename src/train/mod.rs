@@ -15,7 +15,7 @@ pub mod objective;
 pub mod samples;
 
 pub use checkpoint::{Checkpoint, Progress};
-pub use evaluate::{Evaluation, Losses, activations, evaluate, losses, outputs};
+pub use evaluate::{Evaluation, Losses, activations, check_finite, evaluate, losses, outputs};
 pub use fit::{Fit, Observer, Silent, Trained};
 pub use history::{Epoch, History, Keep};
 pub use objective::{Loss, Objective, balanced};

@@ -131,9 +131,12 @@ pub struct Comparison {
 /// Errors: a folder that holds no finished run; a run given twice, or two runs of the same settings and seed; runs that were
 /// evaluated on different test samples, or have no measure in common.
 pub fn compare(folders: &[RunFolder], measure: Option<Measure>) -> Result<Comparison> {
+    // A file of a finished run that was changed is refused when it is read.
+    let verified = |folder: &RunFolder| if folder.is_complete() { folder.verified() } else { Ok(folder.clone()) };
+    let folders: Vec<RunFolder> = folders.iter().map(verified).collect::<Result<_>>()?;
     let measure = match measure {
         Some(measure) => measure,
-        None => read::common_measure(folders)?,
+        None => read::common_measure(&folders)?,
     };
     let runs: Vec<Run> = folders.iter().map(|folder| read::run(folder, measure)).collect::<Result<_>>()?;
     of_runs(measure, runs)

@@ -127,7 +127,7 @@ fn curves(comparison: &Comparison, what: &str, of: impl Fn(&Epoch) -> Option<f64
     let (mut drawn, mut left_out) = (0, 0);
     for (v, row) in comparison.rows.iter().enumerate() {
         for (path, seed) in row.runs.iter().zip(&row.seeds) {
-            let epochs = history(&RunFolder::open(Path::new(path))?)?.epochs;
+            let epochs = history(&RunFolder::finished(Path::new(path))?)?.epochs;
             let points: Vec<(f64, f64)> = epochs.iter().filter_map(|e| Some((e.epoch as f64, of(e)?))).collect();
             if points.is_empty() {
                 continue;

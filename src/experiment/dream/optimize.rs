@@ -18,6 +18,7 @@ use crate::ops;
 use crate::optim::{Adam, FirstOrder, Optimizer};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
+use crate::train::check_finite;
 
 /// How pixels are kept in [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,7 +231,9 @@ impl Look<'_> {
             let of = |values: Vec<f32>| Tensor::new(values, [1, channels, 1, 1]).map(Var::constant);
             x = x.sub(&of(n.mean.clone())?)?.mul(&of(n.std.iter().map(|s| 1.0 / s).collect())?)?;
         }
-        self.model.forward(&x, &mut Ctx::eval())
+        let y = self.model.forward(&x, &mut Ctx::eval())?;
+        check_finite(self.model, x.value(), y.value())?;
+        Ok(y)
     }
 
     /// Ends the dreams whose answers are within `tolerance` of what was asked, and says whether that is all of them.

@@ -25,7 +25,7 @@ use crate::nn::summary::summarize;
 use crate::nn::{Ctx, Module};
 use crate::run::Watch;
 use crate::tensor::Tensor;
-use crate::train::evaluate;
+use crate::train::{check_finite, evaluate};
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::Serialize;
 
@@ -107,7 +107,9 @@ impl<'a> Coder<'a> {
         let mut values = Vec::new();
         for start in (0..n).step_by(BATCH) {
             let some: Vec<usize> = (start..(start + BATCH).min(n)).collect();
-            let y = part.forward(&Var::constant(x.gather(&some)), &mut Ctx::eval())?;
+            let x = x.gather(&some);
+            let y = part.forward(&Var::constant(x.clone()), &mut Ctx::eval())?;
+            check_finite(part, &x, y.value())?;
             values.extend_from_slice(y.value().data());
         }
         Ok(values)

@@ -40,7 +40,7 @@ pub fn write(r: &Results, folder: &RunFolder) -> Result<()> {
     mlp::write(r, &mut book)?;
     cnn::write(r, &mut book)?;
     colophon(r, &mut book)?;
-    folder.write("report.html", book.page.render().as_bytes())
+    book.finish()
 }
 
 /// How to make this report again, and the statement that the course asks for.

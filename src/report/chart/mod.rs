@@ -84,6 +84,18 @@ impl Figure {
         self.canvas.marks.iter().any(canvas::Mark::is_themed)
     }
 
+    /// A sheet with words, in the place of a figure that could not be drawn.
+    pub fn notice(words: &str) -> Self {
+        const SIZE: f64 = 14.0;
+        let mut canvas = Canvas::new(640.0, 0.0);
+        let lines = canvas::wrap(words, SIZE, false, canvas.width - 32.0);
+        for (i, line) in lines.iter().enumerate() {
+            canvas.text((16.0, 30.0 + 20.0 * i as f64), line, SIZE, Colour::INK, canvas::Anchor::Start);
+        }
+        canvas.height = 24.0 + 20.0 * lines.len() as f64;
+        Figure::new(canvas, words)
+    }
+
     /// Replaces the words a screen reader says.
     pub fn with_alt(self, alt: &str) -> Self {
         Figure { svg: render::svg(&self.canvas, alt), alt: alt.to_owned(), ..self }

@@ -1,0 +1,80 @@
+//! `gradus train --dry-run`: what a training would be, and what it would cost.
+//!
+//! Everything is looked at that a training looks at before its first step: so what would be refused there is refused
+//! here. Of a network that no memory could hold the sizes are told, and nothing is allocated.
+
+use super::output;
+use super::progress::Terminal;
+use gradus::Result;
+use gradus::experiment::layers::{Outline, outline};
+use gradus::experiment::read::to_toml;
+use gradus::experiment::{Experiment, Prepared, Source, cost, plan};
+use gradus::run::memory;
+use serde_json::{Value, json};
+
+/// The settings, the network and what it will cost. Fails as the training would.
+pub(super) fn dry_run(e: &Experiment, source: &Source, as_json: bool) -> Result<()> {
+    let mut watch = Terminal::new(None);
+    // A network that does not fit should not wait for its data.
+    let planned = e.input().map_or(Ok(()), |input| plan(e, &input, e.classes().unwrap_or(2)).map(drop));
+    let prepared = planned.map_err(|error| source.say_where(error)).and_then(|()| Prepared::new(e, &mut watch));
+    watch.finish();
+    let p = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            // What the file alone tells is told all the same.
+            if !as_json {
+                let sizes = sizes(e).map(|sizes| format!("\n{}", sketch(&sizes))).unwrap_or_default();
+                output::print(&format!("{}{sizes}", to_toml(e)))?;
+            }
+            return Err(error);
+        }
+    };
+    let estimate = cost::estimate(e, &p);
+    let counts = p.data.splits().map(|(_, images)| images.len());
+    let seconds = cost::seconds(e, &p.summary, counts[0]);
+    if as_json {
+        let layers: Vec<Value> = p.summary.rows.iter().map(|row| json!({
+            "name": row.path, "kind": row.kind, "output": row.output, "parameters": row.parameters, "macs": row.macs,
+        })).collect();
+        output::json(&json!({
+            "experiment": e.name, "parameters": p.summary.parameters, "macs": p.summary.macs, "layers": layers,
+            "samples": { "train": counts[0], "val": counts[1], "test": counts[2] },
+            "memory_bytes": estimate.total(), "memory": estimate, "estimated_seconds": seconds,
+        }))?;
+        return cost::check(e, &p);
+    }
+    let [data, weights, checkpoint, activations] =
+        [estimate.data, estimate.weights, estimate.checkpoint, estimate.activations].map(memory::words);
+    output::print(&format!(
+        "{}\n{}\nsamples: {} for training, {} for validation, {} for the test\nmemory: about {} at the peak (data \
+         {data}, weights and optimizer {weights}, checkpoint {checkpoint}, activations of a batch {activations})\ntime: about {seconds:.0} s for {} \
+         epochs at half of this machine's peak\n",
+        to_toml(e),
+        super::summary::words(&e.name, &p.summary),
+        counts[0],
+        counts[1],
+        counts[2],
+        memory::words(estimate.total()),
+        e.train.epochs,
+    ))?;
+    cost::check(e, &p)
+}
+
+/// The sizes of the network, as far as the file alone tells them.
+fn sizes(e: &Experiment) -> Option<Vec<Outline>> {
+    let input = e.input()?;
+    let outputs = e.train.loss.outputs(&input, e.classes().unwrap_or(2)).ok()?;
+    outline(&e.model.layer, &input, outputs.iter().product()).ok()
+}
+
+/// The layers with their outputs and parameters.
+fn sketch(sizes: &[Outline]) -> String {
+    let mut rows = vec![["layer", "kind", "output", "parameters"].map(String::from).to_vec()];
+    for layer in sizes {
+        let output: Vec<String> = layer.output.iter().map(usize::to_string).collect();
+        let parameters = output::thousands(layer.parameters as u64);
+        rows.push(vec![layer.name.clone(), layer.kind.to_owned(), output.join("x"), parameters]);
+    }
+    output::table(&rows, 2)
+}
