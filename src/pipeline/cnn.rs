@@ -26,14 +26,14 @@ pub struct CnnStage {
 pub fn build(config: &Config, channels: usize, classes: usize) -> Result<Sequential> {
     let c = &config.cnn;
     let input = [channels, config.data.size, config.data.size];
-    check_size(config, channels)?;
     let figure_1 = Cnn { input, widths: c.widths.clone(), hidden: c.hidden, classes };
     figure_1.build(&mut Rng::new(config.seed, "cnn.init", 0))
 }
 
-/// Refuses a network whose weights will not fit into memory, before they are drawn.
-fn check_size(config: &Config, channels: usize) -> Result<()> {
-    let (c, mut inputs, mut weights) = (&config.cnn, channels as u64, 0u64);
+/// Refuses a network whose weights will not fit into memory, before anything is done for it. The images, which may be in
+/// colour, are not looked at: a channel more or less does not matter then.
+pub(super) fn check_size(config: &Config) -> Result<()> {
+    let (c, mut inputs, mut weights) = (&config.cnn, 1u64, 0u64);
     for &width in &c.widths {
         weights += 9 * inputs * width as u64;
         inputs = width as u64;

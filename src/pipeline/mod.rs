@@ -98,6 +98,7 @@ fn run_settings(folder: &RunFolder) -> Result<RunSettings> {
 /// Runs the job, writes everything into `folder` and completes it; takes up a checkpoint that is there. Returns
 /// `metrics.json`.
 pub fn run(config: &Config, folder: &RunFolder, watch: &mut dyn Watch) -> Result<serde_json::Value> {
+    cnn::check_size(config)?;
     let mut trainer = Trainer::new(folder, watch, &run_settings(folder)?)?;
     let mut stages = Stages { seconds: Vec::new() };
     let t = &mut trainer;

@@ -233,7 +233,7 @@ impl Job {
             watch.note(&format!("resuming after {over} trials"));
         }
         let mut live = Live::new(self, study.limit(), &known, watch, &stops);
-        let until = effort.timeout.map(|timeout| started + timeout);
+        let until = effort.timeout.map(|timeout| Instant::now() + timeout);
         let objective = |trial: &Trial, report: &mut dyn FnMut(usize, f64) -> Prune| {
             self.train(trial, Some(&sha256), report, &stops)
         };

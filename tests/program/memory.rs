@@ -146,7 +146,7 @@ fn a_network_too_large_is_described_and_refused() {
 #[test]
 fn a_training_that_does_not_fit_is_refused() {
     let folder = empty_folder("memory-training");
-    let conv = "type = \"conv2d\"\nfilters = 64\nkernel = 3";
+    let conv = "type = \"conv2d\"\nfilters = 256\nkernel = 3";
     fs::write(folder.join("e.toml"), experiment("digits", "", 200, &[conv, RELU, FLATTEN, OUT])).unwrap();
     let with = |memory: &str, args: &[&str]| -> Ran {
         command(&folder, args).env("GRADUS_MEMORY", memory).output().expect("the program starts").into()
