@@ -1,3 +1,5 @@
+//! What a comparison says of runs whose figures are known.
+
 use super::*;
 use std::path::PathBuf;
 
