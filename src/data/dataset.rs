@@ -248,7 +248,9 @@ impl Skipped {
     pub fn note(skipped: &[Skipped]) -> Option<String> {
         let first = skipped.first()?;
         let first_of = if skipped.len() > 1 { "; the first" } else { "" };
-        Some(format!("skipped {}{first_of}: {}: {}", Self::counted(skipped), first.path, first.reason))
+        // What was in a folder is not known: perhaps a whole class.
+        let warning = if skipped.iter().any(|s| s.images == 0) { "warning: " } else { "" };
+        Some(format!("{warning}skipped {}{first_of}: {}: {}", Self::counted(skipped), first.path, first.reason))
     }
 
     /// How much was skipped, in words: `2 images`, `1 folder`, `2 images and 1 folder`.

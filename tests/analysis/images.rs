@@ -302,10 +302,10 @@ fn a_folder_that_cannot_be_followed_costs_itself_only() {
     let data = load(write(&files).path(), Color::Auto).unwrap();
     assert_eq!((samples(&data), data.skipped.len(), data.skipped[0].images), (16, 1, 0));
     let note = &data.notes()[1];
-    assert!(note.starts_with("skipped 1 folder: b/x/") && note.contains("deeper than 32"), "{note}");
+    assert!(note.starts_with("warning: skipped 1 folder: b/x/") && note.contains("deeper than 32"), "{note}");
     files.push(("a/torn.png".into(), vec![1, 2]));
     let data = load(write(&files).path(), Color::Auto).unwrap();
-    assert!(data.notes()[1].starts_with("skipped 1 image and 1 folder; the first: "), "{:?}", data.notes());
+    assert!(data.notes()[1].starts_with("warning: skipped 1 image and 1 folder; the first: "), "{:?}", data.notes());
 }
 
 /// Opening a pipe would wait for ever, a device may never end: every reader refuses both.
@@ -352,6 +352,13 @@ fn names_in_a_zip_are_bounded() {
     assert!(complaint(&zipped(&files)).contains("holds names longer than is allowed (4096 bytes a name"));
     let many: Files = (0..15).map(|i| (format!("{}{i}.png", "d/".repeat(32_000)), vec![])).collect();
     complaint(&zipped(&many));
+}
+
+/// The directory is counted before it is read: each entry takes hundreds of bytes of memory.
+#[test]
+fn entries_of_a_zip_are_bounded() {
+    let bytes = [&b"PK\x03\x04"[..], &b"PK\x01\x02".repeat(1_000_001)].concat();
+    assert!(complaint(&bytes).contains("holds more than 1,000,000 entries"));
 }
 
 #[test]
