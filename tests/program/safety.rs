@@ -84,9 +84,9 @@ fn answers(run: &Path, other: &Path, image: &Path) -> Result<String> {
     let folder = RunFolder::finished(run)?;
     let trained = Trained::open(&folder)?;
     let figures = trained.evaluate(None, &mut Unwatched)?;
-    let predictions = trained.predict(&[image.to_owned()])?;
+    let predictions = trained.predict(image, &trained.reader(None)?.read(image)?)?;
     let embedding = trained.embed("flatten1", (Method::Pca, 2), 20, &mut Unwatched)?;
-    let comparison = compare(&[folder, RunFolder::finished(other)?])?;
+    let comparison = compare(&[folder, RunFolder::finished(other)?], None)?;
     let rows = serde_json::to_string(&comparison).unwrap();
     Ok(format!("{figures} {predictions:?} {} {rows}", embedding.knn_accuracy))
 }
