@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
     after_help = "Examples:\n  gradus latent runs/2026-11-20_cae-fashion_k7f3\n  gradus latent CAE VAE --classifier CNN    point by point, judged by a trained classifier"
 )]
 pub(crate) struct Latent {
-    /// Folders of finished runs of autoencoders, on the same data
+    /// Folders of finished runs of autoencoders, on the same data and split
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// A finished run that tells the classes of the same data apart: it judges what is generated

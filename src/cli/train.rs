@@ -23,7 +23,7 @@ pub(crate) struct Train {
     /// Go on with a run that was stopped
     #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "experiment", "set", "data", "epochs", "batch", "seed", "out", "smoke"])]
     resume: Option<PathBuf>,
-    /// Few samples, two epochs
+    /// Few samples, two epochs; what --set says counts all the same
     #[arg(long)]
     smoke: bool,
     /// Read the data, show the settings, the network, the memory and an estimate of the time, and stop
@@ -124,11 +124,7 @@ impl Train {
 
     /// The experiment of a file.
     fn settings(&self, source: &Source) -> Result<Experiment> {
-        let mut e = source.resolve()?;
-        if self.smoke {
-            e.smoke();
-        }
-        Ok(e)
+        if self.smoke { source.resolve_small() } else { source.resolve() }
     }
 
     /// The experiment of a file, its network looked at.

@@ -71,9 +71,9 @@ impl Trained {
     /// The run's data, read again. Data that have changed since the run began are refused: in a new split, test samples
     /// would be among those that the network was trained on.
     pub fn data(&self, watch: &mut dyn Watch) -> Result<ImageData> {
-        let data = load(&self.experiment, watch)?;
+        let mut data = load(&self.experiment, watch)?;
         if let Some(folder) = &self.folder {
-            identity::check(folder, self.experiment.data.source(), &data)?;
+            identity::check(folder, self.experiment.data.source(), &mut data)?;
         }
         Ok(data)
     }

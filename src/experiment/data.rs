@@ -86,7 +86,8 @@ fn check_classes(e: &Experiment, data: &ImageData) -> Result<()> {
     for (key, n) in [("data.labelled", d.labelled), ("data.limit", d.limit)] {
         if n > 0 && n < classes {
             let what = format!("is {n}, so {} (expected at least {classes}, one for each class)", missing.words());
-            return Err(Error::config(key, what, format!("choose {classes} or more, or 0 for all")));
+            let help = format!("choose {classes} or more, or 0 for all: --set {key}={classes}");
+            return Err(Error::config(key, what, help));
         }
     }
     Err(Error::data(d.source(), missing.words(), "add samples of that class to the training set, or remove the class"))
@@ -101,9 +102,13 @@ pub struct Other {
 }
 
 /// Other samples that a finished run is evaluated on: a kind of data, or a path. Data with a test split of their own give
-/// that; a folder of images, a table or arrays give all they hold. The classes are the run's, matched by name.
+/// that; a folder of images, a table or arrays give all they hold: the run's own, if their kind is what is asked for. The
+/// classes are the run's, matched by name.
 pub fn other(e: &Experiment, spec: &str, p: &Preparation, watch: &mut dyn Watch) -> Result<Other> {
-    if let Some(&kind) = DataKind::ALL.iter().find(|kind| kind.name() == spec) {
+    let asked = DataKind::ALL.iter().copied().find(|kind| kind.name() == spec);
+    let is_whole = |kind| matches!(kind, DataKind::Folder | DataKind::Csv | DataKind::Npz);
+    let spec = if asked == Some(e.data.kind) && is_whole(e.data.kind) { &e.data.path } else { spec };
+    if let Some(kind) = asked.filter(|&kind| kind != e.data.kind || !is_whole(kind)) {
         let mut e = e.clone();
         if kind != e.data.kind {
             (e.data.kind, e.data.path) = (kind, String::new());

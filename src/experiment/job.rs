@@ -77,7 +77,7 @@ impl Prepared {
         let (val, test) = (samples(&data.val, None)?, samples(&data.test, None)?);
         let classes = data.classes.len();
         let (model, summary) = plan(e, &preparation.input(), classes)?;
-        begin_with(&e.model, &model, watch)?;
+        begin_with(&e.model, &model, &data, watch)?;
         let t = &e.train;
         let fit = Fit {
             objective: objective(e, &data.train.labels, classes)?,
@@ -128,7 +128,9 @@ pub fn plan(e: &Experiment, input: &[usize], classes: usize) -> Result<(Sequenti
 }
 
 /// Takes the weights that the network begins with, and freezes what is not to be trained.
-fn begin_with(spec: &Model, model: &Sequential, watch: &mut dyn Watch) -> Result<()> {
+///
+/// Says it if the weights come from a run that was trained on samples which are held out here.
+fn begin_with(spec: &Model, model: &Sequential, data: &ImageData, watch: &mut dyn Watch) -> Result<()> {
     if !spec.weights.is_empty() && !spec.take.is_empty() {
         let path = Path::new(&spec.weights);
         let matching = load_matching_dict(model, &starting_weights(path, MODEL)?, |name| {
@@ -139,6 +141,16 @@ fn begin_with(spec: &Model, model: &Sequential, watch: &mut dyn Watch) -> Result
             return Err(Error::data(path, "has no weight that this network has (model.weights)", help));
         }
         watch.note(&format!("weights of {}: {matching}", path.display()));
+        if path.join(identity::MANIFEST).exists() {
+            let known = identity::manifest(&RunFolder::at(path))?;
+            for (split, images) in [("validation", &data.val), ("test", &data.test)] {
+                let n = known.trained_on(images);
+                if n > 0 {
+                    let of = images.len();
+                    watch.note(&format!("warning: the run of these weights was trained on {n} of the {of} {split} samples"));
+                }
+            }
+        }
     }
     for pattern in &spec.freeze {
         freeze(model, pattern)
@@ -187,9 +199,9 @@ pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<
     };
 
     let start = begin(&mut trainer, "data", 1)?;
-    let prepared = Prepared::new(e, trainer.watch)?;
+    let mut prepared = Prepared::new(e, trainer.watch)?;
     cost::check(e, &prepared)?;
-    identity::settle(folder, e.data.source(), &prepared.data)?;
+    identity::settle(folder, e.data.source(), &mut prepared.data)?;
     let test_set = (identity_of(&prepared.data.sha256, &prepared.data.test), prepared.data.test.len());
     seconds.push(("data".into(), start.elapsed().as_secs_f64()));
 

@@ -158,6 +158,24 @@ impl Source {
         Ok(sources)
     }
 
+    /// The experiment made small (see [`Experiment::smoke`]). That lies above the file and below `--set`.
+    pub fn resolve_small(&self) -> Result<Experiment> {
+        let given = self.resolve()?;
+        let mut small = given.clone();
+        small.smoke();
+        for key in &self.set {
+            match key.as_str() {
+                "data.limit" => small.data.limit = given.data.limit,
+                "data.size" => small.data.size = given.data.size,
+                "data.per_class" => small.data.per_class = given.data.per_class,
+                "train.epochs" => small.train.epochs = given.train.epochs,
+                "train.batch" => small.train.batch = given.train.batch,
+                _ => {}
+            }
+        }
+        Ok(small)
+    }
+
     /// The experiment, every value checked.
     pub fn resolve(&self) -> Result<Experiment> {
         let table = &self.values;

@@ -18,7 +18,7 @@ use crate::nn::summary::Row;
 use crate::nn::{Captured, Ctx, Kind, Module};
 use crate::report::chart::{ImageGrid, LineChart, Tile};
 use crate::report::words::{counted, listed, thousands};
-use crate::report::{Cell, Table};
+use crate::report::{Callout, Cell, Table};
 use crate::run::{Book, RunFolder, ledger};
 use crate::tensor::Tensor;
 use crate::train::evaluate::activations;
@@ -187,6 +187,9 @@ impl Reconstructed {
             lead.paragraph(&self.experiment.about);
         }
         lead.paragraph(&self.test_set.words(None));
+        for missing in p.data.missing() {
+            lead.callout(Callout::Caveat, "A class is missing", &format!("Note that {}.", missing.words()));
+        }
     }
 
     fn learning(&self, book: &mut Book<'_>) -> Result<()> {

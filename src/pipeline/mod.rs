@@ -103,8 +103,8 @@ pub fn run(config: &Config, folder: &RunFolder, watch: &mut dyn Watch) -> Result
     let mut stages = Stages { seconds: Vec::new() };
     let t = &mut trainer;
 
-    let data = stages.time("data", t, |t| data::prepare(config, t.watch))?;
-    identity::settle(folder, &config.data.source, &data)?;
+    let mut data = stages.time("data", t, |t| data::prepare(config, t.watch))?;
+    identity::settle(folder, &config.data.source, &mut data)?;
     let features = stages.time("features", t, |_| features::compute(&config.features, &data))?;
     let clusters = stages.time("kmeans", t, |_| kmeans::cluster(config, &features, &data))?;
     let map = |name: &str, x: &ndarray::Array2<f32>| maps::map(name, &config.tsne, x.view(), config.seed);

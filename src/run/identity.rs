@@ -16,13 +16,14 @@ pub const MANIFEST: &str = "data.csv.gz";
 pub const CHECKSUM: &str = "data_sha256";
 
 /// Keeps the identity of the data that a run begins with or, in a run that has it already, refuses other data. `source` is
-/// where the data come from, for the message. Returns the manifest.
-pub fn settle(folder: &RunFolder, source: &str, data: &ImageData) -> Result<Manifest> {
-    let now = Manifest::of(data);
+/// where the data come from, for the message.
+///
+/// Data with the same samples in the same splits are the same data, whatever has come to lie beside them; they keep the
+/// checksum that the run knows them by.
+pub fn settle(folder: &RunFolder, source: &str, data: &mut ImageData) -> Result<()> {
     if folder.path(MANIFEST).exists() {
-        let known = compare(folder, source, now)?;
-        folder.list(MANIFEST)?; // a process before this one wrote it
-        return Ok(known);
+        check(folder, source, data)?;
+        return folder.list(MANIFEST); // a process before this one wrote it
     }
     if folder.path(LAST_STATE).exists() {
         let what = format!("has a checkpoint, but no {MANIFEST}, so its split cannot be told again");
@@ -33,13 +34,18 @@ pub fn settle(folder: &RunFolder, source: &str, data: &ImageData) -> Result<Mani
         Some(_) => {}
         None => folder.update_env(CHECKSUM, data.sha256.as_str())?,
     }
-    folder.write(MANIFEST, &now.to_bytes())?;
-    Ok(now)
+    folder.write(MANIFEST, &Manifest::of(data).to_bytes())
 }
 
-/// Refuses data that are not those a run was made of. Returns the manifest.
-pub fn check(folder: &RunFolder, source: &str, data: &ImageData) -> Result<Manifest> {
-    compare(folder, source, Manifest::of(data))
+/// Refuses data that are not those a run was made of.
+pub fn check(folder: &RunFolder, source: &str, data: &mut ImageData) -> Result<()> {
+    if let Some(difference) = manifest(folder)?.difference(&Manifest::of(data)) {
+        return Err(refused(source, &difference.to_string()));
+    }
+    if let Some(known) = folder.env(CHECKSUM)?.as_str() {
+        known.clone_into(&mut data.sha256);
+    }
+    Ok(())
 }
 
 /// The manifest of a run's data.
@@ -51,13 +57,6 @@ pub fn manifest(folder: &RunFolder) -> Result<Manifest> {
     }
     Manifest::from_bytes(&folder.read(MANIFEST)?)
         .map_err(|e| Error::data(&path, e.to_string(), "use a whole run folder"))
-}
-
-fn compare(folder: &RunFolder, source: &str, now: Manifest) -> Result<Manifest> {
-    match manifest(folder)?.difference(&now) {
-        None => Ok(now),
-        Some(difference) => Err(refused(source, &difference.to_string())),
-    }
 }
 
 fn refused(source: &str, what: &str) -> Error {
@@ -92,22 +91,25 @@ mod tests {
         let beginning =
             Beginning { recipe: "train", config: "", seed: 1, data: None, command_line: &words, threads: 1 };
         let run = RunFolder::create(&place.path().join("run"), beginning, false).unwrap();
-        assert_eq!(check(&run, "numbers", &data(16)).unwrap_err().exit_code(), 3, "nothing is known yet");
-        settle(&run, "numbers", &data(16)).unwrap();
+        assert_eq!(check(&run, "numbers", &mut data(16)).unwrap_err().exit_code(), 3, "nothing is known yet");
+        settle(&run, "numbers", &mut data(16)).unwrap();
         assert_eq!(run.env(CHECKSUM).unwrap(), data(16).sha256.as_str());
-        settle(&run, "numbers", &data(16)).unwrap();
-        check(&run, "numbers", &data(16)).unwrap();
-        for result in [settle(&run, "numbers", &data(17)), check(&run, "numbers", &data(17))] {
+        settle(&run, "numbers", &mut data(16)).unwrap();
+        let mut beside = ImageData { sha256: "of a text that lies beside the images".into(), ..data(16) };
+        check(&run, "numbers", &mut beside).unwrap();
+        assert_eq!(beside.sha256, data(16).sha256);
+        check(&run, "numbers", &mut data(16)).unwrap();
+        for result in [settle(&run, "numbers", &mut data(17)), check(&run, "numbers", &mut data(17))] {
             let error = result.unwrap_err();
             assert!(error.exit_code() == 3 && error.to_string().contains("1 added (16)"), "{error}");
         }
         // A folder that was told the checksum before it saw the data, as that of a study's best trial.
         std::fs::remove_file(run.path(MANIFEST)).unwrap();
-        assert_eq!(settle(&run, "numbers", &data(17)).unwrap_err().exit_code(), 3);
-        settle(&run, "numbers", &data(16)).unwrap();
+        assert_eq!(settle(&run, "numbers", &mut data(17)).unwrap_err().exit_code(), 3);
+        settle(&run, "numbers", &mut data(16)).unwrap();
         // A checkpoint of an unknown split is not resumed.
         std::fs::remove_file(run.path(MANIFEST)).unwrap();
         run.write(LAST_STATE, b"").unwrap();
-        assert_eq!(settle(&run, "numbers", &data(16)).unwrap_err().exit_code(), 3);
+        assert_eq!(settle(&run, "numbers", &mut data(16)).unwrap_err().exit_code(), 3);
     }
 }

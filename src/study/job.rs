@@ -214,9 +214,9 @@ impl Job {
         let started = Instant::now();
         watch.stage(1, STAGES, "trials");
         // The data are looked at before the first trial: what is wrong with them is no trial's fault.
-        let prepared = Prepared::new(&self.experiment, watch)?;
-        identity::settle(folder, self.experiment.data.source(), &prepared.data)?;
+        let mut prepared = Prepared::new(&self.experiment, watch)?;
         let sha256 = prepared.data.sha256.clone();
+        identity::settle(folder, self.experiment.data.source(), &mut prepared.data)?;
         drop(prepared);
         let study = self.study()?;
         let journal = folder.path(JOURNAL);

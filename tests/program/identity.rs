@@ -96,6 +96,9 @@ fn a_limit_takes_every_class_in_proportion() {
     assert_eq!((counts(&labelled, "train"), counts(&labelled, "test")), (vec![15, 5], vec![60, 20]));
     let smoke = train(&folder, "smoke", &["--smoke"]).says(0, &[]).json();
     assert!(counts(&smoke, "train").iter().all(|&n| n > 0));
+    let words = ["--smoke", "--set", "data.limit=8", "--set", "train.epochs=1"];
+    let smaller = train(&folder, "smaller", &words).says(0, &[]).json();
+    assert_eq!((counts(&smaller, "train"), &smaller["epochs"]), (vec![6, 2], &json!(1)), "--set lies above --smoke");
     gradus(&folder, &["embed", "limit", "--layer", "input", "--method", "pca", "--samples", "20"]).says(0, &[]);
     let embedded = fs::read_to_string(folder.join("limit/tables/embed_input_pca.csv")).unwrap();
     let of = |class: &str| embedded.lines().filter(|line| line.trim_end_matches('"').ends_with(class)).count();
@@ -293,6 +296,14 @@ fn changed_data_are_refused_by_every_command() {
     for command in commands {
         gradus(&folder, command).says(0, &[]);
     }
+    // The run's kind of data stands for all of it, not for a split of it.
+    let ran = gradus(&folder, &["evaluate", "run", "--data", "folder", "--json"]);
+    assert_eq!(ran.says(0, &["30 of 50 samples are in"]).json()["in_training_set"], 30);
+    // Weights from a run with another split have seen some of what is held out here.
+    let ran = train(&folder, "transfer", &["--set", "model.weights=run", "--set", "data.seed=5"]);
+    ran.says(0, &["warning: the run of these weights was trained on", "of the 10 test samples"]);
+    let ran = train(&folder, "continued", &["--set", "model.weights=run"]);
+    assert!(!ran.says(0, &[]).err.contains("was trained on"), "{}", ran.err);
     // Another name for the same image changes nothing that a network sees.
     fs::rename(image("b", "24.png"), image("b", "24b.png")).unwrap();
     gradus(&folder, &["evaluate", "run"]).says(0, &[]);
