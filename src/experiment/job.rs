@@ -147,7 +147,9 @@ fn begin_with(spec: &Model, model: &Sequential, data: &ImageData, watch: &mut dy
                 let n = known.trained_on(images);
                 if n > 0 {
                     let of = images.len();
-                    watch.note(&format!("warning: the run of these weights was trained on {n} of the {of} {split} samples"));
+                    watch.note(&format!(
+                        "warning: the run of these weights was trained on {n} of the {of} {split} samples"
+                    ));
                 }
             }
         }
