@@ -3,11 +3,11 @@
 use super::progress::Terminal;
 use super::{output, signals};
 use clap::Args;
+use gradus::Result;
 use gradus::data::Skipped;
 use gradus::experiment::answer::{self, Trained};
 use gradus::pipeline::{evaluate, settings};
 use gradus::run::RunFolder;
-use gradus::Result;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
