@@ -103,3 +103,27 @@ macro_rules! plain {
 }
 plain!(plain_f32, f32, matrixmultiply::sgemm);
 plain!(gemm_f64, f64, matrixmultiply::dgemm);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference;
+
+    /// The path of machines without vector kernels, over views with gaps and several tasks of rows. Integers, so that the
+    /// order of the sums does not show; run by Miri too.
+    #[test]
+    fn the_plain_path_stays_inside_of_its_views() {
+        let (m, k, n) = (PLAIN_ROWS + 2, 3, 5);
+        let numbers = |len: usize| (0..len).map(|i| (i % 7) as f64 - 3.0).collect::<Vec<_>>();
+        let (a, b) = (numbers((m - 1) * 4 + 2 * k), numbers(k * n));
+        let (a, b) = (MatRef::strided(&a, m, k, 4, 2), MatRef::new(&b, n, k).t());
+        // Rows of C with gaps, and the same turned around. Nothing may be written to the gaps.
+        for strides in [[n + 1, 1], [1, m + 3]] {
+            let mut c = numbers((m - 1) * strides[0] + (n - 1) * strides[1] + 1);
+            let mut want = c.clone();
+            reference::gemm(a, b, 2.0, MatMut::strided(&mut want, m, n, strides[0], strides[1]));
+            gemm_f64(a, b, 2.0, MatMut::strided(&mut c, m, n, strides[0], strides[1]));
+            assert_eq!(c, want);
+        }
+    }
+}

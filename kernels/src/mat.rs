@@ -155,16 +155,18 @@ mod tests {
     use super::*;
     use std::panic::catch_unwind;
 
-    const EXTREMES: [usize; 8] = [0, 1, 2, 3, 1 << 32, 1 << 62, 1 << 63, usize::MAX];
+    /// Miri takes its time over each.
+    const EXTREMES: &[usize] =
+        if cfg!(miri) { &[0, 2, 3, usize::MAX] } else { &[0, 1, 2, 3, 1 << 32, 1 << 62, 1 << 63, usize::MAX] };
 
     /// Every combination of sizes and strides either panics or gives a view whose corners are in the data.
     #[test]
     fn views_of_any_sizes_stay_inside() {
         let mut accepted = 0;
-        for rows in EXTREMES {
-            for cols in EXTREMES {
-                for row in EXTREMES {
-                    for col in EXTREMES {
+        for &rows in EXTREMES {
+            for &cols in EXTREMES {
+                for &row in EXTREMES {
+                    for &col in EXTREMES {
                         let view = catch_unwind(|| {
                             let data = [7u8; 9];
                             let view = MatRef::strided(&data, rows, cols, row, col);
@@ -188,7 +190,7 @@ mod tests {
                 }
             }
         }
-        assert!(accepted > 100, "{accepted}");
+        assert!(accepted > EXTREMES.len() * 8, "{accepted}");
     }
 
     #[test]
