@@ -27,8 +27,8 @@ type Complex<T> = [Lanes<T>; 2];
 
 /// Pictures have a multiple of this many rows and columns: two columns share a lane.
 pub const STEP: usize = 2 * LANES;
-/// The most rows and columns: a field of 2^32 numbers.
-pub const MAX_SIZE: usize = 1 << 15;
+/// The most rows and columns: a field of 2^28 numbers.
+pub const MAX_SIZE: usize = 1 << 13;
 
 /// Convolutions of N x N pictures with one kernel.
 pub struct Convolution<T> {
