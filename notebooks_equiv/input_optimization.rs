@@ -121,7 +121,7 @@ fn network(e: &Experiment, p: &Prepared, page: &mut Page) {
         let output: Vec<String> = row.output.iter().map(usize::to_string).collect();
         let formula = formulas.iter().find(|(path, ..)| *path == row.path);
         let formula = formula.map_or(String::new(), |(_, formula, _)| formula.clone());
-        let field = row.receptive_field.map_or("all".into(), |f| format!("{f} x {f}"));
+        let field = row.receptive_field.map_or("all".into(), |[h, w]| format!("{h} x {w}"));
         layers.row([row.path.clone(), row.kind.clone(), output.join(" x "), formula, thousands(row.parameters), field]);
     }
     let theirs = known.size();

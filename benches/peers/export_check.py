@@ -4,7 +4,7 @@
 
 FOLDER is filled, and this script run, by
 
-    GRADUS_PEERS_PYTHON=/path/to/python cargo test --test export other_programs
+    GRADUS_PEERS_PYTHON=/path/to/python cargo test --test engine other_programs
 
 It holds, for each network of `networks()` there and in the table here, NAME.onnx, NAME.npz, NAME.safetensors, and
 NAME.values with 32 inputs and the outputs that Gradus computed. The ONNX checker must accept the file; the outputs of ONNX
@@ -61,6 +61,18 @@ class Tied(nn.Module):
 
     def forward(self, x):
         return x @ self.other[0].weight + self.bias
+
+
+class Standardize(nn.Module):
+    """(x - mean) / std, by fixed numbers."""
+
+    def __init__(self, *shape):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("std", torch.ones(shape))
+
+    def forward(self, x):
+        return (x - self.mean) / self.std
 
 
 def autoencoder():
@@ -135,6 +147,14 @@ NETWORKS = {
     ),
     "linear": nn.Linear(5, 4),
     "autoencoder": autoencoder(),
+    "standardized": chain(
+        scale=Standardize(2, 1, 1),
+        conv=nn.Conv2d(2, 3, 2),
+        flatten=nn.Flatten(),
+        features=Standardize(18),
+        out=nn.Linear(18, 2),
+        probabilities=nn.Softmax(1),
+    ),
     "relu": mlp("relu", nn.ReLU()),
     "leaky_relu": mlp("leaky_relu", nn.LeakyReLU()),
     "tanh": mlp("tanh", nn.Tanh()),

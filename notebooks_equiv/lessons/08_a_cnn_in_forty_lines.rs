@@ -5,7 +5,8 @@
 //! *ReLU* keeps what was found; *max-pooling* keeps the best of each 2x2 and halves the picture. Two such blocks turn
 //! 1x32x32 pixels into 16 maps of 8x8; a fully connected layer reads the class off them.
 //!
-//! Training repeats four lines: forward, loss, backward, step. An *epoch* is one pass over the training pictures in a
+//! Training repeats four lines: forward, loss, backward, step. The context of a forward pass knows the number of the step,
+//! so that a layer with dropout would draw another mask in each. An *epoch* is one pass over the training pictures in a
 //! new order; flips and quarter turns make each pass a little different, since a galaxy has no up and down. The test
 //! pictures are never trained on. Their accuracy is the result.
 //!
@@ -54,9 +55,10 @@ fn main() -> gradus::Result<()> {
         for indices in Batches::new(train.len(), 32, seed, epoch, true) {
             let x = Var::constant(train.batch(&indices, Some(epoch)));
             let y: Vec<usize> = indices.iter().map(|&i| train.labels()[i]).collect();
+            let step = optimizer.steps() + 1;
             let loss = optimizer.step(&model, &mut || {
                 let tape = Tape::new();
-                let logits = model.forward(&x, &mut Ctx::train(&tape, seed, epoch))?;
+                let logits = model.forward(&x, &mut Ctx::train(&tape, seed, step))?;
                 let loss = logits.cross_entropy(Target::Labels(&y))?;
                 Ok((loss.value().item(), tape.backward(&loss)?))
             })?;
@@ -80,7 +82,7 @@ fn main() -> gradus::Result<()> {
     ]);
     for row in &summary.rows {
         let output = row.output.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
-        let sees = row.receptive_field.map_or("all".into(), |f| format!("{f}x{f}"));
+        let sees = row.receptive_field.map_or("all".into(), |[h, w]| format!("{h}x{w}"));
         let counts = [row.parameters.to_string(), row.macs.to_string(), sees];
         table.row([row.path.clone(), row.kind.clone(), output].into_iter().chain(counts));
     }

@@ -62,7 +62,7 @@ fn main() -> gradus::Result<()> {
         .with("sigmoid", Activation::Sigmoid);
 
     println!("\n2. Two autoencoders\n");
-    let objective = Objective { loss: Loss::ReconstructionMse, class_weights: None };
+    let objective = Objective { loss: Loss::ReconstructionMse, ..Objective::default() };
     let mut chart = LineChart::new("Error on pictures not seen").axes("epoch", "mean squared error").log_y();
     let mut errors = Vec::new();
     for (name, model, lr) in [("linear", &linear, 2e-3), ("with a hidden layer", &deep, 2e-3)] {

@@ -6,20 +6,25 @@ use super::{output, signals};
 use clap::Args;
 use gradus::autograd::Var;
 use gradus::experiment::answer::{self, Trained};
-use gradus::export::{self, Format};
+use gradus::experiment::deploy::Deployed;
+use gradus::export::onnx::Network;
+use gradus::export::{self, Exported, Format};
 use gradus::nn::{Ctx, Module};
 use gradus::train::check_finite;
 use gradus::{Error, Result};
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Writes a trained network as ONNX, NPZ or safetensors, reads it back and compares the answers to 32 samples.
+/// Writes a trained network as ONNX, NPZ or safetensors, reads it back and compares its predictions for 32 samples.
+///
+/// An ONNX file holds the whole way from raw pixels in [0, 1] to probabilities, and says so in its metadata; features such
+/// as HOG are computed before it. The other two hold the weights alone.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  gradus export runs/2026-11-20_cnn-small_k7f3 --to onnx --out digits.onnx")]
 pub(crate) struct Export {
     /// The folder of a finished run of `gradus train`
     run: PathBuf,
-    /// onnx (the network whole), safetensors (weights with PyTorch's names) or npz (weights for NumPy)
+    /// onnx (from raw pixels to probabilities), safetensors (weights with PyTorch's names) or npz (weights for NumPy)
     #[arg(long, value_name = "FORMAT")]
     to: String,
     /// The file to write; it must not exist [default: RUN/exports/NAME.FORMAT]
@@ -50,29 +55,59 @@ impl Export {
             None => folder.path("exports").join(format!("{name}.{}", format.name())),
         };
         let mut watch = Terminal::new(None);
-        let samples = trained.samples(SAMPLES, &mut watch)?;
+        let deployed = trained.deployed()?;
+        let reference = trained.reference(&deployed, SAMPLES, &mut watch)?;
         watch.finish();
-        let output = trained.model.forward(&Var::constant(samples.clone()), &mut Ctx::eval())?;
-        check_finite(&trained.model, &samples, output.value())?;
+        let output = trained.model.forward(&Var::constant(reference.prepared.clone()), &mut Ctx::eval())?;
+        check_finite(&trained.model, &reference.prepared, output.value())?;
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             gradus::files::create_folder(parent)?;
         }
-        let exported = export::write(&trained.model, &trained.preparation.input(), format, &path, &samples)?;
+        let exported = if format == Format::Onnx {
+            let (raw, metadata) = (&reference.raw, &deployed.metadata);
+            let exported = export::write_described(&deployed, &raw.shape()[1..], format, &path, raw, metadata)?;
+            // The file has the scale inside, so it is held against what the run itself makes of the same samples.
+            let found = Network::from_bytes(&gradus::files::read(&path)?)?.run(raw)?;
+            let error = export::largest_error(&found, &reference.expected);
+            Exported { largest_error: exported.largest_error.max(error), ..exported }
+        } else {
+            export::write(&trained.model, &trained.preparation.input(), format, &path, &reference.prepared)?
+        };
+        let count = reference.raw.shape()[0];
         if self.json {
             return output::json(&json!({
                 "path": exported.path,
                 "format": format.name(),
                 "bytes": exported.bytes,
                 "largest_error": exported.largest_error,
-                "samples": samples.shape()[0],
+                "samples": count,
+                "metadata": deployed.metadata.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
             }));
         }
         output::print(&format!(
-            "{}: {} bytes; read back, its answers to {} samples differ by at most {:.1e}\n",
+            "{}: {} bytes; read back, its predictions for {count} samples differ by at most {:.1e}\n{}",
             exported.path.display(),
             output::thousands(exported.bytes as u64),
-            samples.shape()[0],
-            exported.largest_error
+            exported.largest_error,
+            usage(format, &path.display().to_string(), &reference.raw.shape()[1..], &deployed)
         ))
+    }
+}
+
+/// How another program uses the file.
+fn usage(format: Format, path: &str, input: &[usize], deployed: &Deployed<'_>) -> String {
+    let sizes = input.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+    match format {
+        Format::Onnx => format!(
+            "in Python: onnxruntime.InferenceSession({path:?}).run(None, {{\"input\": x}})[0]\n  x: float32 [N, {sizes}], {} \
+             ({}); the result: {}\n",
+            deployed.word("input"),
+            deployed.word("input_range"),
+            deployed.word("output")
+        ),
+        Format::Npz => format!("in Python: numpy.load({path:?}) holds the weights alone, by name\n"),
+        Format::Safetensors => {
+            format!("in Python: safetensors.torch.load_file({path:?}) holds the weights alone, by name\n")
+        }
     }
 }

@@ -90,7 +90,7 @@ pub(crate) fn words(title: &str, layers: &Layers) -> String {
             output.join("x"),
             thousands(row.parameters as u64),
             thousands(row.macs),
-            row.receptive_field.map_or("all".into(), |side| format!("{side}x{side}")),
+            row.receptive_field.map_or("all".into(), |[h, w]| format!("{h}x{w}")),
             thousands(row.activation_bytes as u64),
         ]);
     }

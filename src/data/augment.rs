@@ -65,16 +65,16 @@ impl Augment {
         noise: 0.0,
     };
 
-    /// Fails unless the amounts make sense: not negative, at most 180 degrees, shares below 1.
+    /// Fails unless the amounts make sense: not negative, at most 180 degrees, fractions below 1, others below a million.
     pub fn check(&self) -> Result<()> {
         for (key, value, below) in [
-            ("shift", self.shift, f64::INFINITY),
+            ("shift", self.shift, 1e6),
             ("rotate", self.rotate, 180.5),
             ("zoom", self.zoom, 1.0),
             ("stretch", self.stretch, 1.0),
             ("contrast", self.contrast, 1.0),
-            ("brightness", self.brightness, f64::INFINITY),
-            ("noise", self.noise, f64::INFINITY),
+            ("brightness", self.brightness, 1e6),
+            ("noise", self.noise, 1e6),
         ] {
             if !(0.0..below).contains(&value) {
                 let help = "shift is in pixels, rotate in degrees up to 180; zoom, stretch and contrast are shares below 1; \

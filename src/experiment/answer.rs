@@ -164,13 +164,6 @@ impl Trained {
         })
     }
 
-    /// A stratified sample of at most `n` test samples, as the network is given them.
-    pub fn samples(&self, n: usize, watch: &mut dyn Watch) -> Result<Tensor> {
-        let test = self.data(watch)?.test.sample(n, self.experiment.data.seed);
-        let all: Vec<usize> = (0..test.len()).collect();
-        Ok(self.preparation.samples(&test.pixels, &test.labels, None)?.batch(&all, None))
-    }
-
     /// A stratified sample of at most `most` test samples as layer `layer` sees them, laid out in `dims` dimensions (2 or 3).
     pub fn embed(
         &self,

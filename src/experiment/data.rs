@@ -21,11 +21,6 @@ use std::path::Path;
 pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
     let d = &e.data;
     let shares = [1.0 - d.val - d.test, d.val, d.test];
-    if !matches!(d.kind, DataKind::Mnist | DataKind::FashionMnist) && shares[0] <= 0.0 {
-        let what = format!("and data.test are {} and {}: nothing is left to learn from", d.val, d.test);
-        let help = format!("of {} give shares whose sum is below 1, such as 0.15", d.kind.name());
-        return Err(Error::config("data.val", what, help));
-    }
     let mut data = match d.kind {
         DataKind::Mnist => digits(d, Set::Mnist)?,
         DataKind::FashionMnist => digits(d, Set::Fashion)?,
@@ -316,6 +311,14 @@ impl Preparation {
             Features::Pixels => self.picture.to_vec(),
             Features::HandCrafted => vec![self.hand_crafted.len()],
             Features::Hog => self.hog.dimensions([self.picture[1], self.picture[2]]).map_or(vec![], |d| vec![d]),
+        }
+    }
+
+    /// What the scale is applied to: images as they are, the rows of a table, or the features of the images.
+    pub(super) fn raw(&self, pixels: &Tensor) -> Result<Tensor> {
+        match self.features {
+            Features::Pixels if !self.is_table() => Ok(pixels.clone()),
+            _ => Ok(Tensor::from(self.raw_features(pixels)?)),
         }
     }
 

@@ -7,6 +7,7 @@ use super::layers;
 use super::reconstruction::Reconstructed;
 use super::report;
 use super::spec::{ClassWeights, Experiment, Model, WeightRule};
+use super::validate::wrong_count;
 use crate::analysis::metrics::{Confusion, Reliability, brier_score, macro_auc, roc_curve};
 use crate::data::manifest::identity as identity_of;
 use crate::data::{ImageData, Images};
@@ -83,6 +84,8 @@ impl Prepared {
             objective: objective(e, &data.train.labels, classes)?,
             keep: t.keep,
             schedule: t.schedule,
+            drop_last: t.drop_last,
+            rate: "train.optimizer.lr",
             ..Fit::new(t.epochs, if t.patience == 0 { usize::MAX } else { t.patience }, t.batch, e.seed)
         };
         Ok(Self { data, preparation, train, val, test, model, summary, fit })
@@ -167,12 +170,9 @@ pub fn objective(e: &Experiment, labels: &[usize], classes: usize) -> Result<Obj
         ClassWeights::Rule(WeightRule::None) => None,
         ClassWeights::Rule(WeightRule::Balanced) => Some(balanced(labels, classes)),
         ClassWeights::Each(weights) if weights.len() == classes => Some(weights.clone()),
-        ClassWeights::Each(weights) => {
-            let what = format!("has {} numbers, but there are {classes} classes", weights.len());
-            return Err(Error::config("train.class_weights", what, "give one for each class, in order"));
-        }
+        ClassWeights::Each(weights) => return Err(wrong_count(weights.len(), classes)),
     };
-    Ok(Objective { loss: e.train.loss, class_weights })
+    Ok(Objective { loss: e.train.loss, class_weights, label_smoothing: e.train.label_smoothing })
 }
 
 /// The settings of a run as its `config.toml` has them, and which of them may change before it is resumed. Data may lie

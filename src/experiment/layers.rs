@@ -248,46 +248,73 @@ impl Layer {
         })
     }
 
-    /// Refuses numbers that no layer can have; the shapes are looked at when the layer is built.
-    fn check(&self) -> Result<(), (&'static str, String)> {
-        let some = |key: &'static str, n: usize, most: usize| {
-            if (1..=most).contains(&n) { Ok(()) } else { Err((key, format!("is {n}, outside 1 to {most}"))) }
+    /// The layer's numbers that have a range: key, value, least, most.
+    fn ranges(&self) -> Vec<Range> {
+        const WIDE: f64 = (1 << 20) as f64;
+        const BELOW_1: f64 = 0.999_999;
+        let size = |key, n: usize, least: f64, most: f64| vec![(key, n as f64, least, most)];
+        let sides = |key, sides: Sides, least: f64, most: f64| {
+            sides.get().into_iter().map(|n| (key, n as f64, least, most)).collect::<Vec<Range>>()
         };
         match self {
-            Layer::Linear(l) if l.units > 1 << 20 => Err(("units", format!("is {}, above {}", l.units, 1 << 20))),
-            Layer::Conv2d(l) => some("filters", l.filters, 1 << 16)
-                .and_then(|()| l.kernel.get().into_iter().try_for_each(|k| some("kernel", k, 1024)))
-                .and_then(|()| some("groups", l.groups, 1 << 16))
-                .and_then(|()| l.stride.get().into_iter().try_for_each(|k| some("stride", k, 1024)))
-                .and_then(|()| l.dilation.get().into_iter().try_for_each(|k| some("dilation", k, 1024))),
-            Layer::ConvTranspose2d(l) => some("filters", l.filters, 1 << 16)
-                .and_then(|()| l.kernel.get().into_iter().try_for_each(|k| some("kernel", k, 1024)))
-                .and_then(|()| some("groups", l.groups, 1 << 16))
-                .and_then(|()| l.stride.get().into_iter().try_for_each(|k| some("stride", k, 1024)))
-                .and_then(|()| l.dilation.get().into_iter().try_for_each(|k| some("dilation", k, 1024))),
-            Layer::Upsample2d(l) => l.scale.get().into_iter().try_for_each(|k| some("scale", k, 64)),
-            Layer::GaussianLatent(l) if !(l.beta >= 0.0 && l.beta.is_finite()) => {
-                Err(("beta", format!("is {}; a weight of at least 0 is wanted", l.beta)))
+            Layer::Linear(l) => size("units", l.units, 0.0, WIDE),
+            Layer::Conv2d(l) => {
+                let padding = match l.padding {
+                    Zeros::Count(zeros) => sides("padding", zeros, 0.0, 1024.0),
+                    Zeros::Word(_) => Vec::new(),
+                };
+                [
+                    size("filters", l.filters, 1.0, 65_536.0),
+                    sides("kernel", l.kernel, 1.0, 1024.0),
+                    sides("stride", l.stride, 1.0, 1024.0),
+                    sides("dilation", l.dilation, 1.0, 1024.0),
+                    size("groups", l.groups, 1.0, 65_536.0),
+                    padding,
+                ]
+                .concat()
             }
-            Layer::GaussianLatent(l) => some("units", l.units, 1 << 20),
-            Layer::GaussianNoise(l) if !(l.std >= 0.0 && l.std.is_finite()) => {
-                Err(("std", format!("is {}; a standard deviation of at least 0 is wanted", l.std)))
+            Layer::ConvTranspose2d(l) => [
+                size("filters", l.filters, 1.0, 65_536.0),
+                sides("kernel", l.kernel, 1.0, 1024.0),
+                sides("stride", l.stride, 1.0, 1024.0),
+                sides("padding", l.padding, 0.0, 1024.0),
+                sides("output_padding", l.output_padding, 0.0, 1024.0),
+                sides("dilation", l.dilation, 1.0, 1024.0),
+                size("groups", l.groups, 1.0, 65_536.0),
+            ]
+            .concat(),
+            Layer::MaxPool2d(l) | Layer::AvgPool2d(l) => [
+                sides("kernel", l.kernel, 1.0, 1024.0),
+                l.stride.map_or(Vec::new(), |stride| sides("stride", stride, 1.0, 1024.0)),
+                sides("padding", l.padding, 0.0, 1024.0),
+            ]
+            .concat(),
+            Layer::Upsample2d(l) => sides("scale", l.scale, 1.0, 64.0),
+            Layer::Unflatten(l) => l.shape.iter().map(|&n| ("shape", n as f64, 1.0, WIDE)).collect(),
+            Layer::Dropout(l) => vec![("p", l.p, 0.0, BELOW_1)],
+            Layer::BatchNorm(l) => vec![("momentum", l.momentum, 0.0, 1.0), ("eps", l.eps, 1e-12, 1.0)],
+            Layer::LayerNorm(l) => {
+                [size("axes", l.axes, 0.0, MAX_RANK as f64), vec![("eps", l.eps, 1e-12, 1.0)]].concat()
             }
-            Layer::LayerNorm(l) if l.eps.is_nan() || l.eps <= 0.0 => Err(("eps", format!("is {}, not above 0", l.eps))),
-            Layer::MaxPool2d(l) | Layer::AvgPool2d(l) => {
-                l.kernel.get().into_iter().try_for_each(|k| some("kernel", k, 1024))
-            }
-            Layer::BatchNorm(l) if !(0.0..=1.0).contains(&l.momentum) => {
-                Err(("momentum", format!("is {}; a share from 0 to 1 is wanted", l.momentum)))
-            }
-            Layer::BatchNorm(l) if l.eps.is_nan() || l.eps <= 0.0 => Err(("eps", format!("is {}, not above 0", l.eps))),
-            Layer::Dropout(l) if !(0.0..1.0).contains(&l.p) => {
-                Err(("p", format!("is {}; a probability below 1 is wanted", l.p)))
-            }
-            _ => Ok(()),
+            Layer::GaussianLatent(l) => [size("units", l.units, 1.0, WIDE), vec![("beta", l.beta, 0.0, 1e6)]].concat(),
+            Layer::GaussianNoise(l) => vec![("std", l.std, 0.0, 1e6)],
+            Layer::Flatten(_)
+            | Layer::Relu(_)
+            | Layer::LeakyRelu(_)
+            | Layer::Tanh(_)
+            | Layer::Sigmoid(_)
+            | Layer::Gelu(_)
+            | Layer::Elu(_)
+            | Layer::Softplus(_)
+            | Layer::Softmax(_)
+            | Layer::LogSoftmax(_)
+            | Layer::GlobalAvgPool2d(_) => Vec::new(),
         }
     }
 }
+
+/// A number of a layer: key, value, least, most.
+type Range = (&'static str, f64, f64, f64);
 
 /// The length of flat samples.
 fn flat(layer: &'static str, input: &[usize]) -> Result<usize> {
@@ -310,36 +337,49 @@ pub fn names(layers: &[Layer]) -> Vec<String> {
     names
 }
 
-/// Builds the network for samples of shape `input` (without the batch axis); `outputs` stand for units = 0. The error's place is
-/// `model.layer`, the number of the layer (from 1) and what is wrong with it.
-pub fn build(layers: &[Layer], input: &[usize], outputs: usize, seed: u64) -> Result<Sequential> {
-    let mut net = Sequential::new();
-    let mut rng = Rng::new(seed, "model.init", 0);
-    let mut shape = input.to_vec();
+/// Checks what can be said of the layers without the samples: names and the ranges of numbers.
+pub fn check(layers: &[Layer]) -> Result<()> {
+    if layers.is_empty() {
+        return Err(Error::config("model.layer", "is empty", "give at least one layer, such as a `linear`"));
+    }
     let names = names(layers);
-    let mut parameters = 0usize;
     for (i, (layer, name)) in layers.iter().zip(&names).enumerate() {
-        let place = |key: &str| format!("model.layer.{}{key}", i + 1);
+        let place = |key: &str| format!("model.layer.{}.{key}", i + 1);
         if names[..i].contains(name) || name.is_empty() || name.contains(['.', '/']) {
             let help = "give each layer a name of its own, without dots and slashes";
             let what = if names[..i].contains(name) { "is the name of another layer" } else { "is no name" };
-            return Err(Error::config(place(".name"), format!("`{name}` {what}"), help));
+            return Err(Error::config(place("name"), format!("`{name}` {what}"), help));
         }
-        layer.check().map_err(|(key, what)| Error::config(place(&format!(".{key}")), what, "choose another"))?;
+        for (key, value, least, most) in layer.ranges() {
+            Error::in_range(&place(key), value, least, most)?;
+        }
+    }
+    Ok(())
+}
+
+/// Builds the network for samples of shape `input` (without the batch axis); `outputs` stand for units = 0. The error's
+/// place is `model.layer`, the number of the layer (from 1) and what is wrong with it.
+pub fn build(layers: &[Layer], input: &[usize], outputs: usize, seed: u64) -> Result<Sequential> {
+    check(layers)?;
+    let mut net = Sequential::new();
+    let mut rng = Rng::new(seed, "model.init", 0);
+    let (mut shape, mut parameters) = (input.to_vec(), 0usize);
+    for (i, (layer, name)) in layers.iter().zip(names(layers)).enumerate() {
+        let place = format!("model.layer.{}", i + 1);
         let refuse = |error: Error| {
             let what = format!("{name} ({}): {error}", layer.type_name());
-            Error::config(place(""), what, format!("the layer before gives {shape:?} for each sample"))
+            Error::config(&place, what, format!("the layer before gives {shape:?} for each sample"))
         };
         if let Ok((output, own)) = layer.sizes(&shape, outputs) {
             let sizes = Outline { name: name.clone(), kind: layer.type_name(), output, parameters: own };
-            check_weights(&place(""), &sizes, parameters)?;
+            check_weights(&place, &sizes, parameters)?;
             parameters = parameters.saturating_add(own);
         }
         let module = layer.module(&shape, outputs, &mut rng).map_err(refuse)?;
         let sample = Var::constant(Tensor::zeros(&[&[1], &shape[..]].concat()[..]));
         let y = module.forward(&sample, &mut Ctx::eval()).map_err(refuse)?;
         shape = y.shape()[1..].to_vec();
-        net.push(name.clone(), module);
+        net.push(name, module);
     }
     Ok(net)
 }

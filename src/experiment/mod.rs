@@ -4,11 +4,13 @@
 //! was resolved, the weights, the numbers and a report, and answers for other pictures later.
 //!
 //! * [`spec`]: what the file says, section by section; [`layers`]: the network's part of it;
-//! * [`read`]: from the file to the types, and what is said of a mistake; [`guess`]: what was probably meant;
+//! * [`read`]: from the file to the types, and what is said of a mistake; [`guess`]: what was probably meant; `validate`:
+//!   ranges, and loss against network;
 //! * [`mod@builtin`]: the files of the courses;
 //! * [`cost`]: what it will take; [`data`]: samples; [`job`]: the run; [`report`]: what it found;
 //!   [`reconstruction`]: what an autoencoder's run found; [`each`]: the measure of each of its test samples;
-//! * [`answer`]: asking a run afterwards, [`rows`]: about rows without a class; [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
+//! * [`answer`]: asking a run afterwards, [`rows`]: about rows without a class; [`deploy`]: its network for other programs;
+//!   [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
 //! * [`dream`]: the input that makes a network answer what is asked; [`latent`]: what is in the codes of an autoencoder.
 
 pub mod answer;
@@ -18,6 +20,7 @@ pub mod compare;
 pub mod cost;
 pub mod data;
 mod define;
+pub mod deploy;
 pub mod dream;
 pub mod each;
 pub mod findings;
@@ -31,6 +34,7 @@ pub mod reconstruction;
 pub mod report;
 pub mod rows;
 pub mod spec;
+mod validate;
 
 pub use builtin::builtin;
 pub use job::{Prepared, plan, run};

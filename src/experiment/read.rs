@@ -307,15 +307,9 @@ impl Source {
             let help = format!("add `{}`; `gradus init NAME` shows examples", quoted[0]);
             return Error::config(self.place(path), format!("has no `{}`", quoted[0]), help);
         }
-        // The key without which the section has another fault, or none.
-        let without = |key: &String| {
-            let mut rest = table.clone();
-            rest.remove(key);
-            T::deserialize(Value::Table(rest)).err().is_none_or(|e| e.message() != message)
-        };
-        let key = table.keys().find(|key| without(key));
-        let place = self.place(&key.map_or(path.to_owned(), |key| format!("{path}.{key}")));
-        let value = key.map(|key| table[key].to_string()).unwrap_or_default();
+        let key = fault::<T>(table, message);
+        let place = self.place(&[&[path.to_owned()], &key[..]].concat().join("."));
+        let value = at(table, &key).map(Value::to_string).unwrap_or_default();
         if message.contains("unknown variant") {
             let allowed = quoted[1..].join(", ");
             let help = match nearest(quoted[0], quoted[1..].iter().copied()) {
@@ -386,6 +380,59 @@ impl Source {
             };
         }
         start.map(|start| line_at(&self.text, start))
+    }
+}
+
+/// The path of the key that a message is about: the one without which the section has another fault, or none; within a
+/// table, the key of that table. Empty if it is no single key's.
+fn fault<T: DeserializeOwned>(section: &Table, message: &str) -> Vec<String> {
+    let mut path: Vec<String> = Vec::new();
+    loop {
+        let inside = match path.is_empty() {
+            true => section,
+            false => match at(section, &path) {
+                Some(Value::Table(inside)) => inside,
+                _ => return path,
+            },
+        };
+        let without = |key: &String| {
+            let mut rest = section.clone();
+            remove(&mut rest, &[&path[..], std::slice::from_ref(key)].concat());
+            T::deserialize(Value::Table(rest)).err().map(|e| e.message().to_owned())
+        };
+        // Best, all is well without it; or then it is missed itself; or the fault is another one, as it is without the
+        // key that says what kind of table this is.
+        let missed = |key: &String| without(key).is_some_and(|e| e.contains(&format!("missing field `{key}`")));
+        let tags = ["kind", "type"];
+        let key = inside
+            .keys()
+            .find(|key| without(key).is_none())
+            .or_else(|| inside.keys().find(|key| !tags.contains(&key.as_str()) && missed(key)))
+            .or_else(|| inside.keys().find(|key| without(key).is_some_and(|e| e != message)));
+        match key {
+            Some(key) => path.push(key.clone()),
+            None => return path,
+        }
+    }
+}
+
+/// The value at a path within a table; none for the empty path.
+fn at<'a>(table: &'a Table, path: &[String]) -> Option<&'a Value> {
+    let (first, rest) = path.split_first()?;
+    let value = table.get(first)?;
+    if rest.is_empty() { Some(value) } else { at(value.as_table()?, rest) }
+}
+
+/// Takes the value at a path out of a table.
+fn remove(table: &mut Table, path: &[String]) {
+    match path {
+        [] => {}
+        [key] => drop(table.remove(key)),
+        [first, rest @ ..] => {
+            if let Some(Value::Table(inside)) = table.get_mut(first) {
+                remove(inside, rest);
+            }
+        }
     }
 }
 

@@ -5,7 +5,6 @@ use super::layers::Layer;
 use crate::analysis::features::Feature;
 use crate::analysis::hog::Hog;
 use crate::data::{Augment, Color, Column, NpzOptions, TableOptions};
-use crate::error::{Error, Result};
 use crate::optim::{OptimizerSpec, Schedule};
 use crate::train::{Keep, Loss};
 use serde::{Deserialize, Serialize};
@@ -325,6 +324,12 @@ pub struct Train {
     /// How much each class weighs in the loss.
     #[serde(default)]
     pub class_weights: ClassWeights,
+    /// The part of each target that is spread evenly over all classes, from 0, below 1; for cross_entropy.
+    #[serde(default)]
+    pub label_smoothing: f64,
+    /// Whether the last batch of an epoch is omitted if it is not full.
+    #[serde(default)]
+    pub drop_last: bool,
     /// How the weights move.
     pub optimizer: OptimizerSpec,
     /// How the learning rate changes from epoch to epoch.
@@ -388,56 +393,5 @@ impl Experiment {
         self.data.per_class = self.data.per_class.min(40);
         self.train.epochs = self.train.epochs.min(2);
         self.train.batch = self.train.batch.min(32);
-    }
-
-    /// Checks every number; the error's place is the key.
-    pub fn validate(&self) -> Result<()> {
-        if self.name.is_empty() || !self.name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
-            let what = format!("is `{}`", self.name);
-            return Err(Error::config("name", what, "use letters, digits, `-`, `_` and `.`: it names a folder"));
-        }
-        if i64::try_from(self.seed).is_err() {
-            return Err(Error::config("seed", format!("is {}, above {}", self.seed, i64::MAX), "choose a smaller one"));
-        }
-        let d = &self.data;
-        if i64::try_from(d.seed).is_err() {
-            let what = format!("is {}, above {}", d.seed, i64::MAX);
-            return Err(Error::config("data.seed", what, "choose a smaller one"));
-        }
-        Error::in_range("data.val", d.val, 1e-6, 1e9)?;
-        Error::in_range("data.test", d.test, 1e-6, 1e9)?;
-        Error::in_range("data.size", d.size as f64, 8.0, 1024.0)?;
-        Error::in_range("data.per_class", d.per_class as f64, 10.0, 100_000.0)?;
-        let is_separator = d.delimiter.len() == 1 && !d.delimiter.contains(['"', '\n', '\r']) && d.delimiter.is_ascii();
-        if !(d.delimiter.is_empty() || d.delimiter == "tab" || is_separator) {
-            let what =
-                format!("is `{}`: expected one character that separates cells, or tab", d.delimiter.escape_debug());
-            return Err(Error::config("data.delimiter", what, "write it as in data.delimiter = \";\""));
-        }
-        if d.features == Features::HandCrafted && d.hand_crafted.is_empty() {
-            return Err(Error::config("data.hand_crafted", "is empty", "name at least one feature"));
-        }
-        if d.features != Features::Pixels && d.normalize == Normalize::PerPicture {
-            let help = "features are scaled by `standard`, or not at all";
-            return Err(Error::config("data.normalize", "is per_picture, which is for pixels", help));
-        }
-        d.augment.check().map_err(|error| match error {
-            Error::Config { place, what, help } => Error::config(format!("data.{place}"), what, help),
-            other => other,
-        })?;
-        if d.features != Features::Pixels && d.augment != Augment::NONE {
-            let help = "vary pictures only where the network is given pixels";
-            return Err(Error::config("data.augment", "is for pixels; features are computed once", help));
-        }
-        let t = &self.train;
-        Error::in_range("train.batch", t.batch as f64, 1.0, 1e6)?;
-        Error::in_range("train.epochs", t.epochs as f64, 1.0, 1e6)?;
-        t.optimizer.validate("train.optimizer")?;
-        t.schedule.validate("train.schedule")?;
-        Error::in_range("report.confused_above", self.report.confused_above, 0.0, 1.0)?;
-        if self.model.layer.is_empty() {
-            return Err(Error::config("model.layer", "is empty", "give at least one layer, such as a `linear`"));
-        }
-        Ok(())
     }
 }

@@ -78,6 +78,18 @@ pub struct Exported {
 /// nobody else should run it meanwhile; it has its own weights again in the end. Fails, and leaves an older file as it
 /// is, if the samples do not fit or, for ONNX, the network is not a chain of known layers.
 pub fn write(model: &dyn Module, input: &[usize], format: Format, path: &Path, samples: &Tensor) -> Result<Exported> {
+    write_described(model, input, format, path, samples, &[])
+}
+
+/// The same, an ONNX file with words about itself, by key: its metadata. The other formats have no place for them.
+pub fn write_described(
+    model: &dyn Module,
+    input: &[usize],
+    format: Format,
+    path: &Path,
+    samples: &Tensor,
+    metadata: &[(String, String)],
+) -> Result<Exported> {
     match samples.shape() {
         [count, sample @ ..] if *count > 0 && sample == input => {}
         other => {
@@ -85,7 +97,7 @@ pub fn write(model: &dyn Module, input: &[usize], format: Format, path: &Path, s
         }
     }
     let (bytes, largest_error) = match format {
-        Format::Onnx => onnx::export(model, samples)?,
+        Format::Onnx => onnx::export_described(model, samples, metadata)?,
         Format::Npz => weights(model, samples, npz::to_bytes, npz::from_bytes)?,
         Format::Safetensors => weights(model, samples, to_safetensors, from_safetensors)?,
     };
@@ -111,7 +123,7 @@ fn weights(
 
 /// The largest absolute difference of two tensors of one shape. Equal infinities, and NaN beside NaN, do not differ;
 /// otherwise what is not a number is infinitely far away, and so is another shape.
-fn largest_error(a: &Tensor, b: &Tensor) -> f64 {
+pub fn largest_error(a: &Tensor, b: &Tensor) -> f64 {
     if a.shape() != b.shape() {
         return f64::INFINITY;
     }

@@ -26,6 +26,6 @@ pub use layers::{
     Unflatten, Upsample,
 };
 pub use module::{Added, Captured, Ctx, Kind, Module, Walk, buffers, count_parameters, parameters};
-pub use norm::{BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm};
+pub use norm::{BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm, Standardize};
 pub use sequential::{Part, Sequential};
 pub use transposed::{ConvTranspose2d, TiedLinear};

@@ -92,6 +92,8 @@ pub enum Kind {
         /// What is added to the variance.
         eps: f64,
     },
+    /// Standardization by fixed numbers.
+    Standardize,
     /// Softmax along axis 1, or its logarithm.
     Softmax {
         /// Whether the logarithm is taken.

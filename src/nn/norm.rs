@@ -3,12 +3,12 @@
 //! Batch normalization is the one layer that computes differently in training and in evaluation without drawing anything
 //! at random. In training each batch is normalized by its own mean and variance, and a running mean of these is kept; in
 //! evaluation the running ones serve, so that an answer does not depend on its neighbours in the batch. Layer
-//! normalization has no such trouble: each sample is normalized by itself.
+//! normalization has no such trouble: each sample is normalized by itself. Standardization learns nothing at all.
 
 use super::buffer::Buffer;
 use super::module::{Ctx, Kind, Module, Walk};
 use crate::autograd::{Param, Var};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::tensor::Tensor;
 
@@ -122,5 +122,45 @@ impl<T: Real> Module<T> for LayerNorm<T> {
 
     fn kind(&self) -> Kind {
         Kind::LayerNorm { axes: self.weight.get().rank(), eps: self.eps }
+    }
+}
+
+/// Standardization by fixed numbers, y = (x - mean) / std: what brings pixels or features to the scale that a network was
+/// trained on, as a layer of its own, so that an exported network takes raw ones.
+///
+/// The numbers are buffers, `[C, 1, 1]` for images `[N, C, H, W]` and `[D]` for features `[N, D]`: they are saved and
+/// loaded, and never trained.
+#[derive(Debug)]
+pub struct Standardize<T: Real = f32> {
+    /// What is subtracted.
+    pub mean: Buffer<T>,
+    /// What is divided by.
+    pub std: Buffer<T>,
+}
+
+impl<T: Real> Standardize<T> {
+    /// A layer with these numbers. Fails unless both have one shape.
+    pub fn new(mean: Tensor<T>, std: Tensor<T>) -> Result<Self> {
+        if mean.shape() != std.shape() {
+            let message = format!("expected a std for each mean, found {:?} and {:?}", mean.shape(), std.shape());
+            return Err(Error::shape("standardize", message));
+        }
+        Ok(Self { mean: Buffer::new(mean), std: Buffer::new(std) })
+    }
+}
+
+impl<T: Real> Module<T> for Standardize<T> {
+    fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
+        let (mean, std) = (Var::constant(cx.buffer(&self.mean)), Var::constant(cx.buffer(&self.std)));
+        x.sub(&mean)?.div(&std)
+    }
+
+    fn walk(&self, walk: &mut Walk<'_, T>) {
+        walk.buffer("mean", &self.mean);
+        walk.buffer("std", &self.std);
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Standardize
     }
 }

@@ -20,8 +20,10 @@ pub struct Row {
     pub parameters: usize,
     /// Multiply-adds for one sample (convolutions and fully connected layers; the rest is negligible beside them).
     pub macs: u64,
-    /// Side of the square of input pixels that one output can see; none once positions are mixed (flatten) or maps grow.
-    pub receptive_field: Option<usize>,
+    /// Height and width of the rectangle of input pixels that one output depends on; none once positions are mixed
+    /// (flatten) or maps grow. With kernels k, strides s and dilations d it is, along each axis,
+    /// 1 + Σ layers (k - 1) d Π earlier s.
+    pub receptive_field: Option<[usize; 2]>,
     /// Bytes of the output of one sample.
     pub activation_bytes: usize,
 }
@@ -47,8 +49,8 @@ pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summ
     model.forward(&Var::constant(Tensor::zeros(&batch[..])), &mut cx)?;
 
     let params = parameters(model);
-    // The receptive field grows by (reach - 1) steps, each as long as the strides so far have made it.
-    let (mut field, mut jump) = (Some(1), 1);
+    // Along each axis the receptive field grows by (reach - 1) steps, each as long as the strides so far have made it.
+    let (mut field, mut jump) = (Some([1, 1]), [1, 1]);
     let mut rows = Vec::new();
     for layer in cx.captured().into_iter().filter(|layer| !layer.kind.has_parts()) {
         let prefix = format!("{}.", layer.path);
@@ -56,13 +58,14 @@ pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summ
         let parameters: usize = own.clone().map(|(_, p)| p.get().numel()).sum();
         let weights: usize = own.filter(|(name, _)| name.ends_with("weight")).map(|(_, p)| p.get().numel()).sum();
         let output = layer.output.shape()[1..].to_vec();
-        let mut see = |reach: usize, stride: usize| {
-            field = field.map(|f| f + (reach - 1) * jump);
-            jump *= stride;
+        let mut widen = |kernel: [usize; 2], stride: [usize; 2], dilation: [usize; 2]| {
+            let wider = |axis: usize, field: usize| field + (kernel[axis] - 1) * dilation[axis] * jump[axis];
+            field = field.map(|[h, w]: [usize; 2]| [wider(0, h), wider(1, w)]);
+            jump = [jump[0] * stride[0], jump[1] * stride[1]];
         };
         let macs = match layer.kind {
             Kind::Conv2d { kernel, stride, dilation, .. } => {
-                see((kernel[0] - 1) * dilation[0] + 1, stride[0]);
+                widen(kernel, stride, dilation);
                 weights * output[1..].iter().product::<usize>()
             }
             Kind::ConvTranspose2d { kernel, groups, .. } => {
@@ -75,7 +78,7 @@ pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summ
                 layer.input[1] * output[0]
             }
             Kind::MaxPool(window) | Kind::AvgPool(window) => {
-                see(window.kernel[0], window.stride[0]);
+                widen(window.kernel, window.stride, [1, 1]);
                 0
             }
             Kind::Linear => {
@@ -129,7 +132,11 @@ pub fn formulas<T: Real>(model: &dyn Module<T>, summary: &Summary) -> Vec<(Strin
 
 /// A layer's sort in words: `conv 3x3`, `max-pool 2x2`.
 fn describe(kind: Kind) -> String {
-    let step = |stride: [usize; 2]| if stride == [1, 1] { String::new() } else { format!(" stride {}", stride[0]) };
+    let step = |stride: [usize; 2]| match stride {
+        [1, 1] => String::new(),
+        [v, h] if v == h => format!(" stride {v}"),
+        [v, h] => format!(" stride {v}x{h}"),
+    };
     let apart = |groups: usize| if groups == 1 { String::new() } else { format!(" groups {groups}") };
     match kind {
         Kind::Container => "container".into(),
@@ -151,6 +158,7 @@ fn describe(kind: Kind) -> String {
         Kind::Activation { name, .. } | Kind::Other(name) => name.into(),
         Kind::BatchNorm { .. } => "batch-norm".into(),
         Kind::LayerNorm { .. } => "layer-norm".into(),
+        Kind::Standardize => "standardize".into(),
         Kind::GaussianNoise(std) => format!("noise {std}"),
         Kind::GaussianLatent => "gaussian latent".into(),
         Kind::Softmax { log: false } => "softmax".into(),

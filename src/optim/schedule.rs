@@ -163,7 +163,8 @@ impl Schedule {
             Err(Error::config(format!("{path}.{key}"), format!("is {value}"), format!("give {help}")))
         };
         let shrinks = |factor: f64| factor > 0.0 && factor <= 1.0;
-        let rate = |lr: f64| lr.is_finite() && lr >= 0.0;
+        let rate = |lr: f64| (0.0..=1e30).contains(&lr);
+        let divisor = |factor: f64| (1.0..=1e30).contains(&factor);
         match *self {
             Schedule::Step { every: 0, .. } => refuse("every", 0.0, "a whole number from 1"),
             Schedule::Step { factor, .. } | Schedule::Exponential { factor } | Schedule::Plateau { factor, .. }
@@ -171,21 +172,21 @@ impl Schedule {
             {
                 refuse("factor", factor, "a number above 0, at most 1")
             }
-            Schedule::Cosine { to, .. } if !rate(to) => refuse("to", to, "a learning rate, or 0"),
-            Schedule::Plateau { min_lr, .. } if !rate(min_lr) => refuse("min_lr", min_lr, "a learning rate, or 0"),
+            Schedule::Cosine { to, .. } if !rate(to) => refuse("to", to, "a learning rate up to 1e30, or 0"),
+            Schedule::Plateau { min_lr, .. } if !rate(min_lr) => {
+                refuse("min_lr", min_lr, "a learning rate up to 1e30, or 0")
+            }
             Schedule::Plateau { threshold, .. } if !(0.0..1.0).contains(&threshold) => {
                 refuse("threshold", threshold, "a number from 0, below 1")
             }
             Schedule::OneCycle { pct_start, .. } if !(0.0..=1.0).contains(&pct_start) => {
-                refuse("pct_start", pct_start, "a share, from 0 to 1")
+                refuse("pct_start", pct_start, "a fraction, from 0 to 1")
             }
-            Schedule::OneCycle { div_factor, .. } if !(div_factor.is_finite() && div_factor >= 1.0) => {
-                refuse("div_factor", div_factor, "a number from 1")
+            Schedule::OneCycle { div_factor, .. } if !divisor(div_factor) => {
+                refuse("div_factor", div_factor, "a number from 1 to 1e30")
             }
-            Schedule::OneCycle { final_div_factor, .. }
-                if !(final_div_factor.is_finite() && final_div_factor >= 1.0) =>
-            {
-                refuse("final_div_factor", final_div_factor, "a number from 1")
+            Schedule::OneCycle { final_div_factor, .. } if !divisor(final_div_factor) => {
+                refuse("final_div_factor", final_div_factor, "a number from 1 to 1e30")
             }
             _ => Ok(()),
         }

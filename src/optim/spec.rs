@@ -54,34 +54,32 @@ const KINDS: &[&str] = &["sgd", "adam", "adamw", "nadam", "rmsprop", "adadelta",
 /// A setting, what it may be in words, and whether a number is that.
 type Range = (&'static str, &'static str, fn(f64) -> bool);
 
-/// The settings that have a range.
+/// The settings that have a range. The largest numbers are such as `f32` holds.
 const RANGES: [Range; 13] = [
-    ("lr", ABOVE_0, above_0),
-    ("betas", SHARE, share),
-    ("alpha", SHARE, share),
-    ("rho", SHARE, share),
-    ("momentum", SHARE, share),
-    ("ema_momentum", SHARE, share),
-    ("eps", FROM_0, from_0),
+    ("lr", RATE, |x| (1e-12..=1e30).contains(&x)),
+    ("betas", FRACTION, fraction),
+    ("alpha", FRACTION, fraction),
+    ("rho", FRACTION, fraction),
+    ("momentum", FRACTION, fraction),
+    ("ema_momentum", FRACTION, fraction),
+    // With 0 a gradient of 0 is divided by 0.
+    ("eps", "a number from 1e-30 to 1e30", |x| (1e-30..=1e30).contains(&x)),
     ("weight_decay", FROM_0, from_0),
     ("lr_decay", FROM_0, from_0),
     ("momentum_decay", FROM_0, from_0),
     ("initial_accumulator_value", FROM_0, from_0),
-    ("gradient_accumulation_steps", "a whole number from 1", above_0),
+    ("gradient_accumulation_steps", "a whole number from 1 to 1000000", |x| (1.0..=1e6).contains(&x)),
     // clip_value, clip_norm, global_clip_norm
-    ("clip", ABOVE_0, above_0),
+    ("clip", RATE, |x| (1e-12..=1e30).contains(&x)),
 ];
-const ABOVE_0: &str = "a number above 0";
-const FROM_0: &str = "0 or a number above it";
-const SHARE: &str = "a number from 0, below 1";
+const RATE: &str = "a number above 0, from 1e-12 to 1e30";
+const FROM_0: &str = "0 or a number above it, up to 1e30";
+const FRACTION: &str = "a number from 0, below 1";
 
-fn above_0(x: f64) -> bool {
-    x > 0.0 && x.is_finite()
-}
 fn from_0(x: f64) -> bool {
-    x >= 0.0 && x.is_finite()
+    (0.0..=1e30).contains(&x)
 }
-fn share(x: f64) -> bool {
+fn fraction(x: f64) -> bool {
     (0.0..1.0).contains(&x)
 }
 
@@ -127,11 +125,12 @@ impl OptimizerSpec {
         let Ok(Value::Object(table)) = serde_json::to_value(self) else { unreachable!("settings are a table") };
         for (key, value) in &table {
             let range = RANGES.iter().find(|(name, ..)| name == key || *name == "clip" && key.contains("clip_"));
-            let Some((_, wanted, holds)) = range else { continue };
+            let Some((_, expected, holds)) = range else { continue };
             let all = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-            // JSON has no word for NaN and infinity.
+            // JSON has no word for NaN and infinity: they are null.
             if !all.iter().all(|number| number.as_f64().is_some_and(holds)) {
-                return Err(Error::config(format!("{path}.{key}"), format!("is {value}"), format!("give {wanted}")));
+                let what = format!("is {}", value.to_string().replace("null", "not a finite number"));
+                return Err(Error::config(format!("{path}.{key}"), what, format!("give {expected}")));
             }
         }
         Ok(())
@@ -278,6 +277,10 @@ mod tests {
             ("global_clip_norm = 0", "global_clip_norm"),
             ("ema_momentum = 1.5", "ema_momentum"),
             ("gradient_accumulation_steps = 0", "gradient_accumulation_steps"),
+            ("lr = 1e300", "lr"),
+            ("weight_decay = 1e300", "weight_decay"),
+            ("eps = 0.0", "eps"),
+            ("clip_value = 1e300", "clip_value"),
         ] {
             // Infinity is no number of JSON, through which tables are read.
             let read = toml::from_str::<OptimizerSpec>(&format!("kind = \"adam\"\n{line}"));

@@ -59,7 +59,7 @@ pub fn train(config: &Config, data: &ImageData, trainer: &mut Trainer<'_>) -> Re
         (pictures(&data.train)?.augmented(augment, seed), pictures(&data.val)?, pictures(&data.test)?);
 
     let model = build(config, data.channels(), classes)?;
-    let fit = Fit::new(c.epochs, c.patience, c.batch, seed);
+    let fit = Fit { rate: "cnn.lr", ..Fit::new(c.epochs, c.patience, c.batch, seed) };
     let mut adam = FirstOrder::new(Adam::new(c.lr));
     let history = trainer.train("cnn", &model, &mut adam, &fit, &train, &val)?;
     trainer.export("cnn")?;

@@ -13,10 +13,12 @@ use crate::analysis::metrics::{fisher_ratio, knn_correct, silhouettes};
 use crate::analysis::pca::Pca;
 use crate::data::{ImageData, split};
 use crate::error::{Error, Result};
+use crate::report::words::counted;
 use crate::rng::Rng;
 use crate::run::Trainer;
 use crate::train::{Pictures, activations};
 use ndarray::{Array2, ArrayView2, Axis};
+use std::collections::BTreeSet;
 
 /// How separate the classes are in one space.
 #[derive(Clone, Debug)]
@@ -46,8 +48,10 @@ pub struct Space {
 pub struct DepthLesson {
     /// Labels of the samples looked at.
     pub labels: Vec<usize>,
-    /// One entry a space.
+    /// One entry a space; none if the measures are not defined for the samples.
     pub spaces: Vec<Space>,
+    /// Why there are no spaces, as a sentence.
+    pub omitted: Option<String>,
 }
 
 /// Bootstrap samples of each space.
@@ -64,6 +68,10 @@ pub fn measure(
 ) -> Result<DepthLesson> {
     let chosen = split::subset(&data.val.labels, config.depth.max_samples, config.data.seed);
     let labels: Vec<usize> = chosen.iter().map(|&i| data.val.labels[i]).collect();
+    if let Some(why) = undefined(&labels) {
+        trainer.watch.note(&why);
+        return Ok(DepthLesson { labels, spaces: Vec::new(), omitted: Some(why) });
+    }
     let pictures = Pictures::new(&data.val.pixels, data.val.labels.clone(), &cnn.normalization)?;
     let blocks: Vec<String> = (1..=config.cnn.widths.len()).map(|i| format!("block{i}")).collect();
     let names = [&["features".to_owned(), "mlp_output".to_owned()], &blocks[..], &["cnn_output".to_owned()]].concat();
@@ -82,7 +90,22 @@ pub fn measure(
         };
         spaces.push(space(config, name, x, &labels)?);
     }
-    Ok(DepthLesson { labels, spaces })
+    Ok(DepthLesson { labels, spaces, omitted: None })
+}
+
+/// Why compactness and separability cannot be measured on samples with these labels, if they cannot: a class has a spread
+/// and a neighbour of its own only with two samples, and a silhouette is a comparison with another class.
+fn undefined(labels: &[usize]) -> Option<String> {
+    let classes = labels.iter().collect::<BTreeSet<_>>().len();
+    if classes >= 2 && classes < labels.len() {
+        return None;
+    }
+    Some(format!(
+        "The depth lesson is omitted: the validation split has {} of {}, and silhouette, Fisher ratio and neighbours need \
+         two classes, one of them with two samples.",
+        counted(labels.len(), "sample"),
+        if classes == 1 { "1 class".to_owned() } else { format!("{classes} classes") }
+    ))
 }
 
 fn space(config: &Config, name: &str, x: Array2<f32>, labels: &[usize]) -> Result<Space> {
@@ -121,4 +144,18 @@ fn resampled_fisher(x: ArrayView2<'_, f32>, labels: &[usize], seed: u64) -> Resu
         }
     }
     Ok(ratios)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn measures_need_two_classes_and_a_pair() {
+        assert_eq!(undefined(&[0, 1, 1]), None);
+        for labels in [&[0, 1, 2, 3, 4][..], &[2, 2, 2], &[]] {
+            assert!(undefined(labels).unwrap().contains("omitted"));
+        }
+        assert!(undefined(&[0, 1, 2, 3, 4]).unwrap().contains("5 samples of 5 classes"));
+    }
 }

@@ -48,7 +48,7 @@ pub fn train(
         |part: usize, labels: &[usize]| Matrix::new(Tensor::from(features.scaled[part].clone()), labels.to_vec());
     let (train, val) = (samples(0, &data.train.labels)?, samples(1, &data.val.labels)?);
     let test = samples(2, &data.test.labels)?;
-    let fit = Fit::new(config.epochs, config.patience, config.batch, seed);
+    let fit = Fit { rate: "mlp.lr", ..Fit::new(config.epochs, config.patience, config.batch, seed) };
 
     let mut train_one = |name: &str, activation: Activation| -> Result<(Sequential, Scores)> {
         let model = build(config, activation, features.names.len(), classes, seed);

@@ -118,7 +118,7 @@ impl<'a> Book<'a> {
                 Cell::sizes(&row.output),
                 Cell::count(row.parameters),
                 Cell::count(row.macs as usize),
-                row.receptive_field.map_or(Cell::text("all"), |f| Cell::sizes(&[f, f])),
+                row.receptive_field.map_or(Cell::text("all"), |side| Cell::sizes(&side)),
             ]);
         }
         let (parameters, macs) = (Cell::count(summary.parameters), Cell::count(summary.macs as usize));

@@ -60,17 +60,16 @@ impl<'a> Trainer<'a> {
             load_state_dict(model, &done.best)?;
             return Ok(done.history.clone());
         }
-        let from = match self.checkpoint.current.take() {
-            Some((current, progress)) if current == name => Some(progress),
-            _ => None,
-        };
+        // A handle only: until the next save, this is what the file holds.
+        let from = self.checkpoint.current.clone().filter(|(current, _)| current == name).map(|(_, progress)| progress);
         let done = from.as_ref().map_or(0, |progress| progress.history.epochs.len());
         if done > fit.epochs {
             let what = format!("of {name} are to be {}, but {done} are done", fit.epochs);
             return Err(Error::config("epochs", what, format!("write {done} or more into config.toml")));
         }
         let mut observer = Saver { trainer: self, name, epochs: fit.epochs, began: Instant::now() };
-        let trained = fit.run(model, optimizer, train, val, from, &mut observer)?;
+        let trained = fit.run(model, optimizer, train, val, from, &mut observer);
+        let trained = trained.map_err(|error| say_what_is_kept(error, name, &self.checkpoint))?;
         let finished = Finished { best: state_dict(model), last: trained.last, history: trained.history.clone() };
         self.checkpoint.current = None;
         self.checkpoint.finished.insert(name.to_owned(), finished);
@@ -106,6 +105,18 @@ impl<'a> Trainer<'a> {
         self.saved = Instant::now();
         self.folder.write_unlisted(LAST_STATE, &self.checkpoint.to_bytes()?)
     }
+}
+
+/// Says of the training `name` that diverged which checkpoint of it there is, if any.
+fn say_what_is_kept(error: Error, name: &str, checkpoint: &Checkpoint) -> Error {
+    let Error::Diverged { what, place, step, help } = error else { return error };
+    let own = checkpoint.current.as_ref().filter(|(current, _)| current == name);
+    let epochs = own.map_or(0, |(_, progress)| progress.history.epochs.len());
+    let kept = match epochs {
+        0 => "no epoch of this training was saved".to_owned(),
+        n => format!("the checkpoint after epoch {n} is kept in {LAST_STATE}"),
+    };
+    Error::Diverged { what, place, step, help: format!("{help}; {kept}") }
 }
 
 /// Connects a training to the watch and the checkpoint.
@@ -207,4 +218,38 @@ pub fn score(
         confusion: Confusion::new(test.labels(), &answers.predicted, classes)?,
         test: answers,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::fit::Running;
+
+    #[test]
+    fn a_checkpoint_is_spoken_of_only_if_there_is_one() {
+        let said = |checkpoint: &Checkpoint| {
+            let (what, place, help) = ("NaN".into(), "fc1".into(), "lower cnn.lr".into());
+            say_what_is_kept(Error::Diverged { what, place, step: 7, help }, "cnn", checkpoint).to_string()
+        };
+        let mut checkpoint = Checkpoint::default();
+        assert!(said(&checkpoint).ends_with("help: lower cnn.lr; no epoch of this training was saved"));
+        let epoch = Epoch { epoch: 1, train_loss: 1.0, train_accuracy: None, val_loss: 1.0, val_accuracy: None };
+        let mut progress = Progress {
+            model: State::new(),
+            optimizer: State::new(),
+            steps: 3,
+            best: State::new(),
+            history: History::default(),
+            running: Running::default(),
+        };
+        checkpoint.current = Some(("cnn".into(), progress.clone()));
+        assert!(said(&checkpoint).contains("no epoch of this training was saved"), "interrupted in the first epoch");
+        progress.history = History { epochs: vec![epoch, Epoch { epoch: 2, ..epoch }], best_epoch: 1 };
+        checkpoint.current = Some(("cnn".into(), progress));
+        assert!(said(&checkpoint).contains("the checkpoint after epoch 2 is kept in checkpoints/last.state"));
+        // Another training's checkpoint is none of this one, and other errors stay as they are.
+        let other = Error::Diverged { what: "NaN".into(), place: "fc1".into(), step: 7, help: "h".into() };
+        assert!(say_what_is_kept(other, "mlp", &checkpoint).to_string().contains("no epoch"));
+        assert_eq!(say_what_is_kept(Error::invalid("x"), "cnn", &checkpoint).to_string(), "x");
+    }
 }

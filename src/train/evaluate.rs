@@ -81,14 +81,29 @@ pub fn outputs(model: &dyn Module, samples: &dyn Samples, indices: &[usize], see
         shape = output.shape().to_vec();
         values.extend_from_slice(output.value().data());
     }
-    shape[0] = indices.len();
+    let Some(first) = shape.first_mut() else {
+        return Err(Error::invalid("outputs: no samples are given"));
+    };
+    *first = indices.len();
     Tensor::new(values, &shape[..])
 }
 
-/// Evaluates a classifier.
+/// Evaluates a classifier. Fails without samples.
 pub fn evaluate(model: &dyn Module, samples: &dyn Samples, objective: &Objective) -> Result<Evaluation> {
+    evaluate_and_measure(model, samples, objective).map(|(evaluation, _)| evaluation)
+}
+
+/// The same, with the largest absolute value among the outputs.
+pub(super) fn evaluate_and_measure(
+    model: &dyn Module,
+    samples: &dyn Samples,
+    objective: &Objective,
+) -> Result<(Evaluation, f32)> {
+    if samples.is_empty() {
+        return Err(Error::invalid("evaluate: no samples are given"));
+    }
     let (mut loss, mut probabilities, mut predicted) = (0.0, Vec::new(), Vec::new());
-    let (mut classes, mut weight) = (0, 0.0);
+    let (mut classes, mut weight, mut largest) = (0, 0.0, 0.0f32);
     for start in (0..samples.len()).step_by(BATCH) {
         let indices: Vec<usize> = (start..(start + BATCH).min(samples.len())).collect();
         let labels: Vec<usize> = indices.iter().map(|&i| samples.labels()[i]).collect();
@@ -98,18 +113,20 @@ pub fn evaluate(model: &dyn Module, samples: &dyn Samples, objective: &Objective
         loss += f64::from(objective.value(&output, &x, &labels)?.value().item()) * objective.weight(&labels);
         weight += objective.weight(&labels);
         predicted.extend(objective.answers(output.value()));
+        largest = output.value().data().iter().fold(largest, |most, y| most.max(y.abs()));
         let p = objective.probabilities(&output)?;
         classes = p.shape()[1];
         probabilities.extend_from_slice(p.data());
     }
     let n = samples.len();
     let right = predicted.iter().zip(samples.labels()).filter(|(p, l)| p == l).count();
-    Ok(Evaluation {
+    let evaluation = Evaluation {
         loss: loss / weight,
         accuracy: right as f64 / n as f64,
         predicted,
         probabilities: Tensor::new(probabilities, [n, classes])?,
-    })
+    };
+    Ok((evaluation, largest))
 }
 
 /// The output of the layer `path` (or of the whole network, for the empty path) for these samples, one row each.

@@ -2,13 +2,13 @@
 //!
 //! Each epoch goes once through the training samples in a new order, a batch at a time; then the validation samples
 //! are evaluated. The weights of the epoch with the lowest validation loss are kept, and training ends early when
-//! that epoch lies `patience` epochs back (Prechelt 1998).
+//! that epoch lies `patience` epochs back (Prechelt 1998). What cannot be trained is refused before the first step.
 //!
 //! Everything random is keyed by (seed, epoch) or (seed, layer, step), and the loop's place is written down as
 //! [`Progress`]: a training that is taken up again ends in the same bits as one that never stopped.
 
 use super::checkpoint::Progress;
-use super::evaluate::{evaluate, first_odd, kind, losses};
+use super::evaluate::{evaluate_and_measure, first_odd, kind, losses};
 use super::history::{Epoch, History, Keep};
 use super::objective::Objective;
 use super::samples::Samples;
@@ -16,8 +16,12 @@ use crate::autograd::{Tape, Var};
 use crate::data::Batches;
 use crate::error::{Error, Result};
 use crate::nn::state::{State, load_state_dict, state_dict};
-use crate::nn::{Ctx, Module, Proposals};
+use crate::nn::{Captured, Ctx, Kind, Module, Proposals};
 use crate::optim::{Optimizer, Schedule};
+
+/// Outputs of a classifier beyond this say nothing any more: neighbouring numbers of `f32` lie 10⁸ apart there, and the
+/// squares that maps and distances are made of leave its range soon after.
+const LARGEST: f32 = 1e15;
 
 /// The settings of a training.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +40,11 @@ pub struct Fit {
     pub keep: Keep,
     /// How the learning rate changes from epoch to epoch; it begins with the optimizer's.
     pub schedule: Schedule,
+    /// Whether the last batch of an epoch is omitted if it is not full. Another order in each epoch sees to it that all
+    /// samples are met.
+    pub drop_last: bool,
+    /// What messages call the learning rate: the key of its setting, such as `cnn.lr`.
+    pub rate: &'static str,
 }
 
 /// Whoever watches a training.
@@ -102,10 +111,60 @@ impl Fit {
             objective: Objective::default(),
             keep: Keep::Loss,
             schedule: Schedule::default(),
+            drop_last: false,
+            rate: "the learning rate",
         }
     }
 
-    /// Trains `model` and leaves the best epoch's weights in it. `from` takes up a training that was stopped.
+    /// Number of samples that an epoch meets, of `n`.
+    fn met(&self, n: usize) -> usize {
+        if self.drop_last { n - n % self.batch } else { n }
+    }
+
+    /// Refuses what would fail in the midst of an epoch or give no figure: no batch, no validation samples, and a batch
+    /// of one sample where batch normalization has a single value per channel to normalize, whose variance is 0.
+    fn check(&self, model: &dyn Module, train: &dyn Samples, val: &dyn Samples) -> Result<()> {
+        if self.batch == 0 {
+            return Err(Error::config("train.batch", "is 0", "give a whole number from 1"));
+        }
+        if val.is_empty() {
+            let what = "leaves no validation samples, by which the best epoch is chosen";
+            return Err(Error::config("data.val", what, "give a fraction above 0, such as 0.1"));
+        }
+        let met = self.met(train.len());
+        if met == 0 {
+            let what = format!("is {}, but there are {} training samples", self.batch, train.len());
+            return Err(Error::config("train.batch", what, "choose a smaller batch, or drop_last = false"));
+        }
+        if !(met - 1).is_multiple_of(self.batch) {
+            return Ok(()); // No batch has one sample.
+        }
+        let mut cx = Ctx::eval().capture(&|_| true);
+        model.forward(&Var::constant(train.batch(&[0], None)), &mut cx)?;
+        let single = |layer: &Captured<f32>| {
+            let shape = layer.output.shape();
+            matches!(layer.kind, Kind::BatchNorm { .. }) && shape[1..].iter().skip(1).product::<usize>() == 1
+        };
+        let Some(norm) = cx.captured().into_iter().find(single) else { return Ok(()) };
+        let what = format!(
+            "is {}: of {} training samples the last batch holds one, and {} (batch normalization) cannot be trained on a \
+             single value per channel",
+            self.batch,
+            train.len(),
+            norm.path
+        );
+        let help = match self.batch {
+            1 => "choose a larger batch",
+            _ => "set train.drop_last = true, which omits that batch, or choose another batch size",
+        };
+        Err(Error::config("train.batch", what, help))
+    }
+
+    /// Trains `model` and leaves the best epoch's weights in it. `from` resumes a training that was stopped.
+    ///
+    /// Fails before the first step if the settings do not fit the samples (see [`Error::Config`]), and with
+    /// [`Error::Diverged`] if the loss, a gradient or the validation loss is not finite, or a classifier's outputs for the
+    /// validation samples go beyond 10¹⁵.
     pub fn run(
         &self,
         model: &dyn Module,
@@ -115,7 +174,8 @@ impl Fit {
         from: Option<Progress>,
         observer: &mut dyn Observer,
     ) -> Result<Trained> {
-        let base = optimizer.lr();
+        self.check(model, train, val)?;
+        let (base, met) = (optimizer.lr(), self.met(train.len()));
         let (mut history, mut best, mut running) = (History::default(), state_dict(model), Running::default());
         if let Some(progress) = from {
             load_state_dict(model, &progress.model)?;
@@ -127,9 +187,10 @@ impl Fit {
             let so_far: Vec<f64> = history.epochs.iter().map(|e| e.val_loss).collect();
             optimizer.set_lr(self.schedule.lr(base, epoch, self.epochs, &so_far));
             let batches = Batches::new(train.len(), self.batch, self.seed, epoch as u64, true);
-            for indices in batches.skip(running.seen.div_ceil(self.batch)) {
+            let (done, all) = (running.seen.div_ceil(self.batch), met.div_ceil(self.batch));
+            for indices in batches.take(all).skip(done) {
                 self.step(model, optimizer, train, epoch, &indices, &mut running)?;
-                observer.step(epoch, running.seen, train.len());
+                observer.step(epoch, running.seen, met);
                 if observer.interrupted() {
                     observer.save(true, &|| progress(model, optimizer, &history, &best, running))?;
                     return Err(Error::Interrupted(format!("interrupted in epoch {epoch}")));
@@ -144,19 +205,23 @@ impl Fit {
             let measured = if self.objective.loss.is_reconstruction() {
                 losses(model, val, &self.objective, self.seed).map(|losses| (losses.loss, None))
             } else {
-                evaluate(model, val, &self.objective).map(|answers| (answers.loss, Some(answers.accuracy)))
+                evaluate_and_measure(model, val, &self.objective).and_then(|(found, largest)| {
+                    if largest > LARGEST && found.loss.is_finite() {
+                        let (what, place) =
+                            (format!("an output of {largest:.1e}"), "the end of the network".to_owned());
+                        return Err(self.diverged(what, place, optimizer.steps(), optimizer.lr()));
+                    }
+                    Ok((found.loss, Some(found.accuracy)))
+                })
             };
             let (val_loss, val_accuracy) = match measured {
                 Err(Error::NotFinite { .. }) => (f64::NAN, None),
                 measured => measured?,
             };
             if !val_loss.is_finite() {
-                return Err(diverged(
-                    model,
-                    val,
-                    &(0..val.len().min(self.batch)).collect::<Vec<_>>(),
-                    optimizer.steps(),
-                ));
+                let first: Vec<usize> = (0..val.len().min(self.batch)).collect();
+                let (what, place) = first_fault(model, val, &first);
+                return Err(self.diverged(what, place, optimizer.steps(), optimizer.lr()));
             }
             let record = Epoch {
                 epoch,
@@ -218,9 +283,19 @@ impl Fit {
                 running.right += right;
                 Ok(())
             }
-            Err(Error::Diverged { step, .. }) => Err(diverged(model, train, indices, step)),
+            Err(Error::Diverged { what, place, step, .. }) => {
+                // Of a loss the layer is sought; a gradient has its parameter's name already.
+                let fault = if place == "loss" { first_fault(model, train, indices) } else { (what, place) };
+                Err(self.diverged(fault.0, fault.1, step, optimizer.lr()))
+            }
             Err(other) => Err(other),
         }
+    }
+
+    /// The error of a training that diverged.
+    fn diverged(&self, what: String, place: String, step: u64, lr: f64) -> Error {
+        let help = format!("lower {} (it is {lr:?} now), or look for odd samples in the data", self.rate);
+        Error::Diverged { what, place, step, help }
     }
 }
 
@@ -242,18 +317,11 @@ fn progress(
     }
 }
 
-/// Looks for the first place where a number is not finite: the inputs, a parameter, a layer's output, or the loss.
-fn diverged(model: &dyn Module, samples: &dyn Samples, indices: &[usize], step: u64) -> Error {
+/// What is not finite, and the first place where it is seen: the input, a layer's output, or the loss.
+fn first_fault(model: &dyn Module, samples: &dyn Samples, indices: &[usize]) -> (String, String) {
     let found = first_odd(model, &samples.batch(indices, None));
     let (value, place) = found.unwrap_or((f32::NAN, "the loss".to_owned()));
-    Error::Diverged {
-        what: kind(value).into(),
-        place,
-        step,
-        help: "lower the learning rate (`--set cnn.lr=1e-4`), or look for odd pictures in the data; the last good \
-               checkpoint is kept"
-            .into(),
-    }
+    (kind(value).into(), place)
 }
 
 #[cfg(test)]

@@ -34,6 +34,19 @@ pub enum Loss {
 }
 
 impl Loss {
+    /// The name, as files write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Loss::CrossEntropy => "cross_entropy",
+            Loss::Nll => "nll",
+            Loss::BceWithLogits => "bce_with_logits",
+            Loss::Bce => "bce",
+            Loss::Mse => "mse",
+            Loss::ReconstructionMse => "reconstruction_mse",
+            Loss::ReconstructionBce => "reconstruction_bce",
+        }
+    }
+
     /// Whether the target is the input: the network has no classes.
     pub fn is_reconstruction(self) -> bool {
         matches!(self, Loss::ReconstructionMse | Loss::ReconstructionBce)
@@ -61,12 +74,34 @@ pub struct Objective {
     pub loss: Loss,
     /// A factor for the samples of each class; none is 1 for all.
     pub class_weights: Option<Vec<f32>>,
+    /// The part ε, from 0 to 1, of each target that is spread evenly over all classes (Szegedy et al. 2016); for
+    /// cross-entropy alone. See [`value`](Self::value).
+    pub label_smoothing: f64,
 }
 
 impl Objective {
-    /// The mean loss of these outputs; `x` is what the network was given.
+    /// Computes the mean loss of these outputs; `x` is what the network was given.
+    ///
+    /// With label smoothing ε and class weights w, K classes, p = softmax(output) and true labels y it is PyTorch's
+    ///
+    /// ```text
+    /// q[n,k] = (1 - ε) [k = y[n]] + ε / K,     L = -Σ n,k  w[k] q[n,k] log p[n,k]  /  Σ n  w[y[n]]
+    /// ```
+    ///
+    /// in training as well as in evaluation, so the loss of a perfect classifier is not 0.
     pub fn value(&self, output: &Var, x: &Tensor, labels: &[usize]) -> Result<Var> {
+        if self.label_smoothing != 0.0 && self.loss != Loss::CrossEntropy {
+            return Err(Error::config("train.label_smoothing", "is for the loss cross_entropy", "leave it out"));
+        }
         match (self.loss, &self.class_weights) {
+            (Loss::CrossEntropy, weights) if self.label_smoothing != 0.0 => {
+                let q = smoothed(labels, output.shape(), self.label_smoothing)?;
+                let classes = output.shape()[1];
+                let ones = vec![1.0; classes];
+                let loss =
+                    output.cross_entropy_weighted(Target::Probabilities(&q), weights.as_ref().unwrap_or(&ones))?;
+                loss.affine(labels.len() as f64 / self.weight(labels), 0.0)
+            }
             (Loss::ReconstructionMse | Loss::ReconstructionBce, Some(_)) => {
                 let what = "weigh classes, and a reconstruction has none";
                 Err(Error::config("train.class_weights", what, "leave them out"))
@@ -80,6 +115,10 @@ impl Objective {
             (Loss::CrossEntropy, Some(weights)) => output.cross_entropy_weighted(Target::Labels(labels), weights),
             (Loss::Nll, weights) => output.nll(labels, weights.as_deref()),
             (Loss::BceWithLogits, None) => output.bce_with_logits(&yes(labels), None),
+            (Loss::BceWithLogits, Some(weights)) if weights.len() != 2 => {
+                let what = format!("has {} numbers, but this loss is for two classes", weights.len());
+                Err(Error::config("train.class_weights", what, "give two numbers"))
+            }
             (Loss::BceWithLogits, Some(weights)) => {
                 // The weighted mean: the second class against the first, and the sum of the weights below.
                 let [first, second] = [weights[0], weights[1]];
@@ -102,7 +141,7 @@ impl Objective {
     pub fn weight(&self, labels: &[usize]) -> f64 {
         match &self.class_weights {
             None => labels.len() as f64,
-            Some(weights) => labels.iter().map(|&label| f64::from(weights[label])).sum(),
+            Some(weights) => labels.iter().filter_map(|&label| weights.get(label)).map(|&w| f64::from(w)).sum(),
         }
     }
 
@@ -114,7 +153,9 @@ impl Objective {
             Loss::BceWithLogits => Ok(no_and_yes(output.sigmoid()?.value())),
             Loss::Bce => Ok(no_and_yes(output.value())),
             Loss::Mse => Ok(output.value().clone()),
-            Loss::ReconstructionMse | Loss::ReconstructionBce => panic!("a reconstruction has no classes"),
+            Loss::ReconstructionMse | Loss::ReconstructionBce => {
+                Err(Error::invalid("probabilities: a network that gives back its input has no classes"))
+            }
         }
     }
 
@@ -143,15 +184,22 @@ fn no_and_yes(p: &Tensor) -> Tensor {
 
 /// 1 in the column of each sample's class, 0 elsewhere.
 fn one_hot(labels: &[usize], shape: &[usize]) -> Result<Tensor> {
+    smoothed(labels, shape, 0.0)
+}
+
+/// The same, of which the part `epsilon` is spread evenly over all columns.
+fn smoothed(labels: &[usize], shape: &[usize], epsilon: f64) -> Result<Tensor> {
     let &[n, classes] = shape else {
-        return Err(Error::shape("one_hot", format!("wanted outputs [\"N K\"]; got {shape:?}")));
+        return Err(Error::shape("one_hot", format!("expected outputs [\"N K\"], found {shape:?}")));
     };
     if n != labels.len() || labels.iter().any(|&label| label >= classes) {
         let message =
-            format!("wanted {n} labels below {classes}; got {} up to {:?}", labels.len(), labels.iter().max());
+            format!("expected {n} labels below {classes}, found {} up to {:?}", labels.len(), labels.iter().max());
         return Err(Error::shape("one_hot", message));
     }
-    Ok(Tensor::from_fn([n, classes], |i| f32::from(labels[i / classes] == i % classes)))
+    let everywhere = epsilon / classes as f64;
+    let (on, off) = ((1.0 - epsilon + everywhere) as f32, everywhere as f32);
+    Ok(Tensor::from_fn([n, classes], |i| if labels[i / classes] == i % classes { on } else { off }))
 }
 
 /// Weights that make every class count the same: n / (k · samples of the class), as scikit-learn's `balanced`.
@@ -175,7 +223,8 @@ mod tests {
     fn yes_and_no_by_hand() {
         let output = Var::constant(Tensor::new(vec![2.0, -1.0], [2, 1]).unwrap());
         let x = Tensor::zeros([2, 1]);
-        let weighted = Objective { loss: Loss::BceWithLogits, class_weights: Some(vec![1.0, 3.0]) };
+        let weighted =
+            Objective { loss: Loss::BceWithLogits, class_weights: Some(vec![1.0, 3.0]), ..Objective::default() };
         let wanted = (libm::log1p(libm::exp(2.0)) + 3.0 * libm::log1p(libm::exp(1.0))) / 4.0;
         let got = weighted.value(&output, &x, &[0, 1]).unwrap().value().item();
         assert!((f64::from(got) - wanted).abs() < 1e-6, "{got} {wanted}");
@@ -189,7 +238,7 @@ mod tests {
     fn squared_error_against_one_hot_targets() {
         let output = Var::constant(Tensor::new(vec![0.5, 0.5, 1.0, 0.0], [2, 2]).unwrap());
         let x = Tensor::zeros([2, 2]);
-        let mse = Objective { loss: Loss::Mse, class_weights: None };
+        let mse = Objective { loss: Loss::Mse, ..Objective::default() };
         // (0.25 + 0.25 + 1 + 1) / 4
         assert_eq!(mse.value(&output, &x, &[0, 1]).unwrap().value().item(), 0.625);
         assert_eq!(mse.answers(output.value()), [0, 0]);
@@ -200,7 +249,7 @@ mod tests {
         let x = Tensor::new(vec![0.0, 1.0, 1.0, 0.5], [2, 2]).unwrap();
         let output = Var::constant(Tensor::new(vec![0.5, 0.5, 0.5, 0.5], [2, 2]).unwrap());
         let of =
-            |loss: Loss| Objective { loss, class_weights: None }.value(&output, &x, &[0, 0]).unwrap().value().item();
+            |loss: Loss| Objective { loss, ..Objective::default() }.value(&output, &x, &[0, 0]).unwrap().value().item();
         assert_eq!(of(Loss::ReconstructionMse), 0.75 / 4.0);
         // Every number costs ln 2, two of them a sample.
         assert!((f64::from(of(Loss::ReconstructionBce)) - 2.0 * libm::log(2.0)).abs() < 1e-6);

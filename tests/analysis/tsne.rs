@@ -16,6 +16,24 @@ fn perplexity(p: &[f64]) -> f64 {
     p.iter().filter(|p| **p > 0.0).map(|p| -p * p.ln()).sum::<f64>().exp()
 }
 
+/// Three equal samples and a perplexity below three: no β will do, and the nearest share evenly.
+#[test]
+fn more_equal_samples_than_the_perplexity_share_evenly() {
+    for rest in [&[1.0, 2.0][..], &[1e-300], &[1e300, 1.0]] {
+        let mut squared = vec![0.0; 3];
+        squared.extend(rest);
+        let mut p = vec![0.0; squared.len()];
+        assert!(conditional(&squared, 4.0 / 3.0, &mut p).is_finite());
+        for (i, p) in p.into_iter().enumerate() {
+            close(p, if i < 3 { 1.0 / 3.0 } else { 0.0 }, &format!("p of {i} beside {rest:?}"));
+        }
+    }
+    let rows = ndarray::array![[0.0f32, 1.0], [0.0, 1.0], [0.0, 1.0], [3.0, 1.0], [2.0, 5.0]];
+    let map = Tsne { perplexity: 4.0 / 3.0, n_iter: 100, exaggeration_iter: 25, ..Tsne::default() };
+    let map = map.fit(rows.view(), 1).unwrap();
+    assert!(map.embedding.iter().all(|v| v.is_finite()));
+}
+
 #[test]
 fn the_perplexity_is_reached() {
     let mut rng = Rng::new(3, "distances", 0);

@@ -9,8 +9,8 @@ use gradus::models::mlp::mlp;
 use gradus::nn::state::{self, load_state_dict, state_dict, to_safetensors};
 use gradus::nn::{
     Activation, AvgPool2d, BatchNorm2d, Conv2d, ConvTranspose2d, Ctx, Dropout, Flatten, GaussianLatent, GaussianNoise,
-    GlobalAvgPool2d, Init, Kind, LayerNorm, Linear, LogSoftmax, MaxPool2d, Module, Sequential, Softmax, TiedLinear,
-    Unflatten, Upsample, Walk,
+    GlobalAvgPool2d, Init, Kind, LayerNorm, Linear, LogSoftmax, MaxPool2d, Module, Sequential, Softmax, Standardize,
+    TiedLinear, Unflatten, Upsample, Walk,
 };
 use gradus::ops::{self, Interpolation, Padding, Window};
 use gradus::rng::Rng;
@@ -97,6 +97,7 @@ fn networks() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
         ("reshaped", Box::new(reshaped), vec![5]),
         ("linear", Box::new(linear(5, 4)), vec![5]),
         ("autoencoder", Box::new(autoencoder()), vec![2, 9, 8]),
+        ("standardized", Box::new(standardized()), vec![2, 4, 3]),
     ];
     for (name, activation) in [
         ("relu", Activation::Relu),
@@ -110,6 +111,21 @@ fn networks() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
         all.push((name, Box::new(mlp(6, &[8, 5], 3, activation, &mut rng(2))), vec![6]));
     }
     all
+}
+
+/// A network that brings images, and later features, to its own scale.
+fn standardized() -> Sequential {
+    let scale = |shape: &[usize]| {
+        let rng = &mut rng(shape.len() as u64);
+        Standardize::new(Tensor::randn(shape, rng), Tensor::rand(shape, 0.25, 2.0, rng)).unwrap()
+    };
+    Sequential::new()
+        .with("scale", scale(&[2, 1, 1]))
+        .with("conv", conv(2, 3, [2, 2], ops::Conv2d::default()))
+        .with("flatten", Flatten)
+        .with("features", scale(&[18]))
+        .with("out", linear(18, 2))
+        .with("probabilities", Softmax)
 }
 
 /// A variational autoencoder with every layer that goes backwards.
@@ -211,6 +227,16 @@ fn any_number_of_samples_can_be_run() {
     assert_eq!(network.run(&x).unwrap(), run(&*model, &x));
     let error = network.run(&Tensor::zeros([3, 1, 32, 31])).unwrap_err();
     assert!(error.to_string().contains("[1, 32, 32]"), "{error}");
+}
+
+#[test]
+fn a_file_says_of_itself_what_it_was_told() {
+    let words = [("classes", "[\"é\", \"b\"]"), ("input_range", "0 to 1")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let (bytes, _) = onnx::export_described(&standardized(), &samples(&[2, 4, 3]), &words).unwrap();
+    assert_eq!(*Network::from_bytes(&bytes).unwrap().metadata(), words.into_iter().collect());
+    let (bytes, _) = onnx::export(&standardized(), &samples(&[2, 4, 3])).unwrap();
+    assert!(Network::from_bytes(&bytes).unwrap().metadata().is_empty());
+    assert!(Standardize::<f32>::new(Tensor::zeros([2]), Tensor::zeros([3])).is_err());
 }
 
 #[test]

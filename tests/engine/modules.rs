@@ -255,8 +255,39 @@ fn figure_1_in_numbers() {
     let fields: Vec<_> = ["block1.conv", "block1.pool", "block2.conv", "block2.pool", "block4.pool"]
         .map(|p| row(p).receptive_field)
         .into();
-    assert_eq!(fields, [3, 4, 8, 10, 46].map(Some));
+    assert_eq!(fields, [3, 4, 8, 10, 46].map(|side| Some([side, side])));
     assert_eq!(row("fc1").receptive_field, None);
+}
+
+/// Along each axis 1 + Σ (k - 1) d Π earlier strides, and what the gradient of one output really reaches.
+#[test]
+fn receptive_fields_have_two_axes() {
+    let wide = ops::Conv2d { padding: Padding::Fixed([0, 3]), ..Default::default() };
+    let tall = ops::Conv2d { stride: [2, 1], dilation: [3, 1], padding: Padding::Fixed([6, 0]), ..Default::default() };
+    let net = Sequential::<f32>::new()
+        .with("wide", Conv2d::new(1, 2, [1, 7], wide, Init::PyTorch, &mut rng()))
+        .with("pool", AvgPool2d(Window { kernel: [2, 3], stride: [2, 3], padding: [0, 0] }))
+        .with("tall", Conv2d::new(2, 1, [5, 1], tall, Init::PyTorch, &mut rng()));
+    let size = [60, 40];
+    let summary = summarize(&net, &[1, size[0], size[1]]).unwrap();
+    let fields: Vec<_> = summary.rows.iter().map(|row| row.receptive_field.unwrap()).collect();
+    // Down: 1, then + 1, then + 4 · 3 · 2. Across: + 6, then + 2, then nothing.
+    assert_eq!(fields, [[1, 7], [2, 9], [26, 9]]);
+    assert_eq!((summary.rows[0].kind.as_str(), summary.rows[2].kind.as_str()), ("conv 1x7", "conv 5x1 stride 2x1"));
+
+    let tape = Tape::new();
+    let input = tape.leaf(Tensor::full([1, 1, size[0], size[1]], 1.0));
+    let y = net.forward(&input, &mut Ctx::train(&tape, 0, 0)).unwrap();
+    let [h, w] = [y.shape()[2], y.shape()[3]];
+    let middle = Tensor::from_fn([1, 1, h, w], |i| f32::from(i == h / 2 * w + w / 2));
+    let gradients = tape.backward(&y.mul(&Var::constant(middle)).unwrap().sum().unwrap()).unwrap();
+    let reached: Vec<usize> =
+        (0..size[0] * size[1]).filter(|&i| gradients.of(&input).unwrap().data()[i] != 0.0).collect();
+    let extent = |of: &dyn Fn(usize) -> usize| {
+        let all = reached.iter().map(|&i| of(i));
+        1 + all.clone().max().unwrap() - all.min().unwrap()
+    };
+    assert_eq!([extent(&|i| i / size[1]), extent(&|i| i % size[1])], [26, 9]);
 }
 
 #[test]

@@ -6,8 +6,10 @@ use gradus::models::cnn::Cnn;
 use gradus::models::mlp::mlp;
 use gradus::nn::state::{self, State, from_safetensors, load_state_dict, state_dict, to_safetensors};
 use gradus::nn::{
-    Activation, BatchNorm1d, Ctx, Init, Kind, Linear, Module, Sequential, Walk, buffers, count_parameters, parameters,
+    Activation, BatchNorm1d, Buffer, Ctx, Init, Kind, Linear, Module, Sequential, Walk, buffers, count_parameters,
+    parameters,
 };
+use gradus::optim::{Adam, FirstOrder, Optimizer};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
 use gradus::{Error, Real, Result};
@@ -344,4 +346,70 @@ fn a_part_of_a_file_is_loaded_into_tied_parameters_once() {
     let missing = state::load_matching(&model, folder.join("none"), |_| None).unwrap_err().to_string();
     assert!(missing.contains("none"), "{missing}");
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Loading weights leaves the optimizer's running values alone, and theirs too: two training paths that begin at the same
+/// weights and running values are the same, whatever the network held between.
+#[test]
+fn weights_loaded_between_steps_are_stepped_from_and_shared_buffers_stay_shared() {
+    let step = |model: &Sequential<f64>, adam: &mut FirstOrder<f64, Adam>, t: u64| {
+        let x = Var::constant(Portable::new(40 + t).draw("signed", &[5, 4]));
+        let mut proposals = None;
+        let mut closure = || {
+            let tape = Tape::new();
+            let mut cx = Ctx::train(&tape, 0, t);
+            let y = model.forward(&x, &mut cx)?;
+            let loss = y.mul(&y)?.sum()?;
+            proposals = Some(cx.proposals());
+            Ok((loss.value().item(), tape.backward(&loss)?))
+        };
+        adam.step(model, &mut closure).unwrap();
+        proposals.unwrap().commit();
+    };
+    let (model, mut adam) = (normed(), FirstOrder::new(Adam::new(0.01)));
+    step(&model, &mut adam, 1);
+    let (kept, running) = (state_dict(&model), adam.state());
+    assert_ne!(kept["norm.running_mean"].data(), [0.0; 3], "the step moved the buffers too");
+    step(&model, &mut adam, 2);
+    let (expected, then) = (state_dict(&model), adam.state());
+
+    // Other weights, then the kept ones again: the running values must be put back as well to go the same way.
+    load_state_dict(&model, &state_dict(&normed())).unwrap();
+    load_state_dict(&model, &kept).unwrap();
+    assert_eq!(adam.state(), then, "loading weights is none of the optimizer's business");
+    adam.load(1, running).unwrap();
+    step(&model, &mut adam, 2);
+    assert_eq!((state_dict(&model), adam.state(), adam.steps()), (expected, then, 2));
+
+    // What was taken out before is a copy of its own: steps wrote to the model, not to it.
+    assert_eq!(kept["norm.running_mean"], {
+        load_state_dict(&model, &kept).unwrap();
+        state_dict(&model)["norm.running_mean"].clone()
+    });
+    step(&model, &mut adam, 3);
+    assert_ne!(state_dict(&model)["fc1.weight"], kept["fc1.weight"]);
+
+    // A buffer under two names is one: committed once, loaded through either.
+    let shared = normed();
+    let twin =
+        Sequential::new().with("a", Twin(buffers(&shared)[0].1.clone())).with("b", Twin(buffers(&shared)[0].1.clone()));
+    assert_eq!(state_dict(&twin).keys().collect::<Vec<_>>(), ["a.kept"]);
+    let moved = Tensor::full([3], 2.5);
+    load_state_dict(&twin, &State::from([("b.kept".to_owned(), moved.clone())])).unwrap();
+    assert_eq!(state_dict(&shared)["norm.running_mean"], moved);
+}
+
+/// Nothing but a handle on a buffer.
+struct Twin(Buffer<f64>);
+
+impl Module<f64> for Twin {
+    fn forward(&self, x: &Var<f64>, _: &mut Ctx<'_, f64>) -> Result<Var<f64>> {
+        Ok(x.clone())
+    }
+    fn walk(&self, walk: &mut Walk<'_, f64>) {
+        walk.buffer("kept", &self.0);
+    }
+    fn kind(&self) -> Kind {
+        Kind::Other("twin")
+    }
 }

@@ -3,8 +3,10 @@
 mod autoencoders;
 mod cli;
 mod common;
+mod deployed;
 mod experiments;
 mod fetch;
+mod fitted;
 mod identity;
 mod memory;
 mod pipeline;
@@ -12,3 +14,4 @@ mod predict;
 mod safety;
 mod study;
 mod tables;
+mod validation;

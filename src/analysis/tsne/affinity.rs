@@ -17,6 +17,9 @@ pub const PERPLEXITY_TOLERANCE: f64 = 1e-5;
 /// Steps after which the search gives up: among duplicates some perplexities cannot be had at any width.
 const MAX_STEPS: usize = 200;
 
+/// |ln β| stays below this: e⁷⁰⁹ is the largest number of `f64`.
+const LARGEST_LN_BETA: f64 = 600.0;
+
 /// The symmetric joint probabilities; they sum to 1, the diagonal is 0.
 #[derive(Clone, Debug)]
 pub enum Affinity<T> {
@@ -77,6 +80,8 @@ pub fn conditional(squared: &[f64], perplexity: f64, p: &mut [f64]) -> f64 {
         } else {
             (low + high) / 2.0
         };
+        // Where no β will do it runs away, and e^ln β must stay a number: ∞ · 0 is none.
+        ln_beta = ln_beta.clamp(-LARGEST_LN_BETA, LARGEST_LN_BETA);
     }
     libm::exp(ln_beta)
 }

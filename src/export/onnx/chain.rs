@@ -137,6 +137,7 @@ fn operators(layer: &Captured<f32>, weights: &Weights) -> Result<Vec<Operator>> 
         Kind::LayerNorm { axes, eps } => {
             Operator::LayerNormalization { scale: weight("weight")?, shift: weight("bias")?, axes, epsilon: eps as f32 }
         }
+        Kind::Standardize => return Ok(vec![Operator::Sub(weight("mean")?), Operator::Div(weight("std")?)]),
         Kind::Upsample(upsample) => Operator::Resize(upsample),
         Kind::Conv2d { kernel, stride, padding, dilation, groups } => {
             let pads = |axis: usize| match padding {
@@ -179,6 +180,7 @@ fn operators(layer: &Captured<f32>, weights: &Weights) -> Result<Vec<Operator>> 
             ("sigmoid", None) => Function::Sigmoid.into(),
             ("softplus", None) => Function::Softplus.into(),
             ("gelu", None) => Function::Gelu.into(),
+            ("exp", None) => Function::Exp.into(),
             _ => return Err(unknown(name)),
         },
         Kind::Other(name) => return Err(unknown(name)),

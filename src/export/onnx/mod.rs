@@ -37,8 +37,13 @@ const TOLERANCE: f64 = 1e-4;
 /// out. Version 17 of the operators is asked for (IR version 8), with GELU version 20 (IR version 9). Fails for a
 /// network that is not a chain, or has a layer for which there is no operator here.
 pub fn export(model: &dyn Module, samples: &Tensor) -> Result<(Vec<u8>, f64)> {
+    export_described(model, samples, &[])
+}
+
+/// The same with words of the file about itself, by key: `metadata_props`, of which ONNX Runtime gives a dictionary.
+pub fn export_described(model: &dyn Module, samples: &Tensor, metadata: &[(String, String)]) -> Result<(Vec<u8>, f64)> {
     let chain = chain::read_off(model, samples)?;
-    let bytes = encode(&chain, samples.shape());
+    let bytes = encode(&chain, samples.shape(), metadata);
     let error = compare(&Network::from_bytes(&bytes)?, &chain, samples)?;
     Ok((bytes, error))
 }
@@ -62,7 +67,7 @@ fn compare(network: &Network, chain: &Chain, samples: &Tensor) -> Result<f64> {
 }
 
 /// The file's bytes.
-fn encode(chain: &Chain, input: &[usize]) -> Vec<u8> {
+fn encode(chain: &Chain, input: &[usize], metadata: &[(String, String)]) -> Vec<u8> {
     let mut initializer: BTreeMap<String, proto::Tensor> = BTreeMap::new();
     let mut nodes = Vec::with_capacity(chain.steps.len());
     let mut value = INPUT.to_owned();
@@ -109,6 +114,10 @@ fn encode(chain: &Chain, input: &[usize]) -> Vec<u8> {
         producer_version: env!("CARGO_PKG_VERSION").into(),
         graph: Some(graph),
         opset_import: vec![proto::OperatorSetId { domain: String::new(), version: opset }],
+        metadata_props: metadata
+            .iter()
+            .map(|(key, value)| proto::Property { key: key.clone(), value: value.clone() })
+            .collect(),
     };
     model.encode_to_vec()
 }
@@ -148,6 +157,7 @@ fn described(name: &str, shape: &[usize]) -> proto::ValueInfo {
 pub struct Network {
     input: Vec<usize>,
     steps: Vec<Step>,
+    metadata: BTreeMap<String, String>,
 }
 
 /// What the file keeps under a name.
@@ -206,7 +216,13 @@ impl Network {
         if value != output.name {
             return Err(wrong(format!("its output is {}, but the last node gives {value}", output.name)));
         }
-        Ok(Self { input: sizes, steps })
+        let metadata = model.metadata_props.into_iter().map(|property| (property.key, property.value)).collect();
+        Ok(Self { input: sizes, steps, metadata })
+    }
+
+    /// What the file says of itself, by key.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
     }
 
     /// The shape of a sample.

@@ -44,6 +44,10 @@ pub(super) enum Operator {
         dilation: [usize; 2],
         group: usize,
     },
+    /// x minus numbers that broadcast to it.
+    Sub(Weight),
+    /// x over numbers that broadcast to it.
+    Div(Weight),
     /// Y = X Wᵀ + b.
     Gemm { weight: Weight, bias: Option<Weight> },
     /// (x - mean) / √(variance + epsilon) · scale + shift, each of them a number per channel.
@@ -83,11 +87,19 @@ pub(super) enum Function {
     Sigmoid,
     Softplus,
     Gelu,
+    Exp,
 }
 
 impl Function {
-    const ALL: [Function; 6] =
-        [Function::Identity, Function::Relu, Function::Tanh, Function::Sigmoid, Function::Softplus, Function::Gelu];
+    const ALL: [Function; 7] = [
+        Function::Identity,
+        Function::Relu,
+        Function::Tanh,
+        Function::Sigmoid,
+        Function::Softplus,
+        Function::Gelu,
+        Function::Exp,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -97,6 +109,7 @@ impl Function {
             Function::Sigmoid => "Sigmoid",
             Function::Softplus => "Softplus",
             Function::Gelu => "Gelu",
+            Function::Exp => "Exp",
         }
     }
 }
@@ -107,6 +120,8 @@ impl Operator {
         match self {
             Operator::Conv { .. } => "Conv",
             Operator::ConvTranspose { .. } => "ConvTranspose",
+            Operator::Sub(_) => "Sub",
+            Operator::Div(_) => "Div",
             Operator::Gemm { .. } => "Gemm",
             Operator::BatchNormalization { .. } => "BatchNormalization",
             Operator::LayerNormalization { .. } => "LayerNormalization",
@@ -130,6 +145,7 @@ impl Operator {
             Operator::Conv { weight, bias, .. }
             | Operator::ConvTranspose { weight, bias, .. }
             | Operator::Gemm { weight, bias } => [weight].into_iter().chain(bias).collect(),
+            Operator::Sub(weight) | Operator::Div(weight) => vec![weight],
             Operator::LayerNormalization { scale, shift, .. } => vec![scale, shift],
             Operator::BatchNormalization { weights, .. } => weights.iter().collect(),
             _ => Vec::new(),
@@ -175,7 +191,11 @@ impl Operator {
             }
             Operator::LeakyRelu { alpha } | Operator::Elu { alpha } => vec![float("alpha", *alpha)],
             Operator::Flatten | Operator::Softmax | Operator::LogSoftmax => vec![int("axis", 1)],
-            Operator::GlobalAveragePool | Operator::Reshape(_) | Operator::Function(_) => Vec::new(),
+            Operator::Sub(_)
+            | Operator::Div(_)
+            | Operator::GlobalAveragePool
+            | Operator::Reshape(_)
+            | Operator::Function(_) => Vec::new(),
         }
     }
 
@@ -216,6 +236,8 @@ impl Operator {
                 settings.must("axis", -(axes as i64))?;
                 Operator::LayerNormalization { scale, shift, axes, epsilon: settings.float("epsilon", 1e-5)? }
             }
+            "Sub" => Operator::Sub(weights.next().ok_or_else(missing)?),
+            "Div" => Operator::Div(weights.next().ok_or_else(missing)?),
             "Gemm" => {
                 settings.must("transB", 1)?;
                 Operator::Gemm { weight: weights.next().ok_or_else(missing)?, bias: weights.next() }
@@ -300,6 +322,8 @@ impl Operator {
             Operator::LayerNormalization { scale, shift, epsilon, .. } => {
                 x.layer_norm(&constant(scale), &constant(shift), f64::from(*epsilon))
             }
+            Operator::Sub(weight) => within(x, weight).and_then(|()| x.sub(&constant(weight))),
+            Operator::Div(weight) => within(x, weight).and_then(|()| x.div(&constant(weight))),
             Operator::Gemm { weight, bias } => match bias {
                 Some(bias) => x.linear(&constant(weight), &constant(bias)),
                 None => x.matmul(&constant(weight).permute(&[1, 0])?),
@@ -331,6 +355,7 @@ impl Operator {
                 Function::Sigmoid => x.sigmoid(),
                 Function::Softplus => x.softplus(),
                 Function::Gelu => x.gelu(),
+                Function::Exp => x.exp(),
             },
             Operator::Softmax => x.softmax(1),
             Operator::LogSoftmax => x.log_softmax(1),
@@ -361,6 +386,16 @@ impl Slide {
         };
         most.map(drop).ok_or_else(|| Error::shape("image", format!("{x:?} padded by {:?} is too large", self.pads)))
     }
+}
+
+/// Refuses a weight that would broadcast x to another shape.
+fn within(x: &Var, (name, weight): &Weight) -> Result<()> {
+    let fits = |(x, w): (&usize, &usize)| w == x || *w == 1;
+    if weight.rank() <= x.shape().len() && x.shape().iter().rev().zip(weight.shape().iter().rev()).all(fits) {
+        return Ok(());
+    }
+    let message = format!("expected a shape that broadcasts to {:?}, found {:?} of {name}", x.shape(), weight.shape());
+    Err(Error::shape("broadcast", message))
 }
 
 /// Convolution with padding that may differ from side to side.

@@ -23,6 +23,20 @@ pub(super) struct Model {
     /// The versions of the operators' definitions.
     #[prost(message, repeated, tag = "8")]
     pub(super) opset_import: Vec<OperatorSetId>,
+    /// What the file says of itself, by key.
+    #[prost(message, repeated, tag = "14")]
+    pub(super) metadata_props: Vec<Property>,
+}
+
+/// A word under a key.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Property {
+    /// The key.
+    #[prost(string, tag = "1")]
+    pub(super) key: String,
+    /// The word.
+    #[prost(string, tag = "2")]
+    pub(super) value: String,
 }
 
 /// The version of one domain's operators; the domain of the standard is "".

@@ -205,6 +205,11 @@ fn mistakes(r: &Results, book: &mut Book<'_>) -> Result<()> {
 
 /// 3d. Compactness and separability from block to block.
 fn separation(r: &Results, book: &mut Book<'_>) -> Result<()> {
+    const TITLE: &str = "Compactness and separability from block to block";
+    if let Some(why) = &r.depth.omitted {
+        book.page.section("3d", TITLE).paragraph(why).source("src/pipeline/depth.rs");
+        return Ok(());
+    }
     let spaces = &r.depth.spaces;
     let names: Vec<String> = spaces.iter().map(|s| s.name.replace('_', " ")).collect();
     let column = |f: fn(&Space) -> f64| -> Vec<f64> { spaces.iter().map(f).collect() };
@@ -243,7 +248,7 @@ fn separation(r: &Results, book: &mut Book<'_>) -> Result<()> {
         .collect();
     let figures: Vec<(&Figure, &str)> = panels.iter().zip(captions.iter().map(String::as_str)).collect();
     book.page
-        .section("3d", "Compactness and separability from block to block")
+        .section("3d", TITLE)
         .paragraph(&format!(
             "{} in each space; spaces of more than {} dimensions are first reduced by PCA.",
             counted(r.depth.labels.len(), "validation image"),
@@ -260,6 +265,10 @@ fn separation(r: &Results, book: &mut Book<'_>) -> Result<()> {
 
 /// 3e. The three feature spaces compared.
 fn spaces(r: &Results, book: &mut Book<'_>) -> Result<()> {
+    if let Some(why) = &r.depth.omitted {
+        book.page.section("3e", "Three feature spaces").paragraph(why).source("src/pipeline/depth.rs");
+        return Ok(());
+    }
     let find = |name: &str| r.depth.spaces.iter().find(|s| s.name == name).expect("a space of the lesson");
     let answer = depth::spaces(find("features"), find("mlp_output"), find("cnn_output"), r.config.depth.neighbors);
     book.page

@@ -1,0 +1,189 @@
+//! Checks of an experiment before anything is read or trained: every number against its range, and whether the loss fits
+//! the end of the network.
+//!
+//! A wrong number may train for an hour and give a figure all the same: a negative class weight, a softmax under a loss
+//! that applies its own. So each is refused here, with its key, its value and what to write instead. [`Source`] adds
+//! the line of the file.
+//!
+//! [`Source`]: super::read::Source
+
+use super::layers::{self, Layer};
+use super::spec::{ClassWeights, Data, DataKind, Experiment, Features, Normalize, Train};
+use crate::data::Augment;
+use crate::error::{Error, Result};
+use crate::train::Loss;
+
+/// Numbers from 0 to below 1 end here.
+const BELOW_1: f64 = 0.999_999;
+
+impl Experiment {
+    /// Checks every setting; the error's place is the key.
+    pub fn validate(&self) -> Result<()> {
+        if self.name.is_empty() || !self.name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+            let what = format!("is `{}`", self.name);
+            return Err(Error::config("name", what, "use letters, digits, `-`, `_` and `.`: it names a folder"));
+        }
+        if i64::try_from(self.seed).is_err() {
+            return Err(Error::config("seed", format!("is {}, above {}", self.seed, i64::MAX), "choose a smaller one"));
+        }
+        self.data.validate()?;
+        self.train.validate()?;
+        Error::in_range("report.mistakes", self.report.mistakes as f64, 0.0, 1000.0)?;
+        Error::in_range("report.confused_above", self.report.confused_above, 0.0, 1.0)?;
+        layers::check(&self.model.layer)?;
+        self.check_end()?;
+        self.check_targets()?;
+        if let (ClassWeights::Each(weights), Some(classes)) = (&self.train.class_weights, self.classes())
+            && weights.len() != classes
+        {
+            return Err(wrong_count(weights.len(), classes));
+        }
+        Ok(())
+    }
+
+    /// Refuses an end of the network that does not give what the loss takes.
+    fn check_end(&self) -> Result<()> {
+        let Some((number, last)) = end(&self.model.layer) else { return Ok(()) };
+        let applied = matches!(last, Layer::Softmax(_) | Layer::LogSoftmax(_) | Layer::Sigmoid(_));
+        let (takes, help) = match self.train.loss {
+            Loss::CrossEntropy if applied => (
+                "logits, of which it computes the softmax itself",
+                "leave this layer out, or end with `log_softmax` and write train.loss = \"nll\"",
+            ),
+            Loss::BceWithLogits if applied => (
+                "logits, of which it computes the sigmoid itself",
+                "leave this layer out, or end with `sigmoid` and write train.loss = \"bce\"",
+            ),
+            Loss::Nll if !matches!(last, Layer::LogSoftmax(_)) => (
+                "logarithms of probabilities",
+                "put a `log_softmax` at the end, or write train.loss = \"cross_entropy\" with a `linear` at the end",
+            ),
+            Loss::Bce if !matches!(last, Layer::Sigmoid(_)) => (
+                "a probability",
+                "put a `sigmoid` at the end, or write train.loss = \"bce_with_logits\" with a `linear` at the end",
+            ),
+            Loss::Mse if !matches!(last, Layer::Softmax(_)) => (
+                "the probabilities of the classes",
+                "put a `softmax` at the end, or write train.loss = \"cross_entropy\" with a `linear` at the end",
+            ),
+            Loss::ReconstructionBce if !matches!(last, Layer::Sigmoid(_)) => {
+                ("numbers from 0 to 1", "put a `sigmoid` at the end, or write train.loss = \"reconstruction_mse\"")
+            }
+            _ => return Ok(()),
+        };
+        let (name, loss) = (last.type_name(), self.train.loss.name());
+        let what = format!("ends the network with `{name}`, but the loss {loss} takes {takes}");
+        Err(Error::config(format!("model.layer.{number}"), what, help))
+    }
+
+    /// Refuses targets outside [0, 1] for a loss that takes them as probabilities: the input is the target there.
+    fn check_targets(&self) -> Result<()> {
+        if self.train.loss != Loss::ReconstructionBce {
+            return Ok(());
+        }
+        let d = &self.data;
+        let refuse = |key: &str, what: &str, help: &str| {
+            let what = format!("{what}, but the loss reconstruction_bce takes targets from 0 to 1");
+            Err(Error::config(key, what, help))
+        };
+        if d.normalize != Normalize::None {
+            let help = "write data.normalize = \"none\", or train.loss = \"reconstruction_mse\"";
+            return refuse("data.normalize", "brings the input to mean 0", help);
+        }
+        for (key, amount) in
+            [("contrast", d.augment.contrast), ("brightness", d.augment.brightness), ("noise", d.augment.noise)]
+        {
+            if amount > 0.0 {
+                let help = "leave it out; a `gaussian_noise` layer leaves the target clean";
+                return refuse(&format!("data.augment.{key}"), "takes pixels out of that range", help);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Data {
+    fn validate(&self) -> Result<()> {
+        if i64::try_from(self.seed).is_err() {
+            let what = format!("is {}, above {}", self.seed, i64::MAX);
+            return Err(Error::config("data.seed", what, "choose a smaller one"));
+        }
+        for (key, value, of_what) in [("data.val", self.val, "validation"), ("data.test", self.test, "test")] {
+            if value == 0.0 {
+                let what = format!("is 0: there would be no {of_what} samples");
+                return Err(Error::config(key, what, "give a fraction above 0, such as 0.15"));
+            }
+            Error::in_range(key, value, 1e-6, 1e9)?;
+        }
+        let own_test = matches!(self.kind, DataKind::Mnist | DataKind::FashionMnist);
+        if !own_test && 1.0 - self.val - self.test <= 0.0 {
+            let what = format!("is {} and data.test {}: no training samples are left", self.val, self.test);
+            let help = format!("of {} give fractions whose sum is below 1, such as 0.15", self.kind.name());
+            return Err(Error::config("data.val", what, help));
+        }
+        Error::in_range("data.size", self.size as f64, 8.0, 1024.0)?;
+        Error::in_range("data.per_class", self.per_class as f64, 10.0, 100_000.0)?;
+        let d = &self.delimiter;
+        let is_separator = d.len() == 1 && !d.contains(['"', '\n', '\r']) && d.is_ascii();
+        if !(d.is_empty() || d == "tab" || is_separator) {
+            let what = format!("is `{}`: expected one character that separates cells, or tab", d.escape_debug());
+            return Err(Error::config("data.delimiter", what, "write it as in data.delimiter = \";\""));
+        }
+        Error::in_range("data.hog.orientations", self.hog.orientations as f64, 1.0, 360.0)?;
+        self.hog.cell.iter().try_for_each(|&n| Error::in_range("data.hog.cell", n as f64, 1.0, 1024.0))?;
+        self.hog.block.iter().try_for_each(|&n| Error::in_range("data.hog.block", n as f64, 1.0, 64.0))?;
+        if self.features == Features::HandCrafted && self.hand_crafted.is_empty() {
+            return Err(Error::config("data.hand_crafted", "is empty", "name at least one feature"));
+        }
+        if self.features != Features::Pixels && self.normalize == Normalize::PerPicture {
+            let help = "features are scaled by `standard`, or not at all";
+            return Err(Error::config("data.normalize", "is per_picture, which is for pixels", help));
+        }
+        self.augment.check().map_err(|error| match error {
+            Error::Config { place, what, help } => Error::config(format!("data.{place}"), what, help),
+            other => other,
+        })?;
+        if self.features != Features::Pixels && self.augment != Augment::NONE {
+            let help = "vary images only where the network is given pixels";
+            return Err(Error::config("data.augment", "is for pixels; features are computed once", help));
+        }
+        Ok(())
+    }
+}
+
+impl Train {
+    fn validate(&self) -> Result<()> {
+        Error::in_range("train.batch", self.batch as f64, 1.0, 1e6)?;
+        Error::in_range("train.epochs", self.epochs as f64, 1.0, 1e6)?;
+        Error::in_range("train.label_smoothing", self.label_smoothing, 0.0, BELOW_1)?;
+        if self.label_smoothing > 0.0 && self.loss != Loss::CrossEntropy {
+            let what = format!("is for the loss cross_entropy, not for {}", self.loss.name());
+            return Err(Error::config("train.label_smoothing", what, "leave it out, or change train.loss"));
+        }
+        if self.class_weights != ClassWeights::default()
+            && !matches!(self.loss, Loss::CrossEntropy | Loss::Nll | Loss::BceWithLogits)
+        {
+            let what = format!("are not used by the loss {}", self.loss.name());
+            let help = "leave them out, or choose cross_entropy, nll or bce_with_logits";
+            return Err(Error::config("train.class_weights", what, help));
+        }
+        if let ClassWeights::Each(weights) = &self.class_weights {
+            // A weight of 0 would leave batches whose weights sum to 0, and their mean is 0 / 0.
+            weights.iter().try_for_each(|&w| Error::in_range("train.class_weights", f64::from(w), 1e-6, 1e6))?;
+        }
+        self.optimizer.validate("train.optimizer")?;
+        self.schedule.validate("train.schedule")
+    }
+}
+
+/// The last layer that changes numbers and not just their arrangement, with its number from 1.
+fn end(layers: &[Layer]) -> Option<(usize, &Layer)> {
+    let arranges = |layer: &Layer| matches!(layer, Layer::Flatten(_) | Layer::Unflatten(_) | Layer::Dropout(_));
+    layers.iter().enumerate().rfind(|(_, layer)| !arranges(layer)).map(|(i, layer)| (i + 1, layer))
+}
+
+/// The error of class weights that are not one for each class.
+pub(super) fn wrong_count(weights: usize, classes: usize) -> Error {
+    let what = format!("has {weights} numbers, but there are {classes} classes");
+    Error::config("train.class_weights", what, "give one for each class, in order")
+}
