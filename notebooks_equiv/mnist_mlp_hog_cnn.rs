@@ -170,7 +170,7 @@ fn answers(studies: &[Study], page: &mut Page, folder: &std::path::Path) -> grad
     // Chosen on validation: the best of ten by test accuracy would owe a part of that accuracy to chance.
     let validation = |s: &Study| s.scores.val.accuracy;
     let best = studies.iter().max_by(|a, b| validation(a).total_cmp(&validation(b))).expect("there are some");
-    let mut chart = BarChart::new("Test accuracy").percent();
+    let mut chart = BarChart::new("Test accuracy").percent().axis("test accuracy");
     let mut table = Table::new(&["network", "parameters", "best epoch", "validation", "test", "macro F1", "seconds"]);
     for s in studies {
         chart = chart.bar(&s.experiment.name, accuracy(s), None);

@@ -101,7 +101,7 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
     let nmi = normalized_mutual_information(&test.labels, &found);
     println!("1c. K-means: test accuracy {:.3}, normalized mutual information {nmi:.3}", kmeans.accuracy());
     let map = t_sne(x_test.view(), smoke)?;
-    let maps = Scatter::new("t-SNE of the test pictures' features", &classes);
+    let maps = Scatter::new("t-SNE of the test images' features", &classes).dimensions("t-SNE 1", "t-SNE 2");
     let maps = save(
         "tsne",
         maps.panel("true classes", &map, &test.labels).panel("clusters, named by vote", &map, &named).draw(),
@@ -153,7 +153,8 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
     spaces.push(("CNN output".into(), activations(&cnn, "", &p_val, &shown)?));
     let mut depth = Table::new(&["space", "silhouette", "Fisher ratio", "5-NN accuracy"]);
     let mut scores = [vec![], vec![], vec![]];
-    let mut deep_maps = Scatter::new("t-SNE of the validation pictures in each space", &classes);
+    let mut deep_maps =
+        Scatter::new("t-SNE of the validation images in each space", &classes).dimensions("t-SNE 1", "t-SNE 2");
     for (name, x) in &spaces {
         let components = 50.min(x.nrows() - 1);
         let x = if x.ncols() > components { Pca::fit(x.view(), components)?.transform(x.view())? } else { x.clone() };
@@ -166,7 +167,8 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
     }
     println!("3d. How the classes come apart, layer by layer:\n\n{}", depth.text());
     let names: Vec<String> = spaces.iter().map(|(name, _)| name.clone()).collect();
-    let stages = StageChart::new("Separability of the validation pictures over depth", &names)
+    let stages = StageChart::new("Separability of the validation images over depth", &names)
+        .joined_from(2) // features and MLP are no layers of the CNN
         .measure("silhouette", &scores[0])
         .measure("Fisher ratio", &scores[1])
         .measure("5-nearest-neighbour accuracy", &scores[2]);

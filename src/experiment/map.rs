@@ -82,7 +82,8 @@ impl Map {
         }
         // What has one dimension lies on a line.
         let points: Vec<(f64, f64)> = rows.map(|row| (at(&row, 0), at(&row, 1))).collect();
-        chart.panel("", &points, &self.labels).draw()
+        let name = |axis: usize| format!("{} {axis}", self.method.name());
+        chart.panel("", &points, &self.labels).dimensions(&name(1), &name(2)).draw()
     }
 }
 
