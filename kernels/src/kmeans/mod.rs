@@ -62,7 +62,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
     /// Prepares the rows of `x` (contiguous, finite). `turned` is [`room`](Self::room) for as many numbers.
     pub fn new(x: MatRef<'a, T>, turned: &'a mut [T]) -> Self {
         assert!(x.cols > 0 && x.col_stride == 1, "kmeans: rows must be contiguous and not empty");
-        assert!(x.rows <= u32::MAX as usize, "kmeans: more than 2^32 samples");
+        assert!((1..=u32::MAX as usize).contains(&x.rows), "kmeans: no samples, or more than 2^32");
         assert_eq!(turned.len(), Self::room(&x), "kmeans: the room does not fit");
         let level = isa();
         if !turned.is_empty() {

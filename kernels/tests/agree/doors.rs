@@ -4,8 +4,11 @@
 
 use crate::common::{Data, assert_bits};
 use gradus_kernels::chain::{self, FilterGradients, Filters, Passed, Stage};
+use gradus_kernels::convolve::Convolution;
 use gradus_kernels::dispatch::{self, Isa};
 use gradus_kernels::geometry::{self, product};
+use gradus_kernels::kmeans::{Clusters, Samples};
+use gradus_kernels::mesh::Mesh;
 use gradus_kernels::norm::{self, Channels, NormGradients, Scales};
 use gradus_kernels::upsample::{self, Upsample2d};
 use gradus_kernels::{
@@ -297,6 +300,33 @@ fn sums_and_norms() {
             norm::batch_norm_backward(&g, &x, &x, &s, true, out);
         });
         at_each_level(|_| gather(&x, a, &[b, c], &mut y.clone()));
+    }
+}
+
+/// Clusters, maps and points on a mesh.
+#[test]
+fn clusters_and_maps() {
+    let (mut data, mut returned) = (Data::new(7), 0);
+    let numbers = data.floats(60);
+    for _ in 0..2_000 {
+        let ([rows, cols], k) = (pair(&mut data), data.pick(&[0, 1, 2, 3, 1 << 31, 1 << 62, usize::MAX]));
+        let stride = data.pick(&[cols, 1 << 40, usize::MAX]);
+        returned += at_each_level(|_| {
+            let x = MatRef::strided(&numbers, rows, cols, stride, 1);
+            let mut room = vec![0.0; Samples::room(&x)];
+            let samples = Samples::new(x, &mut room);
+            let mut clusters = Clusters::new(&samples, k);
+            clusters.assign(&numbers[..k * cols]);
+            assert_eq!(clusters.labels().len(), rows);
+        });
+    }
+    assert!(returned > 100, "only {returned} samples were given to clusters");
+    for size in EXTREMES {
+        at_each_level(|_| _ = Convolution::<f32>::size_for(size));
+        at_each_level(|_| _ = Convolution::<f32>::new(size, |_, _| 1.0, |_| 1.0));
+        let mesh = Mesh { size, center: [0.0f32; 2], per_unit: 1.0 };
+        at_each_level(|_| mesh.spread(&[[0.5, 0.5], [f32::NAN, f32::INFINITY]], &mut [0.0; 64], &mut Vec::new()));
+        at_each_level(|_| _ = mesh.read(&[0.0; 64], [f32::MAX, f32::NAN]));
     }
 }
 
