@@ -60,7 +60,7 @@ impl Experiment {
         let path = given_path(d).ok();
         let length = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
         match d.kind {
-            DataKind::Mnist | DataKind::FashionMnist => 70_000 * 784 * 4,
+            DataKind::Mnist | DataKind::FashionMnist => 4 * path.and_then(pixels_in).unwrap_or(70_000 * 784),
             DataKind::Digits => 10 * d.per_class as u64 * 784 * 4,
             DataKind::Galaxies => 3 * d.per_class as u64 * side * side * 4,
             DataKind::Folder => {
@@ -72,6 +72,17 @@ impl Experiment {
             DataKind::Npz => path.map_or(0, length),
         }
     }
+}
+
+/// Pixels in the IDX files of a folder; none if they are packed or not there.
+fn pixels_in(folder: &Path) -> Option<u64> {
+    let files = std::fs::read_dir(folder).ok()?.flatten();
+    let images = files.filter(|file| file.file_name().to_string_lossy().contains("images"));
+    let lengths = images.map(|file| match file.path().extension() {
+        Some(ending) if ending == "gz" => None,
+        _ => file.metadata().ok().map(|meta| meta.len()),
+    });
+    lengths.sum::<Option<u64>>().filter(|&pixels| pixels > 0)
 }
 
 /// Files below a folder.
@@ -125,7 +136,8 @@ pub fn estimate(e: &Experiment, p: &Prepared) -> Estimate {
     let batch = e.train.batch.min(counts[0]) as u64;
     Estimate {
         program: PROGRAM,
-        data: read + given,
+        // All samples are read, as bytes and as numbers, before a limit leaves some of them.
+        data: (read + given).max(e.least_data() * 5 / 4),
         weights: weights * (3 + slots),
         checkpoint: 2 * weights * (2 + slots),
         activations: 2 * batch * each + BATCH as u64 * each,

@@ -215,6 +215,7 @@ impl Job {
         watch.stage(1, STAGES, "trials");
         // The data are looked at before the first trial: what is wrong with them is no trial's fault.
         let mut prepared = Prepared::new(&self.experiment, watch)?;
+        experiment::cost::check(&self.experiment, &prepared)?;
         let sha256 = prepared.data.sha256.clone();
         identity::settle(folder, self.experiment.data.source(), &mut prepared.data)?;
         drop(prepared);

@@ -460,3 +460,24 @@ fn a_refusal_is_an_error_of_data() {
     let missing = RunFolder::finished(Path::new("no/such/run")).unwrap_err();
     assert!(matches!(missing, Error::Data { .. }) && missing.exit_code() == 3);
 }
+
+/// The main job likewise: networks keep their settings, and what is computed anew may change.
+#[test]
+fn a_pipeline_is_resumed_with_the_settings_it_began_with() {
+    let folder = empty_folder("safety-pipeline");
+    gradus(&folder, &["pipeline", "--smoke", "--out", "p"]).says(0, &[]);
+    let (config, resume) = (folder.join("p/config.toml"), ["pipeline", "--resume", "p"]);
+    let begun = fs::read_to_string(&config).unwrap();
+    let changed = |section: &str, key: &str, value: &str| {
+        let mut file: toml::Table = begun.parse().unwrap();
+        file[section][key] = value.parse::<toml::Value>().unwrap();
+        fs::write(&config, toml::to_string(&file).unwrap()).unwrap();
+        gradus(&folder, &resume)
+    };
+    changed("cnn", "lr", "0.5").says(3, &["config.toml", "is not what the run wrote"]);
+    // As if it had been stopped before its end.
+    fs::remove_file(folder.join("p/COMPLETE")).unwrap();
+    changed("cnn", "lr", "0.5").says(2, &["cnn.lr", "changed since the run began"]);
+    changed("mlp", "epochs", "77").says(2, &["mlp.epochs", "and training mlp has ended"]);
+    changed("kmeans", "n_init", "2").says(0, &["changed in config.toml: kmeans.n_init"]);
+}
