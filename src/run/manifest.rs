@@ -58,7 +58,7 @@ impl Manifest {
     pub(super) fn check(&self, folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
         let entry = self.entry(folder, name)?;
         if entry.bytes != bytes.len() as u64 {
-            let what = format!("is damaged: expected {} bytes, found {}", entry.bytes, bytes.len());
+            let what = format!("is not what the run wrote: expected {} bytes, found {}", entry.bytes, bytes.len());
             return Err(Error::data(folder.join(name), what, DAMAGED));
         }
         if entry.sha256 != sha256(bytes) {
