@@ -69,15 +69,26 @@ impl Summary {
             1 => "by one configuration".to_owned(),
             k => format!("by {k} configurations"),
         };
-        let gain = accuracy.filter(|_| self.configurations > 1).map(|accuracy| {
-            let gain = 100.0 * selection_gain(accuracy, self.samples, self.configurations);
-            format!(
-                " The best of {} equally good ones would come out up to {gain:.1} percentage points above its true \
-                 accuracy by chance alone, so a choice among them is made on validation.",
-                self.configurations
-            )
-        });
-        format!("The held-out test set was {times}, {by}.{}", gain.unwrap_or_default())
+        format!("The held-out test set was {times}, {by}.{}", self.by_chance(accuracy))
+    }
+
+    /// The same for a page that is about a choice: how many configurations there were, not how often they were evaluated.
+    pub fn configurations_in_words(&self, accuracy: Option<f64>) -> String {
+        match self.configurations {
+            0 | 1 => "No other configuration was evaluated on this test set.".into(),
+            k => format!("On this test set {k} configurations were evaluated.{}", self.by_chance(accuracy)),
+        }
+    }
+
+    /// What the choice among the configurations would gain; empty for one, and where there is no accuracy.
+    fn by_chance(&self, accuracy: Option<f64>) -> String {
+        let Some(accuracy) = accuracy.filter(|_| self.configurations > 1) else { return String::new() };
+        let gain = 100.0 * selection_gain(accuracy, self.samples, self.configurations);
+        format!(
+            " The best of {} equally good ones would come out up to {gain:.1} percentage points above its true accuracy \
+             by chance alone, so a choice among them is made on validation.",
+            self.configurations
+        )
     }
 }
 
@@ -279,6 +290,12 @@ mod tests {
         let many = of(12, 10, Some(0.9));
         assert!(many.starts_with("The held-out test set was evaluated 12 times, by 10 configurations. The best of 10"));
         assert!(many.contains("up to 2.3 percentage points"), "{many}");
+        let other = |configurations, accuracy| {
+            Summary { evaluations: 9, configurations, samples: 400 }.configurations_in_words(accuracy)
+        };
+        assert_eq!(other(1, Some(0.9)), "No other configuration was evaluated on this test set.");
+        assert!(other(10, Some(0.9)).starts_with("On this test set 10 configurations were evaluated. The best of 10"));
+        assert_eq!(other(2, None), "On this test set 2 configurations were evaluated.");
         assert_eq!(of(4, 2, None), "The held-out test set was evaluated 4 times, by 2 configurations.");
     }
 }

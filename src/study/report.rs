@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::report::chart::{BarChart, Colour, Contour, Curves, Dimension, Look, ParallelCoordinates, Scale, Slices};
 use crate::report::words::{counted, thousands};
 use crate::report::{Align, Callout, Cell, Figure, Table};
-use crate::run::{Book, RunFolder};
+use crate::run::{Book, RunFolder, ledger};
 
 /// Trials that are highlighted, and listed.
 const LEADING: usize = 5;
@@ -34,7 +34,7 @@ pub fn write(o: &Outcome<'_>, folder: &RunFolder) -> Result<()> {
     let mut book = Book::open(folder, &format!("{}: a study", e.name), &subtitle);
     book.page.brushed(&words);
     verdict(o, &mut book);
-    best(o, &mut book)?;
+    best(o, folder, &mut book)?;
     search(o, &mut book)?;
     settings(o, &mut book)?;
     importance(o, &mut book)?;
@@ -84,7 +84,7 @@ fn ranked<'a>(o: &Outcome<'a>) -> Vec<&'a Trial> {
 }
 
 /// The best trials, and where the best one's run is.
-fn best(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
+fn best(o: &Outcome<'_>, folder: &RunFolder, book: &mut Book<'_>) -> Result<()> {
     let params = &o.job.space.params;
     let names: Vec<String> = params.iter().map(Param::short).collect();
     let columns = ["trial", o.job.measure(), "epochs", "seconds"].into_iter().chain(names.iter().map(String::as_str));
@@ -122,8 +122,19 @@ fn best(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
             "{} The run is in `{BEST}/`, with its report and weights. On the held-out test set it reached:",
             findings::retrained(o.best.number, again, o.best.value)
         ))
-        .facts(&figures);
+        .facts(&figures)
+        .paragraph(&evaluated(o, folder));
     Ok(())
+}
+
+/// What the ledger says of the test set that only the best trial was evaluated on.
+fn evaluated(o: &Outcome<'_>, folder: &RunFolder) -> String {
+    let data = &o.metrics["data"];
+    let samples: u64 = data["test"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_u64).sum();
+    let split = data["test_set"].as_str().unwrap_or_default();
+    let summary = ledger::summary(&RunFolder::at(folder.path(BEST)), split, samples as usize);
+    let words = summary.configurations_in_words(o.metrics["test"]["accuracy"].as_f64());
+    format!("The trials were compared on the validation set alone. {words}")
 }
 
 /// Whether values spread over more than a decade, all of them positive: then a logarithmic axis shows more.

@@ -453,4 +453,5 @@ fn the_ledger_counts_every_evaluation() {
     gradus(&folder, &[&["study", "linear.toml"], &search[..]].concat()).says(0, &[]);
     assert_eq!(lines("test_ledger.jsonl").len(), 7);
     assert!(page("s/best").contains("evaluated 5 times, by 3 configurations"));
+    assert!(page("s").contains("On this test set 3 configurations were evaluated. The best of 3"));
 }
