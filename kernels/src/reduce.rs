@@ -252,30 +252,58 @@ struct AddRows<'a, T, F, const N: usize, const K: usize, const S: usize> {
     term: F,
 }
 
-/// Columns that are summed in registers.
-const COLUMNS: usize = 32;
-
 impl<T, F, const N: usize, const K: usize, const S: usize> AddRows<'_, T, F, N, K, S>
 where
     T: Scalar,
     F: Fn([T; N], [T; K]) -> [T; S],
 {
-    /// The sums of up to [`COLUMNS`] columns over one block.
+    /// The sums of `W` columns over one block, in registers.
     #[inline(always)]
-    fn block(&self, block: usize, start: usize, width: usize) -> [[T; COLUMNS]; S] {
+    fn block<const W: usize>(&self, block: usize, start: usize) -> [[T; W]; S] {
         let Rows { x, stride, rows, coefficients } = &self.rows;
-        let coefficients = coefficients.map(|k| &k[start..start + width]);
-        let mut sum = [[T::ZERO; COLUMNS]; S];
+        let (mut of_row, mut of_column) = ([[T::ZERO; W]; N], [[T::ZERO; W]; K]);
+        for k in 0..K {
+            of_column[k].copy_from_slice(&coefficients[k][start..start + W]);
+        }
+        let mut sum = [[T::ZERO; W]; S];
         for row in block * TURNS..(block * TURNS + TURNS).min(*rows) {
-            let x = x.map(|x| &x[row * stride + start..][..width]);
-            for l in 0..width {
-                let terms = (self.term)(x.map(|x| x[l]), coefficients.map(|k| k[l]));
+            let at = row * stride + start;
+            for n in 0..N {
+                of_row[n].copy_from_slice(&x[n][at..at + W]);
+            }
+            for l in 0..W {
+                // Loops, not `map`: that would copy the arrays.
+                let (mut x, mut coefficient) = ([T::ZERO; N], [T::ZERO; K]);
+                for n in 0..N {
+                    x[n] = of_row[n][l];
+                }
+                for k in 0..K {
+                    coefficient[k] = of_column[k][l];
+                }
+                let terms = (self.term)(x, coefficient);
                 for s in 0..S {
                     sum[s][l] += terms[s];
                 }
             }
         }
         sum
+    }
+
+    /// Takes `W` columns of a block into account; see [`Pairs::push`].
+    #[inline(always)]
+    fn push<const W: usize>(&mut self, block: usize, start: usize) {
+        let (len, only) = (self.y[0].len(), self.rows.rows <= TURNS);
+        let carries = block.trailing_ones() as usize;
+        let mut sum = self.block::<W>(block, start);
+        for s in 0..S {
+            for level in 0..carries {
+                let mut left = [[T::ZERO; W]];
+                left[0].copy_from_slice(&self.room[(level * S + s) * len + start..][..W]);
+                [sum[s]] = plus(&left, [sum[s]]);
+            }
+            let to = if only { &mut self.y[s][start..] } else { &mut self.room[(carries * S + s) * len + start..] };
+            to[..W].copy_from_slice(&sum[s]);
+        }
     }
 }
 
@@ -286,26 +314,22 @@ where
 {
     type Output = ();
     #[inline(always)]
-    fn run(self) {
+    fn run(mut self) {
         let (len, blocks) = (self.y[0].len(), self.rows.rows.div_ceil(TURNS));
         for block in 0..blocks {
-            let carries = block.trailing_ones() as usize;
-            for start in (0..len).step_by(COLUMNS) {
-                let width = COLUMNS.min(len - start);
-                // Two calls of one function: the compiler knows the width of nearly all.
-                let mut sum =
-                    if width == COLUMNS { self.block(block, start, COLUMNS) } else { self.block(block, start, width) };
-                for (s, sum) in sum.iter_mut().enumerate() {
-                    for level in 0..carries {
-                        let left = &self.room[(level * S + s) * len + start..][..width];
-                        sum.iter_mut().zip(left).for_each(|(sum, &left)| *sum = left + *sum);
-                    }
-                    let to = match blocks {
-                        1 => &mut self.y[s][start..],
-                        _ => &mut self.room[(carries * S + s) * len + start..],
-                    };
-                    to[..width].copy_from_slice(&sum[..width]);
-                }
+            // Sizes that the compiler knows: it keeps them in registers.
+            let mut start = 0;
+            while start + 32 <= len {
+                self.push::<32>(block, start);
+                start += 32;
+            }
+            while start + 8 <= len {
+                self.push::<8>(block, start);
+                start += 8;
+            }
+            while start < len {
+                self.push::<1>(block, start);
+                start += 1;
             }
         }
         if blocks == 1 {
