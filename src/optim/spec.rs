@@ -140,6 +140,12 @@ impl OptimizerSpec {
 impl<'de> Deserialize<'de> for OptimizerSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut table = Map::deserialize(deserializer)?;
+        // NaN and infinities have become null, and a setting that may be left out would take that for nothing.
+        let is_null =
+            |value: &Value| value.is_null() || value.as_array().is_some_and(|list| list.contains(&Value::Null));
+        if table.values().any(is_null) {
+            return Err(D::Error::custom("invalid value: not a finite number, expected f64"));
+        }
         let kind = match table.remove("kind") {
             Some(Value::String(kind)) => kind,
             Some(other) => return Err(D::Error::custom(format!("kind is {other}, expected a string"))),
@@ -260,6 +266,8 @@ mod tests {
             ("kind = 3", "kind is 3"),
             ("kind = \"sgd\"\nlr = \"fast\"", "invalid type: string \"fast\", expected f64"),
             ("kind = \"sgd\"\nuse_ema = 1", "expected a boolean"),
+            ("kind = \"sgd\"\nclip_norm = nan", "not a finite number"),
+            ("kind = \"adam\"\nbetas = [0.9, inf]", "not a finite number"),
         ] {
             let message = toml::from_str::<OptimizerSpec>(text).unwrap_err().to_string();
             assert!(message.contains(wanted), "{message}");
