@@ -362,7 +362,7 @@ fn a_study_that_ran_out_of_time_goes_on() {
     let folder = place("safety-study");
     gradus(&folder, &["study", "small.toml", "--out", "whole"]).says(0, &[]);
     let late =
-        ["study", "small.toml", "--set", "study.trials=6", "--set", "train.epochs=200", "--timeout", "1", "--out", "s"];
+        ["study", "small.toml", "--set", "study.trials=6", "--set", "train.epochs=100", "--timeout", "1", "--out", "s"];
     let ran = gradus(&folder, &[&late[..], &["--set", "data.per_class=100"]].concat());
     ran.says(0, &["of 6 trials are over", "--resume s"]);
     assert!(!folder.join("s/COMPLETE").exists() && folder.join("s/report.html").exists());

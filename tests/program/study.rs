@@ -463,3 +463,39 @@ fn the_space_of_the_help_fits() {
     let job = gradus::study::job::Job::new(source).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(job.space.params.len(), 5);
 }
+
+/// With `GRADUS_PEERS_PYTHON`: Optuna itself runs a trial, adds one whole and leaves one running; the study goes on.
+#[test]
+fn a_study_goes_on_after_optuna_has_added_trials() {
+    let Some(python) = std::env::var_os("GRADUS_PEERS_PYTHON") else {
+        eprintln!("skipped: GRADUS_PEERS_PYTHON is not set");
+        return;
+    };
+    const SCRIPT: &str = r#"
+import sys, optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+study = optuna.load_study(study_name="known", storage=JournalStorage(JournalFileBackend(sys.argv[1])))
+def objective(trial):
+    trial.report(float("nan"), 1)
+    trial.set_user_attr("by", "optuna")
+    return trial.suggest_float("lr", 1e-5, 1, log=True) + trial.suggest_float("depth", 0, 1)
+study.optimize(objective, n_trials=1)
+low = optuna.distributions.FloatDistribution(0.0, 1.0)
+study.add_trial(optuna.trial.create_trial(params={"p": 0.5}, distributions={"p": low}, value=-5.0))
+study.ask()
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("study.jsonl");
+    let with = |trials| Study { trials, ..study(VALLEY, Tpe::default(), Median::default(), 1) };
+    with(6).run(&path, 1, None, &descent, &mut Unseen).unwrap();
+    let output = Command::new(&python).args(["-c", SCRIPT]).arg(&path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let trials = with(14).run(&path, 2, None, &descent, &mut Unseen).unwrap();
+    let foreign: Vec<usize> = trials.iter().filter(|trial| trial.foreign).map(|trial| trial.number).collect();
+    assert_eq!((trials.len(), foreign), (14, vec![6, 7, 8]));
+    assert!(trials[7].value == Some(-5.0) && trials[8].state == State::Running);
+    assert!(trials.iter().all(|trial| trial.foreign || trial.is_finished()));
+    assert!(!best(&trials, Direction::Minimize).unwrap().foreign);
+    database::write(&path, &folder.path().join("study.db")).unwrap();
+}
