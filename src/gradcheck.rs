@@ -5,14 +5,15 @@
 //! in [`autograd::check`](crate::autograd::check). A test fails as long as an op or a layer has no row.
 //!
 //! All numbers are `f64`. The five-point formula leaves errors of some 1e-10 on the functions here, which is why the
-//! tolerance can be 1e-8: an error of one ten-thousandth in a single derivative shows. Piecewise functions (`smooth`
-//! is false) are evaluated further from their kinks than the differences reach: on numbers of a grid with gaps of
-//! 0.1 that passes 0 by at 0.05; whole networks, whose inner numbers cannot be put on a grid, with a smaller step and
-//! on weights drawn again until no inner number is near a kink.
+//! tolerance can be 1e-8: an error of one ten-thousandth in a single derivative shows. Where a check finds that its point
+//! lies near a kink, the row draws its inputs again, so every seed gives a verdict. Most piecewise functions (`smooth`
+//! is false) are spared that: they are evaluated on numbers of a grid with gaps of 0.1 that passes 0 by at 0.05, further
+//! from their kinks than the differences reach. In whole networks with ReLU and max-pooling kinks are everywhere; there
+//! the step is smaller.
 
 mod table;
 
-use crate::autograd::check::{self, Report};
+use crate::autograd::check::{self, Evaluated, Report};
 use crate::autograd::{Tape, Var};
 use crate::error::Result;
 use crate::nn::{Ctx, Module, Sequential, parameters};
@@ -28,9 +29,8 @@ const TOLERANCE: f64 = 1e-8;
 const TOLERANCE_NEAR_KINKS: f64 = 1e-6;
 /// Step of the differences through networks with kinks.
 const NEAR_KINKS: f64 = 4e-6;
-/// Distance from the nearest kink at which such networks are evaluated. In the networks below, two steps of size
-/// [`NEAR_KINKS`] move no inner number by more than 1e-3 (sums of absolute inputs times the largest weights).
-const MARGIN: f64 = 2e-3;
+/// How often a row draws its inputs before it gives up finding a point without a kink.
+const DRAWS: usize = 100;
 
 /// One check.
 pub struct Row {
@@ -70,8 +70,22 @@ impl Row {
     /// Runs the check on numbers drawn for `seed`.
     pub fn run(&self, seed: u64) -> Outcome {
         let mut rng = Rng::new(seed, self.name, 0);
-        let report = (self.run)(&mut rng, self.tolerance)
-            .unwrap_or_else(|error| Report { relative_error: f64::MAX, worst: Some(error.to_string()) });
+        let mut draw = || {
+            (self.run)(&mut rng, self.tolerance).unwrap_or_else(|error| Report {
+                relative_error: f64::MAX,
+                worst: Some(error.to_string()),
+                near_kink: false,
+            })
+        };
+        let mut report = draw();
+        let mut draws = 1;
+        while report.near_kink && draws < DRAWS {
+            report = draw();
+            draws += 1;
+        }
+        if report.near_kink {
+            report.worst = Some(format!("in {DRAWS} draws no inputs were found at which the differences agree"));
+        }
         Outcome {
             name: self.name,
             kind: self.kind,
@@ -134,7 +148,7 @@ fn smooth(name: &'static str, inputs: &'static [Input], f: fn(&[Var<f64>]) -> Re
     Row { name, kind: "op", smooth: true, tolerance: TOLERANCE, run: Box::new(run) }
 }
 
-/// A row for a function with kinks, whose inputs are drawn away from them.
+/// A row for a function with kinks.
 fn kinked(name: &'static str, inputs: &'static [Input], f: fn(&[Var<f64>]) -> Result<Var<f64>>) -> Row {
     smooth(name, inputs, f).with_kinks()
 }
@@ -157,63 +171,50 @@ fn layer(name: &'static str, (draw, shape): Input, make: fn(&mut Rng) -> Box<dyn
     Row { name, kind: "layer", smooth: true, tolerance: TOLERANCE, run: Box::new(run) }
 }
 
-/// A row for a network with ReLU and max-pooling, drawn again until no inner number lies near a kink.
+/// A row for a network with ReLU and max-pooling.
 fn kinked_model(name: &'static str, shape: &'static [usize], make: fn(&mut Rng) -> Result<Sequential<f64>>) -> Row {
     let run = move |rng: &mut Rng, tolerance: f64| {
-        let (mut x, mut model) = (normal(shape, rng), make(rng)?);
-        while distance_to_kinks(&model, &x)? < MARGIN {
-            (x, model) = (normal(shape, rng), make(rng)?);
-        }
+        let (x, model) = (normal(shape, rng), make(rng)?);
         check_module(&model, &x, NEAR_KINKS, tolerance, rng)
     };
     Row { name, kind: "model", smooth: false, tolerance: TOLERANCE_NEAR_KINKS, run: Box::new(run) }
 }
 
-/// Checks the gradients of a module with respect to its input and its parameters.
+/// Checks the gradients of a module with respect to its input and its parameters, all of them and, the others constant
+/// or frozen, some of them.
 fn check_module(module: &dyn Module<f64>, x: &Tensor<f64>, step: f64, tolerance: f64, rng: &mut Rng) -> Result<Report> {
     let params = parameters(module);
     // One seed and one step, so that dropout draws the same mask each time.
     let forward = |tape: &Tape<f64>, x: &Var<f64>| module.forward(x, &mut Ctx::train(tape, 0, 0));
-    let tape = Tape::new();
-    let leaf = tape.leaf(x.clone());
-    let y = forward(&tape, &leaf)?;
-    let u = normal(y.shape(), rng);
-    let gradients = tape.backward_from(&y, u.clone())?;
+    let value = |x: &Tensor<f64>| Ok(forward(&Tape::new(), &Var::constant(x.clone()))?.into_value());
+    let u = normal(value(x)?.shape(), rng);
+    let evaluate = |leaves: &[bool]| -> Result<Evaluated> {
+        params.iter().zip(&leaves[1..]).for_each(|((_, param), &leaf)| param.set_trainable(leaf));
+        let tape = Tape::new();
+        let input = if leaves[0] { tape.leaf(x.clone()) } else { Var::constant(x.clone()) };
+        let y = forward(&tape, &input)?;
+        let mut found = vec![None; leaves.len()];
+        if y.is_recorded() {
+            let gradients = tape.backward_from(&y, u.clone())?;
+            if leaves[0] {
+                found[0] = gradients.of(&input)?.cloned();
+            }
+            params.iter().zip(&mut found[1..]).for_each(|((_, p), g)| *g = gradients.param(p).cloned());
+        }
+        params.iter().for_each(|(_, param)| param.set_trainable(true));
+        Ok((y.into_value(), found))
+    };
 
     let mut inputs = vec![x.clone()];
     inputs.extend(params.iter().map(|(_, p)| p.get()));
-    let mut found = vec![gradients.of(&leaf).cloned()];
-    found.extend(params.iter().map(|(_, p)| gradients.param(p).cloned()));
+    let (y, found) = evaluate(&vec![true; inputs.len()])?;
     let found: Vec<_> =
         found.into_iter().zip(&inputs).map(|(g, x)| g.unwrap_or_else(|| Tensor::zeros(x.shape_owned()))).collect();
-
+    if let fault @ Some(_) = check::hold_subsets(&y, &found, &evaluate)? {
+        return Ok(Report { relative_error: f64::MAX, worst: fault, near_kink: false });
+    }
     check::compare(&inputs, &found, step, tolerance, rng, &|inputs| {
         params.iter().zip(&inputs[1..]).for_each(|((_, p), value)| p.set(value.clone()));
-        Ok(check::inner(forward(&Tape::new(), &Var::constant(inputs[0].clone()))?.value().data(), u.data()))
+        Ok(check::inner(value(&inputs[0])?.data(), u.data()))
     })
-}
-
-/// How far the inputs of all ReLUs are from 0, and the winners of all 2x2 max-pools from the runners-up.
-fn distance_to_kinks(model: &Sequential<f64>, x: &Tensor<f64>) -> Result<f64> {
-    let relevant = |path: &str| path.ends_with("conv") || path.ends_with("fc1") || path.ends_with(".relu");
-    let mut cx = Ctx::eval().capture(&relevant);
-    model.forward(&Var::constant(x.clone()), &mut cx)?;
-    let mut distance = f64::INFINITY;
-    for seen in cx.captured() {
-        let y = seen.output;
-        if !seen.path.ends_with("relu") {
-            distance = y.data().iter().fold(distance, |d, v| d.min(v.abs()));
-            continue;
-        }
-        let (h, w) = (y.shape()[2], y.shape()[3]);
-        for top_left in (0..y.numel()).filter(|i| i / w % h % 2 == 0 && i % w % 2 == 0) {
-            let mut window = [0, 1, w, w + 1].map(|k| y.data()[top_left + k]);
-            window.sort_by(f64::total_cmp);
-            // Four zeros stay zeros: their ReLUs are far from the kink.
-            if window[3] > 0.0 {
-                distance = distance.min(window[3] - window[2]);
-            }
-        }
-    }
-    Ok(distance)
 }

@@ -12,6 +12,8 @@ mod sealed {
 ///
 /// Its kernels and elementary functions come from [`Scalar`].
 pub trait Real: Scalar + sealed::Sealed {
+    /// The next number below.
+    fn next_down(self) -> Self;
     #[doc(hidden)]
     fn pool() -> &'static std::thread::LocalKey<std::cell::RefCell<crate::tensor::Pool<Self>>>;
 }
@@ -20,6 +22,9 @@ macro_rules! real {
     ($type:ty, $pool:ident) => {
         thread_local!(static $pool: std::cell::RefCell<crate::tensor::Pool<$type>> = Default::default());
         impl Real for $type {
+            fn next_down(self) -> Self {
+                <$type>::next_down(self)
+            }
             fn pool() -> &'static std::thread::LocalKey<std::cell::RefCell<crate::tensor::Pool<$type>>> {
                 &$pool
             }

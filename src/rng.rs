@@ -3,6 +3,17 @@
 //! Nothing in Gradus shares a running generator. Whoever needs random numbers opens the stream of its own purpose, so
 //! that drawing a figure, resuming a run or adding a stage changes nobody else's numbers. The stream is ChaCha8
 //! (Bernstein 2008), which is portable: the same numbers on every machine and in every version.
+//!
+//! Its key is the SHA-256 of a text that says whose stream it is, and no two owners have the same text:
+//!
+//! ```text
+//! of a purpose:   seed (8 bytes)  index (8)  the purpose, valid UTF-8
+//! of a layer:     seed (8 bytes)  step (8)   255   use (1)   length (8) of the network's name, the name
+//!                                                            length (8) of the layer's path, the path   call (8)
+//! ```
+//!
+//! The byte 255 begins no UTF-8 text, so no layer, whatever it is called, meets a purpose; lengths in front of the names
+//! keep one name from running into the next; all other fields have fixed widths.
 
 use rand::{Rng as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -15,13 +26,47 @@ pub struct Rng {
     spare_normal: Option<f64>,
 }
 
+/// Whose random numbers a layer draws; see [`Rng::of_layer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerDraw<'a> {
+    /// Whether this is a training step, as opposed to an evaluation that draws.
+    pub training: bool,
+    /// The network's name.
+    pub network: &'a str,
+    /// The layer's path in the network, such as `block1.dropout`.
+    pub path: &'a str,
+    /// How often this layer has drawn in this pass before.
+    pub call: u64,
+    /// The number of the training step, or of the evaluated batch.
+    pub step: u64,
+}
+
 impl Rng {
     /// The stream for `purpose` (such as `"shuffle"`) and `index` (such as the epoch) under a run's `seed`.
     pub fn new(seed: u64, purpose: &str, index: u64) -> Self {
+        Self::keyed(&[&seed.to_le_bytes(), &index.to_le_bytes(), purpose.as_bytes()])
+    }
+
+    /// The stream of a layer of a network at one step under a run's `seed`. It meets no purpose of [`new`](Self::new)
+    /// and no other layer, call or step; see the [module](self).
+    pub fn of_layer(seed: u64, draw: &LayerDraw<'_>) -> Self {
+        let length = |name: &str| (name.len() as u64).to_le_bytes();
+        Self::keyed(&[
+            &seed.to_le_bytes(),
+            &draw.step.to_le_bytes(),
+            &[255, u8::from(draw.training)],
+            &length(draw.network),
+            draw.network.as_bytes(),
+            &length(draw.path),
+            draw.path.as_bytes(),
+            &draw.call.to_le_bytes(),
+        ])
+    }
+
+    /// The stream whose key is the hash of these bytes, one part after the other.
+    fn keyed(parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
-        hash.update(seed.to_le_bytes());
-        hash.update(index.to_le_bytes());
-        hash.update(purpose.as_bytes());
+        parts.iter().for_each(|part| hash.update(part));
         Self { chacha: ChaCha8Rng::from_seed(hash.finalize().into()), spare_normal: None }
     }
 
@@ -35,9 +80,10 @@ impl Rng {
         (self.bits() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
-    /// Uniform on [low, high).
+    /// Uniform on [low, high). A number that rounds to `high` becomes the one below it.
     pub fn range(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * self.uniform()
+        let x = low + (high - low) * self.uniform();
+        if x >= high && low < high { high.next_down() } else { x }
     }
 
     /// Uniform on 0, .., n - 1, without bias (Lemire 2019, multiply and reject). Panics for n = 0.
@@ -97,6 +143,32 @@ mod tests {
                 && draw(1, "a", 0) != draw(1, "b", 0)
                 && draw(1, "a", 0) != draw(1, "a", 1)
         );
+    }
+
+    #[test]
+    fn no_two_owners_share_a_stream() {
+        let layer = LayerDraw { training: true, network: "a", path: "b.c", call: 0, step: 5 };
+        let layers = [
+            layer,
+            LayerDraw { training: false, ..layer },
+            LayerDraw { network: "", ..layer },
+            LayerDraw { network: "ab", path: ".c", ..layer },
+            LayerDraw { network: "a.b", path: "c", ..layer },
+            LayerDraw { path: "shuffle", ..layer },
+            LayerDraw { call: 1, ..layer },
+            LayerDraw { call: 5, step: 0, ..layer },
+            LayerDraw { step: 6, ..layer },
+        ];
+        let mut first: Vec<u64> = layers.iter().map(|draw| Rng::of_layer(1, draw).bits()).collect();
+        // Purposes that spell the same words, in whatever way they are put together.
+        let purposes = ["shuffle", "b.c", "a", "ab.c", "\u{1}", "\u{ff}", "\u{ff}\u{1}a"];
+        first.extend(purposes.iter().map(|purpose| Rng::new(1, purpose, 5).bits()));
+        let all = first.len();
+        first.sort_unstable();
+        first.dedup();
+        assert_eq!(first.len(), all, "two streams begin with the same number");
+        assert_eq!(Rng::of_layer(1, &layer).bits(), Rng::of_layer(1, &LayerDraw { ..layer }).bits());
+        assert_ne!(Rng::of_layer(1, &layer).bits(), Rng::of_layer(2, &layer).bits());
     }
 
     #[test]

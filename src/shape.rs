@@ -1,11 +1,20 @@
 //! Shapes, stored inline, and the letters by which ops state and check their shape rules.
+//!
+//! Sizes come from users, and products of sizes wrap silently: `[2^60 + 1, 16]` has 16 elements modulo 2^64. So the
+//! number of elements is computed with checked arithmetic, and a shape whose sizes other than 0 multiply to more than
+//! memory can hold ([`MAX_LEN`]) is the shape of no tensor, as in NumPy, even if another of its sizes is 0. Whatever
+//! is computed from the shape of a tensor that exists (strides, lengths of parts) therefore cannot wrap.
 
 use crate::error::{Error, Result};
+use gradus_kernels::geometry::MAX_LEN;
 use std::fmt;
 use std::ops::Deref;
 
 /// The largest number of axes.
 pub const MAX_RANK: usize = 6;
+
+/// Elements above which a result's memory is asked for before it is computed.
+const PROBED: usize = 1 << 28;
 
 /// The sizes of a tensor's axes, outermost first. Stored inline: a shape costs no allocation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,18 +32,44 @@ impl Shape {
         Self { sizes: inline, rank: sizes.len() }
     }
 
-    /// Number of elements: the product of the sizes, 1 for a scalar.
-    pub fn numel(&self) -> usize {
-        self.iter().product()
+    /// Number of elements: the product of the sizes, 1 for a scalar. `None` if no tensor can have this shape.
+    pub fn checked_numel(&self) -> Option<usize> {
+        let mut others = self.iter().filter(|&&size| size > 0);
+        let product = others.try_fold(1usize, |all, &size| all.checked_mul(size).filter(|&all| all <= MAX_LEN))?;
+        Some(if self.contains(&0) { 0 } else { product })
     }
 
-    /// The strides of the row-major layout.
+    /// Number of elements, and `usize::MAX`, which is the length of no buffer, if no tensor can have this shape.
+    pub fn numel(&self) -> usize {
+        self.checked_numel().unwrap_or(usize::MAX)
+    }
+
+    /// Returns the shape if a tensor of `T` can have it; otherwise an error of the op whose result would have it, because
+    /// there are no such sizes, or not as much memory.
+    pub(crate) fn fits<T>(self, op: &'static str) -> Result<Self> {
+        let Some(numel) = self.checked_numel() else {
+            return Err(Error::shape(op, format!("gives {self:?}: expected at most {MAX_LEN} elements")));
+        };
+        // Asking for memory costs little beside filling it; a refusal later on would abort the program.
+        if numel > PROBED && Vec::<T>::new().try_reserve_exact(numel).is_err() {
+            let gib = numel / (1 << 30) * size_of::<T>();
+            return Err(Error::shape(op, format!("gives {self:?}: there are no {gib} GiB of memory for it")));
+        }
+        Ok(self)
+    }
+
+    /// The number of elements in words.
+    pub(crate) fn count(&self) -> String {
+        self.checked_numel().map_or_else(|| format!("more than {MAX_LEN} elements"), |n| format!("{n} elements"))
+    }
+
+    /// The strides of the row-major layout. Those of a shape that no tensor can have mean nothing.
     pub fn strides(&self) -> Shape {
         let mut strides = *self;
-        let mut step = 1;
+        let mut step = 1usize;
         for axis in (0..self.rank).rev() {
             strides.sizes[axis] = step;
-            step *= self.sizes[axis];
+            step = step.saturating_mul(self.sizes[axis]);
         }
         strides
     }
@@ -151,6 +186,21 @@ mod tests {
             message,
             "conv2d wanted [\"N C H W\", \"O C KH KW\"]; got [8, 16, 64, 64] and [32, 8, 3, 3]: C is 16, then 8"
         );
+    }
+
+    #[test]
+    fn numbers_of_elements_do_not_wrap() {
+        assert_eq!((Shape::new(&[]).numel(), Shape::new(&[2, 3]).numel(), Shape::new(&[2, 0]).numel()), (1, 6, 0));
+        let (most, all) = (Shape::new(&[MAX_LEN]), usize::MAX);
+        assert_eq!((most.checked_numel(), Shape::new(&[MAX_LEN, 2]).checked_numel()), (Some(MAX_LEN), None));
+        for sizes in [&[(1 << 60) + 1, 16][..], &[1 << 32, 1 << 32], &[all], &[0, 1 << 40, 1 << 40], &[all, 0, all]] {
+            assert_eq!((Shape::new(sizes).checked_numel(), Shape::new(sizes).numel()), (None, all), "{sizes:?}");
+            assert_eq!(Shape::new(sizes).strides().len(), sizes.len());
+        }
+        let message = Shape::new(&[1 << 62, 16]).fits::<f32>("pad").unwrap_err().to_string();
+        assert!(message.starts_with("pad gives [4611686018427387904, 16]: expected at most"), "{message}");
+        let message = Shape::new(&[1 << 20, 1 << 38]).fits::<f32>("pad").unwrap_err().to_string();
+        assert!(message.ends_with("there are no 1073741824 GiB of memory for it"), "{message}");
     }
 
     #[test]

@@ -3,7 +3,10 @@
 //! A [`Tensor`] is a value. Cloning shares the buffer and copies nothing; writing to a shared buffer copies it first.
 //! There are no views with strides: reshaping is free, a transpose is an op (or a swap of strides inside a kernel).
 //! When the last owner of a buffer goes, the buffer goes to a pool of its thread and serves the next tensor of that
-//! length: fresh memory from the operating system is forty times slower to write than memory already in use.
+//! length: fresh memory from the operating system is forty times slower to write than memory already in use. The
+//! [`pool`] is bounded.
+
+pub mod pool;
 
 use crate::error::{Error, Result};
 use crate::real::Real;
@@ -16,53 +19,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::thread::LocalKey;
 
-/// Elements a thread's pool holds at most (1 GiB of `f32`).
-const POOL_LIMIT: usize = 1 << 28;
-
-/// Buffers waiting to be used again.
-#[derive(Debug)]
-pub struct Pool<T> {
-    /// The lengths that occur, sorted, each with its free buffers. A program has few: finding one takes a few
-    /// comparisons.
-    free: Vec<(usize, Vec<Vec<T>>)>,
-    held: usize,
-    fresh: u64,
-}
-
-impl<T> Default for Pool<T> {
-    fn default() -> Self {
-        Self { free: Vec::new(), held: 0, fresh: 0 }
-    }
-}
-
-impl<T: Copy + Default> Pool<T> {
-    /// A buffer of `len` elements with arbitrary contents.
-    fn take(&mut self, len: usize) -> Vec<T> {
-        if let Ok(at) = self.find(len)
-            && let Some(buffer) = self.free[at].1.pop()
-        {
-            self.held -= len;
-            return buffer;
-        }
-        self.fresh += 1;
-        vec![T::default(); len]
-    }
-
-    fn give(&mut self, buffer: Vec<T>) {
-        let len = buffer.len();
-        if self.held + len <= POOL_LIMIT {
-            self.held += len;
-            match self.find(len) {
-                Ok(at) => self.free[at].1.push(buffer),
-                Err(at) => self.free.insert(at, (len, vec![buffer])),
-            }
-        }
-    }
-
-    fn find(&self, len: usize) -> std::result::Result<usize, usize> {
-        self.free.binary_search_by_key(&len, |(len, _)| *len)
-    }
-}
+pub use pool::Pool;
 
 /// Owns the elements, and hands them to the pool in the end.
 struct Buffer<T: Real>(Vec<T>);
@@ -159,6 +116,12 @@ pub struct Tensor<T: Real = f32> {
     buffer: Arc<Buffer<T>>,
 }
 
+/// The shape, if a tensor can have it.
+fn possible(shape: Shape) -> Shape {
+    assert!(shape.checked_numel().is_some(), "no tensor has the shape {shape:?}: it is too large for the memory");
+    shape
+}
+
 impl<T: Real> Tensor<T> {
     /// A tensor of these elements, in row-major order. Fails unless there are as many as the shape has places.
     pub fn new(data: Vec<T>, shape: impl Into<Shape>) -> Result<Self> {
@@ -166,15 +129,18 @@ impl<T: Real> Tensor<T> {
         if data.len() != shape.numel() {
             return Err(Error::shape(
                 "tensor",
-                format!("of shape {shape:?} has {} elements, got {}", shape.numel(), data.len()),
+                format!("of shape {shape:?} has {}, got {}", shape.count(), data.len()),
             ));
         }
         Ok(Self { shape, buffer: Arc::new(Buffer(data)) })
     }
 
     /// A tensor whose elements `f(index)` computes, `index` counting in row-major order.
+    ///
+    /// # Panics
+    /// Like all constructors that return no `Result`, if no tensor can have this shape; see [`Shape::checked_numel`].
     pub fn from_fn(shape: impl Into<Shape>, f: impl FnMut(usize) -> T) -> Self {
-        let shape = shape.into();
+        let shape = possible(shape.into());
         Self { shape, buffer: Arc::new(Buffer((0..shape.numel()).map(f).collect())) }
     }
 
@@ -186,7 +152,7 @@ impl<T: Real> Tensor<T> {
     /// Lets `write` fill a recycled buffer. It must write every element: what it finds there is left from before
     /// (in debug builds, NaN).
     pub fn build(shape: impl Into<Shape>, write: impl FnOnce(&mut [T])) -> Self {
-        let shape = shape.into();
+        let shape = possible(shape.into());
         let mut buffer = Buffer::recycled(shape.numel());
         if cfg!(debug_assertions) {
             buffer.0.fill(T::NAN);
@@ -215,9 +181,14 @@ impl<T: Real> Tensor<T> {
         Self::from_fn(shape, |_| T::from_f64(rng.normal()))
     }
 
-    /// Independent uniforms on [low, high).
+    /// Independent uniforms on [low, high), both bounds rounded to `T`. A number that rounds to the upper bound becomes
+    /// the one below it.
     pub fn rand(shape: impl Into<Shape>, low: f64, high: f64, rng: &mut Rng) -> Self {
-        Self::from_fn(shape, |_| T::from_f64(rng.range(low, high)))
+        let [bottom, top] = [low, high].map(T::from_f64);
+        Self::from_fn(shape, |_| {
+            let x = T::from_f64(rng.range(low, high));
+            if x >= top && bottom < top { top.next_down() } else { x }
+        })
     }
 
     /// The sizes of the axes.
@@ -280,10 +251,8 @@ impl<T: Real> Tensor<T> {
     pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Self> {
         let shape = shape.into();
         if shape.numel() != self.numel() {
-            return Err(Error::shape(
-                "reshape",
-                format!("{:?} has {} elements, {shape:?} has {}", self.shape, self.numel(), shape.numel()),
-            ));
+            let (have, want) = (self.shape.count(), shape.count());
+            return Err(Error::shape("reshape", format!("{:?} has {have}, {shape:?} has {want}", self.shape)));
         }
         Ok(Self { shape, buffer: self.buffer.clone() })
     }
@@ -316,7 +285,7 @@ impl<T: Real> Tensor<T> {
 
     /// Number of buffers this thread's pool had to allocate since the thread began.
     pub fn fresh_buffers() -> u64 {
-        T::pool().with_borrow(|pool| pool.fresh)
+        T::pool().with_borrow(Pool::fresh)
     }
 }
 
@@ -390,5 +359,28 @@ mod tests {
     fn wrong_lengths_are_refused() {
         assert!(Tensor::new(vec![1.0f32; 5], [2, 3]).is_err());
         assert!(Tensor::<f32>::zeros([2, 3]).reshape([4, 2]).is_err());
+    }
+
+    #[test]
+    fn a_shape_whose_size_wraps_to_the_buffers_is_refused() {
+        let x = Tensor::<f32>::zeros([16]);
+        let message = x.reshape([(1 << 60) + 1, 16]).unwrap_err().to_string();
+        assert!(message.contains("[16] has 16 elements, [1152921504606846977, 16] has more than"), "{message}");
+        assert!(Tensor::new(vec![0.0f32; 16], [(1 << 60) + 1, 16]).is_err());
+        assert!(Tensor::<f32>::new(Vec::new(), [0, 1 << 40, 1 << 40]).is_err());
+    }
+
+    #[test]
+    fn uniforms_stay_below_their_upper_bound() {
+        // Between 1 and the next number but three: half of the uniforms round to a bound.
+        let high = f64::from(1.0 + 3.0 * f32::EPSILON);
+        let x = Tensor::<f32>::rand([4000], 1.0, high, &mut Rng::new(1, "test", 0));
+        assert!(x.data().iter().all(|&v| (1.0..high as f32).contains(&v)));
+        assert!([0.0, 1.0, 2.0].iter().all(|k| x.data().contains(&(1.0 + k * f32::EPSILON))));
+        // In f64, too, and below 0; and no interval, no change.
+        let (low, high) = (-1.0 - 2.0 * f64::EPSILON, -1.0);
+        let x = Tensor::<f64>::rand([4000], low, high, &mut Rng::new(1, "test", 0));
+        assert!(x.data().iter().all(|&v| (low..high).contains(&v)));
+        assert_eq!(Tensor::<f32>::rand([3], 0.5, 0.5, &mut Rng::new(1, "test", 0)).data(), [0.5; 3]);
     }
 }

@@ -89,6 +89,8 @@ pub trait Scalar:
     fn tanh(self) -> Self;
     /// The Gauss error function.
     fn erf(self) -> Self;
+    /// 1 - erf x, which keeps its digits where that is small.
+    fn erfc(self) -> Self;
     /// ln (1 + x), accurate near 0.
     fn ln_1p(self) -> Self;
     /// The logistic function, 1 / (1 + e^-x), without overflow.
@@ -229,6 +231,10 @@ impl Scalar for f32 {
         math::erf(self)
     }
     #[inline(always)]
+    fn erfc(self) -> Self {
+        math::erfc(self)
+    }
+    #[inline(always)]
     fn ln_1p(self) -> Self {
         math::ln_1p(self)
     }
@@ -359,6 +365,10 @@ impl Scalar for f64 {
     #[inline(always)]
     fn erf(self) -> Self {
         libm::erf(self)
+    }
+    #[inline(always)]
+    fn erfc(self) -> Self {
+        libm::erfc(self)
     }
     #[inline(always)]
     fn ln_1p(self) -> Self {

@@ -70,17 +70,18 @@ fn backward(tape: &[Entry]) -> Vec<f64> {
     gradient
 }
 
-/// The same neuron on the library's tape: its loss, and the derivatives by w and b.
-fn with_the_library(x: f64, w: f64, b: f64, y: f64) -> gradus::Result<(f64, f64, f64)> {
+/// The same neuron on the library's tape: its loss, and the derivatives by w, b and the intermediate result d. The
+/// library frees an intermediate gradient as soon as it was handed on, unless it is told to retain it.
+fn with_the_library(x: f64, w: f64, b: f64, y: f64) -> gradus::Result<[f64; 4]> {
     let tape = Tape::new();
     let (w, b) = (tape.leaf(Tensor::scalar(w)), tape.leaf(Tensor::scalar(b)));
     let (x, y) = (Var::constant(Tensor::scalar(x)), Var::constant(Tensor::scalar(y)));
-    let d = w.mul(&x)?.add(&b)?.sigmoid()?.sub(&y)?;
+    let d = w.mul(&x)?.add(&b)?.sigmoid()?.sub(&y)?.retain()?;
     let loss = d.mul(&d)?;
     let value = loss.value().item();
     let gradients = tape.backward(&loss)?;
-    let of = |leaf| gradients.of(leaf).expect("the loss depends on it").item();
-    Ok((value, of(&w), of(&b)))
+    let of = |var| gradients.of(var).map(|g| g.expect("the loss depends on it").item());
+    Ok([value, of(&w)?, of(&b)?, of(&d)?])
 }
 
 fn main() -> gradus::Result<()> {
@@ -113,16 +114,17 @@ fn main() -> gradus::Result<()> {
     assert!((gradient[7] - 2.0 * tape[7].value).abs() < 1e-15, "the derivative of d² is 2d");
 
     println!("\n3. The library's tape finds the same\n");
-    let (loss, dw, db) = with_the_library(x, w, b, y)?;
-    println!("   L = {loss:.4}, dL/dw = {dw:.4}, dL/db = {db:.4}");
+    let [loss, dw, db, dd] = with_the_library(x, w, b, y)?;
+    println!("   L = {loss:.4}, dL/dw = {dw:.4}, dL/db = {db:.4}, and, retained, dL/dd = {dd:.4}");
     approx::assert_abs_diff_eq!(loss, tape[8].value, epsilon = 1e-14);
     approx::assert_abs_diff_eq!(dw, gradient[1], epsilon = 1e-14);
     approx::assert_abs_diff_eq!(db, gradient[3], epsilon = 1e-14);
+    approx::assert_abs_diff_eq!(dd, gradient[7], epsilon = 1e-14);
 
     println!("\n4. What it is good for: walk downhill\n");
     let (mut w, mut b, mut losses) = (w, b, vec![]);
     for step in 0..=40 {
-        let (loss, dw, db) = with_the_library(x, w, b, y)?;
+        let [loss, dw, db, _] = with_the_library(x, w, b, y)?;
         if step % 10 == 0 {
             println!("   step {step:2}: w = {w:.4}, b = {b:.4}, L = {loss:.5}");
         }

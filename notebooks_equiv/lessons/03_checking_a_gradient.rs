@@ -70,7 +70,7 @@ fn main() -> gradus::Result<()> {
     let tape = Tape::new();
     let x = tape.leaf(Tensor::<f64>::scalar(at));
     let y = f(&x)?;
-    let slope = tape.backward(&y)?.of(&x).expect("y depends on x").item();
+    let slope = tape.backward(&y)?.of(&x)?.expect("y depends on x").item();
     let by_hand = (1.0 - libm::tanh(at).powi(2) + libm::tanh(at)) * libm::exp(at); // (tanh' + tanh) eˣ
     println!("   the tape says f' = {slope:.15}\n   by hand,      f' = {by_hand:.15}\n");
     assert!((slope - by_hand).abs() < 1e-14);

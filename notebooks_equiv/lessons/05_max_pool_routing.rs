@@ -54,7 +54,7 @@ fn pool(x: &Tensor<f64>, window: Window, g: Option<&Tensor<f64>>) -> gradus::Res
     let y = leaf.max_pool2d(window)?;
     let ones = Tensor::full(y.value().shape_owned(), 1.0);
     let gradients = tape.backward_from(&y, g.unwrap_or(&ones).clone())?;
-    Ok((y.value().clone(), gradients.of(&leaf).expect("y depends on x").clone()))
+    Ok((y.value().clone(), gradients.of(&leaf)?.expect("y depends on x").clone()))
 }
 
 fn main() -> gradus::Result<()> {
@@ -73,7 +73,7 @@ fn main() -> gradus::Result<()> {
     let tape = Tape::new();
     let leaf = tape.leaf(x.clone());
     let mean = leaf.avg_pool2d(Window::square(2))?;
-    let shared = tape.backward_from(&mean, g.clone())?.of(&leaf).expect("it depends").clone();
+    let shared = tape.backward_from(&mean, g.clone())?.of(&leaf)?.expect("it depends").clone();
     show(&[("average-pool(x)", mean.value()), ("the gradient at x", &shared)]);
     assert_eq!(shared.data()[..4], [2.5, 2.5, 5., 5.]);
     let sum = |t: &Tensor<f64>| t.data().iter().sum::<f64>();
@@ -122,7 +122,7 @@ fn main() -> gradus::Result<()> {
         let leaf = tape.leaf(picture.clone());
         let y = (0..depth).try_fold(leaf.clone(), |v: Var<f64>, _| v.max_pool2d(Window::square(2)))?;
         let value = y.value().clone();
-        let dx = tape.backward(&y.sum()?)?.of(&leaf).expect("it depends").clone();
+        let dx = tape.backward(&y.sum()?)?.of(&leaf)?.expect("it depends").clone();
         let hear = dx.data().iter().filter(|v| **v != 0.0).count();
         let side = SIZE >> depth;
         let share = 100.0 * hear as f64 / dx.numel() as f64;

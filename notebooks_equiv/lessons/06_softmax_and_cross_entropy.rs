@@ -93,7 +93,7 @@ fn main() -> gradus::Result<()> {
     let log_of_rounded = leaf.softmax(1)?.log()?.value().data()[1];
     let loss = leaf.cross_entropy(Target::Labels(&[1]))?;
     let in_one_op = loss.value().item();
-    let gradient = tape.backward(&loss)?.of(&leaf).expect("the loss depends on it").to_vec();
+    let gradient = tape.backward(&loss)?.of(&leaf)?.expect("the loss depends on it").to_vec();
     println!("\n   z = [200, 0], the second class is true, p[1] = e^-200 is rounded to 0");
     println!("   -log(softmax(z)[1])    = {}       log of a rounded number", -log_of_rounded);
     println!("   cross_entropy(z)       = {in_one_op}       from the logits: exact");
@@ -149,5 +149,5 @@ fn slope(z: &[f64], f: impl Fn(&Var<f64>) -> gradus::Result<Var<f64>>) -> gradus
     let z = tape.leaf(Tensor::from_f64(z, [1, z.len()])?);
     let loss = f(&z)?;
     let value = loss.value().item();
-    Ok((value, tape.backward(&loss)?.of(&z).expect("the loss depends on the logits").to_vec()))
+    Ok((value, tape.backward(&loss)?.of(&z)?.expect("the loss depends on the logits").to_vec()))
 }

@@ -60,7 +60,7 @@ fn main() -> gradus::Result<()> {
     let tape = Tape::new();
     let leaf = tape.leaf(x.clone());
     let inner = leaf.conv2d(&Var::constant(w.clone()), None, down)?.mul(&Var::constant(y.clone()))?.sum()?;
-    let gradient = tape.backward(&inner)?.of(&leaf).expect("x took part").clone();
+    let gradient = tape.backward(&inner)?.of(&leaf)?.expect("x took part").clone();
     // The op.
     let op = Var::constant(y.clone()).conv_transpose2d(&Var::constant(w.clone()), None, up)?.into_value();
     for (name, other) in [("laid down pixel by pixel", &cut), ("Aᵀ y", &transposed), ("a gradient", &gradient)] {

@@ -41,7 +41,7 @@ fn main() -> gradus::Result<()> {
     let z = mean.reparametrize(&Var::constant(Tensor::full([DRAWS, 1], log_var)), &noise)?;
     let loss = z.mul(&z)?.sum()?;
     let z = z.value().clone();
-    let slopes = tape.backward(&loss)?.of(&mean).expect("the mean took part").clone();
+    let slopes = tape.backward(&loss)?.of(&mean)?.expect("the mean took part").clone();
     let scores: Vec<f64> = z.data().iter().map(|z| z * z * (z - m) / (s * s)).collect();
     let moments = |values: &[f64]| {
         let average = values.iter().sum::<f64>() / values.len() as f64;

@@ -193,10 +193,10 @@ pub fn extract(features: &[Feature], images: &[&[f32]], h: usize, w: usize) -> R
     if features.is_empty() {
         return Err(Error::invalid("features: none chosen; name at least one"));
     }
-    if h * w == 0 {
-        return Err(Error::invalid(format!("features: pictures of {h} x {w} have no pixels")));
-    }
-    if let Some(i) = images.iter().position(|image| image.len() != h * w) {
+    let Some(area) = h.checked_mul(w).filter(|&area| area > 0) else {
+        return Err(Error::invalid(format!("features: pictures of {h} x {w} have no pixels, or too many")));
+    };
+    if let Some(i) = images.iter().position(|image| image.len() != area) {
         let got = images[i].len();
         return Err(Error::invalid(format!("features: picture {i} has {got} pixels, {h} x {w} are wanted")));
     }
@@ -209,17 +209,24 @@ pub fn extract(features: &[Feature], images: &[&[f32]], h: usize, w: usize) -> R
     Ok(Array2::from_shape_vec((images.len(), features.len()), rows.concat()).expect("features: one row a picture"))
 }
 
-/// The features of pictures `[N, C, H, W]`, colours first turned to gray.
+/// The features of pictures `[N, C, H, W]` of one channel, or of three, which are first turned to gray. Fails for other
+/// shapes, and for pictures without pixels.
 pub fn of_pictures(features: &[Feature], pixels: &Tensor) -> Result<Array2<f32>> {
+    let &[_, 1 | 3, h, w] = pixels.shape() else {
+        let found = pixels.shape();
+        return Err(Error::shape("features", format!("of {found:?}: expected [N, C, H, W] with C = 1 or 3")));
+    };
+    if h == 0 || w == 0 {
+        return Err(Error::shape("features", format!("of pictures without pixels: {:?}", pixels.shape())));
+    }
     let gray = to_gray(pixels);
-    let (h, w) = (gray.shape()[2], gray.shape()[3]);
     let planes: Vec<&[f32]> = gray.data().chunks(h * w).collect();
     extract(features, &planes, h, w)
 }
 
 /// Luma, 0.299 R + 0.587 G + 0.114 B; gray pictures stay.
 fn to_gray(pixels: &Tensor) -> Tensor {
-    let &[n, channels, h, w] = pixels.shape() else { unreachable!("pictures have four axes") };
+    let &[n, channels, h, w] = pixels.shape() else { unreachable!("of_pictures() looked") };
     if channels == 1 {
         return pixels.clone();
     }
@@ -480,6 +487,33 @@ mod tests {
         ] {
             assert_eq!(feature.compute(&[0.1; 81], 9, 9), wanted, "{feature}");
         }
+    }
+
+    /// Every size from 0 to 4 by 0 to 4, gray and in colour; finite numbers, or an error where there are no pixels.
+    #[test]
+    fn every_small_size_has_finite_features_or_an_error() {
+        for seed in 0..4 {
+            for (h, w) in (0..5).flat_map(|h| (0..5).map(move |w| (h, w))) {
+                for channels in 0..5 {
+                    // Random, or of two gray levels, or constant.
+                    let mut rng = crate::rng::Rng::new(seed, "test", (h * 5 + w) as u64);
+                    let draw = |_| match seed {
+                        0 => 0.5,
+                        1 => rng.below(2) as f32,
+                        _ => rng.uniform() as f32,
+                    };
+                    let pictures = Tensor::from_fn([2, channels, h, w], draw);
+                    let table = of_pictures(&Feature::ALL, &pictures);
+                    if [1, 3].contains(&channels) && h * w > 0 {
+                        assert!(table.unwrap().iter().all(|v| v.is_finite()), "{channels} x {h} x {w}");
+                    } else {
+                        assert!(table.is_err(), "{channels} x {h} x {w}");
+                    }
+                }
+            }
+        }
+        assert!(of_pictures(&Feature::ALL, &Tensor::zeros([3, 4])).is_err());
+        assert!(extract(&Feature::ALL, &[], usize::MAX, 2).is_err());
     }
 
     #[test]

@@ -19,7 +19,10 @@
 //!    right and at the bottom are left out;
 //! 5. for each block, at a stride of one cell, its cells' histograms one after the other, normalized.
 //!
-//! Computed in `f64`, each sum in row-major order; only the result is rounded to `f32` (scikit-image adds in `f32`).
+//! Differences are rounded to `f32`, as scikit-image rounds those of `f32` images: a gradient of exactly 45° lies on the
+//! bound between two of 4, 8, 12 or 16 bins, and whether gx = gy is decided by that rounding (of pixels k/255 a third are
+//! such cases). All else is computed in `f64`, each sum in row-major order; only the result is rounded to `f32`
+//! (scikit-image adds in `f32`).
 
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
@@ -166,24 +169,25 @@ impl Hog {
 
     /// Steps 1 to 4: a histogram for each cell.
     fn histograms_of(&self, picture: &[f32], [channels, h, w]: [usize; 3], [rows, columns]: [usize; 2]) -> Vec<f64> {
-        let compress = |v: f32| if self.transform_sqrt { f64::from(v).sqrt() } else { f64::from(v) };
-        let planes: Vec<f64> = picture.iter().map(|&v| compress(v)).collect();
+        let compress = |v: f32| if self.transform_sqrt { v.sqrt() } else { v };
+        let planes: Vec<f32> = picture.iter().map(|&v| compress(v)).collect();
         let k = self.orientations;
         let mut histograms = vec![0.0; rows * columns * k];
         for y in 0..rows * self.cell[0] {
             for x in 0..columns * self.cell[1] {
-                let (mut steepest, mut gradient) = (0.0, [0.0; 2]);
+                let (mut steepest, mut gradient, mut magnitude) = (0.0f32, [0.0; 2], 0.0);
                 for plane in planes.chunks(h * w).take(channels) {
                     let g = central_difference(plane, [h, w], [y, x]);
-                    let squared = g[0] * g[0] + g[1] * g[1];
-                    if squared > steepest {
-                        (steepest, gradient) = (squared, g);
+                    let length = (g[0] * g[0] + g[1] * g[1]).sqrt();
+                    // Channels are compared in f32, too.
+                    if length as f32 > steepest {
+                        (steepest, gradient, magnitude) = (length as f32, g, length);
                     }
                 }
-                // Most pixels of a digit have no slope at all, and no direction to ask for.
-                if steepest > 0.0 {
+                // Most pixels of a digit have no gradient at all, and no direction to ask for.
+                if magnitude > 0.0 {
                     let cell = (y / self.cell[0]) * columns + x / self.cell[1];
-                    histograms[cell * k + bin(gradient, k)] += steepest.sqrt();
+                    histograms[cell * k + bin(gradient, k)] += magnitude;
                 }
             }
         }
@@ -237,22 +241,23 @@ fn l2(block: &mut [f64]) {
 }
 
 /// (gx, gy) of a plane at (y, x); 0 in a direction that would look over the border.
-fn central_difference(plane: &[f64], [h, w]: [usize; 2], [y, x]: [usize; 2]) -> [f64; 2] {
+fn central_difference(plane: &[f32], [h, w]: [usize; 2], [y, x]: [usize; 2]) -> [f64; 2] {
     let at = y * w + x;
     let gx = if x > 0 && x + 1 < w { plane[at + 1] - plane[at - 1] } else { 0.0 };
     let gy = if y > 0 && y + 1 < h { plane[at + w] - plane[at - w] } else { 0.0 };
-    [gx, gy]
+    [gx, gy].map(f64::from)
 }
 
-/// The bin of a gradient's direction. The bounds are compared as scikit-image does, so that 45° between bins of 22.5°
-/// goes the same way; an angle that rounds up to 180° belongs to the last bin.
+/// The bin of a gradient's direction. The bounds are compared as scikit-image does (it has them in `f32`), so that 45°
+/// between bins of 22.5° goes the same way; an angle that rounds up to 180° belongs to the last bin.
 fn bin([gx, gy]: [f64; 2], k: usize) -> usize {
     let angle = (libm::atan2(gy, gx) * (180.0 / std::f64::consts::PI)).rem_euclid(180.0);
     let width = 180.0 / k as f64;
     let guess = ((angle / width) as usize).min(k - 1);
-    if guess > 0 && angle < width * guess as f64 {
+    let bound = |i: usize| f64::from((width * i as f64) as f32);
+    if guess > 0 && angle < bound(guess) {
         guess - 1
-    } else if guess + 1 < k && angle >= width * (guess + 1) as f64 {
+    } else if guess + 1 < k && angle >= bound(guess + 1) {
         guess + 1
     } else {
         guess

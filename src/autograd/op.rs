@@ -13,7 +13,8 @@ pub trait Op<T: Real, const N: usize>: 'static {
     /// Exactly what `backward` needs.
     type Saved: 'static;
 
-    /// The shape of the result, or why there is none. The only method that can fail.
+    /// The shape of the result, or why there is none. The only method that can fail. Sizes must not wrap; that the result
+    /// as a whole can exist is checked by [`apply`].
     fn shape(&self, x: [&[usize]; N]) -> Result<Shape>;
 
     /// The value y = f(x), and what the derivative will need.
@@ -60,7 +61,7 @@ impl<T: Real, O: Op<T, N>, const N: usize> Backward<T> for Recorded<O, O::Saved,
 
 /// Applies an op: checks the shapes, computes the value, and records the op if any input is on a tape.
 pub fn apply<T: Real, O: Op<T, N>, const N: usize>(op: O, x: [&Var<T>; N]) -> Result<Var<T>> {
-    let out = op.shape(x.map(|v| v.shape()))?;
+    let out = op.shape(x.map(|v| v.shape()))?.fits::<T>(O::NAME)?;
     let values = x.map(|v| v.value());
     match Tape::of(O::NAME, &x)? {
         None => Ok(Var::constant(op.infer(values, out))),

@@ -8,6 +8,9 @@ use crate::tensor::Tensor;
 use gradus_kernels::math;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// One line of the tape.
 struct Entry<T: Real> {
@@ -33,7 +36,11 @@ impl Inputs {
 }
 
 struct Record<T: Real> {
+    /// Tells tapes apart, after they are consumed too.
+    id: u64,
     entries: Vec<Entry<T>>,
+    /// Entries of ops whose gradients are kept.
+    retained: Vec<u32>,
     /// Parameters already on the tape, and their entries: a tied parameter is one leaf.
     params: Vec<(u64, Var<T>)>,
     spent: bool,
@@ -50,7 +57,7 @@ struct Record<T: Real> {
 /// let x = tape.leaf(Tensor::new(vec![3.0], [1])?);
 /// let y = x.mul(&x)?.sum()?;
 /// let gradients = tape.backward(&y)?;
-/// assert_eq!(gradients.of(&x).unwrap().data(), [6.0]);
+/// assert_eq!(gradients.of(&x)?.expect("y depends on x").data(), [6.0]);
 /// # Ok::<(), gradus::Error>(())
 /// ```
 pub struct Tape<T: Real = f32> {
@@ -75,7 +82,9 @@ impl<T: Real> Tape<T> {
     pub fn new() -> Self {
         Self {
             record: Rc::new(RefCell::new(Record {
+                id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
                 entries: Vec::with_capacity(16),
+                retained: Vec::new(),
                 params: Vec::with_capacity(8),
                 spent: false,
             })),
@@ -97,7 +106,7 @@ impl<T: Real> Tape<T> {
         let mut record = self.record.borrow_mut();
         record.entries.push(Entry { inputs: Inputs::Few([None; 3]), op: None });
         let index = (record.entries.len() - 1) as u32;
-        Var { value, node: Some(Node { tape: self.clone(), index }) }
+        Var { value, node: Some(Node { tape: self.clone(), index, leaf: true }) }
     }
 
     /// The variable of a parameter: the same one each time, so that the gradients of all uses add up.
@@ -143,10 +152,11 @@ impl<T: Real> Tape<T> {
         let mut record = self.record.borrow_mut();
         record.entries.push(Entry { inputs, op: Some(op) });
         let index = (record.entries.len() - 1) as u32;
-        Var { value, node: Some(Node { tape: self.clone(), index }) }
+        Var { value, node: Some(Node { tape: self.clone(), index, leaf: false }) }
     }
 
-    /// The gradients of a scalar `loss` with respect to all leaves and parameters. Consumes the tape.
+    /// The gradients of a scalar `loss` with respect to all leaves and parameters, and to the variables that
+    /// [`retain`](Var::retain) theirs. Consumes the tape.
     pub fn backward(self, loss: &Var<T>) -> Result<Gradients<T>> {
         if loss.value.numel() != 1 {
             return Err(Error::shape("backward", format!("starts from a scalar loss; got {:?}", loss.shape())));
@@ -167,7 +177,7 @@ impl<T: Real> Tape<T> {
                 format!("wanted a seed of shape {:?}; got {:?}", y.shape(), seed.shape()),
             ));
         }
-        let (mut entries, params) = {
+        let (mut entries, params, retained, id) = {
             let mut record = self.record.borrow_mut();
             if std::mem::replace(&mut record.spent, true) {
                 return Err(Error::invalid("backward: this tape was already consumed"));
@@ -175,24 +185,29 @@ impl<T: Real> Tape<T> {
             // The record must not keep the parameters' tensors alive, or the optimizer would have to copy them.
             let params: Vec<(u64, u32)> =
                 record.params.drain(..).filter_map(|(id, var)| var.node.map(|node| (id, node.index))).collect();
-            (std::mem::take(&mut record.entries), params)
+            (std::mem::take(&mut record.entries), params, std::mem::take(&mut record.retained), record.id)
         };
         entries.truncate(start + 1);
         let mut arrived: Vec<Option<Tensor<T>>> = vec![None; entries.len()];
-        let mut leaves = Vec::with_capacity(params.len() + 1);
+        let mut found = Vec::with_capacity(params.len() + retained.len() + 1);
         arrived[start] = Some(seed);
         while let Some(entry) = entries.pop() {
             let Some(g) = arrived.pop().flatten() else { continue };
-            match entry.op {
-                None => leaves.push((entries.len() as u32, g)),
-                Some(op) => op.backward(&g, &mut |input, gradient| {
+            let index = entries.len() as u32;
+            if let Some(op) = entry.op {
+                op.backward(&g, &mut |input, gradient| {
                     if let Some(at) = entry.inputs.get(input) {
                         accumulate(&mut arrived[at as usize], gradient);
                     }
-                }),
+                });
+                if retained.contains(&index) {
+                    found.push((index, g));
+                }
+            } else {
+                found.push((index, g));
             }
         }
-        Ok(Gradients { leaves, params })
+        Ok(Gradients { tape: id, found, retained, params })
     }
 }
 
@@ -208,13 +223,18 @@ fn accumulate<T: Real>(sum: &mut Option<Tensor<T>>, gradient: Tensor<T>) {
 struct Node<T: Real> {
     tape: Tape<T>,
     index: u32,
+    /// Whether it is a leaf, and not the result of an op.
+    leaf: bool,
 }
 
 impl<T: Real> Clone for Node<T> {
     fn clone(&self) -> Self {
-        Self { tape: self.tape.clone(), index: self.index }
+        Self { tape: self.tape.clone(), index: self.index, leaf: self.leaf }
     }
 }
+
+/// What is wrong with asking for a constant's gradient.
+const CONSTANT: &str = "this variable is a constant, which has no gradient. help: make it with tape.leaf(value)";
 
 /// A tensor that may remember how it was made. Ops take and give variables.
 #[derive(Clone)]
@@ -249,6 +269,35 @@ impl<T: Real> Var<T> {
         self.node.is_some()
     }
 
+    /// Returns the variable, its gradient to be kept: [`Gradients::of`] then has it as it has a leaf's. Otherwise the
+    /// gradient of what an op computed is freed as soon as the backward pass has used it.
+    ///
+    /// Fails for a constant, which has no gradient, and after the tape was consumed.
+    ///
+    /// ```
+    /// use gradus::{autograd::Tape, tensor::Tensor};
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::new(vec![3.0], [1])?);
+    /// let square = x.mul(&x)?.retain()?;
+    /// let gradients = tape.backward(&square.mul(&square)?.sum()?)?; // of (x²)²
+    /// assert_eq!(gradients.of(&square)?.expect("the loss depends on it").data(), [18.0]);
+    /// # Ok::<(), gradus::Error>(())
+    /// ```
+    pub fn retain(self) -> Result<Self> {
+        let Some(node) = &self.node else {
+            return Err(Error::invalid(format!("retain: {CONSTANT}")));
+        };
+        let mut record = node.tape.record.borrow_mut();
+        if record.spent {
+            return Err(Error::invalid("retain: the tape of this variable was consumed; retain before backward()"));
+        }
+        if !node.leaf && !record.retained.contains(&node.index) {
+            record.retained.push(node.index);
+        }
+        drop(record);
+        Ok(self)
+    }
+
     /// The same value without its history: gradients stop here.
     pub fn detach(&self) -> Self {
         Self::constant(self.value.clone())
@@ -267,21 +316,41 @@ impl<T: Real> std::fmt::Debug for Var<T> {
     }
 }
 
-/// What [`Tape::backward`] returns: the gradient of each leaf and parameter that the loss depends on.
+/// What [`Tape::backward`] returns: the gradient of each leaf and parameter that the loss depends on, and of each
+/// variable that retained its own.
 #[derive(Debug)]
 pub struct Gradients<T: Real = f32> {
-    leaves: Vec<(u32, Tensor<T>)>,
+    /// The tape's id.
+    tape: u64,
+    found: Vec<(u32, Tensor<T>)>,
+    /// Entries of ops whose gradients were kept.
+    retained: Vec<u32>,
     params: Vec<(u64, u32)>,
 }
 
 impl<T: Real> Gradients<T> {
     fn at(&self, index: u32) -> Option<&Tensor<T>> {
-        self.leaves.iter().find(|(i, _)| *i == index).map(|(_, g)| g)
+        self.found.iter().find(|(i, _)| *i == index).map(|(_, g)| g)
     }
 
-    /// The gradient of a leaf; none if the loss does not depend on it.
-    pub fn of(&self, leaf: &Var<T>) -> Option<&Tensor<T>> {
-        leaf.node.as_ref().and_then(|node| self.at(node.index))
+    /// Returns the gradient of a leaf, or of a variable that [retained](Var::retain) its own; `None` if the loss does
+    /// not depend on it, so that its gradient is zero.
+    ///
+    /// Fails for what has no gradient here: a constant, a variable of another tape, and the result of an op that did not
+    /// retain its gradient, which is freed on the way.
+    pub fn of(&self, var: &Var<T>) -> Result<Option<&Tensor<T>>> {
+        let why = match &var.node {
+            None => CONSTANT,
+            Some(node) if node.tape.record.borrow().id != self.tape => {
+                "this variable is on another tape than the one that backward() consumed"
+            }
+            Some(node) if !node.leaf && !self.retained.contains(&node.index) => {
+                "this variable is the result of an op, whose gradient was freed on the way. help: call retain() on it \
+                 before backward()"
+            }
+            Some(node) => return Ok(self.at(node.index)),
+        };
+        Err(Error::invalid(format!("gradient: {why}")))
     }
 
     /// The gradient of a parameter; none if the loss does not depend on it or it is frozen.
@@ -303,7 +372,41 @@ mod tests {
         let tape = Tape::new();
         let x = tape.leaf(scalar(3.0));
         let y = x.mul(&x).unwrap().add(&x).unwrap(); // x² + x
-        assert_eq!(tape.backward(&y).unwrap().of(&x).unwrap().item(), 7.0);
+        assert_eq!(tape.backward(&y).unwrap().of(&x).unwrap().unwrap().item(), 7.0);
+    }
+
+    #[test]
+    fn only_what_has_a_gradient_here_gives_one() {
+        let (tape, other) = (Tape::new(), Tape::new());
+        let (x, unused, foreign) = (tape.leaf(scalar(3.0)), tape.leaf(scalar(2.0)), other.leaf(scalar(5.0)));
+        let square = x.mul(&x).unwrap();
+        let kept = square.exp().unwrap().retain().unwrap();
+        let aside = unused.exp().unwrap().retain().unwrap();
+        let constant = Var::constant(scalar(4.0));
+        let message = |result: Result<Option<&Tensor<f64>>>| result.unwrap_err().to_string();
+        let y = kept.mul(&constant).unwrap();
+        let gradients = tape.backward(&y).unwrap();
+        let e9 = 9.0f64.exp();
+        assert_eq!(gradients.of(&x).unwrap().unwrap().item(), 4.0 * e9 * 6.0);
+        assert_eq!(gradients.of(&kept).unwrap().unwrap().item(), 4.0);
+        assert!(gradients.of(&unused).unwrap().is_none() && gradients.of(&aside).unwrap().is_none());
+        // The foreign leaf has the number of x on its own tape.
+        assert!(message(gradients.of(&foreign)).contains("another tape"));
+        assert!(message(gradients.of(&square)).contains("call retain()"));
+        assert!(message(gradients.of(&constant)).contains("is a constant"));
+        assert!(constant.retain().unwrap_err().to_string().contains("is a constant"));
+        assert!(square.retain().unwrap_err().to_string().contains("consumed"));
+    }
+
+    #[test]
+    fn a_retained_gradient_is_the_sum_of_all_that_arrive() {
+        let tape = Tape::new();
+        let x = tape.leaf(scalar(2.0));
+        let h = x.affine(3.0, 0.0).unwrap().retain().unwrap().retain().unwrap();
+        let y = h.mul(&h).unwrap().add(&h).unwrap(); // h² + h, h = 3x
+        let gradients = tape.backward(&y).unwrap();
+        assert_eq!(gradients.of(&h).unwrap().unwrap().item(), 13.0);
+        assert_eq!(gradients.of(&x).unwrap().unwrap().item(), 39.0);
     }
 
     #[test]

@@ -216,7 +216,7 @@ fn transposed_convolutions() -> Vec<Row> {
                 let stages = [up, across].map(|filtering| ChainStage { filtering, relu: true });
                 // Alive, dead, alive.
                 let far = |bias: &Var<f64>, by: f64| bias.add(&Var::constant(Tensor::from_f64(&[by, -by, by], [3])?));
-                x[0].conv_chain(&stages, &[[x[1].clone(), far(&x[2], 50.0)?], [x[3].clone(), far(&x[4], 2000.0)?]])
+                x[0].conv_chain(&stages, &[[x[1].clone(), far(&x[2], 10.0)?], [x[3].clone(), far(&x[4], 200.0)?]])
             },
         ),
         smooth("upsample, nearest", &[(normal, &[2, 2, 3, 4])], |x| x[0].upsample([2, 3], Interpolation::Nearest)),

@@ -25,7 +25,7 @@ pub use layers::{
     Activation, AvgPool2d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, LogSoftmax, MaxPool2d, Softmax,
     Unflatten, Upsample,
 };
-pub use module::{Added, Captured, Ctx, Kind, Module, Walk, buffers, count_parameters, parameters};
+pub use module::{Added, Captured, Ctx, Draws, Kind, Module, Walk, buffers, count_parameters, parameters};
 pub use norm::{BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm, Standardize};
 pub use sequential::{Part, Sequential};
 pub use transposed::{ConvTranspose2d, TiedLinear};

@@ -6,7 +6,7 @@ use crate::autograd::{Param, Tape, Var};
 use crate::error::Result;
 use crate::ops::{Padding, Upsample, Window};
 use crate::real::Real;
-use crate::rng::Rng;
+use crate::rng::{LayerDraw, Rng};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -234,12 +234,31 @@ pub struct Added<T: Real> {
     pub weight: f64,
 }
 
+/// Whose random numbers a pass draws: those of a run's seed and, where the run has several networks, of one of them. A
+/// seed alone will do where there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draws<'a> {
+    /// The run's seed.
+    pub seed: u64,
+    /// The network's name in the run.
+    pub network: &'a str,
+}
+
+impl From<u64> for Draws<'_> {
+    fn from(seed: u64) -> Self {
+        Self { seed, network: "" }
+    }
+}
+
 /// The circumstances of one forward pass: the tape, training or evaluation, randomness, and the path of the module
 /// that is running. There is no hidden mode anywhere else.
 pub struct Ctx<'a, T: Real = f32> {
     tape: Option<&'a Tape<T>>,
-    training: Option<(u64, u64)>,
-    drawing: Option<(u64, u64)>,
+    training: bool,
+    /// Whose numbers are drawn, and for which step.
+    drawing: Option<(Draws<'a>, u64)>,
+    /// The paths of the layers that drew in this pass, and how often.
+    drawn: Vec<(String, u64)>,
     path: String,
     wanted: Option<&'a dyn Fn(&str) -> bool>,
     captured: Vec<Captured<T>>,
@@ -252,8 +271,9 @@ impl<'a, T: Real> Ctx<'a, T> {
     pub fn eval() -> Self {
         Self {
             tape: None,
-            training: None,
+            training: false,
             drawing: None,
+            drawn: Vec::new(),
             path: String::new(),
             wanted: None,
             captured: Vec::new(),
@@ -262,16 +282,17 @@ impl<'a, T: Real> Ctx<'a, T> {
         }
     }
 
-    /// Training: gradients are recorded on `tape`, and masks are drawn for (`seed`, layer, `step`).
-    pub fn train(tape: &'a Tape<T>, seed: u64, step: u64) -> Self {
-        let draws = Some((seed, step));
-        Self { tape: Some(tape), training: draws, drawing: draws, ..Self::eval() }
+    /// Training: gradients are recorded on `tape`, and masks and noise are drawn for (seed, network, layer, call, `step`):
+    /// a layer that is called twice in a pass draws twice, and no two layers draw the same. `step` counts the optimizer's
+    /// steps; two passes with one `step` draw the same.
+    pub fn train(tape: &'a Tape<T>, draws: impl Into<Draws<'a>>, step: u64) -> Self {
+        Self { tape: Some(tape), training: true, drawing: Some((draws.into(), step)), ..Self::eval() }
     }
 
     /// Evaluation of a network that draws at random by its nature: codes are drawn and noise is added as in training, for
-    /// (`seed`, layer, `step`); dropout is off, and running statistics serve.
-    pub fn eval_drawing(seed: u64, step: u64) -> Self {
-        Self { drawing: Some((seed, step)), ..Self::eval() }
+    /// (seed, network, layer, call, `step`), but other ones than there; dropout is off, and running statistics serve.
+    pub fn eval_drawing(draws: impl Into<Draws<'a>>, step: u64) -> Self {
+        Self { drawing: Some((draws.into(), step)), ..Self::eval() }
     }
 
     /// Evaluation with gradients: dropout is off, but `tape` records.
@@ -320,12 +341,12 @@ impl<'a, T: Real> Ctx<'a, T> {
 
     /// Whether this is training: dropout is on, and batches are normalized by their own statistics.
     pub fn is_training(&self) -> bool {
-        self.training.is_some()
+        self.training
     }
 
     /// The number of the training step, if this is one; the optimizer's first is 1.
     pub fn step(&self) -> Option<u64> {
-        self.training.map(|(_, step)| step)
+        self.drawing.filter(|_| self.training).map(|(_, step)| step)
     }
 
     /// The variable of a parameter: on the tape, if there is one.
@@ -336,14 +357,21 @@ impl<'a, T: Real> Ctx<'a, T> {
         }
     }
 
-    /// The random stream of the running layer at this step, in training.
-    pub fn random(&self) -> Option<Rng> {
-        self.training.map(|(seed, step)| Rng::new(seed, &self.path, step))
+    /// A random stream of the running layer at this step, in training: another one at each call.
+    pub fn random(&mut self) -> Option<Rng> {
+        if self.training { self.draws() } else { None }
     }
 
     /// The same of a layer whose output is random by its nature: in training, and where an evaluation draws too.
-    pub fn draws(&self) -> Option<Rng> {
-        self.drawing.map(|(seed, step)| Rng::new(seed, &self.path, step))
+    pub fn draws(&mut self) -> Option<Rng> {
+        let (Draws { seed, network }, step) = self.drawing?;
+        let at = self.drawn.iter().position(|(path, _)| *path == self.path).unwrap_or_else(|| {
+            self.drawn.push((self.path.clone(), 0));
+            self.drawn.len() - 1
+        });
+        let call = self.drawn[at].1;
+        self.drawn[at].1 += 1;
+        Some(Rng::of_layer(seed, &LayerDraw { training: self.training, network, path: &self.path, call, step }))
     }
 
     /// Whether the output of the running module's child `name` is to be kept.

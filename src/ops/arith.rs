@@ -8,16 +8,17 @@ use crate::shape::{Shape, broadcast};
 use crate::tensor::Tensor;
 use gradus_kernels::{math, reduce};
 
-/// A function of two numbers and its two partial derivatives.
+/// A function of two numbers, and the gradients of its inputs where g = dL/dy arrives. They take g along, rather than
+/// giving a factor for it: a quotient's 1/b may overflow where g/b does not.
 pub trait Binary: Copy + Send + Sync + 'static {
     /// The op's name.
     const NAME: &'static str;
     /// The value f(a, b).
     fn f<T: Real>(a: T, b: T) -> T;
-    /// ∂f/∂a.
-    fn da<T: Real>(a: T, b: T) -> T;
-    /// ∂f/∂b.
-    fn db<T: Real>(a: T, b: T) -> T;
+    /// g ∂f/∂a.
+    fn da<T: Real>(a: T, b: T, g: T) -> T;
+    /// g ∂f/∂b.
+    fn db<T: Real>(a: T, b: T, g: T) -> T;
 }
 
 /// y = a + b.
@@ -30,12 +31,12 @@ impl Binary for Add {
         a + b
     }
     #[inline(always)]
-    fn da<T: Real>(_: T, _: T) -> T {
-        T::ONE
+    fn da<T: Real>(_: T, _: T, g: T) -> T {
+        g
     }
     #[inline(always)]
-    fn db<T: Real>(_: T, _: T) -> T {
-        T::ONE
+    fn db<T: Real>(_: T, _: T, g: T) -> T {
+        g
     }
 }
 
@@ -49,12 +50,12 @@ impl Binary for Sub {
         a - b
     }
     #[inline(always)]
-    fn da<T: Real>(_: T, _: T) -> T {
-        T::ONE
+    fn da<T: Real>(_: T, _: T, g: T) -> T {
+        g
     }
     #[inline(always)]
-    fn db<T: Real>(_: T, _: T) -> T {
-        -T::ONE
+    fn db<T: Real>(_: T, _: T, g: T) -> T {
+        -g
     }
 }
 
@@ -68,16 +69,16 @@ impl Binary for Mul {
         a * b
     }
     #[inline(always)]
-    fn da<T: Real>(_: T, b: T) -> T {
-        b
+    fn da<T: Real>(_: T, b: T, g: T) -> T {
+        g * b
     }
     #[inline(always)]
-    fn db<T: Real>(a: T, _: T) -> T {
-        a
+    fn db<T: Real>(a: T, _: T, g: T) -> T {
+        g * a
     }
 }
 
-/// y = a / b; ∂y/∂b = -a/b².
+/// y = a / b; da = g/b, db = -(g/b) (a/b): b² would overflow or vanish where these do not.
 #[derive(Clone, Copy, Debug)]
 pub struct Div;
 impl Binary for Div {
@@ -87,12 +88,12 @@ impl Binary for Div {
         a / b
     }
     #[inline(always)]
-    fn da<T: Real>(_: T, b: T) -> T {
-        T::ONE / b
+    fn da<T: Real>(_: T, b: T, g: T) -> T {
+        g / b
     }
     #[inline(always)]
-    fn db<T: Real>(a: T, b: T) -> T {
-        -(a / (b * b))
+    fn db<T: Real>(a: T, b: T, g: T) -> T {
+        -((g / b) * (a / b))
     }
 }
 
@@ -113,14 +114,17 @@ impl<T: Real, B: Binary> Op<T, 2> for B {
     fn backward(&self, [a, b]: &Self::Saved, g: &Tensor<T>, need: [bool; 2]) -> [Option<Tensor<T>>; 2] {
         let out = g.shape_owned();
         let (a_out, b_out) = (expand(a, out), expand(b, out));
-        let gradient = |partial: fn(T, T) -> T, input: &Tensor<T>| {
-            let full = Tensor::build(out, |d| {
-                math::zip3_map(a_out.data(), b_out.data(), g.data(), d, |a, b, g| g * partial(a, b));
-            });
-            reduce_to(&full, input.shape_owned())
-        };
-        [need[0].then(|| gradient(B::da, a)), need[1].then(|| gradient(B::db, b))]
+        let inputs = [&a_out, &b_out, g];
+        [
+            need[0].then(|| reduce_to(&each(inputs, B::da), a.shape_owned())),
+            need[1].then(|| reduce_to(&each(inputs, B::db), b.shape_owned())),
+        ]
     }
+}
+
+/// f of the elements of three tensors of one shape.
+fn each<T: Real>([a, b, g]: [&Tensor<T>; 3], f: impl Fn(T, T, T) -> T + Sync) -> Tensor<T> {
+    Tensor::build(g.shape_owned(), |y| math::zip3_map(a.data(), b.data(), g.data(), y, f))
 }
 
 /// Repeats `x` to the shape `out` that it broadcasts to.

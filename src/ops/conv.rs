@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
+use gradus_kernels::geometry::{SizeError, same_pad};
 use gradus_kernels::{self as kernels, grouped};
 
 /// How many zeros to put around the image.
@@ -51,7 +52,8 @@ impl Default for Conv2d {
 }
 
 impl Conv2d {
-    /// All sizes of this convolution on an image batch `x` = N C H W with filters `w` = O C/groups KH KW.
+    /// All sizes of this convolution on an image batch `x` = N C H W with filters `w` = O C/groups KH KW. Fails for images
+    /// without pixels, settings that are 0, and sizes that wrap.
     pub(crate) fn geometry(&self, x: &[usize], w: &[usize]) -> Result<kernels::GroupedConv2d> {
         let (dims, c, o) = self.channels(x, w)?;
         let kernel = [dims.get("KH"), dims.get("KW")];
@@ -64,15 +66,18 @@ impl Conv2d {
                 ),
             ));
         }
+        if x[2] == 0 || x[3] == 0 {
+            return Err(Error::shape("conv2d", format!("of images without pixels: {x:?}")));
+        }
+        let too_large = |why: SizeError| {
+            let Self { stride, padding, dilation, .. } = self;
+            let settings = format!("stride {stride:?}, dilation {dilation:?}, padding {padding:?}");
+            Error::shape("conv2d", format!("of {x:?} with filters {w:?}, {settings}: {why}"))
+        };
         let pad = |axis: usize| match self.padding {
-            Padding::Valid => [0, 0],
-            Padding::Fixed(pad) => [pad[axis], pad[axis]],
-            Padding::Same => {
-                let (size, reach) = (x[2 + axis], self.dilation[axis] * (kernel[axis] - 1) + 1);
-                let covered = (size.div_ceil(self.stride[axis]).max(1) - 1) * self.stride[axis] + reach;
-                let zeros = covered.saturating_sub(size);
-                [zeros / 2, zeros - zeros / 2]
-            }
+            Padding::Valid => Ok([0, 0]),
+            Padding::Fixed(pad) => Ok([pad[axis], pad[axis]]),
+            Padding::Same => same_pad(x[2 + axis], kernel[axis], self.stride[axis], self.dilation[axis]),
         };
         let g = kernels::Conv2d {
             n: dims.get("N"),
@@ -82,10 +87,10 @@ impl Conv2d {
             o,
             kernel,
             stride: self.stride,
-            pad: [pad(0), pad(1)],
+            pad: [pad(0).map_err(too_large)?, pad(1).map_err(too_large)?],
             dilation: self.dilation,
         };
-        if g.out_h() == 0 || g.out_w() == 0 {
+        if g.out().map_err(too_large)?.contains(&0) {
             return Err(Error::shape(
                 "conv2d",
                 format!(
@@ -94,7 +99,9 @@ impl Conv2d {
                 ),
             ));
         }
-        Ok(kernels::GroupedConv2d { groups: self.groups, each: g })
+        let all = kernels::GroupedConv2d { groups: self.groups, each: g };
+        all.lengths().map_err(too_large)?;
+        Ok(kernels::GroupedConv2d { each: with_strides_that_are_taken(g), ..all })
     }
 
     /// The sizes by their letters, and the channels of one group, in and out.
@@ -173,6 +180,17 @@ impl<T: Real> Op<T, 3> for Conv2d {
         let [dx, dw] = self.gradients(saved, g, [need[0], need[1]]);
         [dx, dw, need[2].then(|| sum_channels(g))]
     }
+}
+
+/// The same convolution with no stride longer than the way that the kernel has on the padded image. A longer one is never
+/// taken, but the kernels sort the pixels by their place within a stride, and would look through all of it.
+pub(super) fn with_strides_that_are_taken(mut g: kernels::Conv2d) -> kernels::Conv2d {
+    for (axis, size) in [g.h, g.w].into_iter().enumerate() {
+        let padded = size + g.pad[axis][0] + g.pad[axis][1];
+        let way = padded - (g.dilation[axis] * (g.kernel[axis] - 1) + 1);
+        g.stride[axis] = g.stride[axis].min(way + 1);
+    }
+    g
 }
 
 /// Sums `[N, C, H, W]` over all but the channels.

@@ -63,9 +63,12 @@ fn plan(stages: &[ChainStage], x: &[usize], filters: &[&[usize]]) -> Result<(Vec
         if g.groups != 1 {
             return Err(Error::shape("conv_chain", format!("computes one group of channels; got {}", g.groups)));
         }
+        if g.each.c == 0 || g.each.o == 0 {
+            return Err(Error::shape("conv_chain", format!("of no channels: {shape:?} with filters {w:?}")));
+        }
         let stage = Stage { conv: g.each, transposed, relu: stage.relu };
         let [c, h, w] = stage.output();
-        shape = Shape::from([g.each.n, c, h, w]);
+        shape = Shape::from([g.each.n, c, h, w]).fits::<f64>("conv_chain")?;
         plan.push(stage);
     }
     Ok((plan, shape))

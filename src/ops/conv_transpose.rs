@@ -19,12 +19,13 @@
 //!
 //! Lesson 11 lays the pixels down one by one.
 
-use super::conv::sum_channels;
+use super::conv::{sum_channels, with_strides_that_are_taken};
 use crate::autograd::{Op, Var, apply};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
+use gradus_kernels::geometry::{SizeError, transposed_len};
 use gradus_kernels::{self as kernels, grouped};
 
 /// The settings of a transposed convolution: those of the convolution that it turns around.
@@ -69,34 +70,34 @@ impl ConvTranspose2d {
             let (more, stride) = (self.output_padding, self.stride);
             return Err(refuse(format!("output padding {more:?} must be less than the stride {stride:?}")));
         }
-        let full = |axis: usize| {
-            (size[axis] - 1) * self.stride[axis]
-                + self.dilation[axis] * (kernel[axis] - 1)
-                + 1
-                + self.output_padding[axis]
-        };
-        let out = |axis: usize| full(axis).checked_sub(2 * self.padding[axis]).filter(|&size| size > 0);
-        let (Some(h), Some(w)) = (out(0), out(1)) else {
-            return Err(refuse(format!(
-                "has no output: padding {:?} cuts all of {} x {} away",
-                self.padding,
-                full(0),
-                full(1)
-            )));
+        let too_large = |why: SizeError| refuse(format!("of {x:?} with filters {w:?}, {self:?}: {why}"));
+        let out = |axis: usize, pad: usize| {
+            let (stride, dilation, extra) = (self.stride[axis], self.dilation[axis], self.output_padding[axis]);
+            transposed_len(size[axis], kernel[axis], stride, [pad; 2], dilation, extra).map_err(too_large)
         };
         let [top, left] = self.padding;
+        let [height, width] = [out(0, top)?, out(1, left)?];
+        if height == 0 || width == 0 {
+            let whole = [out(0, 0)?, out(1, 0)?];
+            return Err(refuse(format!(
+                "has no output: padding {:?} cuts all of {} x {} away",
+                self.padding, whole[0], whole[1]
+            )));
+        }
         let each = kernels::Conv2d {
             n: dims.get("N"),
             c: dims.get("O/groups"),
-            h,
-            w,
+            h: height,
+            w: width,
             o: c / groups,
             kernel,
             stride: self.stride,
             pad: [[top; 2], [left; 2]],
             dilation: self.dilation,
         };
-        Ok(kernels::GroupedConv2d { groups, each })
+        let all = kernels::GroupedConv2d { groups, each };
+        all.lengths().map_err(too_large)?;
+        Ok(kernels::GroupedConv2d { each: with_strides_that_are_taken(each), ..all })
     }
 
     fn value<T: Real>(&self, x: &Tensor<T>, w: &Tensor<T>, b: Option<&Tensor<T>>, out: Shape) -> Tensor<T> {

@@ -13,11 +13,13 @@
 
 use crate::autograd::{Op, Var, apply};
 use crate::error::{Error, Result};
+use crate::ops::scalar::exp_m1;
 use crate::real::Real;
 use crate::rng::Rng;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use gradus_kernels::{math, noise, reduce};
+use gradus_kernels::math::{self, Pointwise};
+use gradus_kernels::{noise, reduce};
 
 /// Both inputs must have one shape.
 fn same(op: &'static str, mean: &[usize], log_var: &[usize]) -> Result<Shape> {
@@ -80,16 +82,28 @@ impl<T: Real> Op<T, 2> for Reparametrize<T> {
 /// KL = -1/(2N) Σ (1 + l - m² - eˡ),    dm = m/N,    dl = (eˡ - 1)/(2N)
 /// ```
 ///
-/// A coordinate costs nothing where m = 0 and l = 0: there it also tells nothing of the sample.
+/// A coordinate costs nothing where m = 0 and l = 0: there it also tells nothing of the sample. No cost is negative, and
+/// none loses its digits to a difference: for |l| < 1, eˡ - 1 - l is summed as the series l²/2! + l³/3! + ...
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KlNormal;
 
 impl KlNormal {
     /// What each element costs, -(1 + l - m² - eˡ)/2: `[N, ..]`.
     pub fn of_elements<T: Real>(mean: &Tensor<T>, log_var: &Tensor<T>) -> Tensor<T> {
+        Tensor::build(mean.shape_owned(), |out| math::apply([mean.data(), log_var.data()], out, &Cost))
+    }
+}
+
+/// The cost of one element, from m and l.
+struct Cost;
+impl<T: Real> Pointwise<T, 2> for Cost {
+    #[inline(always)]
+    fn at(&self, [m, l]: [T; 2]) -> T {
+        // l²/2 (1 + l/3 (1 + l/4 (1 + ...))): what is left out is below 1/21!.
+        let series = (3..=20).rev().fold(T::ONE, |rest, k| T::ONE + rest * l / T::from_usize(k)) * l * l;
         let half = T::from_f64(0.5);
-        let cost = |m: T, l: T| half * (m * m + (l.exp() - T::ONE - l));
-        Tensor::build(mean.shape_owned(), |out| math::zip_map(mean.data(), log_var.data(), out, cost))
+        let bend = if l.abs() < T::ONE { half * series } else { l.exp() - T::ONE - l };
+        half * (m * m + bend)
     }
 }
 
@@ -113,7 +127,7 @@ impl<T: Real> Op<T, 2> for KlNormal {
     fn backward(&self, [mean, log_var]: &Self::Saved, g: &Tensor<T>, need: [bool; 2]) -> [Option<Tensor<T>>; 2] {
         let share = g.item() / T::from_usize(mean.shape()[0]);
         let half = T::from_f64(0.5) * share;
-        [need[0].then(|| mean.map(|m| share * m)), need[1].then(|| log_var.map(|l| half * (l.exp() - T::ONE)))]
+        [need[0].then(|| mean.map(|m| share * m)), need[1].then(|| log_var.map(|l| half * exp_m1(l)))]
     }
 }
 

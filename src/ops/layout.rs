@@ -15,9 +15,10 @@ impl<T: Real> Op<T, 1> for Reshape {
     type Saved = Shape;
 
     fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
-        let (have, want) = (x.iter().product::<usize>(), self.0.numel());
-        if have != want {
-            return Err(Error::shape("reshape", format!("{x:?} has {have} elements, {:?} has {want}", self.0)));
+        let x = Shape::new(x);
+        if x.checked_numel() != self.0.checked_numel() {
+            let (have, want) = (x.count(), self.0.count());
+            return Err(Error::shape("reshape", format!("{x:?} has {have}, {:?} has {want}", self.0)));
         }
         Ok(self.0)
     }
@@ -117,8 +118,9 @@ impl<T: Real> Op<T, 1> for Slice {
     type Saved = Shape;
 
     fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
-        if self.axis >= x.len() || self.start + self.len > x[self.axis] {
-            let (axis, end) = (self.axis, self.start + self.len);
+        let end = self.start.saturating_add(self.len);
+        if self.axis >= x.len() || end > x[self.axis] {
+            let axis = self.axis;
             return Err(Error::shape("slice", format!("{}..{end} of axis {axis} lies outside {x:?}", self.start)));
         }
         Ok(Shape::new(x).with(self.axis, self.len))
@@ -161,7 +163,11 @@ impl<T: Real> Op<T, 1> for Pad {
         if self.axis >= x.len() {
             return Err(Error::shape("pad", format!("of axis {} of {x:?}, which has {} axes", self.axis, x.len())));
         }
-        Ok(Shape::new(x).with(self.axis, self.before + x[self.axis] + self.after))
+        let Some(size) = self.before.checked_add(x[self.axis]).and_then(|size| size.checked_add(self.after)) else {
+            let (before, after) = (self.before, self.after);
+            return Err(Error::shape("pad", format!("of {x:?} by {before} and {after}: does not fit into memory")));
+        };
+        Ok(Shape::new(x).with(self.axis, size))
     }
 
     fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Shape) {
@@ -219,9 +225,11 @@ pub fn concat<T: Real>(parts: &[&Var<T>], axis: usize) -> Result<Var<T>> {
     if shapes.iter().any(|s| s.len() != shapes[0].len() || s.with(axis, 0) != shapes[0].with(axis, 0)) {
         return Err(Error::shape("concat", format!("along axis {axis} needs equal other axes; got {shapes:?}")));
     }
-    let total = shapes.iter().map(|s| s[axis]).sum();
+    // Parts without elements may be long.
+    let total = shapes.iter().fold(0usize, |sum, s| sum.saturating_add(s[axis]));
+    let out = shapes[0].with(axis, total).fits::<T>("concat")?;
     let inner = shapes[0][axis + 1..].iter().product();
-    let y = Tensor::build(shapes[0].with(axis, total), |y| {
+    let y = Tensor::build(out, |y| {
         let mut start = 0;
         for part in parts {
             let len = part.shape()[axis];
@@ -264,8 +272,11 @@ impl<T: Real> Var<T> {
     pub fn permute(&self, order: &[usize]) -> Result<Self> {
         apply(Permute(order.to_vec()), [self])
     }
-    /// See [`Slice`].
+    /// Elements `range` of `axis`; see [`Slice`]. Fails on a range that ends before it starts or lies outside.
     pub fn slice(&self, axis: usize, range: std::ops::Range<usize>) -> Result<Self> {
+        if range.start > range.end {
+            return Err(Error::shape("slice", format!("{}..{} ends before it starts", range.start, range.end)));
+        }
         apply(Slice { axis, start: range.start, len: range.len() }, [self])
     }
     /// See [`Pad`].

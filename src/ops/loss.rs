@@ -3,11 +3,16 @@
 //! For one class out of K: [`SoftmaxCrossEntropy`] from logits, [`Nll`] from log-probabilities. For answers of yes or
 //! no, each on its own: [`BceWithLogits`] from logits, [`Bce`] from probabilities. For numbers: [`Mse`]. What takes
 //! logits is exact where probabilities have long been rounded to 0 or 1, and so to be preferred.
+//!
+//! The losses of logits are written without differences of almost equal numbers: where a prediction is confident and
+//! correct, the loss is small and its gradient too, and both keep their digits (within 16 units in the last place of the
+//! largest of their terms; `tests/engine/precision.rs`).
 
 use crate::autograd::{Op, Var, apply};
 use crate::error::{Error, Result};
 use crate::ops::arith::expand;
-use crate::ops::softmax::log_softmax;
+use crate::ops::scalar::exp_m1;
+use crate::ops::softmax::{log_softmax, sum_except};
 use crate::real::Real;
 use crate::shape::{Shape, broadcast};
 use crate::tensor::Tensor;
@@ -31,7 +36,10 @@ pub enum Target<'a, T: Real = f32> {
 ///
 /// where q is the target times the class weights, if there are any. W is the number of samples; with integer labels
 /// and class weights it is the sum of the samples' weights: both as in PyTorch. For plain labels the gradient is
-/// (p - y)/N: the error itself, which is why the two belong together.
+/// (p - y)/N: the error itself, which is why the two belong together. For a class with p > 1/2 it is computed as
+/// `Σⱼ q[n,j] (p - 1) + Σ q[n,j] over j ≠ k`, with p - 1 from log p: so nothing of a small error is lost.
+///
+/// The mean over no samples is NaN; no classes are an error.
 #[derive(Clone, Debug)]
 pub struct SoftmaxCrossEntropy<T: Real> {
     /// Targets times class weights, `[N, K]`.
@@ -59,6 +67,9 @@ fn weighted_targets<T: Real>(
     let &[n, classes] = scores else {
         return Err(Error::shape(name, format!("wanted logits [\"N K\"]; got {scores:?}")));
     };
+    if classes == 0 {
+        return Err(Error::shape(name, format!("of no classes: {scores:?}")));
+    }
     if let Some(w) = class_weights.filter(|w| w.len() != classes) {
         return Err(Error::shape(name, format!("wanted {classes} class weights; got {}", w.len())));
     }
@@ -117,14 +128,19 @@ impl<T: Real> Op<T, 1> for SoftmaxCrossEntropy<T> {
 
     fn backward(&self, log_p: &Tensor<T>, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
         let classes = log_p.shape()[1];
-        let scale = g.item() / self.divisor;
+        let (scale, half) = (g.item() / self.divisor, T::from_f64(-std::f64::consts::LN_2));
         [Some(Tensor::build(log_p.shape_owned(), |d| {
             for ((d, log_p), q) in
                 d.chunks_mut(classes).zip(log_p.data().chunks(classes)).zip(self.q.data().chunks(classes))
             {
-                let total = q.iter().fold(T::ZERO, |s, &q| s + q);
+                let total = sum_except(classes, None, |k| q[k]);
                 for k in 0..classes {
-                    d[k] = (log_p[k].exp() * total - q[k]) * scale;
+                    let error = if log_p[k] > half {
+                        total * exp_m1(log_p[k]) + sum_except(classes, Some(k), |j| q[j])
+                    } else {
+                        log_p[k].exp() * total - q[k]
+                    };
+                    d[k] = error * scale;
                 }
             }
         }))]
@@ -237,16 +253,17 @@ impl<T: Real> Op<T, 1> for Bce<T> {
 /// rounding p first.
 ///
 /// ```text
-/// L = (1/n) Σ  (1 - q) x + (1 + (w - 1) q) ln(1 + e⁻ˣ),     dL/dx = ((1 - q) - (1 + (w - 1) q) σ(-x)) / n
+/// L = (1/n) Σ  (1 - q) ln(1 + eˣ) + w q ln(1 + e⁻ˣ),     dL/dx = ((1 - q) σ(x) - w q σ(-x)) / n
 /// ```
 ///
 /// w weighs the answers that should be yes (PyTorch's `pos_weight`); it is 1 if not given, and the derivative then
-/// (p - q)/n. ln(1 + e⁻ˣ) is computed as max(-x, 0) + ln(1 + e^-|x|).
+/// (p - q)/n. ln(1 + eˣ) is computed as max(x, 0) + ln(1 + e^-|x|). For a hard target one of the two terms is 0, so
+/// nothing cancels; for a soft one only near the minimum, where p = q.
 #[derive(Clone, Debug)]
 pub struct BceWithLogits<T: Real> {
     target: Tensor<T>,
-    /// 1 + (w - 1) q.
-    weight: Tensor<T>,
+    /// w.
+    positive: Tensor<T>,
 }
 
 impl<T: Real> BceWithLogits<T> {
@@ -256,34 +273,36 @@ impl<T: Real> BceWithLogits<T> {
         const NAME: &str = "bce_with_logits";
         on_unit(NAME, "target", target)?;
         let Some(w) = positive else {
-            return Ok(Self { target: target.clone(), weight: Tensor::full(target.shape_owned(), T::ONE) });
+            return Ok(Self { target: target.clone(), positive: Tensor::full(target.shape_owned(), T::ONE) });
         };
         let shape = broadcast(NAME, w.shape(), target.shape())?;
         if *shape != *target.shape() {
             let got = format!("positive weights {:?} for targets {:?}", w.shape(), target.shape());
             return Err(Error::shape(NAME, format!("wanted weights that broadcast to the targets; got {got}")));
         }
-        let (w, q) = (expand(w, shape), target.data());
-        let weight = Tensor::from_fn(shape, |i| T::ONE + (w.data()[i] - T::ONE) * q[i]);
-        Ok(Self { target: target.clone(), weight })
+        Ok(Self { target: target.clone(), positive: expand(w, shape) })
     }
 }
 
-/// One term of [`BceWithLogits`], from x, q and 1 + (w - 1) q.
+/// One term of [`BceWithLogits`], from x, q and w.
 struct LogitTerm;
 impl<T: Real> Pointwise<T, 3> for LogitTerm {
     #[inline(always)]
-    fn at(&self, [x, q, weight]: [T; 3]) -> T {
-        (T::ONE - q) * x + weight * ((-x).max(T::ZERO) + (-x.abs()).exp().ln_1p())
+    fn at(&self, [x, q, w]: [T; 3]) -> T {
+        let both = (-x.abs()).exp().ln_1p();
+        (T::ONE - q) * (x.max(T::ZERO) + both) + w * q * ((-x).max(T::ZERO) + both)
     }
 }
 
-/// n times the derivative of [`BceWithLogits`], from x, q and 1 + (w - 1) q.
+/// n times the derivative of [`BceWithLogits`], from x, q and w.
 struct LogitSlope;
 impl<T: Real> Pointwise<T, 3> for LogitSlope {
     #[inline(always)]
-    fn at(&self, [x, q, weight]: [T; 3]) -> T {
-        (T::ONE - q) - weight * (-x).sigmoid()
+    fn at(&self, [x, q, w]: [T; 3]) -> T {
+        let e = (-x.abs()).exp();
+        let (near, far) = (T::ONE / (T::ONE + e), e / (T::ONE + e)); // σ(|x|) and σ(-|x|)
+        let (up, down) = if x < T::ZERO { (far, near) } else { (near, far) };
+        (T::ONE - q) * up - w * q * down
     }
 }
 
@@ -307,9 +326,9 @@ impl<T: Real> Op<T, 1> for BceWithLogits<T> {
 }
 
 impl<T: Real> BceWithLogits<T> {
-    /// f of each x, its target and its weight.
+    /// f of each x, its target and w.
     fn each(&self, x: &Tensor<T>, f: &impl Pointwise<T, 3>) -> Tensor<T> {
-        let inputs = [x.data(), self.target.data(), self.weight.data()];
+        let inputs = [x.data(), self.target.data(), self.positive.data()];
         Tensor::build(x.shape_owned(), |y| math::apply(inputs, y, f))
     }
 }

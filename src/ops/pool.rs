@@ -26,7 +26,7 @@ impl Window {
 
     fn geometry(&self, op: &'static str, x: &[usize]) -> Result<Pool2d> {
         let dims = Dims::unify(op, &["N C H W"], &[x])?;
-        if self.kernel.contains(&0) || self.stride.contains(&0) || (0..2).any(|a| 2 * self.padding[a] > self.kernel[a])
+        if self.kernel.contains(&0) || self.stride.contains(&0) || (0..2).any(|a| self.padding[a] > self.kernel[a] / 2)
         {
             return Err(Error::shape(
                 op,
@@ -42,7 +42,8 @@ impl Window {
             stride: self.stride,
             pad,
         };
-        if g.out_h() == 0 || g.out_w() == 0 {
+        let out = g.out().map_err(|why| Error::shape(op, format!("of {x:?} with {self:?}: {why}")))?;
+        if out.contains(&0) {
             let [kh, kw] = self.kernel;
             return Err(Error::shape(
                 op,
@@ -123,7 +124,7 @@ impl<T: Real> Op<T, 1> for GlobalAvgPool2d {
 
     fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
         let dims = Dims::unify("global_avg_pool2d", &["N C H W"], &[x])?;
-        if dims.get("H") * dims.get("W") == 0 {
+        if dims.get("H") == 0 || dims.get("W") == 0 {
             return Err(Error::shape("global_avg_pool2d", format!("of planes without pixels: {x:?}")));
         }
         Ok(dims.shape("N C"))

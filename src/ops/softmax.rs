@@ -1,7 +1,16 @@
 //! Softmax along one axis: `p[k] = exp(x[k]) / Σⱼ exp(x[j])`, computed from x - max x so that nothing overflows.
+//!
+//! The largest term, exp(0) = 1, is kept apart from the sum of the others: where it dominates, log p = -ln(1 + rest) of
+//! its class keeps all the digits of a small rest, which 1 + rest has lost. The backward passes have 1 - p in the same way,
+//! or refer all gradients to the one of the most probable class, so that what is left of a confident prediction's gradient
+//! is not a difference of almost equal numbers. Sums run in `f64`, in order.
+//!
+//! Infinities: an entry of -∞ beside finite ones has probability 0. A line with +∞ or NaN, or of -∞ alone, is NaN
+//! throughout, as in PyTorch.
 
 use crate::autograd::{Op, Var, apply};
 use crate::error::{Error, Result};
+use crate::ops::scalar::exp_m1;
 use crate::real::Real;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -27,10 +36,10 @@ fn check(op: &'static str, axis: usize, x: &[usize]) -> Result<Shape> {
     Ok(Shape::new(x))
 }
 
-/// Calls `f(row)` with the positions in the buffer of each line along `axis`.
+/// Calls `f(at)` for each line along `axis`, which is not empty; `at(k)` is the place in the buffer of its element k.
 fn each_line(shape: &[usize], axis: usize, mut f: impl FnMut(&dyn Fn(usize) -> usize)) {
     let (n, inner) = (shape[axis], shape[axis + 1..].iter().product::<usize>());
-    let outer: usize = shape[..axis].iter().product();
+    let outer: usize = if n == 0 { 0 } else { shape[..axis].iter().product() };
     for o in 0..outer {
         for i in 0..inner {
             f(&|k| (o * n + k) * inner + i);
@@ -38,24 +47,34 @@ fn each_line(shape: &[usize], axis: usize, mut f: impl FnMut(&dyn Fn(usize) -> u
     }
 }
 
-/// The line's maximum m and log Σ exp(x - m). A line whose maximum is infinite has no softmax: NaN or -∞ come out of
-/// it. An entry of -∞ beside finite ones has probability 0; NaN spreads.
-fn max_and_log_sum<T: Real>(x: &[T], n: usize, at: &dyn Fn(usize) -> usize) -> (T, T) {
-    let max = (0..n).fold(-T::INFINITY, |m, k| m.max(x[at(k)]));
+/// The sum of `term(k)` over k = 0, .., n - 1 but for one, in `f64`.
+pub(super) fn sum_except<T: Real>(n: usize, except: Option<usize>, term: impl Fn(usize) -> T) -> T {
+    T::from_f64((0..n).filter(|&k| Some(k) != except).fold(0.0, |sum, k| sum + term(k).to_f64()))
+}
+
+/// The place of a line's largest element, the first of equals; of a NaN, if there is one.
+fn largest<T: Real>(n: usize, at: impl Fn(usize) -> T) -> usize {
+    (1..n).fold(0, |best, k| if at(k) > at(best) || (at(k).is_nan() && !at(best).is_nan()) { k } else { best })
+}
+
+/// The maximum m of a line, and Σ exp(x - m) over its other elements; the latter is NaN if m is not finite.
+fn max_and_rest<T: Real>(n: usize, at: impl Fn(usize) -> T) -> (T, T) {
+    let top = largest(n, &at);
+    let max = at(top);
     if !max.is_finite() {
-        return (max, T::ZERO);
+        return (max, T::NAN);
     }
-    let sum = (0..n).fold(T::ZERO, |s, k| s + (x[at(k)] - max).exp());
-    (max, sum.ln())
+    (max, sum_except(n, Some(top), |k| (at(k) - max).exp()))
 }
 
 /// log-softmax of `x` along `axis`. The maximum goes first: added to the logarithm, it would round it.
 pub(crate) fn log_softmax<T: Real>(x: &Tensor<T>, axis: usize) -> Tensor<T> {
-    let n = x.shape()[axis];
+    let (n, x_data) = (x.shape()[axis], x.data());
     Tensor::build(x.shape_owned(), |y| {
         each_line(x.shape(), axis, |at| {
-            let (max, log_sum) = max_and_log_sum(x.data(), n, at);
-            (0..n).for_each(|k| y[at(k)] = (x.data()[at(k)] - max) - log_sum);
+            let (max, rest) = max_and_rest(n, |k| x_data[at(k)]);
+            let log_sum = rest.ln_1p();
+            (0..n).for_each(|k| y[at(k)] = (x_data[at(k)] - max) - log_sum);
         });
     })
 }
@@ -68,8 +87,14 @@ impl<T: Real> Op<T, 1> for Softmax {
         check("softmax", self.axis, x)
     }
 
-    fn forward(&self, [x]: [&Tensor<T>; 1], _: Shape) -> (Tensor<T>, Tensor<T>) {
-        let p = log_softmax(x, self.axis).map(T::exp);
+    fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Tensor<T>) {
+        let (n, x_data) = (x.shape()[self.axis], x.data());
+        let p = Tensor::build(out, |p| {
+            each_line(x.shape(), self.axis, |at| {
+                let (max, rest) = max_and_rest(n, |k| x_data[at(k)]);
+                (0..n).for_each(|k| p[at(k)] = (x_data[at(k)] - max).exp() / (T::ONE + rest));
+            });
+        });
         (p.clone(), p)
     }
 
@@ -77,8 +102,14 @@ impl<T: Real> Op<T, 1> for Softmax {
         let (n, p_data, g_data) = (p.shape()[self.axis], p.data(), g.data());
         [Some(Tensor::build(p.shape_owned(), |dx| {
             each_line(p.shape(), self.axis, |at| {
-                let mean = (0..n).fold(T::ZERO, |s, k| s + g_data[at(k)] * p_data[at(k)]);
-                (0..n).for_each(|k| dx[at(k)] = p_data[at(k)] * (g_data[at(k)] - mean));
+                let top = largest(n, |k| p_data[at(k)]);
+                let beyond = |k: usize| g_data[at(k)] - g_data[at(top)];
+                let mean = sum_except(n, Some(top), |k| beyond(k) * p_data[at(k)]);
+                for k in 0..n {
+                    // Of the class referred to, the difference is 0 by definition, whatever g is.
+                    let own = if k == top { T::ZERO } else { beyond(k) };
+                    dx[at(k)] = p_data[at(k)] * (own - mean);
+                }
             });
         }))]
     }
@@ -98,11 +129,15 @@ impl<T: Real> Op<T, 1> for LogSoftmax {
     }
 
     fn backward(&self, y: &Tensor<T>, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
-        let n = y.shape()[self.axis];
+        let (n, y_data, g_data) = (y.shape()[self.axis], y.data(), g.data());
         [Some(Tensor::build(y.shape_owned(), |dx| {
             each_line(y.shape(), self.axis, |at| {
-                let total = (0..n).fold(T::ZERO, |s, k| s + g.data()[at(k)]);
-                (0..n).for_each(|k| dx[at(k)] = g.data()[at(k)] - y.data()[at(k)].exp() * total);
+                let top = largest(n, |k| y_data[at(k)]);
+                let total = sum_except(n, None, |k| g_data[at(k)]);
+                (0..n).for_each(|k| dx[at(k)] = g_data[at(k)] - y_data[at(k)].exp() * total);
+                // g - p (g + others), without 1 - p as a difference.
+                let (log_p, others) = (y_data[at(top)], sum_except(n, Some(top), |k| g_data[at(k)]));
+                dx[at(top)] = -(g_data[at(top)] * exp_m1(log_p)) - log_p.exp() * others;
             });
         }))]
     }

@@ -54,8 +54,12 @@ impl<T: Real> Op<T, 1> for Upsample {
         if self.scale.contains(&0) {
             return Err(Error::shape("upsample", format!("needs factors of at least 1; got {:?}", self.scale)));
         }
-        let size = |letter: &str, scale: usize| dims.get(letter) * scale;
-        Ok(Shape::from([dims.get("N"), dims.get("C"), size("H", self.scale[0]), size("W", self.scale[1])]))
+        let size = |letter: &str, scale: usize| {
+            dims.get(letter).checked_mul(scale).ok_or_else(|| {
+                Error::shape("upsample", format!("of {x:?} by {:?}: the result does not fit into memory", self.scale))
+            })
+        };
+        Ok(Shape::from([dims.get("N"), dims.get("C"), size("H", self.scale[0])?, size("W", self.scale[1])?]))
     }
 
     fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Shape) {

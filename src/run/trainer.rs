@@ -68,6 +68,7 @@ impl<'a> Trainer<'a> {
             return Err(Error::config("epochs", what, format!("write {done} or more into config.toml")));
         }
         let mut observer = Saver { trainer: self, name, epochs: fit.epochs, began: Instant::now() };
+        let fit = Fit { network: name.to_owned(), ..fit.clone() };
         let trained = fit.run(model, optimizer, train, val, from, &mut observer);
         let trained = trained.map_err(|error| say_what_is_kept(error, name, &self.checkpoint))?;
         let finished = Finished { best: state_dict(model), last: trained.last, history: trained.history.clone() };

@@ -4,7 +4,7 @@
 //! are evaluated. The weights of the epoch with the lowest validation loss are kept, and training ends early when
 //! that epoch lies `patience` epochs back (Prechelt 1998). What cannot be trained is refused before the first step.
 //!
-//! Everything random is keyed by (seed, epoch) or (seed, layer, step), and the loop's place is written down as
+//! Everything random is keyed by (seed, epoch) or (seed, network, layer, step), and the loop's place is written down as
 //! [`Progress`]: a training that is taken up again ends in the same bits as one that never stopped.
 
 use super::checkpoint::Progress;
@@ -16,7 +16,7 @@ use crate::autograd::{Tape, Var};
 use crate::data::Batches;
 use crate::error::{Error, Result};
 use crate::nn::state::{State, load_state_dict, state_dict};
-use crate::nn::{Captured, Ctx, Kind, Module, Proposals};
+use crate::nn::{Captured, Ctx, Draws, Kind, Module, Proposals};
 use crate::optim::{Optimizer, Schedule};
 
 /// Outputs of a classifier beyond this say nothing any more: neighbouring numbers of `f32` lie 10⁸ apart there, and the
@@ -34,6 +34,8 @@ pub struct Fit {
     pub batch: usize,
     /// Seed of order, augmentation and dropout.
     pub seed: u64,
+    /// The network's name, by which its layers draw other random numbers than those of the run's other networks.
+    pub network: String,
     /// What is made small.
     pub objective: Objective,
     /// By what the best epoch is chosen.
@@ -108,6 +110,7 @@ impl Fit {
             patience,
             batch,
             seed,
+            network: String::new(),
             objective: Objective::default(),
             keep: Keep::Loss,
             schedule: Schedule::default(),
@@ -262,7 +265,7 @@ impl Fit {
         let (mut right, mut proposals) = (0, Proposals::default());
         let loss = optimizer.step(model, &mut || {
             let tape = Tape::new();
-            let mut cx = Ctx::train(&tape, self.seed, step);
+            let mut cx = Ctx::train(&tape, Draws { seed: self.seed, network: &self.network }, step);
             let output = model.forward(&Var::constant(x.clone()), &mut cx)?;
             let answers = self.objective.answers(output.value());
             right = answers.iter().zip(&labels).filter(|(answer, label)| answer == label).count();

@@ -94,7 +94,7 @@ fn gradients_do_not_depend_on_the_number_of_threads() {
         let pooled = y.max_pool2d(gradus::ops::Window::square(2)).unwrap();
         let y = pooled.softmax(1).unwrap().mul(&pooled).unwrap().mean().unwrap();
         let gradients = tape.backward(&y).unwrap();
-        let bits = |v: &Var| gradients.of(v).unwrap().data().iter().map(|g| g.to_bits()).collect::<Vec<_>>();
+        let bits = |v: &Var| gradients.of(v).unwrap().unwrap().data().iter().map(|g| g.to_bits()).collect::<Vec<_>>();
         (y.value().item().to_bits(), bits(&x), bits(&w), bits(&b))
     };
     let on_one = on_threads(1, run);

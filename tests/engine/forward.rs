@@ -214,17 +214,63 @@ fn inputs(index: usize, case: &Case) -> (Vec<Tensor<f64>>, Tensor<f64>) {
     (x, portable(9).draw("signed", &case.shape))
 }
 
+impl Case {
+    /// Which inputs have a gradient.
+    fn differentiable(&self) -> Vec<bool> {
+        self.inputs.iter().map(|(kind, _)| kind != "probabilities" && kind != "targets").collect()
+    }
+}
+
 /// y, then the gradients of ⟨u, y⟩ with respect to the inputs that have one, computed in `T`.
 fn evaluate<T: Real>(case: &Case, x: &[Tensor<f64>], u: &Tensor<f64>) -> Vec<Tensor<f64>> {
+    let (y, gradients) = evaluate_some::<T>(case, x, u, &case.differentiable());
+    std::iter::once(y).chain(gradients.into_iter().flatten()).collect()
+}
+
+/// y, and the gradients of ⟨u, y⟩ with respect to the inputs that are `leaves`, the others being constants; zeros where y
+/// does not depend on one.
+fn evaluate_some<T: Real>(
+    case: &Case,
+    x: &[Tensor<f64>],
+    u: &Tensor<f64>,
+    leaves: &[bool],
+) -> (Tensor<f64>, Vec<Option<Tensor<f64>>>) {
     let tape = Tape::<T>::new();
-    let leaves: Vec<Var<T>> = x.iter().map(|x| tape.leaf(x.cast())).collect();
-    let y = call(&case.op, &case.args, &leaves).unwrap_or_else(|e| panic!("{}: {e}", case.op));
+    let var = |(x, &leaf): (&Tensor<f64>, &bool)| if leaf { tape.leaf(x.cast()) } else { Var::constant(x.cast()) };
+    let vars: Vec<Var<T>> = x.iter().zip(leaves).map(var).collect();
+    let y = call(&case.op, &case.args, &vars).unwrap_or_else(|e| panic!("{}: {e}", case.op));
     let value = y.value().cast();
+    if !y.is_recorded() {
+        return (value, vec![None; x.len()]);
+    }
     let gradients = tape.backward_from(&y, u.cast()).unwrap();
-    let of = |leaf: &Var<T>| gradients.of(leaf).map_or_else(|| Tensor::zeros(leaf.shape()), Tensor::cast);
-    let differentiable =
-        case.inputs.iter().zip(&leaves).filter(|((kind, _), _)| kind != "probabilities" && kind != "targets");
-    std::iter::once(value).chain(differentiable.map(|(_, leaf)| of(leaf))).collect()
+    let of = |leaf: &Var<T>| gradients.of(leaf).unwrap().map_or_else(|| Tensor::zeros(leaf.shape()), Tensor::cast);
+    (value, vars.iter().zip(leaves).map(|(var, &leaf)| leaf.then(|| of(var))).collect())
+}
+
+/// What a gradient is does not depend on which other inputs are constants.
+#[test]
+fn every_subset_of_the_inputs_has_the_gradients_of_all_of_them() {
+    for (index, case) in GOLDEN.iter().enumerate() {
+        let (x, u) = inputs(index, case);
+        let differentiable = case.differentiable();
+        let (y, all) = evaluate_some::<f64>(case, &x, &u, &differentiable);
+        let count = differentiable.iter().filter(|d| **d).count();
+        for set in 0..1_usize << count {
+            let mut bit = 0;
+            let leaf = |&d: &bool| {
+                bit += usize::from(d);
+                d && set >> (bit - 1) & 1 == 1
+            };
+            let leaves: Vec<bool> = differentiable.iter().map(leaf).collect();
+            let (value, some) = evaluate_some::<f64>(case, &x, &u, &leaves);
+            assert_eq!(value, y, "case {index}, {}: the value with the leaves {leaves:?}", case.op);
+            for (i, gradient) in some.iter().enumerate().filter(|(i, _)| leaves[*i]) {
+                let what = format!("case {index}, {}: input {i} with the leaves {leaves:?}", case.op);
+                assert_eq!(gradient, &all[i], "{what}");
+            }
+        }
+    }
 }
 
 #[test]

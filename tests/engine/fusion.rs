@@ -15,7 +15,7 @@ fn rng() -> Rng {
 fn gradients(tape: Tape, y: &Var, leaf: &Var, params: &[Var]) -> Vec<Tensor> {
     let loss = y.mul(y).unwrap().sum().unwrap();
     let gradients = tape.backward(&loss).unwrap();
-    [leaf].into_iter().chain(params).map(|var| gradients.of(var).unwrap().clone()).collect()
+    [leaf].into_iter().chain(params).map(|var| gradients.of(var).unwrap().unwrap().clone()).collect()
 }
 
 /// Runs a block as `Sequential` does and op by op. Returns the entries that the first saved on its tape.

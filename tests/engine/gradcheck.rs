@@ -10,7 +10,19 @@ use std::path::Path;
 
 #[test]
 fn every_row_passes() {
-    for seed in 0..5 {
+    // 10, 14, 17 and 18 draw a convolution's block near a kink at first.
+    for seed in (0..5).chain([10, 14, 17, 18]) {
+        for outcome in run_all(seed) {
+            assert!(outcome.pass, "seed {seed}, {}: {:?}, {:?}", outcome.name, outcome.relative_error, outcome.worst);
+        }
+    }
+}
+
+/// For a night: `cargo test --test engine thousand -- --ignored`.
+#[test]
+#[ignore = "takes minutes"]
+fn every_row_passes_for_a_thousand_seeds() {
+    for seed in 0..1000 {
         for outcome in run_all(seed) {
             assert!(outcome.pass, "seed {seed}, {}: {:?}, {:?}", outcome.name, outcome.relative_error, outcome.worst);
         }
@@ -95,6 +107,71 @@ fn an_error_of_a_ten_thousandth_in_one_element_is_found_and_named() {
         assert!(report.relative_error > 1e-7, "{report:?}");
         assert!(report.worst.unwrap().contains("input 0, element 3 of shape [4, 5]"));
     }
+}
+
+/// y = |x| with a derivative that is wrong by a factor.
+#[derive(Clone, Copy)]
+struct Kinked(f64);
+
+impl Op<f64, 1> for Kinked {
+    const NAME: &'static str = "kinked";
+    type Saved = Tensor<f64>;
+    fn shape(&self, [x]: [&[usize]; 1]) -> gradus::Result<Shape> {
+        Ok(Shape::new(x))
+    }
+    fn forward(&self, [x]: [&Tensor<f64>; 1], _: Shape) -> (Tensor<f64>, Tensor<f64>) {
+        (x.map(f64::abs), x.clone())
+    }
+    fn backward(&self, x: &Tensor<f64>, g: &Tensor<f64>, _: [bool; 1]) -> [Option<Tensor<f64>>; 1] {
+        [Some(Tensor::from_fn(x.shape_owned(), |i| self.0 * x.data()[i].signum() * g.data()[i]))]
+    }
+}
+
+#[test]
+fn a_point_near_a_kink_is_told_from_a_wrong_derivative() {
+    let look = |x: f64, factor: f64| {
+        let (x, mut rng) = (Tensor::full([4], x), Rng::new(3, "test", 0));
+        check::check(&[x], 1e-8, &mut rng, &|x: &[Var<f64>]| apply(Kinked(factor), [&x[0]])).unwrap()
+    };
+    for distance in [1e-9, 1e-6, 1e-4, 4e-4, 9e-4] {
+        assert!(look(distance, 1.0).near_kink && look(-distance, 1.0).near_kink, "{distance}");
+    }
+    let (far, wrong) = (look(0.1, 1.0), look(0.1, 1.01));
+    assert!(!far.near_kink && far.relative_error < 1e-10);
+    assert!(!wrong.near_kink && wrong.relative_error > 1e-3 && wrong.worst.is_some());
+}
+
+/// y = a b, with the gradient of b given only where that of a is needed too, or of both always.
+struct Forgetful {
+    always: bool,
+}
+
+impl Op<f64, 2> for Forgetful {
+    const NAME: &'static str = "forgetful";
+    type Saved = [Tensor<f64>; 2];
+    fn shape(&self, [a, _]: [&[usize]; 2]) -> gradus::Result<Shape> {
+        Ok(Shape::new(a))
+    }
+    fn forward(&self, [a, b]: [&Tensor<f64>; 2], out: Shape) -> (Tensor<f64>, Self::Saved) {
+        (Tensor::from_fn(out, |i| a.data()[i] * b.data()[i]), [a.clone(), b.clone()])
+    }
+    fn backward(&self, [a, b]: &Self::Saved, g: &Tensor<f64>, need: [bool; 2]) -> [Option<Tensor<f64>>; 2] {
+        let times = |x: &Tensor<f64>| Tensor::from_fn(g.shape_owned(), |i| x.data()[i] * g.data()[i]);
+        [Some(times(b)), (need[0] || self.always).then(|| times(a))]
+    }
+}
+
+#[test]
+fn a_gradient_that_is_missing_beside_a_constant_is_found() {
+    let look = |always| {
+        let mut rng = Rng::new(3, "test", 0);
+        let x = [Tensor::randn([3], &mut rng), Tensor::randn([3], &mut rng)];
+        check::check(&x, 1e-7, &mut rng, &|x: &[Var<f64>]| apply(Forgetful { always }, [&x[0], &x[1]])).unwrap()
+    };
+    assert!(look(true).relative_error < 1e-9);
+    let report = look(false);
+    assert!(report.relative_error.is_infinite());
+    assert_eq!(report.worst.unwrap(), "with only the inputs [1] on the tape the gradient of input 1 is missing");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 mod by_hand;
 mod coding;
 mod common;
+mod constants;
+mod conventions;
 mod determinism;
 mod errors;
 mod export;
@@ -12,6 +14,9 @@ mod gradcheck;
 mod initial;
 mod modules;
 mod optimizers;
+mod precision;
+mod shapes;
 mod state;
+mod streams;
 mod training;
 mod trajectory;

@@ -129,7 +129,7 @@ fn blocks_in_one_go_compute_what_their_modules_do() {
             let entries = tape.len();
             let gradients = tape.backward(&y.mul(&y).unwrap().sum().unwrap()).unwrap();
             let mut of: Vec<_> = parameters(&block).iter().map(|(_, p)| gradients.param(p).unwrap().clone()).collect();
-            of.push(gradients.of(&input).unwrap().clone());
+            of.push(gradients.of(&input).unwrap().unwrap().clone());
             (y.value().clone(), of, entries)
         };
         let (fused, fused_gradients, few) = run(&|_| false);
@@ -141,6 +141,73 @@ fn blocks_in_one_go_compute_what_their_modules_do() {
                 let size = plain.data().iter().fold(0.0f32, |m, v| m.max(v.abs()));
                 let off = fused.data().iter().zip(plain.data()).fold(0.0f32, |m, (f, p)| m.max((f - p).abs()));
                 assert!(off <= 1e-5 * size, "gradients differ by {off} of {size}");
+            }
+        }
+    }
+}
+
+/// Convolution, ReLU and max-pooling of every window size and setting, against the three ops called one after the other:
+/// what is computed in one go is chosen by the settings, and a choice that is wrong computes another network.
+#[test]
+fn convolution_relu_and_pooling_are_their_ops_whatever_the_window() {
+    let mut windows = Vec::new();
+    for kernel in [[1, 1], [2, 2], [3, 3], [4, 4], [2, 3], [3, 2], [1, 2]] {
+        for stride in [[1, 1], [2, 2], [3, 3], [2, 1]] {
+            for padding in [[0, 0], [1, 1], [1, 0], [0, 1]] {
+                if (0..2).all(|axis| 2 * padding[axis] <= kernel[axis]) {
+                    windows.push(Window { kernel, stride, padding });
+                }
+            }
+        }
+    }
+    let same = ops::Conv2d { padding: Padding::Same, ..Default::default() };
+    let convolutions = [
+        same,
+        ops::Conv2d { padding: Padding::Valid, ..same },
+        ops::Conv2d { padding: Padding::Fixed([2, 1]), ..same },
+        ops::Conv2d { stride: [2, 2], ..same },
+        ops::Conv2d { stride: [1, 2], ..same },
+        ops::Conv2d { dilation: [2, 2], ..same },
+        ops::Conv2d { dilation: [1, 2], ..same },
+        ops::Conv2d { groups: 2, ..same },
+    ];
+    for (i, window) in windows.into_iter().enumerate() {
+        for (j, settings) in convolutions.into_iter().enumerate() {
+            // All windows with the plain convolution, and each other convolution with some of them.
+            if j > 0 && window != Window::square(2) && (i + j) % 7 > 0 {
+                continue;
+            }
+            let conv = Conv2d::<f32>::new(2, 4, [3, 3], settings, Init::PyTorch, &mut rng());
+            let conv = if (i + j) % 3 == 2 { conv.without_bias() } else { conv };
+            let params = [Some(conv.weight.clone()), conv.bias.clone()];
+            let block =
+                Sequential::new().with("conv", conv).with("relu", Activation::Relu).with("pool", MaxPool2d(window));
+            let x = Tensor::<f32>::randn([2, 2, 9, 8], &mut rng());
+            // Value, and the gradients of the input, the filters and, if there is one, the bias.
+            let run = |leaf: bool, whole: bool| {
+                let tape = Tape::new();
+                let input = if leaf { tape.leaf(x.clone()) } else { Var::constant(x.clone()) };
+                let y = if whole {
+                    block.forward(&input, &mut Ctx::train(&tape, 0, 0)).unwrap()
+                } else {
+                    let [w, b] = params.each_ref().map(|p| p.as_ref().map(|p| tape.param(p)));
+                    let z = input.conv2d(&w.unwrap(), b.as_ref(), settings).unwrap();
+                    z.relu().unwrap().max_pool2d(window).unwrap()
+                };
+                let gradients = tape.backward(&y.mul(&y).unwrap().sum().unwrap()).unwrap();
+                let mut found: Vec<_> =
+                    params.iter().flatten().map(|p| gradients.param(p).expect("it is trained").clone()).collect();
+                found.extend(leaf.then(|| gradients.of(&input).unwrap().unwrap().clone()));
+                (y.into_value(), found)
+            };
+            for leaf in [true, false] {
+                let ((y, gradients), (expected, by_ops)) = (run(leaf, true), run(leaf, false));
+                assert_eq!(y, expected, "{window:?} after {settings:?}");
+                for (found, expected) in gradients.iter().zip(&by_ops) {
+                    let size = expected.data().iter().fold(0.0f32, |m, v| m.max(v.abs()));
+                    let off = found.data().iter().zip(expected.data()).fold(0.0f32, |m, (f, e)| m.max((f - e).abs()));
+                    assert!(off <= 1e-5 * size, "{window:?} after {settings:?}: a gradient is off by {off} of {size}");
+                }
             }
         }
     }
@@ -167,7 +234,7 @@ fn chains_in_one_go_compute_what_their_modules_do() {
         let entries = tape.len();
         let gradients = tape.backward(&y.mul(&y).unwrap().sum().unwrap()).unwrap();
         let mut of: Vec<_> = parameters(&net).iter().map(|(_, p)| gradients.param(p).unwrap().clone()).collect();
-        of.push(gradients.of(&input).unwrap().clone());
+        of.push(gradients.of(&input).unwrap().unwrap().clone());
         (y.value().clone(), of, entries)
     };
     let ((fused, fused_gradients, few), (plain, gradients, many)) = (run(&|_| false), run(&|_| true));
@@ -282,7 +349,7 @@ fn receptive_fields_have_two_axes() {
     let middle = Tensor::from_fn([1, 1, h, w], |i| f32::from(i == h / 2 * w + w / 2));
     let gradients = tape.backward(&y.mul(&Var::constant(middle)).unwrap().sum().unwrap()).unwrap();
     let reached: Vec<usize> =
-        (0..size[0] * size[1]).filter(|&i| gradients.of(&input).unwrap().data()[i] != 0.0).collect();
+        (0..size[0] * size[1]).filter(|&i| gradients.of(&input).unwrap().unwrap().data()[i] != 0.0).collect();
     let extent = |of: &dyn Fn(usize) -> usize| {
         let all = reached.iter().map(|&i| of(i));
         1 + all.clone().max().unwrap() - all.min().unwrap()
@@ -306,7 +373,7 @@ fn round_corners_hold_far_out_and_near_zero() {
         let leaf = tape.leaf(Tensor::new(vec![x], [1]).unwrap());
         let y = f(&leaf).unwrap();
         let value = y.value().item();
-        (value, tape.backward(&y.sum().unwrap()).unwrap().of(&leaf).unwrap().item())
+        (value, tape.backward(&y.sum().unwrap()).unwrap().of(&leaf).unwrap().unwrap().item())
     };
     let softplus = |x| of(|x| x.softplus(), x);
     assert_eq!(softplus(1e4), (1e4, 1.0));
@@ -356,7 +423,7 @@ fn certain_answers_cost_much_but_nothing_infinite() {
         let tape = Tape::new();
         let leaf = tape.leaf(Tensor::new(vec![p], [1]).unwrap());
         let loss = f(&leaf, &Tensor::new(vec![q], [1]).unwrap()).unwrap();
-        (loss.value().item(), tape.backward(&loss).unwrap().of(&leaf).unwrap().item())
+        (loss.value().item(), tape.backward(&loss).unwrap().of(&leaf).unwrap().unwrap().item())
     };
     // PyTorch's numbers: the logarithm stops at -100, the slope's divisor at 1e-12.
     let bce = |p, q| of(p, q, |p, q| p.bce(q));

@@ -2,8 +2,9 @@
 
     python make_hog.py          (needs numpy and scikit-image; written with numpy 2.4 and scikit-image 0.26)
 
-Pixels are multiples of 1/64, so that they are exact in every format and slopes of equal steepness in both directions
-(45 degrees, on the bound between bins) occur often; results keep 9 significant digits, 0 is 0.
+Pixels are multiples of 1/64, so that they are exact in every format and gradients of equal size in both directions
+(45 degrees, on the bound between bins) occur often; or k/255 in float32, as images are read, where such gradients are
+equal or not by their rounding. Results keep 9 significant digits, 0 is 0.
 """
 
 import json
@@ -40,9 +41,27 @@ settings = [
     (3, 13, 18, 9, (3, 6), (2, 2), "L1", True),
 ]
 
+# The same with pixels k/255.
+rounded = [
+    (1, 16, 16, 4, (4, 4), (2, 2), "L2-Hys", False),
+    (1, 16, 16, 6, (4, 4), (2, 2), "L2-Hys", False),
+    (1, 16, 16, 7, (5, 5), (1, 1), "L2", False),
+    (1, 16, 16, 8, (4, 4), (2, 2), "L2-Hys", False),
+    (1, 16, 16, 8, (4, 4), (1, 1), "L1", True),
+    (1, 16, 16, 12, (4, 4), (2, 2), "L2-Hys", False),
+    (1, 16, 16, 16, (8, 8), (1, 1), "L1-sqrt", False),
+    (3, 15, 15, 8, (5, 5), (2, 2), "L2-Hys", False),
+]
+
+
+def levels(c, h, w):
+    """Few gray levels out of 256, in float32: many gradients of (nearly) equal components."""
+    return rng.integers(0, 6, size=(c, h, w)) * 51
+
+
 cases = []
-for c, h, w, orientations, cell, block, norm, sqrt in settings:
-    x = picture(c, h, w)
+for unit, (c, h, w, orientations, cell, block, norm, sqrt) in [(64, s) for s in settings] + [(255, s) for s in rounded]:
+    x = picture(c, h, w) if unit == 64 else levels(c, h, w).astype(np.float32) / np.float32(255)
     kwargs = dict(orientations=orientations, pixels_per_cell=cell, transform_sqrt=sqrt,
                   channel_axis=0 if c > 1 else None)
     image = x if c > 1 else x[0]
@@ -51,7 +70,8 @@ for c, h, w, orientations, cell, block, norm, sqrt in settings:
         dict(
             shape=[c, h, w],
             hog=dict(orientations=orientations, cell=list(cell), block=list(block), norm=norm, transform_sqrt=sqrt),
-            pixels=[int(v) for v in (x * 64).ravel()],
+            unit=unit,
+            pixels=[int(v) for v in np.round(x * unit).ravel()],
             vector=[float(f"{v:.9g}") for v in vector],
         )
     )

@@ -61,6 +61,14 @@ fn erf_is_accurate() {
 }
 
 #[test]
+fn erfc_is_accurate() {
+    // Where it is subnormal, its factors are rounded to a step of their own.
+    assert!(worst(math::erfc, libm::erfc, |x| x < 9.1).0 < 4.0);
+    assert!(worst(math::erfc, libm::erfc, |x| (9.1..10.0).contains(&x)).0 < 2.0);
+    assert_eq!([math::erfc(0.0), math::erfc(20.0), math::erfc(-20.0)], [1.0, 0.0, 2.0]);
+}
+
+#[test]
 fn sigmoid_is_accurate() {
     let exact = |x: f64| if x < 0.0 { libm::exp(x) / (1.0 + libm::exp(x)) } else { 1.0 / (1.0 + libm::exp(-x)) };
     assert!(worst(math::sigmoid, exact, |_| true).0 < 2.5);
@@ -79,7 +87,7 @@ fn special_values() {
     assert_eq!([math::erf(inf), math::erf(-inf), math::erf(5.0)], [1.0, -1.0, 1.0]);
     assert_eq!([math::sigmoid(inf), math::sigmoid(-inf), math::sigmoid(0.0)], [1.0, 0.0, 0.5]);
     assert!(math::tanh(-0.0).is_sign_negative() && math::erf(-0.0).is_sign_negative());
-    for f in [math::exp, math::ln, math::ln_1p, math::tanh, math::erf, math::sigmoid] {
+    for f in [math::exp, math::ln, math::ln_1p, math::tanh, math::erf, math::erfc, math::sigmoid] {
         assert!(f(nan).is_nan());
     }
 }

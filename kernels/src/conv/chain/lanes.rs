@@ -372,7 +372,7 @@ impl Loop for Mask<'_> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        self.slopes.iter_mut().zip(self.values).for_each(|(slope, y)| *slope *= if *y > 0.0 { 1.0 } else { 0.0 });
+        self.slopes.iter_mut().zip(self.values).for_each(|(slope, y)| *slope *= if *y <= 0.0 { 0.0 } else { 1.0 });
     }
 }
 

@@ -249,7 +249,7 @@ pub(crate) fn plain_backward<T: Scalar>(
     for (i, stage) in stages.iter().enumerate().rev() {
         let (g, [c, h, w]) = (&stage.conv, stage.output());
         if stage.relu {
-            math::update(&mut slopes, values, |slope, y| slope * if y > T::ZERO { T::ONE } else { T::ZERO });
+            math::update(&mut slopes, values, |slope, y| slope * if y <= T::ZERO { T::ZERO } else { T::ONE });
         }
         let input = if i == 0 {
             passed.x

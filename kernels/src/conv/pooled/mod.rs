@@ -186,7 +186,7 @@ pub(crate) fn winner<T: Scalar>(window: [T; 4]) -> (T, u32) {
         let wins = (value > best.0) | (value.is_nan() & !best.0.is_nan());
         best = (if wins { value } else { best.0 }, if wins { k as u32 } else { best.1 });
     }
-    (best.0, best.1 | if best.0 > T::ZERO { 0 } else { u32::from(DEAD) })
+    (best.0, best.1 | if best.0 <= T::ZERO { u32::from(DEAD) } else { 0 })
 }
 
 /// max(x, 0); NaN stays NaN.

@@ -1,0 +1,95 @@
+//! What is constant costs no gradient: the images of a first layer have none computed for them.
+
+use gradus::autograd::{Op, Tape, Var, apply};
+use gradus::ops::arith::{Div, Mul, Sub};
+use gradus::ops::conv_block::ConvBlock;
+use gradus::ops::layer_norm::LayerNorm;
+use gradus::ops::loss::Mse;
+use gradus::ops::matmul::{BatchedMatMul, Linear, MatMul};
+use gradus::ops::{Conv2d, ConvTranspose2d};
+use gradus::rng::Rng;
+use gradus::shape::Shape;
+use gradus::tensor::Tensor;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// The sum of three tensors; remembers which gradients it was asked for.
+struct Asked(Rc<RefCell<Vec<[bool; 3]>>>);
+
+impl Op<f64, 3> for Asked {
+    const NAME: &'static str = "asked";
+    type Saved = ();
+    fn shape(&self, [x, ..]: [&[usize]; 3]) -> gradus::Result<Shape> {
+        Ok(Shape::new(x))
+    }
+    fn forward(&self, x: [&Tensor<f64>; 3], out: Shape) -> (Tensor<f64>, ()) {
+        (Tensor::from_fn(out, |i| x.iter().map(|x| x.data()[i]).sum()), ())
+    }
+    fn backward(&self, _: &(), g: &Tensor<f64>, need: [bool; 3]) -> [Option<Tensor<f64>>; 3] {
+        self.0.borrow_mut().push(need);
+        [(); 3].map(|()| Some(g.clone()))
+    }
+}
+
+#[test]
+fn an_op_is_asked_for_the_gradients_of_its_variables_only() {
+    let asked = Rc::new(RefCell::new(Vec::new()));
+    for set in 1..8 {
+        let tape = Tape::new();
+        let leaves = [0, 1, 2].map(|i| set >> i & 1 == 1);
+        let x = leaves.map(|leaf| {
+            let value = Tensor::full([2], 1.0);
+            if leaf { tape.leaf(value) } else { Var::constant(value) }
+        });
+        let y = apply(Asked(asked.clone()), x.each_ref()).unwrap().sum().unwrap();
+        let gradients = tape.backward(&y).unwrap();
+        assert_eq!(asked.borrow_mut().pop(), Some(leaves));
+        for (x, leaf) in x.iter().zip(leaves) {
+            assert_eq!(gradients.of(x).is_ok(), leaf, "a constant has no gradient to ask for");
+        }
+    }
+}
+
+/// Holds an op to `need`: the gradients that it asks for are there, and those among `costly` that it does not are not.
+fn obeys<const N: usize>(name: &str, op: &impl Op<f32, N>, shapes: [&[usize]; N], costly: &[usize]) {
+    let mut rng = Rng::new(1, "test", 0);
+    let inputs = shapes.map(|shape| Tensor::<f32>::randn(shape, &mut rng));
+    let out = op.shape(shapes).unwrap();
+    let (y, saved) = op.forward(inputs.each_ref(), out);
+    let g = Tensor::full(y.shape_owned(), 1.0);
+    let all = op.backward(&saved, &g, [true; N]);
+    for set in 0..1 << N {
+        let need: [bool; N] = std::array::from_fn(|i| set >> i & 1 == 1);
+        let found = op.backward(&saved, &g, need);
+        for (i, (found, all)) in found.iter().zip(&all).enumerate() {
+            if need[i] {
+                // Beside other gradients, the sums may run in another order.
+                let [found, all] = [found, all].map(|g| g.as_ref().expect("it was asked for").data());
+                let size = all.iter().fold(0.0f32, |m, g| m.max(g.abs()));
+                let same = found.iter().zip(all).all(|(f, a)| (f - a).abs() <= 1e-5 * size);
+                assert!(same, "{name}: input {i} of {need:?} has {found:?}, beside all others {all:?}");
+            } else if costly.contains(&i) {
+                assert!(found.is_none(), "{name}: input {i} has a gradient nobody asked for ({need:?})");
+            }
+        }
+    }
+}
+
+#[test]
+fn costly_gradients_are_computed_only_where_needed() {
+    let (x, w, b): (&[usize], &[usize], &[usize]) = (&[2, 3, 6, 6], &[4, 3, 3, 3], &[4]);
+    obeys::<2>("conv2d", &Conv2d::default(), [x, w], &[0, 1]);
+    obeys::<3>("conv2d_bias", &Conv2d::default(), [x, w, b], &[0, 1, 2]);
+    obeys::<3>("conv2d_block", &ConvBlock(Conv2d::default()), [x, w, b], &[0]);
+    let wt: &[usize] = &[3, 4, 3, 3];
+    obeys::<2>("conv_transpose2d", &ConvTranspose2d::default(), [x, wt], &[0, 1]);
+    obeys::<3>("conv_transpose2d_bias", &ConvTranspose2d::default(), [x, wt, b], &[0, 1, 2]);
+    obeys("matmul", &MatMul, [&[4, 5], &[5, 3]], &[0, 1]);
+    obeys("bmm", &BatchedMatMul, [&[2, 4, 5], &[2, 5, 3]], &[0, 1]);
+    obeys("linear", &Linear, [&[4, 5], &[3, 5], &[3]], &[0, 1, 2]);
+    obeys("layer_norm", &LayerNorm { eps: 1e-5 }, [&[4, 5], &[5], &[5]], &[0]);
+    obeys("mul", &Mul, [&[4, 5], &[5]], &[0, 1]);
+    obeys("sub", &Sub, [&[4, 5], &[5]], &[0, 1]);
+    obeys("div", &Div, [&[4, 5], &[4, 1]], &[0, 1]);
+    obeys("mse", &Mse, [&[4, 5], &[4, 5]], &[0, 1]);
+}
