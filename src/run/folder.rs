@@ -2,10 +2,10 @@
 //!
 //! A run folder appears on the disk whole: `config.toml` and `env.json` are written into a temporary folder beside it,
 //! which is then renamed. So whatever moment a process is killed at, a folder that is there can be resumed. While a
-//! process writes a folder it holds a lock on it ([`super::lock`]), and before each write it looks whether the folder is
+//! process writes a folder it holds a lock on it (`lock.rs`), and before each write it looks whether the folder is
 //! still the one that it locked.
 //!
-//! A finished run has `checksums.json` ([`super::manifest`]) and, written last of all, `COMPLETE`. Files of a finished
+//! A finished run has `checksums.json` (`manifest.rs`) and, written last of all, `COMPLETE`. Files of a finished
 //! run are compared with their checksums when they are read. Whoever changes one of them later first takes
 //! `COMPLETE` away: killed halfway, the run is unfinished, not damaged, and can be resumed.
 

@@ -44,7 +44,7 @@ struct Seeds {
 /// The mean difference of `a` and `b`, each `[seeds, samples]` with the same samples in the same order, its 95 % interval
 /// and p value. `proportion` says that the values are 0 or 1.
 ///
-/// With c[i] the difference of the methods' means over seeds on sample i, the variance of the mean difference is
+/// With `c[i]` the difference of the methods' means over seeds on sample i, the variance of the mean difference is
 ///
 /// ```text
 /// V = MS(c) / n + Σ over methods of (MS(seeds) - MS(residual)) / (n k)
