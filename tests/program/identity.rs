@@ -204,7 +204,7 @@ fn a_missing_class_is_said_or_refused() {
     pictures(&folder.join("rare"), &["a", "b"], 6);
     (2..6).for_each(|i| fs::remove_file(folder.join(format!("rare/b/{i}.png"))).unwrap());
     write_linear(&folder, "folder", "rare");
-    train(&folder, "x", &[]).says(3, &["class `b` has 2 readable pictures", "at least 3", "train, val, test"]);
+    train(&folder, "x", &[]).says(3, &["class `b` has 2 readable images", "at least 3", "train, val, test"]);
     assert!(!folder.join("x").exists());
 }
 
