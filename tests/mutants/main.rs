@@ -8,6 +8,7 @@
 //! ```text
 //! GRADUS_MUTANTS=all cargo test --test mutants -- --nocapture      every fault: some minutes
 //! GRADUS_MUTANTS=engine cargo test --test mutants                  those of kernels, tape, ops, layers and optimizers
+//! GRADUS_MUTANTS=sample cargo test --test mutants                  eight of those
 //! GRADUS_MUTANTS=3,17 cargo test --test mutants                    some of them, by their place in the list
 //! ```
 //!
@@ -106,9 +107,15 @@ fn planted_faults_are_caught() {
         println!("skipped: GRADUS_MUTANTS is not set");
         return;
     };
-    let is_chosen = |i: usize, fault: &Fault| match chosen.as_str() {
+    let of_engine = faults().iter().filter(|fault| fault.is_of_engine()).count();
+    let mut count = 0; // of the engine's faults so far
+    let mut is_chosen = |i: usize, fault: &Fault| match chosen.as_str() {
         "all" => true,
         "engine" => fault.is_of_engine(),
+        "sample" => {
+            count += usize::from(fault.is_of_engine());
+            fault.is_of_engine() && count.is_multiple_of(of_engine / 8)
+        }
         numbers => numbers.split(',').any(|number| number.trim() == (i + 1).to_string()),
     };
     let all: Vec<(usize, Fault)> = faults().into_iter().enumerate().filter(|(i, fault)| is_chosen(*i, fault)).collect();
@@ -151,6 +158,7 @@ fn hunt(faults: &[(usize, Fault)], engine: bool) -> Vec<String> {
 fn copy(engine: bool) -> PathBuf {
     let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(if engine { "mutants-engine" } else { "mutants-whole" });
     let _ = fs::remove_dir_all(&to);
+    fs::create_dir_all(&to).unwrap();
     for name in ["Cargo.toml", "Cargo.lock", "src", "kernels", "tests", "benches", "notebooks_equiv", "data"] {
         copy_into(&root().join(name), &to.join(name));
     }
@@ -235,9 +243,16 @@ fn build(copy: &Path, engine: bool) -> BTreeMap<String, PathBuf> {
     // The same place for compiled files: everything but the two packages is there already.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let output = command.env("CARGO_TARGET_DIR", target).stderr(Stdio::inherit()).output().expect("cargo starts");
-    assert!(output.status.success(), "the copy in {} does not compile", copy.display());
+    let messages = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        let rendered = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let errors = rendered.filter(|message| message["message"]["level"] == "error");
+        let texts: Vec<String> =
+            errors.filter_map(|e| e["message"]["rendered"].as_str().map(str::to_owned)).collect();
+        panic!("the copy in {} does not compile:\n{}", copy.display(), texts.join("\n"));
+    }
     let mut programs = BTreeMap::new();
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
+    for line in messages.lines() {
         let message: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
         let (Some(path), Some(name)) = (message["executable"].as_str(), message["target"]["name"].as_str()) else {
             continue;
