@@ -211,7 +211,7 @@ impl Reconstructed {
         columns.extend(parts.iter().map(|name| name.as_str()));
         columns.extend(with_elbo.then_some("ELBO"));
         columns.push("mean squared error");
-        let mut table = Table::new(&columns);
+        let mut table = Table::new(&columns).key("samples", "pictures");
         for (i, (name, images)) in self.prepared.data.splits().into_iter().enumerate() {
             let l = &self.losses[i];
             let mut row = vec![Cell::text(name), Cell::count(images.len()), Cell::number(l.loss, 5)];

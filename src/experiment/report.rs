@@ -80,7 +80,7 @@ fn learning(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     let (e, s) = (&o.experiment, &o.scores);
     let [loss, accuracy] = book.curves("model", &e.name, s)?;
     let samples = format!("{}s", o.prepared.data.noun());
-    let mut splits = Table::new(&["split", &samples, "loss", "accuracy"]);
+    let mut splits = Table::new(&["split", &samples, "loss", "accuracy"]).key(&samples, "pictures");
     for ((name, images), figures) in o.prepared.data.splits().into_iter().zip([&s.train, &s.val, &s.test]) {
         let [loss, accuracy] = [figures.loss, figures.accuracy].map(|v| Cell::number(v, 4));
         splits.row([Cell::text(name), Cell::count(images.len()), loss, accuracy]);
@@ -240,6 +240,9 @@ pub fn at_thresholds(decisions: &[Decision], classes: &[String]) -> Table {
         "F1".to_owned(),
     ];
     let mut table = Table::new(&heads.each_ref().map(String::as_str));
+    for (column, key) in [(2, "right"), (3, "wrong"), (4, "wrong"), (5, "right")] {
+        table = table.key(&heads[column], &format!("{key} {}", if column < 4 { no } else { yes }));
+    }
     for d in decisions {
         for (split, confusion) in [("validation", &d.val), ("test", &d.test)] {
             let counts = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(t, a)| Cell::count(confusion.counts[t][a]));

@@ -31,7 +31,7 @@
 //! Graph         new(title)  .node(NodeKind, &lines) -> usize  .edge(from, to, words)
 //! number(f64)   a number for people
 //!
-//! Table         new(&columns)  .align(&[Align])  .row(cells)  .strong_row(cells)  .transposed()
+//! Table         new(&columns)  .align(&[Align])  .key(heading, name)  .row(cells)  .strong_row(cells)  .transposed()
 //!               .html(caption)  .text()  .csv()  .save(&Path, name): name.csv
 //! Cell          text(words)  count(n)  number(x, decimals)  fraction(x)  points(x)  sizes(&axes)  none()
 //!

@@ -91,6 +91,8 @@ pub struct Table {
     pub align: Vec<Align>,
     /// Rows shown in bold (the best, the total).
     pub strong: Vec<usize>,
+    /// Names of columns in the CSV file where they are not the headings: column and name.
+    keys: Vec<(usize, String)>,
 }
 
 /// A cell as the template takes it.
@@ -121,6 +123,7 @@ impl Table {
             rows: Vec::new(),
             align,
             strong: Vec::new(),
+            keys: Vec::new(),
         }
     }
 
@@ -128,6 +131,14 @@ impl Table {
     pub fn align(mut self, align: &[Align]) -> Self {
         assert_eq!(align.len(), self.columns.len(), "Table::align: one per column");
         self.align = align.to_vec();
+        self
+    }
+
+    /// Names the column under `heading` in the CSV file: a heading is for people and may be worded anew, the name in the file
+    /// is what programs know the column by. Panics if there is no such heading.
+    pub fn key(mut self, heading: &str, name: &str) -> Self {
+        let column = self.columns.iter().position(|c| c == heading);
+        self.keys.push((column.unwrap_or_else(|| panic!("Table::key: no column {heading:?}")), name.to_owned()));
         self
     }
 
@@ -152,7 +163,7 @@ impl Table {
             .first()
             .map(String::as_str)
             .into_iter()
-            .chain(self.rows.iter().map(|r| &*r[0].shown))
+            .chain(self.rows.iter().map(|r| &*r[0].value))
             .collect();
         let mut table = Table::new(&names);
         for (j, name) in self.columns.iter().enumerate().skip(1) {
@@ -205,7 +216,9 @@ impl Table {
     /// The table as CSV, header first: the cells' values, quoted where needed.
     pub fn csv(&self) -> Result<Vec<u8>> {
         let rows = self.rows.iter().map(|row| row.iter().map(|cell| cell.value.as_str()).collect::<Vec<_>>());
-        csv_bytes(std::iter::once(self.columns.iter().map(String::as_str).collect()).chain(rows))
+        let mut head: Vec<&str> = self.columns.iter().map(String::as_str).collect();
+        self.keys.iter().for_each(|(column, name)| head[*column] = name);
+        csv_bytes(std::iter::once(head).chain(rows))
     }
 
     /// Writes `name.csv` into a folder, whole or not at all.
@@ -261,6 +274,9 @@ mod tests {
         assert_eq!(csv(&table), lines);
         let across = ",samples,accuracy,gap,error\na,2056,0.425,-0.0004,0.3333333333333333\nb,7,,0.012,16x1\n";
         assert_eq!(csv(&table.transposed()), across);
+        let mut keyed = Table::new(&["class", "samples"]).key("samples", "n");
+        keyed.row([Cell::text("a"), Cell::count(7)]);
+        assert_eq!((csv(&keyed).as_str(), keyed.html("").contains(">samples<")), ("class,n\na,7\n", true));
     }
 
     #[test]

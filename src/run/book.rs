@@ -132,11 +132,18 @@ impl<'a> Book<'a> {
             Value::Null => "not recorded".to_owned(),
             Value::String(s) => s,
             Value::Array(words) => {
-                words.iter().map(|w| w.as_str().map_or(w.to_string(), str::to_owned)).collect::<Vec<_>>().join(" ")
+                words.iter().map(|w| w.as_str().map_or(w.to_string(), shell_word)).collect::<Vec<_>>().join(" ")
             }
             other => other.to_string(),
         }
     }
+}
+
+/// A word as a shell takes it, so that a command in a report can be run again: `'A. Student'`.
+fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@%,\\".contains(c) || !c.is_ascii();
+    let is_plain = !word.is_empty() && word.chars().all(plain);
+    if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// How to read a confusion matrix.
@@ -163,7 +170,7 @@ pub fn told(written: Result<()>, folder: &RunFolder, watch: &mut dyn Watch) -> R
 /// Precision, recall and F1 of each class, and their means over the classes that occur. A class without samples says so:
 /// nothing is known about it.
 pub fn per_class(confusion: &metrics::Confusion, classes: &[String]) -> Table {
-    let mut table = Table::new(&["class", "precision", "recall", "F1", "samples"]);
+    let mut table = Table::new(&["class", "precision", "recall", "F1", "samples"]).key("samples", "pictures");
     for (c, class) in classes.iter().enumerate() {
         let (of_class, predicted) = (confusion.support(c), confusion.predicted(c));
         let some = |n: usize, value: f64| if n > 0 { Cell::number(value, 3) } else { Cell::none() };
@@ -198,6 +205,11 @@ mod tests {
             (byline(None, Some("2026-11-30T05:42:41Z")).as_str(), byline(None, None).as_str()),
             ("2026-11-30", "")
         );
+    }
+
+    #[test]
+    fn a_command_can_be_run_again() {
+        assert_eq!(["train", "A. Student", "it's", ""].map(shell_word), ["train", "'A. Student'", r"'it'\''s'", "''"]);
     }
 
     #[test]

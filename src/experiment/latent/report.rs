@@ -77,22 +77,33 @@ fn point_by_point(all: &[Findings]) -> Table {
     let mut heads = vec!["run"];
     heads.extend(all.iter().map(|f| f.name.as_str()));
     let mut table = Table::new(&heads);
-    let mut row = |name: &str, f: &dyn Fn(&Findings) -> Cell| {
-        table.row(std::iter::once(Cell::text(name)).chain(all.iter().map(f)));
+    // What a reader is told, and the name by which programs know it in the file.
+    let mut row = |shown: &str, value: &str, f: &dyn Fn(&Findings) -> Cell| {
+        let name = Cell { shown: shown.to_owned(), value: value.to_owned() };
+        table.row(std::iter::once(name).chain(all.iter().map(f)));
     };
-    row("dimensions of the code", &|f| Cell::count(f.layer.1));
-    row("the code is", &|f| if f.is_variational { "a distribution" } else { "a point" }.into());
-    row("test error", &|f| Cell::number(f.mse, 5));
-    row("active units", &|f| Cell { shown: format!("{} of {}", active(f), f.layer.1), ..Cell::count(active(f)) });
-    row("5-NN accuracy of the codes", &|f| Cell::fraction(f.knn_accuracy));
+    row("dimensions of the code", "numbers in a code", &|f| Cell::count(f.layer.1));
+    row("the code is", "the code is", &|f| if f.is_variational { "a distribution" } else { "a point" }.into());
+    row("test error", "test error", &|f| Cell::number(f.mse, 5));
+    row("active units", "dimensions in use", &|f| Cell {
+        shown: format!("{} of {}", active(f), f.layer.1),
+        ..Cell::count(active(f))
+    });
+    row("5-NN accuracy of the codes", "five nearest codes name the class", &|f| Cell::fraction(f.knn_accuracy));
     for (i, map) in all[0].maps.iter().enumerate() {
         let name = map.method.name();
-        row(&format!("5-NN accuracy of the {name} embedding"), &|f| Cell::fraction(f.maps[i].knn_accuracy));
+        let (shown, value) =
+            (format!("5-NN accuracy of the {name} embedding"), format!("five nearest in the map by {name} name it"));
+        row(&shown, &value, &|f| Cell::fraction(f.maps[i].knn_accuracy));
     }
-    row("silhouette of the classes in the codes", &|f| Cell::number(f.silhouette, 3));
+    row("silhouette of the classes in the codes", "silhouette of the classes among the codes", &|f| {
+        Cell::number(f.silhouette, 3)
+    });
     if all.iter().any(|f| f.recognized.is_some()) {
-        row("classifier accuracy on test images", &|f| f.recognized.map_or(Cell::none(), |r| Cell::fraction(r[0])));
-        row("classifier accuracy on their reconstructions", &|f| {
+        row("classifier accuracy on test images", "a classifier knows the pictures", &|f| {
+            f.recognized.map_or(Cell::none(), |r| Cell::fraction(r[0]))
+        });
+        row("classifier accuracy on their reconstructions", "and their reconstructions", &|f| {
             f.recognized.map_or(Cell::none(), |r| Cell::fraction(r[1]))
         });
     }
@@ -107,7 +118,11 @@ fn of_generated(all: &[Findings]) -> Table {
         heads.extend(["confidence", "entropy, nats", "inception score"]);
     }
     heads.extend(["diversity", "distance to nearest"]);
-    let mut table = Table::new(&heads);
+    let mut table =
+        Table::new(&heads).key("latent samples from", "codes drawn from").key("distance to nearest", "to the nearest");
+    if judged {
+        table = table.key("inception score", "classes shown");
+    }
     let number = |value: Option<f64>| value.map_or(Cell::none(), |v| Cell::number(v, 3));
     for f in all {
         for g in &f.generated {

@@ -43,7 +43,10 @@ fn parameters(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let (mlp, cnn) = (book.layers("layers_mlp", &lesson.mlp)?, book.layers("layers_cnn", &lesson.cnn)?);
     let images = lesson.training_images;
     let mut ratio =
-        Table::new(&["network", "parameters", "training images", "parameters per image", "training − test accuracy"]);
+        Table::new(&["network", "parameters", "training images", "parameters per image", "training − test accuracy"])
+            .key("training images", "training pictures")
+            .key("parameters per image", "parameters per picture")
+            .key("training − test accuracy", "training - test accuracy");
     for (name, scores) in
         [("MLP", &r.mlp.scores), ("CNN", &r.cnn.scores), ("logistic regression", &r.baselines.logistic)]
     {

@@ -25,7 +25,8 @@ fn training(r: &Results, book: &mut Book<'_>) -> Result<()> {
         .chain([r.data.classes.len()])
         .map(|w| w.to_string())
         .collect();
-    let mut table = Table::new(&["activation", "best epoch", "validation accuracy"]);
+    let mut table =
+        Table::new(&["activation", "best epoch", "validation accuracy"]).key("validation accuracy", "validation");
     for (activation, scores) in &r.mlp.activations {
         let cells =
             [activation.name().into(), Cell::count(scores.history.best_epoch), Cell::fraction(scores.val.accuracy)];

@@ -38,7 +38,7 @@ pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
         ("majority-class baseline", majority, BASELINE),
     ];
     let mut chart = BarChart::new("Test accuracy with 95 % intervals").percent().axis("test accuracy");
-    let mut table = Table::new(&["classifier", "correct", "of", "accuracy", "95 % from", "to"]);
+    let mut table = Table::new(&["classifier", "correct", "of", "accuracy", "95 % from", "to"]).key("correct", "right");
     for (name, hits, colour) in rows {
         let (low, high) = hits.interval();
         chart = chart.coloured(name, hits.accuracy(), Some((low, high)), colour);
