@@ -2,6 +2,7 @@
 
 use super::output;
 use super::progress::Terminal;
+use gradus::run::book::shell_word;
 use gradus::run::folder::utc;
 use gradus::run::{Fate, RunFolder};
 use gradus::{Error, Result};
@@ -69,7 +70,7 @@ pub(crate) fn report_line(folder: &RunFolder) -> String {
 /// Tells how to go on with a run that was stopped.
 fn with_way_back(error: Error, command: &str, run: &Path) -> Error {
     let program = std::env::args().next().unwrap_or_else(|| "gradus".into());
-    let way = format!("{program} {command} --resume {}", quoted(&run.display().to_string()));
+    let way = format!("{program} {command} --resume {}", shell_word(&run.display().to_string()));
     match error {
         Error::Interrupted(what) => {
             Error::Interrupted(format!("{what}; everything so far is saved\n  help: continue with: {way}"))
@@ -80,23 +81,5 @@ fn with_way_back(error: Error, command: &str, run: &Path) -> Error {
             Error::Io { action, path, source: std::io::Error::new(source.kind(), words) }
         }
         other => other,
-    }
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@%,\\".contains(c) || !c.is_ascii();
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_for_the_shell() {
-        assert_eq!(quoted("runs/2026_a"), "runs/2026_a");
-        assert_eq!(quoted("my run"), "'my run'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 }

@@ -140,7 +140,7 @@ impl<'a> Book<'a> {
 }
 
 /// A word as a shell takes it, so that a command in a report can be run again: `'A. Student'`.
-fn shell_word(word: &str) -> String {
+pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@%,\\".contains(c) || !c.is_ascii();
     let is_plain = !word.is_empty() && word.chars().all(plain);
     if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
@@ -209,6 +209,7 @@ mod tests {
 
     #[test]
     fn a_command_can_be_run_again() {
+        assert_eq!(shell_word("runs/2026_a"), "runs/2026_a");
         assert_eq!(["train", "A. Student", "it's", ""].map(shell_word), ["train", "'A. Student'", r"'it'\''s'", "''"]);
     }
 
