@@ -17,9 +17,11 @@ pub fn thousands(n: usize) -> String {
 
 /// Formats a count with its noun in the number that fits: `1 image`, `3 images`, `2 classes`, `2 entries`.
 ///
-/// The plural is the regular one: `-es` after `s`, `x`, `sh` and `ch`, `-ies` for a `y` after a consonant.
+/// The plural is the regular one: `-es` after `s`, `x`, `sh` and `ch` (but `epochs`, where it sounds as `k`), `-ies` for a `y`
+/// after a consonant.
 pub fn counted(n: usize, noun: &str) -> String {
     let plural = || match noun.as_bytes() {
+        [.., b'e', b'p', b'o', b'c', b'h'] => format!("{noun}s"),
         [.., b's' | b'x'] | [.., b's' | b'c', b'h'] => format!("{noun}es"),
         [rest @ .., before, b'y'] if !b"aeiou".contains(before) => format!("{}ies", &noun[..=rest.len()]),
         _ => format!("{noun}s"),
@@ -42,8 +44,8 @@ mod tests {
         assert_eq!(counted(1, "image"), "1 image");
         assert_eq!(counted(1200, "image"), "1,200 images");
         assert_eq!(
-            ["class", "batch", "entry", "day", "box"].map(|noun| counted(2, noun)),
-            ["2 classes", "2 batches", "2 entries", "2 days", "2 boxes"]
+            ["class", "batch", "entry", "day", "box", "epoch"].map(|noun| counted(2, noun)),
+            ["2 classes", "2 batches", "2 entries", "2 days", "2 boxes", "2 epochs"]
         );
         assert_eq!(counted(1, "class"), "1 class");
     }

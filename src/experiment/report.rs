@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::nn::parameters;
 use crate::nn::summary::formulas;
 use crate::report::chart::{self, Colour, ImageGrid, LineChart, Tile};
-use crate::report::words::{self, confused_pair, counted, percent, thousands};
+use crate::report::words::{confused_pair, counted, percent, thousands};
 use crate::report::{Callout, Cell, Figure, Table};
 use crate::run::book::{CONFUSION, PER_CLASS, per_class};
 use crate::run::findings::generalizes;
@@ -24,7 +24,7 @@ const PAIRS: usize = 15;
 pub fn write(o: &Outcome, folder: &RunFolder) -> Result<()> {
     let e = &o.experiment;
     let test = counted(o.prepared.data.test.len(), &format!("test {}", o.prepared.data.noun()));
-    let classes = words::classes(o.prepared.data.classes.len());
+    let classes = counted(o.prepared.data.classes.len(), "class");
     let subtitle = format!("Data: {}, {classes}, {test}; seed {}", data_name(e), e.seed);
     let mut book = Book::open(folder, &e.name, &subtitle);
     verdict(o, &mut book);

@@ -13,11 +13,6 @@ pub fn points(difference: f64) -> String {
     if text == "-0.0" { "0.0".into() } else { text.replace('-', "−") }
 }
 
-/// A number of classes: `1 class`, `3 classes`.
-pub fn classes(n: usize) -> String {
-    counted(n, "class")
-}
-
 /// The text of a top-level function of a Rust source, for a report that shows the code it speaks of.
 ///
 /// # Panics
@@ -71,7 +66,6 @@ mod tests {
         assert_eq!(percent(0.7342), "73.4 %");
         assert_eq!([0.087, -0.03, -0.0002, 0.0].map(points), ["8.7", "−3.0", "0.0", "0.0"]);
         assert_eq!((counted(1, "image"), counted(2, "image")), ("1 image".into(), "2 images".into()));
-        assert_eq!((classes(1), classes(1000)), ("1 class".into(), "1,000 classes".into()));
         assert_eq!(listed(&["a".into(), "b".into(), "c".into()]), "a, b and c");
         assert_eq!(p_value(0.0004), "p < 0.001");
     }

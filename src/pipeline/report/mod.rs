@@ -15,7 +15,7 @@ mod verdict;
 use super::Results;
 use super::maps::NamedMap;
 use crate::error::Result;
-use crate::report::words::{self, counted};
+use crate::report::words::counted;
 use crate::run::{Book, RunFolder};
 use std::path::Path;
 
@@ -29,7 +29,7 @@ pub fn write(r: &Results, folder: &RunFolder) -> Result<()> {
     };
     let subtitle = format!(
         "Data: {data}, {}, {}; seed {}",
-        words::classes(r.data.classes.len()),
+        counted(r.data.classes.len(), "class"),
         counted(r.data.test.len(), "test image"),
         r.config.seed
     );
