@@ -389,7 +389,7 @@ fn no_shape_and_no_setting_makes_an_op_panic() {
     }
     // The test means little unless many combinations of each op go through.
     for op in 0..=LAST {
-        assert!(fine[op] > TRIES / (LAST + 1) / 50, "op {op}: {} went through, {} did not", fine[op], refused[op]);
+        assert!(fine[op] > TRIES / (LAST + 1) / 200, "op {op}: {} went through, {} did not", fine[op], refused[op]);
     }
 }
 
