@@ -89,8 +89,7 @@ impl Vector for __m512 {
             }
             let zero = _mm512_setzero_ps();
             let (off, dead) = (_mm512_cmp_ps_mask::<_CMP_LE_OQ>(best, zero), _mm512_set1_epi32(i32::from(DEAD)));
-            let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(best, best);
-            code = _mm512_mask_or_epi32(_mm512_mask_mov_epi32(code, off, dead), nan, code, dead);
+            code = _mm512_mask_mov_epi32(code, off, dead);
             Self::store(_mm512_mask_mov_ps(best, off, zero), y);
             _mm_storeu_si128(codes.cast(), _mm512_cvtepi32_epi8(code));
         }

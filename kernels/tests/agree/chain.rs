@@ -79,7 +79,7 @@ impl Case {
         for (i, stage) in self.stages.iter().enumerate().rev() {
             let (g, w) = (&stage.conv, &self.filters[i][0]);
             if stage.relu {
-                slopes.iter_mut().zip(&values[i + 1]).for_each(|(s, y)| *s *= if *y > 0.0 { 1.0 } else { 0.0 });
+                slopes.iter_mut().zip(&values[i + 1]).for_each(|(s, y)| *s *= if *y <= 0.0 { 0.0 } else { 1.0 });
             }
             let (image, at) = if stage.transposed { (&slopes, &values[i]) } else { (&values[i], &slopes) };
             let [mut dw, db] = reference::lane_weights(g, stage.transposed, image, at);

@@ -70,7 +70,7 @@ impl Case {
         let mut dz = z.clone();
         T::max_pool2d_backward(&pool, &dy, &at, &mut dz);
         for (dz, &a) in dz.iter_mut().zip(&a) {
-            *dz *= if a > T::ZERO { T::ONE } else { T::ZERO };
+            *dz *= if a <= T::ZERO { T::ZERO } else { T::ONE };
         }
         let (mut dx, mut dw) = (x.clone(), w.clone());
         reference::conv2d_backward_data(g, &dz, &w, &mut dx);
@@ -221,8 +221,8 @@ fn ties_and_nans_in_a_window() {
         let pixels: [f32; 4] = std::array::from_fn(|k| relu(pixel(window, k)));
         let better = |k: usize, best: usize| pixels[k] > pixels[best] || pixels[k].is_nan() && !pixels[best].is_nan();
         let best = (1..4).fold(0, |best, k| if better(k, best) { k } else { best });
-        // NaN is not positive: ReLU's derivative there is 0.
-        (pixels[best], best as u8 | if pixels[best] > 0.0 { 0 } else { DEAD })
+        // ReLU's derivative is 0 where x <= 0: at NaN it is 1, as in PyTorch.
+        (pixels[best], best as u8 | if pixels[best] <= 0.0 { DEAD } else { 0 })
     };
     let (y, codes): (Vec<f32>, Vec<u8>) = (0..count).map(rule).unzip();
     for &isa in dispatch::variants() {
