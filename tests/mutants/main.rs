@@ -247,8 +247,7 @@ fn build(copy: &Path, engine: bool) -> BTreeMap<String, PathBuf> {
     if !output.status.success() {
         let rendered = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
         let errors = rendered.filter(|message| message["message"]["level"] == "error");
-        let texts: Vec<String> =
-            errors.filter_map(|e| e["message"]["rendered"].as_str().map(str::to_owned)).collect();
+        let texts: Vec<String> = errors.filter_map(|e| e["message"]["rendered"].as_str().map(str::to_owned)).collect();
         panic!("the copy in {} does not compile:\n{}", copy.display(), texts.join("\n"));
     }
     let mut programs = BTreeMap::new();
