@@ -5,7 +5,6 @@ mod classics;
 mod common;
 mod data;
 mod hog;
-mod idx;
 mod images;
 mod npz;
 mod table;

@@ -238,7 +238,7 @@ fn build(copy: &Path, engine: bool) -> BTreeMap<String, PathBuf> {
     command.current_dir(copy).args(["test", "--no-run", "--message-format=json", "--workspace", "--lib", "--bins"]);
     command.args(["--test", "engine", "--test", "agree"]);
     if !engine {
-        command.args(["--test", "analysis", "--test", "program"]);
+        command.args(["--test", "analysis", "--test", "idx", "--test", "program"]);
     }
     // The same place for compiled files: everything but the two packages is there already.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
