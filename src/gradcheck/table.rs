@@ -351,6 +351,10 @@ fn layers() -> Vec<Row> {
         layer("AvgPool2d", (normal, &[2, 2, 4, 4]), |_| Box::new(nn::AvgPool2d(Window::square(2)))),
         layer("BatchNorm, features", (normal, &[5, 3]), |_| Box::new(nn::BatchNorm1d::new(3))),
         layer("BatchNorm, images", (normal, &[3, 2, 3, 2]), |_| Box::new(nn::BatchNorm2d::new(2))),
+        layer("Standardize", (normal, &[3, 4]), |_| {
+            let numbers = |from: f64| Tensor::from_fn([4], |i| from + 0.25 * i as f64);
+            Box::new(nn::Standardize::new(numbers(-0.5), numbers(0.75)).expect("a std for each mean"))
+        }),
         layer("GlobalAvgPool2d", (normal, &[2, 3, 3, 2]), |_| Box::new(nn::GlobalAvgPool2d)),
         layer("Unflatten", (normal, &[2, 12]), |_| Box::new(nn::Unflatten([3, 2, 2].into()))),
         layer("LayerNorm", (normal, &[4, 5]), |_| Box::new(nn::LayerNorm::new(&[5]))),

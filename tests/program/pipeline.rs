@@ -298,7 +298,9 @@ fn interrupted_killed_and_resumed_it_ends_in_the_same_bits() {
 #[test]
 fn a_run_has_one_writer_and_stops_when_terminated() {
     let folder = empty_folder("pipeline-writer");
-    let child = start_until(&folder, &[&LONG[..], &["run"]].concat(), "run", "cnn epoch  1");
+    // Both refusals wait two seconds for a process that may be dying: the job must outlast them.
+    let longer = ["run", "--set", "cnn.epochs=9000"];
+    let child = start_until(&folder, &[&LONG[..], &longer].concat(), "run", "cnn epoch  1");
     gradus(&folder, &["pipeline", "--resume", "run"]).says(2, &["another gradus"]);
     gradus(&folder, &["pipeline", "--smoke", "--out", "run", "--force"]).says(2, &["another gradus"]);
     let id = child.id().to_string();
@@ -328,7 +330,7 @@ fn bad_data_are_exit_code_3_and_say_what_to_do() {
     fs::write(folder.join("climbs.zip"), zip(&[("../evil/1.png", png(0, 1)), ("b/1.png", png(1, 1))])).unwrap();
     for (data, words) in [
         ("nowhere", "does not exist"),
-        ("empty", "no picture"),
+        ("empty", "no image"),
         ("lonely", "cats"),
         ("few", "cats"),
         ("text.zip", "neither a folder nor a zip"),

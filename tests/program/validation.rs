@@ -284,7 +284,7 @@ fn a_refused_number_is_named_with_its_line_and_leaves_no_run() {
     gradus(&folder, &["train", "small.toml"]).says(2, &["small.toml:14: train.class_weights: is -2, outside"]);
     fs::write(folder.join("small.toml"), small("")).unwrap();
     gradus(&folder, &["train", "small.toml", "--set", "train.optimizer.lr=1e300"])
-        .says(2, &["--set train.optimizer.lr: is 1e300", "from 1e-12 to 1e30"]);
+        .says(2, &["--set train.optimizer.lr: is 1e+300", "from 1e-12 to 1e30"]);
     gradus(&folder, &["train", "small.toml", "--set", "train.loss=nll"])
         .says(2, &["model.layer.2: ends the network with `linear`", "log_softmax"]);
     gradus(&folder, &["train", "small.toml", "--set", "data.val=0"]).says(2, &["--set data.val: is 0", "validation"]);
