@@ -6,7 +6,7 @@
 //! 1x32x32 pixels into 16 maps of 8x8; a fully connected layer reads the class off them.
 //!
 //! Training repeats four lines: forward, loss, backward, step. The context of a forward pass knows the number of the step,
-//! so that a layer with dropout would draw another mask in each. An *epoch* is one pass over the training pictures in a
+//! so that a layer with dropout would draw another mask in each. An *epoch* is one pass over the training images in a
 //! new order; flips and quarter turns make each pass a little different, since a galaxy has no up and down. The test
 //! pictures are never trained on. Their accuracy is the result.
 //!

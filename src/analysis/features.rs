@@ -194,7 +194,7 @@ pub fn extract(features: &[Feature], images: &[&[f32]], h: usize, w: usize) -> R
         return Err(Error::invalid("features: none chosen; name at least one"));
     }
     let Some(area) = h.checked_mul(w).filter(|&area| area > 0) else {
-        return Err(Error::invalid(format!("features: pictures of {h} x {w} have no pixels, or too many")));
+        return Err(Error::invalid(format!("features: images of {h} x {w} have no pixels, or too many")));
     };
     if let Some(i) = images.iter().position(|image| image.len() != area) {
         let got = images[i].len();
@@ -209,15 +209,15 @@ pub fn extract(features: &[Feature], images: &[&[f32]], h: usize, w: usize) -> R
     Ok(Array2::from_shape_vec((images.len(), features.len()), rows.concat()).expect("features: one row a picture"))
 }
 
-/// The features of pictures `[N, C, H, W]` of one channel, or of three, which are first turned to gray. Fails for other
-/// shapes, and for pictures without pixels.
+/// The features of images `[N, C, H, W]` of one channel, or of three, which are first turned to gray. Fails for other
+/// shapes, and for images without pixels.
 pub fn of_pictures(features: &[Feature], pixels: &Tensor) -> Result<Array2<f32>> {
     let &[_, 1 | 3, h, w] = pixels.shape() else {
         let found = pixels.shape();
         return Err(Error::shape("features", format!("of {found:?}: expected [N, C, H, W] with C = 1 or 3")));
     };
     if h == 0 || w == 0 {
-        return Err(Error::shape("features", format!("of pictures without pixels: {:?}", pixels.shape())));
+        return Err(Error::shape("features", format!("of images without pixels: {:?}", pixels.shape())));
     }
     let gray = to_gray(pixels);
     let planes: Vec<&[f32]> = gray.data().chunks(h * w).collect();

@@ -20,7 +20,7 @@ Examples:
 pub(crate) struct Evaluate {
     /// The folder of a finished run
     run: PathBuf,
-    /// Other data, evaluated whole: a folder or .zip with one sub-folder of pictures per class. For a run of `gradus train` also a folder of IDX
+    /// Other data, evaluated whole: a folder or .zip with one sub-folder of images per class. For a run of `gradus train` also a folder of IDX
     /// files, a .csv, a .npz, or a kind of data such as fashion-mnist [default: the run's own test split]
     #[arg(long, value_name = "SPEC")]
     data: Option<String>,

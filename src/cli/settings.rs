@@ -40,7 +40,7 @@ pub(crate) struct SettingsArgs {
 }
 
 impl SettingsArgs {
-    /// Whether every stage is made small.
+    /// Whether this is a smoke run: small images and few epochs, to see that every stage works.
     pub(crate) fn is_smoke(&self) -> bool {
         self.smoke
     }

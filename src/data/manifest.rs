@@ -188,7 +188,7 @@ mod tests {
     use super::*;
     use crate::tensor::Tensor;
 
-    /// `n` samples of two classes in turn, each a picture of its own.
+    /// `n` samples of two classes in turn, each another image.
     fn data(numbers: &[usize]) -> ImageData {
         let images = Images {
             names: numbers.iter().map(|i| format!("{i}.png")).collect(),

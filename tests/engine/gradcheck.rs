@@ -18,11 +18,14 @@ fn every_row_passes() {
     }
 }
 
-/// For a night: `cargo test --test engine thousand -- --ignored`.
+/// For a night: `GRADUS_SEEDS=1000 cargo test --test engine as_many_seeds`.
 #[test]
-#[ignore = "takes minutes"]
-fn every_row_passes_for_a_thousand_seeds() {
-    for seed in 0..1000 {
+fn every_row_passes_for_as_many_seeds_as_are_asked_for() {
+    let Some(seeds) = std::env::var("GRADUS_SEEDS").ok().and_then(|n| n.parse::<u64>().ok()) else {
+        println!("skipped: GRADUS_SEEDS is not set");
+        return;
+    };
+    for seed in 0..seeds {
         for outcome in run_all(seed) {
             assert!(outcome.pass, "seed {seed}, {}: {:?}, {:?}", outcome.name, outcome.relative_error, outcome.worst);
         }
