@@ -1,6 +1,9 @@
 //! Words for messages: counts with their nouns.
 //!
-//! Everybody who composes a sentence imports this module, so that a count agrees with its noun everywhere.
+//! Everybody who composes a sentence imports this module, so that a count agrees with its noun everywhere. [`guess`] says
+//! what was probably meant by a word that nobody knows.
+
+pub mod guess;
 
 /// Formats a count with its thousands separated: `8,389,120`.
 pub fn thousands(n: usize) -> String {

@@ -19,13 +19,29 @@ const LESSONS: &[Lesson] = &[
     ("lesson_08", &[], &["1168"], &["loss", "filters"]),
     ("lesson_09", &[], &["k-means++"], &["bad_start", "plus_plus"]),
     ("lesson_10", &[], &["perplexity"], &["frames", "kl"]),
-    ("lesson_11", &[], &["⟨Aᵀ y, x⟩", "output padding 1: 4 -> 8"], &["checkerboard"]),
-    ("lesson_12", &[], &["principal components", "with a hidden layer"], &["errors", "reconstructions"]),
-    ("lesson_13", &[], &["score function", "nats"], &["estimates", "divergence"]),
+    ("lesson_11", &[], &["⟨Aᵀ y, x⟩", "Aᵀ A x", "output padding 1: 4 -> 8", "1 1 2 1 2 1 2 1"], &["checkerboard"]),
+    (
+        "lesson_12",
+        &[],
+        &["principal components", "after epoch 1:", "digit   components", "the code of a 2:"],
+        &["errors", "reconstructions"],
+    ),
+    (
+        "lesson_13",
+        &[],
+        &["score function", "ε        z = m + s ε", " 20000 ", "times as many", "nats"],
+        &["estimates", "divergence"],
+    ),
     (
         "lesson_14",
         &[],
-        &["16 different learning rates", "the median rule saves"],
+        &[
+            "16 different learning rates",
+            "after trial",
+            "the best six of one search",
+            "were given up",
+            "the median rule saves",
+        ],
         &["grid_or_random", "over_trials", "over_epochs", "pruned"],
     ),
     (

@@ -157,7 +157,7 @@ mod tests {
 
     /// Miri takes its time over each.
     const EXTREMES: &[usize] =
-        if cfg!(miri) { &[0, 2, 3, usize::MAX] } else { &[0, 1, 2, 3, 1 << 32, 1 << 62, 1 << 63, usize::MAX] };
+        if cfg!(miri) { &[0, 2, usize::MAX] } else { &[0, 1, 2, 3, 1 << 32, 1 << 62, 1 << 63, usize::MAX] };
 
     /// Every combination of sizes and strides either panics or gives a view whose corners are in the data.
     #[test]

@@ -27,6 +27,11 @@ use gradus::rng::Rng;
 use gradus::tensor::Tensor;
 use std::path::PathBuf;
 
+/// A row of numbers, as it is printed.
+fn row(values: &[f64]) -> String {
+    values.iter().map(|v| format!("{v:6.2}")).collect()
+}
+
 /// ⟨a, b⟩.
 fn dot(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
     a.data().iter().zip(b.data()).map(|(a, b)| a * b).sum()
@@ -38,7 +43,32 @@ fn main() -> gradus::Result<()> {
     let down = Conv2d { stride: [2, 2], padding: Padding::Fixed([1, 1]), ..Conv2d::default() };
     let up = ConvTranspose2d { stride: [2, 2], padding: [1, 1], ..ConvTranspose2d::default() };
 
-    println!("1. Three ways to one result\n");
+    println!("1. A matrix and its transpose\n");
+    // In one dimension the matrix fits on a page: seven pixels, kernel (1, 2, 3), stride 2, one pixel of padding.
+    let line = Conv2d { stride: [1, 2], padding: Padding::Fixed([0, 1]), ..Conv2d::default() };
+    let line_up = ConvTranspose2d { stride: [1, 2], padding: [0, 1], ..ConvTranspose2d::default() };
+    let kernel = Var::constant(Tensor::new(vec![1.0f64, 2.0, 3.0], [1, 1, 1, 3])?);
+    let pixel = |j: usize| Var::constant(Tensor::from_fn([1, 1, 1, 7], |i| f64::from(i == j)));
+    let columns: Vec<Var<f64>> = (0..7).map(|j| pixel(j).conv2d(&kernel, None, line)).collect::<gradus::Result<_>>()?;
+    println!("   A, whose row i is the kernel, 2i pixels further right:");
+    for i in 0..4 {
+        println!("   {}", row(&columns.iter().map(|column| column.value().data()[i]).collect::<Vec<_>>()));
+    }
+    println!("   Aᵀ, whose column i is the kernel, 2i pixels further down, and Aᵀ y for y = (1, 0, 0, 2):");
+    let small = Var::constant(Tensor::new(vec![1.0, 0.0, 0.0, 2.0], [1, 1, 1, 4])?);
+    let large = small.conv_transpose2d(&kernel, None, line_up)?;
+    for (j, column) in columns.iter().enumerate() {
+        println!("   {}   |{:6.2}", row(column.value().data()), large.value().data()[j]);
+    }
+    assert_eq!(large.value().data(), [2.0, 3.0, 0.0, 0.0, 0.0, 2.0, 4.0]);
+    let x = Var::constant(Tensor::from_fn([1, 1, 1, 7], |i| i as f64));
+    let there = x.conv2d(&kernel, None, line)?;
+    let back = there.conv_transpose2d(&kernel, None, line_up)?;
+    println!("   it is not the inverse:\n   x      {}", row(x.value().data()));
+    println!("   A x    {}\n   Aᵀ A x {}", row(there.value().data()), row(back.value().data()));
+    assert_ne!(back.value().data(), x.value().data());
+
+    println!("\n2. Three ways to one result\n");
     let x: Tensor<f64> = Tensor::randn([1, 1, 7, 7], &mut rng);
     let w: Tensor<f64> = Tensor::randn([1, 1, 3, 3], &mut rng);
     let y: Tensor<f64> = Tensor::randn([1, 1, 4, 4], &mut rng);
@@ -70,12 +100,12 @@ fn main() -> gradus::Result<()> {
     }
     assert_eq!(op.shape(), [1, 1, 7, 7]);
 
-    println!("\n2. The adjoint\n");
+    println!("\n3. The adjoint\n");
     let ax = Var::constant(x.clone()).conv2d(&Var::constant(w.clone()), None, down)?.into_value();
     println!("   ⟨y, A x⟩ = {:.12}\n   ⟨Aᵀ y, x⟩ = {:.12}", dot(&y, &ax), dot(&op, &x));
     assert!((dot(&y, &ax) - dot(&op, &x)).abs() < 1e-12);
 
-    println!("\n3. Sizes\n");
+    println!("\n4. Sizes\n");
     println!("   a convolution with stride 2 takes 7 and 8 pixels to 4, so the way back is told which:");
     for output_padding in [0, 1] {
         let up = ConvTranspose2d { output_padding: [output_padding; 2], ..up };
@@ -84,7 +114,7 @@ fn main() -> gradus::Result<()> {
         assert_eq!(back.shape()[2], 7 + output_padding);
     }
 
-    println!("\n4. The checkerboard\n");
+    println!("\n5. The checkerboard\n");
     let ones = |n: usize| Var::constant(Tensor::<f64>::full([1, 1, n, n], 1.0));
     let free = ConvTranspose2d { stride: [2, 2], ..ConvTranspose2d::default() };
     let mut grid = ImageGrid::new("How often each pixel is painted").columns(3).tile_size(150.0);
@@ -92,7 +122,10 @@ fn main() -> gradus::Result<()> {
         let painted = ones(6).conv_transpose2d(&ones(kernel), None, free)?.into_value();
         let side = painted.shape()[2];
         let inner: Vec<f64> = (0..4).map(|i| painted.data()[(4 + i / 2) * side + 4 + i % 2]).collect();
-        println!("   {words}: in the middle, {inner:?} times");
+        println!("   {words}: in the middle, {inner:?} times; the corner of the picture:");
+        for line in painted.data().chunks(side).take(6) {
+            println!("      {}", line.iter().take(8).map(|v| format!("{v} ")).collect::<String>().trim_end());
+        }
         // A kernel whose size is a multiple of the stride paints evenly; 3 is not one of 2.
         assert_eq!(inner.iter().all(|v| *v == inner[0]), kernel % 2 == 0);
         let values: Vec<f32> = painted.data().iter().map(|&v| v as f32).collect();

@@ -17,7 +17,7 @@
 use gradus::analysis::pca::Pca;
 use gradus::autograd::Var;
 use gradus::data::Digits;
-use gradus::nn::{Activation, Ctx, Flatten, Init, Linear, Module, Sequential};
+use gradus::nn::{Activation, Ctx, Flatten, Init, Linear, Module, Sequential, count_parameters};
 use gradus::optim::{Adam, FirstOrder};
 use gradus::report::chart::{ImageGrid, LineChart, Tile};
 use gradus::rng::Rng;
@@ -61,7 +61,7 @@ fn main() -> gradus::Result<()> {
         .with("out", Linear::new(128, PIXELS, Init::XavierUniform, rng))
         .with("sigmoid", Activation::Sigmoid);
 
-    println!("\n2. Two autoencoders\n");
+    println!("\n2. Two autoencoders: error on pictures not seen\n");
     let objective = Objective { loss: Loss::ReconstructionMse, ..Objective::default() };
     let mut chart = LineChart::new("Error on pictures not seen").axes("epoch", "mean squared error").log_y();
     let mut errors = Vec::new();
@@ -70,7 +70,9 @@ fn main() -> gradus::Result<()> {
         let trained = fit.run(model, &mut FirstOrder::new(Adam::new(lr)), &x_train, &x_test, None, &mut Silent)?;
         let curve: Vec<f64> = trained.history.epochs.iter().map(|e| e.val_loss).collect();
         let least = curve.iter().copied().fold(f64::INFINITY, f64::min);
-        println!("   {name}: {least:.5}");
+        let weights: usize = count_parameters(model);
+        let some: Vec<String> = [1, 5, 15, 30, 60].map(|n| format!("{n}: {:.5}", curve[n - 1])).into();
+        println!("   {name}, {weights} parameters; after epoch {}", some.join(", "));
         chart = chart.epochs(name, &curve);
         errors.push(least);
     }
@@ -79,7 +81,36 @@ fn main() -> gradus::Result<()> {
     assert!(errors[0] > 0.9 * by_pca && errors[0] < 1.3 * by_pca, "{} {by_pca}", errors[0]);
     assert!(errors[1] < errors[0], "depth is good for something");
 
-    println!("\n3. What comes back\n");
+    println!(
+        "   the least: principal components {by_pca:.5}, linear {:.5}, with a hidden layer {:.5}",
+        errors[0], errors[1]
+    );
+
+    println!("\n3. The linear one has found the principal components\n");
+    let through = |model: &Sequential, x: Tensor| -> gradus::Result<Vec<f32>> {
+        Ok(model.forward(&Var::constant(x), &mut Ctx::eval())?.into_value().data().to_vec())
+    };
+    let distance =
+        |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from((a - b) * (a - b))).sum::<f64>() / a.len() as f64;
+    let (by_linear, by_deep) = (through(&linear, rows(&test)?)?, through(&deep, rows(&test)?)?);
+    let by_components = projected.iter().copied().collect::<Vec<f32>>();
+    let apart = distance(&by_linear, &by_components);
+    println!("   mean squared distance of its pictures from those of the components: {apart:.5},");
+    println!("   of the pictures themselves from those of the components: {by_pca:.5}");
+    assert!(apart < 0.3 * by_pca, "they lie near each other: {apart} {by_pca}");
+
+    println!("\n4. Which digits are hard to say in {CODE} numbers\n");
+    println!("   digit   components   linear   with a hidden layer");
+    for digit in 0..10 {
+        let of: Vec<usize> = (0..test.len()).filter(|&i| labels[test[i]] == digit).collect();
+        let error = |values: &[f32]| {
+            let one = |&i: &usize| distance(&values[i * PIXELS..][..PIXELS], pixels.gather(&[test[i]]).data());
+            of.iter().map(one).sum::<f64>() / of.len() as f64
+        };
+        println!("   {digit:>5} {:12.5} {:8.5} {:14.5}", error(&by_components), error(&by_linear), error(&by_deep));
+    }
+
+    println!("\n5. What comes back\n");
     let some: Vec<usize> =
         (0..10).map(|d| *test.iter().find(|&&i| labels[i] == d).expect("each digit is there")).collect();
     let x = rows(&some)?;
@@ -94,6 +125,11 @@ fn main() -> gradus::Result<()> {
         grid = grid.group(name, tiles(y.value().data()));
     }
     grid.draw().save(&folder, "reconstructions")?;
+    let [encoder, _] = deep.split_after("code").expect("it has a layer of this name");
+    let code = encoder.forward(&Var::constant(x.clone()), &mut Ctx::eval())?;
+    for (digit, numbers) in code.value().data().chunks(CODE).enumerate().take(3) {
+        println!("   the code of a {digit}: {}", numbers.iter().map(|v| format!("{v:7.2}")).collect::<String>());
+    }
     println!("   {PIXELS} pixels through {CODE} numbers\n\nfigures: {}", folder.display());
     Ok(())
 }

@@ -59,6 +59,10 @@ fn main() -> gradus::Result<()> {
         rates.dedup();
         least.push(trials.iter().filter_map(|trial| trial.value).fold(f64::INFINITY, f64::min));
         println!("   {name:<7} {:>2} different learning rates, least loss {:.3}", rates.len(), least[least.len() - 1]);
+        println!(
+            "           their logarithms: {}",
+            rates.iter().map(|r| format!("{r:.2} ")).collect::<String>().trim_end()
+        );
         chart = chart.panel(name, &points, &[0; 16]);
     }
     chart.draw().save(&folder, "grid_or_random")?;
@@ -84,7 +88,8 @@ fn main() -> gradus::Result<()> {
             .log_y(),
     );
     let (mut ends, mut epochs) = (Vec::new(), Vec::new());
-    let mut curves = None;
+    let (mut curves, mut given_up) = (None, Vec::new());
+    println!("   best validation loss, mean of three searches, after trial     1       5      10      20      30");
     for (name, sampler, pruner) in ways {
         let searches: Vec<Vec<Trial>> = (0..3)
             .map(|seed| {
@@ -96,13 +101,19 @@ fn main() -> gradus::Result<()> {
         let along: Vec<Vec<f64>> = searches.iter().map(|trials| best_so_far(steps(trials).into_iter())).collect();
         ends.push(mean(best.iter().map(|b| b[TRIALS - 1])));
         epochs.push(mean(along.iter().map(|a| a.len() as f64)));
-        println!("   {name:<17} {:.4} after {:.0} epochs", ends[ends.len() - 1], epochs[epochs.len() - 1]);
+        let after = |n: usize| format!("{:8.4}", mean(best.iter().map(|b| b[n - 1])));
+        let row: String = [1, 5, 10, 20, 30].map(after).concat();
+        println!("   {name:<17} ({:.0} epochs in all) {:>23}{row}", epochs[epochs.len() - 1], "");
         let over = |lines: &[Vec<f64>]| -> Vec<f64> {
             let shortest = lines.iter().map(Vec::len).min().unwrap_or(0);
             (0..shortest).map(|i| mean(lines.iter().map(|line| line[i]))).collect()
         };
         by_trial = by_trial.epochs(name, &over(&best));
         by_epoch = by_epoch.epochs(name, &over(&along));
+        if name == "TPE" {
+            where_good_ones_are(&space, &searches[0]);
+        }
+        given_up = searches[0].iter().filter(|trial| trial.state == State::Pruned).map(|t| t.curve.len()).collect();
         curves = Some(draw_curves(&searches[0]));
     }
     by_trial.draw().save(&folder, "over_trials")?;
@@ -111,6 +122,7 @@ fn main() -> gradus::Result<()> {
 
     println!("\n3. Giving up early\n");
     curves.expect("there were searches").save(&folder, "pruned")?;
+    println!("   of the {TRIALS} trials of one search {} were given up, after epoch {given_up:?}", given_up.len());
     let saved = 1.0 - epochs[2] / epochs[1];
     println!(
         "   the median rule saves {:.0} % of the epochs, and ends at {:.4} for {:.4}",
@@ -150,6 +162,18 @@ fn search(
         Study { name, space: space.clone(), sampler, pruner, direction, trials, parallel: 1, seed, own_seeds: false };
     let folder = tempfile::tempdir().expect("a place for the journal");
     study.run(&folder.path().join("study.jsonl"), 1, None, objective, &mut Unseen)
+}
+
+/// Prints where the best fifth of the trials lies, and where the others do: what TPE models by l(x) and g(x).
+fn where_good_ones_are(space: &Space, trials: &[Trial]) {
+    let mut sorted: Vec<&Trial> = trials.iter().collect();
+    sorted.sort_by(|a, b| least_of(a).total_cmp(&least_of(b)));
+    for (words, part) in [("best six", &sorted[..6]), ("others", &sorted[6..])] {
+        let rates: Vec<f64> = part.iter().filter_map(|trial| at(space, trial, "lr")).map(f64::log10).collect();
+        let (low, high) = rates.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), r| (l.min(*r), h.max(*r)));
+        let adam = part.iter().filter(|trial| at(space, trial, "kind") == Some(0.0)).count();
+        println!("      the {words} of one search: lr from 10^{low:.1} to 10^{high:.1}, Adam {adam} of {}", part.len());
+    }
 }
 
 /// What a trial has come to, pruned or not.

@@ -24,6 +24,7 @@ pub mod process;
 pub mod products;
 
 use crate::error::{Error, Result};
+use crate::text::guess::nearest;
 use gradus_kernels::counting::bytes_during;
 use machine::Machine;
 use nets::Net;
@@ -81,9 +82,10 @@ impl Workload {
         let all = Self::all();
         for name in names {
             if !all.iter().any(|w| w.name().starts_with(name.as_str())) {
-                let alike = |w: &Self| strsim::jaro_winkler(&w.name().to_lowercase(), &name.to_lowercase());
-                let nearest = all.iter().min_by(|a, b| alike(b).total_cmp(&alike(a))).expect("there are some").name();
-                let help = format!("did you mean `{nearest}`? `gradus bench --list` shows all names");
+                let known: Vec<String> = all.iter().map(|w| w.name()).collect();
+                let guess =
+                    nearest(name, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`? "));
+                let help = format!("{}`gradus bench --list` shows all names", guess.unwrap_or_default());
                 return Err(Error::config("bench", format!("there is no workload `{name}`"), help));
             }
         }
@@ -207,6 +209,7 @@ mod tests {
         assert_eq!(named(&[]).len(), 29);
         let error = Workload::select(&["P1 trian".into()]).unwrap_err();
         assert!(error.exit_code() == 2 && error.to_string().contains("did you mean `P1 train`"), "{error}");
+        assert!(!Workload::select(&["speed".into()]).unwrap_err().to_string().contains("did you mean"));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Which experiment is asked for, and where its run goes: the words that `train` and `study` share.
 
 use clap::Args;
-use gradus::experiment::{self, Source, builtin, guess};
+use gradus::experiment::{self, Source, builtin};
 use gradus::run::RunFolder;
+use gradus::text::guess;
 use gradus::{Error, Result};
 use std::path::{Path, PathBuf};
 

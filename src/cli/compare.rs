@@ -16,7 +16,7 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   gradus compare runs/*_cnn-small_* runs/*_mlp-300_*
-  gradus compare runs/*_cnn-small_* runs/*_mlp-300_* --out comparison   with a page: tables and learning curves")]
+  gradus compare RUN1 RUN2 --out comparison   with a page: tables and learning curves")]
 pub(crate) struct Compare {
     /// Folders of finished runs of `gradus train`
     #[arg(required = true, num_args = 2.., value_name = "RUN")]

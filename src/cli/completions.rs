@@ -7,7 +7,7 @@ use gradus::Result;
 
 /// Prints the completions of a shell, to be put where it looks for them.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  gradus completions bash > ~/.local/share/bash-completion/completions/gradus")]
+#[command(after_help = "Example:\n  gradus completions bash >> ~/.bash_completion")]
 pub(crate) struct Completions {
     /// The shell
     shell: Shell,

@@ -15,7 +15,7 @@ const SPEAK_EVERY: Duration = Duration::from_secs(3);
 /// Lists, fetches and checks public data sets. They are no part of this program and have licences of their own.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gradus data get mnist\n  gradus data get fashion-mnist --from /usr/share/datasets/fashion-mnist\n  gradus data verify mnist"
+    after_help = "Examples:\n  gradus data list\n  gradus data get mnist\n  gradus data get fashion-mnist --from downloads/fashion-mnist\n  gradus data verify mnist"
 )]
 pub(crate) struct Data {
     #[command(subcommand)]
@@ -25,8 +25,12 @@ pub(crate) struct Data {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// The sets that are known, and which are here
+    #[command(after_help = "Example:\n  gradus data list")]
     List,
     /// Fetches a set, checks it and says where it is
+    #[command(
+        after_help = "Examples:\n  gradus data get mnist\n  gradus data get fashion-mnist --from downloads/fashion-mnist"
+    )]
     Get {
         /// mnist or fashion-mnist
         name: Set,
@@ -38,6 +42,9 @@ enum Action {
         to: Option<PathBuf>,
     },
     /// Checks the sums of a set's files
+    #[command(
+        after_help = "Examples:\n  gradus data verify mnist\n  gradus data verify fashion-mnist --from downloads/fashion-mnist"
+    )]
     Verify {
         /// mnist or fashion-mnist
         name: Set,

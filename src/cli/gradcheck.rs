@@ -7,7 +7,12 @@ use gradus::{Error, Result};
 
 /// Check the derivative of every op, loss, layer and model against finite differences.
 #[derive(Debug, Args)]
-#[command(after_help = "Exits with 5 if a check fails.")]
+#[command(after_help = "\
+Examples:
+  gradus gradcheck
+  gradus gradcheck --seed 3 --json
+
+Exits with 5 if a check fails.")]
 pub(crate) struct Gradcheck {
     /// Seed of the numbers at which derivatives are taken
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// Lists runs: what each is, on which data, how far it has come and what it found.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  gradus runs\n  gradus runs --json | jq -r '.[].path'")]
+#[command(after_help = "Examples:\n  gradus runs\n  gradus runs --json > runs.json")]
 pub(crate) struct Runs {
     /// The folder that holds the runs
     #[arg(default_value = "runs", value_name = "DIR")]

@@ -72,6 +72,7 @@ A file says what is searched; each built-in one has a space to start from, and t
   width = { int = [4, 32], keys = { \"model.layer.conv1.filters\" = 1, \"model.layer.conv2.filters\" = 2 } }
 
 Examples:
+  gradus init cnn-small --out mine.toml
   gradus study mine.toml --trials 20
   gradus study mine.toml --sampler tpe --pruner hyperband -j 2
   gradus study mlp-300 --search 'train.optimizer.lr = { log = [1e-4, 1e-1] }' --set train.epochs=5

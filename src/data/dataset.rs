@@ -12,6 +12,9 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// Most classes that a note names.
+const NAMED: usize = 12;
+
 /// Labelled pictures of one size.
 #[derive(Clone, Debug)]
 pub struct Images {
@@ -167,7 +170,9 @@ impl ImageData {
     /// What is worth saying of it: its classes and sizes, what was skipped, what stands in several splits.
     pub fn notes(&self) -> Vec<String> {
         let counts = self.splits().map(|(name, images)| format!("{} {name}", images.len())).join(", ");
-        let mut notes = vec![format!("{} classes ({}): {counts}", self.classes.len(), self.classes.join(", "))];
+        let (named, more) = self.classes.split_at(self.classes.len().min(NAMED));
+        let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+        let mut notes = vec![format!("{} classes ({}{more}): {counts}", self.classes.len(), named.join(", "))];
         notes.extend(Skipped::note(&self.skipped));
         if !self.ignored.is_empty() {
             let kinds: Vec<String> = self.ignored.iter().map(|(kind, n)| format!("{n} {kind}")).collect();

@@ -53,7 +53,7 @@ pub fn builtin(name: &str) -> Option<Builtin> {
 
 /// The name that was probably meant by a misspelt one.
 pub fn nearest(name: &str) -> Option<&'static str> {
-    super::guess::nearest(name, ALL.iter().map(|known| known.name))
+    crate::text::guess::nearest(name, ALL.iter().map(|known| known.name))
 }
 
 #[cfg(test)]

@@ -4,8 +4,7 @@
 //! was resolved, the weights, the numbers and a report, and answers for other pictures later.
 //!
 //! * [`spec`]: what the file says, section by section; [`layers`]: the network's part of it;
-//! * [`read`]: from the file to the types, and what is said of a mistake; [`guess`]: what was probably meant; `validate`:
-//!   ranges, and loss against network;
+//! * [`read`]: from the file to the types, and what is said of a mistake; `validate`: ranges, and loss against network;
 //! * [`mod@builtin`]: the files of the courses;
 //! * [`cost`]: what it will take; [`data`]: samples; [`job`]: the run; [`report`]: what it found;
 //!   [`reconstruction`]: what an autoencoder's run found; [`each`]: the measure of each of its test samples;
@@ -24,7 +23,6 @@ pub mod deploy;
 pub mod dream;
 pub mod each;
 pub mod findings;
-pub mod guess;
 pub mod job;
 pub mod latent;
 pub mod layers;

@@ -4,12 +4,12 @@
 //! and the key to the line of the file or to the `--set` where it was written.
 
 use super::define::fill;
-use super::guess::{nearest, section_of};
 use super::layers::Layer;
 use super::spec::{Data, Experiment, Model, Report, Train};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::optim::{OptimizerSpec, Schedule};
+use crate::text::guess::{nearest, section_of};
 use serde::de::DeserializeOwned;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};

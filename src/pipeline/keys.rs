@@ -1,5 +1,7 @@
 //! The names of all settings and what they mean; what to say to somebody who misspelt one.
 
+use crate::text::guess::nearest;
+
 /// Every key with what it means. The order is that of [`Config`].
 pub(super) const KEYS: [(&str, &str); 32] = [
     ("seed", "Seed of everything random but the data: 0 to 9223372036854775807."),
@@ -60,20 +62,13 @@ pub(super) fn suggestion(key: &str) -> String {
     let all = || KEYS.iter().map(|(key, _)| *key);
     let last = key.rsplit('.').next().unwrap_or(key);
     let same: Vec<_> = all().filter(|known| known.rsplit('.').next() == Some(last)).map(|k| format!("`{k}`")).collect();
-    let guess = if same.is_empty() {
-        // Without a section, names are compared without theirs.
-        let by_name = |known: &&str| {
-            let name = if key.contains('.') { known } else { known.rsplit('.').next().unwrap_or(known) };
-            strsim::damerau_levenshtein(key, name)
-        };
-        format!("`{}`", all().min_by_key(by_name).unwrap_or("seed"))
-    } else {
-        same.join(" or ")
+    // Without a section, names are compared without theirs.
+    let name = |known: &'static str| if key.contains('.') { known } else { known.rsplit('.').next().unwrap_or(known) };
+    let near = || {
+        let near = nearest(key, all().map(name))?;
+        all().find(|known| name(known) == near).map(|known| format!("`{known}`"))
     };
-    format!("did you mean {guess}? `gradus pipeline --print-config` shows every key")
-}
-
-/// The word that takes the fewest slips of the finger (Damerau 1964, Levenshtein 1966).
-pub(super) fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    words.min_by_key(|known| strsim::damerau_levenshtein(word, known))
+    let guess = if same.is_empty() { near() } else { Some(same.join(" or ")) };
+    let guess = guess.map_or(String::new(), |guess| format!("did you mean {guess}? "));
+    format!("{guess}`gradus pipeline --print-config` shows every key")
 }

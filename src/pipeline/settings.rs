@@ -7,10 +7,11 @@
 //! The defaults depend on the data (rendered galaxies need fewer epochs), so the data source is settled first.
 
 use super::config::Config;
-use super::keys::{KEYS, first_of, is_section, meaning, nearest, suggestion};
+use super::keys::{KEYS, first_of, is_section, meaning, suggestion};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::run::RunFolder;
+use crate::text::guess::nearest;
 use serde::Deserialize;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
@@ -59,8 +60,8 @@ impl Entry {
             Some((_, rest)) => {
                 let word = rest.split('`').next().unwrap_or_default();
                 let words: Vec<&str> = rest.split('`').skip(2).step_by(2).collect();
-                let nearest = nearest(word, words.iter().copied()).unwrap_or_default();
-                let help = format!("did you mean `{nearest}`? Allowed are {}", words.join(", "));
+                let guess = nearest(word, words.iter().copied()).map(|near| format!("did you mean `{near}`? "));
+                let help = format!("{}allowed are {}", guess.unwrap_or_default(), words.join(", "));
                 (format!("does not know the word `{word}`"), help)
             }
             None => (format!("is {}", self.value), format!("give {wanted}. {meaning}")),
@@ -407,6 +408,9 @@ mod tests {
         assert!(refusal("", &["epochs=3"]).contains("`mlp.epochs` or `cnn.epochs`"));
         assert!(refusal("", &["sed=3"]).contains("`seed`"));
         assert!(refusal("", &["widhts=[3]"]).contains("`cnn.widths`"));
+        for far in ["zebra=1", "cnn.zebra=1", "data.color=mauve"] {
+            assert!(!refusal("", &[far]).contains("did you mean"), "{far}");
+        }
         assert!(refusal("[cn]\nlr = 0.1", &[]).contains("my.toml:2"));
         assert!(refusal("", &["features.scaling={ min_max = { low = 0.0, high = 1.0, x = 1 } }"]).contains("scaling"));
     }

@@ -147,7 +147,8 @@ pub fn shell_word(word: &str) -> String {
 }
 
 /// How to read a confusion matrix.
-pub const CONFUSION: &str = "Rows are true classes, columns predictions; percentages are of the row.";
+pub const CONFUSION: &str =
+    "Rows are true classes, columns predictions; where a cell has room for a percentage, it is of its row.";
 /// What the table of [`per_class`] is.
 pub const PER_CLASS: &str = "Per class, on the test split; the macro mean is over the classes that occur";
 

@@ -94,11 +94,31 @@ fn each_fault_has_its_text_once() {
     for (i, fault) in faults.iter().enumerate() {
         let text = fs::read_to_string(root().join(&fault.file)).unwrap_or_default();
         let found = text.matches(&fault.old).count();
+        // A switch stands around an expression or a statement: not around a part of one, nor around what binds a name.
+        let is_whole = [&fault.old, &fault.new].iter().all(|text| balanced(text)) && !fault.old.starts_with("let ");
+        if !is_whole {
+            moved.push(format!("{}. {}: is no whole expression or statement: {}", i + 1, fault.name, fault.old));
+        }
         if found != 1 || fault.old == fault.new {
             moved.push(format!("{}. {}: {} occurs {found} times: {}", i + 1, fault.name, fault.file, fault.old));
         }
     }
     assert!(moved.is_empty(), "write these anew:\n{}", moved.join("\n"));
+}
+
+/// Whether each bracket is closed by its like.
+fn balanced(text: &str) -> bool {
+    let mut open = Vec::new();
+    for c in text.chars() {
+        match c {
+            '(' | '[' | '{' => open.push(c),
+            ')' if open.pop() != Some('(') => return false,
+            ']' if open.pop() != Some('[') => return false,
+            '}' if open.pop() != Some('{') => return false,
+            _ => {}
+        }
+    }
+    open.is_empty()
 }
 
 #[test]

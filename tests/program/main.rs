@@ -1,5 +1,7 @@
 //! The binary `gradus` as its users run it.
 
+#[cfg(unix)]
+mod as_written;
 mod autoencoders;
 mod cli;
 mod common;
