@@ -80,6 +80,16 @@ fn kmeans_finds_separate_blobs_whatever_the_seed() {
     }
 }
 
+/// The starts of a seed are the same for any number of them, so more of them can only find less.
+#[test]
+fn the_best_of_several_starts_is_kept() {
+    let x = Array2::from_shape_fn((200, 2), |(i, j)| ((i * 37 + 11) * (j * 53 + 29) % 211) as f64);
+    let inertia = |n_init| KMeans { n_init, ..KMeans::new(12) }.fit(x.view(), 3).unwrap().inertia;
+    let best: Vec<f64> = (1..=10).map(inertia).collect();
+    assert!(best.windows(2).all(|pair| pair[1] <= pair[0]), "{best:?}");
+    assert!(best[9] < best[0], "ten starts find something better than the first: {best:?}");
+}
+
 // Metrics ------------------------------------------------------------------------------------------------------------
 
 #[test]

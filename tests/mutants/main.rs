@@ -7,8 +7,7 @@
 //!
 //! ```text
 //! GRADUS_MUTANTS=all cargo test --test mutants -- --nocapture      every fault: some minutes
-//! GRADUS_MUTANTS=engine cargo test --test mutants                  those of kernels, tape, ops, layers and optimizers
-//! GRADUS_MUTANTS=sample cargo test --test mutants                  eight of those
+//! GRADUS_MUTANTS=sample cargo test --test mutants                  eight of those that the engine's tests catch
 //! GRADUS_MUTANTS=3,17 cargo test --test mutants                    some of them, by their place in the list
 //! ```
 //!
@@ -16,7 +15,7 @@
 //! and the fault must be written anew.
 
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -24,22 +23,8 @@ use std::time::{Duration, Instant};
 
 /// How long a test may run with a fault planted; a test that hangs has caught it too.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Modules of the engine's copy: the rest of the house need not be compiled to test it.
-const ENGINE: [&str; 13] = [
-    "autograd",
-    "error",
-    "export",
-    "files",
-    "gradcheck",
-    "models",
-    "nn",
-    "ops",
-    "optim",
-    "real",
-    "rng",
-    "shape",
-    "tensor",
-];
+/// Faults in a sample.
+const SAMPLE: usize = 8;
 
 #[derive(Deserialize)]
 struct Faults {
@@ -63,11 +48,6 @@ struct Fault {
 }
 
 impl Fault {
-    /// Whether its test runs in the engine's copy.
-    fn is_of_engine(&self) -> bool {
-        ["agree", "kernels", "engine"].contains(&self.program())
-    }
-
     fn program(&self) -> &str {
         self.by.split(' ').next().unwrap_or_default()
     }
@@ -127,33 +107,25 @@ fn planted_faults_are_caught() {
         println!("skipped: GRADUS_MUTANTS is not set");
         return;
     };
-    let of_engine = faults().iter().filter(|fault| fault.is_of_engine()).count();
-    let mut count = 0; // of the engine's faults so far
-    let mut is_chosen = |i: usize, fault: &Fault| match chosen.as_str() {
+    let all: Vec<(usize, Fault)> = faults().into_iter().enumerate().collect();
+    let by_engine: Vec<usize> = all.iter().filter(|(_, fault)| fault.program() == "engine").map(|(i, _)| *i).collect();
+    let sample: Vec<usize> = by_engine.iter().step_by(by_engine.len() / SAMPLE).take(SAMPLE).copied().collect();
+    let is_chosen = |i: usize| match chosen.as_str() {
         "all" => true,
-        "engine" => fault.is_of_engine(),
-        "sample" => {
-            count += usize::from(fault.is_of_engine());
-            fault.is_of_engine() && count.is_multiple_of(of_engine / 8)
-        }
+        "sample" => sample.contains(&i),
         numbers => numbers.split(',').any(|number| number.trim() == (i + 1).to_string()),
     };
-    let all: Vec<(usize, Fault)> = faults().into_iter().enumerate().filter(|(i, fault)| is_chosen(*i, fault)).collect();
-    assert!(!all.is_empty(), "GRADUS_MUTANTS={chosen} names no fault");
-    let (of_engine, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, fault)| fault.is_of_engine());
-    let missed: Vec<String> =
-        [(of_engine, true), (others, false)].into_iter().flat_map(|(faults, engine)| hunt(&faults, engine)).collect();
+    let faults: Vec<(usize, Fault)> = all.into_iter().filter(|(i, _)| is_chosen(*i)).collect();
+    assert!(!faults.is_empty(), "GRADUS_MUTANTS={chosen} names no fault");
+    let missed = hunt(&faults);
     assert!(missed.is_empty(), "not caught:\n{}", missed.join("\n"));
 }
 
 /// Plants the faults in a copy, runs the test of each; the names of those that no test catches.
-fn hunt(faults: &[(usize, Fault)], engine: bool) -> Vec<String> {
-    if faults.is_empty() {
-        return Vec::new();
-    }
-    let copy = copy(engine);
+fn hunt(faults: &[(usize, Fault)]) -> Vec<String> {
+    let copy = copy();
     plant(&copy, faults);
-    let programs = build(&copy, engine);
+    let programs = build(&copy, &faults.iter().map(|(_, fault)| fault.program()).collect());
     // A test that fails without any fault would seem to catch everything.
     let mut sound: BTreeMap<&str, bool> = BTreeMap::new();
     for (_, fault) in faults {
@@ -174,32 +146,26 @@ fn hunt(faults: &[(usize, Fault)], engine: bool) -> Vec<String> {
     missed
 }
 
-/// A fresh copy of the sources beside the compiled files; the engine's has no other modules.
-fn copy(engine: bool) -> PathBuf {
-    let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(if engine { "mutants-engine" } else { "mutants-whole" });
+/// A fresh copy of the sources, in which a fault can be switched on.
+fn copy() -> PathBuf {
+    let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants");
     let _ = fs::remove_dir_all(&to);
     fs::create_dir_all(&to).unwrap();
-    for name in ["Cargo.toml", "Cargo.lock", "src", "kernels", "tests", "benches", "notebooks_equiv", "data"] {
+    for name in
+        ["Cargo.toml", "Cargo.lock", "src", "kernels", "tests", "benches", "notebooks_equiv", "data", "README.md"]
+    {
         copy_into(&root().join(name), &to.join(name));
-    }
-    if engine {
-        let lib = to.join("src/lib.rs");
-        let text = fs::read_to_string(&lib).unwrap();
-        let stays = |line: &&str| match line.strip_prefix("pub mod ") {
-            Some(module) => ENGINE.contains(&module.trim_end_matches(';')),
-            None => !line.starts_with("//!"),
-        };
-        fs::write(&lib, text.lines().filter(stays).collect::<Vec<_>>().join("\n")).unwrap();
-        fs::write(to.join("src/main.rs"), "//! Nothing.\nfn main() {}\n").unwrap();
     }
     // Errors of style are no faults here, and a switch may well be one.
     let manifest = to.join("Cargo.toml");
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(&manifest, text.replace("[workspace.lints.rust]\n", "[workspace.lints.rust]\nwarnings = \"allow\"\n"))
         .unwrap();
-    let kernels = to.join("kernels/src/lib.rs");
-    let text = fs::read_to_string(&kernels).unwrap();
-    fs::write(&kernels, format!("{text}\n{SWITCH}")).unwrap();
+    for library in ["kernels/src/lib.rs", "src/lib.rs"] {
+        let path = to.join(library);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{text}\n{SWITCH}")).unwrap();
+    }
     to
 }
 
@@ -239,8 +205,7 @@ fn plant(copy: &Path, faults: &[(usize, Fault)]) {
         let (mut text, mut end) = (String::new(), 0);
         for (at, n, Fault { old, new, .. }) in placed {
             assert!(at >= end, "{file}: two faults in one place: {old}");
-            let planted = if file.starts_with("kernels") { "crate::planted" } else { "gradus_kernels::planted" };
-            let switch = format!("if {planted}({n}) {{ {new} }} else {{ {old} }}");
+            let switch = format!("if crate::planted({n}) {{ {new} }} else {{ {old} }}");
             let is_statement = old.ends_with(';') || old.ends_with('}');
             let switch = if is_statement { switch } else { format!("({switch})") };
             text.push_str(&original[end..at]);
@@ -252,13 +217,34 @@ fn plant(copy: &Path, faults: &[(usize, Fault)]) {
     }
 }
 
-/// Compiles the copy's tests; the path of each program by its name.
-fn build(copy: &Path, engine: bool) -> BTreeMap<String, PathBuf> {
+/// Compiles the copy's test programs of these names; the path of each by its name.
+fn build(copy: &Path, programs: &BTreeSet<&str>) -> BTreeMap<String, PathBuf> {
     let mut command = Command::new(env!("CARGO"));
-    command.current_dir(copy).args(["test", "--no-run", "--message-format=json", "--workspace", "--lib", "--bins"]);
-    command.args(["--test", "engine", "--test", "agree"]);
-    if !engine {
-        command.args(["--test", "analysis", "--test", "idx", "--test", "program"]);
+    command.current_dir(copy).args(["test", "--no-run", "--message-format=json"]);
+    let has = |names: &[&str]| names.iter().any(|name| programs.contains(name));
+    let of_kernels = has(&["agree", "kernels"]);
+    if of_kernels {
+        command.args(["-p", "gradus-kernels"]);
+    }
+    if programs.iter().any(|program| !["agree", "kernels"].contains(program)) {
+        command.args(["-p", "gradus"]);
+    }
+    if has(&["lib", "kernels"]) {
+        command.arg("--lib");
+    }
+    for program in programs.iter().filter(|program| !["lib", "kernels"].contains(*program)) {
+        command.args(["--test", program]);
+    }
+    // Each test runs once, so that compiling is what takes the time; only the kernels' own tests are many.
+    let kernels = if of_kernels { 3 } else { 1 };
+    command.env("CARGO_PROFILE_TEST_OPT_LEVEL", "0").env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
+    command.args(["--config", &format!("profile.dev.package.gradus-kernels.opt-level={kernels}")]);
+    // What cargo has told this test of its own package would have build scripts of others run again.
+    for (name, _) in std::env::vars_os() {
+        let name_is = |beginning: &str| name.to_string_lossy().starts_with(beginning);
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"].into_iter().any(name_is) {
+            command.env_remove(name);
+        }
     }
     // The same place for compiled files: everything but the two packages is there already.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
