@@ -2,6 +2,7 @@
 
 use super::vector::Vector;
 use super::{Kernels, Transpose, compile};
+use crate::DEAD;
 use std::arch::x86_64::*;
 
 impl Vector for __m256 {
@@ -46,6 +47,28 @@ impl Vector for __m256 {
     unsafe fn fma(self, a: Self, b: Self) -> Self {
         // SAFETY: as above.
         unsafe { _mm256_fmadd_ps(a, b, self) }
+    }
+    #[inline(always)]
+    unsafe fn pool(window: [Self; 4], y: *mut f32, codes: *mut u8) {
+        // SAFETY: as above; of the codes the lower half of a register is written, which are `LANES` bytes.
+        unsafe {
+            let (mut best, mut code) = (window[0], _mm256_setzero_ps());
+            for k in 1..4 {
+                let value = window[k];
+                // Larger, or NaN after a number: not (less, equal or unordered), but for a best that is NaN already.
+                let number = _mm256_cmp_ps::<_CMP_ORD_Q>(best, best);
+                let wins = _mm256_and_ps(number, _mm256_cmp_ps::<_CMP_NLE_UQ>(value, best));
+                best = _mm256_blendv_ps(best, value, wins);
+                code = _mm256_blendv_ps(code, _mm256_castsi256_ps(_mm256_set1_epi32(k as i32)), wins);
+            }
+            let off = _mm256_cmp_ps::<_CMP_LE_OQ>(best, _mm256_setzero_ps());
+            code = _mm256_blendv_ps(code, _mm256_castsi256_ps(_mm256_set1_epi32(i32::from(DEAD))), off);
+            Self::store(_mm256_andnot_ps(off, best), y);
+            let code = _mm256_castps_si256(code);
+            let [low, high] = [_mm256_castsi256_si128(code), _mm256_extracti128_si256::<1>(code)];
+            let words = _mm_packs_epi32(low, high);
+            _mm_storel_epi64(codes.cast(), _mm_packus_epi16(words, words));
+        }
     }
 }
 

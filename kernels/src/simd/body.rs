@@ -2,7 +2,7 @@
 
 use super::vector::Vector;
 use super::{
-    Direct, Gather, Gradient, LaneGradient, MAX_VECTORS, Points, Scatter, Store, Tile, UNIT, Windows, Winners,
+    Direct, Gather, Gradient, LaneGradient, MAX_VECTORS, Points, SUMS, Scatter, Store, Tile, UNIT, Windows, Winners,
 };
 use crate::DEAD;
 use crate::reference::K_BLOCK;
@@ -36,6 +36,29 @@ pub(super) unsafe fn tile<S: Vector, const ROWS: usize, const V: usize>(t: &Tile
             }
         }
     }
+}
+
+/// `sum ← x · sum + y` in [`SUMS`] registers, `rounds` times; what has become of the sums, added up.
+///
+/// # Safety
+/// The instruction set must be present.
+#[inline(always)]
+pub(super) unsafe fn multiply_adds<S: Vector>(rounds: usize, x: f32, y: f32) -> f32 {
+    let mut lanes = [[0.0; UNIT]; SUMS];
+    // SAFETY: promised by the caller; a vector is no longer than a unit.
+    unsafe {
+        let (x, y) = (S::splat(x), S::splat(y));
+        let mut sums = [S::splat(1.0); SUMS];
+        for _ in 0..rounds {
+            for sum in &mut sums {
+                *sum = y.fma(x, *sum);
+            }
+        }
+        for (lanes, sum) in lanes.iter_mut().zip(sums) {
+            sum.store(lanes.as_mut_ptr());
+        }
+    }
+    lanes.as_flattened().iter().sum()
 }
 
 /// Writes `sum`, or adds it to what is there.

@@ -310,6 +310,14 @@ pub(crate) type StoreFn = unsafe fn(&Store);
 /// All that the [`Transpose`] describes must be readable, `to` writable, and the instruction set present.
 pub(crate) type TransposeFn = unsafe fn(&Transpose);
 
+/// Registers of [`MultiplyAddsFn`]: a multiply-add takes 4 or 5 cycles and two start in each.
+pub(crate) const SUMS: usize = 12;
+/// `sum ← x · sum + y` in [`SUMS`] registers, so many times: the total of all.
+///
+/// # Safety
+/// The instruction set must be present.
+pub(crate) type MultiplyAddsFn = unsafe fn(rounds: usize, x: f32, y: f32) -> f32;
+
 /// The micro-kernels of one instruction set.
 pub(crate) struct Kernels {
     /// Floats per vector.
@@ -347,6 +355,8 @@ pub(crate) struct Kernels {
     pub(crate) line: [PointsFn; MAX_POINTS],
     /// Gradients of 1 or 2 channels and 1 to `taps` taps.
     pub(crate) lane_gradient: [[LaneGradientFn; MAX_TAPS]; 2],
+    /// Nothing but arithmetic: how fast it can be.
+    pub(crate) multiply_adds: MultiplyAddsFn,
 }
 
 impl Kernels {
@@ -391,6 +401,7 @@ macro_rules! compile {
                 points::<1, 8>,
             ],
             lane_gradient: [lane_gradients::<1>(), lane_gradients::<2>()],
+            multiply_adds,
         };
 
         const fn lane_gradients<const O: usize>() -> [$crate::simd::LaneGradientFn; $crate::simd::MAX_TAPS] {
@@ -507,6 +518,12 @@ macro_rules! compile {
         unsafe fn lane_gradient<const O: usize, const T: usize>(g: &$crate::simd::LaneGradient) {
             // SAFETY: as above.
             unsafe { $crate::simd::body::lane_gradient::<$vector, O, T>(g) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn multiply_adds(rounds: usize, x: f32, y: f32) -> f32 {
+            // SAFETY: as above.
+            unsafe { $crate::simd::body::multiply_adds::<$vector>(rounds, x, y) }
         }
 
         #[target_feature(enable = $features)]
