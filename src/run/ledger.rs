@@ -83,13 +83,20 @@ impl Summary {
     /// What the choice among the configurations would gain; empty for one, and where there is no accuracy.
     fn by_chance(&self, accuracy: Option<f64>) -> String {
         let Some(accuracy) = accuracy.filter(|_| self.configurations > 1) else { return String::new() };
-        let gain = 100.0 * selection_gain(accuracy, self.samples, self.configurations);
+        let gain = 100.0 * selection_gain(likely(accuracy, self.samples), self.samples, self.configurations);
         format!(
             " The best of {} equally good ones would come out up to {gain:.1} percentage points above its true accuracy \
              by chance alone, so a choice among them is made on validation.",
             self.configurations
         )
     }
+}
+
+/// A true accuracy that a measured one speaks for: two samples more are correct and two are not (Agresti and Coull 1998). Taken as
+/// measured, 100 % would leave chance nothing to add, however few the samples.
+fn likely(accuracy: f64, samples: usize) -> f64 {
+    let n = samples as f64;
+    (accuracy * n + 2.0) / (n + 4.0)
 }
 
 /// Writes down that networks of a run were evaluated on `samples` samples called `split`: the names of the networks with
@@ -286,10 +293,12 @@ mod tests {
         };
         assert_eq!(of(1, 1, Some(0.9)), "The held-out test set was evaluated once.");
         assert_eq!(of(3, 1, Some(0.9)), "The held-out test set was evaluated 3 times, by one configuration.");
-        // 100 √(.9 · .1 / 400) · 1.53875 = 2.3
+        // (.9 · 400 + 2) / 404 = .896, and 100 √(.896 · .104 / 400) · 1.53875 = 2.3
         let many = of(12, 10, Some(0.9));
         assert!(many.starts_with("The held-out test set was evaluated 12 times, by 10 configurations. The best of 10"));
         assert!(many.contains("up to 2.3 percentage points"), "{many}");
+        // 402 / 404 = .995, and 100 √(.995 · .005 / 400) · 1.53875 = 0.5: not 0.
+        assert!(of(12, 10, Some(1.0)).contains("up to 0.5 percentage points"), "{}", of(12, 10, Some(1.0)));
         let other = |configurations, accuracy| {
             Summary { evaluations: 9, configurations, samples: 400 }.configurations_in_words(accuracy)
         };

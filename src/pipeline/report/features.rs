@@ -46,7 +46,7 @@ fn features(r: &Results, book: &mut Book<'_>) -> Result<()> {
             "Each image of {1} pixels is described by {0} numbers. {2} computed on the training split; the validation and \
              test splits are only mapped by them.",
             r.features.names.len(),
-            r.config.data.size * r.config.data.size,
+            thousands(r.config.data.size * r.config.data.size),
             scaling(r.config.features.scaling)
         ))
         .figures(&panels.iter().zip(captions).collect::<Vec<_>>())
