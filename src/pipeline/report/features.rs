@@ -6,7 +6,7 @@ use crate::analysis::features::Feature;
 use crate::analysis::scale::Scaling;
 use crate::error::Result;
 use crate::report::chart::{Histograms, Scatter};
-use crate::report::words::confused;
+use crate::report::words::{confused, thousands};
 use crate::report::{Callout, Cell, Table};
 use crate::run::findings::Hits;
 
