@@ -123,7 +123,8 @@ fn pairs_table(comparison: &Comparison) -> Table {
 
 /// The runs' curves in one chart, none where no run has any; and how many runs were left out.
 fn curves(comparison: &Comparison, what: &str, of: impl Fn(&Epoch) -> Option<f64>) -> Result<(Option<Figure>, usize)> {
-    let mut chart = LineChart::new(&format!("Learning curves: {what}")).axes("epoch", what).size(640.0, 400.0);
+    let mut chart =
+        LineChart::new(&format!("Learning curves: {what}")).axes("epoch", what).whole_x().size(640.0, 400.0);
     let (mut drawn, mut left_out) = (0, 0);
     for (v, row) in comparison.rows.iter().enumerate() {
         for (path, seed) in row.runs.iter().zip(&row.seeds) {

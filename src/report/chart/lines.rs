@@ -60,6 +60,12 @@ impl LineChart {
         self.series(name, &points)
     }
 
+    /// Whole numbers alone on the x axis, as of epochs.
+    pub fn whole_x(mut self) -> Self {
+        self.whole_x = true;
+        self
+    }
+
     /// A curve of a given colour, dashed or not.
     pub fn styled(mut self, name: &str, points: &[(f64, f64)], colour: Colour, dashed: bool) -> Self {
         self.series.push(Series { name: name.into(), points: points.to_vec(), colour, dashed });
