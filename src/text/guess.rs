@@ -92,9 +92,13 @@ pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str> + Clone)
     if let Some(word) = known(word).or_else(|| known(ours(word)?)) {
         return Some(word);
     }
-    // One slip in three letters is still a word that can be recognized (Damerau 1964).
+    // One slip in three letters is still a word that can be recognized (Damerau 1964); of equals the one that begins alike.
     let slips = |known: &&str| strsim::damerau_levenshtein(word, known);
-    words.into_iter().min_by_key(slips).filter(|known| slips(known) <= (word.chars().count() / 3).max(1))
+    let alike = |known: &&str| word.chars().zip(known.chars()).take_while(|(a, b)| a == b).count();
+    words
+        .into_iter()
+        .min_by_key(|known| (slips(known), std::cmp::Reverse(alike(known))))
+        .filter(|known| slips(known) <= (word.chars().count() / 3).max(1))
 }
 
 /// Where a key stands that was written in the section `path` (empty: at the top), and is not known there.
@@ -135,6 +139,7 @@ mod tests {
         assert_eq!(nearest("transformer", ["linear", "conv2d"]), None);
         assert_eq!(nearest("x", ["lr", "eps"]), None);
         assert_eq!(nearest("mlp-30", ["mlp-300", "hog-300"]), Some("mlp-300"));
+        assert_eq!(nearest("P8 train", ["P1 train", "P8a train"]), Some("P8a train"));
     }
 
     #[test]
