@@ -122,7 +122,7 @@ fn main() -> gradus::Result<()> {
         let painted = ones(6).conv_transpose2d(&ones(kernel), None, free)?.into_value();
         let side = painted.shape()[2];
         let inner: Vec<f64> = (0..4).map(|i| painted.data()[(4 + i / 2) * side + 4 + i % 2]).collect();
-        println!("   {words}: in the middle, {inner:?} times; the corner of the picture:");
+        println!("   {words}: in the middle, {inner:?} times; the corner of the image:");
         for line in painted.data().chunks(side).take(6) {
             println!("      {}", line.iter().take(8).map(|v| format!("{v} ")).collect::<String>().trim_end());
         }

@@ -61,7 +61,7 @@ fn main() -> gradus::Result<()> {
         .with("out", Linear::new(128, PIXELS, Init::XavierUniform, rng))
         .with("sigmoid", Activation::Sigmoid);
 
-    println!("\n2. Two autoencoders: error on pictures not seen\n");
+    println!("\n2. Two autoencoders: error on images not seen\n");
     let objective = Objective { loss: Loss::ReconstructionMse, ..Objective::default() };
     let mut chart = LineChart::new("Error on pictures not seen").axes("epoch", "mean squared error").log_y();
     let mut errors = Vec::new();
@@ -95,8 +95,8 @@ fn main() -> gradus::Result<()> {
     let (by_linear, by_deep) = (through(&linear, rows(&test)?)?, through(&deep, rows(&test)?)?);
     let by_components = projected.iter().copied().collect::<Vec<f32>>();
     let apart = distance(&by_linear, &by_components);
-    println!("   mean squared distance of its pictures from those of the components: {apart:.5},");
-    println!("   of the pictures themselves from those of the components: {by_pca:.5}");
+    println!("   mean squared distance of its images from those of the components: {apart:.5},");
+    println!("   of the images themselves from those of the components: {by_pca:.5}");
     assert!(apart < 0.3 * by_pca, "they lie near each other: {apart} {by_pca}");
 
     println!("\n4. Which digits are hard to say in {CODE} numbers\n");
