@@ -121,14 +121,14 @@ fn autoencode(name: &str, settings: &[String], page: &mut Page, folder: &Path) -
     let chart = LineChart::new(&format!("{name}: loss"))
         .axes("epoch", "loss")
         .epochs("training", &column(|e| e.train_loss))
-        .epochs("validation", &column(|e| e.val_loss))
+        .epochs("validation", &column(|e| e.losses()[1]))
         .marker(found.history.best_epoch as f64, "kept");
     let chart = draw(folder, &format!("loss_{name}"), chart.draw())?;
     let parameters = found.prepared.summary.parameters;
     let words = format!(
         "{name}: {} parameters, test error {:.5} after {} epochs in {seconds:.0} s",
         thousands(parameters),
-        found.mse[2],
+        found.test().mse,
         found.history.epochs.len()
     );
     println!("{words}\n");
@@ -136,15 +136,15 @@ fn autoencode(name: &str, settings: &[String], page: &mut Page, folder: &Path) -
     let body = page.section("", "Results");
     body.figure(&chart, "What is made small, over the epochs.");
     let mut facts = vec![
-        ("Mean squared error of a test pixel", format!("{:.5}", found.mse[2])),
+        ("Mean squared error of a test pixel", format!("{:.5}", found.test().mse)),
         ("Parameters", thousands(parameters)),
         ("Seconds", format!("{seconds:.0}")),
     ];
-    if !found.losses[2].added.is_empty() {
-        let divergence: f64 = found.losses[2].added.values().sum();
-        facts.push(("Reconstruction, nats", format!("{:.2}", found.losses[2].objective)));
+    if !found.test().losses.added.is_empty() {
+        let divergence: f64 = found.test().losses.added.values().sum();
+        facts.push(("Reconstruction, nats", format!("{:.2}", found.test().losses.objective)));
         facts.push(("Divergence from the prior, nats", format!("{divergence:.2}")));
-        facts.push(("ELBO, nats", format!("{:.2}", found.losses[2].elbo())));
+        facts.push(("ELBO, nats", format!("{:.2}", found.test().losses.elbo())));
     }
     body.facts(&facts);
     Ok(found)

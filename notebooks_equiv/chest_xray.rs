@@ -203,7 +203,7 @@ fn learning(e: &Experiment, s: &Scores, seconds: f64, page: &mut Page, folder: &
         let chart = LineChart::new(name).axes("epoch", name).epochs("training", &train).epochs("validation", &val);
         save(folder, name, chart.marker(kept, "kept").draw())
     };
-    let loss = chart("loss", column(|e| e.train_loss), column(|e| e.val_loss))?;
+    let loss = chart("loss", column(|e| e.train_loss), column(|e| e.losses()[1]))?;
     let accuracy = chart("accuracy", column(|e| e.accuracies()[0]), column(|e| e.accuracies()[1]))?;
     println!("Part 3. Training\n\n{} epochs in {seconds:.0} s, the best is {kept}\n", s.history.epochs.len());
     page.part("Part 3. Training");
@@ -232,7 +232,7 @@ fn decision(
         .size(420.0, 360.0);
     let mut areas = Vec::new();
     for (name, evaluation, labels) in
-        [("validation", &s.val, &p.data.val.labels), ("test", &s.test, &p.data.test.labels)]
+        [("validation", s.validation(), &p.data.val.labels), ("test", &s.test, &p.data.test.labels)]
     {
         let positive: Vec<bool> = labels.iter().map(|&label| label == 1).collect();
         let roc = roc_curve(&probabilities(evaluation).column(1).to_vec(), &positive)?;
@@ -268,7 +268,7 @@ fn decision(
          say.",
         areas[0],
         areas[1],
-        validation_against_test(splits.val, splits.test),
+        splits.val.map_or(String::new(), |val| validation_against_test(val, splits.test)),
         chosen.threshold,
         percent(1.0 - half.test.recall(0)),
         percent(1.0 - half.test.recall(1)),

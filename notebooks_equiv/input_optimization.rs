@@ -166,12 +166,12 @@ fn learning(
         let chart = LineChart::new(name).axes("epoch", name).epochs("training", &train).epochs("validation", &val);
         save(folder, name, chart.marker(kept, "kept").draw())
     };
-    let loss = chart("loss", column(|e| e.train_loss), column(|e| e.val_loss))?;
+    let loss = chart("loss", column(|e| e.train_loss), column(|e| e.losses()[1]))?;
     let accuracy = chart("accuracy", column(|e| e.accuracies()[0]), column(|e| e.accuracies()[1]))?;
     let confusion = Confusion::new("Test split", &p.data.classes, &s.confusion.counts).draw();
     let confusion = save(folder, "confusion", confusion)?;
     let mut splits = Table::new(&["split", "pictures", "loss", "accuracy"]);
-    for ((name, images), figures) in p.data.splits().into_iter().zip([&s.train, &s.val, &s.test]) {
+    for ((name, images), figures) in p.data.splits().into_iter().zip([&s.train, s.validation(), &s.test]) {
         let [loss, accuracy] = [figures.loss, figures.accuracy].map(|v| format!("{v:.4}"));
         splits.row([name.to_owned(), thousands(images.len()), loss, accuracy]);
     }

@@ -168,14 +168,15 @@ fn answers(studies: &[Study], page: &mut Page, folder: &std::path::Path) -> grad
     let by = |name: &str| studies.iter().find(|s| s.experiment.name == name).expect("it was trained");
     let accuracy = |s: &Study| s.scores.test.accuracy;
     // Chosen on validation: the best of ten by test accuracy would owe a part of that accuracy to chance.
-    let validation = |s: &Study| s.scores.val.accuracy;
+    let validation = |s: &Study| s.scores.validation().accuracy;
     let best = studies.iter().max_by(|a, b| validation(a).total_cmp(&validation(b))).expect("there are some");
     let mut chart = BarChart::new("Test accuracy").percent().axis("test accuracy");
     let mut table = Table::new(&["network", "parameters", "best epoch", "validation", "test", "macro F1", "seconds"]);
     for s in studies {
         chart = chart.bar(&s.experiment.name, accuracy(s), None);
         let h = &s.scores.history;
-        let numbers = [s.scores.val.accuracy, accuracy(s), s.scores.confusion.macro_f1()].map(|v| Cell::number(v, 4));
+        let numbers =
+            [s.scores.validation().accuracy, accuracy(s), s.scores.confusion.macro_f1()].map(|v| Cell::number(v, 4));
         let epoch = Cell { shown: format!("{} of {}", h.best_epoch, h.epochs.len()), ..Cell::count(h.best_epoch) };
         let head = [Cell::text(&s.experiment.name), Cell::count(s.scores.parameters), epoch];
         table.row(head.into_iter().chain(numbers).chain([Cell::number(s.seconds, 1)]));

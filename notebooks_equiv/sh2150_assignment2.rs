@@ -221,7 +221,7 @@ impl Observer for Say {
     fn epoch(&mut self, e: &Epoch, best: bool) {
         let star = if best { " *" } else { "" };
         if e.epoch.is_multiple_of(self.0) {
-            println!("    epoch {:2}: loss {:.3}, validation {:.3}{star}", e.epoch, e.train_loss, e.val_loss);
+            println!("    epoch {:2}: loss {:.3}, validation {:.3}{star}", e.epoch, e.train_loss, e.losses()[1]);
         }
     }
 }
@@ -273,7 +273,7 @@ fn curves(title: &str, history: &History) -> Figure {
     LineChart::new(&format!("{title}: loss"))
         .axes("epoch", "cross-entropy")
         .epochs("training", &column(|e| e.train_loss))
-        .epochs("validation", &column(|e| e.val_loss))
+        .epochs("validation", &column(|e| e.losses()[1]))
         .marker(history.best_epoch as f64, "kept")
         .draw()
 }

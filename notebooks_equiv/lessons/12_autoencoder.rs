@@ -68,7 +68,7 @@ fn main() -> gradus::Result<()> {
     for (name, model, lr) in [("linear", &linear, 2e-3), ("with a hidden layer", &deep, 2e-3)] {
         let fit = Fit { objective: objective.clone(), ..Fit::new(60, 60, 50, 12) };
         let trained = fit.run(model, &mut FirstOrder::new(Adam::new(lr)), &x_train, &x_test, None, &mut Silent)?;
-        let curve: Vec<f64> = trained.history.epochs.iter().map(|e| e.val_loss).collect();
+        let curve: Vec<f64> = trained.history.epochs.iter().filter_map(|e| e.val_loss).collect();
         let least = curve.iter().copied().fold(f64::INFINITY, f64::min);
         let weights: usize = count_parameters(model);
         let some: Vec<String> = [1, 5, 15, 30, 60].map(|n| format!("{n}: {:.5}", curve[n - 1])).into();

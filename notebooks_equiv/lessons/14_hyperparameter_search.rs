@@ -246,7 +246,7 @@ impl Work {
         match trained {
             // The study knows that it has said so.
             Err(gradus::Error::Interrupted(_)) if epochs.stop => Ok(f64::INFINITY),
-            result => Ok(result?.history.epochs.iter().map(|e| e.val_loss).fold(f64::INFINITY, f64::min)),
+            result => Ok(result?.history.epochs.iter().filter_map(|e| e.val_loss).fold(f64::INFINITY, f64::min)),
         }
     }
 }
@@ -259,7 +259,7 @@ struct Epochs<'a> {
 
 impl Observer for Epochs<'_> {
     fn epoch(&mut self, e: &Epoch, _: bool) {
-        self.stop |= (self.report)(e.epoch, e.val_loss) == Prune::Yes;
+        self.stop |= (self.report)(e.epoch, e.losses()[1]) == Prune::Yes;
     }
 
     fn interrupted(&self) -> bool {

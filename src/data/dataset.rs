@@ -96,14 +96,16 @@ impl Images {
     ///
     /// Fails, as a folder does, if a class has fewer samples than there are splits; `place` is named in the message.
     pub fn divided(self, place: impl AsRef<Path>, fractions: [f64; 3], seed: u64) -> Result<ImageData> {
-        if let Some(class) = split::too_small(&self.counts(), Split::ALL.len()) {
+        let parts: Vec<&str> =
+            Split::ALL.into_iter().filter(|&s| fractions[s as usize] > 0.0).map(Split::name).collect();
+        if let Some(class) = split::too_small(&self.counts(), parts.len()) {
             let n = self.counts()[class];
             let what = format!(
                 "class `{}` has {n} sample{}; at least {} are needed, one each for {}",
                 self.classes[class].escape_debug(),
                 if n == 1 { "" } else { "s" },
-                Split::ALL.len(),
-                Split::ALL.map(Split::name).join(", ")
+                parts.len(),
+                parts.join(", ")
             );
             return Err(Error::data(place, what, "add samples to that class, or remove it"));
         }
@@ -198,7 +200,8 @@ impl ImageData {
     /// The classes without a sample in the training, validation or test set. Figures of such a split say nothing of them.
     pub fn missing(&self) -> Vec<Missing> {
         let mut missing = Vec::new();
-        for (split, images) in self.splits() {
+        // A split that was not made lacks no class.
+        for (split, images) in self.splits().into_iter().filter(|(_, images)| !images.is_empty()) {
             let none = images.counts().into_iter().enumerate().filter(|&(_, n)| n == 0);
             missing.extend(none.map(|(c, _)| Missing { split: split.to_owned(), class: self.classes[c].clone() }));
         }

@@ -68,7 +68,7 @@ pub struct FolderOptions {
     pub group_by: Option<String>,
     /// Seed of the division.
     pub seed: u64,
-    /// Shares of training, validation and test.
+    /// Fractions of training, validation and test. With 0 for validation, none is carved from the training images.
     pub fractions: [f64; 3],
 }
 
@@ -83,9 +83,11 @@ impl FolderOptions {
     pub fn validate(&self) -> Result<Option<Regex>> {
         check_size(self.size)?;
         let sum: f64 = self.fractions.iter().sum();
-        if self.fractions.iter().any(|&f| f.is_nan() || f <= 0.0) || (sum - 1.0).abs() > 1e-6 {
-            let what = format!("{:?} are no shares of training, validation and test", self.fractions);
-            return Err(Error::config("fractions", what, "give three positive numbers of sum 1"));
+        let [train, val, test] = self.fractions;
+        if !(train > 0.0 && val >= 0.0 && test > 0.0) || (sum - 1.0).abs() > 1e-6 {
+            let what = format!("{:?} are not valid fractions of training, validation and test", self.fractions);
+            let help = "give three numbers of sum 1, positive but for the second, which may be 0";
+            return Err(Error::config("fractions", what, help));
         }
         self.group_by.as_deref().map(compile).transpose()
     }
@@ -368,8 +370,9 @@ fn divide(
     options: &FolderOptions,
 ) -> Result<Vec<Split>> {
     let given = |split| decoded.items.iter().any(|item| item.split == Some(split));
+    let is_carved = |s: Split| s == Split::Train || !layout.given_splits || !given(s);
     let carved: Vec<Split> =
-        Split::ALL.into_iter().filter(|&s| s == Split::Train || !layout.given_splits || !given(s)).collect();
+        Split::ALL.into_iter().filter(|&s| is_carved(s) && options.fractions[s as usize] > 0.0).collect();
     let pool: Vec<usize> = (0..decoded.items.len())
         .filter(|&i| !layout.given_splits || decoded.items[i].split == Some(Split::Train))
         .collect();
@@ -389,7 +392,7 @@ fn divide(
     };
     pool.iter().zip(&parts).for_each(|(&i, &part)| splits[i] = carved[part]);
 
-    for split in Split::ALL {
+    for split in Split::ALL.into_iter().filter(|split| carved.contains(split) || !is_carved(*split)) {
         for (label, class) in layout.classes.iter().enumerate() {
             if (0..splits.len()).any(|i| splits[i] == split && decoded.items[i].label == label) {
                 continue;

@@ -57,6 +57,15 @@ pub fn confused_pairs(pairs: usize, most: usize, above: f64) -> String {
     if pairs > most { format!("The {most} most frequent of {pairs} {which}:") } else { format!("All {which}:") }
 }
 
+/// Words for the epoch whose weights are kept, and how it was chosen.
+pub fn kept_epoch(validated: bool) -> [&'static str; 2] {
+    if validated {
+        ["best epoch", "chosen on the validation split"]
+    } else {
+        ["last epoch", "kept: there are no validation samples"]
+    }
+}
+
 /// What the rows of the table of thresholds are.
 pub const THRESHOLDS: &str = "At one half, and at the threshold that is best on the validation split (largest true positive \
                               rate less false positive rate; Youden 1950)";

@@ -54,7 +54,7 @@ pub struct Prepared {
     pub preparation: Preparation,
     /// What is learned from, varied as the experiment says.
     pub train: Box<dyn Samples>,
-    /// What the best epoch is chosen on.
+    /// What the best epoch is chosen on; empty with `data.val = 0`.
     pub val: Box<dyn Samples>,
     /// What is asked once.
     pub test: Box<dyn Samples>,
@@ -88,6 +88,7 @@ impl Prepared {
             rate: "train.optimizer.lr",
             ..Fit::new(t.epochs, if t.patience == 0 { usize::MAX } else { t.patience }, t.batch, e.seed)
         };
+        fit.check_validation(val.len())?;
         Ok(Self { data, preparation, train, val, test, model, summary, fit })
     }
 
@@ -306,7 +307,7 @@ pub fn decisions(p: &Prepared, scores: &Scores) -> Option<[Decision; 2]> {
         return None;
     }
     let of_second = |e: &Evaluation| probabilities(e).column(1).to_vec();
-    let (val, test) = (of_second(&scores.val), of_second(&scores.test));
+    let (val, test) = (of_second(scores.val.as_ref()?), of_second(&scores.test));
     let positive: Vec<bool> = p.data.val.labels.iter().map(|&label| label == 1).collect();
     let best = roc_curve(&val, &positive).ok()?.best_threshold();
     Some([0.5, best].map(|threshold| {
@@ -338,7 +339,7 @@ fn metrics(o: &Outcome) -> Result<Value> {
         "best_epoch": s.history.best_epoch,
         "epochs": s.history.epochs.len(),
         "train": figures(&s.train, &data.train.labels, classes)?,
-        "val": figures(&s.val, &data.val.labels, classes)?,
+        "val": s.val.as_ref().map(|val| figures(val, &data.val.labels, classes)).transpose()?,
         "test": figures(&s.test, &data.test.labels, classes)?,
         "chosen_threshold": chosen,
         "data": {

@@ -6,6 +6,7 @@
 //! is given noisy pictures, whose clean originals are wanted.
 
 use super::each::{self, elbo_of_each};
+use super::findings::kept_epoch;
 use super::job::Prepared;
 use super::layers::Layer;
 use super::report::{colophon, data_name, network};
@@ -28,6 +29,18 @@ use serde_json::{Map, Value, json};
 /// Reconstructions of each kind that the report shows.
 const SHOWN: usize = 8;
 
+/// The figures of the trained network on one split.
+pub struct OnSplit {
+    /// `train`, `val` or `test`.
+    pub name: &'static str,
+    /// Number of samples.
+    pub samples: usize,
+    /// The losses.
+    pub losses: Losses,
+    /// Mean squared error of a number.
+    pub mse: f64,
+}
+
 /// Everything such a run found out.
 pub struct Reconstructed {
     /// The experiment.
@@ -36,10 +49,8 @@ pub struct Reconstructed {
     pub prepared: Prepared,
     /// The epochs.
     pub history: History,
-    /// Losses on the training, validation and test split.
-    pub losses: [Losses; 3],
-    /// Mean squared errors of a number on the same splits.
-    pub mse: [f64; 3],
+    /// The training, validation (if there is one) and test split.
+    pub splits: Vec<OnSplit>,
     /// What the network gives for the test samples.
     pub outputs: Tensor,
     /// Mean squared error of each test sample.
@@ -67,19 +78,21 @@ pub fn code(rows: &[Row]) -> Option<(&str, usize)> {
 impl Reconstructed {
     /// Asks the trained network.
     pub fn new(e: &Experiment, prepared: Prepared, history: History, seconds: Vec<(String, f64)>) -> Result<Self> {
-        let splits: [&dyn Samples; 3] = [prepared.train.as_ref(), prepared.val.as_ref(), prepared.test.as_ref()];
-        let (mut found, mut mse) = (Vec::new(), [0.0; 3]);
-        let mut last = None;
-        for (i, samples) in splits.into_iter().enumerate() {
-            found.push(losses(&prepared.model, samples, &prepared.fit.objective, e.seed)?);
+        let (mut splits, mut last) = (Vec::new(), None);
+        for (name, samples) in [("train", &prepared.train), ("val", &prepared.val), ("test", &prepared.test)] {
+            let samples: &dyn Samples = samples.as_ref();
+            if samples.is_empty() {
+                continue; // no validation samples
+            }
+            let losses = losses(&prepared.model, samples, &prepared.fit.objective, e.seed)?;
             let all: Vec<usize> = (0..samples.len()).collect();
             let outputs = outputs(&prepared.model, samples, &all, e.seed)?;
             let errors = errors(samples, &outputs);
-            mse[i] = errors.iter().sum::<f64>() / errors.len() as f64;
+            let mse = errors.iter().sum::<f64>() / errors.len() as f64;
+            splits.push(OnSplit { name, samples: samples.len(), losses, mse });
             last = Some((outputs, errors));
         }
-        let (outputs, errors) = last.expect("there are three splits");
-        let losses = found.try_into().expect("there are three splits");
+        let (outputs, errors) = last.expect("the test set is not empty");
         let rows = &prepared.summary.rows;
         let mean =
             code(rows).map(|(layer, _)| format!("{layer}.mean")).filter(|path| rows.iter().any(|r| r.path == *path));
@@ -92,18 +105,17 @@ impl Reconstructed {
             None => None,
         };
         let test_set = ledger::Summary::default();
-        Ok(Self {
-            experiment: e.clone(),
-            prepared,
-            history,
-            losses,
-            mse,
-            outputs,
-            errors,
-            active_units,
-            test_set,
-            seconds,
-        })
+        Ok(Self { experiment: e.clone(), prepared, history, splits, outputs, errors, active_units, test_set, seconds })
+    }
+
+    /// The test split.
+    pub fn test(&self) -> &OnSplit {
+        self.splits.last().expect("the test set is not empty")
+    }
+
+    /// Whether there were validation samples to choose an epoch by.
+    fn is_validated(&self) -> bool {
+        !self.prepared.val.is_empty()
     }
 
     /// The content of `metrics.json`.
@@ -112,7 +124,10 @@ impl Reconstructed {
         let total: f64 = self.seconds.iter().map(|(_, s)| s).sum();
         let mut seconds: Map<String, Value> = self.seconds.iter().map(|(name, s)| (name.clone(), json!(s))).collect();
         seconds.insert("total".into(), json!(total));
-        let split = |i: usize| split(&self.losses[i], self.mse[i], self.experiment.train.loss);
+        let split = |name: &str| {
+            let found = self.splits.iter().find(|s| s.name == name);
+            found.map(|s| split(&s.losses, s.mse, self.experiment.train.loss))
+        };
         json!({
             "recipe": "train",
             "experiment": self.experiment.name,
@@ -124,9 +139,9 @@ impl Reconstructed {
             })),
             "best_epoch": h.best_epoch,
             "epochs": h.epochs.len(),
-            "train": split(0),
-            "val": split(1),
-            "test": split(2),
+            "train": split("train"),
+            "val": split("val"),
+            "test": split("test"),
             "data": {
                 "kind": self.experiment.data.kind,
                 "train": p.data.train.counts(),
@@ -146,7 +161,7 @@ impl Reconstructed {
         let (e, p) = (&self.experiment, &self.prepared);
         let test = counted(p.data.test.len(), &format!("test {}", p.data.noun()));
         let mut book = Book::open(folder, &e.name, &format!("Data: {}, {test}; seed {}", data_name(e), e.seed));
-        let with_elbo = has_elbo(&self.losses[2], e.train.loss);
+        let with_elbo = has_elbo(&self.test().losses, e.train.loss);
         let bounds = with_elbo.then(|| elbo_of_each(p, &self.outputs)).transpose()?;
         each::write(folder, &p.data.test.names, &self.errors, bounds.as_deref())?;
         self.verdict(&mut book);
@@ -161,9 +176,9 @@ impl Reconstructed {
         let (p, h) = (&self.prepared, &self.history);
         let numbers: usize = p.preparation.input().iter().product();
         let code = code(&p.summary.rows).map_or(numbers, |(_, numbers)| numbers);
-        let (mse, parameters) = (format!("{:.5}", self.mse[2]), thousands(p.summary.parameters));
+        let (mse, parameters) = (format!("{:.5}", self.test().mse), thousands(p.summary.parameters));
         let epochs = format!("{} of {}", h.best_epoch, h.epochs.len());
-        let (width, test) = (code.to_string(), &self.losses[2]);
+        let (width, test) = (code.to_string(), &self.test().losses);
         let elbo = has_elbo(test, self.experiment.train.loss).then(|| format!("{:.2}", test.elbo()));
         let shares =
             format!("nats: −{:.2} reconstruction, −{:.2} KL divergence", test.objective, -test.elbo() - test.objective);
@@ -172,10 +187,11 @@ impl Reconstructed {
             None => format!("for an input of {numbers}"),
         };
         let per_value = format!("per value, on {}", counted(p.data.test.len(), &format!("test {}", p.data.noun())));
+        let [kept, how] = kept_epoch(self.is_validated());
         let mut cards = vec![
             (mse.as_str(), "mean squared error", per_value.as_str()),
             (width.as_str(), "dimensions of the code", code.as_str()),
-            (&epochs, "best epoch", "chosen on the validation split"),
+            (&epochs, kept, how),
         ];
         match &elbo {
             Some(elbo) => cards.insert(0, (elbo, "evidence lower bound", &shares)),
@@ -199,33 +215,32 @@ impl Reconstructed {
         if what == Loss::ReconstructionMse {
             chart = chart.log_y(); // the first epoch is many times the last
         }
-        let chart = chart
-            .epochs("training", &column(|e| e.train_loss))
-            .epochs("validation", &column(|e| e.val_loss))
-            .marker(self.history.best_epoch as f64, "kept");
-        let chart = book.figure("model_loss", chart.draw())?;
-        let parts: Vec<&String> = self.losses[0].added.keys().collect();
-        let with_elbo = has_elbo(&self.losses[0], what);
+        chart = chart.epochs("training", &column(|e| e.train_loss));
+        if self.is_validated() {
+            chart = chart.epochs("validation", &column(|e| e.losses()[1]));
+        }
+        let chart = book.figure("model_loss", chart.marker(self.history.best_epoch as f64, "kept").draw())?;
+        let parts: Vec<&String> = self.test().losses.added.keys().collect();
+        let with_elbo = has_elbo(&self.test().losses, what);
         let mut columns = vec!["split", "samples", "loss"];
         columns.extend((!parts.is_empty()).then_some("reconstruction"));
         columns.extend(parts.iter().map(|name| name.as_str()));
         columns.extend(with_elbo.then_some("ELBO"));
         columns.push("mean squared error");
         let mut table = Table::new(&columns).key("samples", "pictures");
-        for (i, (name, images)) in self.prepared.data.splits().into_iter().enumerate() {
-            let l = &self.losses[i];
-            let mut row = vec![Cell::text(name), Cell::count(images.len()), Cell::number(l.loss, 5)];
+        for OnSplit { name, samples, losses: l, mse } in &self.splits {
+            let mut row = vec![Cell::text(*name), Cell::count(*samples), Cell::number(l.loss, 5)];
             row.extend((!parts.is_empty()).then(|| Cell::number(l.objective, 5)));
             row.extend(parts.iter().map(|name| Cell::number(l.added[*name], 5)));
             row.extend(with_elbo.then(|| Cell::number(l.elbo(), 4)));
-            row.push(Cell::number(self.mse[i], 6));
+            row.push(Cell::number(*mse, 6));
             table.row(row);
         }
         let table = book.table("splits", table)?;
         book.page
             .section("1", "Learning")
             .figure(&chart, &format!("Loss over the epochs.{}", self.warming()))
-            .table(&table, "The best epoch's weights on each split")
+            .table(&table, "The weights that are kept, on each split")
             .source("src/experiment/job.rs");
         Ok(())
     }

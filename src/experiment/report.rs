@@ -54,13 +54,14 @@ fn verdict(o: &Outcome, book: &mut Book<'_>) {
     let (f1, parameters) = (format!("{:.3}", s.confusion.macro_f1()), thousands(s.parameters));
     let epochs = format!("{} of {}", s.history.best_epoch, s.history.epochs.len());
     let class = &p.data.classes[s.majority_class];
+    let [kept, how] = findings::kept_epoch(s.val.is_some());
     let lead = book.page.lead();
     lead.callout(Callout::Verdict, "Verdict", &findings::verdict(test, class, s.baseline())).scores(&[
         (&accuracy, "test accuracy", &test.precision()),
         (&baseline, "majority-class baseline", &format!("predicting `{class}` for every {}", p.data.noun())),
         (&f1, "macro F1", "mean over the classes, test split"),
         (&parameters, "parameters", &format!("{} multiply-adds", thousands(p.summary.macs as usize))),
-        (&epochs, "best epoch", "chosen on the validation split"),
+        (&epochs, kept, how),
     ]);
     if !o.experiment.about.is_empty() {
         lead.paragraph(&o.experiment.about);
@@ -81,15 +82,15 @@ fn learning(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     let [loss, accuracy] = book.curves("model", &e.name, s)?;
     let samples = format!("{}s", o.prepared.data.noun());
     let mut splits = Table::new(&["split", &samples, "loss", "accuracy"]).key(&samples, "pictures");
-    for ((name, images), figures) in o.prepared.data.splits().into_iter().zip([&s.train, &s.val, &s.test]) {
+    for (name, figures) in s.splits() {
         let [loss, accuracy] = [figures.loss, figures.accuracy].map(|v| Cell::number(v, 4));
-        splits.row([Cell::text(name), Cell::count(images.len()), loss, accuracy]);
+        splits.row([Cell::text(name), Cell::count(figures.predicted.len()), loss, accuracy]);
     }
     let splits = book.table("splits", splits)?;
     book.page
         .section("1", "Learning")
         .figures(&[(&loss, "Loss over the epochs."), (&accuracy, "Accuracy over the epochs.")])
-        .table(&splits, "The best epoch's weights on each split")
+        .table(&splits, "The weights that are kept, on each split")
         .answer("Does it generalize?", &generalizes(s, e.train.epochs))
         .source("src/experiment/job.rs");
     Ok(())

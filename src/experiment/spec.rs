@@ -100,7 +100,8 @@ pub struct Data {
     /// The folder or file; empty for data that need none.
     #[serde(default)]
     pub path: String,
-    /// Validation samples taken from the training split: a share, or (of MNIST and its like) how many.
+    /// Validation samples taken from the training split: a share, or (of MNIST and its like) how many. With 0 there are
+    /// none: all epochs are trained and the last is kept.
     #[serde(default = "val")]
     pub val: f64,
     /// Test samples, for data without a test split of their own: a share.

@@ -108,12 +108,13 @@ impl Data {
             let what = format!("is {}, above {}", self.seed, i64::MAX);
             return Err(Error::config("data.seed", what, "choose a smaller one"));
         }
-        for (key, value, of_what) in [("data.val", self.val, "validation"), ("data.test", self.test, "test")] {
-            if value == 0.0 {
-                let what = format!("is 0: there would be no {of_what} samples");
-                return Err(Error::config(key, what, "give a fraction above 0, such as 0.15"));
-            }
-            Error::in_range(key, value, 1e-6, 1e9)?;
+        if self.test == 0.0 {
+            let what = "is 0: there would be no test samples";
+            return Err(Error::config("data.test", what, "give a fraction above 0, such as 0.15"));
+        }
+        Error::in_range("data.test", self.test, 1e-6, 1e9)?;
+        if self.val != 0.0 {
+            Error::in_range("data.val", self.val, 1e-6, 1e9)?;
         }
         let own_test = matches!(self.kind, DataKind::Mnist | DataKind::FashionMnist);
         if !own_test && 1.0 - self.val - self.test <= 0.0 {

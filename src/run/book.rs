@@ -87,16 +87,17 @@ impl<'a> Book<'a> {
     pub fn curves(&self, name: &str, title: &str, scores: &Scores) -> Result<[Figure; 2]> {
         let column = |f: fn(&crate::train::Epoch) -> f64| -> Vec<f64> { scores.history.epochs.iter().map(f).collect() };
         let best = scores.history.best_epoch as f64;
-        let loss = LineChart::new(&format!("{title}: loss"))
+        let mut loss = LineChart::new(&format!("{title}: loss"))
             .axes("epoch", "loss")
-            .epochs("training", &column(|e| e.train_loss))
-            .epochs("validation", &column(|e| e.val_loss))
-            .marker(best, "kept");
-        let accuracy = LineChart::new(&format!("{title}: accuracy"))
+            .epochs("training", &column(|e| e.train_loss));
+        let mut accuracy = LineChart::new(&format!("{title}: accuracy"))
             .axes("epoch", "accuracy")
-            .epochs("training", &column(|e| e.accuracies()[0]))
-            .epochs("validation", &column(|e| e.accuracies()[1]))
-            .marker(best, "kept");
+            .epochs("training", &column(|e| e.accuracies()[0]));
+        if scores.val.is_some() {
+            loss = loss.epochs("validation", &column(|e| e.losses()[1]));
+            accuracy = accuracy.epochs("validation", &column(|e| e.accuracies()[1]));
+        }
+        let (loss, accuracy) = (loss.marker(best, "kept"), accuracy.marker(best, "kept"));
         Ok([
             self.figure(&format!("{name}_loss"), loss.draw())?,
             self.figure(&format!("{name}_accuracy"), accuracy.draw())?,

@@ -58,8 +58,8 @@ impl Hits {
 pub struct OnSplits {
     /// On the training set.
     pub train: Hits,
-    /// On the validation set.
-    pub val: Hits,
+    /// On the validation set; none without validation samples.
+    pub val: Option<Hits>,
     /// On the test set.
     pub test: Hits,
     /// Test accuracy of predicting the most frequent training class for every sample.
@@ -77,6 +77,8 @@ pub struct Course {
     pub allowed: usize,
     /// Whether the last epoch's training loss is below that of the best epoch.
     pub training_loss_fell_on: bool,
+    /// Whether there were validation samples to choose an epoch by.
+    pub validated: bool,
 }
 
 /// Whether a trained classifier does as well on new samples, in words.
@@ -84,15 +86,17 @@ pub fn generalizes(s: &Scores, epochs: usize) -> String {
     let (best, ran) = (s.history.best_epoch, s.history.epochs.len());
     let loss = |epoch: usize| epoch.checked_sub(1).and_then(|i| s.history.epochs.get(i)).map(|e| e.train_loss);
     let training_loss_fell_on = loss(ran) < loss(best);
-    let course = Course { best, ran, allowed: epochs, training_loss_fell_on };
+    let course = Course { best, ran, allowed: epochs, training_loss_fell_on, validated: s.val.is_some() };
     format!("{} {}", generalization(&s.on_splits()), best_epoch(&course))
 }
 
 /// Decides by the training, validation and test accuracy and by the majority-class baseline. The gap is that to validation or
 /// test accuracy, whichever is larger.
 pub fn generalization(s: &OnSplits) -> String {
-    let gaps = [("validation", gap(s.train, s.val)), ("test", gap(s.train, s.test))];
-    let (name, (gap, (low, high))) = if gaps[0].1.0 > gaps[1].1.0 { gaps[0] } else { gaps[1] };
+    let to_test = ("test", gap(s.train, s.test));
+    let gaps: Vec<_> = s.val.map(|val| ("validation", gap(s.train, val))).into_iter().chain([to_test]).collect();
+    let by_gap = |a: &&(_, (f64, _)), b: &&(_, (f64, _))| a.1.0.total_cmp(&b.1.0);
+    let (name, (gap, (low, high))) = *gaps.iter().max_by(by_gap).expect("there is a test set");
     let with_gap = || {
         format!(
             "a gap of {} points between training and {name} accuracy (95 % interval {} to {})",
@@ -101,10 +105,11 @@ pub fn generalization(s: &OnSplits) -> String {
             points(high)
         )
     };
+    let validation = s.val.map(|val| format!(", {} on the validation set", percent(val.accuracy())));
     let figures = format!(
-        "the accuracy is {} on the training set, {} on the validation set and {} on the test set",
+        "the accuracy is {} on the training set{} and {} on the test set",
         percent(s.train.accuracy()),
-        percent(s.val.accuracy()),
+        validation.unwrap_or_default(),
         s.test.words()
     );
     let baseline = percent(s.baseline);
@@ -130,10 +135,9 @@ pub fn generalization(s: &OnSplits) -> String {
                  5 % level: the new samples are easier, or the training samples were augmented or noisy. {above}"
             )
         } else if low <= 0.0 {
-            format!(
-                "It generalizes: {figures}. Neither validation nor test accuracy is significantly below training accuracy at \
-                 the 5 % level. {above}"
-            )
+            let none =
+                if s.val.is_some() { "Neither validation nor test accuracy is" } else { "The test accuracy is not" };
+            format!("It generalizes: {figures}. {none} significantly below training accuracy at the 5 % level. {above}")
         } else if gap > 0.15 {
             format!("It overfits: {figures}, {}. {above}", with_gap())
         } else if gap > 0.05 {
@@ -142,7 +146,7 @@ pub fn generalization(s: &OnSplits) -> String {
             format!("It generalizes with a small but significant gap: {figures}, {}. {above}", with_gap())
         }
     };
-    format!("{verdict}{}", validation_against_test(s.val, s.test))
+    format!("{verdict}{}", s.val.map_or(String::new(), |val| validation_against_test(val, s.test)))
 }
 
 /// p_a - p_b with its 95 % interval.
@@ -171,6 +175,12 @@ pub fn validation_against_test(val: Hits, test: Hits) -> String {
 
 /// Which epoch was kept, and why the training ended.
 pub fn best_epoch(c: &Course) -> String {
+    if !c.validated {
+        return format!(
+            "There are no validation samples: all {} were trained, and the last is kept.",
+            counted(c.ran, "epoch")
+        );
+    }
     let kept = format!("Epoch {} of {} was the best on the validation set and is kept", c.best, c.ran);
     if c.ran < c.allowed && c.best < c.ran {
         let without = counted(c.ran - c.best, "epoch");
@@ -189,7 +199,7 @@ mod tests {
     use super::*;
 
     fn splits(train: f64, val: f64, test: f64, baseline: f64, n: usize) -> OnSplits {
-        OnSplits { train: Hits::of(train, 8 * n), val: Hits::of(val, n), test: Hits::of(test, n), baseline }
+        OnSplits { train: Hits::of(train, 8 * n), val: Some(Hits::of(val, n)), test: Hits::of(test, n), baseline }
     }
 
     #[test]
@@ -228,6 +238,16 @@ mod tests {
     }
 
     #[test]
+    fn without_validation_samples_nothing_is_said_of_them() {
+        for (train, test, begins) in
+            [(0.978, 0.974, "It generalizes: "), (1.0, 0.8, "It overfits"), (0.3, 0.3, "There is no evidence")]
+        {
+            let words = generalization(&OnSplits { val: None, ..splits(train, 0.0, test, 0.3, 2000) });
+            assert!(words.starts_with(begins) && !words.contains("alidation"), "{words}");
+        }
+    }
+
+    #[test]
     fn the_test_set_is_called_harder_only_if_it_is() {
         let harder = |val, test| validation_against_test(Hits::of(val, 600), Hits::of(test, 600));
         assert!(harder(0.965, 0.878).contains("8.7 points below"));
@@ -238,13 +258,15 @@ mod tests {
 
     #[test]
     fn the_end_of_a_training_is_told_as_it_was() {
-        let course = Course { best: 3, ran: 8, allowed: 20, training_loss_fell_on: true };
+        let course = Course { best: 3, ran: 8, allowed: 20, training_loss_fell_on: true, validated: true };
         assert!(best_epoch(&course).ends_with("stopped early, after 5 epochs without improvement."));
         assert!(best_epoch(&Course { best: 8, allowed: 8, ..course }).contains("more epochs might help"));
         let whole = Course { allowed: 8, ..course };
         assert!(best_epoch(&whole).contains("the training loss went on falling"));
         let both = best_epoch(&Course { training_loss_fell_on: false, ..whole });
         assert!(both.ends_with("no later epoch was better on the validation set.") && !both.contains("training loss"));
+        let last = best_epoch(&Course { best: 8, validated: false, ..whole });
+        assert_eq!(last, "There are no validation samples: all 8 epochs were trained, and the last is kept.");
     }
 
     #[test]

@@ -140,12 +140,13 @@ impl Observer for Saver<'_, '_> {
             Some(accuracy) => format!("loss {loss:.4}, accuracy {accuracy:.3}"),
             None => format!("loss {loss:.6}"),
         };
+        let validation = e.val_loss.map(|loss| format!("; validation {}", figures(loss, e.val_accuracy)));
         self.trainer.watch.epoch(&format!(
-            "{} epoch {:2}: train {}; validation {}; {:.1} s{}",
+            "{} epoch {:2}: train {}{}; {:.1} s{}",
             self.name,
             e.epoch,
             figures(e.train_loss, e.train_accuracy),
-            figures(e.val_loss, e.val_accuracy),
+            validation.unwrap_or_default(),
             self.began.elapsed().as_secs_f64(),
             if best { " *" } else { "" }
         ));
@@ -174,8 +175,8 @@ pub struct Scores {
     pub history: History,
     /// The best epoch's weights on the training split.
     pub train: Evaluation,
-    /// On the validation split.
-    pub val: Evaluation,
+    /// On the validation split; none without validation samples.
+    pub val: Option<Evaluation>,
     /// On the test split.
     pub test: Evaluation,
     /// True labels against predictions on the test split.
@@ -190,9 +191,21 @@ impl Scores {
         Hits { correct: self.confusion.support(self.majority_class), n: self.confusion.total() }.accuracy()
     }
 
+    /// The evaluations with the names of their splits: train, val (if there is one), test.
+    pub fn splits(&self) -> impl Iterator<Item = (&'static str, &Evaluation)> {
+        let val = self.val.as_ref().map(|val| ("val", val));
+        [Some(("train", &self.train)), val, Some(("test", &self.test))].into_iter().flatten()
+    }
+
+    /// The evaluation on the validation split. Panics if there is none: for programs that have seen to it.
+    pub fn validation(&self) -> &Evaluation {
+        self.val.as_ref().expect("there are validation samples")
+    }
+
     /// The accuracies with their numbers of samples, beside the baseline.
     pub fn on_splits(&self) -> OnSplits {
-        let [train, val, test] = [&self.train, &self.val, &self.test].map(|e| Hits::of(e.accuracy, e.predicted.len()));
+        let hits = |e: &Evaluation| Hits::of(e.accuracy, e.predicted.len());
+        let (train, val, test) = (hits(&self.train), self.val.as_ref().map(hits), hits(&self.test));
         OnSplits { train, val, test, baseline: self.baseline() }
     }
 }
@@ -215,7 +228,7 @@ pub fn score(
         parameters: count_parameters(model),
         history,
         train: evaluate(model, train, objective)?,
-        val: evaluate(model, val, objective)?,
+        val: (!val.is_empty()).then(|| evaluate(model, val, objective)).transpose()?,
         confusion: Confusion::new(test.labels(), &answers.predicted, classes)?,
         test: answers,
     })
@@ -234,7 +247,7 @@ mod tests {
         };
         let mut checkpoint = Checkpoint::default();
         assert!(said(&checkpoint).ends_with("help: lower cnn.lr; no epoch of this training was saved"));
-        let epoch = Epoch { epoch: 1, train_loss: 1.0, train_accuracy: None, val_loss: 1.0, val_accuracy: None };
+        let epoch = Epoch { epoch: 1, train_loss: 1.0, train_accuracy: None, val_loss: Some(1.0), val_accuracy: None };
         let mut progress = Progress {
             model: State::new(),
             optimizer: State::new(),

@@ -216,6 +216,10 @@ impl Job {
         // The data are looked at before the first trial: what is wrong with them is no trial's fault.
         let mut prepared = Prepared::new(&self.experiment, watch)?;
         experiment::cost::check(&self.experiment, &prepared)?;
+        if prepared.val.is_empty() {
+            let what = "is 0: there are no validation samples, by which trials are compared";
+            return Err(Error::config("data.val", what, "give a fraction above 0, such as 0.15"));
+        }
         let sha256 = prepared.data.sha256.clone();
         identity::settle(folder, self.experiment.data.source(), &mut prepared.data)?;
         drop(prepared);
@@ -330,7 +334,11 @@ struct Epochs<'a> {
 
 impl Observer for Epochs<'_> {
     fn epoch(&mut self, e: &Epoch, _: bool) {
-        let value = if self.direction == Direction::Minimize { e.val_loss } else { e.val_accuracy.unwrap_or(0.0) };
+        let value = match self.direction {
+            Direction::Minimize => e.val_loss,
+            Direction::Maximize => e.val_accuracy,
+        };
+        let value = value.expect("a study has validation samples");
         self.best = Some(self.best.map_or(value, |best| self.direction.better(best, value)));
         self.pruned |= (self.report)(e.epoch, value) == Prune::Yes;
     }

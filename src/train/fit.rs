@@ -2,7 +2,8 @@
 //!
 //! Each epoch goes once through the training samples in a new order, a batch at a time; then the validation samples
 //! are evaluated. The weights of the epoch with the lowest validation loss are kept, and training ends early when
-//! that epoch lies `patience` epochs back (Prechelt 1998). What cannot be trained is refused before the first step.
+//! that epoch lies `patience` epochs back (Prechelt 1998). Without validation samples all epochs are trained and the last
+//! is kept. What cannot be trained is refused before the first step.
 //!
 //! Everything random is keyed by (seed, epoch) or (seed, network, layer, step), and the loop's place is written down as
 //! [`Progress`]: a training that is taken up again ends in the same bits as one that never stopped.
@@ -124,16 +125,36 @@ impl Fit {
         if self.drop_last { n - n % self.batch } else { n }
     }
 
-    /// Refuses what would fail in the midst of an epoch or give no figure: no batch, no validation samples, and a batch
-    /// of one sample where batch normalization has a single value per channel to normalize, whose variance is 0.
+    /// Refuses what is decided by validation figures if there are no validation samples: early stopping, the epoch with the
+    /// highest accuracy, a learning rate that follows the loss.
+    pub fn check_validation(&self, samples: usize) -> Result<()> {
+        let needed = [
+            ("train.patience", self.patience != usize::MAX, "ends the training by the validation loss", "0"),
+            ("train.keep", self.keep == Keep::Accuracy, "chooses an epoch by validation accuracy", "\"loss\""),
+            (
+                "train.schedule",
+                matches!(self.schedule, Schedule::Plateau { .. }),
+                "follows the validation loss",
+                "{ kind = \"constant\" }",
+            ),
+        ];
+        match needed.into_iter().find(|(_, set, ..)| samples == 0 && *set) {
+            None => Ok(()),
+            Some((key, _, what, without)) => Err(Error::config(
+                key,
+                format!("{what}, but there are no validation samples (data.val = 0)"),
+                format!("write {key} = {without}, or give data.val a fraction above 0, such as 0.15"),
+            )),
+        }
+    }
+
+    /// Refuses what would fail in the midst of an epoch: no batch, and a batch of one sample where batch normalization has
+    /// a single value per channel to normalize, whose variance is 0.
     fn check(&self, model: &dyn Module, train: &dyn Samples, val: &dyn Samples) -> Result<()> {
         if self.batch == 0 {
             return Err(Error::config("train.batch", "is 0", "give a whole number from 1"));
         }
-        if val.is_empty() {
-            let what = "leaves no validation samples, by which the best epoch is chosen";
-            return Err(Error::config("data.val", what, "give a fraction above 0, such as 0.1"));
-        }
+        self.check_validation(val.len())?;
         let met = self.met(train.len());
         if met == 0 {
             let what = format!("is {}, but there are {} training samples", self.batch, train.len());
@@ -187,7 +208,7 @@ impl Fit {
         }
         while history.epochs.len() < self.epochs && (history.epochs.is_empty() || history.stale() < self.patience) {
             let epoch = history.epochs.len() + 1;
-            let so_far: Vec<f64> = history.epochs.iter().map(|e| e.val_loss).collect();
+            let so_far: Vec<f64> = history.epochs.iter().filter_map(|e| e.val_loss).collect();
             optimizer.set_lr(self.schedule.lr(base, epoch, self.epochs, &so_far));
             let batches = Batches::new(train.len(), self.batch, self.seed, epoch as u64, true);
             let (done, all) = (running.seen.div_ceil(self.batch), met.div_ceil(self.batch));
@@ -205,8 +226,10 @@ impl Fit {
                 moving = Some(state_dict(model));
                 load_state_dict(model, &average)?;
             }
-            let measured = if self.objective.loss.is_reconstruction() {
-                losses(model, val, &self.objective, self.seed).map(|losses| (losses.loss, None))
+            let measured = if val.is_empty() {
+                Ok((None, None))
+            } else if self.objective.loss.is_reconstruction() {
+                losses(model, val, &self.objective, self.seed).map(|losses| (Some(losses.loss), None))
             } else {
                 evaluate_and_measure(model, val, &self.objective).and_then(|(found, largest)| {
                     if largest > LARGEST && found.loss.is_finite() {
@@ -214,14 +237,14 @@ impl Fit {
                             (format!("an output of {largest:.1e}"), "the end of the network".to_owned());
                         return Err(self.diverged(what, place, optimizer.steps(), optimizer.lr()));
                     }
-                    Ok((found.loss, Some(found.accuracy)))
+                    Ok((Some(found.loss), Some(found.accuracy)))
                 })
             };
             let (val_loss, val_accuracy) = match measured {
-                Err(Error::NotFinite { .. }) => (f64::NAN, None),
+                Err(Error::NotFinite { .. }) => (Some(f64::NAN), None),
                 measured => measured?,
             };
-            if !val_loss.is_finite() {
+            if val_loss.is_some_and(|loss| !loss.is_finite()) {
                 let first: Vec<usize> = (0..val.len().min(self.batch)).collect();
                 let (what, place) = first_fault(model, val, &first);
                 return Err(self.diverged(what, place, optimizer.steps(), optimizer.lr()));
@@ -229,7 +252,8 @@ impl Fit {
             let record = Epoch {
                 epoch,
                 train_loss: running.loss / running.weight,
-                train_accuracy: val_accuracy.map(|_| running.right as f64 / running.seen as f64),
+                train_accuracy: (!self.objective.loss.is_reconstruction())
+                    .then(|| running.right as f64 / running.seen as f64),
                 val_loss,
                 val_accuracy,
             };

@@ -13,21 +13,28 @@ pub struct Epoch {
     /// Share of training samples answered rightly; none without classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_accuracy: Option<f64>,
-    /// Validation loss.
-    pub val_loss: f64,
+    /// Validation loss; none without validation samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub val_loss: Option<f64>,
     /// Validation accuracy; none without classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub val_accuracy: Option<f64>,
 }
 
 impl Epoch {
-    /// Training and validation accuracy, for a chart; not a number without classes.
+    /// Training and validation loss, for a chart; not a number without validation samples.
+    pub fn losses(&self) -> [f64; 2] {
+        [self.train_loss, self.val_loss.unwrap_or(f64::NAN)]
+    }
+
+    /// Training and validation accuracy, for a chart; not a number without classes or validation samples.
     pub fn accuracies(&self) -> [f64; 2] {
         [self.train_accuracy, self.val_accuracy].map(|a| a.unwrap_or(f64::NAN))
     }
 }
 
-/// By what the best epoch is chosen: its validation loss or its validation accuracy.
+/// By what the best epoch is chosen: its validation loss or its validation accuracy. Without validation samples the last
+/// epoch is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Keep {
@@ -41,7 +48,8 @@ pub enum Keep {
 impl Keep {
     /// Whether `epoch` is better than `best`.
     fn better(self, epoch: &Epoch, best: &Epoch) -> bool {
-        let lower_loss = epoch.val_loss < best.val_loss;
+        let (Some(loss), Some(least)) = (epoch.val_loss, best.val_loss) else { return true };
+        let lower_loss = loss < least;
         match self {
             Keep::Loss => lower_loss,
             Keep::Accuracy if epoch.val_accuracy == best.val_accuracy => lower_loss,

@@ -64,7 +64,7 @@ fn label_smoothing_reaches_the_loop() {
         let fit = Fit { objective: Objective { label_smoothing, ..Objective::default() }, ..Fit::new(2, 2, 3, 1) };
         let trained =
             fit.run(&model, &mut FirstOrder::new(Sgd::new(0.1)), &samples, &samples, None, &mut Silent).unwrap();
-        (trained.last, trained.history.epochs[0].val_loss)
+        (trained.last, trained.history.epochs[0].val_loss.unwrap())
     };
     let (plain, smooth) = (train(0.0), train(0.3));
     assert_ne!(plain.0, smooth.0);
@@ -191,12 +191,23 @@ fn a_single_value_per_channel_is_refused_before_the_first_step() {
     assert!(fit(&images(true), &settings, &four, &four, &mut Silent).unwrap_err().to_string().contains("norm"));
 }
 
+/// Without validation samples all epochs are trained, and the weights are those of the last.
+#[test]
+fn without_validation_samples_the_last_weights_are_kept() {
+    let none = Matrix::new(Tensor::zeros([0, 2]), vec![]).unwrap();
+    let model = Linear::new(2, 2, Init::PyTorch, &mut rng());
+    let trained = fit(&model, &Fit::new(4, usize::MAX, 3, 1), &matrix(6), &none, &mut Silent).unwrap();
+    let history = &trained.history;
+    assert_eq!((history.epochs.len(), history.best_epoch, history.epochs[3].val_loss), (4, 4, None));
+    assert!(trained.last == state_dict(&model) && history.epochs[3].train_accuracy.is_some());
+}
+
 #[test]
 fn no_samples_are_an_error_and_no_panic() {
     let model = Linear::new(2, 2, Init::PyTorch, &mut rng());
     let none = Matrix::new(Tensor::zeros([0, 2]), vec![]).unwrap();
     let error = fit(&model, &Fit::new(1, 1, 3, 1), &matrix(3), &none, &mut Silent).unwrap_err();
-    assert!(error.exit_code() == 2 && error.to_string().starts_with("data.val: leaves no validation"), "{error}");
+    assert!(error.exit_code() == 2 && error.to_string().starts_with("train.patience: ends the training"), "{error}");
     assert!(fit(&model, &Fit::new(1, 1, 3, 1), &none, &matrix(3), &mut Silent).is_err());
     assert!(fit(&model, &Fit::new(1, 1, 0, 1), &matrix(3), &matrix(3), &mut Silent).is_err());
     assert!(evaluate(&model, &none, &Objective::default()).is_err());

@@ -192,7 +192,8 @@ fn what_a_loss_cannot_use_is_refused() {
     let weights = "class_weights = [1.0, 2.0, 3.0]";
     assert!(refusal(weights, "loss = \"nll\"\nlabel_smoothing = 0.1").contains("train.label_smoothing: is for"));
     assert!(refusal(weights, "label_smoothing = 1.0").contains("train.label_smoothing: is 1, outside 0 to"));
-    assert!(refusal("size = 16", "size = 16\nval = 0").contains("data.val: is 0: there would be no validation"));
+    assert!(refusal("size = 16", "size = 16\nval = -0.1").contains("data.val: is -0.1"));
+    assert!(refusal("size = 16", "size = 16\ntest = 0").contains("data.test: is 0: there would be no test"));
     assert!(refusal("size = 16", "size = 16\nval = 0.9").contains("no training samples are left"));
     let vae = builtin("vae-fashion").unwrap().text;
     for (set, key) in [("data.normalize=standard", "data.normalize"), ("data.augment.noise=0.1", "data.augment.noise")]
@@ -287,7 +288,14 @@ fn a_refused_number_is_named_with_its_line_and_leaves_no_run() {
         .says(2, &["--set train.optimizer.lr: is 1e+300", "from 1e-12 to 1e30"]);
     gradus(&folder, &["train", "small.toml", "--set", "train.loss=nll"])
         .says(2, &["model.layer.2: ends the network with `linear`", "log_softmax"]);
-    gradus(&folder, &["train", "small.toml", "--set", "data.val=0"]).says(2, &["--set data.val: is 0", "validation"]);
+    let unvalidated = ["train", "small.toml", "--set", "data.val=0", "--set"];
+    for (set, what) in [
+        ("train.patience=3", "ends the training by the validation loss"),
+        ("train.keep=accuracy", "chooses an epoch by validation accuracy"),
+        ("train.schedule={ kind = \"plateau\" }", "follows the validation loss"),
+    ] {
+        gradus(&folder, &[&unvalidated[..], &[set]].concat()).says(2, &[what, "no validation samples (data.val = 0)"]);
+    }
     assert!(!folder.join("runs").exists(), "a refused run left a folder");
 }
 
@@ -301,6 +309,80 @@ fn smoothed_labels_and_dropped_batches_train_to_the_end() {
     assert!(config.contains("label_smoothing = 0.1") && config.contains("drop_last = true"), "{config}");
     gradus(&folder, &["evaluate", "run"]).says(0, &[]);
 }
+
+/// With `data.val = 0` all epochs are trained, the last is kept, and no figure of a validation set is shown anywhere; the
+/// samples are in the training set.
+#[test]
+fn without_validation_samples_the_last_epoch_is_kept() {
+    let folder = empty_folder("validation-none");
+    fs::write(folder.join("small.toml"), small("")).unwrap();
+    pictures(&folder.join("data"), &["a", "b"], 12);
+    fs::write(folder.join("back.toml"), BACK).unwrap();
+    let table: String =
+        (0..40).map(|i| format!("{},{},{}\n", i % 7, i % 5, if i % 2 == 0 { "odd" } else { "even" })).collect();
+    fs::write(folder.join("table.csv"), format!("a,b,class\n{table}")).unwrap();
+    let runs: [(&str, &[&str]); 4] = [
+        ("rendered", &["small.toml"]),
+        ("images", &["small.toml", "--set", "data.kind=folder", "--set", "data.path=data"]),
+        ("rows", &["mlp-300", "--set", "data.kind=csv", "--set", "data.path=table.csv", "--set", "train.patience=0"]),
+        ("back", &["back.toml"]),
+    ];
+    for (run, args) in runs {
+        let args = [&["train"], args, &["--set", "data.val=0", "--epochs", "3", "--out", run, "--json"]].concat();
+        let ran = gradus(&folder, &args);
+        let metrics = ran.says(0, &[]).json();
+        let sum = |split: &str| -> u64 {
+            metrics["data"][split].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum()
+        };
+        assert_eq!(
+            (&metrics["val"], sum("val"), metrics["best_epoch"].as_u64()),
+            (&serde_json::Value::Null, 0, Some(3))
+        );
+        assert!(sum("train") > 4 * sum("test"), "{metrics}");
+        assert!(!ran.err.contains("validation"), "{}", ran.err);
+        let report = fs::read_to_string(folder.join(run).join("report.html")).unwrap();
+        let told = report.split("The experiment file").next().unwrap();
+        assert!(told.contains("there are no validation samples") && !told.contains("NaN"), "{run}");
+        gradus(&folder, &["evaluate", run]).says(0, &[]);
+    }
+    let history = fs::read_to_string(folder.join("rendered/history.jsonl")).unwrap();
+    assert!(history.lines().count() == 3 && !history.contains("val_"), "{history}");
+    gradus(&folder, &["runs"]).says(0, &[]);
+    gradus(&folder, &["compare", "rendered", "images"]);
+    fs::write(
+        folder.join("study.toml"),
+        small("") + "\n[study]\ntrials = 2\n[study.space]\n\"train.optimizer.lr\" = { log_uniform = [0.001, 0.1] }\n",
+    )
+    .unwrap();
+    gradus(&folder, &["study", "study.toml", "--set", "data.val=0"])
+        .says(2, &["data.val: is 0", "trials are compared"]);
+}
+
+/// An autoencoder of rendered digits.
+const BACK: &str = r#"
+    name = "back"
+    [data]
+    kind = "digits"
+    per_class = 10
+    [[model.layer]]
+    type = "flatten"
+    [[model.layer]]
+    type = "linear"
+    units = 8
+    name = "code"
+    [[model.layer]]
+    type = "linear"
+    units = 784
+    [[model.layer]]
+    type = "unflatten"
+    shape = [1, 28, 28]
+    [train]
+    batch = 32
+    loss = "reconstruction_mse"
+    [train.optimizer]
+    kind = "adam"
+    lr = 0.001
+"#;
 
 /// Divergence is exit code 4, and names the key of the command that was run; of a checkpoint it speaks only if there is one.
 #[test]

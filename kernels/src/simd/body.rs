@@ -210,7 +210,8 @@ fn unit(
 /// As for [`super::WinnersFn`].
 #[inline(always)]
 pub(super) unsafe fn winners<S: Vector>(w: &mut Winners<'_>) -> usize {
-    let mut count = 0;
+    // In a register: to the compiler, what is written through `at` and `slopes` might be the lanes.
+    let (mut count, mut lanes) = (0, *w.lanes);
     for (chunk, (dy, codes)) in w.dy.chunks(UNIT).zip(w.codes.chunks(UNIT)).enumerate() {
         let start = w.start + (2 * UNIT * chunk) as u32 * w.right;
         let (mut places, mut slopes) = ([0; UNIT], [0.0; UNIT]);
@@ -223,11 +224,12 @@ pub(super) unsafe fn winners<S: Vector>(w: &mut Winners<'_>) -> usize {
             unit(w, start, &rest, &rest_codes, &mut places, &mut slopes);
         }
         for l in 0..UNIT {
-            w.lanes[l] += slopes[l];
+            lanes[l] += slopes[l];
         }
         // SAFETY: the caller vouches for the room.
         count += unsafe { S::keep(&places, &slopes, w.at.add(count), w.slopes.add(count)) };
     }
+    *w.lanes = lanes;
     count
 }
 

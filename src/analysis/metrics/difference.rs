@@ -35,9 +35,12 @@ pub struct MeanDifference {
 
 /// What one method's values say of its seeds.
 struct Seeds {
-    /// Mean squares between seeds and of the residuals, over the number of values; and their degrees of freedom.
+    /// The number of seeds.
+    count: f64,
+    /// Mean squares between seeds and of the residuals, over the number of samples.
     between: f64,
     residual: f64,
+    /// Degrees of freedom of `between`.
     free: f64,
 }
 
@@ -51,12 +54,13 @@ struct Seeds {
 /// ```
 ///
 /// where MS is a mean square and k the method's number of seeds. The term of a method with one seed is missing from the
-/// sum, and then the result speaks of these networks only. Where the sum is negative, which is chance, V is at least
-/// 0.9 MS(c) / n. The interval is the difference ± t √V with the degrees of freedom of Satterthwaite (1946). In simulations
-/// it covers the true difference in 93 to 97 % of cases with one seed each and with three or more; with two, where the
-/// spread between seeds is one number, in 91 to 97 %. For proportions half a success and half a failure are added
-/// to each cell of the paired 2 x 2 table (Agresti and Min 2005), so that the width is not zero where both methods agree
-/// on every sample. Errors: fewer than two samples, or numbers of samples that differ.
+/// sum, and then the result speaks of these networks only. MS(seeds) of few seeds may be far too small by chance, so the
+/// larger of the method's own and of that pooled over both methods is taken, with its degrees of freedom. Where the sum is
+/// negative, which is chance, V is at least 0.9 MS(c) / n. The interval is the difference ± t √V with the degrees of
+/// freedom of Satterthwaite (1946). In simulations it covers the true difference in 93 to 97 % of cases, with one to ten
+/// seeds a method and seeds that do not scatter to seeds that scatter more than samples. For proportions half a success
+/// and half a failure are added to each cell of the paired 2 x 2 table (Agresti and Min 2005), so that the width is not
+/// zero where both methods agree on every sample. Errors: fewer than two samples, or numbers of samples that differ.
 pub fn mean_difference(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, proportion: bool) -> Result<MeanDifference> {
     let n = a.ncols();
     if n != b.ncols() || n < 2 || a.nrows() == 0 || b.nrows() == 0 {
@@ -77,15 +81,15 @@ pub fn mean_difference(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, proportio
     let over_seeds = a.nrows() > 1 && b.nrows() > 1;
     let (mut variance, mut free) = (of_samples, n - 1.0);
     if over_seeds {
-        let seeds = [seeds(a), seeds(b)];
-        let all = of_samples + seeds.iter().map(|s| s.between - s.residual).sum::<f64>();
+        let seeds = at_least_pooled([seeds(a), seeds(b)]);
+        let all = of_samples + seeds.iter().map(|s| (s.between - s.residual) / s.count).sum::<f64>();
         // A floor at MS(c) / n would be biased upwards where seeds do not scatter, one without bias too low where they do:
         // 0.9 was chosen by the simulation below.
         variance = all.clamp(0.9 * of_samples, of_samples);
         if all > of_samples {
             let shares = of_samples * of_samples / free
-                + seeds.iter().map(|s| s.between * s.between / s.free).sum::<f64>()
-                + seeds.iter().map(|s| s.residual * s.residual / (s.free * (n - 1.0))).sum::<f64>();
+                + seeds.iter().map(|s| (s.between / s.count).powi(2) / s.free).sum::<f64>()
+                + seeds.iter().map(|s| (s.residual / s.count).powi(2) / ((s.count - 1.0) * (n - 1.0))).sum::<f64>();
             (variance, free) = (all, (all * all / shares).max(1.0));
         }
     }
@@ -100,16 +104,23 @@ pub fn mean_difference(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, proportio
     Ok(MeanDifference { difference, interval, p_value, degrees_of_freedom: free, over_seeds })
 }
 
-/// Mean squares of one method's values between its seeds and of the residuals, as parts of the variance of its mean.
+/// Mean squares of one method's values between its seeds and of the residuals.
 fn seeds(x: ArrayView2<'_, f64>) -> Seeds {
     let (k, n) = (x.nrows() as f64, x.ncols() as f64);
     let of_seed = x.mean_axis(Axis(1)).expect("at least two samples");
     let of_sample = x.mean_axis(Axis(0)).expect("at least one seed");
     let mean = of_seed.mean().expect("at least one seed");
-    let between: f64 = of_seed.iter().map(|r| (r - mean) * (r - mean)).sum::<f64>() * n / (k - 1.0);
-    let residual: f64 = x.indexed_iter().map(|((s, i), x)| (x - of_seed[s] - of_sample[i] + mean).powi(2)).sum::<f64>()
-        / ((k - 1.0) * (n - 1.0));
-    Seeds { between: between / (n * k), residual: residual / (n * k), free: k - 1.0 }
+    let between = of_seed.iter().map(|r| (r - mean) * (r - mean)).sum::<f64>() / (k - 1.0);
+    let residual = x.indexed_iter().map(|((s, i), x)| (x - of_seed[s] - of_sample[i] + mean).powi(2)).sum::<f64>()
+        / ((k - 1.0) * (n - 1.0) * n);
+    Seeds { count: k, between, residual, free: k - 1.0 }
+}
+
+/// Takes the mean square between seeds that is pooled over both methods where it is the larger one.
+fn at_least_pooled(seeds: [Seeds; 2]) -> [Seeds; 2] {
+    let free: f64 = seeds.iter().map(|s| s.free).sum();
+    let pooled = seeds.iter().map(|s| s.between * s.free).sum::<f64>() / free;
+    seeds.map(|s| if s.between < pooled { Seeds { between: pooled, free, ..s } } else { s })
 }
 
 /// Adjusts the p values of several comparisons so that, if none of them holds, the probability that any falls below
@@ -179,38 +190,51 @@ mod tests {
         assert!(holm(&[]).is_empty());
     }
 
-    /// 95 % intervals hold the true difference in 93 to 97 % of simulated comparisons (with two seeds 91 to 97 %). Each network's chance to classify a sample
-    /// correctly has a part of the sample and one of the seed; the true difference is that of 100,000 further draws.
+    /// 95 % intervals hold the true difference in 93 to 97 % of simulated comparisons. Each network's chance to classify
+    /// a sample correctly has a part of the sample and one of the seed; the true difference is that of 100,000 draws.
     #[test]
     fn intervals_cover() {
         let mut rng = Rng::new(11, "coverage", 0);
         let logistic = |x: f64| 1.0 / (1.0 + libm::exp(-x));
-        // (seeds of a and b, deviation between seeds)
-        for (k, spread) in [([1, 1], 0.0), ([2, 2], 0.1), ([3, 3], 0.0), ([3, 3], 0.3), ([2, 5], 0.1), ([10, 10], 0.1)]
-        {
+        // (seeds of a and b, their deviations between seeds)
+        for (k, spread) in [
+            ([1, 1], [0.0; 2]),
+            ([2, 2], [0.0; 2]),
+            ([2, 2], [0.1; 2]),
+            ([2, 2], [0.3; 2]),
+            ([2, 2], [1.0; 2]),
+            ([3, 3], [0.0; 2]),
+            ([3, 3], [0.3; 2]),
+            ([2, 5], [0.1; 2]),
+            ([2, 5], [1.0; 2]),
+            ([2, 10], [0.5; 2]),
+            ([2, 10], [0.5, 0.1]),
+            ([2, 10], [0.1, 0.5]),
+            ([3, 10], [1.0; 2]),
+            ([10, 10], [0.1; 2]),
+        ] {
             let (rounds, n, mut covered) = (2000, 200, 0);
             // E over the population, by its own draws.
-            let mut mean = |shift: f64| {
+            let mut mean = |spread: f64, shift: f64| {
                 let draw = |rng: &mut Rng| logistic(1.5 + 2.0 * rng.normal() + spread * rng.normal() + shift);
                 (0..100_000).map(|_| draw(&mut rng)).sum::<f64>() / 100_000.0
             };
-            let truth = mean(0.2) - mean(0.0);
+            let truth = mean(spread[0], 0.2) - mean(spread[1], 0.0);
             for _ in 0..rounds {
                 let difficulty: Vec<f64> = (0..n).map(|_| 1.5 + 2.0 * rng.normal()).collect();
-                let mut draw = |seeds: usize, shift: f64| {
+                let mut draw = |seeds: usize, spread: f64, shift: f64| {
                     let of_seed: Vec<f64> = (0..seeds).map(|_| spread * rng.normal() + shift).collect();
                     Array2::from_shape_fn((seeds, n), |(s, i)| {
                         f64::from(rng.uniform() < logistic(difficulty[i] + of_seed[s]))
                     })
                 };
-                let (a, b) = (draw(k[0], 0.2), draw(k[1], 0.0));
+                let (a, b) = (draw(k[0], spread[0], 0.2), draw(k[1], spread[1], 0.0));
                 let [low, high] = mean_difference(a.view(), b.view(), true).unwrap().interval;
                 covered += usize::from((low..=high).contains(&truth));
             }
             let coverage = covered as f64 / rounds as f64;
-            println!("{k:?} seeds, deviation {spread}: {coverage}");
-            let least = if k.contains(&2) { 0.91 } else { 0.93 };
-            assert!((least..=0.97).contains(&coverage), "{k:?} seeds, deviation {spread}: {coverage}");
+            println!("{k:?} seeds, deviations {spread:?}: {coverage}");
+            assert!((0.93..=0.97).contains(&coverage), "{k:?} seeds, deviations {spread:?}: {coverage}");
         }
     }
 }

@@ -28,8 +28,11 @@ fn training(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let mut table =
         Table::new(&["activation", "best epoch", "validation accuracy"]).key("validation accuracy", "validation");
     for (activation, scores) in &r.mlp.activations {
-        let cells =
-            [activation.name().into(), Cell::count(scores.history.best_epoch), Cell::fraction(scores.val.accuracy)];
+        let cells = [
+            activation.name().into(),
+            Cell::count(scores.history.best_epoch),
+            Cell::fraction(scores.validation().accuracy),
+        ];
         if *activation == config.activation {
             table.strong_row(cells)
         } else {
@@ -167,7 +170,7 @@ fn on_validation(r: &Results, pair: &Pair) -> (Vec<bool>, Vec<bool>) {
         .map(|i| {
             let is_above = f64::from(r.features.raw[1][[i, j]]) > threshold;
             let named = if is_above == above { b } else { a };
-            (named == labels[i], r.mlp.scores.val.predicted[i] == labels[i])
+            (named == labels[i], r.mlp.scores.validation().predicted[i] == labels[i])
         })
         .unzip()
 }
