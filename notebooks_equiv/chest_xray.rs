@@ -13,7 +13,7 @@
 use clap::Parser;
 use gradus::analysis::metrics::roc_curve;
 use gradus::data::Images;
-use gradus::experiment::job::{Decision, decisions, probabilities};
+use gradus::experiment::classified::{Decision, decisions, probabilities};
 use gradus::experiment::{Experiment, Prepared, Source, builtin, report::at_thresholds};
 use gradus::nn::summary::formulas;
 use gradus::report::chart::{Colour, ColourMap, Confusion, ImageGrid, LineChart, Tile};

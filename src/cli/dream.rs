@@ -4,8 +4,9 @@ use super::evaluate::open_finished;
 use super::progress::Terminal;
 use super::{output, signals};
 use clap::{Args, ValueEnum};
-use gradus::experiment::answer::{self, Trained};
+use gradus::experiment::answer::Trained;
 use gradus::experiment::dream::{self, Distance, Job, Pixels, Settings, Start, Target};
+use gradus::experiment::read;
 use gradus::run::book;
 use gradus::{Error, Result, files};
 use serde_json::Value;
@@ -90,7 +91,7 @@ impl DreamArgs {
         signals::ask_first()?;
         let folder = open_finished(&self.run)?;
         let mut trained = Trained::open(&folder)?;
-        trained.experiment = answer::at_home(trained.experiment, &folder)?;
+        trained.experiment = read::at_home(trained.experiment, &folder)?;
         let job = self.job(&trained)?;
         let out = match &self.out {
             Some(out) if out.exists() => {

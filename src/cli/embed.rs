@@ -4,8 +4,9 @@ use super::evaluate::open_finished;
 use super::progress::Terminal;
 use super::{output, signals};
 use clap::{Args, ValueEnum};
-use gradus::experiment::answer::{self, Trained};
+use gradus::experiment::answer::Trained;
 use gradus::experiment::map::Method;
+use gradus::experiment::read;
 use gradus::report::table::csv_bytes;
 use gradus::report::words::{listed, percent};
 use gradus::{Error, Result};
@@ -50,7 +51,7 @@ impl Embed {
             return Err(Error::config("embed", "takes runs of `gradus train`; this is one of the main job", help));
         }
         let mut trained = Trained::open(&folder)?;
-        trained.experiment = answer::at_home(trained.experiment, &folder)?;
+        trained.experiment = read::at_home(trained.experiment, &folder)?;
         let (method, name) = match self.method {
             Way::Tsne => (Method::Tsne, "tsne"),
             Way::Pca => (Method::Pca, "pca"),

@@ -5,7 +5,8 @@ use super::{output, signals};
 use clap::Args;
 use gradus::Result;
 use gradus::data::Skipped;
-use gradus::experiment::answer::{self, Trained};
+use gradus::experiment::answer::Trained;
+use gradus::experiment::read;
 use gradus::pipeline::{evaluate, settings};
 use gradus::run::RunFolder;
 use serde_json::Value;
@@ -36,7 +37,7 @@ impl Evaluate {
         let mut watch = Terminal::new(None);
         if folder.recipe()? == "train" {
             let mut trained = Trained::open(&folder)?;
-            trained.experiment = answer::at_home(trained.experiment, &folder)?;
+            trained.experiment = read::at_home(trained.experiment, &folder)?;
             let result = trained.evaluate(self.data.as_deref(), &mut watch)?;
             watch.finish();
             if self.json {

@@ -5,8 +5,9 @@ use super::progress::Terminal;
 use super::{output, signals};
 use clap::Args;
 use gradus::autograd::Var;
-use gradus::experiment::answer::{self, Trained};
+use gradus::experiment::answer::Trained;
 use gradus::experiment::deploy::Deployed;
+use gradus::experiment::read;
 use gradus::export::onnx::Network;
 use gradus::export::{self, Exported, Format};
 use gradus::nn::{Ctx, Module};
@@ -44,7 +45,7 @@ impl Export {
         let folder = open_finished(&self.run)?;
         let format: Format = self.to.parse()?;
         let mut trained = Trained::open(&folder)?;
-        trained.experiment = answer::at_home(trained.experiment, &folder)?;
+        trained.experiment = read::at_home(trained.experiment, &folder)?;
         let name = &trained.experiment.name;
         let path = match &self.out {
             Some(path) if path.exists() => {

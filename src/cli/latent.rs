@@ -5,8 +5,9 @@ use super::progress::Terminal;
 use super::{output, signals};
 use clap::Args;
 use gradus::data::{Manifest, Split};
-use gradus::experiment::answer::{self, Trained};
+use gradus::experiment::answer::Trained;
 use gradus::experiment::latent::{self, Job};
+use gradus::experiment::read;
 use gradus::run::{RunFolder, book, identity};
 use gradus::{Error, Result, files};
 use serde_json::{Value, json};
@@ -114,7 +115,7 @@ fn same_split(folder: &RunFolder, first: &Manifest, other: &Manifest) -> Result<
 fn open(run: &Path) -> Result<(RunFolder, Trained)> {
     let folder = open_finished(run)?;
     let mut trained = Trained::open(&folder)?;
-    trained.experiment = answer::at_home(trained.experiment, &folder)?;
+    trained.experiment = read::at_home(trained.experiment, &folder)?;
     Ok((folder, trained))
 }
 

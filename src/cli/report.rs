@@ -5,7 +5,7 @@ use super::masthead::Masthead;
 use super::progress::Terminal;
 use super::{output, signals};
 use clap::Args;
-use gradus::experiment::{self, answer};
+use gradus::experiment::{self, read};
 use gradus::pipeline::{self, settings};
 use gradus::run::RunFolder;
 use gradus::{Error, Result};
@@ -43,9 +43,7 @@ impl Report {
         self.masthead.note(&folder, false)?;
         let mut watch = Terminal::new(Some(folder.clone()));
         match folder.recipe()?.as_str() {
-            "train" => {
-                drop(experiment::run(&answer::at_home(answer::of_run(&folder)?, &folder)?, &folder, &mut watch)?)
-            }
+            "train" => drop(experiment::run(&read::at_home(read::of_run(&folder)?, &folder)?, &folder, &mut watch)?),
             "pipeline" => drop(pipeline::run(&settings::of_run(&folder)?, &folder, &mut watch)?),
             other => return Err(Error::data(folder.root(), format!("is a run of `{other}`"), "use a newer gradus")),
         }

@@ -6,7 +6,8 @@ use super::masthead::Masthead;
 use super::{job, output, signals};
 use clap::Args;
 use gradus::experiment::compare::compare;
-use gradus::experiment::{self, Experiment, Source, answer, plan, read::to_toml};
+use gradus::experiment::read::{self, to_toml};
+use gradus::experiment::{self, Experiment, Source, plan};
 use gradus::run::ledger::SHARED;
 use gradus::run::replace::check_family;
 use gradus::run::{Aside, Beginning, RunFolder};
@@ -140,7 +141,7 @@ impl Train {
     /// Goes on with the run at `path`, under its own settings.
     fn resume(&self, path: &Path) -> Result<()> {
         let folder = RunFolder::open(path)?;
-        let e = answer::of_run(&folder)?;
+        let e = read::of_run(&folder)?;
         if folder.is_complete() {
             let folder = folder.verified()?;
             folder.config_text()?; // an edited file would misstate how the run was made
@@ -148,7 +149,7 @@ impl Train {
             return self.show(&folder, &folder.read_json("metrics.json")?);
         }
         let folder = folder.locked()?;
-        let e = answer::at_home(e, &folder)?;
+        let e = read::at_home(e, &folder)?;
         signals::ask_first()?;
         job::note_resumed(&folder)?;
         self.masthead.note(&folder, false)?;

@@ -2,7 +2,6 @@
 //! about where they came from.
 
 use super::split::{self, Split, stratified};
-use super::table::Columns;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
@@ -14,6 +13,15 @@ use std::path::Path;
 
 /// Most classes that a note names.
 const NAMED: usize = 12;
+
+/// The columns of a table that a network is given, and the one that holds the class.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Columns {
+    /// Names of the features, in the order of the numbers; `x0`, `x1`, .. if the file has none.
+    pub features: Vec<String>,
+    /// Name of the class's column; empty if the file has none.
+    pub label: String,
+}
 
 /// Labelled pictures of one size.
 #[derive(Clone, Debug)]

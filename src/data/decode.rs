@@ -8,10 +8,34 @@
 //! interpolation when enlarging, and when reducing the same triangle made wider, so that every source pixel counts
 //! and fine detail is averaged instead of aliased (as Pillow's `BILINEAR`).
 
-use super::folder::Color;
 use super::jpeg;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use serde::{Deserialize, Serialize};
 use std::io::Cursor;
+
+/// Gray, colour, or as the images are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Color {
+    /// Colour if a training image is in colour (its channels differ by more than JPEG's rounding), else gray.
+    #[default]
+    Auto,
+    /// One channel: 0.299 R + 0.587 G + 0.114 B.
+    Gray,
+    /// Three channels, as they are: a tint however slight stays.
+    Rgb,
+}
+
+impl Color {
+    /// The number of channels, if the images need not be seen for it.
+    pub fn channels(self) -> Option<usize> {
+        match self {
+            Color::Auto => None,
+            Color::Gray => Some(1),
+            Color::Rgb => Some(3),
+        }
+    }
+}
 
 /// Longest side that is decoded, in pixels.
 pub(super) const MAX_SIDE: u32 = 20_000;

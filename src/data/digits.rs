@@ -13,8 +13,7 @@
 
 mod strokes;
 
-use super::dataset::{ImageData, Images};
-use super::table::Columns;
+use super::dataset::{Columns, ImageData, Images};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::tensor::Tensor;

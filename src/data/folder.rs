@@ -4,12 +4,11 @@
 //! from sorted names and the seed, so the result is the same on any machine. An image that cannot be used is skipped
 //! and listed with its reason; a data set that cannot be used is an error that says what to change.
 
-use super::dataset::{ImageData, Images, Leak, LeakKind, Skipped, folded};
-use super::decode::{FORMATS, Pixels};
+use super::dataset::{Columns, ImageData, Images, Leak, LeakKind, Skipped, folded};
+use super::decode::{Color, FORMATS, Pixels};
 use super::layout::{Item, Layout};
 use super::source::{self, Source, shown};
 use super::split::{self, Split};
-use super::table::Columns;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::rng::Rng;
@@ -30,30 +29,6 @@ const SIZES: std::ops::RangeInclusive<usize> = 8..=1024;
 const MAX_VALUES: usize = 1 << 32;
 /// Images decoded between two reports of progress.
 const STRIDE: usize = 128;
-
-/// Gray, colour, or as the images are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Color {
-    /// Colour if a training image is in colour (its channels differ by more than JPEG's rounding), else gray.
-    #[default]
-    Auto,
-    /// One channel: 0.299 R + 0.587 G + 0.114 B.
-    Gray,
-    /// Three channels, as they are: a tint however slight stays.
-    Rgb,
-}
-
-impl Color {
-    /// The number of channels, if the images need not be seen for it.
-    pub fn channels(self) -> Option<usize> {
-        match self {
-            Color::Auto => None,
-            Color::Gray => Some(1),
-            Color::Rgb => Some(3),
-        }
-    }
-}
 
 /// How a folder is read and divided.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

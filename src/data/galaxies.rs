@@ -18,8 +18,7 @@ mod camera;
 mod light;
 mod recipes;
 
-use crate::data::dataset::{ImageData, Images};
-use crate::data::table::Columns;
+use crate::data::dataset::{Columns, ImageData, Images};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::tensor::Tensor;

@@ -5,9 +5,8 @@
 //! looked for under all usual names, and known by their checksum ([`Set::sha256`]) if they are the makers' own. Other
 //! sets in the same form, or a part of one, are read as well; they are just not [`TrainTest::genuine`].
 
-use super::dataset::Images;
+use super::dataset::{Columns, Images};
 use super::idx::Idx;
-use super::table::Columns;
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 use gradus_kernels::parallel;

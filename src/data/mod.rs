@@ -36,9 +36,10 @@ pub mod table;
 
 pub use augment::{Affine, Augment, Symmetry, gather};
 pub use batch::{Batches, Normalization, standardize_each};
-pub use dataset::{ImageData, Images, Leak, LeakKind, Missing, Skipped};
+pub use dataset::{Columns, ImageData, Images, Leak, LeakKind, Missing, Skipped};
+pub use decode::Color;
 pub use digits::Digits;
-pub use folder::{Color, Folder, FolderOptions, image_from_bytes, load, load_all, read_image};
+pub use folder::{Folder, FolderOptions, image_from_bytes, load, load_all, read_image};
 pub use galaxies::Galaxies;
 pub use handwriting::{Like, Reader};
 pub use idx::Idx;
@@ -46,4 +47,4 @@ pub use manifest::Manifest;
 pub use npz::{Npz, NpzOptions};
 pub use seen::Border;
 pub use split::Split;
-pub use table::{Column, Columns, Table, TableOptions};
+pub use table::{Column, Table, TableOptions};

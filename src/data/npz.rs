@@ -6,8 +6,8 @@
 
 mod array;
 
-use super::dataset::Images;
-use super::table::{Columns, Fault, Table, encode, no_classes};
+use super::dataset::{Columns, Images};
+use super::table::{Fault, Table, encode, no_classes};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::tensor::Tensor;

@@ -11,28 +11,21 @@
 //! 10), and a label is its class's place among them. Numbers that are equal are one class (`1` and `1.0`). Numbers that
 //! nearly all differ are no classes but a quantity, and are refused.
 
+mod cells;
 mod columns;
+mod options;
 mod records;
 
-use super::source::natural;
+pub(crate) use cells::Fault;
+pub(super) use cells::{encode, no_classes};
+pub use options::{Column, TableOptions};
+
+use super::dataset::Columns;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::files::printable;
 use columns::Sheet;
 use ndarray::Array2;
-pub(crate) use records::Fault;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-
-/// The columns of a table that a network is given, and the one that holds the class.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Columns {
-    /// Names of the features, in the order of the numbers; `x0`, `x1`, .. if the file has none.
-    pub features: Vec<String>,
-    /// Name of the class's column; empty if the file has none.
-    pub label: String,
-}
 
 /// Labelled rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,40 +40,6 @@ pub struct Table {
     pub classes: Vec<String>,
     /// What was found out or left out while reading, a sentence each.
     pub notes: Vec<String>,
-}
-
-/// A column: its number, counted from 1, or its name. A name that no column has, but that is a number, is the number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "the name of a column in quotes, or its number from 1")]
-pub enum Column {
-    /// The number, from 1.
-    Number(usize),
-    /// The name.
-    Name(String),
-}
-
-impl std::fmt::Display for Column {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Column::Number(number) => write!(f, "{number}"),
-            Column::Name(name) => write!(f, "{}", printable(name)),
-        }
-    }
-}
-
-/// How a CSV file is read. The default finds everything out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TableOptions {
-    /// Whether the first line holds names; `None` looks.
-    pub header: Option<bool>,
-    /// What separates cells; `None` looks for comma, semicolon and tab.
-    pub delimiter: Option<u8>,
-    /// The column with the class; `None` takes the last, or the one that is called label, class, target, species or y.
-    pub label: Option<Column>,
-    /// Columns that are features; empty: all but those left out.
-    pub columns: Vec<Column>,
-    /// Columns that are left out.
-    pub ignore: Vec<Column>,
 }
 
 impl Table {
@@ -141,88 +100,6 @@ fn read<R>(path: &Path, parse: impl FnOnce(&[u8]) -> Result<R, Fault>) -> Result
     let help = "check the path and who may read it";
     let bytes = files::read_regular(path).map_err(|e| Error::data(path, format!("cannot be read: {e}"), help))?;
     parse(&bytes).map_err(|(what, help)| Error::data(path, what, help))
-}
-
-/// A finite number, with a point or a comma before its decimals.
-fn number(cell: &str) -> Option<f32> {
-    with_point(cell).or_else(|| with_comma(cell))
-}
-
-fn with_point(cell: &str) -> Option<f32> {
-    cell.parse::<f32>().ok().filter(|value| value.is_finite())
-}
-
-/// A number as half of the world writes it: `1,5`.
-fn with_comma(cell: &str) -> Option<f32> {
-    let (whole, decimals) = cell.split_once(',')?;
-    let plain = !whole.contains('.') && decimals.starts_with(|c: char| c.is_ascii_digit());
-    if plain { with_point(&format!("{whole}.{decimals}")) } else { None }
-}
-
-/// How people write that a value is missing.
-fn is_missing(cell: &str) -> bool {
-    ["", "?", "-", "na", "n/a", "nan", "null", "none", "inf", "-inf"].contains(&cell.to_ascii_lowercase().as_str())
-}
-
-/// Classes by their names, and for each name its class. If all names are numbers, equal ones are one class and the order
-/// is theirs; else the order is natural.
-pub(super) fn encode<'a>(names: impl Iterator<Item = &'a str> + Clone) -> (Vec<usize>, Vec<String>) {
-    let different: BTreeSet<&str> = names.clone().collect();
-    let numbers: Option<Vec<(f64, &str)>> = different.iter().map(|&name| Some((precise(name)?, name))).collect();
-    let (mut classes, mut place) = (Vec::new(), HashMap::new());
-    match numbers {
-        Some(mut numbers) => {
-            numbers.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let mut last = None;
-            for (value, name) in numbers {
-                if last != Some(value) {
-                    classes.push(value.to_string());
-                    last = Some(value);
-                }
-                place.insert(name, classes.len() - 1);
-            }
-        }
-        None => {
-            let mut sorted: Vec<&str> = different.into_iter().collect();
-            sorted.sort_by(|a, b| natural(a, b));
-            place.extend(sorted.iter().enumerate().map(|(i, &name)| (name, i)));
-            classes.extend(sorted.into_iter().map(|name| printable(name).into_owned()));
-        }
-    }
-    (names.map(|name| place[name]).collect(), classes)
-}
-
-/// A label that is a number, unless it has more digits than an `f64` holds: such a one is a word.
-fn precise(label: &str) -> Option<f64> {
-    let value: f64 = label.parse().or_else(|_| label.replacen(',', ".", 1).parse()).ok()?;
-    // Minus zero is zero.
-    (value.is_finite() && value.abs() < 9e15).then_some(value + 0.0)
-}
-
-/// Why these labels of `n` samples are no classes to learn, if so: there is only one, or they are a quantity or names.
-pub(super) fn no_classes(n: usize, classes: &[String]) -> Option<Fault> {
-    let k = classes.len();
-    if let [only] = classes {
-        let help =
-            "check that the class's column or array is the right one (data.label, data.y), or add samples of another";
-        return Some((format!("holds one class only, `{only}`"), help.to_owned()));
-    }
-    let numbers: Option<Vec<f64>> = classes.iter().map(|class| precise(class)).collect();
-    let is_fractional = numbers.as_ref().is_some_and(|all| all.iter().any(|x| x.fract() != 0.0));
-    // Of so many numbers with decimals, or of values of which hardly two are alike, nobody asks for the class.
-    if !(is_fractional && k > 20 || n >= 8 && 2 * k > n) {
-        return None;
-    }
-    let (kind, help) = match numbers {
-        Some(_) => {
-            let help = "a number to predict is a regression, which `gradus train` does not offer yet; to classify, name \
-                        the class's column by data.label (of arrays: data.y), or write a class for each range of \
-                        numbers, such as low and high";
-            ("numbers", help)
-        }
-        None => ("words", "name the class's column by data.label (of arrays: data.y)"),
-    };
-    Some((format!("holds {k} different {kind} in {n} samples: expected a class"), help.to_owned()))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Asking a trained run: how good it is on other data, what it says about single pictures, how it sees them.
 
-use super::data::{Other, Preparation, load, other};
-use super::job::{MODEL, PREPARATION, figures, objective, plan, short};
+use super::classified::{figures, short};
+use super::data::{Other, PREPARATION, Preparation, load, other};
 use super::map::{Map, Method, neighbours_agree};
-use super::read::Source;
+use super::prepared::{MODEL, objective, plan};
+use super::read::of_run;
 use super::reconstruction::{errors, split};
 use super::spec::Experiment;
 use crate::data::manifest::identity as identity_of;
@@ -198,26 +199,4 @@ impl Trained {
         }
         activations(&self.model, layer, samples, chosen)
     }
-}
-
-/// The experiment of a run.
-pub fn of_run(folder: &RunFolder) -> Result<Experiment> {
-    if folder.recipe()? != "train" {
-        return Err(Error::data(folder.root(), "is no run of `gradus train`", "give the folder of one"));
-    }
-    Source::text(&folder.config_text()?, "config.toml")?.resolve()
-}
-
-/// Finds relative paths, of data and of weights to begin with, from where a run was begun, if they lead nowhere from here.
-pub fn at_home(mut e: Experiment, folder: &RunFolder) -> Result<Experiment> {
-    for path in [&mut e.data.path, &mut e.model.weights] {
-        if !path.is_empty() && !Path::new(path).exists() {
-            let begun_in = folder.env("working_folder")?;
-            let there = Path::new(begun_in.as_str().unwrap_or("")).join(&*path);
-            if there.exists() {
-                *path = there.display().to_string();
-            }
-        }
-    }
-    Ok(e)
 }

@@ -231,6 +231,9 @@ fn digits(d: &Data, set: Set) -> Result<ImageData> {
     })
 }
 
+/// What `evaluate` and `predict` need besides the weights.
+pub const PREPARATION: &str = "preparation.json";
+
 /// Everything between a picture and the network, learned from the training split: saved with the run, so that other
 /// pictures are treated alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! The measure of each test sample of a network that reconstructs: what a paired comparison of two runs needs.
 
-use super::job::Prepared;
+use super::prepared::Prepared;
 use crate::autograd::Var;
 use crate::error::Result;
 use crate::run::RunFolder;

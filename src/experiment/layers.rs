@@ -6,7 +6,7 @@
 mod outline;
 mod settings;
 
-use super::cost::check_weights;
+use super::room::check_weights;
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::nn::{self, Activation, Ctx, Module, Sequential};
@@ -370,9 +370,8 @@ pub fn build(layers: &[Layer], input: &[usize], outputs: usize, seed: u64) -> Re
             let what = format!("{name} ({}): {error}", layer.type_name());
             Error::config(&place, what, format!("the layer before gives {shape:?} for each sample"))
         };
-        if let Ok((output, own)) = layer.sizes(&shape, outputs) {
-            let sizes = Outline { name: name.clone(), kind: layer.type_name(), output, parameters: own };
-            check_weights(&place, &sizes, parameters)?;
+        if let Ok((_, own)) = layer.sizes(&shape, outputs) {
+            check_weights(&place, &format!("{name} ({})", layer.type_name()), own, parameters)?;
             parameters = parameters.saturating_add(own);
         }
         let module = layer.module(&shape, outputs, &mut rng).map_err(refuse)?;

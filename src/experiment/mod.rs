@@ -6,8 +6,10 @@
 //! * [`spec`]: what the file says, section by section; [`layers`]: the network's part of it;
 //! * [`read`]: from the file to the types, and what is said of a mistake; `validate`: ranges, and loss against network;
 //! * [`mod@builtin`]: the files of the courses;
-//! * [`cost`]: what it will take; [`data`]: samples; [`job`]: the run; [`report`]: what it found;
-//!   [`reconstruction`]: what an autoencoder's run found; [`each`]: the measure of each of its test samples;
+//! * [`known`]: what the file tells of its data before they are read; [`data`]: samples; [`prepared`]: all that is settled
+//!   before training; [`cost`]: what it will take; [`job`]: the run;
+//! * [`classified`] and [`report`]: what a classifier's run found; [`reconstruction`]: what an autoencoder's run found;
+//!   [`each`]: the measure of each of its test samples;
 //! * [`answer`]: asking a run afterwards, [`rows`]: about rows without a class; [`deploy`]: its network for other programs;
 //!   [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
 //! * [`dream`]: the input that makes a network answer what is asked; [`latent`]: what is in the codes of an autoencoder.
@@ -15,6 +17,7 @@
 pub mod answer;
 pub mod beside;
 pub mod builtin;
+pub mod classified;
 pub mod compare;
 pub mod cost;
 pub mod data;
@@ -24,17 +27,21 @@ pub mod dream;
 pub mod each;
 pub mod findings;
 pub mod job;
+pub mod known;
 pub mod latent;
 pub mod layers;
 pub mod map;
+pub mod prepared;
 pub mod read;
 pub mod reconstruction;
 pub mod report;
+mod room;
 pub mod rows;
 pub mod spec;
 mod validate;
 
 pub use builtin::builtin;
-pub use job::{Prepared, plan, run};
+pub use job::run;
+pub use prepared::{Prepared, plan};
 pub use read::Source;
 pub use spec::Experiment;

@@ -9,6 +9,7 @@ use super::spec::{Data, Experiment, Model, Report, Train};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::optim::{OptimizerSpec, Schedule};
+use crate::run::RunFolder;
 use crate::text::guess::{nearest, section_of};
 use serde::de::DeserializeOwned;
 use std::path::Path;
@@ -472,4 +473,26 @@ fn put(table: &mut Table, path: &[String], value: Value) -> Result<(), String> {
 
 fn line_at(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|&b| b == b'\n').count()
+}
+
+/// The experiment of a run.
+pub fn of_run(folder: &RunFolder) -> Result<Experiment> {
+    if folder.recipe()? != "train" {
+        return Err(Error::data(folder.root(), "is no run of `gradus train`", "give the folder of one"));
+    }
+    Source::text(&folder.config_text()?, "config.toml")?.resolve()
+}
+
+/// Finds relative paths, of data and of weights to begin with, from where a run was begun, if they lead nowhere from here.
+pub fn at_home(mut e: Experiment, folder: &RunFolder) -> Result<Experiment> {
+    for path in [&mut e.data.path, &mut e.model.weights] {
+        if !path.is_empty() && !Path::new(path).exists() {
+            let begun_in = folder.env("working_folder")?;
+            let there = Path::new(begun_in.as_str().unwrap_or("")).join(&*path);
+            if there.exists() {
+                *path = there.display().to_string();
+            }
+        }
+    }
+    Ok(e)
 }

@@ -7,8 +7,8 @@
 
 use super::each::{self, elbo_of_each};
 use super::findings::kept_epoch;
-use super::job::Prepared;
 use super::layers::Layer;
+use super::prepared::Prepared;
 use super::report::{colophon, data_name, network};
 use super::spec::Experiment;
 use crate::analysis::latent::active_units;

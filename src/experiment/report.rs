@@ -1,8 +1,9 @@
 //! The report of an experiment: how accurate it is, how it learned, what it misclassifies, what it is made of.
 
 use super::beside::Size;
+use super::classified::{BINS, Decision, Outcome, decisions, probabilities};
 use super::findings::{self, THRESHOLDS, calibration, reproducible};
-use super::job::{BINS, Decision, Outcome, Prepared, decisions, probabilities};
+use super::prepared::Prepared;
 use super::read::to_toml;
 use super::spec::Experiment;
 use crate::analysis::metrics::{Reliability, brier_score, macro_auc, precision_recall_curve, roc_curve};

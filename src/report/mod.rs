@@ -47,31 +47,15 @@
 //! and `*emphasis*` in them are understood.
 
 pub mod chart;
+mod markup;
 pub mod page;
 pub mod table;
 pub mod words;
 
 pub use chart::Figure;
+pub use markup::escape;
 pub use page::{Body, Callout, Page};
 pub use table::{Align, Cell, Table};
-
-/// Makes a text harmless in HTML and SVG, inside elements and inside quoted attributes.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            // not allowed in XML at all
-            c if c.is_control() && !matches!(c, '\n' | '\t') => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
-}
 
 #[cfg(test)]
 mod gallery;

@@ -5,7 +5,7 @@
 //! So a file name with `<` or `&` in it can do no harm, and neither can a class name with a star.
 
 use super::chart::{Figure, dark_theme, font_face};
-use super::escape;
+use super::markup::{escape, inline};
 use super::table::Table;
 use crate::error::Result;
 use crate::files;
@@ -355,50 +355,4 @@ fn pixels_html(figure: &Figure, png: &[u8]) -> String {
             data(&dark)
         ),
     }
-}
-
-/// Escapes, then turns `` `code` ``, `**strong**` and `*emphasis*` into their elements. Marks without a partner stay
-/// as they are.
-pub(crate) fn inline(text: &str) -> String {
-    let mut out = String::new();
-    for (i, part) in text.split('`').enumerate() {
-        let is_last = text.split('`').count() == i + 1;
-        match (i % 2, is_last) {
-            (1, false) => {
-                let _ = write!(out, "<code>{}</code>", escape(part));
-            }
-            (1, true) => {
-                let _ = write!(out, "`{}", emphasis(&escape(part)));
-            }
-            _ => out.push_str(&emphasis(&escape(part))),
-        }
-    }
-    out
-}
-
-/// `**strong**` and `*emphasis*` in a text that is already escaped. A star between blanks (2 * 3) is no mark.
-fn emphasis(text: &str) -> String {
-    let strong = paired(text, "**", "strong");
-    paired(&strong, "*", "em")
-}
-
-fn paired(text: &str, mark: &str, tag: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find(mark) {
-        let inside = &rest[start + mark.len()..];
-        let opens = !inside.starts_with([' ', '*']);
-        let end = inside.find(mark).filter(|&e| opens && e > 0 && !inside[..e].ends_with(' '));
-        match end {
-            Some(end) => {
-                let _ = write!(out, "{}<{tag}>{}</{tag}>", &rest[..start], &inside[..end]);
-                rest = &inside[end + mark.len()..];
-            }
-            None => {
-                out.push_str(&rest[..start + mark.len()]);
-                rest = inside;
-            }
-        }
-    }
-    out + rest
 }

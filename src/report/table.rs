@@ -1,7 +1,7 @@
 //! Tables: one value, two forms. A reader sees `2,056` and `42.5 %` (HTML in the page, text in the terminal); a program
 //! that reads the CSV file finds `2056` and `0.425`.
 
-use super::page::inline;
+use super::markup::inline;
 use super::words::{percent, thousands};
 use crate::error::{Error, Result};
 use crate::files;

@@ -131,7 +131,7 @@ fn escaping() {
 
 #[test]
 fn inline_markup() {
-    use super::page::inline;
+    use super::markup::inline;
     assert_eq!(inline("a `b*c*` **d** *e*"), "a <code>b*c*</code> <strong>d</strong> <em>e</em>");
     assert_eq!(inline("2 * 3 * 4, one ` alone, 5*"), "2 * 3 * 4, one ` alone, 5*");
     assert_eq!(inline("**open"), "**open");

@@ -2,7 +2,7 @@
 
 use super::Watch;
 use super::folder::RunFolder;
-use super::trainer::Scores;
+use super::scores::Scores;
 use crate::analysis::metrics;
 use crate::error::{Error, Result};
 use crate::nn::summary::Summary;

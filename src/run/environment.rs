@@ -1,12 +1,40 @@
 //! What a run was made with and on: the content of `env.json`, times, and names for new runs.
 
-use super::folder::Beginning;
 use crate::rng::Rng;
 use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What `env.json` says under `program`: the mark by which a run folder is known.
 pub(super) const PROGRAM: &str = "gradus";
+/// The settings of the run.
+pub(super) const CONFIG: &str = "config.toml";
+/// What the run was made with and on.
+pub(super) const ENV: &str = "env.json";
+
+/// What a run is begun with.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning<'a> {
+    /// What sort of run it is: `pipeline`, `train`.
+    pub recipe: &'a str,
+    /// All settings, as the text of `config.toml`.
+    pub config: &'a str,
+    /// The seed among them.
+    pub seed: u64,
+    /// Where the data lie, if in a folder or file.
+    pub data: Option<&'a Path>,
+    /// The command line, for the record.
+    pub command_line: &'a [String],
+    /// Threads that compute.
+    pub threads: usize,
+}
+
+/// Whether a folder bears our mark.
+pub(super) fn is_run(path: &Path) -> bool {
+    let env = fs::read(path.join(ENV)).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    path.join(CONFIG).is_file() && env.is_some_and(|env| env["program"] == PROGRAM)
+}
 
 /// The content of `env.json` at the beginning of a run.
 pub(super) fn environment(beginning: Beginning<'_>) -> Value {

@@ -7,64 +7,11 @@
 //! difference of two fractions). Validation and test accuracy are compared by the same interval: the best epoch is chosen
 //! on the validation set, so that set flatters.
 
-use super::trainer::Scores;
-use crate::analysis::metrics::{difference_interval, wilson_interval};
-use crate::report::words::{counted, percent, points, thousands};
+pub use super::scores::{Hits, OnSplits};
 
-/// Correct predictions among `n` samples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hits {
-    /// Correctly predicted samples.
-    pub correct: usize,
-    /// All samples.
-    pub n: usize,
-}
-
-impl Hits {
-    /// From a fraction of `n` samples.
-    pub fn of(accuracy: f64, n: usize) -> Self {
-        Self { correct: (accuracy * n as f64).round() as usize, n }
-    }
-
-    /// The fraction of correct predictions; 0 without samples.
-    pub fn accuracy(self) -> f64 {
-        self.correct as f64 / self.n.max(1) as f64
-    }
-
-    /// Wilson's 95 % interval.
-    pub fn interval(self) -> (f64, f64) {
-        wilson_interval(self.correct, self.n)
-    }
-
-    /// The interval and n: `95 % interval 85.1 to 90.1 %, n = 640`.
-    pub fn precision(self) -> String {
-        let (low, high) = self.interval();
-        format!("95 % interval {:.1} to {}, n = {}", 100.0 * low, percent(high), thousands(self.n))
-    }
-
-    /// The fraction with its interval: `87.8 % (95 % interval 85.1 to 90.1 %, n = 640)`.
-    pub fn words(self) -> String {
-        format!("{} ({})", percent(self.accuracy()), self.precision())
-    }
-
-    /// Whether the fraction is above `baseline` by more than chance explains.
-    pub fn beats(self, baseline: f64) -> bool {
-        self.interval().0 > baseline
-    }
-}
-
-/// A trained classifier on its three splits, and the test accuracy of the majority-class baseline.
-#[derive(Clone, Copy, Debug)]
-pub struct OnSplits {
-    /// On the training set.
-    pub train: Hits,
-    /// On the validation set; none without validation samples.
-    pub val: Option<Hits>,
-    /// On the test set.
-    pub test: Hits,
-    /// Test accuracy of predicting the most frequent training class for every sample.
-    pub baseline: f64,
-}
+use super::scores::Scores;
+use crate::analysis::metrics::difference_interval;
+use crate::report::words::{counted, percent, points};
 
 /// How a training ended.
 #[derive(Clone, Copy, Debug)]

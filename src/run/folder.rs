@@ -10,7 +10,7 @@
 //! `COMPLETE` away: killed halfway, the run is unfinished, not damaged, and can be resumed.
 
 pub use super::environment::utc;
-use super::environment::{PROGRAM, environment, random_word};
+use super::environment::{Beginning, CONFIG, ENV, environment, is_run, random_word};
 use super::lock::{Hold, LOCK, Lock};
 use super::manifest::{CHECKSUMS, Manifest};
 use super::replace::{Aside, TEMPORARY, check_replaceable, sweep_beside, sweep_run};
@@ -23,10 +23,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// The settings of the run.
-const CONFIG: &str = "config.toml";
-/// What the run was made with and on.
-const ENV: &str = "env.json";
 /// There when the run is over.
 const COMPLETE: &str = "COMPLETE";
 /// The lock of whoever writes the end of a run that several processes share.
@@ -35,23 +31,6 @@ const FINISH: &str = ".finish.lock";
 const REPLACES: &str = "replaces";
 /// Where there is one of these, something was learned that is worth keeping.
 const LEARNED: [&str; 2] = ["checkpoints", "study.jsonl"];
-
-/// What a run is begun with.
-#[derive(Clone, Copy, Debug)]
-pub struct Beginning<'a> {
-    /// What sort of run it is: `pipeline`, `train`.
-    pub recipe: &'a str,
-    /// All settings, as the text of `config.toml`.
-    pub config: &'a str,
-    /// The seed among them.
-    pub seed: u64,
-    /// Where the data lie, if in a folder or file.
-    pub data: Option<&'a Path>,
-    /// The command line, for the record.
-    pub command_line: &'a [String],
-    /// Threads that compute.
-    pub threads: usize,
-}
 
 /// The folder that holds everything a run writes.
 #[derive(Clone, Debug)]
@@ -404,12 +383,6 @@ impl RunFolder {
     fn sums(&self) -> MutexGuard<'_, Manifest> {
         self.sums.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a folder bears our mark.
-pub(super) fn is_run(path: &Path) -> bool {
-    let env = fs::read(path.join(ENV)).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-    path.join(CONFIG).is_file() && env.is_some_and(|env| env["program"] == PROGRAM)
 }
 
 fn name_of(path: &Path) -> String {

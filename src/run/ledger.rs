@@ -7,7 +7,7 @@
 //! A line is appended under a lock and in one write, so any number of processes may write; a line that a crash has cut is
 //! skipped when the file is read.
 
-use super::folder::utc;
+use super::environment::utc;
 use super::{RunFolder, Watch};
 use crate::analysis::metrics::selection_gain;
 use crate::error::{Error, Result};
@@ -18,12 +18,12 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+pub use super::replace::SHARED;
 use std::time::SystemTime;
 
 /// The ledger of a run, in its folder.
 pub const LEDGER: &str = "ledger.jsonl";
-/// The ledger of many runs, beside their folders.
-pub const SHARED: &str = "test_ledger.jsonl";
 
 /// One evaluation of one network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -11,7 +11,8 @@
 //! * [`book`]: the report while it is written;
 //! * [`findings`]: what it says of a trained classifier, as functions of numbers;
 //! * [`list`](mod@list): the runs in a folder;
-//! * [`trainer`]: trainings with a checkpoint, and a trained classifier's figures.
+//! * [`trainer`]: trainings with a checkpoint; [`scores`]: a trained classifier's figures;
+//! * [`watch`]: who is told how it goes.
 
 pub mod book;
 mod environment;
@@ -24,44 +25,17 @@ mod lock;
 mod manifest;
 pub mod memory;
 pub mod replace;
+pub mod scores;
 pub mod settings;
 pub mod trainer;
+pub mod watch;
 pub mod weights;
 
 pub use book::Book;
-pub use folder::{Beginning, Fate, RunFolder};
+pub use environment::Beginning;
+pub use folder::{Fate, RunFolder};
 pub use replace::Aside;
+pub use scores::{Scores, score};
 pub use settings::Settings;
-pub use trainer::{Scores, Trainer, score};
-
-/// Whoever watches a job: the terminal, a log, a test.
-pub trait Watch {
-    /// A stage begins.
-    fn stage(&mut self, number: usize, of: usize, name: &str);
-
-    /// Within the stage, `done` of `total` (pictures, epochs, iterations), with a short remark such as the loss.
-    fn progress(&mut self, done: usize, total: usize, remark: &str);
-
-    /// A line worth keeping: a result, a warning.
-    fn note(&mut self, line: &str);
-
-    /// An epoch of a training is over. There may be hundreds: a terminal need not show them all.
-    fn epoch(&mut self, line: &str) {
-        self.note(line);
-    }
-
-    /// Whether the user wants to stop.
-    fn interrupted(&self) -> bool;
-}
-
-/// Nobody watches: a test, or a program that prints its own words.
-pub struct Unwatched;
-
-impl Watch for Unwatched {
-    fn stage(&mut self, _: usize, _: usize, _: &str) {}
-    fn progress(&mut self, _: usize, _: usize, _: &str) {}
-    fn note(&mut self, _: &str) {}
-    fn interrupted(&self) -> bool {
-        false
-    }
-}
+pub use trainer::Trainer;
+pub use watch::{Unwatched, Watch};

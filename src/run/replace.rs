@@ -4,12 +4,15 @@
 //! one is complete. A new run that fails before it has learned anything is removed instead, and the old one gets its
 //! name back.
 
-use super::folder::is_run;
+use super::environment::is_run;
 use super::lock::is_held;
 use crate::error::{Error, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+/// The ledger of many runs, beside their folders.
+pub const SHARED: &str = "test_ledger.jsonl";
 
 /// Temporary files and folders begin and end so.
 pub(super) const TEMPORARY: [&str; 2] = [".gradus-", ".tmp"];
@@ -87,7 +90,7 @@ pub fn check_family(root: &Path, data: Option<&Path>) -> Result<()> {
         let path = entry.map_err(Error::io("read", root))?.path();
         if is_run(&path) {
             super::RunFolder::at(&path).locked().map(drop)?;
-        } else if path.file_name().is_none_or(|name| name != "comparison.json" && name != super::ledger::SHARED) {
+        } else if path.file_name().is_none_or(|name| name != "comparison.json" && name != SHARED) {
             return refuse(format!("holds {}, which is no run, and is left alone", path.display()));
         }
     }

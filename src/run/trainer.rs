@@ -1,14 +1,12 @@
-//! What the stages that train have in common: checkpoints, and the figures of a trained classifier.
+//! What the stages that train have in common: checkpoints, and what is told of each epoch.
 
-use super::findings::{Hits, OnSplits};
 use super::{RunFolder, Settings, Watch};
-use crate::analysis::metrics::Confusion;
 use crate::error::{Error, Result};
+use crate::nn::Module;
 use crate::nn::state::{State, load_state_dict, state_dict, to_safetensors};
-use crate::nn::{Module, count_parameters};
 use crate::optim::Optimizer;
 use crate::train::checkpoint::Finished;
-use crate::train::{Checkpoint, Epoch, Evaluation, Fit, History, Objective, Observer, Progress, Samples, evaluate};
+use crate::train::{Checkpoint, Epoch, Fit, History, Observer, Progress, Samples};
 use std::time::{Duration, Instant};
 
 /// Where the checkpoint of a run lies.
@@ -164,74 +162,6 @@ impl Observer for Saver<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// A trained classifier's figures.
-#[derive(Clone, Debug)]
-pub struct Scores {
-    /// Number of parameters.
-    pub parameters: usize,
-    /// The epochs.
-    pub history: History,
-    /// The best epoch's weights on the training split.
-    pub train: Evaluation,
-    /// On the validation split; none without validation samples.
-    pub val: Option<Evaluation>,
-    /// On the test split.
-    pub test: Evaluation,
-    /// True labels against predictions on the test split.
-    pub confusion: Confusion,
-    /// The most frequent class of the training split (the first among equals): what the majority-class baseline predicts.
-    pub majority_class: usize,
-}
-
-impl Scores {
-    /// Test accuracy of the majority-class baseline.
-    pub fn baseline(&self) -> f64 {
-        Hits { correct: self.confusion.support(self.majority_class), n: self.confusion.total() }.accuracy()
-    }
-
-    /// The evaluations with the names of their splits: train, val (if there is one), test.
-    pub fn splits(&self) -> impl Iterator<Item = (&'static str, &Evaluation)> {
-        let val = self.val.as_ref().map(|val| ("val", val));
-        [Some(("train", &self.train)), val, Some(("test", &self.test))].into_iter().flatten()
-    }
-
-    /// The evaluation on the validation split. Panics if there is none: for programs that have seen to it.
-    pub fn validation(&self) -> &Evaluation {
-        self.val.as_ref().expect("there are validation samples")
-    }
-
-    /// The accuracies with their numbers of samples, beside the baseline.
-    pub fn on_splits(&self) -> OnSplits {
-        let hits = |e: &Evaluation| Hits::of(e.accuracy, e.predicted.len());
-        let (train, val, test) = (hits(&self.train), self.val.as_ref().map(hits), hits(&self.test));
-        OnSplits { train, val, test, baseline: self.baseline() }
-    }
-}
-
-/// Evaluates a trained classifier on train, val and test.
-pub fn score(
-    model: &dyn Module,
-    history: History,
-    objective: &Objective,
-    samples: [&dyn Samples; 3],
-    classes: usize,
-) -> Result<Scores> {
-    let [train, val, test] = samples;
-    let answers = evaluate(model, test, objective)?;
-    let mut counts = vec![0usize; classes];
-    train.labels().iter().for_each(|&label| counts[label] += 1);
-    let majority_class = (0..classes).fold(0, |best, c| if counts[c] > counts[best] { c } else { best });
-    Ok(Scores {
-        majority_class,
-        parameters: count_parameters(model),
-        history,
-        train: evaluate(model, train, objective)?,
-        val: (!val.is_empty()).then(|| evaluate(model, val, objective)).transpose()?,
-        confusion: Confusion::new(test.labels(), &answers.predicted, classes)?,
-        test: answers,
-    })
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ fn best(name: &str) -> String {
 fn of_run(path: &Path) -> Option<(&Path, String)> {
     let (folder, file) = (path.parent()?, path.file_name()?.to_str()?);
     let root = folder.parent()?;
-    let is_checkpoint = folder.file_name()? == "checkpoints" && super::folder::is_run(root);
+    let is_checkpoint = folder.file_name()? == "checkpoints" && super::environment::is_run(root);
     is_checkpoint.then(|| (root, format!("checkpoints/{file}")))
 }
 

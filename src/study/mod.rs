@@ -6,11 +6,11 @@
 //! * [`sampler`]: at random, on a grid; [`tpe`]: where good points have been; [`pruner`]: when to give up;
 //! * [`journal`]: the file in which everything is written down, and [`database`], made of it;
 //!   [`run`](mod@run): workers, and why their number does not matter;
-//! * [`settings`]: the section of the experiment file; [`job`]: a study of an experiment, from its file to its best
-//!   network;
-//! * [`importance`]: which parameters mattered; [`report`]: what was found.
+//! * [`settings`]: the section of the experiment file; [`job`]: an experiment and what is searched in it;
+//!   [`search`]: the study as a whole, from its trials to its best network, tested;
+//! * [`importance`]: which parameters mattered; [`outcome`] and [`report`]: what was found.
 //!
-//! Everything but [`job`] and [`report`] works on any objective, a function of a point:
+//! Everything but [`job`], [`search`], [`outcome`] and [`report`] works on any objective, a function of a point:
 //!
 //! ```
 //! use gradus::study::{Direction, Median, Prune, Space, Study, Tpe, Unseen, best};
@@ -49,10 +49,12 @@ pub mod findings;
 pub mod importance;
 pub mod job;
 pub mod journal;
+pub mod outcome;
 pub mod pruner;
 pub mod report;
 pub mod run;
 pub mod sampler;
+pub mod search;
 pub mod settings;
 pub mod space;
 pub mod tpe;

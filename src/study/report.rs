@@ -2,7 +2,7 @@
 
 use super::findings;
 use super::importance::Importance;
-use super::job::{BEST, Outcome};
+use super::outcome::{BEST, Outcome};
 use super::settings::SamplerKind;
 use super::space::{Domain, Param};
 use super::trial::{Direction, State, Trial};

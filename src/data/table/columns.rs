@@ -1,7 +1,9 @@
 //! What the columns of a table are: names or none, the class, the features, and what is left out.
 
-use super::records::{Fault, Record, records, separator, text};
-use super::{Column, Columns, TableOptions, encode, is_missing, number, with_comma, with_point};
+use super::cells::{Fault, encode, is_missing, number, with_comma, with_point};
+use super::options::{Column, TableOptions};
+use super::records::{Record, records, separator, text};
+use crate::data::dataset::Columns;
 use crate::files::printable;
 use ndarray::Array2;
 use std::collections::{BTreeSet, HashMap, HashSet};

@@ -5,10 +5,8 @@
 //! rest of the file is refused instead, with the line where it begins: a quote that is never closed, and text that follows
 //! a closing quote. (The `csv` crate, which writes our files, reads on over both without a word.)
 
+use super::cells::{Fault, number};
 use csv::StringRecord;
-
-/// What is wrong, and what to do.
-pub(crate) type Fault = (String, String);
 
 /// Lines from which the separator is found.
 const SAMPLE: usize = 20;
@@ -143,7 +141,7 @@ pub(super) fn separator(text: &str) -> u8 {
     };
     let commas_are_decimal = |between: u8| {
         let mut cells = lines.iter().flat_map(|line| line.split(char::from(between)));
-        cells.all(|cell| !cell.contains(',') || super::number(cell.trim()).is_some())
+        cells.all(|cell| !cell.contains(',') || number(cell.trim()).is_some())
     };
     // Of equals, `max_by_key` takes the last.
     let most = |of: &[u8], n: &dyn Fn(u8) -> usize| of.iter().copied().filter(|&b| n(b) > 0).max_by_key(|&b| n(b));

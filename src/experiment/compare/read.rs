@@ -2,8 +2,8 @@
 
 use super::Measure;
 use crate::error::{Error, Result};
-use crate::experiment::answer::of_run;
 use crate::experiment::each::TEST_SAMPLES;
+use crate::experiment::read::of_run;
 use crate::run::RunFolder;
 use crate::train::History;
 use serde_json::Value;

@@ -263,7 +263,7 @@ fn answers(classifier: &Trained, pixels: &Tensor) -> Result<Answers> {
     let nobody = vec![0; pixels.shape()[0]];
     let samples = classifier.preparation.samples(pixels, &nobody, None)?;
     let e = evaluate(&classifier.model, samples.as_ref(), &classifier.objective()?)?;
-    Answers::of(super::job::probabilities(&e))
+    Answers::of(super::classified::probabilities(&e))
 }
 
 /// Walks through the codes.

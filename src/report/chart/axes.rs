@@ -1,7 +1,8 @@
 //! Axes, ticks and legends.
 
 use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, fit, text_width};
-use super::palette::{Colour, Shape};
+use super::palette::Colour;
+use super::shape::Shape;
 
 /// A number for people: three significant digits or so, a real minus sign, no exponent unless it is needed.
 pub fn number(v: f64) -> String {

@@ -1,8 +1,8 @@
 //! Bars: one number per row with its interval, or several numbers per class side by side.
 
-use super::Figure;
 use super::axes::{Area, Axis, Legend, Swatch, draw_y, extent, number};
 use super::canvas::{Anchor, Canvas, LABEL, SMALL, text_width, wrap};
+use super::figure::Figure;
 use super::palette::Colour;
 
 struct Bar {

@@ -1,9 +1,10 @@
 //! A function of two variables as a coloured map with contour lines, and paths over it (how optimizers descend).
 
-use super::Figure;
 use super::axes::{Area, Axis, Legend, Swatch, draw_x, draw_y, extent};
 use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, text_width};
-use super::palette::{Colour, ColourMap, Shape};
+use super::figure::Figure;
+use super::palette::{Colour, ColourMap};
+use super::shape::Shape;
 use image::RgbImage;
 use std::sync::Arc;
 

@@ -3,9 +3,9 @@
 //! A [`LineChart`](super::LineChart) names each curve; here the legend names the sorts, and each curve bears a number by
 //! which a page's script finds it.
 
-use super::Figure;
 use super::axes::{Area, Axis, Legend, Swatch, below, draw_x, draw_y, extent};
 use super::canvas::{Canvas, Point};
+use super::figure::Figure;
 use super::palette::Colour;
 
 /// What sort of curve it is.

@@ -1,7 +1,7 @@
 //! A computation graph: boxes for values, circles for operations, arrows for who feeds whom.
 
-use super::Figure;
 use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, text_width};
+use super::figure::Figure;
 use super::palette::Colour;
 
 /// How a node looks.

@@ -1,8 +1,8 @@
 //! Tables in colour: any matrix, and the confusion matrix.
 
-use super::Figure;
 use super::axes::number;
 use super::canvas::{Anchor, Canvas, LABEL, SMALL, fit, text_width, wrap};
+use super::figure::Figure;
 use super::palette::{Colour, ColourMap};
 
 /// What one cell shows.

@@ -1,8 +1,8 @@
 //! Histograms of one quantity by class: filled see-through, outlined, over common bins.
 
-use super::Figure;
 use super::axes::{Area, Axis, Legend, Swatch, below, draw_x, draw_y, extent};
 use super::canvas::{Anchor, Canvas, LABEL, Point, fit};
+use super::figure::Figure;
 use super::palette::Colour;
 
 struct Panel {

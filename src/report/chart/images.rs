@@ -1,8 +1,8 @@
 //! Sheets of small images: contact sheets, worst mistakes, filters, feature maps.
 
-use super::Figure;
 use super::axes::extent;
 use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, TITLE, fit, text_width, wrap};
+use super::figure::Figure;
 use super::palette::{Colour, ColourMap};
 use crate::report::words::counted;
 use image::RgbImage;

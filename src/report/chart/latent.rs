@@ -4,9 +4,9 @@
 //! They differ from [`ImageGrid`](super::ImageGrid) in what is read: there each picture by itself, here a row or the whole
 //! as one thing. So rows have names, and the pictures of a plane leave no gaps.
 
-use super::Figure;
 use super::axes::number;
 use super::canvas::{Anchor, Canvas, LABEL, SMALL, TITLE, fit, text_width, wrap};
+use super::figure::Figure;
 use super::images::Tile;
 use super::palette::Colour;
 use image::RgbImage;

@@ -1,8 +1,8 @@
 //! Curves: loss and accuracy over epochs, error over step size.
 
-use super::Figure;
 use super::axes::{Area, Axis, Legend, Swatch, below, draw_x, draw_y, extent};
 use super::canvas::{Anchor, Canvas, Point, SMALL, text_width};
+use super::figure::Figure;
 use super::palette::Colour;
 
 struct Series {

@@ -1,8 +1,8 @@
 //! Parallel coordinates (Inselberg 1985): one upright axis for each parameter, one line across them for each item.
 
-use super::Figure;
 use super::axes::{Axis, extent};
 use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, fit, text_width};
+use super::figure::Figure;
 use super::palette::{Colour, ColourMap};
 
 /// How values lie on an axis.

@@ -1,9 +1,10 @@
 //! Embeddings: points by class, several side by side (true labels beside cluster labels); three dimensions as three views.
 
-use super::Figure;
 use super::axes::{Area, Axis, Legend, Swatch, below, draw_x, draw_y, extent};
 use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, wrap};
-use super::palette::{Colour, Shape};
+use super::figure::Figure;
+use super::palette::Colour;
+use super::shape::Shape;
 
 #[derive(Clone)]
 struct Panel {

@@ -1,8 +1,8 @@
 //! Slices: a value over each parameter in turn, a panel each, one numbered point for each item.
 
-use super::Figure;
 use super::axes::{Area, Axis, draw_x, draw_y, extent};
 use super::canvas::{Anchor, Canvas, LABEL, Point, fit};
+use super::figure::Figure;
 use super::palette::{Colour, ColourMap};
 use super::parallel::Dimension;
 

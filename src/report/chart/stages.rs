@@ -1,8 +1,8 @@
 //! Several measures over named stages (separability over depth): one panel per measure, since their scales differ.
 
-use super::Figure;
 use super::axes::{Area, Axis, draw_y, extent, number};
 use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, text_width, wrap};
+use super::figure::Figure;
 use super::palette::Colour;
 
 /// Measures over stages, one above the other on a common x axis of names.

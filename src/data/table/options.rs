@@ -1,0 +1,38 @@
+//! How a CSV file is read, as far as it is said and not found out.
+
+use crate::files::printable;
+use serde::{Deserialize, Serialize};
+
+/// A column: its number, counted from 1, or its name. A name that no column has, but that is a number, is the number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "the name of a column in quotes, or its number from 1")]
+pub enum Column {
+    /// The number, from 1.
+    Number(usize),
+    /// The name.
+    Name(String),
+}
+
+impl std::fmt::Display for Column {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Column::Number(number) => write!(f, "{number}"),
+            Column::Name(name) => write!(f, "{}", printable(name)),
+        }
+    }
+}
+
+/// How a CSV file is read. The default finds everything out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableOptions {
+    /// Whether the first line holds names; `None` looks.
+    pub header: Option<bool>,
+    /// What separates cells; `None` looks for comma, semicolon and tab.
+    pub delimiter: Option<u8>,
+    /// The column with the class; `None` takes the last, or the one that is called label, class, target, species or y.
+    pub label: Option<Column>,
+    /// Columns that are features; empty: all but those left out.
+    pub columns: Vec<Column>,
+    /// Columns that are left out.
+    pub ignore: Vec<Column>,
+}

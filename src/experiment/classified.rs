@@ -1,0 +1,152 @@
+//! What a classifier's run found out, in numbers.
+
+use super::prepared::Prepared;
+use super::spec::Experiment;
+use crate::analysis::metrics::{Confusion, Reliability, brier_score, macro_auc, roc_curve};
+use crate::data::manifest::identity as identity_of;
+use crate::error::Result;
+use crate::report::table::csv_bytes;
+use crate::run::{Scores, ledger};
+use crate::train::Evaluation;
+use ndarray::ArrayView2;
+use serde_json::{Map, Value, json};
+
+/// Intervals of confidence in which answers are counted.
+pub const BINS: usize = 10;
+/// Everything a run found out.
+pub struct Outcome {
+    /// The experiment.
+    pub experiment: Experiment,
+    /// Its samples and its network, with the best epoch's weights.
+    pub prepared: Prepared,
+    /// Its figures.
+    pub scores: Scores,
+    /// How often its test set was evaluated on.
+    pub test_set: ledger::Summary,
+    /// Wall time of each stage.
+    pub seconds: Vec<(String, f64)>,
+}
+
+/// The probabilities as a matrix, a row for each sample.
+pub fn probabilities(evaluation: &Evaluation) -> ArrayView2<'_, f32> {
+    let p = &evaluation.probabilities;
+    ArrayView2::from_shape((p.shape()[0], p.shape()[1]), p.data()).expect("a tensor is contiguous")
+}
+
+/// The figures of one split. `f1` is that of the second of two classes, else the mean over the classes.
+pub fn figures(evaluation: &Evaluation, labels: &[usize], classes: usize) -> Result<Value> {
+    let confusion = Confusion::new(labels, &evaluation.predicted, classes)?;
+    let f1_of: Vec<f64> = (0..classes).map(|c| confusion.f1(c)).collect();
+    let p = probabilities(evaluation);
+    let reliability = Reliability::of_answers(p, labels, BINS)?;
+    Ok(json!({
+        "loss": evaluation.loss,
+        "accuracy": evaluation.accuracy,
+        "macro_f1": confusion.macro_f1(),
+        "weighted_f1": confusion.weighted_f1(),
+        "f1": if classes == 2 { f1_of[1] } else { confusion.macro_f1() },
+        "f1_of_classes": f1_of,
+        "macro_precision": confusion.macro_precision(),
+        "macro_recall": confusion.macro_recall(),
+        // Without a sample of each class there is no such area.
+        "auc": macro_auc(p, labels).ok(),
+        "expected_calibration_error": reliability.expected_calibration_error(),
+        "brier_score": brier_score(p, labels)?,
+        "confusion": confusion.counts,
+    }))
+}
+
+/// The figures that stand in the ledger.
+pub fn short(figures: &Value) -> Value {
+    let of = |key: &str| Some((key.to_owned(), figures.get(key)?.clone()));
+    Value::Object(["accuracy", "mse", "loss"].into_iter().filter_map(of).collect())
+}
+
+/// Two classes told apart at a threshold: the second if its probability reaches it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The probability.
+    pub threshold: f64,
+    /// What becomes of the validation split.
+    pub val: Confusion,
+    /// And of the test split.
+    pub test: Confusion,
+}
+
+/// The decisions at 0.5 and at the threshold that is best on the validation split ([`Roc::best_threshold`]); none unless
+/// there are two classes and validation samples of both.
+///
+/// [`Roc::best_threshold`]: crate::analysis::metrics::Roc::best_threshold
+pub fn decisions(p: &Prepared, scores: &Scores) -> Option<[Decision; 2]> {
+    if p.data.classes.len() != 2 {
+        return None;
+    }
+    let of_second = |e: &Evaluation| probabilities(e).column(1).to_vec();
+    let (val, test) = (of_second(scores.val.as_ref()?), of_second(&scores.test));
+    let positive: Vec<bool> = p.data.val.labels.iter().map(|&label| label == 1).collect();
+    let best = roc_curve(&val, &positive).ok()?.best_threshold();
+    Some([0.5, best].map(|threshold| {
+        let confusion = |p: &[f32], labels: &[usize]| {
+            let answers: Vec<usize> = p.iter().map(|&p| usize::from(f64::from(p) >= threshold)).collect();
+            Confusion::new(labels, &answers, 2).expect("an answer for each label")
+        };
+        Decision { threshold, val: confusion(&val, &p.data.val.labels), test: confusion(&test, &p.data.test.labels) }
+    }))
+}
+
+/// The content of `metrics.json`. The keys are a contract; new ones may be added.
+pub fn metrics(o: &Outcome) -> Result<Value> {
+    let (s, data) = (&o.scores, &o.prepared.data);
+    let classes = data.classes.len();
+    let chosen = decisions(&o.prepared, s).map(|[_, chosen]| {
+        let of = |c: &Confusion| json!({ "accuracy": c.accuracy(), "f1": c.f1(1), "confusion": c.counts });
+        json!({ "threshold": chosen.threshold, "val": of(&chosen.val), "test": of(&chosen.test) })
+    });
+    let total: f64 = o.seconds.iter().map(|(_, s)| s).sum();
+    let mut seconds: Map<String, Value> = o.seconds.iter().map(|(name, s)| (name.clone(), json!(s))).collect();
+    seconds.insert("total".into(), json!(total));
+    Ok(json!({
+        "recipe": "train",
+        "experiment": o.experiment.name,
+        "seed": o.experiment.seed,
+        "parameters": s.parameters,
+        "macs": o.prepared.summary.macs,
+        "best_epoch": s.history.best_epoch,
+        "epochs": s.history.epochs.len(),
+        "train": figures(&s.train, &data.train.labels, classes)?,
+        "val": s.val.as_ref().map(|val| figures(val, &data.val.labels, classes)).transpose()?,
+        "test": figures(&s.test, &data.test.labels, classes)?,
+        "chosen_threshold": chosen,
+        "data": {
+            "kind": o.experiment.data.kind,
+            "classes": data.classes,
+            "train": data.train.counts(),
+            "val": data.val.counts(),
+            "test": data.test.counts(),
+            "skipped": data.skipped,
+            "ignored": data.ignored,
+            "leakage": data.leakage,
+            "missing": data.missing(),
+            "seed": o.experiment.data.seed,
+            "test_set": identity_of(&data.sha256, &data.test),
+            "sha256": data.sha256,
+        },
+        "seconds": seconds,
+    }))
+}
+
+/// `tables/predictions.csv`: every test sample, its truth, the answer, the probabilities.
+pub fn predictions(o: &Outcome) -> Vec<u8> {
+    let mut header: Vec<String> = ["sample", "truth", "answer"].map(String::from).to_vec();
+    header.extend(o.prepared.data.classes.iter().map(|c| format!("p_{c}")));
+    let mut rows = vec![header];
+    let (test, data) = (&o.scores.test, &o.prepared.data);
+    let k = data.classes.len();
+    for i in 0..data.test.len() {
+        let class = |c: usize| data.classes[c].clone();
+        let mut row = vec![data.test.names[i].clone(), class(data.test.labels[i]), class(test.predicted[i])];
+        row.extend(test.probabilities.data()[i * k..][..k].iter().map(|p| format!("{p:.6}")));
+        rows.push(row);
+    }
+    csv_bytes(rows).expect("the rows have one length")
+}
