@@ -1,6 +1,6 @@
 """Prints how far PyTorch's long sums in f32 are from those in double precision.
 
-`cargo run --release -p gradus-kernels --example accuracy` prints the same of Gradus, on the same numbers.
+`cargo bench -p gradus-kernels --bench accuracy` prints the same of Gradus, on the same numbers.
 """
 
 import numpy as np

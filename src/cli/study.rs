@@ -6,7 +6,6 @@ use super::{job, output, signals};
 use clap::{Args, ValueEnum};
 use gradus::experiment::Source;
 use gradus::run::{Beginning, RunFolder};
-use gradus::study::database;
 use gradus::study::job::Job;
 use gradus::study::outcome::BEST;
 use gradus::study::search::{DATABASE, Effort, JOURNAL};
@@ -87,6 +86,10 @@ RUN/study.jsonl is in the format of Optuna's journals, RUN/study.db (--sqlite) i
 
 impl Study {
     pub(crate) fn run(self) -> Result<()> {
+        if self.sqlite && !cfg!(feature = "sqlite") {
+            let help = "build it with --features sqlite, or leave the flag out";
+            return Err(Error::config("--sqlite", "is not possible: this program was built without SQLite", help));
+        }
         let (study, folder) = match &self.resume {
             Some(path) => {
                 let folder = RunFolder::open(path)?;
@@ -185,8 +188,9 @@ impl Study {
     /// The result, short or as JSON.
     fn show(&self, folder: &RunFolder, metrics: &Value) -> Result<()> {
         let database = self.sqlite.then(|| folder.path(DATABASE));
+        #[cfg(feature = "sqlite")]
         if let Some(database) = &database {
-            database::write(&folder.path(JOURNAL), database)?;
+            gradus::study::database::write(&folder.path(JOURNAL), database)?;
         }
         if self.json {
             return output::json(metrics);

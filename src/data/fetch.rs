@@ -265,7 +265,22 @@ enum Stop {
     Failed(Failure),
 }
 
+/// Refuses: this program was built without the feature `download`.
+#[cfg(not(feature = "download"))]
+fn download(
+    _: &Patience,
+    file: &Wanted,
+    _: &str,
+    _: &Path,
+    _: &mut dyn FnMut(Event<'_>),
+) -> std::result::Result<bool, Stop> {
+    let help = "build it with --features download, or give files that are there: gradus data get NAME --from FOLDER";
+    let error = Error::data(&file.name, "cannot be fetched: this program was built without downloads", help);
+    Err(Stop::Failed(Failure::Ours(error)))
+}
+
 /// Fetches what `part` lacks. Returns whether there was something before.
+#[cfg(feature = "download")]
 fn download(
     patience: &Patience,
     file: &Wanted,
@@ -349,6 +364,7 @@ fn download(
 
 /// The first and last byte of a partial answer, and the length of the whole unless it is `*` (RFC 9110, 14.4):
 /// `bytes 100-199/5000`.
+#[cfg(feature = "download")]
 fn content_range(value: &str) -> Option<(u64, u64, Option<u64>)> {
     let (range, whole) = value.trim().strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;

@@ -44,6 +44,7 @@
 //! # Ok::<(), gradus::Error>(())
 //! ```
 
+#[cfg(feature = "sqlite")]
 pub mod database;
 pub mod findings;
 pub mod importance;

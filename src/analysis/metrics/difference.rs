@@ -54,13 +54,14 @@ struct Seeds {
 /// ```
 ///
 /// where MS is a mean square and k the method's number of seeds. The term of a method with one seed is missing from the
-/// sum, and then the result speaks of these networks only. MS(seeds) of few seeds may be far too small by chance, so the
-/// larger of the method's own and of that pooled over both methods is taken, with its degrees of freedom; with two seeds each
-/// only 0.7 MS(residual) are taken off. Where the sum is negative, which is chance, V is at least 0.8 MS(c) / n. The
-/// interval is the difference ± t √V with the degrees of freedom of Satterthwaite (1946). In simulations it covers the true difference in 93 to 97 % of cases, with one to ten
-/// seeds a method and seeds that do not scatter to seeds that scatter more than samples. For proportions half a success
-/// and half a failure are added to each cell of the paired 2 x 2 table (Agresti and Min 2005), so that the width is not
-/// zero where both methods agree on every sample. Errors: fewer than two samples, or numbers of samples that differ.
+/// sum, and then the result speaks of these networks only. MS(seeds) of few seeds may be far too small by chance, so
+/// the larger of the method's own and of that pooled over both methods is taken, with its degrees of freedom; with two
+/// seeds each only 0.7 MS(residual) are taken off. Where the sum is negative, which is chance, V is at least 0.8 MS(c)
+/// / n. The interval is the difference ± t √V with the degrees of freedom of Satterthwaite (1946). In simulations it
+/// covers the true difference in 93 to 97 % of cases, with one to ten seeds a method and seeds that do not scatter to
+/// seeds that scatter more than samples. For proportions half a success and half a failure are added to each cell of
+/// the paired 2 x 2 table (Agresti and Min 2005), so that the width is not zero where both methods agree on every
+/// sample. Errors: fewer than two samples, or numbers of samples that differ.
 pub fn mean_difference(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, proportion: bool) -> Result<MeanDifference> {
     let n = a.ncols();
     if n != b.ncols() || n < 2 || a.nrows() == 0 || b.nrows() == 0 {
