@@ -36,7 +36,7 @@ use std::time::Instant;
 const CODE: &str = include_str!("autoencoder_fashion.rs");
 /// What becomes of an encoder, in the order of the variants of transfer-fashion.
 const WAYS: [&str; 3] = ["frozen", "unfrozen", "from scratch"];
-/// A network that sees few pictures takes at least so many steps.
+/// A network that sees few images takes at least so many steps.
 const STEPS: usize = 500;
 
 /// Autoencoders of clothing: compress, look inside, generate, use again.
@@ -107,7 +107,7 @@ fn source(name: &str, settings: &[String]) -> gradus::Result<Source> {
     Ok(source)
 }
 
-/// Trains an autoencoder and says how well it gives pictures back.
+/// Trains an autoencoder and says how well it gives images back.
 fn autoencode(name: &str, settings: &[String], page: &mut Page, folder: &Path) -> gradus::Result<Reconstructed> {
     let e = source(name, settings)?.resolve()?;
     let p = Prepared::new(&e, &mut Unwatched)?;
@@ -206,11 +206,11 @@ fn look(trained: &Trained, data: &gradus::data::ImageData, smoke: bool, page: &m
     let found = explore(trained, None, data, &job, &mut Unwatched)?;
     println!("{}: the five nearest codes name the class of {}", found.name, percent(found.knn_accuracy));
     let mut table =
-        Table::new(&["codes drawn from", "diversity, test pictures being 1", "to the nearest training picture"]);
+        Table::new(&["codes drawn from", "diversity, test images being 1", "to the nearest training image"]);
     for g in &found.generated {
         table.row([g.source.to_owned(), format!("{:.3}", g.diversity), format!("{:.3}", g.nearest)]);
     }
-    page.section("", "Results of looking inside").table(&table, "Pictures nobody has drawn").facts(&[
+    page.section("", "Results of looking inside").table(&table, "Images nobody has drawn").facts(&[
         ("Five nearest codes name the class", percent(found.knn_accuracy)),
         ("Silhouette of the classes", format!("{:.3}", found.silhouette)),
         ("Maps, walks and samples", "latent/report.html".to_owned()),

@@ -1,6 +1,6 @@
 //! # Chest X-rays: is there pneumonia?
 //!
-//! The second half of the first course: pictures of children's chests (Kermany et al. 2018), a convolutional network
+//! The second half of the first course: images of children's chests (Kermany et al. 2018), a convolutional network
 //! with a sigmoid at its end, class weights, augmentation, and the question at which probability one calls it
 //! pneumonia. Each part has the course's form: the code, its results, comments that follow the numbers.
 //!
@@ -8,7 +8,7 @@
 //!
 //! Run it: `cargo run --release --example chest_xray -- FOLDER`, where FOLDER holds `train/` and `test/` with the
 //! sub-folders `NORMAL` and `PNEUMONIA`; `--out DIR` for another place than target/lessons/chest_xray; `--epochs N`,
-//! `--seed N`; `--smoke` for a try in seconds on pictures that the program paints, whose numbers mean nothing.
+//! `--seed N`; `--smoke` for a try in seconds on images that the program paints, whose numbers mean nothing.
 
 use clap::Parser;
 use gradus::analysis::metrics::roc_curve;
@@ -45,7 +45,7 @@ struct Arguments {
     /// Seed of everything random but the split
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Everything in seconds, on pictures that the program paints: the numbers mean nothing
+    /// Everything in seconds, on images that the program paints: the numbers mean nothing
     #[arg(long)]
     smoke: bool,
 }
@@ -100,7 +100,7 @@ fn exercise(told: &Arguments) -> gradus::Result<()> {
     Ok(())
 }
 
-/// Pictures to samples: gray, 128 x 128, each brought to mean 0 and deviation 1, persons kept within one split.
+/// Images to samples: gray, 128 x 128, each brought to mean 0 and deviation 1, persons kept within one split.
 fn data(settings: &[String]) -> gradus::Result<(Experiment, Prepared)> {
     let mut source = Source::text(builtin("pneumonia").expect("it is built in").text, "pneumonia")?;
     settings.iter().try_for_each(|set| source.set(set))?;
@@ -111,43 +111,43 @@ fn data(settings: &[String]) -> gradus::Result<(Experiment, Prepared)> {
 
 /// Part 1: how many, what they look like, and what augmentation makes of them.
 fn pictures(e: &Experiment, p: &Prepared, page: &mut Page, folder: &Path) -> gradus::Result<()> {
-    let mut counts = Table::new(&["split", "pictures", &p.data.classes[0], p.data.classes.last().map_or("", |c| c)]);
+    let mut counts = Table::new(&["split", "images", &p.data.classes[0], p.data.classes.last().map_or("", |c| c)]);
     for (name, images) in p.data.splits() {
         let of = |class: usize| thousands(images.labels.iter().filter(|&&label| label == class).count());
         counts.row([name.to_owned(), thousands(images.len()), of(0), of(1)]);
     }
-    println!("Part 1. The pictures\n\n{}", counts.text());
+    println!("Part 1. The images\n\n{}", counts.text());
     let size = e.data.size;
-    let mut sheet = ImageGrid::new("Training pictures").smooth();
+    let mut sheet = ImageGrid::new("Training images").smooth();
     for (c, class) in p.data.classes.iter().enumerate() {
         let some = of_class(&p.data.train, c, 6);
         let tile = |&i: &usize| Tile::chw(&p.data.train.pixels.data()[i * size * size..][..size * size], 1, size, size);
         sheet = sheet.group(class, some.iter().map(tile).collect());
     }
-    // One picture as six epochs see it.
+    // One image as six epochs see it.
     let first = of_class(&p.data.train, 1, 1);
     let seen = (0..6).map(|epoch| {
         let picture = p.train.batch(&first, Some(epoch));
         Tile::plane(picture.data(), size, size, ColourMap::Gray, None).caption(&format!("epoch {}", epoch + 1))
     });
-    let varied = ImageGrid::new("One picture, as six epochs see it").smooth().group("", seen.collect()).draw();
-    let (sheet, varied) = (save(folder, "pictures", sheet.draw())?, save(folder, "augmented", varied)?);
+    let varied = ImageGrid::new("One image, as six epochs see it").smooth().group("", seen.collect()).draw();
+    let (sheet, varied) = (save(folder, "images", sheet.draw())?, save(folder, "augmented", varied)?);
     let kept = match p.data.grouped {
         Some(n) => format!("{n} file names tell the person; "),
         None => String::new(),
     };
     let shared = p.data.leakage.len();
-    page.part("Part 1. The pictures");
+    page.part("Part 1. The images");
     page.section("", "Code").code(function(CODE, "data"));
-    page.section("", "Results").table(&counts, "Pictures of each class").figures(&[
+    page.section("", "Results").table(&counts, "Images of each class").figures(&[
         (&sheet, "Six of each class."),
-        (&varied, "Moved, turned, stretched, mirrored, in another light: a new picture each time."),
+        (&varied, "Moved, turned, stretched, mirrored, in another light: a new image each time."),
     ]);
     page.section("", "Comments").paragraph(&format!(
-        "{kept}pictures of one person stay in one split, and {shared} persons or pictures stand in more than one. \
-         Validation is carved from the training pictures; the test split is its authors' own, and it is not made \
-         like them: its share of {} is another. The exposure of a picture is the machine's and not the lung's, so \
-         each picture is brought to mean 0 and deviation 1 by itself.",
+        "{kept}images of one person stay in one split, and {shared} persons or images stand in more than one. \
+         Validation is carved from the training images; the test split is its authors' own, and it is not made \
+         like them: its share of {} is another. The exposure of an image is the machine's and not the lung's, so \
+         each image is brought to mean 0 and deviation 1 by itself.",
         p.data.classes[1]
     ));
     Ok(())
@@ -172,12 +172,12 @@ fn network(p: &Prepared, page: &mut Page) {
     page.part("Part 2. The network");
     page.section("", "Results").table(&layers, "Layer by layer").facts(&[
         ("Parameters", thousands(p.summary.parameters)),
-        ("Multiply-adds for one picture", thousands(p.summary.macs as usize)),
+        ("Multiply-adds for one image", thousands(p.summary.macs as usize)),
     ]);
     page.section("", "Comments").paragraph(&format!(
         "The last layer gives one number z, the logit of {}: p = σ(z) = 1 / (1 + e⁻ᶻ). The cost is the binary \
          cross-entropy -[y ln p + (1 - y) ln(1 - p)], a sample of {} weighing {:.2} and one of {} {:.2}: both classes \
-         count the same, though one has {} times the pictures.",
+         count the same, though one has {} times the images.",
         p.data.classes[1],
         p.data.classes[0],
         weights[0],

@@ -91,7 +91,7 @@ fn exercise(told: &Arguments) -> gradus::Result<()> {
     let parts = [
         ("Part 3. Every class, from noise", "noise", job(&all, Start::Random)),
         ("Part 4. Mixtures, from noise", "mixture", job(&mixtures, Start::Random)),
-        ("Part 5. Every class, from noisy test pictures of a one", "real", job(&all, Start::Test(1))),
+        ("Part 5. Every class, from noisy test images of a one", "real", job(&all, Start::Test(1))),
     ];
     let mut verdicts = Vec::new();
     for (title, name, job) in parts {
@@ -170,7 +170,7 @@ fn learning(
     let accuracy = chart("accuracy", column(|e| e.accuracies()[0]), column(|e| e.accuracies()[1]))?;
     let confusion = Confusion::new("Test split", &p.data.classes, &s.confusion.counts).draw();
     let confusion = save(folder, "confusion", confusion)?;
-    let mut splits = Table::new(&["split", "pictures", "loss", "accuracy"]);
+    let mut splits = Table::new(&["split", "images", "loss", "accuracy"]);
     for ((name, images), figures) in p.data.splits().into_iter().zip([&s.train, s.validation(), &s.test]) {
         let [loss, accuracy] = [figures.loss, figures.accuracy].map(|v| format!("{v:.4}"));
         splits.row([name.to_owned(), thousands(images.len()), loss, accuracy]);
@@ -179,9 +179,9 @@ fn learning(
     page.part("Part 2. Training");
     page.section("", "Code").code(function(CODE, "train"));
     page.section("", "Results")
-        .table(&splits, "The best epoch's weights on each split; training pictures as they are, not varied")
+        .table(&splits, "The best epoch's weights on each split; training images as they are, not varied")
         .figures(&[
-            (&loss, "Cross-entropy; training pictures are varied, validation pictures are not."),
+            (&loss, "Cross-entropy; training images are varied, validation images are not."),
             (&accuracy, "Accuracy over the epochs."),
             (&confusion, "Rows are the truth, columns the answer."),
         ]);
@@ -220,7 +220,7 @@ fn dreams(
             .figures(&[(&answer, "The network's prediction for the last step."), (&losses, "Distance to the target.")]);
     }
     page.section("", "Comments").paragraph(&comments(&found, &data.classes)).paragraph(
-        "Cross-entropy asks for the answer and nothing else, and the network's answer is fixed only on pictures like \
+        "Cross-entropy asks for the answer and nothing else, and the network's answer is fixed only on images like \
          those it has seen. Total variation, blur and jitter ask for what strokes have: neighbours alike, the same \
          answer a pixel further on. They ease off at the end of the way, so that the last steps settle the answer.",
     );

@@ -153,7 +153,7 @@ fn describe(s: &Study, page: &mut Page, folder: &std::path::Path) -> gradus::Res
             ("Inputs", input.join(" x ")),
             ("Outputs", format!("{}: a logit for each class", s.classes.len())),
             ("Parameters", thousands(s.scores.parameters)),
-            ("Multiply-adds for one picture", thousands(s.summary.macs as usize)),
+            ("Multiply-adds for one image", thousands(s.summary.macs as usize)),
             ("Test accuracy", percent(s.scores.test.accuracy)),
             ("Seconds of training", format!("{:.1}", s.seconds)),
         ])

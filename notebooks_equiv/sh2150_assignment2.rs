@@ -1,15 +1,15 @@
-//! # SH2150, assignment 2: telling pictures apart in three ways
+//! # SH2150, assignment 2: telling images apart in three ways
 //!
-//! The whole assignment with library calls only. Three classes of galaxies (or your own pictures), and the same
+//! The whole assignment with library calls only. Three classes of galaxies (or your own images), and the same
 //! question asked three times: to clusters of hand-made features (part 1), to a small network on these features
 //! (part 2), and to a convolutional network on the pixels (part 3). The numbers 1a to 3e are the assignment's.
 //!
 //! `gradus pipeline` does the same with intervals, significance tests, checkpoints and a longer report; here every
 //! step stands in the open, to be read and changed.
 //!
-//! Run it: `cargo run --release --example sh2150_assignment2`, with `-- FOLDER` for pictures of your own (one
+//! Run it: `cargo run --release --example sh2150_assignment2`, with `-- FOLDER` for images of your own (one
 //! sub-folder a class), `--out DIR` for another place than target/lessons/sh2150_assignment2, and `--smoke` for a try
-//! in seconds on small pictures, whose numbers mean nothing.
+//! in seconds on small images, whose numbers mean nothing.
 
 use clap::Parser;
 use gradus::analysis::features::{Feature, of_pictures};
@@ -33,15 +33,15 @@ use std::path::PathBuf;
 const SEED: u64 = 42;
 const SHARES: [f64; 3] = [0.70, 0.15, 0.15]; // training, validation, test
 
-/// Features, K-means, t-SNE, an MLP and a CNN on the same pictures.
+/// Features, K-means, t-SNE, an MLP and a CNN on the same images.
 #[derive(clap::Parser)]
 struct Arguments {
-    /// A folder or zip with pictures, one sub-folder for each class [default: galaxies that the program renders]
+    /// A folder or zip with images, one sub-folder for each class [default: galaxies that the program renders]
     folder: Option<PathBuf>,
     /// Where the report and the figures go
     #[arg(long, value_name = "DIR", default_value = "target/lessons/sh2150_assignment2")]
     out: PathBuf,
-    /// Everything in seconds on small pictures: the numbers mean nothing
+    /// Everything in seconds on small images: the numbers mean nothing
     #[arg(long)]
     smoke: bool,
 }
@@ -56,7 +56,7 @@ fn main() {
 fn assignment(told: &Arguments) -> gradus::Result<()> {
     let (source, smoke, folder) = (&told.folder, told.smoke, &told.out);
     let (size, per_class) = if smoke { (32, 20) } else { (128, 300) };
-    // Rendered galaxies are learned sooner than real pictures.
+    // Rendered galaxies are learned sooner than real images.
     let epochs = [[18, 40], [2, 2]][usize::from(smoke)][usize::from(source.is_some())];
     let save = |name: &str, figure: Figure| figure.save(folder, name).map(|()| figure);
 
@@ -71,21 +71,21 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
     };
     let (train, val, test) = (data.train, data.val, data.test);
     let (classes, k) = (train.classes.clone(), train.classes.len());
-    println!("1a. {k} classes ({}); {} / {} / {} pictures", classes.join(", "), train.len(), val.len(), test.len());
+    println!("1a. {k} classes ({}); {} / {} / {} images", classes.join(", "), train.len(), val.len(), test.len());
     let tile = |i: usize| Tile::chw(&train.pixels.data()[i * size * size..][..size * size], 1, size, size);
-    let mut sheet = ImageGrid::new("Training pictures").smooth();
+    let mut sheet = ImageGrid::new("Training images").smooth();
     for (c, class) in classes.iter().enumerate() {
         let of_class = (0..train.len()).filter(|&i| train.labels[i] == c);
         sheet = sheet.group(class, of_class.take(6).map(tile).collect());
     }
-    let sheet = save("pictures", sheet.draw())?;
+    let sheet = save("images", sheet.draw())?;
 
     let features = |images: &Images| of_pictures(&Feature::DEFAULT, &images.pixels);
     let raw = [features(&train)?, features(&val)?, features(&test)?];
-    let scaler = Scaler::fit(Scaling::Standard, raw[0].view())?; // the test pictures must not set the scale
+    let scaler = Scaler::fit(Scaling::Standard, raw[0].view())?; // the test images must not set the scale
     let table = |part: usize| scaler.transform(raw[part].view());
     let [x_train, x_val, x_test] = [table(0)?, table(1)?, table(2)?];
-    let mut histograms = Histograms::new("Features of the training pictures", &classes);
+    let mut histograms = Histograms::new("Features of the training images", &classes);
     for (j, feature) in Feature::DEFAULT.iter().enumerate() {
         println!("1b. {}: {}", feature.name(), feature.why());
         let column: Vec<f64> = raw[0].column(j).iter().map(|&v| f64::from(v)).collect();
@@ -130,7 +130,7 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
     let figure_1 = Cnn { input: [1, size, size], widths: vec![16, 32, 64, 128], hidden: 128, classes: k };
     let cnn = figure_1.build(&mut Rng::new(SEED, "cnn.init", 0))?;
     let per_picture = count_parameters(&cnn) as f64 / train.len() as f64;
-    println!("    the CNN of Figure 1: {} ({per_picture:.0} a training picture)", count_parameters(&cnn));
+    println!("    the CNN of Figure 1: {} ({per_picture:.0} a training image)", count_parameters(&cnn));
 
     let pixels = Normalization::fit(&train.pixels)?;
     let normalized = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &pixels);
@@ -142,7 +142,7 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
     println!("    {}", generalizes(&cnn_history, &cnn_test));
     println!("3c. {}", hardest(&cnn_confusion, &classes));
 
-    // The same validation pictures in seven spaces, from shallow to deep.
+    // The same validation images in seven spaces, from shallow to deep.
     let shown: Vec<usize> = (0..val.len()).step_by(val.len() / 500 + 1).collect();
     let labels: Vec<usize> = shown.iter().map(|&i| val.labels[i]).collect();
     let mut spaces = vec![("features".to_owned(), x_val.select(ndarray::Axis(0), &shown))];
@@ -200,7 +200,7 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
         .figures(&[(&curve_cnn, ""), (&m3, "")])
         .answer("3b. Does it generalize?", &generalizes(&cnn_history, &cnn_test))
         .answer("3c. What is misclassified most often?", &hardest(&cnn_confusion, &classes));
-    page.section("3d", "Depth").table(&depth, "Validation pictures").figure(&stages, "").figure(&deep_maps, "");
+    page.section("3d", "Depth").table(&depth, "Validation images").figure(&stages, "").figure(&deep_maps, "");
     page.section("", "Use of AI").field("Write here which tools you used, and for what.");
     page.save(&folder.join("report.html"))?;
     println!("\nReport and figures are in {}", folder.display());
@@ -228,7 +228,7 @@ impl Observer for Say {
 
 type Learned = (History, Evaluation);
 
-/// Trains with Adam, keeps the epoch with the lowest validation loss, and only then looks at the test pictures.
+/// Trains with Adam, keeps the epoch with the lowest validation loss, and only then looks at the test images.
 fn learn(number: &str, model: &Sequential, fit: Fit, [train, val, test]: [&dyn Samples; 3]) -> gradus::Result<Learned> {
     println!("{number}. {} parameters; cross-entropy per epoch (* the best so far):", count_parameters(model));
     let trained =

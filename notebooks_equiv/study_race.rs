@@ -1,6 +1,6 @@
 //! Which search is the faster one? Random search against TPE with pruning, on one and the same study.
 //!
-//! The study is small enough to be run many times: a network of one hidden layer on 5,000 pictures of Fashion-MNIST, 30
+//! The study is small enough to be run many times: a network of one hidden layer on 5,000 images of Fashion-MNIST, 30
 //! trials of at most 20 epochs over its width, its optimizer, learning rate, momentum, weight decay and dropout. Both
 //! searches have the same space, the same number of trials and the same seeds; what is counted is epochs, the only thing
 //! that takes time. Asked is after how many of them TPE with pruning has reached the validation loss at which random

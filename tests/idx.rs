@@ -106,7 +106,7 @@ fn a_bomb_is_put_down_early() {
 
 // ---- sets -------------------------------------------------------------------------------------------------------
 
-/// A tiny set: 6 pictures of 4 x 3 to train on, 4 to test on.
+/// A tiny set: 6 images of 4 x 3 to train on, 4 to test on.
 fn files() -> [(&'static str, usize, Vec<u8>); 4] {
     [
         ("train-images", 3, idx(&[6, 4, 3])),
@@ -190,14 +190,14 @@ fn files_that_do_not_belong_together_are_refused() {
         std::fs::write(dir.path().join(name), bytes).unwrap();
         refusal(dir.path(), Set::Mnist)
     };
-    assert!(with("train-labels-idx1-ubyte", &idx(&[5])).contains("6 train pictures, but 5 labels"));
+    assert!(with("train-labels-idx1-ubyte", &idx(&[5])).contains("6 train images, but 5 labels"));
     assert!(with("train-labels-idx1-ubyte", &idx(&[6, 1])).contains("2 axes, where 1 are wanted"));
     assert!(with("t10k-images-idx3-ubyte", &idx(&[4, 3, 4])).contains("[4, 3] to train on, but [3, 4]"));
     assert!(with("t10k-images-idx3-ubyte", &idx(&[4, 4, 3])[..30]).contains("48 numbers, but holds 14"));
     let twelve = Idx { shape: vec![4], data: vec![1, 2, 12, 3] }.to_bytes();
     assert!(with("t10k-labels-idx1-ubyte", &twelve).contains("the label 12"));
     let none = Idx { shape: vec![0, 4, 3], data: vec![] }.to_bytes();
-    assert!(with("t10k-images-idx3-ubyte", &none).contains("no test pictures"));
+    assert!(with("t10k-images-idx3-ubyte", &none).contains("no test images"));
 }
 
 /// The real sets, if the variable GRADUS_DATA names a folder that holds `mnist/` and `fashion-mnist/`.

@@ -48,7 +48,7 @@ const LESSONS: &[Lesson] = &[
         "sh2150_assignment2",
         &["--smoke", "--out"],
         &["1c. K-means", "8389120", "block 4", "3e. Test accuracy"],
-        &["pictures", "features", "tsne", "loss_CNN", "confusion_CNN", "depth", "tsne_depth"],
+        &["images", "features", "tsne", "loss_CNN", "confusion_CNN", "depth", "tsne_depth"],
     ),
     (
         "mnist_mlp_hog_cnn",
@@ -60,7 +60,7 @@ const LESSONS: &[Lesson] = &[
         "chest_xray",
         &["--smoke", "--out"],
         &["Part 4. The decision", "at the threshold chosen on validation", "report: "],
-        &["pictures", "augmented", "roc", "confusion_half", "confusion_chosen"],
+        &["images", "augmented", "roc", "confusion_half", "confusion_chosen"],
     ),
     (
         "input_optimization",

@@ -2,7 +2,7 @@
 
     python benches/peers/galaxies.py RUN --data FOLDER [--seeds 3]
 
-RUN is a finished `gradus pipeline` run on FOLDER: its `tables/splits.csv` says which picture is in which split, its
+RUN is a finished `gradus pipeline` run on FOLDER: its `tables/splits.csv` says which image is in which split, its
 `config.toml` the sizes and settings, its `metrics.json` what Gradus reached. The best validation epoch is tested.
 Prints one JSON line a seed.
 """

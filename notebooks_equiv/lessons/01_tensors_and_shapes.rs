@@ -65,7 +65,7 @@ fn main() -> gradus::Result<()> {
         println!("   {:>16} and {:>10}:  {answer}", format!("{a:?}"), format!("{b:?}"));
     }
     println!(
-        "\n   The second line is how a bias of 16 channels meets a batch of pictures. The last is the classic mistake:"
+        "\n   The second line is how a bias of 16 channels meets a batch of images. The last is the classic mistake:"
     );
     println!("   32 values, one a row, must have the shape [32, 1].");
     let tens = Var::constant(Tensor::<f64>::from_f64(&[10.0, 20.0, 30.0], [3, 1])?);
@@ -97,7 +97,7 @@ fn main() -> gradus::Result<()> {
     println!("   [2, 3] times [4, 5]: {error}");
     assert!(error.contains("K is 3, then 4"));
 
-    println!("\n6. Pictures are tensors of four axes: N C H W (picture, channel, row, column)\n");
+    println!("\n6. Images are tensors of four axes: N C H W (image, channel, row, column)\n");
     let (pictures, labels, _) = Galaxies { per_class: 2, size: 64, seed: 1 }.render()?;
     println!("   two galaxies of each of three classes: shape {:?}, labels {labels:?}", pictures.shape());
     let upside_down = Var::constant(pictures.clone()).permute(&[0, 1, 3, 2])?.into_value();
@@ -109,7 +109,7 @@ fn main() -> gradus::Result<()> {
     let tiles = |x: &Tensor| x.data().chunks(64 * 64).map(|p| Tile::chw(p, 1, 64, 64)).collect();
     ImageGrid::new("A batch of shape [6, 1, 64, 64], and with its last two axes exchanged")
         .group("N C H W", tiles(&pictures))
-        .group("N C W H: each picture mirrored at its diagonal", tiles(&upside_down))
+        .group("N C W H: each image mirrored at its diagonal", tiles(&upside_down))
         .draw()
         .save(&folder, "batch")?;
     let sheet = |title: &str, x: &Tensor<f64>| {

@@ -1,14 +1,14 @@
 //! Lesson 08: a convolutional network in forty lines.
 //!
-//! Everything so far, put together: pictures, a network, a loss, a tape, an optimizer. The network is LeNet's scheme
-//! (LeCun et al. 1998) with today's parts: *convolutions* look for small patterns, the same everywhere in the picture;
-//! *ReLU* keeps what was found; *max-pooling* keeps the best of each 2x2 and halves the picture. Two such blocks turn
+//! Everything so far, put together: images, a network, a loss, a tape, an optimizer. The network is LeNet's scheme
+//! (LeCun et al. 1998) with today's parts: *convolutions* look for small patterns, the same everywhere in the image;
+//! *ReLU* keeps what was found; *max-pooling* keeps the best of each 2x2 and halves the image. Two such blocks turn
 //! 1x32x32 pixels into 16 maps of 8x8; a fully connected layer reads the class off them.
 //!
 //! Training repeats four lines: forward, loss, backward, step. The context of a forward pass knows the number of the step,
 //! so that a layer with dropout would draw another mask in each. An *epoch* is one pass over the training images in a
 //! new order; flips and quarter turns make each pass a little different, since a galaxy has no up and down. The test
-//! pictures are never trained on. Their accuracy is the result.
+//! images are never trained on. Their accuracy is the result.
 //!
 //! The lesson's forty lines stand between the two marks. What comes after them only prints and draws.
 
@@ -94,7 +94,7 @@ fn main() -> gradus::Result<()> {
     );
     assert_eq!(summary.parameters, 80 + 1168 + 3075);
 
-    println!("\n2. Training on {} pictures, tested on {} others\n", train.len(), test.len());
+    println!("\n2. Training on {} images, tested on {} others\n", train.len(), test.len());
     println!("   epoch   train loss   test loss");
     for (i, (a, b)) in train_loss.iter().zip(&test_loss).enumerate() {
         println!("   {:>5} {a:>12.4} {b:>11.4}", i + 1);
@@ -104,9 +104,9 @@ fn main() -> gradus::Result<()> {
     println!(
         "   The training loss is the higher one: it is the mean over an epoch in which the weights still improve, and"
     );
-    println!("   over flipped and turned pictures.");
+    println!("   over flipped and turned images.");
 
-    println!("\n3. The result: {:.1} % of the test pictures; guessing gives 33.3 %\n", 100.0 * result.accuracy);
+    println!("\n3. The result: {:.1} % of the test images; guessing gives 33.3 %\n", 100.0 * result.accuracy);
     let confusion = Confusion::new(test.labels(), &result.predicted, 3)?;
     println!("   {:>12} answered {}", "truth", Galaxies::CLASSES.map(|c| format!("{c:>11}")).concat());
     for (class, counts) in Galaxies::CLASSES.iter().zip(&confusion.counts) {

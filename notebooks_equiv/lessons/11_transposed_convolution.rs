@@ -1,6 +1,6 @@
 //! # Lesson 11: transposed convolution, the way back
 //!
-//! A convolution with stride 2 halves a picture. An autoencoder must come back from the small maps to the large picture,
+//! A convolution with stride 2 halves an image. An autoencoder must come back from the small maps to the large image,
 //! and the way back is the *transpose* of the way there. With the convolution written as a matrix, y = A x, it is
 //!
 //! ```text
@@ -8,7 +8,7 @@
 //! ```
 //!
 //! That is not the inverse: Aᵀ A x is not x. It is what backward computes anyway, the convolution's gradient of its
-//! input; used forwards it has a picture of its own: every pixel of the small map lays its multiple of the kernel down
+//! input; used forwards it has an image of its own: every pixel of the small map lays its multiple of the kernel down
 //! on the large one, two pixels further for each step, and what overlaps is added.
 //!
 //! Where kernels overlap unevenly, a checkerboard appears (Odena, Dumoulin and Olah 2016): a 3x3 kernel with stride 2
@@ -81,7 +81,7 @@ fn main() -> gradus::Result<()> {
         }
     }
     let cut = Tensor::from_fn([1, 1, 7, 7], |i| laid[(i / 7 + 1) * 9 + i % 7 + 1]);
-    // The matrix: its column j is the convolution of the picture that is 1 at pixel j and 0 elsewhere.
+    // The matrix: its column j is the convolution of the image that is 1 at pixel j and 0 elsewhere.
     let unit = |j: usize| Tensor::from_fn([1, 1, 7, 7], |i| f64::from(i == j));
     let column = |j: usize| Var::constant(unit(j)).conv2d(&Var::constant(w.clone()), None, down);
     let columns: Vec<Var<f64>> = (0..49).map(column).collect::<gradus::Result<_>>()?;

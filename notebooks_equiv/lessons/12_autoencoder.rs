@@ -1,7 +1,7 @@
 //! # Lesson 12: an autoencoder, and what it has to do with principal components
 //!
 //! A network that shall give back its input, through a layer that is too narrow to let it pass: the *code*. What it
-//! learns is a way to say a picture in few numbers (Hinton and Salakhutdinov 2006). Its target is its input, so no labels
+//! learns is a way to say an image in few numbers (Hinton and Salakhutdinov 2006). Its target is its input, so no labels
 //! are needed:
 //!
 //! ```text
@@ -44,8 +44,8 @@ fn main() -> gradus::Result<()> {
     let (seen, unseen) = (view(&rows(&train)?), view(&rows(&test)?));
     let pca = Pca::fit(seen.view(), CODE)?;
     let projected = pca.inverse_transform(pca.transform(unseen.view())?.view())?;
-    let by_pca = (&projected - &unseen).mapv(|d| f64::from(d * d)).mean().expect("there are pictures");
-    println!("   mean squared error of a pixel on pictures not seen: {by_pca:.5}");
+    let by_pca = (&projected - &unseen).mapv(|d| f64::from(d * d)).mean().expect("there are images");
+    println!("   mean squared error of a pixel on images not seen: {by_pca:.5}");
 
     let rng = &mut Rng::new(12, "init", 0);
     let linear = Sequential::new()
@@ -63,7 +63,7 @@ fn main() -> gradus::Result<()> {
 
     println!("\n2. Two autoencoders: error on images not seen\n");
     let objective = Objective { loss: Loss::ReconstructionMse, ..Objective::default() };
-    let mut chart = LineChart::new("Error on pictures not seen").axes("epoch", "mean squared error").log_y();
+    let mut chart = LineChart::new("Error on images not seen").axes("epoch", "mean squared error").log_y();
     let mut errors = Vec::new();
     for (name, model, lr) in [("linear", &linear, 2e-3), ("with a hidden layer", &deep, 2e-3)] {
         let fit = Fit { objective: objective.clone(), ..Fit::new(60, 60, 50, 12) };
@@ -77,7 +77,7 @@ fn main() -> gradus::Result<()> {
         errors.push(least);
     }
     chart.epochs("principal components", &vec![by_pca; 60]).draw().save(&folder, "errors")?;
-    // On the pictures it has seen, no linear network can do better than PCA; on others, hardly.
+    // On the images it has seen, no linear network can do better than PCA; on others, hardly.
     assert!(errors[0] > 0.9 * by_pca && errors[0] < 1.3 * by_pca, "{} {by_pca}", errors[0]);
     assert!(errors[1] < errors[0], "depth is good for something");
 
@@ -119,7 +119,7 @@ fn main() -> gradus::Result<()> {
     let project = |x: &Tensor| -> gradus::Result<Vec<f32>> {
         Ok(pca.inverse_transform(pca.transform(view(x).view())?.view())?.into_raw_vec_and_offset().0)
     };
-    grid = grid.group("pictures", tiles(x.data())).group("principal components", tiles(&project(&x)?));
+    grid = grid.group("images", tiles(x.data())).group("principal components", tiles(&project(&x)?));
     for (name, model) in [("linear", &linear), ("with a hidden layer", &deep)] {
         let y = model.forward(&Var::constant(x.clone()), &mut Ctx::eval())?;
         grid = grid.group(name, tiles(y.value().data()));

@@ -1,13 +1,13 @@
-//! Hand-crafted features: a picture in a few numbers, chosen by a person who has looked at it.
+//! Hand-crafted features: an image in a few numbers, chosen by a person who has looked at it.
 //!
 //! Before networks learnt their own, this was how images were classified, and for galaxies it still is how they are
 //! described: the concentration-asymmetry system goes back to Abraham et al. (1994) and Conselice (2003). Each
-//! [`Feature`] is a function from a gray picture (`h` x `w` pixels in [0, 1], row-major) to one number, and says in a
+//! [`Feature`] is a function from a gray image (`h` x `w` pixels in [0, 1], row-major) to one number, and says in a
 //! sentence why it may separate classes.
 //!
-//! Three features look at an *object*: they take away the background (the median of the picture's border) and what is
+//! Three features look at an *object*: they take away the background (the median of the image's border) and what is
 //! within two deviations of the border's noise, weigh each pixel by what is left, and measure about the centroid of
-//! that light. Every feature is finite for every picture; what a blank one gives is documented.
+//! that light. Every feature is finite for every image; what a blank one gives is documented.
 
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
@@ -20,7 +20,7 @@ use std::str::FromStr;
 /// A slope, in intensity per pixel, above which a pixel counts as an edge. A step from black to white has 0.5.
 pub const EDGE_THRESHOLD: f64 = 0.05;
 
-/// One number that describes a picture.
+/// One number that describes an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Feature {
@@ -28,7 +28,7 @@ pub enum Feature {
     MeanIntensity,
     /// The standard deviation of the pixels (divided by their number).
     StandardDeviation,
-    /// The share of inner pixels whose Sobel gradient exceeds [`EDGE_THRESHOLD`]; 0 for pictures under 3 x 3.
+    /// The share of inner pixels whose Sobel gradient exceeds [`EDGE_THRESHOLD`]; 0 for images under 3 x 3.
     EdgeDensity,
     /// r80 / r20, the radii about the centroid that hold 80 and 20 % of the light; 1 without light.
     Concentration,
@@ -153,7 +153,7 @@ impl Feature {
         }
     }
 
-    /// The feature of one picture. Panics if there are not `h` x `w` pixels, or none.
+    /// The feature of one image. Panics if there are not `h` x `w` pixels, or none.
     pub fn compute(self, pixels: &[f32], h: usize, w: usize) -> f64 {
         assert!(pixels.len() == h * w && !pixels.is_empty(), "features: {h} x {w} pixels, got {}", pixels.len());
         match self {
@@ -188,7 +188,7 @@ impl FromStr for Feature {
     }
 }
 
-/// The table of features, n x `features.len()`, of `n` pictures of `h` x `w` pixels each; pictures in parallel.
+/// The table of features, n x `features.len()`, of `n` images of `h` x `w` pixels each; images in parallel.
 pub fn extract(features: &[Feature], images: &[&[f32]], h: usize, w: usize) -> Result<Array2<f32>> {
     if features.is_empty() {
         return Err(Error::invalid("features: none chosen; name at least one"));
@@ -198,15 +198,15 @@ pub fn extract(features: &[Feature], images: &[&[f32]], h: usize, w: usize) -> R
     };
     if let Some(i) = images.iter().position(|image| image.len() != area) {
         let got = images[i].len();
-        return Err(Error::invalid(format!("features: picture {i} has {got} pixels, {h} x {w} are wanted")));
+        return Err(Error::invalid(format!("features: image {i} has {got} pixels, {h} x {w} are wanted")));
     }
     if let Some(i) = images.iter().position(|image| image.iter().any(|v| !v.is_finite())) {
-        return Err(Error::invalid(format!("features: picture {i} has a pixel that is not finite")));
+        return Err(Error::invalid(format!("features: image {i} has a pixel that is not finite")));
     }
     let rows = parallel::map(images.len(), |i| {
         features.iter().map(|f| f.compute(images[i], h, w) as f32).collect::<Vec<f32>>()
     });
-    Ok(Array2::from_shape_vec((images.len(), features.len()), rows.concat()).expect("features: one row a picture"))
+    Ok(Array2::from_shape_vec((images.len(), features.len()), rows.concat()).expect("features: one row an image"))
 }
 
 /// The features of images `[N, C, H, W]` of one channel, or of three, which are first turned to gray. Fails for other
@@ -224,7 +224,7 @@ pub fn of_pictures(features: &[Feature], pixels: &Tensor) -> Result<Array2<f32>>
     extract(features, &planes, h, w)
 }
 
-/// Luma, 0.299 R + 0.587 G + 0.114 B; gray pictures stay.
+/// Luma, 0.299 R + 0.587 G + 0.114 B; gray images stay.
 fn to_gray(pixels: &Tensor) -> Tensor {
     let &[n, channels, h, w] = pixels.shape() else { unreachable!("of_pictures() looked") };
     if channels == 1 {
@@ -393,7 +393,7 @@ fn median(values: &mut [f64]) -> f64 {
 mod tests {
     use super::*;
 
-    /// A picture from a function of row and column.
+    /// An image from a function of row and column.
     fn draw(h: usize, w: usize, f: impl Fn(usize, usize) -> f32) -> Vec<f32> {
         (0..h * w).map(|i| f(i / w, i % w)).collect()
     }
@@ -537,7 +537,7 @@ mod tests {
         assert_eq!(table.dim(), (2, 2));
         assert_eq!(table.column(0).to_vec(), [0.25, 0.5]);
         assert!(
-            extract(&Feature::DEFAULT, &[&a[..3]], 2, 2).unwrap_err().to_string().contains("picture 0 has 3 pixels")
+            extract(&Feature::DEFAULT, &[&a[..3]], 2, 2).unwrap_err().to_string().contains("image 0 has 3 pixels")
         );
         assert!(extract(&[], &[&a], 2, 2).is_err() && extract(&Feature::DEFAULT, &[&[f32::NAN; 4]], 2, 2).is_err());
         assert_eq!(extract(&Feature::DEFAULT, &[], 2, 2).unwrap().dim(), (0, 5));

@@ -1,4 +1,4 @@
-//! Histograms of oriented gradients (Dalal and Triggs 2005): a picture as the directions of its edges.
+//! Histograms of oriented gradients (Dalal and Triggs 2005): an image as the directions of its edges.
 //!
 //! Where a person stands in a photograph, or how thick a pen was, changes every pixel and hardly any outline. So each
 //! pixel is asked only two things, how steep its slope is and in which direction, and a small square of pixels, a
@@ -83,7 +83,7 @@ impl Default for Hog {
 }
 
 impl Hog {
-    /// The number of cells, downwards and to the right, in a picture of `[height, width]`. Fails if there is not even
+    /// The number of cells, downwards and to the right, in an image of `[height, width]`. Fails if there is not even
     /// one block, or a setting is 0.
     pub fn cells(&self, [h, w]: [usize; 2]) -> Result<[usize; 2]> {
         if self.orientations == 0 || self.cell.contains(&0) || self.block.contains(&0) {
@@ -95,7 +95,7 @@ impl Hog {
         let cells = [h / self.cell[0], w / self.cell[1]];
         if cells[0] < self.block[0] || cells[1] < self.block[1] {
             return Err(Error::invalid(format!(
-                "hog: a picture of {h} x {w} has {} x {} cells of {} x {} pixels, too few for a block of {} x {} cells; \
+                "hog: an image of {h} x {w} has {} x {} cells of {} x {} pixels, too few for a block of {} x {} cells; \
                  choose smaller cells or blocks",
                 cells[0], cells[1], self.cell[0], self.cell[1], self.block[0], self.block[1]
             )));
@@ -103,16 +103,16 @@ impl Hog {
         Ok(cells)
     }
 
-    /// The length of the descriptor of a picture of `[height, width]`: blocks · cells of a block · orientations.
+    /// The length of the descriptor of an image of `[height, width]`: blocks · cells of a block · orientations.
     pub fn dimensions(&self, size: [usize; 2]) -> Result<usize> {
         let [rows, columns] = self.cells(size)?;
         let blocks = (rows - self.block[0] + 1) * (columns - self.block[1] + 1);
         Ok(blocks * self.block[0] * self.block[1] * self.orientations)
     }
 
-    /// The descriptors of pictures `[N, C, H, W]` as the rows of an N x [`Hog::dimensions`] matrix; pictures in
+    /// The descriptors of images `[N, C, H, W]` as the rows of an N x [`Hog::dimensions`] matrix; images in
     /// parallel. Along a row: blocks in row-major order, in each its cells in row-major order, in each its bins.
-    /// Fails for other shapes, pictures that are too small, and pixels that are not finite (or negative, if their
+    /// Fails for other shapes, images that are too small, and pixels that are not finite (or negative, if their
     /// square root is to be taken).
     pub fn of_pictures(&self, pixels: &Tensor) -> Result<Array2<f32>> {
         let [n, picture] = self.check(pixels)?;
@@ -123,16 +123,16 @@ impl Hog {
             let histograms = self.histograms_of(&pixels.data()[i * picture..][..picture], [channels, h, w], cells);
             self.normalize(&histograms, cells, row);
         });
-        Ok(Array2::from_shape_vec((n, d), rows).expect("hog: a row for each picture"))
+        Ok(Array2::from_shape_vec((n, d), rows).expect("hog: a row for each image"))
     }
 
-    /// The histograms of picture `index` of `[N, C, H, W]` before any normalization: cells down x cells across x
+    /// The histograms of image `index` of `[N, C, H, W]` before any normalization: cells down x cells across x
     /// orientations. This is what a drawing of the descriptor shows. Fails as [`Hog::of_pictures`] does.
     pub fn histograms(&self, pixels: &Tensor, index: usize) -> Result<Array3<f64>> {
         let [n, picture] = self.check(pixels)?;
         let &[_, channels, h, w] = pixels.shape() else { unreachable!("checked") };
         if index >= n {
-            return Err(Error::invalid(format!("hog: there is no picture {index}; there are {n}")));
+            return Err(Error::invalid(format!("hog: there is no image {index}; there are {n}")));
         }
         let cells = self.cells([h, w])?;
         let histograms = self.histograms_of(&pixels.data()[index * picture..][..picture], [channels, h, w], cells);
@@ -146,19 +146,19 @@ impl Hog {
         (0..self.orientations).map(|i| 180.0 * (i as f64 + 0.5) / self.orientations as f64).collect()
     }
 
-    /// Number of pictures, and of values in each.
+    /// Number of images, and of values in each.
     fn check(&self, pixels: &Tensor) -> Result<[usize; 2]> {
         let &[n, c, h, w] = pixels.shape() else {
             return Err(Error::shape("hog", format!("wanted [\"N C H W\"]; got {:?}", pixels.shape())));
         };
         if c == 0 {
-            return Err(Error::shape("hog", format!("pictures without channels: {:?}", pixels.shape())));
+            return Err(Error::shape("hog", format!("images without channels: {:?}", pixels.shape())));
         }
         let picture = c * h * w;
         let bad = |v: &f32| !v.is_finite() || (self.transform_sqrt && *v < 0.0);
         if let Some(at) = pixels.data().iter().position(bad) {
             return Err(Error::invalid(format!(
-                "hog: picture {} has the pixel {}; pixels must be finite{}",
+                "hog: image {} has the pixel {}; pixels must be finite{}",
                 at / picture,
                 pixels.data()[at],
                 if self.transform_sqrt { ", and not negative for transform_sqrt" } else { "" }
@@ -196,7 +196,7 @@ impl Hog {
         histograms
     }
 
-    /// Step 5: the blocks of a picture, one after the other, into its row.
+    /// Step 5: the blocks of an image, one after the other, into its row.
     fn normalize(&self, histograms: &[f64], [rows, columns]: [usize; 2], row: &mut [f32]) {
         let [down, right] = self.block;
         let run = right * self.orientations;

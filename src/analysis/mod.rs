@@ -5,8 +5,8 @@
 //!
 //! | file | question it answers |
 //! |---|---|
-//! | [`features`] | which few numbers describe a picture? |
-//! | [`hog`] | which way do the edges of a picture run, and where? |
+//! | [`features`] | which few numbers describe an image? |
+//! | [`hog`] | which way do the edges of an image run, and where? |
 //! | [`scale`] | how do features of different units become comparable? |
 //! | [`kmeans`] | which groups are there, if nobody tells us the labels? |
 //! | [`pca`] | along which few directions do the samples vary most? |

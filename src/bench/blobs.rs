@@ -150,7 +150,7 @@ mod tests {
         }
     }
 
-    /// Far apart, the blobs are told apart by their distance: each sample has a neighbour, and the spread is 1.
+    /// Far apart, the blobs are distinguished by their distance: each sample has a neighbour, and the spread is 1.
     #[test]
     fn blobs_lie_about_their_centres() {
         let x = SMALL.draw();

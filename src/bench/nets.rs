@@ -167,7 +167,7 @@ fn blocks(widths: &[usize], padding: Padding, rng: &mut Rng) -> Sequential {
     net
 }
 
-/// The autoencoder of 28x28 pictures with `n`, 2 n, 4 n channels and codes of `d` numbers.
+/// The autoencoder of 28x28 images with `n`, 2 n, 4 n channels and codes of `d` numbers.
 fn autoencoder(n: usize, d: usize, rng: &mut Rng) -> Sequential {
     let mut net = Sequential::new();
     for (i, (inputs, outputs, padding)) in [(1, n, 2), (n, 2 * n, 1), (2 * n, 4 * n, 0)].into_iter().enumerate() {

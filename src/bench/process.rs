@@ -105,7 +105,7 @@ fn train(folder: &Path) -> Result<Report> {
     })
 }
 
-/// Writes images and labels, unless they are there: ten pictures of blurred noise, each image one of them with more noise.
+/// Writes images and labels, unless they are there: ten images of blurred noise, each image one of them with more noise.
 fn make_files(folder: &Path, n: usize) -> Result<()> {
     let paths = FILES.map(|name| folder.join(name));
     if paths.iter().all(|path| path.exists()) {

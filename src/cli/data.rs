@@ -34,7 +34,7 @@ enum Action {
     Get {
         /// mnist or fashion-mnist
         name: Set,
-        /// A folder or file at hand, or the address of a mirror, instead of the usual mirrors
+        /// A folder or file available, or the address of a mirror, instead of the usual mirrors
         #[arg(long, value_name = "PATH|URL")]
         from: Option<String>,
         /// The folder to put it in [default: one for it in the cache, see GRADUS_CACHE]

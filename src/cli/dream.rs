@@ -12,7 +12,7 @@ use gradus::{Error, Result, files};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// Optimizes pictures until a trained network gives the answer that is asked for.
+/// Optimizes images until a trained network gives the answer that is asked for.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DreamArgs {
@@ -24,7 +24,7 @@ pub(crate) struct DreamArgs {
     /// Every class
     #[arg(long, conflicts_with = "target")]
     all: bool,
-    /// Where to begin: `random`, `test:CLASS`, or a picture file
+    /// Where to begin: `random`, `test:CLASS`, or an image file
     #[arg(long, value_name = "START", default_value = "random")]
     init: String,
     /// Deviation of the noise that is added to a real start
@@ -51,7 +51,7 @@ pub(crate) struct DreamArgs {
     /// Deviation of the blur in pixels
     #[arg(long, default_value = "0.5")]
     blur: f64,
-    /// Most pixels by which the picture is moved before each look
+    /// Most pixels by which the image is moved before each look
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u8).range(0..=32))]
     jitter: u8,
     /// Seed of starts and jitter [default: the run's]
@@ -81,7 +81,7 @@ enum LossArg {
 
 const EXAMPLES: &str = "\
 Examples:
-  gradus dream RUN --all                          one picture for each class
+  gradus dream RUN --all                          one image for each class
   gradus dream RUN --target 2:0.5,3:0.5           between two and three
   gradus dream RUN --target 7 --init test:1       a one that is taken for a seven
   gradus dream RUN --target 3 --tv 0 --l2 0 --blur 0 --jitter 0    the answer and nothing else";

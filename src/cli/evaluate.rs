@@ -1,4 +1,4 @@
-//! `gradus evaluate`: a trained run on other pictures.
+//! `gradus evaluate`: a trained run on other images.
 
 use super::progress::Terminal;
 use super::{output, signals};

@@ -64,14 +64,14 @@ impl Latent {
         let mut watch = Terminal::new(None);
         let data = first.1.data(&mut watch)?;
         if let Some((folder, _)) = classifier.as_ref().filter(|(_, c)| c.experiment.train.loss.is_reconstruction()) {
-            let what = format!("{} gives pictures back, and names no classes", folder.root().display());
+            let what = format!("{} gives images back, and names no classes", folder.root().display());
             return Err(Error::config("--classifier", what, "give a run of a classifier, such as cnn-deep"));
         }
         for (folder, trained) in opened.iter().chain(&classifier) {
             if trained.preparation.picture != first.1.preparation.picture
                 || trained.preparation.classes != first.1.preparation.classes
             {
-                let what = "was trained on other pictures or classes than the first run";
+                let what = "was trained on other images or classes than the first run";
                 return Err(Error::data(folder.root(), what, "give runs on the same data"));
             }
         }

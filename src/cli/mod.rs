@@ -73,8 +73,8 @@ enum Command {
 const EXAMPLES: &str = "\
 Examples:
   gradus pipeline                          the whole job on galaxies that the program renders
-  gradus pipeline --data photos.zip        the same on your own pictures, one sub-folder per class
-  gradus predict runs/RUN a.png b.jpg      what the trained networks say about new pictures
+  gradus pipeline --data photos.zip        the same on your own images, one sub-folder per class
+  gradus predict runs/RUN a.png b.jpg      what the trained networks say about new images
   gradus help pipeline                     everything about a command
 
 Exit codes: 0 ok; 1 runtime; 2 usage or config; 3 data; 4 diverged; 5 a check failed; 130 interrupted.";

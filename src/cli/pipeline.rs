@@ -10,7 +10,7 @@ use gradus::{Error, Result};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// From a folder of pictures to a report: features, K-means, an MLP and a CNN compared.
+/// From a folder of images to a report: features, K-means, an MLP and a CNN compared.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Pipeline {
@@ -39,7 +39,7 @@ const EXAMPLES: &str = "\
 Examples:
   gradus pipeline                                     rendered galaxies, a minute or so
   gradus pipeline --smoke                             every stage in a few seconds
-  gradus pipeline --data photos/ --epochs 20          your own pictures
+  gradus pipeline --data photos/ --epochs 20          your own images
   gradus pipeline --data xray.zip --group-by '(person\\d+)_' --size 64
   gradus pipeline --set cnn.lr=1e-4 --set cnn.widths=[8,16,32]
   gradus pipeline --print-config > my.toml            all settings, to be changed and given back:

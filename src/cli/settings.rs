@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
 pub(crate) struct SettingsArgs {
-    /// `galaxies` (rendered by the program), or a folder or .zip with one sub-folder of pictures per class, or with
+    /// `galaxies` (rendered by the program), or a folder or .zip with one sub-folder of images per class, or with
     /// train/, val/, test/ holding such folders [default: galaxies]
     #[arg(long, value_name = "PATH")]
     data: Option<String>,
@@ -25,16 +25,16 @@ pub(crate) struct SettingsArgs {
     /// Most epochs of both networks
     #[arg(long, value_name = "N")]
     epochs: Option<u32>,
-    /// Height and width to which pictures are brought [default: 128]
+    /// Height and width to which images are brought [default: 128]
     #[arg(long, value_name = "PIXELS")]
     size: Option<u32>,
-    /// Colour of the pictures; auto is rgb when the training pictures are in colour [default: auto]
+    /// Colour of the images; auto is rgb when the training images are in colour [default: auto]
     #[arg(long, value_parser = ["auto", "gray", "rgb"])]
     color: Option<String>,
     /// Keep files together whose first capture group is the same, a patient's number, say: '(patient\d+)_'
     #[arg(long, value_name = "REGEX")]
     group_by: Option<String>,
-    /// Every stage in a few seconds: few small pictures, few epochs
+    /// Every stage in a few seconds: few small images, few epochs
     #[arg(long)]
     smoke: bool,
 }

@@ -29,7 +29,7 @@ Examples:
   gradus summary
   gradus summary --size 64 --color rgb --classes 10 --set cnn.widths=[8,16,32]
 
-The pictures themselves are not read: colour `auto` counts as gray here.";
+The images themselves are not read: colour `auto` counts as gray here.";
 
 impl Summary {
     pub(crate) fn run(self) -> Result<()> {

@@ -1,12 +1,12 @@
-//! More pictures from the same pictures.
+//! More images from the same images.
 //!
-//! A galaxy has no upper side: mirrored or turned by a quarter it is as good a picture of its class as before. The
-//! eight ways to lay a square onto itself therefore make eight training pictures of one ([`symmetry`]), and a network
+//! A galaxy has no upper side: mirrored or turned by a quarter it is as good an image of its class as before. The
+//! eight ways to lay a square onto itself therefore make eight training images of one ([`symmetry`]), and a network
 //! that meets them all cannot learn the orientation by heart. A digit has an upper side, but stays what it is a little
 //! shifted, turned, enlarged or stretched ([`affine`]); and of a chest's X-ray the mirror image is at least nearly one. What
 //! another camera or exposure would have done is another light ([`mod@light`]).
 //!
-//! Which change a picture gets in an epoch is drawn from a stream keyed by both, not by what was drawn before: a
+//! Which change an image gets in an epoch is drawn from a stream keyed by both, not by what was drawn before: a
 //! resumed run, or one with another batch size, draws the same.
 
 pub mod affine;
@@ -23,13 +23,13 @@ use crate::tensor::Tensor;
 use gradus_kernels::parallel;
 use serde::{Deserialize, Serialize};
 
-/// How training pictures are varied. The default is not at all.
+/// How training images are varied. The default is not at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augment {
     /// Mirrored left to right and top to bottom, each with probability 1/2.
     pub flips: bool,
-    /// Turned by 0, 90, 180 or 270 degrees, each with probability 1/4. A picture that is not square: 0 or 180.
+    /// Turned by 0, 90, 180 or 270 degrees, each with probability 1/4. An image that is not square: 0 or 180.
     pub quarter_turns: bool,
     /// Mirrored left to right alone, with probability 1/2.
     pub mirror: bool,
@@ -85,7 +85,7 @@ impl Augment {
         Ok(())
     }
 
-    /// The change that picture `sample` gets in `epoch`: a symmetry, uniform over those allowed, after it perhaps an
+    /// The change that image `sample` gets in `epoch`: a symmetry, uniform over those allowed, after it perhaps an
     /// affine map, and perhaps another light.
     pub fn draw(&self, seed: u64, epoch: u64, sample: usize, square: bool) -> Change {
         let mut symmetry = Symmetry::IDENTITY;
@@ -121,7 +121,7 @@ impl Augment {
     }
 }
 
-/// What one picture is changed by, in this order.
+/// What one image is changed by, in this order.
 #[derive(Clone, Debug)]
 pub struct Change {
     /// Laid onto itself in another way.
@@ -132,11 +132,11 @@ pub struct Change {
     pub light: Option<Light>,
 }
 
-/// The pictures `indices` of `pixels` `[N, C, H, W]` as a batch `[B, C, H, W]`, each changed as `augment` draws for it
-/// in this epoch; all channels of a picture alike. Panics on an index outside.
+/// The images `indices` of `pixels` `[N, C, H, W]` as a batch `[B, C, H, W]`, each changed as `augment` draws for it
+/// in this epoch; all channels of an image alike. Panics on an index outside.
 pub fn gather(pixels: &Tensor<f32>, indices: &[usize], augment: &Augment, seed: u64, epoch: u64) -> Tensor<f32> {
     let &[_, channels, height, width] = pixels.shape() else {
-        panic!("gather: wanted pictures [N, C, H, W], got {:?}", pixels.shape())
+        panic!("gather: wanted images [N, C, H, W], got {:?}", pixels.shape())
     };
     if *augment == Augment::NONE || pixels.numel() == 0 {
         return pixels.gather(indices);
@@ -223,7 +223,7 @@ mod tests {
             let part = gather(&x, &[4, 2], &augment, 42, 1);
             assert_eq!(part, whole.gather(&[4, 2]));
             assert_ne!(gather(&x, &[0, 1, 2, 3, 4, 5], &augment, 42, 2), whole);
-            // All channels of a picture move together: they stay 16 apart.
+            // All channels of an image move together: they stay 16 apart.
             for (a, b) in whole.data()[..16].iter().zip(&whole.data()[16..32]) {
                 assert!((b - a - 16.0).abs() < 1e-5);
             }

@@ -1,7 +1,7 @@
-//! The order in which training meets the pictures, and the scale of their pixels.
+//! The order in which training meets the images, and the scale of their pixels.
 //!
-//! Each epoch goes once through all pictures in a new order, a batch at a time. The order depends on the seed and the
-//! epoch's number alone, so a run resumed in epoch 17 meets the pictures as if it had never stopped.
+//! Each epoch goes once through all images in a new order, a batch at a time. The order depends on the seed and the
+//! epoch's number alone, so a run resumed in epoch 17 meets the images as if it had never stopped.
 
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -55,8 +55,8 @@ pub struct Normalization {
 }
 
 impl Normalization {
-    /// Mean and deviation of each channel over all pictures and places of `[N, C, H, W]`, summed in `f64`, picture by
-    /// picture. Two passes: the squares are taken about the mean, so nothing cancels.
+    /// Mean and deviation of each channel over all images and places of `[N, C, H, W]`, summed in `f64`, image by
+    /// image. Two passes: the squares are taken about the mean, so nothing cancels.
     pub fn fit(pixels: &Tensor<f32>) -> Result<Self> {
         let (n, channels, area) = sizes("Normalization::fit", pixels)?;
         if n * area == 0 {
@@ -75,7 +75,7 @@ impl Normalization {
         Ok(Self { mean: mean.iter().map(|&m| m as f32).collect(), std })
     }
 
-    /// The pictures `[N, C, H, W]`, normalized. Fails unless C is the number of channels fitted.
+    /// The images `[N, C, H, W]`, normalized. Fails unless C is the number of channels fitted.
     pub fn apply(&self, pixels: &Tensor<f32>) -> Result<Tensor<f32>> {
         let (_, channels, area) = sizes("Normalization::apply", pixels)?;
         if channels != self.mean.len() {
@@ -94,10 +94,10 @@ impl Normalization {
     }
 }
 
-/// Brings each picture of `[N, C, H, W]` to mean 0 and standard deviation 1 over all its channels and places:
-/// `y = (x - mean) / std`, with 1 for the deviation of a picture that never varies.
+/// Brings each image of `[N, C, H, W]` to mean 0 and standard deviation 1 over all its channels and places:
+/// `y = (x - mean) / std`, with 1 for the deviation of an image that never varies.
 ///
-/// Nothing is learned from other pictures. It takes away how bright and how rich in contrast a picture is as a whole,
+/// Nothing is learned from other images. It takes away how bright and how rich in contrast an image is as a whole,
 /// which for X-rays is the exposure and no finding. Sums in `f64`, in order.
 pub fn standardize_each(pixels: &Tensor<f32>) -> Result<Tensor<f32>> {
     let (_, channels, area) = sizes("standardize_each", pixels)?;
@@ -114,7 +114,7 @@ pub fn standardize_each(pixels: &Tensor<f32>) -> Result<Tensor<f32>> {
     }))
 }
 
-/// Number of pictures, channels, and pixels of a plane.
+/// Number of images, channels, and pixels of a plane.
 fn sizes(op: &'static str, pixels: &Tensor<f32>) -> Result<(usize, usize, usize)> {
     match *pixels.shape() {
         [n, c, h, w] => Ok((n, c, h * w)),
@@ -157,14 +157,14 @@ mod tests {
     }
     #[test]
     fn each_picture_by_hand() {
-        // Picture 0: 0 2 | 4 6 over two channels (mean 3, variance 5). Picture 1: constant.
+        // Image 0: 0 2 | 4 6 over two channels (mean 3, variance 5). Image 1: constant.
         let x = Tensor::new(vec![0.0, 2.0, 4.0, 6.0, 0.5, 0.5, 0.5, 0.5], [2, 2, 1, 2]).unwrap();
         let y = standardize_each(&x).unwrap();
         assert_eq!(y.data()[..4], [-3.0, -1.0, 1.0, 3.0].map(|v: f64| (v / 5f64.sqrt()) as f32));
         assert_eq!(y.data()[4..], [0.0; 4]);
         assert_eq!(standardize_each(&Tensor::zeros([0, 1, 2, 2])).unwrap().shape(), [0, 1, 2, 2]);
         assert!(standardize_each(&Tensor::zeros([4, 4])).is_err());
-        // Brighter and richer in contrast is the same picture.
+        // Brighter and richer in contrast is the same image.
         let louder = standardize_each(&x.gather(&[0]).map(|v| 4.0 * v + 2.0)).unwrap();
         assert_eq!(louder.data(), &y.data()[..4]);
     }

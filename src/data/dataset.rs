@@ -1,4 +1,4 @@
-//! What the loader hands on: pictures as one tensor, their labels, and everything a reader of the report should know
+//! What the loader hands on: images as one tensor, their labels, and everything a reader of the report should know
 //! about where they came from.
 
 use super::split::{self, Split, stratified};
@@ -23,14 +23,14 @@ pub struct Columns {
     pub label: String,
 }
 
-/// Labelled pictures of one size.
+/// Labelled images of one size.
 #[derive(Clone, Debug)]
 pub struct Images {
-    /// For each picture, the name to show: its path inside the data folder or zip.
+    /// For each image, the name to show: its path inside the data folder or zip.
     pub names: Vec<String>,
     /// `[N, C, H, W]`, each value in [0, 1]; C is 1 (gray) or 3 (red, green, blue).
     pub pixels: Tensor<f32>,
-    /// For each picture, its class as an index into `classes`.
+    /// For each image, its class as an index into `classes`.
     pub labels: Vec<usize>,
     /// Names of the classes.
     pub classes: Vec<String>,
@@ -39,7 +39,7 @@ pub struct Images {
 }
 
 impl Images {
-    /// Number of pictures.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
@@ -74,7 +74,7 @@ impl Images {
         self.pixels.shape()[3]
     }
 
-    /// The pictures `indices`, in that order. Panics on an index outside.
+    /// The images `indices`, in that order. Panics on an index outside.
     pub fn subset(&self, indices: &[usize]) -> Images {
         Images {
             names: indices.iter().map(|&i| self.names[i].clone()).collect(),
@@ -85,7 +85,7 @@ impl Images {
         }
     }
 
-    /// Number of pictures of each class.
+    /// Number of images of each class.
     pub fn counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];
         self.labels.iter().for_each(|&label| counts[label] += 1);
@@ -162,7 +162,7 @@ pub struct ImageData {
     pub sha256: String,
     /// Whether the data came with a `train` folder of their own.
     pub given_splits: bool,
-    /// Number of pictures whose file name matched `group_by`; `None` without one.
+    /// Number of images whose file name matched `group_by`; `None` without one.
     pub grouped: Option<usize>,
 }
 
@@ -299,16 +299,16 @@ pub(super) fn folded(name: &str) -> String {
 pub enum LeakKind {
     /// The same group (patient) by `group_by`.
     Group,
-    /// Pictures that are the same, pixel for pixel, at the size the network sees.
+    /// Images that are the same, pixel for pixel, at the size the network sees.
     Identical,
 }
 
 /// Something that stands in more than one split.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leak {
-    /// A shared group, or pictures that are the same.
+    /// A shared group, or images that are the same.
     pub kind: LeakKind,
-    /// The group, or the names of the pictures, joined by ` = `.
+    /// The group, or the names of the images, joined by ` = `.
     pub what: String,
     /// The splits it stands in.
     pub splits: Vec<String>,

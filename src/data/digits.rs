@@ -8,7 +8,7 @@
 //! It is an easier set than MNIST: the variants are few, where people have many. What it is for is examples and tests
 //! that must run anywhere, and there a network should come near 100 %.
 //!
-//! Every picture has a random stream of its own, keyed by seed, class and index, and only plain arithmetic and `libm`
+//! Every image has a random stream of its own, keyed by seed, class and index, and only plain arithmetic and `libm`
 //! are used: the same bits on any machine, whether 10 or 10,000 are written.
 
 mod strokes;
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
 
-/// Height and width of a picture, as in MNIST.
+/// Height and width of an image, as in MNIST.
 pub const SIZE: usize = 28;
 /// Height of a digit before it is stretched, as in MNIST.
 const HEIGHT: f64 = 20.0;
@@ -37,17 +37,17 @@ const ASPECT: f64 = 0.72;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digits {
-    /// Number of pictures; the classes take turns.
+    /// Number of images; the classes take turns.
     pub n: usize,
     /// Seed of all that is random.
     pub seed: u64,
 }
 
 impl Digits {
-    /// Writes the set: white on black, `[n, 1, 28, 28]` in [0, 1], picture i of class i mod 10. Fails for n = 0.
+    /// Writes the set: white on black, `[n, 1, 28, 28]` in [0, 1], image i of class i mod 10. Fails for n = 0.
     pub fn render(&self) -> Result<Images> {
         if self.n == 0 {
-            return Err(Error::invalid("digits: wanted at least 1 picture; got 0"));
+            return Err(Error::invalid("digits: wanted at least 1 image; got 0"));
         }
         let (class, index) = (|k: usize| k % 10, |k: usize| k / 10);
         let pixels = Tensor::build([self.n, 1, SIZE, SIZE], |pixels| {
@@ -69,7 +69,7 @@ impl Digits {
         self.render()?.divided("digits", shares, self.seed)
     }
 
-    /// One picture, row by row. Panics for a digit above 9.
+    /// One image, row by row. Panics for a digit above 9.
     pub fn render_one(&self, digit: usize, index: u64) -> Vec<f32> {
         let rng = &mut Rng::new(self.seed, &format!("digit/{digit}"), index);
         let hand = Hand::random(rng);
@@ -128,7 +128,7 @@ impl Hand {
         }
     }
 
-    /// A point of the unit square, on the picture. Bending is a function of the place, so strokes that meet still do.
+    /// A point of the unit square, on the image. Bending is a function of the place, so strokes that meet still do.
     fn place(&self, [x, y]: [f64; 2]) -> [f64; 2] {
         let wave = |i: usize, t: f64, waves: f64| self.waves[i] * libm::sin(waves * t + self.phase[i]);
         let bent_x = x + wave(0, y, 4.0) + wave(1, y, 9.0) - 0.5;

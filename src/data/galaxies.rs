@@ -1,17 +1,17 @@
 //! Galaxies that the program paints itself: a first data set without a download.
 //!
 //! Three classes that astronomers tell apart by eye (Hubble 1926): **ellipticals**, smooth balls of old stars;
-//! **spirals**, flat discs with arms; and discs seen **edge-on**, where the arms hide in a thin streak. Each picture
+//! **spirals**, flat discs with arms; and discs seen **edge-on**, where the arms hide in a thin streak. Each image
 //! is computed from the physics in small: Sérsic's law for ellipticals and bulges, an exponential disc with
 //! logarithmic spiral arms tilted against the line of sight, a disc of sech² layers with a lane of dust seen from the
 //! side (`light.rs`, `recipes.rs`); then a camera's blur, photon noise, read noise and the logarithmic stretch of
-//! survey pictures (`camera.rs`).
+//! survey images (`camera.rs`).
 //!
 //! The set is meant to be instructively hard. Size, brightness, concentration and asymmetry are drawn so that they
 //! overlap between the classes; stars and neighbours spoil the rest. No single number tells a galaxy's class, five
 //! numbers together tell it often, and a network that sees the pixels tells it nearly always.
 //!
-//! Every picture has a random stream of its own, keyed by seed, class and index: spiral number 7 is the same whether
+//! Every image has a random stream of its own, keyed by seed, class and index: spiral number 7 is the same whether
 //! 10 or 1000 are painted, on one thread or on eight.
 
 mod camera;
@@ -37,7 +37,7 @@ use light::{Canvas, Pose};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Galaxies {
-    /// Pictures of each class.
+    /// Images of each class.
     pub per_class: usize,
     /// Side length in pixels. Everything scales with it: the same galaxies, finer or coarser.
     pub size: usize,
@@ -55,12 +55,12 @@ impl Galaxies {
     /// The classes, in the order of their labels.
     pub const CLASSES: [&'static str; 3] = ["edge_on", "elliptical", "spiral"];
 
-    /// Paints the set, class after class: pictures `[N, 1, size, size]` in [0, 1], their labels, and names such as
-    /// `spiral/0007`. Fails for no pictures, or a size outside 16 to 1024.
+    /// Paints the set, class after class: images `[N, 1, size, size]` in [0, 1], their labels, and names such as
+    /// `spiral/0007`. Fails for no images, or a size outside 16 to 1024.
     pub fn render(&self) -> Result<(Tensor<f32>, Vec<usize>, Vec<String>)> {
         if self.per_class == 0 || !(16..=1024).contains(&self.size) {
             return Err(Error::invalid(format!(
-                "galaxies: wanted at least 1 picture per class and a size from 16 to 1024; got {} of size {}",
+                "galaxies: wanted at least 1 image per class and a size from 16 to 1024; got {} of size {}",
                 self.per_class, self.size
             )));
         }
@@ -83,7 +83,7 @@ impl Galaxies {
         Images { names, pixels, labels, classes, columns: Columns::default() }.divided("galaxies", shares, self.seed)
     }
 
-    /// One picture, row by row. Panics for a class beyond the three.
+    /// One image, row by row. Panics for a class beyond the three.
     pub fn render_one(&self, class: usize, index: u64) -> Vec<f32> {
         let rng = &mut Rng::new(self.seed, &format!("galaxy/{}", Self::CLASSES[class]), index);
         let camera = Camera::random(rng);
@@ -132,7 +132,7 @@ mod tests {
         for size in [32, 50, 128, 256] {
             let (pixels, _) = set(8, size, 3);
             assert!(pixels.iter().all(|&v| (0.0..=1.0).contains(&v) && (v * 255.0).round() / 255.0 == v));
-            // A crowded field may be bright anywhere; over eight pictures of a class the galaxy must stand out.
+            // A crowded field may be bright anywhere; over eight images of a class the galaxy must stand out.
             let middle = |i: usize| (size / 4..3 * size / 4).contains(&i);
             for (class, pictures) in pixels.chunks(8 * size * size).enumerate() {
                 let mean = |inside: bool| {
@@ -154,7 +154,7 @@ mod tests {
         }
     }
 
-    /// The best accuracy that two thresholds on one number can reach on the very pictures they are chosen by.
+    /// The best accuracy that two thresholds on one number can reach on the very images they are chosen by.
     fn best_of_two_thresholds(values: &[f64], labels: &[usize]) -> f64 {
         let mut order: Vec<usize> = (0..values.len()).collect();
         order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));

@@ -1,4 +1,4 @@
-//! MNIST and the sets made in its image: four IDX files, 60,000 training and 10,000 test pictures of 28 x 28.
+//! MNIST and the sets made in its image: four IDX files, 60,000 training and 10,000 test images of 28 x 28.
 //!
 //! LeCun, Cortes and Burges (1998) gave away the digits; Xiao, Rasul and Vollgraf (2017) clothes in the same form. So
 //! many others carry the files on that their names and folders differ a little, and their contents may: the files are
@@ -89,7 +89,7 @@ impl FromStr for Set {
     }
 }
 
-/// The pictures of a set, as their makers divided them.
+/// The images of a set, as their makers divided them.
 #[derive(Clone, Debug)]
 pub struct TrainTest {
     /// To learn from: 60,000 in the makers' files.
@@ -124,7 +124,7 @@ pub fn load(folder: &Path, set: Set) -> Result<TrainTest> {
     }
     let [train, train_labels, test, test_labels] = <[Idx; 4]>::try_from(files).expect("mnist: four files");
     if train.shape[1..] != test.shape[1..] {
-        let what = format!("holds pictures {:?} to train on, but {:?} to test on", &train.shape[1..], &test.shape[1..]);
+        let what = format!("holds images {:?} to train on, but {:?} to test on", &train.shape[1..], &test.shape[1..]);
         return Err(Error::data(folder, what, "the files do not belong together"));
     }
     Ok(TrainTest {
@@ -139,7 +139,7 @@ pub fn load(folder: &Path, set: Set) -> Result<TrainTest> {
 /// in its `data`, `raw`, or the set's own folder. The first of these that holds any of them must hold all.
 pub fn find(folder: &Path, set: Set) -> Result<[PathBuf; 4]> {
     let get =
-        format!("put the four files there, or get them: gradus data get {0} (--from PATH if at hand)", set.name());
+        format!("put the four files there, or get them: gradus data get {0} (--from PATH if available)", set.name());
     if !folder.is_dir() {
         return Err(Error::data(folder, "is not a folder", get));
     }
@@ -178,15 +178,15 @@ pub(crate) fn names(stem: &str, axes: usize) -> [String; 4] {
     ]
 }
 
-/// Pictures and their labels.
+/// Images and their labels.
 fn join(folder: &Path, images: &Idx, labels: &Idx, set: Set, split: &str) -> Result<Images> {
     let n = images.shape[0];
     let refuse = |what: String| Err(Error::data(folder, what, "the files do not belong together"));
     if images.data.is_empty() {
-        return refuse(format!("holds no {split} pictures ({:?})", images.shape));
+        return refuse(format!("holds no {split} images ({:?})", images.shape));
     }
     if labels.shape[0] != n {
-        return refuse(format!("holds {n} {split} pictures, but {} labels", labels.shape[0]));
+        return refuse(format!("holds {n} {split} images, but {} labels", labels.shape[0]));
     }
     if let Some(label) = labels.data.iter().find(|&&label| label > 9) {
         return refuse(format!("holds the label {label}, where 0 to 9 are wanted"));

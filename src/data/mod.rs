@@ -4,11 +4,11 @@
 //! on which an honest result depends, each in a file of its own:
 //!
 //! * [`folder`]: which file is an image of which class, and which files are skipped or refused;
-//! * [`split`]: who is trained on and who is tested on: stratified by class, a patient's pictures kept together;
-//! * [`batch`]: the order in which training meets the pictures, and pixels brought to mean 0 and deviation 1;
+//! * [`split`]: who is trained on and who is tested on: stratified by class, a patient's images kept together;
+//! * [`batch`]: the order in which training meets the images, and pixels brought to mean 0 and deviation 1;
 //! * [`augment`]: flips, turns and small shifts, drawn by number so that a resumed run draws the same.
 //!
-//! [`galaxies`] and [`digits`] render data sets where none is at hand; [`mnist`] reads the set that everybody knows, from
+//! [`galaxies`] and [`digits`] render data sets where none is available; [`mnist`] reads the set that everybody knows, from
 //! the files of [`idx`], which [`fetch`] gets; [`table`] and [`npz`] read rows of numbers and NumPy's files.
 //! [`handwriting`] makes one's own digits as MNIST's were made, and [`seen`] shows what a network is given.
 //! [`dataset`] holds what comes out, [`manifest`] which samples it is, to know it again. Nothing here computes features or knows of networks.

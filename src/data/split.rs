@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_patient_in_two_classes_stays_whole() {
-        // Group 0 holds pictures of both classes.
+        // Group 0 holds images of both classes.
         let (labels, groups) = ([0, 1, 0, 0, 1, 1, 0, 1], [0, 0, 1, 2, 3, 4, 5, 6]);
         let part = stratified_groups(&labels, &groups, &USUAL, &mut Rng::new(5, "split", 0));
         assert_eq!(part[0], part[1]);

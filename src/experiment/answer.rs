@@ -1,4 +1,4 @@
-//! Asking a trained run: how good it is on other data, what it says about single pictures, how it sees them.
+//! Asking a trained run: how good it is on other data, what it says about single images, how it sees them.
 
 use super::classified::{figures, short};
 use super::data::{Other, PREPARATION, Preparation, load, other};
@@ -25,7 +25,7 @@ use std::path::Path;
 pub struct Trained {
     /// What it was.
     pub experiment: Experiment,
-    /// From pictures to samples.
+    /// From images to samples.
     pub preparation: Preparation,
     /// With the best epoch's weights.
     pub model: Sequential,

@@ -25,7 +25,7 @@ pub struct Size {
     pub dense: usize,
     /// Weights and biases.
     pub parameters: usize,
-    /// Multiply-adds for one picture.
+    /// Multiply-adds for one image.
     pub macs: u64,
 }
 

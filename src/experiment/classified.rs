@@ -62,7 +62,7 @@ pub fn short(figures: &Value) -> Value {
     Value::Object(["accuracy", "mse", "loss"].into_iter().filter_map(of).collect())
 }
 
-/// Two classes told apart at a threshold: the second if its probability reaches it.
+/// Two classes distinguished at a threshold: the second if its probability reaches it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     /// The probability.

@@ -107,7 +107,7 @@ pub fn check(e: &Experiment, p: &Prepared) -> Result<()> {
     }
     let (data, weights, step) = (estimate.data, estimate.weights + estimate.checkpoint, estimate.activations);
     let (place, help) = if step >= data.max(weights) {
-        ("train.batch", "make it smaller, or the pictures or the first layers")
+        ("train.batch", "make it smaller, or the images or the first layers")
     } else if weights >= data {
         ("model.layer", "make the largest layer smaller (--dry-run shows them)")
     } else {

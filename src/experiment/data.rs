@@ -164,7 +164,7 @@ fn renamed(mut images: Images, p: &Preparation, path: &Path) -> Result<Images> {
     Ok(images)
 }
 
-/// The rows of a table as pictures of height 1: what is divided, counted and reported is the same.
+/// The rows of a table as images of height 1: what is divided, counted and reported is the same.
 fn rows(table: Table) -> Images {
     let (n, d) = table.features.dim();
     Images {
@@ -195,7 +195,7 @@ pub(super) fn given_path(d: &Data) -> Result<&Path> {
     Ok(Path::new(&d.path))
 }
 
-/// MNIST and its like: the last training pictures are for validation, the test split is its makers'.
+/// MNIST and its like: the last training images are for validation, the test split is its makers'.
 fn digits(d: &Data, set: Set) -> Result<ImageData> {
     let path = match given_path(d) {
         Ok(path) => path.to_owned(),
@@ -213,7 +213,7 @@ fn digits(d: &Data, set: Set) -> Result<ImageData> {
     let n = all.train.len();
     let val = if d.val < 1.0 { (d.val * n as f64).round() as usize } else { d.val as usize };
     if val >= n {
-        let what = format!("is {}, but there are {n} training pictures", d.val);
+        let what = format!("is {}, but there are {n} training images", d.val);
         return Err(Error::config("data.val", what, "leave some to learn from"));
     }
     let (first, last): (Vec<usize>, Vec<usize>) = ((0..n - val).collect(), (n - val..n).collect());
@@ -234,13 +234,13 @@ fn digits(d: &Data, set: Set) -> Result<ImageData> {
 /// What `evaluate` and `predict` need besides the weights.
 pub const PREPARATION: &str = "preparation.json";
 
-/// Everything between a picture and the network, learned from the training split: saved with the run, so that other
-/// pictures are treated alike.
+/// Everything between an image and the network, learned from the training split: saved with the run, so that other
+/// images are treated alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Preparation {
     /// Names of the classes.
     pub classes: Vec<String>,
-    /// Channels, height and width of a picture.
+    /// Channels, height and width of an image.
     pub picture: [usize; 3],
     /// What the columns of a table are called; other tables are matched by these names.
     #[serde(default)]
@@ -251,7 +251,7 @@ pub struct Preparation {
     pub hand_crafted: Vec<Feature>,
     /// How histograms of oriented gradients are computed, if they are the features.
     pub hog: Hog,
-    /// Whether each picture is brought to mean 0 and deviation 1.
+    /// Whether each image is brought to mean 0 and deviation 1.
     pub per_picture: bool,
     /// The scale of the pixels.
     pub normalization: Option<Normalization>,
@@ -302,7 +302,7 @@ impl Preparation {
         self.columns.clone()
     }
 
-    /// Whether a sample is a row of a table, and no picture.
+    /// Whether a sample is a row of a table, and no image.
     pub fn is_table(&self) -> bool {
         self.picture[..2] == [1, 1]
     }
@@ -336,7 +336,7 @@ impl Preparation {
         }
     }
 
-    /// Pictures `[N, C, H, W]` with values in [0, 1] as samples; training pictures are varied by `augment`.
+    /// Images `[N, C, H, W]` with values in [0, 1] as samples; training images are varied by `augment`.
     pub fn samples(
         &self,
         pixels: &Tensor,

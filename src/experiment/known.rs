@@ -8,7 +8,7 @@ use crate::run::memory;
 use std::path::Path;
 
 impl Experiment {
-    /// The shape of a sample as the network gets it; none if the pictures must be seen first.
+    /// The shape of a sample as the network gets it; none if the images must be seen first.
     pub fn input(&self) -> Option<Vec<usize>> {
         let d = &self.data;
         let picture = match d.kind {

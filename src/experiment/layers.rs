@@ -61,12 +61,12 @@ pub enum Layer {
     GlobalAvgPool2d(Plain),
     /// `[D]` to other axes.
     Unflatten(Unflatten),
-    /// Batch normalization of the channels of pictures, or of the elements of flat samples.
+    /// Batch normalization of the channels of images, or of the elements of flat samples.
     BatchNorm(BatchNorm),
-    /// A transposed convolution: the way back of a convolution, to larger pictures.
+    /// A transposed convolution: the way back of a convolution, to larger images.
     #[serde(rename = "conv_transpose2d")]
     ConvTranspose2d(ConvTranspose2d),
-    /// Larger pictures without weights.
+    /// Larger images without weights.
     #[serde(rename = "upsample2d")]
     Upsample2d(Upsample2d),
     /// Normalization of each sample by itself.
@@ -322,9 +322,9 @@ fn flat(layer: &'static str, input: &[usize]) -> Result<usize> {
     <[usize; 1]>::try_from(input).map(|[inputs]| inputs).map_err(|_| Error::shape(layer, message()))
 }
 
-/// The channels of pictures.
+/// The channels of images.
 fn channels(layer: &'static str, input: &[usize]) -> Result<usize> {
-    input.first().copied().ok_or_else(|| Error::shape(layer, format!("wants pictures [C, H, W]; got {input:?}")))
+    input.first().copied().ok_or_else(|| Error::shape(layer, format!("wants images [C, H, W]; got {input:?}")))
 }
 
 /// The name of each layer: its own, or its type and the number among those of that type: `conv1`, `relu1`, `conv2`.

@@ -1,7 +1,7 @@
 //! Experiments from a file: data, a network and a training, written down, run, and asked afterwards.
 //!
 //! A student writes (or takes from [`mod@builtin`]) a file; `gradus train` makes a run of it. The run keeps the file as it
-//! was resolved, the weights, the numbers and a report, and answers for other pictures later.
+//! was resolved, the weights, the numbers and a report, and answers for other images later.
 //!
 //! * [`spec`]: what the file says, section by section; [`layers`]: the network's part of it;
 //! * [`read`]: from the file to the types, and what is said of a mistake; `validate`: ranges, and loss against network;

@@ -32,9 +32,9 @@ pub const MODEL: &str = "model";
 /// # Ok::<(), gradus::Error>(())
 /// ```
 pub struct Prepared {
-    /// The pictures in their three splits.
+    /// The images in their three splits.
     pub data: ImageData,
-    /// From pictures to samples.
+    /// From images to samples.
     pub preparation: Preparation,
     /// What is learned from, varied as the experiment says.
     pub train: Box<dyn Samples>,
@@ -51,7 +51,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Reads the data and builds the network. Scales are learned from the training split alone: what test pictures look
+    /// Reads the data and builds the network. Scales are learned from the training split alone: what test images look
     /// like is part of the answer.
     pub fn new(e: &Experiment, watch: &mut dyn Watch) -> Result<Self> {
         check_data(e)?;

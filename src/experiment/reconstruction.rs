@@ -3,7 +3,7 @@
 //!
 //! Whatever loss was made small, the mean squared error of a number is told too: it is the figure that autoencoders are
 //! compared by. All figures are of what the network does by its nature: a variational code is drawn, and a denoising network
-//! is given noisy pictures, whose clean originals are wanted.
+//! is given noisy images, whose clean originals are wanted.
 
 use super::each::{self, elbo_of_each};
 use super::findings::kept_epoch;
@@ -227,7 +227,7 @@ impl Reconstructed {
         columns.extend(parts.iter().map(|name| name.as_str()));
         columns.extend(with_elbo.then_some("ELBO"));
         columns.push("mean squared error");
-        let mut table = Table::new(&columns).key("samples", "pictures");
+        let mut table = Table::new(&columns);
         for OnSplit { name, samples, losses: l, mse } in &self.splits {
             let mut row = vec![Cell::text(*name), Cell::count(*samples), Cell::number(l.loss, 5)];
             row.extend((!parts.is_empty()).then(|| Cell::number(l.objective, 5)));
@@ -322,7 +322,7 @@ impl Reconstructed {
     }
 }
 
-/// Whether these losses make an evidence lower bound: the likelihood of a picture, and a divergence.
+/// Whether these losses make an evidence lower bound: the likelihood of an image, and a divergence.
 fn has_elbo(losses: &Losses, loss: Loss) -> bool {
     loss == Loss::ReconstructionBce && !losses.added.is_empty()
 }

@@ -82,7 +82,7 @@ fn learning(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     let (e, s) = (&o.experiment, &o.scores);
     let [loss, accuracy] = book.curves("model", &e.name, s)?;
     let samples = format!("{}s", o.prepared.data.noun());
-    let mut splits = Table::new(&["split", &samples, "loss", "accuracy"]).key(&samples, "pictures");
+    let mut splits = Table::new(&["split", &samples, "loss", "accuracy"]);
     for (name, figures) in s.splits() {
         let [loss, accuracy] = [figures.loss, figures.accuracy].map(|v| Cell::number(v, 4));
         splits.row([Cell::text(name), Cell::count(figures.predicted.len()), loss, accuracy]);

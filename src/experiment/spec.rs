@@ -48,7 +48,7 @@ pub enum DataKind {
     Mnist,
     /// 70,000 articles of clothing, from IDX files.
     FashionMnist,
-    /// A folder or zip with one sub-folder of pictures per class.
+    /// A folder or zip with one sub-folder of images per class.
     Folder,
     /// Galaxies that the program renders: three classes.
     Galaxies,
@@ -56,7 +56,7 @@ pub enum DataKind {
     Digits,
     /// A table of numbers, a row for each sample, one column being its class.
     Csv,
-    /// NumPy's arrays `x` and `y`: rows of numbers, or pictures.
+    /// NumPy's arrays `x` and `y`: rows of numbers, or images.
     Npz,
 }
 
@@ -118,10 +118,10 @@ pub struct Data {
     /// Most labelled samples: a stratified sample of the training set, while validation and test set stay whole; 0 is all.
     #[serde(default)]
     pub labelled: usize,
-    /// Height and width to which pictures of a folder are brought.
+    /// Height and width to which images of a folder are brought.
     #[serde(default = "size")]
     pub size: usize,
-    /// Colour of the pictures of a folder.
+    /// Colour of the images of a folder.
     #[serde(default)]
     pub color: Color,
     /// Regular expression; files whose first capture group is the same stay in one split.
@@ -149,7 +149,7 @@ pub struct Data {
     /// The array of a .npz that holds the labels; empty looks.
     #[serde(default)]
     pub y: String,
-    /// Rendered pictures of each class.
+    /// Rendered images of each class.
     #[serde(default = "per_class")]
     pub per_class: usize,
     /// What the network is given.
@@ -158,7 +158,7 @@ pub struct Data {
     /// The scale of what it is given.
     #[serde(default)]
     pub normalize: Normalize,
-    /// How training pictures are varied.
+    /// How training images are varied.
     #[serde(default)]
     pub augment: Augment,
     /// For `features = "hand-crafted"`: which ones.
@@ -255,7 +255,7 @@ impl Data {
     }
 }
 
-/// What the network is given of a picture.
+/// What the network is given of an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Features {
@@ -275,7 +275,7 @@ pub enum Normalize {
     /// Mean 0 and deviation 1 over the training split, for each channel or feature.
     #[default]
     Standard,
-    /// Mean 0 and deviation 1 over each picture alone, which takes its exposure away; for pixels.
+    /// Mean 0 and deviation 1 over each image alone, which takes its exposure away; for pixels.
     PerPicture,
     /// As they come: pixels between 0 and 1.
     None,

@@ -1,5 +1,5 @@
 //! Stage 6. The CNN of Figure 1 on the pixels: conv 3x3 *same*, ReLU, max-pool 2, four times; then two fully
-//! connected layers. Pixels are standardized by the training split's mean and deviation; training pictures are
+//! connected layers. Pixels are standardized by the training split's mean and deviation; training images are
 //! mirrored and turned at random.
 
 use super::config::Config;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Seed of everything random but the data.
     pub seed: u64,
-    /// Where the pictures come from.
+    /// Where the images come from.
     pub data: DataConfig,
     /// Hand-crafted features.
     pub features: FeatureConfig,
@@ -30,13 +30,13 @@ pub struct Config {
     pub depth: DepthConfig,
 }
 
-/// Where the pictures come from.
+/// Where the images come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// `galaxies` (rendered), or the path of a folder or zip with one sub-folder per class.
     pub source: String,
-    /// Height and width to which pictures are brought.
+    /// Height and width to which images are brought.
     pub size: usize,
     /// `auto`, `gray` or `rgb`.
     pub color: Color,
@@ -104,9 +104,9 @@ pub struct CnnConfig {
     pub batch: usize,
     /// Adam's learning rate.
     pub lr: f64,
-    /// Augmentation: mirrored pictures.
+    /// Augmentation: mirrored images.
     pub flips: bool,
-    /// Augmentation: pictures turned by multiples of 90 degrees.
+    /// Augmentation: images turned by multiples of 90 degrees.
     pub quarter_turns: bool,
 }
 
@@ -144,7 +144,7 @@ pub struct DepthConfig {
 }
 
 impl Default for Config {
-    /// The settings for pictures of one's own.
+    /// The settings for images of one's own.
     fn default() -> Self {
         Self {
             seed: 42,
@@ -253,7 +253,7 @@ impl Config {
         Error::in_range("cnn.hidden", self.cnn.hidden as f64, 1.0, 1e5)?;
         if self.data.size >> self.cnn.widths.len() == 0 {
             let (blocks, size) = (self.cnn.widths.len(), self.data.size);
-            let what = format!("has {blocks} blocks, each halving the picture: nothing is left of {size} pixels");
+            let what = format!("has {blocks} blocks, each halving the image: nothing is left of {size} pixels");
             return Err(Error::config("cnn.widths", what, "use fewer blocks or a larger data.size"));
         }
         Error::in_range("tsne.perplexity", self.tsne.perplexity, 2.0, 1000.0)?;

@@ -9,7 +9,7 @@ use crate::data::{ImageData, Images};
 use crate::error::Result;
 use ndarray::Array2;
 
-/// The feature tables of the three splits, one row a picture.
+/// The feature tables of the three splits, one row an image.
 #[derive(Clone, Debug)]
 pub struct Features {
     /// Which features, in the order of the columns.
@@ -22,7 +22,7 @@ pub struct Features {
     pub scaler: Scaler,
 }
 
-/// Computes the features of all pictures.
+/// Computes the features of all images.
 pub fn compute(config: &FeatureConfig, data: &ImageData) -> Result<Features> {
     let table = |images: &Images| of_pictures(&config.names, &images.pixels);
     let raw = [table(&data.train)?, table(&data.val)?, table(&data.test)?];

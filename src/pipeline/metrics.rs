@@ -115,7 +115,7 @@ pub(super) fn note(r: &Results, folder: &RunFolder) -> Result<ledger::Summary> {
     ledger::record(folder, "pipeline", (&split, r.data.test.len()), &networks)
 }
 
-/// `tables/splits.csv`: every picture, its class, and the split it is in, so that others can train on the same.
+/// `tables/splits.csv`: every image, its class, and the split it is in, so that others can train on the same.
 pub fn splits_csv(r: &Results) -> Vec<u8> {
     let mut rows = vec![["file", "class", "split"]];
     for (split, images) in r.data.splits() {
@@ -125,7 +125,7 @@ pub fn splits_csv(r: &Results) -> Vec<u8> {
     csv_bytes(rows).expect("the rows have one length")
 }
 
-/// `tables/predictions.csv`: every test picture, its truth, the three answers, the probabilities.
+/// `tables/predictions.csv`: every test image, its truth, the three answers, the probabilities.
 pub fn predictions_csv(r: &Results) -> Vec<u8> {
     let mut header: Vec<String> = ["file", "truth", "kmeans", "mlp", "cnn"].map(String::from).to_vec();
     for network in ["mlp", "cnn"] {

@@ -1,7 +1,7 @@
-//! The main job: from a folder of pictures to a report.
+//! The main job: from a folder of images to a report.
 //!
 //! Hand-crafted features, K-means, an MLP on the features and a CNN on the pixels answer the same question about the
-//! same test pictures; the report compares them. Each stage is a file that reads as the assignment does, and [`run`]
+//! same test images; the report compares them. Each stage is a file that reads as the assignment does, and [`run`]
 //! calls them in order.
 
 pub mod artifacts;
@@ -34,7 +34,7 @@ use std::time::Instant;
 pub struct Results {
     /// The settings.
     pub config: Config,
-    /// The pictures.
+    /// The images.
     pub data: ImageData,
     /// Stage 2.
     pub features: features::Features,

@@ -1,7 +1,7 @@
 //! Stage 7. The parameter count lesson: why a convolution needs so few.
 //!
 //! A fully connected layer has a weight for each pair of input and output; a convolution has one for each tap of each
-//! filter, and uses it at every place of the picture.
+//! filter, and uses it at every place of the image.
 
 use crate::error::Result;
 use crate::nn::Module;
@@ -29,7 +29,7 @@ pub struct ParameterLesson {
     pub mlp: Summary,
     /// The CNN, layer by layer.
     pub cnn: Summary,
-    /// Pictures in the training split.
+    /// Images in the training split.
     pub training_images: usize,
 }
 

@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn defaults_follow_the_data_source() {
         assert_eq!(resolve("", &[], &[]).unwrap(), Config::for_source("galaxies"));
-        assert_eq!(resolve("", &["data.source=pictures"], &[]).unwrap(), Config::for_source("pictures"));
+        assert_eq!(resolve("", &["data.source=images"], &[]).unwrap(), Config::for_source("images"));
         let file = "data.source = 'a'";
         let config = resolve(file, &["data.source=galaxies"], &[]).unwrap();
         assert_eq!(config, Config::for_source("galaxies"));
@@ -387,7 +387,7 @@ mod tests {
 
     #[test]
     fn printed_settings_read_back_as_the_same() {
-        let mut odd = Config::for_source(r#"C:\my "pictures"\#1"#);
+        let mut odd = Config::for_source(r#"C:\my "images"\#1"#);
         odd.seed = i64::MAX as u64;
         odd.data.group_by = r"(person\d+_'x')".into();
         odd.features.scaling = Scaling::MinMax { low: -1.0, high: 1.0 };

@@ -246,7 +246,7 @@ fn latent_figures() -> Vec<(&'static str, Figure)> {
     let grid: Vec<f64> = (0..15).map(|i| -1.83 + 3.66 * f64::from(i) / 14.0).collect();
     let tiles = grid.iter().rev().flat_map(|&b| grid.iter().map(move |&a| decoded(a, b))).collect();
     let plane = ImagePlane::new("The plane of the first two dimensions, decoded", &grid, &grid, tiles);
-    let few = ImagePlane::new("Two pictures", &[0.0, 1.0], &[0.0], vec![decoded(0.0, 0.0), decoded(1.0, 0.0)]);
+    let few = ImagePlane::new("Two images", &[0.0, 1.0], &[0.0], vec![decoded(0.0, 0.0), decoded(1.0, 0.0)]);
     vec![
         ("strip_line", line.draw()),
         ("strips_walk", walk.draw()),

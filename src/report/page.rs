@@ -1,4 +1,4 @@
-//! One HTML page that needs nothing but itself: style, font, figures and pictures are inside, no network, and no script
+//! One HTML page that needs nothing but itself: style, font, figures and images are inside, no network, and no script
 //! unless the page is given one.
 //!
 //! Every text that comes in is escaped, then a little markup is read: `` `code` ``, `**strong**`, `*emphasis*`.

@@ -172,7 +172,7 @@ pub fn told(written: Result<()>, folder: &RunFolder, watch: &mut dyn Watch) -> R
 /// Precision, recall and F1 of each class, and their means over the classes that occur. A class without samples says so:
 /// nothing is known about it.
 pub fn per_class(confusion: &metrics::Confusion, classes: &[String]) -> Table {
-    let mut table = Table::new(&["class", "precision", "recall", "F1", "samples"]).key("samples", "pictures");
+    let mut table = Table::new(&["class", "precision", "recall", "F1", "samples"]);
     for (c, class) in classes.iter().enumerate() {
         let (of_class, predicted) = (confusion.support(c), confusion.predicted(c));
         let some = |n: usize, value: f64| if n > 0 { Cell::number(value, 3) } else { Cell::none() };

@@ -5,7 +5,7 @@ pub trait Watch {
     /// A stage begins.
     fn stage(&mut self, number: usize, of: usize, name: &str);
 
-    /// Within the stage, `done` of `total` (pictures, epochs, iterations), with a short remark such as the loss.
+    /// Within the stage, `done` of `total` (images, epochs, iterations), with a short remark such as the loss.
     fn progress(&mut self, done: usize, total: usize, remark: &str);
 
     /// A line worth keeping: a result, a warning.

@@ -1,4 +1,4 @@
-//! Affine maps of pictures against PyTorch, against the symmetries, and on any number of threads.
+//! Affine maps of images against PyTorch, against the symmetries, and on any number of threads.
 //!
 //! `golden/augment.json` is written by `golden/make_augment.py`.
 

@@ -8,7 +8,7 @@ use std::io::{Cursor, Write};
 use std::path::Path;
 use tempfile::{TempDir, tempdir};
 
-/// A gray picture of its own for each `number`.
+/// A gray image of its own for each `number`.
 fn gray(number: usize) -> DynamicImage {
     ImageBuffer::from_fn(12, 10, |x, y| Luma([((x as usize * 7 + y as usize * 13) * (number + 1) + number) as u8]))
         .into()
@@ -34,7 +34,7 @@ fn jpeg(number: usize) -> Vec<u8> {
 
 type Files = Vec<(String, Vec<u8>)>;
 
-/// `n` different pictures for each class, below `prefix`; numbers start at `from`.
+/// `n` different images for each class, below `prefix`; numbers start at `from`.
 fn classes(prefix: &str, names: &[&str], from: usize, n: usize) -> Files {
     let file = |c: usize, i: usize| (format!("{prefix}{}/img{i}.png", names[c]), png(from + 100 * c + i));
     (0..names.len()).flat_map(|c| (0..n).map(move |i| file(c, i))).collect()
@@ -73,7 +73,7 @@ fn load_files(files: &Files) -> ImageData {
 
 fn load_zip(bytes: &[u8]) -> gradus::Result<ImageData> {
     let dir = tempdir().unwrap();
-    let path = dir.path().join("pictures.zip");
+    let path = dir.path().join("images.zip");
     std::fs::write(&path, bytes).unwrap();
     load(&path, &small())
 }
@@ -176,16 +176,16 @@ fn given_splits_are_kept_and_missing_ones_carved() {
 #[test]
 fn clutter_and_a_wrapping_folder_are_passed_over() {
     for inner in ["", "train/"] {
-        let mut files = classes(&format!("my pictures/{inner}"), &["a", "b"], 0, 8);
+        let mut files = classes(&format!("my images/{inner}"), &["a", "b"], 0, 8);
         for (name, bytes) in [
-            ("my pictures/.DS_Store", b"x".to_vec()),
-            ("__MACOSX/my pictures/a/._img0.png", b"x".to_vec()),
-            ("my pictures/a/Thumbs.db", b"x".to_vec()),
-            ("my pictures/a/.hidden.png", png(1)),
-            ("my pictures/.cache/q/img.png", png(1)),
-            ("my pictures/README.txt", b"words".to_vec()),
-            ("my pictures/notes/about.md", b"words".to_vec()),
-            ("my pictures/a/labels.csv", b"1,2".to_vec()),
+            ("my images/.DS_Store", b"x".to_vec()),
+            ("__MACOSX/my images/a/._img0.png", b"x".to_vec()),
+            ("my images/a/Thumbs.db", b"x".to_vec()),
+            ("my images/a/.hidden.png", png(1)),
+            ("my images/.cache/q/img.png", png(1)),
+            ("my images/README.txt", b"words".to_vec()),
+            ("my images/notes/about.md", b"words".to_vec()),
+            ("my images/a/labels.csv", b"1,2".to_vec()),
         ] {
             files.push((name.to_owned(), bytes));
         }
@@ -220,7 +220,7 @@ fn pictures_without_a_class_are_listed() {
     );
 }
 
-// ---- pictures ---------------------------------------------------------------------------------------------------
+// ---- images ---------------------------------------------------------------------------------------------------
 
 #[test]
 fn formats_endings_and_depths() {
@@ -286,7 +286,7 @@ fn what_cannot_be_used_is_skipped_with_its_reason() {
 
 #[test]
 fn a_group_stays_in_one_split() {
-    // 30 patients with 1 to 4 pictures each, some in both classes; two files name no patient.
+    // 30 patients with 1 to 4 images each, some in both classes; two files name no patient.
     let mut files: Files = (0..75)
         .map(|i| {
             let patient = (i * i) % 31;
@@ -351,7 +351,7 @@ fn a_bad_group_expression_is_a_usage_error() {
     {
         assert!(matches!(load(dir.path(), &options), Err(Error::Config { .. })));
     }
-    // All pictures of class b belong to one patient: no way to divide them.
+    // All images of class b belong to one patient: no way to divide them.
     let mut files = classes("", &["a"], 0, 9);
     files.extend((0..9).map(|i| (format!("b/p1_{i}.png"), png(500 + i))));
     let options = FolderOptions { group_by: Some(r"(p\d)_".into()), ..small() };
@@ -433,7 +433,7 @@ fn hostile_and_damaged_zips_are_refused_whole() {
     let mut bomb = good.clone();
     bomb.push(("a/bomb.png".into(), vec![0; 200 << 20]));
     assert!(complaint(load_zip(&zipped(&bomb))).contains("unpacks to more than is allowed"));
-    // The same bomb, lying about its size in the directory: unpacking stops by itself, and the picture is skipped.
+    // The same bomb, lying about its size in the directory: unpacking stops by itself, and the image is skipped.
     let mut bytes = zipped(&bomb);
     let size = (200u32 << 20).to_le_bytes();
     for at in 0..bytes.len() - 4 {
@@ -474,7 +474,7 @@ fn all_pictures_of_a_folder_in_the_order_of_the_trained_classes() {
 
 // ---- noise ------------------------------------------------------------------------------------------------------
 
-/// Damaged bytes give an error or a skipped picture, never a panic, a hang, or numbers outside [0, 1].
+/// Damaged bytes give an error or a skipped image, never a panic, a hang, or numbers outside [0, 1].
 #[test]
 fn mutated_files_never_panic() {
     let mut rng = gradus::rng::Rng::new(2024, "mutate", 0);
@@ -517,7 +517,7 @@ fn mutate(bytes: &[u8], rng: &mut gradus::rng::Rng) -> Vec<u8> {
     bytes
 }
 
-// ---- real pictures ----------------------------------------------------------------------------------------------
+// ---- real images ----------------------------------------------------------------------------------------------
 
 /// With `GRADUS_DATA` set to a folder that holds `galaxies` and `chest-xray` (see data/README.md).
 #[test]

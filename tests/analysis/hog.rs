@@ -78,7 +78,7 @@ fn bits_are_the_same_on_any_number_of_threads() {
     for threads in [2, 3, 8] {
         assert!(with(threads) == one, "{threads} threads");
     }
-    // And a picture's row does not depend on the others.
+    // And an image's row does not depend on the others.
     assert_eq!(hog.of_pictures(&pixels.gather(&[7])).unwrap().row(0), one.row(7));
     assert_eq!(hog.of_pictures(&pixels.gather(&[])).unwrap().dim(), (0, one.ncols()));
 }
@@ -94,12 +94,12 @@ fn silly_requests_are_refused() {
     assert!(refused(&Hog { cell: [0, 4], ..hog.clone() }, &x).contains("at least 1"));
     let mut odd = x.to_vec();
     odd[5] = f32::NAN;
-    assert!(refused(&hog, &Tensor::new(odd.clone(), [1, 1, 28, 28]).unwrap()).contains("picture 0 has the pixel NaN"));
+    assert!(refused(&hog, &Tensor::new(odd.clone(), [1, 1, 28, 28]).unwrap()).contains("image 0 has the pixel NaN"));
     odd[5] = -0.5;
     let negative = Tensor::new(odd, [1, 1, 28, 28]).unwrap();
     assert!(hog.of_pictures(&negative).is_ok());
     assert!(refused(&Hog { transform_sqrt: true, ..hog.clone() }, &negative).contains("not negative"));
-    assert!(hog.histograms(&x, 1).unwrap_err().to_string().contains("there is no picture 1"));
+    assert!(hog.histograms(&x, 1).unwrap_err().to_string().contains("there is no image 1"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Exports: every layer and several networks there and back, networks that are refused, damaged files, and, where
-//! other programs are at hand, what these make of the files.
+//! other programs are available, what these make of the files.
 
 use gradus::autograd::Var;
 use gradus::export::onnx::Network;

@@ -246,7 +246,7 @@ fn chains_in_one_go_compute_what_their_modules_do() {
         assert!(off <= 1e-5 * size, "gradients differ by {off} of {size}");
     }
     assert_eq!(fused_gradients.last(), gradients.last(), "the input's gradient has the same order of sums");
-    // Frozen in part, the modules run, and a frozen one gets no gradient; few pictures run module by module.
+    // Frozen in part, the modules run, and a frozen one gets no gradient; few images run module by module.
     freeze(&net, "down1.*").unwrap();
     let tape = Tape::new();
     let y = net.forward(&Var::constant(x.clone()), &mut Ctx::train(&tape, 0, 0)).unwrap();

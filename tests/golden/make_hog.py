@@ -1,4 +1,4 @@
-"""Writes hog.json: what scikit-image says of small pictures, for tests/analysis/hog.rs.
+"""Writes hog.json: what scikit-image says of small images, for tests/analysis/hog.rs.
 
     python make_hog.py          (needs numpy and scikit-image; written with numpy 2.4 and scikit-image 0.26)
 

@@ -90,7 +90,7 @@ static PREPARED: LazyLock<PathBuf> = LazyLock::new(|| {
             fs::write(folder.join(format!("xray/{name}/person{}_{i}.png", i / 2)), png(class, i)).unwrap();
         }
     }
-    for (name, seed) in [("picture.png", 1), ("picture.jpg", 2), ("a.png", 3), ("b.jpg", 4), ("my_seven.jpg", 5)] {
+    for (name, seed) in [("image.png", 1), ("image.jpg", 2), ("a.png", 3), ("b.jpg", 4), ("my_seven.jpg", 5)] {
         image::load_from_memory(&png(0, seed)).unwrap().save(folder.join(name)).unwrap();
     }
     for (zip, from) in [("photos.zip", "photos"), ("xray.zip", "xray")] {

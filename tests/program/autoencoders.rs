@@ -116,7 +116,7 @@ fn the_life_of_an_autoencoder() {
 }
 
 /// On Fashion-MNIST, if the variable GRADUS_DATA names a folder that holds `fashion-mnist/`: four epochs are enough to see
-/// that codes of 14 numbers give pictures back, better than as many principal components (0.0215), and tell clothes
+/// that codes of 14 numbers give images back, better than as many principal components (0.0215), and tell clothes
 /// apart.
 #[test]
 fn real_pictures_come_back_and_are_told_apart() {
@@ -149,7 +149,7 @@ fn real_pictures_come_back_and_are_told_apart() {
     assert!(own > 1.5 * prior && taught > 2.0 * prior, "classes shown: {own}, {prior}; {taught}");
 }
 
-/// How many classes a classifier sees in the pictures that a run makes of codes from a source (Gaussian, box, prior).
+/// How many classes a classifier sees in the images that a run makes of codes from a source (Gaussian, box, prior).
 fn shown(found: &Value, run: usize, source: usize) -> f64 {
     found["results"][run]["generated"][source]["inception_score"].as_f64().unwrap()
 }

@@ -1,4 +1,4 @@
-//! What the tests of the program share: running it, and small pictures to run it on.
+//! What the tests of the program share: running it, and small images to run it on.
 
 use image::GrayImage;
 use std::fs;
@@ -79,7 +79,7 @@ pub(crate) fn png(class: usize, seed: u32) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A folder of `per_class` pictures for each of `classes`.
+/// A folder of `per_class` images for each of `classes`.
 pub(crate) fn pictures(folder: &Path, classes: &[&str], per_class: u32) {
     for (class, name) in classes.iter().enumerate() {
         fs::create_dir_all(folder.join(name)).expect("a fresh folder");

@@ -42,7 +42,7 @@ kind = "adam"
 lr = 0.003
 "#;
 
-/// The four files of a set in MNIST's form: `n` training and ten test pictures, the class written into the pixels.
+/// The four files of a set in MNIST's form: `n` training and ten test images, the class written into the pixels.
 fn write_digits(folder: &Path, n: usize) {
     fs::create_dir_all(folder).unwrap();
     let idx = |shape: &[u32], data: Vec<u8>| {
@@ -109,12 +109,12 @@ fn the_life_of_an_experiment() {
         gradus(&folder, &["evaluate", "a", "--data", "galaxies", "--json"]).says(0, &[]).json(),
         metrics["test"]
     );
-    fs::create_dir_all(folder.join("pictures/spiral")).unwrap();
-    fs::copy(folder.join("a/figures/filters.png"), folder.join("pictures/spiral/1.png")).unwrap();
-    let other = gradus(&folder, &["evaluate", "a", "--data", "pictures", "--json"]);
+    fs::create_dir_all(folder.join("images/spiral")).unwrap();
+    fs::copy(folder.join("a/figures/filters.png"), folder.join("images/spiral/1.png")).unwrap();
+    let other = gradus(&folder, &["evaluate", "a", "--data", "images", "--json"]);
     assert_eq!(other.says(0, &[]).json()["confusion"][2].as_array().unwrap().len(), 3);
-    fs::rename(folder.join("pictures/spiral"), folder.join("pictures/snail")).unwrap();
-    gradus(&folder, &["evaluate", "a", "--data", "pictures"]).says(3, &["snail", "spiral"]);
+    fs::rename(folder.join("images/spiral"), folder.join("images/snail")).unwrap();
+    gradus(&folder, &["evaluate", "a", "--data", "images"]).says(3, &["snail", "spiral"]);
     fs::write(folder.join("table.csv"), "1,2,spiral\n3,4,edge_on\n").unwrap();
     gradus(&folder, &["evaluate", "a", "--data", "table.csv"]).says(3, &["2 numbers", "1x16x16"]);
     gradus(&folder, &["predict", "a", "a/figures/filters.png"]).says(0, &[]);

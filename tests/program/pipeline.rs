@@ -96,7 +96,7 @@ fn the_keys_of_metrics_are_a_contract() {
     for name in ["kmeans", "mlp", "cnn"] {
         let rows = metrics[name]["confusion"].as_array().unwrap();
         let cells = rows.iter().flat_map(|row| row.as_array().unwrap());
-        assert_eq!(cells.map(|n| n.as_u64().unwrap()).sum::<u64>(), tested, "{name} did not answer every test picture");
+        assert_eq!(cells.map(|n| n.as_u64().unwrap()).sum::<u64>(), tested, "{name} did not answer every test image");
     }
 }
 
@@ -216,7 +216,7 @@ fn a_run_is_not_resumed_on_other_pictures() {
     gradus(&elsewhere, &["pipeline", "--resume", run.to_str().unwrap()]).says(0, &[]);
 }
 
-/// A job on few small pictures that goes on for many epochs.
+/// A job on few small images that goes on for many epochs.
 const LONG: [&str; 9] = [
     "pipeline",
     "--smoke",
@@ -349,34 +349,34 @@ fn bad_data_are_exit_code_3_and_say_what_to_do() {
 fn pictures_of_ones_own_from_a_zip_and_back() {
     let folder = empty_folder("pipeline-own");
     let classes = ["lying", "standing", "checked"];
-    pictures(&folder.join("pictures"), &classes, 14);
-    fs::write(folder.join("pictures/lying/broken.png"), "no picture").unwrap();
+    pictures(&folder.join("images"), &classes, 14);
+    fs::write(folder.join("images/lying/broken.png"), "no image").unwrap();
     let mut files: Vec<(String, Vec<u8>)> = vec![("wrap/__MACOSX/x.png".into(), vec![1])];
     for (class, name) in classes.iter().enumerate() {
         files.extend((0..14).map(|i| (format!("wrap/{name}/{i}.png"), png(class, i))));
     }
     let files: Vec<(&str, Vec<u8>)> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
-    fs::write(folder.join("pictures.zip"), zip(&files)).unwrap();
+    fs::write(folder.join("images.zip"), zip(&files)).unwrap();
 
     let small = ["--smoke", "--size", "16", "--set", "cnn.widths=[4,8]"];
-    for (data, out, skipped) in [("pictures", "a", 1), ("pictures.zip", "b", 0)] {
+    for (data, out, skipped) in [("images", "a", 1), ("images.zip", "b", 0)] {
         let ran = gradus(&folder, &[&["pipeline", "--data", data, "--out", out, "--json"], &small[..]].concat());
         let metrics = ran.says(0, &[]).json();
         assert_eq!(metrics["data"]["classes"], serde_json::json!(["checked", "lying", "standing"]));
         assert_eq!(metrics["data"]["skipped"].as_array().unwrap().len(), skipped);
     }
 
-    let ran = gradus(&folder, &["evaluate", "a", "--data", "pictures", "--json"]);
+    let ran = gradus(&folder, &["evaluate", "a", "--data", "images", "--json"]);
     let evaluation = ran.says(0, &[]).json();
     for name in ["kmeans", "mlp", "cnn"] {
         let accuracy = evaluation[name]["test_accuracy"].as_f64().unwrap();
         assert!((0.0..=1.0).contains(&accuracy) && evaluation[name]["confusion"].is_array());
     }
     assert_eq!(evaluation["data"]["test"], serde_json::json!([14, 14, 14]));
-    assert!(gradus(&folder, &["evaluate", "a", "--data", "pictures"]).says(0, &[]).out.contains("CNN"));
+    assert!(gradus(&folder, &["evaluate", "a", "--data", "images"]).says(0, &[]).out.contains("CNN"));
     gradus(&folder, &["evaluate", "a", "--data", "nowhere"]).says(3, &["nowhere"]);
 
-    let images = ["pictures/lying/0.png", "pictures/checked/3.png"];
+    let images = ["images/lying/0.png", "images/checked/3.png"];
     let answers = gradus(&folder, &["predict", "a", images[0], images[1], "--json"]);
     let answers = answers.says(0, &[]).json();
     for (answer, path) in answers.as_array().unwrap().iter().zip(images) {
@@ -386,7 +386,7 @@ fn pictures_of_ones_own_from_a_zip_and_back() {
         assert!((sum - 1.0).abs() < 1e-5);
     }
     assert!(gradus(&folder, &["predict", "a", images[0]]).says(0, &[]).out.contains(images[0]));
-    gradus(&folder, &["predict", "a", "pictures/lying/broken.png"]).says(3, &["broken.png", "PNG"]);
+    gradus(&folder, &["predict", "a", "images/lying/broken.png"]).says(3, &["broken.png", "PNG"]);
     gradus(&folder, &["predict", "a", "none.png"]).says(3, &["none.png", "does not exist"]);
 }
 

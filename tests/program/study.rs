@@ -182,7 +182,7 @@ fn faults_fail_a_trial_or_end_the_study() {
     // Missing data are no trial's fault: the study stops, and goes on when they are back.
     let path = folder.path().join("other.jsonl");
     let missing = |trial: &Trial, report: &mut dyn FnMut(usize, f64) -> Prune| match trial.number {
-        7 => Err(Error::data("pictures", "is gone", "bring it back")),
+        7 => Err(Error::data("images", "is gone", "bring it back")),
         _ => descent(trial, report),
     };
     assert_eq!(new().run(&path, 2, None, &missing, &mut Unseen).unwrap_err().exit_code(), 3);

@@ -1,6 +1,6 @@
 //! Where the codes lie: a Gaussian fitted to them, or a box around them; and the quantiles of the normal distribution.
 //!
-//! The codes of a plain autoencoder follow no law that anybody asked for. To make new pictures one has to guess theirs: a
+//! The codes of a plain autoencoder follow no law that anybody asked for. To make new images one has to guess theirs: a
 //! normal distribution with the codes' mean and covariance knows how dimensions hang together, a box does not. A
 //! variational autoencoder is trained so that its codes come from the prior N(0, I), [`Gaussian::standard`].
 

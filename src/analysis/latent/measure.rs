@@ -21,7 +21,7 @@ pub fn unit_variances<T: Real>(means: ArrayView2<'_, T>) -> Result<Vec<f64>> {
 }
 
 /// Which dimensions of a variational code are in use: those whose mean varies by more than [`ACTIVE`] from sample to
-/// sample. The others are prior and nothing else: the encoder says the same of every picture.
+/// sample. The others are prior and nothing else: the encoder says the same of every image.
 pub fn active_units<T: Real>(means: ArrayView2<'_, T>) -> Result<Vec<bool>> {
     Ok(unit_variances(means)?.into_iter().map(|v| v > ACTIVE).collect())
 }

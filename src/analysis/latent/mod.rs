@@ -1,6 +1,6 @@
 //! What is in a latent space? Walks, samples and measures, for the codes of any encoder.
 //!
-//! An autoencoder turns a picture into a *code*, a few numbers, and back. Here a code is a row of a matrix, and nothing is
+//! An autoencoder turns an image into a *code*, a few numbers, and back. Here a code is a row of a matrix, and nothing is
 //! known of the network that made it: what follows is plain mathematics, and the caller decodes the rows it gets.
 //!
 //! | question | answer |

@@ -57,7 +57,7 @@ pub fn plane<T: Real>(
 }
 
 /// a - b + c: what makes `a` differ from `b`, put on `c` (Mikolov et al. 2013 for words, Radford et al. 2016 for
-/// pictures, with means of a few codes for a, b and c).
+/// images, with means of a few codes for a, b and c).
 pub fn analogy<T: Real>(a: ArrayView1<'_, T>, b: ArrayView1<'_, T>, c: ArrayView1<'_, T>) -> Result<Array1<T>> {
     width("analogy", "the second code", b.len(), a.len())?;
     width("analogy", "the third code", c.len(), a.len())?;

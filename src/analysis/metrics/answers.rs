@@ -1,7 +1,7 @@
-//! What a classifier says of pictures whose truth nobody knows, such as generated ones.
+//! What a classifier says of images whose truth nobody knows, such as generated ones.
 //!
-//! A good generated picture is plainly *something*: the classifier is sure, its answer has a low entropy. Good
-//! generated pictures together are *everything*: the mean of all answers has a high entropy. The inception score
+//! A good generated image is plainly *something*: the classifier is sure, its answer has a low entropy. Good
+//! generated images together are *everything*: the mean of all answers has a high entropy. The inception score
 //! (Salimans et al. 2016) puts both into one number, the effective number of classes that are plainly shown. It is only as
 //! good as the classifier, and knows nothing of variety within a class.
 

@@ -1,4 +1,4 @@
-//! A picture shifted, turned and zoomed a little, all at once.
+//! An image shifted, turned and zoomed a little, all at once.
 //!
 //! For each pixel of the result one asks where in the source it comes from, which is hardly ever the middle of a pixel,
 //! and mixes the four around that place by how near they are (bilinear interpolation). Shifting, turning and zooming
@@ -9,10 +9,10 @@
 use super::symmetry::Symmetry;
 
 /// Zoom, stretch and turn about the middle, then shift: p' = c + t + R diag(z / s, z s) (p - c) for (row, column), c the
-/// middle of the picture.
+/// middle of the image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine {
-    /// By how many degrees the picture is turned, counter-clockwise.
+    /// By how many degrees the image is turned, counter-clockwise.
     pub degrees: f64,
     /// By which factor it is enlarged. Not 0.
     pub zoom: f64,

@@ -1,4 +1,4 @@
-//! A picture in another light: brighter or darker, harder or softer, grainier.
+//! An image in another light: brighter or darker, harder or softer, grainier.
 
 use crate::rng::Rng;
 

@@ -3,7 +3,7 @@
 //! Each is a walk through the same pixels from another corner with other steps, so applying one costs no more than a
 //! copy, and no pixel changes its value.
 
-/// One of the eight symmetries of the square: mirror the picture's columns, its rows, or both, then perhaps exchange
+/// One of the eight symmetries of the square: mirror the image's columns, its rows, or both, then perhaps exchange
 /// rows and columns (as the reader of the source walks it).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Symmetry {

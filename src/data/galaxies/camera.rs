@@ -1,4 +1,4 @@
-//! What the telescope makes of the light: blur, photon noise, read noise, and the stretch to a picture.
+//! What the telescope makes of the light: blur, photon noise, read noise, and the stretch to an image.
 
 use super::light::{Canvas, FRAME};
 use crate::rng::Rng;
@@ -24,7 +24,7 @@ impl Camera {
         Self { seeing: rng.range(0.8, 1.5), sky: rng.range(60.0, 130.0), read_noise: rng.range(3.0, 6.0) }
     }
 
-    /// Exposes and develops: gray values in [0, 1], in steps of 1/255 like an 8-bit picture.
+    /// Exposes and develops: gray values in [0, 1], in steps of 1/255 like an 8-bit image.
     pub(super) fn expose(&self, mut light: Canvas, rng: &mut Rng) -> Vec<f32> {
         self.blur(&mut light);
         light.flux.iter().map(|&flux| self.develop(self.detect(f64::from(flux), rng))).collect()

@@ -5,7 +5,7 @@
 //!
 //! Each target is dreamt twice from the same starts, regularized and not, so that one can see what the network's answer
 //! alone asks for. Whether a dream looks like a digit is judged by what the network did not learn from the dream: the
-//! nearest training pictures, how far they are, and what they are pictures of.
+//! nearest training images, how far they are, and what they are images of.
 
 pub mod findings;
 pub mod optimize;
@@ -32,9 +32,9 @@ use std::path::PathBuf;
 pub enum Start {
     /// Uniform noise around gray.
     Random,
-    /// A picture file.
+    /// An image file.
     Image(PathBuf),
-    /// A test picture of this class, another one for each restart.
+    /// A test image of this class, another one for each restart.
     Test(usize),
 }
 
@@ -66,11 +66,11 @@ pub struct Found {
     pub reached: Vec<Vec<f32>>,
     /// The same without regularization: the best restart.
     pub unregularized: Dream,
-    /// How the two look beside the training pictures: regularized, unregularized.
+    /// How the two look beside the training images: regularized, unregularized.
     pub likeness: [Likeness; 2],
 }
 
-/// A picture beside the training pictures.
+/// An image beside the training images.
 #[derive(Clone, Debug, Serialize)]
 pub struct Likeness {
     /// Distance to the nearest one: 1 less the correlation of the pixels, so that neither brightness nor contrast counts.
@@ -81,15 +81,15 @@ pub struct Likeness {
     pub nearest_class: usize,
     /// Of the ten nearest, how many are of the target's main class.
     pub of_target: usize,
-    /// Whether it looks like a picture of the target: at most twice as far from the training pictures as nearly all test
-    /// pictures are, and most of its neighbours of the target's class.
+    /// Whether it looks like an image of the target: at most twice as far from the training images as nearly all test
+    /// images are, and most of its neighbours of the target's class.
     pub looks_like_it: bool,
 }
 
-/// Training pictures that a dream is compared with.
+/// Training images that a dream is compared with.
 struct Gallery<'a> {
     train: &'a Images,
-    /// Distance below which 98 of 100 test pictures find their nearest training picture.
+    /// Distance below which 98 of 100 test images find their nearest training image.
     usual: f32,
 }
 
@@ -143,7 +143,7 @@ fn best(dreams: Vec<Dream>, target: &Target) -> Dream {
     dreams.into_iter().min_by(by_distance).expect("there is a restart")
 }
 
-/// The pictures from which target `i` is dreamt, `[R, C, H, W]`.
+/// The images from which target `i` is dreamt, `[R, C, H, W]`.
 fn starts(t: &Trained, job: &Job, i: u64, data: &ImageData) -> Result<Tensor> {
     let [channels, h, w] = t.preparation.picture;
     let shape = [job.restarts, channels, h, w];
@@ -157,7 +157,7 @@ fn starts(t: &Trained, job: &Job, i: u64, data: &ImageData) -> Result<Tensor> {
         Start::Test(class) => {
             let of_class: Vec<usize> = (0..data.test.len()).filter(|&i| data.test.labels[i] == *class).collect();
             if of_class.is_empty() {
-                let what = format!("no test picture is of class {}", data.classes[*class]);
+                let what = format!("no test image is of class {}", data.classes[*class]);
                 return Err(Error::config("--init", what, "choose another class"));
             }
             let chosen: Vec<usize> = (0..job.restarts).map(|_| of_class[rng.below(of_class.len())]).collect();
@@ -199,7 +199,7 @@ fn size(images: &Images) -> usize {
     images.channels() * images.height() * images.width()
 }
 
-/// The nearest training pictures with their distances (1 less the correlation), the nearest first.
+/// The nearest training images with their distances (1 less the correlation), the nearest first.
 fn nearest(train: &Images, picture: &[f32]) -> Vec<(f32, usize)> {
     let n = picture.len() as f32;
     let mean = picture.iter().sum::<f32>() / n;

@@ -45,13 +45,13 @@ pub struct Settings {
     pub tv: f64,
     /// Weight of the squared brightness, per pixel.
     pub l2: f64,
-    /// Deviation, in pixels, of the blur that is laid on the picture every tenth step of the first half; 0 is none.
+    /// Deviation, in pixels, of the blur that is laid on the image every tenth step of the first half; 0 is none.
     pub blur: f64,
-    /// Most pixels by which the picture is moved at random before each look.
+    /// Most pixels by which the image is moved at random before each look.
     pub jitter: usize,
     /// Adam's learning rate, in units of the parametrization.
     pub lr: f64,
-    /// Steps; a picture whose answer is not yet what was asked settles for as many again at most.
+    /// Steps; an image whose answer is not yet what was asked settles for as many again at most.
     pub steps: usize,
     /// Keeping pixels in [0, 1].
     pub pixels: Pixels,
@@ -60,7 +60,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What makes pictures that look like something.
+    /// What makes images that look like something.
     pub fn regularized() -> Self {
         Self {
             tv: 3.0,
@@ -83,16 +83,16 @@ impl Settings {
 /// One start and what became of it.
 #[derive(Clone, Debug)]
 pub struct Dream {
-    /// The picture at the start, at some steps, and at the end, `[C, H, W]` each.
+    /// The image at the start, at some steps, and at the end, `[C, H, W]` each.
     pub frames: Vec<(usize, Vec<f32>)>,
-    /// The network's answer to the last picture.
+    /// The network's answer to the last image.
     pub reached: Vec<f32>,
     /// Distance to the target after each step.
     pub losses: Vec<f32>,
 }
 
 impl Dream {
-    /// The last picture.
+    /// The last image.
     pub fn picture(&self) -> &[f32] {
         &self.frames.last().expect("a dream has an end").1
     }
@@ -138,7 +138,7 @@ pub fn optimize(
     seed: u64,
 ) -> Result<Vec<Dream>> {
     let &[restarts, channels, h, w] = starts.shape() else {
-        panic!("optimize: wanted pictures [R, C, H, W], got {:?}", starts.shape())
+        panic!("optimize: wanted images [R, C, H, W], got {:?}", starts.shape())
     };
     let size = channels * h * w;
     let canvas = Canvas(Param::new(match settings.pixels {
@@ -158,7 +158,7 @@ pub fn optimize(
         .collect();
     let mut adam = FirstOrder::new(Adam::new(settings.lr));
     let (mut best, mut still) = (f32::INFINITY, 0);
-    // A picture whose answer is not there when the steps run out may settle for as long again.
+    // An image whose answer is not there when the steps run out may settle for as long again.
     for step in 1..=2 * settings.steps {
         if step > settings.steps && step % 10 == 1 && look.end(&canvas.0.get(), step - 1, &mut dreams, REACHED)? {
             break;
@@ -166,7 +166,7 @@ pub fn optimize(
         let mut rng = Rng::new(seed, "dream.jitter", step as u64);
         let span = 2 * settings.jitter + 1;
         let shift = [rng.below(span), rng.below(span)];
-        // The last steps settle: smaller ones, and the picture held still.
+        // The last steps settle: smaller ones, and the image held still.
         let shift = if 10 * step > 9 * settings.steps { [settings.jitter; 2] } else { shift };
         adam.set_lr(settings.lr * easing(step, settings.steps).max(0.4));
         let mut distances = Vec::new();
@@ -218,7 +218,7 @@ impl Look<'_> {
         }
     }
 
-    /// The network's output for the pictures, moved by `shift` less the jitter.
+    /// The network's output for the images, moved by `shift` less the jitter.
     fn output(&self, x: &Var, shift: [usize; 2]) -> Result<Var> {
         let [_, channels, h, w] = self.shape;
         let j = self.settings.jitter;
@@ -257,7 +257,7 @@ impl Look<'_> {
         Ok(self.output(&self.pixels(z)?, shift)?.softmax(1)?.into_value())
     }
 
-    /// The sum of all pictures' losses, and each one's distance to the target. `weight` is how much the regularizers
+    /// The sum of all images' losses, and each one's distance to the target. `weight` is how much the regularizers
     /// count.
     fn loss(&self, z: &Var, shift: [usize; 2], weight: f64) -> Result<(Var, Vec<f32>)> {
         let [n, channels, h, w] = self.shape;
@@ -292,7 +292,7 @@ impl Look<'_> {
         Ok((loss, each))
     }
 
-    /// Remembers the pictures as they are.
+    /// Remembers the images as they are.
     fn keep(&self, z: &Tensor, step: usize, dreams: &mut [Dream]) -> Result<()> {
         let x = self.pixels(&Var::constant(z.clone()))?;
         let size = x.value().numel() / dreams.len();

@@ -1,11 +1,11 @@
 //! A look into the codes of trained autoencoders: `gradus latent`.
 //!
 //! An autoencoder is cut after its code, the narrowest layer ([`code`]): what comes before encodes, what comes after
-//! decodes. The mathematics of codes stands in [`analysis::latent`](crate::analysis::latent); here pictures are encoded,
+//! decodes. The mathematics of codes stands in [`analysis::latent`](crate::analysis::latent); here images are encoded,
 //! codes are chosen, and decoded again. [`report`] shows what was found, and several runs point by point.
 //!
-//! How good generated pictures are is told by numbers that need no human: what a classifier that has never seen them says
-//! of them ([`Answers`]), how varied they are, and how near the nearest training picture lies.
+//! How good generated images are is told by numbers that need no human: what a classifier that has never seen them says
+//! of them ([`Answers`]), how varied they are, and how near the nearest training image lies.
 
 pub mod findings;
 pub mod report;
@@ -31,13 +31,13 @@ use serde::Serialize;
 
 /// Samples per pass.
 const BATCH: usize = 256;
-/// Pictures on a side of the manifold's grid.
+/// Images on a side of the manifold's grid.
 const SIDE: usize = 12;
 /// Steps of an interpolation, and of a traversal.
 const STEPS: usize = 10;
 /// Dimensions that are traversed at most: those that vary most.
 const TRAVERSED: usize = 16;
-/// Generated pictures that are shown of each source, and that its numbers are computed of.
+/// Generated images that are shown of each source, and that its numbers are computed of.
 const SHOWN: usize = 40;
 const COUNTED: usize = 1000;
 /// Of each dimension's values the box holds this share.
@@ -69,11 +69,11 @@ impl<'a> Coder<'a> {
     pub fn new(trained: &'a Trained) -> Result<Self> {
         let name = &trained.experiment.name;
         if !trained.experiment.train.loss.is_reconstruction() {
-            let what = format!("{name} tells classes apart, and gives no picture back");
+            let what = format!("{name} tells classes apart, and gives no image back");
             return Err(Error::config("latent", what, "give a run of an autoencoder, such as cae-fashion"));
         }
         if trained.preparation.normalization.is_some() || trained.preparation.per_picture {
-            let what = format!("{name} was given pixels on another scale, and its pictures are not in [0, 1]");
+            let what = format!("{name} was given pixels on another scale, and its images are not in [0, 1]");
             return Err(Error::config("latent", what, "train with data.normalize = \"none\""));
         }
         let summary = summarize(&trained.model, &trained.preparation.input())?;
@@ -82,14 +82,14 @@ impl<'a> Coder<'a> {
         Ok(Self { trained, layer: layer.to_owned(), dimensions, is_variational })
     }
 
-    /// The codes of pictures `[N, C, H, W]` with values in [0, 1], one a row; of a distribution its mean.
+    /// The codes of images `[N, C, H, W]` with values in [0, 1], one a row; of a distribution its mean.
     pub fn encode(&self, pixels: &Tensor) -> Result<Array2<f32>> {
         let [encoder, _] = self.parts();
         let codes = self.through(&encoder, pixels)?;
-        Ok(Array2::from_shape_vec((pixels.shape()[0], self.dimensions), codes).expect("a code for each picture"))
+        Ok(Array2::from_shape_vec((pixels.shape()[0], self.dimensions), codes).expect("a code for each image"))
     }
 
-    /// The pictures that codes stand for, `[N, C, H, W]`.
+    /// The images that codes stand for, `[N, C, H, W]`.
     pub fn decode(&self, codes: ArrayView2<'_, f32>) -> Result<Tensor> {
         let [_, decoder] = self.parts();
         let z = Tensor::new(codes.iter().copied().collect(), [codes.nrows(), self.dimensions])?;
@@ -116,7 +116,7 @@ impl<'a> Coder<'a> {
     }
 }
 
-/// How good pictures are that a decoder made of codes nobody encoded.
+/// How good images are that a decoder made of codes nobody encoded.
 #[derive(Clone, Debug, Serialize)]
 pub struct Generated {
     /// Where the codes come from.
@@ -127,9 +127,9 @@ pub struct Generated {
     pub entropy: Option<f64>,
     /// The effective number of classes that are plainly shown (Salimans et al. 2016).
     pub inception_score: Option<f64>,
-    /// Mean distance of two of them, over that of two test pictures.
+    /// Mean distance of two of them, over that of two test images.
     pub diversity: f64,
-    /// Root mean squared difference of a number to the nearest training picture, in the mean.
+    /// Root mean squared difference of a number to the nearest training image, in the mean.
     pub nearest: f64,
     /// Some of them.
     #[serde(skip)]
@@ -164,15 +164,15 @@ pub struct Findings {
     pub maps: Vec<Map>,
     /// A grid of decoded codes, `SIDE` x `SIDE`, and what its axes are.
     pub manifold: (Tensor, String),
-    /// From one test picture to another, a row each.
+    /// From one test image to another, a row each.
     pub interpolations: Vec<Tensor>,
-    /// Each traversed dimension's number and its pictures.
+    /// Each traversed dimension's number and its images.
     pub traversals: Vec<(usize, Tensor)>,
-    /// Generated pictures, one entry for each source of codes.
+    /// Generated images, one entry for each source of codes.
     pub generated: Vec<Generated>,
-    /// What a classifier says of the test pictures, and of their reconstructions: share of right answers.
+    /// What a classifier says of the test images, and of their reconstructions: share of right answers.
     pub recognized: Option<[f64; 2]>,
-    /// Names of the classes in a - b + c, and four pictures: the mean codes of a, b, c, and what they add up to.
+    /// Names of the classes in a - b + c, and four images: the mean codes of a, b, c, and what they add up to.
     pub analogies: Vec<([String; 3], Tensor)>,
 }
 
@@ -258,7 +258,7 @@ pub fn explore(
     })
 }
 
-/// What a classifier says of pictures.
+/// What a classifier says of images.
 fn answers(classifier: &Trained, pixels: &Tensor) -> Result<Answers> {
     let nobody = vec![0; pixels.shape()[0]];
     let samples = classifier.preparation.samples(pixels, &nobody, None)?;
@@ -269,9 +269,9 @@ fn answers(classifier: &Trained, pixels: &Tensor) -> Result<Answers> {
 /// Walks through the codes.
 struct Walk<'a> {
     coder: &'a Coder<'a>,
-    /// Of the test pictures.
+    /// Of the test images.
     codes: &'a Array2<f32>,
-    /// Of training pictures: where codes lie.
+    /// Of training images: where codes lie.
     train: &'a Array2<f32>,
     variances: &'a [f64],
 }
@@ -299,7 +299,7 @@ impl Walk<'_> {
         Ok((self.coder.decode(codes.view())?, words.to_owned()))
     }
 
-    /// Between test pictures of neighbouring classes.
+    /// Between test images of neighbouring classes.
     fn interpolations(&self, test: &Images) -> Result<Vec<Tensor>> {
         let of = |class: usize| test.labels.iter().position(|&label| label == class);
         let pairs = (0..test.classes.len()).filter_map(|c| Some((of(c)?, of((c + 1) % test.classes.len())?)));
@@ -310,7 +310,7 @@ impl Walk<'_> {
         ways.collect()
     }
 
-    /// Each dimension, from two deviations below the mean to two above, in the code of one test picture.
+    /// Each dimension, from two deviations below the mean to two above, in the code of one test image.
     fn traversals(&self, sample: usize) -> Result<Vec<(usize, Tensor)>> {
         let mut order: Vec<usize> = (0..self.variances.len()).collect();
         order.sort_by(|&a, &b| self.variances[b].total_cmp(&self.variances[a]).then(a.cmp(&b)));
@@ -347,7 +347,7 @@ impl Walk<'_> {
     }
 }
 
-/// True pictures that generated ones are held against.
+/// True images that generated ones are held against.
 struct Gallery {
     train: Array2<f32>,
     test: Array2<f32>,
@@ -357,14 +357,14 @@ impl Gallery {
     fn new(data: &ImageData, seed: u64) -> Self {
         let rows = |images: Images| {
             let (n, size) = (images.len(), images.channels() * images.height() * images.width());
-            Array2::from_shape_vec((n, size), images.pixels.data().to_vec()).expect("pictures of one size")
+            Array2::from_shape_vec((n, size), images.pixels.data().to_vec()).expect("images of one size")
         };
         Self { train: rows(data.train.clone()), test: rows(data.test.sample(COUNTED, seed)) }
     }
 
     fn judge(&self, source: &'static str, pictures: &Tensor, classifier: Option<&Trained>) -> Result<Generated> {
         let n = pictures.shape()[0];
-        let rows = ArrayView2::from_shape((n, self.train.ncols()), pictures.data()).expect("pictures of one size");
+        let rows = ArrayView2::from_shape((n, self.train.ncols()), pictures.data()).expect("images of one size");
         let near = nearest_rows(rows, self.train.view(), 1)?;
         let rms = |squared: &f32| (f64::from(*squared) / self.train.ncols() as f64).sqrt();
         let said = classifier.map(|c| answers(c, pictures)).transpose()?;

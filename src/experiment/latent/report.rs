@@ -60,7 +60,7 @@ pub fn results(all: &[Findings]) -> Value {
             "silhouette": f.silhouette,
             "maps": f.maps.iter().map(|m| json!({ "method": m.method.name(), "knn_accuracy": m.knn_accuracy })).collect::<Vec<_>>(),
             "recognized": f.recognized.map(|[pictures, reconstructions]| json!({
-                "pictures": pictures, "reconstructions": reconstructions,
+                "images": pictures, "reconstructions": reconstructions,
             })),
             "generated": f.generated,
         })
@@ -100,7 +100,7 @@ fn point_by_point(all: &[Findings]) -> Table {
         Cell::number(f.silhouette, 3)
     });
     if all.iter().any(|f| f.recognized.is_some()) {
-        row("classifier accuracy on test images", "a classifier knows the pictures", &|f| {
+        row("classifier accuracy on test images", "a classifier knows the images", &|f| {
             f.recognized.map_or(Cell::none(), |r| Cell::fraction(r[0]))
         });
         row("classifier accuracy on their reconstructions", "and their reconstructions", &|f| {

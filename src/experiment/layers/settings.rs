@@ -13,7 +13,7 @@ pub struct Plain {
     pub name: Option<String>,
 }
 
-/// A fully connected layer; what comes as pictures is flattened before.
+/// A fully connected layer; what comes as images is flattened before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {
@@ -155,7 +155,7 @@ pub struct ConvTranspose2d {
     pub init: Init,
 }
 
-/// Pictures enlarged by whole factors.
+/// Images enlarged by whole factors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upsample2d {
@@ -260,7 +260,7 @@ fn yes() -> bool {
     true
 }
 
-/// Zeros around a picture.
+/// Zeros around an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ZerosByName {
@@ -271,7 +271,7 @@ pub enum ZerosByName {
     Same,
 }
 
-/// Zeros around a picture: a word, or how many.
+/// Zeros around an image: a word, or how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "`same`, `valid`, a number such as 1, or two such as [1, 2]")]
 pub enum Zeros {

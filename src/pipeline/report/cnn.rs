@@ -44,8 +44,8 @@ fn parameters(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let images = lesson.training_images;
     let mut ratio =
         Table::new(&["network", "parameters", "training images", "parameters per image", "training − test accuracy"])
-            .key("training images", "training pictures")
-            .key("parameters per image", "parameters per picture")
+            .key("training images", "training images")
+            .key("parameters per image", "parameters per image")
             .key("training − test accuracy", "training - test accuracy");
     for (name, scores) in
         [("MLP", &r.mlp.scores), ("CNN", &r.cnn.scores), ("logistic regression", &r.baselines.logistic)]

@@ -64,7 +64,7 @@ pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
         row.figure(&sheet, &shown).table(&counts, "Images in each split");
     });
     if !data.skipped.is_empty() {
-        let mut skipped = Table::new(&["image", "reason"]).key("image", "picture");
+        let mut skipped = Table::new(&["image", "reason"]);
         data.skipped.iter().for_each(|s| {
             skipped.row([s.path.clone(), s.reason.clone()]);
         });

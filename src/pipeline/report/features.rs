@@ -61,7 +61,7 @@ fn features(r: &Results, book: &mut Book<'_>) -> Result<()> {
 fn clusters(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let k = r.data.classes.len();
     let mut table = Table::new(&["cluster", "named after", "training images", "of that class"])
-        .key("training images", "training pictures");
+        .key("training images", "training images");
     for cluster in 0..k {
         let members: Vec<usize> =
             (0..r.data.train.len()).filter(|&i| r.clusters.clustering.labels[i] == cluster).collect();

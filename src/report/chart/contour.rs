@@ -185,7 +185,7 @@ impl Contour {
     fn draw_surface(&self, canvas: &mut Canvas, area: Area) {
         let t = self.scaled();
         let pixels = RgbImage::from_fn(GRID as u32, GRID as u32, |i, j| {
-            // rows of a picture go down, those of the grid up
+            // rows of an image go down, those of the grid up
             image::Rgb(shade(t[(GRID - 1 - j as usize) * GRID + i as usize]).rgb)
         });
         let size = (area.right - area.left, area.bottom - area.top);

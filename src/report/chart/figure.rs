@@ -69,7 +69,7 @@ impl Figure {
         render::png(&self.canvas, false)
     }
 
-    /// The same for a dark page: ink and paper change places, pictures and coloured cells stay as they are.
+    /// The same for a dark page: ink and paper change places, images and coloured cells stay as they are.
     pub fn dark_png(&self) -> Result<Vec<u8>> {
         render::png(&self.canvas, true)
     }

@@ -8,7 +8,7 @@ use crate::report::words::counted;
 use image::RgbImage;
 use std::sync::Arc;
 
-/// One picture with its words and border.
+/// One image with its words and border.
 #[derive(Clone, Debug)]
 pub struct Tile {
     pub(super) pixels: Arc<RgbImage>,
@@ -17,7 +17,7 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// Any picture.
+    /// Any image.
     pub fn new(pixels: RgbImage) -> Self {
         Tile { pixels: Arc::new(pixels), caption: Vec::new(), border: None }
     }
@@ -45,7 +45,7 @@ impl Tile {
         }))
     }
 
-    /// A picture with values in [0, 1], stored as channels x height x width: one channel is gray, three are RGB.
+    /// An image with values in [0, 1], stored as channels x height x width: one channel is gray, three are RGB.
     ///
     /// Panics if `values` does not have that length.
     pub fn chw(values: &[f32], channels: usize, height: usize, width: usize) -> Self {
@@ -57,7 +57,7 @@ impl Tile {
         }))
     }
 
-    /// A line below the picture; call again for more lines.
+    /// A line below the image; call again for more lines.
     pub fn caption(mut self, line: &str) -> Self {
         self.caption.push(line.into());
         self
@@ -75,7 +75,7 @@ impl Tile {
         (side * ratio).clamp(2.0, 3.0 * side)
     }
 
-    /// The picture, `side` wide, and its border.
+    /// The image, `side` wide, and its border.
     pub(super) fn draw(&self, canvas: &mut Canvas, (x, y): Point, side: f64, smooth: bool) {
         let high = self.height(side);
         let colour = self.border.unwrap_or(Colour::GRAY.faint(0.4));
@@ -173,7 +173,7 @@ impl ImageGrid {
                 top += LABEL + 9.0;
             }
             for row in tiles.chunks(columns) {
-                // every tile of a row has the height of its tallest picture and longest caption
+                // every tile of a row has the height of its tallest image and longest caption
                 let tallest = row.iter().map(|t| t.height(side)).fold(0.0, f64::max);
                 let captions: Vec<Vec<(String, bool)>> = row.iter().map(|t| self.caption_lines(t)).collect();
                 let lines = captions.iter().map(Vec::len).max().unwrap_or(0) as f64;

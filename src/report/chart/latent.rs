@@ -1,8 +1,8 @@
-//! Pictures made from a latent space: strips (interpolations, traversals, pictures beside their reconstructions) and a
-//! plane of it, picture by picture.
+//! Images made from a latent space: strips (interpolations, traversals, images beside their reconstructions) and a
+//! plane of it, image by image.
 //!
-//! They differ from [`ImageGrid`](super::ImageGrid) in what is read: there each picture by itself, here a row or the whole
-//! as one thing. So rows have names, and the pictures of a plane leave no gaps.
+//! They differ from [`ImageGrid`](super::ImageGrid) in what is read: there each image by itself, here a row or the whole
+//! as one thing. So rows have names, and the images of a plane leave no gaps.
 
 use super::axes::number;
 use super::canvas::{Anchor, Canvas, LABEL, SMALL, TITLE, fit, text_width, wrap};
@@ -12,13 +12,13 @@ use super::palette::Colour;
 use image::RgbImage;
 use std::sync::Arc;
 
-/// One line of pictures.
+/// One line of images.
 struct Strip {
     name: String,
     tiles: Vec<Tile>,
 }
 
-/// Named rows of pictures, column under column, in one or more groups.
+/// Named rows of images, column under column, in one or more groups.
 pub struct ImageStrips {
     title: String,
     columns: Vec<String>,
@@ -45,7 +45,7 @@ impl ImageStrips {
         self
     }
 
-    /// A row of the present group: its name (empty: none) and its pictures, whose captions stand below them.
+    /// A row of the present group: its name (empty: none) and its images, whose captions stand below them.
     pub fn row(mut self, name: &str, tiles: Vec<Tile>) -> Self {
         if self.groups.is_empty() {
             self.groups.push((String::new(), Vec::new()));
@@ -56,7 +56,7 @@ impl ImageStrips {
         self
     }
 
-    /// Width of a picture in user units; 56 unless told.
+    /// Width of an image in user units; 56 unless told.
     pub fn tile_size(mut self, size: f64) -> Self {
         self.size = size.max(8.0);
         self
@@ -113,7 +113,7 @@ impl ImageStrips {
         canvas.height = top;
         let names: Vec<&str> = rows().map(|r| r.name.as_str()).filter(|n| !n.is_empty()).collect();
         let count: usize = rows().map(|r| r.tiles.len()).sum();
-        Figure::new(canvas, format!("{count} pictures in rows. {}: {}", self.title, names.join(", ")))
+        Figure::new(canvas, format!("{count} images in rows. {}: {}", self.title, names.join(", ")))
     }
 
     /// A row's name, ending at `right`, its lines about the middle of the row.
@@ -129,7 +129,7 @@ impl ImageStrips {
     }
 }
 
-/// A plane of a latent space: the pictures decoded on a grid of codes, side by side without gaps, with the codes' two
+/// A plane of a latent space: the images decoded on a grid of codes, side by side without gaps, with the codes' two
 /// numbers along the sides.
 pub struct ImagePlane {
     title: String,
@@ -143,14 +143,14 @@ pub struct ImagePlane {
 const WIDTH: f64 = 560.0;
 
 impl ImagePlane {
-    /// The pictures in the order of reading (the top row first, where y is largest), for the values `x` from left to right
+    /// The images in the order of reading (the top row first, where y is largest), for the values `x` from left to right
     /// and `y` from the bottom up.
     ///
-    /// Panics unless there is one picture for each pair, all of one size.
+    /// Panics unless there is one image for each pair, all of one size.
     pub fn new(title: &str, x: &[f64], y: &[f64], tiles: Vec<Tile>) -> Self {
-        assert_eq!(tiles.len(), x.len() * y.len(), "ImagePlane: one picture for each pair of values");
+        assert_eq!(tiles.len(), x.len() * y.len(), "ImagePlane: one image for each pair of values");
         let size = tiles.first().map(|t| t.pixels.dimensions());
-        assert!(tiles.iter().all(|t| Some(t.pixels.dimensions()) == size), "ImagePlane: pictures of one size");
+        assert!(tiles.iter().all(|t| Some(t.pixels.dimensions()) == size), "ImagePlane: images of one size");
         ImagePlane { title: title.into(), axes: Default::default(), x: x.to_vec(), y: y.to_vec(), tiles }
     }
 
@@ -160,7 +160,7 @@ impl ImagePlane {
         self
     }
 
-    /// All pictures as one.
+    /// All images as one.
     fn mosaic(&self) -> RgbImage {
         let (w, h) = self.tiles.first().map_or((1, 1), |t| t.pixels.dimensions());
         let (columns, rows) = (self.x.len() as u32, self.y.len() as u32);
@@ -208,7 +208,7 @@ impl ImagePlane {
             canvas.text((middle, canvas.height + 12.0), &words, LABEL, Colour::GRAY, Anchor::Middle);
             canvas.height += 20.0;
         }
-        Figure::new(canvas, format!("{} x {} pictures on a plane. {}", self.x.len(), self.y.len(), self.title))
+        Figure::new(canvas, format!("{} x {} images on a plane. {}", self.x.len(), self.y.len(), self.title))
     }
 }
 
@@ -216,7 +216,7 @@ impl ImagePlane {
 mod tests {
     use super::*;
 
-    /// Two across, two up, each picture one pixel: the top row is read first.
+    /// Two across, two up, each image one pixel: the top row is read first.
     #[test]
     fn a_mosaic_is_read_like_a_page() {
         let tile = |v: f32| Tile::chw(&[v], 1, 1, 1);
@@ -226,11 +226,11 @@ mod tests {
         assert_eq!([pixel(0, 0), pixel(1, 0), pixel(0, 1), pixel(1, 1)], [0, 51, 102, 255]);
         // Bottom to top, the y labels rise.
         let svg = plane.draw().svg;
-        assert_eq!(svg.matches("<image").count(), 1, "one picture in the file");
+        assert_eq!(svg.matches("<image").count(), 1, "one image in the file");
     }
 
     #[test]
-    #[should_panic(expected = "one picture for each pair")]
+    #[should_panic(expected = "one image for each pair")]
     fn a_plane_is_full() {
         ImagePlane::new("", &[0.0, 1.0], &[0.0], Vec::new());
     }

@@ -95,7 +95,7 @@ pub(crate) fn svg(canvas: &Canvas, label: &str) -> String {
         height * FINE,
         crate::report::escape(label),
     );
-    // plotters draws the runs of vector marks; pictures and groups between them are written here
+    // plotters draws the runs of vector marks; images and groups between them are written here
     for run in canvas.marks.split_inclusive(|m| matches!(m, Mark::Image { .. } | Mark::Item(_))) {
         // Marks on the paper are grouped apart from those on coloured cells: a dark page recolours the former only.
         for part in run.chunk_by(|a, b| a.is_themed() == b.is_themed()) {
@@ -233,7 +233,7 @@ fn pixel(backend: &mut BitMapBackend<'_>, (x, y): (i32, i32), colour: Colour) {
     }
 }
 
-/// A picture stretched over a rectangle: nearest neighbour, or bilinear if `smooth`.
+/// An image stretched over a rectangle: nearest neighbour, or bilinear if `smooth`.
 fn bitmap_image(
     backend: &mut BitMapBackend<'_>,
     corner: (i32, i32),
@@ -284,7 +284,7 @@ fn halve(buffer: &[u8], width: usize, height: usize) -> RgbImage {
     RgbImage::from_raw((width / 2) as u32, (height / 2) as u32, small).expect("chart: sizes agree")
 }
 
-/// PNG bytes of a picture; a gray one takes a third of the room.
+/// PNG bytes of an image; a gray one takes a third of the room.
 pub(crate) fn encode_png(pixels: &RgbImage) -> Vec<u8> {
     let mut bytes = Vec::new();
     let encoder = image::codecs::png::PngEncoder::new_with_quality(
