@@ -20,7 +20,7 @@ fn conv(bench: &mut Criterion) {
         let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
         let mut group = bench.benchmark_group(format!("conv {c} to {o} on {side}"));
         group.throughput(Throughput::Elements((2 * pixels * o * g.k()) as u64));
-        // The plain level is left out: it is measured with the matrix products.
+        // The plain level is omitted: it is measured with the matrix products.
         for &isa in &dispatch::variants()[1..] {
             group.bench_function(format!("forward {isa:?}"), |bench| {
                 dispatch::with(isa, || bench.iter(|| f32::conv2d_forward(&g, &x, &w, Some(&bias), &mut y)));

@@ -134,7 +134,7 @@ fn autoencode(name: &str, settings: &[String], page: &mut Page, folder: &Path) -
     println!("{words}\n");
     page.section("", "Code").code(function(CODE, "autoencode"));
     let body = page.section("", "Results");
-    body.figure(&chart, "What is made small, over the epochs.");
+    body.figure(&chart, "The loss, over the epochs.");
     let mut facts = vec![
         ("Mean squared error of a test pixel", format!("{:.5}", found.test().mse)),
         ("Parameters", thousands(parameters)),

@@ -146,7 +146,7 @@ fn pictures(e: &Experiment, p: &Prepared, page: &mut Page, folder: &Path) -> gra
     page.section("", "Comments").paragraph(&format!(
         "{kept}images of one person stay in one split, and {shared} persons or images stand in more than one. \
          Validation is carved from the training images; the test split is its authors' own, and it is not made \
-         like them: its share of {} is another. The exposure of an image is the machine's and not the lung's, so \
+         like them: its fraction of {} is another. The exposure of an image is the machine's and not the lung's, so \
          each image is brought to mean 0 and deviation 1 by itself.",
         p.data.classes[1]
     ));

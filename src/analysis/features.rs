@@ -28,7 +28,7 @@ pub enum Feature {
     MeanIntensity,
     /// The standard deviation of the pixels (divided by their number).
     StandardDeviation,
-    /// The share of inner pixels whose Sobel gradient exceeds [`EDGE_THRESHOLD`]; 0 for images under 3 x 3.
+    /// The fraction of inner pixels whose Sobel gradient exceeds [`EDGE_THRESHOLD`]; 0 for images under 3 x 3.
     EdgeDensity,
     /// r80 / r20, the radii about the centroid that hold 80 and 20 % of the light; 1 without light.
     Concentration,
@@ -270,7 +270,7 @@ fn entropy(pixels: &[f32]) -> f64 {
     histogram.iter().filter(|&&c| c > 0).map(|&c| c as f64 / n).map(|p| -p * libm::log2(p)).sum()
 }
 
-/// Sobel's operator over 8 is the slope per pixel; the outermost pixels have no full neighbourhood and are left out.
+/// Sobel's operator over 8 is the slope per pixel; the outermost pixels have no full neighbourhood and are omitted.
 fn edge_density(pixels: &[f32], h: usize, w: usize) -> f64 {
     if h < 3 || w < 3 {
         return 0.0;

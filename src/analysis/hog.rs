@@ -16,7 +16,7 @@
 //! 3. the angle of (gx, gy) modulo 180°: light on dark and dark on light are the same edge; bin i of k is
 //!    [180 i / k, 180 (i + 1) / k);
 //! 4. for each cell, the sum of √(gx² + gy²) in each bin, divided by the cell's area; pixels that fill no cell at the
-//!    right and at the bottom are left out;
+//!    right and at the bottom are omitted;
 //! 5. for each block, at a stride of one cell, its cells' histograms one after the other, normalized.
 //!
 //! Differences are rounded to `f32`, as scikit-image rounds those of `f32` images: a gradient of exactly 45° lies on the

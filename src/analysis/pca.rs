@@ -41,7 +41,7 @@ pub struct Pca<T> {
     pub components: Array2<T>,
     /// Variance along each component (divided by n - 1).
     pub explained_variance: Vec<f64>,
-    /// The same as a share of the total variance; 0 if there is none.
+    /// The same as a fraction of the total variance; 0 if there is none.
     pub explained_variance_ratio: Vec<f64>,
     /// Variance along all d directions together (divided by n - 1).
     pub total_variance: f64,

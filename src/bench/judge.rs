@@ -2,7 +2,7 @@
 //!
 //! * KL(P‖Q) as in [`crate::analysis::tsne`], perplexity 30. Up to [`DENSE_UP_TO`] samples P has all pairs; beyond, the
 //!   91 nearest neighbours of each sample, as the large-scale methods define it. Z sums all pairs always.
-//! * The share of each sample's ten nearest neighbours that are among its ten nearest on the map.
+//! * The fraction of each sample's ten nearest neighbours that are among its ten nearest on the map.
 //! * Trustworthiness (Venna & Kaski 2001) with 12 neighbours, defined as in scikit-learn.
 //!
 //! The last two are means over all samples, or over [`JUDGED`] of them drawn from a fixed seed if there are more.
@@ -39,7 +39,7 @@ const TRUSTED: usize = 12;
 pub struct Quality {
     /// KL(P‖Q).
     pub kl: f64,
-    /// Share of the ten nearest neighbours that the map keeps.
+    /// Fraction of the ten nearest neighbours that the map keeps.
     pub knn10: f64,
     /// Trustworthiness.
     pub trustworthiness: f64,
@@ -126,7 +126,7 @@ fn smallest(squared: &[f64], k: usize) -> Vec<usize> {
     found
 }
 
-/// Of one sample: the share of its near ones that the map keeps, and the ranks by which those on the map are wrong.
+/// Of one sample: the fraction of its near ones that the map keeps, and the ranks by which those on the map are wrong.
 fn neighbourhood(high: &Points, low: &Points, i: usize, [room, other]: &mut [Vec<f64>; 2]) -> [f64; 2] {
     let (squared, on_map) = (high.squared(i, room), smallest(low.squared(i, other), TRUSTED));
     let near = smallest(squared, NEAR);
@@ -150,7 +150,7 @@ fn divergence(high: &Points, low: &Points, near: Option<&Neighbors<f32>>) -> f64
     });
     let rows: Vec<Vec<f64>> = each(n, |i, [room, _]| match &neighbours {
         None => {
-            // Itself is last for a moment, so that it can be left out, and back in its place with p = 0.
+            // Itself is last for a moment, so that it can be omitted, and back in its place with p = 0.
             let squared = high.squared(i, room);
             squared.swap(i, n - 1);
             let mut p = vec![0.0; n];

@@ -132,7 +132,7 @@ pub struct Row {
     pub images_per_second: Option<f64>,
     /// Arithmetic of the definition, in 10⁹ operations a second.
     pub gflops: f64,
-    /// Its share of the machine's peak.
+    /// Its fraction of the machine's peak.
     pub share_of_peak: f64,
     /// Bytes allocated in a step (an iteration, for K and T), if the program installed [`gradus_kernels::counting`].
     pub allocated_bytes_per_step: u64,

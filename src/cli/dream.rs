@@ -39,7 +39,7 @@ pub(crate) struct DreamArgs {
     /// How pixels are kept between 0 and 1
     #[arg(long, value_enum, default_value = "sigmoid")]
     pixels: PixelsArg,
-    /// What is made small: the cross-entropy to the target, or the squared difference
+    /// The loss: the cross-entropy to the target, or the squared difference
     #[arg(long, value_enum, default_value = "cross-entropy")]
     loss: LossArg,
     /// Weight of the total variation

@@ -1,4 +1,4 @@
-//! A command that runs a job in a run's folder: what it says, what it leaves, and how it is taken up again.
+//! A command that runs a job in a run's folder: what it says, what it leaves, and how it is resumed.
 
 use super::output;
 use super::progress::Terminal;
@@ -56,7 +56,7 @@ pub(crate) fn run(
     )
 }
 
-/// Notes that a run is taken up again.
+/// Notes that a run is resumed.
 pub(crate) fn note_resumed(folder: &RunFolder) -> Result<()> {
     folder.extend_env("resumed", [json!(utc(SystemTime::now()))])
 }

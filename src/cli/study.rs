@@ -95,7 +95,7 @@ impl Study {
                 let folder = RunFolder::open(path)?;
                 if folder.recipe()? != "study" {
                     let help = "give the folder of one";
-                    return Err(Error::data(path, "is no run of `gradus study`", help));
+                    return Err(Error::data(path, "is not a run of `gradus study`", help));
                 }
                 let folder = if folder.is_complete() { folder.verified()? } else { folder };
                 folder.check_beginning(JOURNAL)?;

@@ -47,7 +47,7 @@ impl Digits {
     /// Writes the set: white on black, `[n, 1, 28, 28]` in [0, 1], image i of class i mod 10. Fails for n = 0.
     pub fn render(&self) -> Result<Images> {
         if self.n == 0 {
-            return Err(Error::invalid("digits: wanted at least 1 image; got 0"));
+            return Err(Error::invalid("digits: expected at least 1 image; found 0"));
         }
         let (class, index) = (|k: usize| k % 10, |k: usize| k / 10);
         let pixels = Tensor::build([self.n, 1, SIZE, SIZE], |pixels| {
@@ -101,7 +101,7 @@ struct Hand {
     phase: [f64; 4],
     /// Half the pen's width in pixels.
     radius: f64,
-    /// Share of its light that a pixel gives to each neighbour on a line.
+    /// Fraction of its light that a pixel gives to each neighbour on a line.
     blur: f64,
     /// How white the ink is.
     ink: f64,

@@ -78,7 +78,7 @@ fn check_size(size: usize) -> Result<()> {
 
 fn compile(pattern: &str) -> Result<Regex> {
     let regex = Regex::new(pattern).map_err(|e| {
-        Error::config("group_by", format!("`{pattern}` is no regular expression: {e}"), "quote it for the shell")
+        Error::config("group_by", format!("`{pattern}` is not a regular expression: {e}"), "quote it for the shell")
     })?;
     if regex.captures_len() < 2 {
         let help = "put parentheses around the part that names the group, as in '(patient\\d+)_'";

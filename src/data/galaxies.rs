@@ -60,7 +60,7 @@ impl Galaxies {
     pub fn render(&self) -> Result<(Tensor<f32>, Vec<usize>, Vec<String>)> {
         if self.per_class == 0 || !(16..=1024).contains(&self.size) {
             return Err(Error::invalid(format!(
-                "galaxies: wanted at least 1 image per class and a size from 16 to 1024; got {} of size {}",
+                "galaxies: expected at least 1 image per class and a size from 16 to 1024; found {} of size {}",
                 self.per_class, self.size
             )));
         }

@@ -230,7 +230,7 @@ struct Scan {
     /// The first and last coefficient, in zigzag order.
     first: usize,
     last: usize,
-    /// Bits of the coefficients that earlier scans left out, and that later ones will deliver.
+    /// Bits of the coefficients that earlier scans omitted, and that later ones will deliver.
     high: u8,
     low: u8,
 }

@@ -65,7 +65,7 @@ fn brightness(pixels: &Tensor) -> Vec<f64> {
     (0..n).map(of).collect()
 }
 
-/// An image `[1, C, H, W]` with values in [0, 1] as text: a letter for each pixel, every second row left out, since
+/// An image `[1, C, H, W]` with values in [0, 1] as text: a letter for each pixel, every second row omitted, since
 /// letters are twice as high as wide.
 pub fn sketch(image: &Tensor) -> String {
     let &[_, c, h, w] = image.shape() else { return String::new() };

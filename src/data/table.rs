@@ -2,7 +2,7 @@
 //!
 //! CSV has no standard that all keep, so some things are found out by looking, and each of them can be said instead
 //! ([`TableOptions`]): the separator, whether the first line holds names, and which column holds the class. What was found
-//! is a note of the table, where it is more than usual. Three things are left out, and said: a column that numbers the rows
+//! is a note of the table, where it is more than usual. Three things are omitted, and said: a column that numbers the rows
 //! (the index that pandas writes; in a table that is sorted by class it gives the class away), a column without a name
 //! and without a value, and lines of separators alone. Nothing else is guessed. A cell that is empty, or not a number, would be
 //! a wrong number whatever one put in its place, and it is refused with its line and column.
@@ -38,7 +38,7 @@ pub struct Table {
     pub labels: Vec<usize>,
     /// Names of the classes.
     pub classes: Vec<String>,
-    /// What was found out or left out while reading, a sentence each.
+    /// What was found out or omitted while reading, a sentence each.
     pub notes: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ impl Table {
     }
 
     /// Reads a CSV file for a network that was trained on a table with these columns. They are matched by name, so their
-    /// order is free; by place if one of the two tables has no names. Columns of the file that the run left out do no harm;
+    /// order is free; by place if one of the two tables has no names. Columns of the file that the run omitted do no harm;
     /// any other one, and one that is missing, is refused by name.
     pub fn read_csv_like(path: impl AsRef<Path>, options: &TableOptions, columns: &Columns) -> Result<Table> {
         read(path.as_ref(), |bytes| {
@@ -215,7 +215,7 @@ mod tests {
         assert!(help.contains("number from 1 to 4"), "{help}");
         assert!(pick(vec![Column::Number(5)], vec![]).unwrap_err().0.contains("no column `5` (data.columns)"));
         assert!(pick(vec![word("u")], vec![word("u")]).unwrap_err().0.contains("leaves no feature"));
-        // The class is not among the columns that are features or left out.
+        // The class is not among the columns that are features or omitted.
         let settled = |options| with("kind,u,v,note\na,1,2,x\nb,3,4,y\n", options).map(|table| table.columns);
         let (all, kind) =
             (vec![word("u"), word("v")], Columns { features: vec!["u".into(), "v".into()], label: "kind".into() });

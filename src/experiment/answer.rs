@@ -54,7 +54,7 @@ pub struct Embedding {
     pub map: Map,
     /// Numbers that the layer gives for a sample.
     pub dimensions: usize,
-    /// Share of samples whose five nearest neighbours, as the layer sees them, name their class.
+    /// Fraction of samples whose five nearest neighbours, as the layer sees them, name their class.
     pub knn_accuracy: f64,
 }
 

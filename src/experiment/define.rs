@@ -39,7 +39,7 @@ fn product(text: &str, defined: &Table) -> Result<Value, String> {
             (None, Err(_)) => {
                 let names: Vec<&str> = defined.keys().map(String::as_str).collect();
                 let known = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-                return Err(format!("is \"{text}\", and `{factor}` is no number; [define] has {known}"));
+                return Err(format!("is \"{text}\", and `{factor}` is not a number; [define] has {known}"));
             }
         };
         match number {
@@ -72,6 +72,6 @@ mod tests {
         assert_eq!(filled, wanted);
         let (key, what) = fill(&table("units = \"2 * m\""), &defined).unwrap_err();
         assert_eq!(key, "units");
-        assert!(what.contains("`m` is no number; [define] has n, p"), "{what}");
+        assert!(what.contains("`m` is not a number; [define] has n, p"), "{what}");
     }
 }

@@ -27,7 +27,7 @@ fn settings(folder: &RunFolder) -> Result<Settings> {
     Ok(if rates_follow_epochs { settings } else { settings.length("train.epochs", MODEL) })
 }
 
-/// Runs the experiment, writes everything into `folder` and completes it; takes up a checkpoint that is there. Returns
+/// Runs the experiment, writes everything into `folder` and completes it; resumes from a checkpoint that is there. Returns
 /// `metrics.json`.
 pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<Value> {
     const STAGES: usize = 4;

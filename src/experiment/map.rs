@@ -45,9 +45,9 @@ pub struct Map {
     pub points: Array2<f32>,
     /// Class of each sample.
     pub labels: Vec<usize>,
-    /// Share of samples whose five nearest neighbours in the map name their class.
+    /// Fraction of samples whose five nearest neighbours in the map name their class.
     pub knn_accuracy: f64,
-    /// Of principal components: the share of the variance along each axis.
+    /// Of principal components: the fraction of the variance along each axis.
     pub explained: Option<Vec<f64>>,
 }
 
@@ -95,7 +95,7 @@ fn principal(x: ArrayView2<'_, f32>, components: usize, seed: u64) -> Result<Pca
     Pca::fit(x, components)
 }
 
-/// Share of rows whose five nearest neighbours name their class.
+/// Fraction of rows whose five nearest neighbours name their class.
 pub fn neighbours_agree(x: ArrayView2<'_, f32>, labels: &[usize]) -> Result<f64> {
     knn_accuracy(x, labels, NEIGHBOURS)
 }

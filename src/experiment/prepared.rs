@@ -135,7 +135,7 @@ fn begin_with(spec: &Model, model: &Sequential, data: &ImageData, watch: &mut dy
     Ok(())
 }
 
-/// What is made small: the loss, and what each class weighs.
+/// Returns the loss, and what each class weighs in it.
 pub fn objective(e: &Experiment, labels: &[usize], classes: usize) -> Result<Objective> {
     let class_weights = match &e.train.class_weights {
         ClassWeights::Rule(WeightRule::None) => None,

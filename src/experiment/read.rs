@@ -34,7 +34,7 @@ impl Source {
         let refuse =
             |what: String| Error::config(name.clone(), what, "give a built-in name or a file; see `gradus init`");
         let bytes = files::read_regular(path).map_err(|e| refuse(format!("cannot be read: {e}")))?;
-        let text = String::from_utf8(bytes).map_err(|_| refuse("is no text (UTF-8)".into()))?;
+        let text = String::from_utf8(bytes).map_err(|_| refuse("is not valid UTF-8".into()))?;
         Self::text(&text, &name)
     }
 
@@ -128,11 +128,11 @@ impl Source {
     pub fn variants(&self) -> Result<Vec<Source>> {
         let Some(value) = self.values.get("variant") else { return Ok(Vec::new()) };
         let help = "write each as [[variant]] with a name and set = { \"key\" = value }";
-        let list = value.as_array().ok_or_else(|| Error::config(self.place("variant"), "is no list", help))?;
+        let list = value.as_array().ok_or_else(|| Error::config(self.place("variant"), "is not a list", help))?;
         let mut sources = Vec::new();
         for (i, variant) in list.iter().enumerate() {
             let refuse = |what: &str| Error::config(self.place(&format!("variant.{}", i + 1)), what, help);
-            let variant = variant.as_table().ok_or_else(|| refuse("is no section"))?;
+            let variant = variant.as_table().ok_or_else(|| refuse("is not a section"))?;
             if let Some(key) = variant.keys().find(|key| !["name", "about", "set"].contains(&key.as_str())) {
                 return Err(self.unknown(&format!("variant.{}", i + 1), key, &["name", "about", "set"]));
             }
@@ -146,7 +146,7 @@ impl Source {
             let mut source = Source { name: self.name.clone(), text: self.text.clone(), values, set: self.set.clone() };
             let empty = Table::new();
             let set = match variant.get("set") {
-                Some(value) => value.as_table().ok_or_else(|| refuse("has a `set` that is no table"))?,
+                Some(value) => value.as_table().ok_or_else(|| refuse("has a `set` that is not a table"))?,
                 None => &empty,
             };
             // What the command line sets stands above what the file varies.
@@ -259,7 +259,7 @@ impl Source {
         };
         let list = match list {
             Some(Value::Array(list)) => list,
-            Some(_) => return Err(Error::config(self.place("model.layer"), "is no list of layers", help)),
+            Some(_) => return Err(Error::config(self.place("model.layer"), "is not a list of layers", help)),
             None => return Err(Error::config(self.place("model"), "has no layers", help)),
         };
         let read = |(i, value): (usize, &Value)| {
@@ -478,7 +478,7 @@ fn line_at(text: &str, offset: usize) -> usize {
 /// The experiment of a run.
 pub fn of_run(folder: &RunFolder) -> Result<Experiment> {
     if folder.recipe()? != "train" {
-        return Err(Error::data(folder.root(), "is no run of `gradus train`", "give the folder of one"));
+        return Err(Error::data(folder.root(), "is not a run of `gradus train`", "give the folder of one"));
     }
     Source::text(&folder.config_text()?, "config.toml")?.resolve()
 }

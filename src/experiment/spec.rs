@@ -137,10 +137,10 @@ pub struct Data {
     /// that is called label, class, target, species or y.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Column>,
-    /// The columns of a table that are features, by name or number; empty is all but those left out.
+    /// The columns of a table that are features, by name or number; empty is all but those omitted.
     #[serde(default)]
     pub columns: Vec<Column>,
-    /// Columns of a table that are left out, by name or number.
+    /// Columns of a table that are omitted, by name or number.
     #[serde(default)]
     pub ignore: Vec<Column>,
     /// The array of a .npz that holds the samples; empty looks.
@@ -309,7 +309,7 @@ fn all() -> Vec<String> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Train {
-    /// What is made small.
+    /// The loss.
     #[serde(default)]
     pub loss: Loss,
     /// Samples per step.
@@ -374,7 +374,7 @@ pub enum WeightRule {
 pub struct Report {
     /// Worst mistakes shown.
     pub mistakes: usize,
-    /// Pairs of classes confused at least in this share of the class are listed.
+    /// Pairs of classes confused at least in this fraction of the class are listed.
     pub confused_above: f64,
     /// A network of the literature to set this one beside.
     pub beside: Option<Known>,

@@ -27,7 +27,7 @@ pub fn prepare(config: &Config, watch: &mut dyn Watch) -> Result<ImageData> {
                 "leaves {} for {name}; maps and metrics need at least {FEWEST}",
                 counted(images.len(), "image")
             );
-            let help = "give more images, or change the shares of data.split";
+            let help = "give more images, or change the fractions of data.split";
             return Err(Error::data(&config.data.source, what, help));
         }
     }

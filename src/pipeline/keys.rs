@@ -9,7 +9,7 @@ pub(super) const KEYS: [(&str, &str); 32] = [
     ("data.size", "Height and width to which images are brought."),
     ("data.color", "`auto` (colour if the training images are), `gray` or `rgb`."),
     ("data.group_by", "Regular expression; its first capture group in a file's name keeps a group in one split."),
-    ("data.split", "Shares of training, validation and test; their sum is 1."),
+    ("data.split", "Fractions of training, validation and test; their sum is 1."),
     ("data.seed", "Seed of the split and of rendered galaxies; runs with another `seed` share the split."),
     ("data.per_class", "Rendered galaxies of each class."),
     (

@@ -21,7 +21,7 @@ pub struct Clusters {
     pub test_clusters: Vec<usize>,
     /// For each test sample, the class its cluster is named after.
     pub predicted: Vec<usize>,
-    /// Share of training samples in a cluster of their class.
+    /// Fraction of training samples in a cluster of their class.
     pub train_accuracy: f64,
     /// The same for the test samples, class by class.
     pub confusion: Confusion,

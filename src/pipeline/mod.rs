@@ -95,7 +95,7 @@ fn run_settings(folder: &RunFolder) -> Result<RunSettings> {
     Ok(lengths.into_iter().fold(RunSettings::new(&table).free(&free), |all, (key, name)| all.length(key, name)))
 }
 
-/// Runs the job, writes everything into `folder` and completes it; takes up a checkpoint that is there. Returns
+/// Runs the job, writes everything into `folder` and completes it; resumes from a checkpoint that is there. Returns
 /// `metrics.json`.
 pub fn run(config: &Config, folder: &RunFolder, watch: &mut dyn Watch) -> Result<serde_json::Value> {
     cnn::check_size(config)?;

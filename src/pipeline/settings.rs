@@ -89,7 +89,7 @@ impl Settings {
     pub fn file(&mut self, path: &Path) -> Result<()> {
         let refuse = |what: String| Error::config(format!("--config {}", path.display()), what, "check the path");
         let bytes = files::read_regular(path).map_err(|e| refuse(format!("cannot be read: {e}")))?;
-        let text = String::from_utf8(bytes).map_err(|_| refuse("is no text (UTF-8)".into()))?;
+        let text = String::from_utf8(bytes).map_err(|_| refuse("is not valid UTF-8".into()))?;
         self.text(&text, &path.display().to_string())
     }
 

@@ -62,7 +62,7 @@ impl<'a> Book<'a> {
         let figures = self.folder.path("figures");
         match figure.save(&figures, name) {
             Err(error @ Error::Invalid(_)) => {
-                let words = format!("The figure {name} was left out: {error}");
+                let words = format!("The figure {name} was omitted: {error}");
                 let _ = self.folder.log(&words);
                 let notice = Figure::notice(&words);
                 notice.save(&figures, name).map(|()| notice)
@@ -234,9 +234,9 @@ mod tests {
         let book = Book::open(&folder, "a page", "of figures");
         let huge = LineChart::new("huge").size(9000.0, 9000.0).epochs("a", &[1.0, 2.0]).draw();
         let shown = book.figure("huge", huge).unwrap();
-        assert!(shown.alt.starts_with("The figure huge was left out: figure of 9000 x"), "{}", shown.alt);
+        assert!(shown.alt.starts_with("The figure huge was omitted: figure of 9000 x"), "{}", shown.alt);
         assert!(folder.path("figures/huge.png").exists() && folder.path("figures/huge.svg").exists());
-        assert!(std::fs::read_to_string(folder.path("log.txt")).unwrap().contains("huge was left out"));
+        assert!(std::fs::read_to_string(folder.path("log.txt")).unwrap().contains("huge was omitted"));
         let small = LineChart::new("small").epochs("a", &[1.0, 2.0]).draw();
         assert_eq!(book.figure("small", small.clone()).unwrap().svg, small.svg);
     }

@@ -58,7 +58,7 @@ pub fn list(root: &Path) -> Result<Vec<Listed>> {
     Ok(found)
 }
 
-/// The folders in a folder, those of programs (`.name`) left out.
+/// The folders in a folder, those of programs (`.name`) omitted.
 fn folders(root: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(root).map_err(Error::io("read", root))?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));

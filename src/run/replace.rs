@@ -84,14 +84,14 @@ pub fn check_family(root: &Path, data: Option<&Path>) -> Result<()> {
         Err(Error::config(format!("--force {}", root.display()), what, help))
     };
     if root.is_symlink() || !root.is_dir() {
-        return refuse("is no folder of runs, and is left alone".into());
+        return refuse("is not a folder of runs, and is left alone".into());
     }
     for entry in fs::read_dir(root).map_err(Error::io("read", root))? {
         let path = entry.map_err(Error::io("read", root))?.path();
         if is_run(&path) {
             super::RunFolder::at(&path).locked().map(drop)?;
         } else if path.file_name().is_none_or(|name| name != "comparison.json" && name != SHARED) {
-            return refuse(format!("holds {}, which is no run, and is left alone", path.display()));
+            return refuse(format!("holds {}, which is not a run, and is left alone", path.display()));
         }
     }
     refuse_if_needed(root, data)

@@ -81,7 +81,7 @@ pub fn write(journal: &Path, database: &Path) -> Result<()> {
                 Error::data(database, format!("cannot be written: {error}"), "is there room on the disk?")
             }
             Fault::Journal(what) => {
-                Error::data(journal, format!("is no journal of a study: {what}"), "was it edited? Begin a new study")
+                Error::data(journal, format!("is not a journal of a study: {what}"), "was it edited? Begin a new study")
             }
         })
     })
@@ -298,7 +298,7 @@ mod tests {
                 "SELECT key, CAST(value_json AS REAL) FROM trial_user_attributes WHERE trial_id = ?1 AND key = 'seed'";
             assert_eq!(rows(facts), [("seed".to_owned(), trial.seed as f64)]);
         }
-        // What is no journal is refused, and the database stays as it was.
+        // What is not a journal is refused, and the database stays as it was.
         std::fs::write(&journal, "{\"op_code\":0}\n").unwrap();
         let error = write(&journal, &database).unwrap_err();
         assert!(error.exit_code() == 3 && error.to_string().contains("study_name"), "{error}");

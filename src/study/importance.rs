@@ -7,7 +7,7 @@
 //! a(x_i) = Σ_leaves [x_i in the leaf] · value · volume / width_i        V_i = ∫ (a(x_i) - mean)² dx_i
 //! ```
 //!
-//! The importance of parameter i is V_i / V, the share of the tree's whole variance V that i explains alone, averaged
+//! The importance of parameter i is V_i / V, the fraction of the tree's whole variance V that i explains alone, averaged
 //! over the trees. What is missing from 1 belongs to parameters acting together.
 //!
 //! The forest learns from complete and pruned trials (these with the best they reached, which is more than they would have
@@ -147,7 +147,7 @@ fn divide(x: &[Vec<f64>], y: &[f64], samples: Vec<usize>, mut leaf: Leaf, leaves
 /// What a study says about its parameters.
 #[derive(Clone, Debug)]
 pub struct Importance {
-    /// The share of the variance that each parameter explains alone, in the order of the space.
+    /// The fraction of the variance that each parameter explains alone, in the order of the space.
     pub shares: Vec<f64>,
     forest: Forest,
     direction: Direction,

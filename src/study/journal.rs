@@ -163,7 +163,7 @@ impl Journal {
     }
 
     fn damaged(&self, what: &str) -> Error {
-        Error::data(&self.path, format!("is no journal of this study: {what}"), "was it edited? Begin a new study")
+        Error::data(&self.path, format!("is not a journal of this study: {what}"), "was it edited? Begin a new study")
     }
 
     /// Does something while nobody else may write, everything read before.

@@ -49,7 +49,7 @@ pub struct Study {
 }
 
 /// What is searched for: a trial's value, from its point and its seed. It reports steps on the way, and stops when it
-/// is told to; what it returns then is not used. An error of its own making (a loss that is no number, settings that do not
+/// is told to; what it returns then is not used. An error of its own making (a loss that is not a number, settings that do not
 /// fit) fails the trial; missing data, or an interruption, end the study.
 pub type Objective<'a> = dyn Fn(&Trial, &mut dyn FnMut(usize, f64) -> Prune) -> Result<f64> + Sync + 'a;
 

@@ -67,7 +67,7 @@ pub struct Settings {
     pub parallel: usize,
     /// TPE: random trials to begin with.
     pub startup: usize,
-    /// TPE: share of trials that are good.
+    /// TPE: fraction of trials that are good.
     pub gamma: f64,
     /// Grid: values of a parameter that has more.
     pub values: usize,

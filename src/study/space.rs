@@ -184,7 +184,7 @@ impl Domain {
         {
             return Err(format!("has `{key}`, which does not go with `{kind}`"));
         }
-        let list = table[kind].as_array().ok_or_else(|| format!("has a `{kind}` that is no list"))?;
+        let list = table[kind].as_array().ok_or_else(|| format!("has a `{kind}` that is not a list"))?;
         if kind == "choice" {
             let repeated = list.iter().enumerate().any(|(i, value)| list[..i].contains(value));
             return match list.is_empty() || repeated {
@@ -201,7 +201,7 @@ impl Domain {
             return Err(format!("goes from {low} to {high}: the first must not be above the second"));
         }
         let step = table.get("step").map(|value| number(value).filter(|step| *step > 0.0));
-        let step = step.map(|step| step.ok_or("has a `step` that is no number above 0")).transpose()?;
+        let step = step.map(|step| step.ok_or("has a `step` that is not a number above 0")).transpose()?;
         if kind == "int" {
             let log = table.get("log").is_some_and(|log| log.as_bool() == Some(true));
             let step = step.unwrap_or(1.0);

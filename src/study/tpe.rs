@@ -32,7 +32,7 @@ pub struct Tpe {
     pub startup: usize,
     /// Candidates of which the most promising is taken.
     pub candidates: usize,
-    /// Share of good trials.
+    /// Fraction of good trials.
     pub gamma: f64,
 }
 

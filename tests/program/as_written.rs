@@ -3,7 +3,7 @@
 //! Each page gets a folder of its own with the data and runs that its commands name, and its commands are run in their
 //! order. What would take minutes (a whole training, a study, all measurements) is interrupted after some seconds as by
 //! Ctrl-C. Public data sets are fetched from nowhere: where `GRADUS_DATA` names them they are here already, elsewhere the
-//! commands that want them are left out, and that is said.
+//! commands that want them are omitted, and that is said.
 
 use crate::common::{Ran, gradus, pictures, png};
 use std::fs;

@@ -19,7 +19,7 @@ fn negative(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Two classes of unequal size in three given splits. In a split of `changed` each image is a negative, and there is one
-/// more of the second class, so that the shares of the classes are others too.
+/// more of the second class, so that the fractions of the classes are others too.
 fn write_splits(folder: &Path, changed: &[&str]) {
     for (split, counts, seed) in [("train", [14, 6], 0), ("val", [6, 4], 100), ("test", [6, 4], 200)] {
         let other = changed.contains(&split);

@@ -47,7 +47,7 @@ impl Answers {
         Ok(answers)
     }
 
-    /// The share of answers that name the class of `labels`, one for each sample.
+    /// The fraction of answers that name the class of `labels`, one for each sample.
     pub fn accuracy(&self, labels: &[usize]) -> Result<f64> {
         super::class_labels("answers", self.class.len(), self.mean.len(), labels)?;
         let right = self.class.iter().zip(labels).filter(|(a, b)| a == b).count();

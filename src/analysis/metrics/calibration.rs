@@ -19,7 +19,7 @@ pub struct ReliabilityBin {
     pub count: usize,
     /// Their mean confidence; 0 without samples.
     pub confidence: f64,
-    /// The share of them that came true; 0 without samples.
+    /// The fraction of them that came true; 0 without samples.
     pub accuracy: f64,
 }
 

@@ -45,7 +45,7 @@ impl Confusion {
         (0..self.classes()).map(|c| self.counts[c][c]).sum()
     }
 
-    /// The share of samples on the diagonal; 0 without samples.
+    /// The fraction of samples on the diagonal; 0 without samples.
     pub fn accuracy(&self) -> f64 {
         ratio(self.correct(), self.total())
     }

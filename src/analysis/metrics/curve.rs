@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use ndarray::ArrayView2;
 
-/// The receiver operating characteristic: the share of positives that are found against the share of negatives that
+/// The receiver operating characteristic: the fraction of positives that are found against the fraction of negatives that
 /// are taken for positives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Roc {

@@ -184,7 +184,7 @@ impl<T: Real> Affinity<T> {
     }
 
     /// KL(P‖Q) = Σ p_ij ln(p_ij / q_ij) of a map (n x 2 or n x 3), over all pairs with p_ij > 0, in `f64`; Z over all
-    /// pairs, each row's share of it in `T`.
+    /// pairs, each row's fraction of it in `T`.
     pub fn kl_divergence(&self, map: ArrayView2<'_, T>) -> f64 {
         assert_eq!(map.nrows(), self.len(), "kl_divergence: one point for each sample");
         match map.ncols() {

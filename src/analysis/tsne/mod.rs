@@ -287,7 +287,7 @@ impl Tsne {
 
 /// The sums of a step for each point, kept between steps.
 pub struct Forces<T, const D: usize = 2> {
-    /// For each point attraction, repulsion, and its share of Z.
+    /// For each point attraction, repulsion, and its fraction of Z.
     pub rows: Vec<Sums<T, D>>,
     /// Z.
     pub z: f64,
@@ -299,7 +299,7 @@ impl<T: Real, const D: usize> Forces<T, D> {
         Self { rows: vec![Sums::ZERO; n], z: 0.0 }
     }
 
-    /// Adds the rows' shares of Z up, in order.
+    /// Adds the rows' fractions of Z up, in order.
     fn sum_z(&mut self) {
         self.z = self.rows.iter().map(|r| r.weight.to_f64()).sum();
     }

@@ -196,7 +196,7 @@ pub(super) struct Arms {
     pub(super) tan_pitch: f64,
     /// Radius where the arms begin.
     pub(super) start: f64,
-    /// Share of the disc's light in the arms, 0 to 1.
+    /// Fraction of the disc's light in the arms, 0 to 1.
     pub(super) strength: f64,
     /// Narrowness: the ridge across an arm is exp(sharpness (cos psi - 1)).
     pub(super) sharpness: f64,

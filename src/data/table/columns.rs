@@ -1,4 +1,4 @@
-//! What the columns of a table are: names or none, the class, the features, and what is left out.
+//! What the columns of a table are: names or none, the class, the features, and what is omitted.
 
 use super::cells::{Fault, encode, is_missing, number, with_comma, with_point};
 use super::options::{Column, TableOptions};
@@ -25,7 +25,7 @@ pub(super) struct Sheet {
     width: usize,
     /// The column with the class; meaningful once the inputs are chosen.
     pub(super) label: usize,
-    /// What was found out or left out.
+    /// What was found out or omitted.
     pub(super) notes: Vec<String>,
 }
 
@@ -109,7 +109,7 @@ impl Sheet {
             chosen.into_iter().filter(|column| *column != self.label && !ignored.contains(column)).collect()
         };
         if inputs.is_empty() {
-            let what = "leaves no feature: all columns are the class or left out".to_owned();
+            let what = "leaves no feature: all columns are the class or omitted".to_owned();
             return Err((what, "change data.columns, data.ignore or data.label".to_owned()));
         }
         Ok(inputs)
@@ -124,7 +124,7 @@ impl Sheet {
         if !index.is_empty() && index.len() < inputs.len() {
             for &column in &index {
                 let called = self.called(column);
-                self.notes.push(format!("{called} numbers the rows and is left out; data.columns can choose it"));
+                self.notes.push(format!("{called} numbers the rows and is omitted; data.columns can choose it"));
             }
             inputs.retain(|column| !index.contains(column));
         }
@@ -132,7 +132,7 @@ impl Sheet {
             let mut columns: Vec<usize> = hollow.iter().map(|column| column + 1).collect();
             columns.sort_unstable();
             let columns = columns.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
-            self.notes.push(format!("columns without a name and a value are left out: {columns}"));
+            self.notes.push(format!("columns without a name and a value are omitted: {columns}"));
         }
         inputs
     }
@@ -253,7 +253,7 @@ impl Sheet {
     /// A column of words can only be the class, so a name that tells of it yields to such a one.
     fn guess_label(&mut self, settled: &HashSet<usize>) -> Result<usize, Fault> {
         let Some(last) = (0..self.width).rev().find(|column| !settled.contains(column)) else {
-            let what = "has no column left for the class: all are features or left out".to_owned();
+            let what = "has no column left for the class: all are features or omitted".to_owned();
             return Err((what, "name it by data.label, or change data.columns or data.ignore".to_owned()));
         };
         let Some(names) = &self.names else { return Ok(last) };
@@ -318,7 +318,7 @@ impl Sheet {
         Ok(Array2::from_shape_vec((self.rows.len(), inputs.len()), features).expect("table: rows of one width"))
     }
 
-    /// What is wrong with the first cell that is no number, and how many like it there are.
+    /// What is wrong with the first cell that is not a number, and how many like it there are.
     fn not_a_number(&self, inputs: &[usize], row: &Record, column: usize) -> Fault {
         let (cell, mut count, mut columns) = (&row.cells[column], 0, Vec::new());
         for &column in inputs {

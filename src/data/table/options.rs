@@ -31,8 +31,8 @@ pub struct TableOptions {
     pub delimiter: Option<u8>,
     /// The column with the class; `None` takes the last, or the one that is called label, class, target, species or y.
     pub label: Option<Column>,
-    /// Columns that are features; empty: all but those left out.
+    /// Columns that are features; empty: all but those omitted.
     pub columns: Vec<Column>,
-    /// Columns that are left out.
+    /// Columns that are omitted.
     pub ignore: Vec<Column>,
 }

@@ -121,7 +121,7 @@ fn pairs_table(comparison: &Comparison) -> Table {
     table
 }
 
-/// The runs' curves in one chart, none where no run has any; and how many runs were left out.
+/// The runs' curves in one chart, none where no run has any; and how many runs were omitted.
 fn curves(comparison: &Comparison, what: &str, of: impl Fn(&Epoch) -> Option<f64>) -> Result<(Option<Figure>, usize)> {
     let mut chart =
         LineChart::new(&format!("Learning curves: {what}")).axes("epoch", what).whole_x().size(640.0, 400.0);

@@ -154,7 +154,7 @@ pub struct Findings {
     pub outputs: Tensor,
     /// Variance of each dimension over the test codes.
     pub variances: Vec<f64>,
-    /// Share of test codes whose five nearest neighbours among them name their class.
+    /// Fraction of test codes whose five nearest neighbours among them name their class.
     pub knn_accuracy: f64,
     /// How well classes are apart in the space of codes: -1 to 1.
     pub silhouette: f64,
@@ -170,7 +170,7 @@ pub struct Findings {
     pub traversals: Vec<(usize, Tensor)>,
     /// Generated images, one entry for each source of codes.
     pub generated: Vec<Generated>,
-    /// What a classifier says of the test images, and of their reconstructions: share of right answers.
+    /// What a classifier says of the test images, and of their reconstructions: fraction of right answers.
     pub recognized: Option<[f64; 2]>,
     /// Names of the classes in a - b + c, and four images: the mean codes of a, b, c, and what they add up to.
     pub analogies: Vec<([String; 3], Tensor)>,
@@ -278,7 +278,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// A grid of decoded codes: through the two numbers of a code of two; else through the mean along the two directions
-    /// in which codes vary most. A variational code is walked in equal shares of its prior.
+    /// in which codes vary most. A variational code is walked in equal fractions of its prior.
     fn manifold(&self, mean: &[f32]) -> Result<(Tensor, String)> {
         let d = self.coder.dimensions;
         let quantiles = normal_quantiles(SIDE);
@@ -286,7 +286,7 @@ impl Walk<'_> {
             let bounds = Bounds::of_share(self.train.view(), BOX)?;
             let axis = |i: usize| if self.coder.is_variational { Ok(quantiles.clone()) } else { bounds.axis(i, SIDE) };
             let codes = plane(ndarray::ArrayView1::from(mean), [0, 1], &axis(0)?, &axis(1)?)?;
-            let words = if self.coder.is_variational { "equal shares of the prior" } else { "the range of the codes" };
+            let words = if self.coder.is_variational { "equal fractions of the prior" } else { "the range of the codes" };
             return Ok((self.coder.decode(codes.view())?, format!("both numbers of the code, over {words}")));
         }
         let pca = Pca::fit(self.train.view(), 2)?;
@@ -295,7 +295,7 @@ impl Walk<'_> {
         let origin = Array2::zeros((1, 2));
         let flat = plane(origin.row(0), [0, 1], &along[0], &along[1])?;
         let codes = pca.inverse_transform(flat.view())?;
-        let words = "the two directions in which the codes vary most, in equal shares of a normal distribution";
+        let words = "the two directions in which the codes vary most, in equal fractions of a normal distribution";
         Ok((self.coder.decode(codes.view())?, words.to_owned()))
     }
 

@@ -83,7 +83,7 @@ pub struct BatchNorm {
     /// Its name in paths and files; by default the type and a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Share of a new batch in the running mean and variance.
+    /// Fraction of a new batch in the running mean and variance.
     #[serde(default = "norm_momentum")]
     pub momentum: f64,
     /// Added to the variance.

@@ -41,7 +41,7 @@ impl Confusion {
         Confusion { title: title.into(), classes: classes.to_vec(), counts: counts.to_vec() }
     }
 
-    /// Each count as a share of its row; a row without counts is all zero.
+    /// Each count as a fraction of its row; a row without counts is all zero.
     pub fn shares(&self) -> Vec<Vec<f64>> {
         let share = |row: &Vec<usize>| {
             let total = row.iter().sum::<usize>().max(1) as f64;

@@ -126,7 +126,7 @@ impl Histograms {
     }
 }
 
-/// Share of the values in each of `bins` equal bins over `lo..=hi`; the last bin is closed. Shares sum to one.
+/// Fraction of the values in each of `bins` equal bins over `lo..=hi`; the last bin is closed. The fractions sum to one.
 fn histogram(values: &[f64], lo: f64, hi: f64, bins: usize) -> Vec<f64> {
     let mut counts = vec![0.0; bins];
     for v in values {
