@@ -70,4 +70,5 @@ pub use conv::{Conv2d, Padding};
 pub use conv_transpose::ConvTranspose2d;
 pub use loss::Target;
 pub use pool::Window;
+pub use reduce::argmax;
 pub use upsample::{Interpolation, Upsample};
