@@ -127,9 +127,24 @@ fn positive(shape: &[usize], rng: &mut Rng) -> Tensor<f64> {
 
 /// The numbers ±0.05, ±0.15, ±0.25, .. in random order: away from 0, and from each other.
 fn apart(shape: &[usize], rng: &mut Rng) -> Tensor<f64> {
+    steps(shape, 0.5, rng)
+}
+
+/// The numbers 0, ±0.1, ±0.2, .. in random order: away from each other and from those [`apart`].
+fn beside(shape: &[usize], rng: &mut Rng) -> Tensor<f64> {
+    steps(shape, 0.0, rng)
+}
+
+/// The numbers 0.025, 0.125, -0.075, .. in random order: away from all of these.
+fn between(shape: &[usize], rng: &mut Rng) -> Tensor<f64> {
+    steps(shape, 0.25, rng)
+}
+
+/// Numbers around 0 at distances of 0.1, moved by `shift` of that, in random order.
+fn steps(shape: &[usize], shift: f64, rng: &mut Rng) -> Tensor<f64> {
     let order = rng.permutation(shape.iter().product());
     let middle = order.len() as f64 / 2.0;
-    Tensor::from_fn(shape, |i| 0.1 * (order[i] as f64 - middle.floor() + 0.5))
+    Tensor::from_fn(shape, |i| 0.1 * (order[i] as f64 - middle.floor() + shift))
 }
 
 /// Positive rows that sum to 1: soft targets.

@@ -22,8 +22,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("models", &["nn", "ops", "autograd", "tensor", "error", "shape", "rng", "real"]),
     ("gradcheck", &["models", "nn", "ops", "autograd", "tensor", "error", "shape", "rng", "real"]),
     ("export", &["nn", "ops", "autograd", "tensor", "error", "shape", "real", "files"]),
-    // For programs that use the crate; nothing inside imports it.
-    ("prelude", &["optim", "nn", "ops", "autograd", "tensor", "error", "rng", "real"]),
     // K-means and t-SNE read as plain mathematics: no autograd.
     ("analysis", &["tensor", "error", "shape", "rng", "real", "files"]),
     ("data", &["tensor", "error", "shape", "rng", "real", "files", "text"]),
@@ -32,6 +30,25 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "optim", "models", "data", "nn", "ops", "autograd", "analysis", "tensor", "error", "shape", "rng", "real",
             "files", "text",
+        ],
+    ),
+    // For programs that use the crate; nothing inside imports it.
+    (
+        "prelude",
+        &[
+            "train",
+            "gradcheck",
+            "optim",
+            "models",
+            "data",
+            "nn",
+            "ops",
+            "autograd",
+            "tensor",
+            "error",
+            "shape",
+            "rng",
+            "real",
         ],
     ),
     ("report", &["analysis", "tensor", "error", "shape", "rng", "real", "files", "text"]),

@@ -6,6 +6,7 @@
 //! gradients of its inputs, add those up at the inputs' entries, free the entry.
 //!
 //! * [`op`]: what an op is (shape rule, value, derivative) and how it is applied;
+//! * [`variadic`]: the same for ops of any number of inputs;
 //! * [`tape`]: [`Tape`], [`Var`] (a tensor that may remember how it was made) and [`Gradients`];
 //! * [`param`]: [`Param`], a tensor with an identity that training changes;
 //! * [`check`]: derivatives held against finite differences.
@@ -14,7 +15,9 @@ pub mod check;
 pub mod op;
 pub mod param;
 pub mod tape;
+pub mod variadic;
 
 pub use op::{Backward, Op, apply};
 pub use param::Param;
 pub use tape::{Gradients, Tape, Var};
+pub use variadic::{VariadicOp, apply_variadic};

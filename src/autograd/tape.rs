@@ -353,6 +353,11 @@ impl<T: Real> Gradients<T> {
         Err(Error::invalid(format!("gradient: {why}")))
     }
 
+    /// The parameters that the loss depends on, by identity ([`Param::id`]), and their gradients.
+    pub fn params(&self) -> impl Iterator<Item = (u64, &Tensor<T>)> {
+        self.params.iter().filter_map(|&(id, index)| Some((id, self.at(index)?)))
+    }
+
     /// The gradient of a parameter; none if the loss does not depend on it or it is frozen.
     pub fn param(&self, param: &Param<T>) -> Option<&Tensor<T>> {
         self.params.iter().find(|(id, _)| *id == param.id()).and_then(|&(_, index)| self.at(index))

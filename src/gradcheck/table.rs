@@ -1,6 +1,8 @@
 //! The rows: op by op, layer by layer, and some whole networks.
 
-use super::{Input, Row, apart, distribution, kinked, kinked_model, layer, loss, normal, positive, smooth};
+use super::{
+    Input, Row, apart, beside, between, distribution, kinked, kinked_model, layer, loss, normal, positive, smooth,
+};
 use crate::autograd::Var;
 use crate::models::cnn::Cnn;
 use crate::models::mlp::mlp;
@@ -40,6 +42,8 @@ fn elementwise() -> Vec<Row> {
         smooth("affine", &[(normal, &[2, 3])], |x| x[0].affine(-1.5, 0.3)),
         smooth("exp", &[(normal, &[2, 3])], |x| x[0].exp()),
         smooth("log", &[(positive, &[2, 3])], |x| x[0].log()),
+        smooth("sin", &[(normal, &[2, 3])], |x| x[0].sin()),
+        smooth("cos", &[(normal, &[2, 3])], |x| x[0].cos()),
         smooth("sqrt", &[(positive, &[2, 3])], |x| x[0].sqrt()),
         smooth("pow, 0", &[(normal, &[2, 3])], |x| x[0].pow(0.0)),
         smooth("pow, 1", &[(normal, &[2, 3])], |x| x[0].pow(1.0)),
@@ -74,11 +78,27 @@ fn arithmetic() -> Vec<Row> {
         smooth("mul, middle axis repeated", &[(normal, &[2, 1, 3]), (normal, &[4, 1])], |x| x[0].mul(&x[1])),
         smooth("div", &[(normal, &[2, 3]), (positive, &[2, 3])], |x| x[0].div(&x[1])),
         smooth("div, by a row", &[(normal, &[2, 4, 3]), (positive, &[1, 3])], |x| x[0].div(&x[1])),
+        kinked("maximum", &[(apart, &[3, 5]), (beside, &[3, 5])], |x| x[0].maximum(&x[1])),
+        kinked("maximum, by a column", &[(apart, &[3, 5]), (beside, &[3, 1])], |x| x[0].maximum(&x[1])),
+        kinked("minimum", &[(apart, &[3, 5]), (beside, &[3, 5])], |x| x[0].minimum(&x[1])),
+        kinked("minimum, row with column", &[(apart, &[5]), (beside, &[3, 1])], |x| x[0].minimum(&x[1])),
+        kinked("clamp_by", &[(apart, &[3, 5]), (beside, &[5]), (between, &[3, 1])], |x| x[0].clamp_by(&x[1], &x[2])),
+        smooth("where", &[(normal, &[3, 4]), (normal, &[3, 4])], |x| x[0].where_(&every_third(&[3, 4]), &x[1])),
+        smooth("where, a scalar or a row", &[(normal, &[]), (normal, &[4])], |x| {
+            x[0].where_(&every_third(&[3, 4]), &x[1])
+        }),
     ]
+}
+
+/// A mask that chooses each third element.
+fn every_third(shape: &[usize]) -> Tensor<f64> {
+    Tensor::from_fn(shape, |i| if i % 3 == 0 { 1.0 } else { 0.0 })
 }
 
 fn reductions() -> Vec<Row> {
     vec![
+        smooth("cumsum, last axis", &[(normal, &[2, 5])], |x| x[0].cumsum(1)),
+        smooth("cumsum, middle axis", &[(normal, &[2, 5, 3])], |x| x[0].cumsum(1)),
         smooth("sum, all", &[(normal, &[2, 3, 4])], |x| x[0].sum()),
         smooth("sum, outer axes", &[(normal, &[2, 3, 4])], |x| x[0].sum_axes(&[0, 2], false)),
         smooth("sum, middle axis kept", &[(normal, &[2, 3, 4])], |x| x[0].sum_axes(&[1], true)),
@@ -98,6 +118,12 @@ fn layout() -> Vec<Row> {
         smooth("permute", &[(normal, &[2, 3, 4, 5])], |x| x[0].permute(&[2, 0, 3, 1])),
         smooth("slice, middle axis", &[(normal, &[3, 5, 2])], |x| x[0].slice(1, 1..4)),
         smooth("slice, last axis", &[(normal, &[3, 5])], |x| x[0].slice(1, 3..5)),
+        smooth("gather, some twice", &[(normal, &[3, 4])], |x| x[0].gather(1, &[3, 0, 0, 0, 1, 1], [2, 3])),
+        smooth("gather, first of three axes", &[(normal, &[4, 2, 2])], |x| {
+            x[0].gather(0, &[3, 1, 0, 0, 2, 1, 3, 3], [2, 2, 2])
+        }),
+        smooth("embedding", &[(normal, &[5, 3])], |x| x[0].embedding(&[4, 0, 1, 0, 0, 2], [2, 3])),
+        smooth("embedding, of numbers", &[(normal, &[4])], |x| x[0].embedding(&[3, 3, 1], [3])),
         smooth("pad, middle axis", &[(normal, &[2, 3, 2])], |x| x[0].pad(1, 2, 1, 0.7)),
         smooth("pad, first axis, behind only", &[(normal, &[2, 3])], |x| x[0].pad(0, 0, 2, 0.0)),
         smooth(

@@ -97,6 +97,57 @@ impl Binary for Div {
     }
 }
 
+/// y = max(a, b); the gradient goes to the larger, half of it to each of two equals. NaN on either side gives NaN, and both
+/// have the gradient, as in PyTorch.
+#[derive(Clone, Copy, Debug)]
+pub struct Maximum;
+impl Binary for Maximum {
+    const NAME: &'static str = "maximum";
+    #[inline(always)]
+    fn f<T: Real>(a: T, b: T) -> T {
+        a.max(b)
+    }
+    #[inline(always)]
+    fn da<T: Real>(a: T, b: T, g: T) -> T {
+        unless_below(a, b, g)
+    }
+    #[inline(always)]
+    fn db<T: Real>(a: T, b: T, g: T) -> T {
+        unless_below(b, a, g)
+    }
+}
+
+/// y = min(a, b); the gradient goes to the smaller, half of it to each of two equals. NaN as for [`Maximum`].
+#[derive(Clone, Copy, Debug)]
+pub struct Minimum;
+impl Binary for Minimum {
+    const NAME: &'static str = "minimum";
+    #[inline(always)]
+    fn f<T: Real>(a: T, b: T) -> T {
+        a.min(b)
+    }
+    #[inline(always)]
+    fn da<T: Real>(a: T, b: T, g: T) -> T {
+        unless_below(b, a, g)
+    }
+    #[inline(always)]
+    fn db<T: Real>(a: T, b: T, g: T) -> T {
+        unless_below(a, b, g)
+    }
+}
+
+/// g unless a < b, and g/2 where they are equal.
+#[inline(always)]
+fn unless_below<T: Real>(a: T, b: T, g: T) -> T {
+    if a == b {
+        T::from_f64(0.5) * g
+    } else if a < b {
+        T::ZERO
+    } else {
+        g
+    }
+}
+
 impl<T: Real, B: Binary> Op<T, 2> for B {
     const NAME: &'static str = B::NAME;
     type Saved = [Tensor<T>; 2];
@@ -187,5 +238,26 @@ impl<T: Real> Var<T> {
     /// See [`Div`].
     pub fn div(&self, b: &Self) -> Result<Self> {
         apply(Div, [self, b])
+    }
+    /// The larger of two, element by element; see [`Maximum`]. For the largest of one tensor see [`max`](Self::max).
+    pub fn maximum(&self, b: &Self) -> Result<Self> {
+        apply(Maximum, [self, b])
+    }
+    /// The smaller of two, element by element; see [`Minimum`].
+    pub fn minimum(&self, b: &Self) -> Result<Self> {
+        apply(Minimum, [self, b])
+    }
+    /// Limits that are tensors: min(max(x, `low`), `high`), so `high` where low > high. On a limit x and the limit have
+    /// half the gradient each, where [`clamp`](Self::clamp), whose limits are fixed, gives x all of it.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    /// let x = Var::constant(Tensor::new(vec![-3.0, 0.5, 4.0], [3])?);
+    /// let [low, high] = [-1.0, 2.0].map(|limit| Var::constant(Tensor::scalar(limit)));
+    /// assert_eq!(x.clamp_by(&low, &high)?.value().data(), [-1.0, 0.5, 2.0]);
+    /// # Ok::<(), gradus::Error>(())
+    /// ```
+    pub fn clamp_by(&self, low: &Self, high: &Self) -> Result<Self> {
+        self.maximum(low)?.minimum(high)
     }
 }

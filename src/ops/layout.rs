@@ -1,6 +1,6 @@
 //! Ops that move elements and compute nothing. The gradient moves back the same way.
 
-use crate::autograd::{Backward, Op, Tape, Var, apply};
+use crate::autograd::{Op, Var, VariadicOp, apply, apply_variadic};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::shape::{MAX_RANK, Shape};
@@ -185,65 +185,70 @@ impl<T: Real> Op<T, 1> for Pad {
     }
 }
 
-/// Joins tensors along one axis; all other axes must agree. Any number of inputs, so it stands on the tape directly.
-#[derive(Clone, Debug)]
+/// Joins any number of tensors along one axis; all other axes must agree.
+#[derive(Clone, Copy, Debug)]
 pub struct Concat {
-    axis: usize,
-    shapes: Vec<Shape>,
-    need: Vec<bool>,
+    /// The axis along which they are joined.
+    pub axis: usize,
 }
 
-impl<T: Real> Backward<T> for Concat {
-    fn name(&self) -> &'static str {
-        "concat"
+impl<T: Real> VariadicOp<T> for Concat {
+    const NAME: &'static str = "concat";
+    type Saved = Vec<Shape>;
+
+    fn shape(&self, x: &[&[usize]]) -> Result<Shape> {
+        let Some(&first) = x.first() else {
+            return Err(Error::shape("concat", "needs at least one tensor"));
+        };
+        let axis = self.axis;
+        if axis >= first.len() {
+            return Err(Error::shape("concat", format!("along axis {axis} of {first:?}")));
+        }
+        let first = Shape::new(first);
+        if x.iter().any(|s| s.len() != first.len() || Shape::new(s).with(axis, 0) != first.with(axis, 0)) {
+            return Err(Error::shape("concat", format!("along axis {axis} needs equal other axes; got {x:?}")));
+        }
+        // Parts without elements may be long.
+        Ok(first.with(axis, x.iter().fold(0usize, |sum, s| sum.saturating_add(s[axis]))))
     }
 
-    fn backward(&self, g: &Tensor<T>, give: &mut dyn FnMut(usize, Tensor<T>)) {
-        let (axis, mut start) = (self.axis, 0);
-        for (i, shape) in self.shapes.iter().enumerate() {
-            let (len, inner) = (shape[axis], shape[axis + 1..].iter().product());
-            if self.need[i] {
-                give(
-                    i,
-                    Tensor::build(*shape, |d| copy_along(g.data(), (g.shape()[axis], start), d, (len, 0), len, inner)),
-                );
+    fn forward(&self, x: &[&Tensor<T>], out: Shape) -> (Tensor<T>, Vec<Shape>) {
+        let axis = self.axis;
+        let (total, inner) = (out[axis], out[axis + 1..].iter().product());
+        let y = Tensor::build(out, |y| {
+            let mut start = 0;
+            for part in x {
+                let len = part.shape()[axis];
+                copy_along(part.data(), (len, 0), y, (total, start), len, inner);
+                start += len;
             }
+        });
+        (y, x.iter().map(|part| part.shape_owned()).collect())
+    }
+
+    fn backward(&self, shapes: &Vec<Shape>, g: &Tensor<T>, need: &[bool]) -> Vec<Option<Tensor<T>>> {
+        let (axis, mut start) = (self.axis, 0);
+        let part = |(shape, &need): (&Shape, &bool)| {
+            let (len, inner) = (shape[axis], shape[axis + 1..].iter().product());
+            let from = (g.shape()[axis], start);
             start += len;
-        }
+            need.then(|| Tensor::build(*shape, |d| copy_along(g.data(), from, d, (len, 0), len, inner)))
+        };
+        shapes.iter().zip(need).map(part).collect()
     }
 }
 
 /// Joins `parts` along `axis`; see [`Concat`].
+///
+/// ```
+/// use gradus::prelude::*;
+/// let [a, b] = [[1.0, 2.0], [3.0, 4.0]].map(|row| Var::constant(Tensor::new(row.to_vec(), [1, 2]).unwrap()));
+/// assert_eq!(concat(&[&a, &b], 0)?.shape(), [2, 2]);
+/// assert_eq!(concat(&[&a, &b, &a], 1)?.value().data(), [1.0, 2.0, 3.0, 4.0, 1.0, 2.0]);
+/// # Ok::<(), gradus::Error>(())
+/// ```
 pub fn concat<T: Real>(parts: &[&Var<T>], axis: usize) -> Result<Var<T>> {
-    let Some(first) = parts.first() else {
-        return Err(Error::shape("concat", "needs at least one tensor"));
-    };
-    if axis >= first.shape().len() {
-        return Err(Error::shape("concat", format!("along axis {axis} of {:?}", first.shape())));
-    }
-    let shapes: Vec<Shape> = parts.iter().map(|v| Shape::new(v.shape())).collect();
-    if shapes.iter().any(|s| s.len() != shapes[0].len() || s.with(axis, 0) != shapes[0].with(axis, 0)) {
-        return Err(Error::shape("concat", format!("along axis {axis} needs equal other axes; got {shapes:?}")));
-    }
-    // Parts without elements may be long.
-    let total = shapes.iter().fold(0usize, |sum, s| sum.saturating_add(s[axis]));
-    let out = shapes[0].with(axis, total).fits::<T>("concat")?;
-    let inner = shapes[0][axis + 1..].iter().product();
-    let y = Tensor::build(out, |y| {
-        let mut start = 0;
-        for part in parts {
-            let len = part.shape()[axis];
-            copy_along(part.value().data(), (len, 0), y, (total, start), len, inner);
-            start += len;
-        }
-    });
-    match Tape::of("concat", parts)? {
-        None => Ok(Var::constant(y)),
-        Some(tape) => {
-            let need = parts.iter().map(|v| v.is_recorded()).collect();
-            Ok(tape.record(y, parts, Box::new(Concat { axis, shapes, need })))
-        }
-    }
+    apply_variadic(Concat { axis }, parts)
 }
 
 /// Layout.

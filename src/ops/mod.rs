@@ -4,7 +4,16 @@
 //! `df`). Backward receives g = dL/dy and returns dL/dx for each input x: the transposed Jacobian times g.
 //!
 //! Ops are applied through methods of [`Var`](crate::autograd::Var), which each family adds beside its ops:
-//! `x.relu()?`, `a.matmul(&b)?`.
+//! `x.relu()?`, `a.matmul(&b)?`. The four of arithmetic are operators, too: `&a * &b + 1.0`.
+//!
+//! ```
+//! use gradus::prelude::*;
+//! let tape = Tape::new();
+//! let x = tape.leaf(Tensor::new(vec![-1.0, 2.0], [2])?);
+//! let y = x.relu()?.mul(&x)?.sum()?; // Σ max(x, 0) x
+//! assert_eq!(tape.backward(&y)?.of(&x)?.unwrap().data(), [0.0, 4.0]);
+//! # Ok::<(), gradus::Error>(())
+//! ```
 //!
 //! Adding an op touches its file here and one row of the table in [`gradcheck`](crate::gradcheck): a test fails as
 //! long as the row is missing.
@@ -20,6 +29,7 @@
 //! |---|---|---|---|
 //! | which of several NaN in a pooling window has the gradient | the last | the first | one rule for ties: the first of equals, NaN above all numbers |
 //! | which of several equal elements has the gradient of `max` over all or several axes | all share it | the first | the same rule as in pooling windows, and as `max` along one axis has in PyTorch |
+//! | who has the gradient of `clamp_by` where low = high ≥ x, or where one of the three is NaN | x or low alone; of NaN mostly x | equals share it, and of NaN both sides have it, as of `maximum` and `minimum` | it is these two, one after the other |
 //! | cross-entropy with a *soft* target 0 for a class of log-probability -∞ | NaN | 0, as with a label | 0 · log 0 = 0: a one-hot target and its label are one loss |
 //! | targets outside [0, 1] of `bce_with_logits` | accepted | an error | `bce` refuses them in both; they are almost always labels of several classes |
 //! | GELU of +∞ | NaN | ∞ | x Φ(x) rises beyond all bounds |
@@ -39,16 +49,20 @@ pub mod conv;
 pub mod conv_block;
 pub mod conv_chain;
 pub mod conv_transpose;
+pub mod cumulative;
 pub mod dropout;
+pub mod gather;
 pub mod latent;
 pub mod layer_norm;
 pub mod layout;
 pub mod loss;
 pub mod matmul;
 pub mod norm;
+mod operators;
 pub mod pool;
 pub mod reduce;
 pub mod scalar;
+pub mod select;
 pub mod softmax;
 pub mod upsample;
 
@@ -56,4 +70,5 @@ pub use conv::{Conv2d, Padding};
 pub use conv_transpose::ConvTranspose2d;
 pub use loss::Target;
 pub use pool::Window;
+pub use reduce::argmax;
 pub use upsample::{Interpolation, Upsample};

@@ -137,8 +137,7 @@ impl<T: Real> Op<T, 1> for Max {
                     rest /= x.shape()[axis];
                     at += if self.0.reduced[axis] { 0 } else { k * strides[axis] };
                 }
-                let wins = |best: T| value > best || (value.is_nan() && !best.is_nan());
-                if winner[at] == none || wins(x.data()[winner[at] as usize]) {
+                if winner[at] == none || above(value, x.data()[winner[at] as usize]) {
                     winner[at] = i as u32;
                 }
             }
@@ -153,6 +152,26 @@ impl<T: Real> Op<T, 1> for Max {
         winner.iter().zip(g.data()).for_each(|(&i, &g)| data[i as usize] = g);
         [Some(dx)]
     }
+}
+
+/// Whether `a` is larger than `b`, NaN being above all numbers.
+#[inline]
+fn above<T: Real>(a: T, b: T) -> bool {
+    a > b || (a.is_nan() && !b.is_nan())
+}
+
+/// The place of the largest of `n` elements, the first of equals; of the first NaN, if there is one.
+pub(super) fn largest<T: Real>(n: usize, at: impl Fn(usize) -> T) -> usize {
+    (1..n).fold(0, |best, k| if above(at(k), at(best)) { k } else { best })
+}
+
+/// Returns the index of the largest element, the first of equals; of the first NaN, if there is one; 0 of none.
+///
+/// ```
+/// assert_eq!(gradus::ops::argmax(&[0.1f32, 0.7, 0.7]), 1);
+/// ```
+pub fn argmax<T: Real>(x: &[T]) -> usize {
+    largest(x.len(), |k| x[k])
 }
 
 /// Reductions.

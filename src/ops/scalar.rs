@@ -145,6 +145,39 @@ impl Elementwise for Log {
     }
 }
 
+/// y = sin x, x in radians; dy/dx = cos x. NaN at infinity.
+///
+/// Sine and cosine are computed in `f64` by the portable library of elementary functions `libm` (the kernels have no
+/// polynomial for them) and then rounded: the same bits on every machine, within a unit in the last place, far out too.
+#[derive(Clone, Copy, Debug)]
+pub struct Sin;
+impl Elementwise for Sin {
+    const NAME: &'static str = "sin";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        c(libm::sin(x.to_f64()))
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, x: T, _: T) -> T {
+        c(libm::cos(x.to_f64()))
+    }
+}
+
+/// y = cos x, x in radians; dy/dx = -sin x. Computed as [`Sin`] is.
+#[derive(Clone, Copy, Debug)]
+pub struct Cos;
+impl Elementwise for Cos {
+    const NAME: &'static str = "cos";
+    #[inline(always)]
+    fn f<T: Real>(&self, x: T) -> T {
+        c(libm::cos(x.to_f64()))
+    }
+    #[inline(always)]
+    fn df<T: Real>(&self, x: T, _: T) -> T {
+        c(-libm::sin(x.to_f64()))
+    }
+}
+
 /// y = √x; dy/dx = 1/(2y), infinite at 0.
 #[derive(Clone, Copy, Debug)]
 pub struct Sqrt;
@@ -381,6 +414,14 @@ impl<T: Real> Var<T> {
     /// See [`Log`].
     pub fn log(&self) -> Result<Self> {
         apply(Log, [self])
+    }
+    /// See [`Sin`].
+    pub fn sin(&self) -> Result<Self> {
+        apply(Sin, [self])
+    }
+    /// See [`Cos`].
+    pub fn cos(&self) -> Result<Self> {
+        apply(Cos, [self])
     }
     /// See [`Sqrt`].
     pub fn sqrt(&self) -> Result<Self> {

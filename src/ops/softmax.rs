@@ -10,6 +10,7 @@
 
 use crate::autograd::{Op, Var, apply};
 use crate::error::{Error, Result};
+use crate::ops::reduce::largest;
 use crate::ops::scalar::exp_m1;
 use crate::real::Real;
 use crate::shape::Shape;
@@ -50,11 +51,6 @@ fn each_line(shape: &[usize], axis: usize, mut f: impl FnMut(&dyn Fn(usize) -> u
 /// The sum of `term(k)` over k = 0, .., n - 1 but for one, in `f64`.
 pub(super) fn sum_except<T: Real>(n: usize, except: Option<usize>, term: impl Fn(usize) -> T) -> T {
     T::from_f64((0..n).filter(|&k| Some(k) != except).fold(0.0, |sum, k| sum + term(k).to_f64()))
-}
-
-/// The place of a line's largest element, the first of equals; of a NaN, if there is one.
-fn largest<T: Real>(n: usize, at: impl Fn(usize) -> T) -> usize {
-    (1..n).fold(0, |best, k| if at(k) > at(best) || (at(k).is_nan() && !at(best).is_nan()) { k } else { best })
 }
 
 /// The maximum m of a line, and Σ exp(x - m) over its other elements; the latter is NaN if m is not finite.

@@ -125,8 +125,18 @@ impl<T: Real, R: Rule<T>> FirstOrder<T, R> {
         self.parted.extend(used);
     }
 
-    /// Fails at the first gradient with a NaN or an infinity in it.
+    /// Fails for a parameter that has a gradient, but that the model does not name: it would never be trained. And fails at
+    /// the first gradient with a NaN or an infinity in it.
     fn check(&self, gradients: &Gradients<T>) -> Result<()> {
+        let named = |id: u64| self.known.iter().any(|known| known.param.id() == id);
+        if let Some((_, gradient)) = gradients.params().find(|(id, _)| !named(*id)) {
+            return Err(Error::invalid(format!(
+                "optimizer: the loss depends on a parameter of shape {:?} that the model's walk does not name, so it would \
+                 never be trained. help: name the parameter, or the child that owns it, in walk; freeze it \
+                 (set_trainable(false)) if it is not to be trained here",
+                gradient.shape()
+            )));
+        }
         for Known { path, param, .. } in &self.known {
             if let Some(bad) = gradients.param(param).and_then(not_finite) {
                 return Err(self.diverged(bad, format!("the gradient of {path}")));

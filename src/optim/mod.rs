@@ -43,7 +43,9 @@ pub type Closure<'a, T> = dyn FnMut() -> Result<(T, Gradients<T>)> + 'a;
 pub trait Optimizer<T: Real> {
     /// One step; returns the loss before it. First-order rules call `closure` once, line searches as often as they
     /// like. Fails with [`Error::Diverged`](crate::Error::Diverged), and changes nothing, if the loss or a parameter's
-    /// gradient is not finite: a finite loss may have a NaN gradient (√x at 0), which would end in every weight.
+    /// gradient is not finite: a finite loss may have a NaN gradient (√x at 0), which would end in every weight. Fails, and
+    /// changes nothing, if the loss depends on a trainable parameter that `model` does not name in its
+    /// [`walk`](Module::walk): it would never be trained. What another optimizer trains is to be frozen meanwhile.
     fn step(&mut self, model: &dyn Module<T>, closure: &mut Closure<'_, T>) -> Result<T>;
 
     /// Number of steps taken.

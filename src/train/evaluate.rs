@@ -1,7 +1,7 @@
 //! A model's answers on samples, without changing it.
 
-use super::objective::Objective;
-use super::samples::Samples;
+use super::criterion::{Criterion, loss_of, predictions_of};
+use super::samples::{Drawn, Samples};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::nn::{Ctx, Module};
@@ -47,17 +47,16 @@ impl Losses {
 
 /// The mean losses of a model, with or without classes. What a network draws by its nature (the code of a variational
 /// autoencoder, noise) is drawn, for `seed`: the loss of a distribution is not that of its mean.
-pub fn losses(model: &dyn Module, samples: &dyn Samples, objective: &Objective, seed: u64) -> Result<Losses> {
+pub fn losses(model: &dyn Module, samples: &dyn Samples, criterion: &dyn Criterion, seed: u64) -> Result<Losses> {
     let (mut sums, mut weight) = (Losses::default(), 0.0);
     for start in (0..samples.len()).step_by(BATCH) {
         let indices: Vec<usize> = (start..(start + BATCH).min(samples.len())).collect();
-        let labels: Vec<usize> = indices.iter().map(|&i| samples.labels()[i]).collect();
-        let x = samples.batch(&indices, None);
+        let drawn = Drawn::new(samples, &indices, None);
         let mut cx = Ctx::eval_drawing(seed, (start / BATCH) as u64);
-        let output = model.forward(&Var::constant(x.clone()), &mut cx)?;
-        check_finite(model, &x, output.value())?;
-        let w = objective.weight(&labels);
-        let error = f64::from(objective.value(&output, &x, &labels)?.value().item()) * w;
+        let output = model.forward(&Var::constant(drawn.inputs.clone()), &mut cx)?;
+        check_finite(model, &drawn.inputs, output.value())?;
+        let w = criterion.weight(&drawn.labels);
+        let error = f64::from(loss_of(criterion, &output, &drawn.batch())?.value().item()) * w;
         (sums.objective, sums.loss) = (sums.objective + error, sums.loss + error);
         for added in cx.losses() {
             let value = f64::from(added.value.value().item()) * w;
@@ -88,45 +87,53 @@ pub fn outputs(model: &dyn Module, samples: &dyn Samples, indices: &[usize], see
     Tensor::new(values, &shape[..])
 }
 
-/// Evaluates a classifier. Fails without samples.
-pub fn evaluate(model: &dyn Module, samples: &dyn Samples, objective: &Objective) -> Result<Evaluation> {
-    evaluate_and_measure(model, samples, objective).map(|(evaluation, _)| evaluation)
+/// Evaluates a classifier. Fails without samples, and for a loss that reads no classes from an output.
+pub fn evaluate(model: &dyn Module, samples: &dyn Samples, criterion: &dyn Criterion) -> Result<Evaluation> {
+    let (mut classes, mut probabilities) = (0, Vec::new());
+    let measured = measure(model, samples, criterion, &mut |output| {
+        let p = criterion.probabilities(output)?;
+        classes = p.shape().get(1).copied().unwrap_or(1);
+        probabilities.extend_from_slice(p.data());
+        Ok(())
+    })?;
+    let Measured { loss, accuracy, predicted, .. } = measured;
+    Ok(Evaluation { loss, accuracy, predicted, probabilities: Tensor::new(probabilities, [samples.len(), classes])? })
 }
 
-/// The same, with the largest absolute value among the outputs.
-pub(super) fn evaluate_and_measure(
+/// What is measured of a classifier on samples.
+pub(super) struct Measured {
+    pub(super) loss: f64,
+    pub(super) accuracy: f64,
+    predicted: Vec<usize>,
+    /// The largest absolute value among the outputs.
+    pub(super) largest: f32,
+}
+
+/// Measures a classifier, and shows each batch's output to `see`. Fails without samples.
+pub(super) fn measure(
     model: &dyn Module,
     samples: &dyn Samples,
-    objective: &Objective,
-) -> Result<(Evaluation, f32)> {
+    criterion: &dyn Criterion,
+    see: &mut dyn FnMut(&Var) -> Result<()>,
+) -> Result<Measured> {
     if samples.is_empty() {
         return Err(Error::invalid("evaluate: no samples are given"));
     }
-    let (mut loss, mut probabilities, mut predicted) = (0.0, Vec::new(), Vec::new());
-    let (mut classes, mut weight, mut largest) = (0, 0.0, 0.0f32);
+    let (mut loss, mut predicted, mut weight, mut largest) = (0.0, Vec::new(), 0.0, 0.0f32);
     for start in (0..samples.len()).step_by(BATCH) {
         let indices: Vec<usize> = (start..(start + BATCH).min(samples.len())).collect();
-        let labels: Vec<usize> = indices.iter().map(|&i| samples.labels()[i]).collect();
-        let x = samples.batch(&indices, None);
-        let output = model.forward(&Var::constant(x.clone()), &mut Ctx::eval())?;
-        check_finite(model, &x, output.value())?;
-        loss += f64::from(objective.value(&output, &x, &labels)?.value().item()) * objective.weight(&labels);
-        weight += objective.weight(&labels);
-        predicted.extend(objective.answers(output.value()));
+        let drawn = Drawn::new(samples, &indices, None);
+        let output = model.forward(&Var::constant(drawn.inputs.clone()), &mut Ctx::eval())?;
+        check_finite(model, &drawn.inputs, output.value())?;
+        let w = criterion.weight(&drawn.labels);
+        loss += f64::from(loss_of(criterion, &output, &drawn.batch())?.value().item()) * w;
+        weight += w;
+        predicted.extend(predictions_of(criterion, output.value(), indices.len())?);
         largest = output.value().data().iter().fold(largest, |most, y| most.max(y.abs()));
-        let p = objective.probabilities(&output)?;
-        classes = p.shape()[1];
-        probabilities.extend_from_slice(p.data());
+        see(&output)?;
     }
-    let n = samples.len();
     let right = predicted.iter().zip(samples.labels()).filter(|(p, l)| p == l).count();
-    let evaluation = Evaluation {
-        loss: loss / weight,
-        accuracy: right as f64 / n as f64,
-        predicted,
-        probabilities: Tensor::new(probabilities, [n, classes])?,
-    };
-    Ok((evaluation, largest))
+    Ok(Measured { loss: loss / weight, accuracy: right as f64 / samples.len() as f64, predicted, largest })
 }
 
 /// The output of the layer `path` (or of the whole network, for the empty path) for these samples, one row each.
@@ -172,9 +179,4 @@ fn odd(x: &Tensor) -> Option<f32> {
 /// What a number is that is not finite.
 pub(super) fn kind(value: f32) -> &'static str {
     if value.is_nan() { "NaN" } else { "infinity" }
-}
-
-/// Index of the largest value, the first on a tie.
-pub fn argmax(x: &[f32]) -> usize {
-    (1..x.len()).fold(0, |best, k| if x[k] > x[best] { k } else { best })
 }

@@ -9,10 +9,11 @@
 //! [`Progress`]: a training that is taken up again ends in the same bits as one that never stopped.
 
 use super::checkpoint::Progress;
-use super::evaluate::{evaluate_and_measure, first_odd, kind, losses};
+use super::criterion::{Batch, Criterion, loss_of, predictions_of};
+use super::evaluate::{first_odd, kind, losses, measure};
 use super::history::{Epoch, History, Keep};
 use super::objective::Objective;
-use super::samples::Samples;
+use super::samples::{Drawn, Samples};
 use crate::autograd::{Tape, Var};
 use crate::data::Batches;
 use crate::error::{Error, Result};
@@ -24,9 +25,28 @@ use crate::optim::{Optimizer, Schedule};
 /// squares that maps and distances are made of leave its range soon after.
 const LARGEST: f32 = 1e15;
 
-/// The settings of a training.
+/// The settings of a training by a loss: one of this crate's, by its [`Objective`], or your own
+/// ([`with_loss`](Self::with_loss), [`with_objective`](Self::with_objective)).
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// // Two clouds of points, a small network, and early stopping by validation loss.
+/// let mut rng = Rng::new(1, "clouds", 0);
+/// let mut cloud = |n: usize| {
+///     let rows = Tensor::from_fn([n, 2], |i| (rng.normal() + if i / 2 % 2 == 0 { -2.0 } else { 2.0 }) as f32);
+///     Matrix::new(rows, (0..n).map(|i| i % 2).collect())
+/// };
+/// let (train, val) = (cloud(40)?, cloud(20)?);
+/// let model = gradus::models::mlp::mlp(2, &[8], 2, Activation::Relu, &mut Rng::new(1, "init", 0));
+///
+/// let fit = Fit::new(50, 5, 8, 1); // epochs, patience, batch, seed
+/// let trained = fit.run(&model, &mut FirstOrder::new(Adam::new(0.01)), &train, &val, None, &mut Silent)?;
+/// assert!(trained.history.best().unwrap().val_accuracy.unwrap() > 0.9);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Fit {
+pub struct Fit<C = Objective> {
     /// Most epochs.
     pub epochs: usize,
     /// Epochs without a better one after which training stops.
@@ -37,8 +57,8 @@ pub struct Fit {
     pub seed: u64,
     /// The network's name, by which its layers draw other random numbers than those of the run's other networks.
     pub network: String,
-    /// What is made small.
-    pub objective: Objective,
+    /// The loss.
+    pub objective: C,
     /// By what the best epoch is chosen.
     pub keep: Keep,
     /// How the learning rate changes from epoch to epoch; it begins with the optimizer's.
@@ -120,6 +140,28 @@ impl Fit {
         }
     }
 
+    /// The same training by a loss that a closure computes from a batch's output: a scalar. See [`Criterion`] for losses
+    /// with classes.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    /// // The mean absolute error of an autoencoder.
+    /// let fit = Fit::new(10, 10, 32, 1).with_loss(|output, batch| {
+    ///     output.sub(&Var::constant(batch.inputs.clone()))?.abs()?.mean()
+    /// });
+    /// ```
+    pub fn with_loss<F: Fn(&Var, &Batch<'_>) -> Result<Var>>(self, loss: F) -> Fit<F> {
+        self.with_objective(loss)
+    }
+}
+
+impl<C> Fit<C> {
+    /// The same training by another objective.
+    pub fn with_objective<D>(self, objective: D) -> Fit<D> {
+        let Self { epochs, patience, batch, seed, network, keep, schedule, drop_last, rate, .. } = self;
+        Fit { epochs, patience, batch, seed, network, objective, keep, schedule, drop_last, rate }
+    }
+
     /// Number of samples that an epoch meets, of `n`.
     fn met(&self, n: usize) -> usize {
         if self.drop_last { n - n % self.batch } else { n }
@@ -183,7 +225,9 @@ impl Fit {
         };
         Err(Error::config("train.batch", what, help))
     }
+}
 
+impl<C: Criterion> Fit<C> {
     /// Trains `model` and leaves the best epoch's weights in it. `from` resumes a training that was stopped.
     ///
     /// Fails before the first step if the settings do not fit the samples (see [`Error::Config`]), and with
@@ -228,13 +272,13 @@ impl Fit {
             }
             let measured = if val.is_empty() {
                 Ok((None, None))
-            } else if self.objective.loss.is_reconstruction() {
+            } else if !self.objective.classifies() {
                 losses(model, val, &self.objective, self.seed).map(|losses| (Some(losses.loss), None))
             } else {
-                evaluate_and_measure(model, val, &self.objective).and_then(|(found, largest)| {
-                    if largest > LARGEST && found.loss.is_finite() {
+                measure(model, val, &self.objective, &mut |_| Ok(())).and_then(|found| {
+                    if found.largest > LARGEST && found.loss.is_finite() {
                         let (what, place) =
-                            (format!("an output of {largest:.1e}"), "the end of the network".to_owned());
+                            (format!("an output of {:.1e}", found.largest), "the end of the network".to_owned());
                         return Err(self.diverged(what, place, optimizer.steps(), optimizer.lr()));
                     }
                     Ok((Some(found.loss), Some(found.accuracy)))
@@ -252,8 +296,7 @@ impl Fit {
             let record = Epoch {
                 epoch,
                 train_loss: running.loss / running.weight,
-                train_accuracy: (!self.objective.loss.is_reconstruction())
-                    .then(|| running.right as f64 / running.seen as f64),
+                train_accuracy: self.objective.classifies().then(|| running.right as f64 / running.seen as f64),
                 val_loss,
                 val_accuracy,
             };
@@ -283,17 +326,16 @@ impl Fit {
         indices: &[usize],
         running: &mut Running,
     ) -> Result<()> {
-        let x = train.batch(indices, Some(epoch as u64));
-        let labels: Vec<usize> = indices.iter().map(|&i| train.labels()[i]).collect();
+        let drawn = Drawn::new(train, indices, Some(epoch as u64));
         let step = optimizer.steps() + 1;
         let (mut right, mut proposals) = (0, Proposals::default());
         let loss = optimizer.step(model, &mut || {
             let tape = Tape::new();
             let mut cx = Ctx::train(&tape, Draws { seed: self.seed, network: &self.network }, step);
-            let output = model.forward(&Var::constant(x.clone()), &mut cx)?;
-            let answers = self.objective.answers(output.value());
-            right = answers.iter().zip(&labels).filter(|(answer, label)| answer == label).count();
-            let mut loss = self.objective.value(&output, &x, &labels)?;
+            let output = model.forward(&Var::constant(drawn.inputs.clone()), &mut cx)?;
+            let predictions = predictions_of(&self.objective, output.value(), indices.len())?;
+            right = predictions.iter().zip(&drawn.labels).filter(|(predicted, label)| predicted == label).count();
+            let mut loss = loss_of(&self.objective, &output, &drawn.batch())?;
             for added in cx.losses() {
                 loss = loss.add(&added.value.affine(added.weight, 0.0)?)?;
             }
@@ -305,8 +347,8 @@ impl Fit {
             Ok(loss) => {
                 proposals.commit();
                 running.seen += indices.len();
-                running.loss += f64::from(loss) * self.objective.weight(&labels);
-                running.weight += self.objective.weight(&labels);
+                running.loss += f64::from(loss) * self.objective.weight(&drawn.labels);
+                running.weight += self.objective.weight(&drawn.labels);
                 running.right += right;
                 Ok(())
             }

@@ -41,7 +41,7 @@ pub enum Keep {
     /// The lowest loss.
     #[default]
     Loss,
-    /// The highest accuracy, and of equals the lowest loss.
+    /// The highest accuracy, and of equals the lowest loss. Where outputs are no classes, the lowest loss.
     Accuracy,
 }
 

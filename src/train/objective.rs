@@ -3,10 +3,10 @@
 //! The two belong together: cross-entropy speaks of logits, of which softmax makes probabilities; the negative
 //! log-likelihood of their logarithms already; the squared error of the probabilities themselves.
 
-use super::evaluate::argmax;
+use super::criterion::{Batch, Criterion};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
-use crate::ops::Target;
+use crate::ops::{Target, argmax};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -169,6 +169,25 @@ impl Objective {
             Loss::Bce => above(0.5),
             Loss::ReconstructionMse | Loss::ReconstructionBce => Vec::new(),
         }
+    }
+}
+
+/// The losses of this crate, for a training and its evaluation.
+impl Criterion for Objective {
+    fn loss(&self, output: &Var, batch: &Batch<'_>) -> Result<Var> {
+        self.value(output, batch.inputs, batch.labels)
+    }
+    fn weight(&self, labels: &[usize]) -> f64 {
+        Objective::weight(self, labels)
+    }
+    fn classifies(&self) -> bool {
+        !self.loss.is_reconstruction()
+    }
+    fn predictions(&self, output: &Tensor) -> Vec<usize> {
+        self.answers(output)
+    }
+    fn probabilities(&self, output: &Var) -> Result<Tensor> {
+        Objective::probabilities(self, output)
     }
 }
 

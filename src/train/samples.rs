@@ -1,5 +1,6 @@
 //! What a batch is made of.
 
+use super::criterion::Batch;
 use crate::data::{Augment, Normalization, gather};
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
@@ -21,6 +22,33 @@ pub trait Samples {
 
     /// The inputs of these samples. `epoch` is given in training, and keys the augmentation.
     fn batch(&self, indices: &[usize], epoch: Option<u64>) -> Tensor;
+
+    /// What the outputs of these samples should be, `[N, ..]`: for a regression, whose loss asks for it. `None` where
+    /// labels say all.
+    fn targets(&self, indices: &[usize]) -> Option<Tensor> {
+        let _ = indices;
+        None
+    }
+}
+
+/// All that is known of some samples, for a forward pass and its loss.
+pub(super) struct Drawn {
+    pub(super) inputs: Tensor,
+    pub(super) labels: Vec<usize>,
+    targets: Option<Tensor>,
+}
+
+impl Drawn {
+    /// Takes these samples, augmented for `epoch` in training.
+    pub(super) fn new(samples: &dyn Samples, indices: &[usize], epoch: Option<u64>) -> Self {
+        let labels = indices.iter().map(|&i| samples.labels()[i]).collect();
+        Self { inputs: samples.batch(indices, epoch), labels, targets: samples.targets(indices) }
+    }
+
+    /// What a loss is computed from.
+    pub(super) fn batch(&self) -> Batch<'_> {
+        Batch { inputs: &self.inputs, labels: &self.labels, targets: self.targets.as_ref() }
+    }
 }
 
 /// Samples that are rows of a matrix.
@@ -28,6 +56,7 @@ pub trait Samples {
 pub struct Matrix {
     rows: Tensor,
     labels: Vec<usize>,
+    targets: Option<Tensor>,
 }
 
 impl Matrix {
@@ -37,7 +66,28 @@ impl Matrix {
             let message = format!("wanted [\"N D\"] and N labels; got {:?} and {} labels", rows.shape(), labels.len());
             return Err(Error::shape("samples", message));
         }
-        Ok(Self { rows, labels })
+        Ok(Self { rows, labels, targets: None })
+    }
+
+    /// Rows of `[N, D]` and what their outputs should be, `[N, ..]`, in place of labels: for a regression.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    ///
+    /// // y = 2x - 1 at four places.
+    /// let x = Tensor::new(vec![0.0, 1.0, 2.0, 3.0], [4, 1])?;
+    /// let samples = Matrix::with_targets(x.clone(), 2.0 * &x - 1.0)?;
+    /// let line = Linear::new(1, 1, Init::PyTorch, &mut Rng::new(1, "init", 0));
+    /// let fit = Fit::new(200, 200, 4, 1).with_loss(|output, batch| output.mse(&batch.target()?));
+    /// let trained = fit.run(&line, &mut FirstOrder::new(Adam::new(0.1)), &samples, &samples, None, &mut Silent)?;
+    /// assert!(trained.history.best().unwrap().val_loss.unwrap() < 1e-3);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn with_targets(rows: Tensor, targets: Tensor) -> Result<Self> {
+        let n = targets.shape().first().copied().unwrap_or(0);
+        let mut samples = Self::new(rows, vec![0; n])?;
+        samples.targets = Some(targets);
+        Ok(samples)
     }
 }
 
@@ -48,6 +98,10 @@ impl Samples for Matrix {
 
     fn batch(&self, indices: &[usize], _: Option<u64>) -> Tensor {
         self.rows.gather(indices)
+    }
+
+    fn targets(&self, indices: &[usize]) -> Option<Tensor> {
+        self.targets.as_ref().map(|targets| targets.gather(indices))
     }
 }
 

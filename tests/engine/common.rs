@@ -30,6 +30,7 @@ impl Portable {
                 Tensor::from_fn(shape, |i| (2.0 * order[i] as f64 - n as f64 + 1.0) / 64.0)
             }
             "unit" => Tensor::from_fn(shape, |_| (2.0 * (self.bits() >> 20) as f64 + 1.0) / 4096.0),
+            "quarters" => Tensor::from_fn(shape, |_| (self.bits() % 9) as f64 / 4.0 - 1.0),
             "targets" => Tensor::from_fn(shape, |_| (self.bits() % 5) as f64 / 4.0),
             "probabilities" => {
                 let raw = self.draw("positive", shape);

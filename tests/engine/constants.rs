@@ -1,11 +1,13 @@
 //! What is constant costs no gradient: the images of a first layer have none computed for them.
 
-use gradus::autograd::{Op, Tape, Var, apply};
-use gradus::ops::arith::{Div, Mul, Sub};
+use gradus::autograd::{Op, Tape, Var, VariadicOp, apply, apply_variadic};
+use gradus::ops::arith::{Div, Maximum, Minimum, Mul, Sub};
 use gradus::ops::conv_block::ConvBlock;
 use gradus::ops::layer_norm::LayerNorm;
+use gradus::ops::layout::Concat;
 use gradus::ops::loss::Mse;
 use gradus::ops::matmul::{BatchedMatMul, Linear, MatMul};
+use gradus::ops::select::Where;
 use gradus::ops::{Conv2d, ConvTranspose2d};
 use gradus::rng::Rng;
 use gradus::shape::Shape;
@@ -91,5 +93,57 @@ fn costly_gradients_are_computed_only_where_needed() {
     obeys("mul", &Mul, [&[4, 5], &[5]], &[0, 1]);
     obeys("sub", &Sub, [&[4, 5], &[5]], &[0, 1]);
     obeys("div", &Div, [&[4, 5], &[4, 1]], &[0, 1]);
+    obeys("maximum", &Maximum, [&[4, 5], &[5]], &[0, 1]);
+    obeys("minimum", &Minimum, [&[4, 5], &[4, 1]], &[0, 1]);
+    let mask = Tensor::from_fn([5], |i| (i % 2) as f32);
+    obeys::<2>("where", &Where { mask }, [&[4, 5], &[5]], &[0, 1]);
     obeys("mse", &Mse, [&[4, 5], &[4, 5]], &[0, 1]);
+}
+
+#[test]
+fn an_op_of_any_number_of_inputs_is_asked_for_the_gradients_of_its_variables_only() {
+    // The same three sums as above, and each part's gradient counted.
+    struct Counting(Rc<RefCell<Vec<bool>>>);
+    impl VariadicOp<f64> for Counting {
+        const NAME: &'static str = "counting";
+        type Saved = ();
+        fn shape(&self, x: &[&[usize]]) -> gradus::Result<Shape> {
+            Ok(Shape::new(x[0]))
+        }
+        fn forward(&self, x: &[&Tensor<f64>], out: Shape) -> (Tensor<f64>, ()) {
+            (Tensor::from_fn(out, |i| x.iter().map(|x| x.data()[i]).sum()), ())
+        }
+        fn backward(&self, _: &(), g: &Tensor<f64>, need: &[bool]) -> Vec<Option<Tensor<f64>>> {
+            *self.0.borrow_mut() = need.to_vec();
+            need.iter().map(|_| Some(g.clone())).collect()
+        }
+    }
+    for set in 0..32 {
+        let (tape, asked) = (Tape::new(), Rc::new(RefCell::new(Vec::new())));
+        let leaves: Vec<bool> = (0..5).map(|i| set >> i & 1 == 1).collect();
+        let var = |&leaf: &bool| {
+            let value = Tensor::full([2], 1.0);
+            if leaf { tape.leaf(value) } else { Var::constant(value) }
+        };
+        let x: Vec<Var<f64>> = leaves.iter().map(var).collect();
+        let y = apply_variadic(Counting(asked.clone()), &x.iter().collect::<Vec<_>>()).unwrap();
+        assert_eq!((y.value().data(), y.is_recorded()), (&[5.0; 2][..], set > 0));
+        if set > 0 {
+            let gradients = tape.backward(&y.sum().unwrap()).unwrap();
+            assert_eq!(*asked.borrow(), leaves);
+            for (x, leaf) in x.iter().zip(leaves) {
+                assert_eq!(gradients.of(x).is_ok_and(|g| g.unwrap().data() == [1.0; 2]), leaf);
+            }
+        }
+    }
+}
+
+#[test]
+fn concat_makes_no_gradient_for_a_constant_part() {
+    let parts = [Tensor::<f32>::zeros([2, 1]), Tensor::zeros([2, 3])];
+    let (y, shapes) = Concat { axis: 1 }.forward(&parts.each_ref(), Shape::new(&[2, 4]));
+    let g = Tensor::from_fn(y.shape_owned(), |i| i as f32);
+    let found = VariadicOp::<f32>::backward(&Concat { axis: 1 }, &shapes, &g, &[false, true]);
+    assert!(found[0].is_none());
+    assert_eq!(found[1].as_ref().unwrap().data(), [1.0, 2.0, 3.0, 5.0, 6.0, 7.0]);
 }

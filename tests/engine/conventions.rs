@@ -50,6 +50,76 @@ fn derivatives_at_nan_at_kinks_and_at_infinity_are_pytorchs() {
     assert_eq!(run(&[i], &[1], |x| x.gelu())[0], [i]);
 }
 
+/// Value of f(a, b, c) for numbers, and the three gradients.
+fn of_three(x: [f32; 3], f: impl Fn(&[Var; 3]) -> gradus::Result<Var>) -> [Vec<f32>; 2] {
+    let tape = Tape::new();
+    let leaves = x.map(|x| tape.leaf(Tensor::scalar(x)));
+    let y = f(&leaves).unwrap();
+    let gradients = tape.backward(&y).unwrap();
+    let of = |leaf| gradients.of(leaf).unwrap().map_or(0.0, Tensor::item);
+    [vec![y.value().item()], leaves.iter().map(of).collect()]
+}
+
+#[test]
+fn equals_share_the_gradient_of_maximum_and_minimum_and_of_nan_both_have_it() {
+    let (i, larger) = (INFINITY, |x: &[Var; 3]| x[0].maximum(&x[1]));
+    for (a, b, max, d_max) in [
+        (1., 2., 2., [0., 1.]),
+        (2., 1., 2., [1., 0.]),
+        (1., 1., 1., [0.5, 0.5]),
+        (0., -0., 0., [0.5, 0.5]),
+        (i, i, i, [0.5, 0.5]),
+        (NAN, 1., NAN, [1., 1.]),
+        (1., NAN, NAN, [1., 1.]),
+        (NAN, NAN, NAN, [1., 1.]),
+    ] {
+        expect("maximum", of_three([a, b, 0.0], larger), &[max], &[d_max[0], d_max[1], 0.0]);
+        // min(a, b) = -max(-a, -b).
+        let smaller = of_three([-a, -b, 0.0], |x| x[0].minimum(&x[1]));
+        expect("minimum", smaller, &[-max], &[d_max[0], d_max[1], 0.0]);
+    }
+}
+
+#[test]
+fn limits_that_are_tensors_share_the_gradient_with_what_lies_on_them() {
+    let of = |x| of_three(x, |x| x[0].clamp_by(&x[1], &x[2]));
+    for (x, y, d) in [
+        ([0., -1., 1.], 0., [1., 0., 0.]),
+        ([-1., -1., 1.], -1., [0.5, 0.5, 0.]),
+        ([1., -1., 1.], 1., [0.5, 0., 0.5]),
+        ([-2., -1., 1.], -1., [0., 1., 0.]),
+        ([2., -1., 1.], 1., [0., 0., 1.]),
+        ([0., 1., -1.], -1., [0., 0., 1.]),
+        ([1., 1., -1.], -1., [0., 0., 1.]),
+        // Where PyTorch gives (1, 0, 0), (0, 1, 0) and (1, 0, 0).
+        ([0., 0., 0.], 0., [0.25, 0.25, 0.5]),
+        ([-1., 0., 0.], 0., [0., 0.5, 0.5]),
+        ([NAN, -1., 1.], NAN, [1., 1., 1.]),
+    ] {
+        expect(&format!("clamp_by {x:?}"), of(x), &[y], &d);
+    }
+}
+
+#[test]
+fn a_mask_chooses_by_what_is_not_0_and_what_is_not_chosen_has_gradient_0() {
+    let choose = |mask: f32| of_three([NAN, 2.0, 0.0], |x| x[0].where_(&Tensor::scalar(mask), &x[1]));
+    for mask in [1.0, -0.5, NAN, INFINITY] {
+        expect("where", choose(mask), &[NAN], &[1., 0., 0.]);
+    }
+    for mask in [0.0, -0.0] {
+        expect("where", choose(mask), &[2.], &[0., 1., 0.]);
+    }
+}
+
+#[test]
+fn waves_of_infinity_are_nan_and_running_sums_carry_it_on() {
+    let i = INFINITY;
+    let x = [i, -i, NAN];
+    expect("sin", run(&x, &[3], |x| x.sin()), &[NAN; 3], &[NAN; 3]);
+    expect("cos", run(&x, &[3], |x| x.cos()), &[NAN; 3], &[NAN; 3]);
+    expect("cumsum", run(&[1., i, -i, 1.], &[4], |x| x.cumsum(0)), &[1., i, NAN, NAN], &[4., 3., 2., 1.]);
+}
+
 #[test]
 fn a_softmax_of_infinities_is_pytorchs() {
     let of = |x: [f32; 2], f: fn(&Var) -> gradus::Result<Var>| run(&x, &[1, 2], f);

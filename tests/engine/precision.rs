@@ -64,6 +64,8 @@ fn functions_and_derivatives_keep_their_digits_where_they_saturate() {
         };
     }
     check!("exp", all, |x| x.exp());
+    check!("sin", all, |x| x.sin());
+    check!("cos", all, |x| x.cos());
     check!("log", positive, |x| x.log());
     check!("sqrt", positive, |x| x.sqrt());
     check!("sigmoid", all, |x| x.sigmoid());

@@ -349,16 +349,55 @@ impl Try {
                 let noise = standard_normals(&shape[..], Rng::new(1, "noise", 0));
                 mean.reparametrize(&log_var, &noise)
             }
-            _ => {
+            26 => {
                 let (x, p) = (t.any(None), t.pick(&[0.0, 0.5, 1.0, f64::NAN, -1.0]));
                 x.dropout(p, Rng::new(1, "mask", 0))
+            }
+            27 => {
+                let a = t.any(Some(3));
+                let mut shape = a.shape().to_vec();
+                shape.iter_mut().for_each(|size| *size = if t.rng.below(3) == 0 { 1 } else { *size });
+                let cut = t.rng.below(shape.len() + 1);
+                let (b, c) = (t.of(&shape[cut..]), t.of(&shape));
+                match t.rng.below(3) {
+                    0 => b.maximum(&a)?.minimum(&c),
+                    1 => b.where_(a.value(), &c),
+                    _ => a.where_(b.value(), &c),
+                }
+            }
+            28 => {
+                let x = t.any(None);
+                let axis = t.axis(&x);
+                let size = x.shape().get(axis).copied().unwrap_or(1);
+                let shape: Vec<usize> = x.shape().iter().map(|&size| t.rng.below(size.min(4) + 1)).collect();
+                let shape = if t.rng.below(8) == 0 { t.shape(None) } else { shape };
+                let count = shape.iter().product::<usize>();
+                let index: Vec<usize> = (0..t.about(count)).map(|_| t.rng.below(size.max(1))).collect();
+                t.note((&shape, &index));
+                x.gather(axis, &index, &shape[..])
+            }
+            29 => {
+                let (table, shape) = (t.any(None), t.shape(Some(2)));
+                let rows = table.shape().first().copied().unwrap_or(1);
+                let count = shape.iter().product::<usize>();
+                let mut index: Vec<usize> = (0..t.about(count)).map(|_| t.rng.below(rows.max(1))).collect();
+                if let (0, Some(last)) = (t.rng.below(10), index.last_mut()) {
+                    *last = t.setting();
+                }
+                t.note((&shape, &index));
+                table.embedding(&index, &shape[..])
+            }
+            _ => {
+                let x = t.any(None);
+                let axis = t.axis(&x);
+                x.cumsum(axis)
             }
         }
     }
 }
 
 /// Number of the last op of [`Try::run`].
-const LAST: usize = 26;
+const LAST: usize = 30;
 
 #[test]
 fn no_shape_and_no_setting_makes_an_op_panic() {

@@ -11,7 +11,10 @@ use gradus::ops;
 use gradus::optim::{Adam, FirstOrder, Sgd};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
-use gradus::train::{Epoch, Fit, Loss, Matrix, Objective, Observer, Samples, Silent, Trained, evaluate, outputs};
+use gradus::train::{
+    Batch, Criterion, Epoch, Fit, Keep, Loss, Matrix, Objective, Observer, Progress, Samples, Silent, Trained,
+    evaluate, losses, outputs,
+};
 use gradus::{Error, Result};
 use serde::Deserialize;
 
@@ -269,4 +272,170 @@ fn activations_of_a_batch_of_one_are_those_of_the_batch() {
     let all = outputs(&model, &samples, &[0, 1, 2, 3, 4], 1).unwrap();
     let one = outputs(&model, &samples, &[3], 1).unwrap();
     assert_eq!(one.data(), &all.data()[6..8]);
+}
+
+/// Cross-entropy as a user writes it.
+fn own_loss(output: &Var, batch: &Batch<'_>) -> Result<Var> {
+    output.cross_entropy(ops::Target::Labels(batch.labels))
+}
+
+/// The same with classes, and a count of what was asked.
+#[derive(Clone)]
+struct OwnClasses;
+
+impl Criterion for OwnClasses {
+    fn loss(&self, output: &Var, batch: &Batch<'_>) -> Result<Var> {
+        own_loss(output, batch)
+    }
+    fn classifies(&self) -> bool {
+        true
+    }
+    fn predictions(&self, output: &Tensor) -> Vec<usize> {
+        output.data().chunks(2).map(|y| usize::from(y[1] > y[0])).collect()
+    }
+}
+
+fn two_layers() -> Sequential {
+    gradus::models::mlp::mlp(2, &[4], 2, Activation::Tanh, &mut rng())
+}
+
+/// Trains two layers by an objective; everything that came of it.
+fn trained_by<C: Criterion>(fit: &Fit<C>, from: Option<Progress>, watch: &mut dyn Observer) -> Result<Trained> {
+    let model = two_layers();
+    let trained = fit.run(&model, &mut FirstOrder::new(Adam::new(0.05)), &matrix(7), &matrix(5), from, watch)?;
+    Ok(Trained { last: state_dict(&model), ..trained })
+}
+
+#[test]
+fn a_loss_of_ones_own_trains_as_the_same_loss_of_this_crate_bit_for_bit() {
+    let settings = Fit::new(4, 4, 3, 1);
+    let expected = trained_by(&settings, None, &mut Silent).unwrap();
+    let by_type = trained_by(&settings.clone().with_objective(OwnClasses), None, &mut Silent).unwrap();
+    assert_eq!((&by_type.history, &by_type.last), (&expected.history, &expected.last));
+    // A closure has no classes, so no accuracy; all else is the same.
+    let by_closure = trained_by(&settings.clone().with_loss(own_loss), None, &mut Silent).unwrap();
+    assert_eq!(by_closure.last, expected.last);
+    for (found, expected) in by_closure.history.epochs.iter().zip(&expected.history.epochs) {
+        assert_eq!((found.train_loss, found.val_loss), (expected.train_loss, expected.val_loss));
+        assert_eq!((found.train_accuracy, found.val_accuracy), (None, None));
+    }
+}
+
+/// Stops after so many steps, and keeps what it was given to save.
+struct StopAfter(usize, Option<Progress>);
+
+impl Observer for StopAfter {
+    fn step(&mut self, _: usize, _: usize, _: usize) {
+        self.0 = self.0.saturating_sub(1);
+    }
+    fn interrupted(&self) -> bool {
+        self.0 == 0
+    }
+    fn save(&mut self, must: bool, progress: &dyn Fn() -> Progress) -> Result<()> {
+        self.1 = must.then(progress).or(self.1.take());
+        Ok(())
+    }
+}
+
+#[test]
+fn a_training_by_ones_own_loss_stops_early_keeps_the_best_and_resumes() {
+    // |output| rises for the validation samples as it falls for the others, if their signs are turned.
+    let fit = Fit::new(30, 3, 3, 1).with_loss(|output, batch| {
+        let sign = if batch.labels.len() == 5 { -1.0 } else { 1.0 };
+        (sign * output).mean()
+    });
+    let trained = trained_by(&fit, None, &mut Silent).unwrap();
+    assert_eq!((trained.history.best_epoch, trained.history.epochs.len()), (1, 4), "{:?}", trained.history);
+    let own = Fit { keep: Keep::Accuracy, ..Fit::new(3, 3, 3, 1) }.with_objective(OwnClasses);
+    let whole = trained_by(&own, None, &mut Silent).unwrap();
+    for steps in [1, 4, 8] {
+        let mut stop = StopAfter(steps, None);
+        assert!(matches!(trained_by(&own, None, &mut stop), Err(Error::Interrupted(_))));
+        let resumed = trained_by(&own, stop.1, &mut Silent).unwrap();
+        assert_eq!((&resumed.history, &resumed.last), (&whole.history, &whole.last), "stopped after {steps} steps");
+    }
+}
+
+#[test]
+fn targets_reach_a_loss_that_asks_for_them() {
+    let rows = Tensor::from_fn([6, 1], |i| i as f32);
+    let samples = Matrix::with_targets(rows.clone(), &rows * 3.0).unwrap();
+    assert_eq!(samples.targets(&[4, 1]).unwrap().data(), [12.0, 3.0]);
+    let model = Linear::new(1, 1, Init::PyTorch, &mut rng());
+    let squared = |output: &Var, batch: &Batch<'_>| output.mse(&batch.target()?);
+    let measured = losses(&model, &samples, &squared, 1).unwrap().loss;
+    let [w, b] = ["weight", "bias"].map(|name| state_dict(&model)[name].item());
+    let by_hand = (0..6).map(|x| f64::from(w * x as f32 + b - 3.0 * x as f32).powi(2)).sum::<f64>() / 6.0;
+    assert!((measured / by_hand - 1.0).abs() < 1e-6, "{measured} {by_hand}");
+    // Labels are no targets, and the numbers must agree.
+    let error = losses(&two_layers(), &matrix(3), &squared, 1).unwrap_err().to_string();
+    assert!(error.contains("help: Matrix::with_targets"), "{error}");
+    assert!(Matrix::with_targets(rows, Tensor::zeros([5, 1])).is_err());
+}
+
+#[test]
+fn losses_that_are_no_scalars_and_predictions_that_are_too_few_are_refused() {
+    let error = trained_by(&Fit::new(1, 1, 3, 1).with_loss(|output, _| output.relu()), None, &mut Silent).unwrap_err();
+    assert_eq!(error.to_string(), "loss expected a scalar, found [3, 2]. help: end it with mean()");
+    struct Short;
+    impl Criterion for Short {
+        fn loss(&self, output: &Var, batch: &Batch<'_>) -> Result<Var> {
+            own_loss(output, batch)
+        }
+        fn classifies(&self) -> bool {
+            true
+        }
+        fn predictions(&self, _: &Tensor) -> Vec<usize> {
+            vec![0]
+        }
+    }
+    let error = trained_by(&Fit::new(1, 1, 3, 1).with_objective(Short), None, &mut Silent).unwrap_err();
+    assert_eq!(error.to_string(), "predictions: expected one for each of 3 samples, found 1");
+    // Without probabilities there is nothing to evaluate, and with a closure neither.
+    let error = evaluate(&two_layers(), &matrix(3), &OwnClasses).unwrap_err().to_string();
+    assert!(error.contains("reads no probabilities"), "{error}");
+}
+
+/// Two layers in a row, of which the walk names one.
+struct Forgetful {
+    first: Linear,
+    forgotten: Linear,
+}
+
+impl Module for Forgetful {
+    fn forward(&self, x: &Var, cx: &mut Ctx<'_>) -> Result<Var> {
+        let h = cx.call("first", &self.first, x)?;
+        cx.call("forgotten", &self.forgotten, &h)
+    }
+    fn walk(&self, walk: &mut Walk<'_, f32>) {
+        walk.child("first", &self.first);
+    }
+    fn kind(&self) -> Kind {
+        Kind::Container
+    }
+}
+
+#[test]
+fn a_child_forgotten_in_walk_is_named_before_anything_is_written() {
+    let model = Forgetful {
+        first: Linear::new(2, 3, Init::PyTorch, &mut rng()),
+        forgotten: Linear::new(3, 2, Init::PyTorch, &mut rng()),
+    };
+    let before = state_dict(&model);
+    let mut adam = FirstOrder::new(Adam::new(0.1));
+    let mut run = || Fit::new(1, 1, 3, 1).run(&model, &mut adam, &matrix(6), &matrix(3), None, &mut Silent);
+    let error = run().unwrap_err().to_string();
+    assert!(
+        error.contains("a parameter of shape [2, 3] that the model's walk does not name") && error.contains("in walk"),
+        "{error}"
+    );
+    assert_eq!(state_dict(&model), before);
+    // One of the two frozen is the other's turn; both frozen are no fault.
+    let parameters = gradus::nn::parameters(&model.forgotten);
+    parameters[0].1.set_trainable(false);
+    let error = run().unwrap_err().to_string();
+    assert!(error.contains("of shape [2] that"), "{error}");
+    parameters[1].1.set_trainable(false);
+    run().unwrap();
+    assert_ne!(state_dict(&model), before);
 }

@@ -380,11 +380,51 @@ def chains():
         made += 1
 
 
+def waves_and_choices():
+    for op, f in {"sin": torch.sin, "cos": torch.cos}.items():
+        for k in range(4):
+            scale = [1.0, 3.0, 30.0, 1000.0][k]
+            case(op, [("signed", shape())], lambda x: f(scale * x), scale=scale, shift=0.0)
+    for op, f in {"maximum": torch.maximum, "minimum": torch.minimum}.items():
+        for a, b in [([3, 4], [3, 4]), ([2, 3, 4], [3, 1]), ([5], [4, 1]), ([], [2, 3])]:
+            for kind in ("signed", "quarters"):  # the latter has ties
+                case(op, [(kind, a), (kind, b)], f)
+    for a, low, high in [([4, 5], [4, 5], [4, 5]), ([2, 3, 4], [4], [3, 1]), ([6], [], [])]:
+        case("clamp_by", [("signed", a), ("signed", low), ("positive", high)], torch.clamp)
+    # Ties with one limit or the other, but no limits that are equal.
+    case("clamp_by", [("quarters", [5, 6]), ("quarters", [6]), ("positive", [5, 1])],
+         lambda x, low, high: torch.clamp(x, low - 1, high), down=1.0)
+    for a, b, m in [([3, 4], [3, 4], [3, 4]), ([4], [2, 3, 1], [3, 4]), ([], [], [2, 3]), ([2, 2], [2, 1], [1])]:
+        case("where", [("signed", a), ("signed", b), ("targets", m)], lambda a, b, m: torch.where(m != 0, a, b))
+
+
+def picked_and_summed():
+    for _ in range(10):
+        s = shape(rnd.randint(1, 4))
+        axis = rnd.randrange(len(s))
+        to = [rnd.randint(1, 7) if k == axis else rnd.randint(1, n) for k, n in enumerate(s)]
+        index = [rnd.randrange(s[axis]) for _ in range(math.prod(to))]
+        case("gather", [("signed", s)], lambda x: x.gather(axis, torch.tensor(index).reshape(to)), axis=axis, to=to,
+             index=index)
+    for _ in range(8):
+        table, to = shape(rnd.randint(2, 3)), shape(rnd.randint(0, 2))
+        index = [rnd.randrange(table[0]) for _ in range(math.prod(to))]
+        case("embedding", [("signed", table)], lambda x: x[torch.tensor(index).reshape(to)], to=to, index=index)
+    # The padding's row, taken some hundred times.
+    index = [rnd.choice([0, 0, 0, rnd.randrange(9)]) for _ in range(300)]
+    case("embedding", [("signed", [9, 4])], lambda x: F.embedding(torch.tensor(index).reshape(20, 15), x), to=[20, 15],
+         index=index)
+    for _ in range(8):
+        s = shape(rnd.randint(1, 4))
+        axis = rnd.randrange(len(s))
+        case("cumsum", [("signed", s)], lambda x: x.cumsum(axis), axis=axis)
+
+
 # New families go to the end: the seeds of the others stay.
 families = [elementwise, arithmetic, reductions, layout, products, convolutions, pooling, softmax_and_losses, blocks,
             rounder_corners, whole_planes, more_losses, normalizations,
             grouped_convolutions, batched_products, transposed_convolutions, upsampling, sample_by_sample,
-            latent_normals, chains]
+            latent_normals, chains, waves_and_choices, picked_and_summed]
 for family in families:
     family()
 made_with = {"torch": torch.__version__, "numpy": np.__version__}

@@ -30,6 +30,8 @@ class Portable:
             data = [(2 * k - n + 1) / 64 for k in order]
         elif kind == "unit":  # odd multiples of 1/4096 on (0, 1)
             data = [(2 * (self.bits() >> 20) + 1) / 4096 for _ in range(n)]
+        elif kind == "quarters":  # multiples of 1/4 from -1 to 1: often equal
+            data = [self.bits() % 9 / 4 - 1 for _ in range(n)]
         elif kind == "targets":  # 0, 1/4, 1/2, 3/4 or 1
             data = [self.bits() % 5 / 4 for _ in range(n)]
         elif kind == "probabilities":  # positive rows divided by their sums, added from the left
