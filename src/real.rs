@@ -1,6 +1,9 @@
 //! The number types a tensor can hold.
 
+pub mod pool;
+
 use gradus_kernels::Scalar;
+use pool::Pooled;
 
 mod sealed {
     pub trait Sealed {}
@@ -10,26 +13,20 @@ mod sealed {
 
 /// `f32` (training) or `f64` (gradient checks): the one bound that generic code in Gradus writes.
 ///
-/// Its kernels and elementary functions come from [`Scalar`].
-pub trait Real: Scalar + sealed::Sealed {
-    /// The next number below.
+/// Its kernels and elementary functions come from [`Scalar`], its recycled buffers from [`Pooled`].
+pub trait Real: Scalar + Pooled + sealed::Sealed {
+    /// Returns the next number below.
     fn next_down(self) -> Self;
-    #[doc(hidden)]
-    fn pool() -> &'static std::thread::LocalKey<std::cell::RefCell<crate::tensor::Pool<Self>>>;
 }
 
-macro_rules! real {
-    ($type:ty, $pool:ident) => {
-        thread_local!(static $pool: std::cell::RefCell<crate::tensor::Pool<$type>> = Default::default());
-        impl Real for $type {
-            fn next_down(self) -> Self {
-                <$type>::next_down(self)
-            }
-            fn pool() -> &'static std::thread::LocalKey<std::cell::RefCell<crate::tensor::Pool<$type>>> {
-                &$pool
-            }
-        }
-    };
+impl Real for f32 {
+    fn next_down(self) -> Self {
+        f32::next_down(self)
+    }
 }
-real!(f32, POOL_F32);
-real!(f64, POOL_F64);
+
+impl Real for f64 {
+    fn next_down(self) -> Self {
+        f64::next_down(self)
+    }
+}

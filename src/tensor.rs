@@ -4,100 +4,40 @@
 //! There are no views with strides: reshaping is free, a transpose is an op (or a swap of strides inside a kernel).
 //! When the last owner of a buffer goes, the buffer goes to a pool of its thread and serves the next tensor of that
 //! length: fresh memory from the operating system is forty times slower to write than memory already in use. The
-//! [`pool`] is bounded.
-
-pub mod pool;
+//! [`pool`](crate::real::pool) is bounded.
 
 use crate::error::{Error, Result};
 use crate::real::Real;
+use crate::real::pool::{Buffer, Pool, Pooled};
 use crate::rng::Rng;
 use crate::shape::Shape;
 use ndarray::{Array2, ArrayView2};
-use std::cell::RefCell;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::thread::LocalKey;
-
-pub use pool::Pool;
-
-/// Owns the elements, and hands them to the pool in the end.
-struct Buffer<T: Real>(Vec<T>);
-
-impl<T: Real> Buffer<T> {
-    fn recycled(len: usize) -> Self {
-        Buffer(T::pool().with_borrow_mut(|pool| pool.take(len)))
-    }
-}
 
 /// Lends `work` a recycled buffer of `len` elements, whatever they are.
 pub(crate) fn lend<T: Real, R>(len: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
-    work(&mut Buffer::recycled(len).0)
-}
-
-impl<T: Real> Clone for Buffer<T> {
-    fn clone(&self) -> Self {
-        let mut copy = Self::recycled(self.0.len());
-        copy.0.copy_from_slice(&self.0);
-        copy
-    }
-}
-
-impl<T: Real> Drop for Buffer<T> {
-    fn drop(&mut self) {
-        let buffer = std::mem::take(&mut self.0);
-        // While a thread ends its pool may be gone already; then the buffer is simply freed.
-        let _ = T::pool().try_with(|pool| pool.borrow_mut().give(buffer));
-    }
-}
-
-thread_local! {
-    static INDEX_POOL: RefCell<Pool<u32>> = RefCell::default();
-    static CODE_POOL: RefCell<Pool<u8>> = RefCell::default();
-}
-
-/// The whole numbers that ops remember: indices, and codes of a byte.
-pub trait Index: Copy + Default + 'static {
-    /// The pool of this type's buffers.
-    fn pool() -> &'static LocalKey<RefCell<Pool<Self>>>;
-}
-
-impl Index for u32 {
-    fn pool() -> &'static LocalKey<RefCell<Pool<Self>>> {
-        &INDEX_POOL
-    }
-}
-
-impl Index for u8 {
-    fn pool() -> &'static LocalKey<RefCell<Pool<Self>>> {
-        &CODE_POOL
-    }
+    work(&mut Buffer::recycled(len))
 }
 
 /// Whole numbers in a recycled buffer: which inputs won, for ops that remember it for their backward pass.
 #[derive(Debug)]
-pub struct Indices<I: Index = u32>(Vec<I>);
+pub struct Indices<I: Pooled = u32>(Buffer<I>);
 
-impl<I: Index> Indices<I> {
+impl<I: Pooled> Indices<I> {
     /// Lets `write` fill a recycled buffer of `len` numbers; it must write all of them.
     pub fn build<R>(len: usize, write: impl FnOnce(&mut [I]) -> R) -> (Self, R) {
-        let mut indices = Self(I::pool().with_borrow_mut(|pool| pool.take(len)));
-        let result = write(&mut indices.0);
-        (indices, result)
+        let mut indices = Buffer::recycled(len);
+        let result = write(&mut indices);
+        (Self(indices), result)
     }
 }
 
-impl<I: Index> Deref for Indices<I> {
+impl<I: Pooled> Deref for Indices<I> {
     type Target = [I];
     fn deref(&self) -> &[I] {
         &self.0
-    }
-}
-
-impl<I: Index> Drop for Indices<I> {
-    fn drop(&mut self) {
-        let buffer = std::mem::take(&mut self.0);
-        let _ = I::pool().try_with(|pool| pool.borrow_mut().give(buffer));
     }
 }
 
@@ -132,7 +72,7 @@ impl<T: Real> Tensor<T> {
                 format!("of shape {shape:?} has {}, got {}", shape.count(), data.len()),
             ));
         }
-        Ok(Self { shape, buffer: Arc::new(Buffer(data)) })
+        Ok(Self { shape, buffer: Arc::new(data.into()) })
     }
 
     /// A tensor whose elements `f(index)` computes, `index` counting in row-major order.
@@ -141,7 +81,7 @@ impl<T: Real> Tensor<T> {
     /// Like all constructors that return no `Result`, if no tensor can have this shape; see [`Shape::checked_numel`].
     pub fn from_fn(shape: impl Into<Shape>, f: impl FnMut(usize) -> T) -> Self {
         let shape = possible(shape.into());
-        Self { shape, buffer: Arc::new(Buffer((0..shape.numel()).map(f).collect())) }
+        Self { shape, buffer: Arc::new((0..shape.numel()).map(f).collect::<Vec<T>>().into()) }
     }
 
     /// A tensor from `f64` numbers, rounded to `T`: for literals in lessons and tests.
@@ -155,9 +95,9 @@ impl<T: Real> Tensor<T> {
         let shape = possible(shape.into());
         let mut buffer = Buffer::recycled(shape.numel());
         if cfg!(debug_assertions) {
-            buffer.0.fill(T::NAN);
+            buffer.fill(T::NAN);
         }
-        write(&mut buffer.0);
+        write(&mut buffer);
         Self { shape, buffer: Arc::new(buffer) }
     }
 
@@ -208,22 +148,28 @@ impl<T: Real> Tensor<T> {
 
     /// Number of elements.
     pub fn numel(&self) -> usize {
-        self.buffer.0.len()
+        self.buffer.len()
     }
 
     /// The elements in row-major order.
     pub fn data(&self) -> &[T] {
-        &self.buffer.0
+        &self.buffer
     }
 
     /// The elements, to be written. A buffer shared with another tensor is copied first.
     pub fn data_mut(&mut self) -> &mut [T] {
-        &mut Arc::make_mut(&mut self.buffer).0
+        &mut Arc::make_mut(&mut self.buffer)[..]
     }
 
     /// Whether writing would copy, because another tensor shares the buffer.
     pub fn is_shared(&self) -> bool {
         Arc::strong_count(&self.buffer) > 1
+    }
+
+    /// Returns whether `other` is this tensor under another name: the same shape and the same buffer, no copy of it. So
+    /// a value is known again wherever it went, without comparing its elements.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.shape == other.shape && Arc::ptr_eq(&self.buffer, &other.buffer)
     }
 
     /// The elements as a vector.
@@ -345,6 +291,16 @@ mod tests {
         let mut b = a.clone();
         b.data_mut()[0] = 1.0;
         assert_eq!((a.data()[0], b.data()[0]), (0.0, 1.0));
+    }
+
+    #[test]
+    fn a_tensor_is_known_again_by_its_buffer_and_shape() {
+        let a = Tensor::<f32>::zeros([2, 2]);
+        let mut b = a.clone();
+        assert!(a.is_same(&b) && a.reshape([2, 2]).unwrap().is_same(&a));
+        assert!(!a.is_same(&a.reshape([4]).unwrap()) && !a.is_same(&Tensor::zeros([2, 2])));
+        b.data_mut()[0] = 0.0;
+        assert!(!a.is_same(&b));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What an op is: a shape rule, a value and a derivative, side by side.
 
+use super::backward::Backward;
 use super::tape::{Tape, Var};
 use crate::error::Result;
 use crate::real::Real;
@@ -28,15 +29,6 @@ pub trait Op<T: Real, const N: usize>: 'static {
     fn infer(&self, x: [&Tensor<T>; N], out: Shape) -> Tensor<T> {
         self.forward(x, out).0
     }
-}
-
-/// The tape's view of a recorded op: any number of inputs, types erased. [`Op`] is its fixed-arity face; ops of any
-/// number of inputs (concat) implement it directly.
-pub trait Backward<T: Real> {
-    /// The op's name.
-    fn name(&self) -> &'static str;
-    /// Calls `give(input, gradient)` for each input whose gradient is known, at most once an input.
-    fn backward(&self, g: &Tensor<T>, give: &mut dyn FnMut(usize, Tensor<T>));
 }
 
 struct Recorded<O, S, const N: usize> {

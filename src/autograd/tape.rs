@@ -1,6 +1,6 @@
 //! The tape, the variables on it, and the one loop that is backpropagation.
 
-use super::op::Backward;
+use super::backward::Backward;
 use super::param::Param;
 use crate::error::{Error, Result};
 use crate::real::Real;

@@ -3,6 +3,13 @@
 //! Each thread has one pool for each type of number. A pool is bounded twice, in bytes and in the number of lengths it
 //! knows; what was not used for the longest time goes first. So batches of ever new sizes, which would fill a pool for
 //! good with buffers that nobody asks for again, cost no more memory than a training that repeats itself.
+//!
+//! A [`Buffer`] owns elements and hands them to the pool when it is dropped. Tensors are made of buffers, so the pool
+//! stands below them and knows nothing of shapes.
+
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
+use std::thread::LocalKey;
 
 /// Bytes that a pool holds at most.
 const LIMIT: usize = 1 << 30;
@@ -48,7 +55,7 @@ impl<T> Pool<T> {
     }
 
     /// Number of buffers that this pool had to allocate.
-    pub(super) fn fresh(&self) -> u64 {
+    pub(crate) fn fresh(&self) -> u64 {
         self.fresh
     }
 
@@ -63,7 +70,7 @@ impl<T> Pool<T> {
     }
 
     /// Takes a buffer, to be used again or to be freed.
-    pub(super) fn give(&mut self, buffer: Vec<T>) {
+    fn give(&mut self, buffer: Vec<T>) {
         let len = buffer.len();
         // A vector may own more memory than it shows; such ones would make the bound a lie.
         if len == 0 || len > self.limit || buffer.capacity() / 2 > len {
@@ -95,7 +102,7 @@ impl<T> Pool<T> {
 
 impl<T: Copy + Default> Pool<T> {
     /// A buffer of `len` elements with arbitrary contents.
-    pub(super) fn take(&mut self, len: usize) -> Vec<T> {
+    fn take(&mut self, len: usize) -> Vec<T> {
         self.clock += 1;
         if let Ok(at) = self.find(len) {
             self.shelves[at].used = self.clock;
@@ -106,6 +113,76 @@ impl<T: Copy + Default> Pool<T> {
         }
         self.fresh += u64::from(len > 0);
         vec![T::default(); len]
+    }
+}
+
+/// The types of numbers whose buffers are pooled: those of tensors, and the whole numbers that ops remember.
+pub trait Pooled: Copy + Default + 'static {
+    /// The running thread's pool of this type's buffers.
+    #[doc(hidden)]
+    fn pool() -> &'static LocalKey<RefCell<Pool<Self>>>;
+}
+
+macro_rules! pooled {
+    ($($type:ty, $pool:ident;)*) => {$(
+        thread_local!(static $pool: RefCell<Pool<$type>> = RefCell::default());
+        impl Pooled for $type {
+            fn pool() -> &'static LocalKey<RefCell<Pool<$type>>> {
+                &$pool
+            }
+        }
+    )*};
+}
+pooled! {
+    f32, POOL_F32;
+    f64, POOL_F64;
+    u32, POOL_U32;
+    u8, POOL_U8;
+}
+
+/// Owns elements, and hands them to the pool of its thread in the end.
+#[derive(Debug)]
+pub struct Buffer<T: Pooled>(Vec<T>);
+
+impl<T: Pooled> Buffer<T> {
+    /// Returns a buffer of `len` elements, whatever they are: a recycled one if the pool has one of this length.
+    pub fn recycled(len: usize) -> Self {
+        Buffer(T::pool().with_borrow_mut(|pool| pool.take(len)))
+    }
+}
+
+impl<T: Pooled> From<Vec<T>> for Buffer<T> {
+    fn from(elements: Vec<T>) -> Self {
+        Buffer(elements)
+    }
+}
+
+impl<T: Pooled> Deref for Buffer<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T: Pooled> DerefMut for Buffer<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.0
+    }
+}
+
+impl<T: Pooled> Clone for Buffer<T> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::recycled(self.len());
+        copy.copy_from_slice(self);
+        copy
+    }
+}
+
+impl<T: Pooled> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        let elements = std::mem::take(&mut self.0);
+        // While a thread ends its pool may be gone already; then the elements are simply freed.
+        let _ = T::pool().try_with(|pool| pool.borrow_mut().give(elements));
     }
 }
 
