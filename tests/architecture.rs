@@ -98,7 +98,6 @@ const STILL: &[&str] = &[
     "data",
     "experiment",
     "export",
-    "kernels",
     "nn",
     "pipeline",
     "report",
