@@ -1,14 +1,14 @@
-//! The convolution of a picture with a kernel that reaches all over it, by Fourier transform.
+//! The convolution of an image with a kernel that reaches all over it, by Fourier transform.
 //!
-//! A convolution is a product of spectra. The transform takes a picture as periodic, so an N x N picture is laid into a
+//! A convolution is a product of spectra. The transform takes an image as periodic, so an N x N image is laid into a
 //! field of L x L, L = 2N, whose other three quarters are zero: no copy is within reach (Hockney & Eastwood 1981).
 //!
 //! The transform of a field is that of its columns, then of its rows. Sixteen columns are transformed at once, one in
 //! each lane of a vector: all lanes do the same, so the code is that of a single one, and no lane needs another.
 //! For the rows, blocks of 16 x 16 are turned round on the way. Three savings:
-//! * Two real columns a, b are transformed as one complex a + ib, and told apart by symmetry: the spectrum of a real
+//! * Two real columns a, b are transformed as one complex a + ib, and separated by symmetry: the spectrum of a real
 //!   column obeys A(-k) = A(k)*. So do the columns of all rows -k, which need not be computed.
-//! * Zero columns are not transformed, and columns that nobody asks for not transformed back.
+//! * Zero columns are not transformed, and columns that are not needed not transformed back.
 //! * The kernel is even in both directions, so its spectrum is real.
 //!
 //! The transform itself is Stockham's (in Cochran et al. 1967): a length n = r m falls into r transforms of length m,
@@ -25,12 +25,12 @@ type Lanes<T> = [T; LANES];
 /// Sixteen complex numbers: real parts, imaginary parts.
 type Complex<T> = [Lanes<T>; 2];
 
-/// Pictures have a multiple of this many rows and columns: two columns share a lane.
+/// Images have a multiple of this many rows and columns: two columns share a lane.
 pub const STEP: usize = 2 * LANES;
 /// The most rows and columns: a field of 2^28 numbers.
 pub const MAX_SIZE: usize = 1 << 13;
 
-/// Convolutions of N x N pictures with one kernel.
+/// Convolutions of N x N images with one kernel.
 pub struct Convolution<T> {
     /// N.
     size: usize,
@@ -73,7 +73,7 @@ impl<T: Scalar> Convolution<T> {
         let mut columns = vec![zero(); strips * len];
         transform.columns(level, &field, len, &mut columns);
         let filter: Vec<f64> = (0..=len / 2).map(|k| filter(k as f64 / len as f64)).collect();
-        // `columns` leaves twice the spectrum, of kernel and picture; the inverse transforms bring L each.
+        // `columns` leaves twice the spectrum, of kernel and image; the inverse transforms bring L each.
         let scale = 1.0 / (4 * len * len) as f64;
         let mut spectrum = vec![[T::ZERO; LANES]; strips * len];
         parallel::chunks_unless(size <= STEP, &mut spectrum, len, |strip, out| {
@@ -96,18 +96,18 @@ impl<T: Scalar> Convolution<T> {
         self.size
     }
 
-    /// The convolution of `picture` (N x N, row-major), in its place.
-    pub fn apply(&mut self, picture: &mut [T]) {
+    /// The convolution of `image` (N x N, row-major), in its place.
+    pub fn apply(&mut self, image: &mut [T]) {
         let (n, level, strips) = (self.size, isa(), strips(self.size));
-        assert_eq!(picture.len(), n * n, "convolution: a picture of N x N is wanted");
-        self.transform.columns(level, picture, n, &mut self.columns);
+        assert_eq!(image.len(), n * n, "convolution: expected an image of {n} x {n}, found {} numbers", image.len());
+        self.transform.columns(level, image, n, &mut self.columns);
         let (transform, columns, spectrum) = (&self.transform, &self.columns, &self.spectrum);
         parallel::chunks_unless(n <= 32, &mut self.rows, n, |strip, out| {
             let spectrum = &spectrum[strip * 2 * n..][..2 * n];
             let rows = Rows { transform, columns, strip, strips };
             vectorize(level, Product { rows, spectrum, out });
         });
-        let (rows, out) = (&self.rows, Shared::new(picture));
+        let (rows, out) = (&self.rows, Shared::new(image));
         parallel::tasks(n / STEP, n <= 32, |strip| {
             vectorize(level, Back { transform, rows, strip, strips, size: n, out: &out });
         });
@@ -216,12 +216,12 @@ impl<T: Scalar> Transform<T> {
         y
     }
 
-    /// Transforms the columns of a picture of `cols` columns, below which zeros stand. Each comes out doubled: for each
+    /// Transforms the columns of an image of `cols` columns, below which zeros stand. Each comes out doubled: for each
     /// block of 16 columns the rows 0 to L/2 of the spectrum, and room up to a whole strip.
-    fn columns(&self, level: Isa, picture: &[T], cols: usize, out: &mut [Complex<T>]) {
+    fn columns(&self, level: Isa, image: &[T], cols: usize, out: &mut [Complex<T>]) {
         let room = out.len() / (cols / STEP);
         parallel::chunks_unless(self.len <= 64, out, room, |strip, out| {
-            vectorize(level, Columns { transform: self, picture, cols, strip, out });
+            vectorize(level, Columns { transform: self, image, cols, strip, out });
         });
     }
 }
@@ -265,10 +265,10 @@ fn times<T: Scalar>(a: &Complex<T>, [re, im]: [T; 2]) -> Complex<T> {
     product
 }
 
-/// A strip of 32 columns of a picture: real columns to half spectra.
+/// A strip of 32 columns of an image: real columns to half spectra.
 struct Columns<'a, T> {
     transform: &'a Transform<T>,
-    picture: &'a [T],
+    image: &'a [T],
     cols: usize,
     strip: usize,
     out: &'a mut [Complex<T>],
@@ -280,7 +280,7 @@ impl<T: Scalar> Loop for Columns<'_, T> {
     fn run(self) {
         let len = self.transform.len;
         let [mut a, mut b] = [vec![zero(); len], vec![zero(); len]];
-        for (a, row) in a.iter_mut().zip(self.picture.chunks_exact(self.cols)) {
+        for (a, row) in a.iter_mut().zip(self.image.chunks_exact(self.cols)) {
             let row = &row[self.strip * STEP..][..STEP];
             a[0].copy_from_slice(&row[..LANES]);
             a[1].copy_from_slice(&row[LANES..]);

@@ -14,8 +14,8 @@
 
 use crate::dispatch::{Isa, isa};
 use crate::parallel::{self, Shared};
-use crate::reference::K_BLOCK;
 use crate::simd::vector::Vector;
+use crate::splits::K_BLOCK;
 use crate::{MatMut, MatRef, Scalar, math, pack, scratch, simd};
 use std::ops::Range;
 

@@ -1,12 +1,12 @@
 //! Pairwise squared Euclidean distances.
 //!
 //! The well-known shortcut `|x|² + |y|² - 2 x·y` is a matrix product, some three times faster, but cancels: the distance of
-//! a point to itself would not be zero, and near neighbours would be told apart by rounding noise. Here the differences
+//! a point to itself would not be zero, and near neighbours would be distinguished by rounding noise. Here the differences
 //! are squared and added, k upwards in blocks of 256, for 4 rows of x and 16 of y at a time. What k-NN and t-SNE
 //! rest on is then exact: no distance is negative, equal points are at distance zero, d(x, y) = d(y, x).
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
-use crate::reference::K_BLOCK;
+use crate::splits::K_BLOCK;
 use crate::{MatMut, MatRef, Scalar, parallel};
 
 /// Rows of x and of y in a tile.

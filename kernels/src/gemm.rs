@@ -120,10 +120,10 @@ mod tests {
         // Rows of C with gaps, and the same turned around. Nothing may be written to the gaps.
         for strides in [[n + 1, 1], [1, m + 3]] {
             let mut c = numbers((m - 1) * strides[0] + (n - 1) * strides[1] + 1);
-            let mut want = c.clone();
-            reference::gemm(a, b, 2.0, MatMut::strided(&mut want, m, n, strides[0], strides[1]));
+            let mut expected = c.clone();
+            reference::gemm(a, b, 2.0, MatMut::strided(&mut expected, m, n, strides[0], strides[1]));
             gemm_f64(a, b, 2.0, MatMut::strided(&mut c, m, n, strides[0], strides[1]));
-            assert_eq!(c, want);
+            assert_eq!(c, expected);
         }
     }
 }

@@ -158,6 +158,12 @@ impl Conv2d {
         })
     }
 
+    /// Panics unless slices of these lengths are the images, filters and outputs of this convolution, and can exist.
+    pub(crate) fn check(&self, name: &str, x: usize, w: usize, y: usize) {
+        let lengths = self.lengths().unwrap_or_else(|e| panic!("{name}: {e}: {self:?}"));
+        assert!([lengths.x, lengths.w, lengths.y] == [x, w, y], "{name}: wrong lengths: {x}, {w}, {y} for {lengths:?}");
+    }
+
     /// Output height.
     ///
     /// # Panics

@@ -1,7 +1,7 @@
 //! The nearest neighbours of every sample among all others, exactly.
 //!
 //! Half a squared distance is `|x|²/2 + |y|²/2 - x·y`: for all pairs a matrix product, three times faster than squared
-//! differences. But the terms cancel, and near neighbours are told apart by rounding noise. So the product only sifts.
+//! differences. But the terms cancel, and near neighbours are distinguished by rounding noise. So the product only sifts.
 //! Its error is bounded, so each pair gets a *floor*, below which its distance cannot be, and a ceiling. Whatever has
 //! its floor above the k-th lowest ceiling is out; for the few that remain the differences are squared and added, k
 //! upwards in blocks of 256, as everywhere in [`crate::distance`], and these distances decide. So the result is that of
@@ -13,7 +13,7 @@
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::geometry::product;
-use crate::reference::K_BLOCK;
+use crate::splits::K_BLOCK;
 use crate::{MatRef, Scalar, parallel};
 
 /// Columns of a tile.
@@ -74,7 +74,7 @@ impl<'a, T> Samples<'a, T> {
     }
 }
 
-/// The samples as the sieve wants them.
+/// The samples as the sieve reads them.
 struct Sieve<T> {
     /// The samples less their mean, row by row.
     centered: Vec<T>,
@@ -158,7 +158,7 @@ impl<T: Scalar> Sieve<T> {
             |j: u32| 2.0 * (self.bound * (own + self.half[j as usize].to_f64()) + TINY * (self.cols + 1) as f64);
         let Candidates { near, limit } = &mut found.rows[row];
         if near.len() > k {
-            // A floor is relative to the row: own h is left out, but for its share of the bound.
+            // A floor is relative to the row: own h is left out, but for its part of the bound.
             let ceiling = |&(floor, j): &(T, u32)| T::from_f64(floor.to_f64() + slack(j));
             found.ceilings.clear();
             found.ceilings.extend(near.iter().map(ceiling));

@@ -1,7 +1,7 @@
 //! The numerical kernels of Gradus: slices in, slices out.
 //!
 //! Contracts that hold for every kernel here:
-//! * **Lengths** are checked on entry; a wrong one is a bug of the caller and panics with the kernel's name.
+//! * **Lengths** are checked on entry; an incorrect one is a bug of the caller and panics with the kernel's name.
 //! * **Outputs** are written whole and never read first (unless the kernel's name says that it adds).
 //! * **Aliasing**: the borrow checker forbids it; no kernel needs inputs and outputs to overlap.
 //! * **Bits** depend neither on the number of threads nor on the instruction set: every sum has one order, written
@@ -23,6 +23,7 @@ mod dense;
 pub mod dispatch;
 pub mod distance;
 pub mod dropout;
+mod floats;
 mod gather;
 mod gemm;
 pub mod geometry;
@@ -43,6 +44,7 @@ pub mod reference;
 mod scalar;
 mod scratch;
 mod simd;
+pub mod splits;
 mod team;
 pub mod tsne;
 pub mod upsample;

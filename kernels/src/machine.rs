@@ -1,6 +1,6 @@
 //! What this machine can do at most: multiply-adds a second, and bytes a second to and from memory.
 //!
-//! Two loops that do nothing useful as fast as possible, measured on the threads in use. Every benchmark is a share of
+//! Two loops that do nothing useful as fast as possible, measured on the threads in use. Every benchmark is a fraction of
 //! one of the two limits; which one says what to work on.
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
@@ -63,9 +63,9 @@ pub fn peak_gflops(round: Duration) -> f64 {
 }
 
 /// The most bytes a second (in 10⁹) between memory and all threads together: the triad `a[i] = b[i] + s c[i]` (McCalpin
-/// 1995), counting the bytes of the three arrays; the best of several passes. `share` of 1 takes arrays of 256 MiB.
-pub fn bandwidth_gb_s(share: f64) -> f64 {
-    let n = ((ELEMENTS as f64 * share.clamp(0.0, 1.0)) as usize).max(1);
+/// 1995), counting the bytes of the three arrays; the best of several passes. `fraction` of 1 takes arrays of 256 MiB.
+pub fn bandwidth_gb_s(fraction: f64) -> f64 {
+    let n = ((ELEMENTS as f64 * fraction.clamp(0.0, 1.0)) as usize).max(1);
     let (b, c, mut a) = (vec![1.0f32; n], vec![2.0f32; n], vec![0.0f32; n]);
     let mut best = f64::INFINITY;
     for _ in 0..5 {
@@ -97,7 +97,7 @@ mod tests {
         }
     }
 
-    /// A share of the peak above 1 would mislead. Half is asked for, since the machine may be busy with other work.
+    /// A fraction of the peak above 1 would mislead. Half is asked for, since the machine may be busy with other work.
     #[test]
     fn no_product_is_much_faster_than_the_peak() {
         let n = 192;

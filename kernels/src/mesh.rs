@@ -1,7 +1,7 @@
 //! Points of the plane on a mesh: each is spread over the 6 x 6 nodes around it, and read back from them.
 //!
-//! The share of a node is a quintic B-spline of the distance in each direction (Schoenberg 1946), a smooth bump of six
-//! pieces, so that what is read back has a slope. On the nodes the spline takes the values 1, 26, 66, 26, 1 over 120,
+//! The weight of a node is a quintic B-spline of the distance in each direction (Schoenberg 1946), a smooth bump of six
+//! pieces, so that what is read back has a derivative. On the nodes the spline takes the values 1, 26, 66, 26, 1 over 120,
 //! whose spectrum [`nodes`] gives: a mesh whose spectrum is divided by it is read back exactly on the nodes.
 
 use crate::geometry::product;
@@ -57,9 +57,9 @@ fn inner<T: Scalar>(t: T) -> T {
     polynomial([66.0, 0.0, -60.0, 0.0, 30.0, -10.0], t)
 }
 
-/// The slope of [`spline`] along `t`.
+/// The derivative of [`spline`] along `t`.
 #[inline(always)]
-fn slope<T: Scalar>(t: T) -> [T; LANES] {
+fn derivative<T: Scalar>(t: T) -> [T; LANES] {
     let s = T::ONE - t;
     let outer = |t: T| polynomial([0.0, 0.0, 0.0, 0.0, 5.0, 0.0], t);
     let middle = |t: T| polynomial([5.0, 20.0, 30.0, 20.0, -25.0, 0.0], t);
@@ -128,11 +128,11 @@ impl<T: Scalar> Mesh<T> {
         }
     }
 
-    /// The value and the slopes along x and y at `point` of the splines with the weights `values`.
+    /// The value and the derivatives along x and y at `point` of the splines with the weights `values`.
     #[inline(always)]
     pub fn read(&self, values: &[T], point: [T; 2]) -> [T; 3] {
         let [(col, x), (row, y)] = [self.place(point, 0), self.place(point, 1)];
-        let (wx, wy, dx, dy) = (spline(x), spline(y), slope(x), slope(y));
+        let (wx, wy, dx, dy) = (spline(x), spline(y), derivative(x), derivative(y));
         let [mut along, mut across] = [[T::ZERO; LANES]; 2];
         for r in 0..WIDTH {
             let nodes = &values[(row + r) * self.size + col..][..LANES];
@@ -142,8 +142,8 @@ impl<T: Scalar> Mesh<T> {
             }
         }
         let unit = T::from_f64(1.0 / (120.0 * 120.0));
-        let slopes = unit * self.per_unit;
-        [unit * dot(wx, along), slopes * dot(dx, along), slopes * dot(wx, across)]
+        let per_unit = unit * self.per_unit;
+        [unit * dot(wx, along), per_unit * dot(dx, along), per_unit * dot(wx, across)]
     }
 }
 

@@ -1,5 +1,5 @@
-//! Standard normal noise that is a function of a key and a place, as dropout's mask is: whoever asks again gets the same,
-//! in any order and on any number of threads.
+//! Standard normal noise that is a function of a key and a place, as dropout's mask is: asking again gives the same, in
+//! any order and on any number of threads.
 //!
 //! Each place has 32 random bits ([`random_bits`]): one is the sign, and the others a probability p between 0 and 1/2,
 //! to which belongs the number with p of the normal distribution beyond it. That number comes from the rational

@@ -52,7 +52,7 @@ pub struct Scales<'a, T> {
     pub mean: &'a [T],
     /// One over the standard deviation: 1/√(variance + ε).
     pub inverse: &'a [T],
-    /// The factor that follows.
+    /// The scale γ that follows.
     pub weight: &'a [T],
 }
 
@@ -93,7 +93,7 @@ pub fn batch_norm_forward<T: Scalar>(g: &Channels, x: &[T], s: &Scales<'_, T>, b
 /// Where [`batch_norm_backward`] writes; all of it is written whole.
 #[derive(Debug)]
 pub struct NormGradients<'a, T> {
-    /// The gradient of x, if wanted.
+    /// The gradient of x, if it is needed.
     pub dx: Option<&'a mut [T]>,
     /// The gradient of the weight.
     pub dw: &'a mut [T],
@@ -133,10 +133,10 @@ pub fn batch_norm_backward<T: Scalar>(
         return each(g, [x, dy], [&factor], dx, |[_, dy], [factor]| dy * factor);
     }
     let count = T::from_usize(g.per_channel());
-    let shift: Vec<T> = db.iter().map(|&db| db / count).collect();
-    let slope: Vec<T> = dw.iter().zip(s.inverse).map(|(&dw, &inverse)| inverse * dw / count).collect();
-    each(g, [x, dy], [s.mean, &factor, &shift, &slope], dx, |[x, dy], [mean, factor, shift, slope]| {
-        factor * (dy - shift - (x - mean) * slope)
+    let mean_dy: Vec<T> = db.iter().map(|&db| db / count).collect();
+    let along: Vec<T> = dw.iter().zip(s.inverse).map(|(&dw, &inverse)| inverse * dw / count).collect();
+    each(g, [x, dy], [s.mean, &factor, &mean_dy, &along], dx, |[x, dy], [mean, factor, mean_dy, along]| {
+        factor * (dy - mean_dy - (x - mean) * along)
     });
 }
 

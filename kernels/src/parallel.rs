@@ -114,7 +114,7 @@ impl<'a, T> Shared<'a, T> {
     #[allow(clippy::mut_from_ref)]
     pub(crate) unsafe fn piece(&self, start: usize, len: usize) -> &mut [T] {
         let start = start.min(self.1);
-        // SAFETY: inside the slice by the two limits; the caller vouches that it is nobody else's.
+        // SAFETY: inside the slice by the two limits; the caller vouches that no other task has it.
         unsafe { std::slice::from_raw_parts_mut(self.0.add(start), len.min(self.1 - start)) }
     }
 }

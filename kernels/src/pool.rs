@@ -39,7 +39,7 @@ pub(crate) fn max_forward<T: Scalar>(g: &Pool2d, x: &[T], y: &mut [T], argmax: &
                 for r in rows {
                     for c in cols.clone() {
                         let candidate = r * g.w + c;
-                        if x[candidate] > x[best] || (x[candidate].is_nan() && !x[best].is_nan()) {
+                        if x[candidate].exceeds(x[best]) {
                             best = candidate;
                         }
                     }
@@ -76,11 +76,11 @@ fn is_halving(g: &Pool2d) -> bool {
     g.kernel == [2, 2] && g.stride == [2, 2] && g.pad == [[0, 0], [0, 0]] && g.h >= 2 && g.w >= 2
 }
 
-/// The better of two candidates (value, place): the later one only if it is larger, or NaN after a number.
+/// The larger of two candidates (value, place), by the rule of [`Scalar::exceeds`].
 #[inline(always)]
-fn better<T: Scalar>(first: (T, u32), second: (T, u32)) -> (T, u32) {
-    let wins = (second.0 > first.0) | (second.0.is_nan() & !first.0.is_nan());
-    (if wins { second.0 } else { first.0 }, if wins { second.1 } else { first.1 })
+fn larger<T: Scalar>(first: (T, u32), second: (T, u32)) -> (T, u32) {
+    let later = second.0.exceeds(first.0);
+    (if later { second.0 } else { first.0 }, if later { second.1 } else { first.1 })
 }
 
 /// [`max_forward`] on one plane of 2 x 2 windows.
@@ -102,9 +102,9 @@ impl<T: Scalar> Loop for HalveForward<'_, T> {
             let windows = top.chunks_exact(2).zip(bottom.chunks_exact(2));
             for (j, ((y, argmax), (top, bottom))) in y.iter_mut().zip(argmax).zip(windows).enumerate() {
                 let at = (2 * i * w) as u32 + 2 * j as u32;
-                let best = better((top[0], at), (top[1], at + 1));
-                let best = better(best, (bottom[0], at + w as u32));
-                let best = better(best, (bottom[1], at + w as u32 + 1));
+                let best = larger((top[0], at), (top[1], at + 1));
+                let best = larger(best, (bottom[0], at + w as u32));
+                let best = larger(best, (bottom[1], at + w as u32 + 1));
                 (*y, *argmax) = best;
             }
         }
@@ -136,9 +136,9 @@ impl<T: Scalar> Loop for HalveBackward<'_, T> {
                 for (j, ((&dy, &argmax), pair)) in windows.enumerate() {
                     let at = ((2 * i + r) * w) as u32 + 2 * j as u32;
                     // Adding to zero as the general case does: -0 becomes 0.
-                    let slope = T::ZERO + dy;
-                    pair[0] = if argmax == at { slope } else { T::ZERO };
-                    pair[1] = if argmax == at + 1 { slope } else { T::ZERO };
+                    let gradient = T::ZERO + dy;
+                    pair[0] = if argmax == at { gradient } else { T::ZERO };
+                    pair[1] = if argmax == at + 1 { gradient } else { T::ZERO };
                 }
             }
         }

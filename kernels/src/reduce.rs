@@ -411,7 +411,7 @@ pub fn sum_channels<T: Scalar>(x: &[T], n: usize, c: usize, hw: usize, y: &mut [
     });
 }
 
-/// Running maxima over rows: the first largest wins, NaN wins over numbers.
+/// Running maxima over rows, by the rule of [`Scalar::exceeds`].
 struct MaxRows<'a, T> {
     x: &'a [T],
     inner: usize,
@@ -429,16 +429,16 @@ impl<T: Scalar> Loop for MaxRows<'_, T> {
         for k in 1..self.n {
             let row = &self.x[k * self.inner..][..self.inner];
             for ((y, index), &x) in self.y.iter_mut().zip(self.index.iter_mut()).zip(row) {
-                let wins = (x > *y) | (x.is_nan() & !y.is_nan());
-                *y = if wins { x } else { *y };
-                *index = if wins { k as u32 } else { *index };
+                let larger = x.exceeds(*y);
+                *y = if larger { x } else { *y };
+                *index = if larger { k as u32 } else { *index };
             }
         }
     }
 }
 
-/// The maxima along the middle axis of `x`, seen as `[outer, n, inner]`, and where along it they are. The first of
-/// equal ones wins, and NaN wins over numbers.
+/// Computes the maxima along the middle axis of `x`, seen as `[outer, n, inner]`, and their places along it: of equal
+/// numbers the first, and a NaN before any number ([`Scalar::exceeds`]).
 pub fn max_axis<T: Scalar>(x: &[T], outer: usize, n: usize, inner: usize, y: &mut [T], index: &mut [u32]) {
     let lengths = [product(&[outer, n, inner]), product(&[outer, inner])];
     assert!(lengths == [Some(x.len()), Some(y.len())] && index.len() == y.len(), "max_axis: wrong lengths");

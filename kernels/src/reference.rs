@@ -1,16 +1,15 @@
-//! The plain truth of each kernel: the code to read first, and the code that every fast variant is held against.
+//! The textbook of the kernels: the plain code of each, to be read first, which every fast variant must agree with.
 //!
 //! It also fixes the one order in which each sum is taken. The sum over k of a matrix product runs upwards in blocks of
 //! [`K_BLOCK`], each block from zero by fused multiply-adds, the blocks added up in turn. Plain sums are taken in turn and
 //! then in pairs: [`sum_in_turn`], and [`sum_in_lanes`] over neighbours in memory.
 
-use crate::conv::check;
 use crate::norm::{Channels, Scales};
+use crate::splits::{
+    BLOCK_UNITS, K_BLOCK, block_bands, block_groups, block_tiles, lane_groups, lane_rows, weight_groups,
+};
 use crate::upsample::{Between, Upsample2d};
-use crate::{Conv2d, GroupedConv2d, MatMut, MatRef, Scalar};
-
-/// Length of the blocks in which the K of a matrix product is summed.
-pub const K_BLOCK: usize = 256;
+use crate::{Conv2d, DEAD, GroupedConv2d, MatMut, MatRef, Scalar};
 
 /// The sum over k of `term(k) = (a, b)` as a b, in the order that all kernels share.
 #[inline(always)]
@@ -102,7 +101,7 @@ fn source(g: &Conv2d, i: usize, j: usize, p: usize, q: usize) -> Option<(usize, 
 
 /// Convolution as a matrix product: each image's columns are multiplied from the left by the filters.
 pub fn conv2d_forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
-    check("conv2d", g, x.len(), w.len(), y.len());
+    g.check("conv2d", x.len(), w.len(), y.len());
     if y.is_empty() {
         return;
     }
@@ -123,7 +122,7 @@ pub fn conv2d_forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]
 /// dX, gathered: pixel (c, y, x) sums `dy[o, i, j] w[o, c, p, q]` over the taps (o, p, q) for which some output (i, j)
 /// would put the tap on the pixel: `i s + p d = y + pad`. Where (i, j) is not an output, dy counts as zero.
 pub fn conv2d_backward_data<T: Scalar>(g: &Conv2d, dy: &[T], w: &[T], dx: &mut [T]) {
-    check("conv2d backward", g, dx.len(), w.len(), dy.len());
+    g.check("conv2d backward", dx.len(), w.len(), dy.len());
     if dx.is_empty() {
         return;
     }
@@ -138,9 +137,9 @@ pub fn conv2d_backward_data<T: Scalar>(g: &Conv2d, dy: &[T], w: &[T], dx: &mut [
                         let (o, (p, i), (q, j)) = (k / per_map, rows[k % per_map / cols.len()], cols[k % cols.len()]);
                         let inside = (0..oh as isize).contains(&i) && (0..ow as isize).contains(&j);
                         let weight = w[((o * g.c + c) * g.kernel[0] + p) * g.kernel[1] + q];
-                        let slope =
+                        let gradient =
                             if inside { dy[((n * g.o + o) * oh + i as usize) * ow + j as usize] } else { T::ZERO };
-                        (weight, slope)
+                        (weight, gradient)
                     });
                 }
             }
@@ -162,43 +161,6 @@ fn taps_over(g: &Conv2d, axis: usize, at: usize) -> Vec<(usize, isize)> {
     let (s, place) = (g.stride[axis] as isize, (at + g.pad[axis][0]) as isize);
     let distance = |p: usize| place - (p * g.dilation[axis]) as isize;
     (0..g.kernel[axis]).filter(|&p| distance(p) % s == 0).map(|p| (p, distance(p) / s)).collect()
-}
-
-/// Most partial sums that the gradient of a filter is made of.
-const WEIGHT_GROUPS: usize = 8;
-
-/// How the sum over pixels in [`conv2d_backward_weights`] is split.
-#[derive(Clone, Copy, Debug)]
-pub struct WeightGroups {
-    blocks: usize,
-    per_group: usize,
-}
-
-impl WeightGroups {
-    /// Number of groups.
-    pub fn len(&self) -> usize {
-        self.blocks.div_ceil(self.per_group)
-    }
-    /// Whether there is nothing to sum.
-    pub fn is_empty(&self) -> bool {
-        self.blocks == 0
-    }
-    /// The blocks of group `i`.
-    pub fn get(&self, i: usize) -> std::ops::Range<usize> {
-        i * self.per_group..self.blocks.min((i + 1) * self.per_group)
-    }
-}
-
-/// Blocks of at most [`K_BLOCK`] pixels, image after image, dealt out to at most 8 groups of consecutive blocks.
-pub fn weight_groups(g: &Conv2d) -> WeightGroups {
-    let blocks = g.n * (g.out_h() * g.out_w()).div_ceil(K_BLOCK);
-    WeightGroups { blocks, per_group: blocks.div_ceil(WEIGHT_GROUPS).max(1) }
-}
-
-/// How a chain's sums over images are split: blocks of 16 images, dealt out to at most 8 groups of consecutive blocks.
-pub fn lane_groups(images: usize) -> WeightGroups {
-    let blocks = images.div_ceil(16);
-    WeightGroups { blocks, per_group: blocks.div_ceil(WEIGHT_GROUPS).max(1) }
 }
 
 /// Sums added pairwise: the largest power of two of them that leaves a rest, and the rest, each in the same way.
@@ -241,11 +203,6 @@ fn lane_sum<T: Scalar>(images: usize, parts: impl Fn(usize) -> Vec<T>) -> T {
     crate::reduce::tree(total)
 }
 
-/// Rows of a grid that a chain's sums over pixels take at a time: at most [`K_BLOCK`] pixels, but one row at least.
-pub fn lane_rows(cols: usize) -> usize {
-    (K_BLOCK / cols.max(1)).max(1)
-}
-
 /// The gradients of filters and bias as a chain of convolutions computes them, `[dw, db]`, each image's part in pieces of
 /// [`lane_rows`] rows, for dw by fused multiply-adds from zero in turn; for db a piece is all rows, each added up in turn
 /// from zero, and the rows as [`sum_in_turn`]. Images and their parts are added up as `lane_sum` says. The bias belongs to
@@ -278,7 +235,7 @@ pub fn lane_weights<T: Scalar>(g: &Conv2d, transposed: bool, x: &[T], dy: &[T]) 
 /// dW: `dw[o, k]` sums `columns[k, pixel] dy[o, pixel]` over the pixels of all images: over each block of pixels from
 /// zero by fused multiply-adds, over the blocks of a group in turn, over the groups in turn.
 pub fn conv2d_backward_weights<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], dw: &mut [T]) {
-    check("conv2d backward", g, x.len(), dw.len(), dy.len());
+    g.check("conv2d backward", x.len(), dw.len(), dy.len());
     if dw.is_empty() {
         return;
     }
@@ -324,34 +281,11 @@ pub fn grouped_conv2d<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], bias: Opti
     out
 }
 
-/// Rows of pooled pixels that [`conv2d_block_backward`] takes at a time: as many as see 6,144 floats of the image.
-pub fn block_bands(g: &Conv2d) -> usize {
-    let row = (g.out_w() / 2 * 2 + g.kernel[1] - 1) * g.c;
-    ((6144 / row.max(1)).saturating_sub(g.kernel[0] - 1) / 2).max(1)
-}
-
-/// Images per partial sum of [`conv2d_block_backward`]: there are at most 16 of them.
-pub fn block_groups(images: usize) -> usize {
-    images.div_ceil(16).max(1)
-}
-
-/// The tiles in which [`conv2d_block_backward`] spreads a slope over dx: at most three rows p of a filter, and of the
-/// floats (q, c) of a row, at most `units` times 16. `[p, (q, c)]`.
-pub fn block_tiles(g: &Conv2d, units: usize) -> impl Iterator<Item = [std::ops::Range<usize>; 2]> {
-    let (kh, row) = (g.kernel[0], (g.kernel[1] * g.c).div_ceil(16));
-    let step = row.div_ceil(row.div_ceil(units).max(1)).max(1);
-    let rows = (0..kh).step_by(3).map(move |p| p..kh.min(p + 3));
-    rows.flat_map(move |rows| (0..row).step_by(step).map(move |u| [rows.clone(), 16 * u..16 * row.min(u + step)]))
-}
-
-/// Units of a tile of dx.
-pub const BLOCK_UNITS: usize = 6;
-
-/// The winner of window (n, o, i, j): its pixel of the convolution, and its slope.
-fn winner<T: Scalar>(g: &Conv2d, dy: &[T], codes: &[u8], [n, o, i, j]: [usize; 4]) -> ([usize; 2], T) {
+/// The argmax of window (n, o, i, j): its pixel of the convolution, and its gradient.
+fn argmax<T: Scalar>(g: &Conv2d, dy: &[T], codes: &[u8], [n, o, i, j]: [usize; 4]) -> ([usize; 2], T) {
     let cell = ((n * g.o + o) * (g.out_h() / 2) + i) * (g.out_w() / 2) + j;
-    let slope = if codes[cell] < crate::DEAD { dy[cell] } else { T::ZERO };
-    ([2 * i + usize::from(codes[cell] >> 1 & 1), 2 * j + usize::from(codes[cell] & 1)], slope)
+    let gradient = if codes[cell] < DEAD { dy[cell] } else { T::ZERO };
+    ([2 * i + usize::from(codes[cell] >> 1 & 1), 2 * j + usize::from(codes[cell] & 1)], gradient)
 }
 
 /// The columns of windows in the order in which they are taken: of each sixteen 0, 8, 1, 9, .. 7, 15.
@@ -359,8 +293,8 @@ fn columns(pw: usize) -> impl Iterator<Item = usize> + Clone {
     (0..pw.next_multiple_of(16)).map(|j| j / 16 * 16 + j % 16 / 2 + j % 2 * 8).filter(move |&j| j < pw)
 }
 
-/// The gradients of convolution, bias, ReLU and 2 x 2 max-pooling from the winners' codes: the pixels that won a
-/// window are taken in turn and nothing else. `[dx, dw, db]`.
+/// The gradients of convolution, bias, ReLU and 2 x 2 max-pooling from the windows' codes: the argmaxes of
+/// the windows are taken in turn and nothing else. `[dx, dw, db]`.
 ///
 /// * Windows are taken in bands of [`block_bands`] rows, row by row, in a row in the order of `columns`.
 /// * dw: each band is summed from zero and added to the sum of its group of [`block_groups`] images; the groups are
@@ -371,10 +305,10 @@ fn columns(pw: usize) -> impl Iterator<Item = usize> + Clone {
 pub fn conv2d_block_backward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], codes: &[u8]) -> [Vec<T>; 3] {
     let (ph, pw, [kh, kw]) = (g.out_h() / 2, g.out_w() / 2, g.kernel);
     let mut dx = vec![T::ZERO; x.len()];
-    let winners = |n: usize, o: usize, start: usize| {
+    let argmaxes = |n: usize, o: usize, start: usize| {
         let rows = start..ph.min(start + block_bands(g));
         let windows = rows.flat_map(|i| columns(pw).map(move |j| [n, o, i, j]));
-        windows.map(|at| winner(g, dy, codes, at)).filter(|w| w.1 != T::ZERO).collect::<Vec<_>>()
+        windows.map(|at| argmax(g, dy, codes, at)).filter(|w| w.1 != T::ZERO).collect::<Vec<_>>()
     };
     let pixel = |n: usize, [i, j]: [usize; 2], c: usize, p: usize, q: usize| {
         source(g, i, j, p, q).map(|(y, x)| ((n * g.c + c) * g.h + y) * g.w + x)
@@ -384,19 +318,19 @@ pub fn conv2d_block_backward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], 
             for o in 0..g.o {
                 for k in 0..g.k() {
                     let (c, p, q) = (k / (kh * kw), k / kw % kh, k % kw);
-                    dw[o * g.k() + k] += winners(n, o, start).iter().fold(T::ZERO, |sum, &(at, slope)| {
-                        pixel(n, at, c, p, q).map_or(sum, |pixel| slope.mul_add(x[pixel], sum))
+                    dw[o * g.k() + k] += argmaxes(n, o, start).iter().fold(T::ZERO, |sum, &(at, gradient)| {
+                        pixel(n, at, c, p, q).map_or(sum, |pixel| gradient.mul_add(x[pixel], sum))
                     });
                 }
             }
             for [rows, floats] in block_tiles(g, BLOCK_UNITS) {
                 for o in 0..g.o {
-                    for (at, slope) in winners(n, o, start) {
+                    for (at, gradient) in argmaxes(n, o, start) {
                         for p in rows.clone() {
                             for l in floats.start..floats.end.min(kw * g.c) {
                                 let (q, c) = (l / g.c, l % g.c);
                                 if let Some(pixel) = pixel(n, at, c, p, q) {
-                                    dx[pixel] = slope.mul_add(w[((o * g.c + c) * kh + p) * kw + q], dx[pixel]);
+                                    dx[pixel] = gradient.mul_add(w[((o * g.c + c) * kh + p) * kw + q], dx[pixel]);
                                 }
                             }
                         }
@@ -404,13 +338,13 @@ pub fn conv2d_block_backward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], 
                 }
             }
         }
-        add_slopes(g, dy, codes, n, db);
+        add_gradients(g, dy, codes, n, db);
     });
     [dx, dw, db]
 }
 
 /// `[dw, db]` as [`conv2d_block_backward`] computes them for 3 x 3 filters of up to four channels when dx is not
-/// wanted: window j of a row goes to lane `j % 16`, row by row, and the lanes are added up image by image.
+/// needed: window j of a row goes to lane `j % 16`, row by row, and the lanes are added up image by image.
 pub fn conv2d_block_backward_first<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], codes: &[u8]) -> [Vec<T>; 2] {
     let (ph, pw, [kh, kw]) = (g.out_h() / 2, g.out_w() / 2, g.kernel);
     sum_groups(g, |n, dw, db| {
@@ -418,14 +352,14 @@ pub fn conv2d_block_backward_first<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], cod
             let (o, c, p, q) = (k / g.k(), k / (kh * kw) % g.c, k / kw % kh, k % kw);
             let mut lanes = [T::ZERO; 16];
             for (i, j) in (0..ph).flat_map(|i| (0..pw).map(move |j| (i, j))) {
-                let ([y, x_], slope) = winner(g, dy, codes, [n, o, i, j]);
+                let ([y, x_], gradient) = argmax(g, dy, codes, [n, o, i, j]);
                 if let Some((y, x_)) = source(g, y, x_, p, q) {
-                    lanes[j % 16] = slope.mul_add(x[((n * g.c + c) * g.h + y) * g.w + x_], lanes[j % 16]);
+                    lanes[j % 16] = gradient.mul_add(x[((n * g.c + c) * g.h + y) * g.w + x_], lanes[j % 16]);
                 }
             }
             *dw += crate::reduce::tree(lanes);
         }
-        add_slopes(g, dy, codes, n, db);
+        add_gradients(g, dy, codes, n, db);
     })
 }
 
@@ -443,14 +377,14 @@ fn sum_groups<T: Scalar>(g: &Conv2d, mut image: impl FnMut(usize, &mut [T], &mut
     total
 }
 
-/// Adds the slopes of image `n` to db: windows j of sixteen rows go to lane j % 16 in turn, and the blocks of rows pairwise.
-fn add_slopes<T: Scalar>(g: &Conv2d, dy: &[T], codes: &[u8], n: usize, db: &mut [T]) {
+/// Adds the gradients of image `n` to db: windows j of sixteen rows go to lane j % 16 in turn, and the blocks of rows pairwise.
+fn add_gradients<T: Scalar>(g: &Conv2d, dy: &[T], codes: &[u8], n: usize, db: &mut [T]) {
     let [ph, pw] = [g.out_h() / 2, g.out_w() / 2];
     for (o, db) in db.iter_mut().enumerate() {
         let block = |start: usize, lane: usize| {
             let rows = start..ph.min(start + 16);
             let windows = rows.flat_map(|i| (lane..pw).step_by(16).map(move |j| [n, o, i, j]));
-            windows.fold(T::ZERO, |sum, at| sum + winner(g, dy, codes, at).1)
+            windows.fold(T::ZERO, |sum, at| sum + argmax(g, dy, codes, at).1)
         };
         let lane = |lane: usize| pairwise(&(0..ph).step_by(16).map(|i| block(i, lane)).collect::<Vec<T>>());
         *db += crate::reduce::tree(std::array::from_fn(lane));

@@ -1,8 +1,9 @@
-//! The two number types, and the kernels as they are reached through them.
+//! What a number type is to the kernels, and the kernels as they are reached through it. `floats.rs` says it of `f32` and
+//! `f64`.
 
-use crate::chain::{self, FilterGradients, Filters, Passed, Stage};
+use crate::chain::{FilterGradients, Filters, Passed, Stage};
 use crate::dispatch::Isa;
-use crate::{BlockGradients, Conv2d, MatMut, MatRef, Pool2d, conv, dense, gemm, kmeans, math, scratch};
+use crate::{BlockGradients, Conv2d, MatMut, MatRef, Pool2d, kmeans};
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
@@ -61,15 +62,25 @@ pub trait Scalar:
     fn sqrt(self) -> Self;
     /// The absolute value.
     fn abs(self) -> Self;
-    /// The larger of two; a NaN on either side wins, as in PyTorch.
+    /// The larger of two; NaN if either is NaN, as in PyTorch.
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         if self > other || self.is_nan() { self } else { other }
     }
-    /// The smaller of two; a NaN on either side wins.
+    /// The smaller of two; NaN if either is NaN.
     #[inline(always)]
     fn min(self, other: Self) -> Self {
         if self < other || self.is_nan() { self } else { other }
+    }
+    /// Returns whether this takes the place of `best`, the largest number so far: it is larger, or it is NaN and `best` is
+    /// not.
+    ///
+    /// This is the one rule for the largest of several numbers, in max-pooling, maxima along an axis and argmax alike: of
+    /// equal numbers the first is the largest, and the first NaN is larger than any number. So the argmax depends on the
+    /// numbers and their order alone, and no NaN is hidden (as in PyTorch).
+    #[inline(always)]
+    fn exceeds(self, best: Self) -> bool {
+        (self > best) | (self.is_nan() & !best.is_nan())
     }
     /// Whether this is not a number.
     #[inline(always)]
@@ -106,9 +117,7 @@ pub trait Scalar:
     /// C = A B + beta C. With `beta` = 0, C is never read.
     fn gemm(a: MatRef<'_, Self>, b: MatRef<'_, Self>, beta: Self, c: MatMut<'_, Self>);
     /// Y = X Wᵀ + bias, the bias added to each row: a fully connected layer. Y is row-major, rows of X by rows of W.
-    fn linear(x: MatRef<'_, Self>, w: MatRef<'_, Self>, bias: &[Self], y: &mut [Self]) {
-        dense::plain_linear(x, w, bias, y);
-    }
+    fn linear(x: MatRef<'_, Self>, w: MatRef<'_, Self>, bias: &[Self], y: &mut [Self]);
     /// y = x * w (+ bias); x is N C H W, w is O C KH KW, y is N O OH OW.
     fn conv2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
     /// The adjoint of convolution: y = wᵀ * x (+ bias). `g` is the convolution that it turns around, so x is N O OH OW,
@@ -120,8 +129,8 @@ pub trait Scalar:
     }
     /// The gradient of w, written (not added) into `dw`.
     fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]);
-    /// y = maxpool2x2(relu(x * w + bias)); a code for each output, if wanted, says which pixel won (see
-    /// [`crate::DEAD`]).
+    /// y = maxpool2x2(relu(x * w + bias)); a code for each output, if `codes` is given, says which pixel is the
+    /// argmax (see [`crate::DEAD`]).
     fn conv2d_block_forward(
         g: &Conv2d,
         x: &[Self],
@@ -139,7 +148,7 @@ pub trait Scalar:
         codes: &[u8],
         out: BlockGradients<'_, Self>,
     );
-    /// See [`chain::forward`].
+    /// See [`chain::forward`](crate::chain::forward).
     #[doc(hidden)]
     fn conv_chain_forward(
         stages: &[Stage],
@@ -147,10 +156,8 @@ pub trait Scalar:
         filters: &[Filters<'_, Self>],
         y: &mut [Self],
         kept: Option<&mut [Self]>,
-    ) {
-        chain::plain_forward(stages, x, filters, y, kept);
-    }
-    /// See [`chain::backward`].
+    );
+    /// See [`chain::backward`](crate::chain::backward).
     #[doc(hidden)]
     fn conv_chain_backward(
         stages: &[Stage],
@@ -159,12 +166,10 @@ pub trait Scalar:
         dy: &[Self],
         dx: Option<&mut [Self]>,
         out: &mut [FilterGradients<'_, Self>],
-    ) {
-        chain::plain_backward(stages, passed, filters, dy, dx, out);
-    }
-    /// Max-pooling; `argmax` receives each output's winner as `row * W + column` in its plane. Padding never wins.
+    );
+    /// Max-pooling; `argmax` receives each output's place as `row * W + column` in its plane. Padding is never the argmax.
     fn max_pool2d_forward(g: &Pool2d, x: &[Self], y: &mut [Self], argmax: &mut [u32]);
-    /// Scatters `dy` to the winners. `dx` is written whole.
+    /// Scatters `dy` to the argmaxes. `dx` is written whole.
     fn max_pool2d_backward(g: &Pool2d, dy: &[Self], argmax: &[u32], dx: &mut [Self]);
     /// Lends `f` `len` numbers of unspecified value; for `f32`, from those that the thread keeps.
     #[doc(hidden)]
@@ -175,251 +180,4 @@ pub trait Scalar:
     fn turn(level: Isa, x: &MatRef<'_, Self>, rows: &[u32], to: &mut [Self]);
     #[doc(hidden)]
     fn nearest(groups: &kmeans::Groups<Self>, x: &[Self], found: &mut [kmeans::Nearest<Self>]);
-}
-
-impl Scalar for f32 {
-    const NAME: &'static str = "f32";
-    const ZERO: Self = 0.0;
-    const ONE: Self = 1.0;
-    const EPSILON: Self = f32::EPSILON;
-    const MAX: Self = f32::MAX;
-    const INFINITY: Self = f32::INFINITY;
-    const NAN: Self = f32::NAN;
-
-    #[inline(always)]
-    fn from_f64(x: f64) -> Self {
-        x as f32
-    }
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        f64::from(self)
-    }
-    #[inline(always)]
-    fn mul_add(self, a: Self, b: Self) -> Self {
-        f32::mul_add(self, a, b)
-    }
-    #[inline(always)]
-    fn sqrt(self) -> Self {
-        f32::sqrt(self)
-    }
-    #[inline(always)]
-    fn abs(self) -> Self {
-        f32::abs(self)
-    }
-    #[inline(always)]
-    fn is_finite(self) -> bool {
-        f32::is_finite(self)
-    }
-    #[inline(always)]
-    fn floor(self) -> Self {
-        f32::floor(self)
-    }
-    #[inline(always)]
-    fn exp(self) -> Self {
-        math::exp(self)
-    }
-    #[inline(always)]
-    fn ln(self) -> Self {
-        math::ln(self)
-    }
-    #[inline(always)]
-    fn tanh(self) -> Self {
-        math::tanh(self)
-    }
-    #[inline(always)]
-    fn erf(self) -> Self {
-        math::erf(self)
-    }
-    #[inline(always)]
-    fn erfc(self) -> Self {
-        math::erfc(self)
-    }
-    #[inline(always)]
-    fn ln_1p(self) -> Self {
-        math::ln_1p(self)
-    }
-    #[inline(always)]
-    fn powf(self, p: Self) -> Self {
-        libm::powf(self, p)
-    }
-    fn gemm(a: MatRef<'_, Self>, b: MatRef<'_, Self>, beta: Self, c: MatMut<'_, Self>) {
-        gemm::gemm_f32(a, b, beta, c);
-    }
-    fn linear(x: MatRef<'_, Self>, w: MatRef<'_, Self>, bias: &[Self], y: &mut [Self]) {
-        dense::linear(x, w, bias, y);
-    }
-    fn conv2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]) {
-        conv::forward_f32(g, x, w, bias, y);
-    }
-    fn conv_transpose2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]) {
-        conv::transpose_f32(g, x, w, bias, y);
-    }
-    fn conv_chain_forward(
-        stages: &[Stage],
-        x: &[Self],
-        filters: &[Filters<'_, Self>],
-        y: &mut [Self],
-        kept: Option<&mut [Self]>,
-    ) {
-        chain::forward_f32(stages, x, filters, y, kept);
-    }
-    fn conv_chain_backward(
-        stages: &[Stage],
-        passed: Passed<'_, Self>,
-        filters: &[Filters<'_, Self>],
-        dy: &[Self],
-        dx: Option<&mut [Self]>,
-        out: &mut [FilterGradients<'_, Self>],
-    ) {
-        chain::backward_f32(stages, passed, filters, dy, dx, out);
-    }
-    fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]) {
-        conv::backward_weights_f32(g, x, dy, dw);
-    }
-    fn conv2d_block_forward(
-        g: &Conv2d,
-        x: &[Self],
-        w: &[Self],
-        bias: &[Self],
-        y: &mut [Self],
-        codes: Option<&mut [u8]>,
-    ) {
-        conv::pooled::forward_f32(g, x, w, bias, y, codes);
-    }
-    fn conv2d_block_backward(
-        g: &Conv2d,
-        x: &[Self],
-        w: &[Self],
-        dy: &[Self],
-        codes: &[u8],
-        out: BlockGradients<'_, Self>,
-    ) {
-        conv::pooled::backward_f32(g, x, w, dy, codes, out);
-    }
-    fn max_pool2d_forward(g: &Pool2d, x: &[Self], y: &mut [Self], argmax: &mut [u32]) {
-        crate::pool::max_forward(g, x, y, argmax);
-    }
-    fn max_pool2d_backward(g: &Pool2d, dy: &[Self], argmax: &[u32], dx: &mut [Self]) {
-        crate::pool::max_backward(g, dy, argmax, dx);
-    }
-    fn lend<R>(len: usize, f: impl FnOnce(&mut [Self]) -> R) -> R {
-        scratch::floats(len, f)
-    }
-    fn nearest(groups: &kmeans::Groups<Self>, x: &[Self], found: &mut [kmeans::Nearest<Self>]) {
-        kmeans::nearest_f32(groups, x, found);
-    }
-    fn turn(level: Isa, x: &MatRef<'_, Self>, rows: &[u32], to: &mut [Self]) {
-        kmeans::turn_f32(level, x, rows, to);
-    }
-}
-
-impl Scalar for f64 {
-    const NAME: &'static str = "f64";
-    const ZERO: Self = 0.0;
-    const ONE: Self = 1.0;
-    const EPSILON: Self = f64::EPSILON;
-    const MAX: Self = f64::MAX;
-    const INFINITY: Self = f64::INFINITY;
-    const NAN: Self = f64::NAN;
-
-    #[inline(always)]
-    fn from_f64(x: f64) -> Self {
-        x
-    }
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        self
-    }
-    #[inline(always)]
-    fn mul_add(self, a: Self, b: Self) -> Self {
-        f64::mul_add(self, a, b)
-    }
-    #[inline(always)]
-    fn sqrt(self) -> Self {
-        f64::sqrt(self)
-    }
-    #[inline(always)]
-    fn abs(self) -> Self {
-        f64::abs(self)
-    }
-    #[inline(always)]
-    fn is_finite(self) -> bool {
-        f64::is_finite(self)
-    }
-    #[inline(always)]
-    fn floor(self) -> Self {
-        f64::floor(self)
-    }
-    #[inline(always)]
-    fn exp(self) -> Self {
-        libm::exp(self)
-    }
-    #[inline(always)]
-    fn ln(self) -> Self {
-        libm::log(self)
-    }
-    #[inline(always)]
-    fn tanh(self) -> Self {
-        libm::tanh(self)
-    }
-    #[inline(always)]
-    fn erf(self) -> Self {
-        libm::erf(self)
-    }
-    #[inline(always)]
-    fn erfc(self) -> Self {
-        libm::erfc(self)
-    }
-    #[inline(always)]
-    fn ln_1p(self) -> Self {
-        libm::log1p(self)
-    }
-    #[inline(always)]
-    fn powf(self, p: Self) -> Self {
-        libm::pow(self, p)
-    }
-    fn gemm(a: MatRef<'_, Self>, b: MatRef<'_, Self>, beta: Self, c: MatMut<'_, Self>) {
-        gemm::gemm_f64(a, b, beta, c);
-    }
-    fn conv2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]) {
-        conv::forward(g, x, w, bias, y);
-    }
-    fn conv_transpose2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]) {
-        conv::transpose(g, x, w, bias, y);
-    }
-    fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]) {
-        conv::backward_weights(g, x, dy, dw);
-    }
-    fn conv2d_block_forward(
-        g: &Conv2d,
-        x: &[Self],
-        w: &[Self],
-        bias: &[Self],
-        y: &mut [Self],
-        codes: Option<&mut [u8]>,
-    ) {
-        conv::pooled::plain_forward(g, x, w, bias, y, codes);
-    }
-    fn conv2d_block_backward(
-        g: &Conv2d,
-        x: &[Self],
-        w: &[Self],
-        dy: &[Self],
-        codes: &[u8],
-        out: BlockGradients<'_, Self>,
-    ) {
-        conv::pooled::plain_backward(g, x, w, dy, codes, out);
-    }
-    fn max_pool2d_forward(g: &Pool2d, x: &[Self], y: &mut [Self], argmax: &mut [u32]) {
-        crate::pool::max_forward(g, x, y, argmax);
-    }
-    fn max_pool2d_backward(g: &Pool2d, dy: &[Self], argmax: &[u32], dx: &mut [Self]) {
-        crate::pool::max_backward(g, dy, argmax, dx);
-    }
-    fn nearest(groups: &kmeans::Groups<Self>, x: &[Self], found: &mut [kmeans::Nearest<Self>]) {
-        kmeans::nearest_f64(groups, x, found);
-    }
-    fn turn(level: Isa, x: &MatRef<'_, Self>, rows: &[u32], to: &mut [Self]) {
-        kmeans::turn_f64(level, x, rows, to);
-    }
 }

@@ -4,9 +4,9 @@
 //! still watches for the next job joins in after a fraction of one. So the team's helpers spin for [`AWAKE`] after
 //! their last job and sleep only then.
 //!
-//! Each member starts on its own contiguous share of the tasks, the same one from kernel to kernel, so that it finds in
-//! its cache what it wrote there before; then it helps with the shares of the others. Nobody waits for a thread that
-//! has not yet come: a job is closed when its tasks are all taken, and done when those who are inside have left.
+//! Each member starts on its own contiguous part of the tasks, the same one from kernel to kernel, so that it finds in
+//! its cache what it wrote there before; then it helps with the parts of the others. No thread waits for one
+//! that has not yet come: a job is closed when its tasks are all taken, and done when those who are inside have left.
 //!
 //! Threads are started before the job opens. The system may refuse one (a limit on processes, say); then the job has as
 //! many members as there are, and the refusal is remembered.
@@ -60,13 +60,13 @@ struct Team {
     taken: AtomicBool,
     state: Apart<AtomicU64>,
     job: UnsafeCell<Option<Job>>,
-    /// The next task of each member's share.
+    /// The next task of each member's part.
     next: [Apart<AtomicUsize>; MAX_MEMBERS],
     helpers: [Helper; MAX_MEMBERS - 1],
     panicked: AtomicBool,
 }
 
-// SAFETY: `job` is written by the owner alone while the job is closed and nobody is inside, and read by those who are
+// SAFETY: `job` is written by the owner alone while the job is closed and no thread is inside, and read by those who are
 // inside; the state's orderings carry it from one to the others.
 unsafe impl Sync for Team {}
 
@@ -100,7 +100,7 @@ pub(crate) fn share(tasks: usize, members: usize, task: &(dyn Fn(usize) + Sync))
     for (m, next) in TEAM.next[..members].iter().enumerate() {
         next.0.store(m * tasks / members, Relaxed);
     }
-    // SAFETY: only the lifetime is dropped: `close` comes back when nobody is inside any more. The job is this
+    // SAFETY: only the lifetime is dropped: `close` comes back when no helper is inside any more. The job is this
     // thread's to write, because it has taken the team and the last owner left it closed and empty.
     unsafe {
         let task = std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync)>(task);
@@ -144,7 +144,7 @@ fn attempt(me: usize) -> thread::Result<()> {
 
 /// Does tasks of the present job, those of member `me` first, until none is left.
 fn work(me: usize) {
-    // SAFETY: this thread is inside an open job, so nobody writes it, and the task lives.
+    // SAFETY: this thread is inside an open job, so no thread writes it, and the task lives.
     let (job, task) = unsafe {
         let job = (*TEAM.job.get()).expect("there is a job");
         (job, &*job.task)
@@ -197,13 +197,13 @@ impl Helper {
         }
     }
 
-    /// The next state that is wanted: watches for a while, then sleeps until called.
-    fn wait(&self, wanted: impl Fn(u64) -> bool) -> u64 {
+    /// The next state that `fits`: watches for a while, then sleeps until called.
+    fn wait(&self, fits: impl Fn(u64) -> bool) -> u64 {
         let mut since = Instant::now();
         loop {
             for _ in 0..LOOKS {
                 let state = TEAM.state.0.load(Acquire);
-                if wanted(state) {
+                if fits(state) {
                     return state;
                 }
                 std::hint::spin_loop();
@@ -213,7 +213,7 @@ impl Helper {
             }
             // Whoever opens a job after this line sees it; a job opened before it is seen here.
             self.asleep.store(true, SeqCst);
-            if !wanted(TEAM.state.0.load(SeqCst)) {
+            if !fits(TEAM.state.0.load(SeqCst)) {
                 thread::park();
             }
             self.asleep.store(false, SeqCst);

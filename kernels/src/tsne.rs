@@ -1,4 +1,4 @@
-//! The sums over pairs in t-SNE, several pairs at a time, on maps of any dimension `D` (two or three, that is).
+//! The sums over pairs in t-SNE, several pairs at a time, on embeddings of any dimension `D` (two or three, that is).
 //!
 //! With w_ij = 1 / (1 + |y_i - y_j|²), a step needs for each point i
 //!
@@ -33,7 +33,7 @@ pub struct Sums<T, const D: usize> {
     pub attraction: [T; D],
     /// Σ_j w_ij² (y_i - y_j).
     pub repulsion: [T; D],
-    /// Its share of Z, Σ_{j≠i} w_ij.
+    /// Its part of Z, Σ_{j≠i} w_ij.
     pub weight: T,
 }
 

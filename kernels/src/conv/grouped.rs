@@ -7,6 +7,7 @@
 //!
 //! Many groups go to the threads group by group; of few groups, one after the other, each goes to all threads.
 
+use super::size::work;
 use crate::dispatch::{isa, with};
 use crate::parallel::{Shared, tasks};
 use crate::{GroupedConv2d, Scalar};
@@ -58,7 +59,7 @@ fn spread<T: Scalar>(g: &GroupedConv2d, i: usize, len: usize, from: &[T], to: &S
 
 /// Calls `f(i)` for each group, at the caller's instruction set wherever it runs.
 fn each_group(g: &GroupedConv2d, f: impl Fn(usize) + Sync + Send) {
-    let (level, work) = (isa(), g.groups.saturating_mul(super::work(&g.each)));
+    let (level, work) = (isa(), g.groups.saturating_mul(work(&g.each)));
     tasks(g.groups, g.groups < MANY || work < SERIAL_BELOW, |i| with(level, || f(i)));
 }
 

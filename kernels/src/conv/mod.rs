@@ -10,7 +10,7 @@
 //!
 //! [`pooled`] adds what follows a convolution in most networks, bias, ReLU and max-pooling, without a trip to memory.
 //!
-//! [`chain`] takes sixteen small pictures at a time through several convolutions.
+//! [`chain`] takes sixteen small images at a time through several convolutions.
 //!
 //! [`grouped`] runs several such convolutions side by side, each on channels of its own.
 //!
@@ -20,83 +20,26 @@
 pub mod chain;
 pub mod grouped;
 mod image;
-pub(crate) mod plain;
+mod plain;
 pub(crate) mod pooled;
+mod size;
 mod sweep;
 mod weights;
 
 use crate::dispatch::isa;
-use crate::geometry::product;
 use crate::{Conv2d, Scalar, reference, simd};
+use size::is_compact;
 
-/// Multiply-adds below which a convolution stays on the calling thread.
-const SERIAL_BELOW: usize = 1 << 18;
-
-/// Panics unless the slices have the sizes that `g` says, and these can exist.
-pub(crate) fn check(name: &str, g: &Conv2d, x: usize, w: usize, y: usize) {
-    let lengths = g.lengths().unwrap_or_else(|e| panic!("{name}: {e}: {g:?}"));
-    assert!([lengths.x, lengths.w, lengths.y] == [x, w, y], "{name}: wrong lengths: {x}, {w}, {y} for {lengths:?}");
-}
-
-/// [`check`], and the bias of each output channel.
+/// Panics unless the slices fit the convolution, with a bias for each output channel if any.
 fn check_forward<T>(g: &Conv2d, x: usize, w: usize, bias: Option<&[T]>, y: usize) {
-    check("conv2d", g, x, w, y);
+    g.check("conv2d", x, w, y);
     assert!(bias.is_none_or(|b| b.len() == g.o), "conv2d: wrong length of bias");
 }
 
 /// The same for the adjoint, which goes from the convolution's outputs to its inputs.
 fn check_transpose<T>(g: &Conv2d, x: usize, w: usize, bias: Option<&[T]>, y: usize) {
-    check("conv2d's adjoint", g, y, w, x);
+    g.check("conv2d's adjoint", y, w, x);
     assert!(bias.is_none_or(|b| b.len() == g.c), "conv2d's adjoint: wrong length of bias");
-}
-
-/// The product, or `usize::MAX` if it is larger.
-fn times(sizes: &[usize]) -> usize {
-    sizes.iter().fold(1, |all, &size| all.saturating_mul(size))
-}
-
-/// Multiply-adds of a convolution.
-fn work(g: &Conv2d) -> usize {
-    times(&[g.n, g.o, g.k(), g.out_h(), g.out_w()])
-}
-
-/// Whether the work is too small to be shared out.
-fn serial(g: &Conv2d) -> bool {
-    work(g) < SERIAL_BELOW
-}
-
-/// Floats of the largest copy of an image with its border, which the fast paths read; `None` if an array of the convolution
-/// is empty, or the copies would not be of the order of the data. So sizes of copies cannot wrap, and padding or gaps
-/// beyond all measure allocate nothing.
-fn bordered(g: &Conv2d) -> Option<usize> {
-    let [oh, ow] = [g.out_h(), g.out_w()];
-    if [g.n, g.c, g.h, g.w, g.o, oh, ow].contains(&0) {
-        return None;
-    }
-    let reach = |axis: usize| (g.kernel[axis] - 1) * g.dilation[axis] + 1;
-    // Forward: what lies between the first and the last tap, in whole phases of columns; and, in the maps of a chain, the
-    // pixels that no tap falls on.
-    let read = |axis: usize, size: usize, out: usize| {
-        let taps = ((out - 1) * g.stride[axis]).saturating_add(reach(axis));
-        taps.max(g.pad[axis][0] + size).div_ceil(g.stride[axis]).saturating_mul(g.stride[axis])
-    };
-    // Backward: the outputs that the taps over all pixels fall on, there or not.
-    let seen = |axis: usize, size: usize, out: usize| {
-        let beyond = size.saturating_add(reach(axis)).saturating_add(reach(axis)) / g.stride[axis];
-        out.saturating_add(beyond).saturating_add(2)
-    };
-    let forward = times(&[g.c, read(0, g.h, oh), read(1, g.w, ow)]);
-    let backward = times(&[g.o, seen(0, g.h, oh), seen(1, g.w, ow)]);
-    let data = times(&[g.c, g.h, g.w]).saturating_add(times(&[g.o.max(g.k()), oh, ow]));
-    let most = data.saturating_mul(64).saturating_add(1 << 16);
-    Some(forward.max(backward)).filter(|&floats| floats <= most)
-}
-
-/// Whether the fast paths may take this convolution: their copies of an image are of the order of the data, and places in
-/// them and in the filters fit into 32 bits.
-pub(crate) fn is_compact(g: &Conv2d) -> bool {
-    const PLACES: usize = u32::MAX as usize / 2;
-    bordered(g).is_some_and(|floats| floats <= PLACES) && product(&[g.o, g.k()]).is_some_and(|len| len <= PLACES)
 }
 
 /// y = x * w (+ bias), in any number type.
@@ -142,7 +85,7 @@ pub(crate) fn transpose_f32(g: &Conv2d, x: &[f32], w: &[f32], bias: Option<&[f32
 
 /// The gradient of the filters, in any number type.
 pub(crate) fn backward_weights<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], dw: &mut [T]) {
-    check("conv2d backward", g, x.len(), dw.len(), dy.len());
+    g.check("conv2d backward", x.len(), dw.len(), dy.len());
     if is_compact(g) {
         plain::backward_weights(g, x, dy, dw);
     } else if dy.is_empty() {
@@ -153,7 +96,7 @@ pub(crate) fn backward_weights<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], dw: &mu
 }
 
 pub(crate) fn backward_weights_f32(g: &Conv2d, x: &[f32], dy: &[f32], dw: &mut [f32]) {
-    check("conv2d backward", g, x.len(), dw.len(), dy.len());
+    g.check("conv2d backward", x.len(), dw.len(), dy.len());
     match simd::kernels(isa()) {
         Some(kernels) if is_compact(g) => weights::backward(kernels, g, x, dy, dw),
         _ => backward_weights(g, x, dy, dw),

@@ -1,5 +1,5 @@
 //! Convolution by im2col in memory and a matrix product per image: for `f64`, and where there is no micro-kernel. No array
-//! is empty here (see [`super::is_compact`]).
+//! is empty here (see [`is_compact`](super::size::is_compact)).
 
 use crate::geometry::product;
 use crate::reference::{col2im, im2col};
@@ -18,7 +18,7 @@ fn part<T>(data: &[T], n: usize, count: usize) -> &[T] {
     &data[n * len..][..len]
 }
 
-pub(crate) fn forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub(super) fn forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     let (k, pixels) = (g.k(), g.out_h() * g.out_w());
     each_image(g, |columns, n| {
         im2col(g, part(x, n, g.n), columns);
@@ -32,7 +32,7 @@ pub(crate) fn forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]
     });
 }
 
-pub(crate) fn transpose<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub(super) fn transpose<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     let (k, pixels, plane) = (g.k(), g.out_h() * g.out_w(), g.h * g.w);
     each_image(g, |columns, n| {
         let x = MatRef::new(part(x, n, g.n), g.o, pixels);
@@ -47,7 +47,7 @@ pub(crate) fn transpose<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[
     });
 }
 
-pub(crate) fn backward_weights<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], dw: &mut [T]) {
+pub(super) fn backward_weights<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], dw: &mut [T]) {
     let (k, pixels) = (g.k(), g.out_h() * g.out_w());
     dw.fill(T::ZERO);
     each_image(g, |columns, n| {

@@ -7,9 +7,10 @@
 //! and drop the pixels that belong to no output.
 
 use super::image::Layout;
+use super::size::serial;
 use crate::parallel::{self, Shared};
-use crate::reference::K_BLOCK;
 use crate::simd::{Kernels, MAX_LANES, MAX_TILE, MAX_VECTORS, Store, Tile};
+use crate::splits::K_BLOCK;
 use crate::{Conv2d, MatRef, pack, scratch};
 
 /// Tasks that a convolution of few images should be cut into at least.
@@ -26,7 +27,7 @@ pub(super) fn forward(kernels: &Kernels, g: &Conv2d, x: &[f32], w: &[f32], bias:
     scratch::floats(panels * kernels.rows * k, |a| {
         pack::panels(kernels, MatRef::new(w, g.o, k).t(), 0..k, 0..g.o, kernels.rows, a);
         let (a, out) = (&*a, Shared::new(y));
-        parallel::tasks(g.n * bands, super::serial(g), |task| {
+        parallel::tasks(g.n * bands, serial(g), |task| {
             let (n, rows) = (task / bands, task % bands * band..oh.min((task % bands + 1) * band));
             let layout = Layout::forward(g, rows.clone());
             let sweep =
@@ -164,7 +165,7 @@ fn transpose_class(
                 *offset = layout.offset(o, (i - top) as usize, (j - left) as usize) as u32;
             }
             let (a, offsets) = (&*a, &*offsets);
-            parallel::tasks(g.n, super::serial(g), |n| {
+            parallel::tasks(g.n, serial(g), |n| {
                 scratch::floats(layout.len(kernels.lanes), |image| {
                     layout.fill(&dy[n * g.o * oh * ow..][..g.o * oh * ow], image);
                     let target = Target {

@@ -5,10 +5,11 @@
 //! copies are added up in order. Blocks and groups depend on the sizes alone.
 
 use super::image::Layout;
+use super::size::serial;
 use super::sweep::taps;
 use crate::parallel::{self, Shared};
-use crate::reference::{K_BLOCK, weight_groups};
 use crate::simd::{Gradient, Kernels, MAX_TAPS, Run};
+use crate::splits::{K_BLOCK, weight_groups};
 use crate::{Conv2d, MatRef, pack, scratch};
 
 /// Elements per piece of the final addition.
@@ -27,14 +28,14 @@ pub(super) fn backward(kernels: &Kernels, g: &Conv2d, x: &[f32], dy: &[f32], dw:
             taps(g, &layout, offsets);
             let job = Job { kernels, g, layout, offsets, width };
             let out = Shared::new(&mut *partial);
-            parallel::tasks(groups.len(), super::serial(g), |i| {
+            parallel::tasks(groups.len(), serial(g), |i| {
                 // SAFETY: each group has its own part of `partial`.
                 let sum = unsafe { std::slice::from_raw_parts_mut(out.pointer().add(i * size), size) };
                 job.group(groups.get(i), x, dy, sum);
             });
         });
         let (sum, others) = partial.split_at_mut(size);
-        parallel::chunks_unless(super::serial(g), sum, PIECE, |piece, sum| {
+        parallel::chunks_unless(serial(g), sum, PIECE, |piece, sum| {
             for other in others.chunks_exact(size) {
                 sum.iter_mut().zip(&other[piece * PIECE..]).for_each(|(sum, x)| *sum += x);
             }

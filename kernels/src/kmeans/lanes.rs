@@ -1,49 +1,10 @@
 //! Sixteen samples side by side, in the registers of each instruction set, and the search for their nearest centroids.
 
-use super::LANES;
+use super::groups::{Groups, LANES, Nearest, row};
 use crate::dispatch::{Isa, Loop, variants, vectorize};
-use crate::reference::K_BLOCK;
+use crate::splits::K_BLOCK;
 use crate::{MatRef, Scalar};
 use std::marker::PhantomData;
-
-/// Centroids in groups of nearly equal size, in each column after column.
-pub struct Groups<T> {
-    data: Vec<T>,
-    /// Number of centroids in each group.
-    sizes: Vec<usize>,
-    level: Isa,
-}
-
-impl<T: Scalar> Groups<T> {
-    pub(super) fn new(level: Isa, centroids: &[T], k: usize) -> Self {
-        // As many sums as the registers hold.
-        let most = if level == Isa::Avx512 { 8 } else { 4 };
-        let d = centroids.len() / k;
-        let count = k.div_ceil(most);
-        let sizes: Vec<usize> = (0..count).map(|g| (k + count - 1 - g) / count).collect();
-        let mut data = Vec::with_capacity(centroids.len());
-        let mut first = 0;
-        for &size in &sizes {
-            for j in 0..d {
-                data.extend((first..first + size).map(|c| centroids[c * d + j]));
-            }
-            first += size;
-        }
-        Self { data, sizes, level }
-    }
-}
-
-/// For each of 16 samples the squared distances of the two nearest centroids, and the index of the nearest.
-#[derive(Clone, Copy)]
-pub struct Nearest<T> {
-    pub(super) first: [T; LANES],
-    pub(super) second: [T; LANES],
-    pub(super) index: [T; LANES],
-}
-
-impl<T: Scalar> Nearest<T> {
-    pub(super) const NONE: Self = Self { first: [T::ZERO; LANES], second: [T::ZERO; LANES], index: [T::ZERO; LANES] };
-}
 
 /// Runs `$loop` with the lanes of `$level`.
 macro_rules! with_lanes {
@@ -98,8 +59,8 @@ impl<T: Scalar, V: Lanes<T>> Loop for Turn<'_, T, V> {
     fn run(self) {
         let d = self.x.cols;
         for (to, rows) in self.to.chunks_exact_mut(LANES * d).zip(self.rows.chunks(LANES)) {
-            let row = |l: usize| super::row(self.x, rows[l.min(rows.len() - 1)] as usize);
-            let rows: [&[T]; LANES] = std::array::from_fn(row);
+            let nth = |l: usize| row(self.x, rows[l.min(rows.len() - 1)] as usize);
+            let rows: [&[T]; LANES] = std::array::from_fn(nth);
             if d < LANES {
                 for (j, to) in to.chunks_exact_mut(LANES).enumerate() {
                     (0..LANES).for_each(|l| to[l] = rows[l][j]);

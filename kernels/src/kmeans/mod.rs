@@ -18,19 +18,19 @@
 //!
 //! Without fused multiply-adds ([`Isa::Scalar`]) distances may differ in the last bits; sums never do.
 
+mod groups;
 mod lanes;
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::geometry::product;
 use crate::parallel;
-use crate::reference::K_BLOCK;
+use crate::splits::K_BLOCK;
 use crate::{MatRef, Scalar};
 #[doc(hidden)]
-pub use lanes::{Groups, Nearest};
+pub use groups::{Groups, Nearest};
+use groups::{LANES, row};
 pub(crate) use lanes::{nearest_f32, nearest_f64, turn_f32, turn_f64};
 
-/// Samples in a tile.
-const LANES: usize = 16;
 /// Samples looked through at a time for those whose bounds have failed.
 const PIECE: usize = 512;
 /// Tasks that the samples are dealt out to, at most.
@@ -114,11 +114,6 @@ impl<T: Scalar> Loop for Largest<'_, T> {
         }
         largest
     }
-}
-
-#[inline(always)]
-fn row<'a, T>(x: &MatRef<'a, T>, i: usize) -> &'a [T] {
-    &x.data[i * x.row_stride..][..x.cols]
 }
 
 /// The partition of the samples into `k` clusters, and what is known about it.
@@ -352,7 +347,7 @@ impl<T: Scalar> Task<T> {
     #[inline(always)]
     fn pass_all(&mut self, pass: &Pass<'_, T>) {
         let Samples { x, turned, .. } = pass.samples;
-        let mut found = [Nearest::NONE; PIECE / LANES];
+        let mut found = [Nearest::none(T::ZERO); PIECE / LANES];
         let mut moved = [0u32; PIECE];
         let (rounder, d) = (&pass.samples.rounder[..], x.cols);
         for start in (0..self.labels.len()).step_by(PIECE) {
@@ -390,7 +385,7 @@ impl<T: Scalar> Task<T> {
         let x = &pass.samples.x;
         // As many tiles at a time as lie in the first cache.
         let tiles = (BATCH / (LANES * x.cols)).clamp(1, PIECE / LANES);
-        let mut found = vec![Nearest::NONE; tiles];
+        let mut found = vec![Nearest::none(T::ZERO); tiles];
         let mut buffer = vec![T::ZERO; tiles * LANES * x.cols];
         let mut open = [0u32; PIECE];
         for start in (0..self.labels.len()).step_by(PIECE) {

@@ -1,7 +1,8 @@
 //! AVX2 and FMA: 16 registers of 8 floats.
 
+use super::args::Transpose;
+use super::compile::compile;
 use super::vector::Vector;
-use super::{Kernels, Transpose, compile};
 use crate::DEAD;
 use std::arch::x86_64::*;
 
@@ -57,9 +58,9 @@ impl Vector for __m256 {
                 let value = window[k];
                 // Larger, or NaN after a number: not (less, equal or unordered), but for a best that is NaN already.
                 let number = _mm256_cmp_ps::<_CMP_ORD_Q>(best, best);
-                let wins = _mm256_and_ps(number, _mm256_cmp_ps::<_CMP_NLE_UQ>(value, best));
-                best = _mm256_blendv_ps(best, value, wins);
-                code = _mm256_blendv_ps(code, _mm256_castsi256_ps(_mm256_set1_epi32(k as i32)), wins);
+                let larger = _mm256_and_ps(number, _mm256_cmp_ps::<_CMP_NLE_UQ>(value, best));
+                best = _mm256_blendv_ps(best, value, larger);
+                code = _mm256_blendv_ps(code, _mm256_castsi256_ps(_mm256_set1_epi32(k as i32)), larger);
             }
             let off = _mm256_cmp_ps::<_CMP_LE_OQ>(best, _mm256_setzero_ps());
             code = _mm256_blendv_ps(code, _mm256_castsi256_ps(_mm256_set1_epi32(i32::from(DEAD))), off);
@@ -87,7 +88,7 @@ compile! {
 /// In blocks of 8 x 8; AVX-512 takes this too.
 ///
 /// # Safety
-/// As for [`super::TransposeFn`].
+/// As for [`TransposeFn`](super::args::TransposeFn).
 #[target_feature(enable = "avx2")]
 pub(super) unsafe fn transpose(t: &Transpose) {
     let (rows, cols) = (t.rows / 8 * 8, t.cols / 8 * 8);

@@ -1,7 +1,8 @@
 //! AVX-512: 32 registers of 16 floats.
 
+use super::args::{MAX_VECTORS, ORDER, UNIT};
+use super::compile::compile;
 use super::vector::Vector;
-use super::{Kernels, MAX_VECTORS, ORDER, UNIT, compile};
 use crate::DEAD;
 use std::arch::x86_64::*;
 
@@ -53,7 +54,12 @@ impl Vector for __m512 {
         unsafe { _mm512_fmadd_ps(a, b, self) }
     }
     #[inline(always)]
-    unsafe fn keep(places: &[u32; UNIT], slopes: &[f32; UNIT], to_places: *mut u32, to_slopes: *mut f32) -> usize {
+    unsafe fn keep(
+        places: &[u32; UNIT],
+        gradients: &[f32; UNIT],
+        to_places: *mut u32,
+        to_gradients: *mut f32,
+    ) -> usize {
         const SHUFFLE: [i32; UNIT] = {
             let mut order = [0; UNIT];
             let mut l = 0;
@@ -66,10 +72,10 @@ impl Vector for __m512 {
         // SAFETY: as above; whole vectors are written, for which there is room.
         unsafe {
             let order = _mm512_loadu_si512(SHUFFLE.as_ptr().cast());
-            let slopes = _mm512_permutexvar_ps(order, _mm512_loadu_ps(slopes.as_ptr()));
+            let gradients = _mm512_permutexvar_ps(order, _mm512_loadu_ps(gradients.as_ptr()));
             let places = _mm512_permutexvar_epi32(order, _mm512_loadu_si512(places.as_ptr().cast()));
-            let kept = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(slopes, _mm512_setzero_ps());
-            _mm512_storeu_ps(to_slopes, _mm512_maskz_compress_ps(kept, slopes));
+            let kept = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(gradients, _mm512_setzero_ps());
+            _mm512_storeu_ps(to_gradients, _mm512_maskz_compress_ps(kept, gradients));
             _mm512_storeu_si512(to_places.cast(), _mm512_maskz_compress_epi32(kept, places));
             kept.count_ones() as usize
         }
@@ -83,9 +89,9 @@ impl Vector for __m512 {
                 let value = window[k];
                 // Larger, or NaN after a number: not (less, equal or unordered), but for a best that is NaN already.
                 let number = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(best, best);
-                let wins = _mm512_mask_cmp_ps_mask::<_CMP_NLE_UQ>(number, value, best);
-                best = _mm512_mask_mov_ps(best, wins, value);
-                code = _mm512_mask_mov_epi32(code, wins, _mm512_set1_epi32(k as i32));
+                let larger = _mm512_mask_cmp_ps_mask::<_CMP_NLE_UQ>(number, value, best);
+                best = _mm512_mask_mov_ps(best, larger, value);
+                code = _mm512_mask_mov_epi32(code, larger, _mm512_set1_epi32(k as i32));
             }
             let zero = _mm512_setzero_ps();
             let (off, dead) = (_mm512_cmp_ps_mask::<_CMP_LE_OQ>(best, zero), _mm512_set1_epi32(i32::from(DEAD)));

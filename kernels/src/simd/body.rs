@@ -1,16 +1,16 @@
 //! The micro-kernels, written once for any [`Vector`]; each instruction set compiles them at its own sizes.
 
-use super::vector::Vector;
-use super::{
-    Direct, Gather, Gradient, LaneGradient, MAX_VECTORS, Points, SUMS, Scatter, Store, Tile, UNIT, Windows, Winners,
+use super::args::{
+    Argmaxes, Direct, Gather, Gradient, LaneGradient, MAX_VECTORS, Points, SUMS, Scatter, Store, Tile, UNIT, Windows,
 };
+use super::vector::Vector;
 use crate::DEAD;
-use crate::reference::K_BLOCK;
+use crate::splits::K_BLOCK;
 
 /// A [`Tile`] of `ROWS` rows and `V` vectors.
 ///
 /// # Safety
-/// As for [`super::TileFn`].
+/// As for [`TileFn`](super::args::TileFn).
 #[inline(always)]
 pub(super) unsafe fn tile<S: Vector, const ROWS: usize, const V: usize>(t: &Tile) {
     // SAFETY: the caller vouches for len x ROWS floats at a, len offsets, V x LANES columns at each of them, and
@@ -72,7 +72,7 @@ unsafe fn put<S: Vector>(to: *mut f32, sum: S, add: bool) {
 }
 
 /// # Safety
-/// As for [`super::StoreFn`].
+/// As for [`StoreFn`](super::args::StoreFn).
 #[inline(always)]
 pub(super) unsafe fn store<S: Vector>(s: &Store) {
     // SAFETY: the caller vouches for rows x len floats in the tile and at `to`, and for the rows' biases.
@@ -94,7 +94,7 @@ pub(super) unsafe fn store<S: Vector>(s: &Store) {
 /// A [`Gradient`] tile of `T` taps and `V` vectors.
 ///
 /// # Safety
-/// As for [`super::GradientFn`].
+/// As for [`GradientFn`](super::args::GradientFn).
 #[inline(always)]
 pub(super) unsafe fn gradient<S: Vector, const V: usize, const T: usize>(g: &Gradient<'_>) {
     // SAFETY: the caller vouches for the runs' pixels under each tap, a row of V x LANES at b for each pixel, and T
@@ -132,19 +132,19 @@ pub(super) unsafe fn gradient<S: Vector, const V: usize, const T: usize>(g: &Gra
 /// A [`Gather`] of `R` rows and `V` vectors.
 ///
 /// # Safety
-/// As for [`super::GatherFn`].
+/// As for [`GatherFn`](super::args::GatherFn).
 #[inline(always)]
 pub(super) unsafe fn gather<S: Vector, const R: usize, const V: usize>(g: &Gather<'_>) {
     const { assert!(UNIT.is_multiple_of(S::LANES)) };
     // SAFETY: the caller vouches for V vectors at each place in each row of the image, and in R rows of output.
     unsafe {
         let mut sum = [[S::splat(0.0); V]; R];
-        for (&at, &slope) in g.at.iter().zip(g.slopes) {
-            let slope = S::splat(slope);
+        for (&at, &gradient) in g.at.iter().zip(g.gradients) {
+            let gradient = S::splat(gradient);
             for r in 0..R {
                 let row = g.rows[r].add(at as usize);
                 for v in 0..V {
-                    sum[r][v] = sum[r][v].fma(slope, S::load(row.add(v * S::LANES)));
+                    sum[r][v] = sum[r][v].fma(gradient, S::load(row.add(v * S::LANES)));
                 }
             }
         }
@@ -159,7 +159,7 @@ pub(super) unsafe fn gather<S: Vector, const R: usize, const V: usize>(g: &Gathe
 /// A [`Scatter`] of `R` rows and `V` vectors.
 ///
 /// # Safety
-/// As for [`super::ScatterFn`].
+/// As for [`ScatterFn`](super::args::ScatterFn).
 #[inline(always)]
 pub(super) unsafe fn scatter<S: Vector, const R: usize, const V: usize>(s: &Scatter<'_>) {
     const { assert!(UNIT.is_multiple_of(S::LANES)) };
@@ -171,28 +171,28 @@ pub(super) unsafe fn scatter<S: Vector, const R: usize, const V: usize>(s: &Scat
                 w[r][v] = S::load(s.w.add(r * s.w_stride + v * S::LANES));
             }
         }
-        for (&at, &slope) in s.at.iter().zip(s.slopes) {
-            let slope = S::splat(slope);
+        for (&at, &gradient) in s.at.iter().zip(s.gradients) {
+            let gradient = S::splat(gradient);
             for r in 0..R {
                 let row = s.rows[r].add(at as usize);
                 for v in 0..V {
                     let to = row.add(v * S::LANES);
-                    S::load(to).fma(slope, w[r][v]).store(to);
+                    S::load(to).fma(gradient, w[r][v]).store(to);
                 }
             }
         }
     }
 }
 
-/// The places and slopes of a unit of windows.
+/// The places and gradients of a unit of windows.
 #[inline(always)]
 fn unit(
-    w: &Winners<'_>,
+    w: &Argmaxes<'_>,
     start: u32,
     dy: &[f32; UNIT],
     codes: &[u8; UNIT],
     places: &mut [u32; UNIT],
-    slopes: &mut [f32; UNIT],
+    gradients: &mut [f32; UNIT],
 ) {
     let codes = codes.map(u32::from);
     for l in 0..UNIT {
@@ -200,34 +200,34 @@ fn unit(
         places[l] = start + column * w.right + (codes[l] >> 1 & 1) * w.down;
     }
     for l in 0..UNIT {
-        slopes[l] = dy[l] * if codes[l] < u32::from(DEAD) { 1.0 } else { 0.0 };
+        gradients[l] = dy[l] * if codes[l] < u32::from(DEAD) { 1.0 } else { 0.0 };
     }
 }
 
-/// Lists [`Winners`].
+/// Lists [`Argmaxes`].
 ///
 /// # Safety
-/// As for [`super::WinnersFn`].
+/// As for [`ArgmaxesFn`](super::args::ArgmaxesFn).
 #[inline(always)]
-pub(super) unsafe fn winners<S: Vector>(w: &mut Winners<'_>) -> usize {
-    // In a register: to the compiler, what is written through `at` and `slopes` might be the lanes.
+pub(super) unsafe fn argmaxes<S: Vector>(w: &mut Argmaxes<'_>) -> usize {
+    // In a register: to the compiler, what is written through `at` and `gradients` might be the lanes.
     let (mut count, mut lanes) = (0, *w.lanes);
     for (chunk, (dy, codes)) in w.dy.chunks(UNIT).zip(w.codes.chunks(UNIT)).enumerate() {
         let start = w.start + (2 * UNIT * chunk) as u32 * w.right;
-        let (mut places, mut slopes) = ([0; UNIT], [0.0; UNIT]);
+        let (mut places, mut gradients) = ([0; UNIT], [0.0; UNIT]);
         if let (Ok(dy), Ok(codes)) = (<&[f32; UNIT]>::try_from(dy), <&[u8; UNIT]>::try_from(codes)) {
-            unit(w, start, dy, codes, &mut places, &mut slopes);
+            unit(w, start, dy, codes, &mut places, &mut gradients);
         } else {
             let (mut rest, mut rest_codes) = ([0.0; UNIT], [DEAD; UNIT]);
             rest[..dy.len()].copy_from_slice(dy);
             rest_codes[..dy.len()].copy_from_slice(codes);
-            unit(w, start, &rest, &rest_codes, &mut places, &mut slopes);
+            unit(w, start, &rest, &rest_codes, &mut places, &mut gradients);
         }
         for l in 0..UNIT {
-            lanes[l] += slopes[l];
+            lanes[l] += gradients[l];
         }
         // SAFETY: the caller vouches for the room.
-        count += unsafe { S::keep(&places, &slopes, w.at.add(count), w.slopes.add(count)) };
+        count += unsafe { S::keep(&places, &gradients, w.at.add(count), w.gradients.add(count)) };
     }
     *w.lanes = lanes;
     count
@@ -236,7 +236,7 @@ pub(super) unsafe fn winners<S: Vector>(w: &mut Winners<'_>) -> usize {
 /// A [`Direct`] gradient: for each vector of windows, the four pixels of each under nine taps.
 ///
 /// # Safety
-/// As for [`super::DirectFn`].
+/// As for [`DirectFn`](super::args::DirectFn).
 #[inline(always)]
 pub(super) unsafe fn direct<S: Vector>(d: &Direct<'_>) {
     // A vector of lanes from the first to the last window, then the next lanes: each lane has a sum of its own.
@@ -247,15 +247,15 @@ pub(super) unsafe fn direct<S: Vector>(d: &Direct<'_>) {
             for tap in 0..9 {
                 sum[tap] = S::load(d.out.add(tap * UNIT + part));
             }
-            for (i, slopes) in d.slopes.chunks_exact(4 * d.cols).enumerate() {
+            for (i, gradients) in d.gradients.chunks_exact(4 * d.cols).enumerate() {
                 let image = d.image.add(2 * i * d.row);
                 for j in (part..d.cols).step_by(UNIT) {
                     for pixel in 0..4 {
-                        let slope = S::load(slopes.as_ptr().add(pixel * d.cols + j));
+                        let gradient = S::load(gradients.as_ptr().add(pixel * d.cols + j));
                         for tap in 0..9 {
                             let (y, x) = (pixel / 2 + tap / 3, pixel % 2 + tap % 3);
                             let at = image.add(y * d.row + x % 2 * d.phase + x / 2 + j);
-                            sum[tap] = sum[tap].fma(slope, S::load(at));
+                            sum[tap] = sum[tap].fma(gradient, S::load(at));
                         }
                     }
                 }
@@ -270,7 +270,7 @@ pub(super) unsafe fn direct<S: Vector>(d: &Direct<'_>) {
 /// [`Windows`]: `W` windows of four pixels, `V` vectors of filters.
 ///
 /// # Safety
-/// As for [`super::WindowsFn`].
+/// As for [`WindowsFn`](super::args::WindowsFn).
 #[inline(always)]
 pub(super) unsafe fn windows<S: Vector, const W: usize, const V: usize>(t: &Windows) {
     // SAFETY: the caller vouches for len x V vectors of filters, for the pixels at each offset of each window, and for
@@ -322,11 +322,11 @@ pub(super) unsafe fn windows<S: Vector, const W: usize, const V: usize>(t: &Wind
 /// [`Points`]: `ROWS` rows and `V` vectors.
 ///
 /// # Safety
-/// As for [`super::PointsFn`].
+/// As for [`PointsFn`](super::args::PointsFn).
 #[inline(always)]
 pub(super) unsafe fn points<S: Vector, const ROWS: usize, const V: usize>(p: &Points) {
     // SAFETY: the caller vouches for len x ROWS floats at a, len offsets, a vector at each of them for each of the V, and a
-    // vector at each place for the rows that are wanted, and for their biases.
+    // vector at each place for the rows that are written, and for their biases.
     unsafe {
         let mut sum = [[S::splat(0.0); V]; ROWS];
         for k in 0..p.len {
@@ -359,7 +359,7 @@ pub(super) unsafe fn points<S: Vector, const ROWS: usize, const V: usize>(p: &Po
 /// A [`LaneGradient`] of `O` channels and `T` taps.
 ///
 /// # Safety
-/// As for [`super::LaneGradientFn`].
+/// As for [`LaneGradientFn`](super::args::LaneGradientFn).
 #[inline(always)]
 pub(super) unsafe fn lane_gradient<S: Vector, const O: usize, const T: usize>(g: &LaneGradient) {
     // SAFETY: the caller vouches for a vector at each pixel of each channel and under each tap, and for the sums.
@@ -367,16 +367,15 @@ pub(super) unsafe fn lane_gradient<S: Vector, const O: usize, const T: usize>(g:
         let mut sum = [[S::splat(0.0); O]; T];
         for i in 0..g.grid[0] {
             for j in 0..g.grid[1] {
-                let (pixel, slope) =
-                    (i * g.tap_steps[0] + j * g.tap_steps[1], i * g.slope_steps[0] + j * g.slope_steps[1]);
-                let mut slopes = [S::splat(0.0); O];
+                let (pixel, at) = (i * g.tap_steps[0] + j * g.tap_steps[1], i * g.dy_steps[0] + j * g.dy_steps[1]);
+                let mut dy = [S::splat(0.0); O];
                 for o in 0..O {
-                    slopes[o] = S::load(g.slopes[o].add(slope));
+                    dy[o] = S::load(g.dy[o].add(at));
                 }
                 for t in 0..T {
                     let x = S::load(g.taps[t].add(pixel));
                     for o in 0..O {
-                        sum[t][o] = sum[t][o].fma(x, slopes[o]);
+                        sum[t][o] = sum[t][o].fma(x, dy[o]);
                     }
                 }
             }

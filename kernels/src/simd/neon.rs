@@ -1,7 +1,8 @@
 //! NEON: 32 registers of 4 floats.
 
+use super::args::{MAX_VECTORS, Transpose};
+use super::compile::compile;
 use super::vector::Vector;
-use super::{Kernels, MAX_VECTORS, Transpose, compile};
 use std::arch::aarch64::*;
 
 impl Vector for float32x4_t {

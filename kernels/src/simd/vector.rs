@@ -2,8 +2,8 @@
 //!
 //! Every method is inlined into a function that was compiled for the instruction set, so it becomes one instruction.
 
-use super::{ORDER, UNIT};
-use crate::conv::pooled::winner;
+use super::args::{ORDER, UNIT};
+use crate::conv::pooled::pool_window;
 
 /// # Safety
 /// Of all methods: the instruction set must be present, and pointers must be good for `LANES` floats, or for the part of
@@ -29,18 +29,23 @@ pub(crate) trait Vector: Copy {
     /// `self + a b`, rounded once.
     unsafe fn fma(self, a: Self, b: Self) -> Self;
 
-    /// Appends the pairs of `UNIT` places and slopes whose slope is not 0, in the order of [`super::ORDER`]; returns
+    /// Appends the pairs of `UNIT` places and gradients whose gradient is not 0, in the order of [`ORDER`]; returns
     /// how many. The lists must have room for `UNIT` more.
     #[inline(always)]
-    unsafe fn keep(places: &[u32; UNIT], slopes: &[f32; UNIT], to_places: *mut u32, to_slopes: *mut f32) -> usize {
+    unsafe fn keep(
+        places: &[u32; UNIT],
+        gradients: &[f32; UNIT],
+        to_places: *mut u32,
+        to_gradients: *mut f32,
+    ) -> usize {
         let mut count = 0;
         for l in ORDER {
             // SAFETY: promised by the caller; count is at most the number of turns so far.
             unsafe {
                 *to_places.add(count) = places[l];
-                *to_slopes.add(count) = slopes[l];
+                *to_gradients.add(count) = gradients[l];
             }
-            count += usize::from(slopes[l] != 0.0);
+            count += usize::from(gradients[l] != 0.0);
         }
         count
     }
@@ -49,18 +54,18 @@ pub(crate) trait Vector: Copy {
     #[inline(always)]
     unsafe fn pool(window: [Self; 4], y: *mut f32, codes: *mut u8) {
         let mut pixels = [[0.0; UNIT]; 4];
-        let (mut values, mut winners) = ([0.0; UNIT], [0; UNIT]);
+        let (mut values, mut argmaxes) = ([0.0; UNIT], [0; UNIT]);
         // SAFETY: a vector is no longer than a unit; the rest is promised by the caller.
         unsafe {
             for (pixels, window) in pixels.iter_mut().zip(window) {
                 window.store(pixels.as_mut_ptr());
             }
             for l in 0..Self::LANES {
-                (values[l], winners[l]) = winner(pixels.map(|pixels| pixels[l]));
+                (values[l], argmaxes[l]) = pool_window(pixels.map(|pixels| pixels[l]));
             }
             for l in 0..Self::LANES {
                 *y.add(l) = values[l];
-                *codes.add(l) = winners[l] as u8;
+                *codes.add(l) = argmaxes[l] as u8;
             }
         }
     }

@@ -116,9 +116,9 @@ fn bias_gradients_of_large_images() {
         let (x, w, bias) = (vec![0.0f32; c << 18], vec![0.0f32; 9 * c], [1.0f32]);
         let (dy, mut y, mut codes) = (vec![0.1f32; 1 << 16], vec![0.0f32; 1 << 16], vec![0; 1 << 16]);
         f32::conv2d_block_forward(&g, &x, &w, &bias, &mut y, Some(&mut codes));
-        for wanted in [false, true] {
+        for with_dx in [false, true] {
             let (mut dx, mut dw, mut db) = (vec![f32::NAN; x.len()], vec![f32::NAN; w.len()], [f32::NAN]);
-            let out = BlockGradients { dx: wanted.then_some(&mut dx), dw: &mut dw, db: &mut db };
+            let out = BlockGradients { dx: with_dx.then_some(&mut dx), dw: &mut dw, db: &mut db };
             f32::conv2d_block_backward(&g, &x, &w, &dy, &codes, out);
             near(db[0], exact(dy.iter().map(|&dy| f64::from(dy))), 1 << 16, 32.0, "a block's db");
         }

@@ -46,13 +46,13 @@ impl Case {
         chain::forward(&self.stages, &self.x, &filters, &mut without, None);
         assert_bits(&without, &y, "with and without keeping");
         // Once with dx, once without, each into gradients of its own.
-        let [alone, whole] = [false, true].map(|wanted| {
+        let [alone, whole] = [false, true].map(|with_dx| {
             let mut gradients: Vec<[Vec<f32>; 2]> =
                 self.filters.iter().map(|f| [nan(f[0].len()), nan(f[1].len())]).collect();
             let mut dx = nan(self.x.len());
             let mut out: Vec<_> = gradients.iter_mut().map(|[dw, db]| FilterGradients { dw, db }).collect();
             let passed = Passed { x: &self.x, y: &y, kept: &kept };
-            chain::backward(&self.stages, passed, &filters, &self.dy, wanted.then_some(&mut dx[..]), &mut out);
+            chain::backward(&self.stages, passed, &filters, &self.dy, with_dx.then_some(&mut dx[..]), &mut out);
             [dx].into_iter().chain(gradients.into_iter().flatten()).collect::<Results>()
         });
         for (alone, whole) in alone.iter().zip(&whole).skip(1) {
@@ -75,13 +75,13 @@ impl Case {
             y.iter_mut().filter(|y| stage.relu && **y <= 0.0).for_each(|y| *y = 0.0);
             values.push(y);
         }
-        let (mut slopes, mut gradients) = (self.dy.clone(), Vec::new());
+        let (mut gradient, mut gradients) = (self.dy.clone(), Vec::new());
         for (i, stage) in self.stages.iter().enumerate().rev() {
             let (g, w) = (&stage.conv, &self.filters[i][0]);
             if stage.relu {
-                slopes.iter_mut().zip(&values[i + 1]).for_each(|(s, y)| *s *= if *y <= 0.0 { 0.0 } else { 1.0 });
+                gradient.iter_mut().zip(&values[i + 1]).for_each(|(s, y)| *s *= if *y <= 0.0 { 0.0 } else { 1.0 });
             }
-            let (image, at) = if stage.transposed { (&slopes, &values[i]) } else { (&values[i], &slopes) };
+            let (image, at) = if stage.transposed { (&gradient, &values[i]) } else { (&values[i], &gradient) };
             let [mut dw, db] = reference::lane_weights(g, stage.transposed, image, at);
             if !lanes {
                 reference::conv2d_backward_weights(g, image, at, &mut dw);
@@ -89,22 +89,22 @@ impl Case {
             drop(gradients.splice(0..0, [dw, db]));
             let mut before = vec![0.0; values[i].len()];
             if stage.transposed {
-                reference::conv2d_forward(g, &slopes, w, None, &mut before);
+                reference::conv2d_forward(g, &gradient, w, None, &mut before);
             } else {
-                reference::conv2d_backward_data(g, &slopes, w, &mut before);
+                reference::conv2d_backward_data(g, &gradient, w, &mut before);
             }
-            slopes = before;
+            gradient = before;
         }
-        [values.pop().unwrap(), slopes].into_iter().chain(gradients).collect()
+        [values.pop().unwrap(), gradient].into_iter().chain(gradients).collect()
     }
 
     fn check(&self) {
-        let want = self.reference(true);
+        let expected = self.reference(true);
         for isa in fused_levels() {
             for threads in [1, 3] {
                 let got = on_threads(threads, || dispatch::with(isa, || self.run()));
-                for (i, (got, want)) in got.iter().zip(&want).enumerate() {
-                    assert_bits(got, want, &format!("result {i}, {isa:?}, {threads} threads, {:?}", self.stages));
+                for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
+                    assert_bits(got, expected, &format!("result {i}, {isa:?}, {threads} threads, {:?}", self.stages));
                 }
             }
         }
@@ -167,10 +167,10 @@ fn more_terms_than_a_block_of_k() {
 fn the_plain_way_is_near() {
     for stages in autoencoder(5) {
         let case = Case::new(stages, 3);
-        let (want, got) = (case.reference(false), dispatch::with(Isa::Scalar, || case.run()));
-        for (got, want) in got.iter().zip(&want) {
-            let size = want.iter().fold(1.0f32, |m, v| m.max(v.abs()));
-            assert!(got.iter().zip(want).all(|(g, w)| (g - w).abs() <= 1e-4 * size));
+        let (expected, got) = (case.reference(false), dispatch::with(Isa::Scalar, || case.run()));
+        for (got, expected) in got.iter().zip(&expected) {
+            let size = expected.iter().fold(1.0f32, |m, v| m.max(v.abs()));
+            assert!(got.iter().zip(expected).all(|(g, w)| (g - w).abs() <= 1e-4 * size));
         }
     }
 }
@@ -189,13 +189,17 @@ fn infinities_and_nans_come_through() {
                     1 => case.dy[30] = special,
                     _ => case.filters[place / 2 - 1][place % 2][0] = special,
                 }
-                let want = case.reference(true);
+                let expected = case.reference(true);
                 // ReLU hides what is below zero.
-                assert!(special == f32::NEG_INFINITY || want.iter().flatten().any(|v| !v.is_finite()));
+                assert!(special == f32::NEG_INFINITY || expected.iter().flatten().any(|v| !v.is_finite()));
                 for isa in fused_levels() {
                     let got = dispatch::with(isa, || case.run());
-                    for (i, (got, want)) in got.iter().zip(&want).enumerate() {
-                        assert_bits(got, want, &format!("{special} at {place}, result {i} of half {half}, {isa:?}"));
+                    for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
+                        assert_bits(
+                            got,
+                            expected,
+                            &format!("{special} at {place}, result {i} of half {half}, {isa:?}"),
+                        );
                     }
                 }
             }
@@ -243,7 +247,7 @@ fn nothing_in_gives_nothing_out() {
 }
 
 #[test]
-fn small_pictures_in_large_batches_pay() {
+fn small_images_in_large_batches_pay() {
     let [down, up] = autoencoder(256);
     assert!(chain::pays(&down) && chain::pays(&up) && chain::pays(&down[..1]), "with a stride, one stage pays too");
     let step = |stride| Stage { conv: conv(32, [8, 8], [12, 12], 1, stride), transposed: false, relu: true };

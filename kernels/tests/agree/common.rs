@@ -38,9 +38,9 @@ pub(crate) fn fused_levels() -> impl Iterator<Item = Isa> {
 
 /// Equal bits; any NaN equals any other.
 #[track_caller]
-pub(crate) fn assert_bits(got: &[f32], want: &[f32], what: &str) {
-    assert_eq!(got.len(), want.len(), "{what}: lengths");
-    for (i, (g, w)) in got.iter().zip(want).enumerate() {
+pub(crate) fn assert_bits(got: &[f32], expected: &[f32], what: &str) {
+    assert_eq!(got.len(), expected.len(), "{what}: lengths");
+    for (i, (g, w)) in got.iter().zip(expected).enumerate() {
         assert!(g.to_bits() == w.to_bits() || (g.is_nan() && w.is_nan()), "{what}: [{i}] is {g:e}, not {w:e}");
     }
 }
@@ -50,13 +50,13 @@ pub(crate) fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) 
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(f)
 }
 
-/// Runs `f` at each level on 1, 2, 3 and 8 threads and asserts that the bits are `want`.
+/// Runs `f` at each level on 1, 2, 3 and 8 threads and asserts that the bits are `expected`.
 #[track_caller]
-pub(crate) fn always(want: &[f32], what: &str, f: impl Fn() -> Vec<f32> + Send + Sync) {
+pub(crate) fn always(expected: &[f32], what: &str, f: impl Fn() -> Vec<f32> + Send + Sync) {
     for &isa in dispatch::variants() {
         for threads in [1, 2, 3, 8] {
             let got = on_threads(threads, || dispatch::with(isa, &f));
-            assert_bits(&got, want, &format!("{what}, {isa:?}, {threads} threads"));
+            assert_bits(&got, expected, &format!("{what}, {isa:?}, {threads} threads"));
         }
     }
 }

@@ -60,12 +60,12 @@ impl Case {
     }
 
     fn check(&self) {
-        let (want, exact, sizes) = (self.reference::<f32>(), self.reference::<f64>(), self.sizes());
+        let (expected, exact, sizes) = (self.reference::<f32>(), self.reference::<f64>(), self.sizes());
         let names = ["y + bias", "y", "dx", "dw", "dx + bias"];
         for isa in fused_levels() {
             let got = dispatch::with(isa, || self.run());
             for i in 0..5 {
-                assert_bits(&got[i], &want[i], &format!("{} {isa:?} {:?}", names[i], self.g));
+                assert_bits(&got[i], &expected[i], &format!("{} {isa:?} {:?}", names[i], self.g));
             }
         }
         let plain = dispatch::with(Isa::Scalar, || self.run());
@@ -74,7 +74,7 @@ impl Case {
         let over = g.o * g.kernel[0] * g.kernel[1];
         let terms = [g.k() + 1, g.k(), over, pixels, over + 1];
         for i in 0..5 {
-            for ((&got, &exact), &size) in want[i].iter().zip(&exact[i]).zip(&sizes[i]) {
+            for ((&got, &exact), &size) in expected[i].iter().zip(&exact[i]).zip(&sizes[i]) {
                 let bound = (terms[i] + 1) as f64 * f64::from(f32::EPSILON) * size + 1e-37;
                 assert!((f64::from(got) - exact).abs() <= bound, "{}: {got} for {exact}, {g:?}", names[i]);
             }
@@ -152,8 +152,9 @@ fn nothing_in_gives_nothing_out() {
 }
 
 /// Whether two results are alike where they are not finite.
-fn alike(got: f32, want: f32) -> bool {
-    got.is_nan() == want.is_nan() && (got == want || got.is_finite() && want.is_finite() || want.is_nan())
+fn alike(got: f32, expected: f32) -> bool {
+    got.is_nan() == expected.is_nan()
+        && (got == expected || got.is_finite() && expected.is_finite() || expected.is_nan())
 }
 
 #[test]
@@ -170,16 +171,16 @@ fn infinities_and_nans_come_through() {
                 4 => case.w[40] = special,
                 _ => (case.x[70], case.dy[100]) = (special, f32::INFINITY),
             }
-            let want = case.reference::<f32>();
-            assert!(want.iter().flatten().any(|w| !w.is_finite()));
+            let expected = case.reference::<f32>();
+            assert!(expected.iter().flatten().any(|w| !w.is_finite()));
             for &isa in dispatch::variants() {
                 // im2col does not multiply filters by outputs that are not there, the others do, by zero.
                 if isa == Isa::Scalar && place == 4 {
                     continue;
                 }
                 let got = dispatch::with(isa, || case.run());
-                for (i, (got, want)) in got.iter().zip(&want).enumerate() {
-                    let fits = got.iter().zip(want).all(|(&g, &w)| alike(g, w));
+                for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
+                    let fits = got.iter().zip(expected).all(|(&g, &w)| alike(g, w));
                     assert!(fits, "{special} at {place}, result {i}, {isa:?}");
                 }
             }

@@ -16,9 +16,9 @@ fn distances_of_all_pairs() {
         let (x, y) = (data.floats(n * d), data.floats(m * d));
         let row = |x: &'_ [f32], i: usize| x[i * d..][..d].to_vec();
         let pair = |i: usize, j: usize| plain_distance(&row(&x, i), &row(&y, j));
-        let want: Vec<f32> = (0..n * m).map(|at| pair(at / m, at % m)).collect();
+        let expected: Vec<f32> = (0..n * m).map(|at| pair(at / m, at % m)).collect();
         let (a, b) = (MatRef::new(&x, n, d), MatRef::new(&y, m, d));
-        always(&want, "squared_distances", || {
+        always(&expected, "squared_distances", || {
             let mut out = vec![f32::NAN; n * m];
             distance::squared_distances(a, b, MatMut::new(&mut out, n, m));
             out
@@ -27,6 +27,6 @@ fn distances_of_all_pairs() {
         let turned: Vec<f32> = (0..n * d).map(|at| x[at % n * d + at / n]).collect();
         let mut out = vec![f32::NAN; n * m];
         distance::squared_distances(MatRef::new(&turned, d, n).t(), b, MatMut::strided(&mut out, n, m, 1, n));
-        assert!((0..n * m).all(|at| out[at % m * n + at / m].to_bits() == want[at].to_bits()));
+        assert!((0..n * m).all(|at| out[at % m * n + at / m].to_bits() == expected[at].to_bits()));
     }
 }

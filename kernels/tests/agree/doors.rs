@@ -79,11 +79,11 @@ fn at_each_level(f: impl Fn(Isa)) -> usize {
 }
 
 /// Results of a call that did not panic: the reference's bits, where the level owes them.
-fn compare(isa: Isa, got: &[f32], want: &[f32], what: &str) {
+fn compare(isa: Isa, got: &[f32], expected: &[f32], what: &str) {
     // A failure must not look like one of the panics that are allowed.
-    let same = isa == Isa::Scalar || returns(|| assert_bits(got, want, what));
+    let same = isa == Isa::Scalar || returns(|| assert_bits(got, expected, what));
     if !same {
-        eprintln!("{what} at {isa:?}: {got:?}, not {want:?}");
+        eprintln!("{what} at {isa:?}: {got:?}, not {expected:?}");
         std::process::abort();
     }
 }
@@ -101,26 +101,26 @@ fn convolutions() {
         returned += at_each_level(|isa| {
             let mut y = vec![f32::NAN; dy.len()];
             f32::conv2d_forward(&g, &x, &w, Some(&bias), &mut y);
-            let mut want = dy.clone();
-            reference::conv2d_forward(&g, &x, &w, Some(&bias), &mut want);
-            compare(isa, &y, &want, &format!("y {g:?}"));
+            let mut expected = dy.clone();
+            reference::conv2d_forward(&g, &x, &w, Some(&bias), &mut expected);
+            compare(isa, &y, &expected, &format!("y {g:?}"));
         });
         at_each_level(|isa| {
             let mut dx = vec![f32::NAN; x.len()];
             f32::conv2d_backward_data(&g, &dy, &w, &mut dx);
-            let mut want = vec![0.0; x.len()];
+            let mut expected = vec![0.0; x.len()];
             if whole {
-                reference::conv2d_backward_data(&g, &dy, &w, &mut want);
+                reference::conv2d_backward_data(&g, &dy, &w, &mut expected);
             }
-            compare(isa, &dx, &want, &format!("dx {g:?}"));
+            compare(isa, &dx, &expected, &format!("dx {g:?}"));
         });
         at_each_level(|isa| {
-            let (mut dw, mut want) = (vec![f32::NAN; w.len()], vec![0.0; w.len()]);
+            let (mut dw, mut expected) = (vec![f32::NAN; w.len()], vec![0.0; w.len()]);
             f32::conv2d_backward_weights(&g, &x, &dy, &mut dw);
             if whole {
-                reference::conv2d_backward_weights(&g, &x, &dy, &mut want);
+                reference::conv2d_backward_weights(&g, &x, &dy, &mut expected);
             }
-            compare(isa, &dw, &want, &format!("dw {g:?}"));
+            compare(isa, &dw, &expected, &format!("dw {g:?}"));
         });
         let groups = size(&mut data);
         let g = GroupedConv2d { groups, each: g };

@@ -8,8 +8,8 @@ fn elements_are_dropped_by_their_bits() {
     for n in [0, 1, 17, 40_000] {
         let x = Data::new(n as u64).floats(n);
         let keep = |i: usize| random_bits(0x1234_5678_9abc_def0, i as u32) >= (0.3 * 4_294_967_296.0) as u32;
-        let want: Vec<f32> = (0..n).map(|i| x[i] * if keep(i) { (1.0 / 0.7) as f32 } else { 0.0 }).collect();
-        always(&want, "dropout", || {
+        let expected: Vec<f32> = (0..n).map(|i| x[i] * if keep(i) { (1.0 / 0.7) as f32 } else { 0.0 }).collect();
+        always(&expected, "dropout", || {
             let mut y = vec![f32::NAN; n];
             dropout(0x1234_5678_9abc_def0, 0.3, &x, &mut y);
             y

@@ -22,12 +22,12 @@ fn check(m: usize, n: usize, k: usize, kinds: [u8; 3], beta: f32, seed: u64) {
         (strides(m, k, kinds[0]), strides(k, n, kinds[1]), strides(m, n, kinds[2]));
     let (a, b, c) = (data.floats(al), data.floats(bl), data.floats(cl));
     let (a, b) = (MatRef::strided(&a, m, k, ars, acs), MatRef::strided(&b, k, n, brs, bcs));
-    let mut want = c.clone();
-    reference::gemm(a, b, beta, MatMut::strided(&mut want, m, n, crs, ccs));
+    let mut expected = c.clone();
+    reference::gemm(a, b, beta, MatMut::strided(&mut expected, m, n, crs, ccs));
     for isa in fused_levels() {
         let mut got = c.clone();
         dispatch::with(isa, || f32::gemm(a, b, beta, MatMut::strided(&mut got, m, n, crs, ccs)));
-        assert_bits(&got, &want, &format!("{isa:?} {m}x{n}x{k} {kinds:?} beta {beta}"));
+        assert_bits(&got, &expected, &format!("{isa:?} {m}x{n}x{k} {kinds:?} beta {beta}"));
     }
     // The plain level owes no bits, but the derived bound.
     let mut got = c.clone();
@@ -38,7 +38,7 @@ fn check(m: usize, n: usize, k: usize, kinds: [u8; 3], beta: f32, seed: u64) {
             let products = (0..k).map(|k| f64::from(a.at(i, k)) * f64::from(b.at(k, j)));
             let (sum, size) = products.fold((old, old.abs()), |(s, z), p| (s + p, z + p.abs()));
             let bound = (k + 2) as f64 * f64::from(f32::EPSILON) * size + 1e-37;
-            for out in [&got, &want] {
+            for out in [&got, &expected] {
                 let error = (f64::from(out[i * crs + j * ccs]) - sum).abs();
                 assert!(error <= bound, "({i}, {j}) of {m}x{n}x{k}: off by {error:e}, allowed {bound:e}");
             }
@@ -106,11 +106,11 @@ fn infinities_and_nans_come_through() {
     let (mut a, mut b) = (data.floats(m * k), data.floats(k * n));
     (a[3 * k + 4], b[7 * n + 20], b[8 * n + 30]) = (f32::NAN, f32::INFINITY, f32::MIN_POSITIVE / 8.0);
     for &isa in dispatch::variants() {
-        let (mut got, mut want) = (vec![0.0; m * n], vec![0.0; m * n]);
+        let (mut got, mut expected) = (vec![0.0; m * n], vec![0.0; m * n]);
         let (a, b) = (MatRef::new(&a, m, k), MatRef::new(&b, k, n));
-        reference::gemm(a, b, 0.0, MatMut::new(&mut want, m, n));
+        reference::gemm(a, b, 0.0, MatMut::new(&mut expected, m, n));
         dispatch::with(isa, || f32::gemm(a, b, 0.0, MatMut::new(&mut got, m, n)));
-        for (g, w) in got.iter().zip(&want) {
+        for (g, w) in got.iter().zip(&expected) {
             assert!(g.is_nan() == w.is_nan() && g.is_infinite() == w.is_infinite());
         }
         assert!(got[3 * n..4 * n].iter().all(|x| x.is_nan()));
@@ -165,19 +165,19 @@ fn fully_connected_layers() {
         let mut data = Data::new((n + inputs) as u64);
         let (x, w, bias) = (data.floats(n * inputs), data.floats(outputs * inputs), data.floats(outputs));
         let (x, w) = (MatRef::new(&x, n, inputs), MatRef::new(&w, outputs, inputs));
-        let want = plain_linear(x, w, &bias);
+        let expected = plain_linear(x, w, &bias);
         for isa in fused_levels() {
             for threads in [1, 2, 3, 8] {
                 let mut got = vec![f32::NAN; n * outputs];
                 on_threads(threads, || dispatch::with(isa, || f32::linear(x, w, &bias, &mut got)));
-                assert_bits(&got, &want, &format!("{isa:?}, {threads} threads, {n} x {inputs} -> {outputs}"));
+                assert_bits(&got, &expected, &format!("{isa:?}, {threads} threads, {n} x {inputs} -> {outputs}"));
             }
         }
         let mut got = vec![f32::NAN; n * outputs];
         dispatch::with(Isa::Scalar, || f32::linear(x, w, &bias, &mut got));
         let size = |i: usize| (0..inputs).map(|k| (x.at(i / outputs, k) * w.at(i % outputs, k)).abs()).sum::<f32>();
-        for (i, (got, want)) in got.iter().zip(&want).enumerate() {
-            assert!((got - want).abs() <= (inputs + 2) as f32 * 2.0 * f32::EPSILON * (size(i) + 1.0));
+        for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
+            assert!((got - expected).abs() <= (inputs + 2) as f32 * 2.0 * f32::EPSILON * (size(i) + 1.0));
         }
     }
 }
@@ -199,10 +199,10 @@ fn gradients_of_fully_connected_layers() {
     // A row of ones that is one number, read again and again.
     let (g, one) = (Data::new(8).floats(700 * 33), [1.0]);
     let (ones, g) = (MatRef::strided(&one, 1, 700, 0, 0), MatRef::new(&g, 700, 33));
-    let (mut got, mut want) = ([0.0; 33], [0.0; 33]);
-    reference::gemm(ones, g, 0.0, MatMut::new(&mut want, 1, 33));
+    let (mut got, mut expected) = ([0.0; 33], [0.0; 33]);
+    reference::gemm(ones, g, 0.0, MatMut::new(&mut expected, 1, 33));
     for isa in fused_levels() {
         dispatch::with(isa, || f32::gemm(ones, g, 0.0, MatMut::new(&mut got, 1, 33)));
-        assert_bits(&got, &want, &format!("{isa:?}, column sums"));
+        assert_bits(&got, &expected, &format!("{isa:?}, column sums"));
     }
 }

@@ -40,12 +40,12 @@ impl Case {
     }
 
     fn check(&self) {
-        let (want, exact) = (self.reference::<f32>(), self.reference::<f64>());
+        let (expected, exact) = (self.reference::<f32>(), self.reference::<f64>());
         for isa in fused_levels() {
             for threads in [1, 3] {
                 let got = on_threads(threads, || dispatch::with(isa, || self.run::<f32>()));
                 for (i, name) in ["y", "dx", "dw"].into_iter().enumerate() {
-                    assert_bits(&got[i], &want[i], &format!("{name} {isa:?} {:?}", self.g));
+                    assert_bits(&got[i], &expected[i], &format!("{name} {isa:?} {:?}", self.g));
                 }
             }
         }
@@ -92,9 +92,9 @@ fn a_grouped_convolution_is_one_with_zeros() {
         reference::conv2d_backward_data(&whole, &dy, &wide, &mut dx);
         reference::conv2d_backward_weights(&whole, &x, &dy, &mut dw);
         let narrow = (0..dw.len()).filter_map(|k| inside(k).map(|_| dw[k])).collect();
-        for (got, want) in case.run::<f64>().iter().zip([y, dx, narrow]) {
-            assert_eq!(got.len(), want.len());
-            assert!(got.iter().zip(&want).all(|(g, w)| (g - w).abs() < 1e-13));
+        for (got, expected) in case.run::<f64>().iter().zip([y, dx, narrow]) {
+            assert_eq!(got.len(), expected.len());
+            assert!(got.iter().zip(&expected).all(|(g, w)| (g - w).abs() < 1e-13));
         }
     }
 }
@@ -114,12 +114,12 @@ fn a_grouped_adjoint_adds_its_bias() {
     for g in [same(3, 2, 2, 4, 9), same(9, 2, 1, 1, 7)] {
         let case = Case::new(g, 5);
         let ([_, w, _, dy], bias) = (&case.data, Data::new(6).floats(g.groups * g.each.c));
-        let (mut want, plane) = (case.reference::<f32>()[1].clone(), g.each.h * g.each.w);
-        want.iter_mut().enumerate().for_each(|(i, v)| *v += bias[i / plane % bias.len()]);
+        let (mut expected, plane) = (case.reference::<f32>()[1].clone(), g.each.h * g.each.w);
+        expected.iter_mut().enumerate().for_each(|(i, v)| *v += bias[i / plane % bias.len()]);
         for isa in fused_levels() {
-            let mut got = vec![f32::NAN; want.len()];
+            let mut got = vec![f32::NAN; expected.len()];
             dispatch::with(isa, || grouped::conv_transpose2d_forward(&g, dy, w, Some(&bias), &mut got));
-            assert_bits(&got, &want, &format!("{isa:?} {g:?}"));
+            assert_bits(&got, &expected, &format!("{isa:?} {g:?}"));
         }
     }
 }
@@ -132,11 +132,11 @@ fn infinities_and_nans_come_through() {
             for groups in [3, 9] {
                 let mut case = Case::new(same(groups, 2, 2, 2, 6), 11);
                 case.data[place][1] = special;
-                let want = case.reference::<f32>();
-                assert!(want.iter().flatten().any(|w| !w.is_finite()) && want[0].iter().any(|w| w.is_finite()));
+                let expected = case.reference::<f32>();
+                assert!(expected.iter().flatten().any(|w| !w.is_finite()) && expected[0].iter().any(|w| w.is_finite()));
                 for isa in fused_levels() {
                     let got = dispatch::with(isa, || case.run::<f32>());
-                    (0..3).for_each(|i| assert_bits(&got[i], &want[i], &format!("{special} at {place}, {isa:?}")));
+                    (0..3).for_each(|i| assert_bits(&got[i], &expected[i], &format!("{special} at {place}, {isa:?}")));
                 }
             }
         }

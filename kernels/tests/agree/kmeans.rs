@@ -70,7 +70,7 @@ fn check<T: Scalar>(x: &[T], d: usize, k: usize) {
     let walks = [walk(x, d, k, false), walk(x, d, k, true)];
     let mut inertia: Option<f64> = None;
     for &isa in dispatch::variants() {
-        let wanted = &walks[usize::from(isa != Isa::Scalar)];
+        let walk = &walks[usize::from(isa != Isa::Scalar)];
         for threads in [1, 2, 3, 8] {
             let run = || {
                 let rows = MatRef::new(x, x.len() / d, d);
@@ -78,15 +78,15 @@ fn check<T: Scalar>(x: &[T], d: usize, k: usize) {
                 let samples = Samples::new(rows, &mut room);
                 let mut clusters = Clusters::new(&samples, k);
                 let mut before = vec![usize::MAX; x.len() / d];
-                for (step, (centroids, want)) in wanted.iter().enumerate() {
+                for (step, (centroids, expected)) in walk.iter().enumerate() {
                     let changed = clusters.assign(centroids);
                     let got = Plain {
                         labels: clusters.labels(),
                         sum: clusters.sums().sum.clone(),
                         size: clusters.sums().size.clone(),
                     };
-                    assert_eq!(&got, want, "{isa:?}, {threads} threads, step {step}");
-                    assert_eq!(changed, (0..before.len()).filter(|&i| before[i] != want.labels[i]).count());
+                    assert_eq!(&got, expected, "{isa:?}, {threads} threads, step {step}");
+                    assert_eq!(changed, (0..before.len()).filter(|&i| before[i] != expected.labels[i]).count());
                     before = got.labels;
                 }
                 clusters.inertia()
@@ -96,11 +96,11 @@ fn check<T: Scalar>(x: &[T], d: usize, k: usize) {
                 assert_eq!(inertia.get_or_insert(got).to_bits(), got.to_bits(), "{isa:?}, {threads} threads: inertia");
             }
             let own = |(x, &c): (&[T], &usize)| -> f64 {
-                let c = &wanted[7].0[c * d..][..d];
+                let c = &walk[7].0[c * d..][..d];
                 x.iter().zip(c).map(|(x, c)| (x.to_f64() - c.to_f64()) * (x.to_f64() - c.to_f64())).sum()
             };
-            let want: f64 = x.chunks(d).zip(&wanted[7].1.labels).map(own).sum();
-            assert!((got - want).abs() <= 1e-12 * want, "{got} {want}");
+            let expected: f64 = x.chunks(d).zip(&walk[7].1.labels).map(own).sum();
+            assert!((got - expected).abs() <= 1e-12 * expected, "{got} {expected}");
         }
     }
 }

@@ -7,15 +7,15 @@ use gradus_kernels::knn::knn;
 
 /// All other rows sorted by plain distance, then by index: the first k of each, and their distances.
 fn plain(x: &[f32], n: usize, d: usize, k: usize) -> Vec<f32> {
-    let mut want = Vec::new();
+    let mut expected = Vec::new();
     for i in 0..n {
         let far = |j: usize| plain_distance(&x[i * d..][..d], &x[j * d..][..d]);
         let far = |j: usize| if far(j).is_nan() { f32::INFINITY } else { far(j) };
         let mut others: Vec<usize> = (0..n).filter(|&j| j != i).collect();
         others.sort_by(|&a, &b| far(a).total_cmp(&far(b)).then(a.cmp(&b)));
-        want.extend(others[..k].iter().flat_map(|&j| [j as f32, far(j)]));
+        expected.extend(others[..k].iter().flat_map(|&j| [j as f32, far(j)]));
     }
-    want
+    expected
 }
 
 fn check(what: &str, x: &[f32], n: usize, d: usize, k: usize) {

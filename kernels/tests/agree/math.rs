@@ -18,14 +18,14 @@ fn ulp(x: f64) -> f64 {
 fn worst(f: impl Fn(f32) -> f32, exact: impl Fn(f64) -> f64, domain: impl Fn(f32) -> bool) -> (f64, f32) {
     let mut worst = (0.0, 0.0);
     for x in sweep().filter(|&x| domain(x)) {
-        let (got, want) = (f(x), exact(f64::from(x)));
-        if want == 0.0 {
+        let (got, expected) = (f(x), exact(f64::from(x)));
+        if expected == 0.0 {
             assert_eq!(got, 0.0, "at {x:e}");
-        } else if want.abs() >= f64::from(f32::MAX) * (1.0 + 2f64.powi(-25)) {
-            assert_eq!(f64::from(got), f64::INFINITY * want.signum(), "at {x:e}");
+        } else if expected.abs() >= f64::from(f32::MAX) * (1.0 + 2f64.powi(-25)) {
+            assert_eq!(f64::from(got), f64::INFINITY * expected.signum(), "at {x:e}");
         } else {
-            let error = (f64::from(got) - want).abs() / ulp(want);
-            assert!(error.is_finite(), "{got} for {want} at {x:e}");
+            let error = (f64::from(got) - expected).abs() / ulp(expected);
+            assert!(error.is_finite(), "{got} for {expected} at {x:e}");
             if error > worst.0 {
                 worst = (error, x);
             }
@@ -93,8 +93,8 @@ fn special_values() {
 }
 
 /// Derivative of GELU: a function large enough to be left out of line as a closure.
-struct Slope;
-impl math::Pointwise<f32, 2> for Slope {
+struct GeluDerivative;
+impl math::Pointwise<f32, 2> for GeluDerivative {
     #[inline(always)]
     fn at(&self, [x, g]: [f32; 2]) -> f32 {
         g * (0.5 * (1.0 + Scalar::erf(x * 0.7)) + x * Scalar::exp(-x * x * 0.5) * 0.4)
@@ -124,7 +124,7 @@ fn all(len: usize) -> Vec<Vec<f32>> {
         out(&|o| math::map(&x, o, Scalar::sigmoid)),
         out(&|o| math::zip_map(&x, &y, o, |x, y| x * y + 0.3)),
         out(&|o| math::zip3_map(&x, &y, &z, o, |x, y, z| Scalar::max(x * y, z) + z)),
-        out(&|o| math::apply([&x, &y], o, &Slope)),
+        out(&|o| math::apply([&x, &y], o, &GeluDerivative)),
         updated,
     ]
 }
@@ -132,12 +132,12 @@ fn all(len: usize) -> Vec<Vec<f32>> {
 #[test]
 fn every_level_and_thread_count_gives_the_same_bits() {
     for len in [0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 1000, 50_001] {
-        let want = dispatch::with(dispatch::Isa::Scalar, || all(len));
+        let expected = dispatch::with(dispatch::Isa::Scalar, || all(len));
         for &isa in dispatch::variants() {
             for threads in [1, 2, 3, 8] {
                 let got = on_threads(threads, || dispatch::with(isa, || all(len)));
-                for (i, (got, want)) in got.iter().zip(&want).enumerate() {
-                    assert_bits(got, want, &format!("{isa:?}, loop {i}, length {len}, {threads} threads"));
+                for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
+                    assert_bits(got, expected, &format!("{isa:?}, loop {i}, length {len}, {threads} threads"));
                 }
             }
         }
@@ -161,9 +161,9 @@ fn gathered_rows() {
         let mut data = Data::new(row as u64);
         let x = data.floats(40 * row);
         let chosen: Vec<usize> = (0..3000).map(|i| i * 7 % 40).collect();
-        let want: Vec<f32> = chosen.iter().flat_map(|&i| x[i * row..][..row].to_vec()).collect();
-        always(&want, "gather", || {
-            let mut out = vec![f32::NAN; want.len()];
+        let expected: Vec<f32> = chosen.iter().flat_map(|&i| x[i * row..][..row].to_vec()).collect();
+        always(&expected, "gather", || {
+            let mut out = vec![f32::NAN; expected.len()];
             gradus_kernels::gather(&x, row, &chosen, &mut out);
             out
         });

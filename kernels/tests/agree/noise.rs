@@ -7,8 +7,8 @@ use gradus_kernels::noise::{normal, normals};
 #[test]
 fn the_same_at_every_level() {
     for len in [0, 1, 15, 17, 4097, 20_000] {
-        let want: Vec<f32> = (0..len).map(|i| normal(random_bits(7, i))).collect();
-        always(&want, "normals", || {
+        let expected: Vec<f32> = (0..len).map(|i| normal(random_bits(7, i))).collect();
+        always(&expected, "normals", || {
             let mut y = vec![f32::NAN; len as usize];
             normals(7, &mut y);
             y
@@ -40,8 +40,8 @@ fn moments_are_those_of_the_normal_distribution() {
     normals(0x1234_5678_9abc_def0, &mut x);
     let moment = |k: i32| x.iter().map(|x| x.powi(k)).sum::<f64>() / n as f64;
     // Five standard errors: the variances of x, x², x³, x⁴ are 1, 2, 15, 96. Neighbours do not know of each other.
-    for (k, want, variance) in [(1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0f64)] {
-        let off = moment(k) - want;
+    for (k, expected, variance) in [(1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0f64)] {
+        let off = moment(k) - expected;
         assert!(off.abs() < 5.0 * (variance / n as f64).sqrt(), "moment {k} is off by {off}");
     }
     let together = x.windows(2).map(|x| x[0] * x[1]).sum::<f64>() / n as f64;

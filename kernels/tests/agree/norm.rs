@@ -60,12 +60,12 @@ impl Case {
     }
 
     fn check(&self) {
-        let want = self.reference::<f32>();
-        always(&want, &format!("{:?}", self.g), || self.run());
+        let expected = self.reference::<f32>();
+        always(&expected, &format!("{:?}", self.g), || self.run());
         // All numbers are at most 2, and so are the terms of all sums, whose error is that of a tree; dx multiplies two
         // of them, and coefficients, with a few roundings more.
         let m = self.g.per_channel() as f64;
-        for (&got, exact) in want.iter().zip(self.reference::<f64>()) {
+        for (&got, exact) in expected.iter().zip(self.reference::<f64>()) {
             let bound = f64::from(f32::EPSILON) / 2.0 * (24.0 + m.max(1.0).log2().ceil()) * 8.0 * m.max(1.0);
             assert!((f64::from(got) - exact).abs() <= bound, "{got} for {exact}, {:?}", self.g);
         }
@@ -106,9 +106,9 @@ fn infinities_and_nans_come_through() {
         let mut case = Case::new([12, 4, places], 7);
         spice(&mut case.x);
         spice(&mut case.dy);
-        let want = case.reference::<f32>();
-        assert!(want.iter().any(|w| w.is_nan()));
-        always(&want, "special values", || case.run());
+        let expected = case.reference::<f32>();
+        assert!(expected.iter().any(|w| w.is_nan()));
+        always(&expected, "special values", || case.run());
     }
 }
 

@@ -27,24 +27,24 @@ fn adam_steps() {
         let (p, g, m) = (data.floats(n), data.floats(n), data.floats(n));
         let mut squares = || -> Vec<f32> { data.floats(n).iter().map(|v| v.abs()).collect() };
         let (v, w) = (squares(), squares());
-        let mut want = [p.clone(), m.clone(), v.clone(), w.clone()];
+        let mut expected = [p.clone(), m.clone(), v.clone(), w.clone()];
         for i in 0..n {
-            let slope = g[i] + 0.1 * p[i];
-            want[1][i] = 0.9 * m[i] + (1.0 - 0.9f64) as f32 * slope;
-            want[2][i] = 0.999 * v[i] + (1.0 - 0.999f64) as f32 * (slope * slope);
-            let mut square = want[2][i];
+            let gradient = g[i] + 0.1 * p[i];
+            expected[1][i] = 0.9 * m[i] + (1.0 - 0.9f64) as f32 * gradient;
+            expected[2][i] = 0.999 * v[i] + (1.0 - 0.999f64) as f32 * (gradient * gradient);
+            let mut square = expected[2][i];
             if amsgrad {
                 square = f32::max(w[i], square);
-                want[3][i] = square;
+                expected[3][i] = square;
             }
             let divisor = square.sqrt() / 0.03 + 1e-8;
-            let mut change = 0.01 * (want[1][i] / divisor);
+            let mut change = 0.01 * (expected[1][i] / divisor);
             if gradient_size != 0.0 {
-                change += 0.02 * (slope / divisor);
+                change += 0.02 * (gradient / divisor);
             }
-            want[0][i] = 0.99 * p[i] - change;
+            expected[0][i] = 0.99 * p[i] - change;
         }
-        always(&want.concat(), "adam", || {
+        always(&expected.concat(), "adam", || {
             let (mut p, mut m, mut v, mut w) = (p.clone(), m.clone(), v.clone(), w.clone());
             optim::adam(&h, &mut p, &g, &mut m, &mut v, if amsgrad { &mut w } else { &mut [] });
             [p, m, v, w].concat()
@@ -59,16 +59,16 @@ fn sgd_steps() {
     let (p, g, u) = (data.floats(n), data.floats(n), data.floats(n));
     for (momentum, nesterov, gain) in [(0.0, false, 1.0), (0.9, false, 1.0), (0.9, false, 0.5), (0.9, true, 0.5)] {
         let h = Sgd { lr: 0.1, gain, momentum, nesterov, l2: 0.01, shrink: 0.99 };
-        let mut want = [p.clone(), u.clone()];
+        let mut expected = [p.clone(), u.clone()];
         for i in 0..n {
-            let mut slope = gain as f32 * (g[i] + 0.01 * p[i]);
+            let mut gradient = gain as f32 * (g[i] + 0.01 * p[i]);
             if momentum != 0.0 {
-                want[1][i] = 0.9 * u[i] + slope;
-                slope = if nesterov { slope + 0.9 * want[1][i] } else { want[1][i] };
+                expected[1][i] = 0.9 * u[i] + gradient;
+                gradient = if nesterov { gradient + 0.9 * expected[1][i] } else { expected[1][i] };
             }
-            want[0][i] = 0.99 * p[i] - 0.1 * slope;
+            expected[0][i] = 0.99 * p[i] - 0.1 * gradient;
         }
-        always(&want.concat(), "sgd", || {
+        always(&expected.concat(), "sgd", || {
             let (mut p, mut u) = (p.clone(), u.clone());
             if momentum == 0.0 {
                 optim::sgd(&h, &mut p, &g, &mut []);
@@ -99,23 +99,23 @@ fn rmsprop_steps() {
             l2: 0.01,
             shrink: 0.99,
         };
-        let mut want = [p.clone(), square.clone(), mean.clone(), u.clone()];
+        let mut expected = [p.clone(), square.clone(), mean.clone(), u.clone()];
         for i in 0..n {
-            let slope = g[i] + 0.01 * p[i];
-            want[1][i] = 0.75 * square[i] + 0.25 * (slope * slope);
-            let mut variance = want[1][i];
+            let gradient = g[i] + 0.01 * p[i];
+            expected[1][i] = 0.75 * square[i] + 0.25 * (gradient * gradient);
+            let mut variance = expected[1][i];
             if centered {
-                want[2][i] = mean[i] + 0.25 * (slope - mean[i]);
-                variance = f32::max(variance - want[2][i] * want[2][i], 0.0);
+                expected[2][i] = mean[i] + 0.25 * (gradient - mean[i]);
+                variance = f32::max(variance - expected[2][i] * expected[2][i], 0.0);
             }
-            let mut step = 0.5 * (slope / ((variance + 0.02).sqrt() + 0.001));
+            let mut step = 0.5 * (gradient / ((variance + 0.02).sqrt() + 0.001));
             if momentum != 0.0 {
-                want[3][i] = 0.9 * u[i] + step;
-                step = want[3][i];
+                expected[3][i] = 0.9 * u[i] + step;
+                step = expected[3][i];
             }
-            want[0][i] = 0.99 * p[i] - 0.1 * step;
+            expected[0][i] = 0.99 * p[i] - 0.1 * step;
         }
-        always(&want.concat(), "rmsprop", || {
+        always(&expected.concat(), "rmsprop", || {
             let (mut p, mut s, mut m, mut u) = (p.clone(), square.clone(), mean.clone(), u.clone());
             let (m_used, u_used) =
                 (if centered { &mut m[..] } else { &mut [] }, if momentum != 0.0 { &mut u[..] } else { &mut [] });
@@ -152,13 +152,13 @@ fn adagrad_steps() {
     let (p, g) = (data.floats(n), data.floats(n));
     let sum: Vec<f32> = data.floats(n).iter().map(|s| s.abs()).collect();
     let h = Adagrad { lr: 0.1, eps: 0.001, eps_inside: 0.02, l2: 0.01, shrink: 0.99 };
-    let mut want = [p.clone(), sum.clone()];
+    let mut expected = [p.clone(), sum.clone()];
     for i in 0..n {
-        let slope = g[i] + 0.01 * p[i];
-        want[1][i] = sum[i] + slope * slope;
-        want[0][i] = 0.99 * p[i] - 0.1 * (slope / ((want[1][i] + 0.02).sqrt() + 0.001));
+        let gradient = g[i] + 0.01 * p[i];
+        expected[1][i] = sum[i] + gradient * gradient;
+        expected[0][i] = 0.99 * p[i] - 0.1 * (gradient / ((expected[1][i] + 0.02).sqrt() + 0.001));
     }
-    always(&want.concat(), "adagrad", || {
+    always(&expected.concat(), "adagrad", || {
         let (mut p, mut sum) = (p.clone(), sum.clone());
         optim::adagrad(&h, &mut p, &g, &mut sum);
         [p, sum].concat()
@@ -173,15 +173,15 @@ fn adadelta_steps() {
     let mut squares = || -> Vec<f32> { data.floats(n).iter().map(|s| s.abs()).collect() };
     let (square, moved) = (squares(), squares());
     let h = Adadelta { lr: 0.1, rho: 0.75, eps: 0.02, l2: 0.01, shrink: 0.99 };
-    let mut want = [p.clone(), square.clone(), moved.clone()];
+    let mut expected = [p.clone(), square.clone(), moved.clone()];
     for i in 0..n {
-        let slope = g[i] + 0.01 * p[i];
-        want[1][i] = 0.75 * square[i] + 0.25 * (slope * slope);
-        let step = (moved[i] + 0.02).sqrt() / (want[1][i] + 0.02).sqrt() * slope;
-        want[2][i] = 0.75 * moved[i] + 0.25 * (step * step);
-        want[0][i] = 0.99 * p[i] - 0.1 * step;
+        let gradient = g[i] + 0.01 * p[i];
+        expected[1][i] = 0.75 * square[i] + 0.25 * (gradient * gradient);
+        let step = (moved[i] + 0.02).sqrt() / (expected[1][i] + 0.02).sqrt() * gradient;
+        expected[2][i] = 0.75 * moved[i] + 0.25 * (step * step);
+        expected[0][i] = 0.99 * p[i] - 0.1 * step;
     }
-    always(&want.concat(), "adadelta", || {
+    always(&expected.concat(), "adadelta", || {
         let (mut p, mut square, mut moved) = (p.clone(), square.clone(), moved.clone());
         optim::adadelta(&h, &mut p, &g, &mut square, &mut moved);
         [p, square, moved].concat()

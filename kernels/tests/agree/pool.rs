@@ -46,12 +46,12 @@ fn check_pool(g: Pool2d, seed: u64, constant: bool) {
     }
     for &isa in dispatch::variants() {
         dispatch::with(isa, || {
-            let (mut got, mut at, mut slope) = (vec![f32::NAN; y.len()], vec![9; y.len()], vec![f32::NAN; x.len()]);
+            let (mut got, mut at, mut gradient) = (vec![f32::NAN; y.len()], vec![9; y.len()], vec![f32::NAN; x.len()]);
             f32::max_pool2d_forward(&g, &x, &mut got, &mut at);
-            f32::max_pool2d_backward(&g, &dy, &at, &mut slope);
+            f32::max_pool2d_backward(&g, &dy, &at, &mut gradient);
             assert_bits(&got, &y, "max pool");
             assert_eq!(at, argmax, "{g:?}");
-            assert_bits(&slope, &dx, "max pool backward");
+            assert_bits(&gradient, &dx, "max pool backward");
         });
     }
 }
@@ -119,11 +119,11 @@ fn check_average(g: Pool2d, seed: u64) {
     windows.iter().zip(&dy).for_each(|(places, dy)| places.iter().for_each(|&at| dx[at] += dy * scale));
     for &isa in dispatch::variants() {
         dispatch::with(isa, || {
-            let (mut got, mut slope) = (vec![f32::NAN; y.len()], vec![f32::NAN; x.len()]);
+            let (mut got, mut gradient) = (vec![f32::NAN; y.len()], vec![f32::NAN; x.len()]);
             avg_pool2d_forward(&g, &x, &mut got);
-            avg_pool2d_backward(&g, &dy, &mut slope);
+            avg_pool2d_backward(&g, &dy, &mut gradient);
             assert_bits(&got, &y, &format!("average {g:?}"));
-            assert_bits(&slope, &dx, &format!("average backward {g:?}"));
+            assert_bits(&gradient, &dx, &format!("average backward {g:?}"));
         });
     }
 }

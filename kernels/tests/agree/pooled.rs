@@ -21,7 +21,7 @@ struct Out {
     dx: Vec<f32>,
     dw: Vec<f32>,
     db: Vec<f32>,
-    /// dw and db when dx is not wanted.
+    /// dw and db when dx is not needed.
     alone: [Vec<f32>; 2],
 }
 
@@ -89,16 +89,18 @@ impl Case {
             assert_bits(&got.y, &steps[0], &format!("y {what}"));
             assert!(got.codes.iter().zip(&got.y).all(|(&c, &y)| (c < DEAD) == (y > 0.0)), "codes {what}");
             if self.g.stride == [1, 1] && self.g.dilation == [1, 1] && self.g.c > 0 {
-                let want = reference::conv2d_block_backward(&self.g, &self.x, &self.w, &self.dy, &got.codes);
-                for ((got, want), name) in [&got.dx, &got.dw, &got.db].into_iter().zip(&want).zip(["dx", "dw", "db"]) {
-                    assert_bits(got, want, &format!("{name} {what}"));
+                let expected = reference::conv2d_block_backward(&self.g, &self.x, &self.w, &self.dy, &got.codes);
+                for ((got, expected), name) in
+                    [&got.dx, &got.dw, &got.db].into_iter().zip(&expected).zip(["dx", "dw", "db"])
+                {
+                    assert_bits(got, expected, &format!("{name} {what}"));
                 }
-                let want = match self.g.kernel == [3, 3] && self.g.c <= 4 {
+                let expected = match self.g.kernel == [3, 3] && self.g.c <= 4 {
                     true => reference::conv2d_block_backward_first(&self.g, &self.x, &self.dy, &got.codes),
                     false => [got.dw.clone(), got.db.clone()],
                 };
-                assert_bits(&got.alone[0], &want[0], &format!("dw without dx {what}"));
-                assert_bits(&got.alone[1], &want[1], &format!("db without dx {what}"));
+                assert_bits(&got.alone[0], &expected[0], &format!("dw without dx {what}"));
+                assert_bits(&got.alone[1], &expected[1], &format!("db without dx {what}"));
             }
             self.close(&got, &exact);
         }
@@ -120,8 +122,8 @@ impl Case {
         }
     }
 
-    /// Whether some window has another winner than in double precision. Asserts that it lost by no more than the
-    /// rounding of two pixels, each `bound`.
+    /// Whether some window has another argmax than in double precision. Asserts that it is smaller by no more than
+    /// the rounding of two pixels, each `bound`.
     fn rounding_decided(&self, codes: &[u8], bound: f64) -> bool {
         let double = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
         let (g, [oh, ow]) = (&self.g, [self.g.out_h(), self.g.out_w()]);
@@ -132,9 +134,12 @@ impl Case {
             let (plane, i, j) = (cell / (oh / 2 * (ow / 2)), cell / (ow / 2) % (oh / 2), cell % (ow / 2));
             let pixel = |k: usize| z[(plane * oh + 2 * i + k / 2) * ow + 2 * j + k % 2].max(0.0);
             let best = (0..4).map(pixel).fold(0.0, f64::max);
-            let won = if code < DEAD { pixel(usize::from(code & 3)) } else { 0.0 };
-            assert!(best - won <= 2.0 * bound, "the winner of window {cell} has {won}, another pixel {best}: {g:?}");
-            decided |= won != best || (code < DEAD) != (best > 0.0);
+            let chosen = if code < DEAD { pixel(usize::from(code & 3)) } else { 0.0 };
+            assert!(
+                best - chosen <= 2.0 * bound,
+                "the argmax of window {cell} has {chosen}, another pixel {best}: {g:?}"
+            );
+            decided |= chosen != best || (code < DEAD) != (best > 0.0);
         }
         decided
     }
@@ -169,7 +174,7 @@ fn sizes_at_the_edge() {
 }
 
 /// As the four steps one after the other, NaN for NaN and infinity for infinity: in every array, with the gradients of a
-/// first layer (few channels, dx not wanted) and of others, and with filters that no fast path is made for.
+/// first layer (few channels, dx not needed) and of others, and with filters that no fast path is made for.
 #[test]
 fn infinities_and_nans_come_through() {
     let others = Conv2d { kernel: [5, 2], pad: [[2, 2], [1, 0]], ..same(2, 6, 9, 8) };
@@ -184,9 +189,9 @@ fn infinities_and_nans_come_through() {
                     3 => case.bias[3] = special,
                     _ => case.dy[20..40].fill(special),
                 }
-                let want = case.steps::<f32>();
+                let expected = case.steps::<f32>();
                 // A window that ReLU cuts off hides what is below zero.
-                assert!(special == f32::NEG_INFINITY || want.iter().flatten().any(|w| !w.is_finite()));
+                assert!(special == f32::NEG_INFINITY || expected.iter().flatten().any(|w| !w.is_finite()));
                 for &isa in dispatch::variants() {
                     // im2col does not multiply filters by outputs that are not there, the others do, by zero.
                     let results = if isa == Isa::Scalar && place == 2 { 1 } else { 6 };
@@ -196,7 +201,7 @@ fn infinities_and_nans_come_through() {
                         let alike = |g: f32, w: f32| {
                             g.is_nan() == w.is_nan() && (g == w || g.is_finite() && w.is_finite() || w.is_nan())
                         };
-                        let fits = got.iter().zip(&want[i]).all(|(&g, &w)| alike(g, w));
+                        let fits = got.iter().zip(&expected[i]).all(|(&g, &w)| alike(g, w));
                         assert!(fits, "{special} at {place}, result {i}, {isa:?}, {g:?}");
                     }
                 }
@@ -205,7 +210,7 @@ fn infinities_and_nans_come_through() {
     }
 }
 
-/// One rule at every level: the largest wins, NaN is larger than any number, and of equals the first wins. Zeros of both
+/// One rule at every level: NaN is larger than any number, and of equal numbers the first is the largest. Zeros of both
 /// signs are equal, and so is what ReLU makes zero.
 #[test]
 fn ties_and_nans_in_a_window() {
@@ -260,7 +265,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     }
 }
 
-/// Two pixels of a window here differ by less than a rounding: the winner is not the one of double precision.
+/// Two pixels of a window here differ by less than a rounding: the argmax is not the one of double precision.
 #[test]
 fn a_window_that_rounding_decides() {
     let g = Conv2d { w: 11, kernel: [5, 1], pad: [[2, 0], [0, 0]], ..same(1, 16, 7, 23) };

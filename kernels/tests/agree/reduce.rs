@@ -82,14 +82,14 @@ fn sums_along_an_axis() {
         let mut x = Data::new((outer * n + inner) as u64).floats(outer * n * inner);
         spice(&mut x);
         let at = |o: usize, k: usize, j: usize| x[(o * n + k) * inner + j];
-        let mut want = Vec::new();
+        let mut expected = Vec::new();
         for o in 0..outer {
             for j in 0..inner {
                 let column: Vec<f32> = (0..n).map(|k| at(o, k, j)).collect();
-                want.push(if inner < 8 { plain_sum(&column) } else { reference::sum_in_turn(n, |k| column[k]) });
+                expected.push(if inner < 8 { plain_sum(&column) } else { reference::sum_in_turn(n, |k| column[k]) });
             }
         }
-        always(&want, &format!("sum_axis {outer} {n} {inner}"), || {
+        always(&expected, &format!("sum_axis {outer} {n} {inner}"), || {
             let mut y = vec![f32::NAN; outer * inner];
             reduce::sum_axis(&x, outer, n, inner, &mut y);
             y
@@ -104,11 +104,11 @@ fn sums_of_channels() {
     {
         let x = Data::new(hw as u64).floats(n * c * hw);
         let plane = |n: usize, c0: usize| plain_sum(&x[(n * c + c0) * hw..][..hw]);
-        let mut want: Vec<f32> = (0..c).map(|c| reference::sum_in_turn(n, |n| plane(n, c))).collect();
+        let mut expected: Vec<f32> = (0..c).map(|c| reference::sum_in_turn(n, |n| plane(n, c))).collect();
         if hw == 1 && c < 8 {
-            want = (0..c).map(|j| plain_sum(&(0..n).map(|n| x[n * c + j]).collect::<Vec<_>>())).collect();
+            expected = (0..c).map(|j| plain_sum(&(0..n).map(|n| x[n * c + j]).collect::<Vec<_>>())).collect();
         }
-        always(&want, "sum_channels", || {
+        always(&expected, "sum_channels", || {
             let mut y = vec![f32::NAN; c];
             reduce::sum_channels(&x, n, c, hw, &mut y);
             y
@@ -122,16 +122,16 @@ fn maxima_along_an_axis() {
         let mut x = Data::new(n as u64).floats(outer * n * inner);
         x.iter_mut().for_each(|x| *x = (*x * 4.0).round()); // ties
         spice(&mut x);
-        let mut want = Vec::new();
+        let mut expected = Vec::new();
         for o in 0..outer {
             for j in 0..inner {
                 let at = |k: usize| x[(o * n + k) * inner + j];
-                let wins = |k: usize, b: usize| at(k) > at(b) || (at(k).is_nan() && !at(b).is_nan());
-                let best = (1..n).fold(0, |b, k| if wins(k, b) { k } else { b });
-                want.extend([at(best), best as f32]);
+                let exceeds = |k: usize, b: usize| at(k) > at(b) || (at(k).is_nan() && !at(b).is_nan());
+                let best = (1..n).fold(0, |b, k| if exceeds(k, b) { k } else { b });
+                expected.extend([at(best), best as f32]);
             }
         }
-        always(&want, "max_axis", || {
+        always(&expected, "max_axis", || {
             let (mut y, mut index) = (vec![f32::NAN; outer * inner], vec![0; outer * inner]);
             reduce::max_axis(&x, outer, n, inner, &mut y, &mut index);
             y.iter().zip(&index).flat_map(|(&y, &i)| [y, i as f32]).collect()

@@ -8,13 +8,13 @@ use gradus_kernels::convolve::Convolution;
 use gradus_kernels::mesh::{self, Mesh};
 use gradus_kernels::tsne::{self, Sparse, Sums};
 
-/// Asserts that `got` is within `bound` of `want`, and that all levels and thread counts give its bits.
+/// Asserts that `got` is within `bound` of `expected`, and that all levels and thread counts give its bits.
 #[track_caller]
-fn check(what: &str, want: &[f64], bound: f64, f: impl Fn() -> Vec<f32> + Send + Sync) {
+fn check(what: &str, expected: &[f64], bound: f64, f: impl Fn() -> Vec<f32> + Send + Sync) {
     let got = f();
-    assert_eq!(got.len(), want.len(), "{what}: lengths");
-    for (i, (got, want)) in got.iter().zip(want).enumerate() {
-        assert!((f64::from(*got) - want).abs() <= bound, "{what}: [{i}] is {got}, not {want}");
+    assert_eq!(got.len(), expected.len(), "{what}: lengths");
+    for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
+        assert!((f64::from(*got) - expected).abs() <= bound, "{what}: [{i}] is {got}, not {expected}");
     }
     always(&got, what, f);
 }
@@ -56,7 +56,7 @@ fn all_pairs_in<const D: usize>() {
         let axes = points::<D>(n, spread);
         let p: Vec<f32> = Data::new(3).floats(n * n).into_iter().map(f32::abs).collect();
         let rows = |i: usize| plain_sums(&axes, i, p[i * n..][..n].iter().copied().enumerate());
-        let want: Vec<f64> = (0..n).flat_map(rows).collect();
+        let expected: Vec<f64> = (0..n).flat_map(rows).collect();
         let all = || {
             let mut out = vec![Sums { attraction: [UNKNOWN; D], repulsion: [UNKNOWN; D], weight: UNKNOWN }; n];
             tsne::all_pairs(&p, axes.each_ref().map(Vec::as_slice), &mut out);
@@ -67,13 +67,13 @@ fn all_pairs_in<const D: usize>() {
             tsne::weights(axes.each_ref().map(Vec::as_slice), &mut out);
             out
         };
-        let of_weights: Vec<f64> = want.iter().skip(2 * D).step_by(2 * D + 1).copied().collect();
+        let of_weights: Vec<f64> = expected.iter().skip(2 * D).step_by(2 * D + 1).copied().collect();
         check("weights", &of_weights, rounding(n), weights);
         if n < 1000 {
-            check("all_pairs", &want, rounding(n), all);
+            check("all_pairs", &expected, rounding(n), all);
         } else {
             let got = all(); // more than one block; all levels would take long
-            assert!(got.iter().zip(&want).all(|(g, w)| (f64::from(*g) - w).abs() <= rounding(n)));
+            assert!(got.iter().zip(&expected).all(|(g, w)| (f64::from(*g) - w).abs() <= rounding(n)));
         }
     }
 }
@@ -130,22 +130,22 @@ fn sizes_for_transforms() {
 fn convolution_is_the_sum_of_the_definition() {
     for size in [32, 96, 160, 192, 288] {
         let kernel = |i: usize, j: usize| 1.0 / (1.0 + 0.3 * (i * i) as f64 + 0.1 * (j * j) as f64);
-        let mut picture = vec![0.0f32; size * size];
+        let mut image = vec![0.0f32; size * size];
         let mut data = Data::new(size as u64);
         // Corners and some others: the sum over all would take long.
         let mut places = vec![0, size - 1, size * (size - 1), size * size - 1];
         places.extend((0..30).map(|_| (data.float().abs() * (size * size - 1) as f32) as usize));
-        places.iter().for_each(|&at| picture[at] = data.float());
+        places.iter().for_each(|&at| image[at] = data.float());
         places.sort_unstable();
         places.dedup();
         let apart = |a: usize, b: usize| kernel((a / size).abs_diff(b / size), (a % size).abs_diff(b % size));
-        let term = |to: usize, from: usize| f64::from(picture[from]) * apart(to, from);
-        let want: Vec<f64> = (0..size * size).map(|to| places.iter().map(|&from| term(to, from)).sum()).collect();
-        check("convolution", &want, 2e-5, || {
+        let term = |to: usize, from: usize| f64::from(image[from]) * apart(to, from);
+        let expected: Vec<f64> = (0..size * size).map(|to| places.iter().map(|&from| term(to, from)).sum()).collect();
+        check("convolution", &expected, 2e-5, || {
             let mut convolution = Convolution::new(size, kernel, |_| 1.0);
-            let mut out = picture.clone();
+            let mut out = image.clone();
             convolution.apply(&mut out);
-            out.copy_from_slice(&picture); // and once more, with warm buffers
+            out.copy_from_slice(&image); // and once more, with warm buffers
             convolution.apply(&mut out);
             out
         });
@@ -158,12 +158,12 @@ fn convolution_filters() {
     let size = 64;
     let delta = |i: usize, j: usize| if i + j == 0 { 1.0 } else { 0.0 };
     let mut convolution = Convolution::<f64>::new(size, delta, |f| (2.0 * std::f64::consts::PI * f).cos());
-    let mut picture = vec![0.0; size * size];
-    picture[20 * size + 31] = 4.0;
-    convolution.apply(&mut picture);
-    for (at, &v) in picture.iter().enumerate() {
-        let want = f64::from((at / size).abs_diff(20) == 1 && (at % size).abs_diff(31) == 1);
-        assert!((v - want).abs() < 1e-12, "[{}, {}] is {v}", at / size, at % size);
+    let mut image = vec![0.0; size * size];
+    image[20 * size + 31] = 4.0;
+    convolution.apply(&mut image);
+    for (at, &v) in image.iter().enumerate() {
+        let expected = f64::from((at / size).abs_diff(20) == 1 && (at % size).abs_diff(31) == 1);
+        assert!((v - expected).abs() < 1e-12, "[{}, {}] is {v}", at / size, at % size);
     }
 }
 
@@ -207,14 +207,14 @@ fn points_on_a_mesh() {
         let point = [0, 1].map(|a| mesh.center[a] + 5.0 * data.float());
         let read = |point| (0..32 * 32).map(|at| f64::from(values[at]) * node(point, at / 32, at % 32)).sum::<f64>();
         let h = 1.0 / 1024.0;
-        let slope = |axis: usize| {
+        let derivative = |axis: usize| {
             let [mut low, mut high] = [point; 2];
             (low[axis], high[axis]) = (point[axis] - h, point[axis] + h);
             (read(high) - read(low)) / f64::from(high[axis] - low[axis])
         };
-        let want = [read(point), slope(0), slope(1)];
-        for (got, want) in mesh.read(&values, point).into_iter().zip(want) {
-            assert!((f64::from(got) - want).abs() < 1e-4, "{got} {want}");
+        let expected = [read(point), derivative(0), derivative(1)];
+        for (got, expected) in mesh.read(&values, point).into_iter().zip(expected) {
+            assert!((f64::from(got) - expected).abs() < 1e-4, "{got} {expected}");
         }
     }
     for f in [0.0, 0.1, 0.37, 0.5] {

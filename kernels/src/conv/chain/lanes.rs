@@ -1,42 +1,22 @@
-//! The stages on sixteen pictures side by side.
+//! The stages on sixteen images side by side.
 //!
-//! A task takes sixteen pictures through all stages; a task of the backward pass takes a group of such blocks, and keeps
-//! sixteen sums for each coefficient, which are added up at the very end. Groups depend on the number of pictures alone.
+//! A task takes sixteen images through all stages; a task of the backward pass takes a group of such blocks, and keeps
+//! sixteen sums for each coefficient, which are added up at the very end. Groups depend on the number of images alone.
 
-use super::super::work;
-use super::map::{self, Map, Sweep, Tables};
-use super::{FilterGradients, Filters, Stage};
+use super::super::size::work;
+use super::map::{self, Map, Maps, Sweep, Tables, total};
+use super::stage::{FilterGradients, Filters, Stage};
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::parallel::{self, Shared};
 use crate::reduce::{LANES, Pairs, TURNS, tree};
-use crate::reference::{K_BLOCK, WeightGroups, lane_groups, lane_rows};
 use crate::simd::{Kernels, LaneGradient, MAX_POINTS, MAX_TAPS, Points, Transpose};
+use crate::splits::{K_BLOCK, WeightGroups, lane_groups, lane_rows};
 use crate::{Scalar, reduce, scratch};
 
 /// Multiply-adds below which all stays on the calling thread.
 const SERIAL_BELOW: usize = 1 << 18;
 /// Gradients per piece of the final addition.
 const PIECE: usize = 256;
-
-/// The maps of a chain: those of the values, and those of their gradients.
-struct Maps {
-    values: Vec<Map>,
-    slopes: Vec<Map>,
-}
-
-impl Maps {
-    fn new(stages: &[Stage]) -> Self {
-        let last = Map::bare(stages[stages.len() - 1].output());
-        let values = stages.iter().map(Map::input_of).chain([last]).collect();
-        let first = Map::bare(stages[0].input());
-        Self { values, slopes: [first].into_iter().chain(stages.iter().map(Map::slopes_of)).collect() }
-    }
-}
-
-/// Floats of several maps one after the other.
-fn total(maps: &[Map]) -> usize {
-    maps.iter().map(Map::len).sum()
-}
 
 /// Map `i` among several one after the other.
 fn of<'a>(maps: &[Map], i: usize, data: &'a [f32]) -> &'a [f32] {
@@ -47,10 +27,6 @@ fn of<'a>(maps: &[Map], i: usize, data: &'a [f32]) -> &'a [f32] {
 fn two<'a>(maps: &[Map], i: usize, data: &'a mut [f32]) -> [&'a mut [f32]; 2] {
     let (first, rest) = data[total(&maps[..i])..].split_at_mut(maps[i].len());
     [first, &mut rest[..maps[i + 1].len()]]
-}
-
-pub(super) fn kept_len(stages: &[Stage]) -> usize {
-    stages[0].conv.n.div_ceil(LANES) * total(&Maps::new(stages).values)
 }
 
 fn serial(stages: &[Stage]) -> bool {
@@ -128,13 +104,13 @@ pub(super) fn backward(
     dx: Option<&mut [f32]>,
     out: &mut [FilterGradients<'_, f32>],
 ) {
-    let (Maps { values, slopes }, level, n) = (Maps::new(stages), isa(), stages[0].conv.n);
+    let (Maps { values, gradients }, level, n) = (Maps::new(stages), isa(), stages[0].conv.n);
     let groups = lane_groups(n);
     // The sums of a group: those of the coefficients of each stage, then those of its bias.
     let sums: Vec<usize> = filters.iter().flat_map(|f| [f.w.len() * LANES, f.bias.len() * LANES]).collect();
     let size: usize = sums.iter().sum();
     let dx = dx.map(Shared::new);
-    let pair = |i: usize| (!stages[i].transposed, [slopes[i + 1], slopes[i]]);
+    let pair = |i: usize| (!stages[i].transposed, [gradients[i + 1], gradients[i]]);
     scratch::floats(groups.len() * size, |partial| {
         let all = Shared::new(&mut *partial);
         with_sweeps(kernels, stages, filters, pair, |sweeps, coefficients, offsets| {
@@ -142,40 +118,41 @@ pub(super) fn backward(
                 // SAFETY: each group has sums of its own.
                 let sums_here = unsafe { all.piece(group * size, size) };
                 sums_here.fill(0.0);
-                scratch::floats(total(&slopes), |data| {
-                    slopes.iter().fold(0, |at, map| {
+                scratch::floats(total(&gradients), |data| {
+                    gradients.iter().fold(0, |at, map| {
                         map.clear(&mut data[at..][..map.len()]);
                         at + map.len()
                     });
                     for block in groups.get(group) {
                         let kept = &kept[block * total(&values)..][..total(&values)];
                         let last = stages.len();
-                        let at = total(&slopes[..last]);
-                        enter(kernels, &slopes[last], dy, block, n, &mut data[at..]);
+                        let at = total(&gradients[..last]);
+                        enter(kernels, &gradients[last], dy, block, n, &mut data[at..]);
                         for (i, stage) in stages.iter().enumerate().rev() {
-                            let [before, after] = two(&slopes, i, data);
+                            let [before, after] = two(&gradients, i, data);
                             let (value, result) = (of(&values, i, kept), of(&values, i + 1, kept));
                             if stage.relu {
-                                for (slope, value) in slopes[i + 1].rows().zip(values[i + 1].rows()) {
-                                    vectorize(level, Mask { slopes: &mut after[slope], values: &result[value] });
+                                for (gradient, value) in gradients[i + 1].rows().zip(values[i + 1].rows()) {
+                                    vectorize(level, Mask { gradients: &mut after[gradient], values: &result[value] });
                                 }
                             }
                             let start: usize = sums[..2 * i].iter().sum();
                             let (dw, db) =
                                 sums_here[start..][..sums[2 * i] + sums[2 * i + 1]].split_at_mut(sums[2 * i]);
-                            bias_gradient(level, &slopes[i + 1], after, db);
-                            let (slope, value) = ((&slopes[i + 1], &*after), (&values[i], value));
-                            let [image, slope] = if stage.transposed { [slope, value] } else { [value, slope] };
-                            filter_gradient(kernels, stage, image, slope, dw);
+                            bias_gradient(level, &gradients[i + 1], after, db);
+                            let (gradient, value) = ((&gradients[i + 1], &*after), (&values[i], value));
+                            let [image, gradient] =
+                                if stage.transposed { [gradient, value] } else { [value, gradient] };
+                            filter_gradient(kernels, stage, image, gradient, dw);
                             if i > 0 || dx.is_some() {
                                 for sweep in &sweeps[i] {
                                     sweep.run(kernels, coefficients, offsets, after, None, before);
                                 }
-                                slopes[i].clear_missing(images(block, n), before);
+                                gradients[i].clear_missing(images(block, n), before);
                             }
                         }
                         if let Some(dx) = &dx {
-                            leave(kernels, &slopes[0], of(&slopes, 0, data), block, n, dx);
+                            leave(kernels, &gradients[0], of(&gradients, 0, data), block, n, dx);
                         }
                     }
                 });
@@ -199,7 +176,7 @@ fn images(block: usize, n: usize) -> usize {
     (n - block * LANES).min(LANES)
 }
 
-/// Lays the pictures of a block out side by side, with their border; missing ones are zeros.
+/// Lays the images of a block out side by side, with their border; missing ones are zeros.
 fn enter(kernels: &Kernels, map: &Map, x: &[f32], block: usize, n: usize, data: &mut [f32]) {
     let len: usize = map.sizes.iter().product();
     let count = images(block, n);
@@ -210,7 +187,7 @@ fn enter(kernels: &Kernels, map: &Map, x: &[f32], block: usize, n: usize, data: 
         let from = &x[block * LANES * len..][..count * len];
         let (from, to) = (from.as_ptr(), to[..len * LANES].as_mut_ptr());
         let transpose = Transpose { from, from_stride: len, to, to_stride: LANES, rows: len, cols: count };
-        // SAFETY: `count` pictures of `len` floats are read, and `count` of the sixteen floats of `len` pixels written.
+        // SAFETY: `count` images of `len` floats are read, and `count` of the sixteen floats of `len` pixels written.
         unsafe { (kernels.transpose)(&transpose) };
     };
     if map.is_bare() {
@@ -228,16 +205,16 @@ fn enter(kernels: &Kernels, map: &Map, x: &[f32], block: usize, n: usize, data: 
     });
 }
 
-/// The way back: writes the block's pictures to where they belong.
+/// The inverse of [`enter`]: writes the block's images to where they belong.
 fn leave(kernels: &Kernels, map: &Map, data: &[f32], block: usize, n: usize, to: &Shared<'_, f32>) {
     assert!(map.is_bare(), "what leaves has no border");
     let len: usize = map.sizes.iter().product();
     let count = images(block, n);
-    // SAFETY: these pictures are this task's alone.
+    // SAFETY: these images are this task's alone.
     let to = unsafe { to.piece(block * LANES * len, count * len) };
     let (from, to) = (data[..len * LANES].as_ptr(), to.as_mut_ptr());
     let transpose = Transpose { from, from_stride: LANES, to, to_stride: len, rows: count, cols: len };
-    // SAFETY: `count` of the sixteen floats of `len` pixels are read, and `count` pictures of `len` floats written.
+    // SAFETY: `count` of the sixteen floats of `len` pixels are read, and `count` images of `len` floats written.
     unsafe { (kernels.transpose)(&transpose) };
 }
 
@@ -300,25 +277,25 @@ impl Sweep {
 }
 
 /// Adds a block's sums over the pixels of each channel.
-fn bias_gradient(level: Isa, map: &Map, slopes: &[f32], db: &mut [f32]) {
+fn bias_gradient(level: Isa, map: &Map, gradients: &[f32], db: &mut [f32]) {
     for (rows, db) in map.sizes_by_channel().zip(db.chunks_exact_mut(LANES)) {
-        vectorize(level, AddPixels { slopes, rows, row: map.sizes[2] * LANES, step: map.steps()[0], db });
+        vectorize(level, AddPixels { gradients, rows, row: map.sizes[2] * LANES, step: map.steps()[0], db });
     }
 }
 
-/// Adds a block's gradients of the filters, some rows of pixels at a time: dw[o, k] += sum over pixels of slope[o, pixel]
+/// Adds a block's gradients of the filters, some rows of pixels at a time: dw[o, k] += sum over pixels of dy[o, pixel]
 /// image[pixel under tap k].
 fn filter_gradient(
     kernels: &Kernels,
     stage: &Stage,
     (image, x): (&Map, &[f32]),
-    (slope, dy): (&Map, &[f32]),
+    (gradient, dy): (&Map, &[f32]),
     dw: &mut [f32],
 ) {
     let (g, k) = (&stage.conv, stage.conv.k());
     scratch::indices(k, |offsets| {
         let start = map::taps(g, image, offsets);
-        let (image_row, slope_row) = (image.steps()[0], slope.steps()[0]);
+        let (image_row, dy_row) = (image.steps()[0], gradient.steps()[0]);
         let [oh, ow] = [g.out_h(), g.out_w()];
         for first in (0..k).step_by(kernels.taps) {
             let count = kernels.taps.min(k - first);
@@ -330,20 +307,20 @@ fn filter_gradient(
                         *tap = x[start + offset as usize + part..].as_ptr();
                     }
                     for row in (0..oh).step_by(lane_rows(ow)) {
-                        let plane = |o: usize| dy[slope.at(o, row, 0) + part..].as_ptr();
-                        let gradient = LaneGradient {
+                        let plane = |o: usize| dy[gradient.at(o, row, 0) + part..].as_ptr();
+                        let lane_gradient = LaneGradient {
                             grid: [lane_rows(ow).min(oh - row), ow],
                             // SAFETY: the map holds the rows of pixels under the outputs' rows.
                             taps: taps.map(|tap| unsafe { tap.add(row * g.stride[0] * image_row) }),
                             tap_steps: [g.stride[0] * image_row, g.stride[1] * LANES],
-                            slopes: [plane(o), plane(o + outs - 1)],
-                            slope_steps: [slope_row, LANES],
+                            dy: [plane(o), plane(o + outs - 1)],
+                            dy_steps: [dy_row, LANES],
                             out: dw[(o * k + first) * LANES + part..].as_mut_ptr(),
                             out_steps: [k * LANES, LANES],
                         };
                         // SAFETY: the maps hold every pixel under a tap of an output, and every output; `dw` has sixteen
                         // sums for each coefficient.
-                        unsafe { kernels.lane_gradient[outs - 1][count - 1](&gradient) };
+                        unsafe { kernels.lane_gradient[outs - 1][count - 1](&lane_gradient) };
                     }
                 }
             }
@@ -362,9 +339,9 @@ impl Loop for Relu<'_> {
     }
 }
 
-/// Slopes pass where the value is positive.
+/// Gradients pass where the value is positive.
 struct Mask<'a> {
-    slopes: &'a mut [f32],
+    gradients: &'a mut [f32],
     values: &'a [f32],
 }
 
@@ -372,13 +349,16 @@ impl Loop for Mask<'_> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        self.slopes.iter_mut().zip(self.values).for_each(|(slope, y)| *slope *= if *y <= 0.0 { 0.0 } else { 1.0 });
+        self.gradients
+            .iter_mut()
+            .zip(self.values)
+            .for_each(|(gradient, y)| *gradient *= if *y <= 0.0 { 0.0 } else { 1.0 });
     }
 }
 
 /// `db[l] +=` the sum of lane l over the pixels of some rows, each row by itself, the rows in turn and then in pairs.
 struct AddPixels<'a> {
-    slopes: &'a [f32],
+    gradients: &'a [f32],
     /// Where the first row begins, and how many there are.
     rows: (usize, usize),
     row: usize,
@@ -396,7 +376,7 @@ impl Loop for AddPixels<'_> {
             let mut block = [0.0; LANES];
             for r in start..self.rows.1.min(start + TURNS) {
                 let mut sum = [0.0; LANES];
-                for pixel in self.slopes[self.rows.0 + r * self.step..][..self.row].chunks_exact(LANES) {
+                for pixel in self.gradients[self.rows.0 + r * self.step..][..self.row].chunks_exact(LANES) {
                     for l in 0..LANES {
                         sum[l] += pixel[l];
                     }

@@ -1,18 +1,18 @@
-//! Where the pixels of sixteen pictures side by side lie, and the sums that a stage takes over them.
+//! Where the pixels of sixteen images side by side lie, and the sums that a stage takes over them.
 //!
 //! Pixel (c, y, x) of all sixteen is one stretch of 16 floats. Around each channel lies the border of zeros that its reader
 //! wants: a tap then is a distance, and a stride just a longer step.
 
 use super::super::sweep::Class;
-use super::Stage;
+use super::stage::Stage;
 use crate::Conv2d;
 use crate::reduce::LANES;
 use std::ops::Range;
 
-/// The layout of sixteen pictures with a border.
+/// The layout of sixteen images with a border.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Map {
-    /// Channels, height and width of a picture.
+    /// Channels, height and width of an image.
     pub(super) sizes: [usize; 3],
     /// Rows and columns of zeros above and to the left.
     border: [usize; 2],
@@ -54,7 +54,7 @@ impl Map {
     }
 
     /// As the stage, going backwards, reads the gradient of its output.
-    pub(super) fn slopes_of(stage: &Stage) -> Self {
+    pub(super) fn gradients_of(stage: &Stage) -> Self {
         if stage.transposed { Self::for_conv(&stage.conv) } else { Self::for_adjoint(&stage.conv) }
     }
 
@@ -78,7 +78,7 @@ impl Map {
         self.whole == [self.sizes[1], self.sizes[2]]
     }
 
-    /// The rows of the pictures: where each lies here, all of the same length, channel after channel.
+    /// The rows of the images: where each lies here, all of the same length, channel after channel.
     pub(super) fn rows(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let map = *self;
         let [c, h, w] = map.sizes;
@@ -110,6 +110,31 @@ impl Map {
     }
 }
 
+/// The maps of a chain: those of the values, and those of their gradients.
+pub(super) struct Maps {
+    pub(super) values: Vec<Map>,
+    pub(super) gradients: Vec<Map>,
+}
+
+impl Maps {
+    pub(super) fn new(stages: &[Stage]) -> Self {
+        let last = Map::bare(stages[stages.len() - 1].output());
+        let values = stages.iter().map(Map::input_of).chain([last]).collect();
+        let first = Map::bare(stages[0].input());
+        Self { values, gradients: [first].into_iter().chain(stages.iter().map(Map::gradients_of)).collect() }
+    }
+}
+
+/// Floats of several maps one after the other.
+pub(super) fn total(maps: &[Map]) -> usize {
+    maps.iter().map(Map::len).sum()
+}
+
+/// Numbers that the forward pass keeps for the backward pass: the values of all maps, block after block.
+pub(super) fn kept_len(stages: &[Stage]) -> usize {
+    stages[0].conv.n.div_ceil(LANES) * total(&Maps::new(stages).values)
+}
+
 /// A sum over taps for a grid of pixels: output (m, i, j), at `to + m plane + i to_steps[0] + j to_steps[1]`, is the sum
 /// over k of coefficient (m, k) times the input at `from + offset[k] + i from_steps[0] + j from_steps[1]`.
 #[derive(Clone, Debug)]
@@ -134,7 +159,7 @@ pub(super) struct Tables<'a> {
     pub(super) used: [usize; 2],
 }
 
-/// Rows of coefficients that are multiplied together, of `m` wanted and at most `rows`: few are taken one by one.
+/// Rows of coefficients that are multiplied together, of `m` in all and at most `rows`: few are taken one by one.
 pub(super) fn height(m: usize, rows: usize) -> usize {
     if 2 * m < rows { 1 } else { rows }
 }

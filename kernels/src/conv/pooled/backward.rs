@@ -1,21 +1,21 @@
-//! Backward: only the pixels that won their window carry a gradient, so only they are visited.
+//! Backward: only the argmax of a window receives a gradient, so only the argmaxes are visited.
 //!
 //! Image and filters are laid out with the channels innermost. Under one pixel the taps (p, 0), (p, 1), .. of all
-//! channels then are one contiguous row, and a winner with slope s adds
-//! * `s * (row of the image)` to the row p of its filter's gradient: a *gather*, the sums in registers;
-//! * `s * (row of the filter)` to the row of the image's gradient: a *scatter*, the filter in registers.
+//! channels then are one contiguous row, and an argmax with gradient g adds
+//! * `g * (row of the image)` to the row p of its filter's gradient: a *gather*, the sums in registers;
+//! * `g * (row of the filter)` to the row of the image's gradient: a *scatter*, the filter in registers.
 //!
 //! A few rows of pooled pixels at a time, so that what is read again for each filter stays in the first-level cache.
 //! The order of each sum is written down in [`crate::reference::conv2d_block_backward`].
 
-use super::{Gradients, RowSum, pooled};
-use crate::dispatch::{Isa, Loop, isa, vectorize};
-use crate::parallel::{self, Shared};
-use crate::reference::{BLOCK_UNITS, block_bands, block_groups, block_tiles};
-use crate::simd::{Gather, Kernels, Scatter, Transpose, UNIT, Winners};
+use super::block::{Gradients, pooled};
+use super::sums::{RowSum, finite, in_groups};
+use crate::dispatch::{Isa, isa};
+use crate::parallel::Shared;
+use crate::simd::{Argmaxes, Gather, Kernels, Scatter, Transpose, UNIT};
+use crate::splits::{BLOCK_UNITS, block_bands, block_tiles};
 use crate::{Conv2d, scratch};
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Computes the gradients; returns whether all factors were finite, so that the result holds.
 pub(super) fn run(
@@ -33,15 +33,15 @@ pub(super) fn run(
     }
     let (filters, size, outputs) = (g.o * job.filter, g.c * g.h * g.w, g.o * job.ph * job.pw);
     scratch::floats(filters, |weights| {
-        let wanted = out.dx.is_some();
-        if wanted {
+        let with_dx = out.dx.is_some();
+        if with_dx {
             job.pack(w, weights);
         }
         let weights = &*weights;
         let dx = Shared::new(out.dx.as_deref_mut().unwrap_or(&mut []));
         let image = |n: usize, sums: &mut [f32]| {
             // SAFETY: each image is in one group.
-            let dx = wanted.then(|| unsafe { std::slice::from_raw_parts_mut(dx.pointer().add(n * size), size) });
+            let dx = with_dx.then(|| unsafe { std::slice::from_raw_parts_mut(dx.pointer().add(n * size), size) });
             let outputs = n * outputs..(n + 1) * outputs;
             job.image(&x[n * size..][..size], &dy[outputs.clone()], &codes[outputs], sums, dx.map(|dx| (weights, dx)))
         };
@@ -51,44 +51,6 @@ pub(super) fn run(
             out.db.copy_from_slice(biases);
         })
     })
-}
-
-/// Sums over images: `image(n, sums)` adds its part to the `len` sums of its group and says whether all was finite; the
-/// groups are added up in turn and given to `finish`. Returns whether all images were finite.
-pub(super) fn in_groups(
-    g: &Conv2d,
-    len: usize,
-    image: impl Fn(usize, &mut [f32]) -> bool + Sync + Send,
-    finish: impl FnOnce(&[f32]),
-) -> bool {
-    let group = block_groups(g.n);
-    let (count, finite) = (g.n.div_ceil(group), AtomicBool::new(true));
-    scratch::floats(count * len, |partial| {
-        let shared = Shared::new(&mut *partial);
-        parallel::tasks(count, super::super::serial(g), |i| {
-            // SAFETY: each group has its own part of `partial`.
-            let sums = unsafe { std::slice::from_raw_parts_mut(shared.pointer().add(i * len), len) };
-            sums.fill(0.0);
-            for n in i * group..g.n.min((i + 1) * group) {
-                if !image(n, sums) {
-                    finite.store(false, Ordering::Relaxed);
-                }
-            }
-        });
-        let (sum, others) = partial.split_at_mut(len);
-        parallel::chunks_unless(len < 1 << 14, sum, 1 << 12, |piece, sum| {
-            for other in others.chunks_exact(len) {
-                sum.iter_mut().zip(&other[piece << 12..]).for_each(|(sum, x)| *sum += x);
-            }
-        });
-        finish(sum);
-    });
-    finite.into_inner()
-}
-
-/// Whether no number is infinite or NaN.
-pub(super) fn finite(level: Isa, x: &[f32]) -> bool {
-    vectorize(level, Finite(x))
 }
 
 /// The sizes.
@@ -155,13 +117,13 @@ impl<'a> Job<'a> {
         let levels = RowSum::levels(self.ph);
         scratch::floats(2 * size + g.o * (room + UNIT + levels * UNIT), |buffer| {
             let (image, rest) = buffer.split_at_mut(size);
-            let (gradient, rest) = rest.split_at_mut(size);
-            let (slopes, rest) = rest.split_at_mut(g.o * room);
+            let (bordered, rest) = rest.split_at_mut(size);
+            let (gradients, rest) = rest.split_at_mut(g.o * room);
             let (lanes, levels_of_all) = rest.split_at_mut(g.o * UNIT);
             let levels_of_all = levels_of_all.as_chunks_mut().0.as_chunks_mut().0;
             self.border(x, image);
             if dx.is_some() {
-                gradient.fill(0.0);
+                bordered.fill(0.0);
             }
             lanes.fill(0.0);
             scratch::indices(g.o * (room + 1), |indices| {
@@ -171,17 +133,17 @@ impl<'a> Job<'a> {
                     let sums = lanes.as_chunks_mut().0.iter_mut().zip(levels_of_all.chunks_exact_mut(levels));
                     for (o, (block, levels)) in sums.enumerate() {
                         let plane = o * self.ph * self.pw;
-                        let (at, slopes) = (&mut at[o * room..][..room], &mut slopes[o * room..][..room]);
+                        let (at, gradients) = (&mut at[o * room..][..room], &mut gradients[o * room..][..room]);
                         let sum = RowSum { block, levels };
-                        counts[o] = self.winners(&dy[plane..], &codes[plane..], rows.clone(), at, slopes, sum);
+                        counts[o] = self.argmaxes(&dy[plane..], &codes[plane..], rows.clone(), at, gradients, sum);
                     }
                     let list = |o: usize| {
                         let list = o * room..o * room + counts[o] as usize;
-                        (&at[list.clone()], &slopes[list])
+                        (&at[list.clone()], &gradients[list])
                     };
                     self.gather(list, image, dw);
                     if let Some((weights, _)) = dx {
-                        self.scatter(list, weights, gradient);
+                        self.scatter(list, weights, bordered);
                     }
                 }
             });
@@ -189,11 +151,11 @@ impl<'a> Job<'a> {
             for (db, (block, levels)) in db.iter_mut().zip(sums) {
                 let sum = RowSum { block, levels }.total(self.ph);
                 *db += sum;
-                // Any infinity or NaN among the slopes shows in their sum.
+                // Any infinity or NaN among the gradients shows in their sum.
                 fine &= sum.is_finite();
             }
             if let Some((_, dx)) = &mut dx {
-                self.unborder(gradient, dx);
+                self.unborder(bordered, dx);
             }
         });
         fine
@@ -222,7 +184,7 @@ impl<'a> Job<'a> {
     }
 
     /// The adjoint of [`border`](Self::border).
-    fn unborder(&self, gradient: &[f32], dx: &mut [f32]) {
+    fn unborder(&self, bordered: &[f32], dx: &mut [f32]) {
         let g = self.g;
         let ([top, _], [left, _]) = (g.pad[0], g.pad[1]);
         let seen = g.w.min(self.width.saturating_sub(left));
@@ -232,37 +194,37 @@ impl<'a> Job<'a> {
         for y in 0..g.h.min(self.rows.saturating_sub(top)) {
             if seen > 0 {
                 let shape = Transposed { rows: g.c, cols: seen, from_stride: g.c, to_stride: g.h * g.w };
-                shape.run(self.kernels, &gradient[((y + top) * self.width + left) * g.c..], &mut dx[y * g.w..]);
+                shape.run(self.kernels, &bordered[((y + top) * self.width + left) * g.c..], &mut dx[y * g.w..]);
             }
         }
     }
 
-    /// Lists the winners of some rows of one plane that have a slope: where in the bordered image, and the slope. Adds
-    /// the slopes to the sum. Returns how many there are.
-    fn winners(
+    /// Lists the argmaxes of some rows of one plane whose gradient is not 0: where they are in the bordered image, and the
+    /// gradients. Adds the gradients to the sum. Returns how many there are.
+    fn argmaxes(
         &self,
         dy: &[f32],
         codes: &[u8],
         rows: Range<usize>,
         at: &mut [u32],
-        slopes: &mut [f32],
+        gradients: &mut [f32],
         mut sum: RowSum<'_>,
     ) -> u32 {
-        assert!(at.len() == slopes.len() && at.len() >= rows.len() * self.pw + UNIT);
+        assert!(at.len() == gradients.len() && at.len() >= rows.len() * self.pw + UNIT);
         let (right, mut count) = (self.g.c as u32, 0);
         let down = self.width as u32 * right;
         for i in rows {
             let cells = i * self.pw..(i + 1) * self.pw;
             // SAFETY: the lists have room for all windows and a unit more.
             count += unsafe {
-                (self.kernels.winners)(&mut Winners {
+                (self.kernels.argmaxes)(&mut Argmaxes {
                     dy: &dy[cells.clone()],
                     codes: &codes[cells],
                     start: 2 * i as u32 * down,
                     right,
                     down,
                     at: at.as_mut_ptr().add(count),
-                    slopes: slopes.as_mut_ptr().add(count),
+                    gradients: gradients.as_mut_ptr().add(count),
                     lanes: &mut *sum.block,
                 })
             };
@@ -271,33 +233,33 @@ impl<'a> Job<'a> {
         count as u32
     }
 
-    /// `dw[o] += sum over the winners of o of slope * image`.
+    /// `dw[o] += sum over the argmaxes of o of gradient * image`.
     fn gather<'l>(&self, list: impl Fn(usize) -> (&'l [u32], &'l [f32]), image: &[f32], dw: &mut [f32]) {
         for [p, l] in block_tiles(self.g, self.kernels.units) {
             let row = |r: usize| image[(p.start + r.min(p.len() - 1)) * self.width * self.g.c + l.start..].as_ptr();
             let (rows, kernel) = ([row(0), row(1), row(2)], self.kernels.gather[p.len() - 1][l.len() / UNIT - 1]);
             for (o, dw) in dw.chunks_exact_mut(self.filter).enumerate() {
-                let (at, slopes) = list(o);
+                let (at, gradients) = list(o);
                 let out = dw[p.start * self.row + l.start..].as_mut_ptr();
-                // SAFETY: a winner's window lies in the bordered image, which has a unit of slack; dw has all its rows.
-                unsafe { kernel(&Gather { at, slopes, rows, out, out_stride: self.row }) };
+                // SAFETY: an argmax's window lies in the bordered image, which has a unit of slack; dw has all its rows.
+                unsafe { kernel(&Gather { at, gradients, rows, out, out_stride: self.row }) };
             }
         }
     }
 
-    /// `gradient += slope * weights[o]` at each winner of each o.
-    fn scatter<'l>(&self, list: impl Fn(usize) -> (&'l [u32], &'l [f32]), weights: &[f32], gradient: &mut [f32]) {
-        let gradient = gradient.as_mut_ptr();
+    /// `bordered += gradient * weights[o]` at the argmaxes of each o.
+    fn scatter<'l>(&self, list: impl Fn(usize) -> (&'l [u32], &'l [f32]), weights: &[f32], bordered: &mut [f32]) {
+        let bordered = bordered.as_mut_ptr();
         for [p, l] in block_tiles(self.g, BLOCK_UNITS) {
             // SAFETY: rows of the bordered image.
             let row =
-                |r: usize| unsafe { gradient.add((p.start + r.min(p.len() - 1)) * self.width * self.g.c + l.start) };
+                |r: usize| unsafe { bordered.add((p.start + r.min(p.len() - 1)) * self.width * self.g.c + l.start) };
             let (rows, kernel) = ([row(0), row(1), row(2)], self.kernels.scatter[p.len() - 1][l.len() / UNIT - 1]);
             for (o, weights) in weights.chunks_exact(self.filter).enumerate() {
-                let (at, slopes) = list(o);
+                let (at, gradients) = list(o);
                 let w = weights[p.start * self.row + l.start..].as_ptr();
                 // SAFETY: as for `gather`.
-                unsafe { kernel(&Scatter { at, slopes, rows, w, w_stride: self.row }) };
+                unsafe { kernel(&Scatter { at, gradients, rows, w, w_stride: self.row }) };
             }
         }
     }
@@ -312,18 +274,6 @@ impl<'a> Job<'a> {
                 }
             }
         }
-    }
-}
-
-/// Whether no number is infinite or NaN.
-struct Finite<'a>(&'a [f32]);
-
-impl Loop for Finite<'_> {
-    type Output = bool;
-    #[inline(always)]
-    fn run(self) -> bool {
-        const EXPONENT: u32 = 0x7f80_0000;
-        self.0.iter().fold(0, |bad, x| bad | u32::from(x.to_bits() & EXPONENT == EXPONENT)) == 0
     }
 }
 

@@ -1,26 +1,27 @@
 //! Backward for the first layer: 3 x 3 filters of few channels, of an image that needs no gradient.
 //!
 //! Rows of one to four channels are too short to fill a vector, so here the windows stand side by side instead, all
-//! four pixels of each with a slope that is 0 but for the winner's. That wastes three quarters of the arithmetic, of
+//! four pixels of each with a gradient that is 0 but at the argmax. That wastes three quarters of the arithmetic, of
 //! which a first layer has little.
 
 use super::super::image::Layout;
-use super::backward::{finite, in_groups};
-use super::{DEAD, Gradients, RowSum, pooled};
+use super::block::{Gradients, pooled};
+use super::sums::{RowSum, finite, in_groups};
+use super::window::DEAD;
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::simd::{Direct, Kernels, UNIT};
 use crate::{Conv2d, reduce, scratch};
 
 /// Most channels.
 const CHANNELS: usize = 4;
-/// Floats of slopes at a time: part of a first-level cache.
-const SLOPES: usize = 1 << 12;
+/// Gradients at a time: part of a first-level cache.
+const GRADIENTS: usize = 1 << 12;
 /// Taps of a filter.
 const TAPS: usize = 9;
 
-/// Whether this is such a layer.
-pub(super) fn fits(g: &Conv2d, wanted: bool) -> bool {
-    !wanted && g.kernel == [3, 3] && g.c <= CHANNELS
+/// Whether this is such a layer, whose image needs no gradient.
+pub(super) fn fits(g: &Conv2d, with_dx: bool) -> bool {
+    !with_dx && g.kernel == [3, 3] && g.c <= CHANNELS
 }
 
 /// Computes dW and db; returns whether all factors were finite, so that the result holds.
@@ -56,13 +57,13 @@ fn image(kernels: &Kernels, level: Isa, g: &Conv2d, x: &[f32], dy: &[f32], codes
         phases: 2,
         phase_len: cols + 1,
     };
-    let band = (SLOPES / (4 * cols)).clamp(1, ph);
+    let band = (GRADIENTS / (4 * cols)).clamp(1, ph);
     let (dw, db) = sums.split_at_mut(g.o * g.k());
     let mut fine = finite(level, x);
     let levels = RowSum::levels(ph) * UNIT;
     scratch::floats(layout.len(UNIT) + levels + 4 * cols * band, |buffer| {
         let (image, rest) = buffer.split_at_mut(layout.len(UNIT));
-        let (levels, slopes) = rest.split_at_mut(levels);
+        let (levels, gradients) = rest.split_at_mut(levels);
         layout.fill(x, image);
         for (o, (dw, db)) in dw.chunks_exact_mut(g.k()).zip(db).enumerate() {
             let mut taps = [[[0.0; UNIT]; TAPS]; CHANNELS];
@@ -70,13 +71,13 @@ fn image(kernels: &Kernels, level: Isa, g: &Conv2d, x: &[f32], dy: &[f32], codes
             let mut lanes = RowSum { block: &mut block, levels: levels.as_chunks_mut().0.as_chunks_mut().0 };
             for i in (0..ph).step_by(band) {
                 let rows = band.min(ph - i);
-                let slopes = &mut slopes[..4 * cols * rows];
+                let gradients = &mut gradients[..4 * cols * rows];
                 let cells = (o * ph + i) * pw..(o * ph + i + rows) * pw;
                 let (dy, codes) = (&dy[cells.clone()], &codes[cells]);
-                vectorize(level, Spread { dy, codes, pw, cols, first: i, slopes, lanes: &mut lanes });
+                vectorize(level, Spread { dy, codes, pw, cols, first: i, gradients, lanes: &mut lanes });
                 for (c, taps) in taps[..g.c].iter_mut().enumerate() {
                     let direct = Direct {
-                        slopes,
+                        gradients,
                         cols,
                         image: image[c * layout.plane_len() + 2 * i * layout.row_len()..].as_ptr(),
                         row: layout.row_len(),
@@ -99,7 +100,7 @@ fn image(kernels: &Kernels, level: Isa, g: &Conv2d, x: &[f32], dy: &[f32], codes
     fine
 }
 
-/// Deals the slopes of windows out to their four pixels, `[rows, 4, cols]`, and adds them to the lanes.
+/// Deals the gradients of windows out to their four pixels, `[rows, 4, cols]`, and adds them to the lanes.
 struct Spread<'a, 'b> {
     dy: &'a [f32],
     codes: &'a [u8],
@@ -107,7 +108,7 @@ struct Spread<'a, 'b> {
     cols: usize,
     /// The first row's number in the plane.
     first: usize,
-    slopes: &'a mut [f32],
+    gradients: &'a mut [f32],
     lanes: &'a mut RowSum<'b>,
 }
 
@@ -116,13 +117,15 @@ impl Loop for Spread<'_, '_> {
     #[inline(always)]
     fn run(self) {
         let rows = self.dy.chunks_exact(self.pw).zip(self.codes.chunks_exact(self.pw));
-        for (row, (slopes, (dy, codes))) in (self.first..).zip(self.slopes.chunks_exact_mut(4 * self.cols).zip(rows)) {
-            for (pixel, slopes) in slopes.chunks_exact_mut(self.cols).enumerate() {
-                for ((slope, &dy), &code) in slopes.iter_mut().zip(dy).zip(codes) {
-                    let wins = u32::from(code & 3) == pixel as u32;
-                    *slope = if wins { live(dy, code) } else { 0.0 };
+        for (row, (gradients, (dy, codes))) in
+            (self.first..).zip(self.gradients.chunks_exact_mut(4 * self.cols).zip(rows))
+        {
+            for (pixel, gradients) in gradients.chunks_exact_mut(self.cols).enumerate() {
+                for ((gradient, &dy), &code) in gradients.iter_mut().zip(dy).zip(codes) {
+                    let is_argmax = u32::from(code & 3) == pixel as u32;
+                    *gradient = if is_argmax { live(dy, code) } else { 0.0 };
                 }
-                slopes[self.pw..].fill(0.0);
+                gradients[self.pw..].fill(0.0);
             }
             for (dy, codes) in dy.chunks(UNIT).zip(codes.chunks(UNIT)) {
                 for ((lane, &dy), &code) in self.lanes.block.iter_mut().zip(dy).zip(codes) {

@@ -5,8 +5,9 @@
 //! beside filter and are turned into planes at the end.
 
 use super::super::image::Layout;
+use super::super::size::serial;
 use super::super::sweep::taps;
-use super::pooled;
+use super::block::pooled;
 use crate::parallel::{self, Shared};
 use crate::simd::{Kernels, MAX_WINDOWS, Transpose, Windows};
 use crate::{Conv2d, MatRef, pack, scratch};
@@ -43,9 +44,9 @@ pub(super) fn run(
             let (w, out) = (MatRef::new(w, g.o, k).t(), &mut filters[panel.start * k..panel.end * k]);
             pack::panel(kernels, w, 0..k, panel.start..panel.end.min(g.o), panel.len(), out);
         }
-        let wanted = codes.is_some();
+        let with_codes = codes.is_some();
         let (filters, biases, y, codes) = (&*filters, &*biases, Shared::new(y), Shared::new(codes.unwrap_or(&mut [])));
-        parallel::tasks(g.n * bands, super::super::serial(g), |task| {
+        parallel::tasks(g.n * bands, serial(g), |task| {
             let (n, i) = (task / bands, task % bands * band);
             let rows = i..ph.min(i + band);
             let layout = Layout::forward(g, 2 * rows.start..2 * rows.end);
@@ -53,19 +54,19 @@ pub(super) fn run(
             scratch::floats(layout.len(0) + cells * width, |buffer| {
                 let (image, values) = buffer.split_at_mut(layout.len(0));
                 layout.fill(x, image);
-                scratch::bytes(cells * width, |winners| {
+                scratch::bytes(cells * width, |by_cell| {
                     scratch::indices(k, |offsets| {
                         taps(g, &layout, offsets);
                         let band = Band { kernels, width, k, pw, cells, row: layout.row_len(), offsets };
-                        band.run(filters, biases, image, values, winners);
+                        band.run(filters, biases, image, values, by_cell);
                     });
                     let at = (n * g.o * ph + rows.start) * pw;
                     // SAFETY: these rows of each plane of the output belong to this task alone.
                     unsafe {
                         let sizes = [g.o, cells, width, ph * pw];
                         turn_values(kernels, values, sizes, y.pointer().add(at));
-                        if wanted {
-                            turn_codes(winners, sizes, codes.pointer().add(at));
+                        if with_codes {
+                            turn_codes(by_cell, sizes, codes.pointer().add(at));
                         }
                     }
                 });
@@ -94,9 +95,9 @@ struct Band<'a> {
 }
 
 impl Band<'_> {
-    /// Values and winners, `[cells, width]`.
-    fn run(&self, filters: &[f32], biases: &[f32], image: &[f32], values: &mut [f32], winners: &mut [u8]) {
-        assert!(values.len() >= self.cells * self.width && winners.len() >= self.cells * self.width);
+    /// Values and codes, `[cells, width]`.
+    fn run(&self, filters: &[f32], biases: &[f32], image: &[f32], values: &mut [f32], codes: &mut [u8]) {
+        assert!(values.len() >= self.cells * self.width && codes.len() >= self.cells * self.width);
         for panel in panels(self.kernels, self.width) {
             let kernels = &self.kernels.block[panel.len() / self.kernels.lanes - 1];
             // Where the next window starts, and how many are left in its row.
@@ -120,7 +121,7 @@ impl Band<'_> {
                     row: self.row,
                     bias: biases[panel.start..].as_ptr(),
                     y: values[at..].as_mut_ptr(),
-                    codes: winners[at..].as_mut_ptr(),
+                    codes: codes[at..].as_mut_ptr(),
                     stride: self.width,
                 };
                 // SAFETY: the layout holds every tap of each window's pixels; the panel has k rows; there is room for
@@ -147,13 +148,13 @@ unsafe fn turn_values(kernels: &Kernels, from: &[f32], [o, cells, width, plane]:
 ///
 /// # Safety
 /// As above.
-unsafe fn turn_codes(winners: &[u8], [o, cells, width, plane]: [usize; 4], codes: *mut u8) {
+unsafe fn turn_codes(by_cell: &[u8], [o, cells, width, plane]: [usize; 4], codes: *mut u8) {
     for o0 in (0..o).step_by(BLOCK) {
         for cell in (0..cells).step_by(BLOCK) {
             let (rows, cols) = (BLOCK.min(o - o0), BLOCK.min(cells - cell));
             let mut block = [[0; BLOCK]; BLOCK];
             for (c, block) in block[..cols].iter_mut().enumerate() {
-                let from = &winners[(cell + c) * width + o0..];
+                let from = &by_cell[(cell + c) * width + o0..];
                 match from.first_chunk() {
                     Some(from) => *block = *from,
                     None => block[..rows].copy_from_slice(&from[..rows]),
