@@ -114,8 +114,7 @@ fn main() -> gradus::Result<()> {
     let galaxy = Galaxies { per_class: 1, size: SIZE, seed: 4 }.render_one(2, 0);
     let picture = Tensor::new(galaxy.clone(), [1, 1, SIZE, SIZE])?.cast::<f64>();
     let tile = |t: &Tensor<f64>| Tile::chw(t.cast::<f32>().data(), 1, t.shape()[2], t.shape()[3]);
-    let (mut pooled, mut routes) =
-        (vec![tile(&picture).caption("64 x 64")], vec![tile(&picture).caption("the image")]);
+    let (mut pooled, mut routes) = (vec![tile(&picture).caption("64 x 64")], vec![tile(&picture).caption("the image")]);
     for depth in 1..=3 {
         // Pool `depth` times on one tape, so that the gradient has to find its way back through all of them.
         let tape = Tape::new();

@@ -536,9 +536,7 @@ mod tests {
         let table = extract(&[Feature::MeanIntensity, Feature::Entropy], &[&a, &b], 2, 2).unwrap();
         assert_eq!(table.dim(), (2, 2));
         assert_eq!(table.column(0).to_vec(), [0.25, 0.5]);
-        assert!(
-            extract(&Feature::DEFAULT, &[&a[..3]], 2, 2).unwrap_err().to_string().contains("image 0 has 3 pixels")
-        );
+        assert!(extract(&Feature::DEFAULT, &[&a[..3]], 2, 2).unwrap_err().to_string().contains("image 0 has 3 pixels"));
         assert!(extract(&[], &[&a], 2, 2).is_err() && extract(&Feature::DEFAULT, &[&[f32::NAN; 4]], 2, 2).is_err());
         assert_eq!(extract(&Feature::DEFAULT, &[], 2, 2).unwrap().dim(), (0, 5));
     }

@@ -1,6 +1,6 @@
 //! Ops of any number of inputs: what [`Op`](super::Op) is to a fixed number.
 
-use super::op::Backward;
+use super::backward::Backward;
 use super::tape::{Tape, Var};
 use crate::error::Result;
 use crate::real::Real;

@@ -5,6 +5,7 @@ use super::progress::Terminal;
 use super::{output, signals};
 use clap::Args;
 use gradus::data::{Manifest, Split};
+use gradus::experiment::Kind;
 use gradus::experiment::answer::Trained;
 use gradus::experiment::latent::{self, Job};
 use gradus::experiment::read;
@@ -63,8 +64,8 @@ impl Latent {
         };
         let mut watch = Terminal::new(None);
         let data = first.1.data(&mut watch)?;
-        if let Some((folder, _)) = classifier.as_ref().filter(|(_, c)| c.experiment.train.loss.is_reconstruction()) {
-            let what = format!("{} gives images back, and names no classes", folder.root().display());
+        if let Some((folder, _)) = classifier.as_ref().filter(|(_, c)| c.experiment.kind != Kind::Classify) {
+            let what = format!("{} names no classes", folder.root().display());
             return Err(Error::config("--classifier", what, "give a run of a classifier, such as cnn-deep"));
         }
         for (folder, trained) in opened.iter().chain(&classifier) {

@@ -8,8 +8,9 @@ use super::{output, signals};
 use clap::Args;
 use gradus::data::seen::{save_png, sketch};
 use gradus::data::{Border, Like, Reader};
+use gradus::experiment::Kind;
 use gradus::experiment::answer::Trained;
-use gradus::experiment::rows::{predict_rows, rows_csv};
+use gradus::experiment::rows::{predict_rows, predict_values, rows_csv, values_csv};
 use gradus::files::printable;
 use gradus::pipeline::evaluate::Classifiers;
 use gradus::pipeline::settings;
@@ -94,6 +95,13 @@ impl Predict {
             let what = "this run was trained on a table: expected one table, without --like and --show";
             return Err(Error::config("predict", what, "gradus predict RUN TABLE.csv"));
         };
+        if run.experiment.kind == Kind::Regress {
+            let found = predict_values(run, table)?;
+            if self.json {
+                return output::json(&found);
+            }
+            return output::print(&String::from_utf8_lossy(&values_csv(&found)?));
+        }
         let found = predict_rows(run, table)?;
         if self.json {
             return output::json(&found);

@@ -163,7 +163,9 @@ impl Train {
             return output::json(metrics);
         }
         let number = |value: &Value| value.as_f64().map_or("-".to_owned(), |v| format!("{v:.5}"));
-        let (keys, heads) = if metrics["test"]["accuracy"].is_null() {
+        let (keys, heads) = if metrics["test"]["mae"].is_number() {
+            (["r_squared", "mae", "rmse"], ["R²", "mean absolute error", "root mean squared error"])
+        } else if metrics["test"]["accuracy"].is_null() {
             (["loss", "reconstruction", "mse"], ["loss", "reconstruction", "mean squared error"])
         } else {
             (["accuracy", "macro_f1", "loss"], ["accuracy", "macro F1", "loss"])

@@ -36,6 +36,30 @@ pub struct Images {
     pub classes: Vec<String>,
     /// What the columns are called, if the samples are rows of a table; empty for images.
     pub columns: Columns,
+    /// The numbers to predict, if a regression is to be learned. Then there are no classes, and every label is 0.
+    pub values: Option<Values>,
+}
+
+/// Numbers to predict, one row for each sample.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Values {
+    /// What each number is called.
+    pub names: Vec<String>,
+    /// `[N, M]`, in the units of their file.
+    pub numbers: Tensor<f32>,
+}
+
+impl Values {
+    /// The rows `indices`, in that order. Panics on an index outside.
+    pub fn subset(&self, indices: &[usize]) -> Values {
+        Values { names: self.names.clone(), numbers: self.numbers.gather(indices) }
+    }
+
+    /// The numbers of one sample.
+    pub fn row(&self, i: usize) -> &[f32] {
+        let m = self.names.len();
+        &self.numbers.data()[i * m..][..m]
+    }
 }
 
 impl Images {
@@ -82,12 +106,14 @@ impl Images {
             labels: indices.iter().map(|&i| self.labels[i]).collect(),
             classes: self.classes.clone(),
             columns: self.columns.clone(),
+            values: self.values.as_ref().map(|values| values.subset(indices)),
         }
     }
 
     /// Number of images of each class.
     pub fn counts(&self) -> Vec<usize> {
-        let mut counts = vec![0; self.classes.len()];
+        // Without classes all samples are of one kind.
+        let mut counts = vec![0; self.classes.len().max(1)];
         self.labels.iter().for_each(|&label| counts[label] += 1);
         counts
     }
@@ -109,18 +135,21 @@ impl Images {
         if let Some(class) = split::too_small(&self.counts(), parts.len()) {
             let n = self.counts()[class];
             let what = format!(
-                "class `{}` has {n} sample{}; at least {} are needed, one each for {}",
-                self.classes[class].escape_debug(),
+                "{} has {n} sample{}; at least {} are needed, one each for {}",
+                self.classes.get(class).map_or("it".to_owned(), |class| format!("class `{}`", class.escape_debug())),
                 if n == 1 { "" } else { "s" },
                 parts.len(),
                 parts.join(", ")
             );
-            return Err(Error::data(place, what, "add samples to that class, or remove it"));
+            return Err(Error::data(place, what, "add samples, or remove the class"));
         }
         let mut hash = Sha256::new();
         self.classes.iter().for_each(|class| hash.update([class.as_bytes(), &[0]].concat()));
         self.labels.iter().for_each(|&label| hash.update((label as u64).to_le_bytes()));
         self.pixels.data().iter().for_each(|x| hash.update(x.to_le_bytes()));
+        if let Some(values) = &self.values {
+            values.numbers.data().iter().for_each(|x| hash.update(x.to_le_bytes()));
+        }
         let part = stratified(&self.labels, &fractions, &mut Rng::new(seed, "split", 0));
         let [train, val, test] = [0, 1, 2].map(|number| {
             let indices: Vec<usize> = (0..self.len()).filter(|&i| part[i] == number).collect();
@@ -182,7 +211,10 @@ impl ImageData {
         let counts = self.splits().map(|(name, images)| format!("{} {name}", images.len())).join(", ");
         let (named, more) = self.classes.split_at(self.classes.len().min(NAMED));
         let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-        let mut notes = vec![format!("{} classes ({}{more}): {counts}", self.classes.len(), named.join(", "))];
+        let mut notes = vec![match &self.train.values {
+            Some(values) => format!("to predict: {}; samples: {counts}", values.names.join(", ")),
+            None => format!("{} classes ({}{more}): {counts}", self.classes.len(), named.join(", ")),
+        }];
         notes.extend(Skipped::note(&self.skipped));
         if !self.ignored.is_empty() {
             let kinds: Vec<String> = self.ignored.iter().map(|(kind, n)| format!("{n} {kind}")).collect();

@@ -61,6 +61,7 @@ impl Digits {
             labels: (0..self.n).map(class).collect(),
             classes: (0..10).map(|digit| digit.to_string()).collect(),
             columns: Columns::default(),
+            values: None,
         })
     }
 

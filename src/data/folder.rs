@@ -251,7 +251,7 @@ impl Decoded {
         });
         let names = members.iter().map(|&i| source.names[self.items[i].file].clone()).collect();
         let labels = members.iter().map(|&i| self.items[i].label).collect();
-        Ok(Images { names, pixels, labels, classes: classes.to_vec(), columns: Columns::default() })
+        Ok(Images { names, pixels, labels, classes: classes.to_vec(), columns: Columns::default(), values: None })
     }
 }
 

@@ -80,7 +80,8 @@ impl Galaxies {
     pub fn divided(&self, shares: [f64; 3]) -> Result<ImageData> {
         let (pixels, labels, names) = self.render()?;
         let classes = Self::CLASSES.map(String::from).to_vec();
-        Images { names, pixels, labels, classes, columns: Columns::default() }.divided("galaxies", shares, self.seed)
+        Images { names, pixels, labels, classes, columns: Columns::default(), values: None }
+            .divided("galaxies", shares, self.seed)
     }
 
     /// One image, row by row. Panics for a class beyond the three.

@@ -68,10 +68,17 @@ impl Manifest {
             let each = images.names.iter().zip(&images.labels).zip(checksums(images));
             samples.extend(each.map(|((name, &label), checksum)| Sample {
                 split,
-                class: data.classes[label].clone(),
+                class: data.classes.get(label).cloned().unwrap_or_default(),
                 checksum,
                 name: name.clone(),
             }));
+            // The numbers to predict stand in the place of a class: others are other data.
+            if let Some(values) = &images.values {
+                let first = samples.len() - images.len();
+                for (i, sample) in samples[first..].iter_mut().enumerate() {
+                    sample.class = values.row(i).iter().map(f32::to_string).collect::<Vec<_>>().join(" ");
+                }
+            }
         }
         Self { samples }
     }
@@ -196,6 +203,7 @@ mod tests {
             labels: numbers.iter().map(|i| i % 2).collect(),
             classes: vec!["a".into(), "b,\"c\"".into()],
             columns: Default::default(),
+            values: None,
         };
         images.divided("numbers", [0.6, 0.2, 0.2], 1).unwrap()
     }

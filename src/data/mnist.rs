@@ -204,6 +204,7 @@ fn join(folder: &Path, images: &Idx, labels: &Idx, set: Set, split: &str) -> Res
         labels: labels.data.iter().map(|&label| usize::from(label)).collect(),
         classes: set.classes().map(String::from).to_vec(),
         columns: Columns::default(),
+        values: None,
     })
 }
 

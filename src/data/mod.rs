@@ -36,7 +36,7 @@ pub mod table;
 
 pub use augment::{Affine, Augment, Symmetry, gather};
 pub use batch::{Batches, Normalization, standardize_each};
-pub use dataset::{Columns, ImageData, Images, Leak, LeakKind, Missing, Skipped};
+pub use dataset::{Columns, ImageData, Images, Leak, LeakKind, Missing, Skipped, Values};
 pub use decode::Color;
 pub use digits::Digits;
 pub use folder::{Folder, FolderOptions, image_from_bytes, load, load_all, read_image};

@@ -6,7 +6,7 @@
 
 mod array;
 
-use super::dataset::{Columns, Images};
+use super::dataset::{Columns, Images, Values};
 use super::table::{Fault, Table, encode, no_classes};
 use crate::error::{Error, Result};
 use crate::files;
@@ -40,6 +40,8 @@ pub struct NpzOptions {
     pub y: Option<String>,
     /// Whether a trained network is evaluated on them: then a single class is enough.
     pub evaluated: bool,
+    /// Whether `y` holds numbers to predict, `[N]` or `[N, M]`, and no classes.
+    pub values: bool,
 }
 
 /// Reads samples and labels of a file, and what is to be said of how. The classes are the different labels, from the smallest.
@@ -53,7 +55,7 @@ pub fn load(path: impl AsRef<Path>, options: &NpzOptions) -> Result<(Npz, Vec<St
         let mut zip = open(path)?;
         let [x, y] = find(&mut zip, options, &mut notes)?;
         let (values, labels) = (member(&mut zip, &x)?, member(&mut zip, &y)?);
-        assemble((&x, values), (&y, labels), options.evaluated, &mut notes)
+        assemble((&x, values), (&y, labels), options, &mut notes)
     };
     let npz = all().map_err(|(what, help)| Error::data(path, what, help))?;
     Ok((npz, notes))
@@ -141,7 +143,7 @@ fn usual(there: &[String], usual: &[&str]) -> Option<String> {
 fn assemble(
     (x_name, x): (&str, NpyArray),
     (y_name, y): (&str, NpyArray),
-    evaluated: bool,
+    options: &NpzOptions,
     notes: &mut Vec<String>,
 ) -> Result<Npz, Fault> {
     let fault = |what: String, help: &str| Err((what, help.to_owned()));
@@ -157,11 +159,16 @@ fn assemble(
             "x.astype(\"float32\") before saving",
         );
     };
-    let words = labels(n, (y_name, y), notes)?;
-    let (labels, classes) = encode(words.iter().map(String::as_str));
-    if let Some((what, help)) = no_classes(n, &classes).filter(|_| !evaluated) {
-        return Err((format!("array `{y_name}` {what}"), help));
-    }
+    let (labels, classes, to_predict) = if options.values {
+        (vec![0; n], Vec::new(), Some(numbers(n, (y_name, &y))?))
+    } else {
+        let words = labels(n, (y_name, y), notes)?;
+        let (labels, classes) = encode(words.iter().map(String::as_str));
+        if let Some((what, help)) = no_classes(n, &classes).filter(|_| !options.evaluated) {
+            return Err((format!("array `{y_name}` {what}"), help));
+        }
+        (labels, classes, None)
+    };
     if let Some(at) = values.iter().position(|v| !v.is_finite()) {
         let (sample, value) = (at / (values.len() / n), values[at]);
         return fault(format!("sample {sample} holds {value}"), "remove or replace numbers that are not finite");
@@ -169,7 +176,7 @@ fn assemble(
     if let [_, d] = x.shape[..] {
         let columns = Columns { features: (0..d).map(|i| format!("x{i}")).collect(), label: String::new() };
         let features = Array2::from_shape_vec((n, d), values).expect("npz: numbers fill the shape");
-        return Ok(Npz::Rows(Table { features, columns, labels, classes, notes: Vec::new() }));
+        return Ok(Npz::Rows(Table { features, columns, labels, classes, values: to_predict, notes: Vec::new() }));
     }
     let (shape, last) = match x.shape[..] {
         [n, h, w] => ([n, 1, h, w], false),
@@ -208,7 +215,37 @@ fn assemble(
         }),
     };
     let names = (0..n).map(|i| i.to_string()).collect();
-    Ok(Npz::Images(Images { names, pixels, labels, classes, columns: Columns::default() }))
+    Ok(Npz::Images(Images { names, pixels, labels, classes, columns: Columns::default(), values: to_predict }))
+}
+
+/// The numbers to predict of each of `n` samples.
+fn numbers(n: usize, (name, y): (&str, &NpyArray)) -> Result<Values, Fault> {
+    let fault = |what: String, help: &str| Err((format!("array `{name}` {what}"), help.to_owned()));
+    let expected = format!("expected [{n}] or [{n}, M], the numbers to predict of each sample");
+    let m = match y.shape[..] {
+        [rows] if rows == n => 1,
+        [rows, m] if rows == n && m > 0 => m,
+        _ => {
+            return fault(
+                format!("has the shape {:?}: {expected}", y.shape),
+                "check that both arrays hold the same samples",
+            );
+        }
+    };
+    let Some(values) = y.numbers.to_f32() else {
+        return fault(
+            "holds strings: expected numbers to predict".to_owned(),
+            "to predict words, leave kind = \"regress\" out",
+        );
+    };
+    if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+        return fault(
+            format!("holds {} for sample {}", values[at], at / m),
+            "remove the samples whose number is not known",
+        );
+    }
+    let names = if m == 1 { vec![name.to_owned()] } else { (0..m).map(|i| format!("{name}{i}")).collect() };
+    Ok(Values { names, numbers: Tensor::new(values, [n, m]).expect("npz: numbers fill the shape") })
 }
 
 /// For each of `n` samples its label as a word: of whole numbers, of words, or of one-hot rows.
@@ -224,7 +261,7 @@ fn labels(n: usize, (name, y): (&str, NpyArray), notes: &mut Vec<String>) -> Res
         let Some(word) = words.iter().find(unfit) else { return Ok(words) };
         return fault(
             format!("holds the label `{}`: expected a whole number or a word for each class", word.escape_debug()),
-            "number the classes from 0; a number to predict is a regression, which `gradus train` does not offer yet",
+            "number the classes from 0; to predict a number, write kind = \"regress\"",
         );
     }
     let expected = format!("expected [{n}], [{n}, 1] or one-hot [{n}, K], a label for each sample");

@@ -20,9 +20,10 @@ pub(crate) use cells::Fault;
 pub(super) use cells::{encode, no_classes};
 pub use options::{Column, TableOptions};
 
-use super::dataset::Columns;
+use super::dataset::{Columns, Values};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::tensor::Tensor;
 use columns::Sheet;
 use ndarray::Array2;
 use std::path::Path;
@@ -38,6 +39,8 @@ pub struct Table {
     pub labels: Vec<usize>,
     /// Names of the classes.
     pub classes: Vec<String>,
+    /// The numbers to predict, if the options ask for them; then there are no classes, and every label is 0.
+    pub values: Option<Values>,
     /// What was found out or omitted while reading, a sentence each.
     pub notes: Vec<String>,
 }
@@ -56,8 +59,9 @@ impl Table {
         read(path.as_ref(), |bytes| {
             let mut sheet = Sheet::new(bytes, options)?;
             let inputs = sheet.inputs_like(options, columns)?;
-            let (features, (labels, classes)) = (sheet.numbers(&inputs)?, sheet.labels()?);
-            Ok(Table { features, columns: columns.clone(), labels, classes, notes: sheet.notes })
+            let features = sheet.numbers(&inputs)?;
+            let (labels, classes, values) = targets(&mut sheet, options)?;
+            Ok(Table { features, columns: columns.clone(), labels, classes, values, notes: sheet.notes })
         })
     }
 
@@ -75,12 +79,13 @@ impl Table {
         let inputs = sheet.inputs(options)?;
         let names = inputs.iter().enumerate().map(|(i, &column)| sheet.name(column).unwrap_or_else(|| format!("x{i}")));
         let columns = Columns { features: names.collect(), label: sheet.name(sheet.label).unwrap_or_default() };
-        let (features, (labels, classes)) = (sheet.numbers(&inputs)?, sheet.labels()?);
+        let features = sheet.numbers(&inputs)?;
+        let (labels, classes, values) = targets(&mut sheet, options)?;
         let called = sheet.called(sheet.label);
-        if let Some((what, help)) = no_classes(labels.len(), &classes) {
+        if let Some((what, help)) = no_classes(labels.len(), &classes).filter(|_| values.is_none()) {
             return Err((format!("{called} {what}"), help));
         }
-        Ok(Table { features, columns, labels, classes, notes: sheet.notes })
+        Ok(Table { features, columns, labels, classes, values, notes: sheet.notes })
     }
 
     /// The rows `indices`, in that order. Panics on an index outside.
@@ -90,9 +95,25 @@ impl Table {
             columns: self.columns.clone(),
             labels: indices.iter().map(|&i| self.labels[i]).collect(),
             classes: self.classes.clone(),
+            values: self.values.as_ref().map(|values| values.subset(indices)),
             notes: self.notes.clone(),
         }
     }
+}
+
+/// What is to be predicted: labels with their classes, or numbers. The inputs have been chosen.
+fn targets(sheet: &mut Sheet, options: &TableOptions) -> Result<(Vec<usize>, Vec<String>, Option<Values>), Fault> {
+    if options.targets.is_none() {
+        let (labels, classes) = sheet.labels()?;
+        return Ok((labels, classes, None));
+    }
+    let columns = sheet.targets(options)?;
+    let numbers = sheet.numbers(&columns)?;
+    let (n, m) = numbers.dim();
+    let names = columns.iter().enumerate().map(|(i, &column)| sheet.name(column).unwrap_or_else(|| format!("y{i}")));
+    let names: Vec<String> = names.collect();
+    let numbers = Tensor::from_fn([n, m], |i| numbers[[i / m, i % m]]);
+    Ok((vec![0; n], Vec::new(), Some(Values { names, numbers })))
 }
 
 /// What `parse` makes of a file's bytes.

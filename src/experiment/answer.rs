@@ -1,11 +1,14 @@
 //! Asking a trained run: how good it is on other data, what it says about single images, how it sees them.
 
-use super::classified::{figures, short};
+use super::classified::figures;
 use super::data::{Other, PREPARATION, Preparation, load, other};
+use super::found::short;
+use super::kind::Kind;
 use super::map::{Map, Method, neighbours_agree};
 use super::prepared::{MODEL, objective, plan};
 use super::read::of_run;
 use super::reconstruction::{errors, split};
+use super::regress;
 use super::spec::Experiment;
 use crate::data::manifest::identity as identity_of;
 use crate::data::{ImageData, Images, Like, Reader};
@@ -64,7 +67,7 @@ impl Trained {
         let folder = &folder.verified()?;
         let experiment = of_run(folder)?;
         let preparation: Preparation = folder.read_json(PREPARATION)?;
-        let (model, _) = plan(&experiment, &preparation.input(), preparation.classes.len())?;
+        let (model, _) = plan(&experiment, &preparation.input(), preparation.outputs())?;
         load_best(&model, folder, MODEL)?;
         Ok(Self { experiment, preparation, model, folder: Some(folder.clone()) })
     }
@@ -118,8 +121,17 @@ impl Trained {
     /// The figures on some samples.
     fn measure(&self, images: &Images, objective: &Objective) -> Result<Value> {
         let e = &self.experiment;
-        let samples = self.preparation.samples(&images.pixels, &images.labels, None)?;
-        if objective.loss.is_reconstruction() {
+        let samples = self.preparation.samples_of(images, None)?;
+        if e.kind == Kind::Regress {
+            let (scale, values) = (regress::scale_of(self.preparation.values.as_ref())?, images.values.as_ref());
+            let values = values.ok_or_else(|| Error::invalid("evaluate: these samples have no numbers to predict"))?;
+            let all: Vec<usize> = (0..images.len()).collect();
+            let found = outputs(&self.model, samples.as_ref(), &all, e.seed)?;
+            let errors = regress::errors_of(scale, values, &found)?;
+            let loss = losses(&self.model, samples.as_ref(), objective, e.seed)?.loss;
+            return Ok(regress::figures(loss, &scale.names, &errors));
+        }
+        if e.kind == Kind::Reconstruct {
             let all: Vec<usize> = (0..images.len()).collect();
             let errors = errors(samples.as_ref(), &outputs(&self.model, samples.as_ref(), &all, e.seed)?);
             let mse = errors.iter().sum::<f64>() / errors.len() as f64;
@@ -138,12 +150,19 @@ impl Trained {
         }
     }
 
+    /// Refuses `command` for a run that names no class; `of_values` is what to do with one that predicts numbers.
+    pub fn needs_classes(&self, command: &str, of_values: &str) -> Result<()> {
+        let (gives, help) = match self.experiment.kind {
+            Kind::Classify => return Ok(()),
+            Kind::Regress => ("predicts numbers", of_values),
+            Kind::Reconstruct => ("gives its input back", "look at its codes: gradus latent RUN"),
+        };
+        Err(Error::config(command, format!("expected a run that names a class; this run's network {gives}"), help))
+    }
+
     /// A reader of single images for [`Trained::predict`]. Fails for runs that name no class, or take no images.
     pub fn reader(&self, like: Option<Like>) -> Result<Reader> {
-        if self.experiment.train.loss.is_reconstruction() {
-            let what = "expected a run that names a class; this run's network gives images back";
-            return Err(Error::config("predict", what, "look at its codes: gradus latent RUN"));
-        }
+        self.needs_classes("predict", "for rows of numbers: gradus predict RUN TABLE.csv")?;
         if self.preparation.is_table() {
             let help = "give its rows as a table: gradus predict RUN TABLE.csv";
             return Err(Error::config("predict", "takes images, and this run was trained on a table", help));
@@ -173,6 +192,10 @@ impl Trained {
         most: usize,
         watch: &mut dyn Watch,
     ) -> Result<Embedding> {
+        if self.experiment.kind == Kind::Regress {
+            let help = "its residuals are in its report and in tables/predictions.csv";
+            return Err(Error::config("embed", "colours samples by class, and this run predicts numbers", help));
+        }
         let known: Vec<&str> = self.model.names().collect();
         if !known.contains(&layer) && layer != "input" {
             let what = format!("there is no layer `{layer}`");

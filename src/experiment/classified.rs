@@ -7,7 +7,7 @@ use crate::data::manifest::identity as identity_of;
 use crate::error::Result;
 use crate::report::table::csv_bytes;
 use crate::run::{Scores, ledger};
-use crate::train::Evaluation;
+use crate::train::{Evaluation, History};
 use ndarray::ArrayView2;
 use serde_json::{Map, Value, json};
 
@@ -25,6 +25,14 @@ pub struct Outcome {
     pub test_set: ledger::Summary,
     /// Wall time of each stage.
     pub seconds: Vec<(String, f64)>,
+}
+
+impl Outcome {
+    /// Evaluates the trained network on all three splits.
+    pub fn new(e: &Experiment, prepared: Prepared, history: History, seconds: Vec<(String, f64)>) -> Result<Self> {
+        let scores = prepared.score(history)?;
+        Ok(Self { experiment: e.clone(), prepared, scores, test_set: ledger::Summary::default(), seconds })
+    }
 }
 
 /// The probabilities as a matrix, a row for each sample.
@@ -54,12 +62,6 @@ pub fn figures(evaluation: &Evaluation, labels: &[usize], classes: usize) -> Res
         "brier_score": brier_score(p, labels)?,
         "confusion": confusion.counts,
     }))
-}
-
-/// The figures that stand in the ledger.
-pub fn short(figures: &Value) -> Value {
-    let of = |key: &str| Some((key.to_owned(), figures.get(key)?.clone()));
-    Value::Object(["accuracy", "mse", "loss"].into_iter().filter_map(of).collect())
 }
 
 /// Two classes distinguished at a threshold: the second if its probability reaches it.

@@ -1,6 +1,8 @@
 //! The samples of an experiment: read or rendered, divided, and made into what the network is given.
 
+use super::kind::Kind;
 use super::spec::{Data, DataKind, Experiment, Features, Normalize};
+use super::values::{ValueScale, Valued};
 use crate::analysis::features::{Feature, of_pictures};
 use crate::analysis::hog::Hog;
 use crate::analysis::scale::{Scaler, Scaling};
@@ -27,11 +29,11 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
         DataKind::Digits => Digits { n: 10 * d.per_class, seed: d.seed }.divided(shares)?,
         DataKind::Galaxies => Galaxies { per_class: d.per_class, size: d.size, seed: d.seed }.divided(shares)?,
         DataKind::Csv => {
-            let table = Table::read_csv(given_path(d)?, &d.table_options())?;
+            let table = Table::read_csv(given_path(d)?, &d.table_options(e.kind))?;
             table.notes.iter().for_each(|line| watch.note(line));
             rows(table).divided(given_path(d)?, shares, d.seed)?
         }
-        DataKind::Npz => arrays(given_path(d)?, d, false, watch)?.divided(given_path(d)?, shares, d.seed)?,
+        DataKind::Npz => arrays(given_path(d)?, e, false, watch)?.divided(given_path(d)?, shares, d.seed)?,
         DataKind::Folder => {
             let options = FolderOptions {
                 size: d.size,
@@ -73,7 +75,7 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
 
 /// Refuses a training set that lacks a class: a classifier cannot learn it. An autoencoder needs no classes.
 fn check_classes(e: &Experiment, data: &ImageData) -> Result<()> {
-    if e.train.loss.is_reconstruction() {
+    if e.kind != Kind::Classify {
         return Ok(());
     }
     let Some(missing) = data.missing().into_iter().find(|missing| missing.split == "train") else { return Ok(()) };
@@ -117,10 +119,10 @@ pub fn other(e: &Experiment, spec: &str, p: &Preparation, watch: &mut dyn Watch)
     let is_digits = matches!(d.kind, DataKind::Mnist | DataKind::FashionMnist | DataKind::Digits);
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     let (images, sha256) = match ending.as_deref() {
-        Some("npz") => (arrays(path, d, true, watch)?, files::sha256(path)?),
+        Some("npz") => (arrays(path, e, true, watch)?, files::sha256(path)?),
         // A run on a table takes one of any name.
         other if matches!(other, Some("csv" | "tsv")) || (d.kind == DataKind::Csv && path.is_file()) => {
-            let options = d.table_options();
+            let options = d.table_options(e.kind);
             let table = match p.is_table() {
                 true => Table::read_csv_like(path, &options, &p.columns())?,
                 false => Table::read_csv(path, &options)?,
@@ -152,9 +154,16 @@ fn renamed(mut images: Images, p: &Preparation, path: &Path) -> Result<Images> {
         let what = format!("holds samples of {}; the run was trained on {}", words(picture), words(p.picture));
         return Err(Error::data(path, what, "give data like those of the run"));
     }
+    if let (Some(scale), Some(values)) = (&p.values, &images.values)
+        && scale.names.len() != values.names.len()
+    {
+        let what =
+            format!("holds {} numbers to predict; the run predicts {}", values.names.len(), scale.names.join(", "));
+        return Err(Error::data(path, what, "give data like those of the run"));
+    }
     let place: Vec<Option<usize>> =
         images.classes.iter().map(|class| p.classes.iter().position(|known| known == class)).collect();
-    for label in &mut images.labels {
+    for label in images.labels.iter_mut().filter(|_| p.values.is_none()) {
         *label = place[*label].ok_or_else(|| {
             let what = format!("holds a class `{}` that was not trained", images.classes[*label]);
             Error::data(path, what, format!("the classes are: {}", p.classes.join(", ")))
@@ -173,12 +182,13 @@ fn rows(table: Table) -> Images {
         labels: table.labels,
         classes: table.classes,
         columns: table.columns,
+        values: table.values,
     }
 }
 
 /// The samples of a file of arrays, rows or images.
-fn arrays(path: &Path, d: &Data, evaluated: bool, watch: &mut dyn Watch) -> Result<Images> {
-    let (samples, notes) = npz::load(path, &d.npz_options(evaluated))?;
+fn arrays(path: &Path, e: &Experiment, evaluated: bool, watch: &mut dyn Watch) -> Result<Images> {
+    let (samples, notes) = npz::load(path, &e.data.npz_options(e.kind, evaluated))?;
     notes.iter().for_each(|line| watch.note(line));
     Ok(match samples {
         Npz::Rows(table) => rows(table),
@@ -257,6 +267,9 @@ pub struct Preparation {
     pub normalization: Option<Normalization>,
     /// The scale of the features.
     pub scaler: Option<Scaler>,
+    /// The numbers that a regression predicts, and their scale.
+    #[serde(default)]
+    pub values: Option<ValueScale>,
     /// Brightness along the border of the training images; runs of old did not record it.
     #[serde(default)]
     pub border: Option<Border>,
@@ -275,6 +288,7 @@ impl Preparation {
             per_picture: d.normalize == Normalize::PerPicture,
             normalization: None,
             scaler: None,
+            values: train.values.as_ref().map(ValueScale::fit),
             border: None,
         };
         if !preparation.is_table() {
@@ -300,6 +314,20 @@ impl Preparation {
             return Columns { features: numbered, ..self.columns.clone() };
         }
         self.columns.clone()
+    }
+
+    /// Numbers that the network gives for each sample: one for each class, or those of a regression.
+    pub fn outputs(&self) -> usize {
+        self.values.as_ref().map_or(self.classes.len(), |scale| scale.names.len())
+    }
+
+    /// These images as samples, with the numbers to predict, if there are any, on the scale of the network's outputs.
+    pub fn samples_of(&self, images: &Images, augment: Option<(&Data, u64)>) -> Result<Box<dyn Samples>> {
+        let inner = self.samples(&images.pixels, &images.labels, augment)?;
+        Ok(match (&self.values, &images.values) {
+            (Some(scale), Some(values)) => Box::new(Valued { inner, targets: scale.scaled(&values.numbers) }),
+            _ => inner,
+        })
     }
 
     /// Whether a sample is a row of a table, and no image.

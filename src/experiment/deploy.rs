@@ -8,6 +8,7 @@
 use super::answer::Trained;
 use super::data::Preparation;
 use super::spec::{Features, Normalize};
+use super::values::ValueScale;
 use crate::autograd::Var;
 use crate::error::Result;
 use crate::nn::{Activation, Ctx, Kind, LayerNorm, Module, Sequential, Softmax, Standardize, Walk};
@@ -88,7 +89,10 @@ impl Trained {
         Ok(Deployed {
             scale: scale(&self.preparation)?,
             model: &self.model,
-            end: end(self.experiment.train.loss),
+            end: match &self.preparation.values {
+                Some(values) => Some(in_units(values)?),
+                None => end(self.experiment.train.loss),
+            },
             metadata: metadata(self),
         })
     }
@@ -140,8 +144,17 @@ fn end(loss: Loss) -> Option<Box<dyn Module>> {
         Loss::CrossEntropy => Some(Box::new(Softmax)),
         Loss::BceWithLogits => Some(Box::new(Activation::Sigmoid)),
         Loss::Nll => Some(Box::new(Exp)),
-        Loss::Bce | Loss::Mse | Loss::ReconstructionMse | Loss::ReconstructionBce => None,
+        Loss::Bce | Loss::Mse | Loss::Mae | Loss::Huber | Loss::ReconstructionMse | Loss::ReconstructionBce => None,
     }
+}
+
+/// The layer that brings predicted numbers back to their units: y d + m = (y - (-m / d)) / (1 / d).
+fn in_units(values: &ValueScale) -> Result<Box<dyn Module>> {
+    let of = |number: &dyn Fn(f64, f64) -> f64| {
+        let each = values.mean.iter().zip(&values.deviation).map(|(&m, &d)| number(m, d) as f32);
+        Tensor::new(each.collect(), [values.names.len()])
+    };
+    Ok(Box::new(Standardize::new(of(&|m, d| -m / d)?, of(&|_, d| 1.0 / d)?)?))
 }
 
 fn metadata(trained: &Trained) -> Vec<(String, String)> {
@@ -159,7 +172,8 @@ fn metadata(trained: &Trained) -> Vec<(String, String)> {
             Normalize::None => "reconstruction of the input",
             Normalize::Standard | Normalize::PerPicture => "reconstruction of the standardized input",
         },
-        Loss::CrossEntropy | Loss::Nll | Loss::Mse => "probability of each class",
+        _ if p.values.is_some() => "predicted numbers, in the units of the data",
+        Loss::CrossEntropy | Loss::Nll | Loss::Mse | Loss::Mae | Loss::Huber => "probability of each class",
     };
     let mut words = vec![("classes", classes), ("input", input.into()), ("input_layout", layout.into())];
     words.push(("input_range", range.into()));
@@ -167,5 +181,8 @@ fn metadata(trained: &Trained) -> Vec<(String, String)> {
         words.push(("input_color", if p.picture[0] == 1 { "gray" } else { "rgb" }.into()));
     }
     words.push(("output", output.into()));
+    if let Some(values) = &p.values {
+        words.push(("targets", serde_json::to_string(&values.names).expect("words")));
+    }
     words.into_iter().map(|(key, word)| (key.to_owned(), word)).collect()
 }

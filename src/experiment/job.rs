@@ -1,19 +1,21 @@
 //! The run of an experiment: data, training, test, report.
 
-use super::classified::{Outcome, metrics, predictions, short};
+use super::classified::Outcome;
 use super::cost;
 use super::data::PREPARATION;
+use super::found::{Found, short};
+use super::kind::Kind;
 use super::prepared::{MODEL, Prepared};
 use super::read::of_run;
 use super::reconstruction::Reconstructed;
-use super::report;
+use super::regress::Regressed;
 use super::spec::Experiment;
 use crate::data::manifest::identity as identity_of;
 use crate::error::{Error, Result};
 use crate::optim::Schedule;
 use crate::run::book::told;
 use crate::run::{RunFolder, Settings, Trainer, Watch, identity, ledger};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Instant;
 
 /// The settings of a run as its `config.toml` has them, and which of them may change before it is resumed. Data may lie
@@ -59,27 +61,19 @@ pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<
     seconds.push(("train".into(), start.elapsed().as_secs_f64()));
 
     let start = begin(&mut trainer, "test", 3)?;
-    if e.train.loss.is_reconstruction() {
-        let mut found = Reconstructed::new(e, prepared, history, seconds)?;
-        let networks = [(MODEL, short(&found.metrics()["test"]))];
-        found.test_set = ledger::record(folder, "train", (&test_set.0, test_set.1), &networks)?;
-        found.seconds.push(("test".into(), start.elapsed().as_secs_f64()));
-        let start = begin(&mut trainer, "report", 4)?;
-        let fault = told(found.write(folder), folder, trainer.watch)?;
-        found.seconds.push(("report".into(), start.elapsed().as_secs_f64()));
-        return write_metrics(folder, found.metrics(), fault);
-    }
-    let scores = prepared.score(history)?;
-    let networks = [(MODEL, json!({ "accuracy": scores.test.accuracy, "loss": scores.test.loss }))];
-    let test_set = ledger::record(folder, "train", (&test_set.0, test_set.1), &networks)?;
-    seconds.push(("test".into(), start.elapsed().as_secs_f64()));
+    let mut found: Box<dyn Found> = match e.kind {
+        Kind::Classify => Box::new(Outcome::new(e, prepared, history, seconds)?),
+        Kind::Regress => Box::new(Regressed::new(e, prepared, history, seconds)?),
+        Kind::Reconstruct => Box::new(Reconstructed::new(e, prepared, history, seconds)?),
+    };
+    let networks = [(MODEL, short(&found.metrics()?["test"]))];
+    found.settle(ledger::record(folder, "train", (&test_set.0, test_set.1), &networks)?);
+    found.seconds().push(("test".into(), start.elapsed().as_secs_f64()));
 
     let start = begin(&mut trainer, "report", 4)?;
-    let mut outcome = Outcome { experiment: e.clone(), prepared, scores, test_set, seconds };
-    folder.write("tables/predictions.csv", &predictions(&outcome))?;
-    let fault = told(report::write(&outcome, folder), folder, trainer.watch)?;
-    outcome.seconds.push(("report".into(), start.elapsed().as_secs_f64()));
-    write_metrics(folder, metrics(&outcome)?, fault)
+    let fault = told(found.write(folder), folder, trainer.watch)?;
+    found.seconds().push(("report".into(), start.elapsed().as_secs_f64()));
+    write_metrics(folder, found.metrics()?, fault)
 }
 
 /// Writes the figures and completes the run. `fault` is what went wrong with its report.

@@ -9,6 +9,7 @@
 //! * [`known`]: what the file tells of its data before they are read; [`data`]: samples; [`prepared`]: all that is settled
 //!   before training; [`cost`]: what it will take; [`job`]: the run;
 //! * [`classified`] and [`report`]: what a classifier's run found; [`reconstruction`]: what an autoencoder's run found;
+//!   [`regress`]: what a regression's run found;
 //!   [`each`]: the measure of each of its test samples;
 //! * [`answer`]: asking a run afterwards, [`rows`]: about rows without a class; [`deploy`]: its network for other programs;
 //!   [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
@@ -26,7 +27,9 @@ pub mod deploy;
 pub mod dream;
 pub mod each;
 pub mod findings;
+pub mod found;
 pub mod job;
+pub mod kind;
 pub mod known;
 pub mod latent;
 pub mod layers;
@@ -34,14 +37,17 @@ pub mod map;
 pub mod prepared;
 pub mod read;
 pub mod reconstruction;
+pub mod regress;
 pub mod report;
 mod room;
 pub mod rows;
 pub mod spec;
 mod validate;
+pub mod values;
 
 pub use builtin::builtin;
 pub use job::run;
+pub use kind::Kind;
 pub use prepared::{Prepared, plan};
 pub use read::Source;
 pub use spec::Experiment;

@@ -1,6 +1,7 @@
 //! What is settled before training: the samples, the network, and how it will be fitted.
 
 use super::data::{Preparation, load};
+use super::kind::Kind;
 use super::known::check_data;
 use super::layers;
 use super::spec::{ClassWeights, Experiment, Model, WeightRule};
@@ -57,11 +58,11 @@ impl Prepared {
         check_data(e)?;
         let data = load(e, watch)?;
         let preparation = Preparation::fit(&e.data, &data.train)?;
-        let samples = |images: &Images, augment| preparation.samples(&images.pixels, &images.labels, augment);
+        let samples = |images: &Images, augment| preparation.samples_of(images, augment);
         let train = samples(&data.train, Some((&e.data, e.seed)))?;
         let (val, test) = (samples(&data.val, None)?, samples(&data.test, None)?);
         let classes = data.classes.len();
-        let (model, summary) = plan(e, &preparation.input(), classes)?;
+        let (model, summary) = plan(e, &preparation.input(), preparation.outputs())?;
         begin_with(&e.model, &model, &data, watch)?;
         let t = &e.train;
         let fit = Fit {
@@ -83,18 +84,19 @@ impl Prepared {
     }
 }
 
-/// The network for an input and its layers in numbers, without training it.
-pub fn plan(e: &Experiment, input: &[usize], classes: usize) -> Result<(Sequential, Summary)> {
-    let outputs = e.train.loss.outputs(input, classes)?;
+/// The network for an input and its layers in numbers, without training it. `numbers` is that of classes, or of numbers to
+/// predict.
+pub fn plan(e: &Experiment, input: &[usize], numbers: usize) -> Result<(Sequential, Summary)> {
+    let outputs = e.train.loss.outputs(input, numbers)?;
     let model = layers::build(&e.model.layer, input, outputs.iter().product(), e.seed)?;
     let summary = summarize(&model, input)?;
     let output = summary.rows.last().map(|row| row.output.clone()).unwrap_or_default();
     if output != outputs {
-        let what = format!("ends with {output:?} numbers for each sample, where {outputs:?} are wanted");
-        let help = if e.train.loss.is_reconstruction() {
-            "a reconstruction has the shape of the input"
-        } else {
-            "end with a `linear` of units = 0: one for each class, or one for the loss of yes and no"
+        let what = format!("ends with {output:?} numbers for each sample, expected {outputs:?}");
+        let help = match e.kind {
+            Kind::Reconstruct => "a reconstruction has the shape of the input",
+            Kind::Regress => "end with a `linear` of units = 0: one for each number to predict",
+            Kind::Classify => "end with a `linear` of units = 0: one for each class, or one for the loss of yes and no",
         };
         return Err(Error::config("model.layer", what, help));
     }
@@ -143,5 +145,13 @@ pub fn objective(e: &Experiment, labels: &[usize], classes: usize) -> Result<Obj
         ClassWeights::Each(weights) if weights.len() == classes => Some(weights.clone()),
         ClassWeights::Each(weights) => return Err(wrong_count(weights.len(), classes)),
     };
-    Ok(Objective { loss: e.train.loss, class_weights, label_smoothing: e.train.label_smoothing })
+    let t = &e.train;
+    let regression = e.kind == Kind::Regress;
+    Ok(Objective {
+        loss: t.loss,
+        class_weights,
+        label_smoothing: t.label_smoothing,
+        regression,
+        huber_delta: t.huber_delta,
+    })
 }

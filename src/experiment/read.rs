@@ -4,6 +4,7 @@
 //! and the key to the line of the file or to the `--set` where it was written.
 
 use super::define::fill;
+use super::kind::Kind;
 use super::layers::Layer;
 use super::spec::{Data, Experiment, Model, Report, Train};
 use crate::error::{Error, Result};
@@ -11,6 +12,7 @@ use crate::files;
 use crate::optim::{OptimizerSpec, Schedule};
 use crate::run::RunFolder;
 use crate::text::guess::{nearest, section_of};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
@@ -180,7 +182,7 @@ impl Source {
     /// The experiment, every value checked.
     pub fn resolve(&self) -> Result<Experiment> {
         let table = &self.values;
-        let known = ["name", "about", "seed", "define", "data", "model", "train", "report", "study", "variant"];
+        let known = ["name", "about", "kind", "seed", "define", "data", "model", "train", "report", "study", "variant"];
         if let Some(key) = table.keys().find(|key| !known.contains(&key.as_str())) {
             return Err(self.unknown("", key, &known));
         }
@@ -188,13 +190,15 @@ impl Source {
         let mut beginning = model.clone();
         beginning.remove("layer");
         let beginning = self.section::<Model>("model", &beginning)?;
+        let (kind, train) = self.kind(train)?;
         let experiment = Experiment {
             name: self.word("name")?,
             about: if table.contains_key("about") { self.word("about")? } else { String::new() },
+            kind,
             seed: self.seed()?,
             data: self.section::<Data>("data", data)?,
             model: Model { layer: self.layers()?, ..beginning },
-            train: self.train(train)?,
+            train,
             report: match self.values.get("report") {
                 Some(value) => self.section::<Report>("report", self.table_of(value, "report")?)?,
                 None => Report::default(),
@@ -276,6 +280,26 @@ impl Source {
             self.section::<Layer>(&path, &filled)
         };
         list.iter().enumerate().map(read).collect()
+    }
+
+    /// The kind of experiment, and the training section. A file may name the kind, the loss, or both; without a loss it is the
+    /// usual one of the kind, without a kind what the loss is for.
+    fn kind(&self, train: &Table) -> Result<(Kind, Train)> {
+        let Some(value) = self.values.get("kind") else {
+            let train = self.train(train)?;
+            return Ok((Kind::of_loss(train.loss), train));
+        };
+        let kind = Kind::deserialize(value.clone()).map_err(|_| {
+            let words = [Kind::Classify, Kind::Regress, Kind::Reconstruct].map(Kind::name);
+            let near = value.as_str().and_then(|word| nearest(word, words.iter().copied()));
+            let guess = near.map_or(String::new(), |near| format!("did you mean `{near}`? "));
+            Error::config(self.place("kind"), format!("is {value}"), format!("{guess}Allowed are {}", words.join(", ")))
+        })?;
+        let mut whole = train.clone();
+        if !whole.contains_key("loss") {
+            whole.insert("loss".into(), kind.losses()[0].name().into());
+        }
+        Ok((kind, self.train(&whole)?))
     }
 
     /// The training section and, within it, the optimizer's and the schedule's.

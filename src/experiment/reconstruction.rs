@@ -7,6 +7,7 @@
 
 use super::each::{self, elbo_of_each};
 use super::findings::kept_epoch;
+use super::found::Found;
 use super::layers::Layer;
 use super::prepared::Prepared;
 use super::report::{colophon, data_name, network};
@@ -73,6 +74,21 @@ pub fn code(rows: &[Row]) -> Option<(&str, usize)> {
     let named = rows.iter().find(|row| layer(row) == "code");
     let row = named.or_else(|| rows.iter().min_by_key(|row| numbers(row)))?;
     Some((layer(row), numbers(row)))
+}
+
+impl Found for Reconstructed {
+    fn metrics(&self) -> Result<Value> {
+        Ok(self.metrics())
+    }
+    fn write(&self, folder: &RunFolder) -> Result<()> {
+        self.write(folder)
+    }
+    fn settle(&mut self, test_set: ledger::Summary) {
+        self.test_set = test_set;
+    }
+    fn seconds(&mut self) -> &mut Vec<(String, f64)> {
+        &mut self.seconds
+    }
 }
 
 impl Reconstructed {

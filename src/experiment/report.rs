@@ -1,8 +1,9 @@
 //! The report of an experiment: how accurate it is, how it learned, what it misclassifies, what it is made of.
 
 use super::beside::Size;
-use super::classified::{BINS, Decision, Outcome, decisions, probabilities};
+use super::classified::{BINS, Decision, Outcome, decisions, metrics, predictions, probabilities};
 use super::findings::{self, THRESHOLDS, calibration, reproducible};
+use super::found::Found;
 use super::prepared::Prepared;
 use super::read::to_toml;
 use super::spec::Experiment;
@@ -15,11 +16,28 @@ use crate::report::words::{confused_pair, counted, percent, thousands};
 use crate::report::{Callout, Cell, Figure, Table};
 use crate::run::book::{CONFUSION, PER_CLASS, per_class};
 use crate::run::findings::generalizes;
-use crate::run::{Book, RunFolder};
+use crate::run::{Book, RunFolder, ledger};
+use serde_json::Value;
 use std::path::Path;
 
 /// Confused pairs that are listed.
 const PAIRS: usize = 15;
+
+impl Found for Outcome {
+    fn metrics(&self) -> Result<Value> {
+        metrics(self)
+    }
+    fn write(&self, folder: &RunFolder) -> Result<()> {
+        folder.write("tables/predictions.csv", &predictions(self))?;
+        write(self, folder)
+    }
+    fn settle(&mut self, test_set: ledger::Summary) {
+        self.test_set = test_set;
+    }
+    fn seconds(&mut self) -> &mut Vec<(String, f64)> {
+        &mut self.seconds
+    }
+}
 
 /// Writes `report.html`, the figures and the tables.
 pub fn write(o: &Outcome, folder: &RunFolder) -> Result<()> {

@@ -1,11 +1,12 @@
 //! Predictions for the rows of a table that need not have a class.
 
 use super::answer::Trained;
+use super::regress::scale_of;
 use crate::data::Table;
 use crate::error::{Error, Result};
 use crate::report::table::csv_bytes;
 use crate::tensor::Tensor;
-use crate::train::evaluate;
+use crate::train::{Samples, evaluate, outputs};
 use serde::Serialize;
 use std::path::Path;
 
@@ -26,15 +27,8 @@ pub struct RowPrediction {
 /// there, and is not looked at. Fails if the run was trained on images or gives no class, or the table does not fit it.
 pub fn predict_rows(run: &Trained, path: &Path) -> Result<Vec<RowPrediction>> {
     let p = &run.preparation;
-    if !p.is_table() || run.experiment.train.loss.is_reconstruction() {
-        let help =
-            "give images to a run that was trained on images; for the codes of an autoencoder: gradus latent RUN";
-        return Err(Error::config("predict", "expected a run that names the class of rows", help));
-    }
-    let features = Table::read_rows_like(path, &run.experiment.data.table_options(), &p.columns())?;
-    let (n, d) = features.dim();
-    let rows = Tensor::from_fn([n, 1, 1, d], |i| features[[i / d, i % d]]);
-    let found = evaluate(&run.model, p.samples(&rows, &vec![0; n], None)?.as_ref(), &run.objective()?)?;
+    run.needs_classes("predict", "use predict_values")?;
+    let found = evaluate(&run.model, samples(run, path)?.as_ref(), &run.objective()?)?;
     let k = p.classes.len();
     let all = found.predicted.iter().zip(found.probabilities.data().chunks_exact(k)).enumerate();
     Ok(all
@@ -44,6 +38,84 @@ pub fn predict_rows(run: &Trained, path: &Path) -> Result<Vec<RowPrediction>> {
             RowPrediction { row: i + 1, class: p.classes[class].clone(), probability, probabilities }
         })
         .collect())
+}
+
+/// The rows of a CSV file as the run's network takes them.
+fn samples(run: &Trained, path: &Path) -> Result<Box<dyn Samples>> {
+    let (p, e) = (&run.preparation, &run.experiment);
+    if !p.is_table() {
+        let help = "give images to a run that was trained on images";
+        return Err(Error::config("predict", "takes rows, and this run was trained on images", help));
+    }
+    let features = Table::read_rows_like(path, &e.data.table_options(e.kind), &p.columns())?;
+    let (n, d) = features.dim();
+    let rows = Tensor::from_fn([n, 1, 1, d], |i| features[[i / d, i % d]]);
+    p.samples(&rows, &vec![0; n], None)
+}
+
+/// Numbers that a run predicts for one row.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RowValues {
+    /// The row, counted from 1 below the names.
+    pub row: usize,
+    /// Each number, in units, by its name.
+    pub values: Vec<NamedValue>,
+}
+
+/// A predicted number.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NamedValue {
+    /// What it is called.
+    pub name: String,
+    /// The prediction.
+    pub value: f64,
+    /// The ends of its prediction interval of 95 %; none if the run had too few validation samples.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// Predicts the numbers of each row of a CSV file. Its columns are matched with the run's by name; those with the numbers may
+/// be there, and are not looked at. Fails if the run is no regression on a table, or the table does not fit it.
+pub fn predict_values(run: &Trained, path: &Path) -> Result<Vec<RowValues>> {
+    let scale = scale_of(run.preparation.values.as_ref())?;
+    let samples = samples(run, path)?;
+    let all: Vec<usize> = (0..samples.len()).collect();
+    let outputs = outputs(&run.model, samples.as_ref(), &all, run.experiment.seed)?;
+    let half_widths = half_widths(run, scale.names.len())?;
+    let columns: Vec<Vec<f64>> = (0..scale.names.len()).map(|j| scale.in_units(&outputs, j)).collect();
+    let row = |i: usize| {
+        let values = scale.names.iter().enumerate().map(|(j, name)| {
+            let value = columns[j][i];
+            NamedValue { name: name.clone(), value, interval: half_widths[j].map(|q| (value - q, value + q)) }
+        });
+        RowValues { row: i + 1, values: values.collect() }
+    };
+    Ok(all.into_iter().map(row).collect())
+}
+
+/// The half-widths of prediction intervals, which the run learned from its validation samples.
+fn half_widths(run: &Trained, numbers: usize) -> Result<Vec<Option<f64>>> {
+    let Some(folder) = &run.folder else { return Ok(vec![None; numbers]) };
+    let metrics: serde_json::Value = folder.read_json("metrics.json")?;
+    Ok((0..numbers).map(|j| metrics["intervals"][j]["half_width"].as_f64()).collect())
+}
+
+/// Predicted numbers as a CSV file: the row, each number, and the ends of its interval where there is one.
+pub fn values_csv(predictions: &[RowValues]) -> Result<Vec<u8>> {
+    let named = |p: &RowValues| {
+        let each = p.values.iter().flat_map(|v| {
+            let ends = v.interval.iter().flat_map(|_| ["low", "high"].map(|end| format!("{end} {}", v.name)));
+            std::iter::once(v.name.clone()).chain(ends.collect::<Vec<_>>())
+        });
+        std::iter::once("row".to_owned()).chain(each).collect::<Vec<_>>()
+    };
+    let row = |p: &RowValues| {
+        let each = p.values.iter().flat_map(|v| {
+            let ends = v.interval.iter().flat_map(|(low, high)| [low.to_string(), high.to_string()]);
+            std::iter::once(v.value.to_string()).chain(ends.collect::<Vec<_>>())
+        });
+        std::iter::once(p.row.to_string()).chain(each).collect::<Vec<_>>()
+    };
+    csv_bytes(predictions.first().map(named).into_iter().chain(predictions.iter().map(row)))
 }
 
 /// Predictions as a CSV file: the row, its class, and the probability of each class.

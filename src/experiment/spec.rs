@@ -1,6 +1,7 @@
 //! What an experiment is: data, a network, a training. The types are the file's sections, field for field.
 
 use super::beside::Known;
+use super::kind::Kind;
 use super::layers::Layer;
 use crate::analysis::features::Feature;
 use crate::analysis::hog::Hog;
@@ -19,6 +20,9 @@ pub struct Experiment {
     /// One sentence for people.
     #[serde(default)]
     pub about: String,
+    /// What is learned: a class, a number, or the input itself. Without it, what the loss is for.
+    #[serde(default)]
+    pub kind: Kind,
     /// Seed of everything random but the data: initial weights, order of the samples, augmentation, dropout.
     #[serde(default = "seed")]
     pub seed: u64,
@@ -137,6 +141,10 @@ pub struct Data {
     /// that is called label, class, target, species or y.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Column>,
+    /// The columns of a table that hold the numbers to predict, for kind = "regress": one, by name or number, or a list.
+    /// Without it, the column that `label` names or that is found in its place.
+    #[serde(default, skip_serializing_if = "Targets::is_empty")]
+    pub target: Targets,
     /// The columns of a table that are features, by name or number; empty is all but those omitted.
     #[serde(default)]
     pub columns: Vec<Column>,
@@ -187,6 +195,37 @@ pub enum Auto {
     Auto,
 }
 
+/// One column, or a list of columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "the name of a column in quotes, its number from 1, or a list of them")]
+pub enum Targets {
+    /// One.
+    One(Column),
+    /// Several, or none.
+    Many(Vec<Column>),
+}
+
+impl Default for Targets {
+    fn default() -> Self {
+        Targets::Many(Vec::new())
+    }
+}
+
+impl Targets {
+    /// Whether none is named.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// All of them.
+    pub fn columns(&self) -> Vec<Column> {
+        match self {
+            Targets::One(column) => vec![column.clone()],
+            Targets::Many(columns) => columns.clone(),
+        }
+    }
+}
+
 impl Default for HeaderLine {
     fn default() -> Self {
         HeaderLine::Found(Auto::Auto)
@@ -195,7 +234,7 @@ impl Default for HeaderLine {
 
 impl Data {
     /// How a table is read.
-    pub fn table_options(&self) -> TableOptions {
+    pub fn table_options(&self, kind: Kind) -> TableOptions {
         TableOptions {
             header: if let HeaderLine::Said(said) = self.header { Some(said) } else { None },
             delimiter: if self.delimiter == "tab" { Some(b'\t') } else { self.delimiter.bytes().next() },
@@ -203,13 +242,14 @@ impl Data {
             label: self.label.clone().filter(|column| *column != Column::Name(String::new())),
             columns: self.columns.clone(),
             ignore: self.ignore.clone(),
+            targets: (kind == Kind::Regress).then(|| self.target.columns()),
         }
     }
 
     /// How arrays are read, to train on or to evaluate a trained network on.
-    pub fn npz_options(&self, evaluated: bool) -> NpzOptions {
+    pub fn npz_options(&self, kind: Kind, evaluated: bool) -> NpzOptions {
         let name = |name: &String| (!name.is_empty()).then(|| name.clone());
-        NpzOptions { x: name(&self.x), y: name(&self.y), evaluated }
+        NpzOptions { x: name(&self.x), y: name(&self.y), evaluated, values: kind == Kind::Regress }
     }
 }
 
@@ -328,6 +368,9 @@ pub struct Train {
     /// The part of each target that is spread evenly over all classes, from 0, below 1; for cross_entropy.
     #[serde(default)]
     pub label_smoothing: f64,
+    /// The residual from which on the loss huber is linear, in standard deviations of what is predicted.
+    #[serde(default = "one")]
+    pub huber_delta: f64,
     /// Whether the last batch of an epoch is omitted if it is not full.
     #[serde(default)]
     pub drop_last: bool,
@@ -336,6 +379,10 @@ pub struct Train {
     /// How the learning rate changes from epoch to epoch.
     #[serde(default)]
     pub schedule: Schedule,
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 fn keep() -> Keep {

@@ -7,6 +7,7 @@
 //!
 //! [`Source`]: super::read::Source
 
+use super::kind::Kind;
 use super::layers::{self, Layer};
 use super::spec::{ClassWeights, Data, DataKind, Experiment, Features, Normalize, Train};
 use crate::data::Augment;
@@ -28,6 +29,7 @@ impl Experiment {
         }
         self.data.validate()?;
         self.train.validate()?;
+        self.check_kind()?;
         Error::in_range("report.mistakes", self.report.mistakes as f64, 0.0, 1000.0)?;
         Error::in_range("report.confused_above", self.report.confused_above, 0.0, 1.0)?;
         layers::check(&self.model.layer)?;
@@ -39,6 +41,31 @@ impl Experiment {
             return Err(wrong_count(weights.len(), classes));
         }
         Ok(())
+    }
+
+    /// Refuses a loss that the kind cannot be trained by, data without what it learns, and settings of another kind.
+    fn check_kind(&self) -> Result<()> {
+        let (kind, loss, d) = (self.kind, self.train.loss, &self.data);
+        if !kind.losses().contains(&loss) {
+            let names: Vec<&str> = kind.losses().iter().map(|loss| loss.name()).collect();
+            let what = format!("is {}, which is not a loss of kind = \"{}\"", loss.name(), kind.name());
+            return Err(Error::config("train.loss", what, format!("use {}", names.join(", "))));
+        }
+        if kind != Kind::Regress {
+            if !d.target.is_empty() {
+                let help = "write kind = \"regress\" to predict numbers; a column with classes is named by data.label";
+                return Err(Error::config("data.target", "is for kind = \"regress\"", help));
+            }
+            return Ok(());
+        }
+        if !matches!(d.kind, DataKind::Csv | DataKind::Npz) {
+            let what = format!("is {}, which holds classes: a regression needs numbers to predict", d.kind.name());
+            return Err(Error::config("data.kind", what, "give a table (csv) or arrays (npz)"));
+        }
+        if d.augment != Augment::NONE {
+            return Err(Error::config("data.augment", "is for classes", "leave it out of a regression"));
+        }
+        Error::in_range("train.huber_delta", self.train.huber_delta, 1e-6, 1e6)
     }
 
     /// Refuses an end of the network that does not give what the loss takes.
@@ -62,7 +89,7 @@ impl Experiment {
                 "a probability",
                 "put a `sigmoid` at the end, or write train.loss = \"bce_with_logits\" with a `linear` at the end",
             ),
-            Loss::Mse if !matches!(last, Layer::Softmax(_)) => (
+            Loss::Mse if self.kind == Kind::Classify && !matches!(last, Layer::Softmax(_)) => (
                 "the probabilities of the classes",
                 "put a `softmax` at the end, or write train.loss = \"cross_entropy\" with a `linear` at the end",
             ),

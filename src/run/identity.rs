@@ -80,6 +80,7 @@ mod tests {
             labels: (0..n).map(|i| i % 2).collect(),
             classes: vec!["a".into(), "b".into()],
             columns: Default::default(),
+            values: None,
         };
         images.divided("numbers", [0.5, 0.25, 0.25], 1).unwrap()
     }

@@ -109,6 +109,7 @@ fn figure(metrics: &Value) -> Option<(String, f64)> {
     let of = |value: &Value, name: &str| value.as_f64().map(|v| (name.to_owned(), v));
     let tested = |test: &Value| {
         of(&test["accuracy"], "test accuracy")
+            .or_else(|| of(&test["r_squared"], "test R²"))
             .or_else(|| of(&test["elbo"], "test ELBO"))
             .or_else(|| of(&test["mse"], "test squared error"))
     };

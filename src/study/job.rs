@@ -10,7 +10,7 @@ use super::settings::{Seeds, Settings};
 use super::space::{Point, Space};
 use super::trial::{Direction, Prune, Trial};
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Prepared, Source, plan};
+use crate::experiment::{Experiment, Kind, Prepared, Source, plan};
 use crate::run::{RunFolder, Settings as RunSettings, Unwatched};
 use crate::train::{Epoch, Keep, Observer};
 use std::collections::BTreeMap;
@@ -87,9 +87,9 @@ impl Job {
 
     /// Small accuracies are as bad as large losses.
     pub fn direction(&self) -> Direction {
-        match self.experiment.train.keep {
-            Keep::Loss => Direction::Minimize,
-            Keep::Accuracy => Direction::Maximize,
+        match (self.experiment.kind, self.experiment.train.keep) {
+            (Kind::Classify, Keep::Accuracy) => Direction::Maximize,
+            _ => Direction::Minimize,
         }
     }
 

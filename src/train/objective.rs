@@ -23,8 +23,13 @@ pub enum Loss {
     BceWithLogits,
     /// Binary cross-entropy of a probability `[N, 1]`: for a network that ends with a sigmoid.
     Bce,
-    /// The mean squared error against one-hot targets `[N, K]`.
+    /// The mean squared error: against one-hot targets `[N, K]`, or of a regression against its numbers `[N, M]`.
     Mse,
+    /// The mean absolute error of a regression, mean |ŷ - y|.
+    Mae,
+    /// The loss of Huber (1964) of a regression: for the residual r = ŷ - y it is r²/2 where |r| <= δ and δ (|r| - δ/2)
+    /// beyond, so that outliers pull no harder than δ.
+    Huber,
     /// The mean squared error of each number against the input itself: for an autoencoder.
     ReconstructionMse,
     /// The binary cross-entropy against the input itself, its numbers being in [0, 1], summed over each sample: for a
@@ -42,6 +47,8 @@ impl Loss {
             Loss::BceWithLogits => "bce_with_logits",
             Loss::Bce => "bce",
             Loss::Mse => "mse",
+            Loss::Mae => "mae",
+            Loss::Huber => "huber",
             Loss::ReconstructionMse => "reconstruction_mse",
             Loss::ReconstructionBce => "reconstruction_bce",
         }
@@ -56,7 +63,7 @@ impl Loss {
     /// no, or a picture like the input. Fails for binary losses of more than two classes.
     pub fn outputs(self, input: &[usize], classes: usize) -> Result<Vec<usize>> {
         match self {
-            Loss::CrossEntropy | Loss::Nll | Loss::Mse => Ok(vec![classes]),
+            Loss::CrossEntropy | Loss::Nll | Loss::Mse | Loss::Mae | Loss::Huber => Ok(vec![classes]),
             Loss::ReconstructionMse | Loss::ReconstructionBce => Ok(input.to_vec()),
             Loss::Bce | Loss::BceWithLogits if classes == 2 => Ok(vec![1]),
             Loss::Bce | Loss::BceWithLogits => {
@@ -77,6 +84,10 @@ pub struct Objective {
     /// The part ε, from 0 to 1, of each target that is spread evenly over all classes (Szegedy et al. 2016); for
     /// cross-entropy alone. See [`value`](Self::value).
     pub label_smoothing: f64,
+    /// Whether the outputs are numbers that the samples' targets are compared with (`mse`, `mae`, `huber`), and no classes.
+    pub regression: bool,
+    /// The residual from which on Huber's loss is linear.
+    pub huber_delta: f64,
 }
 
 impl Objective {
@@ -134,6 +145,32 @@ impl Objective {
             (Loss::Mse, Some(_)) => {
                 Err(Error::config("train.class_weights", "cannot be used with mse", "use cross_entropy"))
             }
+            (Loss::Mae | Loss::Huber, _) => {
+                let what = format!("is {}, the loss of a regression", self.loss.name());
+                Err(Error::config("train.loss", what, "write kind = \"regress\", or use cross_entropy"))
+            }
+        }
+    }
+
+    /// Computes the mean loss of a regression, against numbers of the outputs' shape.
+    fn of_values(&self, output: &Var, target: &Var) -> Result<Var> {
+        if output.shape() != target.shape() {
+            let what = format!("expected outputs of the shape {:?}, found {:?}", target.shape(), output.shape());
+            return Err(Error::shape(self.loss.name(), what));
+        }
+        match self.loss {
+            Loss::Mse => output.mse(target),
+            Loss::Mae => output.sub(target)?.abs()?.mean(),
+            Loss::Huber => {
+                // c (|r| - c/2) with c = min(|r|, δ).
+                let size = output.sub(target)?.abs()?;
+                let near = size.clamp(0.0, self.huber_delta)?;
+                near.mul(&size.sub(&near.affine(0.5, 0.0)?)?)?.mean()
+            }
+            other => {
+                let what = format!("is {}, which takes no numbers to predict", other.name());
+                Err(Error::config("train.loss", what, "use mse, mae or huber"))
+            }
         }
     }
 
@@ -152,10 +189,8 @@ impl Objective {
             Loss::Nll => Ok(output.exp()?.into_value()),
             Loss::BceWithLogits => Ok(no_and_yes(output.sigmoid()?.value())),
             Loss::Bce => Ok(no_and_yes(output.value())),
-            Loss::Mse => Ok(output.value().clone()),
-            Loss::ReconstructionMse | Loss::ReconstructionBce => {
-                Err(Error::invalid("probabilities: a network that gives back its input has no classes"))
-            }
+            Loss::Mse if !self.regression => Ok(output.value().clone()),
+            _ => Err(Error::invalid("probabilities: a network that gives numbers or its input has no classes")),
         }
     }
 
@@ -164,10 +199,11 @@ impl Objective {
     pub fn answers(&self, output: &Tensor) -> Vec<usize> {
         let above = |threshold: f32| output.data().iter().map(|&x| usize::from(x >= threshold)).collect();
         match self.loss {
+            _ if self.regression => Vec::new(),
             Loss::CrossEntropy | Loss::Nll | Loss::Mse => output.data().chunks(output.shape()[1]).map(argmax).collect(),
             Loss::BceWithLogits => above(0.0),
             Loss::Bce => above(0.5),
-            Loss::ReconstructionMse | Loss::ReconstructionBce => Vec::new(),
+            Loss::Mae | Loss::Huber | Loss::ReconstructionMse | Loss::ReconstructionBce => Vec::new(),
         }
     }
 }
@@ -175,13 +211,16 @@ impl Objective {
 /// The losses of this crate, for a training and its evaluation.
 impl Criterion for Objective {
     fn loss(&self, output: &Var, batch: &Batch<'_>) -> Result<Var> {
+        if self.regression {
+            return self.of_values(output, &batch.target()?);
+        }
         self.value(output, batch.inputs, batch.labels)
     }
     fn weight(&self, labels: &[usize]) -> f64 {
         Objective::weight(self, labels)
     }
     fn classifies(&self) -> bool {
-        !self.loss.is_reconstruction()
+        !self.regression && !self.loss.is_reconstruction()
     }
     fn predictions(&self, output: &Tensor) -> Vec<usize> {
         self.answers(output)
@@ -263,6 +302,28 @@ mod tests {
         assert_eq!(mse.answers(output.value()), [0, 0]);
         assert!(mse.value(&output, &x, &[0, 2]).is_err());
     }
+
+    /// Residuals 0.5, -3, 0 and 2 with δ = 1: 0.125, 2.5, 0 and 1.5; slopes 0.5, -1, 0 and 1, each over 4.
+    #[test]
+    fn regressions_by_hand() {
+        let of = |loss: Loss| {
+            let tape = crate::autograd::Tape::new();
+            let output = tape.leaf(Tensor::new(vec![0.5, -3.0, 1.0, 3.0], [2, 2]).unwrap());
+            let target = Tensor::new(vec![0.0, 0.0, 1.0, 1.0], [2, 2]).unwrap();
+            let objective = Objective { loss, regression: true, huber_delta: 1.0, ..Objective::default() };
+            let batch = Batch { inputs: &target, labels: &[0, 0], targets: Some(&target) };
+            let value = Criterion::loss(&objective, &output, &batch).unwrap();
+            let item = value.value().item();
+            (item, tape.backward(&value).unwrap().of(&output).unwrap().unwrap().data().to_vec())
+        };
+        assert_eq!(of(Loss::Mse).0, (0.25 + 9.0 + 0.0 + 4.0) / 4.0);
+        assert_eq!(of(Loss::Mae), (5.5 / 4.0, vec![0.25, -0.25, 0.0, 0.25]));
+        assert_eq!(of(Loss::Huber), (4.125 / 4.0, vec![0.125, -0.25, 0.0, 0.25]));
+        let plain = Objective { loss: Loss::Huber, ..Objective::default() };
+        let output = Var::constant(Tensor::zeros([2, 2]));
+        assert!(plain.value(&output, output.value(), &[0, 0]).unwrap_err().to_string().contains("regress"));
+    }
+
     #[test]
     fn reconstructions_by_hand() {
         let x = Tensor::new(vec![0.0, 1.0, 1.0, 0.5], [2, 2]).unwrap();

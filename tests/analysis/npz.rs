@@ -14,7 +14,7 @@ fn golden(name: &str) -> PathBuf {
 }
 
 fn named(x: &str, y: &str) -> NpzOptions {
-    NpzOptions { x: Some(x.into()), y: Some(y.into()), evaluated: false }
+    NpzOptions { x: Some(x.into()), y: Some(y.into()), evaluated: false, values: false }
 }
 
 fn load(x: &str, y: &str) -> gradus::Result<Npz> {

@@ -7,6 +7,7 @@
 //! * `cluster`: clusters against labels (mutual information, Rand index), and groups against the space they live in
 //!   (silhouette, Fisher's ratio).
 //! * `neighbor`: what the nearest neighbours say (k-NN accuracy, trustworthiness of a map).
+//! * `regression`: errors of predicted numbers (R², intervals by residuals).
 //! * `selection`: what choosing the best of several gains by chance alone.
 //! * `significance`: is a difference larger than chance explains (Wilson's and Newcombe's intervals, McNemar's test)?
 //! * `difference`: by how much one method is better than another, over samples and seeds; Holm's correction.
@@ -18,6 +19,7 @@ mod confusion;
 mod curve;
 mod difference;
 mod neighbor;
+mod regression;
 mod selection;
 mod significance;
 
@@ -28,6 +30,7 @@ pub use confusion::{Binary, Confusion};
 pub use curve::{PrecisionRecall, Roc, macro_auc, precision_recall_curve, roc_curve};
 pub use difference::{MeanDifference, holm, mean_difference};
 pub use neighbor::{knn_accuracy, knn_correct, trustworthiness};
+pub use regression::{RegressionErrors, conformal_half_width, r_squared_interval};
 pub use selection::{expected_maximum, selection_gain};
 pub use significance::{McNemar, difference_interval, mcnemar, mean_interval, wilson_interval};
 

@@ -79,9 +79,8 @@ pub(in crate::data) fn no_classes(n: usize, classes: &[String]) -> Option<Fault>
     }
     let (kind, help) = match numbers {
         Some(_) => {
-            let help = "a number to predict is a regression, which `gradus train` does not offer yet; to classify, name \
-                        the class's column by data.label (of arrays: data.y), or write a class for each range of \
-                        numbers, such as low and high";
+            let help = "to predict a number, write kind = \"regress\"; to classify, name the class's column by data.label \
+                        (of arrays: data.y), or write a class for each range of numbers, such as low and high";
             ("numbers", help)
         }
         None => ("words", "name the class's column by data.label (of arrays: data.y)"),

@@ -93,9 +93,12 @@ impl Sheet {
     /// The columns that are features, by the options or by looking; settles the label's column.
     pub(super) fn inputs(&mut self, options: &TableOptions) -> Result<Vec<usize>, Fault> {
         let hollow = self.hollow();
-        let ignored = self.all(&options.ignore, "data.ignore")?;
+        let targets = self.all(options.targets.as_deref().unwrap_or_default(), "data.target")?;
+        let mut ignored = self.all(&options.ignore, "data.ignore")?;
+        ignored.extend(targets.iter().skip(1));
         let chosen = self.all(&options.columns, "data.columns")?;
         self.label = match &options.label {
+            _ if !targets.is_empty() => targets[0],
             Some(column) => self.find(column, "data.label")?,
             None => {
                 // What is said to be a feature, or nothing, is not the class.
@@ -113,6 +116,12 @@ impl Sheet {
             return Err((what, "change data.columns, data.ignore or data.label".to_owned()));
         }
         Ok(inputs)
+    }
+
+    /// The columns with the numbers to predict; the inputs have been chosen.
+    pub(super) fn targets(&self, options: &TableOptions) -> Result<Vec<usize>, Fault> {
+        let named = self.all(options.targets.as_deref().unwrap_or_default(), "data.target")?;
+        Ok(if named.is_empty() { vec![self.label] } else { named })
     }
 
     /// All columns but the label's, the ignored ones, those without any value, and one that numbers the rows.
@@ -147,6 +156,7 @@ impl Sheet {
         if self.names.is_some() {
             own.columns.clear();
         }
+        own.targets = own.targets.map(|targets| self.present(&targets));
         let found = self.inputs(&own)?;
         self.matched(found, options, run)
     }

@@ -35,4 +35,7 @@ pub struct TableOptions {
     pub columns: Vec<Column>,
     /// Columns that are omitted.
     pub ignore: Vec<Column>,
+    /// The columns with the numbers to predict, for a regression; an empty list takes the one that `label` names or that is
+    /// found in its place. `None`: the label is a class.
+    pub targets: Option<Vec<Column>>,
 }

@@ -11,6 +11,7 @@ pub mod findings;
 pub mod report;
 
 use super::answer::Trained;
+use super::kind::Kind;
 use super::map::{Map, Method, neighbours_agree};
 use super::reconstruction::{code, errors};
 use crate::analysis::latent::{Bounds, Extremes, Gaussian, analogy, diversity, interpolate, plane, traverse};
@@ -68,7 +69,7 @@ impl<'a> Coder<'a> {
     /// Finds the code. Fails for runs that reconstruct nothing.
     pub fn new(trained: &'a Trained) -> Result<Self> {
         let name = &trained.experiment.name;
-        if !trained.experiment.train.loss.is_reconstruction() {
+        if trained.experiment.kind != Kind::Reconstruct {
             let what = format!("{name} tells classes apart, and gives no image back");
             return Err(Error::config("latent", what, "give a run of an autoencoder, such as cae-fashion"));
         }
@@ -286,7 +287,8 @@ impl Walk<'_> {
             let bounds = Bounds::of_share(self.train.view(), BOX)?;
             let axis = |i: usize| if self.coder.is_variational { Ok(quantiles.clone()) } else { bounds.axis(i, SIDE) };
             let codes = plane(ndarray::ArrayView1::from(mean), [0, 1], &axis(0)?, &axis(1)?)?;
-            let words = if self.coder.is_variational { "equal fractions of the prior" } else { "the range of the codes" };
+            let words =
+                if self.coder.is_variational { "equal fractions of the prior" } else { "the range of the codes" };
             return Ok((self.coder.decode(codes.view())?, format!("both numbers of the code, over {words}")));
         }
         let pca = Pca::fit(self.train.view(), 2)?;

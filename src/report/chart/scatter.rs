@@ -12,6 +12,8 @@ struct Panel {
     points: Vec<Point>,
     labels: Vec<usize>,
     stars: Vec<Point>,
+    /// Dashed lines of reference, each with its ends.
+    lines: Vec<[Point; 2]>,
     /// Half the width of the frame in the map's units; as wide as the points unless told.
     half: Option<f64>,
 }
@@ -46,7 +48,14 @@ impl Scatter {
     /// A map: a point and a label for each sample.
     pub fn panel(mut self, title: &str, points: &[(f64, f64)], labels: &[usize]) -> Self {
         let (points, labels) = (points.to_vec(), labels.to_vec());
-        self.panels.push(Panel { title: title.into(), points, labels, stars: Vec::new(), half: None });
+        self.panels.push(Panel {
+            title: title.into(),
+            points,
+            labels,
+            stars: Vec::new(),
+            lines: Vec::new(),
+            half: None,
+        });
         self
     }
 
@@ -69,6 +78,14 @@ impl Scatter {
     pub fn stars(mut self, places: &[(f64, f64)]) -> Self {
         if let Some(panel) = self.panels.last_mut() {
             panel.stars = places.to_vec();
+        }
+        self
+    }
+
+    /// Draws a dashed line of reference on the last panel, such as that of perfect predictions.
+    pub fn line(mut self, from: (f64, f64), to: (f64, f64)) -> Self {
+        if let Some(panel) = self.panels.last_mut() {
+            panel.lines.push([from, to]);
         }
         self
     }
@@ -207,6 +224,9 @@ impl Scatter {
                 let look = self.look(label);
                 Shape::of(look).draw(canvas, (x.at(p.0), y.at(p.1)), radius, Colour::class(look).faint(0.8));
             }
+        }
+        for ends in &panel.lines {
+            canvas.dashed(&ends.map(|p| (x.at(p.0), y.at(p.1))), Colour::GRAY, 1.4, 6.0, 4.0);
         }
         for (i, p) in panel.stars.iter().enumerate() {
             let at = (x.at(p.0), y.at(p.1));

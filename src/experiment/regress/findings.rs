@@ -1,0 +1,76 @@
+//! Sentences about regressions, as functions of numbers.
+
+use super::COVERAGE;
+use crate::report::words::percent;
+
+/// Whether the network predicts number `name` better than its mean does: R² on `n` test samples with its 95 % interval.
+pub fn verdict(name: &str, r_squared: Option<f64>, interval: Option<(f64, f64)>, n: usize) -> String {
+    let (Some(r_squared), Some((low, high))) = (r_squared, interval) else {
+        return format!("All {n} test samples have the same {name}, so R² has no value there.");
+    };
+    let figures = format!("R² is {r_squared:.3} (95 % interval {low:.3} to {high:.3}, n = {n})");
+    if low > 0.0 {
+        let part = percent(r_squared);
+        format!("The network explains {part} of the variance of {name} on the test set: {figures}.")
+    } else if high < 0.0 {
+        format!("On the test set the network predicts {name} worse than its mean there would: {figures}.")
+    } else {
+        format!("There is no evidence that the network predicts {name} better than its mean does: {figures}.")
+    }
+}
+
+/// How wide prediction intervals are, and how many test samples they hold, with Wilson's 95 % interval `of_coverage`.
+pub fn intervals(name: &str, half_width: f64, coverage: f64, of_coverage: (f64, f64)) -> String {
+    let judged = if of_coverage.1 < COVERAGE {
+        "significantly fewer than intended: the test samples are harder than the validation samples"
+    } else if of_coverage.0 > COVERAGE {
+        "significantly more than intended: the test samples are easier than the validation samples"
+    } else {
+        "as intended"
+    };
+    format!(
+        "The interval of a prediction of {name} is ± {half_width:.4}, learned from the residuals of the validation set \
+         (split conformal prediction) to hold {}. On the test set it holds {} ({judged}).",
+        percent(COVERAGE),
+        percent(coverage)
+    )
+}
+
+/// Whether the size of residuals depends on the predictions: `low` and `high` are the 95 % interval of their correlation.
+pub fn spread((low, high): (f64, f64)) -> &'static str {
+    if low > 0.0 {
+        "The larger the prediction, the larger its error tends to be (significant at the 5 % level)."
+    } else if high < 0.0 {
+        "The larger the prediction, the smaller its error tends to be (significant at the 5 % level)."
+    } else {
+        "The size of the errors does not depend significantly on the size of the predictions."
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_follows_the_interval() {
+        let words = |r: f64, low: f64, high: f64| verdict("price", Some(r), Some((low, high)), 200);
+        assert!(words(0.871, 0.84, 0.9).starts_with("The network explains 87.1 % of the variance of price"));
+        assert!(words(0.02, -0.05, 0.09).starts_with("There is no evidence"));
+        assert!(words(-0.4, -0.6, -0.2).contains("worse than its mean"));
+        assert!(verdict("price", None, None, 3).contains("R² has no value"));
+    }
+
+    #[test]
+    fn coverage_is_judged_by_its_interval() {
+        assert!(intervals("y", 1.5, 0.95, (0.92, 0.97)).ends_with("holds 95.0 % (as intended)."));
+        assert!(intervals("y", 1.5, 0.85, (0.82, 0.88)).contains("fewer than intended"));
+        assert!(intervals("y", 1.5, 0.99, (0.98, 1.0)).contains("more than intended"));
+    }
+
+    #[test]
+    fn a_spread_is_told_only_if_it_is_significant() {
+        assert!(spread((0.1, 0.5)).starts_with("The larger the prediction, the larger"));
+        assert!(spread((-0.5, -0.1)).starts_with("The larger the prediction, the smaller"));
+        assert!(spread((-0.1, 0.3)).contains("does not depend"));
+    }
+}

@@ -1,0 +1,232 @@
+//! What a run says of a network that predicts numbers.
+//!
+//! The network learns on the scale of its outputs (mean 0, deviation 1 over the training split); every figure but the loss
+//! is in the units of the data. Beside the errors stands the coefficient of determination, which compares the network with
+//! always predicting the mean, and an interval for new predictions that is learned from the validation split.
+
+pub mod findings;
+mod report;
+
+use super::found::Found;
+use super::prepared::Prepared;
+use super::spec::Experiment;
+use super::values::ValueScale;
+use crate::analysis::metrics::{RegressionErrors, conformal_half_width, r_squared_interval};
+use crate::data::Values;
+use crate::data::manifest::identity as identity_of;
+use crate::error::{Error, Result};
+use crate::report::table::csv_bytes;
+use crate::run::{RunFolder, ledger};
+use crate::tensor::Tensor;
+use crate::train::{History, Samples, losses, outputs};
+use serde_json::{Map, Value, json};
+
+/// The probability with which a prediction interval holds a new true value.
+pub const COVERAGE: f64 = 0.95;
+/// The table of the run that holds true and predicted values of the test samples.
+pub const PREDICTIONS: &str = "tables/predictions.csv";
+
+/// The trained network on one split.
+pub struct OnSplit {
+    /// `train`, `val` or `test`.
+    pub name: &'static str,
+    /// Number of samples.
+    pub samples: usize,
+    /// Mean loss, on the scale of the outputs.
+    pub loss: f64,
+    /// The errors of each number, in its units.
+    pub errors: Vec<RegressionErrors>,
+}
+
+/// One of the numbers, on the test split.
+pub struct Predicted {
+    /// What it is called.
+    pub name: String,
+    /// The true values.
+    pub truth: Vec<f64>,
+    /// The predicted ones.
+    pub predicted: Vec<f64>,
+    /// The 95 % interval of R² over new samples.
+    pub r_squared_interval: Option<(f64, f64)>,
+    /// The half-width of a prediction interval (see [`conformal_half_width`]); none without enough validation samples.
+    pub half_width: Option<f64>,
+}
+
+impl Predicted {
+    /// The fraction of test samples whose true value lies in the prediction interval.
+    pub fn coverage(&self) -> Option<f64> {
+        let q = self.half_width?;
+        let held = self.truth.iter().zip(&self.predicted).filter(|(y, p)| (*y - *p).abs() <= q).count();
+        Some(held as f64 / self.truth.len() as f64)
+    }
+}
+
+/// Everything such a run found out.
+pub struct Regressed {
+    /// The experiment.
+    pub experiment: Experiment,
+    /// Its samples and its network, with the weights that are kept.
+    pub prepared: Prepared,
+    /// The epochs.
+    pub history: History,
+    /// The training, validation (if there is one) and test split.
+    pub splits: Vec<OnSplit>,
+    /// Each number on the test split.
+    pub test: Vec<Predicted>,
+    /// How often its test set was evaluated on.
+    pub test_set: ledger::Summary,
+    /// Wall time of each stage.
+    pub seconds: Vec<(String, f64)>,
+}
+
+/// The scale of what a regression predicts. Fails for other runs.
+pub(super) fn scale_of(values: Option<&ValueScale>) -> Result<&ValueScale> {
+    values.ok_or_else(|| Error::State("this run does not say which numbers it predicts".into()))
+}
+
+/// The errors of outputs on the scale of the network, for each number in its units.
+pub(super) fn errors_of(scale: &ValueScale, values: &Values, outputs: &Tensor) -> Result<Vec<RegressionErrors>> {
+    let each = (0..scale.names.len()).map(|j| RegressionErrors::of(&truth(values, j), &scale.in_units(outputs, j)));
+    each.collect()
+}
+
+/// Number `j` of each sample.
+fn truth(values: &Values, j: usize) -> Vec<f64> {
+    let column = values.numbers.data().iter().skip(j).step_by(values.names.len());
+    column.map(|&y| f64::from(y)).collect()
+}
+
+impl Found for Regressed {
+    fn metrics(&self) -> Result<Value> {
+        Ok(self.metrics())
+    }
+    fn write(&self, folder: &RunFolder) -> Result<()> {
+        self.write(folder)
+    }
+    fn settle(&mut self, test_set: ledger::Summary) {
+        self.test_set = test_set;
+    }
+    fn seconds(&mut self) -> &mut Vec<(String, f64)> {
+        &mut self.seconds
+    }
+}
+
+impl Regressed {
+    /// Evaluates the trained network.
+    pub fn new(e: &Experiment, prepared: Prepared, history: History, seconds: Vec<(String, f64)>) -> Result<Self> {
+        let scale = scale_of(prepared.preparation.values.as_ref())?.clone();
+        let (mut splits, mut residuals, mut test) = (Vec::new(), vec![None; scale.names.len()], Vec::new());
+        let each = [("train", &prepared.train), ("val", &prepared.val), ("test", &prepared.test)];
+        for ((name, samples), (_, images)) in each.into_iter().zip(prepared.data.splits()) {
+            let samples: &dyn Samples = samples.as_ref();
+            let Some(values) = images.values.as_ref().filter(|_| !samples.is_empty()) else { continue };
+            let all: Vec<usize> = (0..samples.len()).collect();
+            let loss = losses(&prepared.model, samples, &prepared.fit.objective, e.seed)?.loss;
+            let outputs = outputs(&prepared.model, samples, &all, e.seed)?;
+            splits.push(OnSplit { name, samples: all.len(), loss, errors: errors_of(&scale, values, &outputs)? });
+            for (j, name_of_number) in scale.names.iter().enumerate() {
+                let (truth, predicted) = (truth(values, j), scale.in_units(&outputs, j));
+                if name == "val" {
+                    let residual: Vec<f64> = truth.iter().zip(&predicted).map(|(y, p)| y - p).collect();
+                    residuals[j] = conformal_half_width(&residual, COVERAGE);
+                } else if name == "test" {
+                    let r_squared_interval = r_squared_interval(&truth, &predicted, e.seed);
+                    let (name, half_width) = (name_of_number.clone(), residuals[j]);
+                    test.push(Predicted { name, truth, predicted, r_squared_interval, half_width });
+                }
+            }
+        }
+        let test_set = ledger::Summary::default();
+        Ok(Self { experiment: e.clone(), prepared, history, splits, test, test_set, seconds })
+    }
+
+    /// The test split.
+    pub fn on_test(&self) -> &OnSplit {
+        self.splits.last().expect("the test set is not empty")
+    }
+
+    /// The content of `metrics.json`.
+    pub fn metrics(&self) -> Value {
+        let (p, h) = (&self.prepared, &self.history);
+        let total: f64 = self.seconds.iter().map(|(_, s)| s).sum();
+        let mut seconds: Map<String, Value> = self.seconds.iter().map(|(name, s)| (name.clone(), json!(s))).collect();
+        seconds.insert("total".into(), json!(total));
+        let names: Vec<&String> = self.test.iter().map(|number| &number.name).collect();
+        let split = |name: &str| {
+            let found = self.splits.iter().find(|s| s.name == name);
+            found.map(|s| figures(s.loss, &names, &s.errors))
+        };
+        let intervals = self.test.iter().map(|t| {
+            json!({
+                "target": t.name, "half_width": t.half_width, "coverage": COVERAGE, "test_coverage": t.coverage(),
+                "r_squared_interval": t.r_squared_interval,
+            })
+        });
+        json!({
+            "recipe": "train",
+            "kind": self.experiment.kind,
+            "experiment": self.experiment.name,
+            "seed": self.experiment.seed,
+            "parameters": p.summary.parameters,
+            "macs": p.summary.macs,
+            "best_epoch": h.best_epoch,
+            "epochs": h.epochs.len(),
+            "train": split("train"),
+            "val": split("val"),
+            "test": split("test"),
+            "intervals": intervals.collect::<Vec<_>>(),
+            "data": {
+                "kind": self.experiment.data.kind,
+                "targets": names,
+                "train": p.data.train.counts(),
+                "val": p.data.val.counts(),
+                "test": p.data.test.counts(),
+                "seed": self.experiment.data.seed,
+                "test_set": identity_of(&p.data.sha256, &p.data.test),
+                "sha256": p.data.sha256,
+            },
+            "seconds": seconds,
+        })
+    }
+
+    /// True and predicted values of every test sample, with prediction intervals where there are any.
+    fn predictions(&self) -> Vec<u8> {
+        let mut header = vec!["sample".to_owned()];
+        for t in &self.test {
+            header.extend(["true", "predicted"].map(|word| format!("{word} {}", t.name)));
+            header.extend(t.half_width.iter().flat_map(|_| ["low", "high"].map(|word| format!("{word} {}", t.name))));
+        }
+        let row = |(i, name): (usize, &String)| {
+            let mut row = vec![name.clone()];
+            for t in &self.test {
+                row.extend([t.truth[i], t.predicted[i]].map(|v| v.to_string()));
+                row.extend(t.half_width.iter().flat_map(|q| [-q, *q].map(|q| (t.predicted[i] + q).to_string())));
+            }
+            row
+        };
+        let rows = self.prepared.data.test.names.iter().enumerate().map(row);
+        csv_bytes(std::iter::once(header).chain(rows)).expect("the rows have one length")
+    }
+
+    /// The mean squared error of each test sample over its numbers, in units: what a paired comparison of two runs needs.
+    fn squared_errors(&self) -> Vec<f64> {
+        let m = self.test.len() as f64;
+        let of = |i: usize| self.test.iter().map(|t| (t.truth[i] - t.predicted[i]).powi(2)).sum::<f64>() / m;
+        (0..self.prepared.data.test.len()).map(of).collect()
+    }
+}
+
+/// The figures of one split: means over the numbers, and each number's where there are several.
+pub(super) fn figures(loss: f64, names: &[impl AsRef<str>], errors: &[RegressionErrors]) -> Value {
+    let mean = |of: fn(&RegressionErrors) -> f64| errors.iter().map(of).sum::<f64>() / errors.len() as f64;
+    let r_squared: Option<Vec<f64>> = errors.iter().map(|e| e.r_squared).collect();
+    let r_squared = r_squared.map(|all| all.iter().sum::<f64>() / all.len() as f64);
+    let mut value = json!({
+        "loss": loss, "mse": mean(|e| e.mse), "rmse": mean(|e| e.rmse), "mae": mean(|e| e.mae), "r_squared": r_squared,
+    });
+    if errors.len() > 1 {
+        let each = names.iter().zip(errors).map(|(name, e)| (name.as_ref().to_owned(), json!(e)));
+        value["targets"] = each.collect::<Map<String, Value>>().into();
+    }
+    value
+}

@@ -1,0 +1,180 @@
+//! The report of a regression: how near the predictions come, how it learned, where it errs, what it is made of.
+
+use super::findings;
+use super::{OnSplit, PREDICTIONS, Predicted, Regressed};
+use crate::analysis::metrics::{mean_interval, wilson_interval};
+use crate::error::Result;
+use crate::experiment::each;
+use crate::experiment::findings::kept_epoch;
+use crate::experiment::report::{colophon, data_name, network};
+use crate::report::chart::{Histograms, LineChart, Scatter, number};
+use crate::report::words::{counted, thousands};
+use crate::report::{Callout, Cell, Figure, Table};
+use crate::run::{Book, RunFolder};
+
+/// Most points that are drawn of one split.
+const DRAWN: usize = 2000;
+
+impl Regressed {
+    /// Writes `report.html`, the figures and the tables.
+    pub fn write(&self, folder: &RunFolder) -> Result<()> {
+        let (e, p) = (&self.experiment, &self.prepared);
+        let test = counted(p.data.test.len(), &format!("test {}", p.data.noun()));
+        let names: Vec<&str> = self.test.iter().map(|t| t.name.as_str()).collect();
+        let what = format!("Data: {}, {test}; to predict: {}; seed {}", data_name(e), names.join(", "), e.seed);
+        let mut book = Book::open(folder, &e.name, &what);
+        folder.write(PREDICTIONS, &self.predictions())?;
+        each::write(folder, &p.data.test.names, &self.squared_errors(), None)?;
+        self.verdict(&mut book);
+        self.learning(&mut book)?;
+        self.mistakes(&mut book)?;
+        network("3", e, p, &mut book)?;
+        colophon("4", e, p, &self.seconds, &mut book);
+        book.finish()
+    }
+
+    fn verdict(&self, book: &mut Book<'_>) {
+        let n = self.on_test().samples;
+        let epochs = format!("{} of {}", self.history.best_epoch, self.history.epochs.len());
+        let [kept, how] = kept_epoch(!self.prepared.val.is_empty());
+        let words: Vec<String> = self
+            .test
+            .iter()
+            .zip(&self.on_test().errors)
+            .map(|(t, errors)| findings::verdict(&t.name, errors.r_squared, t.r_squared_interval, n))
+            .collect();
+        let first = &self.on_test().errors[0];
+        let r_squared = first.r_squared.map_or("-".to_owned(), |r| format!("{r:.3}"));
+        let (mae, rmse) = (number(first.mae), number(first.rmse));
+        let of = format!("of {}, test set", self.test[0].name);
+        let parameters = thousands(self.prepared.summary.parameters);
+        let lead = book.page.lead();
+        lead.callout(Callout::Verdict, "Verdict", &words.join(" ")).scores(&[
+            (&r_squared, "coefficient of determination R²", &of),
+            (&mae, "mean absolute error", &of),
+            (&rmse, "root mean squared error", &of),
+            (&parameters, "parameters", ""),
+            (&epochs, kept, how),
+        ]);
+        if !self.experiment.about.is_empty() {
+            lead.paragraph(&self.experiment.about);
+        }
+        lead.paragraph(&self.test_set.words(None));
+    }
+
+    fn learning(&self, book: &mut Book<'_>) -> Result<()> {
+        let column = |i: usize| -> Vec<f64> { self.history.epochs.iter().map(|e| e.losses()[i]).collect() };
+        let mut chart = LineChart::new(&format!("{}: loss", self.experiment.name)).axes("epoch", "loss").log_y();
+        chart = chart.epochs("training", &column(0));
+        if !self.prepared.val.is_empty() {
+            chart = chart.epochs("validation", &column(1));
+        }
+        let chart = book.figure("model_loss", chart.marker(self.history.best_epoch as f64, "kept").draw())?;
+        let heads = ["split", "target", "samples", "loss", "MSE", "RMSE", "MAE", "R²"];
+        let mut table = Table::new(&heads).key("R²", "r_squared");
+        for OnSplit { name, samples, loss, errors } in &self.splits {
+            for (t, errors) in self.test.iter().zip(errors) {
+                table.row([
+                    Cell::text(*name),
+                    Cell::text(&t.name),
+                    Cell::count(*samples),
+                    Cell::number(*loss, 5),
+                    Cell::number(errors.mse, 5),
+                    Cell::number(errors.rmse, 5),
+                    Cell::number(errors.mae, 5),
+                    errors.r_squared.map_or(Cell::none(), |r| Cell::number(r, 4)),
+                ]);
+            }
+        }
+        let table = book.table("splits", table)?;
+        let words = format!(
+            "Loss ({}) over the epochs, of numbers brought to mean 0 and deviation 1.",
+            self.experiment.train.loss.name()
+        );
+        book.page
+            .section("1", "Learning")
+            .figure(&chart, &words)
+            .table(&table, "The weights that are kept, on each split; errors in the units of the data")
+            .source("src/experiment/regress/mod.rs");
+        Ok(())
+    }
+
+    fn mistakes(&self, book: &mut Book<'_>) -> Result<()> {
+        let mut figures: Vec<(Figure, String)> = Vec::new();
+        let mut words = Vec::new();
+        for (j, t) in self.test.iter().enumerate() {
+            let named = |what: &str| if self.test.len() == 1 { what.to_owned() } else { format!("{what}_{}", j + 1) };
+            let step = t.truth.len().div_ceil(DRAWN);
+            let drawn = if step > 1 { format!(" Every {step}th sample is drawn.") } else { String::new() };
+            let (against, residuals, histogram) = charts(t, step);
+            let interval =
+                if t.half_width.is_some() { " The outer lines are the ends of the prediction interval." } else { "" };
+            figures.push((
+                book.figure(&named("predicted"), against)?,
+                format!("Predictions against true values; on the middle line they are equal.{interval}{drawn}"),
+            ));
+            figures.push((
+                book.figure(&named("residuals"), residuals)?,
+                format!("Residuals (true value minus prediction) against predictions.{drawn}"),
+            ));
+            figures
+                .push((book.figure(&named("residual_histogram"), histogram)?, "How residuals are distributed.".into()));
+            if let (Some(q), Some(coverage)) = (t.half_width, t.coverage()) {
+                let held = (coverage * t.truth.len() as f64).round() as usize;
+                words.push(findings::intervals(&t.name, q, coverage, wilson_interval(held, t.truth.len())));
+            }
+            words.extend(spread(t).map(|interval| findings::spread(interval).to_owned()));
+        }
+        let figures: Vec<(&Figure, &str)> = figures.iter().map(|(figure, words)| (figure, words.as_str())).collect();
+        let body = book.page.section("2", "Predictions and residuals").figures(&figures);
+        words.iter().for_each(|words| _ = body.paragraph(words));
+        body.paragraph(&format!("Every test sample is in `{PREDICTIONS}`."));
+        Ok(())
+    }
+}
+
+/// Predictions against true values, residuals against predictions, and the distribution of residuals.
+fn charts(t: &Predicted, step: usize) -> (Figure, Figure, Figure) {
+    let pairs: Vec<(f64, f64)> = t.truth.iter().copied().zip(t.predicted.iter().copied()).collect();
+    let some = |points: Vec<(f64, f64)>| points.into_iter().step_by(step).collect::<Vec<_>>();
+    let classes = ["test sample".to_owned()];
+    let labels = vec![0; pairs.len().div_ceil(step)];
+    let (low, high) = range(t.truth.iter().copied());
+    let mut against = Scatter::new(&format!("{}: predicted against true", t.name), &classes)
+        .panel("", &some(pairs.clone()), &labels)
+        .axes(&format!("true {}", t.name), &format!("predicted {}", t.name))
+        .line((low, low), (high, high));
+    if let Some(q) = t.half_width {
+        against = against.line((low, low + q), (high, high + q)).line((low, low - q), (high, high - q));
+    }
+    let residuals: Vec<(f64, f64)> = pairs.iter().map(|(y, p)| (*p, y - p)).collect();
+    let (low, high) = range(residuals.iter().map(|r| r.0));
+    let by_prediction = Scatter::new(&format!("{}: residuals", t.name), &classes)
+        .panel("", &some(residuals.clone()), &labels)
+        .axes(&format!("predicted {}", t.name), "residual")
+        .line((low, 0.0), (high, 0.0));
+    let values: Vec<f64> = residuals.iter().map(|r| r.1).collect();
+    let histogram = Histograms::new(&format!("{}: distribution of residuals", t.name), &classes)
+        .panel("residual", &values, &vec![0; values.len()])
+        .axes("fraction of test samples");
+    (against.draw(), by_prediction.draw(), histogram.draw())
+}
+
+fn range(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    (values.clone().fold(f64::INFINITY, f64::min), values.fold(f64::NEG_INFINITY, f64::max))
+}
+
+/// The 95 % interval of the correlation of |residual| and prediction, a mean of products; none where one of them never
+/// changes.
+fn spread(t: &Predicted) -> Option<(f64, f64)> {
+    let standard = |values: Vec<f64>| -> Option<Vec<f64>> {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let deviation = (values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n).sqrt();
+        (deviation > 0.0).then(|| values.iter().map(|v| (v - mean) / deviation).collect())
+    };
+    let sizes = t.truth.iter().zip(&t.predicted).map(|(y, p)| (y - p).abs()).collect();
+    let (sizes, predicted) = (standard(sizes)?, standard(t.predicted.clone())?);
+    let products: Vec<f64> = sizes.iter().zip(&predicted).map(|(a, b)| a * b).collect();
+    Some(mean_interval(&products))
+}
