@@ -65,11 +65,15 @@ pub(crate) fn open_finished(path: &Path) -> Result<RunFolder> {
 /// The figures of one split, and its confusion matrix.
 fn split(result: &Value, classes: &[String]) -> String {
     let number = |key: &str| result[key].as_f64().unwrap_or(f64::NAN);
+    if result["mae"].is_number() {
+        let (r, mae, rmse) = (number("r_squared"), number("mae"), number("rmse"));
+        return format!("R² {r:.4}   mean absolute error {mae:.6}   root mean squared error {rmse:.6}\n");
+    }
     if result["accuracy"].is_null() {
         return format!("loss {:.5}   mean squared error {:.6}\n", number("loss"), number("mse"));
     }
     let mut text = format!(
-        "accuracy {:.4}   macro F1 {:.4}   loss {:.4}\n(rows: truth, columns: answer)\n",
+        "accuracy {:.4}   macro F1 {:.4}   loss {:.4}\n(rows: true class, columns: prediction)\n",
         number("accuracy"),
         number("macro_f1"),
         number("loss")
@@ -103,7 +107,7 @@ fn words(result: &Value) -> String {
     }
     for (name, label) in [("kmeans", "K-means"), ("mlp", "MLP on features"), ("cnn", "CNN on pixels")] {
         let accuracy = 100.0 * result[name]["test_accuracy"].as_f64().unwrap_or(f64::NAN);
-        text.push_str(&format!("{label}: {accuracy:.1} % right (rows: truth, columns: answer)\n"));
+        text.push_str(&format!("{label}: {accuracy:.1} % right (rows: true class, columns: prediction)\n"));
         text.push_str(&confusion(&classes, &result[name]["confusion"]));
     }
     text

@@ -53,6 +53,15 @@ pub(crate) fn gradus(folder: &Path, args: &[&str]) -> Ran {
     command(folder, args).output().expect("the program starts").into()
 }
 
+/// A file or folder of the real data, if the variable GRADUS_DATA says where they are; else says that the test skipped.
+pub(crate) fn data_folder(name: &str) -> Option<PathBuf> {
+    let Some(root) = std::env::var_os("GRADUS_DATA") else {
+        println!("skipped: GRADUS_DATA is not set");
+        return None;
+    };
+    Some(Path::new(&root).join(name))
+}
+
 /// An empty folder of this name, kept under `target` for a look after a failure.
 pub(crate) fn empty_folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

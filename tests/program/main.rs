@@ -13,6 +13,7 @@ mod identity;
 mod memory;
 mod pipeline;
 mod predict;
+mod regress;
 mod safety;
 mod study;
 mod tables;

@@ -1,6 +1,7 @@
 //! Sentences about regressions, as functions of numbers.
 
 use super::COVERAGE;
+use crate::report::chart::number;
 use crate::report::words::percent;
 
 /// Whether the network predicts number `name` better than its mean does: R² on `n` test samples with its 95 % interval.
@@ -29,8 +30,9 @@ pub fn intervals(name: &str, half_width: f64, coverage: f64, of_coverage: (f64, 
         "as intended"
     };
     format!(
-        "The interval of a prediction of {name} is ± {half_width:.4}, learned from the residuals of the validation set \
+        "The interval of a prediction of {name} is ± {}, learned from the residuals of the validation set \
          (split conformal prediction) to hold {}. On the test set it holds {} ({judged}).",
+        number(half_width),
         percent(COVERAGE),
         percent(coverage)
     )

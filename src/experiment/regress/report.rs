@@ -156,6 +156,7 @@ fn charts(t: &Predicted, step: usize) -> (Figure, Figure, Figure) {
     let values: Vec<f64> = residuals.iter().map(|r| r.1).collect();
     let histogram = Histograms::new(&format!("{}: distribution of residuals", t.name), &classes)
         .panel("residual", &values, &vec![0; values.len()])
+        .bins(((values.len() as f64).sqrt().ceil() as usize).clamp(6, 40))
         .axes("fraction of test samples");
     (against.draw(), by_prediction.draw(), histogram.draw())
 }

@@ -172,8 +172,9 @@ impl Scatter {
     }
 
     fn draw_panel(&self, canvas: &mut Canvas, panel: &Panel, (left, top): Point, side: f64) {
-        let x = extent(panel.points.iter().map(|p| p.0)).unwrap_or((0.0, 1.0));
-        let y = extent(panel.points.iter().map(|p| p.1)).unwrap_or((0.0, 1.0));
+        let seen = || panel.points.iter().chain(panel.lines.iter().flatten());
+        let x = extent(seen().map(|p| p.0)).unwrap_or((0.0, 1.0));
+        let y = extent(seen().map(|p| p.1)).unwrap_or((0.0, 1.0));
         let (x, y) = match &self.axes {
             Some((x_title, y_title)) => {
                 let pad = |(lo, hi): Point| (lo - 0.03 * (hi - lo), hi + 0.03 * (hi - lo));
