@@ -4,15 +4,18 @@
 //! are built in order, each shape worked out on the way, and a layer that does not fit is refused with the arithmetic.
 //! Some layers hold others: `sequence` and `repeat` one after the other, `residual` and `parallel` side by side.
 //!
-//! `layer` has the table of the types; `settings` what each wants to know; `check` the ranges of numbers; `sizes` the
-//! shape rules, from which `outline` tells a network without making it; `make` the modules. Here they become a network.
+//! `layer` has the table of the types, and those that hold others; `plain`, `images` and `samples` describe the other
+//! types, a block each: settings, ranges, shape rule, module. `check` reads the ranges, `outline` tells a network by its
+//! shape rules without making it, and here it becomes a model. So a new type of layer is a row and a block.
 
 mod check;
+mod describe;
+mod images;
 mod layer;
-mod make;
 mod outline;
-mod settings;
-mod sizes;
+mod plain;
+mod samples;
+mod values;
 
 use super::cost::check_weights;
 use crate::autograd::Var;
@@ -22,9 +25,13 @@ use crate::rng::Rng;
 use crate::tensor::Tensor;
 
 pub use check::check;
+pub use describe::{Describe, Range};
+pub use images::{Conv2d, ConvTranspose2d, Pool, Upsample2d};
 pub use layer::{Branch, Layer, Parallel, Repeat, Residual, Sequence, TYPES, leaves, names, number};
 pub use outline::{Outline, outline};
-pub use settings::*;
+pub use plain::*;
+pub use samples::{BatchNorm, Dropout, GaussianLatent, GaussianNoise, LayerNorm, Linear, Unflatten};
+pub use values::{Sides, Zeros, ZerosByName};
 
 /// Builds the network for samples of shape `input` (without the batch axis); `outputs` stand for units = 0. The error's
 /// place is the key of the layer (`model.layer.2.layer.1`); it says the layer's path and what is wrong with it.
@@ -76,7 +83,7 @@ impl Builder {
             let what = format!("{path} ({}): {error}", layer.type_name());
             Error::config(key, what, format!("the layer before gives {input:?} for each sample"))
         };
-        let join = |join: Join, branches: &[Vec<usize>]| sizes::joined(join, branches).map_err(refuse);
+        let join = |join: Join, branches: &[Vec<usize>]| outline::joined(join, branches).map_err(refuse);
         let inside = format!("{path}.");
         let place = Place { key: &format!("{key}.layer"), path: &inside };
         Ok(match layer {
@@ -116,12 +123,13 @@ impl Builder {
                 (Box::new(net), shape)
             }
             _ => {
-                if let Ok((output, own)) = layer.sizes(input, self.outputs) {
+                let leaf = layer.leaf().expect("the layers that hold others are above");
+                if let Ok((output, own)) = leaf.sizes(input, self.outputs) {
                     let sizes = Outline { name: path.to_owned(), kind: layer.type_name(), output, parameters: own };
                     check_weights(key, &sizes, self.parameters)?;
                     self.parameters = self.parameters.saturating_add(own);
                 }
-                let module = layer.module(input, self.outputs, &mut self.rng).map_err(refuse)?;
+                let module = leaf.module(input, self.outputs, &mut self.rng).map_err(refuse)?;
                 let sample = Var::constant(Tensor::zeros(&[&[1], input].concat()[..]));
                 let y = module.forward(&sample, &mut Ctx::eval()).map_err(refuse)?;
                 let output = y.shape()[1..].to_vec();

@@ -110,8 +110,7 @@ impl<T: Real> Module<T> for Conv2d<T> {
     fn kind(&self) -> Kind {
         let weight = self.weight.get();
         let kernel = [weight.shape()[2], weight.shape()[3]];
-        let ops::Conv2d { stride, padding, dilation, groups } = self.settings;
-        Kind::Conv2d { kernel, stride, padding, dilation, groups }
+        Kind::Conv2d { kernel, settings: self.settings }
     }
 
     fn link(&self) -> Link<'_, T> {

@@ -28,7 +28,7 @@ pub use context::{Added, Captured, Ctx, Draws, Read, Source};
 pub use freeze::{fits, freeze, unfreeze};
 pub use init::Init;
 pub use join::Join;
-pub use kind::Kind;
+pub use kind::{Kind, Reach};
 pub use latent::{GaussianLatent, GaussianNoise};
 pub use layers::{
     Activation, AvgPool2d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, LogSoftmax, MaxPool2d, Softmax,

@@ -3,11 +3,10 @@
 //! It is built from the graph that one pass records, so branches and what joins them are counted as they lie.
 
 use super::context::{Ctx, Source};
-use super::kind::Kind;
+use super::kind::Reach;
 use super::module::{Module, count_parameters, parameters};
 use crate::autograd::Var;
 use crate::error::Result;
-use crate::ops::{Interpolation, Upsample};
 use crate::real::Real;
 use crate::tensor::Tensor;
 
@@ -100,32 +99,15 @@ pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summ
         let parameters: usize = own.clone().map(|(_, p)| p.get().numel()).sum();
         let weights: usize = own.filter(|(name, _)| name.ends_with("weight")).map(|(_, p)| p.get().numel()).sum();
         let (output, read) = (layer.output.shape()[1..].to_vec(), layer.inputs[0].shape);
-        let after = match layer.kind {
-            Kind::Conv2d { kernel, stride, dilation, .. } => before.through(kernel, stride, dilation),
-            Kind::MaxPool(window) | Kind::AvgPool(window) => before.through(window.kernel, window.stride, [1, 1]),
-            Kind::ConvTranspose2d { .. }
-            | Kind::Linear
-            | Kind::TiedLinear
-            | Kind::Flatten
-            | Kind::Unflatten(_)
-            | Kind::GlobalAvgPool
-            | Kind::Upsample(_) => Seen { field: None, ..before },
-            _ => before,
+        let after = match layer.kind.reach() {
+            Reach::Point => before,
+            Reach::Window { kernel, stride, dilation } => before.through(kernel, stride, dilation),
+            Reach::Mixed => Seen { field: None, ..before },
         };
-        let macs = match layer.kind {
-            Kind::Conv2d { .. } => weights * output[1..].iter().product::<usize>(),
-            // Each input pixel meets all taps of its filters. (A tied weight is listed with another layer.)
-            Kind::ConvTranspose2d { kernel, groups, .. } => {
-                read[1..].iter().product::<usize>() * output[0] / groups * kernel[0] * kernel[1]
-            }
-            Kind::TiedLinear => read[1] * output[0],
-            // The weights serve once for each vector of the sample.
-            Kind::Linear => weights * output[..output.len().saturating_sub(1)].iter().product::<usize>(),
-            _ => 0,
-        };
+        let macs = layer.kind.macs(weights, &read, &output);
         rows.push(Row {
             path: layer.path,
-            kind: describe(layer.kind),
+            kind: layer.kind.to_string(),
             output,
             parameters,
             macs: macs as u64,
@@ -158,44 +140,4 @@ pub fn formulas<T: Real>(model: &dyn Module<T>, summary: &Summary) -> Vec<(Strin
         rows.push((row.path.clone(), formula, row.parameters));
     }
     rows
-}
-
-/// A layer's sort in words: `conv 3x3`, `max-pool 2x2`.
-fn describe(kind: Kind) -> String {
-    let step = |stride: [usize; 2]| match stride {
-        [1, 1] => String::new(),
-        [v, h] if v == h => format!(" stride {v}"),
-        [v, h] => format!(" stride {v}x{h}"),
-    };
-    let apart = |groups: usize| if groups == 1 { String::new() } else { format!(" groups {groups}") };
-    match kind {
-        Kind::Container => "container".into(),
-        Kind::Conv2d { kernel: [h, w], stride, groups, .. } => {
-            format!("conv {h}x{w}{}{}", step(stride), apart(groups))
-        }
-        Kind::ConvTranspose2d { kernel: [h, w], stride, groups, .. } => {
-            format!("transposed conv {h}x{w}{}{}", step(stride), apart(groups))
-        }
-        Kind::Linear => "linear".into(),
-        Kind::TiedLinear => "tied linear".into(),
-        Kind::Upsample(Upsample { scale: [h, w], mode }) => match mode {
-            Interpolation::Nearest => format!("upsample {h}x{w}"),
-            Interpolation::Bilinear => format!("bilinear upsample {h}x{w}"),
-        },
-        Kind::MaxPool(window) => format!("max-pool {}x{}", window.kernel[0], window.kernel[1]),
-        Kind::AvgPool(window) => format!("avg-pool {}x{}", window.kernel[0], window.kernel[1]),
-        Kind::GlobalAvgPool => "global avg-pool".into(),
-        Kind::Activation { name, .. } | Kind::Other(name) => name.into(),
-        Kind::Join(join) => join.name().into(),
-        Kind::BatchNorm { .. } => "batch-norm".into(),
-        Kind::LayerNorm { .. } => "layer-norm".into(),
-        Kind::Standardize => "standardize".into(),
-        Kind::GaussianNoise(std) => format!("noise {std}"),
-        Kind::GaussianLatent => "gaussian latent".into(),
-        Kind::Softmax { log: false } => "softmax".into(),
-        Kind::Softmax { log: true } => "log-softmax".into(),
-        Kind::Dropout(p) => format!("dropout {p}"),
-        Kind::Flatten => "flatten".into(),
-        Kind::Unflatten(_) => "unflatten".into(),
-    }
 }

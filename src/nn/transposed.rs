@@ -79,8 +79,7 @@ impl<T: Real> Module<T> for ConvTranspose2d<T> {
     fn kind(&self) -> Kind {
         let weight = self.weight.get();
         let kernel = [weight.shape()[2], weight.shape()[3]];
-        let ops::ConvTranspose2d { stride, padding, output_padding, dilation, groups } = self.settings;
-        Kind::ConvTranspose2d { kernel, stride, padding, output_padding, dilation, groups }
+        Kind::ConvTranspose2d { kernel, settings: self.settings }
     }
 
     fn link(&self) -> Link<'_, T> {

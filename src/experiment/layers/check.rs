@@ -1,86 +1,13 @@
 //! What can be said of a network without the samples: names, and the ranges of numbers.
 
 use super::layer::{Layer, names};
-use super::settings::{Sides, Zeros};
 use crate::error::{Error, Result};
 use crate::nn;
-use crate::shape::MAX_RANK;
 
 /// The most layers of a network, those of every copy counted.
 const MOST_LAYERS: usize = 10_000;
 
-/// A number of a layer: key, value, least, most.
-type Range = (&'static str, f64, f64, f64);
-
 impl Layer {
-    /// The layer's numbers that have a range: key, value, least, most.
-    fn ranges(&self) -> Vec<Range> {
-        const WIDE: f64 = (1 << 20) as f64;
-        const BELOW_1: f64 = 0.999_999;
-        let size = |key, n: usize, least: f64, most: f64| vec![(key, n as f64, least, most)];
-        let sides = |key, sides: Sides, least: f64, most: f64| {
-            sides.get().into_iter().map(|n| (key, n as f64, least, most)).collect::<Vec<Range>>()
-        };
-        match self {
-            Layer::Linear(l) => size("units", l.units, 0.0, WIDE),
-            Layer::Conv2d(l) => {
-                let padding = match l.padding {
-                    Zeros::Count(zeros) => sides("padding", zeros, 0.0, 1024.0),
-                    Zeros::Word(_) => Vec::new(),
-                };
-                [
-                    size("filters", l.filters, 1.0, 65_536.0),
-                    sides("kernel", l.kernel, 1.0, 1024.0),
-                    sides("stride", l.stride, 1.0, 1024.0),
-                    sides("dilation", l.dilation, 1.0, 1024.0),
-                    size("groups", l.groups, 1.0, 65_536.0),
-                    padding,
-                ]
-                .concat()
-            }
-            Layer::ConvTranspose2d(l) => [
-                size("filters", l.filters, 1.0, 65_536.0),
-                sides("kernel", l.kernel, 1.0, 1024.0),
-                sides("stride", l.stride, 1.0, 1024.0),
-                sides("padding", l.padding, 0.0, 1024.0),
-                sides("output_padding", l.output_padding, 0.0, 1024.0),
-                sides("dilation", l.dilation, 1.0, 1024.0),
-                size("groups", l.groups, 1.0, 65_536.0),
-            ]
-            .concat(),
-            Layer::MaxPool2d(l) | Layer::AvgPool2d(l) => [
-                sides("kernel", l.kernel, 1.0, 1024.0),
-                l.stride.map_or(Vec::new(), |stride| sides("stride", stride, 1.0, 1024.0)),
-                sides("padding", l.padding, 0.0, 1024.0),
-            ]
-            .concat(),
-            Layer::Repeat(l) => size("times", l.times, 1.0, 1000.0),
-            Layer::Upsample2d(l) => sides("scale", l.scale, 1.0, 64.0),
-            Layer::Unflatten(l) => l.shape.iter().map(|&n| ("shape", n as f64, 1.0, WIDE)).collect(),
-            Layer::Dropout(l) => vec![("p", l.p, 0.0, BELOW_1)],
-            Layer::BatchNorm(l) => vec![("momentum", l.momentum, 0.0, 1.0), ("eps", l.eps, 1e-12, 1.0)],
-            Layer::LayerNorm(l) => {
-                [size("axes", l.axes, 0.0, MAX_RANK as f64), vec![("eps", l.eps, 1e-12, 1.0)]].concat()
-            }
-            Layer::GaussianLatent(l) => [size("units", l.units, 1.0, WIDE), vec![("beta", l.beta, 0.0, 1e6)]].concat(),
-            Layer::GaussianNoise(l) => vec![("std", l.std, 0.0, 1e6)],
-            Layer::Flatten(_)
-            | Layer::Relu(_)
-            | Layer::LeakyRelu(_)
-            | Layer::Tanh(_)
-            | Layer::Sigmoid(_)
-            | Layer::Gelu(_)
-            | Layer::Elu(_)
-            | Layer::Softplus(_)
-            | Layer::Softmax(_)
-            | Layer::LogSoftmax(_)
-            | Layer::GlobalAvgPool2d(_)
-            | Layer::Residual(_)
-            | Layer::Parallel(_)
-            | Layer::Sequence(_) => Vec::new(),
-        }
-    }
-
     /// Names that a layer directly within this one cannot have.
     fn reserved(&self) -> &'static [&'static str] {
         match self {
@@ -125,8 +52,11 @@ fn check_list(layers: &[Layer], place: &str, reserved: &[&str]) -> Result<()> {
     for (i, (layer, name)) in layers.iter().zip(&names).enumerate() {
         let place = format!("{place}.{}", i + 1);
         check_name(name, &names[..i], reserved, &place)?;
-        for (key, value, least, most) in layer.ranges() {
+        for (key, value, least, most) in layer.leaf().map(|leaf| leaf.ranges()).unwrap_or_default() {
             Error::in_range(&format!("{place}.{key}"), value, least, most)?;
+        }
+        if let Layer::Repeat(l) = layer {
+            Error::in_range(&format!("{place}.times"), l.times as f64, 1.0, 1000.0)?;
         }
         if let Layer::Parallel(l) = layer {
             let branches = l.names();

@@ -1,28 +1,36 @@
 //! The types of layers: the table of their names, and the layers that hold other layers.
 
-use super::settings::*;
+use super::describe::Describe;
+use super::images::{Conv2d, ConvTranspose2d, Pool, Upsample2d};
+use super::plain::*;
+use super::samples::{BatchNorm, Dropout, GaussianLatent, GaussianNoise, LayerNorm, Linear, Unflatten};
 use crate::nn::Join;
 use serde::{Deserialize, Serialize};
 
 /// Writes the enum of the layers from one row for each type: its name here, its settings, its name in files, and the stem
-/// of the names of layers that the file does not name.
+/// of the names of layers that the file does not name. First the types that hold no other layers, then those that do.
 macro_rules! layers {
-    ($($(#[$about:meta])* $variant:ident($settings:ty), $type:literal, $stem:literal;)*) => {
+    (
+        plain { $($(#[$about:meta])* $variant:ident($settings:ty), $type:literal, $stem:literal;)* }
+        holding { $($(#[$holds:meta])* $holder:ident($held:ty), $nest:literal;)* }
+    ) => {
         /// One layer of the file: its type, and what that type wants to know.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "type")]
         pub enum Layer {
             $($(#[$about])* #[serde(rename = $type)] $variant($settings),)*
+            $($(#[$holds])* #[serde(rename = $nest)] $holder($held),)*
         }
 
         /// The names of the types, as the file writes them.
-        pub const TYPES: &[&str] = &[$($type),*];
+        pub const TYPES: &[&str] = &[$($type,)* $($nest),*];
 
         impl Layer {
             /// The type, as the file writes it.
             pub fn type_name(&self) -> &'static str {
                 match self {
                     $(Layer::$variant(_) => $type,)*
+                    $(Layer::$holder(_) => $nest,)*
                 }
             }
 
@@ -30,6 +38,7 @@ macro_rules! layers {
             pub fn name(&self) -> Option<&str> {
                 match self {
                     $(Layer::$variant(settings) => settings.name.as_deref(),)*
+                    $(Layer::$holder(settings) => settings.name.as_deref(),)*
                 }
             }
 
@@ -37,6 +46,15 @@ macro_rules! layers {
             fn stem(&self) -> &'static str {
                 match self {
                     $(Layer::$variant(_) => $stem,)*
+                    $(Layer::$holder(_) => $nest,)*
+                }
+            }
+
+            /// The description of a layer that holds no others; none of one that does.
+            pub(super) fn leaf(&self) -> Option<&dyn Describe> {
+                match self {
+                    $(Layer::$variant(settings) => Some(settings),)*
+                    $(Layer::$holder(_) => None,)*
                 }
             }
         }
@@ -44,60 +62,64 @@ macro_rules! layers {
 }
 
 layers! {
-    /// A fully connected layer.
-    Linear(Linear), "linear", "linear";
-    /// A convolution.
-    Conv2d(Conv2d), "conv2d", "conv";
-    /// Max-pooling.
-    MaxPool2d(Pool), "max_pool2d", "pool";
-    /// Average-pooling.
-    AvgPool2d(Pool), "avg_pool2d", "pool";
-    /// `[C, H, W]` to `[C · H · W]`.
-    Flatten(Plain), "flatten", "flatten";
-    /// Zeroes elements at random in training.
-    Dropout(Dropout), "dropout", "dropout";
-    /// max(x, 0).
-    Relu(Plain), "relu", "relu";
-    /// x, or 0.01 x where negative.
-    LeakyRelu(Plain), "leaky_relu", "leaky_relu";
-    /// tanh x.
-    Tanh(Plain), "tanh", "tanh";
-    /// 1/(1 + e⁻ˣ).
-    Sigmoid(Plain), "sigmoid", "sigmoid";
-    /// x Φ(x).
-    Gelu(Plain), "gelu", "gelu";
-    /// x, or eˣ - 1 where negative.
-    Elu(Plain), "elu", "elu";
-    /// ln(1 + eˣ).
-    Softplus(Plain), "softplus", "softplus";
-    /// Probabilities of the classes.
-    Softmax(Plain), "softmax", "softmax";
-    /// Their logarithms: what the loss `nll` takes.
-    LogSoftmax(Plain), "log_softmax", "log_softmax";
-    /// The mean of each plane, `[C, H, W]` to `[C]`.
-    GlobalAvgPool2d(Plain), "global_avg_pool2d", "pool";
-    /// `[D]` to other axes.
-    Unflatten(Unflatten), "unflatten", "unflatten";
-    /// Batch normalization of the channels of images, or of the elements of flat samples.
-    BatchNorm(BatchNorm), "batch_norm", "norm";
-    /// A transposed convolution: from the output of a convolution to an image of the size of its input.
-    ConvTranspose2d(ConvTranspose2d), "conv_transpose2d", "deconv";
-    /// Larger images without weights.
-    Upsample2d(Upsample2d), "upsample2d", "upsample";
-    /// Normalization of each sample by itself.
-    LayerNorm(LayerNorm), "layer_norm", "norm";
-    /// The code of a variational autoencoder.
-    GaussianLatent(GaussianLatent), "gaussian_latent", "latent";
-    /// Normal noise, in training.
-    GaussianNoise(GaussianNoise), "gaussian_noise", "noise";
-    /// A residual block: its layers compute what is added to its input.
-    Residual(Residual), "residual", "residual";
-    /// Branches that all take the same input, joined to one output.
-    Parallel(Parallel), "parallel", "parallel";
-    /// Layers one after the other under a name.
-    Sequence(Sequence), "sequence", "sequence";
-    /// The same layers several times, each time with weights of their own.
-    Repeat(Repeat), "repeat", "repeat";
+    plain {
+        /// A fully connected layer.
+        Linear(Linear), "linear", "linear";
+        /// A convolution.
+        Conv2d(Conv2d), "conv2d", "conv";
+        /// Max-pooling.
+        MaxPool2d(Pool<true>), "max_pool2d", "pool";
+        /// Average-pooling.
+        AvgPool2d(Pool<false>), "avg_pool2d", "pool";
+        /// `[C, H, W]` to `[C · H · W]`.
+        Flatten(Flatten), "flatten", "flatten";
+        /// Zeroes elements at random in training.
+        Dropout(Dropout), "dropout", "dropout";
+        /// max(x, 0).
+        Relu(Relu), "relu", "relu";
+        /// x, or 0.01 x where negative.
+        LeakyRelu(LeakyRelu), "leaky_relu", "leaky_relu";
+        /// tanh x.
+        Tanh(Tanh), "tanh", "tanh";
+        /// 1/(1 + e⁻ˣ).
+        Sigmoid(Sigmoid), "sigmoid", "sigmoid";
+        /// x Φ(x).
+        Gelu(Gelu), "gelu", "gelu";
+        /// x, or eˣ - 1 where negative.
+        Elu(Elu), "elu", "elu";
+        /// ln(1 + eˣ).
+        Softplus(Softplus), "softplus", "softplus";
+        /// Probabilities of the classes.
+        Softmax(Softmax), "softmax", "softmax";
+        /// Their logarithms: what the loss `nll` takes.
+        LogSoftmax(LogSoftmax), "log_softmax", "log_softmax";
+        /// The mean of each plane, `[C, H, W]` to `[C]`.
+        GlobalAvgPool2d(GlobalAvgPool2d), "global_avg_pool2d", "pool";
+        /// `[D]` to other axes.
+        Unflatten(Unflatten), "unflatten", "unflatten";
+        /// Batch normalization of the channels of images, or of the elements of flat samples.
+        BatchNorm(BatchNorm), "batch_norm", "norm";
+        /// A transposed convolution: from the output of a convolution to an image of the size of its input.
+        ConvTranspose2d(ConvTranspose2d), "conv_transpose2d", "deconv";
+        /// Larger images without weights.
+        Upsample2d(Upsample2d), "upsample2d", "upsample";
+        /// Normalization of each sample by itself.
+        LayerNorm(LayerNorm), "layer_norm", "norm";
+        /// The code of a variational autoencoder.
+        GaussianLatent(GaussianLatent), "gaussian_latent", "latent";
+        /// Normal noise, in training.
+        GaussianNoise(GaussianNoise), "gaussian_noise", "noise";
+    }
+    holding {
+        /// A residual block: its layers compute what is added to its input.
+        Residual(Residual), "residual";
+        /// Branches that all take the same input, joined to one output.
+        Parallel(Parallel), "parallel";
+        /// Layers one after the other under a name.
+        Sequence(Sequence), "sequence";
+        /// The same layers several times, each time with weights of their own.
+        Repeat(Repeat), "repeat";
+    }
 }
 
 /// A residual block, y = f(x) + x, or f(x) + s(x) with a shortcut s.
@@ -173,7 +195,7 @@ impl Parallel {
 }
 
 impl Layer {
-    /// The lists of layers within this one, each with the key under which the file has it: `layer`, `shortcut`,
+    /// The lists of layers within this one, none of a layer that holds no others, each with the key under which the file has it: `layer`, `shortcut`,
     /// `branch.2.layer`.
     pub(super) fn lists(&self) -> Vec<(String, &[Layer])> {
         match self {

@@ -3,8 +3,8 @@
 //! Two layers of 65,536 filters have 39 billion weights. Whoever describes a network, or is about to make it, learns its
 //! sizes here first: shapes and counts alone, no tensors.
 
+use super::describe::batch;
 use super::layer::{Layer, names};
-use super::sizes::joined;
 use crate::error::Result;
 use crate::nn::Join;
 
@@ -68,13 +68,21 @@ fn outline_list(
                 shape
             }
             _ => {
-                let (output, parameters) = layer.sizes(&shape, outputs)?;
+                let leaf = layer.leaf().expect("the layers that hold others are above");
+                let (output, parameters) = leaf.sizes(&shape, outputs)?;
                 rows.push(Outline { name: path, kind: layer.type_name(), output: output.clone(), parameters });
                 output
             }
         };
     }
     Ok(shape)
+}
+
+/// The shape of one sample where branches of these shapes meet.
+pub(super) fn joined(join: Join, branches: &[Vec<usize>]) -> Result<Vec<usize>> {
+    let batches: Vec<Vec<usize>> = branches.iter().map(|shape| batch(shape)).collect();
+    let shape = join.shape(&batches.iter().map(|shape| &shape[..]).collect::<Vec<_>>())?;
+    Ok(shape[1..].to_vec())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::operator::{Function, Operator, Weight};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::nn::{Captured, Ctx, Join, Kind, Module, Source, Walk, buffers};
-use crate::ops::{Padding, Window};
+use crate::ops::{Conv2d, ConvTranspose2d, Padding, Window};
 use crate::tensor::Tensor;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -187,7 +187,8 @@ fn operators(layer: &Captured<f32>, weights: &Weights) -> Result<Vec<Operator>> 
         }
         Kind::Linear => return Ok(vec![Operator::MatMul(turned("weight")?), Operator::Add(Some(weight("bias")?))]),
         Kind::TiedLinear => Operator::Gemm { weight: turned("weight")?, bias: weights.get(path, "bias") },
-        Kind::ConvTranspose2d { kernel, stride, padding: [top, left], output_padding, dilation, groups } => {
+        Kind::ConvTranspose2d { kernel, settings } => {
+            let ConvTranspose2d { stride, padding: [top, left], output_padding, dilation, groups } = settings;
             Operator::ConvTranspose {
                 weight: weight("weight")?,
                 bias: weights.get(path, "bias"),
@@ -202,7 +203,7 @@ fn operators(layer: &Captured<f32>, weights: &Weights) -> Result<Vec<Operator>> 
         }
         Kind::Standardize => return Ok(vec![Operator::Sub(weight("mean")?), Operator::Div(weight("std")?)]),
         Kind::Upsample(upsample) => Operator::Resize(upsample),
-        Kind::Conv2d { kernel, stride, padding, dilation, groups } => {
+        Kind::Conv2d { kernel, settings: Conv2d { stride, padding, dilation, groups } } => {
             let pads = |axis: usize| match padding {
                 Padding::Valid => [0, 0],
                 Padding::Fixed(pad) => [pad[axis], pad[axis]],
