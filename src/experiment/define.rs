@@ -6,7 +6,7 @@
 use toml::{Table, Value};
 
 /// Keys of a layer whose values are words.
-const WORDS: [&str; 4] = ["type", "name", "padding", "init"];
+const WORDS: [&str; 5] = ["type", "name", "padding", "init", "join"];
 
 /// The layer with every product of defined names and whole numbers worked out. The error says which key is at fault, and
 /// why.
@@ -20,6 +20,11 @@ pub(super) fn fill(layer: &Table, defined: &Table) -> Result<Table, (String, Str
 
 fn work_out(value: &mut Value, defined: &Table) -> Result<(), String> {
     match value {
+        // A layer within this one.
+        Value::Table(inside) => {
+            *inside = fill(inside, defined).map_err(|(key, what)| format!("has a `{key}` that {what}"))?;
+            Ok(())
+        }
         Value::Array(list) => list.iter_mut().try_for_each(|item| work_out(item, defined)),
         Value::String(text) if text.contains('*') || defined.contains_key(text.trim()) => {
             *value = product(text, defined)?;

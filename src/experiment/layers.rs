@@ -2,391 +2,148 @@
 //!
 //! A layer says what it makes, never what it gets: the sizes of its inputs follow from the layer before. So the layers
 //! are built in order, each shape worked out on the way, and a layer that does not fit is refused with the arithmetic.
+//! Some layers hold others: `sequence` and `repeat` one after the other, `residual` and `parallel` side by side.
+//!
+//! `layer` has the table of the types, and those that hold others; `plain`, `images` and `samples` describe the other
+//! types, a block each: settings, ranges, shape rule, module. `check` reads the ranges, `outline` tells a network by its
+//! shape rules without making it, and here it becomes a model. So a new type of layer is a row and a block.
 
+mod check;
+mod describe;
+mod images;
+mod layer;
 mod outline;
-mod settings;
+mod plain;
+mod samples;
+mod values;
 
 use super::room::check_weights;
 use crate::autograd::Var;
 use crate::error::{Error, Result};
-use crate::nn::{self, Activation, Ctx, Module, Sequential};
-use crate::ops;
+use crate::nn::{self, Ctx, Join, Module, Sequential};
 use crate::rng::Rng;
-use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
+pub use check::check;
+pub use describe::{Describe, Range};
+pub use images::{Conv2d, ConvTranspose2d, Pool, Upsample2d};
+pub use layer::{Branch, Layer, Parallel, Repeat, Residual, Sequence, TYPES, leaves, names, number};
 pub use outline::{Outline, outline};
-pub use settings::*;
-
-/// One layer of the file: its type, and what that type wants to know.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Layer {
-    /// A fully connected layer.
-    Linear(Linear),
-    /// A convolution.
-    #[serde(rename = "conv2d")]
-    Conv2d(Conv2d),
-    /// Max-pooling.
-    #[serde(rename = "max_pool2d")]
-    MaxPool2d(Pool),
-    /// Average-pooling.
-    #[serde(rename = "avg_pool2d")]
-    AvgPool2d(Pool),
-    /// `[C, H, W]` to `[C · H · W]`.
-    Flatten(Plain),
-    /// Zeroes elements at random in training.
-    Dropout(Dropout),
-    /// max(x, 0).
-    Relu(Plain),
-    /// x, or 0.01 x where negative.
-    LeakyRelu(Plain),
-    /// tanh x.
-    Tanh(Plain),
-    /// 1/(1 + e⁻ˣ).
-    Sigmoid(Plain),
-    /// x Φ(x).
-    Gelu(Plain),
-    /// x, or eˣ - 1 where negative.
-    Elu(Plain),
-    /// ln(1 + eˣ).
-    Softplus(Plain),
-    /// Probabilities of the classes.
-    Softmax(Plain),
-    /// Their logarithms: what the loss `nll` takes.
-    LogSoftmax(Plain),
-    /// The mean of each plane, `[C, H, W]` to `[C]`.
-    #[serde(rename = "global_avg_pool2d")]
-    GlobalAvgPool2d(Plain),
-    /// `[D]` to other axes.
-    Unflatten(Unflatten),
-    /// Batch normalization of the channels of images, or of the elements of flat samples.
-    BatchNorm(BatchNorm),
-    /// A transposed convolution: the way back of a convolution, to larger images.
-    #[serde(rename = "conv_transpose2d")]
-    ConvTranspose2d(ConvTranspose2d),
-    /// Larger images without weights.
-    #[serde(rename = "upsample2d")]
-    Upsample2d(Upsample2d),
-    /// Normalization of each sample by itself.
-    LayerNorm(LayerNorm),
-    /// The code of a variational autoencoder.
-    GaussianLatent(GaussianLatent),
-    /// Normal noise, in training.
-    GaussianNoise(GaussianNoise),
-}
-
-/// The names of the types, as the file writes them.
-pub const TYPES: [&str; 23] = [
-    "linear",
-    "conv2d",
-    "max_pool2d",
-    "avg_pool2d",
-    "flatten",
-    "dropout",
-    "relu",
-    "leaky_relu",
-    "tanh",
-    "sigmoid",
-    "gelu",
-    "elu",
-    "softplus",
-    "softmax",
-    "log_softmax",
-    "global_avg_pool2d",
-    "unflatten",
-    "batch_norm",
-    "conv_transpose2d",
-    "upsample2d",
-    "layer_norm",
-    "gaussian_latent",
-    "gaussian_noise",
-];
-
-impl Layer {
-    /// The type, as the file writes it.
-    pub fn type_name(&self) -> &'static str {
-        match self {
-            Layer::Linear(_) => "linear",
-            Layer::Conv2d(_) => "conv2d",
-            Layer::MaxPool2d(_) => "max_pool2d",
-            Layer::AvgPool2d(_) => "avg_pool2d",
-            Layer::Flatten(_) => "flatten",
-            Layer::Dropout(_) => "dropout",
-            Layer::Relu(_) => "relu",
-            Layer::LeakyRelu(_) => "leaky_relu",
-            Layer::Tanh(_) => "tanh",
-            Layer::Sigmoid(_) => "sigmoid",
-            Layer::Gelu(_) => "gelu",
-            Layer::Elu(_) => "elu",
-            Layer::Softplus(_) => "softplus",
-            Layer::Softmax(_) => "softmax",
-            Layer::LogSoftmax(_) => "log_softmax",
-            Layer::GlobalAvgPool2d(_) => "global_avg_pool2d",
-            Layer::Unflatten(_) => "unflatten",
-            Layer::BatchNorm(_) => "batch_norm",
-            Layer::ConvTranspose2d(_) => "conv_transpose2d",
-            Layer::Upsample2d(_) => "upsample2d",
-            Layer::LayerNorm(_) => "layer_norm",
-            Layer::GaussianLatent(_) => "gaussian_latent",
-            Layer::GaussianNoise(_) => "gaussian_noise",
-        }
-    }
-
-    /// The name that the file gives it.
-    pub fn name(&self) -> Option<&str> {
-        match self {
-            Layer::Linear(l) => l.name.as_deref(),
-            Layer::Conv2d(l) => l.name.as_deref(),
-            Layer::MaxPool2d(l) | Layer::AvgPool2d(l) => l.name.as_deref(),
-            Layer::Dropout(l) => l.name.as_deref(),
-            Layer::Flatten(l)
-            | Layer::Relu(l)
-            | Layer::LeakyRelu(l)
-            | Layer::Tanh(l)
-            | Layer::Sigmoid(l)
-            | Layer::Gelu(l)
-            | Layer::Elu(l)
-            | Layer::Softplus(l)
-            | Layer::Softmax(l)
-            | Layer::LogSoftmax(l)
-            | Layer::GlobalAvgPool2d(l) => l.name.as_deref(),
-            Layer::BatchNorm(l) => l.name.as_deref(),
-            Layer::Unflatten(l) => l.name.as_deref(),
-            Layer::ConvTranspose2d(l) => l.name.as_deref(),
-            Layer::Upsample2d(l) => l.name.as_deref(),
-            Layer::LayerNorm(l) => l.name.as_deref(),
-            Layer::GaussianLatent(l) => l.name.as_deref(),
-            Layer::GaussianNoise(l) => l.name.as_deref(),
-        }
-    }
-
-    /// What a layer is called that has no name: its type without dimensions and a number.
-    fn stem(&self) -> &'static str {
-        match self {
-            Layer::Conv2d(_) => "conv",
-            Layer::MaxPool2d(_) | Layer::AvgPool2d(_) | Layer::GlobalAvgPool2d(_) => "pool",
-            Layer::BatchNorm(_) | Layer::LayerNorm(_) => "norm",
-            Layer::ConvTranspose2d(_) => "deconv",
-            Layer::Upsample2d(_) => "upsample",
-            Layer::GaussianLatent(_) => "latent",
-            Layer::GaussianNoise(_) => "noise",
-            other => other.type_name(),
-        }
-    }
-
-    /// The module, for inputs of shape `input` (without the batch axis).
-    fn module(&self, input: &[usize], outputs: usize, rng: &mut Rng) -> Result<Box<dyn Module>> {
-        Ok(match self {
-            Layer::Linear(l) => {
-                let units = if l.units == 0 { outputs } else { l.units };
-                Box::new(nn::Linear::new(flat("linear", input)?, units, l.init, rng))
-            }
-            Layer::Conv2d(l) => {
-                let channels = channels("conv2d", input)?;
-                let settings = ops::Conv2d {
-                    stride: l.stride.get(),
-                    padding: l.padding.padding(),
-                    dilation: l.dilation.get(),
-                    groups: l.groups,
-                };
-                let conv = nn::Conv2d::new(channels, l.filters, l.kernel.get(), settings, l.init, rng);
-                if l.bias { Box::new(conv) } else { Box::new(conv.without_bias()) }
-            }
-            Layer::MaxPool2d(l) => Box::new(nn::MaxPool2d(l.window())),
-            Layer::AvgPool2d(l) => Box::new(nn::AvgPool2d(l.window())),
-            Layer::Flatten(_) => Box::new(nn::Flatten),
-            Layer::Dropout(l) => Box::new(nn::Dropout(l.p)),
-            Layer::Relu(_) => Box::new(Activation::Relu),
-            Layer::LeakyRelu(_) => Box::new(Activation::LeakyRelu),
-            Layer::Tanh(_) => Box::new(Activation::Tanh),
-            Layer::Sigmoid(_) => Box::new(Activation::Sigmoid),
-            Layer::Gelu(_) => Box::new(Activation::Gelu),
-            Layer::Elu(_) => Box::new(Activation::Elu),
-            Layer::Softplus(_) => Box::new(Activation::Softplus),
-            Layer::Softmax(_) => Box::new(nn::Softmax),
-            Layer::LogSoftmax(_) => Box::new(nn::LogSoftmax),
-            Layer::GlobalAvgPool2d(_) => Box::new(nn::GlobalAvgPool2d),
-            Layer::BatchNorm(l) => {
-                let channels = input.first().copied().unwrap_or(1);
-                Box::new(nn::BatchNorm { eps: l.eps, momentum: l.momentum, ..nn::BatchNorm::new(channels) })
-            }
-            Layer::Unflatten(l) => {
-                if l.shape.is_empty() || l.shape.len() >= MAX_RANK {
-                    let message = format!("takes 1 to {} sizes; got {:?}", MAX_RANK - 1, l.shape);
-                    return Err(Error::shape("unflatten", message));
-                }
-                Box::new(nn::Unflatten(Shape::new(&l.shape)))
-            }
-            Layer::ConvTranspose2d(l) => {
-                let channels = channels("conv_transpose2d", input)?;
-                let settings = ops::ConvTranspose2d {
-                    stride: l.stride.get(),
-                    padding: l.padding.get(),
-                    output_padding: l.output_padding.get(),
-                    dilation: l.dilation.get(),
-                    groups: l.groups,
-                };
-                let conv = nn::ConvTranspose2d::new(channels, l.filters, l.kernel.get(), settings, l.init, rng);
-                if l.bias { Box::new(conv) } else { Box::new(conv.without_bias()) }
-            }
-            Layer::Upsample2d(l) => Box::new(nn::Upsample(ops::Upsample { scale: l.scale.get(), mode: l.mode })),
-            Layer::LayerNorm(l) => {
-                let axes = if l.axes == 0 { input.len() } else { l.axes };
-                let first = input.len().checked_sub(axes).ok_or_else(|| {
-                    Error::shape("layer_norm", format!("normalizes {axes} axes, but a sample has {}", input.len()))
-                })?;
-                Box::new(nn::LayerNorm { eps: l.eps, ..nn::LayerNorm::new(&input[first..]) })
-            }
-            Layer::GaussianLatent(l) => {
-                let inputs = flat("gaussian_latent", input)?;
-                let code = nn::GaussianLatent::new(inputs, l.units, l.beta, l.init, rng);
-                Box::new(nn::GaussianLatent { warmup: l.warmup, ..code })
-            }
-            Layer::GaussianNoise(l) => Box::new(nn::GaussianNoise(l.std)),
-        })
-    }
-
-    /// The layer's numbers that have a range: key, value, least, most.
-    fn ranges(&self) -> Vec<Range> {
-        const WIDE: f64 = (1 << 20) as f64;
-        const BELOW_1: f64 = 0.999_999;
-        let size = |key, n: usize, least: f64, most: f64| vec![(key, n as f64, least, most)];
-        let sides = |key, sides: Sides, least: f64, most: f64| {
-            sides.get().into_iter().map(|n| (key, n as f64, least, most)).collect::<Vec<Range>>()
-        };
-        match self {
-            Layer::Linear(l) => size("units", l.units, 0.0, WIDE),
-            Layer::Conv2d(l) => {
-                let padding = match l.padding {
-                    Zeros::Count(zeros) => sides("padding", zeros, 0.0, 1024.0),
-                    Zeros::Word(_) => Vec::new(),
-                };
-                [
-                    size("filters", l.filters, 1.0, 65_536.0),
-                    sides("kernel", l.kernel, 1.0, 1024.0),
-                    sides("stride", l.stride, 1.0, 1024.0),
-                    sides("dilation", l.dilation, 1.0, 1024.0),
-                    size("groups", l.groups, 1.0, 65_536.0),
-                    padding,
-                ]
-                .concat()
-            }
-            Layer::ConvTranspose2d(l) => [
-                size("filters", l.filters, 1.0, 65_536.0),
-                sides("kernel", l.kernel, 1.0, 1024.0),
-                sides("stride", l.stride, 1.0, 1024.0),
-                sides("padding", l.padding, 0.0, 1024.0),
-                sides("output_padding", l.output_padding, 0.0, 1024.0),
-                sides("dilation", l.dilation, 1.0, 1024.0),
-                size("groups", l.groups, 1.0, 65_536.0),
-            ]
-            .concat(),
-            Layer::MaxPool2d(l) | Layer::AvgPool2d(l) => [
-                sides("kernel", l.kernel, 1.0, 1024.0),
-                l.stride.map_or(Vec::new(), |stride| sides("stride", stride, 1.0, 1024.0)),
-                sides("padding", l.padding, 0.0, 1024.0),
-            ]
-            .concat(),
-            Layer::Upsample2d(l) => sides("scale", l.scale, 1.0, 64.0),
-            Layer::Unflatten(l) => l.shape.iter().map(|&n| ("shape", n as f64, 1.0, WIDE)).collect(),
-            Layer::Dropout(l) => vec![("p", l.p, 0.0, BELOW_1)],
-            Layer::BatchNorm(l) => vec![("momentum", l.momentum, 0.0, 1.0), ("eps", l.eps, 1e-12, 1.0)],
-            Layer::LayerNorm(l) => {
-                [size("axes", l.axes, 0.0, MAX_RANK as f64), vec![("eps", l.eps, 1e-12, 1.0)]].concat()
-            }
-            Layer::GaussianLatent(l) => [size("units", l.units, 1.0, WIDE), vec![("beta", l.beta, 0.0, 1e6)]].concat(),
-            Layer::GaussianNoise(l) => vec![("std", l.std, 0.0, 1e6)],
-            Layer::Flatten(_)
-            | Layer::Relu(_)
-            | Layer::LeakyRelu(_)
-            | Layer::Tanh(_)
-            | Layer::Sigmoid(_)
-            | Layer::Gelu(_)
-            | Layer::Elu(_)
-            | Layer::Softplus(_)
-            | Layer::Softmax(_)
-            | Layer::LogSoftmax(_)
-            | Layer::GlobalAvgPool2d(_) => Vec::new(),
-        }
-    }
-}
-
-/// A number of a layer: key, value, least, most.
-type Range = (&'static str, f64, f64, f64);
-
-/// The length of flat samples.
-fn flat(layer: &'static str, input: &[usize]) -> Result<usize> {
-    let message = || format!("wants flat samples [D]; got {input:?}. Put a `flatten` before it");
-    <[usize; 1]>::try_from(input).map(|[inputs]| inputs).map_err(|_| Error::shape(layer, message()))
-}
-
-/// The channels of images.
-fn channels(layer: &'static str, input: &[usize]) -> Result<usize> {
-    input.first().copied().ok_or_else(|| Error::shape(layer, format!("wants images [C, H, W]; got {input:?}")))
-}
-
-/// The name of each layer: its own, or its type and the number among those of that type: `conv1`, `relu1`, `conv2`.
-pub fn names(layers: &[Layer]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::with_capacity(layers.len());
-    for (i, layer) in layers.iter().enumerate() {
-        let number = 1 + layers[..i].iter().filter(|before| before.stem() == layer.stem()).count();
-        names.push(layer.name().map_or_else(|| format!("{}{number}", layer.stem()), str::to_owned));
-    }
-    names
-}
-
-/// Checks what can be said of the layers without the samples: names and the ranges of numbers.
-pub fn check(layers: &[Layer]) -> Result<()> {
-    if layers.is_empty() {
-        return Err(Error::config("model.layer", "is empty", "give at least one layer, such as a `linear`"));
-    }
-    let names = names(layers);
-    for (i, (layer, name)) in layers.iter().zip(&names).enumerate() {
-        let place = |key: &str| format!("model.layer.{}.{key}", i + 1);
-        if names[..i].contains(name) || name.is_empty() || name.contains(['.', '/']) {
-            let help = "give each layer a name of its own, without dots and slashes";
-            let what = if names[..i].contains(name) { "is the name of another layer" } else { "is no name" };
-            return Err(Error::config(place("name"), format!("`{name}` {what}"), help));
-        }
-        for (key, value, least, most) in layer.ranges() {
-            Error::in_range(&place(key), value, least, most)?;
-        }
-    }
-    Ok(())
-}
+pub use plain::*;
+pub use samples::{BatchNorm, Dropout, GaussianLatent, GaussianNoise, LayerNorm, Linear, Unflatten};
+pub use values::{Sides, Zeros, ZerosByName};
 
 /// Builds the network for samples of shape `input` (without the batch axis); `outputs` stand for units = 0. The error's
-/// place is `model.layer`, the number of the layer (from 1) and what is wrong with it.
+/// place is the key of the layer (`model.layer.2.layer.1`); it says the layer's path and what is wrong with it.
 pub fn build(layers: &[Layer], input: &[usize], outputs: usize, seed: u64) -> Result<Sequential> {
     check(layers)?;
-    let mut net = Sequential::new();
-    let mut rng = Rng::new(seed, "model.init", 0);
-    let (mut shape, mut parameters) = (input.to_vec(), 0usize);
-    for (i, (layer, name)) in layers.iter().zip(names(layers)).enumerate() {
-        let place = format!("model.layer.{}", i + 1);
-        let refuse = |error: Error| {
-            let what = format!("{name} ({}): {error}", layer.type_name());
-            Error::config(&place, what, format!("the layer before gives {shape:?} for each sample"))
-        };
-        if let Ok((_, own)) = layer.sizes(&shape, outputs) {
-            check_weights(&place, &format!("{name} ({})", layer.type_name()), own, parameters)?;
-            parameters = parameters.saturating_add(own);
+    let mut builder = Builder { outputs, rng: Rng::new(seed, "model.init", 0), parameters: 0 };
+    Ok(builder.list(layers, Place { key: "model.layer", path: "" }, input)?.0)
+}
+
+/// Where a list of layers stands.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    /// The key of the list: `model.layer`.
+    key: &'a str,
+    /// What the paths of its layers begin with: nothing, or `block1.`.
+    path: &'a str,
+}
+
+/// A network under construction.
+struct Builder {
+    outputs: usize,
+    rng: Rng,
+    /// Weights so far.
+    parameters: usize,
+}
+
+impl Builder {
+    /// The modules of a list of layers, and the shape of a sample after them.
+    fn list(&mut self, layers: &[Layer], place: Place<'_>, input: &[usize]) -> Result<(Sequential, Vec<usize>)> {
+        let (mut net, mut shape) = (Sequential::new(), input.to_vec());
+        for (i, (layer, name)) in layers.iter().zip(names(layers)).enumerate() {
+            let (key, path) = (format!("{}.{}", place.key, i + 1), format!("{}{name}", place.path));
+            let (module, output) = self.layer(layer, &key, &path, &shape)?;
+            net.push(name, module);
+            shape = output;
         }
-        let module = layer.module(&shape, outputs, &mut rng).map_err(refuse)?;
-        let sample = Var::constant(Tensor::zeros(&[&[1], &shape[..]].concat()[..]));
-        let y = module.forward(&sample, &mut Ctx::eval()).map_err(refuse)?;
-        shape = y.shape()[1..].to_vec();
-        net.push(name, module);
+        Ok((net, shape))
     }
-    Ok(net)
+
+    /// The module of a layer, and the shape of a sample after it.
+    fn layer(
+        &mut self,
+        layer: &Layer,
+        key: &str,
+        path: &str,
+        input: &[usize],
+    ) -> Result<(Box<dyn Module>, Vec<usize>)> {
+        let refuse = |error: Error| {
+            let what = format!("{path} ({}): {error}", layer.type_name());
+            Error::config(key, what, format!("the layer before gives {input:?} for each sample"))
+        };
+        let join = |join: Join, branches: &[Vec<usize>]| outline::joined(join, branches).map_err(refuse);
+        let inside = format!("{path}.");
+        let place = Place { key: &format!("{key}.layer"), path: &inside };
+        Ok(match layer {
+            Layer::Residual(l) => {
+                let (branch, output) = self.list(&l.layer, place, input)?;
+                let block = nn::Residual::new(branch);
+                if l.shortcut.is_empty() {
+                    (Box::new(block), join(Join::Sum, &[output, input.to_vec()])?)
+                } else {
+                    let (key, path) = (format!("{key}.shortcut"), format!("{inside}shortcut."));
+                    let (shortcut, other) = self.list(&l.shortcut, Place { key: &key, path: &path }, input)?;
+                    (Box::new(block.with_shortcut(shortcut)), join(Join::Sum, &[output, other])?)
+                }
+            }
+            Layer::Parallel(l) => {
+                let (mut block, mut outputs) = (nn::Parallel::new(l.join), Vec::new());
+                for (i, (branch, name)) in l.branch.iter().zip(l.names()).enumerate() {
+                    let (key, path) = (format!("{key}.branch.{}.layer", i + 1), format!("{inside}{name}."));
+                    let (branch, output) = self.list(&branch.layer, Place { key: &key, path: &path }, input)?;
+                    block = block.with(name, branch);
+                    outputs.push(output);
+                }
+                (Box::new(block), join(l.join, &outputs)?)
+            }
+            Layer::Sequence(l) => {
+                let (net, output) = self.list(&l.layer, place, input)?;
+                (Box::new(net), output)
+            }
+            Layer::Repeat(l) => {
+                let (mut net, mut shape) = (Sequential::new(), input.to_vec());
+                for copy in 1..=l.times {
+                    let path = format!("{inside}{copy}.");
+                    let (copied, output) = self.list(&l.layer, Place { path: &path, ..place }, &shape)?;
+                    net.push(copy.to_string(), Box::new(copied));
+                    shape = output;
+                }
+                (Box::new(net), shape)
+            }
+            _ => {
+                let leaf = layer.leaf().expect("the layers that hold others are above");
+                if let Ok((_, own)) = leaf.sizes(input, self.outputs) {
+                    check_weights(key, &format!("{path} ({})", layer.type_name()), own, self.parameters)?;
+                    self.parameters = self.parameters.saturating_add(own);
+                }
+                let module = leaf.module(input, self.outputs, &mut self.rng).map_err(refuse)?;
+                let sample = Var::constant(Tensor::zeros(&[&[1], input].concat()[..]));
+                let y = module.forward(&sample, &mut Ctx::eval()).map_err(refuse)?;
+                let output = y.shape()[1..].to_vec();
+                (module, output)
+            }
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::count_parameters;
+    use crate::experiment::Source;
+    use crate::nn::{Ctx, count_parameters};
+    use serde::Deserialize;
 
     fn layers(text: &str) -> Vec<Layer> {
         #[derive(Deserialize)]
@@ -450,5 +207,205 @@ mod tests {
         assert!(refusal(r#"layer = [{ type = "layer_norm", axes = 4 }]"#).contains("4 axes"));
         let more = refusal(r#"layer = [{ type = "conv_transpose2d", filters = 1, kernel = 3, output_padding = 1 }]"#);
         assert!(more.contains("less than the stride"), "{more}");
+    }
+
+    #[test]
+    fn layers_within_layers_are_refused_by_their_path() {
+        let refusal = |text: &str| build(&layers(text), &[2, 6, 6], 10, 1).err().expect("refused").to_string();
+        let says = |text: &str, words: &[&str]| {
+            let said = refusal(text);
+            words.iter().for_each(|word| assert!(said.contains(word), "{word}: {said}"));
+        };
+        let conv = r#"{ type = "conv2d", filters = 4, kernel = 3, padding = "same" }"#;
+        // The layer that does not fit, and the arithmetic of what does not meet.
+        says(
+            r#"layer = [{ type = "sequence", name = "body", layer = [{ type = "relu" }, { type = "linear", units = 2 }] }]"#,
+            &["model.layer.1.layer.2: body.linear1 (linear): linear", "[2, 6, 6]", "flatten"],
+        );
+        says(
+            &format!(r#"layer = [{{ type = "relu" }}, {{ type = "residual", layer = [{conv}] }}]"#),
+            &["model.layer.2: residual1 (residual): sum", "[1, 4, 6, 6] and [1, 2, 6, 6]", "shortcut"],
+        );
+        says(
+            &format!(
+                r#"layer = [{{ type = "parallel", branch = [{{ layer = [{conv}] }}, {{ layer = [{{ type = "max_pool2d" }}] }}] }}]"#
+            ),
+            &["model.layer.1: parallel1 (parallel): concat", "[1, 4, 6, 6] and [1, 2, 3, 3]"],
+        );
+        says(
+            r#"layer = [{ type = "repeat", times = 3, layer = [{ type = "max_pool2d" }] }]"#,
+            &["model.layer.1.layer.1: repeat1.3.pool1 (max_pool2d)", "[2, 1, 1]"],
+        );
+        says(
+            r#"layer = [{ type = "parallel", branch = [{ layer = [] }, { layer = [{ type = "conv2d", filters = 0, kernel = 1 }] }] }]"#,
+            &["model.layer.1.branch.2.layer.1.filters"],
+        );
+        // Names and numbers.
+        says(
+            r#"layer = [{ type = "residual", layer = [{ type = "relu", name = "sum" }] }]"#,
+            &["model.layer.1.layer.1.name", "part of the block"],
+        );
+        says(
+            r#"layer = [{ type = "parallel", branch = [{ name = "a" }, { name = "a" }] }]"#,
+            &["model.layer.1.branch.2.name", "another layer"],
+        );
+        says(r#"layer = [{ type = "parallel", branch = [{ name = "concat" }] }]"#, &["model.layer.1.branch.1.name"]);
+        says(r#"layer = [{ type = "parallel", branch = [] }]"#, &["model.layer.1.branch", "is empty"]);
+        says(r#"layer = [{ type = "sequence", layer = [] }]"#, &["model.layer.1.layer", "is empty"]);
+        says(r#"layer = [{ type = "repeat", times = 0, layer = [{ type = "relu" }] }]"#, &["model.layer.1.times"]);
+        let nest = r#"{ type = "repeat", times = 1000, layer = [{ type = "relu" }] }"#;
+        says(
+            &format!(r#"layer = [{{ type = "repeat", times = 1000, layer = [{nest}] }}]"#),
+            &["has 1000000 layers: expected at most 10000"],
+        );
+    }
+
+    #[test]
+    fn copies_have_weights_of_their_own() {
+        let text = r#"layer = [
+            { type = "repeat", name = "block", times = 2, layer = [{ type = "linear", units = 3 }, { type = "relu" }] },
+        ]"#;
+        let net = build(&layers(text), &[3], 10, 1).unwrap();
+        let found = crate::nn::parameters(&net);
+        let named: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+        let [first, second] = ["1", "2"].map(|copy| format!("block.{copy}.linear1"));
+        let wanted = [&first, &second].map(|path| [format!("{path}.weight"), format!("{path}.bias")]).concat();
+        assert_eq!(named, wanted);
+        assert_ne!(found[0].1.get(), found[2].1.get());
+    }
+
+    #[test]
+    fn keys_call_layers_by_name_at_any_depth() {
+        let text = r#"layer = [
+            { type = "relu" },
+            { type = "residual", name = "block", layer = [
+                { type = "relu" }, { type = "parallel", branch = [{ layer = [] }, { name = "b", layer = [{ type = "tanh" }] }] },
+            ] },
+        ]"#;
+        let layers = layers(text);
+        let numbered = |key: &str| {
+            let mut parts: Vec<String> = key.split('.').map(str::to_owned).collect();
+            number(&layers, &mut parts).map(|()| parts.join("."))
+        };
+        assert_eq!(numbered("relu1.name").unwrap(), "1.name");
+        assert_eq!(
+            numbered("block.layer.parallel1.branch.b.layer.tanh1.name").unwrap(),
+            "2.layer.2.branch.2.layer.1.name"
+        );
+        assert_eq!(numbered("2.layer.2.join").unwrap(), "2.layer.2.join");
+        let (name, known) = numbered("block.layer.conv1.filters").unwrap_err();
+        assert_eq!((name.as_str(), known), ("conv1", vec!["relu1".to_owned(), "parallel1".to_owned()]));
+        assert_eq!(leaves(&layers).len(), 3);
+    }
+
+    /// A file with these layers, of digits.
+    fn file(layers: &str) -> String {
+        let rest = "[train]\nbatch = 8\nepochs = 1\n[train.optimizer]\nkind = \"adam\"\nlr = 0.001\n";
+        format!("name = \"nest\"\n[define]\nn = 3\n[data]\nkind = \"digits\"\n{layers}\n{rest}")
+    }
+
+    /// A residual block of two layers, and after it branches.
+    const NEST: &str = r#"
+[[model.layer]]
+type = "residual"
+name = "block"
+[[model.layer.layer]]
+type = "conv2d"
+filters = "4 * n"
+kernel = 3
+padding = "same"
+[[model.layer.shortcut]]
+type = "conv2d"
+filters = "4 * n"
+kernel = 1
+[[model.layer]]
+type = "parallel"
+[[model.layer.branch]]
+name = "left"
+layer = [{ type = "relu" }]
+[[model.layer.branch]]
+layer = [{ type = "conv2d", filters = 2, kernel = 1 }]
+[[model.layer]]
+type = "flatten"
+[[model.layer]]
+type = "linear"
+units = 0"#;
+
+    #[test]
+    fn files_hold_layers_within_layers() {
+        let mut source = Source::text(&file(NEST), "nest.toml").unwrap();
+        let e = source.resolve().unwrap();
+        let told = outline(&e.model.layer, &[1, 28, 28], 10).unwrap();
+        let names: Vec<&str> = told.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "block.conv1",
+                "block.shortcut.conv1",
+                "block.sum",
+                "parallel1.left.relu1",
+                "parallel1.branch2.conv1",
+                "parallel1.concat",
+                "flatten1",
+                "linear1"
+            ]
+        );
+        assert_eq!(told[5].output, [14, 28, 28]);
+        // Written down, it reads back as the same; and layers within layers are set by name.
+        let again = Source::text(&crate::experiment::read::to_toml(&e), "again").unwrap().resolve().unwrap();
+        assert_eq!(again, e);
+        source.set("model.layer.parallel1.branch.branch2.layer.conv1.filters=5").unwrap();
+        source.set("model.layer.1.layer.1.kernel=5").unwrap();
+        source.set("define.n=2").unwrap();
+        let told = outline(&source.resolve().unwrap().model.layer, &[1, 28, 28], 10).unwrap();
+        assert_eq!((&told[5].output[..], told[0].parameters), (&[13, 28, 28][..], 25 * 8 + 8));
+        let said = source.set("model.layer.block.layer.conv7.filters=5").unwrap_err().to_string();
+        assert!(said.contains("there is no layer `conv7`") && said.contains("there are conv1"), "{said}");
+    }
+
+    #[test]
+    fn faults_in_layers_within_layers_are_traced_to_their_lines() {
+        for (from, to, wanted) in [
+            (
+                "padding = \"same\"",
+                "paddin = \"same\"",
+                "nest.toml:14: model.layer.1.layer.1.paddin: there is no setting",
+            ),
+            ("padding = \"same\"", "paddin = \"same\"", "did you mean `padding`?"),
+            (
+                "[[model.layer.shortcut]]\ntype = \"conv2d\"",
+                "[[model.layer.shortcut]]\ntype = \"conv2\"",
+                "did you mean `conv2d`?",
+            ),
+            (
+                "[[model.layer.shortcut]]\ntype = \"conv2d\"",
+                "[[model.layer.shortcut]]",
+                "model.layer.1.shortcut.1: has no `type`",
+            ),
+            (
+                "name = \"left\"",
+                "nam = \"left\"",
+                "nest.toml:22: model.layer.2.branch.1.nam: there is no setting `nam`",
+            ),
+            ("name = \"left\"", "nam = \"left\"", "did you mean `name`?"),
+            (
+                "\"parallel\"",
+                "\"parallel\"\njoin = \"concta\"",
+                "nest.toml:21: model.layer.2.join: does not know the word `concta`",
+            ),
+            ("\"parallel\"", "\"parallel\"\njoin = \"concta\"", "did you mean `concat`?"),
+            ("kernel = 3", "kernel = \"2 * m\"", "model.layer.1.layer.1.kernel: is \"2 * m\", and `m` is no number"),
+            ("filters = 2", "filters = -2", "model.layer.2.branch.2.layer.1.filters: is -2"),
+            ("name = \"block\"", "name = \"block\"\ntimes = 2", "model.layer.1.times: there is no setting `times`"),
+        ] {
+            let text = file(&NEST.replace(from, to));
+            let said = Source::text(&text, "nest.toml").unwrap().resolve().unwrap_err().to_string();
+            assert!(said.contains(wanted), "{wanted}\n{said}");
+        }
+        // The end of the network is looked for within sequences.
+        let softmax = "[[model.layer]]\ntype = \"repeat\"\ntimes = 1\nlayer = [{ type = \"sequence\", layer = [\
+                       { type = \"flatten\" }, { type = \"linear\", units = 0 }, { type = \"softmax\" }, { type = \"dropout\", p = 0.1 }] }]";
+        let said = Source::text(&file(softmax), "nest.toml").unwrap().resolve().unwrap_err().to_string();
+        assert!(said.contains("model.layer.1.layer.1.layer.3: ends the network with `softmax`"), "{said}");
     }
 }

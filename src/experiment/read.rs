@@ -5,7 +5,7 @@
 
 use super::define::fill;
 use super::kind::Kind;
-use super::layers::Layer;
+use super::layers::{Branch, Layer};
 use super::spec::{Data, Experiment, Model, Report, Train};
 use crate::error::{Error, Result};
 use crate::files;
@@ -107,21 +107,20 @@ impl Source {
         toml::to_string(&self.values).expect("a table is a table")
     }
 
-    /// Replaces the name of a layer in a path by its number.
+    /// Replaces the names of layers in a path by their numbers.
     fn place_layers(&self, parts: &[&str]) -> Result<Vec<String>> {
         let mut parts: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
-        if parts.len() > 2 && parts[..2] == ["model", "layer"] && parts[2].parse::<usize>().is_err() {
-            let layers: Vec<Layer> = self.layers()?;
-            let names = super::layers::names(&layers);
-            let number = names.iter().position(|name| *name == parts[2]).ok_or_else(|| {
-                let place = format!("--set {}", parts.join("."));
-                Error::config(
-                    place,
-                    format!("there is no layer `{}`", parts[2]),
-                    format!("there are {}", names.join(", ")),
-                )
+        // Names are looked up in the file, which need not be right where numbers are given.
+        let is_name = |i: usize| {
+            (i == 2 || ["layer", "shortcut", "branch"].contains(&parts[i - 1].as_str()))
+                && parts[i].parse::<usize>().is_err()
+        };
+        if parts.len() > 2 && parts[..2] == ["model", "layer"] && (2..parts.len()).any(is_name) {
+            let (whole, layers) = (parts.join("."), self.layers()?);
+            super::layers::number(&layers, &mut parts[2..]).map_err(|(name, known)| {
+                let help = format!("there are {}", known.join(", "));
+                Error::config(format!("--set {whole}"), format!("there is no layer `{name}`"), help)
             })?;
-            parts[2] = (number + 1).to_string();
         }
         Ok(parts)
     }
@@ -266,20 +265,48 @@ impl Source {
             Some(_) => return Err(Error::config(self.place("model.layer"), "is not a list of layers", help)),
             None => return Err(Error::config(self.place("model"), "has no layers", help)),
         };
+        self.list("model.layer", list, defined)
+    }
+
+    /// The layers of a list, which stands at `path`; first those within each, so that a fault is told by its own key.
+    fn list(&self, path: &str, list: &[Value], defined: &Table) -> Result<Vec<Layer>> {
         let read = |(i, value): (usize, &Value)| {
-            let path = format!("model.layer.{}", i + 1);
+            let path = format!("{path}.{}", i + 1);
             let table = self.table_of(value, &path)?;
             if !table.contains_key("type") {
                 let help = format!("add type = \"..\"; there are {}", super::layers::TYPES.join(", "));
                 return Err(Error::config(self.place(&path), "has no `type`", help));
             }
-            let filled = fill(table, defined).map_err(|(key, what)| {
-                let help = "write a product of numbers and names, such as \"4 * n\"";
-                Error::config(self.place(&format!("{path}.{key}")), what, help)
-            })?;
-            self.section::<Layer>(&path, &filled)
+            self.inside(&path, table, defined)?;
+            if let Some(Value::Array(branches)) = table.get("branch") {
+                for (i, branch) in branches.iter().enumerate() {
+                    let path = format!("{path}.branch.{}", i + 1);
+                    let branch = self.table_of(branch, &path)?;
+                    self.inside(&path, branch, defined)?;
+                    self.section::<Branch>(&path, &self.filled(&path, branch, defined)?)?;
+                }
+            }
+            self.section::<Layer>(&path, &self.filled(&path, table, defined)?)
         };
         list.iter().enumerate().map(read).collect()
+    }
+
+    /// Reads the layers within a table, to see whether they can be read.
+    fn inside(&self, path: &str, table: &Table, defined: &Table) -> Result<()> {
+        for key in ["layer", "shortcut"] {
+            if let Some(Value::Array(list)) = table.get(key) {
+                self.list(&format!("{path}.{key}"), list, defined)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The table at `path` with the products of defined numbers worked out.
+    fn filled(&self, path: &str, table: &Table, defined: &Table) -> Result<Table> {
+        fill(table, defined).map_err(|(key, what)| {
+            let help = "write a product of numbers and names, such as \"4 * n\"";
+            Error::config(self.place(&format!("{path}.{key}")), what, help)
+        })
     }
 
     /// The kind of experiment, and the training section. A file may name the kind, the loss, or both; without a loss it is the

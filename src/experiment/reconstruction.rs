@@ -8,7 +8,7 @@
 use super::each::{self, elbo_of_each};
 use super::findings::kept_epoch;
 use super::found::Found;
-use super::layers::Layer;
+use super::layers::{self, Layer};
 use super::prepared::Prepared;
 use super::report::{colophon, data_name, network};
 use super::spec::Experiment;
@@ -71,8 +71,10 @@ pub fn code(rows: &[Row]) -> Option<(&str, usize)> {
     fn layer(row: &Row) -> &str {
         row.path.split('.').next().unwrap_or(&row.path)
     }
-    let named = rows.iter().find(|row| layer(row) == "code");
-    let row = named.or_else(|| rows.iter().min_by_key(|row| numbers(row)))?;
+    let is_last = |(i, row): &(usize, &Row)| rows.get(i + 1).is_none_or(|next| layer(next) != layer(row));
+    let ends: Vec<&Row> = rows.iter().enumerate().filter(is_last).map(|(_, row)| row).collect();
+    let named = ends.iter().find(|row| layer(row) == "code");
+    let row = named.or_else(|| ends.iter().min_by_key(|row| numbers(row)))?;
     Some((layer(row), numbers(row)))
 }
 
@@ -264,7 +266,7 @@ impl Reconstructed {
     /// How the KL warm-up shows in the training loss; nothing without one.
     fn warming(&self) -> String {
         let warmup = |layer: &Layer| if let Layer::GaussianLatent(l) = layer { l.warmup } else { 0 };
-        match self.experiment.model.layer.iter().map(warmup).max() {
+        match layers::leaves(&self.experiment.model.layer).into_iter().map(warmup).max() {
             None | Some(0) => String::new(),
             Some(steps) => format!(
                 " KL warm-up: in the first {} steps the weight of the KL divergence in the training loss grows to its value; the \

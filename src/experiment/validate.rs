@@ -8,7 +8,7 @@
 //! [`Source`]: super::read::Source
 
 use super::kind::Kind;
-use super::layers::{self, Layer};
+use super::layers::{self, Layer, Repeat, Sequence};
 use super::spec::{ClassWeights, Data, DataKind, Experiment, Features, Normalize, Train};
 use crate::data::Augment;
 use crate::error::{Error, Result};
@@ -70,7 +70,7 @@ impl Experiment {
 
     /// Refuses an end of the network that does not give what the loss takes.
     fn check_end(&self) -> Result<()> {
-        let Some((number, last)) = end(&self.model.layer) else { return Ok(()) };
+        let Some((key, last)) = end(&self.model.layer, "model.layer") else { return Ok(()) };
         let applied = matches!(last, Layer::Softmax(_) | Layer::LogSoftmax(_) | Layer::Sigmoid(_));
         let (takes, help) = match self.train.loss {
             Loss::CrossEntropy if applied => (
@@ -100,7 +100,7 @@ impl Experiment {
         };
         let (name, loss) = (last.type_name(), self.train.loss.name());
         let what = format!("ends the network with `{name}`, but the loss {loss} takes {takes}");
-        Err(Error::config(format!("model.layer.{number}"), what, help))
+        Err(Error::config(key, what, help))
     }
 
     /// Refuses targets outside [0, 1] for a loss that takes them as probabilities: the input is the target there.
@@ -204,10 +204,16 @@ impl Train {
     }
 }
 
-/// The last layer that changes numbers and not just their arrangement, with its number from 1.
-fn end(layers: &[Layer]) -> Option<(usize, &Layer)> {
-    let arranges = |layer: &Layer| matches!(layer, Layer::Flatten(_) | Layer::Unflatten(_) | Layer::Dropout(_));
-    layers.iter().enumerate().rfind(|(_, layer)| !arranges(layer)).map(|(i, layer)| (i + 1, layer))
+/// The last layer that changes numbers and not just their arrangement, with its key. What joins branches is the end of a
+/// network by itself, whatever the branches end with.
+fn end<'a>(layers: &'a [Layer], key: &str) -> Option<(String, &'a Layer)> {
+    layers.iter().enumerate().rev().find_map(|(i, layer)| match layer {
+        Layer::Flatten(_) | Layer::Unflatten(_) | Layer::Dropout(_) => None,
+        Layer::Sequence(Sequence { layer, .. }) | Layer::Repeat(Repeat { layer, .. }) => {
+            end(layer, &format!("{key}.{}.layer", i + 1))
+        }
+        _ => Some((format!("{key}.{}", i + 1), layer)),
+    })
 }
 
 /// The error of class weights that are not one for each class.

@@ -76,7 +76,8 @@ pub struct Exported {
 /// `input` is the shape of a sample, without the batch axis; `samples` is `[N, ..input]`, a few of the data (32 are
 /// plenty), in evaluation mode as always here. For weights, `model` is for a moment given what the file holds, so
 /// nobody else should run it meanwhile; it has its own weights again in the end. Fails, and leaves an older file as it
-/// is, if the samples do not fit or, for ONNX, the network is not a chain of known layers.
+/// is, if the samples do not fit or, for ONNX, the network has a layer without an
+/// operator or computes something between its layers.
 pub fn write(model: &dyn Module, input: &[usize], format: Format, path: &Path, samples: &Tensor) -> Result<Exported> {
     write_described(model, input, format, path, samples, &[])
 }

@@ -362,6 +362,7 @@ fn normalizations() -> Vec<Row> {
 fn layers() -> Vec<Row> {
     vec![
         layer("Linear", (normal, &[3, 5]), |rng| Box::new(nn::Linear::new(5, 4, Init::PyTorch, rng))),
+        layer("Linear, of sequences", (normal, &[2, 3, 5]), |rng| Box::new(nn::Linear::new(5, 4, Init::PyTorch, rng))),
         layer("Conv2d", (normal, &[2, 2, 5, 4]), |rng| {
             Box::new(nn::Conv2d::new(2, 3, [3, 3], conv([1, 1], Padding::Same, [1, 1]), Init::PyTorch, rng))
         }),
@@ -427,7 +428,25 @@ fn layers() -> Vec<Row> {
             let second = nn::Linear::new(5, 2, Init::XavierUniform, rng);
             Box::new(Sequential::new().with("fc1", first).with("tanh", Activation::Tanh).with("fc2", second))
         }),
+        layer("Residual", (normal, &[3, 4]), |rng| Box::new(nn::Residual::new(dense(4, 4, rng)))),
+        layer("Residual, with a shortcut", (normal, &[3, 4]), |rng| {
+            let shortcut = Sequential::new().with("fc", nn::Linear::new(4, 2, Init::PyTorch, rng));
+            Box::new(nn::Residual::new(dense(4, 2, rng)).with_shortcut(shortcut))
+        }),
+        layer("Parallel, concatenated", (normal, &[3, 4]), |rng| {
+            let branches = nn::Parallel::new(nn::Join::Concat).with("a", dense(4, 2, rng)).with("b", dense(4, 3, rng));
+            Box::new(branches.with("same", Sequential::new()))
+        }),
+        layer("Parallel, added up", (normal, &[3, 4]), |rng| {
+            Box::new(nn::Parallel::new(nn::Join::Sum).with("a", dense(4, 2, rng)).with("b", dense(4, 2, rng)))
+        }),
     ]
+}
+
+/// A fully connected layer and tanh.
+fn dense(inputs: usize, outputs: usize, rng: &mut Rng) -> Sequential<f64> {
+    let linear = nn::Linear::new(inputs, outputs, Init::PyTorch, rng);
+    Sequential::new().with("fc", linear).with("tanh", Activation::Tanh)
 }
 
 fn models() -> Vec<Row> {

@@ -4,7 +4,8 @@
 //! encoder costs its forward pass and nothing else, and no optimizer moves it, weight decay included. Running statistics
 //! are buffers, not parameters: to keep those too, run the frozen part in evaluation.
 
-use super::module::{Module, Walk};
+use super::module::Module;
+use super::walk::Walk;
 use crate::autograd::Param;
 use crate::error::{Error, Result};
 use crate::real::Real;

@@ -6,34 +6,20 @@
 //! but for the order of their sums; so nobody need know. A pass that wants to see an output in between gets the modules one
 //! after the other.
 
-use super::layers::Conv2d;
-use super::module::{Ctx, Module};
-use super::transposed::ConvTranspose2d;
+use super::context::Ctx;
+use super::link::{Filter, Link};
+use super::module::Module;
 use crate::autograd::{Param, Var};
 use crate::error::Result;
-use crate::ops::Window;
 use crate::ops::conv_chain::{self, ChainStage, Filtering};
+use crate::ops::{Conv2d, Window};
 use crate::real::Real;
 use crate::tensor::Tensor;
 
-/// A module as a link of a recognized chain.
-#[derive(Debug)]
-pub enum Link<'a, T: Real> {
-    /// A convolution.
-    Conv2d(&'a Conv2d<T>),
-    /// A transposed convolution.
-    ConvTranspose2d(&'a ConvTranspose2d<T>),
-    /// ReLU.
-    Relu,
-    /// Max-pooling.
-    MaxPool2d(Window),
-    /// Anything else.
-    Other,
-}
-
 /// A convolution, ReLU and max-pooling at the start of a chain of modules.
 pub(super) struct Block<'a, T: Real> {
-    conv: &'a Conv2d<T>,
+    settings: Conv2d,
+    weight: &'a Param<T>,
     bias: &'a Param<T>,
 }
 
@@ -44,22 +30,21 @@ impl<'a, T: Real> Block<'a, T> {
     /// Recognizes a block at the start of `children`, unless the pass wants to see what happens inside.
     pub(super) fn find(children: &'a [(String, Box<dyn Module<T>>)], cx: &mut Ctx<'_, T>) -> Option<Self> {
         let [conv, relu, pool] = children.get(..Self::LEN)? else { return None };
-        let (Link::Conv2d(conv), Link::Relu, Link::MaxPool2d(window)) = (conv.1.link(), relu.1.link(), pool.1.link())
+        let (Link::Filter(filter), Link::Relu, Link::MaxPool2d(window)) = (conv.1.link(), relu.1.link(), pool.1.link())
         else {
             return None;
         };
-        let bias = conv.bias.as_ref()?;
-        let settings = conv.settings;
+        let Filter { filtering: Filtering::Conv(settings), weight, bias: Some(bias) } = filter else { return None };
         let plain = settings.stride == [1, 1] && settings.dilation == [1, 1] && settings.groups == 1;
         let hidden = children[..Self::LEN].iter().all(|(name, _)| !cx.wants(name));
-        (plain && window == Window::square(2) && hidden).then_some(Self { conv, bias })
+        (plain && window == Window::square(2) && hidden).then_some(Self { settings, weight, bias })
     }
 }
 
 impl<T: Real> Block<'_, T> {
     /// What the modules of the block compute.
     pub(super) fn forward(&self, x: &Var<T>, cx: &Ctx<'_, T>) -> Result<Var<T>> {
-        x.conv2d_block(&cx.param(&self.conv.weight), &cx.param(self.bias), self.conv.settings)
+        x.conv2d_block(&cx.param(self.weight), &cx.param(self.bias), self.settings)
     }
 }
 
@@ -78,11 +63,7 @@ impl<'a, T: Real> Chain<'a, T> {
     pub(super) fn find(children: &'a [(String, Box<dyn Module<T>>)], x: &[usize], cx: &mut Ctx<'_, T>) -> Option<Self> {
         let mut chain = Self { stages: Vec::new(), params: Vec::new(), len: 0 };
         while let Some((_, module)) = children.get(chain.len) {
-            let (filtering, weight, bias) = match module.link() {
-                Link::Conv2d(conv) => (Filtering::Conv(conv.settings), &conv.weight, conv.bias.as_ref()),
-                Link::ConvTranspose2d(conv) => (Filtering::Transposed(conv.settings), &conv.weight, conv.bias.as_ref()),
-                _ => break,
-            };
+            let Link::Filter(Filter { filtering, weight, bias }) = module.link() else { break };
             let follows = |at: usize| children.get(chain.len + at).map_or(Link::Other, |(_, module)| module.link());
             let relu = matches!(follows(1), Link::Relu);
             if relu && matches!(follows(2), Link::MaxPool2d(_)) {

@@ -1,9 +1,12 @@
 //! Layers that work with normal distributions: the code of a variational autoencoder, and noise on the input of a
 //! denoising one.
 
+use super::context::Ctx;
 use super::init::Init;
+use super::kind::Kind;
 use super::layers::Linear;
-use super::module::{Ctx, Kind, Module, Walk};
+use super::module::Module;
+use super::walk::Walk;
 use crate::autograd::Var;
 use crate::error::Result;
 use crate::ops::latent::standard_normals;

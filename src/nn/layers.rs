@@ -1,17 +1,22 @@
 //! The layers: thin modules over the ops of the same names.
 
-use super::fuse::Link;
+use super::context::Ctx;
 use super::init::Init;
-use super::module::{Ctx, Kind, Module, Walk};
+use super::kind::Kind;
+use super::link::{Filter, Link};
+use super::module::Module;
+use super::walk::Walk;
 use crate::autograd::{Param, Var};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops;
 use crate::ops::Window;
+use crate::ops::conv_chain::Filtering;
 use crate::real::Real;
 use crate::rng::Rng;
 use crate::shape::Shape;
 
-/// Y = X Wᵀ + b, from `[N, inputs]` to `[N, outputs]`. See [`ops::matmul::Linear`].
+/// Computes y = W x + b for each vector x along the last axis, from `[.., inputs]` to `[.., outputs]`: `[N, inputs]`, or
+/// `[N, L, inputs]` for sequences. The gradients of all vectors add up. See [`ops::matmul::Linear`].
 #[derive(Debug)]
 pub struct Linear<T: Real = f32> {
     /// `[outputs, inputs]`.
@@ -30,7 +35,19 @@ impl<T: Real> Linear<T> {
 
 impl<T: Real> Module<T> for Linear<T> {
     fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
-        x.linear(&cx.param(&self.weight), &cx.param(&self.bias))
+        let (weight, bias) = (cx.param(&self.weight), cx.param(&self.bias));
+        let (outputs, inputs) = (weight.shape()[0], weight.shape()[1]);
+        let shape = x.value().shape_owned();
+        match *shape {
+            [_, _] => x.linear(&weight, &bias),
+            [.., last] if last == inputs => {
+                // As many rows as there are vectors, also where there are none.
+                let rows = shape[..shape.len() - 1].iter().product::<usize>();
+                let y = x.reshape([rows, inputs])?.linear(&weight, &bias)?;
+                y.reshape(shape.with(shape.len() - 1, outputs))
+            }
+            _ => Err(Error::shape("linear", format!("expected [.., {inputs}]; got {shape:?}"))),
+        }
     }
 
     fn walk(&self, walk: &mut Walk<'_, T>) {
@@ -93,12 +110,12 @@ impl<T: Real> Module<T> for Conv2d<T> {
     fn kind(&self) -> Kind {
         let weight = self.weight.get();
         let kernel = [weight.shape()[2], weight.shape()[3]];
-        let ops::Conv2d { stride, padding, dilation, groups } = self.settings;
-        Kind::Conv2d { kernel, stride, padding, dilation, groups }
+        Kind::Conv2d { kernel, settings: self.settings }
     }
 
     fn link(&self) -> Link<'_, T> {
-        Link::Conv2d(self)
+        let filtering = Filtering::Conv(self.settings);
+        Link::Filter(Filter { filtering, weight: &self.weight, bias: self.bias.as_ref() })
     }
 }
 

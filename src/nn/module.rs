@@ -1,14 +1,13 @@
-//! What a module is, and the context in which it computes.
+//! What a module is: it computes, and it names what it holds. Everything else is made of these two.
 
-use super::buffer::{Buffer, Proposals};
-use super::fuse::Link;
-use crate::autograd::{Param, Tape, Var};
+use super::buffer::Buffer;
+use super::context::Ctx;
+use super::kind::Kind;
+use super::link::Link;
+use super::walk::{Walk, enter};
+use crate::autograd::{Param, Var};
 use crate::error::Result;
-use crate::ops::{Padding, Upsample, Window};
 use crate::real::Real;
-use crate::rng::{LayerDraw, Rng};
-use crate::shape::Shape;
-use crate::tensor::Tensor;
 
 /// A piece of a network.
 pub trait Module<T: Real = f32>: Send + Sync {
@@ -27,143 +26,7 @@ pub trait Module<T: Real = f32>: Send + Sync {
     }
 }
 
-/// The sorts of layers, with all that is to be said of one but its weights: what a summary counts by, and from which a
-/// network can be written down in another format.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
-    /// Made of other modules.
-    Container,
-    /// Convolution.
-    Conv2d {
-        /// Height and width.
-        kernel: [usize; 2],
-        /// Vertical and horizontal step.
-        stride: [usize; 2],
-        /// Zeros around the image.
-        padding: Padding,
-        /// Distance between taps.
-        dilation: [usize; 2],
-        /// Groups of channels.
-        groups: usize,
-    },
-    /// Transposed convolution.
-    ConvTranspose2d {
-        /// Height and width.
-        kernel: [usize; 2],
-        /// Vertical and horizontal step.
-        stride: [usize; 2],
-        /// Rows and columns cut off on each side.
-        padding: [usize; 2],
-        /// Rows and columns added below and to the right.
-        output_padding: [usize; 2],
-        /// Distance between taps.
-        dilation: [usize; 2],
-        /// Groups of channels.
-        groups: usize,
-    },
-    /// Fully connected.
-    Linear,
-    /// Fully connected, with the weight of a layer that goes the other way.
-    TiedLinear,
-    /// Enlarged maps.
-    Upsample(Upsample),
-    /// Max-pooling.
-    MaxPool(Window),
-    /// Average-pooling, zeros of the padding counted in.
-    AvgPool(Window),
-    /// The mean of each plane, `[N, C, H, W]` to `[N, C]`.
-    GlobalAvgPool,
-    /// An elementwise function, by name, and what its formula leaves open.
-    Activation {
-        /// As in PyTorch's functions: `leaky_relu`.
-        name: &'static str,
-        /// The slope of leaky ReLU's negative side, the α of ELU.
-        alpha: Option<f64>,
-    },
-    /// Batch normalization of the channels.
-    BatchNorm {
-        /// What is added to the variance.
-        eps: f64,
-    },
-    /// Layer normalization.
-    LayerNorm {
-        /// How many axes are normalized, the last ones.
-        axes: usize,
-        /// What is added to the variance.
-        eps: f64,
-    },
-    /// Standardization by fixed numbers.
-    Standardize,
-    /// Softmax along axis 1, or its logarithm.
-    Softmax {
-        /// Whether the logarithm is taken.
-        log: bool,
-    },
-    /// Dropout with this probability.
-    Dropout(f64),
-    /// Noise of this standard deviation, in training.
-    GaussianNoise(f64),
-    /// A code drawn from a normal distribution in training, whose mean it is otherwise; made of `mean` and `log_var`.
-    GaussianLatent,
-    /// `[N, ..]` to `[N, M]`.
-    Flatten,
-    /// `[N, ..]` to `[N, sizes]`.
-    Unflatten(Shape),
-    /// A layer from outside this crate.
-    Other(&'static str),
-}
-
-impl Kind {
-    /// Whether it is made of other modules, which are captured and counted by themselves.
-    pub fn has_parts(self) -> bool {
-        matches!(self, Kind::Container | Kind::GaussianLatent)
-    }
-}
-
-/// Passes over the parameters and buffers of a module tree and keeps track of the path.
-pub struct Walk<'a, T: Real> {
-    path: String,
-    visit: Visit<'a, T>,
-}
-
-/// Whom a walk calls.
-enum Visit<'a, T: Real> {
-    Params(&'a mut dyn FnMut(&str, &Param<T>)),
-    Buffers(&'a mut dyn FnMut(&str, &Buffer<T>)),
-    Both(&'a mut dyn FnMut(&str, &Param<T>)),
-}
-
-impl<'a, T: Real> Walk<'a, T> {
-    /// A walk that calls `visit(path, parameter)`, and passes the buffers by.
-    pub fn new(visit: &'a mut dyn FnMut(&str, &Param<T>)) -> Self {
-        Self { path: String::new(), visit: Visit::Params(visit) }
-    }
-
-    /// A walk that calls `visit` for each parameter, and for each buffer with what it is made of.
-    pub(super) fn over_state(visit: &'a mut dyn FnMut(&str, &Param<T>)) -> Self {
-        Self { path: String::new(), visit: Visit::Both(visit) }
-    }
-
-    /// Reports a parameter under its field's name.
-    pub fn param(&mut self, name: &str, param: &Param<T>) {
-        let whole = enter(&mut self.path, name);
-        if let Visit::Params(visit) | Visit::Both(visit) = &mut self.visit {
-            visit(&self.path, param);
-        }
-        self.path.truncate(whole);
-    }
-
-    /// Reports a buffer under its field's name.
-    pub fn buffer(&mut self, name: &str, buffer: &Buffer<T>) {
-        let whole = enter(&mut self.path, name);
-        match &mut self.visit {
-            Visit::Params(_) => {}
-            Visit::Buffers(visit) => visit(&self.path, buffer),
-            Visit::Both(visit) => visit(&self.path, buffer.as_param()),
-        }
-        self.path.truncate(whole);
-    }
-
+impl<T: Real> Walk<'_, T> {
     /// Goes into a child under its field's name.
     pub fn child(&mut self, name: &str, child: &dyn Module<T>) {
         let whole = enter(&mut self.path, name);
@@ -172,14 +35,11 @@ impl<'a, T: Real> Walk<'a, T> {
     }
 }
 
-/// Appends `.name` to a path and returns its length before.
-fn enter(path: &mut String, name: &str) -> usize {
-    let before = path.len();
-    if before > 0 {
-        path.push('.');
+impl<T: Real> Ctx<'_, T> {
+    /// Runs a child under its name: its errors get the name in front, and its output is kept if asked for.
+    pub fn call(&mut self, name: &str, module: &dyn Module<T>, x: &Var<T>) -> Result<Var<T>> {
+        self.run(name, &[x], || module.kind(), |cx| module.forward(x, cx))
     }
-    path.push_str(name);
-    before
 }
 
 /// All parameters with their paths, tied ones once under their first name.
@@ -201,203 +61,11 @@ pub fn buffers<T: Real>(module: &dyn Module<T>) -> Vec<(String, Buffer<T>)> {
             found.push((path.to_owned(), buffer.clone()));
         }
     };
-    module.walk(&mut Walk { path: String::new(), visit: Visit::Buffers(visit) });
+    module.walk(&mut Walk::over_buffers(visit));
     found
 }
 
 /// Number of parameters, tied ones counted once.
 pub fn count_parameters<T: Real>(module: &dyn Module<T>) -> usize {
     parameters(module).iter().map(|(_, p)| p.get().numel()).sum()
-}
-
-/// What a module saw and made, kept by a context that was asked to.
-#[derive(Clone, Debug)]
-pub struct Captured<T: Real> {
-    /// The module's path.
-    pub path: String,
-    /// The module's kind.
-    pub kind: Kind,
-    /// The shape of its input.
-    pub input: Shape,
-    /// Its output.
-    pub output: Tensor<T>,
-}
-
-/// A loss that a module adds to the objective.
-#[derive(Clone, Debug)]
-pub struct Added<T: Real> {
-    /// The module's path and the loss's name: `code.kl`.
-    pub path: String,
-    /// A scalar.
-    pub value: Var<T>,
-    /// What it weighs beside the objective.
-    pub weight: f64,
-}
-
-/// Whose random numbers a pass draws: those of a run's seed and, where the run has several networks, of one of them. A
-/// seed alone will do where there is one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Draws<'a> {
-    /// The run's seed.
-    pub seed: u64,
-    /// The network's name in the run.
-    pub network: &'a str,
-}
-
-impl From<u64> for Draws<'_> {
-    fn from(seed: u64) -> Self {
-        Self { seed, network: "" }
-    }
-}
-
-/// The circumstances of one forward pass: the tape, training or evaluation, randomness, and the path of the module
-/// that is running. There is no hidden mode anywhere else.
-pub struct Ctx<'a, T: Real = f32> {
-    tape: Option<&'a Tape<T>>,
-    training: bool,
-    /// Whose numbers are drawn, and for which step.
-    drawing: Option<(Draws<'a>, u64)>,
-    /// The paths of the layers that drew in this pass, and how often.
-    drawn: Vec<(String, u64)>,
-    path: String,
-    wanted: Option<&'a dyn Fn(&str) -> bool>,
-    captured: Vec<Captured<T>>,
-    proposals: Proposals<T>,
-    losses: Vec<Added<T>>,
-}
-
-impl<'a, T: Real> Ctx<'a, T> {
-    /// Evaluation: nothing is recorded, dropout and noise are off, codes are means, running statistics serve.
-    pub fn eval() -> Self {
-        Self {
-            tape: None,
-            training: false,
-            drawing: None,
-            drawn: Vec::new(),
-            path: String::new(),
-            wanted: None,
-            captured: Vec::new(),
-            proposals: Proposals::new(),
-            losses: Vec::new(),
-        }
-    }
-
-    /// Training: gradients are recorded on `tape`, and masks and noise are drawn for (seed, network, layer, call, `step`):
-    /// a layer that is called twice in a pass draws twice, and no two layers draw the same. `step` counts the optimizer's
-    /// steps; two passes with one `step` draw the same.
-    pub fn train(tape: &'a Tape<T>, draws: impl Into<Draws<'a>>, step: u64) -> Self {
-        Self { tape: Some(tape), training: true, drawing: Some((draws.into(), step)), ..Self::eval() }
-    }
-
-    /// Evaluation of a network that draws at random by its nature: codes are drawn and noise is added as in training, for
-    /// (seed, network, layer, call, `step`), but other ones than there; dropout is off, and running statistics serve.
-    pub fn eval_drawing(draws: impl Into<Draws<'a>>, step: u64) -> Self {
-        Self { drawing: Some((draws.into(), step)), ..Self::eval() }
-    }
-
-    /// Evaluation with gradients: dropout is off, but `tape` records.
-    pub fn eval_on(tape: &'a Tape<T>) -> Self {
-        Self { tape: Some(tape), ..Self::eval() }
-    }
-
-    /// Keeps the output of each module whose path `wanted` accepts; see [`captured`](Self::captured).
-    pub fn capture(mut self, wanted: &'a dyn Fn(&str) -> bool) -> Self {
-        self.wanted = Some(wanted);
-        self
-    }
-
-    /// What was kept so far, in the order in which the modules finished.
-    pub fn captured(self) -> Vec<Captured<T>> {
-        self.captured
-    }
-
-    /// A buffer's value as this pass sees it: what it proposed itself, else what the buffer holds.
-    pub fn buffer(&self, buffer: &Buffer<T>) -> Tensor<T> {
-        self.proposals.of(buffer).cloned().unwrap_or_else(|| buffer.get())
-    }
-
-    /// Proposes a buffer's next value; the buffer itself changes when the proposals are committed.
-    pub fn propose(&mut self, buffer: &Buffer<T>, value: Tensor<T>) {
-        self.proposals.put(buffer, value);
-    }
-
-    /// What was proposed so far, to be [committed](Proposals::commit) after the optimizer's step.
-    pub fn proposals(self) -> Proposals<T> {
-        self.proposals
-    }
-
-    /// Adds a loss that belongs to the running module, a scalar such as the divergence of a code, under the module's path
-    /// and `name`. Whoever computes the objective adds it, times `weight`.
-    pub fn add_loss(&mut self, name: &str, value: Var<T>, weight: f64) {
-        let before = enter(&mut self.path, name);
-        self.losses.push(Added { path: self.path.clone(), value, weight });
-        self.path.truncate(before);
-    }
-
-    /// The losses that the modules added so far.
-    pub fn losses(&self) -> &[Added<T>] {
-        &self.losses
-    }
-
-    /// Whether this is training: dropout is on, and batches are normalized by their own statistics.
-    pub fn is_training(&self) -> bool {
-        self.training
-    }
-
-    /// The number of the training step, if this is one; the optimizer's first is 1.
-    pub fn step(&self) -> Option<u64> {
-        self.drawing.filter(|_| self.training).map(|(_, step)| step)
-    }
-
-    /// The variable of a parameter: on the tape, if there is one.
-    pub fn param(&self, param: &Param<T>) -> Var<T> {
-        match self.tape {
-            Some(tape) => tape.param(param),
-            None => Var::constant(param.get()),
-        }
-    }
-
-    /// A random stream of the running layer at this step, in training: another one at each call.
-    pub fn random(&mut self) -> Option<Rng> {
-        if self.training { self.draws() } else { None }
-    }
-
-    /// The same of a layer whose output is random by its nature: in training, and where an evaluation draws too.
-    pub fn draws(&mut self) -> Option<Rng> {
-        let (Draws { seed, network }, step) = self.drawing?;
-        let at = self.drawn.iter().position(|(path, _)| *path == self.path).unwrap_or_else(|| {
-            self.drawn.push((self.path.clone(), 0));
-            self.drawn.len() - 1
-        });
-        let call = self.drawn[at].1;
-        self.drawn[at].1 += 1;
-        Some(Rng::of_layer(seed, &LayerDraw { training: self.training, network, path: &self.path, call, step }))
-    }
-
-    /// Whether the output of the running module's child `name` is to be kept.
-    pub fn wants(&mut self, name: &str) -> bool {
-        let Some(wanted) = self.wanted else { return false };
-        let before = enter(&mut self.path, name);
-        let wants = wanted(&self.path);
-        self.path.truncate(before);
-        wants
-    }
-
-    /// Runs a child under its name: its errors get the name in front, and its output is kept if asked for.
-    pub fn call(&mut self, name: &str, module: &dyn Module<T>, x: &Var<T>) -> Result<Var<T>> {
-        let before = enter(&mut self.path, name);
-        let y = module.forward(x, self);
-        if let (Ok(y), Some(wanted)) = (&y, self.wanted)
-            && wanted(&self.path)
-        {
-            self.captured.push(Captured {
-                path: self.path.clone(),
-                kind: module.kind(),
-                input: x.value().shape_owned(),
-                output: y.value().clone(),
-            });
-        }
-        self.path.truncate(before);
-        y.map_err(|e| e.within(name))
-    }
 }

@@ -6,7 +6,10 @@
 //! normalization has no such trouble: each sample is normalized by itself. Standardization learns nothing at all.
 
 use super::buffer::Buffer;
-use super::module::{Ctx, Kind, Module, Walk};
+use super::context::Ctx;
+use super::kind::Kind;
+use super::module::Module;
+use super::walk::Walk;
 use crate::autograd::{Param, Var};
 use crate::error::{Error, Result};
 use crate::real::Real;

@@ -1,7 +1,10 @@
 //! Modules one after the other.
 
+use super::context::Ctx;
 use super::fuse::{Block, Chain};
-use super::module::{Ctx, Kind, Module, Walk};
+use super::kind::Kind;
+use super::module::Module;
+use super::walk::Walk;
 use crate::autograd::Var;
 use crate::error::Result;
 use crate::real::Real;

@@ -8,7 +8,8 @@
 //! Where a model should get only a part of its numbers from another one, [`load_matching`] takes what fits and reports
 //! what it took and what not: an encoder that goes on in a classifier.
 
-use super::module::{Module, Walk};
+use super::module::Module;
+use super::walk::Walk;
 use crate::autograd::Param;
 use crate::error::{Error, Result};
 use crate::files;

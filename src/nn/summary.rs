@@ -1,9 +1,12 @@
 //! A table of a model's layers: shapes, parameters, multiply-adds, receptive field, activation memory.
+//!
+//! It is built from the graph that one pass records, so branches and what joins them are counted as they lie.
 
-use super::module::{Ctx, Kind, Module, count_parameters, parameters};
+use super::context::{Ctx, Source};
+use super::kind::Reach;
+use super::module::{Module, count_parameters, parameters};
 use crate::autograd::Var;
 use crate::error::Result;
-use crate::ops::{Interpolation, Upsample};
 use crate::real::Real;
 use crate::tensor::Tensor;
 
@@ -22,7 +25,7 @@ pub struct Row {
     pub macs: u64,
     /// Height and width of the rectangle of input pixels that one output depends on; none once positions are mixed
     /// (flatten) or maps grow. With kernels k, strides s and dilations d it is, along each axis,
-    /// 1 + Σ layers (k - 1) d Π earlier s.
+    /// 1 + Σ layers (k - 1) d Π earlier s; of branches that were joined, the largest.
     pub receptive_field: Option<[usize; 2]>,
     /// Bytes of the output of one sample.
     pub activation_bytes: usize,
@@ -41,6 +44,36 @@ pub struct Summary {
     pub activation_bytes: usize,
 }
 
+/// What an output sees of the input: the receptive field, and how many input pixels one step of its own is.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// Height and width; none once positions are mixed.
+    field: Option<[usize; 2]>,
+    step: [usize; 2],
+}
+
+impl Seen {
+    /// A pixel of the input sees itself.
+    const PIXEL: Seen = Seen { field: Some([1, 1]), step: [1, 1] };
+    /// What is not known.
+    const NOTHING: Seen = Seen { field: None, step: [1, 1] };
+
+    /// After a window: along each axis the field grows by (kernel - 1) dilation steps, each as long as the strides so far
+    /// have made it.
+    fn through(self, kernel: [usize; 2], stride: [usize; 2], dilation: [usize; 2]) -> Seen {
+        let [v, h] = [0, 1].map(|axis| (kernel[axis] - 1) * dilation[axis] * self.step[axis]);
+        let step = [self.step[0] * stride[0], self.step[1] * stride[1]];
+        Seen { field: self.field.map(|[h0, w0]| [h0 + v, w0 + h]), step }
+    }
+
+    /// Where branches meet: the largest of their windows, which lie around one middle.
+    fn and(self, other: Seen) -> Seen {
+        let larger = |a: [usize; 2], b: [usize; 2]| [a[0].max(b[0]), a[1].max(b[1])];
+        let field = self.field.zip(other.field).map(|(a, b)| larger(a, b));
+        Seen { field, step: larger(self.step, other.step) }
+    }
+}
+
 /// Runs one sample of zeros of shape `input` (without the batch axis) through the model and tells what happened.
 pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summary> {
     let mut batch = vec![1];
@@ -49,60 +82,39 @@ pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summ
     model.forward(&Var::constant(Tensor::zeros(&batch[..])), &mut cx)?;
 
     let params = parameters(model);
-    // Along each axis the receptive field grows by (reach - 1) steps, each as long as the strides so far have made it.
-    let (mut field, mut jump) = (Some([1, 1]), [1, 1]);
-    let mut rows = Vec::new();
-    for layer in cx.captured().into_iter().filter(|layer| !layer.kind.has_parts()) {
+    let (mut rows, mut seen): (Vec<Row>, Vec<Seen>) = (Vec::new(), Vec::new());
+    for layer in cx.captured() {
+        let read = layer.inputs.iter().map(|read| match read.from {
+            Source::Input => Seen::PIXEL,
+            Source::Module(at) => seen[at],
+            Source::Unknown => Seen::NOTHING,
+        });
+        let before = read.reduce(Seen::and).unwrap_or(Seen::NOTHING);
+        if layer.kind.has_parts() {
+            seen.push(before); // Nobody reads it: its parts gave what it gives.
+            continue;
+        }
         let prefix = format!("{}.", layer.path);
         let own = params.iter().filter(|(name, _)| name.starts_with(&prefix));
         let parameters: usize = own.clone().map(|(_, p)| p.get().numel()).sum();
         let weights: usize = own.filter(|(name, _)| name.ends_with("weight")).map(|(_, p)| p.get().numel()).sum();
-        let output = layer.output.shape()[1..].to_vec();
-        let mut widen = |kernel: [usize; 2], stride: [usize; 2], dilation: [usize; 2]| {
-            let wider = |axis: usize, field: usize| field + (kernel[axis] - 1) * dilation[axis] * jump[axis];
-            field = field.map(|[h, w]: [usize; 2]| [wider(0, h), wider(1, w)]);
-            jump = [jump[0] * stride[0], jump[1] * stride[1]];
+        let (output, read) = (layer.output.shape()[1..].to_vec(), layer.inputs[0].shape);
+        let after = match layer.kind.reach() {
+            Reach::Point => before,
+            Reach::Window { kernel, stride, dilation } => before.through(kernel, stride, dilation),
+            Reach::Mixed => Seen { field: None, ..before },
         };
-        let macs = match layer.kind {
-            Kind::Conv2d { kernel, stride, dilation, .. } => {
-                widen(kernel, stride, dilation);
-                weights * output[1..].iter().product::<usize>()
-            }
-            Kind::ConvTranspose2d { kernel, groups, .. } => {
-                // Each input pixel meets all taps of its filters. (A tied weight is listed with another layer.)
-                field = None;
-                layer.input[1..].iter().product::<usize>() * output[0] / groups * kernel[0] * kernel[1]
-            }
-            Kind::TiedLinear => {
-                field = None;
-                layer.input[1] * output[0]
-            }
-            Kind::MaxPool(window) | Kind::AvgPool(window) => {
-                widen(window.kernel, window.stride, [1, 1]);
-                0
-            }
-            Kind::Linear => {
-                field = None;
-                weights
-            }
-            Kind::Flatten | Kind::Unflatten(_) | Kind::GlobalAvgPool | Kind::Upsample(_) => {
-                field = None;
-                0
-            }
-            _ => 0,
-        };
-        let receptive_field = field.filter(|_| input.len() == 3);
-        let activation_bytes = layer.output.numel() * size_of::<T>();
-        let kind = describe(layer.kind);
+        let macs = layer.kind.macs(weights, &read, &output);
         rows.push(Row {
             path: layer.path,
-            kind,
+            kind: layer.kind.to_string(),
             output,
             parameters,
             macs: macs as u64,
-            receptive_field,
-            activation_bytes,
+            receptive_field: after.field.filter(|_| input.len() == 3),
+            activation_bytes: layer.output.numel() * size_of::<T>(),
         });
+        seen.push(after);
     }
     Ok(Summary {
         parameters: count_parameters(model),
@@ -128,43 +140,4 @@ pub fn formulas<T: Real>(model: &dyn Module<T>, summary: &Summary) -> Vec<(Strin
         rows.push((row.path.clone(), formula, row.parameters));
     }
     rows
-}
-
-/// A layer's sort in words: `conv 3x3`, `max-pool 2x2`.
-fn describe(kind: Kind) -> String {
-    let step = |stride: [usize; 2]| match stride {
-        [1, 1] => String::new(),
-        [v, h] if v == h => format!(" stride {v}"),
-        [v, h] => format!(" stride {v}x{h}"),
-    };
-    let apart = |groups: usize| if groups == 1 { String::new() } else { format!(" groups {groups}") };
-    match kind {
-        Kind::Container => "container".into(),
-        Kind::Conv2d { kernel: [h, w], stride, groups, .. } => {
-            format!("conv {h}x{w}{}{}", step(stride), apart(groups))
-        }
-        Kind::ConvTranspose2d { kernel: [h, w], stride, groups, .. } => {
-            format!("transposed conv {h}x{w}{}{}", step(stride), apart(groups))
-        }
-        Kind::Linear => "linear".into(),
-        Kind::TiedLinear => "tied linear".into(),
-        Kind::Upsample(Upsample { scale: [h, w], mode }) => match mode {
-            Interpolation::Nearest => format!("upsample {h}x{w}"),
-            Interpolation::Bilinear => format!("bilinear upsample {h}x{w}"),
-        },
-        Kind::MaxPool(window) => format!("max-pool {}x{}", window.kernel[0], window.kernel[1]),
-        Kind::AvgPool(window) => format!("avg-pool {}x{}", window.kernel[0], window.kernel[1]),
-        Kind::GlobalAvgPool => "global avg-pool".into(),
-        Kind::Activation { name, .. } | Kind::Other(name) => name.into(),
-        Kind::BatchNorm { .. } => "batch-norm".into(),
-        Kind::LayerNorm { .. } => "layer-norm".into(),
-        Kind::Standardize => "standardize".into(),
-        Kind::GaussianNoise(std) => format!("noise {std}"),
-        Kind::GaussianLatent => "gaussian latent".into(),
-        Kind::Softmax { log: false } => "softmax".into(),
-        Kind::Softmax { log: true } => "log-softmax".into(),
-        Kind::Dropout(p) => format!("dropout {p}"),
-        Kind::Flatten => "flatten".into(),
-        Kind::Unflatten(_) => "unflatten".into(),
-    }
 }

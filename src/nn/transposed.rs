@@ -4,13 +4,17 @@
 //! just a layer of another shape. With the encoder's own weight (a [`Param`] cloned is a parameter tied) it halves the
 //! number of parameters; the gradients of both uses add up.
 
-use super::fuse::Link;
+use super::context::Ctx;
 use super::init::Init;
+use super::kind::Kind;
 use super::layers::{Conv2d, Linear};
-use super::module::{Ctx, Kind, Module, Walk};
+use super::link::{Filter, Link};
+use super::module::Module;
+use super::walk::Walk;
 use crate::autograd::{Param, Var};
 use crate::error::Result;
 use crate::ops;
+use crate::ops::conv_chain::Filtering;
 use crate::real::Real;
 use crate::rng::Rng;
 use crate::tensor::Tensor;
@@ -75,12 +79,12 @@ impl<T: Real> Module<T> for ConvTranspose2d<T> {
     fn kind(&self) -> Kind {
         let weight = self.weight.get();
         let kernel = [weight.shape()[2], weight.shape()[3]];
-        let ops::ConvTranspose2d { stride, padding, output_padding, dilation, groups } = self.settings;
-        Kind::ConvTranspose2d { kernel, stride, padding, output_padding, dilation, groups }
+        Kind::ConvTranspose2d { kernel, settings: self.settings }
     }
 
     fn link(&self) -> Link<'_, T> {
-        Link::ConvTranspose2d(self)
+        let filtering = Filtering::Transposed(self.settings);
+        Link::Filter(Filter { filtering, weight: &self.weight, bias: self.bias.as_ref() })
     }
 }
 

@@ -9,8 +9,8 @@ use gradus::models::mlp::mlp;
 use gradus::nn::state::{self, load_state_dict, state_dict, to_safetensors};
 use gradus::nn::{
     Activation, AvgPool2d, BatchNorm2d, Conv2d, ConvTranspose2d, Ctx, Dropout, Flatten, GaussianLatent, GaussianNoise,
-    GlobalAvgPool2d, Init, Kind, LayerNorm, Linear, LogSoftmax, MaxPool2d, Module, Sequential, Softmax, Standardize,
-    TiedLinear, Unflatten, Upsample, Walk,
+    GlobalAvgPool2d, Init, Join, Kind, LayerNorm, Linear, LogSoftmax, MaxPool2d, Module, Parallel, Residual,
+    Sequential, Softmax, Standardize, TiedLinear, Unflatten, Upsample, Walk,
 };
 use gradus::ops::{self, Interpolation, Padding, Window};
 use gradus::rng::Rng;
@@ -113,6 +113,54 @@ fn networks() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
     all
 }
 
+/// Networks whose values go several ways, and a linear layer over sequences.
+fn branched() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
+    let same = ops::Conv2d { padding: Padding::Same, ..Default::default() };
+    let halve = ops::Conv2d { stride: [2, 2], ..same };
+    let body = Sequential::new()
+        .with("conv1", conv(3, 5, [3, 3], halve))
+        .with("norm", normalization(5))
+        .with("relu", Activation::Relu)
+        .with("conv2", conv(5, 5, [3, 3], same));
+    let plain = Sequential::new().with("conv", conv(5, 5, [3, 3], same)).with("dropout", Dropout(0.5));
+    let residual = Sequential::new()
+        .with("conv", conv(2, 3, [3, 3], same))
+        .with("block1", Residual::new(body).with_shortcut(Sequential::new().with("conv", conv(3, 5, [1, 1], halve))))
+        .with("relu", Activation::Relu)
+        .with("block2", Residual::new(plain))
+        .with("mean", GlobalAvgPool2d)
+        .with("out", linear(5, 3));
+    let pool = Sequential::new()
+        .with("pool", MaxPool2d(Window { kernel: [3, 3], stride: [1, 1], padding: [1, 1] }))
+        .with("conv", conv(2, 1, [1, 1], same));
+    let inner = Parallel::new(Join::Sum)
+        .with("a", Sequential::new().with("relu", Activation::Relu))
+        .with("b", Sequential::new().with("tanh", Activation::Tanh))
+        .with("c", Sequential::new());
+    let parallel = Sequential::new()
+        .with(
+            "wide",
+            Parallel::new(Join::Concat)
+                .with("one", Sequential::new().with("conv", conv(2, 3, [1, 1], same)))
+                .with("three", Sequential::new().with("conv", conv(2, 4, [3, 3], same)).with("relu", Activation::Relu))
+                .with("pool", pool)
+                .with("same", Sequential::new()),
+        )
+        .with("sums", inner)
+        .with("flatten", Flatten)
+        .with("out", linear(10 * 30, 2));
+    let sequences = Sequential::new()
+        .with("fc1", linear(5, 4))
+        .with("block", Residual::new(Sequential::new().with("fc", linear(4, 4)).with("tanh", Activation::Tanh)))
+        .with("fc2", linear(4, 2));
+    vec![
+        ("residual", Box::new(residual), vec![2, 7, 6]),
+        ("parallel", Box::new(parallel), vec![2, 6, 5]),
+        ("sequences", Box::new(sequences), vec![3, 5]),
+        ("block alone", Box::new(Residual::new(Sequential::new().with("fc", linear(4, 4)))), vec![4]),
+    ]
+}
+
 /// A network that brings images, and later features, to its own scale.
 fn standardized() -> Sequential {
     let scale = |shape: &[usize]| {
@@ -186,7 +234,7 @@ fn disturb(model: &dyn Module) {
 #[test]
 fn every_network_comes_back() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, model, input) in networks() {
+    for (name, model, input) in networks().into_iter().chain(branched()) {
         let (x, own) = (samples(&input), state_dict(&*model));
         let expected = run(&*model, &x);
         for format in Format::ALL {
@@ -266,12 +314,70 @@ fn a_tied_weight_is_written_once() {
     assert_eq!((Network::from_bytes(&bytes).unwrap().run(&x).unwrap(), error), (run(&model, &x), 0.0));
 }
 
-/// x + f(x): what comes out is not what the last layer gave.
-struct Residual(Sequential);
+/// The nodes of an exported network, each with its operator and what it takes that is no weight.
+fn nodes(model: &dyn Module, input: &[usize]) -> Vec<(String, &'static str, Vec<String>)> {
+    let (bytes, error) = onnx::export(model, &samples(input)).unwrap();
+    assert_eq!(error, 0.0);
+    Network::from_bytes(&bytes).unwrap().nodes()
+}
 
-impl Module for Residual {
+#[test]
+fn branches_meet_in_the_graph() {
+    let find = |nodes: &[(String, &'static str, Vec<String>)], name: &str| {
+        let (_, operator, inputs) = nodes.iter().find(|(known, ..)| known == name).unwrap_or_else(|| panic!("{name}"));
+        (*operator, inputs.join(" and "))
+    };
+    let networks: Vec<_> = branched().into_iter().map(|(_, model, input)| nodes(&*model, &input)).collect();
+    let [residual, parallel, sequences, alone] = &networks[..] else { unreachable!("four of them") };
+    assert_eq!(find(residual, "conv"), ("Conv", "input".into()));
+    assert_eq!(find(residual, "block1.conv1"), ("Conv", "conv".into()));
+    assert_eq!(find(residual, "block1.shortcut.conv"), ("Conv", "conv".into()));
+    assert_eq!(find(residual, "block1.sum"), ("Add", "block1.conv2 and block1.shortcut.conv".into()));
+    // Dropout does nothing, so the sum takes what dropout took.
+    assert_eq!(find(residual, "block2.sum"), ("Add", "block2.conv and relu".into()));
+    let parts = "wide.one.conv and wide.three.relu and wide.pool.conv and input";
+    assert_eq!(find(parallel, "wide.concat"), ("Concat", parts.into()));
+    // A sum of three is a sum of two, and one more.
+    assert_eq!(find(parallel, "sums.sum.add"), ("Add", "sums.a.relu and sums.b.tanh".into()));
+    assert_eq!(find(parallel, "sums.sum"), ("Add", "sums.sum.add and wide.concat".into()));
+    assert_eq!(find(sequences, "fc1.matmul"), ("MatMul", "input".into()));
+    assert_eq!(find(sequences, "block.sum"), ("Add", "block.tanh and fc1".into()));
+    let names: Vec<&str> = alone.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!((names, find(alone, "sum")), (vec!["fc", "sum"], ("Add", "fc and input".into())));
+}
+
+/// The exported code is its mean, and the layer of the variance, which nothing depends on, is left out.
+#[test]
+fn what_the_output_does_not_depend_on_is_left_out() {
+    let nodes = nodes(&autoencoder(), &[2, 9, 8]);
+    assert!(nodes.iter().any(|(name, ..)| name == "latent.mean"), "{nodes:?}");
+    assert!(nodes.iter().all(|(name, ..)| name != "latent.log_var"), "{nodes:?}");
+    let fork = Sequential::new().with("fork", Fork(linear(4, 3), linear(4, 2)));
+    let names: Vec<String> = self::nodes(&fork, &[4]).into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(names, ["fork.right"]);
+}
+
+/// x + f(x), computed outside of any layer: nobody can know what stands between.
+struct Between(Sequential);
+
+impl Module for Between {
     fn forward(&self, x: &Var, cx: &mut Ctx<'_>) -> Result<Var> {
         cx.call("inner", &self.0, x)?.add(x)
+    }
+    fn walk(&self, walk: &mut Walk<'_, f32>) {
+        walk.child("inner", &self.0);
+    }
+    fn kind(&self) -> Kind {
+        Kind::Container
+    }
+}
+
+/// f(2 x), where nothing says that x is doubled.
+struct Doubled(Linear);
+
+impl Module for Doubled {
+    fn forward(&self, x: &Var, cx: &mut Ctx<'_>) -> Result<Var> {
+        cx.call("inner", &self.0, &x.add(x)?)
     }
     fn walk(&self, walk: &mut Walk<'_, f32>) {
         walk.child("inner", &self.0);
@@ -311,17 +417,29 @@ impl Module for Cube {
     }
 }
 
+/// A layer that says it is another one: only the numbers tell.
+struct Pretender;
+
+impl Module for Pretender {
+    fn forward(&self, x: &Var, _: &mut Ctx<'_>) -> Result<Var> {
+        x.pow(3.0)
+    }
+    fn walk(&self, _: &mut Walk<'_, f32>) {}
+    fn kind(&self) -> Kind {
+        Kind::Activation { name: "tanh", alpha: None }
+    }
+}
+
 #[test]
-fn only_chains_of_known_layers_become_onnx() {
+fn only_graphs_of_known_layers_become_onnx() {
     let inner = || Sequential::new().with("fc", linear(4, 4)).with("relu", Activation::Relu);
     let refused: [(Sequential, &str); 4] = [
         (
-            Sequential::new().with("block", Residual(inner())).with("out", linear(4, 2)),
-            "layer block computes something",
+            Sequential::new().with("block", Between(inner())).with("out", linear(4, 2)),
+            "layer block computes something itself",
         ),
-        // The same shapes on both ways: only the numbers tell.
-        (Sequential::new().with("fork", Fork(linear(4, 4), linear(4, 4))), "layer fork.right does not give"),
-        (Sequential::new().with("fork", Fork(linear(4, 3), linear(4, 2))), "layer fork.right takes [32, 4]"),
+        (Sequential::new().with("block", Doubled(linear(4, 4))), "layer block.inner takes a value that no layer gives"),
+        (Sequential::new().with("fc", linear(4, 4)).with("act", Pretender), "layer act does not give"),
         (Sequential::new().with("fc", linear(4, 4)).with("cube", Cube), "layer cube is a cube"),
     ];
     let folder = tempfile::tempdir().unwrap();
@@ -337,7 +455,7 @@ fn only_chains_of_known_layers_become_onnx() {
     assert_eq!(fs::read(&path).unwrap(), b"older");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "something is left lying about");
     // The network itself may be what computes more than its layers do.
-    let error = onnx::export(&Residual(inner()), &samples(&[4])).unwrap_err();
+    let error = onnx::export(&Between(inner()), &samples(&[4])).unwrap_err();
     assert!(error.to_string().starts_with("the network computes something"), "{error}");
 }
 
@@ -404,6 +522,7 @@ fn foreign_files_are_refused_by_name() {
         ("transB", "transA", "node fc1: setting transB is known as 1 only"),
         ("kernel_shape", "kernel_scope", "node block1.conv: Conv: setting kernel_scope is not known"),
         ("block1.conv.bias", "block1.conv.bill", "node block1.conv: it takes block1.conv.bill"),
+        ("block1.relu", "block1.rely", "node block1.pool: it takes block1.relu, which is neither"),
     ] {
         let error = Network::from_bytes(&replaced(&bytes, from, &to[..from.len()])).unwrap_err();
         assert!(matches!(error, Error::State(_)) && error.to_string().contains(why), "{error}");
@@ -493,6 +612,17 @@ fn damaged_files_do_no_harm() {
     let x = samples(&[1, 4, 4]);
     let (bytes, _) = onnx::export(&model, &x).unwrap();
     survive(&bytes, |bytes| Network::from_bytes(bytes)?.run(&x).map(drop));
+    let branches =
+        Parallel::new(Join::Concat).with("a", Sequential::new().with("fc", linear(3, 2))).with("b", Sequential::new());
+    let branched = Sequential::new()
+        .with("wide", branches)
+        .with("block", Residual::new(Sequential::new().with("fc", linear(5, 5))));
+    let x3 = samples(&[2, 3]);
+    // Along axis 1 two rows of two numbers and two of three do not meet; of vectors all is well.
+    assert!(onnx::export(&branched, &x3).is_err());
+    let x3 = samples(&[3]);
+    let (bytes, _) = onnx::export(&branched, &x3).unwrap();
+    survive(&bytes, |bytes| Network::from_bytes(bytes)?.run(&x3).map(drop));
     let golden = include_bytes!("../golden/network.onnx");
     let input =
         state::from_safetensors::<f32>(include_bytes!("../golden/network.safetensors")).unwrap()["input"].clone();

@@ -3,15 +3,15 @@
 //! Two layers of 65,536 filters have 39 billion weights. Whoever describes a network, or is about to make it, learns its
 //! sizes here first: shapes and counts alone, no tensors.
 
-use super::Layer;
-use crate::autograd::Op;
-use crate::error::{Error, Result};
-use crate::ops;
+use super::describe::batch;
+use super::layer::{Layer, names};
+use crate::error::Result;
+use crate::nn::Join;
 
 /// A layer's sizes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline {
-    /// Its name.
+    /// Its path: its name, and before it those of the layers that it is in.
     pub name: String,
     /// Its type, as the file writes it.
     pub kind: &'static str,
@@ -21,92 +21,68 @@ pub struct Outline {
     pub parameters: usize,
 }
 
-/// The sizes of all layers, for samples of shape `input`; `outputs` stand for units = 0. Fails where a layer does not fit.
+/// The sizes of all layers that hold no others, and of what joins branches, for samples of shape `input`; `outputs` stand
+/// for units = 0. Fails where a layer does not fit.
 pub fn outline(layers: &[Layer], input: &[usize], outputs: usize) -> Result<Vec<Outline>> {
-    let mut shape = input.to_vec();
-    let each = layers.iter().zip(super::names(layers)).map(|(layer, name)| {
-        let (output, parameters) = layer.sizes(&shape, outputs)?;
-        shape.clone_from(&output);
-        Ok(Outline { name, kind: layer.type_name(), output, parameters })
-    });
-    each.collect()
+    let mut rows = Vec::new();
+    outline_list(layers, "", input.to_vec(), outputs, &mut rows)?;
+    Ok(rows)
 }
 
-/// A product that stays at the largest number.
-fn product(numbers: &[usize]) -> usize {
-    numbers.iter().fold(1, |product, &n| product.saturating_mul(n))
-}
-
-impl Layer {
-    /// The shape of the output for one sample of shape `input`, and the number of parameters.
-    pub(super) fn sizes(&self, input: &[usize], outputs: usize) -> Result<(Vec<usize>, usize)> {
-        let batch = [&[1], input].concat();
-        let flat = |layer| super::flat(layer, input);
-        Ok(match self {
-            Layer::Linear(l) => {
-                let units = if l.units == 0 { outputs } else { l.units };
-                (vec![units], product(&[flat("linear")?, units]).saturating_add(units))
+/// Appends the rows of a list of layers. Returns the shape of a sample after them.
+fn outline_list(
+    layers: &[Layer],
+    prefix: &str,
+    mut shape: Vec<usize>,
+    outputs: usize,
+    rows: &mut Vec<Outline>,
+) -> Result<Vec<usize>> {
+    let join = |join: Join, path: &str, branches: &[Vec<usize>], rows: &mut Vec<Outline>| {
+        let output = joined(join, branches)?;
+        let name = format!("{path}.{}", join.name());
+        rows.push(Outline { name, kind: join.name(), output: output.clone(), parameters: 0 });
+        Ok::<_, crate::Error>(output)
+    };
+    for (layer, name) in layers.iter().zip(names(layers)) {
+        let path = format!("{prefix}{name}");
+        let inside = format!("{path}.");
+        shape = match layer {
+            Layer::Residual(l) => {
+                let branch = outline_list(&l.layer, &inside, shape.clone(), outputs, rows)?;
+                let shortcut = outline_list(&l.shortcut, &format!("{inside}shortcut."), shape, outputs, rows)?;
+                join(Join::Sum, &path, &[branch, shortcut], rows)?
             }
-            Layer::Conv2d(l) => {
-                let settings = ops::Conv2d {
-                    stride: l.stride.get(),
-                    padding: l.padding.padding(),
-                    dilation: l.dilation.get(),
-                    groups: l.groups,
-                };
-                let [h, w] = l.kernel.get();
-                let filters = [l.filters, super::channels("conv2d", input)? / l.groups.max(1), h, w];
-                let output = <ops::Conv2d as Op<f32, 2>>::shape(&settings, [&batch, &filters])?;
-                (output[1..].to_vec(), product(&filters).saturating_add(if l.bias { l.filters } else { 0 }))
+            Layer::Parallel(l) => {
+                let mut branches = Vec::with_capacity(l.branch.len());
+                for (branch, name) in l.branch.iter().zip(l.names()) {
+                    let prefix = format!("{inside}{name}.");
+                    branches.push(outline_list(&branch.layer, &prefix, shape.clone(), outputs, rows)?);
+                }
+                join(l.join, &path, &branches, rows)?
             }
-            Layer::ConvTranspose2d(l) => {
-                let settings = ops::ConvTranspose2d {
-                    stride: l.stride.get(),
-                    padding: l.padding.get(),
-                    output_padding: l.output_padding.get(),
-                    dilation: l.dilation.get(),
-                    groups: l.groups,
-                };
-                let [h, w] = l.kernel.get();
-                let filters = [super::channels("conv_transpose2d", input)?, l.filters / l.groups.max(1), h, w];
-                let output = <ops::ConvTranspose2d as Op<f32, 2>>::shape(&settings, [&batch, &filters])?;
-                (output[1..].to_vec(), product(&filters).saturating_add(if l.bias { l.filters } else { 0 }))
+            Layer::Sequence(l) => outline_list(&l.layer, &inside, shape, outputs, rows)?,
+            Layer::Repeat(l) => {
+                for copy in 1..=l.times {
+                    shape = outline_list(&l.layer, &format!("{inside}{copy}."), shape, outputs, rows)?;
+                }
+                shape
             }
-            Layer::MaxPool2d(l) | Layer::AvgPool2d(l) => {
-                let output = <ops::pool::MaxPool2d as Op<f32, 1>>::shape(&ops::pool::MaxPool2d(l.window()), [&batch])?;
-                (output[1..].to_vec(), 0)
+            _ => {
+                let leaf = layer.leaf().expect("the layers that hold others are above");
+                let (output, parameters) = leaf.sizes(&shape, outputs)?;
+                rows.push(Outline { name: path, kind: layer.type_name(), output: output.clone(), parameters });
+                output
             }
-            Layer::Upsample2d(l) => {
-                let settings = ops::Upsample { scale: l.scale.get(), mode: l.mode };
-                (<ops::Upsample as Op<f32, 1>>::shape(&settings, [&batch])?[1..].to_vec(), 0)
-            }
-            Layer::GlobalAvgPool2d(_) => (input[..1.min(input.len())].to_vec(), 0),
-            Layer::Flatten(_) => (vec![product(input)], 0),
-            Layer::Unflatten(l) if product(&l.shape) == product(input) => (l.shape.clone(), 0),
-            Layer::Unflatten(l) => {
-                return Err(Error::shape("unflatten", format!("of {input:?} to {:?}: other numbers", l.shape)));
-            }
-            Layer::BatchNorm(_) => (input.to_vec(), product(&[2, input.first().copied().unwrap_or(1)])),
-            Layer::LayerNorm(l) => {
-                let axes = if l.axes == 0 { input.len() } else { l.axes.min(input.len()) };
-                (input.to_vec(), product(&[2, product(&input[input.len() - axes..])]))
-            }
-            Layer::GaussianLatent(l) => {
-                (vec![l.units], product(&[2, product(&[flat("gaussian_latent")?, l.units]).saturating_add(l.units)]))
-            }
-            Layer::Dropout(_)
-            | Layer::Relu(_)
-            | Layer::LeakyRelu(_)
-            | Layer::Tanh(_)
-            | Layer::Sigmoid(_)
-            | Layer::Gelu(_)
-            | Layer::Elu(_)
-            | Layer::Softplus(_)
-            | Layer::Softmax(_)
-            | Layer::LogSoftmax(_)
-            | Layer::GaussianNoise(_) => (input.to_vec(), 0),
-        })
+        };
     }
+    Ok(shape)
+}
+
+/// The shape of one sample where branches of these shapes meet.
+pub(super) fn joined(join: Join, branches: &[Vec<usize>]) -> Result<Vec<usize>> {
+    let batches: Vec<Vec<usize>> = branches.iter().map(|shape| batch(shape)).collect();
+    let shape = join.shape(&batches.iter().map(|shape| &shape[..]).collect::<Vec<_>>())?;
+    Ok(shape[1..].to_vec())
 }
 
 #[cfg(test)]
@@ -114,6 +90,7 @@ mod tests {
     use super::*;
     use crate::experiment::builtin::ALL;
     use crate::experiment::{Source, plan};
+    use crate::nn::summary::summarize;
 
     /// What is told is what is made: for every network that comes with the program.
     #[test]
@@ -129,7 +106,7 @@ mod tests {
                 let outputs = e.train.loss.outputs(&input, classes).unwrap().iter().product();
                 let told = outline(&e.model.layer, &input, outputs).unwrap();
                 // A latent layer has two rows in the summary, one for each of its parts.
-                let is_of = |path: &str, name: &str| path.split('.').next() == Some(name);
+                let is_of = |path: &str, name: &str| path == name || path.starts_with(&format!("{name}."));
                 for told in &told {
                     let made: Vec<_> = summary.rows.iter().filter(|row| is_of(&row.path, &told.name)).collect();
                     let last = made.last().unwrap_or_else(|| panic!("{}: no row {}", e.name, told.name));
@@ -155,5 +132,44 @@ mod tests {
         let told = outline(&file.layer, &[1, 28, 28], 10).unwrap();
         assert_eq!(told[1].parameters, 65536 * 65536 * 9 + 65536);
         assert_eq!(told[1].output, [65536, 24, 24]);
+    }
+
+    /// Layers within layers have a row each, by their paths, as in the summary of the network that is built of them.
+    #[test]
+    fn layers_within_layers_are_outlined_one_by_one() {
+        #[derive(serde::Deserialize)]
+        struct File {
+            layer: Vec<Layer>,
+        }
+        let text = r#"layer = [
+            { type = "conv2d", filters = 4, kernel = 3, padding = "same" },
+            { type = "residual", name = "block", layer = [
+                { type = "conv2d", filters = 8, kernel = 3, padding = "same", stride = 2, bias = false }, { type = "batch_norm" },
+                { type = "relu" }, { type = "conv2d", filters = 8, kernel = 3, padding = "same" },
+            ], shortcut = [{ type = "conv2d", filters = 8, kernel = 1, stride = 2 }] },
+            { type = "repeat", times = 2, layer = [
+                { type = "parallel", branch = [
+                    { layer = [{ type = "conv2d", filters = 2, kernel = 1 }] },
+                    { name = "same", layer = [] },
+                ] },
+                { type = "sequence", layer = [{ type = "relu" }] },
+            ] },
+            { type = "parallel", join = "sum", branch = [{ layer = [{ type = "relu" }] }, { layer = [{ type = "tanh" }] }] },
+            { type = "global_avg_pool2d" }, { type = "linear", units = 0 },
+        ]"#;
+        let layers = toml::from_str::<File>(text).unwrap().layer;
+        let told = outline(&layers, &[1, 7, 6], 3).unwrap();
+        let summary = summarize(&super::super::build(&layers, &[1, 7, 6], 3, 1).unwrap(), &[1, 7, 6]).unwrap();
+        let of_rows: Vec<_> = summary.rows.iter().map(|r| (r.path.clone(), r.output.clone(), r.parameters)).collect();
+        let of_told: Vec<_> = told.iter().map(|t| (t.name.clone(), t.output.clone(), t.parameters)).collect();
+        assert_eq!(of_told, of_rows);
+        let row = |name: &str| told.iter().find(|told| told.name == name).unwrap();
+        assert_eq!((&row("block.sum").output[..], row("block.sum").kind), (&[8, 4, 3][..], "sum"));
+        assert_eq!(row("block.shortcut.conv1").parameters, 4 * 8 + 8);
+        assert_eq!(
+            (&row("repeat1.2.parallel1.concat").output[..], row("linear1").parameters),
+            (&[12, 4, 3][..], 12 * 3 + 3)
+        );
+        assert_eq!(row("repeat1.1.sequence1.relu1").output, [10, 4, 3]);
     }
 }

@@ -1,13 +1,14 @@
 //! ONNX, the Open Neural Network Exchange: a network as a graph of standard operators, which other programs can run.
 //!
-//! Three steps, each in a file: `chain` reads a network's layers off one pass; `operator` gives each operator as a node
-//! of the file, and back, and runs it; `proto` has the messages that make up the file. Here they meet: a chain becomes
-//! bytes, and bytes a [`Network`].
+//! Three steps, each in a file: `graph` reads a network's layers, and who feeds whom, off one pass; `operator` gives each
+//! operator as a node of the file, and back, and runs it (`attribute` has its settings); `proto` has the messages that
+//! make up the file. Here they meet: a graph becomes bytes, and bytes a [`Network`].
 //!
 //! The reader knows what the writer writes and refuses everything else by name. It is there so that no export leaves
 //! the house unread: see [`export`].
 
-mod chain;
+mod attribute;
+mod graph;
 mod operator;
 mod proto;
 
@@ -16,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::nn::Module;
 use crate::shape::MAX_RANK;
 use crate::tensor::Tensor;
-use chain::{Chain, Step};
+use graph::{Graph, Step, Value};
 use operator::{Operator, Weight};
 use prost::Message;
 use std::collections::BTreeMap;
@@ -26,8 +27,8 @@ const INPUT: &str = "input";
 const OUTPUT: &str = "output";
 
 /// How far a layer of the export may be from the network's, as a share of the layer's largest value (or of 1). The
-/// operators are computed by the network's own ops, so a chain is off by a few roundings of 6·10⁻⁸; and what is not
-/// a chain by about the size of its values.
+/// operators are computed by the network's own ops, so they are off by a few roundings of 6·10⁻⁸; and another network
+/// by about the size of its values.
 const TOLERANCE: f64 = 1e-4;
 
 /// A network as the bytes of an ONNX file, and the largest error that the file, read back and run on `samples`, has
@@ -35,44 +36,47 @@ const TOLERANCE: f64 = 1e-4;
 ///
 /// The shapes are those of the samples, the batch axis left open; dropout, which does nothing outside training, is left
 /// out. Version 17 of the operators is asked for (IR version 8), with GELU version 20 (IR version 9). Fails for a
-/// network that is not a chain, or has a layer for which there is no operator here.
+/// network that has a layer for which there is no operator here, or computes something between its layers.
 pub fn export(model: &dyn Module, samples: &Tensor) -> Result<(Vec<u8>, f64)> {
     export_described(model, samples, &[])
 }
 
 /// The same with words of the file about itself, by key: `metadata_props`, of which ONNX Runtime gives a dictionary.
 pub fn export_described(model: &dyn Module, samples: &Tensor, metadata: &[(String, String)]) -> Result<(Vec<u8>, f64)> {
-    let chain = chain::read_off(model, samples)?;
-    let bytes = encode(&chain, samples.shape(), metadata);
-    let error = compare(&Network::from_bytes(&bytes)?, &chain, samples)?;
+    let graph = graph::read_off(model, samples)?;
+    let bytes = encode(&graph, samples.shape(), metadata);
+    let error = compare(&Network::from_bytes(&bytes)?, &graph, samples)?;
     Ok((bytes, error))
 }
 
 /// Runs a network that was read back beside the one it was written from: the largest error of the output. Fails where
 /// they are not the same network.
-fn compare(network: &Network, chain: &Chain, samples: &Tensor) -> Result<f64> {
-    let (mut x, mut done) = (samples.clone(), 0);
-    for witness in &chain.witnesses {
-        x = network.run_steps(done..witness.after, x)?;
-        done = witness.after;
-        let sizes = witness.output.data().iter().map(|y| f64::from(y.abs())).filter(|size| size.is_finite());
-        let error = super::largest_error(&x, &witness.output);
-        if error > TOLERANCE * sizes.fold(1.0, f64::max) {
-            let why = format!("does not give what the chain of layers up to it gives (largest difference {error:.1e})");
-            return Err(chain::refused(&witness.path, &why));
+fn compare(network: &Network, graph: &Graph, samples: &Tensor) -> Result<f64> {
+    let output = network.run_steps(samples, &mut |at, y| {
+        for witness in graph.witnesses.iter().filter(|witness| witness.value == Value::Step(at)) {
+            let sizes = witness.output.data().iter().map(|y| f64::from(y.abs())).filter(|size| size.is_finite());
+            let error = super::largest_error(y, &witness.output);
+            if error > TOLERANCE * sizes.fold(1.0, f64::max) {
+                let why = format!("does not give what its operators give (largest difference {error:.1e})");
+                return Err(graph::refused(&witness.path, &why));
+            }
         }
-    }
-    x = network.run_steps(done..network.steps.len(), x)?;
-    Ok(super::largest_error(&x, &chain.output))
+        Ok(())
+    })?;
+    Ok(super::largest_error(&output, &graph.output))
 }
 
 /// The file's bytes.
-fn encode(chain: &Chain, input: &[usize], metadata: &[(String, String)]) -> Vec<u8> {
+fn encode(graph: &Graph, input: &[usize], metadata: &[(String, String)]) -> Vec<u8> {
     let mut initializer: BTreeMap<String, proto::Tensor> = BTreeMap::new();
-    let mut nodes = Vec::with_capacity(chain.steps.len());
-    let mut value = INPUT.to_owned();
-    for (i, Step { name, operator }) in chain.steps.iter().enumerate() {
-        let mut inputs = vec![value];
+    let mut nodes = Vec::with_capacity(graph.steps.len());
+    let name_of = |value: Value| match value {
+        Value::Input => INPUT.to_owned(),
+        value if value == graph.gives => OUTPUT.to_owned(),
+        Value::Step(at) => graph.steps[at].name.clone(),
+    };
+    for (at, Step { name, operator, inputs }) in graph.steps.iter().enumerate() {
+        let mut inputs: Vec<String> = inputs.iter().map(|&value| name_of(value)).collect();
         for (name, weight) in operator.weights() {
             initializer.entry(name.clone()).or_insert_with(|| reals(name, weight));
             inputs.push(name.clone());
@@ -89,24 +93,23 @@ fn encode(chain: &Chain, input: &[usize], metadata: &[(String, String)]) -> Vec<
             initializer.insert(name.clone(), reals(&name, &scales));
             inputs.extend([String::new(), name]);
         }
-        value = if i + 1 == chain.steps.len() { OUTPUT.to_owned() } else { name.clone() };
         nodes.push(proto::Node {
             input: inputs,
-            output: vec![value.clone()],
+            output: vec![name_of(Value::Step(at))],
             name: name.clone(),
             op_type: operator.name().into(),
             attribute: operator.attributes(),
             domain: String::new(),
         });
     }
+    let opset = graph.steps.iter().map(|step| step.operator.since()).max().expect("at least one step");
     let graph = proto::Graph {
         node: nodes,
         name: "network".into(),
         initializer: initializer.into_values().collect(),
         input: vec![described(INPUT, input)],
-        output: vec![described(OUTPUT, chain.output.shape())],
+        output: vec![described(OUTPUT, graph.output.shape())],
     };
-    let opset = chain.steps.iter().map(|step| step.operator.since()).max().expect("at least one step");
     let model = proto::Model {
         // The version of the messages that came with these operators.
         ir_version: if opset < 20 { 8 } else { 9 },
@@ -152,11 +155,12 @@ fn described(name: &str, shape: &[usize]) -> proto::ValueInfo {
     proto::ValueInfo { name: name.into(), r#type: Some(proto::Type { tensor_type: Some(tensor) }) }
 }
 
-/// A network read from an ONNX file: a chain of operators.
+/// A network read from an ONNX file: a graph of operators.
 #[derive(Clone, Debug)]
 pub struct Network {
     input: Vec<usize>,
     steps: Vec<Step>,
+    gives: Value,
     metadata: BTreeMap<String, String>,
 }
 
@@ -167,8 +171,8 @@ enum Stored {
 }
 
 impl Network {
-    /// Reads a file's bytes. Knows the operators and settings that [`export`] writes, in a chain; anything else is an
-    /// error that names the node.
+    /// Reads a file's bytes. Knows the operators and settings that [`export`] writes, each node after those whose
+    /// values it takes; anything else is an error that names the node.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let wrong = |what: String| Error::State(format!("this ONNX file cannot be read: {what}"));
         let model = proto::Model::decode(bytes).map_err(|e| wrong(format!("it is damaged, or not ONNX: {e}")))?;
@@ -188,41 +192,50 @@ impl Network {
         };
         let sizes = read_sizes(input).map_err(|what| wrong(format!("input {}: {what}", input.name)))?;
 
-        let mut value = input.name.as_str();
+        let mut values = BTreeMap::from([(input.name.as_str(), Value::Input)]);
         let mut steps = Vec::with_capacity(graph.node.len());
         for node in &graph.node {
             let wrong = |what: String| wrong(format!("node {}: {what}", node.name));
-            let ([taken, weights @ ..], [given]) = (node.input.as_slice(), node.output.as_slice()) else {
-                return Err(wrong("it does not take at least one value and give one".into()));
+            let [given] = node.output.as_slice() else {
+                return Err(wrong(format!("it gives {} values; one is known", node.output.len())));
             };
-            if taken != value {
-                return Err(wrong(format!(
-                    "it takes {taken}, and the node before it gives {value}; only chains are known"
-                )));
-            }
+            // Values come first, then weights.
+            let inputs: Vec<Value> = node.input.iter().map_while(|name| values.get(name.as_str()).copied()).collect();
             let (mut reals, mut whole): (Vec<Weight>, Option<&[i64]>) = (Vec::new(), None);
             // What is left out has no name.
-            for name in weights.iter().filter(|name| !(name.is_empty() && node.op_type == "Resize")) {
+            for name in node.input[inputs.len()..].iter().filter(|n| !(n.is_empty() && node.op_type == "Resize")) {
                 match stored.get(name.as_str()) {
                     Some(Stored::Reals(weight)) => reals.push((name.clone(), weight.clone())),
                     Some(Stored::Whole(numbers)) if whole.is_none() => whole = Some(numbers),
-                    _ => return Err(wrong(format!("it takes {name}, which is not a weight of the file"))),
+                    _ => {
+                        let what = "which is neither the value of a node before it nor a weight of the file";
+                        return Err(wrong(format!("it takes {name}, {what}")));
+                    }
                 }
             }
-            let operator = Operator::read(node, reals, whole).map_err(wrong)?;
-            steps.push(Step { name: node.name.clone(), operator });
-            value = given;
+            let operator = Operator::read(node, inputs.len(), reals, whole).map_err(wrong)?;
+            if values.insert(given, Value::Step(steps.len())).is_some() {
+                return Err(wrong(format!("it gives {given}, which another node gives")));
+            }
+            steps.push(Step { name: node.name.clone(), operator, inputs });
         }
-        if value != output.name {
-            return Err(wrong(format!("its output is {}, but the last node gives {value}", output.name)));
-        }
+        let gives = values.get(output.name.as_str()).copied();
+        let gives = gives.ok_or_else(|| wrong(format!("its output is {}, which no node gives", output.name)))?;
         let metadata = model.metadata_props.into_iter().map(|property| (property.key, property.value)).collect();
-        Ok(Self { input: sizes, steps, metadata })
+        Ok(Self { input: sizes, steps, gives, metadata })
     }
 
     /// What the file says of itself, by key.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
+    }
+
+    /// The graph's nodes in the order in which they run: each with its name, its operator, and the names of the values that
+    /// it takes beside its weights, which are nodes' names or `input`.
+    pub fn nodes(&self) -> Vec<(String, &'static str, Vec<String>)> {
+        let name_of = |value: &Value| value.step().map_or(INPUT, |at| &self.steps[at].name).to_owned();
+        let node = |step: &Step| (step.name.clone(), step.operator.name(), step.inputs.iter().map(name_of).collect());
+        self.steps.iter().map(node).collect()
     }
 
     /// The shape of a sample.
@@ -235,16 +248,34 @@ impl Network {
         if x.rank() != self.input.len() + 1 || x.shape()[1..] != self.input[..] {
             return Err(Error::shape("network", format!("wants [N, ..{:?}]; got {:?}", self.input, x.shape())));
         }
-        self.run_steps(0..self.steps.len(), x.clone())
+        self.run_steps(x, &mut |_, _| Ok(()))
     }
 
-    /// The value after some of the steps, which start from `x`. Errors have the node's name in front.
-    fn run_steps(&self, range: std::ops::Range<usize>, x: Tensor) -> Result<Tensor> {
-        let mut x = Var::constant(x);
-        for step in &self.steps[range] {
-            x = step.operator.run(&x).map_err(|e| e.within(&step.name))?;
+    /// The output for `x`; `seen` is shown the value of each step. A value is freed after the last step that takes it.
+    /// Errors have the node's name in front.
+    fn run_steps(&self, x: &Tensor, seen: &mut dyn FnMut(usize, &Tensor) -> Result<()>) -> Result<Tensor> {
+        let mut last_use = vec![usize::MAX; self.steps.len()];
+        for (at, step) in self.steps.iter().enumerate() {
+            step.inputs.iter().filter_map(|value| value.step()).for_each(|taken| last_use[taken] = at);
         }
-        Ok(x.value().clone())
+        let x = Var::constant(x.clone());
+        let mut values: Vec<Option<Var>> = Vec::with_capacity(self.steps.len());
+        let of = |value: Value, values: &[Option<Var>]| match value {
+            Value::Input => x.clone(),
+            Value::Step(at) => values[at].clone().expect("a value is kept until its last use"),
+        };
+        for (at, step) in self.steps.iter().enumerate() {
+            let inputs: Vec<Var> = step.inputs.iter().map(|&value| of(value, &values)).collect();
+            let y = step.operator.run(&inputs.iter().collect::<Vec<_>>()).map_err(|e| e.within(&step.name))?;
+            seen(at, y.value())?;
+            values.push(Some(y));
+            for taken in step.inputs.iter().filter_map(|value| value.step()) {
+                if last_use[taken] == at && self.gives != Value::Step(taken) {
+                    values[taken] = None;
+                }
+            }
+        }
+        Ok(of(self.gives, &values).into_value())
     }
 }
 

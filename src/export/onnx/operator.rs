@@ -4,31 +4,20 @@
 //! allow, the operator is held to what ours does: softmax over the channels, average-pooling that counts its padding,
 //! `Gemm` as Y = X Wᵀ + b.
 
+use super::attribute::{LARGEST, Settings, Slide, float, int, ints, word};
 use super::proto::{Attribute, Node};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
+use crate::nn::Join;
 use crate::ops::{Conv2d, ConvTranspose2d, Interpolation, Padding, Upsample, Window};
 use crate::shape::MAX_RANK;
 use crate::tensor::Tensor;
 
-/// The largest stride, padding, dilation or window, and the most elements of a value: a file that asks for more is
-/// damaged, and is refused before memory is.
-const LARGEST: usize = 1 << 12;
+/// The most elements of a value: a file that asks for more is damaged, and is refused before memory is.
 const MOST_ELEMENTS: usize = 1 << 28;
 
 /// A weight and its name.
 pub(super) type Weight = (String, Tensor);
-
-/// A window with its steps and the zeros around the image, in the standard's order: above, left, below, right.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Slide {
-    /// Height and width.
-    pub(super) kernel: [usize; 2],
-    /// Vertical and horizontal step.
-    pub(super) stride: [usize; 2],
-    /// Padding above, left, below, right.
-    pub(super) pads: [usize; 4],
-}
 
 /// An operator with its settings and weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +33,12 @@ pub(super) enum Operator {
         dilation: [usize; 2],
         group: usize,
     },
+    /// The sum of two values of one shape; or of a value and numbers that broadcast to it.
+    Add(Option<Weight>),
+    /// Values one after the other along axis 1.
+    Concat,
+    /// Each vector along the last axis times a matrix `[K, O]`.
+    MatMul(Weight),
     /// x minus numbers that broadcast to it.
     Sub(Weight),
     /// x over numbers that broadcast to it.
@@ -120,6 +115,9 @@ impl Operator {
         match self {
             Operator::Conv { .. } => "Conv",
             Operator::ConvTranspose { .. } => "ConvTranspose",
+            Operator::Add(_) => "Add",
+            Operator::Concat => "Concat",
+            Operator::MatMul(_) => "MatMul",
             Operator::Sub(_) => "Sub",
             Operator::Div(_) => "Div",
             Operator::Gemm { .. } => "Gemm",
@@ -139,13 +137,14 @@ impl Operator {
         }
     }
 
-    /// The weights, in the order in which a node takes them after its input.
+    /// The weights, in the order in which a node takes them after its inputs.
     pub(super) fn weights(&self) -> Vec<&Weight> {
         match self {
             Operator::Conv { weight, bias, .. }
             | Operator::ConvTranspose { weight, bias, .. }
             | Operator::Gemm { weight, bias } => [weight].into_iter().chain(bias).collect(),
-            Operator::Sub(weight) | Operator::Div(weight) => vec![weight],
+            Operator::Add(weight) => weight.iter().collect(),
+            Operator::Sub(weight) | Operator::Div(weight) | Operator::MatMul(weight) => vec![weight],
             Operator::LayerNormalization { scale, shift, .. } => vec![scale, shift],
             Operator::BatchNormalization { weights, .. } => weights.iter().collect(),
             _ => Vec::new(),
@@ -190,8 +189,10 @@ impl Operator {
                 words.map(|(name, value)| word(name, value)).collect()
             }
             Operator::LeakyRelu { alpha } | Operator::Elu { alpha } => vec![float("alpha", *alpha)],
-            Operator::Flatten | Operator::Softmax | Operator::LogSoftmax => vec![int("axis", 1)],
-            Operator::Sub(_)
+            Operator::Flatten | Operator::Softmax | Operator::LogSoftmax | Operator::Concat => vec![int("axis", 1)],
+            Operator::Add(_)
+            | Operator::MatMul(_)
+            | Operator::Sub(_)
             | Operator::Div(_)
             | Operator::GlobalAveragePool
             | Operator::Reshape(_)
@@ -199,13 +200,27 @@ impl Operator {
         }
     }
 
-    /// The operator of a node with these weights and, for a reshape, these sizes.
-    pub(super) fn read(node: &Node, weights: Vec<Weight>, mut sizes: Option<&[i64]>) -> Result<Self, String> {
+    /// Whether the operator takes this many values, beside its weights.
+    fn takes(&self, values: usize) -> bool {
+        match self {
+            Operator::Add(None) => values == 2,
+            Operator::Concat => values > 0,
+            _ => values == 1,
+        }
+    }
+
+    /// The operator of a node that takes `values` values of other nodes, these weights and, for a reshape, these sizes.
+    pub(super) fn read(
+        node: &Node,
+        values: usize,
+        weights: Vec<Weight>,
+        mut sizes: Option<&[i64]>,
+    ) -> Result<Self, String> {
         if !node.domain.is_empty() {
             let (name, domain) = (&node.op_type, &node.domain);
             return Err(format!("operator {name} is of the domain {domain:?}; only the standard's own is known"));
         }
-        let mut settings = Settings(node.attribute.iter().collect());
+        let mut settings = Settings::of(node);
         let mut weights = weights.into_iter();
         let missing = || format!("{} lacks a weight", node.op_type);
         let operator = match node.op_type.as_str() {
@@ -236,6 +251,12 @@ impl Operator {
                 settings.must("axis", -(axes as i64))?;
                 Operator::LayerNormalization { scale, shift, axes, epsilon: settings.float("epsilon", 1e-5)? }
             }
+            "Add" => Operator::Add(weights.next()),
+            "Concat" => {
+                settings.must("axis", 1)?;
+                Operator::Concat
+            }
+            "MatMul" => Operator::MatMul(weights.next().ok_or_else(missing)?),
             "Sub" => Operator::Sub(weights.next().ok_or_else(missing)?),
             "Div" => Operator::Div(weights.next().ok_or_else(missing)?),
             "Gemm" => {
@@ -290,15 +311,19 @@ impl Operator {
         if weights.next().is_some() || sizes.is_some() {
             return Err(format!("{} has a weight too many", node.op_type));
         }
-        match settings.0.first() {
+        if !operator.takes(values) {
+            return Err(format!("{} cannot take {values} values of other nodes", node.op_type));
+        }
+        match settings.left() {
             None => Ok(operator),
-            Some(other) => Err(format!("{}: setting {} is not known", node.op_type, other.name)),
+            Some(other) => Err(format!("{}: setting {other} is not known", node.op_type)),
         }
     }
 
-    /// The operator's value for `x`.
-    pub(super) fn run(&self, x: &Var) -> Result<Var> {
+    /// The operator's value for these values, of which it has been checked that they are as many as it takes.
+    pub(super) fn run(&self, values: &[&Var]) -> Result<Var> {
         let constant = |(_, weight): &Weight| Var::constant(weight.clone());
+        let x = values[0];
         match self {
             Operator::Conv { weight, bias, slide, dilation, group } => {
                 convolve(x, &constant(weight), bias.as_ref().map(constant), slide, *dilation, *group)
@@ -322,6 +347,16 @@ impl Operator {
             Operator::LayerNormalization { scale, shift, epsilon, .. } => {
                 x.layer_norm(&constant(scale), &constant(shift), f64::from(*epsilon))
             }
+            Operator::Add(None) => Join::Sum.of(values),
+            Operator::Concat => {
+                let elements = values.iter().fold(0usize, |sum, x| sum.saturating_add(x.value().numel()));
+                if elements > MOST_ELEMENTS {
+                    return Err(Error::shape("concat", format!("of {elements} elements is too large")));
+                }
+                Join::Concat.of(values)
+            }
+            Operator::MatMul(weight) => multiply(x, weight),
+            Operator::Add(Some(weight)) => within(x, weight).and_then(|()| x.add(&constant(weight))),
             Operator::Sub(weight) => within(x, weight).and_then(|()| x.sub(&constant(weight))),
             Operator::Div(weight) => within(x, weight).and_then(|()| x.div(&constant(weight))),
             Operator::Gemm { weight, bias } => match bias {
@@ -398,6 +433,21 @@ fn within(x: &Var, (name, weight): &Weight) -> Result<()> {
     Err(Error::shape("broadcast", message))
 }
 
+/// Each vector of x along the last axis times a matrix.
+fn multiply(x: &Var, (name, weight): &Weight) -> Result<Var> {
+    let (&[.., last], &[inputs, outputs]) = (x.shape(), weight.shape()) else {
+        let shapes = (x.shape(), weight.shape());
+        return Err(Error::shape("MatMul", format!("wants [.., K] and [K, O]; got {shapes:?} of {name}")));
+    };
+    if last != inputs {
+        return Err(Error::shape("MatMul", format!("wants [.., {inputs}]; got {:?}", x.shape())));
+    }
+    let shape = x.value().shape_owned();
+    let rows = shape[..shape.len() - 1].iter().product::<usize>();
+    let y = x.reshape([rows, inputs])?.matmul(&Var::constant(weight.clone()))?;
+    y.reshape(shape.with(shape.len() - 1, outputs))
+}
+
 /// Convolution with padding that may differ from side to side.
 fn convolve(
     x: &Var,
@@ -449,90 +499,11 @@ fn reshaped(target: &[i64]) -> Result<Vec<usize>, String> {
     }
 }
 
-/// A setting that is a list of sizes.
-fn ints(name: &str, sizes: &[usize]) -> Attribute {
-    let ints = sizes.iter().map(|&size| size as i64).collect();
-    Attribute { name: name.into(), ints, r#type: Attribute::INTS, ..Default::default() }
-}
-
-/// A setting that is a whole number.
-fn int(name: &str, value: i64) -> Attribute {
-    Attribute { name: name.into(), i: Some(value), r#type: Attribute::INT, ..Default::default() }
-}
-
-/// A setting that is a word.
-fn word(name: &str, value: &str) -> Attribute {
-    Attribute { name: name.into(), s: Some(value.into()), r#type: Attribute::STRING, ..Default::default() }
-}
-
 /// The settings that make the standard's resizing ours, the mode first.
 fn resizing(mode: Interpolation) -> Vec<(&'static str, &'static str)> {
     const CENTRES: &str = "coordinate_transformation_mode";
     match mode {
         Interpolation::Nearest => vec![("mode", "nearest"), (CENTRES, "asymmetric"), ("nearest_mode", "floor")],
         Interpolation::Bilinear => vec![("mode", "linear"), (CENTRES, "half_pixel")],
-    }
-}
-
-/// A setting that is a real number.
-fn float(name: &str, value: f32) -> Attribute {
-    Attribute { name: name.into(), f: Some(value), r#type: Attribute::FLOAT, ..Default::default() }
-}
-
-/// The settings of a node that have not been asked for yet. In the end there must be none: a setting that is passed
-/// over is a network computed wrongly.
-struct Settings<'a>(Vec<&'a Attribute>);
-
-impl<'a> Settings<'a> {
-    /// Takes the setting `name`, if the node has it.
-    fn take(&mut self, name: &str) -> Option<&'a Attribute> {
-        let at = self.0.iter().position(|setting| setting.name == name)?;
-        Some(self.0.remove(at))
-    }
-
-    /// A real number.
-    fn float(&mut self, name: &str, default: f32) -> Result<f32, String> {
-        match self.take(name) {
-            None => Ok(default),
-            Some(setting) => setting.f.ok_or_else(|| format!("setting {name} is not a real number")),
-        }
-    }
-
-    /// Whole numbers from `least` on; a setting that is one number counts as a list of one.
-    fn sizes<const N: usize>(&mut self, name: &str, default: [usize; N], least: usize) -> Result<[usize; N], String> {
-        let Some(setting) = self.take(name) else { return Ok(default) };
-        let numbers: Vec<i64> = setting.i.into_iter().chain(setting.ints.iter().copied()).collect();
-        let sizes = numbers.iter().map(|&n| usize::try_from(n).ok().filter(|n| (least..=LARGEST).contains(n)));
-        sizes
-            .collect::<Option<Vec<usize>>>()
-            .and_then(|sizes| sizes.try_into().ok())
-            .ok_or_else(|| format!("setting {name} wants {N} numbers from {least} to {LARGEST}; got {numbers:?}"))
-    }
-
-    /// The window of a convolution whose weight has this one, or of a pooling, which must say its own.
-    fn slide(&mut self, weight: Option<[usize; 2]>) -> Result<Slide, String> {
-        let kernel = self.sizes("kernel_shape", weight.unwrap_or_default(), 1)?;
-        if kernel == [0, 0] {
-            return Err("setting kernel_shape is missing".into());
-        }
-        if let Some(weight) = weight.filter(|weight| *weight != kernel) {
-            return Err(format!("setting kernel_shape is {kernel:?}, but the weight's is {weight:?}"));
-        }
-        let stride = self.sizes("strides", [1, 1], 1)?;
-        Ok(Slide { kernel, stride, pads: self.sizes("pads", [0; 4], 0)? })
-    }
-
-    /// A word, which must be there.
-    fn word(&mut self, name: &str) -> Result<String, String> {
-        let word = self.take(name).and_then(|setting| String::from_utf8(setting.s.clone()?).ok());
-        word.ok_or_else(|| format!("setting {name} is not there"))
-    }
-
-    /// The setting must be there with this value, the only one that is known here.
-    fn must(&mut self, name: &str, value: i64) -> Result<(), String> {
-        match self.take(name).and_then(|setting| setting.i) {
-            Some(found) if found == value => Ok(()),
-            _ => Err(format!("setting {name} is known as {value} only")),
-        }
     }
 }

@@ -1,130 +1,194 @@
-//! From a trained network to a chain of operators, with nothing beside it that describes it: one pass over samples tells
-//! which layers ran, in which order, of which [`Kind`] and on which shapes.
+//! From a trained network to a graph of operators, with nothing beside it that describes it: one pass over samples tells
+//! which layers ran, of which [`Kind`], on which shapes, and whose outputs each of them read.
 //!
-//! That pass does not tell who feeds whom. So only chains are taken, where each layer takes what the one before gave, and
-//! this is not believed but held against the numbers: the exported operators, one after the other, must give at each
-//! layer what the network itself had there. A residual connection or a branch shows there, by the name of the layer.
+//! A module that is made of others must hand on what one of them gave: what it computes itself between them, no operator
+//! stands for, and it is refused by name. Layers whose output does not reach the network's are left out, such as the
+//! variance of a code, whose mean goes on.
 
-use super::operator::{Function, Operator, Slide, Weight};
+use super::attribute::Slide;
+use super::operator::{Function, Operator, Weight};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
-use crate::nn::{Captured, Ctx, Kind, Module, Walk, buffers};
-use crate::ops::{Padding, Window};
+use crate::nn::{Captured, Ctx, Join, Kind, Module, Source, Walk, buffers};
+use crate::ops::{Conv2d, ConvTranspose2d, Padding, Window};
 use crate::tensor::Tensor;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An operator with the name of its node, which is also the name of the value that it gives.
+/// A value of the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    /// The graph's input.
+    Input,
+    /// What this step gives.
+    Step(usize),
+}
+
+impl Value {
+    /// The step that gives it.
+    pub(super) fn step(self) -> Option<usize> {
+        match self {
+            Value::Input => None,
+            Value::Step(at) => Some(at),
+        }
+    }
+}
+
+/// An operator with the values that it takes, which the graph's input or earlier steps give, and the name of its node, which
+/// is also the name of the value that it gives.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Step {
     /// The name.
     pub(super) name: String,
     /// The operator.
     pub(super) operator: Operator,
+    /// What it takes beside its weights.
+    pub(super) inputs: Vec<Value>,
 }
 
-/// What the network itself had after some of the steps.
+/// What the network itself had at a value.
 pub(super) struct Witness {
-    /// The number of steps.
-    pub(super) after: usize,
+    /// The value.
+    pub(super) value: Value,
     /// The layer's path.
     pub(super) path: String,
     /// The layer's output for the samples.
     pub(super) output: Tensor,
 }
 
-/// A network as a chain.
-pub(super) struct Chain {
+/// A network as a graph, its steps in an order in which they can run.
+pub(super) struct Graph {
     /// The operators.
     pub(super) steps: Vec<Step>,
+    /// The graph's output.
+    pub(super) gives: Value,
     /// The network's own values on the way.
     pub(super) witnesses: Vec<Witness>,
     /// The network's output for the samples.
     pub(super) output: Tensor,
 }
 
-/// Reads the chain off one pass over `samples`.
-pub(super) fn read_off(model: &dyn Module, samples: &Tensor) -> Result<Chain> {
+/// Reads the graph off one pass over `samples`.
+pub(super) fn read_off(model: &dyn Module, samples: &Tensor) -> Result<Graph> {
     let mut cx = Ctx::eval().capture(&|_| true);
     // Called like a child, the network is captured too: as the last one, under an empty path.
     let output = cx.call("", model, &Var::constant(samples.clone()))?.value().clone();
 
     let weights = Weights::of(model);
+    let mut graph = Graph { steps: Vec::new(), gives: Value::Input, witnesses: Vec::new(), output };
+    // The value that stands for each captured module's output.
+    let mut values: Vec<Value> = Vec::new();
+    for layer in cx.captured() {
+        let value = |from: Source, unknown: &str| match from {
+            Source::Input => Ok(Value::Input),
+            Source::Module(at) => Ok(values[at]),
+            Source::Unknown => Err(refused(&layer.path, unknown)),
+        };
+        let given = if layer.kind.has_parts() {
+            value(layer.origin, "computes something itself with what its layers give")?
+        } else {
+            let read = layer.inputs.iter().map(|read| value(read.from, "takes a value that no layer gives"));
+            graph.append(&layer, read.collect::<Result<_>>()?, &weights)?
+        };
+        graph.witnesses.push(Witness { value: given, path: layer.path, output: layer.output });
+        values.push(given);
+        graph.gives = given;
+    }
+    graph.prune();
+    if graph.gives == Value::Input {
+        let operator = Function::Identity.into();
+        graph.gives = graph.add_step("identity".into(), operator, vec![Value::Input]);
+    }
     let mut names = Names(weights.names());
-    let mut chain = Chain { steps: Vec::new(), witnesses: Vec::new(), output };
-    let mut now = samples.clone();
-    let captured = cx.captured();
-    // The code of a variational autoencoder is its mean: the layers inside are not links of the chain.
-    let within = |path: &str| path.rsplit_once('.').map_or("", |(outer, _)| outer).to_owned();
-    let codes: BTreeSet<String> =
-        captured.iter().filter(|layer| layer.kind == Kind::GaussianLatent).map(|layer| layer.path.clone()).collect();
-    for layer in captured {
-        if layer.kind == Kind::Linear && !layer.path.is_empty() && codes.contains(&within(&layer.path)) {
-            continue;
-        }
-        if layer.kind == Kind::Container {
-            if !same(&layer.output, &now) {
-                return Err(refused(&layer.path, "computes something itself with what its layers give"));
-            }
-            continue;
-        }
-        if *layer.input != *now.shape() {
-            let why = format!("takes {:?}, but the layer before it gives {:?}", layer.input, now.shape());
-            return Err(refused(&layer.path, &why));
-        }
-        let operators = operators(&layer, &weights)?;
-        let count = operators.len();
+    graph.steps.iter_mut().for_each(|step| step.name = names.fresh(std::mem::take(&mut step.name)));
+    Ok(graph)
+}
+
+impl Graph {
+    /// Appends the steps that compute a layer from these values. Returns the value that they give.
+    fn append(&mut self, layer: &Captured<f32>, read: Vec<Value>, weights: &Weights) -> Result<Value> {
+        let (operators, rest): (Vec<Operator>, &[Value]) = match layer.kind {
+            // A sum of n values is n - 1 sums of two.
+            Kind::Join(Join::Sum) => (vec![Operator::Add(None); read.len() - 1], &read[1..]),
+            Kind::Join(Join::Concat) => (vec![Operator::Concat], &read[1..]),
+            _ => (operators(layer, weights)?, &[]),
+        };
+        let (count, mut now) = (operators.len(), read[0]);
         for (i, operator) in operators.into_iter().enumerate() {
-            let wanted = match (layer.path.as_str(), i + 1 < count) {
+            let name = match (layer.path.as_str(), i + 1 < count) {
                 ("", _) => operator.name().to_lowercase(),
                 (path, true) => format!("{path}.{}", operator.name().to_lowercase()),
                 (path, false) => path.to_owned(),
             };
-            chain.steps.push(Step { name: names.fresh(wanted), operator });
+            let others = if operator == Operator::Concat { rest } else { rest.get(i..=i).unwrap_or_default() };
+            now = self.add_step(name, operator, [&[now], others].concat());
         }
-        now = layer.output.clone();
-        chain.witnesses.push(Witness { after: chain.steps.len(), path: layer.path, output: layer.output });
+        Ok(now)
     }
-    if !same(&chain.output, &now) {
-        return Err(refused("", "computes something itself with what its layers give"));
+
+    fn add_step(&mut self, name: String, operator: Operator, inputs: Vec<Value>) -> Value {
+        self.steps.push(Step { name, operator, inputs });
+        Value::Step(self.steps.len() - 1)
     }
-    if chain.steps.is_empty() {
-        chain.steps.push(Step { name: names.fresh("identity".into()), operator: Function::Identity.into() });
+
+    /// Leaves out the steps that the output does not depend on.
+    fn prune(&mut self) {
+        let mut needed = vec![false; self.steps.len()];
+        let need = |value: &Value, needed: &mut Vec<bool>| {
+            if let Value::Step(at) = *value {
+                needed[at] = true;
+            }
+        };
+        need(&self.gives, &mut needed);
+        for (at, step) in self.steps.iter().enumerate().rev() {
+            if needed[at] {
+                step.inputs.iter().for_each(|value| need(value, &mut needed));
+            }
+        }
+        let kept = |at: usize| needed[..at].iter().filter(|needed| **needed).count();
+        let renumber = |value: &mut Value| {
+            if let Value::Step(at) = value {
+                *at = kept(*at);
+            }
+        };
+        self.witnesses.retain(|witness| !matches!(witness.value, Value::Step(at) if !needed[at]));
+        self.witnesses.iter_mut().for_each(|witness| renumber(&mut witness.value));
+        renumber(&mut self.gives);
+        let mut keep = needed.iter();
+        self.steps.retain(|_| *keep.next().expect("one for each step"));
+        self.steps.iter_mut().flat_map(|step| &mut step.inputs).for_each(renumber);
     }
-    Ok(chain)
 }
 
-/// An error that says which layer is not a link of a chain.
+/// An error that says which layer no operator stands for.
 pub(super) fn refused(path: &str, why: &str) -> Error {
     let who = if path.is_empty() { "the network".into() } else { format!("layer {path}") };
     Error::invalid(format!(
-        "{who} {why}: only a chain, whose every layer takes what the one before gives, can be written as ONNX; its \
+        "{who} {why}: only a network whose values all come from layers with an ONNX operator can be written as ONNX; its \
          weights can be written as npz or safetensors"
     ))
 }
 
-/// Whether two tensors hold the same numbers, NaN being the same as NaN.
-fn same(a: &Tensor, b: &Tensor) -> bool {
-    let equal = |(x, y): (&f32, &f32)| x == y || (x.is_nan() && y.is_nan());
-    a.shape() == b.shape() && a.data().iter().zip(b.data()).all(equal)
-}
-
 /// The operators that compute a layer.
 fn operators(layer: &Captured<f32>, weights: &Weights) -> Result<Vec<Operator>> {
-    let path = layer.path.as_str();
+    let (path, read) = (layer.path.as_str(), layer.inputs[0].shape);
     let weight = |name: &str| {
         weights.get(path, name).ok_or_else(|| Error::invalid(format!("layer {path} has nothing called {name}")))
     };
+    let turned = |name: &str| {
+        let (name, weight) = weight(name)?;
+        Ok::<_, Error>((format!("{name}.transposed"), Var::constant(weight).permute(&[1, 0])?.into_value()))
+    };
     let unknown = |name| refused(path, &format!("is a {name}, for which this crate knows no ONNX operator"));
     Ok(vec![match layer.kind {
-        Kind::Container => unreachable!("containers are passed over"),
-        Kind::Linear => Operator::Gemm { weight: weight("weight")?, bias: weights.get(path, "bias") },
-        Kind::GaussianLatent => Operator::Gemm { weight: weight("mean.weight")?, bias: weights.get(path, "mean.bias") },
-        Kind::TiedLinear => {
-            let (name, tied) = weight("weight")?;
-            let turned = Var::constant(tied).permute(&[1, 0])?.into_value();
-            Operator::Gemm { weight: (format!("{name}.transposed"), turned), bias: weights.get(path, "bias") }
+        Kind::Container | Kind::GaussianLatent | Kind::Join(_) => unreachable!("has no operator of its own"),
+        // Of matrices; of more axes, each vector along the last one.
+        Kind::Linear if read.len() == 2 => {
+            Operator::Gemm { weight: weight("weight")?, bias: weights.get(path, "bias") }
         }
-        Kind::ConvTranspose2d { kernel, stride, padding: [top, left], output_padding, dilation, groups } => {
+        Kind::Linear => return Ok(vec![Operator::MatMul(turned("weight")?), Operator::Add(Some(weight("bias")?))]),
+        Kind::TiedLinear => Operator::Gemm { weight: turned("weight")?, bias: weights.get(path, "bias") },
+        Kind::ConvTranspose2d { kernel, settings } => {
+            let ConvTranspose2d { stride, padding: [top, left], output_padding, dilation, groups } = settings;
             Operator::ConvTranspose {
                 weight: weight("weight")?,
                 bias: weights.get(path, "bias"),
@@ -139,14 +203,14 @@ fn operators(layer: &Captured<f32>, weights: &Weights) -> Result<Vec<Operator>> 
         }
         Kind::Standardize => return Ok(vec![Operator::Sub(weight("mean")?), Operator::Div(weight("std")?)]),
         Kind::Upsample(upsample) => Operator::Resize(upsample),
-        Kind::Conv2d { kernel, stride, padding, dilation, groups } => {
+        Kind::Conv2d { kernel, settings: Conv2d { stride, padding, dilation, groups } } => {
             let pads = |axis: usize| match padding {
                 Padding::Valid => [0, 0],
                 Padding::Fixed(pad) => [pad[axis], pad[axis]],
                 Padding::Same => {
                     let reach = dilation[axis] * (kernel[axis] - 1) + 1;
                     let covered = (layer.output.shape()[2 + axis] - 1) * stride[axis] + reach;
-                    let zeros = covered.saturating_sub(layer.input[2 + axis]);
+                    let zeros = covered.saturating_sub(read[2 + axis]);
                     [zeros / 2, zeros - zeros / 2]
                 }
             };

@@ -1,0 +1,263 @@
+//! The types of layers: the table of their names, and the layers that hold other layers.
+
+use super::describe::Describe;
+use super::images::{Conv2d, ConvTranspose2d, Pool, Upsample2d};
+use super::plain::*;
+use super::samples::{BatchNorm, Dropout, GaussianLatent, GaussianNoise, LayerNorm, Linear, Unflatten};
+use crate::nn::Join;
+use serde::{Deserialize, Serialize};
+
+/// Writes the enum of the layers from one row for each type: its name here, its settings, its name in files, and the stem
+/// of the names of layers that the file does not name. First the types that hold no other layers, then those that do.
+macro_rules! layers {
+    (
+        plain { $($(#[$about:meta])* $variant:ident($settings:ty), $type:literal, $stem:literal;)* }
+        holding { $($(#[$holds:meta])* $holder:ident($held:ty), $nest:literal;)* }
+    ) => {
+        /// One layer of the file: its type, and what that type wants to know.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "type")]
+        pub enum Layer {
+            $($(#[$about])* #[serde(rename = $type)] $variant($settings),)*
+            $($(#[$holds])* #[serde(rename = $nest)] $holder($held),)*
+        }
+
+        /// The names of the types, as the file writes them.
+        pub const TYPES: &[&str] = &[$($type,)* $($nest),*];
+
+        impl Layer {
+            /// The type, as the file writes it.
+            pub fn type_name(&self) -> &'static str {
+                match self {
+                    $(Layer::$variant(_) => $type,)*
+                    $(Layer::$holder(_) => $nest,)*
+                }
+            }
+
+            /// The name that the file gives it.
+            pub fn name(&self) -> Option<&str> {
+                match self {
+                    $(Layer::$variant(settings) => settings.name.as_deref(),)*
+                    $(Layer::$holder(settings) => settings.name.as_deref(),)*
+                }
+            }
+
+            /// What a layer is called that has no name, before its number.
+            fn stem(&self) -> &'static str {
+                match self {
+                    $(Layer::$variant(_) => $stem,)*
+                    $(Layer::$holder(_) => $nest,)*
+                }
+            }
+
+            /// The description of a layer that holds no others; none of one that does.
+            pub(super) fn leaf(&self) -> Option<&dyn Describe> {
+                match self {
+                    $(Layer::$variant(settings) => Some(settings),)*
+                    $(Layer::$holder(_) => None,)*
+                }
+            }
+        }
+    };
+}
+
+layers! {
+    plain {
+        /// A fully connected layer.
+        Linear(Linear), "linear", "linear";
+        /// A convolution.
+        Conv2d(Conv2d), "conv2d", "conv";
+        /// Max-pooling.
+        MaxPool2d(Pool<true>), "max_pool2d", "pool";
+        /// Average-pooling.
+        AvgPool2d(Pool<false>), "avg_pool2d", "pool";
+        /// `[C, H, W]` to `[C · H · W]`.
+        Flatten(Flatten), "flatten", "flatten";
+        /// Zeroes elements at random in training.
+        Dropout(Dropout), "dropout", "dropout";
+        /// max(x, 0).
+        Relu(Relu), "relu", "relu";
+        /// x, or 0.01 x where negative.
+        LeakyRelu(LeakyRelu), "leaky_relu", "leaky_relu";
+        /// tanh x.
+        Tanh(Tanh), "tanh", "tanh";
+        /// 1/(1 + e⁻ˣ).
+        Sigmoid(Sigmoid), "sigmoid", "sigmoid";
+        /// x Φ(x).
+        Gelu(Gelu), "gelu", "gelu";
+        /// x, or eˣ - 1 where negative.
+        Elu(Elu), "elu", "elu";
+        /// ln(1 + eˣ).
+        Softplus(Softplus), "softplus", "softplus";
+        /// Probabilities of the classes.
+        Softmax(Softmax), "softmax", "softmax";
+        /// Their logarithms: what the loss `nll` takes.
+        LogSoftmax(LogSoftmax), "log_softmax", "log_softmax";
+        /// The mean of each plane, `[C, H, W]` to `[C]`.
+        GlobalAvgPool2d(GlobalAvgPool2d), "global_avg_pool2d", "pool";
+        /// `[D]` to other axes.
+        Unflatten(Unflatten), "unflatten", "unflatten";
+        /// Batch normalization of the channels of images, or of the elements of flat samples.
+        BatchNorm(BatchNorm), "batch_norm", "norm";
+        /// A transposed convolution: from the output of a convolution to an image of the size of its input.
+        ConvTranspose2d(ConvTranspose2d), "conv_transpose2d", "deconv";
+        /// Larger images without weights.
+        Upsample2d(Upsample2d), "upsample2d", "upsample";
+        /// Normalization of each sample by itself.
+        LayerNorm(LayerNorm), "layer_norm", "norm";
+        /// The code of a variational autoencoder.
+        GaussianLatent(GaussianLatent), "gaussian_latent", "latent";
+        /// Normal noise, in training.
+        GaussianNoise(GaussianNoise), "gaussian_noise", "noise";
+    }
+    holding {
+        /// A residual block: its layers compute what is added to its input.
+        Residual(Residual), "residual";
+        /// Branches that all take the same input, joined to one output.
+        Parallel(Parallel), "parallel";
+        /// Layers one after the other under a name.
+        Sequence(Sequence), "sequence";
+        /// The same layers several times, each time with weights of their own.
+        Repeat(Repeat), "repeat";
+    }
+}
+
+/// A residual block, y = f(x) + x, or f(x) + s(x) with a shortcut s.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Residual {
+    /// Its name in paths and files; by default the type and a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// f: layers one after the other, which give the shape of the input, or that of the shortcut.
+    pub layer: Vec<Layer>,
+    /// s: layers that bring the input to the shape of f(x); usually a `conv2d` of kernel 1. By default the input itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shortcut: Vec<Layer>,
+}
+
+/// Branches on one input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parallel {
+    /// Its name in paths and files; by default the type and a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `concat`: their channels one after the other; or `sum`.
+    #[serde(default)]
+    pub join: Join,
+    /// The branches.
+    pub branch: Vec<Branch>,
+}
+
+/// One of several branches.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Branch {
+    /// Its name in paths and files; by default `branch` and a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Layers one after the other; none hand on the input.
+    #[serde(default)]
+    pub layer: Vec<Layer>,
+}
+
+/// Layers one after the other under a name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sequence {
+    /// Its name in paths and files; by default the type and a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The layers.
+    pub layer: Vec<Layer>,
+}
+
+/// The same layers several times.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repeat {
+    /// Its name in paths and files; by default the type and a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How often. The copies are called 1, 2, ..
+    pub times: usize,
+    /// The layers of a copy.
+    pub layer: Vec<Layer>,
+}
+
+impl Parallel {
+    /// The name of each branch.
+    pub fn names(&self) -> Vec<String> {
+        let name = |(i, branch): (usize, &Branch)| branch.name.clone().unwrap_or_else(|| format!("branch{}", i + 1));
+        self.branch.iter().enumerate().map(name).collect()
+    }
+}
+
+impl Layer {
+    /// The lists of layers within this one, none of a layer that holds no others, each with the key under which the file has it: `layer`, `shortcut`,
+    /// `branch.2.layer`.
+    pub(super) fn lists(&self) -> Vec<(String, &[Layer])> {
+        match self {
+            Layer::Residual(l) => vec![("layer".into(), &l.layer), ("shortcut".into(), &l.shortcut)],
+            Layer::Parallel(l) => {
+                let list = |(i, branch)| -> (String, &[Layer]) {
+                    let branch: &Branch = branch;
+                    (format!("branch.{}.layer", i + 1), &branch.layer)
+                };
+                l.branch.iter().enumerate().map(list).collect()
+            }
+            Layer::Sequence(Sequence { layer, .. }) | Layer::Repeat(Repeat { layer, .. }) => {
+                vec![("layer".into(), layer)]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The name of each layer of a list: its own, or its type and the number among those of that type: `conv1`, `relu1`,
+/// `conv2`.
+pub fn names(layers: &[Layer]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::with_capacity(layers.len());
+    for (i, layer) in layers.iter().enumerate() {
+        let number = 1 + layers[..i].iter().filter(|before| before.stem() == layer.stem()).count();
+        names.push(layer.name().map_or_else(|| format!("{}{number}", layer.stem()), str::to_owned));
+    }
+    names
+}
+
+/// All layers that hold no others, those within others too, in the order of the file.
+pub fn leaves(layers: &[Layer]) -> Vec<&Layer> {
+    let inside = |layer| match Layer::lists(layer).as_slice() {
+        [] => vec![layer],
+        lists => lists.iter().flat_map(|(_, list)| leaves(list)).collect(),
+    };
+    layers.iter().flat_map(inside).collect()
+}
+
+/// Replaces the names of layers (and branches) in a key by their numbers, from 1: `block1.layer.conv2.filters` becomes
+/// `3.layer.4.filters`. Fails with a name that no layer of its list has, and the names that there are.
+pub fn number(layers: &[Layer], key: &mut [String]) -> Result<(), (String, Vec<String>)> {
+    let find = |part: &mut String, names: Vec<String>| {
+        if part.parse::<usize>().is_err() {
+            let Some(at) = names.iter().position(|name| name == part) else { return Err((part.clone(), names)) };
+            *part = (at + 1).to_string();
+        }
+        Ok(part.parse::<usize>().ok().and_then(|number| number.checked_sub(1)))
+    };
+    let [part, rest @ ..] = key else { return Ok(()) };
+    let Some(layer) = find(part, names(layers))?.and_then(|at| layers.get(at)) else { return Ok(()) };
+    match (layer, rest) {
+        (Layer::Parallel(l), [list, part, inner, rest @ ..]) if list == "branch" && inner == "layer" => {
+            match find(part, l.names())?.and_then(|at| l.branch.get(at)) {
+                Some(branch) => number(&branch.layer, rest),
+                None => Ok(()),
+            }
+        }
+        (_, [list, rest @ ..]) => match layer.lists().into_iter().find(|(key, _)| key == list) {
+            Some((_, layers)) => number(layers, rest),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}

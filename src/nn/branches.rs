@@ -1,0 +1,128 @@
+//! Blocks whose value goes several ways at once: residual blocks and parallel branches.
+//!
+//! What is inside a branch is a [`Sequential`], so the engine computes neighbours there in one go as it does anywhere, and
+//! a branch costs what its layers cost. The ways meet in a [`Join`], which is captured like a layer.
+
+use super::context::Ctx;
+use super::join::Join;
+use super::kind::Kind;
+use super::module::Module;
+use super::sequential::Sequential;
+use super::walk::Walk;
+use crate::autograd::Var;
+use crate::error::Result;
+use crate::real::Real;
+
+/// Computes y = f(x) + x, a residual block (He et al. 2016): the branch f learns what is missing, and gradients reach the
+/// layers before the block by the sum, whatever f does to them.
+///
+/// Where f changes the shape, a shortcut s changes that of the input alike, y = f(x) + s(x): He et al. take a convolution
+/// with 1 x 1 filters and the stride of f. The layers of f are children of the block itself (`block1.conv1.weight`), those
+/// of s stand under `shortcut` (`block1.shortcut.conv.weight`), and the sum is captured as `block1.sum`.
+///
+/// ```
+/// use gradus::{autograd::Var, rng::Rng, tensor::Tensor};
+/// use gradus::nn::{Activation, Conv2d, Ctx, Init, Module, Residual, Sequential};
+/// use gradus::ops::{self, Padding};
+/// let (rng, same) = (&mut Rng::new(1, "block", 0), ops::Conv2d { padding: Padding::Same, ..Default::default() });
+/// let halve = ops::Conv2d { stride: [2, 2], ..same };
+/// let branch = Sequential::new()
+///     .with("conv1", Conv2d::new(4, 8, [3, 3], halve, Init::HeNormal, rng))
+///     .with("relu", Activation::Relu)
+///     .with("conv2", Conv2d::new(8, 8, [3, 3], same, Init::HeNormal, rng));
+/// let shortcut = Sequential::new().with("conv", Conv2d::new(4, 8, [1, 1], halve, Init::HeNormal, rng));
+/// let block: Residual = Residual::new(branch).with_shortcut(shortcut);
+/// let y = block.forward(&Var::constant(Tensor::zeros([2, 4, 6, 6])), &mut Ctx::eval())?;
+/// assert_eq!(y.shape(), [2, 8, 3, 3]);
+/// # Ok::<(), gradus::Error>(())
+/// ```
+pub struct Residual<T: Real = f32> {
+    branch: Sequential<T>,
+    shortcut: Option<Sequential<T>>,
+}
+
+impl<T: Real> Residual<T> {
+    /// The name under which the shortcut's layers stand.
+    pub const SHORTCUT: &'static str = "shortcut";
+    /// Names that no layer of the branch may have, because the block needs them.
+    pub const RESERVED: [&'static str; 2] = [Self::SHORTCUT, "sum"];
+
+    /// Returns the block f(x) + x. Panics if a layer of the branch has a [reserved](Self::RESERVED) name.
+    pub fn new(branch: Sequential<T>) -> Self {
+        let taken = branch.names().find(|name| Self::RESERVED.contains(name));
+        assert!(taken.is_none(), "the branch of a residual block has a layer called {taken:?}, which the block needs");
+        Self { branch, shortcut: None }
+    }
+
+    /// Returns the block f(x) + s(x).
+    pub fn with_shortcut(mut self, shortcut: Sequential<T>) -> Self {
+        self.shortcut = Some(shortcut);
+        self
+    }
+}
+
+impl<T: Real> Module<T> for Residual<T> {
+    fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
+        let y = self.branch.forward(x, cx)?;
+        match &self.shortcut {
+            Some(shortcut) => {
+                let x = cx.call(Self::SHORTCUT, shortcut, x)?;
+                cx.join(Join::Sum, &[&y, &x])
+            }
+            None => cx.join(Join::Sum, &[&y, x]),
+        }
+    }
+
+    fn walk(&self, walk: &mut Walk<'_, T>) {
+        self.branch.walk(walk);
+        if let Some(shortcut) = &self.shortcut {
+            walk.child(Self::SHORTCUT, shortcut);
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Container
+    }
+}
+
+/// Gives one input to several branches and joins their outputs: by concatenation of the channels, as in the blocks of
+/// Szegedy et al. (2015), or by their sum.
+///
+/// Branches have names, which make the paths of their parameters (`block2.branch1.conv.weight`); the joined value is
+/// captured as `block2.concat` or `block2.sum`. A branch without layers hands on the input.
+pub struct Parallel<T: Real = f32> {
+    join: Join,
+    branches: Vec<(String, Sequential<T>)>,
+}
+
+impl<T: Real> Parallel<T> {
+    /// Returns a block without branches yet, which cannot compute.
+    pub fn new(join: Join) -> Self {
+        Self { join, branches: Vec::new() }
+    }
+
+    /// Appends a branch. Panics on a name that is taken, also by the join.
+    pub fn with(mut self, name: impl Into<String>, branch: Sequential<T>) -> Self {
+        let name = name.into();
+        let is_taken = name == self.join.name() || self.branches.iter().any(|(known, _)| *known == name);
+        assert!(!is_taken, "Parallel has two children called {name}");
+        self.branches.push((name, branch));
+        self
+    }
+}
+
+impl<T: Real> Module<T> for Parallel<T> {
+    fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
+        let outputs: Vec<Var<T>> =
+            self.branches.iter().map(|(name, branch)| cx.call(name, branch, x)).collect::<Result<_>>()?;
+        cx.join(self.join, &outputs.iter().collect::<Vec<_>>())
+    }
+
+    fn walk(&self, walk: &mut Walk<'_, T>) {
+        self.branches.iter().for_each(|(name, branch)| walk.child(name, branch));
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Container
+    }
+}
