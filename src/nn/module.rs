@@ -11,6 +11,34 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// A piece of a network.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// /// y = x + f(x), with a layer of its own.
+/// struct Residual {
+///     inner: Linear,
+/// }
+///
+/// impl Module for Residual {
+///     fn forward(&self, x: &Var, cx: &mut Ctx<'_>) -> Result<Var> {
+///         x.add(&cx.call("inner", &self.inner, x)?.relu()?)
+///     }
+///     fn walk(&self, walk: &mut Walk<'_, f32>) {
+///         walk.child("inner", &self.inner);
+///     }
+///     fn kind(&self) -> Kind {
+///         Kind::Container
+///     }
+/// }
+///
+/// let block = Residual { inner: Linear::new(4, 4, Init::HeNormal, &mut Rng::new(1, "init", 0)) };
+/// let names: Vec<String> = parameters(&block).into_iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["inner.weight", "inner.bias"]);
+/// let y = block.forward(&Var::constant(Tensor::zeros([2, 4])), &mut Ctx::eval())?;
+/// assert_eq!(y.shape(), [2, 4]);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Module<T: Real = f32>: Send + Sync {
     /// Computes the output for `x`.
     fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>>;
@@ -29,6 +57,12 @@ pub trait Module<T: Real = f32>: Send + Sync {
 
 /// The sorts of layers, with all that is to be said of one but its weights: what a summary counts by, and from which a
 /// network can be written down in another format.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let pool: &dyn Module = &MaxPool2d(Window::square(2));
+/// assert_eq!(pool.kind(), Kind::MaxPool(Window::square(2)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// Made of other modules.
@@ -121,6 +155,16 @@ impl Kind {
 }
 
 /// Passes over the parameters and buffers of a module tree and keeps track of the path.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let net: Sequential = Sequential::new()
+///     .with("fc1", Linear::<f32>::new(3, 8, Init::PyTorch, &mut Rng::new(1, "init", 0)))
+///     .with("fc2", Linear::new(8, 2, Init::PyTorch, &mut Rng::new(2, "init", 0)));
+/// let mut shapes = Vec::new();
+/// net.walk(&mut Walk::new(&mut |path, param| shapes.push(format!("{path} {:?}", param.get().shape()))));
+/// assert_eq!(shapes, ["fc1.weight [8, 3]", "fc1.bias [8]", "fc2.weight [2, 8]", "fc2.bias [2]"]);
+/// ```
 pub struct Walk<'a, T: Real> {
     path: String,
     visit: Visit<'a, T>,
@@ -211,6 +255,20 @@ pub fn count_parameters<T: Real>(module: &dyn Module<T>) -> usize {
 }
 
 /// What a module saw and made, kept by a context that was asked to.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let net: Sequential = Sequential::new()
+///     .with("fc", Linear::new(3, 2, Init::PyTorch, &mut Rng::new(1, "init", 0)))
+///     .with("act", Activation::Tanh);
+/// let only_fc = |path: &str| path == "fc";
+/// let mut cx = Ctx::eval().capture(&only_fc);
+/// net.forward(&Var::constant(Tensor::zeros([5, 3])), &mut cx)?;
+/// let captured = cx.captured();
+/// assert_eq!((captured.len(), &captured[0].path[..], captured[0].output.shape()), (1, "fc", &[5, 2][..]));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Captured<T: Real> {
     /// The module's path.
@@ -252,6 +310,21 @@ impl From<u64> for Draws<'_> {
 
 /// The circumstances of one forward pass: the tape, training or evaluation, randomness, and the path of the module
 /// that is running. There is no hidden mode anywhere else.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let net = Sequential::<f32>::new().with("drop", Dropout(0.5));
+/// let x = Var::constant(Tensor::full([1, 100], 1.0));
+/// let evaluated = net.forward(&x, &mut Ctx::eval())?;
+/// assert_eq!(evaluated.value(), x.value()); // dropout is off
+///
+/// let tape = Tape::new();
+/// let trained = |step| net.forward(&x, &mut Ctx::train(&tape, 1, step)); // seed 1
+/// assert_eq!(trained(3)?.value(), trained(3)?.value()); // the mask belongs to seed, layer and step
+/// assert_ne!(trained(3)?.value(), trained(4)?.value());
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Ctx<'a, T: Real = f32> {
     tape: Option<&'a Tape<T>>,
     training: bool,

@@ -88,6 +88,20 @@ pub fn outputs(model: &dyn Module, samples: &dyn Samples, indices: &[usize], see
 }
 
 /// Evaluates a classifier. Fails without samples, and for a loss that reads no classes from an output.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let samples = Matrix::new(Tensor::new(vec![-1.0, 2.0], [2, 1])?, vec![0, 1])?;
+/// // Logits (0, 4x): the second class where x > 0.
+/// let model = Linear::new(1, 2, Init::PyTorch, &mut Rng::new(1, "init", 0));
+/// model.weight.set(Tensor::new(vec![0.0, 4.0], [2, 1])?);
+/// model.bias.set(Tensor::zeros([2]));
+/// let found = evaluate(&model, &samples, &Objective::default())?;
+/// assert_eq!((found.accuracy, found.predicted), (1.0, vec![0, 1]));
+/// assert!(found.probabilities.at(&[1, 1]) > 0.99);
+/// # Ok::<(), Error>(())
+/// ```
 pub fn evaluate(model: &dyn Module, samples: &dyn Samples, criterion: &dyn Criterion) -> Result<Evaluation> {
     let (mut classes, mut probabilities) = (0, Vec::new());
     let measured = measure(model, samples, criterion, &mut |output| {

@@ -71,6 +71,25 @@ pub struct Fit<C = Objective> {
 }
 
 /// Whoever watches a training.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// /// Prints each epoch's losses.
+/// struct Print;
+///
+/// impl Observer for Print {
+///     fn epoch(&mut self, record: &Epoch, best: bool) {
+///         let [train, val] = record.losses();
+///         println!("epoch {}: {train:.3}, {val:.3}{}", record.epoch, if best { " *" } else { "" });
+///     }
+/// }
+///
+/// let samples = Matrix::new(Tensor::zeros([4, 2]), vec![0, 1, 0, 1])?;
+/// let model = Linear::new(2, 2, Init::PyTorch, &mut Rng::new(1, "init", 0));
+/// Fit::new(3, 3, 2, 1).run(&model, &mut FirstOrder::new(Sgd::new(0.1)), &samples, &samples, None, &mut Print)?;
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Observer {
     /// After each step: `done` of `total` samples of epoch number `epoch` have been seen.
     fn step(&mut self, epoch: usize, done: usize, total: usize) {

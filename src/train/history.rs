@@ -59,6 +59,17 @@ impl Keep {
 }
 
 /// The epochs of a training, and which was best.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let mut history = History::default();
+/// for (epoch, loss) in [(1, 0.9), (2, 0.4), (3, 0.5)] {
+///     let record =
+///         Epoch { epoch, train_loss: loss, train_accuracy: None, val_loss: Some(loss), val_accuracy: None };
+///     history.push(record, Keep::Loss);
+/// }
+/// assert_eq!((history.best_epoch, history.stale()), (2, 1));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// All epochs so far.

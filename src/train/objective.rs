@@ -68,6 +68,17 @@ impl Loss {
 }
 
 /// A loss, and how much each class weighs in it.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let output = Var::constant(Tensor::new(vec![3.0, 0.0, 0.0, 3.0], [2, 2])?);
+/// let (x, labels) = (Tensor::zeros([2, 4]), [0, 1]);
+/// let objective = Objective { label_smoothing: 0.1, ..Objective::default() }; // cross-entropy
+/// let smoothed = objective.value(&output, &x, &labels)?.value().item();
+/// assert!(smoothed > Objective::default().value(&output, &x, &labels)?.value().item());
+/// assert_eq!(objective.answers(output.value()), labels);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Objective {
     /// The loss.
