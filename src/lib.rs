@@ -10,7 +10,7 @@
 //! 4. [`nn`]: layers that own parameters and call the ops.
 //! 5. [`optim`]: how gradients change parameters.
 //! 6. [`train`]: epochs, validation, early stopping, checkpoints.
-//! 7. [`pipeline`]: the main job, from a folder of pictures to a report.
+//! 7. [`pipeline`]: the main job, from a folder of images to a report.
 //! 8. [`experiment`]: any network on any data, from a file.
 //! 9. [`study`]: the search for its best settings.
 //!
@@ -43,6 +43,9 @@
 //! assert!(logits.cross_entropy(Target::Labels(&labels))?.value().item() < 0.05);
 //! # Ok::<(), gradus::Error>(())
 //! ```
+//!
+//! The [`prelude`] has all that such a program needs; its documentation shows a residual network with an op and a loss of
+//! one's own, checked, trained by [`Fit`](train::Fit), saved and loaded.
 //!
 //! # Promises
 //!

@@ -377,9 +377,9 @@ impl<T: Real> Gradients<T> {
         Err(Error::invalid(format!("gradient: {why}")))
     }
 
-    /// The parameters that the loss depends on, by identity ([`Param::id`]), and their gradients.
-    pub fn params(&self) -> impl Iterator<Item = (u64, &Tensor<T>)> {
-        self.params.iter().filter_map(|&(id, index)| Some((id, self.at(index)?)))
+    /// The gradient of the first parameter that the loss depends on and that is not `known` by its [`Param::id`].
+    pub(crate) fn of_unknown(&self, known: impl Fn(u64) -> bool) -> Option<&Tensor<T>> {
+        self.params.iter().filter(|(id, _)| !known(*id)).find_map(|&(_, index)| self.at(index))
     }
 
     /// The gradient of a parameter; none if the loss does not depend on it or it is frozen.

@@ -43,7 +43,8 @@ pub trait Module<T: Real = f32>: Send + Sync {
     /// Computes the output for `x`.
     fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>>;
 
-    /// Names each parameter, each buffer and each child, once, by the name of its field.
+    /// Names each parameter, each buffer and each child, once, by the name of its field. What is forgotten here would be
+    /// neither saved nor trained; an optimizer's step refuses a loss that depends on such a parameter.
     fn walk(&self, walk: &mut Walk<'_, T>);
 
     /// What sort of layer this is.

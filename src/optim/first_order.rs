@@ -146,7 +146,7 @@ impl<T: Real, R: Rule<T>> FirstOrder<T, R> {
     /// the first gradient with a NaN or an infinity in it.
     fn check(&self, gradients: &Gradients<T>) -> Result<()> {
         let named = |id: u64| self.known.iter().any(|known| known.param.id() == id);
-        if let Some((_, gradient)) = gradients.params().find(|(id, _)| !named(*id)) {
+        if let Some(gradient) = gradients.of_unknown(named) {
             return Err(Error::invalid(format!(
                 "optimizer: the loss depends on a parameter of shape {:?} that the model's walk does not name, so it would \
                  never be trained. help: name the parameter, or the child that owns it, in walk; freeze it \

@@ -1,4 +1,4 @@
-//! A model's answers on samples, without changing it.
+//! A model's predictions and losses on samples, without changing it.
 
 use super::criterion::{Criterion, loss_of, predictions_of};
 use super::samples::{Drawn, Samples};
@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 /// Samples per forward pass.
 pub const BATCH: usize = 64;
 
-/// What a classifier answered.
+/// A classifier's figures on samples.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
     /// Mean loss.
     pub loss: f64,
-    /// Share of right answers.
+    /// Fraction of correct predictions.
     pub accuracy: f64,
     /// The class with the largest output, for each sample (the first, on a tie).
     pub predicted: Vec<usize>,
@@ -26,7 +26,7 @@ pub struct Evaluation {
     pub probabilities: Tensor,
 }
 
-/// A model's mean losses on samples: what is made small, and what its layers add to it.
+/// A model's mean losses on samples: the objective, and what its layers add to it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Losses {
     /// All together.

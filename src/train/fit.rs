@@ -6,7 +6,7 @@
 //! is kept. What cannot be trained is refused before the first step.
 //!
 //! Everything random is keyed by (seed, epoch) or (seed, network, layer, step), and the loop's place is written down as
-//! [`Progress`]: a training that is taken up again ends in the same bits as one that never stopped.
+//! [`Progress`]: a resumed training ends in the same bits as one that never stopped.
 
 use super::checkpoint::Progress;
 use super::criterion::{Batch, Criterion, loss_of, predictions_of};
@@ -70,7 +70,7 @@ pub struct Fit<C = Objective> {
     pub rate: &'static str,
 }
 
-/// Whoever watches a training.
+/// An observer of a training: a progress bar, a log, what stops or saves it.
 ///
 /// ```
 /// use gradus::prelude::*;
@@ -138,7 +138,7 @@ pub struct Running {
     pub loss: f64,
     /// Sum of their weights.
     pub weight: f64,
-    /// Right answers.
+    /// Correct predictions.
     pub right: usize,
 }
 

@@ -10,7 +10,7 @@ pub struct Epoch {
     pub epoch: usize,
     /// Mean training loss.
     pub train_loss: f64,
-    /// Share of training samples answered rightly; none without classes.
+    /// Fraction of correct predictions for the training samples; none without classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_accuracy: Option<f64>,
     /// Validation loss; none without validation samples.

@@ -1,4 +1,4 @@
-//! What a classifier is trained to make small, and how its output is read as an answer.
+//! The losses of this crate by name, and how an output is read as a prediction.
 //!
 //! The two belong together: cross-entropy speaks of logits, of which softmax makes probabilities; the negative
 //! log-likelihood of their logarithms already; the squared error of the probabilities themselves.
@@ -53,7 +53,7 @@ impl Loss {
     }
 
     /// The shape that a network has to give for each sample of shape `input`: a number for each class, one for yes or
-    /// no, or a picture like the input. Fails for binary losses of more than two classes.
+    /// no, or an image like the input. Fails for binary losses of more than two classes.
     pub fn outputs(self, input: &[usize], classes: usize) -> Result<Vec<usize>> {
         match self {
             Loss::CrossEntropy | Loss::Nll | Loss::Mse => Ok(vec![classes]),

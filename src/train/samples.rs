@@ -134,7 +134,7 @@ impl Samples for Matrix {
     }
 }
 
-/// Samples that are pictures: normalized once, augmented anew in each epoch of training.
+/// Samples that are images: normalized once, augmented anew in each epoch of training.
 #[derive(Clone, Debug)]
 pub struct Pictures {
     pixels: Tensor,
@@ -144,7 +144,7 @@ pub struct Pictures {
 }
 
 impl Pictures {
-    /// Pictures `[N, C, H, W]` with values in [0, 1], and their labels.
+    /// Images `[N, C, H, W]` with values in [0, 1], and their labels.
     pub fn new(pixels: &Tensor, labels: Vec<usize>, normalization: &Normalization) -> Result<Self> {
         Ok(Self { pixels: normalization.apply(pixels)?, labels, augment: Augment::NONE, seed: 0 })
     }
