@@ -33,6 +33,13 @@ const NEAR_KINKS: f64 = 4e-6;
 const DRAWS: usize = 100;
 
 /// One check.
+///
+/// ```
+/// use gradus::gradcheck::table;
+/// let row = table().into_iter().find(|row| row.name == "matmul").expect("every op has a row");
+/// let outcome = row.run(1);
+/// assert!(outcome.pass && outcome.relative_error < outcome.tolerance);
+/// ```
 pub struct Row {
     /// The op's `NAME` or the layer's type, a comma, and what is special about this row.
     pub name: &'static str,

@@ -44,6 +44,9 @@
 //! # Ok::<(), gradus::Error>(())
 //! ```
 //!
+//! The [`prelude`] has all that such a program needs; its documentation shows a residual network with an op and a loss of
+//! one's own, checked, trained by [`Fit`](train::Fit), saved and loaded.
+//!
 //! # Promises
 //!
 //! * It reads like a textbook: names are the field's, and each public item states its formula, shapes and source.

@@ -20,7 +20,7 @@
 //!         (&positive * &positive, positive)
 //!     }
 //!     fn backward(&self, positive: &Tensor<T>, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
-//!         [Some(T::from_f64(2.0) * (positive * g))]
+//!         [Some(positive * g * T::from_f64(2.0))]
 //!     }
 //! }
 //!

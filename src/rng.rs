@@ -20,6 +20,16 @@ use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 /// A stream of random numbers.
+///
+/// ```
+/// use gradus::rng::Rng;
+/// let mut rng = Rng::new(7, "shuffle", 3); // seed, purpose, index
+/// let order = rng.permutation(5);
+/// // The same three name the same stream, whatever was drawn elsewhere.
+/// assert_eq!(Rng::new(7, "shuffle", 3).permutation(5), order);
+/// assert_ne!(Rng::new(7, "shuffle", 4).bits(), Rng::new(7, "shuffle", 3).bits());
+/// assert!((0.0..1.0).contains(&rng.uniform()));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Rng {
     chacha: ChaCha8Rng,

@@ -17,6 +17,14 @@ pub const MAX_RANK: usize = 6;
 const PROBED: usize = 1 << 28;
 
 /// The sizes of a tensor's axes, outermost first. Stored inline: a shape costs no allocation.
+///
+/// ```
+/// use gradus::shape::Shape;
+/// let shape = Shape::from([2, 3, 4]);
+/// assert_eq!((shape.len(), shape.numel()), (3, 24));
+/// assert_eq!(&*shape.strides(), [12, 4, 1]);
+/// assert_eq!(&*shape.with(1, 5), [2, 5, 4]);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape {
     sizes: [usize; MAX_RANK],
@@ -108,6 +116,14 @@ impl<const N: usize> From<[usize; N]> for Shape {
 }
 
 /// The shape that NumPy's rule gives two operands: aligned at the right, equal or 1.
+///
+/// ```
+/// use gradus::shape::broadcast;
+/// assert_eq!(&*broadcast("add", &[4, 1, 3], &[2, 1])?, [4, 2, 3]);
+/// let error = broadcast("add", &[2], &[3]).unwrap_err().to_string();
+/// assert_eq!(error, "add cannot broadcast [2] with [3]: axis -1 is 2, then 3, and neither is 1");
+/// # Ok::<(), gradus::Error>(())
+/// ```
 pub fn broadcast(op: &'static str, a: &[usize], b: &[usize]) -> Result<Shape> {
     let rank = a.len().max(b.len());
     let mut out = vec![0; rank];
@@ -125,6 +141,14 @@ pub fn broadcast(op: &'static str, a: &[usize], b: &[usize]) -> Result<Shape> {
 }
 
 /// The sizes that the letters of an op's shape rule took, in the order they were met.
+///
+/// ```
+/// use gradus::shape::Dims;
+/// let dims = Dims::unify("matmul", &["M K", "K N"], &[&[2, 3], &[3, 4]])?;
+/// assert_eq!(dims.get("K"), 3);
+/// assert_eq!(&*dims.shape("M N"), [2, 4]);
+/// # Ok::<(), gradus::Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Dims(Vec<(&'static str, usize)>);
 

@@ -41,7 +41,8 @@ impl<I: Pooled> Deref for Indices<I> {
     }
 }
 
-/// An array of `T` with a shape: contiguous, row-major, cheap to clone.
+/// An array of `T` with a shape: contiguous, row-major, cheap to clone. Arithmetic is by operators, with broadcasting
+/// (`&a * 2.0 + &b`), which panic where shapes do not fit, or by the methods of the same names, which return an error.
 ///
 /// ```
 /// use gradus::tensor::Tensor;

@@ -51,6 +51,15 @@ pub struct Report {
 pub type Function<'a> = dyn Fn(&[Var<f64>]) -> Result<Var<f64>> + 'a;
 
 /// Checks the gradients of `f` with respect to every input. `f` must be deterministic.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let mut rng = Rng::new(1, "check", 0);
+/// let [a, b] = [[2, 3], [3, 4]].map(|shape| Tensor::<f64>::randn(shape, &mut rng));
+/// let report = check(&[a, b], 1e-8, &mut rng, &|x| x[0].matmul(&x[1])?.tanh())?;
+/// assert!(report.relative_error < 1e-8 && report.worst.is_none());
+/// # Ok::<(), Error>(())
+/// ```
 pub fn check(inputs: &[Tensor<f64>], tolerance: f64, rng: &mut Rng, f: &Function<'_>) -> Result<Report> {
     let value = |x: &[Tensor<f64>]| f(&x.iter().cloned().map(Var::constant).collect::<Vec<_>>()).map(Var::into_value);
     let y = value(inputs)?;

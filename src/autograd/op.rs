@@ -8,6 +8,35 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// A differentiable function of `N` tensors. Settings such as a stride are fields of the implementing type.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// /// y = x³.
+/// struct Cube;
+///
+/// impl Op<f32, 1> for Cube {
+///     const NAME: &'static str = "cube";
+///     type Saved = Tensor;
+///
+///     fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
+///         Ok(Shape::new(x))
+///     }
+///     fn forward(&self, [x]: [&Tensor; 1], _: Shape) -> (Tensor, Tensor) {
+///         (x.map(|x| x * x * x), x.clone())
+///     }
+///     fn backward(&self, x: &Tensor, g: &Tensor, _: [bool; 1]) -> [Option<Tensor>; 1] {
+///         [Some(g * x.map(|x| 3.0 * x * x))]
+///     }
+/// }
+///
+/// let tape = Tape::new();
+/// let x = tape.leaf(Tensor::scalar(2.0));
+/// let y = apply(Cube, [&x])?;
+/// assert_eq!(y.value().item(), 8.0);
+/// assert_eq!(tape.backward(&y)?.of(&x)?.unwrap().item(), 12.0);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Op<T: Real, const N: usize>: 'static {
     /// The name in messages and in the gradient table.
     const NAME: &'static str;

@@ -17,6 +17,21 @@ struct Cell<T: Real> {
 ///
 /// Cloning a parameter *ties* it: both handles are the same parameter, counted and optimized once. A frozen
 /// parameter takes part in forward as a constant.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let w = Param::new(Tensor::scalar(2.0));
+/// let tied = w.clone();
+/// w.set(Tensor::scalar(3.0));
+/// assert_eq!(tied.get().item(), 3.0);
+///
+/// // On a tape the parameter is one variable, wherever it is used.
+/// let tape = Tape::new();
+/// let y = tape.param(&w).mul(&tape.param(&tied))?; // w²
+/// assert_eq!(tape.backward(&y)?.param(&w).unwrap().item(), 6.0);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Param<T: Real = f32>(Arc<Cell<T>>);
 

@@ -237,6 +237,17 @@ impl<T: Real> Clone for Node<T> {
 const CONSTANT: &str = "this variable is a constant, which has no gradient. help: make it with tape.leaf(value)";
 
 /// A tensor that may remember how it was made. Ops take and give variables.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let tape = Tape::new();
+/// let x = tape.leaf(Tensor::new(vec![1.0, 2.0], [2])?); // has a gradient
+/// let c = Var::constant(Tensor::scalar(10.0)); // has none
+/// let y = (&x * &c).sum()?;
+/// assert_eq!(y.value().item(), 30.0);
+/// assert_eq!(tape.backward(&y)?.of(&x)?.unwrap().data(), [10.0, 10.0]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Var<T: Real = f32> {
     value: Tensor<T>,
@@ -318,6 +329,19 @@ impl<T: Real> std::fmt::Debug for Var<T> {
 
 /// What [`Tape::backward`] returns: the gradient of each leaf and parameter that the loss depends on, and of each
 /// variable that retained its own.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let tape = Tape::new();
+/// let [x, unused] = [3.0, 5.0].map(|x| tape.leaf(Tensor::scalar(x)));
+/// let square = x.mul(&x)?;
+/// let gradients = tape.backward(&square)?;
+/// assert_eq!(gradients.of(&x)?.unwrap().item(), 6.0);
+/// assert!(gradients.of(&unused)?.is_none()); // the loss does not depend on it
+/// assert!(gradients.of(&square).is_err()); // the result of an op, which did not retain its gradient
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Gradients<T: Real = f32> {
     /// The tape's id.
@@ -353,9 +377,9 @@ impl<T: Real> Gradients<T> {
         Err(Error::invalid(format!("gradient: {why}")))
     }
 
-    /// The parameters that the loss depends on, by identity ([`Param::id`]), and their gradients.
-    pub fn params(&self) -> impl Iterator<Item = (u64, &Tensor<T>)> {
-        self.params.iter().filter_map(|&(id, index)| Some((id, self.at(index)?)))
+    /// The gradient of the first parameter that the loss depends on and that is not `known` by its [`Param::id`].
+    pub(crate) fn of_unknown(&self, known: impl Fn(u64) -> bool) -> Option<&Tensor<T>> {
+        self.params.iter().filter(|(id, _)| !known(*id)).find_map(|&(_, index)| self.at(index))
     }
 
     /// The gradient of a parameter; none if the loss does not depend on it or it is frozen.

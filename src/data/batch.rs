@@ -10,6 +10,15 @@ use gradus_kernels::parallel;
 use serde::{Deserialize, Serialize};
 
 /// The batches of one epoch, as indices. The last one holds what is left and may be smaller.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let epoch: Vec<Vec<usize>> = Batches::new(7, 3, 1, 1, true).collect(); // 7 items, seed 1, epoch 1, shuffled
+/// assert_eq!(epoch.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 1]);
+/// let mut met = epoch.concat();
+/// met.sort();
+/// assert_eq!(met, [0, 1, 2, 3, 4, 5, 6]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Batches {
     order: Vec<usize>,

@@ -12,6 +12,20 @@ use crate::tensor::Tensor;
 /// A tensor that a layer owns and nobody trains. Cloning makes another handle on the same buffer.
 ///
 /// Inside, it is a frozen parameter: the same identity, the same lock.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let norm = BatchNorm1d::<f32>::new(1);
+/// let x = Var::constant(Tensor::new(vec![1.0, 3.0], [2, 1])?);
+/// let tape = Tape::new();
+/// let mut cx = Ctx::train(&tape, 1, 1);
+/// norm.forward(&x, &mut cx)?;
+/// assert_eq!(norm.running_mean.get().data(), [0.0]); // a forward pass changes nothing
+/// cx.proposals().commit();
+/// assert_eq!(norm.running_mean.get().data(), [0.2]); // 0.9 · 0 + 0.1 · 2
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Buffer<T: Real = f32>(Param<T>);
 

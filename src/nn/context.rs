@@ -35,6 +35,20 @@ pub struct Read {
 }
 
 /// What a module read and made, kept by a context that was asked to: a node of the network's graph, with its edges.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let net: Sequential = Sequential::new()
+///     .with("fc", Linear::new(3, 2, Init::PyTorch, &mut Rng::new(1, "init", 0)))
+///     .with("act", Activation::Tanh);
+/// let only_fc = |path: &str| path == "fc";
+/// let mut cx = Ctx::eval().capture(&only_fc);
+/// net.forward(&Var::constant(Tensor::zeros([5, 3])), &mut cx)?;
+/// let captured = cx.captured();
+/// assert_eq!((captured.len(), &captured[0].path[..], captured[0].output.shape()), (1, "fc", &[5, 2][..]));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Captured<T: Real> {
     /// The module's path.
@@ -79,6 +93,21 @@ impl From<u64> for Draws<'_> {
 
 /// The circumstances of one forward pass: the tape, training or evaluation, randomness, and the path of the module
 /// that is running. There is no hidden mode anywhere else.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let net = Sequential::<f32>::new().with("drop", Dropout(0.5));
+/// let x = Var::constant(Tensor::full([1, 100], 1.0));
+/// let evaluated = net.forward(&x, &mut Ctx::eval())?;
+/// assert_eq!(evaluated.value(), x.value()); // dropout is off
+///
+/// let tape = Tape::new();
+/// let trained = |step| net.forward(&x, &mut Ctx::train(&tape, 1, step)); // seed 1
+/// assert_eq!(trained(3)?.value(), trained(3)?.value()); // the mask belongs to seed, layer and step
+/// assert_ne!(trained(3)?.value(), trained(4)?.value());
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Ctx<'a, T: Real = f32> {
     tape: Option<&'a Tape<T>>,
     training: bool,

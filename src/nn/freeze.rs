@@ -13,6 +13,17 @@ use crate::real::Real;
 /// Freezes the parameters whose path fits `pattern`, and returns their paths. A `*` stands for any characters, none
 /// included: `encoder.*`, `*.bias`. A tied parameter is frozen if any of its paths fits.
 /// Fails, and changes nothing, if no path fits.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let mut rng = Rng::new(1, "init", 0);
+/// let net = Sequential::<f32>::new()
+///     .with("encoder", Linear::new(8, 2, Init::PyTorch, &mut rng))
+///     .with("head", Linear::new(2, 3, Init::PyTorch, &mut rng));
+/// assert_eq!(freeze(&net, "encoder.*")?, ["encoder.weight", "encoder.bias"]);
+/// assert!(freeze(&net, "decoder.*").is_err()); // no such parameter
+/// # Ok::<(), Error>(())
+/// ```
 pub fn freeze<T: Real>(module: &dyn Module<T>, pattern: &str) -> Result<Vec<String>> {
     set_trainable(module, pattern, false)
 }

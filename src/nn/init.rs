@@ -6,6 +6,14 @@ use crate::tensor::Tensor;
 
 /// How a weight is drawn. `fan_in` is the number of inputs of one output, `fan_out` of outputs of one input. Where they
 /// are 0, there is no weight, and a bias is 0.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let mut rng = Rng::new(1, "init", 0);
+/// let weight: Tensor = Init::HeUniform.weight(&[20, 6], &mut rng); // 20 outputs of 6 inputs
+/// assert!(weight.data().iter().all(|w| w.abs() <= 1.0)); // √(6/6)
+/// assert_eq!(Init::HeUniform.bias::<f32>(20, 6, &mut rng).data(), [0.0; 20]);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Init {

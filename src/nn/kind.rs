@@ -7,6 +7,12 @@ use std::fmt;
 
 /// The sorts of layers, with all that is to be said of one but its weights: what a summary counts by, and from which a
 /// network can be written down in another format.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let pool: &dyn Module = &MaxPool2d(Window::square(2));
+/// assert_eq!(pool.kind(), Kind::MaxPool(Window::square(2)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// Made of other modules.

@@ -24,6 +24,16 @@ use crate::rng::Rng;
 /// choose beta freely. Early in training, when the decoder makes nothing of the code yet, the divergence can push numbers of the
 /// code into the prior, where they stay; so beta may grow from 0 to its value over the first steps (Bowman et al. 2016,
 /// Sønderby et al. 2016). Mean and log_var themselves are captured under their names (`latent.mean`).
+///
+/// ```
+/// use gradus::prelude::*;
+/// let latent = GaussianLatent::new(16, 2, 1.0, Init::XavierUniform, &mut Rng::new(1, "init", 0));
+/// let mut cx = Ctx::eval();
+/// let code = latent.forward(&Var::constant(Tensor::<f32>::zeros([3, 16])), &mut cx)?;
+/// assert_eq!(code.shape(), [3, 2]);
+/// assert_eq!(cx.losses()[0].path, "kl"); // what the pass adds to the objective
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct GaussianLatent<T: Real = f32> {
     /// Gives the means.
@@ -70,6 +80,15 @@ impl<T: Real> Module<T> for GaussianLatent<T> {
 }
 
 /// Adds noise from N(0, std²) in training and where an evaluation [draws](Ctx::eval_drawing): the input of a denoising autoencoder (Vincent et al. 2008).
+///
+/// ```
+/// use gradus::prelude::*;
+/// let x = Var::constant(Tensor::<f32>::zeros([1, 4]));
+/// assert_eq!(GaussianNoise(0.1).forward(&x, &mut Ctx::eval())?.value(), x.value());
+/// let tape = Tape::new();
+/// assert_ne!(GaussianNoise(0.1).forward(&x, &mut Ctx::train(&tape, 1, 1))?.value(), x.value());
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct GaussianNoise(pub f64);
 

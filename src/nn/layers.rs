@@ -17,6 +17,14 @@ use crate::shape::Shape;
 
 /// Computes y = W x + b for each vector x along the last axis, from `[.., inputs]` to `[.., outputs]`: `[N, inputs]`, or
 /// `[N, L, inputs]` for sequences. The gradients of all vectors add up. See [`ops::matmul::Linear`].
+///
+/// ```
+/// use gradus::prelude::*;
+/// let layer = Linear::new(3, 2, Init::PyTorch, &mut Rng::new(1, "init", 0));
+/// let x = Var::constant(Tensor::<f32>::zeros([5, 3]));
+/// assert_eq!(layer.forward(&x, &mut Ctx::eval())?.shape(), [5, 2]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Linear<T: Real = f32> {
     /// `[outputs, inputs]`.
@@ -61,6 +69,14 @@ impl<T: Real> Module<T> for Linear<T> {
 }
 
 /// Convolution from `[N, C, H, W]` to `[N, O, OH, OW]`. See [`ops::conv`].
+///
+/// ```
+/// use gradus::prelude::*;
+/// let layer = Conv2d::new(3, 8, [5, 5], ops::Conv2d::default(), Init::HeNormal, &mut Rng::new(1, "init", 0));
+/// let x = Var::constant(Tensor::<f32>::zeros([1, 3, 32, 32]));
+/// assert_eq!(layer.forward(&x, &mut Ctx::eval())?.shape(), [1, 8, 28, 28]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Conv2d<T: Real = f32> {
     /// `[O, C/groups, KH, KW]`.
@@ -141,6 +157,14 @@ macro_rules! plain_layer {
 }
 
 /// Max-pooling. See [`ops::pool::MaxPool2d`].
+///
+/// ```
+/// use gradus::prelude::*;
+/// let layer = MaxPool2d(Window::square(2));
+/// let x = Var::constant(Tensor::<f32>::zeros([1, 8, 28, 28]));
+/// assert_eq!(layer.forward(&x, &mut Ctx::eval())?.shape(), [1, 8, 14, 14]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct MaxPool2d(pub Window);
 plain_layer!(
@@ -151,43 +175,111 @@ plain_layer!(
 );
 
 /// Average-pooling. See [`ops::pool::AvgPool2d`].
+///
+/// ```
+/// use gradus::prelude::*;
+/// let layer = AvgPool2d(Window::square(7));
+/// let x = Var::constant(Tensor::<f32>::zeros([1, 8, 28, 28]));
+/// assert_eq!(layer.forward(&x, &mut Ctx::eval())?.shape(), [1, 8, 4, 4]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct AvgPool2d(pub Window);
 plain_layer!(AvgPool2d, |self, x, _cx| x.avg_pool2d(self.0), Kind::AvgPool(self.0));
 
 /// The mean of each plane, `[N, C, H, W]` to `[N, C]`. See [`ops::pool::GlobalAvgPool2d`].
+///
+/// ```
+/// use gradus::prelude::*;
+/// let layer = GlobalAvgPool2d;
+/// let x = Var::constant(Tensor::<f32>::zeros([1, 8, 28, 28]));
+/// assert_eq!(layer.forward(&x, &mut Ctx::eval())?.shape(), [1, 8]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct GlobalAvgPool2d;
 plain_layer!(GlobalAvgPool2d, |self, x, _cx| x.global_avg_pool2d(), Kind::GlobalAvgPool);
 
 /// `[N, ..]` to `[N, product of the rest]`.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let layer = Flatten;
+/// let x = Var::constant(Tensor::<f32>::zeros([2, 8, 7, 7]));
+/// assert_eq!(layer.forward(&x, &mut Ctx::eval())?.shape(), [2, 392]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Flatten;
 plain_layer!(Flatten, |self, x, _cx| x.flatten(), Kind::Flatten);
 
 /// `[N, ..]` to `[N, sizes]`: each sample's elements under these sizes.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let layer = Unflatten([8, 7, 7].into());
+/// let x = Var::constant(Tensor::<f32>::zeros([2, 392]));
+/// assert_eq!(layer.forward(&x, &mut Ctx::eval())?.shape(), [2, 8, 7, 7]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Unflatten(pub Shape);
 plain_layer!(Unflatten, |self, x, _cx| x.unflatten(&self.0), Kind::Unflatten(self.0));
 
 /// Enlarges maps by whole factors. See [`ops::upsample`].
+///
+/// ```
+/// use gradus::prelude::*;
+/// let layer = Upsample(ops::Upsample { scale: [2, 2], mode: Interpolation::Bilinear });
+/// let x = Var::constant(Tensor::<f32>::zeros([1, 8, 7, 7]));
+/// assert_eq!(layer.forward(&x, &mut Ctx::eval())?.shape(), [1, 8, 14, 14]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Upsample(pub ops::Upsample);
 plain_layer!(Upsample, |self, x, _cx| x.upsample(self.0.scale, self.0.mode), Kind::Upsample(self.0));
 
 /// Probabilities of the classes, along axis 1. See [`ops::softmax::Softmax`]. To train with cross-entropy, leave it
 /// out: the loss takes logits.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let layer = Softmax;
+/// let x = Var::constant(Tensor::new(vec![1.0, 1.0, 1.0, 1.0], [1, 4])?);
+/// let y = layer.forward(&x, &mut Ctx::eval())?;
+/// assert_eq!(y.value().data(), [0.25; 4]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Softmax;
 plain_layer!(Softmax, |self, x, _cx| x.softmax(1), Kind::Softmax { log: false });
 
 /// Logarithms of the classes' probabilities, along axis 1: what the loss [`nll`](Var::nll) takes. See
 /// [`ops::softmax::LogSoftmax`].
+///
+/// ```
+/// use gradus::prelude::*;
+/// let layer = LogSoftmax;
+/// let x = Var::constant(Tensor::new(vec![1.0, 1.0], [1, 2])?);
+/// let y = layer.forward(&x, &mut Ctx::eval())?;
+/// assert_eq!(y.value().data(), [0.5f32.ln(); 2]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct LogSoftmax;
 plain_layer!(LogSoftmax, |self, x, _cx| x.log_softmax(1), Kind::Softmax { log: true });
 
 /// Zeroes elements at random in training. See [`ops::dropout`].
+///
+/// ```
+/// use gradus::prelude::*;
+/// let x = Var::constant(Tensor::<f32>::full([1, 8], 1.0));
+/// assert_eq!(Dropout(0.5).forward(&x, &mut Ctx::eval())?.value(), x.value());
+/// let tape = Tape::new();
+/// let y = Dropout(0.5).forward(&x, &mut Ctx::train(&tape, 1, 1))?;
+/// assert!(y.value().data().iter().all(|&y| y == 0.0 || y == 2.0));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Dropout(pub f64);
 plain_layer!(
@@ -200,6 +292,15 @@ plain_layer!(
 );
 
 /// An elementwise nonlinearity. See [`ops::scalar`].
+///
+/// ```
+/// use gradus::prelude::*;
+/// let layer = Activation::Relu;
+/// let x = Var::constant(Tensor::new(vec![-1.0, 2.0], [1, 2])?);
+/// let y = layer.forward(&x, &mut Ctx::eval())?;
+/// assert_eq!(y.value().data(), [0.0, 2.0]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {

@@ -10,11 +10,40 @@ use crate::error::Result;
 use crate::real::Real;
 
 /// A piece of a network.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// /// y = x + f(x), with a layer of its own.
+/// struct Residual {
+///     inner: Linear,
+/// }
+///
+/// impl Module for Residual {
+///     fn forward(&self, x: &Var, cx: &mut Ctx<'_>) -> Result<Var> {
+///         x.add(&cx.call("inner", &self.inner, x)?.relu()?)
+///     }
+///     fn walk(&self, walk: &mut Walk<'_, f32>) {
+///         walk.child("inner", &self.inner);
+///     }
+///     fn kind(&self) -> Kind {
+///         Kind::Container
+///     }
+/// }
+///
+/// let block = Residual { inner: Linear::new(4, 4, Init::HeNormal, &mut Rng::new(1, "init", 0)) };
+/// let names: Vec<String> = parameters(&block).into_iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["inner.weight", "inner.bias"]);
+/// let y = block.forward(&Var::constant(Tensor::zeros([2, 4])), &mut Ctx::eval())?;
+/// assert_eq!(y.shape(), [2, 4]);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Module<T: Real = f32>: Send + Sync {
     /// Computes the output for `x`.
     fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>>;
 
-    /// Names each parameter, each buffer and each child, once, by the name of its field.
+    /// Names each parameter, each buffer and each child, once, by the name of its field. What is forgotten here would be
+    /// neither saved nor trained; an optimizer's step refuses a loss that depends on such a parameter.
     fn walk(&self, walk: &mut Walk<'_, T>);
 
     /// What sort of layer this is.

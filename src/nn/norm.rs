@@ -26,6 +26,17 @@ use crate::tensor::Tensor;
 /// as in PyTorch (whose momentum is 1 minus that of Keras); the normalization itself uses the biased variance. They
 /// are buffers: the forward pass proposes them, and the training step commits them. A batch with a single value per
 /// channel cannot be trained on: its variance is 0 whatever it is.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let norm = BatchNorm2d::new(3);
+/// let images = Var::constant(Tensor::<f32>::randn([4, 3, 8, 8], &mut Rng::new(1, "images", 0)).map(|x| 5.0 + 2.0 * x));
+/// let tape = Tape::new();
+/// let y = norm.forward(&images, &mut Ctx::train(&tape, 1, 1))?;
+/// let means = y.mean_axes(&[0, 2, 3], false)?;
+/// assert!(means.value().data().iter().all(|mean| mean.abs() < 1e-5));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct BatchNorm<T: Real = f32> {
     /// The factor of each channel, `[C]`; 1 at first.
@@ -95,6 +106,15 @@ impl<T: Real> Module<T> for BatchNorm<T> {
 }
 
 /// Layer normalization over the last axes. See [`ops::layer_norm`](crate::ops::layer_norm).
+///
+/// ```
+/// use gradus::prelude::*;
+/// let layer = LayerNorm::new(&[2]);
+/// let x = Var::constant(Tensor::new(vec![1.0, 3.0, -5.0, 5.0], [2, 2])?);
+/// let y = layer.forward(&x, &mut Ctx::eval())?;
+/// assert!(y.value().data().iter().zip([-1.0, 1.0, -1.0, 1.0]).all(|(y, e): (&f32, f32)| (y - e).abs() < 1e-4));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct LayerNorm<T: Real = f32> {
     /// The factor of each element, of the shape that is normalized; 1 at first.
@@ -133,6 +153,15 @@ impl<T: Real> Module<T> for LayerNorm<T> {
 ///
 /// The numbers are buffers, `[C, 1, 1]` for images `[N, C, H, W]` and `[D]` for features `[N, D]`: they are saved and
 /// loaded, and never trained.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let layer = Standardize::new(Tensor::full([2], 1.0), Tensor::full([2], 0.5))?;
+/// let x = Var::constant(Tensor::new(vec![1.0, 2.0], [1, 2])?);
+/// let y = layer.forward(&x, &mut Ctx::eval())?;
+/// assert_eq!(y.value().data(), [0.0, 2.0]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Standardize<T: Real = f32> {
     /// What is subtracted.

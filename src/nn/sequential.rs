@@ -11,6 +11,23 @@ use crate::real::Real;
 
 /// Feeds each module's output to the next. Children have names, which make the paths of their parameters:
 /// `block1.conv.weight`.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let mut rng = Rng::new(1, "init", 0);
+/// let same = ops::Conv2d { padding: Padding::Same, ..Default::default() };
+/// let net: Sequential = Sequential::new()
+///     .with("conv", Conv2d::new(1, 4, [3, 3], same, Init::HeNormal, &mut rng))
+///     .with("relu", Activation::Relu)
+///     .with("pool", MaxPool2d(Window::square(2)))
+///     .with("flat", Flatten)
+///     .with("out", Linear::new(4 * 14 * 14, 10, Init::PyTorch, &mut rng));
+/// let images = Var::constant(Tensor::zeros([5, 1, 28, 28]));
+/// assert_eq!(net.forward(&images, &mut Ctx::eval())?.shape(), [5, 10]);
+/// assert_eq!(count_parameters(&net), 4 * 9 + 4 + 784 * 10 + 10);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Default)]
 pub struct Sequential<T: Real = f32> {
     children: Vec<(String, Box<dyn Module<T>>)>,
@@ -42,6 +59,20 @@ impl<T: Real> Sequential<T> {
 }
 
 /// Some neighbouring children of a [`Sequential`]: the encoder of an autoencoder, or its decoder.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let mut rng = Rng::new(1, "init", 0);
+/// let net: Sequential = Sequential::new()
+///     .with("code", Linear::new(8, 2, Init::PyTorch, &mut rng))
+///     .with("back", Linear::new(2, 8, Init::PyTorch, &mut rng));
+/// let [encoder, decoder] = net.split_after("code").expect("there is such a layer");
+/// let code = encoder.forward(&Var::constant(Tensor::zeros([3, 8])), &mut Ctx::eval())?;
+/// assert_eq!(code.shape(), [3, 2]);
+/// assert_eq!(decoder.forward(&code, &mut Ctx::eval())?.shape(), [3, 8]);
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Part<'a, T: Real = f32> {
     children: &'a [(String, Box<dyn Module<T>>)],
 }

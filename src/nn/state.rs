@@ -118,6 +118,20 @@ impl std::fmt::Display for Matching {
 /// for one of the state's, or none to leave it out: `|name| name.strip_prefix("model.").map(str::to_owned)`.
 ///
 /// Fails, and writes nothing, if two tensors of the state would go to one place.
+///
+/// ```
+/// use gradus::prelude::*;
+/// use gradus::nn::state::load_matching_dict;
+/// let mut rng = Rng::new(1, "init", 0);
+/// let mut linear = |inputs, outputs| Linear::<f32>::new(inputs, outputs, Init::PyTorch, &mut rng);
+/// let autoencoder = Sequential::new().with("code", linear(8, 2)).with("back", linear(2, 8));
+/// let classifier = Sequential::new().with("code", linear(8, 2)).with("head", linear(2, 3));
+/// let found = load_matching_dict(&classifier, &state_dict(&autoencoder), |name| Some(name.to_owned()))?;
+/// assert_eq!(found.taken.len(), 2); // code.weight and code.bias
+/// assert_eq!(found.missing, ["head.weight", "head.bias"]);
+/// assert_eq!(found.unexpected, ["back.bias", "back.weight"]);
+/// # Ok::<(), Error>(())
+/// ```
 pub fn load_matching_dict<T: Real>(
     module: &dyn Module<T>,
     state: &State<T>,
@@ -234,6 +248,19 @@ pub fn check_finite<T: Real>(state: &State<T>) -> Result<()> {
 }
 
 /// Saves a module's state as a safetensors file, atomically.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let new = |seed| Linear::<f32>::new(3, 2, Init::PyTorch, &mut Rng::new(seed, "init", 0));
+/// let (model, copy) = (new(1), new(2));
+/// let file = std::env::temp_dir().join(format!("gradus-save-{}.safetensors", std::process::id()));
+/// save(&model, &file)?;
+/// load(&copy, &file)?;
+/// # std::fs::remove_file(&file).unwrap();
+/// assert_eq!(state_dict(&copy), state_dict(&model));
+/// # Ok::<(), Error>(())
+/// ```
 pub fn save<T: Real>(module: &dyn Module<T>, path: impl AsRef<Path>) -> Result<()> {
     files::write_atomic(path, &to_safetensors(&state_dict(module))?)
 }

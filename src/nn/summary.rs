@@ -32,6 +32,17 @@ pub struct Row {
 }
 
 /// The rows and totals of a model.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let net = Sequential::<f32>::new()
+///     .with("fc", Linear::new(4, 3, Init::PyTorch, &mut Rng::new(1, "init", 0)))
+///     .with("act", Activation::Relu);
+/// let summary = summarize(&net, &[4])?; // the shape of one sample
+/// assert_eq!((summary.parameters, summary.macs), (15, 12));
+/// assert_eq!((&summary.rows[0].path[..], &summary.rows[0].output[..]), ("fc", &[3][..]));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// The layers in the order in which they ran.

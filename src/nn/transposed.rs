@@ -20,6 +20,15 @@ use crate::rng::Rng;
 use crate::tensor::Tensor;
 
 /// Transposed convolution from `[N, C, H, W]` to `[N, O, OH, OW]`. See [`ops::conv_transpose`].
+///
+/// ```
+/// use gradus::prelude::*;
+/// let twice = ops::ConvTranspose2d { stride: [2, 2], ..Default::default() };
+/// let layer = ConvTranspose2d::new(8, 4, [2, 2], twice, Init::PyTorch, &mut Rng::new(1, "init", 0));
+/// let maps = Var::constant(Tensor::<f32>::zeros([1, 8, 7, 7]));
+/// assert_eq!(layer.forward(&maps, &mut Ctx::eval())?.shape(), [1, 4, 14, 14]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct ConvTranspose2d<T: Real = f32> {
     /// `[C, O/groups, KH, KW]`.
@@ -89,6 +98,16 @@ impl<T: Real> Module<T> for ConvTranspose2d<T> {
 }
 
 /// Y = X W + b with the weight `[inputs, outputs]` of a [`Linear`] that goes the other way.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let encoder = Linear::<f32>::new(8, 2, Init::PyTorch, &mut Rng::new(1, "init", 0));
+/// let decoder = TiedLinear::new(&encoder);
+/// assert_eq!(decoder.weight.id(), encoder.weight.id()); // one parameter, trained once
+/// let code = Var::constant(Tensor::zeros([3, 2]));
+/// assert_eq!(decoder.forward(&code, &mut Ctx::eval())?.shape(), [3, 8]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct TiedLinear<T: Real = f32> {
     /// The other layer's weight, `[inputs, outputs]` of this one.

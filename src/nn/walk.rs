@@ -5,6 +5,16 @@ use crate::autograd::Param;
 use crate::real::Real;
 
 /// Passes over the parameters and buffers of a module tree and keeps track of the path.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let net: Sequential = Sequential::new()
+///     .with("fc1", Linear::<f32>::new(3, 8, Init::PyTorch, &mut Rng::new(1, "init", 0)))
+///     .with("fc2", Linear::new(8, 2, Init::PyTorch, &mut Rng::new(2, "init", 0)));
+/// let mut shapes = Vec::new();
+/// net.walk(&mut Walk::new(&mut |path, param| shapes.push(format!("{path} {:?}", param.get().shape()))));
+/// assert_eq!(shapes, ["fc1.weight [8, 3]", "fc1.bias [8]", "fc2.weight [2, 8]", "fc2.bias [2]"]);
+/// ```
 pub struct Walk<'a, T: Real> {
     /// The path of the module that is being walked.
     pub(super) path: String,

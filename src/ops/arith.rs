@@ -10,6 +10,13 @@ use gradus_kernels::{math, reduce};
 
 /// A function of two numbers, and the gradients of its inputs where g = dL/dy arrives. They take g along, rather than
 /// giving a factor for it: a quotient's 1/b may overflow where g/b does not.
+///
+/// ```
+/// use gradus::ops::arith::{Binary, Div};
+/// // y = a / b at (6, 3), where the gradient 1 arrives.
+/// assert_eq!(Div::f(6.0, 3.0), 2.0);
+/// assert_eq!((Div::da(6.0, 3.0, 1.0), Div::db(6.0, 3.0, 1.0)), (1.0 / 3.0, -2.0 / 3.0));
+/// ```
 pub trait Binary: Copy + Send + Sync + 'static {
     /// The op's name.
     const NAME: &'static str;

@@ -21,6 +21,17 @@ use gradus_kernels::geometry::{SizeError, same_pad};
 use gradus_kernels::{self as kernels, grouped};
 
 /// How many zeros to put around the image.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let x = Var::constant(Tensor::zeros([1, 1, 28, 28]));
+/// let w = Var::constant(Tensor::<f32>::zeros([1, 1, 5, 5]));
+/// let height = |padding| Ok(x.conv2d(&w, None, ops::Conv2d { padding, ..Default::default() })?.shape()[2]);
+/// assert_eq!(height(Padding::Valid)?, 24);
+/// assert_eq!(height(Padding::Same)?, 28);
+/// assert_eq!(height(Padding::Fixed([1, 1]))?, 26);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Padding {
     /// No zeros: the output shrinks.
@@ -32,6 +43,15 @@ pub enum Padding {
 }
 
 /// The settings of a convolution.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let settings = ops::Conv2d { stride: [2, 2], padding: Padding::Same, ..Default::default() };
+/// let x = Var::constant(Tensor::zeros([1, 3, 32, 32])); // N C H W
+/// let w = Var::constant(Tensor::<f32>::zeros([8, 3, 5, 5])); // O C KH KW
+/// assert_eq!(x.conv2d(&w, None, settings)?.shape(), [1, 8, 16, 16]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2d {
     /// Vertical and horizontal step.

@@ -29,6 +29,16 @@ use gradus_kernels::geometry::{SizeError, transposed_len};
 use gradus_kernels::{self as kernels, grouped};
 
 /// The settings of a transposed convolution: those of the convolution that it turns around.
+///
+/// ```
+/// use gradus::prelude::*;
+/// // The decoder's half of a convolution with stride 2: maps grow to twice their size.
+/// let settings = ops::ConvTranspose2d { stride: [2, 2], ..Default::default() };
+/// let x = Var::constant(Tensor::zeros([1, 8, 7, 7])); // N C H W
+/// let w = Var::constant(Tensor::<f32>::zeros([8, 4, 2, 2])); // C O KH KW
+/// assert_eq!(x.conv_transpose2d(&w, None, settings)?.shape(), [1, 4, 14, 14]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvTranspose2d {
     /// Vertical and horizontal step from one input pixel's filter to the next one's.

@@ -11,7 +11,7 @@ use gradus_kernels::parallel;
 const PIECE: usize = 1 << 12;
 
 /// `y[i] = x[0] + .. + x[i]` along one axis. Each x takes part in its own y and all later ones, so `dx[i]` is the sum
-/// g[i] + g[i + 1] + .. of the gradients from there to the end.
+/// `g[i] + g[i + 1] + ..` of the gradients from there to the end.
 ///
 /// The sum runs in `f64`, from the front (backward from the end), and each of its values is rounded once: it loses no
 /// digits on the way, and its order is always the same.

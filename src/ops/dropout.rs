@@ -13,6 +13,16 @@ use gradus_kernels::dropout;
 ///
 /// The mask is a function of the first number of `rng`, a stream that belongs to (seed, layer, step), and of the
 /// element's place. It is not kept: backward asks for it again.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let x = Var::constant(Tensor::full([1000], 1.0));
+/// let y = x.dropout(0.5, Rng::new(1, "mask", 0))?;
+/// // Half is zeroed, and what is kept counts twice.
+/// assert!(y.value().data().iter().all(|&y| y == 0.0 || y == 2.0));
+/// assert!((y.mean()?.value().item() - 1.0f32).abs() < 0.1);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Dropout {
     /// Probability of a zero, in [0, 1).

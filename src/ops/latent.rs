@@ -84,6 +84,14 @@ impl<T: Real> Op<T, 2> for Reparametrize<T> {
 ///
 /// A coordinate costs nothing where m = 0 and l = 0: there it also tells nothing of the sample. No cost is negative, and
 /// none loses its digits to a difference: for |l| < 1, eˡ - 1 - l is summed as the series l²/2! + l³/3! + ...
+///
+/// ```
+/// use gradus::prelude::*;
+/// // Of N(1, 1) to N(0, 1): half of the squared mean, for each sample.
+/// let (mean, log_var) = (Var::constant(Tensor::full([3, 1], 1.0)), Var::constant(Tensor::zeros([3, 1])));
+/// assert_eq!(mean.kl_normal(&log_var)?.value().item(), 0.5);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KlNormal;
 

@@ -7,6 +7,15 @@ use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::Tensor;
 
 /// The same elements under another shape.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let x = Var::constant(Tensor::<f32>::zeros([4, 3, 8, 8]));
+/// assert_eq!(x.reshape([12, 64])?.shape(), [12, 64]);
+/// assert_eq!(x.flatten()?.shape(), [4, 192]);
+/// assert_eq!(x.flatten()?.unflatten(&[3, 8, 8])?.shape(), [4, 3, 8, 8]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Reshape(pub Shape);
 
@@ -33,6 +42,13 @@ impl<T: Real> Op<T, 1> for Reshape {
 }
 
 /// Reorders the axes: axis k of the result is axis `order[k]` of the input.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let x = Var::constant(Tensor::from_fn([2, 3], |i| i as f32));
+/// assert_eq!(x.permute(&[1, 0])?.value().data(), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Permute(pub Vec<usize>);
 
@@ -85,6 +101,13 @@ impl<T: Real> Op<T, 1> for Permute {
 }
 
 /// Elements `start .. start + len` of one axis.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let x = Var::constant(Tensor::from_fn([2, 3], |i| i as f32));
+/// assert_eq!(x.slice(1, 1..3)?.value().data(), [1.0, 2.0, 4.0, 5.0]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Slice {
     /// The axis that is cut.
@@ -143,6 +166,13 @@ impl<T: Real> Op<T, 1> for Slice {
 }
 
 /// Puts `before` and `after` entries of `value` around one axis.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let x = Var::constant(Tensor::new(vec![1.0, 2.0], [2])?);
+/// assert_eq!(x.pad(0, 1, 2, 9.0)?.value().data(), [9.0, 1.0, 2.0, 9.0, 9.0]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Pad {
     /// The axis that grows.

@@ -20,6 +20,15 @@ use gradus_kernels::math::{self, Pointwise};
 use gradus_kernels::reduce;
 
 /// What the network should have answered.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let logits = Var::constant(Tensor::new(vec![2.0, 0.0], [1, 2])?);
+/// let one_hot = Tensor::new(vec![1.0, 0.0], [1, 2])?;
+/// let by_label = logits.cross_entropy(Target::Labels(&[0]))?;
+/// assert_eq!(by_label.value(), logits.cross_entropy(Target::Probabilities(&one_hot))?.value());
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a, T: Real = f32> {
     /// The number of the right class, for each sample.

@@ -18,6 +18,14 @@ fn product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Tensor<T> {
 }
 
 /// Y = A B: `y[m,n] = Σₖ a[m,k] b[k,n]`.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let a = Var::constant(Tensor::new(vec![1.0, 2.0, 3.0, 4.0], [2, 2])?);
+/// let b = Var::constant(Tensor::new(vec![5.0, 6.0], [2, 1])?);
+/// assert_eq!(a.matmul(&b)?.value().data(), [17.0, 39.0]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct MatMul;
 
@@ -87,6 +95,15 @@ impl<T: Real> Op<T, 2> for BatchedMatMul {
 
 /// The fully connected layer, Y = X Wᵀ + b: `y[n,o] = b[o] + Σₖ x[n,k] w[o,k]`. The weight is stored output by
 /// output, as in PyTorch. dX = G W, dW = Gᵀ X, db = 1ᵀ G.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let x = Var::constant(Tensor::new(vec![1.0, 2.0], [1, 2])?); // N K
+/// let w = Var::constant(Tensor::new(vec![3.0, 4.0], [1, 2])?); // O K
+/// let b = Var::constant(Tensor::new(vec![0.5], [1])?);
+/// assert_eq!(x.linear(&w, &b)?.value().data(), [11.5]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Linear;
 

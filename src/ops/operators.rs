@@ -12,7 +12,7 @@
 //! assert_eq!(y.value().data(), [0.0, 0.5]);
 //! assert_eq!(tape.backward(&y.sum()?)?.of(&x)?.unwrap().data(), [0.0, 1.0]); // x - 1
 //!
-//! let t = Tensor::new(vec![1.0, 2.0, 3.0, 4.0], [2, 2])?;
+//! let t: Tensor = Tensor::new(vec![1.0, 2.0, 3.0, 4.0], [2, 2])?;
 //! assert_eq!((2.0 * &t - &t).data(), t.data());
 //! # Ok::<(), gradus::Error>(())
 //! ```

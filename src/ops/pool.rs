@@ -8,6 +8,15 @@ use crate::tensor::{Indices, Tensor};
 use gradus_kernels::{self as kernels, Pool2d};
 
 /// The settings of a pooling window.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let x = Var::constant(Tensor::from_fn([1, 1, 4, 4], |i| i as f32));
+/// assert_eq!(x.max_pool2d(Window::square(2))?.value().data(), [5.0, 7.0, 13.0, 15.0]);
+/// let overlapping = Window { kernel: [2, 2], stride: [1, 1], padding: [0, 0] };
+/// assert_eq!(x.avg_pool2d(overlapping)?.shape(), [1, 1, 3, 3]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Height and width.

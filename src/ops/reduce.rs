@@ -8,6 +8,15 @@ use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::{Indices, Tensor};
 
 /// Which axes a reduction runs over.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let x = Var::constant(Tensor::from_fn([2, 3], |i| i as f32)); // 0 1 2 | 3 4 5
+/// assert_eq!(x.sum_axes(&[0], false)?.value().data(), [3.0, 5.0, 7.0]);
+/// assert_eq!(x.mean_axes(&[1], true)?.shape(), [2, 1]);
+/// assert_eq!(x.max()?.value().item(), 5.0);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Axes {
     reduced: [bool; MAX_RANK],

@@ -16,6 +16,31 @@ use crate::tensor::Tensor;
 use gradus_kernels::math::{self, Pointwise};
 
 /// A function of one number and its derivative.
+///
+/// ```
+/// use gradus::prelude::*;
+/// use gradus::ops::scalar::Elementwise;
+///
+/// /// y = x³; an op by being this.
+/// #[derive(Clone, Copy)]
+/// struct Cube;
+///
+/// impl Elementwise for Cube {
+///     const NAME: &'static str = "cube";
+///     fn f<T: Real>(&self, x: T) -> T {
+///         x * x * x
+///     }
+///     fn df<T: Real>(&self, x: T, _: T) -> T {
+///         T::from_f64(3.0) * x * x
+///     }
+/// }
+///
+/// let tape = Tape::new();
+/// let x = tape.leaf(Tensor::scalar(2.0));
+/// let y = apply(Cube, [&x])?;
+/// assert_eq!(tape.backward(&y)?.of(&x)?.unwrap().item(), 12.0);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Elementwise: Copy + Send + Sync + 'static {
     /// The op's name.
     const NAME: &'static str;

@@ -29,6 +29,14 @@ pub enum Interpolation {
 }
 
 /// `[N, C, H, W]` to `[N, C, H s, W s']`.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let x = Var::constant(Tensor::new(vec![1.0, 3.0], [1, 1, 1, 2])?);
+/// assert_eq!(x.upsample([1, 2], Interpolation::Nearest)?.value().data(), [1.0, 1.0, 3.0, 3.0]);
+/// assert_eq!(x.upsample([1, 2], Interpolation::Bilinear)?.value().data(), [1.0, 1.5, 2.5, 3.0]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Upsample {
     /// Vertical and horizontal factor.

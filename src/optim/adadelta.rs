@@ -19,6 +19,14 @@ use serde::{Deserialize, Serialize};
 ///
 /// The paper has no learning rate (1, as in PyTorch). PyTorch's and Keras's formulas are the same but for the decay,
 /// which in Keras is always decoupled; their constants differ.
+///
+/// ```
+/// use gradus::optim::{Adadelta, Rule};
+/// use gradus::tensor::Tensor;
+/// let (mut p, mut slots) = ([1.0f32], vec![Tensor::scalar(0.0); 2]);
+/// Rule::<f32>::step(&Adadelta::new(1.0), 1)(&mut p, &[2.0], &mut slots);
+/// assert!((p[0] - 0.996_837_7).abs() < 1e-5); // 1 - √(1e-6 / (0.1 · 2²)) · 2
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adadelta {

@@ -15,6 +15,14 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// The first of two is PyTorch's, the second Keras's.
+///
+/// ```
+/// use gradus::optim::{Adagrad, Rule};
+/// use gradus::tensor::Tensor;
+/// let (mut p, mut slots) = ([1.0f32], vec![Tensor::scalar(0.0); 1]);
+/// Rule::<f32>::step(&Adagrad::new(0.1), 1)(&mut p, &[2.0], &mut slots);
+/// assert!((p[0] - 0.9).abs() < 1e-5); // 1 - 0.1 · 2 / √(2²)
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adagrad {

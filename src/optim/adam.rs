@@ -19,6 +19,14 @@ use serde::{Deserialize, Serialize};
 /// With [`eps_uncorrected`](Self::eps_uncorrected), as in Keras and at the end of the paper's section 2, ε stands beside
 /// the root of w before its correction: p ← p - lr · √(1 - β₂ᵗ) · m̂ / (√w + ε). It then acts as the larger
 /// ε / √(1 - β₂ᵗ) in the first steps.
+///
+/// ```
+/// use gradus::optim::{Adam, Rule};
+/// use gradus::tensor::Tensor;
+/// let (mut p, mut slots) = ([1.0f32], vec![Tensor::scalar(0.0); 2]);
+/// Rule::<f32>::step(&Adam::new(0.1), 1)(&mut p, &[2.0], &mut slots);
+/// assert!((p[0] - 0.9).abs() < 1e-5); // the first step is one of lr against the gradient's sign
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adam {

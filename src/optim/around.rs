@@ -25,6 +25,15 @@ use serde::{Deserialize, Serialize};
 /// Keras takes the average after every step, here it is taken after every move (the same unless gradients are
 /// accumulated). The average is what [`Optimizer::averaged`](super::Optimizer::averaged) hands out, to evaluate by and
 /// to end with; the weights that move are never overwritten by it (Keras's `ema_overwrite_frequency` does not exist).
+///
+/// ```
+/// use gradus::prelude::*;
+/// // Gradients of four batches make one move; no gradient is longer than 1; an average of the weights is kept.
+/// let around =
+///     Around { gradient_accumulation_steps: 4, global_clip_norm: Some(1.0), use_ema: true, ..Around::default() };
+/// let optimizer = FirstOrder::<f32, _>::new(Sgd::new(0.1)).around(around);
+/// assert_eq!(optimizer.steps(), 0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Around {

@@ -14,6 +14,23 @@ use std::collections::BTreeMap;
 ///
 /// Each parameter counts its own moves, as in PyTorch: one that is unfrozen at step 1,000 begins at move 1, so the bias
 /// corrections of Adam and its like are those of a first move, and it moves by about the learning rate.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let model = Linear::new(2, 1, Init::PyTorch, &mut Rng::new(1, "init", 0));
+/// let mut adam = FirstOrder::new(Adam::w(1e-3)).around(Around { clip_norm: Some(1.0), ..Around::default() });
+/// let before = model.weight.get();
+/// adam.step(&model, &mut || {
+///     let tape = Tape::new();
+///     let x = Var::constant(Tensor::full([4, 2], 1.0));
+///     let loss = model.forward(&x, &mut Ctx::train(&tape, 1, 1))?.mean()?;
+///     Ok((loss.value().item(), tape.backward(&loss)?))
+/// })?;
+/// assert_ne!(model.weight.get(), before);
+/// assert!(adam.state().contains_key("weight/exp_avg")); // its running values, by the parameter's path
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct FirstOrder<T: Real, R> {
     rule: R,
@@ -129,7 +146,7 @@ impl<T: Real, R: Rule<T>> FirstOrder<T, R> {
     /// the first gradient with a NaN or an infinity in it.
     fn check(&self, gradients: &Gradients<T>) -> Result<()> {
         let named = |id: u64| self.known.iter().any(|known| known.param.id() == id);
-        if let Some((_, gradient)) = gradients.params().find(|(id, _)| !named(*id)) {
+        if let Some(gradient) = gradients.of_unknown(named) {
             return Err(Error::invalid(format!(
                 "optimizer: the loss depends on a parameter of shape {:?} that the model's walk does not name, so it would \
                  never be trained. help: name the parameter, or the child that owns it, in walk; freeze it \

@@ -40,6 +40,26 @@ use crate::tensor::Tensor;
 pub type Closure<'a, T> = dyn FnMut() -> Result<(T, Gradients<T>)> + 'a;
 
 /// Something that improves a model's parameters.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let model = Linear::new(1, 1, Init::PyTorch, &mut Rng::new(1, "init", 0));
+/// let x = Tensor::new(vec![0.0, 1.0, 2.0], [3, 1])?;
+/// let target = Var::constant(3.0 * &x - 1.0);
+/// let mut optimizer: Box<dyn Optimizer<f32>> = Box::new(FirstOrder::new(Adam::new(0.1)));
+/// let mut loss = f32::INFINITY;
+/// for step in 1..=300 {
+///     loss = optimizer.step(&model, &mut || {
+///         let tape = Tape::new();
+///         let y = model.forward(&Var::constant(x.clone()), &mut Ctx::train(&tape, 1, step))?;
+///         let loss = y.mse(&target)?;
+///         Ok((loss.value().item(), tape.backward(&loss)?))
+///     })?;
+/// }
+/// assert!(loss < 1e-3 && optimizer.steps() == 300);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Optimizer<T: Real> {
     /// One step; returns the loss before it. First-order rules call `closure` once, line searches as often as they
     /// like. Fails with [`Error::Diverged`](crate::Error::Diverged), and changes nothing, if the loss or a parameter's
@@ -72,6 +92,33 @@ pub trait Optimizer<T: Real> {
 }
 
 /// A formula that updates one parameter from its gradient.
+///
+/// ```
+/// use gradus::prelude::*;
+/// use gradus::optim::Rule;
+///
+/// /// Moves each number by the rate against the sign of its gradient.
+/// struct SignDescent(f64);
+///
+/// impl Rule<f32> for SignDescent {
+///     fn slots(&self) -> &'static [&'static str] {
+///         &[] // nothing is kept from step to step
+///     }
+///     fn lr(&mut self) -> &mut f64 {
+///         &mut self.0
+///     }
+///     fn step(&self, _: u64) -> impl Fn(&mut [f32], &[f32], &mut [Tensor]) {
+///         let lr = self.0 as f32;
+///         move |p, g, _| p.iter_mut().zip(g).for_each(|(p, g)| *p -= lr * g.signum())
+///     }
+/// }
+///
+/// let (mut p, g) = ([1.0, 1.0], [0.3, -7.0]);
+/// SignDescent(0.5).step(1)(&mut p, &g, &mut []);
+/// assert_eq!(p, [0.5, 1.5]);
+/// let optimizer = FirstOrder::new(SignDescent(0.5)); // with clipping, averages and states, as of every rule
+/// assert_eq!(optimizer.lr(), 0.5);
+/// ```
 pub trait Rule<T: Real> {
     /// Names of the running values it keeps for each parameter, each of the parameter's shape.
     fn slots(&self) -> &'static [&'static str];

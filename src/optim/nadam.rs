@@ -16,6 +16,14 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// The formula is PyTorch's and Keras's; they differ in the constants, and Keras's decay is always decoupled.
+///
+/// ```
+/// use gradus::optim::{Nadam, Rule};
+/// use gradus::tensor::Tensor;
+/// let (mut p, mut slots) = ([1.0f32], vec![Tensor::scalar(0.0); 2]);
+/// Rule::<f32>::step(&Nadam { momentum_decay: 0.0, ..Nadam::new(0.1) }, 1)(&mut p, &[2.0], &mut slots);
+/// assert!((p[0] - 0.894_357).abs() < 1e-5); // 1 - 0.1 (0.45 · 0.2 / (1 - 0.45²) + 2) / 2
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Nadam {

@@ -20,6 +20,14 @@ use serde::{Deserialize, Serialize};
 ///
 /// The first of two is PyTorch's, the second Keras's. The two velocities go the same way while the rate stays the same.
 /// s - m² is never negative but by rounding, and then counts as 0.
+///
+/// ```
+/// use gradus::optim::{RmsProp, Rule};
+/// use gradus::tensor::Tensor;
+/// let (mut p, mut slots) = ([1.0f32], vec![Tensor::scalar(0.0); 1]);
+/// Rule::<f32>::step(&RmsProp::new(0.01), 1)(&mut p, &[2.0], &mut slots);
+/// assert!((p[0] - 0.9).abs() < 1e-5); // 1 - 0.01 · 2 / √(0.01 · 2²)
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RmsProp {

@@ -10,6 +10,16 @@ use serde::{Deserialize, Serialize};
 ///
 /// The formulas are those of `torch.optim.lr_scheduler` with one step an epoch; each variant names its counterpart. In
 /// a file: `kind = "cosine"` and the variant's settings.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let step = Schedule::Step { every: 10, factor: 0.5 };
+/// assert_eq!([1, 10, 11, 21].map(|epoch| step.lr(0.1, epoch, 30, &[])), [0.1, 0.1, 0.05, 0.025]);
+/// let cosine = Schedule::Cosine { to: 0.0, warmup: 1 };
+/// assert_eq!(cosine.lr(0.1, 1, 30, &[]), 0.05); // warming up
+/// assert!(cosine.lr(0.1, 30, 30, &[]) < 0.001);
+/// let fit = Fit { schedule: cosine, ..Fit::new(30, 30, 32, 1) }; // beginning with the optimizer's rate
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {

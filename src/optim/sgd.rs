@@ -23,6 +23,17 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// This is the same path at a constant rate, and another one when the rate changes: what is under way keeps its speed.
+///
+/// ```
+/// use gradus::optim::{Sgd, Rule};
+/// use gradus::tensor::Tensor;
+/// let (mut p, mut slots) = ([1.0f32], vec![Tensor::scalar(0.0); 1]);
+/// let sgd = Sgd { momentum: 0.9, ..Sgd::new(0.1) };
+/// for t in [1, 2] {
+///     Rule::<f32>::step(&sgd, t)(&mut p, &[2.0], &mut slots);
+/// }
+/// assert!((p[0] - 0.42).abs() < 1e-5); // 1 - 0.1 (2 + 3.8)
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sgd {

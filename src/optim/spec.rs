@@ -38,6 +38,14 @@ pub enum Choice {
 }
 
 /// An optimizer by its settings. In a file it is one table with the rule's name as `kind`.
+///
+/// ```
+/// use gradus::prelude::*;
+/// use gradus::optim::Choice;
+/// let spec: OptimizerSpec = toml::from_str("kind = 'rmsprop'\nlr = 1e-3\nmomentum = 0.9\nclip_norm = 1.0").unwrap();
+/// assert_eq!(spec.rule, Choice::RmsProp(RmsProp { momentum: 0.9, ..RmsProp::new(1e-3) }));
+/// assert_eq!(spec.build().lr(), 1e-3);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct OptimizerSpec {
     /// The rule.

@@ -44,6 +44,46 @@ pub struct Finished {
 }
 
 /// The finished trainings of a run by name, and the one that is going on.
+///
+/// ```
+/// use gradus::prelude::*;
+/// use gradus::train::{Checkpoint, Progress};
+///
+/// /// Stops after two steps and keeps the progress.
+/// struct Stop(usize, Option<Progress>);
+///
+/// impl Observer for Stop {
+///     fn step(&mut self, _: usize, _: usize, _: usize) {
+///         self.0 += 1;
+///     }
+///     fn interrupted(&self) -> bool {
+///         self.0 == 2
+///     }
+///     fn save(&mut self, _: bool, progress: &dyn Fn() -> Progress) -> Result<()> {
+///         self.1 = Some(progress());
+///         Ok(())
+///     }
+/// }
+///
+/// let samples = Matrix::new(Tensor::from_fn([6, 1], |i| i as f32), vec![0, 0, 0, 1, 1, 1])?;
+/// let new = || Linear::new(1, 2, Init::PyTorch, &mut Rng::new(1, "init", 0));
+/// let run = |model: &Linear, from, observer: &mut dyn Observer| {
+///     Fit::new(3, 3, 2, 1).run(model, &mut FirstOrder::new(Adam::new(0.1)), &samples, &samples, from, observer)
+/// };
+/// let mut stop = Stop(0, None);
+/// assert!(matches!(run(&new(), None, &mut stop), Err(Error::Interrupted(_))));
+/// let checkpoint = Checkpoint { current: stop.1.map(|progress| ("net".into(), progress)), ..Checkpoint::default() };
+///
+/// let file = std::env::temp_dir().join(format!("gradus-checkpoint-{}.state", std::process::id()));
+/// checkpoint.save(&file)?;
+/// let from = Checkpoint::load(&file)?.current.map(|(_, progress)| progress);
+/// # std::fs::remove_file(&file).unwrap();
+/// let (resumed, whole) = (new(), new());
+/// run(&resumed, from, &mut Silent)?;
+/// run(&whole, None, &mut Silent)?;
+/// assert_eq!(state_dict(&resumed), state_dict(&whole)); // the same bits as one that never stopped
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Checkpoint {
     /// Trainings that are over.

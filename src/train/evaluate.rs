@@ -1,4 +1,4 @@
-//! A model's answers on samples, without changing it.
+//! A model's predictions and losses on samples, without changing it.
 
 use super::criterion::{Criterion, loss_of, predictions_of};
 use super::samples::{Drawn, Samples};
@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 /// Samples per forward pass.
 pub const BATCH: usize = 64;
 
-/// What a classifier answered.
+/// A classifier's figures on samples.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
     /// Mean loss.
     pub loss: f64,
-    /// Share of right answers.
+    /// Fraction of correct predictions.
     pub accuracy: f64,
     /// The class with the largest output, for each sample (the first, on a tie).
     pub predicted: Vec<usize>,
@@ -26,7 +26,7 @@ pub struct Evaluation {
     pub probabilities: Tensor,
 }
 
-/// A model's mean losses on samples: what is made small, and what its layers add to it.
+/// A model's mean losses on samples: the objective, and what its layers add to it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Losses {
     /// All together.
@@ -88,6 +88,20 @@ pub fn outputs(model: &dyn Module, samples: &dyn Samples, indices: &[usize], see
 }
 
 /// Evaluates a classifier. Fails without samples, and for a loss that reads no classes from an output.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let samples = Matrix::new(Tensor::new(vec![-1.0, 2.0], [2, 1])?, vec![0, 1])?;
+/// // Logits (0, 4x): the second class where x > 0.
+/// let model = Linear::new(1, 2, Init::PyTorch, &mut Rng::new(1, "init", 0));
+/// model.weight.set(Tensor::new(vec![0.0, 4.0], [2, 1])?);
+/// model.bias.set(Tensor::zeros([2]));
+/// let found = evaluate(&model, &samples, &Objective::default())?;
+/// assert_eq!((found.accuracy, found.predicted), (1.0, vec![0, 1]));
+/// assert!(found.probabilities.at(&[1, 1]) > 0.99);
+/// # Ok::<(), Error>(())
+/// ```
 pub fn evaluate(model: &dyn Module, samples: &dyn Samples, criterion: &dyn Criterion) -> Result<Evaluation> {
     let (mut classes, mut probabilities) = (0, Vec::new());
     let measured = measure(model, samples, criterion, &mut |output| {

@@ -6,7 +6,7 @@
 //! is kept. What cannot be trained is refused before the first step.
 //!
 //! Everything random is keyed by (seed, epoch) or (seed, network, layer, step), and the loop's place is written down as
-//! [`Progress`]: a training that is taken up again ends in the same bits as one that never stopped.
+//! [`Progress`]: a resumed training ends in the same bits as one that never stopped.
 
 use super::checkpoint::Progress;
 use super::criterion::{Batch, Criterion, loss_of, predictions_of};
@@ -70,7 +70,26 @@ pub struct Fit<C = Objective> {
     pub rate: &'static str,
 }
 
-/// Whoever watches a training.
+/// An observer of a training: a progress bar, a log, what stops or saves it.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// /// Prints each epoch's losses.
+/// struct Print;
+///
+/// impl Observer for Print {
+///     fn epoch(&mut self, record: &Epoch, best: bool) {
+///         let [train, val] = record.losses();
+///         println!("epoch {}: {train:.3}, {val:.3}{}", record.epoch, if best { " *" } else { "" });
+///     }
+/// }
+///
+/// let samples = Matrix::new(Tensor::zeros([4, 2]), vec![0, 1, 0, 1])?;
+/// let model = Linear::new(2, 2, Init::PyTorch, &mut Rng::new(1, "init", 0));
+/// Fit::new(3, 3, 2, 1).run(&model, &mut FirstOrder::new(Sgd::new(0.1)), &samples, &samples, None, &mut Print)?;
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Observer {
     /// After each step: `done` of `total` samples of epoch number `epoch` have been seen.
     fn step(&mut self, epoch: usize, done: usize, total: usize) {
@@ -119,7 +138,7 @@ pub struct Running {
     pub loss: f64,
     /// Sum of their weights.
     pub weight: f64,
-    /// Right answers.
+    /// Correct predictions.
     pub right: usize,
 }
 

@@ -10,7 +10,7 @@ pub struct Epoch {
     pub epoch: usize,
     /// Mean training loss.
     pub train_loss: f64,
-    /// Share of training samples answered rightly; none without classes.
+    /// Fraction of correct predictions for the training samples; none without classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_accuracy: Option<f64>,
     /// Validation loss; none without validation samples.
@@ -59,6 +59,17 @@ impl Keep {
 }
 
 /// The epochs of a training, and which was best.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let mut history = History::default();
+/// for (epoch, loss) in [(1, 0.9), (2, 0.4), (3, 0.5)] {
+///     let record =
+///         Epoch { epoch, train_loss: loss, train_accuracy: None, val_loss: Some(loss), val_accuracy: None };
+///     history.push(record, Keep::Loss);
+/// }
+/// assert_eq!((history.best_epoch, history.stale()), (2, 1));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// All epochs so far.

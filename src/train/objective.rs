@@ -1,4 +1,4 @@
-//! What a classifier is trained to make small, and how its output is read as an answer.
+//! The losses of this crate by name, and how an output is read as a prediction.
 //!
 //! The two belong together: cross-entropy speaks of logits, of which softmax makes probabilities; the negative
 //! log-likelihood of their logarithms already; the squared error of the probabilities themselves.
@@ -60,7 +60,7 @@ impl Loss {
     }
 
     /// The shape that a network has to give for each sample of shape `input`: a number for each class, one for yes or
-    /// no, or a picture like the input. Fails for binary losses of more than two classes.
+    /// no, or an image like the input. Fails for binary losses of more than two classes.
     pub fn outputs(self, input: &[usize], classes: usize) -> Result<Vec<usize>> {
         match self {
             Loss::CrossEntropy | Loss::Nll | Loss::Mse | Loss::Mae | Loss::Huber => Ok(vec![classes]),
@@ -75,6 +75,17 @@ impl Loss {
 }
 
 /// A loss, and how much each class weighs in it.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let output = Var::constant(Tensor::new(vec![3.0, 0.0, 0.0, 3.0], [2, 2])?);
+/// let (x, labels) = (Tensor::zeros([2, 4]), [0, 1]);
+/// let objective = Objective { label_smoothing: 0.1, ..Objective::default() }; // cross-entropy
+/// let smoothed = objective.value(&output, &x, &labels)?.value().item();
+/// assert!(smoothed > Objective::default().value(&output, &x, &labels)?.value().item());
+/// assert_eq!(objective.answers(output.value()), labels);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Objective {
     /// The loss.

@@ -6,6 +6,26 @@ use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 
 /// Labelled samples from which batches are drawn.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// /// The numbers 0, 1, .. , n - 1, whose class is whether they are odd, made as they are asked for.
+/// struct Numbers(Vec<usize>);
+///
+/// impl Samples for Numbers {
+///     fn labels(&self) -> &[usize] {
+///         &self.0
+///     }
+///     fn batch(&self, indices: &[usize], _: Option<u64>) -> Tensor {
+///         Tensor::from_fn([indices.len(), 1], |i| indices[i] as f32)
+///     }
+/// }
+///
+/// let numbers = Numbers((0..10).map(|i| i % 2).collect());
+/// assert_eq!(numbers.len(), 10);
+/// assert_eq!(numbers.batch(&[7, 2], None).data(), [7.0, 2.0]);
+/// ```
 pub trait Samples {
     /// Number of samples.
     fn len(&self) -> usize {
@@ -52,6 +72,15 @@ impl Drawn {
 }
 
 /// Samples that are rows of a matrix.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let rows = Tensor::new(vec![0.0, 0.1, 2.0, 2.1, 4.0, 4.1], [3, 2])?;
+/// let samples = Matrix::new(rows, vec![0, 1, 1])?;
+/// assert_eq!(samples.batch(&[2, 0], None).data(), [4.0, 4.1, 0.0, 0.1]);
+/// assert!(Matrix::new(Tensor::zeros([3, 2]), vec![0]).is_err()); // a label for each row
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Matrix {
     rows: Tensor,
@@ -105,7 +134,7 @@ impl Samples for Matrix {
     }
 }
 
-/// Samples that are pictures: normalized once, augmented anew in each epoch of training.
+/// Samples that are images: normalized once, augmented anew in each epoch of training.
 #[derive(Clone, Debug)]
 pub struct Pictures {
     pixels: Tensor,
@@ -115,7 +144,7 @@ pub struct Pictures {
 }
 
 impl Pictures {
-    /// Pictures `[N, C, H, W]` with values in [0, 1], and their labels.
+    /// Images `[N, C, H, W]` with values in [0, 1], and their labels.
     pub fn new(pixels: &Tensor, labels: Vec<usize>, normalization: &Normalization) -> Result<Self> {
         Ok(Self { pixels: normalization.apply(pixels)?, labels, augment: Augment::NONE, seed: 0 })
     }
