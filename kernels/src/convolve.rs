@@ -25,7 +25,7 @@ type Lanes<T> = [T; LANES];
 /// Sixteen complex numbers: real parts, imaginary parts.
 type Complex<T> = [Lanes<T>; 2];
 
-/// Images have a multiple of this many rows and columns: two columns share a lane.
+/// Images have a multiple of so many rows and columns: two columns share a lane.
 pub const STEP: usize = 2 * LANES;
 /// The most rows and columns: a field of 2^28 numbers.
 pub const MAX_SIZE: usize = 1 << 13;
@@ -44,7 +44,7 @@ pub struct Convolution<T> {
 }
 
 impl<T: Scalar> Convolution<T> {
-    /// The least N that is at least `n` and made for transforms: 32 times a product of 2, 3 and 5.
+    /// Returns the least N that is at least `n` and made for transforms: 32 times a product of 2, 3 and 5.
     ///
     /// # Panics
     /// If `n` exceeds [`MAX_SIZE`].
@@ -61,9 +61,9 @@ impl<T: Scalar> Convolution<T> {
         STEP * (n.div_ceil(STEP).max(1)..).find(|&m| smooth(m)).expect("there are powers of 2")
     }
 
-    /// For N = `size`, one that [`Convolution::size_for`] gives. The kernel is `kernel(i, j)` at a distance of i rows
-    /// and j columns, i and j up to N. Its spectrum is multiplied by `filter(a) filter(b)` at the frequencies a and b,
-    /// in cycles per row and column, from 0 to 1/2.
+    /// Prepares convolutions of N x N images, N = `size` being one that [`Convolution::size_for`] gives. The kernel is
+    /// `kernel(i, j)` at a distance of i rows and j columns, i and j up to N. Its spectrum is multiplied by `filter(a)
+    /// filter(b)` at the frequencies a and b, in cycles per row and column, from 0 to 1/2.
     pub fn new(size: usize, kernel: impl Fn(usize, usize) -> f64, filter: impl Fn(f64) -> f64) -> Self {
         assert!(size > 0 && size == Self::size_for(size), "convolution: no size that can be transformed");
         let (len, strips, level) = (2 * size, strips(size), isa());
@@ -91,12 +91,12 @@ impl<T: Scalar> Convolution<T> {
         Self { size, transform: Transform::new(len), spectrum, columns, rows }
     }
 
-    /// N.
+    /// Returns N.
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// The convolution of `image` (N x N, row-major), in its place.
+    /// Replaces `image` (N x N, row-major) by its convolution with the kernel.
     pub fn apply(&mut self, image: &mut [T]) {
         let (n, level, strips) = (self.size, isa(), strips(self.size));
         assert_eq!(image.len(), n * n, "convolution: expected an image of {n} x {n}, found {} numbers", image.len());

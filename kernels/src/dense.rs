@@ -23,8 +23,8 @@ use std::ops::Range;
 const SERIAL_BELOW: usize = 1 << 15;
 /// Rows of A from which it pays to copy B; and from which it does if the rows of B are at least a page apart.
 const COPY_FROM: [usize; 2] = [64, 16];
-/// Rows of A up to which B is copied panel by panel, each while the one before is multiplied; with more of them, copying
-/// long pieces of rows is as fast.
+/// Rows of A up to which B is copied panel by panel, each while the one before is multiplied; with more of them,
+/// copying long pieces of rows is as fast.
 const OVERLAP_UP_TO: usize = 512;
 /// Floats in a page.
 const PAGE: usize = 1024;
@@ -314,7 +314,8 @@ pub(crate) fn product(a: MatRef<'_, f32>, b: MatRef<'_, f32>, bias: Option<&[f32
         return;
     }
     assert!(c.rows == 1 || c.row_stride >= c.cols, "product: C must lie row by row");
-    // All sizes of copies and parts are smaller. C is in memory, but A and B may repeat one number as often as they like.
+    // All sizes of copies and parts are smaller. C is in memory, but A and B may repeat one number as often as they
+    // like.
     let most = crate::geometry::MAX_LEN / 64;
     let work = c.rows.checked_mul(c.cols).and_then(|size| size.checked_mul(a.cols));
     assert!(work.is_some_and(|work| work <= most), "product: {} terms are too many", a.cols);

@@ -1,5 +1,5 @@
-//! The two number types: `f32`, which goes to the kernels of the widest instruction set, and `f64`, for gradient checks,
-//! which takes the plain ones.
+//! The two number types: `f32`, which goes to the kernels of the widest instruction set, and `f64`, for gradient
+//! checks, which takes the plain ones.
 
 use crate::chain::{self, FilterGradients, Filters, Passed, Stage};
 use crate::dispatch::Isa;

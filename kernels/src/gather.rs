@@ -8,7 +8,7 @@ const PIECE: usize = 1 << 12;
 /// Rows up to this length are copied element by element, which is quicker than a call.
 const SHORT: usize = 8;
 
-/// `out[k] = x[indices[k]]`, where x and out are rows of `row` elements.
+/// Copies rows: `out[k] = x[indices[k]]`, where x and out are rows of `row` elements.
 ///
 /// # Panics
 /// If an index lies outside of `x`.

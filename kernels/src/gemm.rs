@@ -2,8 +2,8 @@
 //!
 //! [`crate::dense`] computes the product, straight into C where it can. Where C is added to, or its rows are not
 //! contiguous, the product is made beside it and merged: one pass more over C, in either case cheap beside the product.
-//! The bits are those of [`crate::reference::gemm`]; a machine without vector kernels, and `f64`, get the `matrixmultiply`
-//! crate's.
+//! The bits are those of [`crate::reference::gemm`]; a machine without vector kernels, and `f64`, get the
+//! `matrixmultiply` crate's.
 
 use crate::dispatch::isa;
 use crate::parallel::{self, Shared};
@@ -109,8 +109,8 @@ mod tests {
     use super::*;
     use crate::reference;
 
-    /// The path of machines without vector kernels, over views with gaps and several tasks of rows. Integers, so that the
-    /// order of the sums does not show; run by Miri too.
+    /// The path of machines without vector kernels, over views with gaps and several tasks of rows. Integers, so that
+    /// the order of the sums does not show; run by Miri too.
     #[test]
     fn the_plain_path_stays_inside_of_its_views() {
         let (m, k, n) = (PLAIN_ROWS + 2, 3, 5);

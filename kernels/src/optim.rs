@@ -30,7 +30,8 @@ pub struct Adam {
     pub shrink: f64,
 }
 
-/// One piece of [`adam`]: with the gradient itself or without (`N`adam), by the largest square or the present (`A`msgrad).
+/// One piece of [`adam`]: with the gradient itself or without (`N`adam), by the largest square or the present
+/// (`A`msgrad).
 struct AdamLoop<'a, T, const N: bool, const A: bool> {
     h: &'a Adam,
     p: &'a mut [T],
@@ -69,6 +70,7 @@ impl<T: Scalar, const N: bool, const A: bool> Loop for AdamLoop<'_, T, N, A> {
     }
 }
 
+/// Takes a step of Adam, AMSGrad or Nadam:
 /// g = g + l2 p; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g²; w = v, or with AMSGrad w = max(w, v);
 /// p = shrink p - (step_size m + gradient_size g) / (sqrt(w) / root_correction + eps).
 /// `largest` is AMSGrad's w; without it (empty) this is Adam.
@@ -133,6 +135,7 @@ impl<T: Scalar> Loop for SgdLoop<'_, T> {
     }
 }
 
+/// Takes a step of stochastic gradient descent:
 /// g = gain (g + l2 p); u = momentum u + g; p = shrink p - lr u, or with Nesterov p = shrink p - lr (g + momentum u).
 /// Without momentum p = shrink p - lr g, and `velocity` may be empty.
 pub fn sgd<T: Scalar>(h: &Sgd, p: &mut [T], g: &[T], velocity: &mut [T]) {
@@ -207,6 +210,7 @@ impl<T: Scalar, const C: bool, const M: bool> Loop for RmsLoop<'_, T, C, M> {
     }
 }
 
+/// Takes a step of RMSprop:
 /// g = g + l2 p; s = alpha s + (1-alpha) g²; centered: m = m + (1-alpha) (g - m), s' = max(s - m², 0), else s' = s;
 /// d = gain g / (sqrt(s' + eps_inside) + eps); momentum: u = momentum u + d, p = shrink p - lr u, else
 /// p = shrink p - lr d.
@@ -265,6 +269,7 @@ impl<T: Scalar> Loop for AdagradLoop<'_, T> {
     }
 }
 
+/// Takes a step of Adagrad:
 /// g = g + l2 p; s = s + g²; p = shrink p - lr g / (sqrt(s + eps_inside) + eps).
 pub fn adagrad<T: Scalar>(h: &Adagrad, p: &mut [T], g: &[T], sum: &mut [T]) {
     assert!(p.len() == g.len() && sum.len() == g.len(), "adagrad: wrong lengths");
@@ -314,6 +319,7 @@ impl<T: Scalar> Loop for AdadeltaLoop<'_, T> {
     }
 }
 
+/// Takes a step of Adadelta:
 /// g = g + l2 p; s = rho s + (1-rho) g²; x = sqrt(d + eps) / sqrt(s + eps) g; d = rho d + (1-rho) x²;
 /// p = shrink p - lr x. `square` is s, `moved` is d.
 pub fn adadelta<T: Scalar>(h: &Adadelta, p: &mut [T], g: &[T], square: &mut [T], moved: &mut [T]) {

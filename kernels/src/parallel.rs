@@ -74,7 +74,7 @@ pub fn zip_chunks_unless<A: Send, B: Send>(
     tasks(count, serial, |i| unsafe { f(i, a.piece(i * len_a, len_a), b.piece(i * len_b, len_b)) });
 }
 
-/// `f(i)` for each i in `0..n`, in parallel, the results in order. Meant for items of at least some microseconds.
+/// Returns `f(i)` for each i in `0..n`, computed in parallel, in order. Meant for items of at least some microseconds.
 pub fn map<R: Send>(n: usize, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
     let mut results: Vec<Option<R>> = (0..n).map(|_| None).collect();
     chunks_unless(false, &mut results, 1, |i, place| place[0] = Some(f(i)));

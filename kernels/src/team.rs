@@ -66,8 +66,8 @@ struct Team {
     panicked: AtomicBool,
 }
 
-// SAFETY: `job` is written by the owner alone while the job is closed and no thread is inside, and read by those who are
-// inside; the state's orderings carry it from one to the others.
+// SAFETY: `job` is written by the owner alone while the job is closed and no thread is inside, and read by those who
+// are inside; the state's orderings carry it from one to the others.
 unsafe impl Sync for Team {}
 
 static TEAM: Team = Team {

@@ -26,8 +26,8 @@
 //! * `conv/pooled/forward.rs` copies the image with its border (`conv/image.rs`) and the filters in panels (`pack.rs`),
 //!   passes windows to the micro-kernel, and writes what comes back plane by plane.
 //! * `simd/body.rs`, function `windows`, sums the four pixels of each window in registers and adds the bias.
-//! * `Vector::pool` in `simd/vector.rs`, `avx2.rs` and `avx512.rs` takes ReLU and the largest of the four, and makes the
-//!   code; `conv/pooled/window.rs` is the same in plain Rust, and says what a code is.
+//! * `Vector::pool` in `simd/vector.rs`, `avx2.rs` and `avx512.rs` takes ReLU and the largest of the four, and makes
+//!   the code; `conv/pooled/window.rs` is the same in plain Rust, and says what a code is.
 //!
 //! Backward:
 //!
@@ -35,7 +35,8 @@
 //!   them and adds to dx at their places; its micro-kernels `argmaxes`, `gather` and `scatter` are in `simd/body.rs`.
 //! * `conv/pooled/direct.rs` does it for a first layer (few channels, no dx), with the micro-kernel `direct`.
 //! * `conv/pooled/sums.rs` adds up db, and the images' parts of dw and db.
-//! * `conv/pooled/plain.rs` computes the block as its separate steps: other geometries, numbers that are not finite, `f64`.
+//! * `conv/pooled/plain.rs` computes the block as its separate steps: other geometries, numbers that are not finite,
+//!   `f64`.
 //! * `splits.rs` fixes the bands, tiles and groups of these sums, and `reference.rs` writes down their order.
 
 use super::conv::Conv2d;

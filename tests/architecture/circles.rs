@@ -1,8 +1,9 @@
 //! Which file imports which, read off the sources of a crate, and the circles among them.
 //!
 //! A file imports another where its code names an item that the other one defines: in a `use`, or in a path such as
-//! `super::name` or `child::name`. An item that a face (`mod.rs`, `lib.rs`) only hands on by `pub use` belongs to the file
-//! that defines it. The declarations `mod child;` and the `pub use` of a face are no imports, and tests do not count.
+//! `super::name` or `child::name`. An item that a face (`mod.rs`, `lib.rs`) only hands on by `pub use` belongs to the
+//! file that defines it. The declarations `mod child;` and the `pub use` of a face are no imports, and tests do not
+//! count.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -63,7 +63,8 @@ fn each_group(g: &GroupedConv2d, f: impl Fn(usize) + Sync + Send) {
     tasks(g.groups, g.groups < MANY || work < SERIAL_BELOW, |i| with(level, || f(i)));
 }
 
-/// y = x * w (+ bias), group by group; x is N (groups c) H W, w is (groups o) c KH KW, y is N (groups o) OH OW.
+/// Computes y = x * w (+ bias), group by group; x is N (groups c) H W, w is (groups o) c KH KW, y is N (groups o) OH
+/// OW.
 pub fn conv2d_forward<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     if g.groups == 1 {
         return T::conv2d_forward(&g.each, x, w, bias, y);
@@ -85,13 +86,13 @@ pub fn conv2d_forward<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], bias: Opti
     });
 }
 
-/// The gradient of x, written (not added) into `dx`.
+/// Computes the gradient of x, written (not added) into `dx`.
 pub fn conv2d_backward_data<T: Scalar>(g: &GroupedConv2d, dy: &[T], w: &[T], dx: &mut [T]) {
     conv_transpose2d_forward(g, dy, w, None, dx);
 }
 
-/// The adjoint of convolution, y = wᵀ * x (+ bias), group by group; x is N (groups o) OH OW, w is (groups o) c KH KW,
-/// y is N (groups c) H W.
+/// Computes the adjoint of convolution, y = wᵀ * x (+ bias), group by group; x is N (groups o) OH OW, w is (groups o) c
+/// KH KW, y is N (groups c) H W.
 pub fn conv_transpose2d_forward<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     if g.groups == 1 {
         return T::conv_transpose2d_forward(&g.each, x, w, bias, y);
@@ -115,7 +116,7 @@ pub fn conv_transpose2d_forward<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], 
     });
 }
 
-/// The gradient of w, written (not added) into `dw`.
+/// Computes the gradient of w, written (not added) into `dw`.
 pub fn conv2d_backward_weights<T: Scalar>(g: &GroupedConv2d, x: &[T], dy: &[T], dw: &mut [T]) {
     if g.groups == 1 {
         return T::conv2d_backward_weights(&g.each, x, dy, dw);

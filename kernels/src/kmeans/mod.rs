@@ -5,8 +5,8 @@
 //!
 //! * **Distances by the tile.** Sixteen samples are turned so that each lies in one lane, and meet several centroids at
 //!   once. Differences are squared and added ([`squared_distance`](crate::reference::squared_distance)), which unlike
-//!   `|c|² - 2 x·c` does not cancel. A squared distance is off by at most d/2 + 2 epsilons of *itself*, however far from
-//!   the origin the data lies, and the nearest is the nearest up to that. Ties go to the lower index.
+//!   `|c|² - 2 x·c` does not cancel. A squared distance is off by at most d/2 + 2 epsilons of *itself*, however far
+//!   from the origin the data lies, and the nearest is the nearest up to that. Ties go to the lower index.
 //! * **Bounds** (Hamerly, *Making k-means even faster*, 2010). A sample keeps an upper bound u on the distance to its
 //!   own centroid and a lower bound l on that to any other. When the centroids move, u grows by the own one's step and
 //!   l shrinks by the longest step of the others. While u < l nothing about the sample can change, and it is not even
@@ -50,7 +50,8 @@ pub struct Samples<'a, T> {
 }
 
 impl<'a, T: Scalar> Samples<'a, T> {
-    /// Numbers that [`new`](Self::new) needs room for: with few columns, the samples are turned around once for all.
+    /// Returns how many numbers [`new`](Self::new) needs room for: with few columns, the samples are turned around once
+    /// for all.
     pub fn room(x: &MatRef<'_, T>) -> usize {
         if x.cols > LANES {
             return 0;
@@ -175,7 +176,7 @@ struct Task<T> {
 }
 
 impl<'a, T: Scalar> Clusters<'a, T> {
-    /// All samples are without a cluster until the first [`assign`](Self::assign).
+    /// Begins a partition: all samples are without a cluster until the first [`assign`](Self::assign).
     pub fn new(samples: &'a Samples<'a, T>, k: usize) -> Self {
         let (n, d) = (samples.x.rows, samples.x.cols);
         assert!(k > 0 && k < 1 << 24, "kmeans: at least one cluster is needed");
@@ -213,7 +214,7 @@ impl<'a, T: Scalar> Clusters<'a, T> {
         self.tasks.iter().map(|task| task.changed).sum()
     }
 
-    /// For each sample the index of its cluster.
+    /// Returns for each sample the index of its cluster.
     pub fn labels(&self) -> Vec<usize> {
         let mut labels = vec![0; self.samples.x.rows];
         let rows = self.tasks.first().map_or(1, |task| task.labels.len());
@@ -223,14 +224,15 @@ impl<'a, T: Scalar> Clusters<'a, T> {
         labels
     }
 
-    /// The sum of the squared distances of the samples to the centroids that they were last assigned to, in `f64`.
+    /// Returns the sum of the squared distances of the samples to the centroids that they were last assigned to, in
+    /// `f64`.
     pub fn inertia(&self) -> f64 {
         let level = isa();
         let part = |t: usize| vectorize(level, Inertia { clusters: self, task: &self.tasks[t] });
         parallel::map(self.tasks.len(), part).iter().sum()
     }
 
-    /// Sums and sizes of the clusters.
+    /// Returns sums and sizes of the clusters.
     pub fn sums(&self) -> &Sums {
         &self.total
     }

@@ -57,8 +57,8 @@ impl Store {
 /// Most vectors of [`Points`].
 pub(crate) const MAX_POINTS: usize = 8;
 
-/// `to[v][m * plane + l] (+)= sum over k of a[k][m] * b[v][offsets[k] + l], + bias[m]`: a [`Tile`] whose vectors go each to a
-/// place of its own.
+/// `to[v][m * plane + l] (+)= sum over k of a[k][m] * b[v][offsets[k] + l], + bias[m]`: a [`Tile`] whose vectors go
+/// each to a place of its own.
 pub(crate) struct Points {
     /// Number of terms.
     pub(crate) len: usize,
@@ -208,9 +208,9 @@ pub(crate) struct Argmaxes<'a> {
     pub(crate) lanes: &'a mut [f32; UNIT],
 }
 
-/// `out[tap][lane] += sum over rows i, windows j = lane (mod UNIT) and pixels of gradients[i][pixel][j] * image[..]`, for the
-/// nine taps of a 3 x 3 filter, `..` being the pixel under the tap: row `2 i + pixel / 2 + tap / 3`, column
-/// `2 j + pixel % 2 + tap % 3`.
+/// `out[tap][lane] += sum over rows i, windows j = lane (mod UNIT) and pixels of gradients[i][pixel][j] * image[..]`,
+/// for the nine taps of a 3 x 3 filter, `..` being the pixel under the tap: row `2 i + pixel / 2 + tap / 3`, column `2
+/// j + pixel % 2 + tap % 3`.
 pub(crate) struct Direct<'a> {
     /// `[rows, 4, cols]`.
     pub(crate) gradients: &'a [f32],

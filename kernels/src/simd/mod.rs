@@ -1,12 +1,12 @@
 //! The micro-kernels: the only code that is written once per instruction set.
 //!
-//! There are eight (and a few more that list, pack and write out), and everything else (blocking, borders, threads) is built on
-//! them:
+//! There are eight (and a few more that list, pack and write out), and everything else (blocking, borders, threads) is
+//! built on them:
 //! * a [`Tile`] of a matrix product whose right factor is read *where it lies*, row k at its own offset: packed
 //!   panels for GEMM, the shifted rows of a padded image for convolution;
 //! * a [`Gradient`] tile, whose left factor is read where it lies: the pixels under each tap of a filter;
-//! * a [`Gather`] and a [`Scatter`], the two gradients of a convolution whose dY is mostly zero (and [`Argmaxes`], which
-//!   lists where it is not); [`Direct`], the gradient of filters of few channels;
+//! * a [`Gather`] and a [`Scatter`], the two gradients of a convolution whose dY is mostly zero (and [`Argmaxes`],
+//!   which lists where it is not); [`Direct`], the gradient of filters of few channels;
 //! * [`Windows`], a convolution with what follows it, down to the pooled values;
 //! * [`Points`] and [`LaneGradient`], a tile and a gradient for images that lie side by side.
 //!

@@ -1,14 +1,14 @@
-//! A register of floats, and what can be done with it: the only place of the crate, with the file of each instruction set,
-//! that knows the processor's own instructions. [`crate::dispatch`] says when to write code over a [`Vector`].
+//! A register of floats, and what can be done with it: the only place of the crate, with the file of each instruction
+//! set, that knows the processor's own instructions. [`crate::dispatch`] says when to write code over a [`Vector`].
 //!
-//! Every method is inlined into a function that was compiled for the instruction set, so it becomes an instruction or two.
+//! Every method is inlined into a function that was compiled for the instruction set, so it becomes an instruction or
+//! two.
 
 use super::args::{ORDER, UNIT};
 use crate::conv::pooled::pool_window;
 
-/// # Safety
-/// Of all methods: the instruction set must be present, and pointers must be good for `LANES` floats, or for the part of
-/// them that the mask names.
+/// # Safety Of all methods: the instruction set must be present, and pointers must be good for `LANES` floats, or for
+/// the part of them that the mask names.
 pub(crate) trait Vector: Copy {
     /// Which of the first places are meant.
     type Mask: Copy;

@@ -1,5 +1,5 @@
-//! Chains of convolutions and transposed convolutions: values against the reference's stage by stage, gradients against the
-//! reference's order of sums, bit for bit, on any level and any number of threads.
+//! Chains of convolutions and transposed convolutions: values against the reference's stage by stage, gradients against
+//! the reference's order of sums, bit for bit, on any level and any number of threads.
 
 use crate::common::{Data, assert_bits, fused_levels, on_threads};
 use gradus_kernels::chain::{self, FilterGradients, Filters, Passed, Stage};
@@ -175,8 +175,8 @@ fn the_plain_way_is_near() {
     }
 }
 
-/// NaN and infinities in every array: as in the stages one by one, NaN for NaN and infinity for infinity. Five images, so
-/// that eleven lanes hold none: what an infinite bias leaves there must not show.
+/// NaN and infinities in every array: as in the stages one by one, NaN for NaN and infinity for infinity. Five images,
+/// so that eleven lanes hold none: what an infinite bias leaves there must not show.
 #[test]
 fn infinities_and_nans_come_through() {
     for special in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {

@@ -5,14 +5,14 @@ use super::map;
 use super::stage::{FilterGradients, Filters, Passed, Stage};
 use crate::reduce;
 
-/// Whether all stages may go through the lanes: no array is empty, and sixteen images with their borders have places of 32
-/// bits.
+/// Whether all stages may go through the lanes: no array is empty, and sixteen images with their borders have places of
+/// 32 bits.
 pub(super) fn fits_lanes(stages: &[Stage]) -> bool {
     let small = |floats: usize| floats <= u32::MAX as usize / (2 * reduce::LANES);
     stages.iter().all(|s| is_compact(&s.conv) && bordered(&s.conv).is_some_and(small))
 }
 
-/// Numbers that [`forward`](super::forward) keeps for [`backward`](super::backward).
+/// Returns how many numbers [`forward`](super::forward) keeps for [`backward`](super::backward).
 ///
 /// # Panics
 /// If there is no stage, or a stage's arrays do not fit into memory.
