@@ -62,8 +62,8 @@ impl<T: Scalar> Convolution<T> {
     }
 
     /// Prepares convolutions of N x N images, N = `size` being one that [`Convolution::size_for`] gives. The kernel is
-    /// `kernel(i, j)` at a distance of i rows and j columns, i and j up to N. Its spectrum is multiplied by `filter(a)
-    /// filter(b)` at the frequencies a and b, in cycles per row and column, from 0 to 1/2.
+    /// `kernel(i, j)` at a distance of i rows and j columns, i and j up to N. Its spectrum is multiplied by
+    /// `filter(a) filter(b)` at the frequencies a and b, in cycles per row and column, from 0 to 1/2.
     pub fn new(size: usize, kernel: impl Fn(usize, usize) -> f64, filter: impl Fn(f64) -> f64) -> Self {
         assert!(size > 0 && size == Self::size_for(size), "convolution: no size that can be transformed");
         let (len, strips, level) = (2 * size, strips(size), isa());

@@ -287,7 +287,7 @@ struct Out {
 /// Y = X Wᵀ + bias.
 pub(crate) fn linear(x: MatRef<'_, f32>, w: MatRef<'_, f32>, bias: &[f32], y: &mut [f32]) {
     if kernel(isa()).is_some() && x.cols > 0 {
-        assert_eq!(Some(y.len()), x.rows.checked_mul(w.rows), "linear: wrong length of y");
+        assert_eq!(Some(y.len()), x.rows.checked_mul(w.rows), "linear: the length of y does not fit");
         product(x, w.t(), Some(bias), MatMut::new(y, x.rows, w.rows));
     } else {
         plain_linear(x, w, bias, y);
@@ -296,7 +296,10 @@ pub(crate) fn linear(x: MatRef<'_, f32>, w: MatRef<'_, f32>, bias: &[f32], y: &m
 
 /// Y = X Wᵀ, then + bias.
 pub(crate) fn plain_linear<T: Scalar>(x: MatRef<'_, T>, w: MatRef<'_, T>, bias: &[T], y: &mut [T]) {
-    assert!(bias.len() == w.rows && Some(y.len()) == x.rows.checked_mul(w.rows), "linear: wrong lengths of bias or y");
+    assert!(
+        bias.len() == w.rows && Some(y.len()) == x.rows.checked_mul(w.rows),
+        "linear: the lengths of bias or y do not fit"
+    );
     T::gemm(x, w.t(), T::ZERO, MatMut::new(y, x.rows, w.rows));
     let rows = y.chunks_exact_mut(w.rows.max(1));
     rows.for_each(|row| row.iter_mut().zip(bias).for_each(|(y, &bias)| *y += bias));

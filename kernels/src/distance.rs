@@ -102,8 +102,8 @@ fn serial<T>(x: &MatRef<'_, T>, others: usize) -> bool {
     x.rows.saturating_mul(x.cols).saturating_mul(others) < 1 << 16
 }
 
-/// Computes the squared Euclidean distances between the rows of `x` and of `y`, `d[i, j] = sum over k of (x[i,k] -
-/// y[j,k])²`.
+/// Computes the squared Euclidean distances between the rows of `x` and of `y`,
+/// `d[i, j] = sum over k of (x[i,k] - y[j,k])²`.
 pub fn squared_distances<T: Scalar>(x: MatRef<'_, T>, y: MatRef<'_, T>, d: MatMut<'_, T>) {
     assert!(x.cols == y.cols && d.rows == x.rows && d.cols == y.rows, "squared_distances: shapes do not fit");
     if d.rows == 0 || d.cols == 0 {

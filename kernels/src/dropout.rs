@@ -44,7 +44,7 @@ impl<T: Scalar> Loop for Mask<'_, T> {
 /// Computes `y[i] = x[i] m[i] / (1 - p)`, where m is 0 with probability p (to 32 bits) and else 1, and depends on `key`
 /// and i alone.
 pub fn dropout<T: Scalar>(key: u64, p: f64, x: &[T], y: &mut [T]) {
-    assert_eq!(x.len(), y.len(), "dropout: wrong lengths");
+    assert_eq!(x.len(), y.len(), "dropout: the lengths do not fit");
     let (level, threshold, scale) = (isa(), (p * 4_294_967_296.0) as u32, T::from_f64(1.0 / (1.0 - p)));
     parallel::chunks(y, PIECE, |piece, y| {
         let start = piece * PIECE;

@@ -13,7 +13,7 @@ const SHORT: usize = 8;
 /// # Panics
 /// If an index lies outside of `x`.
 pub fn gather<T: Copy + Send + Sync>(x: &[T], row: usize, indices: &[usize], out: &mut [T]) {
-    assert_eq!(Some(out.len()), product(&[indices.len(), row]), "gather: wrong lengths");
+    assert_eq!(Some(out.len()), product(&[indices.len(), row]), "gather: the lengths do not fit");
     if row == 0 {
         return;
     }

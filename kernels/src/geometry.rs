@@ -89,8 +89,9 @@ pub fn same_pad(size: usize, kernel: usize, stride: usize, dilation: usize) -> R
 }
 
 /// Returns the size of the axis on which a window would have `size` places (one at least), less the padding and `extra`
-/// more: the output of a transposed convolution, `(size - 1) stride + dilation (kernel - 1) + 1 + extra - pad[0] -
-/// pad[1]`, or 0 where the padding cuts everything away.
+/// more: the output of a transposed convolution,
+/// `(size - 1) stride + dilation (kernel - 1) + 1 + extra - pad[0] - pad[1]`, or 0 where the padding cuts everything
+/// away.
 pub fn transposed_len(
     size: usize,
     kernel: usize,
@@ -106,8 +107,8 @@ pub fn transposed_len(
     Ok(signed("output", whole)?.saturating_sub(cut))
 }
 
-/// A 2-d convolution (cross-correlation): `y[n,o,i,j] = b[o] + sum over c,p,q of x[n,c,i s - pad + p d, ..]
-/// w[o,c,p,q]`.
+/// A 2-d convolution (cross-correlation):
+/// `y[n,o,i,j] = b[o] + sum over c,p,q of x[n,c,i s - pad + p d, ..] w[o,c,p,q]`.
 ///
 /// All fields are free to be set; [`lengths`](Self::lengths) says whether they describe arrays that can exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +168,10 @@ impl Conv2d {
     /// Panics unless slices of these lengths are the images, filters and outputs of this convolution, and can exist.
     pub(crate) fn check(&self, name: &str, x: usize, w: usize, y: usize) {
         let lengths = self.lengths().unwrap_or_else(|e| panic!("{name}: {e}: {self:?}"));
-        assert!([lengths.x, lengths.w, lengths.y] == [x, w, y], "{name}: wrong lengths: {x}, {w}, {y} for {lengths:?}");
+        assert!(
+            [lengths.x, lengths.w, lengths.y] == [x, w, y],
+            "{name}: expected {lengths:?}, found x: {x}, w: {w}, y: {y}"
+        );
     }
 
     /// Returns the output height.

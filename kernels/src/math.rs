@@ -218,7 +218,7 @@ impl<T: Scalar, F: Pointwise<T, N>, const N: usize> Loop for Map<'_, T, F, N> {
 
 /// Computes `out[i] = f([inputs[0][i], inputs[1][i], ..])`, at full width and in parallel.
 pub fn apply<T: Scalar, const N: usize>(inputs: [&[T]; N], out: &mut [T], f: &impl Pointwise<T, N>) {
-    assert!(inputs.iter().all(|x| x.len() == out.len()), "apply: wrong lengths");
+    assert!(inputs.iter().all(|x| x.len() == out.len()), "apply: the lengths do not fit");
     let level = isa();
     parallel::chunks(out, PIECE, |i, out| {
         let from = i * PIECE;
@@ -229,19 +229,19 @@ pub fn apply<T: Scalar, const N: usize>(inputs: [&[T]; N], out: &mut [T], f: &im
 
 /// Computes `y[i] = f(x[i])`.
 pub fn map<T: Scalar>(x: &[T], y: &mut [T], f: impl Fn(T) -> T + Sync) {
-    assert_eq!(x.len(), y.len(), "map: wrong lengths");
+    assert_eq!(x.len(), y.len(), "map: the lengths do not fit");
     apply([x], y, &Closure(|[x]: [T; 1]| f(x)));
 }
 
 /// Computes `z[i] = f(x[i], y[i])`.
 pub fn zip_map<T: Scalar>(x: &[T], y: &[T], z: &mut [T], f: impl Fn(T, T) -> T + Sync) {
-    assert!(x.len() == z.len() && y.len() == z.len(), "zip_map: wrong lengths");
+    assert!(x.len() == z.len() && y.len() == z.len(), "zip_map: the lengths do not fit");
     apply([x, y], z, &Closure(|[x, y]: [T; 2]| f(x, y)));
 }
 
 /// Computes `w[i] = f(x[i], y[i], z[i])`.
 pub fn zip3_map<T: Scalar>(x: &[T], y: &[T], z: &[T], w: &mut [T], f: impl Fn(T, T, T) -> T + Sync) {
-    assert!(x.len() == w.len() && y.len() == w.len() && z.len() == w.len(), "zip3_map: wrong lengths");
+    assert!(x.len() == w.len() && y.len() == w.len() && z.len() == w.len(), "zip3_map: the lengths do not fit");
     apply([x, y, z], w, &Closure(|[x, y, z]: [T; 3]| f(x, y, z)));
 }
 
@@ -264,7 +264,7 @@ impl<T: Scalar, F: Fn(T, T) -> T> Loop for Update<'_, T, F> {
 
 /// Computes `y[i] = f(y[i], x[i])`, in place.
 pub fn update<T: Scalar>(y: &mut [T], x: &[T], f: impl Fn(T, T) -> T + Sync) {
-    assert_eq!(x.len(), y.len(), "update: wrong lengths");
+    assert_eq!(x.len(), y.len(), "update: the lengths do not fit");
     let level = isa();
     parallel::chunks(y, PIECE, |i, y| {
         let from = i * PIECE;

@@ -68,7 +68,7 @@ pub struct Scales<'a, T> {
 /// constant channel is exactly its constant c, and its variance is of the order of (ε² c)². No variance is negative.
 /// Channels of no values have NaN for both; one with an infinite value has its infinite mean, and NaN for a variance.
 pub fn moments<T: Scalar>(g: &Channels, x: &[T], mean: &mut [T], variance: &mut [T]) {
-    assert!(x.len() == g.len() && mean.len() == g.c && variance.len() == g.c, "moments: wrong lengths");
+    assert!(x.len() == g.len() && mean.len() == g.c && variance.len() == g.c, "moments: the lengths do not fit");
     let count = T::from_usize(g.per_channel());
     sums(g, [x], [], [&mut *mean], |[x], []| [x]);
     mean.iter_mut().for_each(|sum| *sum /= count);
@@ -127,7 +127,7 @@ pub fn batch_norm_backward<T: Scalar>(
     sums(g, [x, dy], [s.mean], [&mut *db, &mut *dw], |[x, dy], [mean]| [dy, dy * (x - mean)]);
     dw.iter_mut().zip(s.inverse).for_each(|(sum, inverse)| *sum *= *inverse);
     let Some(dx) = dx else { return };
-    assert_eq!(dx.len(), g.len(), "batch_norm backward: wrong length of dx");
+    assert_eq!(dx.len(), g.len(), "batch_norm backward: the length of dx does not fit");
     let factor = products(s.inverse, s.weight);
     if !own {
         return each(g, [x, dy], [&factor], dx, |[_, dy], [factor]| dy * factor);
@@ -143,7 +143,7 @@ pub fn batch_norm_backward<T: Scalar>(
 /// Panics unless all `whole` are as long as the data and all `channels` as the channels.
 fn check(name: &str, g: &Channels, whole: &[usize], channels: &[usize]) {
     let fits = whole.iter().all(|&len| len == g.len()) && channels.iter().all(|&len| len == g.c);
-    assert!(fits, "{name}: wrong lengths");
+    assert!(fits, "{name}: the lengths do not fit");
 }
 
 /// `a[i] b[i]`.

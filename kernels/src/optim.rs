@@ -76,7 +76,10 @@ impl<T: Scalar, const N: bool, const A: bool> Loop for AdamLoop<'_, T, N, A> {
 /// `largest` is AMSGrad's w; without it (empty) this is Adam.
 pub fn adam<T: Scalar>(h: &Adam, p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], largest: &mut [T]) {
     let (n, amsgrad, nadam) = (g.len(), !largest.is_empty(), h.gradient_size != 0.0);
-    assert!(p.len() == n && m.len() == n && v.len() == n && (!amsgrad || largest.len() == n), "adam: wrong lengths");
+    assert!(
+        p.len() == n && m.len() == n && v.len() == n && (!amsgrad || largest.len() == n),
+        "adam: the lengths do not fit"
+    );
     let level = isa();
     parallel::pieces([p, m, v, largest], PIECE, |start, [p, m, v, largest]| {
         let g = &g[start..start + p.len()];
@@ -140,7 +143,7 @@ impl<T: Scalar> Loop for SgdLoop<'_, T> {
 /// Without momentum p = shrink p - lr g, and `velocity` may be empty.
 pub fn sgd<T: Scalar>(h: &Sgd, p: &mut [T], g: &[T], velocity: &mut [T]) {
     let kept = if h.momentum == 0.0 { velocity.len() } else { g.len() };
-    assert!(p.len() == g.len() && velocity.len() == kept, "sgd: wrong lengths");
+    assert!(p.len() == g.len() && velocity.len() == kept, "sgd: the lengths do not fit");
     let level = isa();
     parallel::pieces([p, velocity], PIECE, |start, [p, velocity]| {
         let g = &g[start..start + p.len()];
@@ -219,7 +222,7 @@ pub fn rmsprop<T: Scalar>(h: &RmsProp, p: &mut [T], g: &[T], square: &mut [T], m
     let (centered, moving, n) = (h.centered, h.momentum != 0.0, g.len());
     assert!(
         p.len() == n && square.len() == n && (!centered || mean.len() == n) && (!moving || velocity.len() == n),
-        "rmsprop: wrong lengths"
+        "rmsprop: the lengths do not fit"
     );
     let level = isa();
     parallel::pieces([p, square, mean, velocity], PIECE, |start, [p, square, mean, velocity]| {
@@ -272,7 +275,7 @@ impl<T: Scalar> Loop for AdagradLoop<'_, T> {
 /// Takes a step of Adagrad:
 /// g = g + l2 p; s = s + g²; p = shrink p - lr g / (sqrt(s + eps_inside) + eps).
 pub fn adagrad<T: Scalar>(h: &Adagrad, p: &mut [T], g: &[T], sum: &mut [T]) {
-    assert!(p.len() == g.len() && sum.len() == g.len(), "adagrad: wrong lengths");
+    assert!(p.len() == g.len() && sum.len() == g.len(), "adagrad: the lengths do not fit");
     let level = isa();
     parallel::pieces([p, sum], PIECE, |start, [p, sum]| {
         let g = &g[start..start + p.len()];
@@ -323,7 +326,10 @@ impl<T: Scalar> Loop for AdadeltaLoop<'_, T> {
 /// g = g + l2 p; s = rho s + (1-rho) g²; x = sqrt(d + eps) / sqrt(s + eps) g; d = rho d + (1-rho) x²;
 /// p = shrink p - lr x. `square` is s, `moved` is d.
 pub fn adadelta<T: Scalar>(h: &Adadelta, p: &mut [T], g: &[T], square: &mut [T], moved: &mut [T]) {
-    assert!(p.len() == g.len() && square.len() == g.len() && moved.len() == g.len(), "adadelta: wrong lengths");
+    assert!(
+        p.len() == g.len() && square.len() == g.len() && moved.len() == g.len(),
+        "adadelta: the lengths do not fit"
+    );
     let level = isa();
     parallel::pieces([p, square, moved], PIECE, |start, [p, square, moved]| {
         let g = &g[start..start + p.len()];

@@ -94,7 +94,7 @@ pub(crate) fn tasks(n: usize, serial: bool, f: impl Fn(usize) + Sync + Send) {
 /// A slice that several tasks write to, each in its own places.
 pub(crate) struct Shared<'a, T>(*mut T, usize, PhantomData<&'a mut [T]>);
 
-// SAFETY: only a pointer; whoever writes through it vouches that no two tasks touch the same element.
+// SAFETY: only a pointer; the caller that writes through it vouches that no two tasks touch the same element.
 unsafe impl<T: Send> Sync for Shared<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Send for Shared<'_, T> {}

@@ -7,7 +7,7 @@ use std::ops::Range;
 /// Panics unless the geometry is sound and the arrays have its lengths.
 fn check(name: &str, g: &Pool2d, input: usize, output: usize) {
     let lengths = g.lengths().unwrap_or_else(|e| panic!("{name}: {e}: {g:?}"));
-    assert!(lengths == [input, output], "{name}: wrong lengths: {input}, {output} for {lengths:?}");
+    assert!(lengths == [input, output], "{name}: expected the lengths {lengths:?}, found [{input}, {output}]");
     assert!(g.planes == 0 || input / g.planes <= u32::MAX as usize, "{name}: a plane of more than 2^32 pixels");
 }
 

@@ -6,8 +6,8 @@
 //! * **In turn, then in pairs.** Sixteen terms are added in turn, from zero upwards: a *block*. Blocks are added
 //!   pairwise, neighbour to neighbour, then pairs to neighbouring pairs, as a binary counter carries (`Pairs`). Blocks
 //!   left over at the end are added to the larger group on their left, the smallest first.
-//! * **In lanes.** A sum over neighbours in memory is [`LANES`] such sums side by side, element i belonging to lane `i
-//!   % LANES`: 256 elements are a block of each lane. At the end the lanes are combined as a tree, halves to halves.
+//! * **In lanes.** A sum over neighbours in memory is [`LANES`] such sums side by side, element i belonging to lane
+//!   `i % LANES`: 256 elements are a block of each lane. At the end the lanes are combined as a tree, halves to halves.
 //!   That is one AVX-512 register, two of AVX2 or four of NEON, and the same bits.
 //! * **Along an axis** whose elements are not neighbours, the terms are whole rows, for many outputs at a time.
 //!
@@ -208,7 +208,7 @@ pub fn sum<T: Scalar>(x: &[T]) -> T {
 
 /// Returns the inner product of two slices.
 pub fn dot<T: Scalar>(x: &[T], y: &[T]) -> T {
-    assert_eq!(x.len(), y.len(), "dot: wrong lengths");
+    assert_eq!(x.len(), y.len(), "dot: the lengths do not fit");
     fold_pieces([x, y], |[x, y]| x * y)
 }
 
@@ -368,7 +368,7 @@ fn sum_strided<T: Scalar>(x: &[T], stride: usize, n: usize) -> T {
 /// Up to 7 columns are summed one by one, in lanes; more of them row by row.
 pub fn sum_axis<T: Scalar>(x: &[T], outer: usize, n: usize, inner: usize, y: &mut [T]) {
     let lengths = [product(&[outer, n, inner]), product(&[outer, inner])];
-    assert!(lengths == [Some(x.len()), Some(y.len())], "sum_axis: wrong lengths");
+    assert!(lengths == [Some(x.len()), Some(y.len())], "sum_axis: the lengths do not fit");
     if n == 0 {
         return y.fill(T::ZERO);
     }
@@ -399,7 +399,7 @@ pub fn sum_axis<T: Scalar>(x: &[T], outer: usize, n: usize, inner: usize, y: &mu
 /// Sums `x` = `[n, c, hw]` into `y` = `[c]`: the bias gradient of a convolution. Each plane is summed by itself, in
 /// lanes; the planes of a channel are added in turn and then in pairs.
 pub fn sum_channels<T: Scalar>(x: &[T], n: usize, c: usize, hw: usize, y: &mut [T]) {
-    assert!(product(&[n, c, hw]) == Some(x.len()) && y.len() == c, "sum_channels: wrong lengths");
+    assert!(product(&[n, c, hw]) == Some(x.len()) && y.len() == c, "sum_channels: the lengths do not fit");
     if x.is_empty() {
         return y.fill(T::ZERO);
     }
@@ -442,7 +442,7 @@ impl<T: Scalar> Loop for MaxRows<'_, T> {
 /// numbers the first, and a NaN before any number ([`Scalar::exceeds`]).
 pub fn max_axis<T: Scalar>(x: &[T], outer: usize, n: usize, inner: usize, y: &mut [T], index: &mut [u32]) {
     let lengths = [product(&[outer, n, inner]), product(&[outer, inner])];
-    assert!(lengths == [Some(x.len()), Some(y.len())] && index.len() == y.len(), "max_axis: wrong lengths");
+    assert!(lengths == [Some(x.len()), Some(y.len())] && index.len() == y.len(), "max_axis: the lengths do not fit");
     assert!(n > 0 && n <= u32::MAX as usize, "max_axis: of no elements, or more than 2^32");
     let level = isa();
     parallel::zip_chunks(y, inner, index, inner, |o, y, index| {

@@ -34,14 +34,14 @@ impl WeightGroups {
     }
 }
 
-/// Returns the split for the gradient of filters: blocks of at most [`K_BLOCK`] pixels, image after image, dealt out to
+/// Returns the split for the gradient of filters: blocks of at most [`K_BLOCK`] pixels, image after image, divided into
 /// at most 8 groups of consecutive blocks.
 pub fn weight_groups(g: &Conv2d) -> WeightGroups {
     let blocks = g.n * (g.out_h() * g.out_w()).div_ceil(K_BLOCK);
     WeightGroups { blocks, per_group: blocks.div_ceil(WEIGHT_GROUPS).max(1) }
 }
 
-/// Returns how a chain's sums over images are split: blocks of 16 images, dealt out to at most 8 groups of consecutive
+/// Returns how a chain's sums over images are split: blocks of 16 images, divided into at most 8 groups of consecutive
 /// blocks.
 pub fn lane_groups(images: usize) -> WeightGroups {
     let blocks = images.div_ceil(16);

@@ -244,8 +244,8 @@ pub struct Sparse<'a, T> {
     pub values: &'a [T],
 }
 
-/// Computes the attraction of each of the points `y` of a plane by the neighbours that `p` lists, and from `rest(start,
-/// ..)` the other sums of the points from `start` on.
+/// Computes the attraction of each of the points `y` of a plane by the neighbours that `p` lists, and from
+/// `rest(start, ..)` the other sums of the points from `start` on.
 pub fn neighbours<T: Scalar>(
     p: Sparse<'_, T>,
     y: &[[T; 2]],

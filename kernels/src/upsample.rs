@@ -71,7 +71,7 @@ impl Upsample2d {
     /// Planes per piece of work, and the lengths of a plane before and after; none if there is nothing in them.
     fn split(&self, name: &str, small: usize, large: usize) -> Option<[usize; 3]> {
         let lengths = self.lengths().unwrap_or_else(|e| panic!("{name}: {e}: {self:?}"));
-        assert!(lengths == [small, large], "{name}: wrong lengths: {small}, {large} for {lengths:?}");
+        assert!(lengths == [small, large], "{name}: expected the lengths {lengths:?}, found [{small}, {large}]");
         let large = (large > 0).then(|| large / self.planes)?;
         Some([(PIECE / large).max(1), small / self.planes, large])
     }

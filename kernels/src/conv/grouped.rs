@@ -30,7 +30,7 @@ impl Sizes {
     fn of(name: &str, g: &GroupedConv2d, x: usize, w: usize, y: usize) -> Self {
         let lengths = g.lengths().unwrap_or_else(|e| panic!("grouped {name}: {e}: {g:?}"));
         let fits = [lengths.x, lengths.w, lengths.y] == [x, w, y];
-        assert!(fits, "grouped {name}: wrong lengths: {x}, {w}, {y} for {lengths:?}");
+        assert!(fits, "grouped {name}: expected {lengths:?}, found x: {x}, w: {w}, y: {y}");
         // No group, or no image: none of the sizes is ever used.
         let [images, groups] = [g.groups.saturating_mul(g.each.n).max(1), g.groups.max(1)];
         Self { x: x / images, y: y / images, w: w / groups }
@@ -70,9 +70,12 @@ pub fn conv2d_forward<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], bias: Opti
         return T::conv2d_forward(&g.each, x, w, bias, y);
     }
     let (size, e) = (Sizes::of("conv2d", g, x.len(), w.len(), y.len()), &g.each);
-    assert!(bias.is_none_or(|b| Some(b.len()) == g.groups.checked_mul(e.o)), "grouped conv2d: wrong length of bias");
+    assert!(
+        bias.is_none_or(|b| Some(b.len()) == g.groups.checked_mul(e.o)),
+        "grouped conv2d: the length of the bias does not fit"
+    );
     if y.is_empty() {
-        return; // There may be more groups than anyone can count.
+        return; // There may be more groups than can be counted.
     }
     let y = Shared::new(y);
     each_group(g, |i| {
@@ -100,7 +103,7 @@ pub fn conv_transpose2d_forward<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], 
     // In the convolution's terms, the adjoint's input is y and its output x.
     let (size, e) = (Sizes::of("conv2d's adjoint", g, y.len(), w.len(), x.len()), &g.each);
     let fits = bias.is_none_or(|b| Some(b.len()) == g.groups.checked_mul(e.c));
-    assert!(fits, "grouped conv2d's adjoint: wrong length of bias");
+    assert!(fits, "grouped conv2d's adjoint: the length of the bias does not fit");
     if y.is_empty() {
         return;
     }

@@ -33,13 +33,13 @@ use size::is_compact;
 /// Panics unless the slices fit the convolution, with a bias for each output channel if any.
 fn check_forward<T>(g: &Conv2d, x: usize, w: usize, bias: Option<&[T]>, y: usize) {
     g.check("conv2d", x, w, y);
-    assert!(bias.is_none_or(|b| b.len() == g.o), "conv2d: wrong length of bias");
+    assert!(bias.is_none_or(|b| b.len() == g.o), "conv2d: the length of the bias does not fit");
 }
 
 /// The same for the adjoint, which goes from the convolution's outputs to its inputs.
 fn check_transpose<T>(g: &Conv2d, x: usize, w: usize, bias: Option<&[T]>, y: usize) {
     g.check("conv2d's adjoint", y, w, x);
-    assert!(bias.is_none_or(|b| b.len() == g.c), "conv2d's adjoint: wrong length of bias");
+    assert!(bias.is_none_or(|b| b.len() == g.c), "conv2d's adjoint: the length of the bias does not fit");
 }
 
 /// y = x * w (+ bias), in any number type.
@@ -66,7 +66,7 @@ pub(crate) fn transpose<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[
     if is_compact(g) {
         plain::transpose(g, x, w, bias, y);
     } else if x.is_empty() || w.is_empty() {
-        // Empty sums. There may be more taps in an array of no filters than anyone can count.
+        // Empty sums. There may be more taps in an array of no filters than can be counted.
         let plane = y.len() / g.n.saturating_mul(g.c).max(1);
         let planes = y.chunks_mut(plane.max(1)).enumerate();
         planes.for_each(|(i, plane)| plane.fill(bias.map_or(T::ZERO, |bias| T::ZERO + bias[i % g.c])));

@@ -210,6 +210,7 @@ trait Lanes<T>: Copy {
 }
 
 /// `N` registers of an instruction set.
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
 #[derive(Clone, Copy)]
 struct Registers<V, const N: usize>([V; N]);
 

@@ -31,9 +31,9 @@ pub use groups::{Groups, Nearest};
 use groups::{LANES, row};
 pub(crate) use lanes::{nearest_f32, nearest_f64, turn_f32, turn_f64};
 
-/// Samples looked through at a time for those whose bounds have failed.
+/// Samples that are searched at a time for those whose bounds have failed.
 const PIECE: usize = 512;
-/// Tasks that the samples are dealt out to, at most.
+/// Most tasks that the samples are divided among.
 const TASKS: usize = 32;
 /// Multiply-adds per sample below which a distance costs less than keeping bounds.
 const BOUNDS_FROM: usize = 64;
@@ -73,7 +73,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
             });
         }
         let turned = &*turned;
-        // Tiles are looked through as rows of 16 d.
+        // Tiles are read as rows of 16 d.
         let (view, lanes) = match turned.len() {
             0 => (x, 1),
             len => (MatRef::new(turned, len / (LANES * x.cols), LANES * x.cols), LANES),
