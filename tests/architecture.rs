@@ -98,6 +98,7 @@ const STILL: &[&str] = &[
     "data",
     "experiment",
     "export",
+    "gradcheck",
     "nn",
     "pipeline",
     "report",
