@@ -7,7 +7,7 @@
 //! of C is a sum of rows of B, so the micro-kernel multiplies a few elements of a column of A (at any stride: a
 //! transposed A costs nothing) by a piece of a row of B. Where B is worth a copy, each panel of it is copied while the
 //! one before is multiplied ([`Next`]), memory and arithmetic at once; a B that is transposed itself, the weights in a
-//! forward pass, is turned around in its copy.
+//! forward pass, is transposed in its copy.
 //!
 //! The sums are taken as in [`crate::reference::gemm`], block by block of k; where C is small and k long (the
 //! gradient of the weights over a large batch), the blocks are separate tasks and added up in order at the end.
@@ -333,10 +333,10 @@ pub(crate) fn product(a: MatRef<'_, f32>, b: MatRef<'_, f32>, bias: Option<&[f32
 /// Cᵀ = Bᵀ Aᵀ, for a C of a few columns that would leave most of a vector idle.
 fn product_transposed(a: MatRef<'_, f32>, b: MatRef<'_, f32>, mut c: MatMut<'_, f32>) {
     let (rows, cols) = (c.rows, c.cols);
-    scratch::floats(rows * cols, |turned| {
-        product(b.t(), a.t(), None, MatMut::new(turned, cols, rows));
+    scratch::floats(rows * cols, |transposed| {
+        product(b.t(), a.t(), None, MatMut::new(transposed, cols, rows));
         for i in 0..rows {
-            (0..cols).for_each(|j| *c.at_mut(i, j) = turned[j * rows + i]);
+            (0..cols).for_each(|j| *c.at_mut(i, j) = transposed[j * rows + i]);
         }
     });
 }
@@ -359,7 +359,7 @@ impl Product<'_> {
     fn run(&self, c: MatMut<'_, f32>) {
         let (rows, cols, depth) = (self.a.rows, self.b.cols, self.a.cols);
         let (panels, step) = (cols.div_ceil(self.width()), depth * self.width());
-        // A copy is read faster, which pays if many rows of A meet it, and turns a transposed B around.
+        // A copy is read faster, which pays if many rows of A meet it, and makes a transposed B contiguous.
         let copy = self.b.col_stride != 1 || rows >= COPY_FROM[usize::from(self.b.row_stride >= PAGE)];
         let own = if copy {
             Right::Copied

@@ -117,7 +117,7 @@ mod tests {
         let numbers = |len: usize| (0..len).map(|i| (i % 7) as f64 - 3.0).collect::<Vec<_>>();
         let (a, b) = (numbers((m - 1) * 4 + 2 * k), numbers(k * n));
         let (a, b) = (MatRef::strided(&a, m, k, 4, 2), MatRef::new(&b, n, k).t());
-        // Rows of C with gaps, and the same turned around. Nothing may be written to the gaps.
+        // Rows of C with gaps, and the same transposed. Nothing may be written to the gaps.
         for strides in [[n + 1, 1], [1, m + 3]] {
             let mut c = numbers((m - 1) * strides[0] + (n - 1) * strides[1] + 1);
             let mut expected = c.clone();

@@ -121,8 +121,8 @@ pub trait Scalar:
     fn linear(x: MatRef<'_, Self>, w: MatRef<'_, Self>, bias: &[Self], y: &mut [Self]);
     /// Computes y = x * w (+ bias); x is N C H W, w is O C KH KW, y is N O OH OW.
     fn conv2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
-    /// Computes the adjoint of convolution: y = wᵀ * x (+ bias). `g` is the convolution that it turns around, so x is N
-    /// O OH OW, w is O C KH KW, y is N C H W, and there is a bias for each of the C channels.
+    /// Computes the adjoint of convolution: y = wᵀ * x (+ bias). `g` is the convolution that it is the adjoint of, so x
+    /// is N O OH OW, w is O C KH KW, y is N C H W, and there is a bias for each of the C channels.
     fn conv_transpose2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
     /// Computes the gradient of x, written (not added) into `dx`.
     fn conv2d_backward_data(g: &Conv2d, dy: &[Self], w: &[Self], dx: &mut [Self]) {
@@ -179,7 +179,7 @@ pub trait Scalar:
         f(&mut vec![Self::ZERO; len])
     }
     #[doc(hidden)]
-    fn turn(level: Isa, x: &MatRef<'_, Self>, rows: &[u32], to: &mut [Self]);
+    fn transpose_rows(level: Isa, x: &MatRef<'_, Self>, rows: &[u32], to: &mut [Self]);
     #[doc(hidden)]
     fn nearest(groups: &kmeans::Groups<Self>, x: &[Self], found: &mut [kmeans::Nearest<Self>]);
 }

@@ -116,12 +116,12 @@ enum Target {
 
 /// The modules of a crate.
 #[derive(Debug, Default)]
-pub struct Crate(BTreeMap<Place, Module>);
+pub(crate) struct Crate(BTreeMap<Place, Module>);
 
 impl Crate {
     /// Reads the files of a crate, given by their paths under its `src/` and their texts. Files that no module declares
     /// (those of tests) are left out.
-    pub fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+    pub(crate) fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut all = Self::default();
         for (file, text) in files {
             let mut place: Place = file.trim_end_matches(".rs").split('/').map(String::from).collect();
@@ -231,7 +231,7 @@ impl Crate {
 
     /// Which file imports which, and by which names. A module that is imported by its name counts where it is used; the
     /// declarations and re-exports of a file do not count.
-    pub fn arrows(&self) -> Arrows {
+    pub(crate) fn arrows(&self) -> Arrows {
         const HOPS: usize = 8;
         let mut arrows = Arrows::new();
         for (place, module) in &self.0 {
@@ -286,18 +286,18 @@ impl Module {
 }
 
 /// For each file the files that it imports from, and the names.
-pub type Arrows = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+pub(crate) type Arrows = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 /// A group of files all of which import each other, directly or by way of others.
-pub struct Circle<'a> {
+pub(crate) struct Circle<'a> {
     /// The files.
-    pub group: Vec<&'a str>,
+    pub(crate) group: Vec<&'a str>,
     /// The shortest circle through some of them: it ends where it begins.
-    pub way: Vec<&'a str>,
+    pub(crate) way: Vec<&'a str>,
 }
 
 /// The groups of files that import each other.
-pub fn circles(arrows: &Arrows) -> Vec<Circle<'_>> {
+pub(crate) fn circles(arrows: &Arrows) -> Vec<Circle<'_>> {
     let reached: BTreeMap<&str, BTreeSet<&str>> =
         arrows.keys().map(|file| (file.as_str(), reach(arrows, file))).collect();
     let reaches = |from: &str, to: &str| reached.get(from).is_some_and(|files| files.contains(to));
@@ -345,7 +345,7 @@ fn way_back<'a>(arrows: &'a Arrows, file: &'a str) -> Option<Vec<&'a str>> {
 }
 
 /// `a.rs -> b.rs (names) -> a.rs (names)`.
-pub fn written(arrows: &Arrows, circle: &[&str]) -> String {
+pub(crate) fn written(arrows: &Arrows, circle: &[&str]) -> String {
     let arrow = |pair: &[&str]| {
         let names: Vec<&str> = arrows[pair[0]][pair[1]].iter().map(String::as_str).collect();
         format!(" -> {} ({})", pair[1], names.join(", "))

@@ -4,8 +4,8 @@
 //! zero border ([`image`]), element (k, pixel) lies at `pixel + offset[k]`, for any stride, padding and dilation. The
 //! micro-kernels read it there. Three products follow:
 //! * forward: filters x columns ([`sweep`]);
-//! * the gradient of the image, which is also transposed convolution: the same sweep over dY with the filters turned
-//!   around, one for each of the `stride x stride` classes of pixels that see the same taps;
+//! * the gradient of the image, which is also transposed convolution: the same sweep over dY with the filters
+//!   transposed, one for each of the `stride x stride` classes of pixels that see the same taps;
 //! * the gradient of the filters: dY x columnsᵀ ([`weights`]).
 //!
 //! [`pooled`] adds what follows a convolution in most networks, bias, ReLU and max-pooling, without a trip to memory.
@@ -13,6 +13,8 @@
 //! [`chain`] takes sixteen small images at a time through several convolutions.
 //!
 //! [`grouped`] runs several such convolutions side by side, each on channels of its own.
+//!
+//! Whether a convolution may take these ways, and whether it is worth threads, depends on its sizes alone ([`size`]).
 //!
 //! Machines without a micro-kernel, and `f64`, take [`plain`]: im2col in memory and one GEMM per image. A geometry that
 //! is almost all padding or gaps (a stride of 2^40, say) takes the reference's loops, which never copy the border.

@@ -33,12 +33,13 @@ macro_rules! with_lanes {
 }
 
 macro_rules! entries {
-    ($t:tt, $turn:ident, $nearest:ident) => {
-        /// Turns the listed rows of `x` into tiles of 16, each column after column; the last is filled with its last.
-        pub(crate) fn $turn(level: Isa, x: &MatRef<'_, $t>, rows: &[u32], to: &mut [$t]) {
+    ($t:tt, $transpose:ident, $nearest:ident) => {
+        /// Transposes the listed rows of `x` into tiles of 16, each column after column; the last is filled with its
+        /// last.
+        pub(crate) fn $transpose(level: Isa, x: &MatRef<'_, $t>, rows: &[u32], to: &mut [$t]) {
             // This is reached through a public trait, with any level.
             assert!(variants().contains(&level), "this machine has no {level:?}");
-            with_lanes!($t, level, Turn { x, rows, to });
+            with_lanes!($t, level, TransposeRows { x, rows, to });
         }
 
         /// The nearest centroids of `found.len()` tiles of samples in `x`.
@@ -47,18 +48,18 @@ macro_rules! entries {
         }
     };
 }
-entries!(f32, turn_f32, nearest_f32);
-entries!(f64, turn_f64, nearest_f64);
+entries!(f32, transpose_f32, nearest_f32);
+entries!(f64, transpose_f64, nearest_f64);
 
-/// The turning, with `V` for lanes.
-struct Turn<'a, T, V> {
+/// The transposing, with `V` for lanes.
+struct TransposeRows<'a, T, V> {
     x: &'a MatRef<'a, T>,
     rows: &'a [u32],
     to: &'a mut [T],
     lanes: PhantomData<V>,
 }
 
-impl<T: Scalar, V: Lanes<T>> Loop for Turn<'_, T, V> {
+impl<T: Scalar, V: Lanes<T>> Loop for TransposeRows<'_, T, V> {
     type Output = ();
     #[inline(always)]
     fn run(self) {

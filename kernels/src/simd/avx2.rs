@@ -84,7 +84,7 @@ impl Vector for __m256 {
             let (mut best, mut code) = (window[0], _mm256_setzero_ps());
             for k in 1..4 {
                 let value = window[k];
-                // Larger, or NaN after a number: not (less, equal or unordered), but for a best that is NaN already.
+                // `Scalar::exceeds`: not (less, equal or unordered), but for a best that is NaN already.
                 let number = _mm256_cmp_ps::<_CMP_ORD_Q>(best, best);
                 let larger = _mm256_and_ps(number, _mm256_cmp_ps::<_CMP_NLE_UQ>(value, best));
                 best = _mm256_blendv_ps(best, value, larger);

@@ -116,7 +116,7 @@ impl Vector for __m512 {
             let (mut best, mut code) = (window[0], _mm512_setzero_si512());
             for k in 1..4 {
                 let value = window[k];
-                // Larger, or NaN after a number: not (less, equal or unordered), but for a best that is NaN already.
+                // `Scalar::exceeds`: not (less, equal or unordered), but for a best that is NaN already.
                 let number = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(best, best);
                 let larger = _mm512_mask_cmp_ps_mask::<_CMP_NLE_UQ>(number, value, best);
                 best = _mm512_mask_mov_ps(best, larger, value);

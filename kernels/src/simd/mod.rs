@@ -10,9 +10,9 @@
 //! * [`Windows`], a convolution with what follows it, down to the pooled values;
 //! * [`Points`] and [`LaneGradient`], a tile and a gradient for images that lie side by side.
 //!
-//! `body` holds them as one would write them down, over a [`vector::Vector`]; a file for each instruction set says what
-//! a vector is there, and compiles them at the sizes that fill its registers. Each sum runs from zero upwards in k with
-//! fused multiply-adds, so their bits are the reference's.
+//! `args` says what each is called with; `body` holds them as one would write them down, over a [`vector::Vector`]; a
+//! file for each instruction set says what a vector is there, and compiles them (`compile`) at the sizes that fill its
+//! registers. Each sum runs from zero upwards in k with fused multiply-adds, so their bits are the reference's.
 
 #![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
 

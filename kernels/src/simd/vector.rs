@@ -61,7 +61,7 @@ pub(crate) trait Vector: Copy {
         count
     }
 
-    /// ReLU and max-pooling of `LANES` windows, whose four pixels are given: the values, and their codes.
+    /// ReLU and max-pooling of `LANES` windows, whose four pixels are given: the values and the codes of [`pool_window`].
     #[inline(always)]
     unsafe fn pool(window: [Self; 4], y: *mut f32, codes: *mut u8) {
         let mut pixels = [[0.0; UNIT]; 4];
