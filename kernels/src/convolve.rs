@@ -5,7 +5,7 @@
 //!
 //! The transform of a field is that of its columns, then of its rows. Sixteen columns are transformed at once, one in
 //! each lane of a vector: all lanes do the same, so the code is that of a single one, and no lane needs another.
-//! For the rows, blocks of 16 x 16 are turned round on the way. Three savings:
+//! For the rows, blocks of 16 x 16 are transposed on the way. Three savings:
 //! * Two real columns a, b are transformed as one complex a + ib, and separated by symmetry: the spectrum of a real
 //!   column obeys A(-k) = A(k)*. So do the columns of all rows -k, which need not be computed.
 //! * Zero columns are not transformed, and columns that are not needed not transformed back.
@@ -25,7 +25,7 @@ type Lanes<T> = [T; LANES];
 /// Sixteen complex numbers: real parts, imaginary parts.
 type Complex<T> = [Lanes<T>; 2];
 
-/// Images have a multiple of this many rows and columns: two columns share a lane.
+/// Images have a multiple of so many rows and columns: two columns share a lane.
 pub const STEP: usize = 2 * LANES;
 /// The most rows and columns: a field of 2^28 numbers.
 pub const MAX_SIZE: usize = 1 << 13;
@@ -44,7 +44,7 @@ pub struct Convolution<T> {
 }
 
 impl<T: Scalar> Convolution<T> {
-    /// The least N that is at least `n` and made for transforms: 32 times a product of 2, 3 and 5.
+    /// Returns the least N that is at least `n` and made for transforms: 32 times a product of 2, 3 and 5.
     ///
     /// # Panics
     /// If `n` exceeds [`MAX_SIZE`].
@@ -61,9 +61,9 @@ impl<T: Scalar> Convolution<T> {
         STEP * (n.div_ceil(STEP).max(1)..).find(|&m| smooth(m)).expect("there are powers of 2")
     }
 
-    /// For N = `size`, one that [`Convolution::size_for`] gives. The kernel is `kernel(i, j)` at a distance of i rows
-    /// and j columns, i and j up to N. Its spectrum is multiplied by `filter(a) filter(b)` at the frequencies a and b,
-    /// in cycles per row and column, from 0 to 1/2.
+    /// Prepares convolutions of N x N images, N = `size` being one that [`Convolution::size_for`] gives. The kernel is
+    /// `kernel(i, j)` at a distance of i rows and j columns, i and j up to N. Its spectrum is multiplied by
+    /// `filter(a) filter(b)` at the frequencies a and b, in cycles per row and column, from 0 to 1/2.
     pub fn new(size: usize, kernel: impl Fn(usize, usize) -> f64, filter: impl Fn(f64) -> f64) -> Self {
         assert!(size > 0 && size == Self::size_for(size), "convolution: no size that can be transformed");
         let (len, strips, level) = (2 * size, strips(size), isa());
@@ -91,12 +91,12 @@ impl<T: Scalar> Convolution<T> {
         Self { size, transform: Transform::new(len), spectrum, columns, rows }
     }
 
-    /// N.
+    /// Returns N.
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// The convolution of `image` (N x N, row-major), in its place.
+    /// Replaces `image` (N x N, row-major) by its convolution with the kernel.
     pub fn apply(&mut self, image: &mut [T]) {
         let (n, level, strips) = (self.size, isa(), strips(self.size));
         assert_eq!(image.len(), n * n, "convolution: expected an image of {n} x {n}, found {} numbers", image.len());
@@ -129,8 +129,8 @@ struct Transform<T> {
     len: usize,
     /// Factors of the length.
     radices: Vec<usize>,
-    /// e^(-2πi t / len) for t from 0 on.
-    turns: Vec<[T; 2]>,
+    /// The twiddle factors e^(-2πi t / len) for t from 0 on.
+    twiddles: Vec<[T; 2]>,
 }
 
 impl<T: Scalar> Transform<T> {
@@ -143,8 +143,8 @@ impl<T: Scalar> Transform<T> {
             }
         }
         let angle = |t: usize| 2.0 * std::f64::consts::PI * t as f64 / len as f64;
-        let turn = |t: usize| [T::from_f64(libm::cos(angle(t))), T::from_f64(-libm::sin(angle(t)))];
-        Self { len, radices, turns: (0..len).map(turn).collect() }
+        let twiddle = |t: usize| [T::from_f64(libm::cos(angle(t))), T::from_f64(-libm::sin(angle(t)))];
+        Self { len, radices, twiddles: (0..len).map(twiddle).collect() }
     }
 
     /// Transforms `a`, with the help of `b`, which is as long.
@@ -179,7 +179,7 @@ impl<T: Scalar> Transform<T> {
                 let y = self.small::<R>(&x);
                 to[q] = y[0];
                 for k in 1..R {
-                    to[q + stride * k] = times(&y[k], self.turns[p * k * stride]);
+                    to[q + stride * k] = times(&y[k], self.twiddles[p * k * stride]);
                 }
             }
         }
@@ -194,18 +194,18 @@ impl<T: Scalar> Transform<T> {
         } else if R == 4 {
             let (even, odd) = (plus(&x[0], &x[2]), plus(&x[1], &x[3]));
             let (a, [re, im]) = (minus(&x[0], &x[2]), minus(&x[1], &x[3]));
-            let turned = [im, negative(&re)]; // times -i
+            let rotated = [im, negative(&re)]; // times -i
             y[0] = plus(&even, &odd);
-            y[1] = plus(&a, &turned);
+            y[1] = plus(&a, &rotated);
             y[2] = minus(&even, &odd);
-            y[3] = minus(&a, &turned);
+            y[3] = minus(&a, &rotated);
         } else {
             // By the definition; the terms k and R - k share a cosine, and their sines differ in sign.
             for k in 1..=R / 2 {
                 let (sum, difference) = (plus(&x[k], &x[R - k]), minus(&x[k], &x[R - k]));
                 y[0] = plus(&y[0], &sum);
                 for q in 1..R {
-                    let [cos, sin] = self.turns[q * k % R * (self.len / R)];
+                    let [cos, sin] = self.twiddles[q * k % R * (self.len / R)];
                     for l in 0..LANES {
                         y[q][0][l] += cos * sum[0][l] - sin * difference[1][l];
                         y[q][1][l] += cos * sum[1][l] + sin * difference[0][l];
@@ -315,7 +315,7 @@ impl<T: Scalar> Rows<'_, T> {
         let height = self.strips * LANES;
         let known = self.columns.len() / height;
         for (block, a) in a[..known * LANES].chunks_exact_mut(LANES).enumerate() {
-            turn(&self.columns[block * height + self.strip * LANES..][..LANES], a);
+            transpose(&self.columns[block * height + self.strip * LANES..][..LANES], a);
         }
         a[known * LANES..].fill(zero());
         self.transform.run(a, b);
@@ -384,8 +384,8 @@ impl<T: Scalar> Loop for Back<'_, '_, T> {
         for strip in 0..self.strips {
             let from = &self.rows[strip * size + self.strip * STEP..][..STEP];
             let [mut first, mut second] = [[zero(); LANES]; 2];
-            turn(&from[..LANES], &mut first);
-            turn(&from[LANES..], &mut second);
+            transpose(&from[..LANES], &mut first);
+            transpose(&from[LANES..], &mut second);
             for (k, (a, b)) in (strip * LANES..=len / 2).zip(first.iter().zip(&second)) {
                 // C(k) = A(k) + iB(k), C(-k) = A(k)* + iB(k)*, with real and imaginary part exchanged.
                 let back = (len - k) % len;
@@ -410,9 +410,9 @@ impl<T: Scalar> Loop for Back<'_, '_, T> {
     }
 }
 
-/// Turns a block of 16 x 16 complex numbers round: lane l of number k becomes lane k of number l.
+/// Transposes a block of 16 x 16 complex numbers: lane l of number k becomes lane k of number l.
 #[inline(always)]
-fn turn<T: Scalar>(from: &[Complex<T>], to: &mut [Complex<T>]) {
+fn transpose<T: Scalar>(from: &[Complex<T>], to: &mut [Complex<T>]) {
     for part in 0..2 {
         for l in 0..LANES {
             for k in 0..LANES {

@@ -11,8 +11,8 @@
 //! assert_eq!(bytes_during(|| vec![0u8; 1000]).1, 1000);
 //! ```
 //!
-//! The counter is off except within [`bytes_during`], so that it costs nothing elsewhere: four atomic additions for each
-//! small object are 6 % of a small network's training step.
+//! The counter is off except within [`bytes_during`], so that it costs nothing elsewhere: four atomic additions for
+//! each small object are 6 % of a small network's training step.
 //!
 //! Where the system has no memory left to give, the program ends with a message and the exit code of an error, not with
 //! the signal of a crash.

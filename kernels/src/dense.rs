@@ -7,7 +7,7 @@
 //! of C is a sum of rows of B, so the micro-kernel multiplies a few elements of a column of A (at any stride: a
 //! transposed A costs nothing) by a piece of a row of B. Where B is worth a copy, each panel of it is copied while the
 //! one before is multiplied ([`Next`]), memory and arithmetic at once; a B that is transposed itself, the weights in a
-//! forward pass, is turned around in its copy.
+//! forward pass, is transposed in its copy.
 //!
 //! The sums are taken as in [`crate::reference::gemm`], block by block of k; where C is small and k long (the
 //! gradient of the weights over a large batch), the blocks are separate tasks and added up in order at the end.
@@ -23,8 +23,8 @@ use std::ops::Range;
 const SERIAL_BELOW: usize = 1 << 15;
 /// Rows of A from which it pays to copy B; and from which it does if the rows of B are at least a page apart.
 const COPY_FROM: [usize; 2] = [64, 16];
-/// Rows of A up to which B is copied panel by panel, each while the one before is multiplied; with more of them, copying
-/// long pieces of rows is as fast.
+/// Rows of A up to which B is copied panel by panel, each while the one before is multiplied; with more of them,
+/// copying long pieces of rows is as fast.
 const OVERLAP_UP_TO: usize = 512;
 /// Floats in a page.
 const PAGE: usize = 1024;
@@ -287,7 +287,7 @@ struct Out {
 /// Y = X Wᵀ + bias.
 pub(crate) fn linear(x: MatRef<'_, f32>, w: MatRef<'_, f32>, bias: &[f32], y: &mut [f32]) {
     if kernel(isa()).is_some() && x.cols > 0 {
-        assert_eq!(Some(y.len()), x.rows.checked_mul(w.rows), "linear: wrong length of y");
+        assert_eq!(Some(y.len()), x.rows.checked_mul(w.rows), "linear: the length of y does not fit");
         product(x, w.t(), Some(bias), MatMut::new(y, x.rows, w.rows));
     } else {
         plain_linear(x, w, bias, y);
@@ -296,7 +296,10 @@ pub(crate) fn linear(x: MatRef<'_, f32>, w: MatRef<'_, f32>, bias: &[f32], y: &m
 
 /// Y = X Wᵀ, then + bias.
 pub(crate) fn plain_linear<T: Scalar>(x: MatRef<'_, T>, w: MatRef<'_, T>, bias: &[T], y: &mut [T]) {
-    assert!(bias.len() == w.rows && Some(y.len()) == x.rows.checked_mul(w.rows), "linear: wrong lengths of bias or y");
+    assert!(
+        bias.len() == w.rows && Some(y.len()) == x.rows.checked_mul(w.rows),
+        "linear: the lengths of bias or y do not fit"
+    );
     T::gemm(x, w.t(), T::ZERO, MatMut::new(y, x.rows, w.rows));
     let rows = y.chunks_exact_mut(w.rows.max(1));
     rows.for_each(|row| row.iter_mut().zip(bias).for_each(|(y, &bias)| *y += bias));
@@ -314,7 +317,8 @@ pub(crate) fn product(a: MatRef<'_, f32>, b: MatRef<'_, f32>, bias: Option<&[f32
         return;
     }
     assert!(c.rows == 1 || c.row_stride >= c.cols, "product: C must lie row by row");
-    // All sizes of copies and parts are smaller. C is in memory, but A and B may repeat one number as often as they like.
+    // All sizes of copies and parts are smaller. C is in memory, but A and B may repeat one number as often as they
+    // like.
     let most = crate::geometry::MAX_LEN / 64;
     let work = c.rows.checked_mul(c.cols).and_then(|size| size.checked_mul(a.cols));
     assert!(work.is_some_and(|work| work <= most), "product: {} terms are too many", a.cols);
@@ -329,10 +333,10 @@ pub(crate) fn product(a: MatRef<'_, f32>, b: MatRef<'_, f32>, bias: Option<&[f32
 /// Cᵀ = Bᵀ Aᵀ, for a C of a few columns that would leave most of a vector idle.
 fn product_transposed(a: MatRef<'_, f32>, b: MatRef<'_, f32>, mut c: MatMut<'_, f32>) {
     let (rows, cols) = (c.rows, c.cols);
-    scratch::floats(rows * cols, |turned| {
-        product(b.t(), a.t(), None, MatMut::new(turned, cols, rows));
+    scratch::floats(rows * cols, |transposed| {
+        product(b.t(), a.t(), None, MatMut::new(transposed, cols, rows));
         for i in 0..rows {
-            (0..cols).for_each(|j| *c.at_mut(i, j) = turned[j * rows + i]);
+            (0..cols).for_each(|j| *c.at_mut(i, j) = transposed[j * rows + i]);
         }
     });
 }
@@ -355,7 +359,7 @@ impl Product<'_> {
     fn run(&self, c: MatMut<'_, f32>) {
         let (rows, cols, depth) = (self.a.rows, self.b.cols, self.a.cols);
         let (panels, step) = (cols.div_ceil(self.width()), depth * self.width());
-        // A copy is read faster, which pays if many rows of A meet it, and turns a transposed B around.
+        // A copy is read faster, which pays if many rows of A meet it, and makes a transposed B contiguous.
         let copy = self.b.col_stride != 1 || rows >= COPY_FROM[usize::from(self.b.row_stride >= PAGE)];
         let own = if copy {
             Right::Copied

@@ -2,6 +2,25 @@
 //!
 //! A kernel asks [`isa`] once, on the thread that calls it, and hands the answer to its workers. Tests walk
 //! [`variants`] and force each level in turn with [`with`]; the bits must not change.
+//!
+//! # Three ways to write code for vectors
+//!
+//! * A `Loop` (in this file) is plain Rust over any number type, which the compiler turns into vectors by itself, once
+//!   for each level. It is the first choice, and that of almost every kernel: elementwise functions, sums in lanes,
+//!   optimizers, distances. Products and sums are rounded one by one, so the bits are the same on every level. A kernel
+//!   puts what its loop needs into a struct, marks `run` as `#[inline(always)]`, and calls `vectorize`.
+//! * A `Vector` (`simd/vector.rs`) is one register of `f32`, as wide as the level's registers are, and its methods are
+//!   single instructions. Matrix products and convolutions are written over it (`simd/body.rs`, `dense.rs`): their sums
+//!   must be fused and must fill the registers without a rest, which no compiler finds by itself. Every other use of
+//!   the processor's own instructions goes by way of a `Vector` too.
+//! * `Lanes` (`kmeans/lanes.rs`) are sixteen numbers on every level: one, two or four `Vector`s of `f32`, or an array,
+//!   for `f64` and for [`Isa::Scalar`]. K-means is written over them, because it compares and chooses in each lane,
+//!   which compilers do not reliably turn into vectors, and because its samples lie in tiles of sixteen whatever the
+//!   level.
+//!
+//! They do not replace each other. The width of a `Vector` differs between levels, since it decides the size of a
+//! micro-kernel's tile; that of `Lanes` does not, since it decides how data lie in memory. `Lanes` run inside of a
+//! `Loop`, as a `Vector` runs inside of a micro-kernel: in a function that is compiled for the instruction set.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -20,7 +39,7 @@ pub enum Isa {
     Neon,
 }
 
-/// The levels this machine can run, slowest first.
+/// Returns the levels that this machine can run, slowest first.
 pub fn variants() -> &'static [Isa] {
     static FOUND: OnceLock<Vec<Isa>> = OnceLock::new();
     FOUND.get_or_init(detect)
@@ -56,7 +75,7 @@ thread_local! {
     static FORCED: Cell<Option<Isa>> = const { Cell::new(None) };
 }
 
-/// The level that a kernel called on this thread runs at: the best one, unless [`with`] says otherwise.
+/// Returns the level that a kernel called on this thread runs at: the best one, unless [`with`] says otherwise.
 pub fn isa() -> Isa {
     FORCED.get().unwrap_or_else(|| variants()[variants().len() - 1])
 }

@@ -1,9 +1,9 @@
 //! Pairwise squared Euclidean distances.
 //!
-//! The well-known shortcut `|x|² + |y|² - 2 x·y` is a matrix product, some three times faster, but cancels: the distance of
-//! a point to itself would not be zero, and near neighbours would be distinguished by rounding noise. Here the differences
-//! are squared and added, k upwards in blocks of 256, for 4 rows of x and 16 of y at a time. What k-NN and t-SNE
-//! rest on is then exact: no distance is negative, equal points are at distance zero, d(x, y) = d(y, x).
+//! The well-known shortcut `|x|² + |y|² - 2 x·y` is a matrix product, some three times faster, but cancels: the
+//! distance of a point to itself would not be zero, and near neighbours would be distinguished by rounding noise. Here
+//! the differences are squared and added, k upwards in blocks of 256, for 4 rows of x and 16 of y at a time. What k-NN
+//! and t-SNE rest on is then exact: no distance is negative, equal points are at distance zero, d(x, y) = d(y, x).
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::splits::K_BLOCK;
@@ -102,7 +102,8 @@ fn serial<T>(x: &MatRef<'_, T>, others: usize) -> bool {
     x.rows.saturating_mul(x.cols).saturating_mul(others) < 1 << 16
 }
 
-/// Squared Euclidean distances between the rows of `x` and of `y`, `d[i, j] = sum over k of (x[i,k] - y[j,k])²`.
+/// Computes the squared Euclidean distances between the rows of `x` and of `y`,
+/// `d[i, j] = sum over k of (x[i,k] - y[j,k])²`.
 pub fn squared_distances<T: Scalar>(x: MatRef<'_, T>, y: MatRef<'_, T>, d: MatMut<'_, T>) {
     assert!(x.cols == y.cols && d.rows == x.rows && d.cols == y.rows, "squared_distances: shapes do not fit");
     if d.rows == 0 || d.cols == 0 {

@@ -7,8 +7,8 @@ use crate::{Scalar, parallel};
 /// Elements per piece of parallel work.
 const PIECE: usize = 1 << 12;
 
-/// 32 random bits for each `i` under `key`: a counter-based generator (Salmon et al., *Parallel random numbers: as easy
-/// as 1, 2, 3*, 2011), whose function of the counter is two rounds of shifting, multiplying by odd numbers and
+/// Returns 32 random bits for each `i` under `key`: a counter-based generator (Salmon et al., *Parallel random numbers:
+/// as easy as 1, 2, 3*, 2011), whose function of the counter is two rounds of shifting, multiplying by odd numbers and
 /// exclusive or, with one half of the key before each.
 #[inline(always)]
 pub fn random_bits(key: u64, i: u32) -> u32 {
@@ -41,9 +41,10 @@ impl<T: Scalar> Loop for Mask<'_, T> {
     }
 }
 
-/// `y[i] = x[i] m[i] / (1 - p)`, where m is 0 with probability p (to 32 bits) and else 1, and depends on `key` and i alone.
+/// Computes `y[i] = x[i] m[i] / (1 - p)`, where m is 0 with probability p (to 32 bits) and else 1, and depends on `key`
+/// and i alone.
 pub fn dropout<T: Scalar>(key: u64, p: f64, x: &[T], y: &mut [T]) {
-    assert_eq!(x.len(), y.len(), "dropout: wrong lengths");
+    assert_eq!(x.len(), y.len(), "dropout: the lengths do not fit");
     let (level, threshold, scale) = (isa(), (p * 4_294_967_296.0) as u32, T::from_f64(1.0 / (1.0 - p)));
     parallel::chunks(y, PIECE, |piece, y| {
         let start = piece * PIECE;

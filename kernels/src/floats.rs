@@ -1,5 +1,5 @@
-//! The two number types: `f32`, which goes to the kernels of the widest instruction set, and `f64`, for gradient checks,
-//! which takes the plain ones.
+//! The two number types: `f32`, which goes to the kernels of the widest instruction set, and `f64`, for gradient
+//! checks, which takes the plain ones.
 
 use crate::chain::{self, FilterGradients, Filters, Passed, Stage};
 use crate::dispatch::Isa;
@@ -136,8 +136,8 @@ impl Scalar for f32 {
     fn nearest(groups: &kmeans::Groups<Self>, x: &[Self], found: &mut [kmeans::Nearest<Self>]) {
         kmeans::nearest_f32(groups, x, found);
     }
-    fn turn(level: Isa, x: &MatRef<'_, Self>, rows: &[u32], to: &mut [Self]) {
-        kmeans::turn_f32(level, x, rows, to);
+    fn transpose_rows(level: Isa, x: &MatRef<'_, Self>, rows: &[u32], to: &mut [Self]) {
+        kmeans::transpose_f32(level, x, rows, to);
     }
 }
 
@@ -269,7 +269,7 @@ impl Scalar for f64 {
     fn nearest(groups: &kmeans::Groups<Self>, x: &[Self], found: &mut [kmeans::Nearest<Self>]) {
         kmeans::nearest_f64(groups, x, found);
     }
-    fn turn(level: Isa, x: &MatRef<'_, Self>, rows: &[u32], to: &mut [Self]) {
-        kmeans::turn_f64(level, x, rows, to);
+    fn transpose_rows(level: Isa, x: &MatRef<'_, Self>, rows: &[u32], to: &mut [Self]) {
+        kmeans::transpose_f64(level, x, rows, to);
     }
 }

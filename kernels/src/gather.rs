@@ -8,12 +8,12 @@ const PIECE: usize = 1 << 12;
 /// Rows up to this length are copied element by element, which is quicker than a call.
 const SHORT: usize = 8;
 
-/// `out[k] = x[indices[k]]`, where x and out are rows of `row` elements.
+/// Copies rows: `out[k] = x[indices[k]]`, where x and out are rows of `row` elements.
 ///
 /// # Panics
 /// If an index lies outside of `x`.
 pub fn gather<T: Copy + Send + Sync>(x: &[T], row: usize, indices: &[usize], out: &mut [T]) {
-    assert_eq!(Some(out.len()), product(&[indices.len(), row]), "gather: wrong lengths");
+    assert_eq!(Some(out.len()), product(&[indices.len(), row]), "gather: the lengths do not fit");
     if row == 0 {
         return;
     }

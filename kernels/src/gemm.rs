@@ -2,8 +2,8 @@
 //!
 //! [`crate::dense`] computes the product, straight into C where it can. Where C is added to, or its rows are not
 //! contiguous, the product is made beside it and merged: one pass more over C, in either case cheap beside the product.
-//! The bits are those of [`crate::reference::gemm`]; a machine without vector kernels, and `f64`, get the `matrixmultiply`
-//! crate's.
+//! The bits are those of [`crate::reference::gemm`]; a machine without vector kernels, and `f64`, get the
+//! `matrixmultiply` crate's.
 
 use crate::dispatch::isa;
 use crate::parallel::{self, Shared};
@@ -109,15 +109,15 @@ mod tests {
     use super::*;
     use crate::reference;
 
-    /// The path of machines without vector kernels, over views with gaps and several tasks of rows. Integers, so that the
-    /// order of the sums does not show; run by Miri too.
+    /// The path of machines without vector kernels, over views with gaps and several tasks of rows. Integers, so that
+    /// the order of the sums does not show; run by Miri too.
     #[test]
     fn the_plain_path_stays_inside_of_its_views() {
         let (m, k, n) = (PLAIN_ROWS + 2, 3, 5);
         let numbers = |len: usize| (0..len).map(|i| (i % 7) as f64 - 3.0).collect::<Vec<_>>();
         let (a, b) = (numbers((m - 1) * 4 + 2 * k), numbers(k * n));
         let (a, b) = (MatRef::strided(&a, m, k, 4, 2), MatRef::new(&b, n, k).t());
-        // Rows of C with gaps, and the same turned around. Nothing may be written to the gaps.
+        // Rows of C with gaps, and the same transposed. Nothing may be written to the gaps.
         for strides in [[n + 1, 1], [1, m + 3]] {
             let mut c = numbers((m - 1) * strides[0] + (n - 1) * strides[1] + 1);
             let mut expected = c.clone();

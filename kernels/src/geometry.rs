@@ -1,8 +1,9 @@
 //! The sizes of a sliding window, and the lengths of the arrays that follow from them.
 //!
-//! Every size here is computed with checked arithmetic. Settings such as a padding near `usize::MAX` are legal Rust, and
-//! a product that wraps would describe arrays that do not exist. So a size that does not fit is a [`SizeError`]: ops turn
-//! it into an error of their own, and the kernels, which check every argument at their doors, panic with its text.
+//! Every size here is computed with checked arithmetic. Settings such as a padding near `usize::MAX` are legal Rust,
+//! and a product that wraps would describe arrays that do not exist. So a size that does not fit is a [`SizeError`]:
+//! ops turn it into an error of their own, and the kernels, which check every argument at their doors, panic with its
+//! text.
 
 use std::fmt;
 
@@ -32,7 +33,8 @@ impl fmt::Display for SizeError {
 
 impl std::error::Error for SizeError {}
 
-/// The product of some sizes, or `None` if it exceeds [`MAX_LEN`]. A factor of 0 makes it 0, whatever the others are.
+/// Returns the product of some sizes, or `None` if it exceeds [`MAX_LEN`]. A factor of 0 makes it 0, whatever the
+/// others are.
 pub fn product(sizes: &[usize]) -> Option<usize> {
     if sizes.contains(&0) {
         return Some(0);
@@ -56,7 +58,7 @@ fn reach(kernel: usize, dilation: usize) -> Result<usize, SizeError> {
     signed("dilated kernel", dilation.checked_mul(steps).and_then(|gap| gap.checked_add(1)))
 }
 
-/// The number of places of a window that slides over a padded axis:
+/// Returns the number of places of a window that slides over a padded axis:
 /// `(size + pad[0] + pad[1] - dilation (kernel - 1) - 1) / stride + 1`, or 0 where the window does not fit.
 pub fn out_len(
     size: usize,
@@ -73,7 +75,8 @@ pub fn out_len(
     Ok(padded.checked_sub(reach).map_or(0, |room| room / stride + 1))
 }
 
-/// The padding `[before, after]` with which a window has `⌈size / stride⌉` places on an axis. An odd zero goes after.
+/// Returns the *same* padding `[before, after]`, with which a window has `⌈size / stride⌉` places on an axis. An odd
+/// zero goes after.
 pub fn same_pad(size: usize, kernel: usize, stride: usize, dilation: usize) -> Result<[usize; 2], SizeError> {
     let reach = reach(kernel, dilation)?;
     if signed("stride", Some(stride))? == 0 {
@@ -85,9 +88,10 @@ pub fn same_pad(size: usize, kernel: usize, stride: usize, dilation: usize) -> R
     Ok([zeros / 2, zeros - zeros / 2])
 }
 
-/// The size of the axis on which a window would have `size` places (one at least), less the padding and `extra` more: the
-/// output of a transposed convolution, `(size - 1) stride + dilation (kernel - 1) + 1 + extra - pad[0] - pad[1]`, or 0
-/// where the padding cuts everything away.
+/// Returns the size of the axis on which a window would have `size` places (one at least), less the padding and `extra`
+/// more: the output of a transposed convolution,
+/// `(size - 1) stride + dilation (kernel - 1) + 1 + extra - pad[0] - pad[1]`, or 0 where the padding cuts everything
+/// away.
 pub fn transposed_len(
     size: usize,
     kernel: usize,
@@ -103,7 +107,8 @@ pub fn transposed_len(
     Ok(signed("output", whole)?.saturating_sub(cut))
 }
 
-/// A 2-d convolution (cross-correlation): `y[n,o,i,j] = b[o] + sum over c,p,q of x[n,c,i s - pad + p d, ..] w[o,c,p,q]`.
+/// A 2-d convolution (cross-correlation):
+/// `y[n,o,i,j] = b[o] + sum over c,p,q of x[n,c,i s - pad + p d, ..] w[o,c,p,q]`.
 ///
 /// All fields are free to be set; [`lengths`](Self::lengths) says whether they describe arrays that can exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +145,8 @@ pub struct ConvLengths {
 }
 
 impl Conv2d {
-    /// Output height and width, 0 where the kernel does not fit; an error if a size wraps or a kernel or stride is 0.
+    /// Returns output height and width, 0 where the kernel does not fit; an error if a size wraps or a kernel or stride
+    /// is 0.
     pub fn out(&self) -> Result<[usize; 2], SizeError> {
         let len = |axis: usize, size: usize| {
             out_len(size, self.kernel[axis], self.stride[axis], self.pad[axis], self.dilation[axis])
@@ -148,7 +154,8 @@ impl Conv2d {
         Ok([len(0, self.h)?, len(1, self.w)?])
     }
 
-    /// The lengths of images, filters and outputs; an error if [`out`](Self::out) has one or an array cannot exist.
+    /// Returns the lengths of images, filters and outputs; an error if [`out`](Self::out) has one or an array cannot
+    /// exist.
     pub fn lengths(&self) -> Result<ConvLengths, SizeError> {
         let ([kh, kw], [oh, ow]) = (self.kernel, self.out()?);
         Ok(ConvLengths {
@@ -161,17 +168,20 @@ impl Conv2d {
     /// Panics unless slices of these lengths are the images, filters and outputs of this convolution, and can exist.
     pub(crate) fn check(&self, name: &str, x: usize, w: usize, y: usize) {
         let lengths = self.lengths().unwrap_or_else(|e| panic!("{name}: {e}: {self:?}"));
-        assert!([lengths.x, lengths.w, lengths.y] == [x, w, y], "{name}: wrong lengths: {x}, {w}, {y} for {lengths:?}");
+        assert!(
+            [lengths.x, lengths.w, lengths.y] == [x, w, y],
+            "{name}: expected {lengths:?}, found x: {x}, w: {w}, y: {y}"
+        );
     }
 
-    /// Output height.
+    /// Returns the output height.
     ///
     /// # Panics
     /// Where [`out`](Self::out) is an error.
     pub fn out_h(&self) -> usize {
         self.expect_out()[0]
     }
-    /// Output width.
+    /// Returns the output width.
     ///
     /// # Panics
     /// Where [`out`](Self::out) is an error.
@@ -181,7 +191,8 @@ impl Conv2d {
     fn expect_out(&self) -> [usize; 2] {
         self.out().unwrap_or_else(|e| panic!("conv2d: {e}: {self:?}"))
     }
-    /// Length of one output sum, `C KH KW`: the K of the matrix product that im2col makes of the convolution.
+    /// Returns the length of one output sum, `C KH KW`: the K of the matrix product that im2col makes of the
+    /// convolution.
     ///
     /// # Panics
     /// If the product does not fit into memory.
@@ -191,9 +202,9 @@ impl Conv2d {
     }
 }
 
-/// `groups` convolutions side by side (Krizhevsky et al. 2012): group i sees channels `i c .. (i + 1) c` of the image and
-/// makes channels `i o .. (i + 1) o` of the output, with filters of its own. Its c and o are those of [`each`](Self::each).
-/// One group is plain convolution; as many groups as channels is depthwise convolution.
+/// `groups` convolutions side by side (Krizhevsky et al. 2012): group i sees channels `i c .. (i + 1) c` of the image
+/// and makes channels `i o .. (i + 1) o` of the output, with filters of its own. Its c and o are those of
+/// [`each`](Self::each). One group is plain convolution; as many groups as channels is depthwise convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupedConv2d {
     /// Number of groups.
@@ -203,7 +214,7 @@ pub struct GroupedConv2d {
 }
 
 impl GroupedConv2d {
-    /// The lengths of images, filters and outputs of all groups; an error as for [`Conv2d::lengths`].
+    /// Returns the lengths of images, filters and outputs of all groups; an error as for [`Conv2d::lengths`].
     pub fn lengths(&self) -> Result<ConvLengths, SizeError> {
         let each = self.each.lengths()?;
         let all = |what: &'static str, len: usize| length(what, &[self.groups, len]);
@@ -229,8 +240,9 @@ pub struct Pool2d {
 }
 
 impl Pool2d {
-    /// Output height and width; 0 where the window does not fit, and along an axis without pixels, since a window holds at
-    /// least one. An error if a size wraps, a kernel or stride is 0, or a padding is not smaller than its window.
+    /// Returns output height and width; 0 where the window does not fit, and along an axis without pixels, since a
+    /// window holds at least one. An error if a size wraps, a kernel or stride is 0, or a padding is not smaller than
+    /// its window.
     pub fn out(&self) -> Result<[usize; 2], SizeError> {
         let len = |axis: usize, size: usize| {
             if self.kernel[axis] > 0 && self.pad[axis].iter().any(|&pad| pad >= self.kernel[axis]) {
@@ -242,20 +254,20 @@ impl Pool2d {
         Ok([len(0, self.h)?, len(1, self.w)?])
     }
 
-    /// The lengths of input and output; an error if [`out`](Self::out) has one or an array cannot exist.
+    /// Returns the lengths of input and output; an error if [`out`](Self::out) has one or an array cannot exist.
     pub fn lengths(&self) -> Result<[usize; 2], SizeError> {
         let [oh, ow] = self.out()?;
         Ok([length("input", &[self.planes, self.h, self.w])?, length("output", &[self.planes, oh, ow])?])
     }
 
-    /// Output height.
+    /// Returns the output height.
     ///
     /// # Panics
     /// Where [`out`](Self::out) is an error.
     pub fn out_h(&self) -> usize {
         self.expect_out()[0]
     }
-    /// Output width.
+    /// Returns the output width.
     ///
     /// # Panics
     /// Where [`out`](Self::out) is an error.

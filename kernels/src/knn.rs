@@ -1,11 +1,11 @@
 //! The nearest neighbours of every sample among all others, exactly.
 //!
 //! Half a squared distance is `|x|²/2 + |y|²/2 - x·y`: for all pairs a matrix product, three times faster than squared
-//! differences. But the terms cancel, and near neighbours are distinguished by rounding noise. So the product only sifts.
-//! Its error is bounded, so each pair gets a *floor*, below which its distance cannot be, and a ceiling. Whatever has
-//! its floor above the k-th lowest ceiling is out; for the few that remain the differences are squared and added, k
-//! upwards in blocks of 256, as everywhere in [`crate::distance`], and these distances decide. So the result is that of
-//! comparing all squared differences, to the last bit, whatever the sieve's own rounding.
+//! differences. But the terms cancel, and near neighbours are distinguished by rounding noise. So the product only
+//! sifts. Its error is bounded, so each pair gets a *floor*, below which its distance cannot be, and a ceiling.
+//! Whatever has its floor above the k-th lowest ceiling is out; for the few that remain the differences are squared and
+//! added, k upwards in blocks of 256, as everywhere in [`crate::distance`], and these distances decide. So the result
+//! is that of comparing all squared differences, to the last bit, whatever the sieve's own rounding.
 //!
 //! The bound. With u the unit roundoff, d terms and c the samples less their mean, the errors of a sum of products, of
 //! the halves, of taking the mean away, of rounding floors and ceilings and of the squared differences come to at most
@@ -27,8 +27,8 @@ const ABREAST: usize = 8;
 /// Squares below this may have lost digits to underflow.
 const TINY: f64 = 1e-37;
 
-/// The `k` nearest other rows of each row of `x`, nearest first (on a tie, the lower index first): `index` and squared
-/// `distance` are `[rows, k]`. Every pair is looked at. NaN counts as infinitely far.
+/// Finds the `k` nearest other rows of each row of `x`, nearest first (on a tie, the lower index first): `index` and
+/// squared `distance` are `[rows, k]`. Every pair is looked at. NaN counts as infinitely far.
 pub fn knn<T: Scalar>(x: MatRef<'_, T>, k: usize, index: &mut [u32], distance: &mut [T]) {
     let fits = Some(index.len()) == product(&[x.rows, k]) && distance.len() == index.len();
     assert!(fits && (k == 0 || k < x.rows) && x.rows <= u32::MAX as usize, "knn: shapes do not fit");

@@ -10,11 +10,16 @@
 //! * **Memory**: kernels on the path of a training step keep their scratch buffers per thread and allocate nothing once
 //!   warm, but for a handful of words.
 //!
-//! How it is built: [`dispatch`] finds the instruction set; `simd` holds the micro-kernels, written once for each; `gemm`
-//! and `conv` block, pack and share out the work around them, `dense` multiplies without packing where that is quicker,
-//! [`kmeans`] has registers of its own, and the threads are a [team](mod@parallel) that stays awake between kernels.
-//! Everything elementwise ([`math`], [`reduce`], pooling, [`optim`], [`distance`]) is plain Rust that the compiler
-//! vectorizes once per instruction set.
+//! How it is built, from below; no file imports itself by way of others:
+//! * [`geometry`] and `mat` check sizes and matrices, [`splits`] cuts long sums, [`dispatch`] finds the instruction set
+//!   (and says how code for vectors is written), and the threads are a [team](mod@parallel) that stays awake between
+//!   kernels;
+//! * [`Scalar`] is what a number type is to the kernels, and how they are reached through it;
+//! * everything elementwise ([`math`], [`reduce`], pooling, [`optim`], [`distance`]) is plain Rust that the compiler
+//!   vectorizes once per instruction set;
+//! * `simd` holds the micro-kernels, written once for each instruction set; `dense`, `gemm` and `conv` block, pack and
+//!   distribute the work around them, and [`kmeans`] searches with the same registers;
+//! * `floats` says for `f32` and `f64` which of all these a call of [`Scalar`] reaches.
 
 mod conv;
 pub mod convolve;

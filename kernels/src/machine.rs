@@ -1,7 +1,7 @@
 //! What this machine can do at most: multiply-adds a second, and bytes a second to and from memory.
 //!
-//! Two loops that do nothing useful as fast as possible, measured on the threads in use. Every benchmark is a fraction of
-//! one of the two limits; which one says what to work on.
+//! Two loops that do nothing useful as fast as possible, measured on the threads in use. Every benchmark is a fraction
+//! of one of the two limits; which one says what to work on.
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::parallel;
@@ -46,8 +46,8 @@ fn burst(level: Isa, x: f32, y: f32) -> (f32, usize) {
     (total, 2 * ROUNDS * sums)
 }
 
-/// The most floating-point operations a second (in 10⁹, a multiply-add counting two) of all threads together, in `f32`:
-/// the best of several rounds of about this length.
+/// Measures the most floating-point operations a second (in 10⁹, a multiply-add counting two) of all threads together,
+/// in `f32`: the best of several rounds of about this length.
 pub fn peak_gflops(round: Duration) -> f64 {
     let level = isa();
     let start = Instant::now();
@@ -62,8 +62,9 @@ pub fn peak_gflops(round: Duration) -> f64 {
     (0..5).map(|_| rate()).fold(0.0, f64::max)
 }
 
-/// The most bytes a second (in 10⁹) between memory and all threads together: the triad `a[i] = b[i] + s c[i]` (McCalpin
-/// 1995), counting the bytes of the three arrays; the best of several passes. `fraction` of 1 takes arrays of 256 MiB.
+/// Measures the most bytes a second (in 10⁹) between memory and all threads together: the triad `a[i] = b[i] + s c[i]`
+/// (McCalpin 1995), counting the bytes of the three arrays; the best of several passes. `fraction` of 1 takes arrays of
+/// 256 MiB.
 pub fn bandwidth_gb_s(fraction: f64) -> f64 {
     let n = ((ELEMENTS as f64 * fraction.clamp(0.0, 1.0)) as usize).max(1);
     let (b, c, mut a) = (vec![1.0f32; n], vec![2.0f32; n], vec![0.0f32; n]);

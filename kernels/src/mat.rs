@@ -4,8 +4,8 @@
 //! strides, so no kernel needs a "transposed" flag and no caller needs a copy.
 //!
 //! The kernels read through raw pointers where a view says, so a view must never lie: its fields are private to this
-//! crate, every constructor checks that the last element lies inside the slice (with arithmetic that cannot wrap), and a
-//! writable view also that no two of its elements are the same one, because rows are written by several threads.
+//! crate, every constructor checks that the last element lies inside the slice (with arithmetic that cannot wrap), and
+//! a writable view also that no two of its elements are the same one, because rows are written by several threads.
 
 /// A read-only matrix view. Strides of 0 are allowed: they repeat a row, a column or one number.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +49,7 @@ fn check(name: &str, len: usize, [rows, cols]: [usize; 2], [row, col]: [usize; 2
 }
 
 impl<'a, T> MatRef<'a, T> {
-    /// A row-major view of `rows` x `cols` elements.
+    /// Returns a row-major view of `rows` x `cols` elements.
     ///
     /// # Panics
     /// As for [`strided`](Self::strided).
@@ -57,7 +57,7 @@ impl<'a, T> MatRef<'a, T> {
         Self::strided(data, rows, cols, cols, 1)
     }
 
-    /// A view with explicit strides.
+    /// Returns a view with explicit strides.
     ///
     /// # Panics
     /// Unless the last element lies inside `data`.
@@ -66,22 +66,22 @@ impl<'a, T> MatRef<'a, T> {
         Self { data, rows, cols, row_stride, col_stride }
     }
 
-    /// The elements, seen and unseen.
+    /// Returns the elements, those outside of the view too.
     pub fn data(&self) -> &'a [T] {
         self.data
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Number of columns.
+    /// Returns the number of columns.
     pub fn cols(&self) -> usize {
         self.cols
     }
 
-    /// The transpose: the same elements, the strides swapped.
+    /// Returns the transpose: the same elements, the strides swapped.
     pub fn t(self) -> Self {
         Self {
             data: self.data,
@@ -94,7 +94,7 @@ impl<'a, T> MatRef<'a, T> {
 }
 
 impl<T: Copy> MatRef<'_, T> {
-    /// Element (i, j).
+    /// Returns element (i, j).
     ///
     /// # Panics
     /// If it lies outside the data.
@@ -105,7 +105,7 @@ impl<T: Copy> MatRef<'_, T> {
 }
 
 impl<'a, T> MatMut<'a, T> {
-    /// A row-major view of `rows` x `cols` elements.
+    /// Returns a row-major view of `rows` x `cols` elements.
     ///
     /// # Panics
     /// As for [`strided`](Self::strided).
@@ -113,7 +113,7 @@ impl<'a, T> MatMut<'a, T> {
         Self::strided(data, rows, cols, cols, 1)
     }
 
-    /// A view with explicit strides.
+    /// Returns a view with explicit strides.
     ///
     /// # Panics
     /// Unless the last element lies inside `data`, and one stride steps over all that lies along the other, so that all
@@ -129,7 +129,7 @@ impl<'a, T> MatMut<'a, T> {
         Self { data, rows, cols, row_stride: row, col_stride: col }
     }
 
-    /// The element (i, j), to be written.
+    /// Returns element (i, j), to be written.
     ///
     /// # Panics
     /// If it lies outside the data.
@@ -138,7 +138,7 @@ impl<'a, T> MatMut<'a, T> {
         &mut self.data[i * self.row_stride + j * self.col_stride]
     }
 
-    /// The transpose: the same elements, the strides swapped.
+    /// Returns the transpose: the same elements, the strides swapped.
     pub fn t(self) -> Self {
         Self {
             data: self.data,

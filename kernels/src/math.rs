@@ -17,7 +17,7 @@ const PIECE: usize = 1 << 12;
 /// `1.5 * 2^23`: adding it rounds a small number to an integer, which then stands in the low bits.
 const ROUND: f32 = 12_582_912.0;
 
-/// e^x, within 1.1 ulp; subnormal results within 1 step. NaN stays NaN.
+/// Returns e^x, within 1.1 ulp; subnormal results within 1 step. NaN stays NaN.
 ///
 /// 2^n comes in two factors because n reaches from -150 to 128.
 #[inline(always)]
@@ -52,7 +52,7 @@ fn power_of_two(n: i32) -> f32 {
     f32::from_bits((n.wrapping_add(127) << 23) as u32)
 }
 
-/// ln x, within 1 ulp; -infinity at 0, NaN below.
+/// Returns ln x, within 1 ulp; -infinity at 0, NaN below.
 ///
 /// `x = 2^k (1 + f)` with `1 + f` between the roots of 1/2 and of 2; `ln (1 + f) = 2 artanh s` with `s = f / (2 + f)`.
 #[inline(always)]
@@ -77,7 +77,8 @@ pub fn ln(x: f32) -> f32 {
     if x < 0.0 || x.is_nan() { f32::NAN } else { y }
 }
 
-/// ln (1 + x), within 3 ulp, for small x too: the rounding of `w = 1 + x` is undone by the factor `x / (w - 1)` (Kahan).
+/// Returns ln (1 + x), within 3 ulp, for small x too: the rounding of `w = 1 + x` is undone by the factor `x / (w - 1)`
+/// (Kahan).
 #[inline(always)]
 pub fn ln_1p(x: f32) -> f32 {
     let w = 1.0 + x;
@@ -85,7 +86,7 @@ pub fn ln_1p(x: f32) -> f32 {
     if w == 1.0 || x == f32::INFINITY { x } else { y }
 }
 
-/// tanh x, within 1.5 ulp: a polynomial near 0, `1 - 2 / (e^2x + 1)` beyond.
+/// Returns tanh x, within 1.5 ulp: a polynomial near 0, `1 - 2 / (e^2x + 1)` beyond.
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     let t = x.abs();
@@ -102,7 +103,7 @@ pub fn tanh(x: f32) -> f32 {
     (if t < 0.625 { near } else { far }).copysign(x)
 }
 
-/// The logistic function `1 / (1 + e^-x)`, within 2.5 ulp, without overflow on either side.
+/// Returns the logistic function `1 / (1 + e^-x)`, within 2.5 ulp, without overflow on either side.
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
     let e = exp(-x.abs());
@@ -123,7 +124,7 @@ fn erf_near(x: f32) -> f32 {
     p * x + x
 }
 
-/// erf x, within 1.5 ulp: a polynomial near 0, `1 - e^-q(x)` beyond.
+/// Returns erf x, within 1.5 ulp: a polynomial near 0, `1 - e^-q(x)` beyond.
 #[inline(always)]
 pub fn erf(x: f32) -> f32 {
     let t = x.abs();
@@ -142,8 +143,9 @@ pub fn erf(x: f32) -> f32 {
     (if t < 0.9 { near } else { far }).copysign(x)
 }
 
-/// erfc x = 1 - erf x, within 8 ulp; subnormal results within 6 steps. On the right 1 - erf x has no digits left from 4 on, so
-/// it is e^(-x²) times a polynomial in 1 / (1 + 0.4 x) there, 1 - erf x near 0, and 2 - erfc(-x) on the left.
+/// Returns erfc x = 1 - erf x, within 8 ulp; subnormal results within 6 steps. On the right 1 - erf x has no digits
+/// left from 4 on, so it is e^(-x²) times a polynomial in 1 / (1 + 0.4 x) there, 1 - erf x near 0, and 2 - erfc(-x) on
+/// the left.
 #[inline(always)]
 pub fn erfc(x: f32) -> f32 {
     let t = x.abs();
@@ -174,7 +176,7 @@ pub fn erfc(x: f32) -> f32 {
 /// A closure will do for most: see [`map`]. But the compiler leaves a large closure out of line, one call per element,
 /// some fifty times slower. A method marked `#[inline(always)]` is never left out.
 pub trait Pointwise<T, const N: usize>: Sync {
-    /// The function's value. Mark the implementation `#[inline(always)]`.
+    /// Returns the function's value. Mark the implementation `#[inline(always)]`.
     fn at(&self, x: [T; N]) -> T;
 }
 
@@ -214,9 +216,9 @@ impl<T: Scalar, F: Pointwise<T, N>, const N: usize> Loop for Map<'_, T, F, N> {
     }
 }
 
-/// `out[i] = f([inputs[0][i], inputs[1][i], ..])`, at full width and in parallel.
+/// Computes `out[i] = f([inputs[0][i], inputs[1][i], ..])`, at full width and in parallel.
 pub fn apply<T: Scalar, const N: usize>(inputs: [&[T]; N], out: &mut [T], f: &impl Pointwise<T, N>) {
-    assert!(inputs.iter().all(|x| x.len() == out.len()), "apply: wrong lengths");
+    assert!(inputs.iter().all(|x| x.len() == out.len()), "apply: the lengths do not fit");
     let level = isa();
     parallel::chunks(out, PIECE, |i, out| {
         let from = i * PIECE;
@@ -225,21 +227,21 @@ pub fn apply<T: Scalar, const N: usize>(inputs: [&[T]; N], out: &mut [T], f: &im
     });
 }
 
-/// `y[i] = f(x[i])`.
+/// Computes `y[i] = f(x[i])`.
 pub fn map<T: Scalar>(x: &[T], y: &mut [T], f: impl Fn(T) -> T + Sync) {
-    assert_eq!(x.len(), y.len(), "map: wrong lengths");
+    assert_eq!(x.len(), y.len(), "map: the lengths do not fit");
     apply([x], y, &Closure(|[x]: [T; 1]| f(x)));
 }
 
-/// `z[i] = f(x[i], y[i])`.
+/// Computes `z[i] = f(x[i], y[i])`.
 pub fn zip_map<T: Scalar>(x: &[T], y: &[T], z: &mut [T], f: impl Fn(T, T) -> T + Sync) {
-    assert!(x.len() == z.len() && y.len() == z.len(), "zip_map: wrong lengths");
+    assert!(x.len() == z.len() && y.len() == z.len(), "zip_map: the lengths do not fit");
     apply([x, y], z, &Closure(|[x, y]: [T; 2]| f(x, y)));
 }
 
-/// `w[i] = f(x[i], y[i], z[i])`.
+/// Computes `w[i] = f(x[i], y[i], z[i])`.
 pub fn zip3_map<T: Scalar>(x: &[T], y: &[T], z: &[T], w: &mut [T], f: impl Fn(T, T, T) -> T + Sync) {
-    assert!(x.len() == w.len() && y.len() == w.len() && z.len() == w.len(), "zip3_map: wrong lengths");
+    assert!(x.len() == w.len() && y.len() == w.len() && z.len() == w.len(), "zip3_map: the lengths do not fit");
     apply([x, y, z], w, &Closure(|[x, y, z]: [T; 3]| f(x, y, z)));
 }
 
@@ -260,9 +262,9 @@ impl<T: Scalar, F: Fn(T, T) -> T> Loop for Update<'_, T, F> {
     }
 }
 
-/// `y[i] = f(y[i], x[i])`, in place.
+/// Computes `y[i] = f(y[i], x[i])`, in place.
 pub fn update<T: Scalar>(y: &mut [T], x: &[T], f: impl Fn(T, T) -> T + Sync) {
-    assert_eq!(x.len(), y.len(), "update: wrong lengths");
+    assert_eq!(x.len(), y.len(), "update: the lengths do not fit");
     let level = isa();
     parallel::chunks(y, PIECE, |i, y| {
         let from = i * PIECE;

@@ -1,8 +1,8 @@
 //! Points of the plane on a mesh: each is spread over the 6 x 6 nodes around it, and read back from them.
 //!
 //! The weight of a node is a quintic B-spline of the distance in each direction (Schoenberg 1946), a smooth bump of six
-//! pieces, so that what is read back has a derivative. On the nodes the spline takes the values 1, 26, 66, 26, 1 over 120,
-//! whose spectrum [`nodes`] gives: a mesh whose spectrum is divided by it is read back exactly on the nodes.
+//! pieces, so that what is read back has a derivative. On the nodes the spline takes the values 1, 26, 66, 26, 1 over
+//! 120, whose spectrum [`nodes`] gives: a mesh whose spectrum is divided by it is read back exactly on the nodes.
 
 use crate::geometry::product;
 use crate::{Scalar, parallel};
@@ -23,13 +23,14 @@ const PIECES: usize = 4;
 pub struct Mesh<T> {
     /// Nodes in each direction.
     pub size: usize,
-    /// Where node (`size / 2`, `size / 2`) is. Positions are taken from here, so that points close by keep their digits.
+    /// Where node (`size / 2`, `size / 2`) is. Positions are taken from here, so that points close by keep their
+    /// digits.
     pub center: [T; 2],
     /// Nodes per unit of length.
     pub per_unit: T,
 }
 
-/// Σ_m B(m) e^(2πi f m) of the spline's values on the nodes, at `f` cycles per node.
+/// Returns Σ_m B(m) e^(2πi f m) of the spline's values on the nodes, at `f` cycles per node.
 pub fn nodes(f: f64) -> f64 {
     let angle = 2.0 * std::f64::consts::PI * f;
     (66.0 + 52.0 * libm::cos(angle) + 2.0 * libm::cos(2.0 * angle)) / 120.0
@@ -87,7 +88,7 @@ impl<T: Scalar> Mesh<T> {
         (first.clamp(0, (self.size - LANES) as i32) as usize, u - cell)
     }
 
-    /// The sum of the splines of all `points`, on the nodes: `out` is size x size, row-major, y down.
+    /// Computes the sum of the splines of all `points`, on the nodes: `out` is size x size, row-major, y down.
     pub fn spread(&self, points: &[[T; 2]], out: &mut [T], room: &mut Vec<T>) {
         let nodes = out.len();
         assert!(
@@ -128,7 +129,7 @@ impl<T: Scalar> Mesh<T> {
         }
     }
 
-    /// The value and the derivatives along x and y at `point` of the splines with the weights `values`.
+    /// Returns the value and the derivatives along x and y at `point` of the splines with the weights `values`.
     #[inline(always)]
     pub fn read(&self, values: &[T], point: [T; 2]) -> [T; 3] {
         let [(col, x), (row, y)] = [self.place(point, 0), self.place(point, 1)];

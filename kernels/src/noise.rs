@@ -19,7 +19,7 @@ fn polynomial<T: Scalar, const N: usize>(x: T, coefficients: [f64; N]) -> T {
     coefficients.into_iter().fold(T::ZERO, |sum, c| sum * x + T::from_f64(c))
 }
 
-/// The standard normal number of 32 random bits.
+/// Returns the standard normal number of 32 random bits.
 #[inline(always)]
 pub fn normal<T: Scalar>(bits: u32) -> T {
     // The middles of 2^31 equal parts of (0, 1/2).
@@ -52,7 +52,7 @@ impl<T: Scalar> Loop for Normals<'_, T> {
     }
 }
 
-/// Independent standard normals; element i depends on `key` and i alone.
+/// Writes independent standard normals; element i depends on `key` and i alone.
 pub fn normals<T: Scalar>(key: u64, y: &mut [T]) {
     let level = isa();
     parallel::chunks(y, PIECE, |piece, y| vectorize(level, Normals { key, start: piece * PIECE, y }));

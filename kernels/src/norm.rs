@@ -1,10 +1,10 @@
 //! Normalization of channels: the moments of each channel, and batch normalization with its derivative.
 //!
-//! Data are `[N, C, P]`: N samples of C channels of P places (1 for plain features, height times width for images). A sum
-//! over a channel takes each sample's P places by themselves, in the 16 lanes of [`reduce`](crate::reduce), and adds the
-//! samples up in turn and then in pairs, as written there. With P = 1 that is a sum over rows, and the loops run along the
-//! channels instead, which then are neighbours: the same bits. Elementwise work goes sample by sample and channel by
-//! channel.
+//! Data are `[N, C, P]`: N samples of C channels of P places (1 for plain features, height times width for images). A
+//! sum over a channel takes each sample's P places by themselves, in the 16 lanes of [`reduce`](crate::reduce), and
+//! adds the samples up in turn and then in pairs, as written there. With P = 1 that is a sum over rows, and the loops
+//! run along the channels instead, which then are neighbours: the same bits. Elementwise work goes sample by sample and
+//! channel by channel.
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::geometry::product;
@@ -36,7 +36,7 @@ impl Channels {
             .unwrap_or_else(|| panic!("norm: the data do not fit into memory: {self:?}"))
     }
 
-    /// Values of one channel in all samples.
+    /// Returns the number of values of one channel in all samples.
     ///
     /// # Panics
     /// If they do not fit into memory.
@@ -56,19 +56,19 @@ pub struct Scales<'a, T> {
     pub weight: &'a [T],
 }
 
-/// The mean μ of each channel and its mean squared deviation from it (the biased variance), by the corrected two-pass
-/// algorithm (Chan, Golub and LeVeque, *Algorithms for computing the sample variance*, 1983). With m values x and a first
-/// mean a,
+/// Computes the mean μ of each channel and its mean squared deviation from it (the biased variance), by the corrected
+/// two-pass algorithm (Chan, Golub and LeVeque, *Algorithms for computing the sample variance*, 1983). With m values x
+/// and a first mean a,
 ///
 /// ```text
 /// a = Σ x / m      d = Σ (x - a) / m      μ = a + d      variance = Σ (x - a)² / m - d²
 /// ```
 ///
 /// d is what rounding has left over in a. It takes the rounding of the long sum out of the mean, so that the mean of a
-/// constant channel is exactly its constant c, and its variance is of the order of (ε² c)². No variance is negative. Channels of no values have NaN for
-/// both; one with an infinite value has its infinite mean, and NaN for a variance.
+/// constant channel is exactly its constant c, and its variance is of the order of (ε² c)². No variance is negative.
+/// Channels of no values have NaN for both; one with an infinite value has its infinite mean, and NaN for a variance.
 pub fn moments<T: Scalar>(g: &Channels, x: &[T], mean: &mut [T], variance: &mut [T]) {
-    assert!(x.len() == g.len() && mean.len() == g.c && variance.len() == g.c, "moments: wrong lengths");
+    assert!(x.len() == g.len() && mean.len() == g.c && variance.len() == g.c, "moments: the lengths do not fit");
     let count = T::from_usize(g.per_channel());
     sums(g, [x], [], [&mut *mean], |[x], []| [x]);
     mean.iter_mut().for_each(|sum| *sum /= count);
@@ -83,7 +83,7 @@ pub fn moments<T: Scalar>(g: &Channels, x: &[T], mean: &mut [T], variance: &mut 
     }
 }
 
-/// `y = (x - mean) (inverse weight) + bias`, channel by channel.
+/// Computes `y = (x - mean) (inverse weight) + bias`, channel by channel.
 pub fn batch_norm_forward<T: Scalar>(g: &Channels, x: &[T], s: &Scales<'_, T>, bias: &[T], y: &mut [T]) {
     check("batch_norm", g, &[x.len(), y.len()], &[s.mean.len(), s.inverse.len(), s.weight.len(), bias.len()]);
     let factor = products(s.inverse, s.weight);
@@ -101,7 +101,7 @@ pub struct NormGradients<'a, T> {
     pub db: &'a mut [T],
 }
 
-/// The gradients of [`batch_norm_forward`]. With z = (x - mean) inverse, a channel's are
+/// Computes the gradients of [`batch_norm_forward`]. With z = (x - mean) inverse, a channel's are
 ///
 /// ```text
 /// db = Σ dy     dw = Σ dy z     dx = inverse weight (dy - db/m - z dw/m)
@@ -127,7 +127,7 @@ pub fn batch_norm_backward<T: Scalar>(
     sums(g, [x, dy], [s.mean], [&mut *db, &mut *dw], |[x, dy], [mean]| [dy, dy * (x - mean)]);
     dw.iter_mut().zip(s.inverse).for_each(|(sum, inverse)| *sum *= *inverse);
     let Some(dx) = dx else { return };
-    assert_eq!(dx.len(), g.len(), "batch_norm backward: wrong length of dx");
+    assert_eq!(dx.len(), g.len(), "batch_norm backward: the length of dx does not fit");
     let factor = products(s.inverse, s.weight);
     if !own {
         return each(g, [x, dy], [&factor], dx, |[_, dy], [factor]| dy * factor);
@@ -143,7 +143,7 @@ pub fn batch_norm_backward<T: Scalar>(
 /// Panics unless all `whole` are as long as the data and all `channels` as the channels.
 fn check(name: &str, g: &Channels, whole: &[usize], channels: &[usize]) {
     let fits = whole.iter().all(|&len| len == g.len()) && channels.iter().all(|&len| len == g.c);
-    assert!(fits, "{name}: wrong lengths");
+    assert!(fits, "{name}: the lengths do not fit");
 }
 
 /// `a[i] b[i]`.
@@ -151,8 +151,8 @@ fn products<T: Scalar>(a: &[T], b: &[T]) -> Vec<T> {
     a.iter().zip(b).map(|(&a, &b)| a * b).collect()
 }
 
-/// `y[s][c] = Σ term([x[0], x[1], ..], coefficients of c)[s]` over the elements of channel c of the arrays, in the order of
-/// the module.
+/// `y[s][c] = Σ term([x[0], x[1], ..], coefficients of c)[s]` over the elements of channel c of the arrays, in the
+/// order of the module.
 fn sums<T: Scalar, const N: usize, const K: usize, const S: usize>(
     g: &Channels,
     x: [&[T]; N],

@@ -30,7 +30,8 @@ pub struct Adam {
     pub shrink: f64,
 }
 
-/// One piece of [`adam`]: with the gradient itself or without (`N`adam), by the largest square or the present (`A`msgrad).
+/// One piece of [`adam`]: with the gradient itself or without (`N`adam), by the largest square or the present
+/// (`A`msgrad).
 struct AdamLoop<'a, T, const N: bool, const A: bool> {
     h: &'a Adam,
     p: &'a mut [T],
@@ -69,12 +70,16 @@ impl<T: Scalar, const N: bool, const A: bool> Loop for AdamLoop<'_, T, N, A> {
     }
 }
 
+/// Takes a step of Adam, AMSGrad or Nadam:
 /// g = g + l2 p; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g²; w = v, or with AMSGrad w = max(w, v);
 /// p = shrink p - (step_size m + gradient_size g) / (sqrt(w) / root_correction + eps).
 /// `largest` is AMSGrad's w; without it (empty) this is Adam.
 pub fn adam<T: Scalar>(h: &Adam, p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], largest: &mut [T]) {
     let (n, amsgrad, nadam) = (g.len(), !largest.is_empty(), h.gradient_size != 0.0);
-    assert!(p.len() == n && m.len() == n && v.len() == n && (!amsgrad || largest.len() == n), "adam: wrong lengths");
+    assert!(
+        p.len() == n && m.len() == n && v.len() == n && (!amsgrad || largest.len() == n),
+        "adam: the lengths do not fit"
+    );
     let level = isa();
     parallel::pieces([p, m, v, largest], PIECE, |start, [p, m, v, largest]| {
         let g = &g[start..start + p.len()];
@@ -133,11 +138,12 @@ impl<T: Scalar> Loop for SgdLoop<'_, T> {
     }
 }
 
+/// Takes a step of stochastic gradient descent:
 /// g = gain (g + l2 p); u = momentum u + g; p = shrink p - lr u, or with Nesterov p = shrink p - lr (g + momentum u).
 /// Without momentum p = shrink p - lr g, and `velocity` may be empty.
 pub fn sgd<T: Scalar>(h: &Sgd, p: &mut [T], g: &[T], velocity: &mut [T]) {
     let kept = if h.momentum == 0.0 { velocity.len() } else { g.len() };
-    assert!(p.len() == g.len() && velocity.len() == kept, "sgd: wrong lengths");
+    assert!(p.len() == g.len() && velocity.len() == kept, "sgd: the lengths do not fit");
     let level = isa();
     parallel::pieces([p, velocity], PIECE, |start, [p, velocity]| {
         let g = &g[start..start + p.len()];
@@ -207,6 +213,7 @@ impl<T: Scalar, const C: bool, const M: bool> Loop for RmsLoop<'_, T, C, M> {
     }
 }
 
+/// Takes a step of RMSprop:
 /// g = g + l2 p; s = alpha s + (1-alpha) g²; centered: m = m + (1-alpha) (g - m), s' = max(s - m², 0), else s' = s;
 /// d = gain g / (sqrt(s' + eps_inside) + eps); momentum: u = momentum u + d, p = shrink p - lr u, else
 /// p = shrink p - lr d.
@@ -215,7 +222,7 @@ pub fn rmsprop<T: Scalar>(h: &RmsProp, p: &mut [T], g: &[T], square: &mut [T], m
     let (centered, moving, n) = (h.centered, h.momentum != 0.0, g.len());
     assert!(
         p.len() == n && square.len() == n && (!centered || mean.len() == n) && (!moving || velocity.len() == n),
-        "rmsprop: wrong lengths"
+        "rmsprop: the lengths do not fit"
     );
     let level = isa();
     parallel::pieces([p, square, mean, velocity], PIECE, |start, [p, square, mean, velocity]| {
@@ -265,9 +272,10 @@ impl<T: Scalar> Loop for AdagradLoop<'_, T> {
     }
 }
 
+/// Takes a step of Adagrad:
 /// g = g + l2 p; s = s + g²; p = shrink p - lr g / (sqrt(s + eps_inside) + eps).
 pub fn adagrad<T: Scalar>(h: &Adagrad, p: &mut [T], g: &[T], sum: &mut [T]) {
-    assert!(p.len() == g.len() && sum.len() == g.len(), "adagrad: wrong lengths");
+    assert!(p.len() == g.len() && sum.len() == g.len(), "adagrad: the lengths do not fit");
     let level = isa();
     parallel::pieces([p, sum], PIECE, |start, [p, sum]| {
         let g = &g[start..start + p.len()];
@@ -314,10 +322,14 @@ impl<T: Scalar> Loop for AdadeltaLoop<'_, T> {
     }
 }
 
+/// Takes a step of Adadelta:
 /// g = g + l2 p; s = rho s + (1-rho) g²; x = sqrt(d + eps) / sqrt(s + eps) g; d = rho d + (1-rho) x²;
 /// p = shrink p - lr x. `square` is s, `moved` is d.
 pub fn adadelta<T: Scalar>(h: &Adadelta, p: &mut [T], g: &[T], square: &mut [T], moved: &mut [T]) {
-    assert!(p.len() == g.len() && square.len() == g.len() && moved.len() == g.len(), "adadelta: wrong lengths");
+    assert!(
+        p.len() == g.len() && square.len() == g.len() && moved.len() == g.len(),
+        "adadelta: the lengths do not fit"
+    );
     let level = isa();
     parallel::pieces([p, square, moved], PIECE, |start, [p, square, moved]| {
         let g = &g[start..start + p.len()];

@@ -49,7 +49,7 @@ pub(crate) fn panel(
     out: &mut [f32],
 ) {
     let (cols, depth) = (j.len(), k.len());
-    assert!(cols <= width && depth > 0 && out.len() >= width * depth, "pack: wrong lengths");
+    assert!(cols <= width && depth > 0 && out.len() >= width * depth, "pack: the lengths do not fit");
     if cols < width {
         out.fill(0.0);
     }

@@ -74,7 +74,7 @@ pub fn zip_chunks_unless<A: Send, B: Send>(
     tasks(count, serial, |i| unsafe { f(i, a.piece(i * len_a, len_a), b.piece(i * len_b, len_b)) });
 }
 
-/// `f(i)` for each i in `0..n`, in parallel, the results in order. Meant for items of at least some microseconds.
+/// Returns `f(i)` for each i in `0..n`, computed in parallel, in order. Meant for items of at least some microseconds.
 pub fn map<R: Send>(n: usize, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
     let mut results: Vec<Option<R>> = (0..n).map(|_| None).collect();
     chunks_unless(false, &mut results, 1, |i, place| place[0] = Some(f(i)));
@@ -94,7 +94,7 @@ pub(crate) fn tasks(n: usize, serial: bool, f: impl Fn(usize) + Sync + Send) {
 /// A slice that several tasks write to, each in its own places.
 pub(crate) struct Shared<'a, T>(*mut T, usize, PhantomData<&'a mut [T]>);
 
-// SAFETY: only a pointer; whoever writes through it vouches that no two tasks touch the same element.
+// SAFETY: only a pointer; the caller that writes through it vouches that no two tasks touch the same element.
 unsafe impl<T: Send> Sync for Shared<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Send for Shared<'_, T> {}

@@ -7,7 +7,7 @@ use std::ops::Range;
 /// Panics unless the geometry is sound and the arrays have its lengths.
 fn check(name: &str, g: &Pool2d, input: usize, output: usize) {
     let lengths = g.lengths().unwrap_or_else(|e| panic!("{name}: {e}: {g:?}"));
-    assert!(lengths == [input, output], "{name}: wrong lengths: {input}, {output} for {lengths:?}");
+    assert!(lengths == [input, output], "{name}: expected the lengths {lengths:?}, found [{input}, {output}]");
     assert!(g.planes == 0 || input / g.planes <= u32::MAX as usize, "{name}: a plane of more than 2^32 pixels");
 }
 
@@ -165,7 +165,7 @@ fn window_sum<T: Scalar>(rows: Range<usize>, cols: Range<usize>, at: impl Fn(usi
     sum
 }
 
-/// Average-pooling. The divisor is the window's size, padding included, as PyTorch's `count_include_pad=True`.
+/// Computes average-pooling. The divisor is the window's size, padding included, as PyTorch's `count_include_pad=True`.
 pub fn avg_forward<T: Scalar>(g: &Pool2d, x: &[T], y: &mut [T]) {
     check("avg_pool2d", g, x.len(), y.len());
     if y.is_empty() {
@@ -182,7 +182,7 @@ pub fn avg_forward<T: Scalar>(g: &Pool2d, x: &[T], y: &mut [T]) {
     });
 }
 
-/// The adjoint of [`avg_forward`]: each output's gradient is shared out evenly over its window.
+/// Computes the adjoint of [`avg_forward`]: each output's gradient is shared out evenly over its window.
 pub fn avg_backward<T: Scalar>(g: &Pool2d, dy: &[T], dx: &mut [T]) {
     check("avg_pool2d backward", g, dx.len(), dy.len());
     if dy.is_empty() {
@@ -193,10 +193,10 @@ pub fn avg_backward<T: Scalar>(g: &Pool2d, dy: &[T], dx: &mut [T]) {
         dx.fill(T::ZERO);
         for i in 0..oh {
             for j in 0..ow {
-                let share = dy[(plane * oh + i) * ow + j] * scale;
+                let part = dy[(plane * oh + i) * ow + j] * scale;
                 for r in window(g, 0, i) {
                     for c in window(g, 1, j) {
-                        dx[r * g.w + c] += share;
+                        dx[r * g.w + c] += part;
                     }
                 }
             }

@@ -3,16 +3,17 @@
 //! A running sum of n numbers loses digits in proportion to n: the mean of 65,536 equal numbers came out 4e-5 off. So
 //! every long sum here is a tree, whose error grows with log n, and the order of its additions depends on n alone:
 //!
-//! * **In turn, then in pairs.** Sixteen terms are added in turn, from zero upwards: a *block*. Blocks are added pairwise,
-//!   neighbour to neighbour, then pairs to neighbouring pairs, as a binary counter carries (`Pairs`). Blocks left over at
-//!   the end are added to the larger group on their left, the smallest first.
+//! * **In turn, then in pairs.** Sixteen terms are added in turn, from zero upwards: a *block*. Blocks are added
+//!   pairwise, neighbour to neighbour, then pairs to neighbouring pairs, as a binary counter carries (`Pairs`). Blocks
+//!   left over at the end are added to the larger group on their left, the smallest first.
 //! * **In lanes.** A sum over neighbours in memory is [`LANES`] such sums side by side, element i belonging to lane
-//!   `i % LANES`: 256 elements are a block of each lane. At the end the lanes are combined as a tree, halves to halves. That is one
-//!   AVX-512 register, two of AVX2 or four of NEON, and the same bits.
+//!   `i % LANES`: 256 elements are a block of each lane. At the end the lanes are combined as a tree, halves to halves.
+//!   That is one AVX-512 register, two of AVX2 or four of NEON, and the same bits.
 //! * **Along an axis** whose elements are not neighbours, the terms are whole rows, for many outputs at a time.
 //!
 //! A term passes through 15 additions in its block at most, and one at each level of pairs and lanes. So the error of a
-//! sum of n terms x is at most `(16 + ⌈log2 n⌉) ε/2 Σ|x|` to first order, ε being the distance from 1 to the next number.
+//! sum of n terms x is at most `(16 + ⌈log2 n⌉) ε/2 Σ|x|` to first order, ε being the distance from 1 to the next
+//! number.
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::geometry::product;
@@ -34,8 +35,8 @@ const WIDE: usize = 8;
 
 /// Sums of blocks, added pairwise as they come: `S` sums of `W` lanes.
 ///
-/// Level k holds the sum of the last 2^k blocks that still wait for 2^k more; bit k of `blocks` says whether it does. What
-/// lies at the other levels is of no account.
+/// Level k holds the sum of the last 2^k blocks that still wait for 2^k more; bit k of `blocks` says whether it does.
+/// What lies at the other levels is of no account.
 pub(crate) struct Pairs<'a, T, const W: usize, const S: usize> {
     levels: &'a mut [[[T; W]; S]],
     blocks: usize,
@@ -200,14 +201,14 @@ fn fold_pieces<T: Scalar, const N: usize>(x: [&[T]; N], term: impl Fn([T; N]) ->
     sum_at(level, sums)
 }
 
-/// The sum of a slice.
+/// Returns the sum of a slice.
 pub fn sum<T: Scalar>(x: &[T]) -> T {
     fold_pieces([x], |[x]| x)
 }
 
-/// The inner product of two slices.
+/// Returns the inner product of two slices.
 pub fn dot<T: Scalar>(x: &[T], y: &[T]) -> T {
-    assert_eq!(x.len(), y.len(), "dot: wrong lengths");
+    assert_eq!(x.len(), y.len(), "dot: the lengths do not fit");
     fold_pieces([x, y], |[x, y]| x * y)
 }
 
@@ -367,7 +368,7 @@ fn sum_strided<T: Scalar>(x: &[T], stride: usize, n: usize) -> T {
 /// Up to 7 columns are summed one by one, in lanes; more of them row by row.
 pub fn sum_axis<T: Scalar>(x: &[T], outer: usize, n: usize, inner: usize, y: &mut [T]) {
     let lengths = [product(&[outer, n, inner]), product(&[outer, inner])];
-    assert!(lengths == [Some(x.len()), Some(y.len())], "sum_axis: wrong lengths");
+    assert!(lengths == [Some(x.len()), Some(y.len())], "sum_axis: the lengths do not fit");
     if n == 0 {
         return y.fill(T::ZERO);
     }
@@ -395,10 +396,10 @@ pub fn sum_axis<T: Scalar>(x: &[T], outer: usize, n: usize, inner: usize, y: &mu
     }
 }
 
-/// Sums `x` = `[n, c, hw]` into `y` = `[c]`: the bias gradient of a convolution. Each plane is summed by itself, in lanes;
-/// the planes of a channel are added in turn and then in pairs.
+/// Sums `x` = `[n, c, hw]` into `y` = `[c]`: the bias gradient of a convolution. Each plane is summed by itself, in
+/// lanes; the planes of a channel are added in turn and then in pairs.
 pub fn sum_channels<T: Scalar>(x: &[T], n: usize, c: usize, hw: usize, y: &mut [T]) {
-    assert!(product(&[n, c, hw]) == Some(x.len()) && y.len() == c, "sum_channels: wrong lengths");
+    assert!(product(&[n, c, hw]) == Some(x.len()) && y.len() == c, "sum_channels: the lengths do not fit");
     if x.is_empty() {
         return y.fill(T::ZERO);
     }
@@ -441,7 +442,7 @@ impl<T: Scalar> Loop for MaxRows<'_, T> {
 /// numbers the first, and a NaN before any number ([`Scalar::exceeds`]).
 pub fn max_axis<T: Scalar>(x: &[T], outer: usize, n: usize, inner: usize, y: &mut [T], index: &mut [u32]) {
     let lengths = [product(&[outer, n, inner]), product(&[outer, inner])];
-    assert!(lengths == [Some(x.len()), Some(y.len())] && index.len() == y.len(), "max_axis: wrong lengths");
+    assert!(lengths == [Some(x.len()), Some(y.len())] && index.len() == y.len(), "max_axis: the lengths do not fit");
     assert!(n > 0 && n <= u32::MAX as usize, "max_axis: of no elements, or more than 2^32");
     let level = isa();
     parallel::zip_chunks(y, inner, index, inner, |o, y, index| {

@@ -1,8 +1,8 @@
 //! The textbook of the kernels: the plain code of each, to be read first, which every fast variant must agree with.
 //!
 //! It also fixes the one order in which each sum is taken. The sum over k of a matrix product runs upwards in blocks of
-//! [`K_BLOCK`], each block from zero by fused multiply-adds, the blocks added up in turn. Plain sums are taken in turn and
-//! then in pairs: [`sum_in_turn`], and [`sum_in_lanes`] over neighbours in memory.
+//! [`K_BLOCK`], each block from zero by fused multiply-adds, the blocks added up in turn. Plain sums are taken in turn
+//! and then in pairs: [`sum_in_turn`], and [`sum_in_lanes`] over neighbours in memory.
 
 use crate::norm::{Channels, Scales};
 use crate::splits::{
@@ -11,7 +11,7 @@ use crate::splits::{
 use crate::upsample::{Between, Upsample2d};
 use crate::{Conv2d, DEAD, GroupedConv2d, MatMut, MatRef, Scalar};
 
-/// The sum over k of `term(k) = (a, b)` as a b, in the order that all kernels share.
+/// Returns the sum over k of a b, where `term(k) = (a, b)`, in the order that all kernels share.
 #[inline(always)]
 pub fn blocked_dot<T: Scalar>(len: usize, term: impl Fn(usize) -> (T, T)) -> T {
     let mut total = T::ZERO;
@@ -26,7 +26,7 @@ pub fn blocked_dot<T: Scalar>(len: usize, term: impl Fn(usize) -> (T, T)) -> T {
     total
 }
 
-/// C = A B + beta C, one fused multiply-add upon the whole sum over k; with `beta` = 0, C is not read.
+/// Computes C = A B + beta C, one fused multiply-add upon the whole sum over k; with `beta` = 0, C is not read.
 pub fn gemm<T: Scalar>(a: MatRef<'_, T>, b: MatRef<'_, T>, beta: T, mut c: MatMut<'_, T>) {
     assert!(a.cols == b.rows && a.rows == c.rows && b.cols == c.cols, "gemm: shapes do not fit");
     for i in 0..a.rows {
@@ -39,7 +39,7 @@ pub fn gemm<T: Scalar>(a: MatRef<'_, T>, b: MatRef<'_, T>, beta: T, mut c: MatMu
     }
 }
 
-/// |x - c|²: each difference is rounded, the squares are summed in the shared order.
+/// Returns |x - c|²: each difference is rounded, the squares are summed in the shared order.
 pub fn squared_distance<T: Scalar>(x: &[T], c: &[T]) -> T {
     blocked_dot(x.len(), |k| (x[k] - c[k], x[k] - c[k]))
 }
@@ -99,7 +99,7 @@ fn source(g: &Conv2d, i: usize, j: usize, p: usize, q: usize) -> Option<(usize, 
     (y < g.h && x < g.w).then_some((y, x))
 }
 
-/// Convolution as a matrix product: each image's columns are multiplied from the left by the filters.
+/// Computes a convolution as a matrix product: each image's columns are multiplied from the left by the filters.
 pub fn conv2d_forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     g.check("conv2d", x.len(), w.len(), y.len());
     if y.is_empty() {
@@ -119,8 +119,9 @@ pub fn conv2d_forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]
     }
 }
 
-/// dX, gathered: pixel (c, y, x) sums `dy[o, i, j] w[o, c, p, q]` over the taps (o, p, q) for which some output (i, j)
-/// would put the tap on the pixel: `i s + p d = y + pad`. Where (i, j) is not an output, dy counts as zero.
+/// Computes dX, gathered: pixel (c, y, x) sums `dy[o, i, j] w[o, c, p, q]` over the taps (o, p, q) for which some
+/// output (i, j) would put the tap on the pixel: `i s + p d = y + pad`. Where (i, j) is not an output, dy counts as
+/// zero.
 pub fn conv2d_backward_data<T: Scalar>(g: &Conv2d, dy: &[T], w: &[T], dx: &mut [T]) {
     g.check("conv2d backward", dx.len(), w.len(), dy.len());
     if dx.is_empty() {
@@ -147,7 +148,8 @@ pub fn conv2d_backward_data<T: Scalar>(g: &Conv2d, dy: &[T], w: &[T], dx: &mut [
     }
 }
 
-/// Transposed convolution, the adjoint: [`conv2d_backward_data`] and then the bias of each of the C channels.
+/// Computes a transposed convolution, the adjoint: [`conv2d_backward_data`] and then the bias of each of the C
+/// channels.
 pub fn conv_transpose2d_forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     conv2d_backward_data(g, x, w, y);
     let plane = (g.h * g.w).max(1);
@@ -175,13 +177,14 @@ fn pairwise<T: Scalar>(sums: &[T]) -> T {
     }
 }
 
-/// Σ `term(i)` for i below `len`: blocks of 16 terms, each in turn from zero, the blocks pairwise.
+/// Returns Σ `term(i)` for i below `len`: blocks of 16 terms, each in turn from zero, the blocks pairwise.
 pub fn sum_in_turn<T: Scalar>(len: usize, term: impl Fn(usize) -> T) -> T {
     let block = |start: usize| (start..len.min(start + 16)).fold(T::ZERO, |sum, i| sum + term(i));
     pairwise(&(0..len).step_by(16).map(block).collect::<Vec<T>>())
 }
 
-/// Σ `term(i)` for i below `len`, the i-th in lane i % 16: each lane as [`sum_in_turn`], then halves of the lanes to halves.
+/// Returns Σ `term(i)` for i below `len`, the i-th in lane i % 16: each lane as [`sum_in_turn`], then halves of the
+/// lanes to halves.
 pub fn sum_in_lanes<T: Scalar>(len: usize, term: impl Fn(usize) -> T) -> T {
     // A lane that the last block no longer reaches adds a zero there.
     let rows = len.div_ceil(16);
@@ -203,10 +206,10 @@ fn lane_sum<T: Scalar>(images: usize, parts: impl Fn(usize) -> Vec<T>) -> T {
     crate::reduce::tree(total)
 }
 
-/// The gradients of filters and bias as a chain of convolutions computes them, `[dw, db]`, each image's part in pieces of
-/// [`lane_rows`] rows, for dw by fused multiply-adds from zero in turn; for db a piece is all rows, each added up in turn
-/// from zero, and the rows as [`sum_in_turn`]. Images and their parts are added up as `lane_sum` says. The bias belongs to
-/// the convolution's output, or, if `transposed`, to what is its input.
+/// Returns the gradients of filters and bias as a chain of convolutions computes them, `[dw, db]`, each image's part in
+/// pieces of [`lane_rows`] rows, for dw by fused multiply-adds from zero in turn; for db a piece is all rows, each
+/// added up in turn from zero, and the rows as [`sum_in_turn`]. Images and their parts are added up as `lane_sum` says.
+/// The bias belongs to the convolution's output, or, if `transposed`, to what is its input.
 pub fn lane_weights<T: Scalar>(g: &Conv2d, transposed: bool, x: &[T], dy: &[T]) -> [Vec<T>; 2] {
     let ([kh, kw], [oh, ow]) = (g.kernel, [g.out_h(), g.out_w()]);
     let dw = |at: usize| {
@@ -232,8 +235,8 @@ pub fn lane_weights<T: Scalar>(g: &Conv2d, transposed: bool, x: &[T], dy: &[T]) 
     [(0..g.o * g.k()).map(dw).collect(), (0..channels).map(db).collect()]
 }
 
-/// dW: `dw[o, k]` sums `columns[k, pixel] dy[o, pixel]` over the pixels of all images: over each block of pixels from
-/// zero by fused multiply-adds, over the blocks of a group in turn, over the groups in turn.
+/// Computes dW: `dw[o, k]` sums `columns[k, pixel] dy[o, pixel]` over the pixels of all images: over each block of
+/// pixels from zero by fused multiply-adds, over the blocks of a group in turn, over the groups in turn.
 pub fn conv2d_backward_weights<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], dw: &mut [T]) {
     g.check("conv2d backward", x.len(), dw.len(), dy.len());
     if dw.is_empty() {
@@ -260,8 +263,8 @@ pub fn conv2d_backward_weights<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], dw: &mu
     }
 }
 
-/// Grouped convolution, `[y, dx, dw]` in one: each group's channels are taken out of x and dy, and its results put where
-/// they belong. The sums are those of the group's own convolution.
+/// Computes a grouped convolution and its gradients, `[y, dx, dw]`: each group's channels are taken out of x and dy,
+/// and its results put where they belong. The sums are those of the group's own convolution.
 pub fn grouped_conv2d<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], bias: Option<&[T]>, dy: &[T]) -> [Vec<T>; 3] {
     let (e, pixels) = (&g.each, g.each.out_h() * g.each.out_w());
     let mut out = [vec![T::ZERO; dy.len()], vec![T::ZERO; x.len()], vec![T::ZERO; w.len()]];
@@ -293,15 +296,15 @@ fn columns(pw: usize) -> impl Iterator<Item = usize> + Clone {
     (0..pw.next_multiple_of(16)).map(|j| j / 16 * 16 + j % 16 / 2 + j % 2 * 8).filter(move |&j| j < pw)
 }
 
-/// The gradients of convolution, bias, ReLU and 2 x 2 max-pooling from the windows' codes: the argmaxes of
+/// Returns the gradients of convolution, bias, ReLU and 2 x 2 max-pooling from the windows' codes: the argmaxes of
 /// the windows are taken in turn and nothing else. `[dx, dw, db]`.
 ///
 /// * Windows are taken in bands of [`block_bands`] rows, row by row, in a row in the order of `columns`.
 /// * dw: each band is summed from zero and added to the sum of its group of [`block_groups`] images; the groups are
 ///   added up in turn.
 /// * dx runs on from band to band, in a band from tile to tile of [`block_tiles`], in a tile from filter to filter.
-/// * db: in an image window j of a row goes to lane `j % 16`, sixteen rows in turn, then pairwise; the lanes are added up as
-///   in [`crate::reduce`], and the images as for dw.
+/// * db: in an image window j of a row goes to lane `j % 16`, sixteen rows in turn, then pairwise; the lanes are added
+///   up as in [`crate::reduce`], and the images as for dw.
 pub fn conv2d_block_backward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], codes: &[u8]) -> [Vec<T>; 3] {
     let (ph, pw, [kh, kw]) = (g.out_h() / 2, g.out_w() / 2, g.kernel);
     let mut dx = vec![T::ZERO; x.len()];
@@ -343,8 +346,8 @@ pub fn conv2d_block_backward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], 
     [dx, dw, db]
 }
 
-/// `[dw, db]` as [`conv2d_block_backward`] computes them for 3 x 3 filters of up to four channels when dx is not
-/// needed: window j of a row goes to lane `j % 16`, row by row, and the lanes are added up image by image.
+/// Returns `[dw, db]` as [`conv2d_block_backward`] computes them for 3 x 3 filters of up to four channels when dx is
+/// not needed: window j of a row goes to lane `j % 16`, row by row, and the lanes are added up image by image.
 pub fn conv2d_block_backward_first<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], codes: &[u8]) -> [Vec<T>; 2] {
     let (ph, pw, [kh, kw]) = (g.out_h() / 2, g.out_w() / 2, g.kernel);
     sum_groups(g, |n, dw, db| {
@@ -377,7 +380,8 @@ fn sum_groups<T: Scalar>(g: &Conv2d, mut image: impl FnMut(usize, &mut [T], &mut
     total
 }
 
-/// Adds the gradients of image `n` to db: windows j of sixteen rows go to lane j % 16 in turn, and the blocks of rows pairwise.
+/// Adds the gradients of image `n` to db: windows j of sixteen rows go to lane j % 16 in turn, and the blocks of rows
+/// pairwise.
 fn add_gradients<T: Scalar>(g: &Conv2d, dy: &[T], codes: &[u8], n: usize, db: &mut [T]) {
     let [ph, pw] = [g.out_h() / 2, g.out_w() / 2];
     for (o, db) in db.iter_mut().enumerate() {
@@ -397,7 +401,7 @@ fn channel_sum<T: Scalar>(g: &Channels, c: usize, term: impl Fn(usize) -> T) -> 
     sum_in_turn(g.n, |n| sum_in_lanes(g.places, |p| term((n * g.c + c) * g.places + p)))
 }
 
-/// `[mean, biased variance]` of each channel; see [`crate::norm::moments`].
+/// Returns `[mean, biased variance]` of each channel; see [`crate::norm::moments`].
 pub fn moments<T: Scalar>(g: &Channels, x: &[T]) -> [Vec<T>; 2] {
     let count = T::from_usize(g.per_channel());
     let channel = |c: usize| {
@@ -416,13 +420,13 @@ fn channel(g: &Channels, i: usize) -> usize {
     i / g.places % g.c
 }
 
-/// Batch normalization: `(x - mean) (inverse weight) + bias`.
+/// Returns batch normalization, `(x - mean) (inverse weight) + bias`.
 pub fn batch_norm_forward<T: Scalar>(g: &Channels, x: &[T], s: &Scales<'_, T>, bias: &[T]) -> Vec<T> {
     let normal = |i: usize, c: usize| (x[i] - s.mean[c]) * (s.inverse[c] * s.weight[c]) + bias[c];
     (0..x.len()).map(|i| normal(i, channel(g, i))).collect()
 }
 
-/// `[dx, dw, db]` of batch normalization; `own` if mean and variance are the batch's own.
+/// Returns `[dx, dw, db]` of batch normalization; `own` if mean and variance are the batch's own.
 pub fn batch_norm_backward<T: Scalar>(g: &Channels, x: &[T], dy: &[T], s: &Scales<'_, T>, own: bool) -> [Vec<T>; 3] {
     let count = T::from_usize(g.per_channel());
     let db: Vec<T> = (0..g.c).map(|c| channel_sum(g, c, |i| dy[i])).collect();
@@ -440,38 +444,39 @@ pub fn batch_norm_backward<T: Scalar>(g: &Channels, x: &[T], dy: &[T], s: &Scale
 }
 
 /// The pixels that an output lies between, with their weights.
-fn shares<T: Scalar>(between: Between) -> Vec<(usize, T)> {
+fn weights<T: Scalar>(between: Between) -> Vec<(usize, T)> {
     match between.second {
         None => vec![(between.first, T::ONE)],
         Some((next, t)) => vec![(between.first, T::from_f64(1.0 - t)), (next, T::from_f64(t))],
     }
 }
 
-/// Upsampling: each output mixes the rows it lies between, and then the columns.
+/// Upsamples: each output mixes the rows it lies between, and then the columns.
 pub fn upsample2d<T: Scalar>(g: &Upsample2d, x: &[T]) -> Vec<T> {
-    let mix = |shares: &[(usize, T)], value: &dyn Fn(usize) -> T| {
-        shares[1..].iter().fold(value(shares[0].0) * shares[0].1, |sum, &(at, share)| sum + value(at) * share)
+    let mix = |pixels: &[(usize, T)], value: &dyn Fn(usize) -> T| {
+        pixels[1..].iter().fold(value(pixels[0].0) * pixels[0].1, |sum, &(at, weight)| sum + value(at) * weight)
     };
     let [oh, ow] = g.out();
     let pixel = |k: usize| {
         let (plane, i, j) = (k / (oh * ow), k / ow % oh, k % ow);
-        let rows = shares(g.between(0, i));
-        mix(&shares(g.between(1, j)), &|c| mix(&rows, &|r| x[(plane * g.h + r) * g.w + c]))
+        let rows = weights(g.between(0, i));
+        mix(&weights(g.between(1, j)), &|c| mix(&rows, &|r| x[(plane * g.h + r) * g.w + c]))
     };
     (0..g.planes * oh * ow).map(pixel).collect()
 }
 
-/// The adjoint: pixel (r, c) sums, over the outputs' rows that it has a share in, that share of the sum over the row.
+/// Computes the adjoint: pixel (r, c) sums, over the rows of outputs in which it has a weight, that weight times the
+/// sum over the row.
 pub fn upsample2d_backward<T: Scalar>(g: &Upsample2d, dy: &[T]) -> Vec<T> {
     let [oh, ow] = g.out();
     let pixel = |k: usize| {
         let (plane, r, c) = (k / (g.h * g.w), k / g.w % g.h, k % g.w);
         let of = |axis: usize, i: usize, at: usize| {
-            shares::<T>(g.between(axis, i)).into_iter().find(|share| share.0 == at).map(|share| share.1)
+            weights::<T>(g.between(axis, i)).into_iter().find(|weight| weight.0 == at).map(|weight| weight.1)
         };
-        (0..oh).filter_map(|i| Some((i, of(0, i, r)?))).fold(T::ZERO, |sum, (i, share)| {
+        (0..oh).filter_map(|i| Some((i, of(0, i, r)?))).fold(T::ZERO, |sum, (i, weight)| {
             let row = (0..ow).filter_map(|j| Some(dy[(plane * oh + i) * ow + j] * of(1, j, c)?));
-            sum + row.fold(T::ZERO, |sum, term| sum + term) * share
+            sum + row.fold(T::ZERO, |sum, term| sum + term) * weight
         })
     };
     (0..g.planes * g.h * g.w).map(pixel).collect()

@@ -1,5 +1,5 @@
-//! What a number type is to the kernels, and the kernels as they are reached through it. `floats.rs` says it of `f32` and
-//! `f64`.
+//! What a number type is to the kernels, and the kernels as they are reached through it. `floats.rs` says it of `f32`
+//! and `f64`.
 
 use crate::chain::{FilterGradients, Filters, Passed, Stage};
 use crate::dispatch::Isa;
@@ -46,91 +46,92 @@ pub trait Scalar:
     /// Not a number.
     const NAN: Self;
 
-    /// The nearest number of this type.
+    /// Returns the nearest number of this type.
     fn from_f64(x: f64) -> Self;
-    /// The same number as `f64` (exact).
+    /// Returns the same number as `f64` (exact).
     fn to_f64(self) -> f64;
-    /// The nearest number of this type.
+    /// Returns the nearest number of this type.
     #[inline(always)]
     fn from_usize(n: usize) -> Self {
         Self::from_f64(n as f64)
     }
 
-    /// `self * a + b`, rounded once.
+    /// Returns `self * a + b`, rounded once.
     fn mul_add(self, a: Self, b: Self) -> Self;
-    /// The square root, correctly rounded.
+    /// Returns the square root, correctly rounded.
     fn sqrt(self) -> Self;
-    /// The absolute value.
+    /// Returns the absolute value.
     fn abs(self) -> Self;
-    /// The larger of two; NaN if either is NaN, as in PyTorch.
+    /// Returns the larger of two; NaN if either is NaN, as in PyTorch.
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         if self > other || self.is_nan() { self } else { other }
     }
-    /// The smaller of two; NaN if either is NaN.
+    /// Returns the smaller of two; NaN if either is NaN.
     #[inline(always)]
     fn min(self, other: Self) -> Self {
         if self < other || self.is_nan() { self } else { other }
     }
-    /// Returns whether this takes the place of `best`, the largest number so far: it is larger, or it is NaN and `best` is
-    /// not.
+    /// Returns whether this takes the place of `best`, the largest number so far: it is larger, or it is NaN and `best`
+    /// is not.
     ///
-    /// This is the one rule for the largest of several numbers, in max-pooling, maxima along an axis and argmax alike: of
-    /// equal numbers the first is the largest, and the first NaN is larger than any number. So the argmax depends on the
-    /// numbers and their order alone, and no NaN is hidden (as in PyTorch).
+    /// This is the one rule for the largest of several numbers, in max-pooling, maxima along an axis and argmax alike:
+    /// of equal numbers the first is the largest, and the first NaN is larger than any number. So the argmax depends on
+    /// the numbers and their order alone, and no NaN is hidden (as in PyTorch).
     #[inline(always)]
     fn exceeds(self, best: Self) -> bool {
         (self > best) | (self.is_nan() & !best.is_nan())
     }
-    /// Whether this is not a number.
+    /// Returns whether this is not a number.
     #[inline(always)]
     #[allow(clippy::eq_op)]
     fn is_nan(self) -> bool {
         self != self
     }
-    /// Whether this is neither infinite nor NaN.
+    /// Returns whether this is neither infinite nor NaN.
     fn is_finite(self) -> bool;
-    /// The largest integer not above.
+    /// Returns the largest integer not above.
     fn floor(self) -> Self;
-    /// e to the power of x.
+    /// Returns e to the power of x.
     fn exp(self) -> Self;
-    /// The natural logarithm.
+    /// Returns the natural logarithm.
     fn ln(self) -> Self;
-    /// The hyperbolic tangent.
+    /// Returns the hyperbolic tangent.
     fn tanh(self) -> Self;
-    /// The Gauss error function.
+    /// Returns the Gauss error function.
     fn erf(self) -> Self;
-    /// 1 - erf x, which keeps its digits where that is small.
+    /// Returns 1 - erf x, which keeps its digits where that is small.
     fn erfc(self) -> Self;
-    /// ln (1 + x), accurate near 0.
+    /// Returns ln (1 + x), accurate near 0.
     fn ln_1p(self) -> Self;
-    /// The logistic function, 1 / (1 + e^-x), without overflow.
+    /// Returns the logistic function, 1 / (1 + e^-x), without overflow.
     #[inline(always)]
     fn sigmoid(self) -> Self {
         let e = (-self.abs()).exp();
         let top = if self < Self::ZERO { e } else { Self::ONE };
         top / (Self::ONE + e)
     }
-    /// `self` to the power of `p`.
+    /// Returns `self` to the power of `p`.
     fn powf(self, p: Self) -> Self;
 
-    /// C = A B + beta C. With `beta` = 0, C is never read.
+    /// Computes C = A B + beta C. With `beta` = 0, C is never read.
     fn gemm(a: MatRef<'_, Self>, b: MatRef<'_, Self>, beta: Self, c: MatMut<'_, Self>);
-    /// Y = X Wᵀ + bias, the bias added to each row: a fully connected layer. Y is row-major, rows of X by rows of W.
+    /// Computes Y = X Wᵀ + bias, the bias added to each row: a fully connected layer. Y is row-major, rows of X by rows
+    /// of W.
     fn linear(x: MatRef<'_, Self>, w: MatRef<'_, Self>, bias: &[Self], y: &mut [Self]);
-    /// y = x * w (+ bias); x is N C H W, w is O C KH KW, y is N O OH OW.
+    /// Computes y = x * w (+ bias); x is N C H W, w is O C KH KW, y is N O OH OW.
     fn conv2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
-    /// The adjoint of convolution: y = wᵀ * x (+ bias). `g` is the convolution that it turns around, so x is N O OH OW,
-    /// w is O C KH KW, y is N C H W, and there is a bias for each of the C channels.
+    /// Computes the adjoint of convolution: y = wᵀ * x (+ bias). `g` is the convolution that it is the adjoint of, so x
+    /// is N O OH OW, w is O C KH KW, y is N C H W, and there is a bias for each of the C channels.
     fn conv_transpose2d_forward(g: &Conv2d, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
-    /// The gradient of x, written (not added) into `dx`.
+    /// Computes the gradient of x, written (not added) into `dx`.
     fn conv2d_backward_data(g: &Conv2d, dy: &[Self], w: &[Self], dx: &mut [Self]) {
         Self::conv_transpose2d_forward(g, dy, w, None, dx);
     }
-    /// The gradient of w, written (not added) into `dw`.
+    /// Computes the gradient of w, written (not added) into `dw`.
     fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]);
-    /// y = maxpool2x2(relu(x * w + bias)); a code for each output, if `codes` is given, says which pixel is the
-    /// argmax (see [`crate::DEAD`]).
+    /// Computes y = maxpool2x2(relu(x * w + bias)); a code for each output, if `codes` is given, says which pixel is
+    /// the argmax (see [`crate::DEAD`]).
     fn conv2d_block_forward(
         g: &Conv2d,
         x: &[Self],
@@ -139,7 +140,7 @@ pub trait Scalar:
         y: &mut [Self],
         codes: Option<&mut [u8]>,
     );
-    /// The gradients of [`conv2d_block_forward`](Self::conv2d_block_forward) from its codes and dY.
+    /// Computes the gradients of [`conv2d_block_forward`](Self::conv2d_block_forward) from its codes and dY.
     fn conv2d_block_backward(
         g: &Conv2d,
         x: &[Self],
@@ -167,7 +168,8 @@ pub trait Scalar:
         dx: Option<&mut [Self]>,
         out: &mut [FilterGradients<'_, Self>],
     );
-    /// Max-pooling; `argmax` receives each output's place as `row * W + column` in its plane. Padding is never the argmax.
+    /// Computes max-pooling; `argmax` receives each output's place as `row * W + column` in its plane. Padding is never
+    /// the argmax.
     fn max_pool2d_forward(g: &Pool2d, x: &[Self], y: &mut [Self], argmax: &mut [u32]);
     /// Scatters `dy` to the argmaxes. `dx` is written whole.
     fn max_pool2d_backward(g: &Pool2d, dy: &[Self], argmax: &[u32], dx: &mut [Self]);
@@ -177,7 +179,7 @@ pub trait Scalar:
         f(&mut vec![Self::ZERO; len])
     }
     #[doc(hidden)]
-    fn turn(level: Isa, x: &MatRef<'_, Self>, rows: &[u32], to: &mut [Self]);
+    fn transpose_rows(level: Isa, x: &MatRef<'_, Self>, rows: &[u32], to: &mut [Self]);
     #[doc(hidden)]
     fn nearest(groups: &kmeans::Groups<Self>, x: &[Self], found: &mut [kmeans::Nearest<Self>]);
 }

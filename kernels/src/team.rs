@@ -1,12 +1,12 @@
 //! The team: threads that share out the tasks of one kernel, and stay awake for a moment afterwards.
 //!
 //! Waking a sleeping thread takes 30 to 40 microseconds, which is several steps of a small network; a thread that
-//! still watches for the next job joins in after a fraction of one. So the team's helpers spin for [`AWAKE`] after
+//! still watches for the next job joins in after a fraction of one. So the team's workers spin for [`AWAKE`] after
 //! their last job and sleep only then.
 //!
 //! Each member starts on its own contiguous part of the tasks, the same one from kernel to kernel, so that it finds in
 //! its cache what it wrote there before; then it helps with the parts of the others. No thread waits for one
-//! that has not yet come: a job is closed when its tasks are all taken, and done when those who are inside have left.
+//! that has not yet come: a job is closed when its tasks are all taken, and done when the threads inside have left.
 //!
 //! Threads are started before the job opens. The system may refuse one (a limit on processes, say); then the job has as
 //! many members as there are, and the refusal is remembered.
@@ -18,16 +18,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// How long a helper looks out for work before it sleeps.
+/// How long a worker looks out for work before it sleeps.
 const AWAKE: Duration = Duration::from_micros(200);
 /// Members at most, the caller among them.
 const MAX_MEMBERS: usize = 64;
-/// The first helper whose thread does not start: none, but in the tests below.
+/// The first worker whose thread does not start: none, but in the tests below.
 const REFUSED_FROM: usize = if cfg!(test) { 12 } else { MAX_MEMBERS };
 /// Looks at the state between two looks at the clock, or before giving way to other programs.
 const LOOKS: usize = 256;
 
-/// The state is one word: bit 0 whether the job is open, then how many helpers are inside, how many members there
+/// The state is one word: bit 0 whether the job is open, then how many workers are inside, how many members there
 /// are, and the job's number.
 const OPEN: u64 = 1;
 const INSIDE: u64 = 1 << 1;
@@ -49,25 +49,25 @@ struct Job {
     members: usize,
 }
 
-struct Helper {
-    /// Empty before the first job that wants this helper; none if the system refused the thread.
+struct Worker {
+    /// Empty before the first job that wants this worker; none if the system refused the thread.
     thread: OnceLock<Option<Thread>>,
     asleep: AtomicBool,
 }
 
 struct Team {
-    /// Whether a job is being shared out; whoever sets it owns the job.
+    /// Whether a job is being shared out; the thread that sets it owns the job.
     taken: AtomicBool,
     state: Apart<AtomicU64>,
     job: UnsafeCell<Option<Job>>,
     /// The next task of each member's part.
     next: [Apart<AtomicUsize>; MAX_MEMBERS],
-    helpers: [Helper; MAX_MEMBERS - 1],
+    workers: [Worker; MAX_MEMBERS - 1],
     panicked: AtomicBool,
 }
 
-// SAFETY: `job` is written by the owner alone while the job is closed and no thread is inside, and read by those who are
-// inside; the state's orderings carry it from one to the others.
+// SAFETY: `job` is written by the owner alone while the job is closed and no thread is inside, and read by those that
+// are inside; the state's orderings carry it from one to the others.
 unsafe impl Sync for Team {}
 
 static TEAM: Team = Team {
@@ -75,7 +75,7 @@ static TEAM: Team = Team {
     state: Apart(AtomicU64::new(0)),
     job: UnsafeCell::new(None),
     next: [const { Apart(AtomicUsize::new(0)) }; MAX_MEMBERS],
-    helpers: [const { Helper { thread: OnceLock::new(), asleep: AtomicBool::new(false) } }; MAX_MEMBERS - 1],
+    workers: [const { Worker { thread: OnceLock::new(), asleep: AtomicBool::new(false) } }; MAX_MEMBERS - 1],
     panicked: AtomicBool::new(false),
 };
 
@@ -95,12 +95,12 @@ pub(crate) fn share(tasks: usize, members: usize, task: &(dyn Fn(usize) + Sync))
     if TEAM.taken.swap(true, Acquire) {
         return false;
     }
-    // From here to `close` nothing may unwind: the helpers hold a pointer into this frame.
-    let members = 1 + TEAM.helpers[..members - 1].iter().enumerate().take_while(|(h, helper)| helper.start(*h)).count();
+    // From here to `close` nothing may unwind: the workers hold a pointer into this frame.
+    let members = 1 + TEAM.workers[..members - 1].iter().enumerate().take_while(|(i, worker)| worker.start(*i)).count();
     for (m, next) in TEAM.next[..members].iter().enumerate() {
         next.0.store(m * tasks / members, Relaxed);
     }
-    // SAFETY: only the lifetime is dropped: `close` comes back when no helper is inside any more. The job is this
+    // SAFETY: only the lifetime is dropped: `close` comes back when no worker is inside any more. The job is this
     // thread's to write, because it has taken the team and the last owner left it closed and empty.
     unsafe {
         let task = std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync)>(task);
@@ -108,7 +108,7 @@ pub(crate) fn share(tasks: usize, members: usize, task: &(dyn Fn(usize) + Sync))
     }
     let number = TEAM.state.0.load(Relaxed) / NUMBER;
     TEAM.state.0.store((number + 1) * NUMBER + members as u64 * MEMBERS + OPEN, SeqCst);
-    TEAM.helpers[..members - 1].iter().for_each(Helper::wake);
+    TEAM.workers[..members - 1].iter().for_each(Worker::wake);
 
     let mine = attempt(0);
     close();
@@ -121,7 +121,7 @@ pub(crate) fn share(tasks: usize, members: usize, task: &(dyn Fn(usize) + Sync))
     true
 }
 
-/// Lets no one in any more and waits until the last helper has left.
+/// Lets no one in any more and waits until the last worker has left.
 fn close() {
     TEAM.state.0.fetch_and(!OPEN, SeqCst);
     let mut looks = 0;
@@ -161,19 +161,19 @@ fn work(me: usize) {
     }
 }
 
-impl Helper {
-    /// Starts the helper's thread, unless that was done before. Returns whether there is one.
-    fn start(&'static self, h: usize) -> bool {
+impl Worker {
+    /// Starts the worker's thread, unless that was done before. Returns whether there is one.
+    fn start(&'static self, i: usize) -> bool {
         let thread = self.thread.get_or_init(|| {
-            let builder = thread::Builder::new().name(format!("gradus-{}", h + 1));
-            let serve = move || self.serve(h + 1);
-            let started = if h < REFUSED_FROM { builder.spawn(serve).ok() } else { None };
+            let builder = thread::Builder::new().name(format!("gradus-{}", i + 1));
+            let serve = move || self.serve(i + 1);
+            let started = if i < REFUSED_FROM { builder.spawn(serve).ok() } else { None };
             started.map(|handle| handle.thread().clone())
         });
         thread.is_some()
     }
 
-    /// Wakes the helper if it sleeps.
+    /// Wakes the worker if it sleeps.
     fn wake(&self) {
         if self.asleep.load(SeqCst) && self.asleep.swap(false, SeqCst) {
             self.thread.get().into_iter().flatten().for_each(Thread::unpark);
@@ -187,7 +187,7 @@ impl Helper {
             let state = self
                 .wait(|state| state & OPEN == OPEN && state / NUMBER != last && (me as u64) < field(state, MEMBERS));
             if TEAM.state.0.compare_exchange(state, state + INSIDE, AcqRel, Relaxed).is_err() {
-                continue; // Another helper went in first, or the job is closed: look again.
+                continue; // Another worker went in first, or the job is closed: look again.
             }
             last = state / NUMBER;
             if attempt(me).is_err() {
@@ -236,8 +236,8 @@ mod tests {
             while !share(100, 40, &|i| _ = count[i].fetch_add(1, Relaxed)) {}
             assert!(count.iter().all(|c| c.load(Relaxed) == 1), "round {round}");
         }
-        assert!(TEAM.helpers[REFUSED_FROM - 1].start(REFUSED_FROM - 1));
-        assert!(!TEAM.helpers[REFUSED_FROM].start(REFUSED_FROM), "the refusal was planted");
+        assert!(TEAM.workers[REFUSED_FROM - 1].start(REFUSED_FROM - 1));
+        assert!(!TEAM.workers[REFUSED_FROM].start(REFUSED_FROM), "the refusal was planted");
     }
 
     #[test]

@@ -42,7 +42,8 @@ impl<T: Scalar, const D: usize> Sums<T, D> {
     pub const ZERO: Self = Self { attraction: [T::ZERO; D], repulsion: [T::ZERO; D], weight: T::ZERO };
 }
 
-/// All sums of all points over all pairs, `p` being n x n, row-major, and `axes` the points' coordinates, axis by axis.
+/// Computes all sums of all points over all pairs, `p` being n x n, row-major, and `axes` the points' coordinates, axis
+/// by axis.
 pub fn all_pairs<T: Scalar, const D: usize>(p: &[T], axes: [&[T]; D], out: &mut [Sums<T, D>]) {
     let n = out.len();
     assert!(p.len() == n * n && axes.iter().all(|a| a.len() == n), "tsne all_pairs: shapes do not fit");
@@ -56,7 +57,7 @@ pub fn all_pairs<T: Scalar, const D: usize>(p: &[T], axes: [&[T]; D], out: &mut 
     });
 }
 
-/// Σ_j w_ij over all j ≠ i, for each point i.
+/// Computes Σ_j w_ij over all j ≠ i, for each point i.
 pub fn weights<T: Scalar, const D: usize>(axes: [&[T]; D], out: &mut [T]) {
     assert!(axes.iter().all(|a| a.len() == out.len()), "tsne weights: shapes do not fit");
     let (n, level) = (out.len(), isa());
@@ -243,8 +244,8 @@ pub struct Sparse<'a, T> {
     pub values: &'a [T],
 }
 
-/// The attraction of each of the points `y` of a plane by the neighbours that `p` lists, and from `rest(start, ..)` the
-/// other sums of the points from `start` on.
+/// Computes the attraction of each of the points `y` of a plane by the neighbours that `p` lists, and from
+/// `rest(start, ..)` the other sums of the points from `start` on.
 pub fn neighbours<T: Scalar>(
     p: Sparse<'_, T>,
     y: &[[T; 2]],

@@ -36,7 +36,7 @@ pub struct Between {
 }
 
 impl Upsample2d {
-    /// Output height and width.
+    /// Returns output height and width.
     ///
     /// # Panics
     /// Where [`lengths`](Self::lengths) is an error for this reason.
@@ -49,13 +49,13 @@ impl Upsample2d {
         Ok([length("output height", &[self.h, down])?, length("output width", &[self.w, right])?])
     }
 
-    /// The lengths of the smaller and the larger planes; an error if one cannot exist.
+    /// Returns the lengths of the smaller and the larger planes; an error if one cannot exist.
     pub fn lengths(&self) -> Result<[usize; 2], SizeError> {
         let [oh, ow] = self.checked_out()?;
         Ok([length("input", &[self.planes, self.h, self.w])?, length("output", &[self.planes, oh, ow])?])
     }
 
-    /// Where output `i` lies along an axis: 0 downwards, 1 to the right.
+    /// Returns where output `i` lies along an axis: 0 downwards, 1 to the right.
     pub fn between(&self, axis: usize, i: usize) -> Between {
         let (size, scale) = ([self.h, self.w][axis], self.scale[axis]);
         if !self.bilinear {
@@ -71,7 +71,7 @@ impl Upsample2d {
     /// Planes per piece of work, and the lengths of a plane before and after; none if there is nothing in them.
     fn split(&self, name: &str, small: usize, large: usize) -> Option<[usize; 3]> {
         let lengths = self.lengths().unwrap_or_else(|e| panic!("{name}: {e}: {self:?}"));
-        assert!(lengths == [small, large], "{name}: wrong lengths: {small}, {large} for {lengths:?}");
+        assert!(lengths == [small, large], "{name}: expected the lengths {lengths:?}, found [{small}, {large}]");
         let large = (large > 0).then(|| large / self.planes)?;
         Some([(PIECE / large).max(1), small / self.planes, large])
     }
@@ -83,7 +83,7 @@ fn mix<T: Scalar>(a: T, b: T, t: f64) -> T {
     a * T::from_f64(1.0 - t) + b * T::from_f64(t)
 }
 
-/// Writes the larger planes.
+/// Upsamples: writes the larger planes.
 pub fn forward<T: Scalar>(g: &Upsample2d, x: &[T], y: &mut [T]) {
     let Some([count, small, large]) = g.split("upsample", x.len(), y.len()) else { return };
     let columns: Vec<Between> = (0..g.out()[1]).map(|j| g.between(1, j)).collect();
@@ -108,7 +108,7 @@ pub fn forward<T: Scalar>(g: &Upsample2d, x: &[T], y: &mut [T]) {
     });
 }
 
-/// The adjoint: writes the gradient of the smaller planes.
+/// Computes the adjoint: writes the gradient of the smaller planes.
 pub fn backward<T: Scalar>(g: &Upsample2d, dy: &[T], dx: &mut [T]) {
     let Some([count, small, large]) = g.split("upsample backward", dx.len(), dy.len()) else {
         return dx.fill(T::ZERO);

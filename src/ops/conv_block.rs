@@ -1,15 +1,43 @@
 //! Convolution, bias, ReLU and 2 x 2 max-pooling in one op: the block that convolutional networks are made of.
 //!
 //! ```text
-//! z = x * w + b            y[n,o,i,j] = max(0, z of the window's winner)
-//! g reaches the winner's pixel alone, and only where y > 0; with s the slope there and (i', j') the winner's place:
-//! db[o] = Σ s      dw[o,c,p,q] = Σ s · x[n, c, i' + p - pad, j' + q - pad]      dx[n,c,..] += s · w[o,c,p,q]
+//! z = x * w + b            y[n,o,i,j] = max(0, z at the window's argmax)
+//! dy reaches the argmax alone, and only where y > 0; with g the gradient there and (i', j') the place of the argmax:
+//! db[o] = Σ g      dw[o,c,p,q] = Σ g · x[n, c, i' + p - pad, j' + q - pad]      dx[n,c,..] += g · w[o,c,p,q]
 //! ```
 //!
 //! The same numbers as the four ops one after the other give (the gradients up to the order of their sums), without
 //! the activation in between ever going to memory. What the backward pass must know of it fits in a byte: which of a
-//! window's four pixels won, and whether ReLU let it live. Networks need not ask for this op: a
+//! window's four pixels is the argmax, and whether ReLU sent it to zero. Networks need not ask for this op: a
 //! [`Sequential`](crate::nn::Sequential) sees where it fits.
+//!
+//! # Where the block is computed
+//!
+//! In the order in which the data flow; the files of the kernels are under `kernels/src/`.
+//!
+//! * `nn/fuse.rs` finds convolution, ReLU and max-pooling side by side in a network and calls this op.
+//! * `ops/conv_block.rs`, this file, checks the shapes, keeps x, w and the codes for the backward pass, and calls
+//!   `T::conv2d_block_forward` and `T::conv2d_block_backward`.
+//! * `floats.rs` says which kernels those are: for `f32` the fast ones, for `f64` the plain ones.
+//! * `conv/pooled/mod.rs` chooses between fast and plain; `conv/pooled/block.rs` has the sizes and checks the lengths.
+//!
+//! Forward:
+//!
+//! * `conv/pooled/forward.rs` copies the image with its border (`conv/image.rs`) and the filters in panels (`pack.rs`),
+//!   passes windows to the micro-kernel, and writes what comes back plane by plane.
+//! * `simd/body.rs`, function `windows`, sums the four pixels of each window in registers and adds the bias.
+//! * `Vector::pool` in `simd/vector.rs`, `avx2.rs` and `avx512.rs` takes ReLU and the largest of the four, and makes
+//!   the code; `conv/pooled/window.rs` is the same in plain Rust, and says what a code is.
+//!
+//! Backward:
+//!
+//! * `conv/pooled/backward.rs` lists the argmaxes whose gradient is not 0, some rows of windows at a time, sums dw over
+//!   them and adds to dx at their places; its micro-kernels `argmaxes`, `gather` and `scatter` are in `simd/body.rs`.
+//! * `conv/pooled/direct.rs` does it for a first layer (few channels, no dx), with the micro-kernel `direct`.
+//! * `conv/pooled/sums.rs` adds up db, and the images' parts of dw and db.
+//! * `conv/pooled/plain.rs` computes the block as its separate steps: other geometries, numbers that are not finite,
+//!   `f64`.
+//! * `splits.rs` fixes the bands, tiles and groups of these sums, and `reference.rs` writes down their order.
 
 use super::conv::Conv2d;
 use crate::autograd::{Op, Var, apply};

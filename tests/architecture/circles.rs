@@ -1,8 +1,9 @@
 //! Which file imports which, read off the sources of a crate, and the circles among them.
 //!
 //! A file imports another where its code names an item that the other one defines: in a `use`, or in a path such as
-//! `super::name` or `child::name`. An item that a face (`mod.rs`, `lib.rs`) only hands on by `pub use` belongs to the file
-//! that defines it. The declarations `mod child;` and the `pub use` of a face are no imports, and tests do not count.
+//! `super::name` or `child::name`. An item that a face (`mod.rs`, `lib.rs`) only hands on by `pub use` belongs to the
+//! file that defines it. The declarations `mod child;` and the `pub use` of a face are no imports, and tests do not
+//! count.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,24 +64,26 @@ fn without_tests<'a>(tokens: &[&'a str]) -> Vec<&'a str> {
             at += 1;
             continue;
         }
-        // An item ends with a semicolon or a closing brace; more attributes may stand before it.
-        let (mut depth, mut attribute) = (0, false);
+        // An item ends with a semicolon or a closing brace.
+        let mut depth = 0;
         at += TEST.len();
         while at < tokens.len() {
-            attribute = attribute && depth > 0 || depth == 0 && tokens[at] == "#";
             depth += match tokens[at] {
                 "(" | "[" | "{" => 1,
                 ")" | "]" | "}" => -1,
                 _ => 0,
             };
             at += 1;
-            if depth == 0 && !attribute && [";", "}"].contains(&tokens[at - 1]) {
+            if depth == 0 && [";", "}"].contains(&tokens[at - 1]) {
                 break;
             }
         }
     }
     kept
 }
+
+/// What may stand before an item of a module.
+const ITEM_AFTER: [&str; 11] = ["", ";", "{", "}", "]", ")", "pub", "unsafe", "const", "extern", "async"];
 
 /// The place of a module: the names from the crate's root down to it.
 type Place = Vec<String>;
@@ -113,12 +116,12 @@ enum Target {
 
 /// The modules of a crate.
 #[derive(Debug, Default)]
-pub struct Crate(BTreeMap<Place, Module>);
+pub(crate) struct Crate(BTreeMap<Place, Module>);
 
 impl Crate {
     /// Reads the files of a crate, given by their paths under its `src/` and their texts. Files that no module declares
     /// (those of tests) are left out.
-    pub fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+    pub(crate) fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut all = Self::default();
         for (file, text) in files {
             let mut place: Place = file.trim_end_matches(".rs").split('/').map(String::from).collect();
@@ -151,11 +154,15 @@ impl Crate {
                         self.module(file, [&place[..], &[name]].concat(), rest);
                     }
                 }
-                "use" => {
+                // Not the `use<'a>` that an opaque type captures with.
+                "use" if rest.peek() != Some(&"<") => {
                     let import = Import { path: Vec::new(), handed_on: public };
                     module.use_tree(import, rest);
                 }
-                "struct" | "enum" | "trait" | "fn" | "const" | "static" | "type" | "macro_rules" if depth == 0 => {
+                // Not the `const` of a pointer or of a parameter, nor a lifetime `'static`.
+                "struct" | "enum" | "trait" | "fn" | "const" | "static" | "type" | "macro_rules"
+                    if depth == 0 && ITEM_AFTER.contains(&before) =>
+                {
                     let _ = rest.next_if(|token| ["!", "mut", "unsafe"].contains(token));
                     module.items.extend(rest.next_if(|token| *token != "fn" && *token != "{").map(String::from));
                 }
@@ -185,44 +192,46 @@ impl Crate {
             "crate" => Target::Module(Place::new()),
             "self" => Target::Module(from.into()),
             "super" => Target::Module(from.split_last()?.1.into()),
-            name => self.step(from, name, hops)?,
+            name => self.step(from, name, rest.is_empty(), hops)?,
         };
-        for name in rest {
+        for (i, name) in rest.iter().enumerate() {
             let Target::Module(place) = &at else { break };
             at = match name.as_str() {
                 "self" => continue,
                 "super" => Target::Module(place.split_last()?.1.into()),
                 name => {
                     let own = || self.0.get(place).map(|module| Target::Item(module.file.clone(), name.into()));
-                    self.step(place, name, hops).or_else(own)?
+                    self.step(place, name, i + 1 == rest.len(), hops).or_else(own)?
                 }
             };
         }
         Some(at)
     }
 
-    /// What a module knows under a name: a child, an item of its own, or what a `use` brings in.
-    fn step(&self, place: &[String], name: &str, hops: usize) -> Option<Target> {
-        let module = self.0.get(place)?;
-        if module.children.contains(name) {
-            return Some(Target::Module([place, &[name.to_owned()]].concat()));
-        }
+    /// What a module knows under a name: an item of its own, a child, or what a `use` brings in. At the end of a path an
+    /// imported item goes before a child of the same name.
+    fn step(&self, place: &[String], name: &str, last: bool, hops: usize) -> Option<Target> {
+        let (module, hops) = (self.0.get(place)?, hops.checked_sub(1)?);
+        let child = || Target::Module([place, &[name.to_owned()]].concat());
         if module.items.contains(name) {
             return Some(Target::Item(module.file.clone(), name.into()));
         }
-        let hops = hops.checked_sub(1)?;
-        if let Some(import) = module.imports.get(name) {
-            return self.follow(place, &import.path, hops);
+        let imported = module.imports.get(name).and_then(|import| self.follow(place, &import.path, hops));
+        if module.children.contains(name) {
+            return imported.filter(|target| last && matches!(target, Target::Item(..))).or_else(|| Some(child()));
+        }
+        if imported.is_some() {
+            return imported;
         }
         module.globs.iter().find_map(|glob| match self.follow(place, &glob.path, hops)? {
-            Target::Module(from) if from != place => self.step(&from, name, hops),
+            Target::Module(from) if from != place => self.step(&from, name, last, hops),
             _ => None,
         })
     }
 
     /// Which file imports which, and by which names. A module that is imported by its name counts where it is used; the
     /// declarations and re-exports of a file do not count.
-    pub fn arrows(&self) -> Arrows {
+    pub(crate) fn arrows(&self) -> Arrows {
         const HOPS: usize = 8;
         let mut arrows = Arrows::new();
         for (place, module) in &self.0 {
@@ -277,18 +286,18 @@ impl Module {
 }
 
 /// For each file the files that it imports from, and the names.
-pub type Arrows = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+pub(crate) type Arrows = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 /// A group of files all of which import each other, directly or by way of others.
-pub struct Circle<'a> {
+pub(crate) struct Circle<'a> {
     /// The files.
-    pub group: Vec<&'a str>,
+    pub(crate) group: Vec<&'a str>,
     /// The shortest circle through some of them: it ends where it begins.
-    pub way: Vec<&'a str>,
+    pub(crate) way: Vec<&'a str>,
 }
 
 /// The groups of files that import each other.
-pub fn circles(arrows: &Arrows) -> Vec<Circle<'_>> {
+pub(crate) fn circles(arrows: &Arrows) -> Vec<Circle<'_>> {
     let reached: BTreeMap<&str, BTreeSet<&str>> =
         arrows.keys().map(|file| (file.as_str(), reach(arrows, file))).collect();
     let reaches = |from: &str, to: &str| reached.get(from).is_some_and(|files| files.contains(to));
@@ -336,7 +345,7 @@ fn way_back<'a>(arrows: &'a Arrows, file: &'a str) -> Option<Vec<&'a str>> {
 }
 
 /// `a.rs -> b.rs (names) -> a.rs (names)`.
-pub fn written(arrows: &Arrows, circle: &[&str]) -> String {
+pub(crate) fn written(arrows: &Arrows, circle: &[&str]) -> String {
     let arrow = |pair: &[&str]| {
         let names: Vec<&str> = arrows[pair[0]][pair[1]].iter().map(String::as_str).collect();
         format!(" -> {} ({})", pair[1], names.join(", "))
@@ -371,6 +380,14 @@ fn paths_lead_to_files() {
     assert_eq!(of("use crate::b::d;"), [""; 0]);
     assert_eq!(of("mod inside { fn f() { super::super::b::d::N } }"), ["b/d.rs (N)"]);
     assert_eq!(of("use crate::b::*; fn f(x: Deep) {}"), ["b/c.rs (Deep)"]);
+    // Where an item and a module have one name.
+    assert_eq!(
+        arrows_of(&[("lib.rs", "mod a; mod d; pub use d::d;"), ("a.rs", "use crate::d;"), ("d.rs", "pub fn d() {}")]),
+        ["a.rs -> d.rs (d)"]
+    );
+    // No item is declared here, but for the function.
+    let signature = "fn f<const Own: usize>(x: *const Own, y: &'static Own) -> impl Sized + use<'_> { crate::b::Own }";
+    assert_eq!(of(&format!("use crate::b::*; {signature}")), ["b/mod.rs (Own)"]);
     // Neither comments nor strings nor tests.
     let nothing = r###"// crate::Own
         /* crate::Own */ fn f<'a>(x: &'a str) { "crate::Own"; r#"" crate::Own"#; '"'; '\''; }

@@ -30,7 +30,7 @@ impl Sizes {
     fn of(name: &str, g: &GroupedConv2d, x: usize, w: usize, y: usize) -> Self {
         let lengths = g.lengths().unwrap_or_else(|e| panic!("grouped {name}: {e}: {g:?}"));
         let fits = [lengths.x, lengths.w, lengths.y] == [x, w, y];
-        assert!(fits, "grouped {name}: wrong lengths: {x}, {w}, {y} for {lengths:?}");
+        assert!(fits, "grouped {name}: expected {lengths:?}, found x: {x}, w: {w}, y: {y}");
         // No group, or no image: none of the sizes is ever used.
         let [images, groups] = [g.groups.saturating_mul(g.each.n).max(1), g.groups.max(1)];
         Self { x: x / images, y: y / images, w: w / groups }
@@ -63,15 +63,19 @@ fn each_group(g: &GroupedConv2d, f: impl Fn(usize) + Sync + Send) {
     tasks(g.groups, g.groups < MANY || work < SERIAL_BELOW, |i| with(level, || f(i)));
 }
 
-/// y = x * w (+ bias), group by group; x is N (groups c) H W, w is (groups o) c KH KW, y is N (groups o) OH OW.
+/// Computes y = x * w (+ bias), group by group; x is N (groups c) H W, w is (groups o) c KH KW, y is N (groups o) OH
+/// OW.
 pub fn conv2d_forward<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     if g.groups == 1 {
         return T::conv2d_forward(&g.each, x, w, bias, y);
     }
     let (size, e) = (Sizes::of("conv2d", g, x.len(), w.len(), y.len()), &g.each);
-    assert!(bias.is_none_or(|b| Some(b.len()) == g.groups.checked_mul(e.o)), "grouped conv2d: wrong length of bias");
+    assert!(
+        bias.is_none_or(|b| Some(b.len()) == g.groups.checked_mul(e.o)),
+        "grouped conv2d: the length of the bias does not fit"
+    );
     if y.is_empty() {
-        return; // There may be more groups than anyone can count.
+        return; // There may be more groups than can be counted.
     }
     let y = Shared::new(y);
     each_group(g, |i| {
@@ -85,13 +89,13 @@ pub fn conv2d_forward<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], bias: Opti
     });
 }
 
-/// The gradient of x, written (not added) into `dx`.
+/// Computes the gradient of x, written (not added) into `dx`.
 pub fn conv2d_backward_data<T: Scalar>(g: &GroupedConv2d, dy: &[T], w: &[T], dx: &mut [T]) {
     conv_transpose2d_forward(g, dy, w, None, dx);
 }
 
-/// The adjoint of convolution, y = wᵀ * x (+ bias), group by group; x is N (groups o) OH OW, w is (groups o) c KH KW,
-/// y is N (groups c) H W.
+/// Computes the adjoint of convolution, y = wᵀ * x (+ bias), group by group; x is N (groups o) OH OW, w is (groups o) c
+/// KH KW, y is N (groups c) H W.
 pub fn conv_transpose2d_forward<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     if g.groups == 1 {
         return T::conv_transpose2d_forward(&g.each, x, w, bias, y);
@@ -99,7 +103,7 @@ pub fn conv_transpose2d_forward<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], 
     // In the convolution's terms, the adjoint's input is y and its output x.
     let (size, e) = (Sizes::of("conv2d's adjoint", g, y.len(), w.len(), x.len()), &g.each);
     let fits = bias.is_none_or(|b| Some(b.len()) == g.groups.checked_mul(e.c));
-    assert!(fits, "grouped conv2d's adjoint: wrong length of bias");
+    assert!(fits, "grouped conv2d's adjoint: the length of the bias does not fit");
     if y.is_empty() {
         return;
     }
@@ -115,7 +119,7 @@ pub fn conv_transpose2d_forward<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], 
     });
 }
 
-/// The gradient of w, written (not added) into `dw`.
+/// Computes the gradient of w, written (not added) into `dw`.
 pub fn conv2d_backward_weights<T: Scalar>(g: &GroupedConv2d, x: &[T], dy: &[T], dw: &mut [T]) {
     if g.groups == 1 {
         return T::conv2d_backward_weights(&g.each, x, dy, dw);

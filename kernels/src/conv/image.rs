@@ -1,6 +1,6 @@
 //! An image copied with its zero border, laid out so that the pixels under any one tap are contiguous.
 //!
-//! With a horizontal stride s the columns are dealt out into s *phases*: column x goes to place `x / s` of phase
+//! With a horizontal stride s the columns are divided into s *phases*: column x goes to place `x / s` of phase
 //! `x % s`. Neighbouring outputs then read neighbouring floats whatever the stride.
 
 use crate::Conv2d;

@@ -4,8 +4,8 @@
 //! zero border ([`image`]), element (k, pixel) lies at `pixel + offset[k]`, for any stride, padding and dilation. The
 //! micro-kernels read it there. Three products follow:
 //! * forward: filters x columns ([`sweep`]);
-//! * the gradient of the image, which is also transposed convolution: the same sweep over dY with the filters turned
-//!   around, one for each of the `stride x stride` classes of pixels that see the same taps;
+//! * the gradient of the image, which is also transposed convolution: the same sweep over dY with the filters
+//!   transposed, one for each of the `stride x stride` classes of pixels that see the same taps;
 //! * the gradient of the filters: dY x columnsᵀ ([`weights`]).
 //!
 //! [`pooled`] adds what follows a convolution in most networks, bias, ReLU and max-pooling, without a trip to memory.
@@ -13,6 +13,8 @@
 //! [`chain`] takes sixteen small images at a time through several convolutions.
 //!
 //! [`grouped`] runs several such convolutions side by side, each on channels of its own.
+//!
+//! Whether a convolution may take these ways, and whether it is worth threads, depends on its sizes alone ([`size`]).
 //!
 //! Machines without a micro-kernel, and `f64`, take [`plain`]: im2col in memory and one GEMM per image. A geometry that
 //! is almost all padding or gaps (a stride of 2^40, say) takes the reference's loops, which never copy the border.
@@ -33,13 +35,13 @@ use size::is_compact;
 /// Panics unless the slices fit the convolution, with a bias for each output channel if any.
 fn check_forward<T>(g: &Conv2d, x: usize, w: usize, bias: Option<&[T]>, y: usize) {
     g.check("conv2d", x, w, y);
-    assert!(bias.is_none_or(|b| b.len() == g.o), "conv2d: wrong length of bias");
+    assert!(bias.is_none_or(|b| b.len() == g.o), "conv2d: the length of the bias does not fit");
 }
 
 /// The same for the adjoint, which goes from the convolution's outputs to its inputs.
 fn check_transpose<T>(g: &Conv2d, x: usize, w: usize, bias: Option<&[T]>, y: usize) {
     g.check("conv2d's adjoint", y, w, x);
-    assert!(bias.is_none_or(|b| b.len() == g.c), "conv2d's adjoint: wrong length of bias");
+    assert!(bias.is_none_or(|b| b.len() == g.c), "conv2d's adjoint: the length of the bias does not fit");
 }
 
 /// y = x * w (+ bias), in any number type.
@@ -66,7 +68,7 @@ pub(crate) fn transpose<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: Option<&[
     if is_compact(g) {
         plain::transpose(g, x, w, bias, y);
     } else if x.is_empty() || w.is_empty() {
-        // Empty sums. There may be more taps in an array of no filters than anyone can count.
+        // Empty sums. There may be more taps in an array of no filters than can be counted.
         let plane = y.len() / g.n.saturating_mul(g.c).max(1);
         let planes = y.chunks_mut(plane.max(1)).enumerate();
         planes.for_each(|(i, plane)| plane.fill(bias.map_or(T::ZERO, |bias| T::ZERO + bias[i % g.c])));

@@ -1,5 +1,5 @@
-//! Convolution by im2col in memory and a matrix product per image: for `f64`, and where there is no micro-kernel. No array
-//! is empty here (see [`is_compact`](super::size::is_compact)).
+//! Convolution by im2col in memory and a matrix product per image: for `f64`, and where there is no micro-kernel. No
+//! array is empty here (see [`is_compact`](super::size::is_compact)).
 
 use crate::geometry::product;
 use crate::reference::{col2im, im2col};

@@ -21,17 +21,17 @@ pub(super) fn serial(g: &Conv2d) -> bool {
     work(g) < SERIAL_BELOW
 }
 
-/// Floats of the largest copy of an image with its border, which the fast paths read; `None` if an array of the convolution
-/// is empty, or the copies would not be of the order of the data. So sizes of copies cannot wrap, and padding or gaps
-/// beyond all measure allocate nothing.
+/// Floats of the largest copy of an image with its border, which the fast paths read; `None` if an array of the
+/// convolution is empty, or the copies would not be of the order of the data. So sizes of copies cannot wrap, and
+/// padding or gaps beyond all measure allocate nothing.
 pub(super) fn bordered(g: &Conv2d) -> Option<usize> {
     let [oh, ow] = [g.out_h(), g.out_w()];
     if [g.n, g.c, g.h, g.w, g.o, oh, ow].contains(&0) {
         return None;
     }
     let reach = |axis: usize| (g.kernel[axis] - 1) * g.dilation[axis] + 1;
-    // Forward: what lies between the first and the last tap, in whole phases of columns; and, in the maps of a chain, the
-    // pixels that no tap falls on.
+    // Forward: what lies between the first and the last tap, in whole phases of columns; and, in the maps of a chain,
+    // the pixels that no tap falls on.
     let read = |axis: usize, size: usize, out: usize| {
         let taps = ((out - 1) * g.stride[axis]).saturating_add(reach(axis));
         taps.max(g.pad[axis][0] + size).div_ceil(g.stride[axis]).saturating_mul(g.stride[axis])
@@ -48,8 +48,8 @@ pub(super) fn bordered(g: &Conv2d) -> Option<usize> {
     Some(forward.max(backward)).filter(|&floats| floats <= most)
 }
 
-/// Whether the fast paths may take this convolution: their copies of an image are of the order of the data, and places in
-/// them and in the filters fit into 32 bits.
+/// Whether the fast paths may take this convolution: their copies of an image are of the order of the data, and places
+/// in them and in the filters fit into 32 bits.
 pub(super) fn is_compact(g: &Conv2d) -> bool {
     const PLACES: usize = u32::MAX as usize / 2;
     bordered(g).is_some_and(|floats| floats <= PLACES) && product(&[g.o, g.k()]).is_some_and(|len| len <= PLACES)

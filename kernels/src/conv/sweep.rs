@@ -78,8 +78,8 @@ fn pack_coefficients(rows: usize, m: usize, k: usize, a: impl Fn(usize, usize) -
 
 /// The taps along one axis that a pixel sees, and where.
 ///
-/// Pixel `x` is reached by tap p from output i when `i s + p d = x + pad`. Every s-th pixel from `first` on (a class) sees
-/// the same taps: those with `p d = first + pad (mod s)`, the t-th one from output `t + (first + pad - p d) / s`.
+/// Pixel `x` is reached by tap p from output i when `i s + p d = x + pad`. Every s-th pixel from `first` on (a class)
+/// sees the same taps: those with `p d = first + pad (mod s)`, the t-th one from output `t + (first + pad - p d) / s`.
 pub(super) struct Class {
     /// The first pixel of the class, and how many there are.
     pub(super) first: usize,

@@ -2,8 +2,13 @@
 
 use super::groups::{Groups, LANES, Nearest, row};
 use crate::dispatch::{Isa, Loop, variants, vectorize};
+use crate::simd::vector::Vector;
 use crate::splits::K_BLOCK;
 use crate::{MatRef, Scalar};
+#[cfg(target_arch = "aarch64")]
+use std::arch::aarch64::float32x4_t;
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{__m256, __m512};
 use std::marker::PhantomData;
 
 /// Runs `$loop` with the lanes of `$level`.
@@ -11,11 +16,11 @@ macro_rules! with_lanes {
     (f32, $level:expr, $loop:ident { $($field:ident),* }) => {
         match $level {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => vectorize($level, $loop::<f32, x86::Zmm> { $($field,)* lanes: PhantomData }),
+            Isa::Avx512 => vectorize($level, $loop::<f32, Registers<__m512, 1>> { $($field,)* lanes: PhantomData }),
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => vectorize($level, $loop::<f32, x86::Ymms> { $($field,)* lanes: PhantomData }),
+            Isa::Avx2 => vectorize($level, $loop::<f32, Registers<__m256, 2>> { $($field,)* lanes: PhantomData }),
             #[cfg(target_arch = "aarch64")]
-            Isa::Neon => vectorize($level, $loop::<f32, neon::Quads> { $($field,)* lanes: PhantomData }),
+            Isa::Neon => vectorize($level, $loop::<f32, Registers<float32x4_t, 4>> { $($field,)* lanes: PhantomData }),
             _ => vectorize($level, $loop::<f32, Plain<f32, false>> { $($field,)* lanes: PhantomData }),
         }
     };
@@ -28,12 +33,13 @@ macro_rules! with_lanes {
 }
 
 macro_rules! entries {
-    ($t:tt, $turn:ident, $nearest:ident) => {
-        /// Turns the listed rows of `x` into tiles of 16, each column after column; the last is filled with its last.
-        pub(crate) fn $turn(level: Isa, x: &MatRef<'_, $t>, rows: &[u32], to: &mut [$t]) {
+    ($t:tt, $transpose:ident, $nearest:ident) => {
+        /// Transposes the listed rows of `x` into tiles of 16, each column after column; the last is filled with its
+        /// last.
+        pub(crate) fn $transpose(level: Isa, x: &MatRef<'_, $t>, rows: &[u32], to: &mut [$t]) {
             // This is reached through a public trait, with any level.
             assert!(variants().contains(&level), "this machine has no {level:?}");
-            with_lanes!($t, level, Turn { x, rows, to });
+            with_lanes!($t, level, TransposeRows { x, rows, to });
         }
 
         /// The nearest centroids of `found.len()` tiles of samples in `x`.
@@ -42,18 +48,18 @@ macro_rules! entries {
         }
     };
 }
-entries!(f32, turn_f32, nearest_f32);
-entries!(f64, turn_f64, nearest_f64);
+entries!(f32, transpose_f32, nearest_f32);
+entries!(f64, transpose_f64, nearest_f64);
 
-/// The turning, with `V` for lanes.
-struct Turn<'a, T, V> {
+/// The transposing, with `V` for lanes.
+struct TransposeRows<'a, T, V> {
     x: &'a MatRef<'a, T>,
     rows: &'a [u32],
     to: &'a mut [T],
     lanes: PhantomData<V>,
 }
 
-impl<T: Scalar, V: Lanes<T>> Loop for Turn<'_, T, V> {
+impl<T: Scalar, V: Lanes<T>> Loop for TransposeRows<'_, T, V> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
@@ -183,7 +189,7 @@ impl<V> Best<V> {
     }
 }
 
-/// Sixteen numbers.
+/// Sixteen numbers, on every level and in either type; [`crate::dispatch`] compares this with `Loop` and `Vector`.
 ///
 /// # Safety
 /// Of every function: the instruction set must be present.
@@ -202,6 +208,96 @@ trait Lanes<T>: Copy {
     unsafe fn pick_if_less(self, other: Self, yes: Self, no: Self) -> Self;
     /// `[a0 b0 a1 b1 .. a7 b7]` and `[a8 b8 .. a15 b15]`, where a is `self`.
     unsafe fn interleave(self, other: Self) -> [Self; 2];
+}
+
+/// `N` registers of an instruction set.
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
+#[derive(Clone, Copy)]
+struct Registers<V, const N: usize>([V; N]);
+
+// Loops, not closures: those would not be compiled for the instruction set.
+impl<V: Vector, const N: usize> Lanes<f32> for Registers<V, N> {
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        const { assert!(N * V::LANES == LANES) };
+        // SAFETY: the instruction set is promised by the caller, here and below.
+        Self([unsafe { V::splat(x) }; N])
+    }
+    #[inline(always)]
+    unsafe fn load(x: &[f32]) -> Self {
+        let x = x[..LANES].as_ptr();
+        // SAFETY: as above; the registers hold as many numbers as were cut off.
+        unsafe {
+            let mut lanes = Self::splat(0.0);
+            for r in 0..N {
+                lanes.0[r] = V::load(x.add(r * V::LANES));
+            }
+            lanes
+        }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: &mut [f32]) {
+        let to = to[..LANES].as_mut_ptr();
+        for r in 0..N {
+            // SAFETY: as above.
+            unsafe { self.0[r].store(to.add(r * V::LANES)) };
+        }
+    }
+    #[inline(always)]
+    unsafe fn add(mut self, other: Self) -> Self {
+        for r in 0..N {
+            // SAFETY: as above.
+            self.0[r] = unsafe { self.0[r].add(other.0[r]) };
+        }
+        self
+    }
+    #[inline(always)]
+    unsafe fn add_square(mut self, x: Self, y: Self) -> Self {
+        for r in 0..N {
+            // SAFETY: as above.
+            unsafe {
+                let difference = x.0[r].sub(y.0[r]);
+                self.0[r] = self.0[r].fma(difference, difference);
+            }
+        }
+        self
+    }
+    #[inline(always)]
+    unsafe fn min(mut self, other: Self) -> Self {
+        for r in 0..N {
+            // SAFETY: as above.
+            self.0[r] = unsafe { self.0[r].min(other.0[r]) };
+        }
+        self
+    }
+    #[inline(always)]
+    unsafe fn max(mut self, other: Self) -> Self {
+        for r in 0..N {
+            // SAFETY: as above.
+            self.0[r] = unsafe { self.0[r].max(other.0[r]) };
+        }
+        self
+    }
+    #[inline(always)]
+    unsafe fn pick_if_less(mut self, other: Self, yes: Self, no: Self) -> Self {
+        for r in 0..N {
+            // SAFETY: as above.
+            self.0[r] = unsafe { self.0[r].pick_if_less(other.0[r], yes.0[r], no.0[r]) };
+        }
+        self
+    }
+    #[inline(always)]
+    unsafe fn interleave(self, other: Self) -> [Self; 2] {
+        let mut halves = [self, other];
+        for r in 0..N {
+            // SAFETY: as above.
+            let pair = unsafe { self.0[r].interleave(other.0[r]) };
+            for i in 0..2 {
+                halves[(2 * r + i) / N].0[(2 * r + i) % N] = pair[i];
+            }
+        }
+        halves
+    }
 }
 
 /// An array, as the compiler sees fit.
@@ -247,223 +343,5 @@ impl<T: Scalar, const FUSED: bool> Lanes<T> for Plain<T, FUSED> {
     #[inline(always)]
     unsafe fn interleave(self, other: Self) -> [Self; 2] {
         [0, LANES / 2].map(|half| Self(std::array::from_fn(|l| [self.0, other.0][l % 2][half + l / 2])))
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use super::{LANES, Lanes};
-    use std::arch::x86_64::*;
-
-    /// AVX-512.
-    #[derive(Clone, Copy)]
-    pub(super) struct Zmm(__m512);
-
-    // SAFETY in all of it: the instruction set is promised by the caller, the lengths are checked.
-    impl Lanes<f32> for Zmm {
-        #[inline(always)]
-        unsafe fn splat(x: f32) -> Self {
-            // SAFETY: see above.
-            Self(unsafe { _mm512_set1_ps(x) })
-        }
-        #[inline(always)]
-        unsafe fn load(x: &[f32]) -> Self {
-            // SAFETY: see above.
-            Self(unsafe { _mm512_loadu_ps(x[..LANES].as_ptr()) })
-        }
-        #[inline(always)]
-        unsafe fn store(self, to: &mut [f32]) {
-            // SAFETY: see above.
-            unsafe { _mm512_storeu_ps(to[..LANES].as_mut_ptr(), self.0) }
-        }
-        #[inline(always)]
-        unsafe fn add(self, other: Self) -> Self {
-            // SAFETY: see above.
-            Self(unsafe { _mm512_add_ps(self.0, other.0) })
-        }
-        #[inline(always)]
-        unsafe fn add_square(self, x: Self, y: Self) -> Self {
-            // SAFETY: see above.
-            unsafe {
-                let t = _mm512_sub_ps(x.0, y.0);
-                Self(_mm512_fmadd_ps(t, t, self.0))
-            }
-        }
-        #[inline(always)]
-        unsafe fn min(self, other: Self) -> Self {
-            // SAFETY: see above.
-            Self(unsafe { _mm512_min_ps(self.0, other.0) })
-        }
-        #[inline(always)]
-        unsafe fn max(self, other: Self) -> Self {
-            // SAFETY: see above.
-            Self(unsafe { _mm512_max_ps(self.0, other.0) })
-        }
-        #[inline(always)]
-        unsafe fn pick_if_less(self, other: Self, yes: Self, no: Self) -> Self {
-            // SAFETY: see above.
-            unsafe {
-                let less = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, other.0);
-                Self(_mm512_mask_blend_ps(less, no.0, yes.0))
-            }
-        }
-        #[inline(always)]
-        unsafe fn interleave(self, other: Self) -> [Self; 2] {
-            // SAFETY: see above.
-            unsafe {
-                let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-                let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
-                [
-                    Self(_mm512_permutex2var_ps(self.0, low, other.0)),
-                    Self(_mm512_permutex2var_ps(self.0, high, other.0)),
-                ]
-            }
-        }
-    }
-
-    /// AVX2.
-    #[derive(Clone, Copy)]
-    pub(super) struct Ymms(__m256, __m256);
-
-    impl Ymms {
-        /// Eight numbers of each side in turn.
-        #[inline(always)]
-        unsafe fn mix(a: __m256, b: __m256) -> Self {
-            // SAFETY: see above.
-            unsafe {
-                let (left, right) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-                Self(_mm256_permute2f128_ps::<0x20>(left, right), _mm256_permute2f128_ps::<0x31>(left, right))
-            }
-        }
-    }
-
-    impl Lanes<f32> for Ymms {
-        #[inline(always)]
-        unsafe fn splat(x: f32) -> Self {
-            // SAFETY: see above.
-            let x = unsafe { _mm256_set1_ps(x) };
-            Self(x, x)
-        }
-        #[inline(always)]
-        unsafe fn load(x: &[f32]) -> Self {
-            let x = x[..LANES].as_ptr();
-            // SAFETY: see above.
-            unsafe { Self(_mm256_loadu_ps(x), _mm256_loadu_ps(x.add(8))) }
-        }
-        #[inline(always)]
-        unsafe fn store(self, to: &mut [f32]) {
-            let to = to[..LANES].as_mut_ptr();
-            // SAFETY: see above.
-            unsafe {
-                _mm256_storeu_ps(to, self.0);
-                _mm256_storeu_ps(to.add(8), self.1);
-            }
-        }
-        #[inline(always)]
-        unsafe fn add(self, other: Self) -> Self {
-            // SAFETY: see above.
-            unsafe { Self(_mm256_add_ps(self.0, other.0), _mm256_add_ps(self.1, other.1)) }
-        }
-        #[inline(always)]
-        unsafe fn add_square(self, x: Self, y: Self) -> Self {
-            // SAFETY: see above.
-            unsafe {
-                let (s, t) = (_mm256_sub_ps(x.0, y.0), _mm256_sub_ps(x.1, y.1));
-                Self(_mm256_fmadd_ps(s, s, self.0), _mm256_fmadd_ps(t, t, self.1))
-            }
-        }
-        #[inline(always)]
-        unsafe fn min(self, other: Self) -> Self {
-            // SAFETY: see above.
-            unsafe { Self(_mm256_min_ps(self.0, other.0), _mm256_min_ps(self.1, other.1)) }
-        }
-        #[inline(always)]
-        unsafe fn max(self, other: Self) -> Self {
-            // SAFETY: see above.
-            unsafe { Self(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
-        }
-        #[inline(always)]
-        unsafe fn pick_if_less(self, other: Self, yes: Self, no: Self) -> Self {
-            // SAFETY: see above.
-            unsafe {
-                let left = _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, other.0);
-                let right = _mm256_cmp_ps::<_CMP_LT_OQ>(self.1, other.1);
-                Self(_mm256_blendv_ps(no.0, yes.0, left), _mm256_blendv_ps(no.1, yes.1, right))
-            }
-        }
-        #[inline(always)]
-        unsafe fn interleave(self, other: Self) -> [Self; 2] {
-            // SAFETY: see above.
-            unsafe { [Self::mix(self.0, other.0), Self::mix(self.1, other.1)] }
-        }
-    }
-}
-
-#[cfg(target_arch = "aarch64")]
-mod neon {
-    use super::{LANES, Lanes};
-    use std::arch::aarch64::*;
-
-    /// Four registers of four.
-    #[derive(Clone, Copy)]
-    pub(super) struct Quads([float32x4_t; 4]);
-
-    // SAFETY in all of it: NEON is part of every AArch64, the lengths are checked.
-    impl Lanes<f32> for Quads {
-        #[inline(always)]
-        unsafe fn splat(x: f32) -> Self {
-            // SAFETY: see above.
-            Self([unsafe { vdupq_n_f32(x) }; 4])
-        }
-        #[inline(always)]
-        unsafe fn load(x: &[f32]) -> Self {
-            let x = &x[..LANES];
-            // SAFETY: see above.
-            Self(std::array::from_fn(|q| unsafe { vld1q_f32(x[4 * q..].as_ptr()) }))
-        }
-        #[inline(always)]
-        unsafe fn store(self, to: &mut [f32]) {
-            // SAFETY: see above.
-            (0..4).for_each(|q| unsafe { vst1q_f32(to[4 * q..].as_mut_ptr(), self.0[q]) });
-        }
-        #[inline(always)]
-        unsafe fn add(self, other: Self) -> Self {
-            // SAFETY: see above.
-            Self(std::array::from_fn(|q| unsafe { vaddq_f32(self.0[q], other.0[q]) }))
-        }
-        #[inline(always)]
-        unsafe fn add_square(self, x: Self, y: Self) -> Self {
-            // SAFETY: see above.
-            Self(std::array::from_fn(|q| unsafe {
-                let t = vsubq_f32(x.0[q], y.0[q]);
-                vfmaq_f32(self.0[q], t, t)
-            }))
-        }
-        #[inline(always)]
-        unsafe fn min(self, other: Self) -> Self {
-            // SAFETY: see above.
-            Self(std::array::from_fn(|q| unsafe { vminq_f32(self.0[q], other.0[q]) }))
-        }
-        #[inline(always)]
-        unsafe fn max(self, other: Self) -> Self {
-            // SAFETY: see above.
-            Self(std::array::from_fn(|q| unsafe { vmaxq_f32(self.0[q], other.0[q]) }))
-        }
-        #[inline(always)]
-        unsafe fn pick_if_less(self, other: Self, yes: Self, no: Self) -> Self {
-            // SAFETY: see above.
-            Self(std::array::from_fn(|q| unsafe { vbslq_f32(vcltq_f32(self.0[q], other.0[q]), yes.0[q], no.0[q]) }))
-        }
-        #[inline(always)]
-        unsafe fn interleave(self, other: Self) -> [Self; 2] {
-            let (a, b) = (self.0, other.0);
-            [0, 2].map(|half| {
-                // SAFETY: see above.
-                Self(std::array::from_fn(|q| unsafe {
-                    let at = half + q / 2;
-                    if q % 2 == 0 { vzip1q_f32(a[at], b[at]) } else { vzip2q_f32(a[at], b[at]) }
-                }))
-            })
-        }
     }
 }

@@ -3,10 +3,10 @@
 //! Each pass asks for every sample's nearest centroid and for the sums of the samples of each cluster. Three things
 //! make it fast, none of which alters a bit:
 //!
-//! * **Distances by the tile.** Sixteen samples are turned so that each lies in one lane, and meet several centroids at
-//!   once. Differences are squared and added ([`squared_distance`](crate::reference::squared_distance)), which unlike
-//!   `|c|² - 2 x·c` does not cancel. A squared distance is off by at most d/2 + 2 epsilons of *itself*, however far from
-//!   the origin the data lies, and the nearest is the nearest up to that. Ties go to the lower index.
+//! * **Distances by the tile.** Sixteen samples are transposed so that each lies in one lane, and meet several
+//!   centroids at once. Differences are squared and added ([`squared_distance`](crate::reference::squared_distance)),
+//!   which unlike `|c|² - 2 x·c` does not cancel. A squared distance is off by at most d/2 + 2 epsilons of *itself*,
+//!   however far from the origin the data lies, and the nearest is the nearest up to that. Ties go to the lower index.
 //! * **Bounds** (Hamerly, *Making k-means even faster*, 2010). A sample keeps an upper bound u on the distance to its
 //!   own centroid and a lower bound l on that to any other. When the centroids move, u grows by the own one's step and
 //!   l shrinks by the longest step of the others. While u < l nothing about the sample can change, and it is not even
@@ -29,15 +29,15 @@ use crate::{MatRef, Scalar};
 #[doc(hidden)]
 pub use groups::{Groups, Nearest};
 use groups::{LANES, row};
-pub(crate) use lanes::{nearest_f32, nearest_f64, turn_f32, turn_f64};
+pub(crate) use lanes::{nearest_f32, nearest_f64, transpose_f32, transpose_f64};
 
-/// Samples looked through at a time for those whose bounds have failed.
+/// Samples that are searched at a time for those whose bounds have failed.
 const PIECE: usize = 512;
-/// Tasks that the samples are dealt out to, at most.
+/// Most tasks that the samples are divided among.
 const TASKS: usize = 32;
 /// Multiply-adds per sample below which a distance costs less than keeping bounds.
 const BOUNDS_FROM: usize = 64;
-/// Numbers in the samples that are turned at a time.
+/// Numbers in the samples that are transposed at a time.
 const BATCH: usize = 1 << 12;
 
 /// The samples, and the quantum that each of their columns is rounded to.
@@ -46,11 +46,12 @@ pub struct Samples<'a, T> {
     /// 1.5 · 2^52 quanta for each column: adding and subtracting it rounds to a multiple of the quantum.
     rounder: Vec<f64>,
     /// With few columns, the samples in tiles of 16, each column after column.
-    turned: &'a [T],
+    transposed: &'a [T],
 }
 
 impl<'a, T: Scalar> Samples<'a, T> {
-    /// Numbers that [`new`](Self::new) needs room for: with few columns, the samples are turned around once for all.
+    /// Returns how many numbers [`new`](Self::new) needs room for: with few columns, the samples are transposed once
+    /// for all.
     pub fn room(x: &MatRef<'_, T>) -> usize {
         if x.cols > LANES {
             return 0;
@@ -59,23 +60,23 @@ impl<'a, T: Scalar> Samples<'a, T> {
         room.expect("kmeans: the samples do not fit into memory")
     }
 
-    /// Prepares the rows of `x` (contiguous, finite). `turned` is [`room`](Self::room) for as many numbers.
-    pub fn new(x: MatRef<'a, T>, turned: &'a mut [T]) -> Self {
+    /// Prepares the rows of `x` (contiguous, finite). `transposed` is [`room`](Self::room) for as many numbers.
+    pub fn new(x: MatRef<'a, T>, transposed: &'a mut [T]) -> Self {
         assert!(x.cols > 0 && x.col_stride == 1, "kmeans: rows must be contiguous and not empty");
         assert!((1..=u32::MAX as usize).contains(&x.rows), "kmeans: no samples, or more than 2^32");
-        assert_eq!(turned.len(), Self::room(&x), "kmeans: the room does not fit");
+        assert_eq!(transposed.len(), Self::room(&x), "kmeans: the room does not fit");
         let level = isa();
-        if !turned.is_empty() {
-            parallel::chunks(turned, PIECE * x.cols, |p, to| {
+        if !transposed.is_empty() {
+            parallel::chunks(transposed, PIECE * x.cols, |p, to| {
                 let rows: Vec<u32> = (p * PIECE..x.rows.min((p + 1) * PIECE)).map(|i| i as u32).collect();
-                T::turn(level, &x, &rows, to);
+                T::transpose_rows(level, &x, &rows, to);
             });
         }
-        let turned = &*turned;
-        // Tiles are looked through as rows of 16 d.
-        let (view, lanes) = match turned.len() {
+        let transposed = &*transposed;
+        // Tiles are read as rows of 16 d.
+        let (view, lanes) = match transposed.len() {
             0 => (x, 1),
-            len => (MatRef::new(turned, len / (LANES * x.cols), LANES * x.cols), LANES),
+            len => (MatRef::new(transposed, len / (LANES * x.cols), LANES * x.cols), LANES),
         };
         let rows = view.rows.div_ceil(TASKS).max(1);
         let parts = parallel::map(view.rows.div_ceil(rows), |t| {
@@ -84,7 +85,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
         let largest = |j: usize| parts.iter().flat_map(move |part| &part[j * lanes..(j + 1) * lanes]);
         let rounder = |j| rounding_constant(largest(j).fold(0.0, |m, v| v.to_f64().max(m)), x.rows);
         let rounder = (0..x.cols).map(rounder).collect();
-        Self { x, rounder, turned }
+        Self { x, rounder, transposed }
     }
 }
 
@@ -175,14 +176,14 @@ struct Task<T> {
 }
 
 impl<'a, T: Scalar> Clusters<'a, T> {
-    /// All samples are without a cluster until the first [`assign`](Self::assign).
+    /// Begins a partition: all samples are without a cluster until the first [`assign`](Self::assign).
     pub fn new(samples: &'a Samples<'a, T>, k: usize) -> Self {
         let (n, d) = (samples.x.rows, samples.x.cols);
         assert!(k > 0 && k < 1 << 24, "kmeans: at least one cluster is needed");
         let rows = n.div_ceil(TASKS).max(4 * k).next_multiple_of(PIECE);
         let task = |start: usize| {
             let len = rows.min(n - start);
-            let bounds = if k * d < BOUNDS_FROM && !samples.turned.is_empty() { 0 } else { len };
+            let bounds = if k * d < BOUNDS_FROM && !samples.transposed.is_empty() { 0 } else { len };
             Task {
                 start,
                 labels: vec![-T::ONE; len],
@@ -213,7 +214,7 @@ impl<'a, T: Scalar> Clusters<'a, T> {
         self.tasks.iter().map(|task| task.changed).sum()
     }
 
-    /// For each sample the index of its cluster.
+    /// Returns for each sample the index of its cluster.
     pub fn labels(&self) -> Vec<usize> {
         let mut labels = vec![0; self.samples.x.rows];
         let rows = self.tasks.first().map_or(1, |task| task.labels.len());
@@ -223,14 +224,15 @@ impl<'a, T: Scalar> Clusters<'a, T> {
         labels
     }
 
-    /// The sum of the squared distances of the samples to the centroids that they were last assigned to, in `f64`.
+    /// Returns the sum of the squared distances of the samples to the centroids that they were last assigned to, in
+    /// `f64`.
     pub fn inertia(&self) -> f64 {
         let level = isa();
         let part = |t: usize| vectorize(level, Inertia { clusters: self, task: &self.tasks[t] });
         parallel::map(self.tasks.len(), part).iter().sum()
     }
 
-    /// Sums and sizes of the clusters.
+    /// Returns sums and sizes of the clusters.
     pub fn sums(&self) -> &Sums {
         &self.total
     }
@@ -343,17 +345,17 @@ impl<T: Scalar> Loop for Walk<'_, T> {
 }
 
 impl<T: Scalar> Task<T> {
-    /// Searches for all samples, which lie turned already.
+    /// Searches for all samples, which are transposed already.
     #[inline(always)]
     fn pass_all(&mut self, pass: &Pass<'_, T>) {
-        let Samples { x, turned, .. } = pass.samples;
+        let Samples { x, transposed, .. } = pass.samples;
         let mut found = [Nearest::none(T::ZERO); PIECE / LANES];
         let mut moved = [0u32; PIECE];
         let (rounder, d) = (&pass.samples.rounder[..], x.cols);
         for start in (0..self.labels.len()).step_by(PIECE) {
             let len = PIECE.min(self.labels.len() - start);
             let found = &mut found[..len.div_ceil(LANES)];
-            let tiles = &turned[(self.start + start) * x.cols..][..found.len() * LANES * x.cols];
+            let tiles = &transposed[(self.start + start) * x.cols..][..found.len() * LANES * x.cols];
             T::nearest(&pass.groups, tiles, found);
             let mut count = 0;
             for (tile, (labels, found)) in self.labels[start..start + len].chunks(LANES).zip(&*found).enumerate() {
@@ -393,7 +395,7 @@ impl<T: Scalar> Task<T> {
             for rows in open[..count].chunks(tiles * LANES) {
                 let tiles = rows.len().div_ceil(LANES);
                 let buffer = &mut buffer[..tiles * LANES * x.cols];
-                T::turn(pass.level, x, rows, buffer);
+                T::transpose_rows(pass.level, x, rows, buffer);
                 T::nearest(&pass.groups, buffer, &mut found[..tiles]);
                 for (rows, found) in rows.chunks(LANES).zip(&found) {
                     for (l, &i) in rows.iter().enumerate() {

@@ -57,8 +57,8 @@ impl Store {
 /// Most vectors of [`Points`].
 pub(crate) const MAX_POINTS: usize = 8;
 
-/// `to[v][m * plane + l] (+)= sum over k of a[k][m] * b[v][offsets[k] + l], + bias[m]`: a [`Tile`] whose vectors go each to a
-/// place of its own.
+/// `to[v][m * plane + l] (+)= sum over k of a[k][m] * b[v][offsets[k] + l], + bias[m]`: a [`Tile`] whose vectors go
+/// each to a place of its own.
 pub(crate) struct Points {
     /// Number of terms.
     pub(crate) len: usize,
@@ -164,7 +164,7 @@ pub(crate) const MAX_UNITS: usize = 6;
 pub(crate) struct Gather<'a> {
     /// Where each term lies.
     pub(crate) at: &'a [u32],
-    /// Its factor.
+    /// The gradient that it is multiplied by.
     pub(crate) gradients: &'a [f32],
     /// What is read.
     pub(crate) rows: [*const f32; MAX_ROWS],
@@ -178,7 +178,7 @@ pub(crate) struct Gather<'a> {
 pub(crate) struct Scatter<'a> {
     /// Where each term goes.
     pub(crate) at: &'a [u32],
-    /// Its factor.
+    /// The gradient that it is multiplied by.
     pub(crate) gradients: &'a [f32],
     /// What is added to.
     pub(crate) rows: [*mut f32; MAX_ROWS],
@@ -208,8 +208,8 @@ pub(crate) struct Argmaxes<'a> {
     pub(crate) lanes: &'a mut [f32; UNIT],
 }
 
-/// `out[tap][lane] += sum over rows i, windows j = lane (mod UNIT) and pixels of gradients[i][pixel][j] * image[..]`, for the
-/// nine taps of a 3 x 3 filter, `..` being the pixel under the tap: row `2 i + pixel / 2 + tap / 3`, column
+/// `out[tap][lane] += sum over rows i, windows j = lane (mod UNIT) and pixels of gradients[i][pixel][j] * image[..]`,
+/// for the nine taps of a 3 x 3 filter, `..` being the pixel under the tap: row `2 i + pixel / 2 + tap / 3`, column
 /// `2 j + pixel % 2 + tap % 3`.
 pub(crate) struct Direct<'a> {
     /// `[rows, 4, cols]`.

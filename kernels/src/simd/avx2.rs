@@ -50,13 +50,41 @@ impl Vector for __m256 {
         unsafe { _mm256_fmadd_ps(a, b, self) }
     }
     #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_sub_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_min_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_max_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn pick_if_less(self, other: Self, yes: Self, no: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LT_OQ>(self, other)) }
+    }
+    #[inline(always)]
+    unsafe fn interleave(self, other: Self) -> [Self; 2] {
+        // SAFETY: as above.
+        unsafe {
+            let (low, high) = (_mm256_unpacklo_ps(self, other), _mm256_unpackhi_ps(self, other));
+            [_mm256_permute2f128_ps::<0x20>(low, high), _mm256_permute2f128_ps::<0x31>(low, high)]
+        }
+    }
+    #[inline(always)]
     unsafe fn pool(window: [Self; 4], y: *mut f32, codes: *mut u8) {
         // SAFETY: as above; of the codes the lower half of a register is written, which are `LANES` bytes.
         unsafe {
             let (mut best, mut code) = (window[0], _mm256_setzero_ps());
             for k in 1..4 {
                 let value = window[k];
-                // Larger, or NaN after a number: not (less, equal or unordered), but for a best that is NaN already.
+                // `Scalar::exceeds`: not (less, equal or unordered), but for a best that is NaN already.
                 let number = _mm256_cmp_ps::<_CMP_ORD_Q>(best, best);
                 let larger = _mm256_and_ps(number, _mm256_cmp_ps::<_CMP_NLE_UQ>(value, best));
                 best = _mm256_blendv_ps(best, value, larger);

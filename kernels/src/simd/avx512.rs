@@ -54,6 +54,35 @@ impl Vector for __m512 {
         unsafe { _mm512_fmadd_ps(a, b, self) }
     }
     #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_sub_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_min_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_max_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn pick_if_less(self, other: Self, yes: Self, no: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(self, other), no, yes) }
+    }
+    #[inline(always)]
+    unsafe fn interleave(self, other: Self) -> [Self; 2] {
+        // SAFETY: as above.
+        unsafe {
+            let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+            [_mm512_permutex2var_ps(self, low, other), _mm512_permutex2var_ps(self, high, other)]
+        }
+    }
+    #[inline(always)]
     unsafe fn keep(
         places: &[u32; UNIT],
         gradients: &[f32; UNIT],
@@ -87,7 +116,7 @@ impl Vector for __m512 {
             let (mut best, mut code) = (window[0], _mm512_setzero_si512());
             for k in 1..4 {
                 let value = window[k];
-                // Larger, or NaN after a number: not (less, equal or unordered), but for a best that is NaN already.
+                // `Scalar::exceeds`: not (less, equal or unordered), but for a best that is NaN already.
                 let number = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(best, best);
                 let larger = _mm512_mask_cmp_ps_mask::<_CMP_NLE_UQ>(number, value, best);
                 best = _mm512_mask_mov_ps(best, larger, value);

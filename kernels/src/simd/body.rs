@@ -325,8 +325,8 @@ pub(super) unsafe fn windows<S: Vector, const W: usize, const V: usize>(t: &Wind
 /// As for [`PointsFn`](super::args::PointsFn).
 #[inline(always)]
 pub(super) unsafe fn points<S: Vector, const ROWS: usize, const V: usize>(p: &Points) {
-    // SAFETY: the caller vouches for len x ROWS floats at a, len offsets, a vector at each of them for each of the V, and a
-    // vector at each place for the rows that are written, and for their biases.
+    // SAFETY: the caller vouches for len x ROWS floats at a, len offsets, a vector at each of them for each of the V,
+    // and a vector at each place for the rows that are written, and for their biases.
     unsafe {
         let mut sum = [[S::splat(0.0); V]; ROWS];
         for k in 0..p.len {

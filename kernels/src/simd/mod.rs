@@ -1,18 +1,18 @@
 //! The micro-kernels: the only code that is written once per instruction set.
 //!
-//! There are eight (and a few more that list, pack and write out), and everything else (blocking, borders, threads) is built on
-//! them:
+//! There are eight (and a few more that list, pack and write out), and everything else (blocking, borders, threads) is
+//! built on them:
 //! * a [`Tile`] of a matrix product whose right factor is read *where it lies*, row k at its own offset: packed
 //!   panels for GEMM, the shifted rows of a padded image for convolution;
 //! * a [`Gradient`] tile, whose left factor is read where it lies: the pixels under each tap of a filter;
-//! * a [`Gather`] and a [`Scatter`], the two gradients of a convolution whose dY is mostly zero (and [`Argmaxes`], which
-//!   lists where it is not); [`Direct`], the gradient of filters of few channels;
+//! * a [`Gather`] and a [`Scatter`], the two gradients of a convolution whose dY is mostly zero (and [`Argmaxes`],
+//!   which lists where it is not); [`Direct`], the gradient of filters of few channels;
 //! * [`Windows`], a convolution with what follows it, down to the pooled values;
 //! * [`Points`] and [`LaneGradient`], a tile and a gradient for images that lie side by side.
 //!
-//! `body` holds them as one would write them down, over a [`vector::Vector`]; a file for each instruction set says what
-//! a vector is there, and compiles them at the sizes that fill its registers. Each sum runs from zero upwards in k with
-//! fused multiply-adds, so their bits are the reference's.
+//! `args` says what each is called with; `body` holds them as one would write them down, over a [`vector::Vector`]; a
+//! file for each instruction set says what a vector is there, and compiles them (`compile`) at the sizes that fill its
+//! registers. Each sum runs from zero upwards in k with fused multiply-adds, so their bits are the reference's.
 
 #![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
 

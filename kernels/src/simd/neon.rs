@@ -55,6 +55,31 @@ impl Vector for float32x4_t {
         // SAFETY: as above.
         unsafe { vfmaq_f32(self, a, b) }
     }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { vsubq_f32(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { vminq_f32(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { vmaxq_f32(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn pick_if_less(self, other: Self, yes: Self, no: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { vbslq_f32(vcltq_f32(self, other), yes, no) }
+    }
+    #[inline(always)]
+    unsafe fn interleave(self, other: Self) -> [Self; 2] {
+        // SAFETY: as above.
+        unsafe { [vzip1q_f32(self, other), vzip2q_f32(self, other)] }
+    }
 }
 
 compile! {

@@ -1,13 +1,14 @@
-//! A register of floats, and what the micro-kernels ask of it.
+//! A register of floats, and what can be done with it: the only place of the crate, with the file of each instruction
+//! set, that knows the processor's own instructions. [`crate::dispatch`] says when to write code over a [`Vector`].
 //!
-//! Every method is inlined into a function that was compiled for the instruction set, so it becomes one instruction.
+//! Every method is inlined into a function that was compiled for the instruction set, so it becomes an instruction or
+//! two.
 
 use super::args::{ORDER, UNIT};
 use crate::conv::pooled::pool_window;
 
-/// # Safety
-/// Of all methods: the instruction set must be present, and pointers must be good for `LANES` floats, or for the part of
-/// them that the mask names.
+/// # Safety Of all methods: the instruction set must be present, and pointers must be good for `LANES` floats, or for
+/// the part of them that the mask names.
 pub(crate) trait Vector: Copy {
     /// Which of the first places are meant.
     type Mask: Copy;
@@ -28,6 +29,16 @@ pub(crate) trait Vector: Copy {
     unsafe fn add(self, other: Self) -> Self;
     /// `self + a b`, rounded once.
     unsafe fn fma(self, a: Self, b: Self) -> Self;
+
+    unsafe fn sub(self, other: Self) -> Self;
+    /// The smaller in each place; not for NaN, of which the instruction sets make different things.
+    unsafe fn min(self, other: Self) -> Self;
+    /// The larger in each place; not for NaN either.
+    unsafe fn max(self, other: Self) -> Self;
+    /// Where `self < other`, `yes`, else `no`.
+    unsafe fn pick_if_less(self, other: Self, yes: Self, no: Self) -> Self;
+    /// `[a0 b0 a1 b1 ..]`, the first half of it and the second, where a is `self`.
+    unsafe fn interleave(self, other: Self) -> [Self; 2];
 
     /// Appends the pairs of `UNIT` places and gradients whose gradient is not 0, in the order of [`ORDER`]; returns
     /// how many. The lists must have room for `UNIT` more.
@@ -50,7 +61,7 @@ pub(crate) trait Vector: Copy {
         count
     }
 
-    /// ReLU and max-pooling of `LANES` windows, whose four pixels are given: the values, and their codes.
+    /// ReLU and max-pooling of `LANES` windows, whose four pixels are given: the values and the codes of [`pool_window`].
     #[inline(always)]
     unsafe fn pool(window: [Self; 4], y: *mut f32, codes: *mut u8) {
         let mut pixels = [[0.0; UNIT]; 4];

@@ -1,5 +1,5 @@
-//! Chains of convolutions and transposed convolutions: values against the reference's stage by stage, gradients against the
-//! reference's order of sums, bit for bit, on any level and any number of threads.
+//! Chains of convolutions and transposed convolutions: values against the reference's stage by stage, gradients against
+//! the reference's order of sums, bit for bit, on any level and any number of threads.
 
 use crate::common::{Data, assert_bits, fused_levels, on_threads};
 use gradus_kernels::chain::{self, FilterGradients, Filters, Passed, Stage};
@@ -139,7 +139,7 @@ fn more_blocks_than_groups() {
         Stage { conv: conv(16 * 9 + 3, [2, 3], [4, 5], 1, 1), transposed: false, relu: true },
         Stage { conv: conv(16 * 9 + 3, [1, 3], [9, 11], 0, 2), transposed: true, relu: false },
     ];
-    // The second turns a convolution from 9 x 11 to 4 x 5 around.
+    // The second is the adjoint of a convolution from 9 x 11 to 4 x 5.
     Case::new(stages, 1).check();
 }
 
@@ -148,8 +148,8 @@ fn more_blocks_than_groups() {
 fn more_pixels_than_a_block() {
     let large = |n| Stage { conv: conv(n, [1, 2], [40, 37], 1, 1), transposed: false, relu: true };
     Case::new(vec![large(17)], 8).check();
-    let turned = Stage { conv: conv(3, [1, 2], [39, 35], 1, 2), transposed: true, relu: false };
-    Case::new(vec![turned], 9).check();
+    let transposed = Stage { conv: conv(3, [1, 2], [39, 35], 1, 2), transposed: true, relu: false };
+    Case::new(vec![transposed], 9).check();
 }
 
 #[test]
@@ -175,8 +175,8 @@ fn the_plain_way_is_near() {
     }
 }
 
-/// NaN and infinities in every array: as in the stages one by one, NaN for NaN and infinity for infinity. Five images, so
-/// that eleven lanes hold none: what an infinite bias leaves there must not show.
+/// NaN and infinities in every array: as in the stages one by one, NaN for NaN and infinity for infinity. Five images,
+/// so that eleven lanes hold none: what an infinite bias leaves there must not show.
 #[test]
 fn infinities_and_nans_come_through() {
     for special in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {

@@ -28,7 +28,8 @@ impl Case {
         }
     }
 
-    /// y with and without bias, dx, dw, dx and a bias by the kernels in use. The outputs start as NaN: they must be written whole.
+    /// y with and without bias, dx, dw, dx and a bias by the kernels in use. The outputs start as NaN: they must be
+    /// written whole.
     fn run(&self) -> [Vec<f32>; 5] {
         let nan = |like: &[f32]| vec![f32::NAN; like.len()];
         let mut out = [nan(&self.dy), nan(&self.dy), nan(&self.x), nan(&self.w), nan(&self.x)];

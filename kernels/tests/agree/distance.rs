@@ -24,9 +24,9 @@ fn distances_of_all_pairs() {
             out
         });
         // The same through transposed views and into a strided output.
-        let turned: Vec<f32> = (0..n * d).map(|at| x[at % n * d + at / n]).collect();
+        let transposed: Vec<f32> = (0..n * d).map(|at| x[at % n * d + at / n]).collect();
         let mut out = vec![f32::NAN; n * m];
-        distance::squared_distances(MatRef::new(&turned, d, n).t(), b, MatMut::strided(&mut out, n, m, 1, n));
+        distance::squared_distances(MatRef::new(&transposed, d, n).t(), b, MatMut::strided(&mut out, n, m, 1, n));
         assert!((0..n * m).all(|at| out[at % m * n + at / m].to_bits() == expected[at].to_bits()));
     }
 }

@@ -1,6 +1,6 @@
-//! Extreme numbers at every door: sizes, strides, paddings and dilations up to `usize::MAX` are legal arguments, so each
-//! call must either panic or compute what the reference computes. Nothing may be read or written elsewhere, and no call
-//! may allocate what the arrays do not warrant (an allocation that fails would end the process).
+//! Extreme numbers at every door: sizes, strides, paddings and dilations up to `usize::MAX` are legal arguments, so
+//! each call must either panic or compute what the reference computes. Nothing may be read or written elsewhere, and no
+//! call may allocate what the arrays do not warrant (an allocation that fails would end the process).
 
 use crate::common::{Data, assert_bits};
 use gradus_kernels::chain::{self, FilterGradients, Filters, Passed, Stage};
@@ -54,8 +54,8 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether `f` returns. Its panic is one of many that are expected: it prints nothing, since a backtrace of each would take
-/// longer than all the rest.
+/// Whether `f` returns. Its panic is one of many that are expected: it prints nothing, since a backtrace of each would
+/// take longer than all the rest.
 fn returns(f: impl FnOnce()) -> bool {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

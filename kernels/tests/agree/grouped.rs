@@ -19,8 +19,8 @@ impl Case {
         Self { g, data: lengths.map(|len| data.floats(g.groups * len)) }
     }
 
-    /// y, dx, dw by the kernels in use, in `T`. The outputs start as NaN: they must be written whole. Without a bias, y is
-    /// that with a bias of zeros.
+    /// y, dx, dw by the kernels in use, in `T`. The outputs start as NaN: they must be written whole. Without a bias, y
+    /// is that with a bias of zeros.
     fn run<T: Scalar>(&self) -> [Vec<T>; 3] {
         let [x, w, bias, dy] = self.data.each_ref().map(|data| cast::<T>(data));
         let mut out = [&dy, &x, &w].map(|like| vec![T::NAN; like.len()]);

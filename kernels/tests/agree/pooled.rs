@@ -173,8 +173,8 @@ fn sizes_at_the_edge() {
     Case::new(same(35, 3, 5, 6), 10).check();
 }
 
-/// As the four steps one after the other, NaN for NaN and infinity for infinity: in every array, with the gradients of a
-/// first layer (few channels, dx not needed) and of others, and with filters that no fast path is made for.
+/// As the four steps one after the other, NaN for NaN and infinity for infinity: in every array, with the gradients of
+/// a first layer (few channels, dx not needed) and of others, and with filters that no fast path is made for.
 #[test]
 fn infinities_and_nans_come_through() {
     let others = Conv2d { kernel: [5, 2], pad: [[2, 2], [1, 0]], ..same(2, 6, 9, 8) };

@@ -1,7 +1,7 @@
 //! Sums and maxima against their documented order.
 
 use crate::common::{Data, always, spice};
-use gradus_kernels::{reduce, reference};
+use gradus_kernels::{Scalar, reduce, reference};
 
 /// The documented order of a sum over neighbours.
 fn plain_sum(x: &[f32]) -> f32 {
@@ -136,6 +136,18 @@ fn maxima_along_an_axis() {
             reduce::max_axis(&x, outer, n, inner, &mut y, &mut index);
             y.iter().zip(&index).flat_map(|(&y, &i)| [y, i as f32]).collect()
         });
+    }
+}
+
+/// The one rule of max-pooling and maxima: larger, or NaN after a number.
+#[test]
+fn what_exceeds_the_largest_so_far() {
+    let (nan, inf) = (f32::NAN, f32::INFINITY);
+    for [x, best] in [[2.0, 1.0], [inf, 1.0], [-1.0, -inf], [nan, 1.0], [nan, inf]] {
+        assert!(x.exceeds(best) && !best.exceeds(x), "{x} {best}");
+    }
+    for [x, best] in [[1.0, 1.0], [0.0, -0.0], [-0.0, 0.0], [inf, inf], [nan, nan]] {
+        assert!(!x.exceeds(best), "{x} {best}");
     }
 }
 

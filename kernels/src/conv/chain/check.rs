@@ -5,14 +5,14 @@ use super::map;
 use super::stage::{FilterGradients, Filters, Passed, Stage};
 use crate::reduce;
 
-/// Whether all stages may go through the lanes: no array is empty, and sixteen images with their borders have places of 32
-/// bits.
+/// Whether all stages may go through the lanes: no array is empty, and sixteen images with their borders have places of
+/// 32 bits.
 pub(super) fn fits_lanes(stages: &[Stage]) -> bool {
     let small = |floats: usize| floats <= u32::MAX as usize / (2 * reduce::LANES);
     stages.iter().all(|s| is_compact(&s.conv) && bordered(&s.conv).is_some_and(small))
 }
 
-/// Numbers that [`forward`](super::forward) keeps for [`backward`](super::backward).
+/// Returns how many numbers [`forward`](super::forward) keeps for [`backward`](super::backward).
 ///
 /// # Panics
 /// If there is no stage, or a stage's arrays do not fit into memory.
@@ -43,13 +43,13 @@ fn check<T>(stages: &[Stage], x: usize, filters: &[Filters<'_, T>], y: usize) {
         s.conv.lengths().is_ok_and(|l| l.w == f.w.len()) && f.bias.len() == s.output()[0]
     };
     let fit = filters.len() == stages.len() && stages.iter().zip(filters).all(|(s, f)| filter(s, f));
-    assert!(follow && fit && x == input_len(first) && y == output_len(&last), "chain: wrong lengths");
+    assert!(follow && fit && x == input_len(first) && y == output_len(&last), "chain: the lengths do not fit");
 }
 
 /// [`check`], and what the forward pass writes.
 pub(super) fn check_forward<T>(stages: &[Stage], x: &[T], filters: &[Filters<'_, T>], y: &[T], kept: Option<&[T]>) {
     check(stages, x.len(), filters, y.len());
-    assert!(kept.is_none_or(|kept| kept.len() == kept_len(stages)), "chain: wrong length of kept");
+    assert!(kept.is_none_or(|kept| kept.len() == kept_len(stages)), "chain: the length of kept does not fit");
 }
 
 /// [`check`], and what the backward pass reads and writes.
@@ -64,5 +64,8 @@ pub(super) fn check_backward<T>(
     check(stages, passed.x.len(), filters, dy.len());
     let fit = out.iter().zip(filters).all(|(o, f)| o.dw.len() == f.w.len() && o.db.len() == f.bias.len());
     let ends = passed.kept.len() == kept_len(stages) && dx.is_none_or(|dx| dx.len() == passed.x.len());
-    assert!(fit && ends && out.len() == stages.len() && passed.y.len() == dy.len(), "chain backward: wrong lengths");
+    assert!(
+        fit && ends && out.len() == stages.len() && passed.y.len() == dy.len(),
+        "chain backward: the lengths do not fit"
+    );
 }

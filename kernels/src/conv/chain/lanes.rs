@@ -33,8 +33,8 @@ fn serial(stages: &[Stage]) -> bool {
     stages.iter().map(|s| work(&s.conv)).fold(0, usize::saturating_add) < SERIAL_BELOW
 }
 
-/// Calls `f` with the sweeps of each stage and their tables; `which` says of a stage whether the sweeps are an adjoint's,
-/// and between which maps they go.
+/// Calls `f` with the sweeps of each stage and their tables; `which` says of a stage whether the sweeps are an
+/// adjoint's, and between which maps they go.
 fn with_sweeps(
     kernels: &Kernels,
     stages: &[Stage],
@@ -318,8 +318,8 @@ fn filter_gradient(
                             out: dw[(o * k + first) * LANES + part..].as_mut_ptr(),
                             out_steps: [k * LANES, LANES],
                         };
-                        // SAFETY: the maps hold every pixel under a tap of an output, and every output; `dw` has sixteen
-                        // sums for each coefficient.
+                        // SAFETY: the maps hold every pixel under a tap of an output, and every output; `dw` has
+                        // sixteen sums for each coefficient.
                         unsafe { kernels.lane_gradient[outs - 1][count - 1](&lane_gradient) };
                     }
                 }

@@ -1,7 +1,7 @@
 //! Where the pixels of sixteen images side by side lie, and the sums that a stage takes over them.
 //!
-//! Pixel (c, y, x) of all sixteen is one stretch of 16 floats. Around each channel lies the border of zeros that its reader
-//! wants: a tap then is a distance, and a stride just a longer step.
+//! Pixel (c, y, x) of all sixteen is one stretch of 16 floats. Around each channel lies the border of zeros that its
+//! reader wants: a tap then is a distance, and a stride just a longer step.
 
 use super::super::sweep::Class;
 use super::stage::Stage;
@@ -91,8 +91,8 @@ impl Map {
         (0..map.sizes[0]).map(move |c| (map.at(c, 0, 0), map.sizes[1]))
     }
 
-    /// Writes zeros to the lanes from `images` on, which hold no image. Their values would not show, but a zero gradient
-    /// times the infinity that an infinite bias leaves there is NaN, which would.
+    /// Writes zeros to the lanes from `images` on, which hold no image. Their values would not show, but a zero
+    /// gradient times the infinity that an infinite bias leaves there is NaN, which would.
     pub(super) fn clear_missing(&self, images: usize, data: &mut [f32]) {
         if images < LANES {
             self.rows().for_each(|row| data[row].chunks_exact_mut(LANES).for_each(|pixel| pixel[images..].fill(0.0)));
@@ -135,8 +135,8 @@ pub(super) fn kept_len(stages: &[Stage]) -> usize {
     stages[0].conv.n.div_ceil(LANES) * total(&Maps::new(stages).values)
 }
 
-/// A sum over taps for a grid of pixels: output (m, i, j), at `to + m plane + i to_steps[0] + j to_steps[1]`, is the sum
-/// over k of coefficient (m, k) times the input at `from + offset[k] + i from_steps[0] + j from_steps[1]`.
+/// A sum over taps for a grid of pixels: output (m, i, j), at `to + m plane + i to_steps[0] + j to_steps[1]`, is the
+/// sum over k of coefficient (m, k) times the input at `from + offset[k] + i from_steps[0] + j from_steps[1]`.
 #[derive(Clone, Debug)]
 pub(super) struct Sweep {
     pub(super) m: usize,
@@ -242,8 +242,8 @@ struct Coefficients<'a> {
 }
 
 impl Tables<'_> {
-    /// Writes a sweep's coefficients in panels of rows, in each k after k, and its offsets; `of` gives for each k the place
-    /// of its first coefficient, and its offset.
+    /// Writes a sweep's coefficients in panels of rows, in each k after k, and its offsets; `of` gives for each k the
+    /// place of its first coefficient, and its offset.
     fn add(&mut self, sweep: Sweep, rows: usize, c: Coefficients<'_>, of: impl Fn(usize) -> (usize, usize)) -> Sweep {
         let (rows, k) = (height(sweep.m, rows), sweep.k);
         let panels = &mut self.coefficients[sweep.coefficients..][..sweep.m.next_multiple_of(rows) * k];

@@ -2,11 +2,11 @@
 //! encoders and decoders of small images.
 //!
 //! One image of 8 x 8 pixels fills a vector badly, with strides worse. Sixteen images side by side fill it whatever
-//! their size: `lanes.rs` lays 16 of them out pixel by pixel, takes them through all stages that way, and only the first
-//! input and the last output are ever transposed. What the backward pass needs stays in that layout.
+//! their size: `lanes.rs` lays 16 of them out pixel by pixel, takes them through all stages that way, and only the
+//! first input and the last output are ever transposed. What the backward pass needs stays in that layout.
 //!
-//! The values are those of the stages one after the other, bit for bit. The gradients of filters and biases have another
-//! order of sums, see [`crate::reference::lane_weights`]: 16 running sums instead of one image after the other.
+//! The values are those of the stages one after the other, bit for bit. The gradients of filters and biases have
+//! another order of sums, see [`crate::reference::lane_weights`]: 16 running sums instead of one image after the other.
 //!
 //! `f64`, and machines without a micro-kernel, run the stages one by one.
 
@@ -30,8 +30,8 @@ use check::{check_backward, check_forward, fits_lanes};
 const MOST_FLOATS: usize = 1 << 13;
 const MOST_COEFFICIENTS: usize = 1 << 17;
 
-/// Whether these stages are quicker in one go: from 16 small images on, where there are several stages, or one that skips
-/// pixels. A question of sizes alone.
+/// Returns whether these stages are quicker in one go: from 16 small images on, where there are several stages, or one
+/// that skips pixels. A question of sizes alone.
 pub fn pays(stages: &[Stage]) -> bool {
     let small = |s: &Stage| {
         if !is_compact(&s.conv) {
@@ -45,12 +45,13 @@ pub fn pays(stages: &[Stage]) -> bool {
     worth && stages.first().is_some_and(|s| s.conv.n >= reduce::LANES) && stages.iter().all(small)
 }
 
-/// The last stage's output; what the backward pass needs is written to `kept` ([`kept_len`] numbers), if it is given.
+/// Computes the last stage's output; what the backward pass needs is written to `kept` ([`kept_len`] numbers), if it is
+/// given.
 pub fn forward<T: Scalar>(stages: &[Stage], x: &[T], filters: &[Filters<'_, T>], y: &mut [T], kept: Option<&mut [T]>) {
     T::conv_chain_forward(stages, x, filters, y, kept);
 }
 
-/// The gradients for `dy`, that of the last output: of all filters, and of x if `dx` is given.
+/// Computes the gradients for `dy`, that of the last output: of all filters, and of x if `dx` is given.
 pub fn backward<T: Scalar>(
     stages: &[Stage],
     passed: Passed<'_, T>,

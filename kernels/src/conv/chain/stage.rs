@@ -14,13 +14,13 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Channels, height and width of the input.
+    /// Returns channels, height and width of the input.
     pub fn input(&self) -> [usize; 3] {
         let g = &self.conv;
         if self.transposed { [g.o, g.out_h(), g.out_w()] } else { [g.c, g.h, g.w] }
     }
 
-    /// Channels, height and width of the output.
+    /// Returns channels, height and width of the output.
     pub fn output(&self) -> [usize; 3] {
         let g = &self.conv;
         if self.transposed { [g.c, g.h, g.w] } else { [g.o, g.out_h(), g.out_w()] }

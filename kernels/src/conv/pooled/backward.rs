@@ -199,8 +199,8 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Lists the argmaxes of some rows of one plane whose gradient is not 0: where they are in the bordered image, and the
-    /// gradients. Adds the gradients to the sum. Returns how many there are.
+    /// Lists the argmaxes of some rows of one plane whose gradient is not 0: where they are in the bordered image, and
+    /// the gradients. Adds the gradients to the sum. Returns how many there are.
     fn argmaxes(
         &self,
         dy: &[f32],
@@ -241,7 +241,8 @@ impl<'a> Job<'a> {
             for (o, dw) in dw.chunks_exact_mut(self.filter).enumerate() {
                 let (at, gradients) = list(o);
                 let out = dw[p.start * self.row + l.start..].as_mut_ptr();
-                // SAFETY: an argmax's window lies in the bordered image, which has a unit of slack; dw has all its rows.
+                // SAFETY: an argmax's window lies in the bordered image, which has a unit of slack; dw has all its
+                // rows.
                 unsafe { kernel(&Gather { at, gradients, rows, out, out_stride: self.row }) };
             }
         }

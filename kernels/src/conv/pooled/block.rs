@@ -25,7 +25,7 @@ fn check(name: &str, g: &Conv2d, lens: [usize; 5]) {
     let lengths = g.lengths().unwrap_or_else(|e| panic!("{name}: {e}: {g:?}"));
     let [ph, pw] = pooled(g);
     let outputs = product(&[g.n, g.o, ph, pw]).unwrap_or_else(|| panic!("{name}: the output does not fit into memory"));
-    assert!(lens == [lengths.x, lengths.w, g.o, outputs, outputs], "{name}: wrong lengths: {lens:?} for {g:?}");
+    assert!(lens == [lengths.x, lengths.w, g.o, outputs, outputs], "{name}: the lengths {lens:?} do not fit {g:?}");
 }
 
 /// [`check`] of what the forward pass reads and writes.
@@ -38,7 +38,7 @@ pub(super) fn check_forward<T>(g: &Conv2d, x: &[T], w: &[T], bias: &[T], y: &[T]
 pub(super) fn check_backward<T>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], codes: &[u8], out: &Gradients<'_, T>) {
     check("conv2d block backward", g, [x.len(), w.len(), out.db.len(), dy.len(), codes.len()]);
     let fit = out.dw.len() == w.len() && out.dx.as_ref().is_none_or(|dx| dx.len() == x.len());
-    assert!(fit, "conv2d block backward: wrong lengths of dw or dx: {g:?}");
+    assert!(fit, "conv2d block backward: the lengths of dw or dx do not fit {g:?}");
 }
 
 /// Whether the fast paths take this convolution: one that does not skip pixels, and is not empty, pooled or not.

@@ -2,7 +2,7 @@
 //! registers.
 //!
 //! The image is copied with its border as for any convolution, and read where it lies. Values and codes come out filter
-//! beside filter and are turned into planes at the end.
+//! beside filter and are transposed into planes at the end.
 
 use super::super::image::Layout;
 use super::super::size::serial;
@@ -15,7 +15,7 @@ use std::ops::Range;
 
 /// Floats of the bordered image that a task takes at a time, at most: part of a second-level cache.
 const IMAGE: usize = 1 << 16;
-/// Rows and columns of codes that are turned at a time.
+/// Rows and columns of codes that are transposed at a time.
 const BLOCK: usize = 8;
 /// Tasks that a batch of few images should be cut into at least.
 const TASKS: usize = 8;
@@ -64,9 +64,9 @@ pub(super) fn run(
                     // SAFETY: these rows of each plane of the output belong to this task alone.
                     unsafe {
                         let sizes = [g.o, cells, width, ph * pw];
-                        turn_values(kernels, values, sizes, y.pointer().add(at));
+                        transpose_values(kernels, values, sizes, y.pointer().add(at));
                         if with_codes {
-                            turn_codes(by_cell, sizes, codes.pointer().add(at));
+                            transpose_codes(by_cell, sizes, codes.pointer().add(at));
                         }
                     }
                 });
@@ -132,11 +132,11 @@ impl Band<'_> {
     }
 }
 
-/// Turns values `[cells, width]` into planes, `plane` apart.
+/// Transposes values `[cells, width]` into planes, `plane` apart.
 ///
 /// # Safety
 /// `cells` elements from the start of each of `o` planes must be this caller's alone.
-unsafe fn turn_values(kernels: &Kernels, from: &[f32], [o, cells, width, plane]: [usize; 4], y: *mut f32) {
+unsafe fn transpose_values(kernels: &Kernels, from: &[f32], [o, cells, width, plane]: [usize; 4], y: *mut f32) {
     assert!(from.len() >= cells * width && o <= width);
     let from = from.as_ptr();
     let transpose = Transpose { from, from_stride: width, to: y, to_stride: plane, rows: o, cols: cells };
@@ -148,7 +148,7 @@ unsafe fn turn_values(kernels: &Kernels, from: &[f32], [o, cells, width, plane]:
 ///
 /// # Safety
 /// As above.
-unsafe fn turn_codes(by_cell: &[u8], [o, cells, width, plane]: [usize; 4], codes: *mut u8) {
+unsafe fn transpose_codes(by_cell: &[u8], [o, cells, width, plane]: [usize; 4], codes: *mut u8) {
     for o0 in (0..o).step_by(BLOCK) {
         for cell in (0..cells).step_by(BLOCK) {
             let (rows, cols) = (BLOCK.min(o - o0), BLOCK.min(cells - cell));
@@ -160,7 +160,7 @@ unsafe fn turn_codes(by_cell: &[u8], [o, cells, width, plane]: [usize; 4], codes
                     None => block[..rows].copy_from_slice(&from[..rows]),
                 }
             }
-            for (r, row) in turned(block)[..rows].iter().enumerate() {
+            for (r, row) in transposed(block)[..rows].iter().enumerate() {
                 // SAFETY: as promised by the caller.
                 unsafe {
                     let to = codes.add((o0 + r) * plane + cell);
@@ -177,7 +177,7 @@ unsafe fn turn_codes(by_cell: &[u8], [o, cells, width, plane]: [usize; 4], codes
 
 /// The transpose of 8 x 8 bytes, each row a word: blocks of four, two and one are exchanged across the diagonal.
 #[inline(always)]
-fn turned(block: [[u8; BLOCK]; BLOCK]) -> [[u8; BLOCK]; BLOCK] {
+fn transposed(block: [[u8; BLOCK]; BLOCK]) -> [[u8; BLOCK]; BLOCK] {
     let mut rows = block.map(u64::from_le_bytes);
     for (size, mask) in [(4, 0x0000_0000_ffff_ffff), (2, 0x0000_ffff_0000_ffff), (1, 0x00ff_00ff_00ff_00ff_u64)] {
         for i in 0..BLOCK {

@@ -2,8 +2,9 @@
 //!
 //! Written one after the other, these four stream an activation of four times the output's size through memory again
 //! and again. Here the activation before pooling never leaves the cache ([`forward`]); a byte per output remembers
-//! which of its four pixels is the argmax, and whether ReLU sent it to zero. And as pooling sends at least three quarters of the
-//! gradient to zero, the backward pass ([`backward`]) visits the argmaxes only: a quarter of the arithmetic.
+//! which of its four pixels is the argmax, and whether ReLU sent it to zero. And as pooling sends at least three
+//! quarters of the gradient to zero, the backward pass ([`backward`]) visits the argmaxes only: a quarter of the
+//! arithmetic.
 //!
 //! Zero times infinity is NaN, which skipping zeros would hide: if any number is not finite, the dense way (`plain.rs`)
 //! computes everything anew.
