@@ -73,7 +73,7 @@ fn exercise(told: &Arguments) -> gradus::Result<()> {
     let (experiment, prepared) = data(&settings)?;
     let mut page = Page::new("Chest X-rays: is there pneumonia?");
     page.subtitle("A convolutional network with a sigmoid, class weights and augmentation");
-    pictures(&experiment, &prepared, &mut page, folder)?;
+    images_part(&experiment, &prepared, &mut page, folder)?;
     network(&prepared, &mut page);
     let (scores, seconds) = train(&experiment, &prepared)?;
     learning(&experiment, &scores, seconds, &mut page, folder)?;
@@ -110,7 +110,7 @@ fn data(settings: &[String]) -> gradus::Result<(Experiment, Prepared)> {
 }
 
 /// Part 1: how many, what they look like, and what augmentation makes of them.
-fn pictures(e: &Experiment, p: &Prepared, page: &mut Page, folder: &Path) -> gradus::Result<()> {
+fn images_part(e: &Experiment, p: &Prepared, page: &mut Page, folder: &Path) -> gradus::Result<()> {
     let mut counts = Table::new(&["split", "images", &p.data.classes[0], p.data.classes.last().map_or("", |c| c)]);
     for (name, images) in p.data.splits() {
         let of = |class: usize| thousands(images.labels.iter().filter(|&&label| label == class).count());
@@ -127,8 +127,8 @@ fn pictures(e: &Experiment, p: &Prepared, page: &mut Page, folder: &Path) -> gra
     // One image as six epochs see it.
     let first = of_class(&p.data.train, 1, 1);
     let seen = (0..6).map(|epoch| {
-        let picture = p.train.batch(&first, Some(epoch));
-        Tile::plane(picture.data(), size, size, ColourMap::Gray, None).caption(&format!("epoch {}", epoch + 1))
+        let xray = p.train.batch(&first, Some(epoch));
+        Tile::plane(xray.data(), size, size, ColourMap::Gray, None).caption(&format!("epoch {}", epoch + 1))
     });
     let varied = ImageGrid::new("One image, as six epochs see it").smooth().group("", seen.collect()).draw();
     let (sheet, varied) = (save(folder, "images", sheet.draw())?, save(folder, "augmented", varied)?);
@@ -327,7 +327,7 @@ fn paint(folder: &Path) -> gradus::Result<()> {
                 let near = |x: f64, y: f64, [cx, cy]: [f64; 2], [rx, ry]: [f64; 2]| {
                     ((x - cx) / rx).powi(2) + ((y - cy) / ry).powi(2) < 1.0
                 };
-                let picture = image::GrayImage::from_fn(SIDE, SIDE, |x, y| {
+                let xray = image::GrayImage::from_fn(SIDE, SIDE, |x, y| {
                     let (x, y) = (f64::from(x), f64::from(y));
                     let lung = [14.0, 34.0].iter().any(|&cx| near(x, y, [cx, 24.0], [8.0, 16.0]));
                     let ill = c == 1 && near(x, y, patch, [6.0, 6.0]);
@@ -335,7 +335,7 @@ fn paint(folder: &Path) -> gradus::Result<()> {
                     image::Luma([(light + 12.0 * rng.normal()) as u8])
                 });
                 let path = place.join([format!("IM-{i:04}-0001.png"), format!("person{i}_virus_1.png")][c].clone());
-                picture.save(&path).map_err(|e| gradus::Error::invalid(format!("{}: {e}", path.display())))?;
+                xray.save(&path).map_err(|e| gradus::Error::invalid(format!("{}: {e}", path.display())))?;
             }
         }
     }

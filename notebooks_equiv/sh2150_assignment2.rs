@@ -12,7 +12,7 @@
 //! in seconds on small images, whose numbers mean nothing.
 
 use clap::Parser;
-use gradus::analysis::features::{Feature, of_pictures};
+use gradus::analysis::features::{Feature, of_images};
 use gradus::analysis::kmeans::{KMeans, name_clusters};
 use gradus::analysis::metrics::{Confusion, fisher_ratio, knn_accuracy, normalized_mutual_information, silhouette};
 use gradus::analysis::pca::Pca;
@@ -80,7 +80,7 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
     }
     let sheet = save("images", sheet.draw())?;
 
-    let features = |images: &Images| of_pictures(&Feature::DEFAULT, &images.pixels);
+    let features = |images: &Images| of_images(&Feature::DEFAULT, &images.pixels);
     let raw = [features(&train)?, features(&val)?, features(&test)?];
     let scaler = Scaler::fit(Scaling::Standard, raw[0].view())?; // the test images must not set the scale
     let table = |part: usize| scaler.transform(raw[part].view());
@@ -129,8 +129,8 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
     println!("    convolution, 64 filters 3 x 3:  64·(3·3 + 1) = {filters}");
     let figure_1 = Cnn { input: [1, size, size], widths: vec![16, 32, 64, 128], hidden: 128, classes: k };
     let cnn = figure_1.build(&mut Rng::new(SEED, "cnn.init", 0))?;
-    let per_picture = count_parameters(&cnn) as f64 / train.len() as f64;
-    println!("    the CNN of Figure 1: {} ({per_picture:.0} a training image)", count_parameters(&cnn));
+    let per_image = count_parameters(&cnn) as f64 / train.len() as f64;
+    println!("    the CNN of Figure 1: {} ({per_image:.0} a training image)", count_parameters(&cnn));
 
     let pixels = Normalization::fit(&train.pixels)?;
     let normalized = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &pixels);

@@ -98,17 +98,17 @@ fn main() -> gradus::Result<()> {
     assert!(error.contains("K is 3, then 4"));
 
     println!("\n6. Images are tensors of four axes: N C H W (image, channel, row, column)\n");
-    let (pictures, labels, _) = Galaxies { per_class: 2, size: 64, seed: 1 }.render()?;
-    println!("   two galaxies of each of three classes: shape {:?}, labels {labels:?}", pictures.shape());
-    let upside_down = Var::constant(pictures.clone()).permute(&[0, 1, 3, 2])?.into_value();
-    let flat = Var::constant(pictures.clone()).flatten()?;
+    let (images, labels, _) = Galaxies { per_class: 2, size: 64, seed: 1 }.render()?;
+    println!("   two galaxies of each of three classes: shape {:?}, labels {labels:?}", images.shape());
+    let upside_down = Var::constant(images.clone()).permute(&[0, 1, 3, 2])?.into_value();
+    let flat = Var::constant(images.clone()).flatten()?;
     println!("   flattened for a fully connected layer: {:?}", flat.shape());
     assert_eq!(flat.shape(), [6, 64 * 64]);
-    assert_eq!(upside_down.at(&[4, 0, 10, 50]), pictures.at(&[4, 0, 50, 10]));
+    assert_eq!(upside_down.at(&[4, 0, 10, 50]), images.at(&[4, 0, 50, 10]));
 
     let tiles = |x: &Tensor| x.data().chunks(64 * 64).map(|p| Tile::chw(p, 1, 64, 64)).collect();
     ImageGrid::new("A batch of shape [6, 1, 64, 64], and with its last two axes exchanged")
-        .group("N C H W", tiles(&pictures))
+        .group("N C H W", tiles(&images))
         .group("N C W H: each image mirrored at its diagonal", tiles(&upside_down))
         .draw()
         .save(&folder, "batch")?;

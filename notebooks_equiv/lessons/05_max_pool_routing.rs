@@ -112,13 +112,13 @@ fn main() -> gradus::Result<()> {
     println!("6. On an image: what is kept, and who hears the gradient\n");
     const SIZE: usize = 64;
     let galaxy = Galaxies { per_class: 1, size: SIZE, seed: 4 }.render_one(2, 0);
-    let picture = Tensor::new(galaxy.clone(), [1, 1, SIZE, SIZE])?.cast::<f64>();
+    let image = Tensor::new(galaxy.clone(), [1, 1, SIZE, SIZE])?.cast::<f64>();
     let tile = |t: &Tensor<f64>| Tile::chw(t.cast::<f32>().data(), 1, t.shape()[2], t.shape()[3]);
-    let (mut pooled, mut routes) = (vec![tile(&picture).caption("64 x 64")], vec![tile(&picture).caption("the image")]);
+    let (mut pooled, mut routes) = (vec![tile(&image).caption("64 x 64")], vec![tile(&image).caption("the image")]);
     for depth in 1..=3 {
         // Pool `depth` times on one tape, so that the gradient has to find its way back through all of them.
         let tape = Tape::new();
-        let leaf = tape.leaf(picture.clone());
+        let leaf = tape.leaf(image.clone());
         let y = (0..depth).try_fold(leaf.clone(), |v: Var<f64>, _| v.max_pool2d(Window::square(2)))?;
         let value = y.value().clone();
         let dx = tape.backward(&y.sum()?)?.of(&leaf)?.expect("it depends").clone();

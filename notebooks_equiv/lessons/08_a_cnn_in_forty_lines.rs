@@ -31,10 +31,10 @@ fn main() -> gradus::Result<()> {
     let part = stratified(&labels, &[0.75, 0.25], &mut Rng::new(seed, "split", 0));
     let pick = |wanted: usize| -> Vec<usize> { (0..part.len()).filter(|&i| part[i] == wanted).collect() };
     let normalization = Normalization::fit(&pixels.gather(&pick(0)))?;
-    let pictures =
+    let images =
         |of: &[usize]| Pictures::new(&pixels.gather(of), of.iter().map(|&i| labels[i]).collect(), &normalization);
-    let train = pictures(&pick(0))?.augmented(Augment { flips: true, quarter_turns: true, ..Augment::NONE }, seed);
-    let test = pictures(&pick(1))?;
+    let train = images(&pick(0))?.augmented(Augment { flips: true, quarter_turns: true, ..Augment::NONE }, seed);
+    let test = images(&pick(1))?;
 
     let rng = &mut Rng::new(seed, "init", 0);
     let same = ops::Conv2d { padding: Padding::Same, ..Default::default() };

@@ -211,7 +211,7 @@ pub fn extract(features: &[Feature], images: &[&[f32]], h: usize, w: usize) -> R
 
 /// The features of images `[N, C, H, W]` of one channel, or of three, which are first turned to gray. Fails for other
 /// shapes, and for images without pixels.
-pub fn of_pictures(features: &[Feature], pixels: &Tensor) -> Result<Array2<f32>> {
+pub fn of_images(features: &[Feature], pixels: &Tensor) -> Result<Array2<f32>> {
     let &[_, 1 | 3, h, w] = pixels.shape() else {
         let found = pixels.shape();
         return Err(Error::shape("features", format!("of {found:?}: expected [N, C, H, W] with C = 1 or 3")));
@@ -226,15 +226,15 @@ pub fn of_pictures(features: &[Feature], pixels: &Tensor) -> Result<Array2<f32>>
 
 /// Luma, 0.299 R + 0.587 G + 0.114 B; gray images stay.
 fn to_gray(pixels: &Tensor) -> Tensor {
-    let &[n, channels, h, w] = pixels.shape() else { unreachable!("of_pictures() looked") };
+    let &[n, channels, h, w] = pixels.shape() else { unreachable!("of_images() looked") };
     if channels == 1 {
         return pixels.clone();
     }
     let area = h * w;
     Tensor::build([n, 1, h, w], |gray| {
-        for (picture, gray) in pixels.data().chunks(3 * area).zip(gray.chunks_mut(area)) {
+        for (rgb, gray) in pixels.data().chunks(3 * area).zip(gray.chunks_mut(area)) {
             for (i, v) in gray.iter_mut().enumerate() {
-                *v = 0.299 * picture[i] + 0.587 * picture[area + i] + 0.114 * picture[2 * area + i];
+                *v = 0.299 * rgb[i] + 0.587 * rgb[area + i] + 0.114 * rgb[2 * area + i];
             }
         }
     })
@@ -462,9 +462,9 @@ mod tests {
     }
 
     #[test]
-    fn blank_and_tiny_pictures_are_finite() {
+    fn blank_and_tiny_images_are_finite() {
         let spot = draw(9, 9, |y, x| f32::from((y, x) == (4, 4)));
-        let pictures: [(&[f32], usize, usize); 6] = [
+        let cases: [(&[f32], usize, usize); 6] = [
             (&[0.0; 81], 9, 9),
             (&[1.0; 81], 9, 9),
             (&[0.1; 81], 9, 9),
@@ -472,7 +472,7 @@ mod tests {
             (&[0.3], 1, 1),
             (&[0.0, 1.0], 1, 2),
         ];
-        for (pixels, h, w) in pictures {
+        for (pixels, h, w) in cases {
             for feature in Feature::ALL {
                 assert!(feature.compute(pixels, h, w).is_finite(), "{feature} of {pixels:?}");
             }
@@ -502,8 +502,8 @@ mod tests {
                         1 => rng.below(2) as f32,
                         _ => rng.uniform() as f32,
                     };
-                    let pictures = Tensor::from_fn([2, channels, h, w], draw);
-                    let table = of_pictures(&Feature::ALL, &pictures);
+                    let drawn = Tensor::from_fn([2, channels, h, w], draw);
+                    let table = of_images(&Feature::ALL, &drawn);
                     if [1, 3].contains(&channels) && h * w > 0 {
                         assert!(table.unwrap().iter().all(|v| v.is_finite()), "{channels} x {h} x {w}");
                     } else {
@@ -512,7 +512,7 @@ mod tests {
                 }
             }
         }
-        assert!(of_pictures(&Feature::ALL, &Tensor::zeros([3, 4])).is_err());
+        assert!(of_images(&Feature::ALL, &Tensor::zeros([3, 4])).is_err());
         assert!(extract(&Feature::ALL, &[], usize::MAX, 2).is_err());
     }
 

@@ -114,28 +114,28 @@ impl Hog {
     /// parallel. Along a row: blocks in row-major order, in each its cells in row-major order, in each its bins.
     /// Fails for other shapes, images that are too small, and pixels that are not finite (or negative, if their
     /// square root is to be taken).
-    pub fn of_pictures(&self, pixels: &Tensor) -> Result<Array2<f32>> {
-        let [n, picture] = self.check(pixels)?;
+    pub fn of_images(&self, pixels: &Tensor) -> Result<Array2<f32>> {
+        let [n, image] = self.check(pixels)?;
         let &[_, channels, h, w] = pixels.shape() else { unreachable!("checked") };
         let (cells, d) = (self.cells([h, w])?, self.dimensions([h, w])?);
         let mut rows = vec![0.0; n * d];
-        parallel::chunks_unless(n * picture < 1 << 12, &mut rows, d, |i, row| {
-            let histograms = self.histograms_of(&pixels.data()[i * picture..][..picture], [channels, h, w], cells);
+        parallel::chunks_unless(n * image < 1 << 12, &mut rows, d, |i, row| {
+            let histograms = self.histograms_of(&pixels.data()[i * image..][..image], [channels, h, w], cells);
             self.normalize(&histograms, cells, row);
         });
         Ok(Array2::from_shape_vec((n, d), rows).expect("hog: a row for each image"))
     }
 
     /// The histograms of image `index` of `[N, C, H, W]` before any normalization: cells down x cells across x
-    /// orientations. This is what a drawing of the descriptor shows. Fails as [`Hog::of_pictures`] does.
+    /// orientations. This is what a drawing of the descriptor shows. Fails as [`Hog::of_images`] does.
     pub fn histograms(&self, pixels: &Tensor, index: usize) -> Result<Array3<f64>> {
-        let [n, picture] = self.check(pixels)?;
+        let [n, image] = self.check(pixels)?;
         let &[_, channels, h, w] = pixels.shape() else { unreachable!("checked") };
         if index >= n {
             return Err(Error::invalid(format!("hog: there is no image {index}; there are {n}")));
         }
         let cells = self.cells([h, w])?;
-        let histograms = self.histograms_of(&pixels.data()[index * picture..][..picture], [channels, h, w], cells);
+        let histograms = self.histograms_of(&pixels.data()[index * image..][..image], [channels, h, w], cells);
         let shape = (cells[0], cells[1], self.orientations);
         Ok(Array3::from_shape_vec(shape, histograms).expect("hog: a histogram for each cell"))
     }
@@ -154,23 +154,23 @@ impl Hog {
         if c == 0 {
             return Err(Error::shape("hog", format!("images without channels: {:?}", pixels.shape())));
         }
-        let picture = c * h * w;
+        let image = c * h * w;
         let bad = |v: &f32| !v.is_finite() || (self.transform_sqrt && *v < 0.0);
         if let Some(at) = pixels.data().iter().position(bad) {
             return Err(Error::invalid(format!(
                 "hog: image {} has the pixel {}; pixels must be finite{}",
-                at / picture,
+                at / image,
                 pixels.data()[at],
                 if self.transform_sqrt { ", and not negative for transform_sqrt" } else { "" }
             )));
         }
-        Ok([n, picture])
+        Ok([n, image])
     }
 
     /// Steps 1 to 4: a histogram for each cell.
-    fn histograms_of(&self, picture: &[f32], [channels, h, w]: [usize; 3], [rows, columns]: [usize; 2]) -> Vec<f64> {
+    fn histograms_of(&self, image: &[f32], [channels, h, w]: [usize; 3], [rows, columns]: [usize; 2]) -> Vec<f64> {
         let compress = |v: f32| if self.transform_sqrt { v.sqrt() } else { v };
-        let planes: Vec<f32> = picture.iter().map(|&v| compress(v)).collect();
+        let planes: Vec<f32> = image.iter().map(|&v| compress(v)).collect();
         let k = self.orientations;
         let mut histograms = vec![0.0; rows * columns * k];
         for y in 0..rows * self.cell[0] {

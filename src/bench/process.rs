@@ -112,15 +112,15 @@ fn make_files(folder: &Path, n: usize) -> Result<()> {
         return Ok(());
     }
     let mut rng = Rng::new(SEED, "bench images", u64::MAX);
-    let pictures: Vec<Vec<f64>> = (0..10).map(|_| (0..7 * 7).map(|_| rng.range(0.0, 160.0)).collect()).collect();
+    let patterns: Vec<Vec<f64>> = (0..10).map(|_| (0..7 * 7).map(|_| rng.range(0.0, 160.0)).collect()).collect();
     let labels: Vec<u8> = (0..n).map(|_| rng.below(10) as u8).collect();
     let mut data = vec![0u8; n * 28 * 28];
     parallel::chunks_unless(false, &mut data, 28 * 28, |i, image| {
         let mut rng = Rng::new(SEED, "bench images", i as u64);
-        let picture = &pictures[usize::from(labels[i])];
+        let pattern = &patterns[usize::from(labels[i])];
         for (at, pixel) in image.iter_mut().enumerate() {
             let (row, column) = (at / 28, at % 28);
-            *pixel = (picture[row / 4 * 7 + column / 4] + rng.range(0.0, 96.0)) as u8;
+            *pixel = (pattern[row / 4 * 7 + column / 4] + rng.range(0.0, 96.0)) as u8;
         }
     });
     files::write_atomic(&paths[0], &Idx { shape: vec![n, 28, 28], data }.to_bytes())?;

@@ -70,7 +70,7 @@ impl Embed {
             place.chain([trained.preparation.classes[label].clone()]).collect()
         });
         folder.write(&format!("tables/{file}.csv"), &csv_bytes(std::iter::once(header).chain(rows))?)?;
-        let picture = folder.path(&format!("figures/{file}.png"));
+        let image = folder.path(&format!("figures/{file}.png"));
         if self.json {
             return output::json(&json!({
                 "layer": self.layer,
@@ -80,7 +80,7 @@ impl Embed {
                 "knn_accuracy": embedding.knn_accuracy,
                 "knn_accuracy_of_map": map.knn_accuracy,
                 "explained_variance_ratio": map.explained,
-                "figure": picture,
+                "figure": image,
             }));
         }
         let explained = map.explained.as_ref().map_or(String::new(), |shares| {
@@ -94,7 +94,7 @@ impl Embed {
             embedding.dimensions,
             percent(embedding.knn_accuracy),
             percent(map.knn_accuracy),
-            picture.display()
+            image.display()
         ))
     }
 }

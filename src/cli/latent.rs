@@ -69,7 +69,7 @@ impl Latent {
             return Err(Error::config("--classifier", what, "give a run of a classifier, such as cnn-deep"));
         }
         for (folder, trained) in opened.iter().chain(&classifier) {
-            if trained.preparation.picture != first.1.preparation.picture
+            if trained.preparation.image != first.1.preparation.image
                 || trained.preparation.classes != first.1.preparation.classes
             {
                 let what = "was trained on other images or classes than the first run";

@@ -141,10 +141,10 @@ pub fn gather(pixels: &Tensor<f32>, indices: &[usize], augment: &Augment, seed: 
     if *augment == Augment::NONE || pixels.numel() == 0 {
         return pixels.gather(indices);
     }
-    let (plane, picture) = (height * width, channels * height * width);
+    let (plane, image) = (height * width, channels * height * width);
     Tensor::build(pixels.shape_owned().with(0, indices.len()), |out| {
-        parallel::chunks(out, picture, |k, to| {
-            let from = &pixels.data()[indices[k] * picture..][..picture];
+        parallel::chunks(out, image, |k, to| {
+            let from = &pixels.data()[indices[k] * image..][..image];
             let Change { symmetry, affine, mut light } = augment.draw(seed, epoch, indices[k], height == width);
             for (from, to) in from.chunks(plane).zip(to.chunks_mut(plane)) {
                 match affine {

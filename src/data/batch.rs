@@ -110,11 +110,11 @@ impl Normalization {
 /// which for X-rays is the exposure and no finding. Sums in `f64`, in order.
 pub fn standardize_each(pixels: &Tensor<f32>) -> Result<Tensor<f32>> {
     let (_, channels, area) = sizes("standardize_each", pixels)?;
-    let picture = channels * area;
+    let image = channels * area;
     Ok(Tensor::build(pixels.shape_owned(), |out| {
-        parallel::chunks(out, picture, |k, to| {
-            let from = &pixels.data()[k * picture..][..to.len()];
-            let mean_of = |f: &dyn Fn(f64) -> f64| from.iter().map(|&x| f(f64::from(x))).sum::<f64>() / picture as f64;
+        parallel::chunks(out, image, |k, to| {
+            let from = &pixels.data()[k * image..][..to.len()];
+            let mean_of = |f: &dyn Fn(f64) -> f64| from.iter().map(|&x| f(f64::from(x))).sum::<f64>() / image as f64;
             let mean = mean_of(&|x| x);
             let variance = mean_of(&|x| (x - mean) * (x - mean));
             let std = if variance > 1e-12 { variance.sqrt() } else { 1.0 };
@@ -165,7 +165,7 @@ mod tests {
         assert!(Normalization::fit(&Tensor::zeros([0, 1, 2, 2])).is_err());
     }
     #[test]
-    fn each_picture_by_hand() {
+    fn each_image_by_hand() {
         // Image 0: 0 2 | 4 6 over two channels (mean 3, variance 5). Image 1: constant.
         let x = Tensor::new(vec![0.0, 2.0, 4.0, 6.0, 0.5, 0.5, 0.5, 0.5], [2, 2, 1, 2]).unwrap();
         let y = standardize_each(&x).unwrap();

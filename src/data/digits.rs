@@ -51,8 +51,8 @@ impl Digits {
         }
         let (class, index) = (|k: usize| k % 10, |k: usize| k / 10);
         let pixels = Tensor::build([self.n, 1, SIZE, SIZE], |pixels| {
-            gradus_kernels::parallel::chunks(pixels, SIZE * SIZE, |k, picture| {
-                picture.copy_from_slice(&self.render_one(class(k), index(k) as u64));
+            gradus_kernels::parallel::chunks(pixels, SIZE * SIZE, |k, image| {
+                image.copy_from_slice(&self.render_one(class(k), index(k) as u64));
             });
         });
         Ok(Images {
@@ -198,14 +198,14 @@ mod tests {
     }
 
     #[test]
-    fn every_picture_is_ink_on_black_within_the_frame() {
+    fn every_image_is_ink_on_black_within_the_frame() {
         let images = set(500, 3);
-        for (picture, name) in images.pixels.data().chunks(SIZE * SIZE).zip(&images.names) {
-            assert!(picture.iter().all(|&v| (0.0..=1.0).contains(&v) && (v * 255.0).round() / 255.0 == v));
-            let share = picture.iter().filter(|&&v| v > 0.5).count() as f64 / 784.0;
+        for (image, name) in images.pixels.data().chunks(SIZE * SIZE).zip(&images.names) {
+            assert!(image.iter().all(|&v| (0.0..=1.0).contains(&v) && (v * 255.0).round() / 255.0 == v));
+            let share = image.iter().filter(|&&v| v > 0.5).count() as f64 / 784.0;
             assert!((0.02..0.4).contains(&share), "{name}: {share} of the pixels are white");
             let border = (0..784).filter(|i| i / SIZE == 0 || i / SIZE == 27 || i % SIZE == 0 || i % SIZE == 27);
-            let cut: f32 = border.map(|i| picture[i]).sum();
+            let cut: f32 = border.map(|i| image[i]).sum();
             assert!(cut < 6.0, "{name} is cut off: {cut}");
         }
     }
@@ -214,13 +214,13 @@ mod tests {
     fn classes_differ_more_than_hands() {
         // The nearest of 500 others, by plain distance of pixels, is mostly of the same class, yet never the same.
         let images = set(700, 5);
-        let pictures: Vec<&[f32]> = images.pixels.data().chunks(SIZE * SIZE).collect();
+        let drawn: Vec<&[f32]> = images.pixels.data().chunks(SIZE * SIZE).collect();
         let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
         let right = (500..700).filter(|&i| {
-            let nearest = (0..500)
-                .min_by(|&a, &b| distance(pictures[a], pictures[i]).total_cmp(&distance(pictures[b], pictures[i])));
+            let nearest =
+                (0..500).min_by(|&a, &b| distance(drawn[a], drawn[i]).total_cmp(&distance(drawn[b], drawn[i])));
             let nearest = nearest.unwrap();
-            assert!(distance(pictures[nearest], pictures[i]) > 1.0);
+            assert!(distance(drawn[nearest], drawn[i]) > 1.0);
             images.labels[nearest] == images.labels[i]
         });
         let right = right.count();

@@ -67,8 +67,8 @@ impl Galaxies {
         let n = Self::CLASSES.len() * self.per_class;
         let (class, index) = (|k: usize| k / self.per_class, |k: usize| k % self.per_class);
         let images = Tensor::build([n, 1, self.size, self.size], |pixels| {
-            gradus_kernels::parallel::chunks(pixels, self.size * self.size, |k, picture| {
-                picture.copy_from_slice(&self.render_one(class(k), index(k) as u64));
+            gradus_kernels::parallel::chunks(pixels, self.size * self.size, |k, image| {
+                image.copy_from_slice(&self.render_one(class(k), index(k) as u64));
             });
         });
         let labels = (0..n).map(class).collect();
@@ -120,12 +120,12 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_does_not_depend_on_the_others() {
+    fn a_image_does_not_depend_on_the_others() {
         let recipe = Galaxies { per_class: 3, size: 48, seed: 9 };
         let (few, more) = (set(3, 48, 9).0, set(4, 48, 9).0);
-        let picture = |all: &[f32], k: usize| all[k * 48 * 48..][..48 * 48].to_vec();
-        assert_eq!(picture(&few, 2 * 3 + 1), picture(&more, 2 * 4 + 1));
-        assert_eq!(picture(&few, 2 * 3 + 1), recipe.render_one(2, 1));
+        let image = |all: &[f32], k: usize| all[k * 48 * 48..][..48 * 48].to_vec();
+        assert_eq!(image(&few, 2 * 3 + 1), image(&more, 2 * 4 + 1));
+        assert_eq!(image(&few, 2 * 3 + 1), recipe.render_one(2, 1));
     }
 
     #[test]
@@ -135,11 +135,11 @@ mod tests {
             assert!(pixels.iter().all(|&v| (0.0..=1.0).contains(&v) && (v * 255.0).round() / 255.0 == v));
             // A crowded field may be bright anywhere; over eight images of a class the galaxy must stand out.
             let middle = |i: usize| (size / 4..3 * size / 4).contains(&i);
-            for (class, pictures) in pixels.chunks(8 * size * size).enumerate() {
+            for (class, drawn) in pixels.chunks(8 * size * size).enumerate() {
                 let mean = |inside: bool| {
                     let at = |p: usize| (p / size % size, p % size);
-                    let chosen = (0..pictures.len()).filter(|&p| (middle(at(p).0) && middle(at(p).1)) == inside);
-                    chosen.clone().map(|p| pictures[p]).sum::<f32>() / chosen.count() as f32
+                    let chosen = (0..drawn.len()).filter(|&p| (middle(at(p).0) && middle(at(p).1)) == inside);
+                    chosen.clone().map(|p| drawn[p]).sum::<f32>() / chosen.count() as f32
                 };
                 let what = format!("size {size}, class {class}: {} and {}", mean(true), mean(false));
                 assert!(mean(true) > 1.3 * mean(false) && mean(false) < 0.2, "{what}");
@@ -182,9 +182,9 @@ mod tests {
     #[test]
     fn no_single_number_gives_the_class_away() {
         let (pixels, labels) = set(100, 64, 5);
-        let pictures: Vec<&[f32]> = pixels.chunks(64 * 64).collect();
+        let drawn: Vec<&[f32]> = pixels.chunks(64 * 64).collect();
         let measure = |name: &str, f: &dyn Fn(&[f32]) -> f64| {
-            let values: Vec<f64> = pictures.iter().map(|p| f(p)).collect();
+            let values: Vec<f64> = drawn.iter().map(|p| f(p)).collect();
             let accuracy = best_of_two_thresholds(&values, &labels);
             assert!(accuracy > 0.34 && accuracy < 0.75, "{name} alone is right in {accuracy}");
             for class in 0..3 {

@@ -193,9 +193,9 @@ fn join(folder: &Path, images: &Idx, labels: &Idx, set: Set, split: &str) -> Res
     }
     let (h, w) = (images.shape[1], images.shape[2]);
     let pixels = Tensor::build([n, 1, h, w], |pixels| {
-        parallel::chunks(pixels, h * w, |i, picture| {
-            let from = &images.data[i * h * w..][..picture.len()];
-            picture.iter_mut().zip(from).for_each(|(to, &level)| *to = f32::from(level) / 255.0);
+        parallel::chunks(pixels, h * w, |i, image| {
+            let from = &images.data[i * h * w..][..image.len()];
+            image.iter_mut().zip(from).for_each(|(to, &level)| *to = f32::from(level) / 255.0);
         });
     });
     Ok(Images {

@@ -167,7 +167,7 @@ impl Trained {
             let help = "give its rows as a table: gradus predict RUN TABLE.csv";
             return Err(Error::config("predict", "takes images, and this run was trained on a table", help));
         }
-        Reader::new(self.preparation.picture, like)
+        Reader::new(self.preparation.image, like)
     }
 
     /// The prediction for the image `[1, C, H, W]` that was read from `path`.

@@ -56,8 +56,8 @@ const PROGRAM: u64 = 60_000_000;
 pub fn estimate(e: &Experiment, p: &Prepared) -> Estimate {
     let numbers = |splits: [usize; 3], each: usize| splits.iter().sum::<usize>() as u64 * each as u64 * 4;
     let counts = p.data.splits().map(|(_, images)| images.len());
-    let picture = p.preparation.picture.iter().product();
-    let (read, given) = (numbers(counts, picture), numbers(counts, p.preparation.input().iter().product()));
+    let image = p.preparation.image.iter().product();
+    let (read, given) = (numbers(counts, image), numbers(counts, p.preparation.input().iter().product()));
     let (weights, slots) = (4 * p.summary.parameters as u64, slots(&e.train.optimizer));
     let each = activations(&p.summary);
     // Images of a folder are read into their splits; other samples are there whole while they are divided.

@@ -3,7 +3,7 @@
 use super::kind::Kind;
 use super::spec::{Data, DataKind, Experiment, Features, Normalize};
 use super::values::{ValueScale, Valued};
-use crate::analysis::features::{Feature, of_pictures};
+use crate::analysis::features::{Feature, of_images};
 use crate::analysis::hog::Hog;
 use crate::analysis::scale::{Scaler, Scaling};
 use crate::data::batch::standardize_each;
@@ -135,7 +135,7 @@ pub fn other(e: &Experiment, spec: &str, p: &Preparation, watch: &mut dyn Watch)
             (all.test, all.sha256)
         }
         _ => {
-            let [channels, size, _] = p.picture;
+            let [channels, size, _] = p.image;
             let mut progress = |done, total| watch.progress(done, total, "images read");
             let folder = folder::load_all(path, &p.classes, channels, size, &mut progress)?;
             folder.note().iter().for_each(|line| watch.note(line));
@@ -147,11 +147,11 @@ pub fn other(e: &Experiment, spec: &str, p: &Preparation, watch: &mut dyn Watch)
 
 /// The same samples, labelled in the order of the run's classes; refused unless they are such as the run was trained on.
 fn renamed(mut images: Images, p: &Preparation, path: &Path) -> Result<Images> {
-    let picture = [images.channels(), images.height(), images.width()];
-    if picture != p.picture {
+    let image = [images.channels(), images.height(), images.width()];
+    if image != p.image {
         let words =
             |[c, h, w]: [usize; 3]| if (c, h) == (1, 1) { format!("{w} numbers") } else { format!("{c}x{h}x{w}") };
-        let what = format!("holds samples of {}; the run was trained on {}", words(picture), words(p.picture));
+        let what = format!("holds samples of {}; the run was trained on {}", words(image), words(p.image));
         return Err(Error::data(path, what, "give data like those of the run"));
     }
     if let (Some(scale), Some(values)) = (&p.values, &images.values)
@@ -251,7 +251,7 @@ pub struct Preparation {
     /// Names of the classes.
     pub classes: Vec<String>,
     /// Channels, height and width of an image.
-    pub picture: [usize; 3],
+    pub image: [usize; 3],
     /// What the columns of a table are called; other tables are matched by these names.
     #[serde(default)]
     pub columns: Columns,
@@ -262,7 +262,7 @@ pub struct Preparation {
     /// How histograms of oriented gradients are computed, if they are the features.
     pub hog: Hog,
     /// Whether each image is brought to mean 0 and deviation 1.
-    pub per_picture: bool,
+    pub per_image: bool,
     /// The scale of the pixels.
     pub normalization: Option<Normalization>,
     /// The scale of the features.
@@ -280,12 +280,12 @@ impl Preparation {
     pub fn fit(d: &Data, train: &Images) -> Result<Self> {
         let mut preparation = Self {
             classes: train.classes.clone(),
-            picture: [train.channels(), train.height(), train.width()],
+            image: [train.channels(), train.height(), train.width()],
             columns: train.columns.clone(),
             features: d.features,
             hand_crafted: d.hand_crafted.clone(),
             hog: d.hog.clone(),
-            per_picture: d.normalize == Normalize::PerPicture,
+            per_image: d.normalize == Normalize::PerImage,
             normalization: None,
             scaler: None,
             values: train.values.as_ref().map(ValueScale::fit),
@@ -295,7 +295,7 @@ impl Preparation {
             preparation.border = Border::fit(&train.pixels);
         }
         match (d.normalize, d.features) {
-            (Normalize::None | Normalize::PerPicture, _) => {}
+            (Normalize::None | Normalize::PerImage, _) => {}
             (Normalize::Standard, Features::Pixels) if !preparation.is_table() => {
                 preparation.normalization = Some(Normalization::fit(&train.pixels)?);
             }
@@ -310,7 +310,7 @@ impl Preparation {
     /// What the columns of a table are called; numbered, if the run was made before names were kept.
     pub fn columns(&self) -> Columns {
         if self.is_table() && self.columns.features.is_empty() {
-            let numbered = (0..self.picture[2]).map(|i| format!("x{i}")).collect();
+            let numbered = (0..self.image[2]).map(|i| format!("x{i}")).collect();
             return Columns { features: numbered, ..self.columns.clone() };
         }
         self.columns.clone()
@@ -332,16 +332,16 @@ impl Preparation {
 
     /// Whether a sample is a row of a table, and no image.
     pub fn is_table(&self) -> bool {
-        self.picture[..2] == [1, 1]
+        self.image[..2] == [1, 1]
     }
 
     /// The shape of a sample as the network gets it.
     pub fn input(&self) -> Vec<usize> {
         match self.features {
-            Features::Pixels if self.is_table() => vec![self.picture[2]],
-            Features::Pixels => self.picture.to_vec(),
+            Features::Pixels if self.is_table() => vec![self.image[2]],
+            Features::Pixels => self.image.to_vec(),
             Features::HandCrafted => vec![self.hand_crafted.len()],
-            Features::Hog => self.hog.dimensions([self.picture[1], self.picture[2]]).map_or(vec![], |d| vec![d]),
+            Features::Hog => self.hog.dimensions([self.image[1], self.image[2]]).map_or(vec![], |d| vec![d]),
         }
     }
 
@@ -356,11 +356,11 @@ impl Preparation {
     fn raw_features(&self, pixels: &Tensor) -> Result<ndarray::Array2<f32>> {
         match self.features {
             Features::Pixels => {
-                let (n, d) = (pixels.shape()[0], self.picture[2]);
+                let (n, d) = (pixels.shape()[0], self.image[2]);
                 Ok(ndarray::Array2::from_shape_fn((n, d), |(i, j)| pixels.data()[i * d + j]))
             }
-            Features::Hog => self.hog.of_pictures(pixels),
-            Features::HandCrafted => of_pictures(&self.hand_crafted, pixels),
+            Features::Hog => self.hog.of_images(pixels),
+            Features::HandCrafted => of_images(&self.hand_crafted, pixels),
         }
     }
 
@@ -372,12 +372,12 @@ impl Preparation {
         augment: Option<(&Data, u64)>,
     ) -> Result<Box<dyn Samples>> {
         if self.features == Features::Pixels && !self.is_table() {
-            let identity = Normalization { mean: vec![0.0; self.picture[0]], std: vec![1.0; self.picture[0]] };
-            let pixels = &if self.per_picture { standardize_each(pixels)? } else { pixels.clone() };
-            let pictures = Pictures::new(pixels, labels.to_vec(), self.normalization.as_ref().unwrap_or(&identity))?;
+            let identity = Normalization { mean: vec![0.0; self.image[0]], std: vec![1.0; self.image[0]] };
+            let pixels = &if self.per_image { standardize_each(pixels)? } else { pixels.clone() };
+            let samples = Pictures::new(pixels, labels.to_vec(), self.normalization.as_ref().unwrap_or(&identity))?;
             return Ok(Box::new(match augment {
-                Some((d, seed)) => pictures.augmented(d.augment, seed),
-                None => pictures,
+                Some((d, seed)) => samples.augmented(d.augment, seed),
+                None => samples,
             }));
         }
         let raw = self.raw_features(pixels)?;

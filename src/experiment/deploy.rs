@@ -111,8 +111,8 @@ impl Trained {
 
 /// The layer that brings raw samples to the network's scale, if it has one.
 fn scale(p: &Preparation) -> Result<Option<Box<dyn Module>>> {
-    if p.per_picture {
-        return Ok(Some(Box::new(LayerNorm { eps: EPSILON, ..LayerNorm::new(&p.picture) })));
+    if p.per_image {
+        return Ok(Some(Box::new(LayerNorm { eps: EPSILON, ..LayerNorm::new(&p.image) })));
     }
     if let Some(n) = &p.normalization {
         let of = |values: &[f32]| Tensor::new(values.to_vec(), [values.len(), 1, 1]);
@@ -170,7 +170,7 @@ fn metadata(trained: &Trained) -> Vec<(String, String)> {
         Loss::Bce | Loss::BceWithLogits => "probability of the second class",
         Loss::ReconstructionMse | Loss::ReconstructionBce => match e.data.normalize {
             Normalize::None => "reconstruction of the input",
-            Normalize::Standard | Normalize::PerPicture => "reconstruction of the standardized input",
+            Normalize::Standard | Normalize::PerImage => "reconstruction of the standardized input",
         },
         _ if p.values.is_some() => "predicted numbers, in the units of the data",
         Loss::CrossEntropy | Loss::Nll | Loss::Mse | Loss::Mae | Loss::Huber => "probability of each class",
@@ -178,7 +178,7 @@ fn metadata(trained: &Trained) -> Vec<(String, String)> {
     let mut words = vec![("classes", classes), ("input", input.into()), ("input_layout", layout.into())];
     words.push(("input_range", range.into()));
     if p.features == Features::Pixels && !p.is_table() {
-        words.push(("input_color", if p.picture[0] == 1 { "gray" } else { "rgb" }.into()));
+        words.push(("input_color", if p.image[0] == 1 { "gray" } else { "rgb" }.into()));
     }
     words.push(("output", output.into()));
     if let Some(values) = &p.values {

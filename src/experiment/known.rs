@@ -11,16 +11,16 @@ impl Experiment {
     /// The shape of a sample as the network gets it; none if the images must be seen first.
     pub fn input(&self) -> Option<Vec<usize>> {
         let d = &self.data;
-        let picture = match d.kind {
+        let image = match d.kind {
             DataKind::Mnist | DataKind::FashionMnist | DataKind::Digits => [1, 28, 28],
             DataKind::Galaxies => [1, d.size, d.size],
             DataKind::Folder => [d.color.channels()?, d.size, d.size],
             DataKind::Csv | DataKind::Npz => return None,
         };
         match d.features {
-            Features::Pixels => Some(picture.to_vec()),
+            Features::Pixels => Some(image.to_vec()),
             Features::HandCrafted => Some(vec![d.hand_crafted.len()]),
-            Features::Hog => d.hog.dimensions([picture[1], picture[2]]).ok().map(|d| vec![d]),
+            Features::Hog => d.hog.dimensions([image[1], image[2]]).ok().map(|d| vec![d]),
         }
     }
 

@@ -184,7 +184,7 @@ impl Reconstructed {
         each::write(folder, &p.data.test.names, &self.errors, bounds.as_deref())?;
         self.verdict(&mut book);
         self.learning(&mut book)?;
-        self.pictures(&mut book)?;
+        self.images(&mut book)?;
         network("3", e, p, &mut book)?;
         colophon("4", e, p, &self.seconds, &mut book);
         book.finish()
@@ -277,14 +277,14 @@ impl Reconstructed {
     }
 
     /// The best, typical and worst reconstructions of the test split, each beside its original.
-    fn pictures(&self, book: &mut Book<'_>) -> Result<()> {
+    fn images(&self, book: &mut Book<'_>) -> Result<()> {
         let p = &self.prepared;
         if p.preparation.is_table() {
             return Ok(());
         }
         let mut order: Vec<usize> = (0..self.errors.len()).collect();
         order.sort_by(|&a, &b| self.errors[a].total_cmp(&self.errors[b]).then(a.cmp(&b)));
-        let [c, h, w] = p.preparation.picture;
+        let [c, h, w] = p.preparation.image;
         let shown = SHOWN.min(order.len());
         let middle = (order.len() - shown) / 2;
         let groups = [

@@ -129,9 +129,9 @@ fn mistakes(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
     wrong.sort_by(|&a, &b| probability(b).total_cmp(&probability(a)).then(a.cmp(&b)));
     let tile = |&i: &usize| {
         let (c, h, w) = (test.channels(), test.height(), test.width());
-        let picture = &test.pixels.data()[i * c * h * w..][..c * h * w];
+        let image = &test.pixels.data()[i * c * h * w..][..c * h * w];
         let (label, predicted) = (&classes[test.labels[i]], &classes[s.test.predicted[i]]);
-        Tile::chw(picture, c, h, w)
+        Tile::chw(image, c, h, w)
             .caption(&format!("true {label}, predicted {predicted}"))
             .caption(&format!("{}, {}", test.names[i], percent(f64::from(probability(i)))))
             .border(Colour::class(test.labels[i]))

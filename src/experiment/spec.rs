@@ -316,7 +316,7 @@ pub enum Normalize {
     #[default]
     Standard,
     /// Mean 0 and deviation 1 over each image alone, which takes its exposure away; for pixels.
-    PerPicture,
+    PerImage,
     /// As they come: pixels between 0 and 1.
     None,
 }

@@ -163,9 +163,9 @@ impl Data {
         if self.features == Features::HandCrafted && self.hand_crafted.is_empty() {
             return Err(Error::config("data.hand_crafted", "is empty", "name at least one feature"));
         }
-        if self.features != Features::Pixels && self.normalize == Normalize::PerPicture {
+        if self.features != Features::Pixels && self.normalize == Normalize::PerImage {
             let help = "features are scaled by `standard`, or not at all";
-            return Err(Error::config("data.normalize", "is per_picture, which is for pixels", help));
+            return Err(Error::config("data.normalize", "is per_image, which is for pixels", help));
         }
         self.augment.check().map_err(|error| match error {
             Error::Config { place, what, help } => Error::config(format!("data.{place}"), what, help),

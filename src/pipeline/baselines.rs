@@ -32,8 +32,8 @@ pub fn measure(config: &Config, data: &ImageData, cnn: &CnnStage, trainer: &mut 
     let majority_class = (0..counts.len()).fold(0, |best, c| if counts[c] > counts[best] { c } else { best });
     let hits = data.test.labels.iter().filter(|&&l| l == majority_class).count();
 
-    let pictures = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &cnn.normalization);
-    let (train, val, test) = (pictures(&data.train)?, pictures(&data.val)?, pictures(&data.test)?);
+    let samples = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &cnn.normalization);
+    let (train, val, test) = (samples(&data.train)?, samples(&data.val)?, samples(&data.test)?);
     let pixels = data.channels() * config.data.size * config.data.size;
     let mut rng = Rng::new(config.seed, "logistic.init", 0);
     let out = Linear::new(pixels, data.classes.len(), Init::PyTorch, &mut rng);

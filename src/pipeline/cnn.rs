@@ -53,10 +53,10 @@ pub(super) fn check_size(config: &Config) -> Result<()> {
 pub fn train(config: &Config, data: &ImageData, trainer: &mut Trainer<'_>) -> Result<CnnStage> {
     let (c, seed, classes) = (&config.cnn, config.seed, data.classes.len());
     let normalization = Normalization::fit(&data.train.pixels)?;
-    let pictures = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &normalization);
+    let samples = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &normalization);
     let augment = Augment { flips: c.flips, quarter_turns: c.quarter_turns, ..Augment::NONE };
     let (train, val, test) =
-        (pictures(&data.train)?.augmented(augment, seed), pictures(&data.val)?, pictures(&data.test)?);
+        (samples(&data.train)?.augmented(augment, seed), samples(&data.val)?, samples(&data.test)?);
 
     let model = build(config, data.channels(), classes)?;
     let fit = Fit { rate: "cnn.lr", ..Fit::new(c.epochs, c.patience, c.batch, seed) };

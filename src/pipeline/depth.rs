@@ -72,7 +72,7 @@ pub fn measure(
         trainer.watch.note(&why);
         return Ok(DepthLesson { labels, spaces: Vec::new(), omitted: Some(why) });
     }
-    let pictures = Pictures::new(&data.val.pixels, data.val.labels.clone(), &cnn.normalization)?;
+    let images = Pictures::new(&data.val.pixels, data.val.labels.clone(), &cnn.normalization)?;
     let blocks: Vec<String> = (1..=config.cnn.widths.len()).map(|i| format!("block{i}")).collect();
     let names = [&["features".to_owned(), "mlp_output".to_owned()], &blocks[..], &["cnn_output".to_owned()]].concat();
 
@@ -85,8 +85,8 @@ pub fn measure(
         let x = match name.as_str() {
             "features" => features.scaled[1].select(Axis(0), &chosen),
             "mlp_output" => mlp.logits[0].select(Axis(0), &chosen),
-            "cnn_output" => activations(&cnn.model, "", &pictures, &chosen)?,
-            block => activations(&cnn.model, block, &pictures, &chosen)?,
+            "cnn_output" => activations(&cnn.model, "", &images, &chosen)?,
+            block => activations(&cnn.model, block, &images, &chosen)?,
         };
         spaces.push(space(config, name, x, &labels)?);
     }

@@ -2,7 +2,7 @@
 
 use super::artifacts::Artifacts;
 use super::config::Config;
-use crate::analysis::features::of_pictures;
+use crate::analysis::features::of_images;
 use crate::analysis::kmeans::Clustering;
 use crate::analysis::metrics::Confusion;
 use crate::data::manifest::identity as identity_of;
@@ -53,7 +53,7 @@ impl Classifiers {
 
     fn classify(&self, pixels: &Tensor, labels: &[usize]) -> Result<Predictions> {
         let artifacts = &self.artifacts;
-        let features = artifacts.scaler.transform(of_pictures(&artifacts.features, pixels)?.view())?;
+        let features = artifacts.scaler.transform(of_images(&artifacts.features, pixels)?.view())?;
         let clusters = self.clustering.predict(features.view())?;
         let objective = Objective::default();
         let images = Pictures::new(pixels, labels.to_vec(), &artifacts.normalization)?;

@@ -3,7 +3,7 @@
 //! The scale is learned from the training split alone; validation and test are only mapped by it.
 
 use super::config::FeatureConfig;
-use crate::analysis::features::{Feature, of_pictures};
+use crate::analysis::features::{Feature, of_images};
 use crate::analysis::scale::Scaler;
 use crate::data::{ImageData, Images};
 use crate::error::Result;
@@ -24,7 +24,7 @@ pub struct Features {
 
 /// Computes the features of all images.
 pub fn compute(config: &FeatureConfig, data: &ImageData) -> Result<Features> {
-    let table = |images: &Images| of_pictures(&config.names, &images.pixels);
+    let table = |images: &Images| of_images(&config.names, &images.pixels);
     let raw = [table(&data.train)?, table(&data.val)?, table(&data.test)?];
     let scaler = Scaler::fit(config.scaling, raw[0].view())?;
     let scaled = [scaler.transform(raw[0].view())?, scaler.transform(raw[1].view())?, scaler.transform(raw[2].view())?];

@@ -178,7 +178,7 @@ fn scatters() -> Vec<(&'static str, Figure)> {
     ]
 }
 
-fn picture(seed: u64, n: usize) -> Vec<f32> {
+fn image(seed: u64, n: usize) -> Vec<f32> {
     let mut noise = Noise(seed);
     let (tilt, flat) = (noise.uniform() * 3.0, 0.3 + 0.7 * noise.uniform());
     let value = |k: usize, u: f64| {
@@ -189,8 +189,8 @@ fn picture(seed: u64, n: usize) -> Vec<f32> {
     (0..n * n).map(|k| value(k, noise.uniform())).collect()
 }
 
-fn picture_sheets() -> Vec<(&'static str, Figure)> {
-    let tile = |s: u64| Tile::chw(&picture(s, 96), 1, 96, 96);
+fn image_sheets() -> Vec<(&'static str, Figure)> {
+    let tile = |s: u64| Tile::chw(&image(s, 96), 1, 96, 96);
     let mut contact = ImageGrid::new("Contact sheet").columns(6).smooth();
     for (c, name) in galaxies().iter().enumerate() {
         contact = contact.group(name, (0..6).map(|i| tile(10 * c as u64 + i)).collect());
@@ -207,7 +207,7 @@ fn picture_sheets() -> Vec<(&'static str, Figure)> {
         Tile::plane(&values, 3, 3, ColourMap::Diverging, Some((-0.6, 0.6)))
     };
     let filters = ImageGrid::new("The 16 filters of the first layer").columns(8).tile_size(48.0);
-    let map = |s: u64| Tile::plane(&picture(s, 32), 32, 32, ColourMap::Terrain, None);
+    let map = |s: u64| Tile::plane(&image(s, 32), 32, 32, ColourMap::Terrain, None);
     let maps = ImageGrid::new("Feature maps of one image").columns(8).tile_size(60.0);
     let maps = maps.group("elliptical_007.png after block 1", (0..16).map(map).collect());
     vec![
@@ -369,7 +369,7 @@ pub(super) fn figures() -> Vec<(&'static str, Figure)> {
         vec![("histograms", feature_sheet().draw())],
         matrices(),
         scatters(),
-        picture_sheets(),
+        image_sheets(),
         latent_figures(),
         lesson_figures(),
         study_figures(),

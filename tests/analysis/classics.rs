@@ -420,8 +420,8 @@ fn everything() -> String {
     let exact = short.fit(part, 5).unwrap();
     let tree = Tsne { method: Method::BarnesHut, ..short.clone() }.fit(x.view(), 5).unwrap();
     let mesh = Tsne { method: Method::Fft, ..short.clone() }.fit(x.view(), 5).unwrap();
-    let pictures: Vec<&[f32]> = x.as_slice().unwrap().chunks(120).collect();
-    let table = features::extract(&Feature::ALL, &pictures, 10, 12).unwrap();
+    let images: Vec<&[f32]> = x.as_slice().unwrap().chunks(120).collect();
+    let table = features::extract(&Feature::ALL, &images, 10, 12).unwrap();
     let numbers = [
         metrics::silhouette(x.view(), &labels).unwrap(),
         metrics::fisher_ratio(x.view(), &labels).unwrap(),

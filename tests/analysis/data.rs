@@ -205,7 +205,7 @@ fn clutter_and_a_wrapping_folder_are_passed_over() {
 }
 
 #[test]
-fn pictures_without_a_class_are_listed() {
+fn images_without_a_class_are_listed() {
     let mut files = classes("train/", &["a", "b"], 0, 8);
     files.push(("loose.png".into(), png(1)));
     files.push(("extra/a/img.png".into(), png(2)));
@@ -234,10 +234,10 @@ fn formats_endings_and_depths() {
     assert_eq!(data.skipped, []);
     assert_eq!(names(&data).len(), 14);
     let bytes = encoded(&sixteen.into(), ImageFormat::Png);
-    let picture = data::image_from_bytes(&bytes, "sixteen.png", 3, 10).unwrap();
+    let read = data::image_from_bytes(&bytes, "sixteen.png", 3, 10).unwrap();
     // 12 x 10 cut to the middle 10 x 10: column 0 is x = 1.
-    assert_eq!(picture.shape(), [1, 3, 10, 10]);
-    assert_eq!(picture.at(&[0, 2, 4, 0]), 5004.0 / 65535.0);
+    assert_eq!(read.shape(), [1, 3, 10, 10]);
+    assert_eq!(read.at(&[0, 2, 4, 0]), 5004.0 / 65535.0);
 }
 
 #[test]
@@ -454,7 +454,7 @@ fn hostile_and_damaged_zips_are_refused_whole() {
 // ---- evaluation and prediction ----------------------------------------------------------------------------------
 
 #[test]
-fn all_pictures_of_a_folder_in_the_order_of_the_trained_classes() {
+fn all_images_of_a_folder_in_the_order_of_the_trained_classes() {
     let trained: Vec<String> = ["spiral", "edge", "round"].map(String::from).to_vec();
     let mut files = classes("train/", &["edge", "spiral"], 0, 2);
     files.extend(classes("test/", &["spiral"], 500, 3));
@@ -482,8 +482,8 @@ fn mutated_files_never_panic() {
     let seeds = [png(1), jpeg(2), progressive_like, encoded(&coloured(4), ImageFormat::Png)];
     for round in 0..4000 {
         let bytes = mutate(&seeds[round % seeds.len()], &mut rng);
-        if let Ok(picture) = data::image_from_bytes(&bytes, "noise", 1, 16) {
-            assert!(picture.data().iter().all(|v| (0.0..=1.0).contains(v)));
+        if let Ok(read) = data::image_from_bytes(&bytes, "noise", 1, 16) {
+            assert!(read.data().iter().all(|v| (0.0..=1.0).contains(v)));
         }
     }
     let zip = zipped(&classes("w/", &["a", "b"], 0, 3));

@@ -23,7 +23,7 @@ fn the_values_are_those_of_scikit_image() {
     assert_eq!(cases.len(), 17);
     for Case { shape: [c, h, w], hog, unit, pixels, vector } in cases {
         let pixels = Tensor::new(pixels.iter().map(|v| v / unit).collect(), [1, c, h, w]).unwrap();
-        let got = hog.of_pictures(&pixels).unwrap();
+        let got = hog.of_images(&pixels).unwrap();
         assert_eq!(got.dim(), (1, hog.dimensions([h, w]).unwrap()));
         assert_eq!(got.len(), vector.len(), "{hog:?}");
         assert!(vector.iter().any(|&v| v > 0.1));
@@ -71,7 +71,7 @@ fn bits_are_the_same_on_any_number_of_threads() {
     let hog = Hog { orientations: 8, cell: [4, 4], block: [2, 2], ..Hog::default() };
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| hog.of_pictures(&pixels).unwrap())
+        pool.install(|| hog.of_images(&pixels).unwrap())
     };
     let one = with(1);
     assert_eq!(one.dim(), (40, 6 * 6 * 4 * 8));
@@ -79,13 +79,13 @@ fn bits_are_the_same_on_any_number_of_threads() {
         assert!(with(threads) == one, "{threads} threads");
     }
     // And an image's row does not depend on the others.
-    assert_eq!(hog.of_pictures(&pixels.gather(&[7])).unwrap().row(0), one.row(7));
-    assert_eq!(hog.of_pictures(&pixels.gather(&[])).unwrap().dim(), (0, one.ncols()));
+    assert_eq!(hog.of_images(&pixels.gather(&[7])).unwrap().row(0), one.row(7));
+    assert_eq!(hog.of_images(&pixels.gather(&[])).unwrap().dim(), (0, one.ncols()));
 }
 
 #[test]
 fn silly_requests_are_refused() {
-    let refused = |hog: &Hog, x: &Tensor| hog.of_pictures(x).unwrap_err().to_string();
+    let refused = |hog: &Hog, x: &Tensor| hog.of_images(x).unwrap_err().to_string();
     let hog = Hog::default();
     let x = Tensor::zeros([1, 1, 28, 28]);
     assert!(refused(&hog, &Tensor::zeros([1, 1, 23, 28])).contains("2 x 3 cells of 8 x 8 pixels"));
@@ -97,7 +97,7 @@ fn silly_requests_are_refused() {
     assert!(refused(&hog, &Tensor::new(odd.clone(), [1, 1, 28, 28]).unwrap()).contains("image 0 has the pixel NaN"));
     odd[5] = -0.5;
     let negative = Tensor::new(odd, [1, 1, 28, 28]).unwrap();
-    assert!(hog.of_pictures(&negative).is_ok());
+    assert!(hog.of_images(&negative).is_ok());
     assert!(refused(&Hog { transform_sqrt: true, ..hog.clone() }, &negative).contains("not negative"));
     assert!(hog.histograms(&x, 1).unwrap_err().to_string().contains("there is no image 1"));
 }

@@ -5,7 +5,7 @@
 //! Ctrl-C. Public data sets are fetched from nowhere: where `GRADUS_DATA` names them they are here already, elsewhere the
 //! commands that want them are omitted, and that is said.
 
-use crate::common::{Ran, gradus, pictures, png};
+use crate::common::{Ran, gradus, png, write_images};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -82,7 +82,7 @@ fn write_set(folder: &Path) {
 static PREPARED: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = crate::common::empty_folder("as-written-prepared");
     for name in ["photos", "other_photos", "new_images"] {
-        pictures(&folder.join(name), &["cat", "dog", "owl"], 20);
+        write_images(&folder.join(name), &["cat", "dog", "owl"], 20);
     }
     for (class, name) in ["NORMAL", "PNEUMONIA"].iter().enumerate() {
         fs::create_dir_all(folder.join("xray").join(name)).unwrap();

@@ -119,7 +119,7 @@ fn the_life_of_an_autoencoder() {
 /// that codes of 14 numbers give images back, better than as many principal components (0.0215), and tell clothes
 /// apart.
 #[test]
-fn real_pictures_come_back_and_are_told_apart() {
+fn real_images_come_back_and_are_told_apart() {
     let Some(root) = std::env::var_os("GRADUS_DATA") else {
         println!("skipped: GRADUS_DATA is not set");
         return;

@@ -89,7 +89,7 @@ pub(crate) fn png(class: usize, seed: u32) -> Vec<u8> {
 }
 
 /// A folder of `per_class` images for each of `classes`.
-pub(crate) fn pictures(folder: &Path, classes: &[&str], per_class: u32) {
+pub(crate) fn write_images(folder: &Path, classes: &[&str], per_class: u32) {
     for (class, name) in classes.iter().enumerate() {
         fs::create_dir_all(folder.join(name)).expect("a fresh folder");
         for i in 0..per_class {

@@ -1,7 +1,7 @@
 //! An exported network alone gives the run's own predictions on raw pixels: scale before it, probabilities after it, and
 //! words about both inside the file.
 
-use crate::common::{empty_folder, gradus, pictures, png};
+use crate::common::{empty_folder, gradus, png, write_images};
 use gradus::data::read_image;
 use gradus::export::onnx::Network;
 use serde_json::Value;
@@ -57,11 +57,11 @@ fn the_file_alone_predicts_what_the_run_predicts() {
     let log_softmax = "[[model.layer]]\ntype = \"log_softmax\"";
     for (name, classes, data, train, end) in [
         ("standard", &["a", "b", "c"][..], "", "", ""),
-        ("each", &["a", "b"][..], "normalize = \"per_picture\"", "loss = \"bce_with_logits\"", ""),
+        ("each", &["a", "b"][..], "normalize = \"per_image\"", "loss = \"bce_with_logits\"", ""),
         ("none", &["a", "b", "c"][..], "normalize = \"none\"", "loss = \"nll\"", log_softmax),
     ] {
         let folder = empty_folder(&format!("deployed-{name}"));
-        pictures(&folder.join("data"), classes, 16);
+        write_images(&folder.join("data"), classes, 16);
         fs::write(folder.join("net.toml"), experiment(data, train, end)).unwrap();
         gradus(&folder, &["train", "net.toml", "--out", "run"]).says(0, &[]);
         let exported = gradus(&folder, &["export", "run", "--to", "onnx", "--out", "net.onnx", "--json"]);
@@ -113,7 +113,7 @@ fn by_onnx_runtime(folder: &Path, images: &[String], predicted: &Value) {
 #[test]
 fn what_a_file_does_not_compute_is_said() {
     let folder = empty_folder("deployed-hog");
-    pictures(&folder.join("data"), &["a", "b"], 16);
+    write_images(&folder.join("data"), &["a", "b"], 16);
     let hog = experiment("features = \"hog\"\n[data.hog]\ncell = [4, 4]\nblock = [1, 1]", "", "");
     let linear = hog.find("[[model.layer]]\ntype = \"conv2d\"").unwrap()
         ..hog.find("[[model.layer]]\ntype = \"linear\"").unwrap();

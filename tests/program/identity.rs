@@ -1,6 +1,6 @@
 //! Which samples a run is made of, and which split: subsets, splits that belong to the data, and data that have changed.
 
-use crate::common::{Ran, empty_folder, gradus, pictures};
+use crate::common::{Ran, empty_folder, gradus, write_images};
 use gradus::experiment::{Experiment, Source, data};
 use gradus::run::Unwatched;
 use gradus::study::job::Job;
@@ -107,7 +107,7 @@ fn a_limit_takes_every_class_in_proportion() {
     train(&folder, "one", &["--set", "data.limit=1"]).says(2, &["data.limit", "is 1", "class `k1`", "2"]);
 
     // Images in folders, class by class too.
-    pictures(&folder.join("images"), &["a", "b", "c"], 30);
+    write_images(&folder.join("images"), &["a", "b", "c"], 30);
     write_linear(&folder, "folder", "images");
     let limited = train(&folder, "images-limit", &["--set", "data.limit=9"]).says(0, &[]).json();
     assert_eq!(counts(&limited, "train"), [3, 3, 3]);
@@ -150,7 +150,7 @@ fn names(e: &Experiment) -> [BTreeSet<String>; 3] {
 fn the_trials_of_a_study_share_the_split() {
     let folder = empty_folder("identity-study");
     write_table(&folder.join("t.csv"), &[40, 40, 20]);
-    pictures(&folder.join("images"), &["a", "b"], 12);
+    write_images(&folder.join("images"), &["a", "b"], 12);
     for (kind, path) in [("csv", "t.csv"), ("folder", "images"), ("digits", "")] {
         let path = if path.is_empty() { String::new() } else { folder.join(path).display().to_string() };
         let text = LINEAR.replace("KIND", kind).replace("PATH", &path)
@@ -201,7 +201,7 @@ fn a_missing_class_is_said_or_refused() {
     write_table(&folder.join("rare.csv"), &[30, 2]);
     write_linear(&folder, "csv", "rare.csv");
     train(&folder, "x", &[]).says(3, &["class `k1` has 2 samples", "at least 3", "train, val, test"]);
-    pictures(&folder.join("rare"), &["a", "b"], 6);
+    write_images(&folder.join("rare"), &["a", "b"], 6);
     (2..6).for_each(|i| fs::remove_file(folder.join(format!("rare/b/{i}.png"))).unwrap());
     write_linear(&folder, "folder", "rare");
     train(&folder, "x", &[]).says(3, &["class `b` has 2 readable images", "at least 3", "train, val, test"]);
@@ -252,7 +252,7 @@ fn write_auto(folder: &Path) {
 #[test]
 fn changed_data_are_refused_by_every_command() {
     let folder = empty_folder("identity-changed");
-    pictures(&folder.join("images"), &["a", "b"], 25);
+    write_images(&folder.join("images"), &["a", "b"], 25);
     write_linear(&folder, "folder", "images");
     write_auto(&folder);
     train(&folder, "run", &[]).says(0, &[]);
@@ -331,7 +331,7 @@ fn changed_data_are_refused_by_every_command() {
 #[test]
 fn autoencoders_of_different_splits_are_not_compared() {
     let folder = empty_folder("identity-latent");
-    pictures(&folder.join("images"), &["a", "b", "c"], 25);
+    write_images(&folder.join("images"), &["a", "b", "c"], 25);
     write_linear(&folder, "folder", "images");
     write_auto(&folder);
     for (name, out, set) in [
@@ -355,7 +355,7 @@ fn autoencoders_of_different_splits_are_not_compared() {
 fn no_sample_is_in_two_splits() {
     let folder = empty_folder("identity-overlap");
     write_table(&folder.join("t.csv"), &[30, 30, 30]);
-    pictures(&folder.join("images"), &["a", "b", "c"], 30);
+    write_images(&folder.join("images"), &["a", "b", "c"], 30);
     write_idx(&folder.join("idx"), [70, 20], |_, i| (i % 10) as u8);
     write_npz(&folder.join("rows.npz"), &[90, 4]);
     write_npz(&folder.join("images.npz"), &[90, 8, 8]);

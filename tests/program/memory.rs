@@ -1,7 +1,7 @@
 //! What an experiment will cost: `--dry-run` refuses what a training would refuse, tells the peak of memory before it is
 //! reached, and allocates nothing that it only describes.
 
-use crate::common::{Ran, command, empty_folder, gradus, pictures, zip};
+use crate::common::{Ran, command, empty_folder, gradus, write_images, zip};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -104,7 +104,7 @@ fn a_dry_run_looks_at_the_data() {
     write_rows(&folder.join("rows.npz"), 60, 5);
     let table: String = (0..60).map(|i| format!("{},{},{}\n", i % 7, i % 5, ["a", "b"][i % 2])).collect();
     fs::write(folder.join("rows.csv"), table).unwrap();
-    pictures(&folder.join("images"), &["lying", "standing"], 12);
+    write_images(&folder.join("images"), &["lying", "standing"], 12);
     let plain = [FLATTEN, "type = \"linear\"\nunits = 4", RELU, OUT];
     for (kind, path) in
         [("mnist", "digits"), ("folder", "images"), ("csv", "rows.csv"), ("npz", "rows.npz"), ("digits", "")]

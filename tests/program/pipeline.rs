@@ -1,6 +1,6 @@
 //! The main job through the program: a whole run, resuming, bad data, divergence, and a trained run put to use.
 
-use crate::common::{Ran, command, empty_folder, gradus, pictures, plain_numbers, png, zip};
+use crate::common::{Ran, command, empty_folder, gradus, plain_numbers, png, write_images, zip};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -164,9 +164,9 @@ fn every_classifier_is_in_the_ledger() {
 }
 
 #[test]
-fn too_few_pictures_for_the_maps_are_refused_before_training() {
+fn too_few_images_for_the_maps_are_refused_before_training() {
     let folder = empty_folder("pipeline-small");
-    pictures(&folder.join("data"), &["a", "b"], 14);
+    write_images(&folder.join("data"), &["a", "b"], 14);
     let ran = gradus(&folder, &["pipeline", "--smoke", "--data", "data", "--out", "run"]);
     ran.says(3, &["data", "images for", "at least", "help:"]);
     assert!(!folder.join("run").exists(), "a fruitless run is left behind");
@@ -202,7 +202,7 @@ fn force_replaces_a_run() {
 #[test]
 fn a_run_is_not_resumed_on_other_pictures() {
     let folder = empty_folder("pipeline-changed");
-    pictures(&folder.join("data"), &["a", "b"], 20);
+    write_images(&folder.join("data"), &["a", "b"], 20);
     let small = ["--smoke", "--size", "16", "--set", "cnn.widths=[4,8]"];
     gradus(&folder, &[&["pipeline", "--data", "data", "--out", "run"], &small[..]].concat()).says(0, &[]);
     fs::remove_file(folder.join("run/COMPLETE")).unwrap();
@@ -322,8 +322,8 @@ fn a_run_that_diverges_says_where() {
 fn bad_data_are_exit_code_3_and_say_what_to_do() {
     let folder = empty_folder("pipeline-bad-data");
     fs::create_dir(folder.join("empty")).unwrap();
-    pictures(&folder.join("lonely"), &["cats"], 12);
-    pictures(&folder.join("few"), &["cats", "dogs"], 1);
+    write_images(&folder.join("lonely"), &["cats"], 12);
+    write_images(&folder.join("few"), &["cats", "dogs"], 1);
     fs::write(folder.join("text.zip"), "no zip at all").unwrap();
     let whole = zip(&[("a/1.png", png(0, 1)), ("b/1.png", png(1, 1))]);
     fs::write(folder.join("cut.zip"), &whole[..whole.len() / 2]).unwrap();
@@ -346,10 +346,10 @@ fn bad_data_are_exit_code_3_and_say_what_to_do() {
 }
 
 #[test]
-fn pictures_of_ones_own_from_a_zip_and_back() {
+fn images_of_ones_own_from_a_zip_and_back() {
     let folder = empty_folder("pipeline-own");
     let classes = ["lying", "standing", "checked"];
-    pictures(&folder.join("images"), &classes, 14);
+    write_images(&folder.join("images"), &classes, 14);
     fs::write(folder.join("images/lying/broken.png"), "no image").unwrap();
     let mut files: Vec<(String, Vec<u8>)> = vec![("wrap/__MACOSX/x.png".into(), vec![1])];
     for (class, name) in classes.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Predictions for images of one's own: unreadable, inverted, off centre, of any format, and folders as they are.
 
-use crate::common::{Ran, command, empty_folder, gradus, pictures, png};
+use crate::common::{Ran, command, empty_folder, gradus, png, write_images};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma};
 use std::fs;
 use std::path::Path;
@@ -120,7 +120,7 @@ fn digits_of_ones_own_are_made_like_mnist() {
 #[test]
 fn an_unreadable_image_costs_itself_only() {
     let folder = empty_folder("predict-unreadable");
-    pictures(&folder.join("images"), &["lying", "standing"], 8);
+    write_images(&folder.join("images"), &["lying", "standing"], 8);
     trained(&folder, FOLDER).says(0, &[]);
     fs::write(folder.join("torn.jpg"), b"\xFF\xD8\xFF\xE0 torn").unwrap();
     fs::write(folder.join("without-ending"), png(0, 3)).unwrap();
@@ -151,7 +151,7 @@ fn an_unreadable_image_costs_itself_only() {
 #[test]
 fn a_training_tells_what_it_left_out() {
     let folder = empty_folder("predict-folder");
-    pictures(&folder.join("images"), &["Cat", "cat", "dog\u{1b}[31m"], 8);
+    write_images(&folder.join("images"), &["Cat", "cat", "dog\u{1b}[31m"], 8);
     fs::create_dir_all(folder.join("images/Cat/@eaDir")).unwrap();
     fs::write(folder.join("images/Cat/@eaDir/thumb.png"), png(1, 77)).unwrap();
     fs::write(folder.join("images/cat/torn.png"), b"torn").unwrap();

@@ -1,7 +1,7 @@
 //! What is refused before anything is read or trained, and what is said when a training fails: every number of every
 //! setting, ends of a network that do not fit the loss, divergence; and the smallest data that a run takes.
 
-use crate::common::{empty_folder, gradus, pictures};
+use crate::common::{empty_folder, gradus, write_images};
 use gradus::Result;
 use gradus::experiment::builtin::ALL;
 use gradus::experiment::read::to_toml;
@@ -316,7 +316,7 @@ fn smoothed_labels_and_dropped_batches_train_to_the_end() {
 fn without_validation_samples_the_last_epoch_is_kept() {
     let folder = empty_folder("validation-none");
     fs::write(folder.join("small.toml"), small("")).unwrap();
-    pictures(&folder.join("data"), &["a", "b"], 12);
+    write_images(&folder.join("data"), &["a", "b"], 12);
     fs::write(folder.join("back.toml"), BACK).unwrap();
     let table: String =
         (0..40).map(|i| format!("{},{},{}\n", i % 7, i % 5, if i % 2 == 0 { "odd" } else { "even" })).collect();
@@ -407,7 +407,7 @@ fn divergence_names_the_key_that_was_set() {
 #[test]
 fn small_data_run_to_the_end_without_what_cannot_be_measured() {
     let folder = empty_folder("validation-small");
-    pictures(&folder.join("data"), &["a", "b", "c", "d", "e"], 6);
+    write_images(&folder.join("data"), &["a", "b", "c", "d", "e"], 6);
     let ran = gradus(&folder, &["pipeline", "--smoke", "--data", "data", "--out", "run", "--json"]);
     let metrics = ran.says(0, &["depth lesson is omitted", "5 samples of 5 classes"]).json();
     assert!(metrics["separability"].as_object().unwrap().is_empty() && metrics["cnn"]["test_accuracy"].is_number());

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn oblong_pictures_are_mirrored_and_turned_by_half() {
+    fn oblong_images_are_mirrored_and_turned_by_half() {
         let x: Vec<f32> = (0..6).map(|i| i as f32).collect();
         let through = |s: Symmetry| {
             let mut to = vec![0.0; 6];

@@ -100,7 +100,7 @@ pub fn dream(trained: &Trained, job: &Job, watch: &mut dyn Watch) -> Result<(Vec
     let e = &trained.experiment;
     if !matches!(e.train.loss, Loss::CrossEntropy | Loss::Nll)
         || e.data.features != Features::Pixels
-        || trained.preparation.per_picture
+        || trained.preparation.per_image
         || trained.preparation.is_table()
     {
         let what = "dreams want a network that is given pixels on a fixed scale and answers by softmax";
@@ -133,7 +133,7 @@ fn one(t: &Trained, job: &Job, target: &Target, i: u64, data: &ImageData, galler
     let (with, without) = (run(&job.settings)?, run(&plain)?);
     let reached = with.iter().map(|dream| dream.reached.clone()).collect();
     let (best, unregularized) = (best(with, target), best(without, target));
-    let likeness = [&best, &unregularized].map(|dream| gallery.likeness(dream.picture(), target));
+    let likeness = [&best, &unregularized].map(|dream| gallery.likeness(dream.image(), target));
     Ok(Found { target: target.clone(), best, reached, unregularized, likeness })
 }
 
@@ -145,14 +145,14 @@ fn best(dreams: Vec<Dream>, target: &Target) -> Dream {
 
 /// The images from which target `i` is dreamt, `[R, C, H, W]`.
 fn starts(t: &Trained, job: &Job, i: u64, data: &ImageData) -> Result<Tensor> {
-    let [channels, h, w] = t.preparation.picture;
+    let [channels, h, w] = t.preparation.image;
     let shape = [job.restarts, channels, h, w];
     let mut rng = Rng::new(job.seed, "dream.start", i);
     let real = match &job.start {
         Start::Random => return Ok(Tensor::rand(shape, 0.3, 0.7, &mut rng)),
         Start::Image(path) => {
-            let picture = read_image(path, channels, h)?;
-            picture.gather(&vec![0; job.restarts])
+            let image = read_image(path, channels, h)?;
+            image.gather(&vec![0; job.restarts])
         }
         Start::Test(class) => {
             let of_class: Vec<usize> = (0..data.test.len()).filter(|&i| data.test.labels[i] == *class).collect();
@@ -174,14 +174,14 @@ impl<'a> Gallery<'a> {
         // A few hundred test images are enough to know what is usual.
         let test = data.test.sample(300, seed);
         let mut distances: Vec<f32> =
-            test.pixels.data().chunks(size(&test)).map(|picture| nearest(&data.train, picture)[0].0).collect();
+            test.pixels.data().chunks(size(&test)).map(|image| nearest(&data.train, image)[0].0).collect();
         distances.sort_by(f32::total_cmp);
         let usual = distances.get(distances.len() * 98 / 100).or(distances.last()).copied().unwrap_or(0.0);
         Self { train: &data.train, usual }
     }
 
-    fn likeness(&self, picture: &[f32], target: &Target) -> Likeness {
-        let near = nearest(self.train, picture);
+    fn likeness(&self, image: &[f32], target: &Target) -> Likeness {
+        let near = nearest(self.train, image);
         let (distance, first) = near[0];
         let wanted: Vec<usize> = (0..target.probabilities.len()).filter(|&c| target.probabilities[c] > 0.05).collect();
         let of_target = near.iter().filter(|(_, i)| wanted.contains(&self.train.labels[*i])).count();
@@ -200,10 +200,10 @@ fn size(images: &Images) -> usize {
 }
 
 /// The nearest training images with their distances (1 less the correlation), the nearest first.
-fn nearest(train: &Images, picture: &[f32]) -> Vec<(f32, usize)> {
-    let n = picture.len() as f32;
-    let mean = picture.iter().sum::<f32>() / n;
-    let centred: Vec<f32> = picture.iter().map(|x| x - mean).collect();
+fn nearest(train: &Images, image: &[f32]) -> Vec<(f32, usize)> {
+    let n = image.len() as f32;
+    let mean = image.iter().sum::<f32>() / n;
+    let centred: Vec<f32> = image.iter().map(|x| x - mean).collect();
     let length = centred.iter().map(|x| x * x).sum::<f32>().sqrt();
     let distance = |row: &[f32]| {
         let (mut dot, mut sum, mut squares) = (0.0f32, 0.0f32, 0.0f32);
@@ -215,7 +215,7 @@ fn nearest(train: &Images, picture: &[f32]) -> Vec<(f32, usize)> {
     };
     let by_distance = |a: &(f32, usize), b: &(f32, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
     let blocks = gradus_kernels::parallel::map(train.len().div_ceil(1024), |block| {
-        let rows = train.pixels.data().chunks(picture.len()).enumerate().skip(block * 1024).take(1024);
+        let rows = train.pixels.data().chunks(image.len()).enumerate().skip(block * 1024).take(1024);
         let mut found: Vec<(f32, usize)> = rows.map(|(i, row)| (distance(row), i)).collect();
         found.sort_by(by_distance);
         found.truncate(NEIGHBORS);

@@ -93,7 +93,7 @@ pub struct Dream {
 
 impl Dream {
     /// The last image.
-    pub fn picture(&self) -> &[f32] {
+    pub fn image(&self) -> &[f32] {
         &self.frames.last().expect("a dream has an end").1
     }
 
@@ -239,15 +239,15 @@ impl Look<'_> {
     /// Ends the dreams whose answers are within `tolerance` of what was asked, and says whether that is all of them.
     fn end(&self, z: &Tensor, step: usize, dreams: &mut [Dream], tolerance: f32) -> Result<bool> {
         let (z, still) = (Var::constant(z.clone()), [self.settings.jitter; 2]);
-        let (pictures, answers) = (self.pixels(&z)?.into_value(), self.answers(&z, still)?);
+        let (images, answers) = (self.pixels(&z)?.into_value(), self.answers(&z, still)?);
         let (_, distances) = self.loss(&z, still, 0.0)?;
-        let (size, classes) = (pictures.numel() / dreams.len(), answers.shape()[1]);
+        let (size, classes) = (images.numel() / dreams.len(), answers.shape()[1]);
         for (r, dream) in dreams.iter_mut().enumerate().filter(|(_, dream)| dream.reached.is_empty()) {
             let answer = &answers.data()[r * classes..][..classes];
             if self.target.distance(answer) <= tolerance {
                 dream.reached = answer.to_vec();
                 dream.losses.push(distances[r]);
-                dream.frames.push((step, pictures.data()[r * size..][..size].to_vec()));
+                dream.frames.push((step, images.data()[r * size..][..size].to_vec()));
             }
         }
         Ok(dreams.iter().all(|dream| !dream.reached.is_empty()))
@@ -296,8 +296,8 @@ impl Look<'_> {
     fn keep(&self, z: &Tensor, step: usize, dreams: &mut [Dream]) -> Result<()> {
         let x = self.pixels(&Var::constant(z.clone()))?;
         let size = x.value().numel() / dreams.len();
-        for (dream, picture) in dreams.iter_mut().zip(x.value().data().chunks(size)) {
-            dream.frames.push((step, picture.to_vec()));
+        for (dream, image) in dreams.iter_mut().zip(x.value().data().chunks(size)) {
+            dream.frames.push((step, image.to_vec()));
         }
         Ok(())
     }
@@ -357,7 +357,7 @@ mod tests {
                 let settings = Settings { pixels, distance, steps: 600, lr: 0.05, ..Settings::unregularized() };
                 let target = Target { probabilities: vec![0.5, 0.5, 0.0], note: None };
                 for dream in optimize(&model(), None, &starts, &target, &settings, 1).unwrap() {
-                    assert!(dream.picture().iter().all(|x| (0.0..=1.0).contains(x)));
+                    assert!(dream.image().iter().all(|x| (0.0..=1.0).contains(x)));
                     assert!(dream.loss() < dream.losses[0], "{pixels:?} {distance:?}: {:?}", dream.reached);
                 }
             }
@@ -371,7 +371,7 @@ mod tests {
         let target = Target::class(2, 3);
         let together = optimize(&model(), None, &starts, &target, &settings, 7).unwrap();
         let alone = optimize(&model(), None, &starts.gather(&[1]), &target, &settings, 7).unwrap();
-        for (a, b) in together[1].picture().iter().zip(alone[0].picture()) {
+        for (a, b) in together[1].image().iter().zip(alone[0].image()) {
             assert!((a - b).abs() < 1e-4);
         }
     }

@@ -118,25 +118,25 @@ pub fn summary(found: &[Found], data: &ImageData) -> Table {
     table
 }
 
-fn tile(picture: &[f32], data: &ImageData) -> Tile {
-    Tile::chw(picture, data.train.channels(), data.train.height(), data.train.width())
+fn tile(pixels: &[f32], data: &ImageData) -> Tile {
+    Tile::chw(pixels, data.train.channels(), data.train.height(), data.train.width())
 }
 
 /// The ends, framed by whether they look like what was asked.
 pub fn overview(found: &[Found], data: &ImageData) -> Figure {
-    let size = found[0].best.picture().len();
+    let size = found[0].best.image().len();
     let frame = |yes: bool| if yes { Colour::RIGHT } else { Colour::WRONG };
     let words = |f: &Found| f.target.words(&data.classes);
     let with = found.iter().map(|f| {
         let p = f.best.reached[f.target.main_class()];
-        tile(f.best.picture(), data)
+        tile(f.best.image(), data)
             .caption(&words(f))
             .caption(&percent(f64::from(p)))
             .border(frame(f.likeness[0].looks_like_it))
     });
     let without = found.iter().map(|f| {
         let p = f.unregularized.reached[f.target.main_class()];
-        tile(f.unregularized.picture(), data)
+        tile(f.unregularized.image(), data)
             .caption(&words(f))
             .caption(&percent(f64::from(p)))
             .border(frame(f.likeness[1].looks_like_it))
@@ -208,9 +208,9 @@ fn animation(f: &Found, data: &ImageData, path: &Path) -> Result<()> {
         let broken = |e: image::ImageError| crate::error::Error::invalid(format!("cannot make an animation: {e}"));
         encoder.set_repeat(Repeat::Infinite).map_err(broken)?;
         let last = f.best.frames.len() - 1;
-        for (i, (_, picture)) in f.best.frames.iter().enumerate() {
+        for (i, (_, pixels)) in f.best.frames.iter().enumerate() {
             let level =
-                |c: usize, y: usize, x: usize| (255.0 * picture[(c.min(channels - 1) * h + y) * w + x]).round() as u8;
+                |c: usize, y: usize, x: usize| (255.0 * pixels[(c.min(channels - 1) * h + y) * w + x]).round() as u8;
             let image = RgbaImage::from_fn(w as u32 * ZOOM, h as u32 * ZOOM, |x, y| {
                 let (x, y) = ((x / ZOOM) as usize, (y / ZOOM) as usize);
                 image::Rgba([level(0, y, x), level(1, y, x), level(2, y, x), 255])

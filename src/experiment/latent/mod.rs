@@ -73,7 +73,7 @@ impl<'a> Coder<'a> {
             let what = format!("{name} tells classes apart, and gives no image back");
             return Err(Error::config("latent", what, "give a run of an autoencoder, such as cae-fashion"));
         }
-        if trained.preparation.normalization.is_some() || trained.preparation.per_picture {
+        if trained.preparation.normalization.is_some() || trained.preparation.per_image {
             let what = format!("{name} was given pixels on another scale, and its images are not in [0, 1]");
             return Err(Error::config("latent", what, "train with data.normalize = \"none\""));
         }
@@ -95,7 +95,7 @@ impl<'a> Coder<'a> {
         let [_, decoder] = self.parts();
         let z = Tensor::new(codes.iter().copied().collect(), [codes.nrows(), self.dimensions])?;
         let pixels = self.through(&decoder, &z)?;
-        let [c, h, w] = self.trained.preparation.picture;
+        let [c, h, w] = self.trained.preparation.image;
         Tensor::new(pixels, [codes.nrows(), c, h, w])
     }
 
@@ -134,7 +134,7 @@ pub struct Generated {
     pub nearest: f64,
     /// Some of them.
     #[serde(skip)]
-    pub pictures: Tensor,
+    pub images: Tensor,
 }
 
 /// Everything that was found about one run.
@@ -364,12 +364,12 @@ impl Gallery {
         Self { train: rows(data.train.clone()), test: rows(data.test.sample(COUNTED, seed)) }
     }
 
-    fn judge(&self, source: &'static str, pictures: &Tensor, classifier: Option<&Trained>) -> Result<Generated> {
-        let n = pictures.shape()[0];
-        let rows = ArrayView2::from_shape((n, self.train.ncols()), pictures.data()).expect("images of one size");
+    fn judge(&self, source: &'static str, images: &Tensor, classifier: Option<&Trained>) -> Result<Generated> {
+        let n = images.shape()[0];
+        let rows = ArrayView2::from_shape((n, self.train.ncols()), images.data()).expect("images of one size");
         let near = nearest_rows(rows, self.train.view(), 1)?;
         let rms = |squared: &f32| (f64::from(*squared) / self.train.ncols() as f64).sqrt();
-        let said = classifier.map(|c| answers(c, pictures)).transpose()?;
+        let said = classifier.map(|c| answers(c, images)).transpose()?;
         Ok(Generated {
             source,
             confidence: said.as_ref().map(Answers::mean_confidence),
@@ -377,7 +377,7 @@ impl Gallery {
             inception_score: said.as_ref().map(Answers::inception_score),
             diversity: diversity(rows, self.test.view())?,
             nearest: near.squared.iter().map(rms).sum::<f64>() / n as f64,
-            pictures: pictures.gather(&(0..n.min(SHOWN)).collect::<Vec<_>>()),
+            images: images.gather(&(0..n.min(SHOWN)).collect::<Vec<_>>()),
         })
     }
 }

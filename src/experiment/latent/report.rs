@@ -59,8 +59,8 @@ pub fn results(all: &[Findings]) -> Value {
             "knn_accuracy": f.knn_accuracy,
             "silhouette": f.silhouette,
             "maps": f.maps.iter().map(|m| json!({ "method": m.method.name(), "knn_accuracy": m.knn_accuracy })).collect::<Vec<_>>(),
-            "recognized": f.recognized.map(|[pictures, reconstructions]| json!({
-                "images": pictures, "reconstructions": reconstructions,
+            "recognized": f.recognized.map(|[images, reconstructions]| json!({
+                "images": images, "reconstructions": reconstructions,
             })),
             "generated": f.generated,
         })
@@ -216,8 +216,8 @@ fn one(
     }
     let ways = draw("interpolations", ways.draw())?;
     let mut walks = ImageGrid::new("One dimension at a time").columns(STEPS).tile_size(72.0);
-    for (j, pictures) in &f.traversals {
-        walks = walks.group(&format!("dimension {} (variance {:.2})", j + 1, f.variances[*j]), tiles(pictures, data));
+    for (j, images) in &f.traversals {
+        walks = walks.group(&format!("dimension {} (variance {:.2})", j + 1, f.variances[*j]), tiles(images, data));
     }
     let walks = draw("traversals", walks.draw())?;
     page.section(&sections.next(), "Walks")
@@ -229,14 +229,14 @@ fn one(
 
     let body = page.section(&sections.next(), "Generated images");
     for (i, g) in f.generated.iter().enumerate() {
-        let figure = draw(&format!("generated_{i}"), sheet(g.source, &g.pictures, data, 10, 64.0))?;
+        let figure = draw(&format!("generated_{i}"), sheet(g.source, &g.images, data, 10, 64.0))?;
         body.figure(&figure, &format!("Decoded latent samples from the {}.", g.source));
     }
     if !f.analogies.is_empty() {
         let mut grid = ImageGrid::new("Arithmetic on codes").columns(4).tile_size(84.0);
-        for ([a, b, c], pictures) in &f.analogies {
+        for ([a, b, c], images) in &f.analogies {
             let names = [a.clone(), b.clone(), c.clone(), format!("{a} - {b} + {c}")];
-            let tiles = tiles(pictures, data).into_iter().zip(&names).map(|(tile, name)| tile.caption(name));
+            let tiles = tiles(images, data).into_iter().zip(&names).map(|(tile, name)| tile.caption(name));
             grid = grid.group("", tiles.collect());
         }
         let grid = draw("analogies", grid.draw())?;
@@ -246,13 +246,13 @@ fn one(
     Ok(())
 }
 
-fn tiles(pictures: &Tensor, data: &ImageData) -> Vec<Tile> {
+fn tiles(images: &Tensor, data: &ImageData) -> Vec<Tile> {
     let (c, h, w) = (data.test.channels(), data.test.height(), data.test.width());
-    pictures.data().chunks(c * h * w).map(|values| Tile::chw(values, c, h, w)).collect()
+    images.data().chunks(c * h * w).map(|values| Tile::chw(values, c, h, w)).collect()
 }
 
-fn sheet(title: &str, pictures: &Tensor, data: &ImageData, columns: usize, size: f64) -> Figure {
-    ImageGrid::new(title).group("", tiles(pictures, data)).columns(columns).tile_size(size).draw()
+fn sheet(title: &str, images: &Tensor, data: &ImageData, columns: usize, size: f64) -> Figure {
+    ImageGrid::new(title).group("", tiles(images, data)).columns(columns).tile_size(size).draw()
 }
 
 fn reconstructions(f: &Findings, data: &ImageData) -> Figure {

@@ -58,7 +58,7 @@ fn parameters(r: &Results, book: &mut Book<'_>) -> Result<()> {
             Cell::points(scores.train.accuracy - scores.test.accuracy),
         ]);
     }
-    let ratio = book.table("parameters_per_picture", ratio)?;
+    let ratio = book.table("parameters_per_image", ratio)?;
     let convolutions: usize = lesson.cnn.rows.iter().filter(|l| l.kind.starts_with("conv")).map(|l| l.parameters).sum();
     let restraint = Restraint {
         augmented: r.config.cnn.flips || r.config.cnn.quarter_turns,
