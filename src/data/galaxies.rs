@@ -151,7 +151,7 @@ mod tests {
     fn silly_requests_are_refused() {
         for (per_class, size) in [(0, 128), (1, 15), (1, 1025)] {
             let refusal = Galaxies { per_class, size, seed: 0 }.render().unwrap_err().to_string();
-            assert!(refusal.contains(&format!("got {per_class} of size {size}")), "{refusal}");
+            assert!(refusal.contains(&format!("found {per_class} of size {size}")), "{refusal}");
         }
     }
 

@@ -315,7 +315,7 @@ mod tests {
         let prices: String = (0..60).map(|i| format!("{},{}.25\n", i % 7, 100 + i)).collect();
         let price = refused(&format!("u,price\n{prices}"));
         assert!(price.starts_with("column 2 (`price`) holds 60 different numbers in 60 samples"), "{price}");
-        assert!(price.contains("regression") && price.contains("data.label"), "{price}");
+        assert!(price.contains("kind = \"regress\"") && price.contains("data.label"), "{price}");
         let names: String = (0..10).map(|i| format!("{},person {i}\n", i % 7)).collect();
         assert!(refused(&format!("u,name\n{names}")).contains("10 different words in 10 samples"));
         // A few halves are classes, and so are many classes of a few each.

@@ -394,7 +394,7 @@ units = 0"#;
                 "nest.toml:21: model.layer.2.join: does not know the word `concta`",
             ),
             ("\"parallel\"", "\"parallel\"\njoin = \"concta\"", "did you mean `concat`?"),
-            ("kernel = 3", "kernel = \"2 * m\"", "model.layer.1.layer.1.kernel: is \"2 * m\", and `m` is no number"),
+            ("kernel = 3", "kernel = \"2 * m\"", "model.layer.1.layer.1.kernel: is \"2 * m\", and `m` is not a number"),
             ("filters = 2", "filters = -2", "model.layer.2.branch.2.layer.1.filters: is -2"),
             ("name = \"block\"", "name = \"block\"\ntimes = 2", "model.layer.1.times: there is no setting `times`"),
         ] {

@@ -342,7 +342,7 @@ fn leakage_between_given_splits_is_reported() {
 #[test]
 fn a_bad_group_expression_is_a_usage_error() {
     let dir = write(&classes("", &["a", "b"], 0, 5));
-    for (pattern, word) in [("(p", "no regular expression"), (r"p\d+", "no capture group")] {
+    for (pattern, word) in [("(p", "not a regular expression"), (r"p\d+", "no capture group")] {
         let options = FolderOptions { group_by: Some(pattern.into()), ..small() };
         let error = load(dir.path(), &options).unwrap_err();
         assert!(error.exit_code() == 2 && error.to_string().contains(word), "{error}");
