@@ -7,12 +7,13 @@
 //!
 //! * A `Loop` (in this file) is plain Rust over any number type, which the compiler turns into vectors by itself, once
 //!   for each level. It is the first choice, and that of almost every kernel: elementwise functions, sums in lanes,
-//!   optimizers, distances. Products and sums are rounded one by one, so the bits are the same on every level. A kernel
-//!   puts what its loop needs into a struct, marks `run` as `#[inline(always)]`, and calls `vectorize`.
+//!   optimizers, distances. Products and sums are rounded one by one (unless the loop itself asks for `mul_add`), so
+//!   the bits are the same on every level. A kernel puts what its loop needs into a struct, marks `run` as
+//!   `#[inline(always)]`, and calls `vectorize`.
 //! * A `Vector` (`simd/vector.rs`) is one register of `f32`, as wide as the level's registers are, and its methods are
 //!   single instructions. Matrix products and convolutions are written over it (`simd/body.rs`, `dense.rs`): their sums
 //!   must be fused and must fill the registers without a rest, which no compiler finds by itself. Every other use of
-//!   the processor's own instructions goes by way of a `Vector` too.
+//!   the processor's own instructions for arithmetic goes by way of a `Vector` too.
 //! * `Lanes` (`kmeans/lanes.rs`) are sixteen numbers on every level: one, two or four `Vector`s of `f32`, or an array,
 //!   for `f64` and for [`Isa::Scalar`]. K-means is written over them, because it compares and chooses in each lane,
 //!   which compilers do not reliably turn into vectors, and because its samples lie in tiles of sixteen whatever the

@@ -65,18 +65,18 @@ pub(crate) trait Vector: Copy {
     #[inline(always)]
     unsafe fn pool(window: [Self; 4], y: *mut f32, codes: *mut u8) {
         let mut pixels = [[0.0; UNIT]; 4];
-        let (mut values, mut argmaxes) = ([0.0; UNIT], [0; UNIT]);
+        let (mut values, mut found) = ([0.0; UNIT], [0; UNIT]);
         // SAFETY: a vector is no longer than a unit; the rest is promised by the caller.
         unsafe {
             for (pixels, window) in pixels.iter_mut().zip(window) {
                 window.store(pixels.as_mut_ptr());
             }
             for l in 0..Self::LANES {
-                (values[l], argmaxes[l]) = pool_window(pixels.map(|pixels| pixels[l]));
+                (values[l], found[l]) = pool_window(pixels.map(|pixels| pixels[l]));
             }
             for l in 0..Self::LANES {
                 *y.add(l) = values[l];
-                *codes.add(l) = argmaxes[l] as u8;
+                *codes.add(l) = found[l] as u8;
             }
         }
     }
