@@ -17,7 +17,7 @@
 
 use super::data::given_path;
 use super::job::Prepared;
-use super::layers::Outline;
+use super::layers::SMALL;
 use super::spec::{DataKind, Experiment, Features};
 use crate::error::Result;
 use crate::nn::summary::Summary;
@@ -120,12 +120,8 @@ impl Estimate {
     }
 }
 
-/// Bytes of a weight while it is trained: never less, whatever the optimizer.
-const LEAST_PER_WEIGHT: u64 = 12;
 /// The program, its threads, and the bitmaps of a report.
 const PROGRAM: u64 = 60_000_000;
-/// Below this, nobody looks whether it fits.
-const SMALL: u64 = 200_000_000;
 
 /// The peak of memory of a training.
 pub fn estimate(e: &Experiment, p: &Prepared) -> Estimate {
@@ -151,8 +147,12 @@ pub fn estimate(e: &Experiment, p: &Prepared) -> Estimate {
 /// Bytes of the outputs of all layers for one sample, as far as they are kept.
 fn activations(summary: &Summary) -> u64 {
     let kind = |i: usize| summary.rows.get(i).map_or("", |row| row.kind.as_str());
-    let is_block =
-        |i: usize| kind(i).starts_with("conv ") && kind(i + 1) == "relu" && kind(i + 2).starts_with("max-pool");
+    // In one list of layers, not at the end of a branch and the beginning of the next.
+    let list = |i: usize| summary.rows.get(i).and_then(|row| row.path.rsplit_once('.')).map(|(list, _)| list);
+    let is_block = |i: usize| {
+        let follows = kind(i).starts_with("conv ") && kind(i + 1) == "relu" && kind(i + 2).starts_with("max-pool");
+        follows && list(i) == list(i + 1) && list(i) == list(i + 2)
+    };
     let each = summary.rows.iter().enumerate().map(|(i, row)| match row.activation_bytes as u64 {
         bytes if is_block(i) => bytes / 2,
         _ if i > 0 && is_block(i - 1) => 0,
@@ -182,18 +182,6 @@ pub fn check_data(e: &Experiment) -> Result<()> {
     }
     let help = "make data.size smaller, take fewer files, or a machine with more memory";
     memory::demand("data", "reading the data", 2 * least, help)
-}
-
-/// Refuses a network whose weights will not fit into memory, before they are drawn; `so_far` are the weights of the layers
-/// before this one, which stands at `place`.
-pub(super) fn check_weights(place: &str, layer: &Outline, so_far: usize) -> Result<()> {
-    let all = (so_far as u64).saturating_add(layer.parameters as u64);
-    let bytes = all.saturating_mul(LEAST_PER_WEIGHT);
-    if bytes < SMALL {
-        return Ok(());
-    }
-    let what = format!("{} ({}): training {all} weights up to it", layer.name, layer.kind);
-    memory::demand(place, &what, bytes, "give it, or the layer before, fewer filters or units")
 }
 
 /// Refuses a training that will not fit into memory; the place is the setting that asks for most of it.
