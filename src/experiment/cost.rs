@@ -17,7 +17,7 @@
 
 use super::data::given_path;
 use super::job::Prepared;
-use super::layers::SMALL;
+use super::layers::Outline;
 use super::spec::{DataKind, Experiment, Features};
 use crate::error::Result;
 use crate::nn::summary::Summary;
@@ -120,8 +120,12 @@ impl Estimate {
     }
 }
 
+/// Bytes of a weight while it is trained: never less, whatever the optimizer.
+const LEAST_PER_WEIGHT: u64 = 12;
 /// The program, its threads, and the bitmaps of a report.
 const PROGRAM: u64 = 60_000_000;
+/// Below this, nobody looks whether it fits.
+const SMALL: u64 = 200_000_000;
 
 /// The peak of memory of a training.
 pub fn estimate(e: &Experiment, p: &Prepared) -> Estimate {
@@ -182,6 +186,18 @@ pub fn check_data(e: &Experiment) -> Result<()> {
     }
     let help = "make data.size smaller, take fewer files, or a machine with more memory";
     memory::demand("data", "reading the data", 2 * least, help)
+}
+
+/// Refuses a network whose weights will not fit into memory, before they are drawn; `so_far` are the weights of the layers
+/// before this one, which stands at `place`.
+pub(super) fn check_weights(place: &str, layer: &Outline, so_far: usize) -> Result<()> {
+    let all = (so_far as u64).saturating_add(layer.parameters as u64);
+    let bytes = all.saturating_mul(LEAST_PER_WEIGHT);
+    if bytes < SMALL {
+        return Ok(());
+    }
+    let what = format!("{} ({}): training {all} weights up to it", layer.name, layer.kind);
+    memory::demand(place, &what, bytes, "give it, or the layer before, fewer filters or units")
 }
 
 /// Refuses a training that will not fit into memory; the place is the setting that asks for most of it.

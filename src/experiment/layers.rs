@@ -6,7 +6,7 @@
 //!
 //! `layer` has the table of the types, and those that hold others; `plain`, `images` and `samples` describe the other
 //! types, a block each: settings, ranges, shape rule, module. `check` reads the ranges, `outline` tells a network by its
-//! shape rules without making it, `weights` asks whether it fits into memory, and here it becomes a model. So a new type of layer is a row and a block.
+//! shape rules without making it, and here it becomes a model. So a new type of layer is a row and a block.
 
 mod check;
 mod describe;
@@ -16,14 +16,13 @@ mod outline;
 mod plain;
 mod samples;
 mod values;
-mod weights;
 
+use super::cost::check_weights;
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::nn::{self, Ctx, Join, Module, Sequential};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
-use weights::check_weights;
 
 pub use check::check;
 pub use describe::{Describe, Range};
@@ -33,7 +32,6 @@ pub use outline::{Outline, outline};
 pub use plain::*;
 pub use samples::{BatchNorm, Dropout, GaussianLatent, GaussianNoise, LayerNorm, Linear, Unflatten};
 pub use values::{Sides, Zeros, ZerosByName};
-pub use weights::SMALL;
 
 /// Builds the network for samples of shape `input` (without the batch axis); `outputs` stand for units = 0. The error's
 /// place is the key of the layer (`model.layer.2.layer.1`); it says the layer's path and what is wrong with it.
