@@ -76,8 +76,12 @@ pub fn estimate(e: &Experiment, p: &Prepared) -> Estimate {
 /// Bytes of the outputs of all layers for one sample, as far as they are kept.
 fn activations(summary: &Summary) -> u64 {
     let kind = |i: usize| summary.rows.get(i).map_or("", |row| row.kind.as_str());
-    let is_block =
-        |i: usize| kind(i).starts_with("conv ") && kind(i + 1) == "relu" && kind(i + 2).starts_with("max-pool");
+    // In one list of layers, not at the end of a branch and the beginning of the next.
+    let list = |i: usize| summary.rows.get(i).and_then(|row| row.path.rsplit_once('.')).map(|(list, _)| list);
+    let is_block = |i: usize| {
+        let follows = kind(i).starts_with("conv ") && kind(i + 1) == "relu" && kind(i + 2).starts_with("max-pool");
+        follows && list(i) == list(i + 1) && list(i) == list(i + 2)
+    };
     let each = summary.rows.iter().enumerate().map(|(i, row)| match row.activation_bytes as u64 {
         bytes if is_block(i) => bytes / 2,
         _ if i > 0 && is_block(i - 1) => 0,

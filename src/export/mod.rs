@@ -4,6 +4,7 @@
 //! the network itself, and the largest difference is told. For ONNX a small interpreter runs the graph ([`onnx`]); for
 //! weights, the network runs with what the file gives back.
 
+mod difference;
 pub mod npz;
 pub mod onnx;
 
@@ -16,6 +17,8 @@ use crate::tensor::Tensor;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+pub use difference::largest_error;
 
 /// The sorts of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,18 +123,4 @@ fn weights(
     let again = run();
     load_state_dict(model, &own)?;
     Ok((bytes, largest_error(&again?, &expected)))
-}
-
-/// The largest absolute difference of two tensors of one shape. Equal infinities, and NaN beside NaN, do not differ;
-/// otherwise what is not a number is infinitely far away, and so is another shape.
-pub fn largest_error(a: &Tensor, b: &Tensor) -> f64 {
-    if a.shape() != b.shape() {
-        return f64::INFINITY;
-    }
-    let error = |(&x, &y): (&f32, &f32)| match (f64::from(x) - f64::from(y)).abs() {
-        _ if x == y || (x.is_nan() && y.is_nan()) => 0.0,
-        difference if difference.is_nan() => f64::INFINITY,
-        difference => difference,
-    };
-    a.data().iter().zip(b.data()).map(error).fold(0.0, f64::max)
 }

@@ -90,6 +90,17 @@ impl<T: Real> Module<T> for Residual<T> {
 ///
 /// Branches have names, which make the paths of their parameters (`block2.branch1.conv.weight`); the joined value is
 /// captured as `block2.concat` or `block2.sum`. A branch without layers hands on the input.
+///
+/// ```
+/// use gradus::{autograd::Var, tensor::Tensor};
+/// use gradus::nn::{Activation, Ctx, Join, Module, Parallel, Sequential};
+/// let both: Parallel = Parallel::new(Join::Concat)
+///     .with("relu", Sequential::new().with("relu", Activation::Relu))
+///     .with("same", Sequential::new());
+/// let x = Var::constant(Tensor::new(vec![-1.0, 2.0], [1, 2])?);
+/// assert_eq!(both.forward(&x, &mut Ctx::eval())?.value().data(), [0.0, 2.0, -1.0, 2.0]);
+/// # Ok::<(), gradus::Error>(())
+/// ```
 pub struct Parallel<T: Real = f32> {
     join: Join,
     branches: Vec<(String, Sequential<T>)>,

@@ -15,6 +15,22 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// Where a value that a module read came from.
+///
+/// ```
+/// use gradus::{autograd::Var, tensor::Tensor};
+/// use gradus::nn::{Activation, Ctx, Module, Residual, Sequential, Source};
+/// let net = Sequential::new()
+///     .with("relu", Activation::Relu)
+///     .with("block", Residual::new(Sequential::new().with("tanh", Activation::Tanh)));
+/// let mut cx = Ctx::eval().capture(&|_| true);
+/// net.forward(&Var::constant(Tensor::<f32>::zeros([1, 2])), &mut cx)?;
+/// let captured = cx.captured();
+/// let paths: Vec<&str> = captured.iter().map(|layer| layer.path.as_str()).collect();
+/// assert_eq!(paths, ["relu", "block.tanh", "block.sum", "block"]);
+/// let read: Vec<Source> = captured[2].inputs.iter().map(|read| read.from).collect();
+/// assert_eq!(read, [Source::Module(1), Source::Module(0)]); // tanh(x) + x
+/// # Ok::<(), gradus::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// It is the input of the pass.

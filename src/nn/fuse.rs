@@ -2,7 +2,7 @@
 //!
 //! Recognized are two things: a *block* of convolution (with a bias, no stride, no dilation, one group), ReLU, 2 x 2
 //! max-pooling; and a *chain* of convolutions and transposed convolutions (of one group), each with or without a ReLU, if its
-//! pictures are small and many. The values are those of the modules one after the other, and the gradients too,
+//! images are small and many. The values are those of the modules one after the other, and the gradients too,
 //! but for the order of their sums; so nobody need know. A pass that wants to see an output in between gets the modules one
 //! after the other.
 

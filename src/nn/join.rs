@@ -7,6 +7,14 @@ use crate::real::Real;
 use crate::shape::Shape;
 
 /// How the outputs of branches become one value.
+///
+/// ```
+/// use gradus::{autograd::Var, nn::Join, tensor::Tensor};
+/// let [a, b] = [1.0, 2.0].map(|value| Var::constant(Tensor::<f32>::full([1, 2], value)));
+/// assert_eq!(Join::Sum.of(&[&a, &b])?.value().data(), [3.0, 3.0]);
+/// assert_eq!(Join::Concat.of(&[&a, &b])?.value().data(), [1.0, 1.0, 2.0, 2.0]);
+/// # Ok::<(), gradus::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Join {

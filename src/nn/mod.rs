@@ -2,6 +2,10 @@
 //!
 //! A [`Module`] has two duties. `forward` computes; `walk` names each parameter, [`Buffer`] and child once. Everything
 //! else follows from `walk`: counting, saving, loading, freezing, optimizing, printing.
+//!
+//! A network is a graph of modules: [`Sequential`] puts them one after the other, [`Residual`] and [`Parallel`] side by
+//! side. A pass that is asked to ([`Ctx::capture`]) records the graph, whose nodes know whose outputs they read; summaries
+//! and exports are built from it.
 
 mod branches;
 mod buffer;

@@ -126,7 +126,7 @@ pub struct LayerNorm<T: Real = f32> {
 }
 
 impl<T: Real> LayerNorm<T> {
-    /// A layer that normalizes the last axes, whose sizes are `shape`: `[D]`, or `[C, H, W]` for whole pictures.
+    /// A layer that normalizes the last axes, whose sizes are `shape`: `[D]`, or `[C, H, W]` for whole images.
     pub fn new(shape: &[usize]) -> Self {
         let full = |value| Param::new(Tensor::full(shape, value));
         Self { weight: full(T::ONE), bias: full(T::ZERO), eps: 1e-5 }

@@ -271,6 +271,17 @@ fn what_does_not_meet_is_refused_with_its_shapes() {
 }
 
 #[test]
+fn branches_draw_masks_of_their_own() {
+    let drop = || Sequential::new().with("drop", Dropout(0.5));
+    let net = Parallel::new(Join::Concat).with("a", drop()).with("b", drop());
+    let (x, tape) = (Var::constant(Tensor::<f32>::full([1, 200], 1.0)), Tape::new());
+    let y = net.forward(&x, &mut Ctx::train(&tape, 3, 1)).unwrap();
+    let (a, b) = y.value().data().split_at(200);
+    assert!(a != b && [a, b].iter().all(|mask| mask.iter().all(|&m| m == 0.0 || m == 2.0)));
+    assert_eq!(net.forward(&x, &mut Ctx::train(&tape, 3, 1)).unwrap().value(), y.value());
+}
+
+#[test]
 #[should_panic(expected = "which the block needs")]
 fn the_block_keeps_its_own_names() {
     let _ = Residual::<f32>::new(Sequential::new().with("sum", Flatten));

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Numbers from 0 to below 1 end here.
 const BELOW_1: f64 = 0.999_999;
 
-/// A fully connected layer; what comes as pictures is flattened before.
+/// A fully connected layer; what comes as images is flattened before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {

@@ -12,6 +12,7 @@ mod graph;
 mod operator;
 mod proto;
 
+use super::difference::largest_error;
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::nn::Module;
@@ -55,7 +56,7 @@ fn compare(network: &Network, graph: &Graph, samples: &Tensor) -> Result<f64> {
     let output = network.run_steps(samples, &mut |at, y| {
         for witness in graph.witnesses.iter().filter(|witness| witness.value == Value::Step(at)) {
             let sizes = witness.output.data().iter().map(|y| f64::from(y.abs())).filter(|size| size.is_finite());
-            let error = super::largest_error(y, &witness.output);
+            let error = largest_error(y, &witness.output);
             if error > TOLERANCE * sizes.fold(1.0, f64::max) {
                 let why = format!("does not give what its operators give (largest difference {error:.1e})");
                 return Err(graph::refused(&witness.path, &why));
@@ -63,7 +64,7 @@ fn compare(network: &Network, graph: &Graph, samples: &Tensor) -> Result<f64> {
         }
         Ok(())
     })?;
-    Ok(super::largest_error(&output, &graph.output))
+    Ok(largest_error(&output, &graph.output))
 }
 
 /// The file's bytes.
