@@ -81,6 +81,35 @@ pub struct Captured<T: Real> {
 }
 
 /// A loss that a module adds to the objective.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// /// Weight decay as a loss: the squared sum of the weights, a tenth of which is added to the objective.
+/// struct Decay(Linear);
+///
+/// impl Module for Decay {
+///     fn forward(&self, x: &Var, cx: &mut Ctx<'_>) -> Result<Var> {
+///         let weight = cx.param(&self.0.weight);
+///         cx.add_loss("decay", (&weight * &weight).sum()?, 0.1);
+///         cx.call("linear", &self.0, x)
+///     }
+///     fn walk(&self, walk: &mut Walk<'_, f32>) {
+///         walk.child("linear", &self.0);
+///     }
+///     fn kind(&self) -> Kind {
+///         Kind::Container
+///     }
+/// }
+///
+/// let layer = Decay(Linear::new(1, 2, Init::PyTorch, &mut Rng::new(1, "init", 0)));
+/// layer.0.weight.set(Tensor::full([2, 1], 3.0));
+/// let mut cx = Ctx::eval();
+/// layer.forward(&Var::constant(Tensor::zeros([1, 1])), &mut cx)?;
+/// let added = &cx.losses()[0];
+/// assert_eq!((&added.path[..], added.value.value().item(), added.weight), ("decay", 18.0, 0.1));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Added<T: Real> {
     /// The module's path and the loss's name: `code.kl`.

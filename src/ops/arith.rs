@@ -229,6 +229,18 @@ fn aligned(shape: &[usize], rank: usize) -> Shape {
 }
 
 /// Arithmetic with broadcasting.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let x = Var::constant(Tensor::new(vec![1.0, 2.0, 3.0, 4.0], [2, 2])?);
+/// let row = Var::constant(Tensor::new(vec![10.0, 20.0], [2])?);
+/// assert_eq!(x.add(&row)?.value().data(), [11.0, 22.0, 13.0, 24.0]);
+/// assert_eq!(x.maximum(&Var::constant(Tensor::scalar(2.5)))?.value().data(), [2.5, 2.5, 3.0, 4.0]);
+/// let three = Var::constant(Tensor::zeros([3]));
+/// assert!(x.mul(&three).is_err()); // two columns against three
+/// # Ok::<(), Error>(())
+/// ```
 impl<T: Real> Var<T> {
     /// See [`Add`].
     pub fn add(&self, b: &Self) -> Result<Self> {

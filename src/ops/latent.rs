@@ -39,6 +39,17 @@ pub fn standard_normals<T: Real>(shape: impl Into<Shape>, mut rng: Rng) -> Tenso
 }
 
 /// z = m + e^(l/2) ε; dm = g, dl = g e^(l/2) ε / 2.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let tape = Tape::new();
+/// let (mean, log_var) = (tape.leaf(Tensor::full([1, 1], 3.0)), tape.leaf(Tensor::zeros([1, 1])));
+/// let z = mean.reparametrize(&log_var, &Tensor::full([1, 1], -0.5))?; // 3 + 1 · (-0.5)
+/// assert_eq!(z.value().item(), 2.5);
+/// assert_eq!(tape.backward(&z)?.of(&mean)?.unwrap().item(), 1.0); // drawn, and yet it has a gradient
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Reparametrize<T: Real> {
     /// ε, drawn from N(0, 1), of the means' shape.

@@ -20,6 +20,15 @@ use crate::tensor::Tensor;
 use gradus_kernels::norm::{self, Channels, NormGradients, Scales};
 
 /// Normalization over the axes that weight and bias have: the last ones of x.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let x = Var::constant(Tensor::<f32>::new(vec![1.0, 3.0, 10.0, 30.0], [2, 2])?); // two samples of two numbers
+/// let (ones, zeros) = (Var::constant(Tensor::full([2], 1.0)), Var::constant(Tensor::zeros([2])));
+/// assert_eq!(x.layer_norm(&ones, &zeros, 0.0)?.value().data(), [-1.0, 1.0, -1.0, 1.0]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LayerNorm {
     /// What is added to the variance.

@@ -371,6 +371,18 @@ impl<T: Real> Op<T, 2> for Mse {
 }
 
 /// Losses.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let logits = Var::constant(Tensor::<f32>::zeros([4, 10])); // undecided between ten classes
+/// let loss = logits.cross_entropy(Target::Labels(&[3, 1, 4, 1]))?.value().item();
+/// assert!((loss - 10f32.ln()).abs() < 1e-6);
+/// let (y, target) = (Var::constant(Tensor::full([4], 0.5)), Tensor::full([4], 1.0));
+/// assert_eq!(y.mse(&Var::constant(target.clone()))?.value().item(), 0.25);
+/// assert!((y.bce(&target)?.value().item() - 2f32.ln()).abs() < 1e-6);
+/// # Ok::<(), Error>(())
+/// ```
 impl<T: Real> Var<T> {
     /// Softmax cross-entropy of these logits; see [`SoftmaxCrossEntropy`].
     pub fn cross_entropy(&self, target: Target<'_, T>) -> Result<Self> {

@@ -48,6 +48,14 @@ impl<T: Real> Op<T, 2> for MatMul {
 
 /// Y = A B for each of a batch of matrix pairs: `y[b,m,n] = Σₖ a[b,m,k] b[b,k,n]`. dA = G Bᵀ and dB = Aᵀ G, pair by
 /// pair.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let [a, b] = [[8, 2, 3], [8, 3, 4]].map(|shape| Var::constant(Tensor::<f32>::zeros(shape)));
+/// assert_eq!(a.bmm(&b)?.shape(), [8, 2, 4]); // eight products
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct BatchedMatMul;
 

@@ -65,6 +65,17 @@ impl<T: Real> Moments<T> {
 }
 
 /// Normalization with given statistics, the inputs being x = `[N, C, ..]`, weight and bias = `[C]`.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let x = Var::constant(Tensor::<f32>::new(vec![1.0, 10.0, 3.0, 30.0], [2, 2])?); // two samples of two channels
+/// let (ones, zeros) = (Var::constant(Tensor::full([2], 1.0)), Var::constant(Tensor::zeros([2])));
+/// let (y, moments) = x.batch_norm(&ones, &zeros, 0.0)?;
+/// assert_eq!(y.value().data(), [-1.0, -1.0, 1.0, 1.0]);
+/// assert_eq!(moments.mean.data(), [2.0, 20.0]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct BatchNorm<T: Real> {
     mean: Tensor<T>,

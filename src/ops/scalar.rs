@@ -423,6 +423,18 @@ impl Elementwise for Clamp {
 }
 
 /// The elementwise functions.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let x = Var::constant(Tensor::<f32>::new(vec![-1.0, 0.0, 4.0], [3])?);
+/// assert_eq!(x.relu()?.value().data(), [0.0, 0.0, 4.0]);
+/// assert_eq!(x.abs()?.sqrt()?.value().data(), [1.0, 0.0, 2.0]);
+/// assert_eq!(x.affine(2.0, 1.0)?.value().data(), [-1.0, 1.0, 9.0]);
+/// assert_eq!(x.clamp(-0.5, 0.5)?.value().data(), [-0.5, 0.0, 0.5]);
+/// assert_eq!(x.exp()?.log()?.shape(), [3]);
+/// # Ok::<(), Error>(())
+/// ```
 impl<T: Real> Var<T> {
     /// See [`Neg`].
     pub fn neg(&self) -> Result<Self> {

@@ -17,6 +17,16 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// Softmax (Bridle 1990). `dx[k] = p[k] (g[k] - Σⱼ g[j] p[j])`.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let logits = Var::constant(Tensor::<f32>::new(vec![0.0, 0.0, 100.0, 0.0], [2, 2])?);
+/// let p = logits.softmax(1)?;
+/// assert_eq!(p.value().data()[..2], [0.5, 0.5]);
+/// assert!(p.value().at(&[1, 0]) > 0.999); // and no overflow on the way
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Softmax {
     /// The axis along which the result sums to 1.
@@ -24,6 +34,14 @@ pub struct Softmax {
 }
 
 /// log p = x - log Σ exp x, without computing p first. `dx[k] = g[k] - p[k] Σⱼ g[j]`.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let logits = Var::constant(Tensor::<f32>::new(vec![200.0, 0.0], [1, 2])?);
+/// assert_eq!(logits.log_softmax(1)?.value().data(), [0.0, -200.0]); // where log(softmax) would be -∞
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct LogSoftmax {
     /// The axis along which the probabilities sum to 1.

@@ -47,6 +47,17 @@ impl Losses {
 
 /// The mean losses of a model, with or without classes. What a network draws by its nature (the code of a variational
 /// autoencoder, noise) is drawn, for `seed`: the loss of a distribution is not that of its mean.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let samples = Matrix::new(Tensor::rand([8, 4], 0.0, 1.0, &mut Rng::new(1, "rows", 0)), vec![0; 8])?;
+/// let model = Linear::new(4, 4, Init::PyTorch, &mut Rng::new(1, "init", 0));
+/// let squared = losses(&model, &samples, &Objective { loss: Loss::ReconstructionMse, ..Objective::default() }, 1)?;
+/// let own = |output: &Var, batch: &Batch<'_>| output.mse(&Var::constant(batch.inputs.clone()));
+/// assert_eq!(squared, losses(&model, &samples, &own, 1)?);
+/// # Ok::<(), Error>(())
+/// ```
 pub fn losses(model: &dyn Module, samples: &dyn Samples, criterion: &dyn Criterion, seed: u64) -> Result<Losses> {
     let (mut sums, mut weight) = (Losses::default(), 0.0);
     for start in (0..samples.len()).step_by(BATCH) {

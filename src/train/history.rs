@@ -35,6 +35,25 @@ impl Epoch {
 
 /// By what the best epoch is chosen: its validation loss or its validation accuracy. Without validation samples the last
 /// epoch is kept.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// let epoch = |epoch, loss, accuracy| Epoch {
+///     epoch,
+///     train_loss: loss,
+///     train_accuracy: Some(accuracy),
+///     val_loss: Some(loss),
+///     val_accuracy: Some(accuracy),
+/// };
+/// let best = |keep| {
+///     let mut history = History::default();
+///     history.push(epoch(1, 0.30, 0.90), keep);
+///     history.push(epoch(2, 0.35, 0.92), keep);
+///     history.best_epoch
+/// };
+/// assert_eq!((best(Keep::Loss), best(Keep::Accuracy)), (1, 2));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Keep {

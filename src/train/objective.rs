@@ -11,6 +11,15 @@ use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 /// The losses by name.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// assert_eq!(Loss::CrossEntropy.outputs(&[1, 28, 28], 10)?, [10]); // a logit for each class
+/// assert_eq!(Loss::BceWithLogits.outputs(&[4], 2)?, [1]); // one, of the second of two classes
+/// assert_eq!(Loss::ReconstructionMse.outputs(&[1, 28, 28], 10)?, [1, 28, 28]); // as the input
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
@@ -272,6 +281,11 @@ fn smoothed(labels: &[usize], shape: &[usize], epsilon: f64) -> Result<Tensor> {
 }
 
 /// Weights that make every class count the same: n / (k · samples of the class), as scikit-learn's `balanced`.
+///
+/// ```
+/// use gradus::train::balanced;
+/// assert_eq!(balanced(&[0, 0, 0, 1], 2), [4.0 / 6.0, 2.0]); // three samples of one class, one of the other
+/// ```
 pub fn balanced(labels: &[usize], classes: usize) -> Vec<f32> {
     let mut counts = vec![0usize; classes];
     labels.iter().for_each(|&label| counts[label] += 1);

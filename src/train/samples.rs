@@ -135,6 +135,16 @@ impl Samples for Matrix {
 }
 
 /// Samples that are images: normalized once, augmented anew in each epoch of training.
+///
+/// ```
+/// use gradus::prelude::*;
+/// use gradus::data::{Augment, Normalization};
+/// let pixels = Tensor::rand([6, 1, 4, 4], 0.0, 1.0, &mut Rng::new(1, "pixels", 0));
+/// let scale = Normalization::fit(&pixels)?; // of the training images, for all images
+/// let images = Pictures::new(&pixels, vec![0, 1, 0, 1, 0, 1], &scale)?.augmented(Augment::NONE, 1);
+/// assert_eq!(images.batch(&[5, 0], Some(1)).shape(), [2, 1, 4, 4]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Pictures {
     pixels: Tensor,

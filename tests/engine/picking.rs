@@ -1,6 +1,7 @@
 //! Elements and rows by their numbers, and running sums: by hand, without elements, and over many repetitions.
 
 use gradus::autograd::{Tape, Var};
+use gradus::rng::Rng;
 use gradus::tensor::Tensor;
 
 /// Value and gradient of Σ u f(x), where u counts 1, 2, 3, ..
@@ -87,4 +88,27 @@ fn many_repetitions_lose_no_digits() {
         [y.value().data()[99_999], gradients.of(&x).unwrap().unwrap().data()[0]]
     };
     assert!([y, d].iter().all(|&sum| (f64::from(sum) / exact - 1.0).abs() < 1e-7), "{y} {d}");
+}
+
+#[test]
+fn bits_do_not_depend_on_the_number_of_threads() {
+    // Large enough that the work is split, and odd, so that the last piece is a short one.
+    let run = || {
+        let mut rng = Rng::new(1, "large", 0);
+        let tape = Tape::<f32>::new();
+        let table = tape.leaf(Tensor::randn([97, 61], &mut rng));
+        let index: Vec<usize> = (0..1003).map(|_| rng.below(97)).collect();
+        let words = table.embedding(&index, [17, 59]).unwrap().cumsum(1).unwrap();
+        let along: Vec<usize> = (0..17 * 201 * 61).map(|_| rng.below(59)).collect();
+        let picked = words.gather(1, &along, [17, 201, 61]).unwrap();
+        let waves = picked.sin().unwrap().maximum(&picked.cos().unwrap()).unwrap();
+        let chosen = waves.where_(&picked.value().map(f32::floor), &(&waves * 2.0)).unwrap();
+        let bits = |x: &Tensor| x.data().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        let value = bits(chosen.value());
+        let gradients = tape.backward(&chosen.sum().unwrap()).unwrap();
+        (value, bits(gradients.of(&table).unwrap().unwrap()))
+    };
+    let on = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(run);
+    let on_one = on(1);
+    assert!([2, 3, 8].into_iter().all(|threads| on(threads) == on_one));
 }
