@@ -1,7 +1,7 @@
 //! Twenty iterations of Lloyd's K-means on Gaussian blobs, from the first k samples, without a tolerance.
 
 use super::blobs::{Blobs, Centres};
-use super::{Bench, Row, Workload};
+use super::measure::{Bench, Row};
 use crate::analysis::kmeans::KMeans;
 use crate::error::Result;
 use ndarray::Axis;
@@ -46,7 +46,7 @@ impl Clusters {
         timing.bytes /= ITERATIONS as u64;
         // Distances to all centroids, as products: the sums of the update are small beside them.
         let operations = 2.0 * (ITERATIONS * data.n * data.d * k) as f64;
-        let mut row = bench.row(Workload::Clusters(self), timing, operations);
+        let mut row = bench.row(self.name, timing, operations);
         let found = found.expect("it ran");
         row.more.insert("iterations".into(), found.iterations.into());
         row.more.insert("inertia".into(), found.inertia.into());

@@ -2,7 +2,7 @@
 
 use super::blobs::{Blobs, Centres};
 use super::judge::{Quality, judge};
-use super::{Bench, Row, Timing, Workload};
+use super::measure::{Bench, Row, Timing};
 use crate::analysis::tsne::{Method, Tsne};
 use crate::error::Result;
 use gradus_kernels::counting::bytes_during;
@@ -55,7 +55,7 @@ impl Map {
         let (map, ms) = (map?, 1e3 * start.elapsed().as_secs_f64());
         let pairs = (x.nrows() * x.nrows()) as f64;
         let timing = Timing { median: ms, min: ms, bytes: bytes / iterations as u64 };
-        let mut row = bench.row(Workload::Map(self), timing, PAIR * pairs * iterations as f64);
+        let mut row = bench.row(self.name, timing, PAIR * pairs * iterations as f64);
         let quality = judge(x.view(), map.embedding.view())?;
         row.more.insert("kl".into(), quality.kl.into());
         row.more.insert("knn10".into(), quality.knn10.into());

@@ -6,7 +6,7 @@
 //! darker than the grey that it starts with. So there is something to learn, and the first and last loss show that it is
 //! learned.
 
-use super::{Bench, Row, Workload};
+use super::measure::{Bench, Row};
 use crate::autograd::{Tape, Var};
 use crate::data::Batches;
 use crate::error::Result;
@@ -301,6 +301,16 @@ pub fn operations(net: &dyn Module, input: &[usize], batch: usize) -> Result<[f6
     Ok([operations(layers.macs), operations(3 * layers.macs - first)])
 }
 
+/// The name of a network's training step as a workload.
+pub(super) fn train_name(net: Net) -> String {
+    format!("{} train", net.name())
+}
+
+/// The name of its forward pass.
+pub(super) fn infer_name(net: Net) -> String {
+    format!("{} infer", net.name())
+}
+
 /// Measures training steps.
 pub(super) fn train(net: Net, bench: &Bench) -> Result<Row> {
     let mut training = Training::new(net)?;
@@ -312,7 +322,7 @@ pub(super) fn train(net: Net, bench: &Bench) -> Result<Row> {
         Ok(())
     })?;
     let [_, operations] = operations(&training.net, net.input(), net.batch())?;
-    let mut row = bench.row(Workload::Train(net), timing, operations);
+    let mut row = bench.row(train_name(net), timing, operations);
     row.images_per_second = Some(1e3 * net.batch() as f64 / timing.median);
     row.more.insert("loss_first".into(), first.into());
     row.more.insert("loss_last".into(), last.into());
@@ -325,7 +335,7 @@ pub(super) fn infer(net: Net, bench: &Bench) -> Result<Row> {
     let x = Var::constant(training.inputs.gather(&training.order[0]));
     let timing = bench.time(60, 1, || training.net.forward(&x, &mut Ctx::eval()).map(drop))?;
     let [operations, _] = operations(&training.net, net.input(), net.batch())?;
-    let mut row = bench.row(Workload::Infer(net), timing, operations);
+    let mut row = bench.row(infer_name(net), timing, operations);
     row.images_per_second = Some(1e3 * net.batch() as f64 / timing.median);
     Ok(row)
 }

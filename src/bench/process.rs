@@ -3,8 +3,8 @@
 //! The network is that of P3. The work is done by `gradus bench --epoch FOLDER` in a process of its own, so that start-up
 //! counts and the peak of its memory is its own. The pixels stay bytes; each batch is turned into numbers as it is drawn.
 
+use super::measure::{Bench, Row, Timing};
 use super::nets::{self, Net, SEED};
-use super::{Bench, Row, Timing, Workload};
 use crate::autograd::Var;
 use crate::data::{Batches, Idx};
 use crate::error::{Error, Result};
@@ -20,6 +20,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+/// Its name as a workload.
+pub(super) const NAME: &str = "process";
 /// The files' names, MNIST's own.
 pub const FILES: [&str; 2] = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"];
 
@@ -58,7 +60,7 @@ pub(super) fn run(bench: &Bench) -> Result<Row> {
     let bytes = report.allocated / report.steps;
     let net = Net::P3.build(&mut Rng::new(SEED, "bench weights", 0))?;
     let [_, operations] = nets::operations(&net, Net::P3.input(), report.images)?;
-    let mut row = bench.row(Workload::Process, Timing { median: ms, min: ms, bytes }, operations);
+    let mut row = bench.row(NAME, Timing { median: ms, min: ms, bytes }, operations);
     row.images_per_second = Some(1e3 * report.images as f64 / ms);
     row.more.insert("loss_first".into(), report.loss_first.into());
     row.more.insert("loss_last".into(), report.loss_last.into());

@@ -1,6 +1,6 @@
 //! Matrix products C = A B in `f32`: squares, and the shapes of convolutions.
 
-use super::{Bench, Row, Workload};
+use super::measure::{Bench, Row};
 use crate::error::Result;
 use crate::rng::Rng;
 use crate::tensor::Tensor;
@@ -22,6 +22,11 @@ pub const SHAPES: [[usize; 3]; 8] = [
 /// Operations after which a measurement of a product may end: about half a second.
 const ENOUGH: f64 = 1e11;
 
+/// The name of a product as a workload.
+pub(super) fn name([m, k, n]: [usize; 3]) -> String {
+    format!("G {m}x{k}x{n}")
+}
+
 /// Measures one product.
 pub(super) fn run([m, k, n]: [usize; 3], bench: &Bench) -> Result<Row> {
     let mut rng = Rng::new(super::nets::SEED, "bench product", 0);
@@ -38,5 +43,5 @@ pub(super) fn run([m, k, n]: [usize; 3], bench: &Bench) -> Result<Row> {
         black_box(&c);
         Ok(())
     })?;
-    Ok(bench.row(Workload::Product([m, k, n]), timing, operations))
+    Ok(bench.row(name([m, k, n]), timing, operations))
 }

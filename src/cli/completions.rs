@@ -1,7 +1,7 @@
 //! `gradus completions`: words that a shell can complete.
 
-use super::{Cli, output};
-use clap::{Args, CommandFactory};
+use super::output;
+use clap::{Args, Command};
 use clap_complete::{Shell, generate};
 use gradus::Result;
 
@@ -14,9 +14,10 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(self) -> Result<()> {
+    /// Prints the completions of `program`.
+    pub(crate) fn run(self, mut program: Command) -> Result<()> {
         let mut text = Vec::new();
-        generate(self.shell, &mut Cli::command(), "gradus", &mut text);
+        generate(self.shell, &mut program, "gradus", &mut text);
         output::print(&String::from_utf8_lossy(&text))
     }
 }

@@ -115,7 +115,7 @@ impl Cli {
             Some(Command::Summary(command)) => command.run(),
             Some(Command::Gradcheck(command)) => command.run(),
             Some(Command::Bench(command)) => command.run(),
-            Some(Command::Completions(command)) => command.run(),
+            Some(Command::Completions(command)) => command.run(Cli::command()),
             None => output::print(&Cli::command().render_help().to_string()),
         }
     }

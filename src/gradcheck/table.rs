@@ -1,6 +1,6 @@
 //! The rows: op by op, layer by layer, and some whole networks.
 
-use super::{
+use super::row::{
     Input, Row, apart, beside, between, distribution, kinked, kinked_model, layer, loss, normal, positive, smooth,
 };
 use crate::autograd::Var;

@@ -1,7 +1,7 @@
 //! `metrics.json` and the tables: the run in numbers. The keys are a contract; new ones may be added.
 
-use super::Results;
 use super::maps::NamedMap;
+use super::results::Results;
 use crate::data::manifest::identity as identity_of;
 use crate::error::Result;
 use crate::report::table::csv_bytes;

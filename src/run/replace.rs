@@ -6,6 +6,7 @@
 
 use super::environment::is_run;
 use super::lock::is_held;
+use super::lock::{Hold, LOCK, Lock};
 use crate::error::{Error, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,7 +75,7 @@ pub(super) fn check_replaceable(path: &Path, data: Option<&Path>) -> Result<()> 
         return refuse("holds no Gradus run, and is left alone");
     }
     refuse_if_needed(path, data)?;
-    super::RunFolder::at(path).locked().map(drop)
+    refuse_if_held(path)
 }
 
 /// Refuses to replace a folder of several runs, unless it holds nothing else and nobody uses one of them.
@@ -89,12 +90,17 @@ pub fn check_family(root: &Path, data: Option<&Path>) -> Result<()> {
     for entry in fs::read_dir(root).map_err(Error::io("read", root))? {
         let path = entry.map_err(Error::io("read", root))?.path();
         if is_run(&path) {
-            super::RunFolder::at(&path).locked().map(drop)?;
+            refuse_if_held(&path)?;
         } else if path.file_name().is_none_or(|name| name != "comparison.json" && name != SHARED) {
             return refuse(format!("holds {}, which is not a run, and is left alone", path.display()));
         }
     }
     refuse_if_needed(root, data)
+}
+
+/// Refuses a folder that another process writes.
+fn refuse_if_held(path: &Path) -> Result<()> {
+    Lock::demand(path, LOCK, Hold::Alone).map(drop)
 }
 
 fn refuse_if_needed(path: &Path, data: Option<&Path>) -> Result<()> {

@@ -167,7 +167,7 @@ impl Observer for Saver<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::fit::Running;
+    use crate::train::checkpoint::Running;
 
     #[test]
     fn a_checkpoint_is_spoken_of_only_if_there_is_one() {

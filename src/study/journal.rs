@@ -23,13 +23,15 @@
 //! Optuna may write into the journal too. A trial that another program began is that program's to end: it is neither run
 //! nor waited for, samplers learn from it when it is over, and the best trial, which is trained again, is one of ours.
 
+mod codes;
 mod replay;
 
 use super::space::{Domain, Space};
-use super::trial::{Direction, State, Trial};
+use super::trial::{Direction, Trial};
 use crate::error::{Error, Result};
 use crate::run::folder::utc;
 use crate::run::settings::Values;
+pub(super) use codes::*;
 use replay::Replay;
 pub(super) use replay::event_of;
 use serde_json::{Map, Value, json};
@@ -38,21 +40,6 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
-
-pub(super) const CREATE_STUDY: u64 = 0;
-pub(super) const SET_STUDY_USER_ATTR: u64 = 2;
-pub(super) const CREATE_TRIAL: u64 = 4;
-pub(super) const SET_TRIAL_PARAM: u64 = 5;
-pub(super) const SET_TRIAL_STATE_VALUES: u64 = 6;
-pub(super) const SET_TRIAL_INTERMEDIATE_VALUE: u64 = 7;
-pub(super) const SET_TRIAL_USER_ATTR: u64 = 8;
-
-/// A state's place is its number in the journal.
-const STATES: [State; 4] = [State::Running, State::Complete, State::Pruned, State::Failed];
-
-pub(super) fn state_of(number: u64) -> State {
-    STATES.get(number as usize).copied().unwrap_or(State::Running)
-}
 
 /// The lines that are whole: the last may be torn, or still being written.
 pub(super) fn whole(bytes: &[u8]) -> &[u8] {
@@ -74,8 +61,6 @@ pub struct Journal {
     replay: Replay,
 }
 
-/// How our workers call themselves in the journal.
-const WORKER: &str = "gradus-";
 /// The fact about the study under which its settings are kept.
 const SETTINGS: &str = "settings";
 
@@ -348,6 +333,7 @@ fn distribution(domain: &Domain) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::study::trial::State;
 
     fn space() -> Space {
         let text = "lr = { log = [1e-4, 1e-1] }\nkind = { choice = [\"adam\", \"sgd\"] }";

@@ -4,7 +4,6 @@
 //! history) and how far the present one has come. On disk it is a safetensors file (tensors named
 //! `training/part/parameter`, everything else as JSON in its one metadata key), followed by the SHA-256 of it all.
 
-use super::fit::Running;
 use super::history::History;
 use crate::error::{Error, Result};
 use crate::files;
@@ -14,6 +13,19 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Sums over the batches of a running epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Running {
+    /// Samples seen.
+    pub seen: usize,
+    /// Sum of their losses, each times its weight.
+    pub loss: f64,
+    /// Sum of their weights.
+    pub weight: f64,
+    /// Correct predictions.
+    pub right: usize,
+}
 
 /// How far a training has come.
 #[derive(Clone, Debug, PartialEq)]

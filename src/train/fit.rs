@@ -8,7 +8,7 @@
 //! Everything random is keyed by (seed, epoch) or (seed, network, layer, step), and the loop's place is written down as
 //! [`Progress`]: a resumed training ends in the same bits as one that never stopped.
 
-use super::checkpoint::Progress;
+use super::checkpoint::{Progress, Running};
 use super::criterion::{Batch, Criterion, loss_of, predictions_of};
 use super::evaluate::{first_odd, kind, losses, measure};
 use super::history::{Epoch, History, Keep};
@@ -127,19 +127,6 @@ pub struct Trained {
     pub history: History,
     /// The last epoch's weights.
     pub last: State<f32>,
-}
-
-/// Sums over the batches of a running epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Running {
-    /// Samples seen.
-    pub seen: usize,
-    /// Sum of their losses, each times its weight.
-    pub loss: f64,
-    /// Sum of their weights.
-    pub weight: f64,
-    /// Correct predictions.
-    pub right: usize,
 }
 
 impl Fit {

@@ -16,7 +16,8 @@
 //!
 //! with a probability of at least 1 - Δ: each power iteration gains a factor of (σ_{l-p+1} / σ_j)⁴.
 
-use super::{Directions, accumulate, blocks, centred_rows, column_variances, gemm, lifted, view};
+use super::parts::{BLOCK, Directions, accumulate, blocks, centred_rows, gemm, lifted, view};
+use crate::analysis::column_variances;
 use crate::real::Real;
 use crate::rng::Rng;
 use faer::dyn_stack::{MemBuffer, MemStack};
@@ -67,7 +68,7 @@ pub(super) fn directions<T: Real>(
     }
     // d x l: the small matrix Qᵀ Xc, transposed.
     let small = transposed_times(x, mean, &range);
-    let g = accumulate(l * l, blocks(d, super::BLOCK), |block, sum| {
+    let g = accumulate(l * l, blocks(d, BLOCK), |block, sum| {
         let part = rows(&small, block);
         gemm(view(&part).t(), view(&part), sum);
     });
@@ -80,7 +81,7 @@ pub(super) fn directions<T: Real>(
 
 /// Rows of a block of about [`NUMBERS`] numbers.
 fn block_rows(d: usize) -> usize {
-    (NUMBERS / d).clamp(16, super::BLOCK)
+    (NUMBERS / d).clamp(16, BLOCK)
 }
 
 /// Xc b, n x l, for b of d x l.

@@ -3,8 +3,8 @@
 //! Attraction is summed exactly over the stored neighbours. Repulsion walks the tree: a cell that looks small from the
 //! point (width / distance < theta) acts as one heavy point at its mean.
 
-use super::Forces;
 use super::affinity::Affinity;
+use super::forces::Forces;
 use super::tree::QuadTree;
 use crate::real::Real;
 use gradus_kernels::parallel;

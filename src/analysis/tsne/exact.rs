@@ -3,8 +3,8 @@
 //! O(n²) a step, and yet the fastest way for a few thousand points: the formula runs straight through one row of P and
 //! the coordinates, without a branch, sixteen pairs at a time. The sums themselves are in [`gradus_kernels::tsne`].
 
-use super::Forces;
 use super::affinity::Affinity;
+use super::forces::Forces;
 use crate::real::Real;
 use gradus_kernels::tsne;
 
@@ -15,7 +15,7 @@ use gradus_kernels::tsne;
 /// ```
 pub fn forces<T: Real, const D: usize>(affinity: &Affinity<T>, y: &[T], out: &mut Forces<T, D>) {
     let Affinity::Dense { p, .. } = affinity else { panic!("tsne exact: all pairs are wanted") };
-    let axes = super::coordinates::<T, D>(y);
+    let axes = super::forces::coordinates::<T, D>(y);
     tsne::all_pairs(p, axes.each_ref().map(Vec::as_slice), &mut out.rows);
     out.sum_z();
 }

@@ -25,8 +25,8 @@
 //!
 //! Attraction is summed exactly over the stored neighbours, as in [`super::barnes_hut`].
 
-use super::Forces;
 use super::affinity::Affinity;
+use super::forces::Forces;
 use crate::real::Real;
 use gradus_kernels::convolve::Convolution;
 use gradus_kernels::mesh::{self, Mesh};

@@ -28,7 +28,10 @@ pub mod affinity;
 pub mod barnes_hut;
 pub mod exact;
 pub mod fft;
+mod forces;
 pub mod tree;
+
+pub use forces::Forces;
 
 use super::pca::Pca;
 use super::samples;
@@ -36,7 +39,6 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::rng::Rng;
 use affinity::Affinity;
-use gradus_kernels::tsne::Sums;
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 use serde::{Deserialize, Serialize};
 
@@ -283,31 +285,6 @@ impl Tsne {
         }
         Ok(y)
     }
-}
-
-/// The sums of a step for each point, kept between steps.
-pub struct Forces<T, const D: usize = 2> {
-    /// For each point attraction, repulsion, and its fraction of Z.
-    pub rows: Vec<Sums<T, D>>,
-    /// Z.
-    pub z: f64,
-}
-
-impl<T: Real, const D: usize> Forces<T, D> {
-    /// Room for `n` points.
-    pub fn new(n: usize) -> Self {
-        Self { rows: vec![Sums::ZERO; n], z: 0.0 }
-    }
-
-    /// Adds the rows' fractions of Z up, in order.
-    fn sum_z(&mut self) {
-        self.z = self.rows.iter().map(|r| r.weight.to_f64()).sum();
-    }
-}
-
-/// The coordinates of the points `y`, axis by axis.
-fn coordinates<T: Real, const D: usize>(y: &[T]) -> [Vec<T>; D] {
-    std::array::from_fn(|axis| y.iter().skip(axis).step_by(D).copied().collect())
 }
 
 /// Gradient descent with momentum and gains.

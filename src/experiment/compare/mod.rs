@@ -9,8 +9,11 @@
 //!
 //! * [`read`]: a run's settings and the measure of each of its test samples; [`report`]: the comparison as a page.
 
+mod measure;
 pub mod read;
 pub mod report;
+
+pub use measure::Measure;
 
 use crate::analysis::metrics::{holm, mcnemar, mean_difference};
 use crate::error::{Error, Result};
@@ -18,54 +21,10 @@ use crate::run::RunFolder;
 use ndarray::Array2;
 use read::Run;
 use serde::Serialize;
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The level of significance, after the correction for several comparisons.
 pub const LEVEL: f64 = 0.05;
-
-/// What runs are compared by: a mean over the test samples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Measure {
-    /// The fraction of test samples classified correctly: the more the better.
-    Accuracy,
-    /// The evidence lower bound in nats, of variational autoencoders: the more the better.
-    Elbo,
-    /// The mean squared error of a value that a network reconstructs: the less the better.
-    Mse,
-}
-
-impl Measure {
-    /// All of them.
-    pub const ALL: [Measure; 3] = [Measure::Accuracy, Measure::Elbo, Measure::Mse];
-
-    /// As the command line writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Measure::Accuracy => "accuracy",
-            Measure::Elbo => "elbo",
-            Measure::Mse => "mse",
-        }
-    }
-
-    /// As a table writes it.
-    pub fn title(self) -> &'static str {
-        match self {
-            Measure::Accuracy => "test accuracy",
-            Measure::Elbo => "test ELBO (nats)",
-            Measure::Mse => "test mean squared error",
-        }
-    }
-
-    /// The better value first.
-    fn order(self, a: f64, b: f64) -> Ordering {
-        match self {
-            Measure::Accuracy | Measure::Elbo => b.total_cmp(&a),
-            Measure::Mse => a.total_cmp(&b),
-        }
-    }
-}
 
 /// A variant with all its runs.
 #[derive(Clone, Debug, Serialize)]

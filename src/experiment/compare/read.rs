@@ -1,6 +1,6 @@
 //! What a comparison needs of a run: its settings, and the measure of each test sample.
 
-use super::Measure;
+use super::measure::Measure;
 use crate::error::{Error, Result};
 use crate::experiment::each::TEST_SAMPLES;
 use crate::experiment::read::of_run;

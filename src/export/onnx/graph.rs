@@ -14,6 +14,10 @@ use crate::ops::{Conv2d, ConvTranspose2d, Padding, Window};
 use crate::tensor::Tensor;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The names of a graph's input and output.
+pub(super) const INPUT: &str = "input";
+pub(super) const OUTPUT: &str = "output";
+
 /// A value of the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Value {
@@ -297,7 +301,7 @@ impl Names {
     fn fresh(&mut self, wanted: String) -> String {
         let mut name = wanted.clone();
         let mut count = 1;
-        while [super::INPUT, super::OUTPUT].contains(&name.as_str()) || !self.0.insert(name.clone()) {
+        while [INPUT, OUTPUT].contains(&name.as_str()) || !self.0.insert(name.clone()) {
             count += 1;
             name = format!("{wanted}_{count}");
         }

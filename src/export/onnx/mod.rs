@@ -18,14 +18,10 @@ use crate::error::{Error, Result};
 use crate::nn::Module;
 use crate::shape::MAX_RANK;
 use crate::tensor::Tensor;
-use graph::{Graph, Step, Value};
+use graph::{Graph, INPUT, OUTPUT, Step, Value};
 use operator::{Operator, Weight};
 use prost::Message;
 use std::collections::BTreeMap;
-
-/// The names of a graph's input and output.
-const INPUT: &str = "input";
-const OUTPUT: &str = "output";
 
 /// How far a layer of the export may be from the network's, as a share of the layer's largest value (or of 1). The
 /// operators are computed by the network's own ops, so they are off by a few roundings of 6·10⁻⁸; and another network

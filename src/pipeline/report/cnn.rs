@@ -3,15 +3,17 @@
 use super::data::tile;
 use super::findings::cnn::{Confused, Parameters, Restraint, augmentation, misclassified, overfitting};
 use super::findings::depth;
-use super::{Book, MAP_AXES, MAP_CAVEAT, Results, points};
+use super::maps::{MAP_AXES, MAP_CAVEAT, points};
 use crate::analysis::metrics::mcnemar;
 use crate::autograd::Var;
 use crate::error::Result;
 use crate::nn::{Ctx, Module, parameters as parameters_of};
 use crate::pipeline::depth::Space;
+use crate::pipeline::results::Results;
 use crate::report::chart::{Colour, ColourMap, ImageGrid, Scatter, StageChart, Tile, filters};
 use crate::report::words::{confused, counted, listed, thousands};
 use crate::report::{Callout, Cell, Figure, Table};
+use crate::run::Book;
 use crate::run::book::{CONFUSION, PER_CLASS, per_class};
 use crate::run::findings::generalizes;
 use crate::tensor::Tensor;

@@ -1,12 +1,13 @@
 //! The data sheet: the images, how they are split, which were skipped.
 
 use super::findings::leakage;
-use super::{Book, Results};
 use crate::data::{Images, Skipped};
 use crate::error::Result;
+use crate::pipeline::results::Results;
 use crate::report::chart::{ImageGrid, Tile};
 use crate::report::words::{listed, thousands};
 use crate::report::{Callout, Cell, Table};
+use crate::run::Book;
 
 /// Images of each class on the contact sheet.
 const SHOWN: usize = 6;

@@ -1,13 +1,15 @@
 //! Part 1: features, clusters, and whether they agree with the labels.
 
 use super::findings::{Agreement, agreement};
-use super::{Book, MAP_AXES, MAP_CAVEAT, Results, points};
+use super::maps::{MAP_AXES, MAP_CAVEAT, points};
 use crate::analysis::features::Feature;
 use crate::analysis::scale::Scaling;
 use crate::error::Result;
+use crate::pipeline::results::Results;
 use crate::report::chart::{Histograms, Scatter};
 use crate::report::words::{confused, thousands};
 use crate::report::{Callout, Cell, Table};
+use crate::run::Book;
 use crate::run::findings::Hits;
 
 pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {

@@ -2,11 +2,13 @@
 
 use super::features::moments;
 use super::findings::pair::{self, Added, Pair};
-use super::{Book, MAP_AXES, MAP_CAVEAT, Results, points};
+use super::maps::{MAP_AXES, MAP_CAVEAT, points};
 use crate::error::Result;
+use crate::pipeline::results::Results;
 use crate::report::chart::Scatter;
 use crate::report::words::{confused, thousands};
 use crate::report::{Callout, Cell, Table};
+use crate::run::Book;
 use crate::run::book::{CONFUSION, PER_CLASS, per_class};
 use crate::run::findings::generalizes;
 

@@ -9,11 +9,11 @@ mod cnn;
 mod data;
 mod features;
 mod findings;
+mod maps;
 mod mlp;
 mod verdict;
 
-use super::Results;
-use super::maps::NamedMap;
+use super::results::Results;
 use crate::error::Result;
 use crate::report::words::counted;
 use crate::run::{Book, RunFolder};
@@ -72,14 +72,3 @@ fn colophon(r: &Results, book: &mut Book<'_>) -> Result<()> {
         .field("Use of AI");
     Ok(())
 }
-
-/// The points of a map for a chart.
-fn points(map: &NamedMap) -> Vec<(f64, f64)> {
-    map.points.rows().into_iter().map(|p| (f64::from(p[0]), f64::from(p[1]))).collect()
-}
-
-/// What to remember while looking at a t-SNE embedding.
-const MAP_CAVEAT: &str = "t-SNE preserves neighbourhoods and nothing else: distances between clusters, their sizes and \
-                          their positions have no scale, so the axes have no numbers.";
-/// The two directions of an embedding.
-const MAP_AXES: (&str, &str) = ("t-SNE 1", "t-SNE 2");

@@ -1,12 +1,13 @@
 //! The verdict: accuracies side by side, and whether the differences are significant.
 
 use super::findings::{Compared, verdict};
-use super::{Book, Results};
 use crate::analysis::metrics::mcnemar;
 use crate::error::Result;
+use crate::pipeline::results::Results;
 use crate::report::chart::{BarChart, Colour};
 use crate::report::words::percent;
 use crate::report::{Callout, Cell, Table};
+use crate::run::Book;
 use crate::run::findings::Hits;
 
 /// Classes have the colours of the palette; classifiers must not borrow them.

@@ -1,6 +1,6 @@
 //! What the lines of a journal say, taken in one after the other.
 
-use super::{
+use super::codes::{
     CREATE_STUDY, CREATE_TRIAL, SET_STUDY_USER_ATTR, SET_TRIAL_INTERMEDIATE_VALUE, SET_TRIAL_PARAM,
     SET_TRIAL_STATE_VALUES, SET_TRIAL_USER_ATTR, WORKER, state_of,
 };

@@ -1,0 +1,47 @@
+//! What runs are compared by.
+
+use serde::Serialize;
+use std::cmp::Ordering;
+
+/// What runs are compared by: a mean over the test samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// The fraction of test samples classified correctly: the more the better.
+    Accuracy,
+    /// The evidence lower bound in nats, of variational autoencoders: the more the better.
+    Elbo,
+    /// The mean squared error of a value that a network reconstructs: the less the better.
+    Mse,
+}
+
+impl Measure {
+    /// All of them.
+    pub const ALL: [Measure; 3] = [Measure::Accuracy, Measure::Elbo, Measure::Mse];
+
+    /// As the command line writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Measure::Accuracy => "accuracy",
+            Measure::Elbo => "elbo",
+            Measure::Mse => "mse",
+        }
+    }
+
+    /// As a table writes it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Measure::Accuracy => "test accuracy",
+            Measure::Elbo => "test ELBO (nats)",
+            Measure::Mse => "test mean squared error",
+        }
+    }
+
+    /// The better value first.
+    pub(super) fn order(self, a: f64, b: f64) -> Ordering {
+        match self {
+            Measure::Accuracy | Measure::Elbo => b.total_cmp(&a),
+            Measure::Mse => a.total_cmp(&b),
+        }
+    }
+}
