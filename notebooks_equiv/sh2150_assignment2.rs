@@ -18,7 +18,7 @@ use gradus::analysis::metrics::{Confusion, fisher_ratio, knn_accuracy, normalize
 use gradus::analysis::pca::Pca;
 use gradus::analysis::scale::{Scaler, Scaling};
 use gradus::analysis::tsne::Tsne;
-use gradus::data::{Augment, Color, FolderOptions, Galaxies, Images, Normalization, load};
+use gradus::data::{Color, FolderOptions, Galaxies, Images, load};
 use gradus::models::{cnn::Cnn, mlp::mlp};
 use gradus::nn::{Activation, Conv2d, Init, Linear, Sequential, count_parameters};
 use gradus::optim::{Adam, FirstOrder};
@@ -26,7 +26,8 @@ use gradus::report::chart::{self, Histograms, ImageGrid, LineChart, Scatter, Sta
 use gradus::report::{Figure, Page, Table};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
-use gradus::train::{Epoch, Evaluation, Fit, History, Matrix, Observer, Pictures, Samples, activations, evaluate};
+use gradus::train::{Augment, Normalization};
+use gradus::train::{Epoch, Evaluation, Fit, History, ImageSamples, Matrix, Observer, Samples, activations, evaluate};
 use ndarray::{Array2, ArrayView2};
 use std::path::PathBuf;
 
@@ -133,7 +134,7 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
     println!("    the CNN of Figure 1: {} ({per_image:.0} a training image)", count_parameters(&cnn));
 
     let pixels = Normalization::fit(&train.pixels)?;
-    let normalized = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &pixels);
+    let normalized = |images: &Images| ImageSamples::new(&images.pixels, images.labels.clone(), &pixels);
     let turned = Augment { flips: true, quarter_turns: true, ..Augment::NONE }; // a galaxy has no upper side
     let (p_train, p_val, p_test) = (normalized(&train)?.augmented(turned, SEED), normalized(&val)?, normalized(&test)?);
     let fit = Fit::new(epochs, 20, 32, SEED);

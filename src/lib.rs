@@ -57,12 +57,17 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "program")]
 pub mod analysis;
 pub mod autograd;
+#[cfg(feature = "program")]
 pub mod bench;
+#[cfg(feature = "program")]
 pub mod data;
 pub mod error;
+#[cfg(feature = "program")]
 pub mod experiment;
+#[cfg(feature = "program")]
 pub mod export;
 pub mod files;
 pub mod gradcheck;
@@ -70,15 +75,20 @@ pub mod models;
 pub mod nn;
 pub mod ops;
 pub mod optim;
+#[cfg(feature = "program")]
 pub mod pipeline;
 pub mod prelude;
 pub mod real;
+#[cfg(feature = "program")]
 pub mod report;
 pub mod rng;
+#[cfg(feature = "program")]
 pub mod run;
 pub mod shape;
+#[cfg(feature = "program")]
 pub mod study;
 pub mod tensor;
+#[cfg(feature = "program")]
 pub mod text;
 pub mod train;
 

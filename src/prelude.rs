@@ -83,7 +83,6 @@
 
 pub use crate::autograd::check::check;
 pub use crate::autograd::{Gradients, Op, Param, Tape, Var, VariadicOp, apply, apply_variadic};
-pub use crate::data::Batches;
 pub use crate::error::{Error, Result};
 pub use crate::nn::state::{load, save, state_dict};
 pub use crate::nn::summary::summarize;
@@ -102,7 +101,8 @@ pub use crate::real::Real;
 pub use crate::rng::Rng;
 pub use crate::shape::Shape;
 pub use crate::tensor::Tensor;
+pub use crate::train::Batches;
 pub use crate::train::{
-    Batch, Criterion, Epoch, Fit, History, Keep, Loss, Matrix, Objective, Observer, Pictures, Samples, Silent, Trained,
-    evaluate, losses,
+    Batch, Criterion, Epoch, Fit, History, ImageSamples, Keep, Loss, Matrix, Objective, Observer, Samples, Silent,
+    Trained, evaluate, losses,
 };

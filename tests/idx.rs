@@ -212,7 +212,7 @@ fn the_real_sets_are_genuine() {
         let all = mnist::load(Path::new(&root), set).unwrap();
         assert!(all.genuine);
         assert_eq!((all.train.len(), all.test.len()), (60_000, 10_000));
-        let scale = gradus::data::Normalization::fit(&all.train.pixels).unwrap();
+        let scale = gradus::train::Normalization::fit(&all.train.pixels).unwrap();
         assert!((scale.mean[0] - mean).abs() < 1e-4 && (scale.std[0] - std).abs() < 1e-4, "{scale:?}");
     }
     let wrong = mnist::load(&Path::new(&root).join("mnist"), Set::Fashion).unwrap_err().to_string();

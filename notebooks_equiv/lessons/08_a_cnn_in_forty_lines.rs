@@ -14,14 +14,15 @@
 
 use gradus::analysis::metrics::Confusion;
 use gradus::autograd::{Tape, Var};
-use gradus::data::{Augment, Batches, Galaxies, Normalization, split::stratified};
+use gradus::data::{Galaxies, split::stratified};
 use gradus::nn::{Activation, Conv2d, Ctx, Flatten, Init, Linear, MaxPool2d, Module, Sequential, summary};
 use gradus::ops::{self, Padding, Target, Window};
 use gradus::optim::{Adam, FirstOrder, Optimizer};
 use gradus::report::chart::{self, ImageGrid, LineChart, Tile};
 use gradus::report::{Align, Table};
 use gradus::rng::Rng;
-use gradus::train::{Objective, Pictures, Samples, evaluate};
+use gradus::train::{Augment, Batches, Normalization};
+use gradus::train::{ImageSamples, Objective, Samples, evaluate};
 use std::path::PathBuf;
 
 fn main() -> gradus::Result<()> {
@@ -32,7 +33,7 @@ fn main() -> gradus::Result<()> {
     let pick = |wanted: usize| -> Vec<usize> { (0..part.len()).filter(|&i| part[i] == wanted).collect() };
     let normalization = Normalization::fit(&pixels.gather(&pick(0)))?;
     let images =
-        |of: &[usize]| Pictures::new(&pixels.gather(of), of.iter().map(|&i| labels[i]).collect(), &normalization);
+        |of: &[usize]| ImageSamples::new(&pixels.gather(of), of.iter().map(|&i| labels[i]).collect(), &normalization);
     let train = images(&pick(0))?.augmented(Augment { flips: true, quarter_turns: true, ..Augment::NONE }, seed);
     let test = images(&pick(1))?;
 

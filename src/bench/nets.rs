@@ -8,7 +8,6 @@
 
 use super::measure::{Bench, Row};
 use crate::autograd::{Tape, Var};
-use crate::data::Batches;
 use crate::error::Result;
 use crate::models::cnn::Cnn;
 use crate::models::mlp::mlp;
@@ -20,6 +19,7 @@ use crate::ops::{self, Padding, Target, Window};
 use crate::optim::{Adam, FirstOrder, Optimizer, RmsProp, Sgd};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
+use crate::train::Batches;
 
 /// The seed of weights, data, order and dropout.
 pub const SEED: u64 = 0;

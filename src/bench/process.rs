@@ -6,13 +6,14 @@
 use super::measure::{Bench, Row, Timing};
 use super::nets::{self, Net, SEED};
 use crate::autograd::Var;
-use crate::data::{Batches, Idx};
+use crate::data::Idx;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::nn::state;
 use crate::ops::Target;
 use crate::rng::Rng;
 use crate::tensor::Tensor;
+use crate::train::Batches;
 use gradus_kernels::counting::bytes_during;
 use gradus_kernels::parallel;
 use serde::{Deserialize, Serialize};

@@ -5,16 +5,12 @@
 //!
 //! * [`folder`]: which file is an image of which class, and which files are skipped or refused;
 //! * [`split`]: who is trained on and who is tested on: stratified by class, a patient's images kept together;
-//! * [`batch`]: the order in which training meets the images, and pixels brought to mean 0 and deviation 1;
-//! * [`augment`]: flips, turns and small shifts, drawn by number so that a resumed run draws the same.
 //!
 //! [`galaxies`] and [`digits`] render data sets where none is available; [`mnist`] reads the set that everybody knows, from
 //! the files of [`idx`], which [`fetch`] gets; [`table`] and [`npz`] read rows of numbers and NumPy's files.
 //! [`handwriting`] makes one's own digits as MNIST's were made, and [`seen`] shows what a network is given.
 //! [`dataset`] holds what comes out, [`manifest`] which samples it is, to know it again. Nothing here computes features or knows of networks.
 
-pub mod augment;
-pub mod batch;
 mod clutter;
 pub mod dataset;
 mod decode;
@@ -34,8 +30,6 @@ mod source;
 pub mod split;
 pub mod table;
 
-pub use augment::{Affine, Augment, Symmetry, gather};
-pub use batch::{Batches, Normalization, standardize_each};
 pub use dataset::{Columns, ImageData, Images, Leak, LeakKind, Missing, Skipped, Values};
 pub use decode::Color;
 pub use digits::Digits;

@@ -6,16 +6,17 @@ use super::values::{ValueScale, Valued};
 use crate::analysis::features::{Feature, of_images};
 use crate::analysis::hog::Hog;
 use crate::analysis::scale::{Scaler, Scaling};
-use crate::data::batch::standardize_each;
 use crate::data::mnist::{self, Set};
 use crate::data::{
-    Border, Columns, Digits, FolderOptions, Galaxies, ImageData, Images, Normalization, Npz, Table, fetch, folder, npz,
+    Border, Columns, Digits, FolderOptions, Galaxies, ImageData, Images, Npz, Table, fetch, folder, npz,
 };
 use crate::error::{Error, Result};
 use crate::files;
 use crate::run::Watch;
 use crate::tensor::Tensor;
-use crate::train::{Matrix, Pictures, Samples};
+use crate::train::Normalization;
+use crate::train::batch::standardize_each;
+use crate::train::{ImageSamples, Matrix, Samples};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -374,7 +375,7 @@ impl Preparation {
         if self.features == Features::Pixels && !self.is_table() {
             let identity = Normalization { mean: vec![0.0; self.image[0]], std: vec![1.0; self.image[0]] };
             let pixels = &if self.per_image { standardize_each(pixels)? } else { pixels.clone() };
-            let samples = Pictures::new(pixels, labels.to_vec(), self.normalization.as_ref().unwrap_or(&identity))?;
+            let samples = ImageSamples::new(pixels, labels.to_vec(), self.normalization.as_ref().unwrap_or(&identity))?;
             return Ok(Box::new(match augment {
                 Some((d, seed)) => samples.augmented(d.augment, seed),
                 None => samples,

@@ -10,8 +10,8 @@
 use super::kind::Kind;
 use super::layers::{self, Layer, Repeat, Sequence};
 use super::spec::{ClassWeights, Data, DataKind, Experiment, Features, Normalize, Train};
-use crate::data::Augment;
 use crate::error::{Error, Result};
+use crate::train::Augment;
 use crate::train::Loss;
 
 /// Numbers from 0 to below 1 end here.

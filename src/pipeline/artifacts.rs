@@ -7,11 +7,12 @@ use super::kmeans::Clusters;
 use super::mlp;
 use crate::analysis::features::Feature;
 use crate::analysis::scale::Scaler;
-use crate::data::{Border, ImageData, Normalization};
+use crate::data::{Border, ImageData};
 use crate::error::{Error, Result};
 use crate::nn::Sequential;
 use crate::run::RunFolder;
 use crate::run::weights::load_best;
+use crate::train::Normalization;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 

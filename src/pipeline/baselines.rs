@@ -8,7 +8,7 @@ use crate::nn::{Flatten, Init, Linear, Sequential};
 use crate::optim::{Adam, FirstOrder};
 use crate::rng::Rng;
 use crate::run::{Scores, Trainer, score};
-use crate::train::{Fit, Pictures};
+use crate::train::{Fit, ImageSamples};
 
 /// The baselines.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub fn measure(config: &Config, data: &ImageData, cnn: &CnnStage, trainer: &mut 
     let majority_class = (0..counts.len()).fold(0, |best, c| if counts[c] > counts[best] { c } else { best });
     let hits = data.test.labels.iter().filter(|&&l| l == majority_class).count();
 
-    let samples = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &cnn.normalization);
+    let samples = |images: &Images| ImageSamples::new(&images.pixels, images.labels.clone(), &cnn.normalization);
     let (train, val, test) = (samples(&data.train)?, samples(&data.val)?, samples(&data.test)?);
     let pixels = data.channels() * config.data.size * config.data.size;
     let mut rng = Rng::new(config.seed, "logistic.init", 0);

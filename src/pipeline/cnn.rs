@@ -3,14 +3,15 @@
 //! mirrored and turned at random.
 
 use super::config::Config;
-use crate::data::{Augment, ImageData, Images, Normalization};
+use crate::data::{ImageData, Images};
 use crate::error::Result;
 use crate::models::cnn::Cnn;
 use crate::nn::Sequential;
 use crate::optim::{Adam, FirstOrder};
 use crate::rng::Rng;
 use crate::run::{Scores, Trainer, memory, score};
-use crate::train::{Fit, Pictures};
+use crate::train::{Augment, Normalization};
+use crate::train::{Fit, ImageSamples};
 
 /// The trained network and its figures.
 pub struct CnnStage {
@@ -53,7 +54,7 @@ pub(super) fn check_size(config: &Config) -> Result<()> {
 pub fn train(config: &Config, data: &ImageData, trainer: &mut Trainer<'_>) -> Result<CnnStage> {
     let (c, seed, classes) = (&config.cnn, config.seed, data.classes.len());
     let normalization = Normalization::fit(&data.train.pixels)?;
-    let samples = |images: &Images| Pictures::new(&images.pixels, images.labels.clone(), &normalization);
+    let samples = |images: &Images| ImageSamples::new(&images.pixels, images.labels.clone(), &normalization);
     let augment = Augment { flips: c.flips, quarter_turns: c.quarter_turns, ..Augment::NONE };
     let (train, val, test) =
         (samples(&data.train)?.augmented(augment, seed), samples(&data.val)?, samples(&data.test)?);

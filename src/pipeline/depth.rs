@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::report::words::counted;
 use crate::rng::Rng;
 use crate::run::Trainer;
-use crate::train::{Pictures, activations};
+use crate::train::{ImageSamples, activations};
 use ndarray::{Array2, ArrayView2, Axis};
 use std::collections::BTreeSet;
 
@@ -72,7 +72,7 @@ pub fn measure(
         trainer.watch.note(&why);
         return Ok(DepthLesson { labels, spaces: Vec::new(), omitted: Some(why) });
     }
-    let images = Pictures::new(&data.val.pixels, data.val.labels.clone(), &cnn.normalization)?;
+    let images = ImageSamples::new(&data.val.pixels, data.val.labels.clone(), &cnn.normalization)?;
     let blocks: Vec<String> = (1..=config.cnn.widths.len()).map(|i| format!("block{i}")).collect();
     let names = [&["features".to_owned(), "mlp_output".to_owned()], &blocks[..], &["cnn_output".to_owned()]].concat();
 

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::nn::Sequential;
 use crate::run::{RunFolder, Watch, identity, ledger};
 use crate::tensor::Tensor;
-use crate::train::{Evaluation, Matrix, Objective, Pictures, evaluate as run_network};
+use crate::train::{Evaluation, ImageSamples, Matrix, Objective, evaluate as run_network};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -56,7 +56,7 @@ impl Classifiers {
         let features = artifacts.scaler.transform(of_images(&artifacts.features, pixels)?.view())?;
         let clusters = self.clustering.predict(features.view())?;
         let objective = Objective::default();
-        let images = Pictures::new(pixels, labels.to_vec(), &artifacts.normalization)?;
+        let images = ImageSamples::new(pixels, labels.to_vec(), &artifacts.normalization)?;
         Ok(Predictions {
             clusters: clusters.into_iter().map(|c| artifacts.cluster_names[c]).collect(),
             mlp: run_network(&self.mlp, &Matrix::new(Tensor::from(features), labels.to_vec())?, &objective)?,

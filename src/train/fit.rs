@@ -8,6 +8,7 @@
 //! Everything random is keyed by (seed, epoch) or (seed, network, layer, step), and the loop's place is written down as
 //! [`Progress`]: a resumed training ends in the same bits as one that never stopped.
 
+use super::batch::Batches;
 use super::checkpoint::{Progress, Running};
 use super::criterion::{Batch, Criterion, loss_of, predictions_of};
 use super::evaluate::{first_odd, kind, losses, measure};
@@ -15,7 +16,6 @@ use super::history::{Epoch, History, Keep};
 use super::objective::Objective;
 use super::samples::{Drawn, Samples};
 use crate::autograd::{Tape, Var};
-use crate::data::Batches;
 use crate::error::{Error, Result};
 use crate::nn::state::{State, load_state_dict, state_dict};
 use crate::nn::{Captured, Ctx, Draws, Kind, Module, Proposals};

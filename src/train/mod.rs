@@ -1,6 +1,8 @@
 //! Training: epochs, validation, early stopping, checkpoints.
 //!
-//! * [`samples`]: what a batch is made of: rows of a matrix, or images (normalized, augmented);
+//! * [`samples`]: what a batch is made of: rows of a matrix, or images;
+//! * [`batch`]: the order in which training meets the samples, and pixels brought to mean 0 and deviation 1;
+//! * [`augment`]: flips, turns, shifts and other light, drawn by number so that a resumed run draws the same;
 //! * [`criterion`]: what a loss is, so that it may be one of your own;
 //! * [`objective`]: the losses of this crate, and how an output is read as a prediction;
 //! * [`fit`]: the training loop;
@@ -8,6 +10,8 @@
 //! * [`history`]: what is remembered of each epoch;
 //! * [`checkpoint`]: the one file from which a run resumes.
 
+pub mod augment;
+pub mod batch;
 pub mod checkpoint;
 pub mod criterion;
 pub mod evaluate;
@@ -16,10 +20,12 @@ pub mod history;
 pub mod objective;
 pub mod samples;
 
+pub use augment::{Affine, Augment, Symmetry, gather};
+pub use batch::{Batches, Normalization, standardize_each};
 pub use checkpoint::{Checkpoint, Progress};
 pub use criterion::{Batch, Criterion};
 pub use evaluate::{Evaluation, Losses, activations, check_finite, evaluate, losses, outputs};
 pub use fit::{Fit, Observer, Silent, Trained};
 pub use history::{Epoch, History, Keep};
 pub use objective::{Loss, Objective, balanced};
-pub use samples::{Matrix, Pictures, Samples};
+pub use samples::{ImageSamples, Matrix, Samples};

@@ -1,7 +1,8 @@
 //! What a batch is made of.
 
+use super::augment::{Augment, gather};
+use super::batch::Normalization;
 use super::criterion::Batch;
-use crate::data::{Augment, Normalization, gather};
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 
@@ -138,22 +139,22 @@ impl Samples for Matrix {
 ///
 /// ```
 /// use gradus::prelude::*;
-/// use gradus::data::{Augment, Normalization};
+/// use gradus::train::{Augment, Normalization};
 /// let pixels = Tensor::rand([6, 1, 4, 4], 0.0, 1.0, &mut Rng::new(1, "pixels", 0));
 /// let scale = Normalization::fit(&pixels)?; // of the training images, for all images
-/// let images = Pictures::new(&pixels, vec![0, 1, 0, 1, 0, 1], &scale)?.augmented(Augment::NONE, 1);
+/// let images = ImageSamples::new(&pixels, vec![0, 1, 0, 1, 0, 1], &scale)?.augmented(Augment::NONE, 1);
 /// assert_eq!(images.batch(&[5, 0], Some(1)).shape(), [2, 1, 4, 4]);
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Pictures {
+pub struct ImageSamples {
     pixels: Tensor,
     labels: Vec<usize>,
     augment: Augment,
     seed: u64,
 }
 
-impl Pictures {
+impl ImageSamples {
     /// Images `[N, C, H, W]` with values in [0, 1], and their labels.
     pub fn new(pixels: &Tensor, labels: Vec<usize>, normalization: &Normalization) -> Result<Self> {
         Ok(Self { pixels: normalization.apply(pixels)?, labels, augment: Augment::NONE, seed: 0 })
@@ -166,7 +167,7 @@ impl Pictures {
     }
 }
 
-impl Samples for Pictures {
+impl Samples for ImageSamples {
     fn labels(&self) -> &[usize] {
         &self.labels
     }

@@ -2,9 +2,9 @@
 //!
 //! `golden/augment.json` is written by `golden/make_augment.py`.
 
-use gradus::data::{Affine, Augment, Symmetry, gather};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
+use gradus::train::{Affine, Augment, Symmetry, gather};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

@@ -11,13 +11,13 @@
 
 use super::target::Target;
 use crate::autograd::{Param, Tape, Var};
-use crate::data::Normalization;
 use crate::error::Result;
 use crate::nn::{Ctx, Module, Walk};
 use crate::ops;
 use crate::optim::{Adam, FirstOrder, Optimizer};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
+use crate::train::Normalization;
 use crate::train::check_finite;
 
 /// How pixels are kept in [0, 1].
