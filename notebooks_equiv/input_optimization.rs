@@ -1,7 +1,7 @@
-//! # Input optimization: which image makes the network answer this?
+//! # Input optimization: which image makes the network predict this?
 //!
 //! The second course's exercise. A convolutional network somewhat more complex than AlexNet learns digits (parts 1 and
-//! 2). Then its weights stay as they are, and gradient descent moves the *pixels* until the network answers what is
+//! 2). Then its weights stay as they are, and gradient descent moves the *pixels* until the network predicts what is
 //! asked: a class, a mixture, any distribution (parts 3 to 5). Each part has the course's form: the code, its results,
 //! comments that follow the numbers.
 //!
@@ -30,7 +30,7 @@ use std::time::Instant;
 /// This file: its functions are shown in the report.
 const CODE: &str = include_str!("input_optimization.rs");
 
-/// Input optimization: which image makes the network answer this?
+/// Input optimization: which image makes the network predict this?
 #[derive(clap::Parser)]
 struct Arguments {
     /// The folder with MNIST's four files [default: where `gradus data get mnist` puts them]
@@ -66,7 +66,7 @@ fn exercise(told: &Arguments) -> gradus::Result<()> {
     }
     settings.extend(told.epochs.map(|n| format!("train.epochs={n}")));
     let mut page = Page::new("Input optimization");
-    page.subtitle("Which image makes the network answer this?");
+    page.subtitle("Which image makes the network predict this?");
 
     let mut source = Source::text(builtin("alexnet-digits").expect("it is built in").text, "alexnet-digits")?;
     settings.iter().try_for_each(|set| source.set(set))?;
@@ -183,7 +183,7 @@ fn learning(
         .figures(&[
             (&loss, "Cross-entropy; training images are varied, validation images are not."),
             (&accuracy, "Accuracy over the epochs."),
-            (&confusion, "Rows are the truth, columns the answer."),
+            (&confusion, "Rows are the true label, columns the prediction."),
         ]);
     page.section("", "Comments").paragraph(&generalizes(s, e.train.epochs));
     Ok(())
@@ -213,16 +213,16 @@ fn dreams(
     for (i, f) in found.iter().enumerate() {
         let draw = |kind: &str, figure: Figure| save(folder, &format!("{name}_{kind}_{i}"), figure);
         let way = draw("way", dream::report::way(f, &data))?;
-        let answer = draw("answer", dream::report::answer(f, &data.classes))?;
+        let answer = draw("prediction", dream::report::answer(f, &data.classes))?;
         let losses = draw("loss", dream::report::losses(f))?;
         body.heading(&format!("Target: {}", f.target.words(&data.classes)))
             .figure(&way, "Start, some steps, and the end; above with regularization, below without.")
             .figures(&[(&answer, "The network's prediction for the last step."), (&losses, "Distance to the target.")]);
     }
     page.section("", "Comments").paragraph(&comments(&found, &data.classes)).paragraph(
-        "Cross-entropy asks for the answer and nothing else, and the network's answer is fixed only on images like \
+        "Cross-entropy asks for the prediction and nothing else, and the network's prediction is fixed only on images like \
          those it has seen. Total variation, blur and jitter ask for what strokes have: neighbours alike, the same \
-         answer a pixel further on. They ease off at the end of the way, so that the last steps settle the answer.",
+         prediction a pixel further on. They ease off at the end of the way, so that the last steps settle the prediction.",
     );
     Ok(found)
 }

@@ -1,7 +1,7 @@
 //! Lesson 06: softmax and cross-entropy, and why the gradient is p - y.
 //!
 //! A classifier ends in K numbers z of any sign and size, the *logits*. Softmax (Bridle 1990) turns them into
-//! probabilities p; cross-entropy measures how surprised p is by the truth y, which is 1 at the right class c and 0
+//! probabilities p; cross-entropy measures how surprised p is by the true label y, which is 1 at the right class c and 0
 //! elsewhere:
 //!
 //! ```text
@@ -16,7 +16,7 @@
 //! ```
 //!
 //! The gradient is the error itself: what was said minus what was true. It lies between -1 and 1, sums to zero over
-//! the classes, and is small only where the answer is right. A squared error on top of softmax has no such luck: its
+//! the classes, and is small only where the prediction is right. A squared error on top of softmax has no such luck: its
 //! slope carries the factor p (1 - p), so a network that is sure and wrong learns almost nothing (Golik et al. 2013).
 //!
 //! **Large logits.** exp(89) is already too large for `f32`. But softmax does not change when the same number is
@@ -121,7 +121,7 @@ fn main() -> gradus::Result<()> {
     let (pull, weak) = (curves[2][0].1, curves[3][0].1);
     assert!(pull < -0.999 && weak.abs() < 0.001);
     println!(
-        "\n   At d = -8 the answer is sure and wrong. Cross-entropy pulls with {pull:.4}, the squared error with {weak:.4}."
+        "\n   At d = -8 the prediction is sure and wrong. Cross-entropy pulls with {pull:.4}, the squared error with {weak:.4}."
     );
 
     let chart = |title: &str, y: &str, [a, b]: [&[(f64, f64)]; 2]| {

@@ -101,7 +101,7 @@ fn main() -> gradus::Result<()> {
         println!("   {:>5} {a:>12.4} {b:>11.4}", i + 1);
     }
     let chance = libm::log(3.0);
-    println!("\n   Before any training the loss is about log 3 = {chance:.4}: three answers, equally likely.");
+    println!("\n   Before any training the loss is about log 3 = {chance:.4}: three predictions, equally likely.");
     println!(
         "   The training loss is the higher one: it is the mean over an epoch in which the weights still improve, and"
     );
@@ -109,7 +109,7 @@ fn main() -> gradus::Result<()> {
 
     println!("\n3. The result: {:.1} % of the test images; guessing gives 33.3 %\n", 100.0 * result.accuracy);
     let confusion = Confusion::new(test.labels(), &result.predicted, 3)?;
-    println!("   {:>12} answered {}", "truth", Galaxies::CLASSES.map(|c| format!("{c:>11}")).concat());
+    println!("   {:>12} predicted {}", "true label", Galaxies::CLASSES.map(|c| format!("{c:>11}")).concat());
     for (class, counts) in Galaxies::CLASSES.iter().zip(&confusion.counts) {
         println!("   {class:>12}          {}", counts.iter().map(|n| format!("{n:>11}")).collect::<String>());
     }

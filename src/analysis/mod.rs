@@ -13,7 +13,7 @@
 //! | [`tsne`] | what does the neighbourhood structure look like on paper? |
 //! | [`neighbors`] | who is close to whom? |
 //! | [`latent`] | what is in the space of an encoder's codes? |
-//! | [`metrics`] | how good is an answer, and how sure are we? |
+//! | [`metrics`] | how good is a prediction, and how sure are we? |
 //!
 //! Names and conventions are scikit-learn's, and the golden tests hold the numbers against it. Long sums (means,
 //! inertia, scatter) are accumulated in `f64` whatever the samples' type, always in the same order, so results have

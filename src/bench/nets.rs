@@ -196,7 +196,7 @@ fn autoencoder(n: usize, d: usize, rng: &mut Rng) -> Sequential {
     net
 }
 
-/// What the network should answer.
+/// What the network should predict.
 #[derive(Clone, Debug)]
 pub enum Answers {
     /// A class for each sample.
@@ -215,7 +215,7 @@ pub struct Training {
     pub optimizer: Box<dyn Optimizer<f32>>,
     /// The samples.
     pub inputs: Tensor,
-    /// Their answers.
+    /// Their predictions.
     pub answers: Answers,
     /// The samples of each step, in turn.
     pub order: Vec<Vec<usize>>,

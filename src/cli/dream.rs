@@ -1,4 +1,4 @@
-//! `gradus dream`: the input that makes a network answer what is asked.
+//! `gradus dream`: the input that makes a network predict what is asked for.
 
 use super::evaluate::open_finished;
 use super::progress::Terminal;
@@ -12,7 +12,7 @@ use gradus::{Error, Result, files};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// Optimizes images until a trained network gives the answer that is asked for.
+/// Optimizes images until a trained network gives the prediction that is asked for.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DreamArgs {
@@ -33,7 +33,7 @@ pub(crate) struct DreamArgs {
     /// Starts for each target; the best is kept
     #[arg(long, default_value = "8", value_parser = clap::value_parser!(u16).range(1..=256))]
     restarts: u16,
-    /// Steps; an answer that is not there by then may settle for as many again
+    /// Steps; a prediction that is not there by then may settle for as many again
     #[arg(long, default_value = "400", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     steps: u32,
     /// How pixels are kept between 0 and 1
@@ -84,7 +84,7 @@ Examples:
   gradus dream RUN --all                          one image for each class
   gradus dream RUN --target 2:0.5,3:0.5           between two and three
   gradus dream RUN --target 7 --init test:1       a one that is taken for a seven
-  gradus dream RUN --target 3 --tv 0 --l2 0 --blur 0 --jitter 0    the answer and nothing else";
+  gradus dream RUN --target 3 --tv 0 --l2 0 --blur 0 --jitter 0    the prediction and nothing else";
 
 impl DreamArgs {
     pub(crate) fn run(self) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Digits of one's own, made as those of MNIST were made.
 //!
 //! A network that learned from MNIST has seen white ink on black, each digit of one size and in one place. A photograph
-//! or a drawing shows black on white, somewhere, of some size; the network's answer to that means nothing. LeCun,
+//! or a drawing shows black on white, somewhere, of some size; the network's prediction to that means nothing. LeCun,
 //! Cortes and Burges describe how their images were made, and [`as_mnist`] follows them: the digit is scaled into a box
 //! of 20 x 20 pixels keeping its proportions, with the grays that smoothing leaves, and laid into a field of 28 x 28 so
 //! that the centre of mass of its ink is at the centre of the field.

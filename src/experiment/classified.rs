@@ -11,7 +11,7 @@ use crate::train::{Evaluation, History};
 use ndarray::ArrayView2;
 use serde_json::{Map, Value, json};
 
-/// Intervals of confidence in which answers are counted.
+/// Intervals of confidence in which predictions are counted.
 pub const BINS: usize = 10;
 /// Everything a run found out.
 pub struct Outcome {
@@ -90,7 +90,7 @@ pub fn decisions(p: &Prepared, scores: &Scores) -> Option<[Decision; 2]> {
     Some([0.5, best].map(|threshold| {
         let confusion = |p: &[f32], labels: &[usize]| {
             let answers: Vec<usize> = p.iter().map(|&p| usize::from(f64::from(p) >= threshold)).collect();
-            Confusion::new(labels, &answers, 2).expect("an answer for each label")
+            Confusion::new(labels, &answers, 2).expect("a prediction for each label")
         };
         Decision { threshold, val: confusion(&val, &p.data.val.labels), test: confusion(&test, &p.data.test.labels) }
     }))
@@ -137,9 +137,9 @@ pub fn metrics(o: &Outcome) -> Result<Value> {
     }))
 }
 
-/// `tables/predictions.csv`: every test sample, its truth, the answer, the probabilities.
+/// `tables/predictions.csv`: every test sample, its true label, the prediction, the probabilities.
 pub fn predictions(o: &Outcome) -> Vec<u8> {
-    let mut header: Vec<String> = ["sample", "truth", "answer"].map(String::from).to_vec();
+    let mut header: Vec<String> = ["sample", "true label", "prediction"].map(String::from).to_vec();
     header.extend(o.prepared.data.classes.iter().map(|c| format!("p_{c}")));
     let mut rows = vec![header];
     let (test, data) = (&o.scores.test, &o.prepared.data);

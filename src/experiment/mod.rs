@@ -13,7 +13,7 @@
 //!   [`each`]: the measure of each of its test samples;
 //! * [`answer`]: asking a run afterwards, [`rows`]: about rows without a class; [`deploy`]: its network for other programs;
 //!   [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
-//! * [`dream`]: the input that makes a network answer what is asked; [`latent`]: what is in the codes of an autoencoder.
+//! * [`dream`]: the input that makes a network predict what is asked for; [`latent`]: what is in the codes of an autoencoder.
 
 pub mod answer;
 pub mod beside;

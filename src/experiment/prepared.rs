@@ -52,8 +52,8 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Reads the data and builds the network. Scales are learned from the training split alone: what test images look
-    /// like is part of the answer.
+    /// Reads the data and builds the network. Scales are learned from the training split alone: test images must
+    /// not influence them.
     pub fn new(e: &Experiment, watch: &mut dyn Watch) -> Result<Self> {
         check_data(e)?;
         let data = load(e, watch)?;

@@ -2,7 +2,7 @@
 //!
 //! Batch normalization is the one layer that computes differently in training and in evaluation without drawing anything
 //! at random. In training each batch is normalized by its own mean and variance, and a running mean of these is kept; in
-//! evaluation the running ones serve, so that an answer does not depend on its neighbours in the batch. Layer
+//! evaluation the running ones serve, so that a prediction does not depend on its neighbours in the batch. Layer
 //! normalization has no such trouble: each sample is normalized by itself. Standardization learns nothing at all.
 
 use super::buffer::Buffer;

@@ -1,6 +1,6 @@
-//! Losses: one number that says how wrong the answers are. All are means over the batch, as in PyTorch.
+//! Losses: one number that says how wrong the predictions are. All are means over the batch, as in PyTorch.
 //!
-//! For one class out of K: [`SoftmaxCrossEntropy`] from logits, [`Nll`] from log-probabilities. For answers of yes or
+//! For one class out of K: [`SoftmaxCrossEntropy`] from logits, [`Nll`] from log-probabilities. For predictions of yes or
 //! no, each on its own: [`BceWithLogits`] from logits, [`Bce`] from probabilities. For numbers: [`Mse`]. What takes
 //! logits is exact where probabilities have long been rounded to 0 or 1, and so to be preferred.
 //!
@@ -19,7 +19,7 @@ use crate::tensor::Tensor;
 use gradus_kernels::math::{self, Pointwise};
 use gradus_kernels::reduce;
 
-/// What the network should have answered.
+/// What the network should have predicted.
 ///
 /// ```
 /// use gradus::prelude::*;
@@ -204,7 +204,7 @@ impl<T: Real> Op<T, 1> for Nll<T> {
 /// L = -(1/n) Σ  q ln p + (1 - q) ln(1 - p),     dL/dp = (p - q) / (n p (1 - p))
 /// ```
 ///
-/// As in PyTorch, a logarithm counts as -100 at the least, and p (1 - p) as 1e-12: so a wrong answer that is quite
+/// As in PyTorch, a logarithm counts as -100 at the least, and p (1 - p) as 1e-12: so a wrong prediction that is quite
 /// certain costs much, but nothing infinite.
 #[derive(Clone, Debug)]
 pub struct Bce<T: Real> {
@@ -265,7 +265,7 @@ impl<T: Real> Op<T, 1> for Bce<T> {
 /// L = (1/n) Σ  (1 - q) ln(1 + eˣ) + w q ln(1 + e⁻ˣ),     dL/dx = ((1 - q) σ(x) - w q σ(-x)) / n
 /// ```
 ///
-/// w weighs the answers that should be yes (PyTorch's `pos_weight`); it is 1 if not given, and the derivative then
+/// w weighs the predictions that should be yes (PyTorch's `pos_weight`); it is 1 if not given, and the derivative then
 /// (p - q)/n. ln(1 + eˣ) is computed as max(x, 0) + ln(1 + e^-|x|). For a hard target one of the two terms is 0, so
 /// nothing cancels; for a soft one only near the minimum, where p = q.
 #[derive(Clone, Debug)]
@@ -401,7 +401,7 @@ impl<T: Real> Var<T> {
         on_unit("bce (bce_with_logits takes logits)", "probability", self.value())?;
         apply(Bce::new(target)?, [self])
     }
-    /// Binary cross-entropy of these logits, with a weight for the positive answers if given; see [`BceWithLogits`].
+    /// Binary cross-entropy of these logits, with a weight for the positive predictions if given; see [`BceWithLogits`].
     pub fn bce_with_logits(&self, target: &Tensor<T>, positive: Option<&Tensor<T>>) -> Result<Self> {
         apply(BceWithLogits::new(target, positive)?, [self])
     }

@@ -1,4 +1,4 @@
-//! What any answer must be better than: the majority-class baseline, and logistic regression on the pixels.
+//! What any prediction must be better than: the majority-class baseline, and logistic regression on the pixels.
 
 use super::cnn::CnnStage;
 use super::config::Config;

@@ -432,7 +432,7 @@ pub(super) fn page(figures: &[(&str, Figure)]) -> Page {
     page.part("Part 3. A convolutional network");
     page.section("3c", "Filters, maps, mistakes")
         .figures(&[(get("filters"), "Blue is negative, red positive."), (get("maps"), "Each map on its own scale.")])
-        .figure(get("mistakes"), "The wrong answers the network was surest of.");
+        .figure(get("mistakes"), "The misclassified samples with the highest predicted probability.");
     page.section("3d", "Depth")
         .figure(get("stages"), "Validation images.")
         .figure(get("scatter_six"), "One map per stage.");

@@ -1,7 +1,7 @@
-//! What a classifier says of images whose truth nobody knows, such as generated ones.
+//! What a classifier says of images whose true label nobody knows, such as generated ones.
 //!
-//! A good generated image is plainly *something*: the classifier is sure, its answer has a low entropy. Good
-//! generated images together are *everything*: the mean of all answers has a high entropy. The inception score
+//! A good generated image is plainly *something*: the classifier is sure, its prediction has a low entropy. Good
+//! generated images together are *everything*: the mean of all predictions has a high entropy. The inception score
 //! (Salimans et al. 2016) puts both into one number, the effective number of classes that are plainly shown. It is only as
 //! good as the classifier, and knows nothing of variety within a class.
 
@@ -10,16 +10,16 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use ndarray::ArrayView2;
 
-/// A classifier's answers to n samples, k classes.
+/// A classifier's predictions for n samples, k classes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answers {
     /// The most probable class of each sample (the first among equals).
     pub class: Vec<usize>,
     /// Its probability.
     pub confidence: Vec<f64>,
-    /// The entropy of each answer in nats, -Σ_c p_c ln p_c: from 0 (sure) to ln k (anything).
+    /// The entropy of each prediction in nats, -Σ_c p_c ln p_c: from 0 (sure) to ln k (anything).
     pub entropy: Vec<f64>,
-    /// The mean answer, k probabilities.
+    /// The mean prediction, k probabilities.
     pub mean: Vec<f64>,
 }
 
@@ -27,7 +27,7 @@ impl Answers {
     /// From the probabilities of each class, n x k. Fails unless each is in [0, 1] and each row sums to 1 within a
     /// thousandth; what is left of that is divided out.
     pub fn of<T: Real>(probabilities: ArrayView2<'_, T>) -> Result<Self> {
-        let p = samples("answers", probabilities)?;
+        let p = samples("predictions", probabilities)?;
         let (n, k) = p.dim();
         let mut answers = Self { class: Vec::new(), confidence: Vec::new(), entropy: Vec::new(), mean: vec![0.0; k] };
         for (i, row) in p.rows().into_iter().enumerate() {
@@ -47,9 +47,9 @@ impl Answers {
         Ok(answers)
     }
 
-    /// The fraction of answers that name the class of `labels`, one for each sample.
+    /// The fraction of predictions that name the class of `labels`, one for each sample.
     pub fn accuracy(&self, labels: &[usize]) -> Result<f64> {
-        super::class_labels("answers", self.class.len(), self.mean.len(), labels)?;
+        super::class_labels("predictions", self.class.len(), self.mean.len(), labels)?;
         let right = self.class.iter().zip(labels).filter(|(a, b)| a == b).count();
         Ok(super::ratio(right, labels.len()))
     }
@@ -59,17 +59,17 @@ impl Answers {
         self.confidence.iter().sum::<f64>() / self.confidence.len() as f64
     }
 
-    /// The mean entropy of an answer, in nats.
+    /// The mean entropy of a prediction, in nats.
     pub fn mean_entropy(&self) -> f64 {
         self.entropy.iter().sum::<f64>() / self.entropy.len() as f64
     }
 
-    /// The entropy of the mean answer, in nats: from 0 (always one class) to ln k (all classes alike).
+    /// The entropy of the mean prediction, in nats: from 0 (always one class) to ln k (all classes alike).
     pub fn entropy_of_mean(&self) -> f64 {
         entropy(&self.mean)
     }
 
-    /// exp(entropy of the mean answer - mean entropy), from 1 to k; the exponent is the mean of KL(p(·|x) ‖ mean).
+    /// exp(entropy of the mean prediction - mean entropy), from 1 to k; the exponent is the mean of KL(p(·|x) ‖ mean).
     pub fn inception_score(&self) -> f64 {
         libm::exp(self.entropy_of_mean() - self.mean_entropy())
     }

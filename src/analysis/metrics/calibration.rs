@@ -1,6 +1,6 @@
 //! Does a classifier know how sure it may be?
 //!
-//! Of the answers given with a probability of 70 %, about 70 % should be right. Neural networks that are trained to the
+//! Of the predictions given with a probability of 70 %, about 70 % should be right. Neural networks that are trained to the
 //! end are usually too sure (Guo et al. 2017).
 
 use super::class_labels;
@@ -23,7 +23,7 @@ pub struct ReliabilityBin {
     pub accuracy: f64,
 }
 
-/// How confidence and truth agree, by intervals of confidence.
+/// How confidence and true label agree, by intervals of confidence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reliability {
     /// Intervals of the same width, from 0 to 1.
@@ -70,7 +70,7 @@ impl Reliability {
         Ok(Self { bins: sums.iter().enumerate().map(bin).collect() })
     }
 
-    /// Of the answers of a classifier: the event is that the most probable class (the first among equals) is the true
+    /// Of the predictions of a classifier: the event is that the most probable class (the first among equals) is the true
     /// one, and its probability is the confidence. `probabilities` is n x k.
     pub fn of_answers<T: Real>(probabilities: ArrayView2<'_, T>, labels: &[usize], bins: usize) -> Result<Self> {
         let (n, classes) = probabilities.dim();

@@ -128,7 +128,7 @@ impl Confusion {
         Binary { true_positives, false_positives, false_negatives, true_negatives }
     }
 
-    /// The mistakes that occurred, `(truth, predicted, count)`, the most frequent first; ties by class.
+    /// The mistakes that occurred, `(true label, predicted, count)`, the most frequent first; ties by class.
     pub fn most_confused(&self) -> Vec<(usize, usize, usize)> {
         let k = self.classes();
         let cells = (0..k * k).map(|i| (i / k, i % k, self.counts[i / k][i % k]));
@@ -186,7 +186,7 @@ impl Binary {
         ratio(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
     }
 
-    /// Matthews' correlation (1975) between truth and answer, from -1 to 1; 0 if either is always the same.
+    /// Matthews' correlation (1975) between true label and prediction, from -1 to 1; 0 if either is always the same.
     pub fn matthews(&self) -> f64 {
         let [tp, fp, fn_, tn] =
             [self.true_positives, self.false_positives, self.false_negatives, self.true_negatives].map(|n| n as f64);

@@ -1,9 +1,9 @@
-//! Metrics: how good is an answer, and how sure are we?
+//! Metrics: how good is a prediction, and how sure are we?
 //!
 //! * [`Confusion`]: which class is taken for which; accuracy, precision, recall, F1.
 //! * `curve`: scores before a threshold is chosen (ROC and precision-recall curves, and their areas).
 //! * `calibration`: probabilities against what came true (reliability, calibration error, Brier score).
-//! * `answers`: how sure a classifier is, without knowing the truth (confidence, entropy, inception score).
+//! * `answers`: how sure a classifier is, without knowing the true label (confidence, entropy, inception score).
 //! * `cluster`: clusters against labels (mutual information, Rand index), and groups against the space they live in
 //!   (silhouette, Fisher's ratio).
 //! * `neighbor`: what the nearest neighbours say (k-NN accuracy, trustworthiness of a map).

@@ -1,9 +1,9 @@
-//! Images that a network dreams: the input is optimized until the network answers what is asked.
+//! Images that a network dreams: the input is optimized until the network predicts what is asked for.
 //!
-//! * [`target`]: the answer that is wanted; [`mod@optimize`]: the descent on the pixels;
+//! * [`target`]: the prediction that is wanted; [`mod@optimize`]: the descent on the pixels;
 //! * here: starts, restarts, and the choice among them; [`report`]: what is shown.
 //!
-//! Each target is dreamt twice from the same starts, regularized and not, so that one can see what the network's answer
+//! Each target is dreamt twice from the same starts, regularized and not, so that one can see what the network's prediction
 //! alone asks for. Whether a dream looks like a digit is judged by what the network did not learn from the dream: the
 //! nearest training images, how far they are, and what they are images of.
 
@@ -62,7 +62,7 @@ pub struct Found {
     pub target: Target,
     /// The best restart.
     pub best: Dream,
-    /// The answers of all restarts.
+    /// The predictions of all restarts.
     pub reached: Vec<Vec<f32>>,
     /// The same without regularization: the best restart.
     pub unregularized: Dream,
@@ -103,7 +103,7 @@ pub fn dream(trained: &Trained, job: &Job, watch: &mut dyn Watch) -> Result<(Vec
         || trained.preparation.per_image
         || trained.preparation.is_table()
     {
-        let what = "dreams want a network that is given pixels on a fixed scale and answers by softmax";
+        let what = "dreams want a network that is given pixels on a fixed scale and ends with softmax";
         return Err(Error::config(
             "dream",
             what,
@@ -137,7 +137,7 @@ fn one(t: &Trained, job: &Job, target: &Target, i: u64, data: &ImageData, galler
     Ok(Found { target: target.clone(), best, reached, unregularized, likeness })
 }
 
-/// The restart whose answer is nearest to the target.
+/// The restart whose prediction is nearest to the target.
 fn best(dreams: Vec<Dream>, target: &Target) -> Dream {
     let by_distance = |a: &Dream, b: &Dream| target.distance(&a.reached).total_cmp(&target.distance(&b.reached));
     dreams.into_iter().min_by(by_distance).expect("there is a restart")

@@ -1,13 +1,13 @@
-//! Optimizing the *input*: the network stays as it is, and gradient descent moves the pixels until it answers as asked
+//! Optimizing the *input*: the network stays as it is, and gradient descent moves the pixels until it predicts what is asked for
 //! (Simonyan, Vedaldi and Zisserman 2014; Yosinski et al. 2015).
 //!
 //! ```text
 //! minimize over x in [0, 1]:   L(f(x), target) + tv · TV(x) + l2 · |x|²       TV(x) = Σ (differences of neighbours)²
 //! ```
 //!
-//! Nothing in L asks that x look like a digit: the network's answer is fixed on the images it has seen, and almost
+//! Nothing in L asks that x look like a digit: the network's prediction is fixed on the images it has seen, and almost
 //! free elsewhere, so texture that no human would read can satisfy it as well. The regularizers ask for what digits
-//! have: neighbours alike (TV, blur), few bright pixels (l2), the same answer when moved a little (jitter).
+//! have: neighbours alike (TV, blur), few bright pixels (l2), the same prediction when moved a little (jitter).
 
 use super::target::Target;
 use crate::autograd::{Param, Tape, Var};
@@ -29,10 +29,10 @@ pub enum Pixels {
     Projected,
 }
 
-/// What the distance between answer and target is.
+/// What the distance between prediction and target is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Distance {
-    /// Cross-entropy of the target under the answer.
+    /// Cross-entropy of the target under the prediction.
     CrossEntropy,
     /// Mean squared difference of the probabilities.
     Squared,
@@ -51,7 +51,7 @@ pub struct Settings {
     pub jitter: usize,
     /// Adam's learning rate, in units of the parametrization.
     pub lr: f64,
-    /// Steps; an image whose answer is not yet what was asked settles for as many again at most.
+    /// Steps; an image whose prediction is not yet what was asked settles for as many again at most.
     pub steps: usize,
     /// Keeping pixels in [0, 1].
     pub pixels: Pixels,
@@ -74,7 +74,7 @@ impl Settings {
         }
     }
 
-    /// The answer and nothing else.
+    /// The prediction and nothing else.
     pub fn unregularized() -> Self {
         Self { tv: 0.0, l2: 0.0, blur: 0.0, jitter: 0, ..Self::regularized() }
     }
@@ -85,7 +85,7 @@ impl Settings {
 pub struct Dream {
     /// The image at the start, at some steps, and at the end, `[C, H, W]` each.
     pub frames: Vec<(usize, Vec<f32>)>,
-    /// The network's answer to the last image.
+    /// The network's prediction to the last image.
     pub reached: Vec<f32>,
     /// Distance to the target after each step.
     pub losses: Vec<f32>,
@@ -122,7 +122,7 @@ impl Module for Canvas {
 
 /// How a pixel is kept from the ends of the sigmoid, where nothing moves.
 const EDGE: f32 = 0.02;
-/// An answer is reached if no probability is further from what was asked.
+/// A prediction is reached if no probability is further from what was asked.
 const REACHED: f32 = 0.005;
 /// Steps without a change after which an optimization is over.
 const STILL: usize = 30;
@@ -158,7 +158,7 @@ pub fn optimize(
         .collect();
     let mut adam = FirstOrder::new(Adam::new(settings.lr));
     let (mut best, mut still) = (f32::INFINITY, 0);
-    // An image whose answer is not there when the steps run out may settle for as long again.
+    // An image whose prediction is not there when the steps run out may settle for as long again.
     for step in 1..=2 * settings.steps {
         if step > settings.steps && step % 10 == 1 && look.end(&canvas.0.get(), step - 1, &mut dreams, REACHED)? {
             break;
@@ -194,7 +194,7 @@ pub fn optimize(
 }
 
 /// How much the regularizers count at a step: wholly until six tenths of the way, then ever less, and not at all in the
-/// last tenth, so that in the end the answer is what was asked and no compromise with them.
+/// last tenth, so that in the end the prediction is what was asked and no compromise with them.
 fn easing(step: usize, steps: usize) -> f64 {
     let way = step as f64 / steps as f64;
     (1.0 - (way - 0.6).max(0.0) / 0.3).max(0.0)
@@ -236,7 +236,7 @@ impl Look<'_> {
         Ok(y)
     }
 
-    /// Ends the dreams whose answers are within `tolerance` of what was asked, and says whether that is all of them.
+    /// Ends the dreams whose predictions are within `tolerance` of what was asked, and says whether that is all of them.
     fn end(&self, z: &Tensor, step: usize, dreams: &mut [Dream], tolerance: f32) -> Result<bool> {
         let (z, still) = (Var::constant(z.clone()), [self.settings.jitter; 2]);
         let (images, answers) = (self.pixels(&z)?.into_value(), self.answers(&z, still)?);

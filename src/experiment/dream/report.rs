@@ -60,7 +60,7 @@ pub fn write(found: &[Found], job: &Job, data: &ImageData, name: &str, is_smoke:
     for (i, f) in found.iter().enumerate() {
         let words = f.target.words(&data.classes);
         let (way, answer, losses) = (way(f, data), answer(f, &data.classes), losses(f));
-        for (figure, kind) in [(&way, "way"), (&answer, "answer"), (&losses, "loss")] {
+        for (figure, kind) in [(&way, "way"), (&answer, "prediction"), (&losses, "loss")] {
             figure.save(&figures, &format!("{kind}_{i}"))?;
         }
         animation(f, data, &folder.join(format!("dream_{i}.gif")))?;
@@ -89,7 +89,7 @@ pub fn summary(found: &[Found], data: &ImageData) -> Table {
     let mut table =
         Table::new(&["target", "reached", "difference", "loss", "steps", "nearest", "looks like it", "unregularized"]);
     for f in found {
-        // The classes that the network answers; the file has `class=probability` for each.
+        // The classes that the network predicts; the file has `class=probability` for each.
         let said = |p: &[f32]| {
             let mut order: Vec<usize> = (0..p.len()).collect();
             order.sort_by(|&a, &b| p[b].total_cmp(&p[a]));

@@ -1,4 +1,4 @@
-//! The answer that a network shall be brought to give: one class, a mixture, or a vector.
+//! The prediction that a network shall be brought to give: one class, a mixture, or a vector.
 
 use crate::error::{Error, Result};
 

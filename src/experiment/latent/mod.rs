@@ -122,9 +122,9 @@ impl<'a> Coder<'a> {
 pub struct Generated {
     /// Where the codes come from.
     pub source: &'static str,
-    /// Mean probability of a classifier's answers.
+    /// Mean probability of a classifier's predictions.
     pub confidence: Option<f64>,
-    /// Mean entropy of an answer in nats: 0 is sure.
+    /// Mean entropy of a prediction in nats: 0 is sure.
     pub entropy: Option<f64>,
     /// The effective number of classes that are plainly shown (Salimans et al. 2016).
     pub inception_score: Option<f64>,
@@ -171,7 +171,7 @@ pub struct Findings {
     pub traversals: Vec<(usize, Tensor)>,
     /// Generated images, one entry for each source of codes.
     pub generated: Vec<Generated>,
-    /// What a classifier says of the test images, and of their reconstructions: fraction of right answers.
+    /// What a classifier says of the test images, and of their reconstructions: fraction of correct predictions.
     pub recognized: Option<[f64; 2]>,
     /// Names of the classes in a - b + c, and four images: the mean codes of a, b, c, and what they add up to.
     pub analogies: Vec<([String; 3], Tensor)>,
