@@ -160,7 +160,7 @@ impl Dims {
         let mut dims = Dims::default();
         let fail = |why: String| {
             let got: Vec<String> = x.iter().map(|s| format!("{s:?}")).collect();
-            Err(Error::shape(op, format!("wanted {patterns:?}; got {}: {why}", got.join(" and "))))
+            Err(Error::shape(op, format!("expected {patterns:?}; found {}: {why}", got.join(" and "))))
         };
         for (&pattern, &sizes) in patterns.iter().zip(x) {
             let (open, letters) = pattern.strip_prefix("..").map_or((false, pattern), |rest| (true, rest));
@@ -208,7 +208,7 @@ mod tests {
             .to_string();
         assert_eq!(
             message,
-            "conv2d wanted [\"N C H W\", \"O C KH KW\"]; got [8, 16, 64, 64] and [32, 8, 3, 3]: C is 16, then 8"
+            "conv2d expected [\"N C H W\", \"O C KH KW\"]; found [8, 16, 64, 64] and [32, 8, 3, 3]: C is 16, then 8"
         );
     }
 

@@ -226,7 +226,7 @@ impl<T: Real> Tensor<T> {
     pub fn array2(&self) -> Result<ArrayView2<'_, T>> {
         match *self.shape() {
             [rows, cols] => Ok(ArrayView2::from_shape((rows, cols), self.data()).expect("contiguous by construction")),
-            _ => Err(Error::shape("array2", format!("wanted [\"ROWS COLS\"]; got {:?}", self.shape))),
+            _ => Err(Error::shape("array2", format!("expected [\"ROWS COLS\"]; found {:?}", self.shape))),
         }
     }
 

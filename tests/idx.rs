@@ -191,7 +191,7 @@ fn files_that_do_not_belong_together_are_refused() {
         refusal(dir.path(), Set::Mnist)
     };
     assert!(with("train-labels-idx1-ubyte", &idx(&[5])).contains("6 train images, but 5 labels"));
-    assert!(with("train-labels-idx1-ubyte", &idx(&[6, 1])).contains("2 axes, where 1 are wanted"));
+    assert!(with("train-labels-idx1-ubyte", &idx(&[6, 1])).contains("2 axes: expected 1"));
     assert!(with("t10k-images-idx3-ubyte", &idx(&[4, 3, 4])).contains("[4, 3] to train on, but [3, 4]"));
     assert!(with("t10k-images-idx3-ubyte", &idx(&[4, 4, 3])[..30]).contains("48 numbers, but holds 14"));
     let twelve = Idx { shape: vec![4], data: vec![1, 2, 12, 3] }.to_bytes();

@@ -155,7 +155,7 @@ impl Feature {
 
     /// The feature of one image. Panics if there are not `h` x `w` pixels, or none.
     pub fn compute(self, pixels: &[f32], h: usize, w: usize) -> f64 {
-        assert!(pixels.len() == h * w && !pixels.is_empty(), "features: {h} x {w} pixels, got {}", pixels.len());
+        assert!(pixels.len() == h * w && !pixels.is_empty(), "features: {h} x {w} pixels, found {}", pixels.len());
         match self {
             Feature::MeanIntensity => mean(pixels),
             Feature::StandardDeviation => central_moment(pixels, 2).sqrt(),
@@ -198,7 +198,7 @@ pub fn extract(features: &[Feature], images: &[&[f32]], h: usize, w: usize) -> R
     };
     if let Some(i) = images.iter().position(|image| image.len() != area) {
         let got = images[i].len();
-        return Err(Error::invalid(format!("features: image {i} has {got} pixels, {h} x {w} are wanted")));
+        return Err(Error::invalid(format!("features: image {i} has {got} pixels: expected {h} x {w}")));
     }
     if let Some(i) = images.iter().position(|image| image.iter().any(|v| !v.is_finite())) {
         return Err(Error::invalid(format!("features: image {i} has a pixel that is not finite")));

@@ -149,7 +149,7 @@ impl Hog {
     /// Number of images, and of values in each.
     fn check(&self, pixels: &Tensor) -> Result<[usize; 2]> {
         let &[n, c, h, w] = pixels.shape() else {
-            return Err(Error::shape("hog", format!("wanted [\"N C H W\"]; got {:?}", pixels.shape())));
+            return Err(Error::shape("hog", format!("expected [\"N C H W\"]; found {:?}", pixels.shape())));
         };
         if c == 0 {
             return Err(Error::shape("hog", format!("images without channels: {:?}", pixels.shape())));

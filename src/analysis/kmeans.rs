@@ -83,7 +83,7 @@ impl KMeans {
         self.check(x.nrows())?;
         if initial.dim() != (self.k, x.ncols()) {
             let (wanted, got) = ((self.k, x.ncols()), initial.dim());
-            return Err(Error::invalid(format!("kmeans: the initial centroids must be {wanted:?}, got {got:?}")));
+            return Err(Error::invalid(format!("kmeans: the initial centroids must be {wanted:?}, found {got:?}")));
         }
         let initial = samples("kmeans, initial centroids", initial.view())?.into_owned();
         let tol = self.absolute_tol(&x);

@@ -145,7 +145,7 @@ impl<T: Real> Pca<T> {
         if got == wanted {
             return Ok(());
         }
-        Err(Error::invalid(format!("pca {what}: the matrix has {got} columns, but {wanted} are wanted")))
+        Err(Error::invalid(format!("pca {what}: the matrix has {got} columns: expected {wanted}")))
     }
 }
 

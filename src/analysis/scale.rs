@@ -55,7 +55,7 @@ impl Scaler {
             }
             Scaling::MinMax { low, high } => {
                 if !(low.is_finite() && high.is_finite() && low < high) {
-                    return Err(Error::invalid(format!("scaler: min-max needs low < high, got {low} and {high}")));
+                    return Err(Error::invalid(format!("scaler: min-max needs low < high, found {low} and {high}")));
                 }
                 let (mut min, mut max) = (vec![f64::INFINITY; x.ncols()], vec![f64::NEG_INFINITY; x.ncols()]);
                 for row in flat(&x).chunks(x.ncols()) {

@@ -159,7 +159,7 @@ impl<T: Real> Tape<T> {
     /// [`retain`](Var::retain) theirs. Consumes the tape.
     pub fn backward(self, loss: &Var<T>) -> Result<Gradients<T>> {
         if loss.value.numel() != 1 {
-            return Err(Error::shape("backward", format!("starts from a scalar loss; got {:?}", loss.shape())));
+            return Err(Error::shape("backward", format!("starts from a scalar loss; found {:?}", loss.shape())));
         }
         let one = Tensor::full(loss.value.shape_owned(), T::ONE);
         self.backward_from(loss, one)
@@ -174,7 +174,7 @@ impl<T: Real> Tape<T> {
         if seed.shape() != y.shape() {
             return Err(Error::shape(
                 "backward",
-                format!("wanted a seed of shape {:?}; got {:?}", y.shape(), seed.shape()),
+                format!("expected a seed of shape {:?}; found {:?}", y.shape(), seed.shape()),
             ));
         }
         let (mut entries, params, retained, id) = {

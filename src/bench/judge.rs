@@ -51,7 +51,7 @@ pub fn judge(high: ArrayView2<'_, f32>, low: ArrayView2<'_, f32>) -> Result<Qual
     let n = high.nrows();
     if low.dim() != (n, 2) || n < KEPT + NEAR {
         return Err(Error::invalid(format!(
-            "judge: a map of {n} samples, at least 100, is {n} x 2; got {:?}",
+            "judge: a map of {n} samples, at least 100, is {n} x 2; found {:?}",
             low.dim()
         )));
     }

@@ -80,7 +80,7 @@ fn train(folder: &Path) -> Result<Report> {
     let (images, labels) = (images?, labels?);
     let (&[n, 28, 28], true) = (&images.shape[..], labels.shape == images.shape[..1]) else {
         let what = format!("holds {:?} pixels for {:?} labels", images.shape, labels.shape);
-        return Err(Error::data(folder, what, "wanted images of 28x28, and a label for each"));
+        return Err(Error::data(folder, what, "expected images of 28x28, and a label for each"));
     };
     let net = Net::P3.build(&mut Rng::new(SEED, "bench weights", 0))?;
     let mut optimizer = Net::P3.optimizer();

@@ -176,7 +176,7 @@ fn check(path: &Path, wanted: &Wanted) -> Result<()> {
     if found == wanted.sha256 {
         return Ok(());
     }
-    let what = format!("has the SHA-256 {found}, where {} is wanted", wanted.sha256);
+    let what = format!("has the SHA-256 {found}: expected {}", wanted.sha256);
     Err(Error::data(path, what, "it is damaged or another; remove it and get it again"))
 }
 
@@ -195,7 +195,7 @@ fn sum(path: &Path, most: u64) -> Result<String> {
         }
         length += read as u64;
         if length > most {
-            return Err(fault(format!("holds more than the {most} bytes wanted")));
+            return Err(fault(format!("holds more than the expected {most} bytes")));
         }
         hash.update(&buffer[..read]);
     }

@@ -117,7 +117,7 @@ pub fn load(folder: &Path, set: Set) -> Result<TrainTest> {
             return Err(Error::data(path, format!("belongs to {is}, not to {wanted}"), help));
         }
         if file.shape.len() != FILES[i].1 {
-            let what = format!("has {} axes, where {} are wanted", file.shape.len(), FILES[i].1);
+            let what = format!("has {} axes: expected {}", file.shape.len(), FILES[i].1);
             return Err(Error::data(path, what, "the files may have been given each other's names"));
         }
         files.push(file);
@@ -189,7 +189,7 @@ fn join(folder: &Path, images: &Idx, labels: &Idx, set: Set, split: &str) -> Res
         return refuse(format!("holds {n} {split} images, but {} labels", labels.shape[0]));
     }
     if let Some(label) = labels.data.iter().find(|&&label| label > 9) {
-        return refuse(format!("holds the label {label}, where 0 to 9 are wanted"));
+        return refuse(format!("holds the label {label}: expected 0 to 9"));
     }
     let (h, w) = (images.shape[1], images.shape[2]);
     let pixels = Tensor::build([n, 1, h, w], |pixels| {

@@ -229,7 +229,7 @@ impl Source {
     }
 
     fn table_of<'a>(&self, value: &'a Value, path: &str) -> Result<&'a Table> {
-        let what = format!("is {value}, where a section is wanted");
+        let what = format!("is {value}: expected a section");
         value.as_table().ok_or_else(|| Error::config(self.place(path), what, format!("begin it with [{path}]")))
     }
 

@@ -97,7 +97,10 @@ pub fn write_described(
     match samples.shape() {
         [count, sample @ ..] if *count > 0 && sample == input => {}
         other => {
-            return Err(Error::shape("export", format!("wants at least one sample of shape {input:?}; got {other:?}")));
+            return Err(Error::shape(
+                "export",
+                format!("expects at least one sample of shape {input:?}; found {other:?}"),
+            ));
         }
     }
     let (bytes, largest_error) = match format {

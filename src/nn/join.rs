@@ -44,7 +44,7 @@ impl Join {
     pub fn shape(self, parts: &[&[usize]]) -> Result<Shape> {
         let refuse = |what: &str| {
             let shapes: Vec<String> = parts.iter().map(|shape| format!("{shape:?}")).collect();
-            Err(Error::shape(self.name(), format!("{what}; got {}", shapes.join(" and "))))
+            Err(Error::shape(self.name(), format!("{what}; found {}", shapes.join(" and "))))
         };
         let Some((first, others)) = parts.split_first() else {
             return Err(Error::shape(self.name(), "expected at least one branch"));

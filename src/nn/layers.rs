@@ -54,7 +54,7 @@ impl<T: Real> Module<T> for Linear<T> {
                 let y = x.reshape([rows, inputs])?.linear(&weight, &bias)?;
                 y.reshape(shape.with(shape.len() - 1, outputs))
             }
-            _ => Err(Error::shape("linear", format!("expected [.., {inputs}]; got {shape:?}"))),
+            _ => Err(Error::shape("linear", format!("expected [.., {inputs}]; found {shape:?}"))),
         }
     }
 

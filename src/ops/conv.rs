@@ -81,7 +81,7 @@ impl Conv2d {
             return Err(Error::shape(
                 "conv2d",
                 format!(
-                    "needs positive sizes; got kernel {kernel:?}, stride {:?}, dilation {:?}",
+                    "needs positive sizes; found kernel {kernel:?}, stride {:?}, dilation {:?}",
                     self.stride, self.dilation
                 ),
             ));

@@ -65,7 +65,10 @@ impl<T: Real> Op<T, 3> for ConvBlock {
     fn shape(&self, [x, w, b]: [&[usize]; 3]) -> Result<Shape> {
         Dims::unify("conv2d", &["O C KH KW", "O"], &[w, b])?;
         if self.0.groups != 1 {
-            return Err(Error::shape("conv2d_block", format!("computes one group of channels; got {}", self.0.groups)));
+            return Err(Error::shape(
+                "conv2d_block",
+                format!("computes one group of channels; found {}", self.0.groups),
+            ));
         }
         let g = self.0.geometry(x, w)?.each;
         super::pool::Window::square(2).out("max_pool2d", &[g.n, g.o, g.out_h(), g.out_w()])

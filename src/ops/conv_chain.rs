@@ -61,7 +61,7 @@ fn plan(stages: &[ChainStage], x: &[usize], filters: &[&[usize]]) -> Result<(Vec
             Filtering::Transposed(settings) => (settings.adjoint(&shape, w)?, true),
         };
         if g.groups != 1 {
-            return Err(Error::shape("conv_chain", format!("computes one group of channels; got {}", g.groups)));
+            return Err(Error::shape("conv_chain", format!("computes one group of channels; found {}", g.groups)));
         }
         if g.each.c == 0 || g.each.o == 0 {
             return Err(Error::shape("conv_chain", format!("of no channels: {shape:?} with filters {w:?}")));

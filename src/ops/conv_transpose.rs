@@ -72,7 +72,7 @@ impl ConvTranspose2d {
         let kernel = [dims.get("KH"), dims.get("KW")];
         if self.stride.contains(&0) || self.dilation.contains(&0) || kernel.contains(&0) || size.contains(&0) {
             return Err(refuse(format!(
-                "needs positive sizes; got an image of {size:?}, kernel {kernel:?}, stride {:?}, dilation {:?}",
+                "needs positive sizes; found an image of {size:?}, kernel {kernel:?}, stride {:?}, dilation {:?}",
                 self.stride, self.dilation
             )));
         }

@@ -52,7 +52,7 @@ impl<T: Real> Op<T, 1> for Gather {
         let others = |k: usize| k == *axis || shape[k] <= x[k];
         if shape.len() != x.len() || !(0..x.len()).all(others) {
             let what = "an index of as many axes, and not longer along the others";
-            return Err(Error::shape("gather", format!("along axis {axis} of {x:?} needs {what}; got {shape:?}")));
+            return Err(Error::shape("gather", format!("along axis {axis} of {x:?} needs {what}; found {shape:?}")));
         }
         check("gather", index, *shape, x[*axis])?;
         Ok(*shape)
@@ -84,7 +84,7 @@ impl<T: Real> Op<T, 1> for Embedding {
 
     fn shape(&self, [table]: [&[usize]; 1]) -> Result<Shape> {
         let Some((&rows, row)) = table.split_first() else {
-            return Err(Error::shape("embedding", "needs a table with rows, [V, ..]; got a scalar"));
+            return Err(Error::shape("embedding", "needs a table with rows, [V, ..]; found a scalar"));
         };
         let out = [&self.shape[..], row].concat();
         if out.len() > MAX_RANK {
@@ -109,7 +109,7 @@ impl<T: Real> Op<T, 1> for Embedding {
 /// Fails unless there are as many numbers as places in `shape`, each below `size`.
 fn check(op: &'static str, index: &[usize], shape: Shape, size: usize) -> Result<()> {
     if index.len() != shape.numel() {
-        let what = format!("an index of shape {shape:?} has {}; got {} numbers", shape.count(), index.len());
+        let what = format!("an index of shape {shape:?} has {}; found {} numbers", shape.count(), index.len());
         return Err(Error::shape(op, what));
     }
     match index.iter().position(|&picked| picked >= size) {

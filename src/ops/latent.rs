@@ -25,7 +25,7 @@ use gradus_kernels::{noise, reduce};
 fn same(op: &'static str, mean: &[usize], log_var: &[usize]) -> Result<Shape> {
     if mean != log_var || mean.is_empty() {
         let what =
-            format!("wants means and logarithms of variances of one shape [N, ..]; got {mean:?} and {log_var:?}");
+            format!("expects means and logarithms of variances of one shape [N, ..]; found {mean:?} and {log_var:?}");
         return Err(Error::shape(op, what));
     }
     Ok(Shape::new(mean))
@@ -64,7 +64,7 @@ impl<T: Real> Op<T, 2> for Reparametrize<T> {
     fn shape(&self, [mean, log_var]: [&[usize]; 2]) -> Result<Shape> {
         let shape = same("reparametrize", mean, log_var)?;
         if self.noise.shape() != mean {
-            let what = format!("wants noise of the means' shape {mean:?}; got {:?}", self.noise.shape());
+            let what = format!("expects noise of the means' shape {mean:?}; found {:?}", self.noise.shape());
             return Err(Error::shape("reparametrize", what));
         }
         Ok(shape)

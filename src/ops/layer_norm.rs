@@ -53,7 +53,7 @@ impl<T: Real> Op<T, 3> for LayerNorm {
 
     fn shape(&self, [x, w, b]: [&[usize]; 3]) -> Result<Shape> {
         if w.is_empty() || !x.ends_with(w) || w.contains(&0) {
-            let what = format!("of {x:?} wants a weight with the shape of its last axes; got {w:?}");
+            let what = format!("of {x:?} expects a weight with the shape of its last axes; found {w:?}");
             return Err(Error::shape("layer_norm", what));
         }
         if w != b {

@@ -84,7 +84,7 @@ impl<T: Real> Op<T, 1> for Permute {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
         if sorted != (0..x.len()).collect::<Vec<_>>() {
-            return Err(Error::shape("permute", format!("needs each axis of {x:?} once; got {:?}", self.0)));
+            return Err(Error::shape("permute", format!("needs each axis of {x:?} once; found {:?}", self.0)));
         }
         Ok(Shape::new(&self.0.iter().map(|&a| x[a]).collect::<Vec<_>>()))
     }
@@ -236,7 +236,7 @@ impl<T: Real> VariadicOp<T> for Concat {
         }
         let first = Shape::new(first);
         if x.iter().any(|s| s.len() != first.len() || Shape::new(s).with(axis, 0) != first.with(axis, 0)) {
-            return Err(Error::shape("concat", format!("along axis {axis} needs equal other axes; got {x:?}")));
+            return Err(Error::shape("concat", format!("along axis {axis} needs equal other axes; found {x:?}")));
         }
         // Parts without elements may be long.
         Ok(first.with(axis, x.iter().fold(0usize, |sum, s| sum.saturating_add(s[axis]))))

@@ -74,19 +74,19 @@ fn weighted_targets<T: Real>(
     scores: &[usize],
 ) -> Result<(Tensor<T>, T)> {
     let &[n, classes] = scores else {
-        return Err(Error::shape(name, format!("wanted logits [\"N K\"]; got {scores:?}")));
+        return Err(Error::shape(name, format!("expected logits [\"N K\"]; found {scores:?}")));
     };
     if classes == 0 {
         return Err(Error::shape(name, format!("of no classes: {scores:?}")));
     }
     if let Some(w) = class_weights.filter(|w| w.len() != classes) {
-        return Err(Error::shape(name, format!("wanted {classes} class weights; got {}", w.len())));
+        return Err(Error::shape(name, format!("expected {classes} class weights; found {}", w.len())));
     }
     let weight = |k: usize| class_weights.map_or(T::ONE, |w| w[k]);
     match target {
         Target::Labels(labels) => {
             if labels.len() != n {
-                return Err(Error::shape(name, format!("wanted {n} labels; got {}", labels.len())));
+                return Err(Error::shape(name, format!("expected {n} labels; found {}", labels.len())));
             }
             if let Some((i, label)) = labels.iter().enumerate().find(|(_, l)| **l >= classes) {
                 return Err(Error::invalid(format!("{name}: label {label} of sample {i} is not below {classes}")));
@@ -99,7 +99,7 @@ fn weighted_targets<T: Real>(
         }
         Target::Probabilities(p) => {
             if p.shape() != scores {
-                return Err(Error::shape(name, format!("wanted targets {scores:?}; got {:?}", p.shape())));
+                return Err(Error::shape(name, format!("expected targets {scores:?}; found {:?}", p.shape())));
             }
             Ok((Tensor::from_fn([n, classes], |i| p.data()[i] * weight(i % classes)), T::from_usize(n)))
         }
@@ -117,7 +117,7 @@ fn cross<T: Real>(q: &Tensor<T>, log_p: &Tensor<T>) -> T {
 /// The shape of a loss of `x`, which must be as the loss was made for.
 fn scalar_of(name: &'static str, wanted: &[usize], x: &[usize]) -> Result<Shape> {
     if x != wanted {
-        return Err(Error::shape(name, format!("wanted {wanted:?}; got {x:?}")));
+        return Err(Error::shape(name, format!("expected {wanted:?}; found {x:?}")));
     }
     Ok(Shape::from([]))
 }
@@ -287,7 +287,7 @@ impl<T: Real> BceWithLogits<T> {
         let shape = broadcast(NAME, w.shape(), target.shape())?;
         if *shape != *target.shape() {
             let got = format!("positive weights {:?} for targets {:?}", w.shape(), target.shape());
-            return Err(Error::shape(NAME, format!("wanted weights that broadcast to the targets; got {got}")));
+            return Err(Error::shape(NAME, format!("expected weights that broadcast to the targets; found {got}")));
         }
         Ok(Self { target: target.clone(), positive: expand(w, shape) })
     }
@@ -353,7 +353,7 @@ impl<T: Real> Op<T, 2> for Mse {
 
     fn shape(&self, [a, b]: [&[usize]; 2]) -> Result<Shape> {
         if a != b {
-            return Err(Error::shape("mse", format!("needs equal shapes; got {a:?} and {b:?}")));
+            return Err(Error::shape("mse", format!("needs equal shapes; found {a:?} and {b:?}")));
         }
         Ok(Shape::from([]))
     }

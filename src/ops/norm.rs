@@ -38,7 +38,7 @@ impl<T: Real> Moments<T> {
     pub fn of(x: &Tensor<T>) -> Result<Self> {
         let shape = x.shape();
         if shape.len() < 2 {
-            return Err(Error::shape("batch_norm", format!("wanted [N, C, ..]; got {shape:?}")));
+            return Err(Error::shape("batch_norm", format!("expected [N, C, ..]; found {shape:?}")));
         }
         let g = channels(shape);
         let count = g.per_channel();

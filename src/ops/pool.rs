@@ -39,7 +39,7 @@ impl Window {
         {
             return Err(Error::shape(
                 op,
-                format!("needs a positive window and stride, and padding of at most half the window; got {self:?}"),
+                format!("needs a positive window and stride, and padding of at most half the window; found {self:?}"),
             ));
         }
         let pad = self.padding.map(|p| [p, p]);

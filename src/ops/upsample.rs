@@ -60,7 +60,7 @@ impl<T: Real> Op<T, 1> for Upsample {
     fn shape(&self, [x]: [&[usize]; 1]) -> Result<Shape> {
         let dims = Dims::unify("upsample", &["N C H W"], &[x])?;
         if self.scale.contains(&0) {
-            return Err(Error::shape("upsample", format!("needs factors of at least 1; got {:?}", self.scale)));
+            return Err(Error::shape("upsample", format!("needs factors of at least 1; found {:?}", self.scale)));
         }
         let size = |letter: &str, scale: usize| {
             dims.get(letter).checked_mul(scale).ok_or_else(|| {

@@ -136,7 +136,7 @@ pub struct Change {
 /// in this epoch; all channels of an image alike. Panics on an index outside.
 pub fn gather(pixels: &Tensor<f32>, indices: &[usize], augment: &Augment, seed: u64, epoch: u64) -> Tensor<f32> {
     let &[_, channels, height, width] = pixels.shape() else {
-        panic!("gather: wanted images [N, C, H, W], got {:?}", pixels.shape())
+        panic!("gather: expected images [N, C, H, W], found {:?}", pixels.shape())
     };
     if *augment == Augment::NONE || pixels.numel() == 0 {
         return pixels.gather(indices);

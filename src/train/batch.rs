@@ -90,7 +90,7 @@ impl Normalization {
         if channels != self.mean.len() {
             return Err(Error::shape(
                 "Normalization::apply",
-                format!("was fitted on {} channels; got {:?}", self.mean.len(), pixels.shape()),
+                format!("was fitted on {} channels; found {:?}", self.mean.len(), pixels.shape()),
             ));
         }
         Ok(Tensor::build(pixels.shape_owned(), |out| {
@@ -127,7 +127,7 @@ pub fn standardize_each(pixels: &Tensor<f32>) -> Result<Tensor<f32>> {
 fn sizes(op: &'static str, pixels: &Tensor<f32>) -> Result<(usize, usize, usize)> {
     match *pixels.shape() {
         [n, c, h, w] => Ok((n, c, h * w)),
-        ref other => Err(Error::shape(op, format!("wanted [\"N C H W\"]; got {other:?}"))),
+        ref other => Err(Error::shape(op, format!("expected [\"N C H W\"]; found {other:?}"))),
     }
 }
 

@@ -93,7 +93,8 @@ impl Matrix {
     /// Rows of `[N, D]` and their labels.
     pub fn new(rows: Tensor, labels: Vec<usize>) -> Result<Self> {
         if rows.rank() != 2 || rows.shape()[0] != labels.len() {
-            let message = format!("wanted [\"N D\"] and N labels; got {:?} and {} labels", rows.shape(), labels.len());
+            let message =
+                format!("expected [\"N D\"] and N labels; found {:?} and {} labels", rows.shape(), labels.len());
             return Err(Error::shape("samples", message));
         }
         Ok(Self { rows, labels, targets: None })

@@ -304,7 +304,7 @@ fn linear_works_over_the_last_axis() {
     assert_eq!(forward(&Tensor::new(x.data()[..5].to_vec(), [5]).unwrap()).unwrap().data(), &rows.data()[..3]);
     assert_eq!(forward(&Tensor::zeros([2, 0, 5])).unwrap().shape(), [2, 0, 3]);
     let said = forward(&Tensor::zeros([2, 5, 4])).unwrap_err().to_string();
-    assert!(said.contains("linear expected [.., 5]; got [2, 5, 4]"), "{said}");
+    assert!(said.contains("linear expected [.., 5]; found [2, 5, 4]"), "{said}");
     assert!(forward(&Tensor::scalar(1.0)).is_err());
     let net = Sequential::new().with("fc", linear);
     assert_eq!(summarize(&net, &[4, 5]).unwrap().rows[0].macs, 4 * 15);

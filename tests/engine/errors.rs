@@ -30,16 +30,16 @@ fn shape_errors_say_where_in_the_network() {
     let run = |shape: &[usize]| message(figure_1(16).forward(&zeros(shape), &mut Ctx::eval()));
     assert_eq!(
         run(&[2, 3, 16, 16]),
-        "block1.conv: conv2d wanted [\"N C H W\", \"O C KH KW\"]; got [2, 3, 16, 16] and [4, 1, 3, 3]: C is 3, then 1"
+        "block1.conv: conv2d expected [\"N C H W\", \"O C KH KW\"]; found [2, 3, 16, 16] and [4, 1, 3, 3]: C is 3, then 1"
     );
     assert_eq!(
         run(&[1, 16, 16]),
-        "block1.conv: conv2d wanted [\"N C H W\", \"O C KH KW\"]; got [1, 16, 16] and [4, 1, 3, 3]: \
+        "block1.conv: conv2d expected [\"N C H W\", \"O C KH KW\"]; found [1, 16, 16] and [4, 1, 3, 3]: \
          [1, 16, 16] has 3 axes, \"N C H W\" has 4"
     );
     assert_eq!(
         run(&[2, 1, 20, 16]),
-        "fc1: linear wanted [\"N K\", \"O K\", \"O\"]; got [2, 80] and [8, 64] and [8]: K is 80, then 64"
+        "fc1: linear expected [\"N K\", \"O K\", \"O\"]; found [2, 80] and [8, 64] and [8]: K is 80, then 64"
     );
     assert_eq!(
         run(&[2, 1, 2, 16]),
@@ -55,13 +55,13 @@ fn each_op_prints_its_arithmetic() {
         (message(zeros(&[3, 2]).mul(&zeros(&[2, 2]))), "axis -2 is 3, then 2, and neither is 1"),
         (
             message(zeros(&[2, 3]).matmul(&zeros(&[2, 4]))),
-            "matmul wanted [\"M K\", \"K N\"]; got [2, 3] and [2, 4]: K is 3, then 2",
+            "matmul expected [\"M K\", \"K N\"]; found [2, 3] and [2, 4]: K is 3, then 2",
         ),
         (message(zeros(&[2, 3, 4]).bmm(&zeros(&[3, 4, 5]))), "B is 2, then 3"),
         (message(zeros(&[2, 3]).linear(&zeros(&[4, 3]), &zeros(&[5]))), "O is 4, then 5"),
         (
             message(zeros(&[1, 2, 4, 4]).conv2d(&zeros(&[3, 2, 3, 3]), Some(&zeros(&[4])), same)),
-            "conv2d wanted [\"O C KH KW\", \"O\"]; got [3, 2, 3, 3] and [4]: O is 3, then 4",
+            "conv2d expected [\"O C KH KW\", \"O\"]; found [3, 2, 3, 3] and [4]: O is 3, then 4",
         ),
         (
             message(zeros(&[1, 2, 2, 9]).conv2d(&zeros(&[3, 2, 3, 3]), None, Conv2d::default())),
@@ -69,7 +69,7 @@ fn each_op_prints_its_arithmetic() {
         ),
         (
             message(zeros(&[1, 1, 4, 4]).conv2d(&zeros(&[1, 1, 2, 2]), None, Conv2d { stride: [0, 1], ..same })),
-            "conv2d needs positive sizes; got kernel [2, 2], stride [0, 1], dilation [1, 1]",
+            "conv2d needs positive sizes; found kernel [2, 2], stride [0, 1], dilation [1, 1]",
         ),
         (
             message(zeros(&[1, 8, 4, 4]).conv2d(&zeros(&[6, 2, 2, 2]), None, Conv2d { groups: 3, ..same })),
@@ -89,7 +89,7 @@ fn each_op_prints_its_arithmetic() {
                 &zeros(&[2]),
                 Conv2d { groups: 2, ..same },
             )),
-            "conv2d_block computes one group of channels; got 2",
+            "conv2d_block computes one group of channels; found 2",
         ),
         (
             message(zeros(&[1, 1, 4, 4]).avg_pool2d(Window { padding: [2, 0], ..Window::square(2) })),
@@ -98,7 +98,7 @@ fn each_op_prints_its_arithmetic() {
         (message(zeros(&[1, 2, 0, 4]).global_avg_pool2d()), "global_avg_pool2d of planes without pixels: [1, 2, 0, 4]"),
         (message(zeros(&[2, 3]).unflatten(&[1; 6])), "unflatten to [1, 1, 1, 1, 1, 1]: beside the samples' axis"),
         (message(zeros(&[2, 3]).reshape([4, 2])), "reshape [2, 3] has 6 elements, [4, 2] has 8"),
-        (message(zeros(&[2, 3]).permute(&[0, 0])), "permute needs each axis of [2, 3] once; got [0, 0]"),
+        (message(zeros(&[2, 3]).permute(&[0, 0])), "permute needs each axis of [2, 3] once; found [0, 0]"),
         (message(zeros(&[2, 3]).slice(1, 2..5)), "slice 2..5 of axis 1 lies outside [2, 3]"),
         (message(zeros(&[2, 3]).slice(2, 0..1)), "of axis 2 lies outside [2, 3]"),
         (message(zeros(&[2]).pad(1, 1, 1, 0.0)), "pad of axis 1 of [2], which has 1 axes"),
@@ -109,12 +109,12 @@ fn each_op_prints_its_arithmetic() {
         (message(zeros(&[2, 3]).gather(2, &[], [0, 0])), "gather along axis 2 of [2, 3], which has 2 axes"),
         (
             message(zeros(&[2, 3]).gather(1, &[0; 9], [3, 3])),
-            "gather along axis 1 of [2, 3] needs an index of as many axes, and not longer along the others; got [3, 3]",
+            "gather along axis 1 of [2, 3] needs an index of as many axes, and not longer along the others; found [3, 3]",
         ),
-        (message(zeros(&[2, 3]).gather(1, &[0, 1], [2, 2])), "gather an index of shape [2, 2] has 4 elements; got 2"),
+        (message(zeros(&[2, 3]).gather(1, &[0, 1], [2, 2])), "gather an index of shape [2, 2] has 4 elements; found 2"),
         (message(zeros(&[2, 3]).gather(1, &[2, 3], [2, 1])), "gather picks number 3 (index 1), but there are 3"),
         (message(zeros(&[2, 3]).embedding(&[2], [1])), "embedding picks number 2 (index 0), but there are 2"),
-        (message(zeros(&[]).embedding(&[0], [1])), "embedding needs a table with rows, [V, ..]; got a scalar"),
+        (message(zeros(&[]).embedding(&[0], [1])), "embedding needs a table with rows, [V, ..]; found a scalar"),
         (message(zeros(&[2; 6]).embedding(&[0], [1, 1])), "by an index of [1, 1] gives 7 axes: at most 6 are possible"),
         (message(zeros(&[2, 3]).cumsum(2)), "cumsum along axis 2 of [2, 3], which has 2 axes"),
         (message(zeros(&[2, 3]).sum_axes(&[2], false)), "sum over axis 2 of [2, 3], which has 2 axes"),
@@ -129,8 +129,11 @@ fn each_op_prints_its_arithmetic() {
             message(zeros(&[2, 3]).batch_norm(&zeros(&[4]), &zeros(&[3]), 1e-5)),
             "got [2, 3] and [4] and [3] and [3] and [3]: C is 3, then 4",
         ),
-        (message(zeros(&[3]).batch_norm(&zeros(&[3]), &zeros(&[3]), 1e-5)), "batch_norm wanted [N, C, ..]; got [3]"),
-        (message(zeros(&[2]).mse(&zeros(&[2, 1]))), "mse needs equal shapes; got [2] and [2, 1]"),
+        (
+            message(zeros(&[3]).batch_norm(&zeros(&[3]), &zeros(&[3]), 1e-5)),
+            "batch_norm expected [N, C, ..]; found [3]",
+        ),
+        (message(zeros(&[2]).mse(&zeros(&[2, 1]))), "mse needs equal shapes; found [2] and [2, 1]"),
         (message(zeros(&[2]).dropout(1.0, Rng::new(0, "m", 0))), "dropout: p = 1 is not in [0, 1)"),
     ];
     for (found, wanted) in cases {
@@ -143,11 +146,11 @@ fn labels_and_targets_are_checked() {
     let logits = zeros(&[3, 2]);
     let labels = |l: &[usize]| message(logits.cross_entropy(Target::Labels(l)));
     assert_eq!(labels(&[0, 2, 1]), "cross_entropy: label 2 of sample 1 is not below 2");
-    assert_eq!(labels(&[0, 1]), "cross_entropy wanted 3 labels; got 2");
+    assert_eq!(labels(&[0, 1]), "cross_entropy expected 3 labels; found 2");
     let soft = message(logits.cross_entropy(Target::Probabilities(&Tensor::zeros([2, 3]))));
-    assert_eq!(soft, "cross_entropy wanted targets [3, 2]; got [2, 3]");
+    assert_eq!(soft, "cross_entropy expected targets [3, 2]; found [2, 3]");
     let weights = message(logits.cross_entropy_weighted(Target::Labels(&[0, 1, 1]), &[1.0; 3]));
-    assert_eq!(weights, "cross_entropy wanted 2 class weights; got 3");
+    assert_eq!(weights, "cross_entropy expected 2 class weights; found 3");
     assert_eq!(message(logits.nll(&[0, 1, 2], None)), "nll: label 2 of sample 2 is not below 2");
     let yes = Tensor::full([3, 2], 1.0);
     assert_eq!(message(logits.bce(&Tensor::full([3, 2], 1.5))), "bce: target number 0 is 1.5, which is not on [0, 1]");
@@ -155,17 +158,17 @@ fn labels_and_targets_are_checked() {
         message(logits.affine(1.0, -2.0).unwrap().bce(&yes)),
         "bce (bce_with_logits takes logits): probability number 0 is -2, which is not on [0, 1]"
     );
-    assert_eq!(message(logits.bce(&Tensor::zeros([6]))), "bce wanted [6]; got [3, 2]");
+    assert_eq!(message(logits.bce(&Tensor::zeros([6]))), "bce expected [6]; found [3, 2]");
     assert_eq!(
         message(logits.bce_with_logits(&Tensor::zeros([2, 3]), None)),
-        "bce_with_logits wanted [2, 3]; got [3, 2]"
+        "bce_with_logits expected [2, 3]; found [3, 2]"
     );
     assert_eq!(
         message(logits.bce_with_logits(&yes, Some(&Tensor::zeros([4, 3, 2])))),
-        "bce_with_logits wanted weights that broadcast to the targets; got positive weights [4, 3, 2] for targets [3, 2]"
+        "bce_with_logits expected weights that broadcast to the targets; found positive weights [4, 3, 2] for targets [3, 2]"
     );
     let flat = message(zeros(&[3]).cross_entropy(Target::Labels(&[0, 1, 1])));
-    assert_eq!(flat, "cross_entropy wanted logits [\"N K\"]; got [3]");
+    assert_eq!(flat, "cross_entropy expected logits [\"N K\"]; found [3]");
 }
 
 #[test]
@@ -189,10 +192,10 @@ fn tapes_are_used_once_and_not_mixed() {
 fn backward_starts_from_a_scalar_of_its_own_tape() {
     let tape = Tape::<f32>::new();
     let y = tape.leaf(Tensor::zeros([2])).exp().unwrap();
-    assert_eq!(message(tape.clone().backward(&y)), "backward starts from a scalar loss; got [2]");
+    assert_eq!(message(tape.clone().backward(&y)), "backward starts from a scalar loss; found [2]");
     assert_eq!(
         message(tape.clone().backward_from(&y, Tensor::zeros([3]))),
-        "backward wanted a seed of shape [2]; got [3]"
+        "backward expected a seed of shape [2]; found [3]"
     );
     assert_eq!(message(tape.backward(&zeros(&[]))), "backward: this variable was not computed on this tape");
 }

@@ -33,5 +33,5 @@ fn width(op: &str, what: &str, got: usize, wanted: usize) -> Result<()> {
     if got == wanted {
         return Ok(());
     }
-    Err(Error::invalid(format!("{op}: {what} has {got} dimensions, but {wanted} are wanted")))
+    Err(Error::invalid(format!("{op}: {what} has {got} dimensions: expected {wanted}")))
 }

@@ -87,7 +87,7 @@ mod tests {
         assert_eq!((line.row(0).to_vec(), line.row(6).to_vec()), (a.to_vec(), b.to_vec()));
         assert!(interpolate(aview1(&a), aview1(&b), 1).is_err());
         let message = interpolate(aview1(&a), aview1(&[1.0f32]), 3).unwrap_err().to_string();
-        assert_eq!(message, "interpolate: the second code has 1 dimensions, but 2 are wanted");
+        assert_eq!(message, "interpolate: the second code has 1 dimensions: expected 2");
     }
 
     #[test]

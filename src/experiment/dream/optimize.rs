@@ -138,7 +138,7 @@ pub fn optimize(
     seed: u64,
 ) -> Result<Vec<Dream>> {
     let &[restarts, channels, h, w] = starts.shape() else {
-        panic!("optimize: wanted images [R, C, H, W], got {:?}", starts.shape())
+        panic!("optimize: expected images [R, C, H, W], found {:?}", starts.shape())
     };
     let size = channels * h * w;
     let canvas = Canvas(Param::new(match settings.pixels {

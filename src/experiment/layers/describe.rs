@@ -43,13 +43,13 @@ pub(super) fn sides(key: &'static str, sides: [usize; 2], least: f64, most: f64)
 
 /// The length of flat samples.
 pub(super) fn flat(layer: &'static str, input: &[usize]) -> Result<usize> {
-    let message = || format!("wants flat samples [D]; got {input:?}. Put a `flatten` before it");
+    let message = || format!("expects flat samples [D]; found {input:?}. Put a `flatten` before it");
     <[usize; 1]>::try_from(input).map(|[inputs]| inputs).map_err(|_| Error::shape(layer, message()))
 }
 
 /// The channels of images.
 pub(super) fn channels(layer: &'static str, input: &[usize]) -> Result<usize> {
-    input.first().copied().ok_or_else(|| Error::shape(layer, format!("wants images [C, H, W]; got {input:?}")))
+    input.first().copied().ok_or_else(|| Error::shape(layer, format!("expects images [C, H, W]; found {input:?}")))
 }
 
 /// A product that stays at the largest number.

@@ -65,7 +65,7 @@ impl Describe for Unflatten {
 
     fn module(&self, _: &[usize], _: usize, _: &mut Rng) -> Result<Box<dyn Module>> {
         if self.shape.is_empty() || self.shape.len() >= MAX_RANK {
-            let message = format!("takes 1 to {} sizes; got {:?}", MAX_RANK - 1, self.shape);
+            let message = format!("takes 1 to {} sizes; found {:?}", MAX_RANK - 1, self.shape);
             return Err(Error::shape("unflatten", message));
         }
         Ok(Box::new(nn::Unflatten(Shape::new(&self.shape))))

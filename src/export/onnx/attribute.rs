@@ -79,7 +79,7 @@ impl<'a> Settings<'a> {
         sizes
             .collect::<Option<Vec<usize>>>()
             .and_then(|sizes| sizes.try_into().ok())
-            .ok_or_else(|| format!("setting {name} wants {N} numbers from {least} to {LARGEST}; got {numbers:?}"))
+            .ok_or_else(|| format!("setting {name} expects {N} numbers from {least} to {LARGEST}; found {numbers:?}"))
     }
 
     /// The window of a convolution whose weight has this one, or of a pooling, which must say its own.

@@ -243,7 +243,7 @@ impl Network {
     /// The output for a batch `x` of samples.
     pub fn run(&self, x: &Tensor) -> Result<Tensor> {
         if x.rank() != self.input.len() + 1 || x.shape()[1..] != self.input[..] {
-            return Err(Error::shape("network", format!("wants [N, ..{:?}]; got {:?}", self.input, x.shape())));
+            return Err(Error::shape("network", format!("expects [N, ..{:?}]; found {:?}", self.input, x.shape())));
         }
         self.run_steps(x, &mut |_, _| Ok(()))
     }

@@ -332,7 +332,7 @@ impl Operator {
                 slide.fits(x.shape())?;
                 let [top, left, bottom, right] = slide.pads;
                 if (top, left) != (bottom, right) {
-                    let what = format!("wants equal padding on opposite sides; got {:?}", slide.pads);
+                    let what = format!("expects equal padding on opposite sides; found {:?}", slide.pads);
                     return Err(Error::shape("ConvTranspose", what));
                 }
                 let settings = ConvTranspose2d {
@@ -403,7 +403,10 @@ impl Slide {
     fn window(&self, x: &[usize]) -> Result<Window> {
         let [top, left, bottom, right] = self.pads;
         if (top, left) != (bottom, right) {
-            return Err(Error::shape("pool", format!("wants equal padding on opposite sides; got {:?}", self.pads)));
+            return Err(Error::shape(
+                "pool",
+                format!("expects equal padding on opposite sides; found {:?}", self.pads),
+            ));
         }
         self.fits(x)?;
         Ok(Window { kernel: self.kernel, stride: self.stride, padding: [top, left] })
@@ -417,7 +420,7 @@ impl Slide {
                 .into_iter()
                 .try_fold(1, usize::checked_mul)
                 .filter(|&elements| elements <= MOST_ELEMENTS),
-            _ => return Err(Error::shape("image", format!("wants [N, C, H, W]; got {x:?}"))),
+            _ => return Err(Error::shape("image", format!("expects [N, C, H, W]; found {x:?}"))),
         };
         most.map(drop).ok_or_else(|| Error::shape("image", format!("{x:?} padded by {:?} is too large", self.pads)))
     }
@@ -437,10 +440,10 @@ fn within(x: &Var, (name, weight): &Weight) -> Result<()> {
 fn multiply(x: &Var, (name, weight): &Weight) -> Result<Var> {
     let (&[.., last], &[inputs, outputs]) = (x.shape(), weight.shape()) else {
         let shapes = (x.shape(), weight.shape());
-        return Err(Error::shape("MatMul", format!("wants [.., K] and [K, O]; got {shapes:?} of {name}")));
+        return Err(Error::shape("MatMul", format!("expects [.., K] and [K, O]; found {shapes:?} of {name}")));
     };
     if last != inputs {
-        return Err(Error::shape("MatMul", format!("wants [.., {inputs}]; got {:?}", x.shape())));
+        return Err(Error::shape("MatMul", format!("expects [.., {inputs}]; found {:?}", x.shape())));
     }
     let shape = x.value().shape_owned();
     let rows = shape[..shape.len() - 1].iter().product::<usize>();
@@ -467,7 +470,7 @@ fn convolve(
 /// Batch normalization, once there is a number of each sort for every channel.
 fn normalize(x: &Var, weights: &[Weight; 4], epsilon: f32) -> Result<Var> {
     let Some(&channels) = x.shape().get(1) else {
-        return Err(Error::shape("BatchNormalization", format!("wants [N, C, ..]; got {:?}", x.shape())));
+        return Err(Error::shape("BatchNormalization", format!("expects [N, C, ..]; found {:?}", x.shape())));
     };
     if let Some((name, wrong)) = weights.iter().find(|(_, weight)| weight.shape() != [channels]) {
         return Err(Error::shape(
@@ -495,7 +498,7 @@ fn reshaped(target: &[i64]) -> Result<Vec<usize>, String> {
         {
             Ok(sizes)
         }
-        _ => Err(format!("Reshape wants 0 (the batch) and then sizes; got {target:?}")),
+        _ => Err(format!("Reshape expects 0 (the batch) and then sizes; found {target:?}")),
     }
 }
 
