@@ -17,9 +17,9 @@
 
 use clap::Parser;
 use gradus::analysis::metrics::difference_interval;
-use gradus::experiment::answer::Trained;
 use gradus::experiment::latent::{Findings, Job, explore, report};
 use gradus::experiment::reconstruction::Reconstructed;
+use gradus::experiment::trained::Trained;
 use gradus::experiment::{Experiment, Prepared, Source, builtin};
 use gradus::nn::state::save;
 use gradus::report::chart::{Curves, LineChart, Look};

@@ -13,10 +13,10 @@
 //! `--smoke` for a try in seconds on digits that the program renders, whose numbers mean nothing.
 
 use clap::Parser;
-use gradus::experiment::answer::Trained;
 use gradus::experiment::beside::{Known, Size};
 use gradus::experiment::dream::findings::{Counted, verdict};
 use gradus::experiment::dream::{self, Found, Job, Settings, Start, Target};
+use gradus::experiment::trained::Trained;
 use gradus::experiment::{Experiment, Prepared, Source, builtin, report::sizes};
 use gradus::nn::summary::formulas;
 use gradus::report::chart::{Confusion, LineChart};

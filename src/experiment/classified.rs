@@ -139,7 +139,7 @@ pub fn metrics(o: &Outcome) -> Result<Value> {
 
 /// `tables/predictions.csv`: every test sample, its true label, the prediction, the probabilities.
 pub fn predictions(o: &Outcome) -> Vec<u8> {
-    let mut header: Vec<String> = ["sample", "true label", "prediction"].map(String::from).to_vec();
+    let mut header: Vec<String> = ["sample", "true_label", "prediction"].map(String::from).to_vec();
     header.extend(o.prepared.data.classes.iter().map(|c| format!("p_{c}")));
     let mut rows = vec![header];
     let (test, data) = (&o.scores.test, &o.prepared.data);

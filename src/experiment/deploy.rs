@@ -5,9 +5,9 @@
 //! not. So a [`Deployed`] network has both inside, as layers, and words about itself: its classes, the layout and the range
 //! of its input, and what its output is.
 
-use super::answer::Trained;
 use super::data::Preparation;
 use super::spec::{Features, Normalize};
+use super::trained::Trained;
 use super::values::ValueScale;
 use crate::autograd::Var;
 use crate::error::Result;

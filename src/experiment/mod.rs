@@ -11,11 +11,10 @@
 //! * [`classified`] and [`report`]: what a classifier's run found; [`reconstruction`]: what an autoencoder's run found;
 //!   [`regress`]: what a regression's run found;
 //!   [`each`]: the measure of each of its test samples;
-//! * [`answer`]: asking a run afterwards, [`rows`]: about rows without a class; [`deploy`]: its network for other programs;
+//! * [`trained`]: asking a run afterwards, [`rows`]: about rows without a class; [`deploy`]: its network for other programs;
 //!   [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
 //! * [`dream`]: the input that makes a network predict what is asked for; [`latent`]: what is in the codes of an autoencoder.
 
-pub mod answer;
 pub mod beside;
 pub mod builtin;
 pub mod classified;
@@ -42,6 +41,7 @@ pub mod report;
 mod room;
 pub mod rows;
 pub mod spec;
+pub mod trained;
 mod validate;
 pub mod values;
 

@@ -1,7 +1,7 @@
 //! Predictions for the rows of a table that need not have a class.
 
-use super::answer::Trained;
 use super::regress::scale_of;
+use super::trained::Trained;
 use crate::data::Table;
 use crate::error::{Error, Result};
 use crate::report::table::csv_bytes;

@@ -127,7 +127,7 @@ pub fn splits_csv(r: &Results) -> Vec<u8> {
 
 /// `tables/predictions.csv`: every test image, its true label, the three predictions, the probabilities.
 pub fn predictions_csv(r: &Results) -> Vec<u8> {
-    let mut header: Vec<String> = ["file", "true label", "kmeans", "mlp", "cnn"].map(String::from).to_vec();
+    let mut header: Vec<String> = ["file", "true_label", "kmeans", "mlp", "cnn"].map(String::from).to_vec();
     for network in ["mlp", "cnn"] {
         header.extend(r.data.classes.iter().map(|c| format!("{network}_p_{c}")));
     }

@@ -2,9 +2,9 @@
 //! before a run is resumed, runs that are replaced, folders that vanish, disks that are full, studies that are stopped.
 
 use crate::common::{command, empty_folder, gradus, png};
-use gradus::experiment::answer::Trained;
 use gradus::experiment::compare::compare;
 use gradus::experiment::map::Method;
+use gradus::experiment::trained::Trained;
 use gradus::nn::state::{from_safetensors, to_safetensors};
 use gradus::rng::Rng;
 use gradus::run::{RunFolder, Unwatched};

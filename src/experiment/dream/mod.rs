@@ -15,8 +15,8 @@ pub mod target;
 pub use optimize::{Distance, Dream, Pixels, Settings, optimize};
 pub use target::Target;
 
-use super::answer::Trained;
 use super::spec::Features;
+use super::trained::Trained;
 use crate::data::{ImageData, Images, read_image};
 use crate::error::{Error, Result};
 use crate::rng::Rng;

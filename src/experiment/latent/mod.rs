@@ -10,10 +10,10 @@
 pub mod findings;
 pub mod report;
 
-use super::answer::Trained;
 use super::kind::Kind;
 use super::map::{Map, Method, neighbours_agree};
 use super::reconstruction::{code, errors};
+use super::trained::Trained;
 use crate::analysis::latent::{Bounds, Extremes, Gaussian, analogy, diversity, interpolate, plane, traverse};
 use crate::analysis::latent::{normal_quantiles, unit_variances};
 use crate::analysis::metrics::{Answers, silhouette};
