@@ -7,6 +7,7 @@ use super::define::fill;
 use super::kind::Kind;
 use super::layers::{Branch, Layer};
 use super::spec::{Data, Experiment, Model, Report, Train};
+use super::tables::{at, line_at, put, remove};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::optim::{OptimizerSpec, Schedule};
@@ -185,11 +186,11 @@ impl Source {
         if let Some(key) = table.keys().find(|key| !known.contains(&key.as_str())) {
             return Err(self.unknown("", key, &known));
         }
-        let (data, model, train) = (self.need("data")?, self.need("model")?, self.need("train")?);
+        let (data, model, train) = (self.need("data")?, self.need("model")?, self.or_empty("train")?);
         let mut beginning = model.clone();
         beginning.remove("layer");
         let beginning = self.section::<Model>("model", &beginning)?;
-        let (kind, train) = self.kind(train)?;
+        let (kind, train) = self.kind(&train)?;
         let experiment = Experiment {
             name: self.word("name")?,
             about: if table.contains_key("about") { self.word("about")? } else { String::new() },
@@ -217,6 +218,11 @@ impl Source {
             Error::Config { place, what, help } => Error::Config { place: self.place(&place), what, help },
             other => other,
         }
+    }
+
+    /// A section that may be left out: then all its keys have their defaults.
+    fn or_empty(&self, section: &str) -> Result<Table> {
+        self.values.get(section).map_or(Ok(Table::new()), |value| self.table_of(value, section).cloned())
     }
 
     fn need(&self, section: &str) -> Result<&Table> {
@@ -332,11 +338,9 @@ impl Source {
     /// The training section and, within it, the optimizer's and the schedule's.
     fn train(&self, table: &Table) -> Result<Train> {
         let path = "train.optimizer";
-        let Some(value) = table.get("optimizer") else {
-            let help = "add [train.optimizer] with kind and lr";
-            return Err(Error::config(self.place("train"), "has no optimizer", help));
-        };
-        self.section::<OptimizerSpec>(path, self.table_of(value, path)?)?;
+        if let Some(value) = table.get("optimizer") {
+            self.section::<OptimizerSpec>(path, self.table_of(value, path)?)?;
+        }
         if let Some(value) = table.get("schedule") {
             let path = "train.schedule";
             self.section::<Schedule>(path, self.table_of(value, path)?)?;
@@ -468,26 +472,6 @@ fn fault<T: DeserializeOwned>(section: &Table, message: &str) -> Vec<String> {
     }
 }
 
-/// The value at a path within a table; none for the empty path.
-fn at<'a>(table: &'a Table, path: &[String]) -> Option<&'a Value> {
-    let (first, rest) = path.split_first()?;
-    let value = table.get(first)?;
-    if rest.is_empty() { Some(value) } else { at(value.as_table()?, rest) }
-}
-
-/// Takes the value at a path out of a table.
-fn remove(table: &mut Table, path: &[String]) {
-    match path {
-        [] => {}
-        [key] => drop(table.remove(key)),
-        [first, rest @ ..] => {
-            if let Some(Value::Table(inside)) = table.get_mut(first) {
-                remove(inside, rest);
-            }
-        }
-    }
-}
-
 /// Keys whose values are words, whatever they look like.
 const TEXTS: [&str; 8] =
     ["name", "about", "data.path", "data.group_by", "data.delimiter", "data.x", "data.y", "model.weights"];
@@ -495,35 +479,6 @@ const TEXTS: [&str; 8] =
 /// The experiment as a file that reads back as the same experiment.
 pub fn to_toml(experiment: &Experiment) -> String {
     toml::to_string(experiment).expect("an experiment is plain tables")
-}
-
-/// Puts a value at a path; sections on the way are made. The error is what stands in the way.
-fn put(table: &mut Table, path: &[String], value: Value) -> Result<(), String> {
-    let (first, rest) = path.split_first().expect("a key has a part");
-    if rest.is_empty() {
-        table.insert(first.clone(), value);
-        return Ok(());
-    }
-    match table.entry(first.clone()).or_insert_with(|| Value::Table(Table::new())) {
-        Value::Table(inner) => put(inner, rest, value),
-        Value::Array(list) => {
-            let count = list.len();
-            let item = rest[0].parse::<usize>().ok().and_then(|n| list.get_mut(n.checked_sub(1)?));
-            match item {
-                Some(Value::Table(inner)) if rest.len() > 1 => put(inner, &rest[1..], value),
-                Some(item) if rest.len() == 1 => {
-                    *item = value;
-                    Ok(())
-                }
-                _ => Err(format!("there is no number {} among {count}", rest[0])),
-            }
-        }
-        other => Err(format!("`{first}` is {other}, and holds nothing")),
-    }
-}
-
-fn line_at(text: &str, offset: usize) -> usize {
-    1 + text.bytes().take(offset).filter(|&b| b == b'\n').count()
 }
 
 /// The experiment of a run.

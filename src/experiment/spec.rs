@@ -6,7 +6,7 @@ use super::layers::Layer;
 use crate::analysis::features::Feature;
 use crate::analysis::hog::Hog;
 use crate::data::{Color, Column, NpzOptions, TableOptions};
-use crate::optim::{OptimizerSpec, Schedule};
+use crate::optim::{Adam, Choice, OptimizerSpec, Schedule};
 use crate::train::Augment;
 use crate::train::{Keep, Loss};
 use serde::{Deserialize, Serialize};
@@ -354,8 +354,10 @@ pub struct Train {
     #[serde(default)]
     pub loss: Loss,
     /// Samples per step.
+    #[serde(default = "batch")]
     pub batch: usize,
     /// Most epochs.
+    #[serde(default = "epochs")]
     pub epochs: usize,
     /// Epochs without a better one after which training stops; 0 never stops.
     #[serde(default)]
@@ -375,7 +377,8 @@ pub struct Train {
     /// Whether the last batch of an epoch is omitted if it is not full.
     #[serde(default)]
     pub drop_last: bool,
-    /// How the weights move.
+    /// How the weights move; Adam with a learning rate of 0.001 unless the file says otherwise.
+    #[serde(default = "adam")]
     pub optimizer: OptimizerSpec,
     /// How the learning rate changes from epoch to epoch.
     #[serde(default)]
@@ -384,6 +387,18 @@ pub struct Train {
 
 fn one() -> f64 {
     1.0
+}
+
+fn batch() -> usize {
+    32
+}
+
+fn epochs() -> usize {
+    10
+}
+
+fn adam() -> OptimizerSpec {
+    OptimizerSpec::new(Choice::Adam(Adam::default()))
 }
 
 fn keep() -> Keep {

@@ -370,7 +370,6 @@ fn wrong_files_are_refused_in_words() {
         ("no-layer-type", edit("type = \"relu\"", "name = \"a\"")),
         ("typo-optimizer", edit("\"adam\"", "\"adma\"")),
         ("typo-optimizer-key", edit("lr = 0.003", "learning_rate = 0.003")),
-        ("no-optimizer", edit("[train.optimizer]\nkind = \"adam\"\nlr = 0.003\n", "")),
         ("word-for-number", edit("epochs = 3", "epochs = \"three\"")),
         ("fraction-for-count", edit("filters = 4", "filters = 4.5")),
         ("negative", edit("batch = 8", "batch = -8")),

@@ -310,6 +310,19 @@ fn smoothed_labels_and_dropped_batches_train_to_the_end() {
     gradus(&folder, &["evaluate", "run"]).says(0, &[]);
 }
 
+/// A file names its data and its layers; the training has defaults, which the run's `config.toml` writes out.
+#[test]
+fn a_training_has_defaults() {
+    let folder = empty_folder("validation-defaults");
+    let text = small("");
+    fs::write(folder.join("short.toml"), text.split("[train]").next().unwrap()).unwrap();
+    gradus(&folder, &["train", "short.toml", "--epochs", "1", "--out", "run"]).says(0, &[]);
+    let config = fs::read_to_string(folder.join("run/config.toml")).unwrap();
+    for words in ["batch = 32", "loss = \"cross_entropy\"", "kind = \"adam\"", "lr = 0.001", "kind = \"classify\""] {
+        assert!(config.contains(words), "{words}: {config}");
+    }
+}
+
 /// With `data.val = 0` all epochs are trained, the last is kept, and no figure of a validation set is shown anywhere; the
 /// samples are in the training set.
 #[test]
