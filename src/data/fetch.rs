@@ -195,7 +195,7 @@ fn sum(path: &Path, most: u64) -> Result<String> {
         }
         length += read as u64;
         if length > most {
-            return Err(fault(format!("holds more than the expected {most} bytes")));
+            return Err(fault(format!("holds more than the {most} bytes expected")));
         }
         hash.update(&buffer[..read]);
     }

@@ -11,8 +11,8 @@ use super::kind::Kind;
 use super::layers::{self, Layer, Repeat, Sequence};
 use super::spec::{ClassWeights, Data, DataKind, Experiment, Features, Normalize, Train};
 use crate::error::{Error, Result};
-use crate::train::Augment;
-use crate::train::Loss;
+use crate::train::fit::without_validation;
+use crate::train::{Augment, Loss};
 
 /// Numbers from 0 to below 1 end here.
 const BELOW_1: f64 = 0.999_999;
@@ -30,6 +30,10 @@ impl Experiment {
         self.data.validate()?;
         self.train.validate()?;
         self.check_kind()?;
+        // A folder may bring its own validation split: that is seen when it is read.
+        if self.data.val == 0.0 && self.data.kind != DataKind::Folder {
+            without_validation(self.train.patience > 0, &self.train.schedule)?;
+        }
         Error::in_range("report.mistakes", self.report.mistakes as f64, 0.0, 1000.0)?;
         Error::in_range("report.confused_above", self.report.confused_above, 0.0, 1.0)?;
         layers::check(&self.model.layer)?;
@@ -65,7 +69,7 @@ impl Experiment {
         if d.augment != Augment::NONE {
             return Err(Error::config("data.augment", "is for classes", "leave it out of a regression"));
         }
-        Error::in_range("train.huber_delta", self.train.huber_delta, 1e-6, 1e6)
+        Ok(())
     }
 
     /// Refuses an end of the network that does not give what the loss takes.
@@ -184,6 +188,7 @@ impl Train {
         Error::in_range("train.batch", self.batch as f64, 1.0, 1e6)?;
         Error::in_range("train.epochs", self.epochs as f64, 1.0, 1e6)?;
         Error::in_range("train.label_smoothing", self.label_smoothing, 0.0, BELOW_1)?;
+        Error::in_range("train.huber_delta", self.huber_delta, 1e-6, 1e6)?;
         if self.label_smoothing > 0.0 && self.loss != Loss::CrossEntropy {
             let what = format!("is for the loss cross_entropy, not for {}", self.loss.name());
             return Err(Error::config("train.label_smoothing", what, "leave it out, or change train.loss"));

@@ -173,27 +173,9 @@ impl<C> Fit<C> {
         if self.drop_last { n - n % self.batch } else { n }
     }
 
-    /// Refuses what is decided by validation figures if there are no validation samples: early stopping, the epoch with the
-    /// highest accuracy, a learning rate that follows the loss.
+    /// Refuses what is decided by validation figures if there are no validation samples; see [`without_validation`].
     pub fn check_validation(&self, samples: usize) -> Result<()> {
-        let needed = [
-            ("train.patience", self.patience != usize::MAX, "ends the training by the validation loss", "0"),
-            ("train.keep", self.keep == Keep::Accuracy, "chooses an epoch by validation accuracy", "\"loss\""),
-            (
-                "train.schedule",
-                matches!(self.schedule, Schedule::Plateau { .. }),
-                "follows the validation loss",
-                "{ kind = \"constant\" }",
-            ),
-        ];
-        match needed.into_iter().find(|(_, set, ..)| samples == 0 && *set) {
-            None => Ok(()),
-            Some((key, _, what, without)) => Err(Error::config(
-                key,
-                format!("{what}, but there are no validation samples (data.val = 0)"),
-                format!("write {key} = {without}, or give data.val a fraction above 0, such as 0.15"),
-            )),
-        }
+        if samples == 0 { without_validation(self.patience != usize::MAX, &self.schedule) } else { Ok(()) }
     }
 
     /// Refuses what would fail in the midst of an epoch: no batch, and a batch of one sample where batch normalization has
@@ -371,6 +353,24 @@ impl<C: Criterion> Fit<C> {
     fn diverged(&self, what: String, place: String, step: u64, lr: f64) -> Error {
         let help = format!("lower {} (it is {lr:?} now), or look for odd samples in the data", self.rate);
         Error::Diverged { what, place, step, help }
+    }
+}
+
+/// Refuses what is decided by validation figures, for a training without validation samples: early stopping (`stops`), and a
+/// learning rate that follows the loss. The last epoch is kept then.
+pub fn without_validation(stops: bool, schedule: &Schedule) -> Result<()> {
+    let follows = matches!(schedule, Schedule::Plateau { .. });
+    let needed = [
+        ("train.patience", stops, "ends the training by the validation loss", "0"),
+        ("train.schedule", follows, "follows the validation loss", "{ kind = \"constant\" }"),
+    ];
+    match needed.into_iter().find(|(_, set, ..)| *set) {
+        None => Ok(()),
+        Some((key, _, what, without)) => Err(Error::config(
+            key,
+            format!("{what}, but there are no validation samples (data.val = 0)"),
+            format!("write {key} = {without}, or give data.val a fraction above 0, such as 0.15"),
+        )),
     }
 }
 

@@ -221,7 +221,7 @@ fn a_wrong_sum_is_refused_and_the_next_mirror_asked() {
     let mut other = packed.clone();
     other.truncate(40);
     for (wrong, words) in [
-        (gzip(&[1; 5000]), "where"),
+        (gzip(&[1; 5000]), ": expected "),
         (gzip(&vec![1; 6000]), "more than the 5000 bytes"),
         (vec![0x1f; 1 << 18], "sends more than 10000 bytes"),
         (other, "cannot be read or unpacked"),

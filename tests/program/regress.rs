@@ -115,9 +115,9 @@ fn a_number_is_learned_by_each_loss_and_predicted_with_its_interval() {
     gradus(&folder, &["runs", "."]).says(0, &[]);
     let compared = gradus(&folder, &["compare", "run0", "run12", "--json"]).says(0, &[]).json();
     assert_eq!(compared["measure"], "mse");
-    gradus(&folder, &["export", "run0", "--onnx", "flats.onnx"]).says(0, &[]);
+    gradus(&folder, &["export", "run0", "--to", "onnx", "--out", "flats.onnx"]).says(0, &[]);
     gradus(&folder, &["predict", "run0", "a.png"]).says(3, &["a.png"]);
-    gradus(&folder, &["embed", "run0"]).says(2, &["predicts numbers"]);
+    gradus(&folder, &["embed", "run0", "--layer", "linear1"]).says(2, &["predicts numbers"]);
     gradus(&folder, &["latent", "run0", "--out", "latent"]).says(2, &[]);
 
     // Without validation samples there is no interval, and other data are evaluated in their own units.
@@ -142,8 +142,8 @@ fn several_numbers_at_once_and_a_study_by_their_loss() {
         assert!(metrics["test"]["targets"][name]["r_squared"].as_f64().unwrap() > 0.8, "{metrics}");
     }
     assert!(folder.join("run/figures/predicted_2.png").exists());
-    let study = experiment("", data)
-        + "[study]\ntrials = 2\n[study.space]\n\"train.optimizer.lr\" = { log_uniform = [0.001, 0.1] }\n";
+    let study =
+        experiment("", data) + "[study]\ntrials = 2\n[study.space]\n\"train.optimizer.lr\" = { log = [0.001, 0.1] }\n";
     fs::write(folder.join("study.toml"), study).unwrap();
     let found = gradus(&folder, &["study", "study.toml", "--out", "study", "--json"]).says(0, &[]).json();
     assert_eq!(found["measure"], "validation loss");
@@ -173,7 +173,6 @@ fn what_is_no_regression_is_refused() {
         experiment("", "kind = \"csv\"\npath = \"flats.csv\"").replace("kind = \"regress\"", "kind = \"classify\"");
     fs::write(folder.join("x.toml"), classes).unwrap();
     gradus(&folder, &["train", "x.toml"]).says(3, &["kind = \"regress\""]);
-    assert!(!folder.join("runs").exists());
 }
 
 /// Tomorrow's temperature in Brussels from that of the last three days and the time of the year.

@@ -291,7 +291,6 @@ fn a_refused_number_is_named_with_its_line_and_leaves_no_run() {
     let unvalidated = ["train", "small.toml", "--set", "data.val=0", "--set"];
     for (set, what) in [
         ("train.patience=3", "ends the training by the validation loss"),
-        ("train.keep=accuracy", "chooses an epoch by validation accuracy"),
         ("train.schedule={ kind = \"plateau\" }", "follows the validation loss"),
     ] {
         gradus(&folder, &[&unvalidated[..], &[set]].concat()).says(2, &[what, "no validation samples (data.val = 0)"]);
@@ -364,7 +363,7 @@ fn without_validation_samples_the_last_epoch_is_kept() {
     gradus(&folder, &["compare", "rendered", "images"]);
     fs::write(
         folder.join("study.toml"),
-        small("") + "\n[study]\ntrials = 2\n[study.space]\n\"train.optimizer.lr\" = { log_uniform = [0.001, 0.1] }\n",
+        small("") + "\n[study]\ntrials = 2\n[study.space]\n\"train.optimizer.lr\" = { log = [0.001, 0.1] }\n",
     )
     .unwrap();
     gradus(&folder, &["study", "study.toml", "--set", "data.val=0"])
