@@ -127,7 +127,7 @@ fn each_op_prints_its_arithmetic() {
         ),
         (
             message(zeros(&[2, 3]).batch_norm(&zeros(&[4]), &zeros(&[3]), 1e-5)),
-            "got [2, 3] and [4] and [3] and [3] and [3]: C is 3, then 4",
+            "found [2, 3] and [4] and [3] and [3] and [3]: C is 3, then 4",
         ),
         (
             message(zeros(&[3]).batch_norm(&zeros(&[3]), &zeros(&[3]), 1e-5)),

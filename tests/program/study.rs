@@ -340,7 +340,7 @@ fn the_life_of_a_study() {
     std::fs::remove_file(&report).unwrap();
     gradus(&folder, &["report", "a"]).says(0, &[]);
     assert!(std::fs::read(&report).unwrap() == page, "the same report again");
-    gradus(&folder, &["train", "--resume", "a"]).says(3, &["no run of `gradus train`"]);
+    gradus(&folder, &["train", "--resume", "a"]).says(3, &["is not a run of `gradus train`"]);
     let random = gradus(
         &folder,
         &[

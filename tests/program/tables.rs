@@ -136,7 +136,7 @@ fn what_a_table_cannot_be_is_said_before_anything_is_trained() {
     refused("quote.csv", "a,y\n1,\"x\n2,y\n3,x\n", &["never closed (line 2, column 2)"]);
     refused("one.csv", "a,y\n1,x\n2,x\n3,x\n", &["one class only, `x`"]);
     table(&folder, "price.csv", "u,v,price\n", |i, u, v, _| format!("{u:.3},{v:.3},{:.4}\n", 3.0 * u + v + i as f64));
-    train(&folder, "price.csv", &[]).says(3, &["`price`", "60 different numbers in 60 samples", "regression"]);
+    train(&folder, "price.csv", &[]).says(3, &["`price`", "60 different numbers in 60 samples", "kind = \"regress\""]);
     let wrong = ["--set", "data.label=7"];
     table(&folder, "plain.csv", "u,v,y\n", |_, u, v, c| format!("{u:.3},{v:.3},{c}\n"));
     train(&folder, "plain.csv", &wrong).says(3, &["no column `7` (data.label)", "u, v, y"]);
