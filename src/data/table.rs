@@ -101,8 +101,11 @@ impl Table {
     }
 }
 
-/// What is to be predicted: labels with their classes, or numbers. The inputs have been chosen.
-fn targets(sheet: &mut Sheet, options: &TableOptions) -> Result<(Vec<usize>, Vec<String>, Option<Values>), Fault> {
+/// What is to be predicted of each row: labels with the names of their classes, or numbers.
+type ToPredict = (Vec<usize>, Vec<String>, Option<Values>);
+
+/// What is to be predicted; the inputs have been chosen.
+fn targets(sheet: &mut Sheet, options: &TableOptions) -> Result<ToPredict, Fault> {
     if options.targets.is_none() {
         let (labels, classes) = sheet.labels()?;
         return Ok((labels, classes, None));
