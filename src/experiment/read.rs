@@ -10,7 +10,7 @@ use super::spec::{Data, Experiment, Model, Report, Train};
 use super::tables::{at, line_at, put, remove};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::optim::{OptimizerSpec, Schedule};
+use crate::optim::{Adam, OptimizerSpec, Schedule};
 use crate::run::RunFolder;
 use crate::text::guess::{nearest, section_of};
 use serde::Deserialize;
@@ -319,7 +319,7 @@ impl Source {
     /// usual one of the kind, without a kind what the loss is for.
     fn kind(&self, train: &Table) -> Result<(Kind, Train)> {
         let Some(value) = self.values.get("kind") else {
-            let train = self.train(train)?;
+            let train = self.train(&self.with_optimizer(train))?;
             return Ok((Kind::of_loss(train.loss), train));
         };
         let kind = Kind::deserialize(value.clone()).map_err(|_| {
@@ -328,11 +328,23 @@ impl Source {
             let guess = near.map_or(String::new(), |near| format!("did you mean `{near}`? "));
             Error::config(self.place("kind"), format!("is {value}"), format!("{guess}Allowed are {}", words.join(", ")))
         })?;
-        let mut whole = train.clone();
+        let mut whole = self.with_optimizer(train);
         if !whole.contains_key("loss") {
             whole.insert("loss".into(), kind.losses()[0].name().into());
         }
         Ok((kind, self.train(&whole)?))
+    }
+
+    /// The training section, whose optimizer is Adam with its usual learning rate unless it says otherwise.
+    fn with_optimizer(&self, train: &Table) -> Table {
+        let mut whole = train.clone();
+        if let Some(Value::Table(optimizer)) = whole.get_mut("optimizer")
+            && !optimizer.contains_key("kind")
+        {
+            optimizer.insert("kind".into(), "adam".into());
+            optimizer.entry("lr").or_insert(Value::Float(Adam::default().lr));
+        }
+        whole
     }
 
     /// The training section and, within it, the optimizer's and the schedule's.

@@ -320,6 +320,11 @@ fn a_training_has_defaults() {
     for words in ["batch = 32", "loss = \"cross_entropy\"", "kind = \"adam\"", "lr = 0.001", "kind = \"classify\""] {
         assert!(config.contains(words), "{words}: {config}");
     }
+    // What is set of the optimizer is set of the usual one.
+    let set = ["train", "short.toml", "--epochs", "1", "--set", "train.optimizer.lr=0.01", "--out", "set"];
+    gradus(&folder, &set).says(0, &[]);
+    let config = fs::read_to_string(folder.join("set/config.toml")).unwrap();
+    assert!(config.contains("kind = \"adam\"") && config.contains("lr = 0.01"), "{config}");
 }
 
 /// With `data.val = 0` all epochs are trained, the last is kept, and no figure of a validation set is shown anywhere; the
