@@ -37,11 +37,11 @@ pub struct Prepared {
     pub data: ImageData,
     /// From images to samples.
     pub preparation: Preparation,
-    /// What is learned from, varied as the experiment says.
+    /// The training samples, varied as the experiment says.
     pub train: Box<dyn Samples>,
-    /// What the best epoch is chosen on; empty with `data.val = 0`.
+    /// The validation samples, on which the best epoch is chosen; empty with `data.val = 0`.
     pub val: Box<dyn Samples>,
-    /// What is asked once.
+    /// The held-out test samples.
     pub test: Box<dyn Samples>,
     /// The network, untrained.
     pub model: Sequential,

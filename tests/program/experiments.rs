@@ -177,7 +177,7 @@ fn a_residual_network_is_written_trained_and_exported() {
     let metrics = ran.says(0, &[]).json();
     assert_eq!(metrics["parameters"], told["parameters"]);
     let accuracy = metrics["test"]["accuracy"].as_f64().unwrap();
-    assert!(accuracy > 0.4, "ten classes, and {accuracy} of them are told apart");
+    assert!(accuracy > 0.4, "ten classes, and the accuracy is {accuracy}");
     let again =
         gradus(&folder, &["train", "a/config.toml", "--out", "b", "--threads", "1", "--json"]).says(0, &[]).json();
     assert_eq!(again["test"], metrics["test"]);
