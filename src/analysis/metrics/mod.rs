@@ -30,7 +30,7 @@ pub use confusion::{Binary, Confusion};
 pub use curve::{PrecisionRecall, Roc, macro_auc, precision_recall_curve, roc_curve};
 pub use difference::{MeanDifference, holm, mean_difference};
 pub use neighbor::{knn_accuracy, knn_correct, trustworthiness};
-pub use regression::{RegressionErrors, conformal_half_width, r_squared_interval};
+pub use regression::{RegressionErrors, conformal_coverage_range, conformal_half_width, r_squared_interval};
 pub use selection::{expected_maximum, selection_gain};
 pub use significance::{McNemar, difference_interval, mcnemar, mean_interval, wilson_interval};
 

@@ -82,6 +82,36 @@ pub fn conformal_half_width(residuals: &[f64], coverage: f64) -> Option<f64> {
     sorted.get(k.checked_sub(1)?).copied()
 }
 
+/// The range, central and of probability 95 % or more, of the fraction of `m` new values that intervals of half-width q hold,
+/// q being learned from `n` residuals by [`conformal_half_width`]. q is a random number itself: with k as there and without
+/// ties, the number held is beta-binomial with α = k and β = n + 1 - k (Vovk 2012). `None` where q has no value, or m is 0.
+pub fn conformal_coverage_range(n: usize, m: usize, coverage: f64) -> Option<(f64, f64)> {
+    let k = ((n + 1) as f64 * coverage).ceil() as usize;
+    if k == 0 || k > n || m == 0 {
+        return None;
+    }
+    let (alpha, beta) = (k as f64, (n + 1 - k) as f64);
+    let ln_beta = |a: f64, b: f64| libm::lgamma(a) + libm::lgamma(b) - libm::lgamma(a + b);
+    let probability = |x: f64| {
+        let rest = m as f64 - x;
+        let ln_choose = -libm::log(m as f64 + 1.0) - ln_beta(x + 1.0, rest + 1.0);
+        libm::exp(ln_choose + ln_beta(alpha + x, beta + rest) - ln_beta(alpha, beta))
+    };
+    let (mut below, mut ends) = (0.0, [m; 2]);
+    for x in (0..=m).rev() {
+        // From above: the upper end is the first number with no more than 2.5 % beyond it.
+        let here = probability(x as f64);
+        if below <= 0.025 && below + here > 0.025 {
+            ends[1] = x;
+        }
+        if below < 0.975 && below + here >= 0.975 {
+            ends[0] = x;
+        }
+        below += here;
+    }
+    Some((ends[0] as f64 / m as f64, ends[1] as f64 / m as f64))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +138,28 @@ mod tests {
             high - low
         };
         assert!(width(2000) < 0.5 * width(100));
+    }
+
+    /// Of one value and 19 residuals, 1 in 20 is not held, so both results are usual; of many, the range is that of α / (α + β).
+    #[test]
+    fn the_range_of_coverage_by_hand_and_by_simulation() {
+        assert_eq!(conformal_coverage_range(19, 1, 0.95), Some((0.0, 1.0)));
+        assert_eq!(conformal_coverage_range(18, 5, 0.95), None);
+        // 90 of 90 held has the probability 87 88 89 90 / (177 178 179 180) = 0.06: not unusual.
+        assert_eq!(conformal_coverage_range(90, 90, 0.95).unwrap().1, 1.0);
+        let (low, high) = conformal_coverage_range(100_000, 100_000, 0.95).unwrap();
+        assert!((0.9465..0.9485).contains(&low) && (0.9515..0.9535).contains(&high), "{low} {high}");
+        let (n, m, rounds) = (199, 300, 2000);
+        let (low, high) = conformal_coverage_range(n, m, 0.95).unwrap();
+        let mut rng = Rng::new(5, "test", 0);
+        let outside = (0..rounds).filter(|_| {
+            let residuals: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
+            let q = conformal_half_width(&residuals, 0.95).unwrap();
+            let held = (0..m).filter(|_| rng.normal().abs() <= q).count() as f64 / m as f64;
+            held < low || held > high
+        });
+        let outside = outside.count() as f64 / rounds as f64;
+        assert!((0.02..=0.055).contains(&outside), "{outside}");
     }
 
     /// Of 2000 samples of 40 residuals each, the interval holds a new one in 95 % to 97 %: k = 39 of 41 places.

@@ -20,18 +20,22 @@ pub fn verdict(name: &str, r_squared: Option<f64>, interval: Option<(f64, f64)>,
     }
 }
 
-/// How wide prediction intervals are, and how many test samples they hold, with Wilson's 95 % interval `of_coverage`.
-pub fn intervals(name: &str, half_width: f64, coverage: f64, of_coverage: (f64, f64)) -> String {
-    let judged = if of_coverage.1 < COVERAGE {
-        "significantly fewer than intended: the test samples are harder than the validation samples"
-    } else if of_coverage.0 > COVERAGE {
-        "significantly more than intended: the test samples are easier than the validation samples"
+/// How wide prediction intervals are, and what fraction of the test samples they hold. `usual` is the range of that fraction
+/// where test and validation samples are alike: the interval was learned from a few of them and is measured on a few.
+pub fn intervals(name: &str, half_width: f64, coverage: f64, usual: (f64, f64)) -> String {
+    let range = format!("{} to {}", percent(usual.0), percent(usual.1));
+    let judged = if coverage < usual.0 {
+        format!(
+            "fewer than the {range} that chance explains: the test samples are harder than the validation samples, which also chose the epoch"
+        )
+    } else if coverage > usual.1 {
+        format!("more than the {range} that chance explains: the test samples are easier than the validation samples")
     } else {
-        "as intended"
+        format!("with so many samples {range} is consistent with that")
     };
     format!(
-        "The interval of a prediction of {name} is ± {}, learned from the residuals of the validation set \
-         (split conformal prediction) to hold {}. On the test set it holds {} ({judged}).",
+        "The interval of a prediction of {name} is ± {}, computed from the residuals of the validation set (split \
+         conformal prediction) to hold {}. On the test set it holds {} ({judged}).",
         number(half_width),
         percent(COVERAGE),
         percent(coverage)
@@ -63,10 +67,11 @@ mod tests {
     }
 
     #[test]
-    fn coverage_is_judged_by_its_interval() {
-        assert!(intervals("y", 1.5, 0.95, (0.92, 0.97)).ends_with("holds 95.0 % (as intended)."));
-        assert!(intervals("y", 1.5, 0.85, (0.82, 0.88)).contains("fewer than intended"));
-        assert!(intervals("y", 1.5, 0.99, (0.98, 1.0)).contains("more than intended"));
+    fn coverage_is_judged_by_what_chance_explains() {
+        let words = |coverage: f64| intervals("y", 1.5, coverage, (0.9, 0.99));
+        assert!(words(0.95).ends_with("holds 95.0 % (with so many samples 90.0 % to 99.0 % is consistent with that)."));
+        assert!(words(0.85).contains("fewer than the 90.0 % to 99.0 % that chance explains"));
+        assert!(words(1.0).contains("more than the 90.0 % to 99.0 % that chance explains"));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The report of a regression: how near the predictions come, how it learned, where it errs, what it is made of.
 
 use super::findings;
-use super::{OnSplit, PREDICTIONS, Predicted, Regressed};
-use crate::analysis::metrics::{mean_interval, wilson_interval};
+use super::{COVERAGE, OnSplit, PREDICTIONS, Predicted, Regressed};
+use crate::analysis::metrics::{conformal_coverage_range, mean_interval};
 use crate::error::Result;
 use crate::experiment::each;
 use crate::experiment::findings::kept_epoch;
@@ -119,9 +119,9 @@ impl Regressed {
             ));
             figures
                 .push((book.figure(&named("residual_histogram"), histogram)?, "How residuals are distributed.".into()));
-            if let (Some(q), Some(coverage)) = (t.half_width, t.coverage()) {
-                let held = (coverage * t.truth.len() as f64).round() as usize;
-                words.push(findings::intervals(&t.name, q, coverage, wilson_interval(held, t.truth.len())));
+            let usual = conformal_coverage_range(self.prepared.val.len(), t.truth.len(), COVERAGE);
+            if let (Some(q), Some(coverage), Some(usual)) = (t.half_width, t.coverage(), usual) {
+                words.push(findings::intervals(&t.name, q, coverage, usual));
             }
             words.extend(spread(t).map(|interval| findings::spread(interval).to_owned()));
         }
