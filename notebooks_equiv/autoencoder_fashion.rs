@@ -17,8 +17,9 @@
 
 use clap::Parser;
 use gradus::analysis::metrics::difference_interval;
+use gradus::experiment::found::Run;
 use gradus::experiment::latent::{Findings, Job, explore, report};
-use gradus::experiment::reconstruction::Reconstructed;
+use gradus::experiment::reconstruct::Reconstructed;
 use gradus::experiment::trained::Trained;
 use gradus::experiment::{Experiment, Prepared, Source, builtin};
 use gradus::nn::state::save;
@@ -80,11 +81,11 @@ fn exercise(told: &Arguments) -> gradus::Result<()> {
     page.part("Part 1. A convolutional autoencoder");
     let cae = autoencode("cae-fashion", &settings, &mut page, folder)?;
     let weights = folder.join("cae-fashion.safetensors");
-    save(&cae.prepared.model, &weights)?;
+    save(&cae.run.prepared.model, &weights)?;
     page.part("Part 2. A search for its settings");
     search(&settings, smoke, &mut page, folder)?;
     page.part("Part 3. The codes");
-    let data = cae.prepared.data.clone();
+    let data = cae.run.prepared.data.clone();
     let cae = trained(cae);
     let of_points = look(&cae, &data, smoke, &mut page)?;
     page.part("Part 4. A variational autoencoder");
@@ -115,21 +116,21 @@ fn autoencode(name: &str, settings: &[String], page: &mut Page, folder: &Path) -
     let mut optimizer = e.train.optimizer.build();
     let fitted = p.fit.run(&p.model, optimizer.as_mut(), p.train.as_ref(), p.val.as_ref(), None, &mut Silent)?;
     let seconds = start.elapsed().as_secs_f64();
-    let found = Reconstructed::new(&e, p, fitted.history, vec![("train".into(), seconds)])?;
+    let found = Reconstructed::new(Run::new(e, p, fitted.history, vec![("train".into(), seconds)]))?;
 
-    let column = |f: fn(&gradus::train::Epoch) -> f64| found.history.epochs.iter().map(f).collect::<Vec<f64>>();
+    let column = |f: fn(&gradus::train::Epoch) -> f64| found.run.history.epochs.iter().map(f).collect::<Vec<f64>>();
     let chart = LineChart::new(&format!("{name}: loss"))
         .axes("epoch", "loss")
-        .epochs("training", &column(|e| e.train_loss))
+        .epochs("training", &column(|e| e.losses()[0]))
         .epochs("validation", &column(|e| e.losses()[1]))
-        .marker(found.history.best_epoch as f64, "kept");
+        .marker(found.run.history.best_epoch as f64, "kept");
     let chart = draw(folder, &format!("loss_{name}"), chart.draw())?;
-    let parameters = found.prepared.summary.parameters;
+    let parameters = found.run.prepared.summary.parameters;
     let words = format!(
         "{name}: {} parameters, test error {:.5} after {} epochs in {seconds:.0} s",
         thousands(parameters),
         found.test().mse,
-        found.history.epochs.len()
+        found.run.history.epochs.len()
     );
     println!("{words}\n");
     page.section("", "Code").code(function(CODE, "autoencode"));
@@ -162,8 +163,8 @@ fn search(settings: &[String], smoke: bool, page: &mut Page, folder: &Path) -> g
     let stops = AtomicBool::new(false);
     let train = |trial: &Trial, report: &mut dyn FnMut(usize, f64) -> Prune| job.train(trial, None, report, &stops);
     let trials = job.study()?.run(&place.path().join("study.jsonl"), 1, None, &train, &mut Unseen)?;
-    let best =
-        study::best(&trials, job.direction()).ok_or_else(|| gradus::Error::invalid("no trial came to its end"))?;
+    let best = study::best(&trials, job.measure().direction)
+        .ok_or_else(|| gradus::Error::invalid("no trial came to its end"))?;
 
     let mut table = Table::new(&["trial", "validation error", "epochs", "settings"]);
     let mut curves =
@@ -196,8 +197,8 @@ fn search(settings: &[String], smoke: bool, page: &mut Page, folder: &Path) -> g
 
 /// The trained network, to be asked.
 fn trained(found: Reconstructed) -> Trained {
-    let p = found.prepared;
-    Trained { experiment: found.experiment, preparation: p.preparation, model: p.model, folder: None }
+    let p = found.run.prepared;
+    Trained { experiment: found.run.experiment, preparation: p.preparation, model: p.model, folder: None }
 }
 
 /// Maps, walks and samples; the figures stand in the report of the latent spaces.

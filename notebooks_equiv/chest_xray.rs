@@ -13,8 +13,9 @@
 use clap::Parser;
 use gradus::analysis::metrics::roc_curve;
 use gradus::data::Images;
-use gradus::experiment::classified::{Decision, decisions, probabilities};
-use gradus::experiment::{Experiment, Prepared, Source, builtin, report::at_thresholds};
+use gradus::experiment::classify::report::at_thresholds;
+use gradus::experiment::classify::{Decision, decisions, probabilities};
+use gradus::experiment::{Experiment, Prepared, Source, builtin};
 use gradus::nn::summary::formulas;
 use gradus::report::chart::{Colour, ColourMap, Confusion, ImageGrid, LineChart, Tile};
 use gradus::report::words::{function, percent, thousands};
@@ -113,7 +114,7 @@ fn data(settings: &[String]) -> gradus::Result<(Experiment, Prepared)> {
 fn images_part(e: &Experiment, p: &Prepared, page: &mut Page, folder: &Path) -> gradus::Result<()> {
     let mut counts = Table::new(&["split", "images", &p.data.classes[0], p.data.classes.last().map_or("", |c| c)]);
     for (name, images) in p.data.splits() {
-        let of = |class: usize| thousands(images.labels.iter().filter(|&&label| label == class).count());
+        let of = |class: usize| thousands(images.labels().iter().filter(|&&label| label == class).count());
         counts.row([name.to_owned(), thousands(images.len()), of(0), of(1)]);
     }
     println!("Part 1. The images\n\n{}", counts.text());
@@ -154,7 +155,7 @@ fn images_part(e: &Experiment, p: &Prepared, page: &mut Page, folder: &Path) -> 
 }
 
 fn of_class(images: &Images, class: usize, most: usize) -> Vec<usize> {
-    (0..images.len()).filter(|&i| images.labels[i] == class).take(most).collect()
+    (0..images.len()).filter(|&i| images.labels()[i] == class).take(most).collect()
 }
 
 /// Part 2: topology and weights.
@@ -203,7 +204,7 @@ fn learning(e: &Experiment, s: &Scores, seconds: f64, page: &mut Page, folder: &
         let chart = LineChart::new(name).axes("epoch", name).epochs("training", &train).epochs("validation", &val);
         save(folder, name, chart.marker(kept, "kept").draw())
     };
-    let loss = chart("loss", column(|e| e.train_loss), column(|e| e.losses()[1]))?;
+    let loss = chart("loss", column(|e| e.losses()[0]), column(|e| e.losses()[1]))?;
     let accuracy = chart("accuracy", column(|e| e.accuracies()[0]), column(|e| e.accuracies()[1]))?;
     println!("Part 3. Training\n\n{} epochs in {seconds:.0} s, the best is {kept}\n", s.history.epochs.len());
     page.part("Part 3. Training");
@@ -232,10 +233,10 @@ fn decision(
         .size(420.0, 360.0);
     let mut areas = Vec::new();
     for (name, evaluation, labels) in
-        [("validation", s.validation(), &p.data.val.labels), ("test", &s.test, &p.data.test.labels)]
+        [("validation", s.validation(), p.data.val.labels()), ("test", &s.test, p.data.test.labels())]
     {
         let positive: Vec<bool> = labels.iter().map(|&label| label == 1).collect();
-        let roc = roc_curve(&probabilities(evaluation).column(1).to_vec(), &positive)?;
+        let roc = roc_curve(&probabilities(&evaluation.probabilities).column(1).to_vec(), &positive)?;
         let points: Vec<(f64, f64)> = roc.fpr.iter().copied().zip(roc.tpr.iter().copied()).collect();
         chart = chart.series(name, &points);
         areas.push(roc.area());
@@ -278,16 +279,16 @@ fn decision(
 
 /// Part 5: the mistakes of which the network was surest.
 fn mistakes(p: &Prepared, s: &Scores, page: &mut Page, folder: &Path) -> gradus::Result<()> {
-    let (test, shares) = (&p.data.test, probabilities(&s.test));
+    let (test, shares) = (&p.data.test, probabilities(&s.test.probabilities));
     let sure = |i: usize| shares[[i, s.test.predicted[i]]];
-    let mut wrong: Vec<usize> = (0..test.len()).filter(|&i| s.test.predicted[i] != test.labels[i]).collect();
+    let mut wrong: Vec<usize> = (0..test.len()).filter(|&i| s.test.predicted[i] != test.labels()[i]).collect();
     wrong.sort_by(|&a, &b| sure(b).total_cmp(&sure(a)).then(a.cmp(&b)));
     let size = test.width();
     let tile = |&i: &usize| {
         Tile::chw(&test.pixels.data()[i * size * size..][..size * size], 1, size, size)
-            .caption(&format!("is {}", p.data.classes[test.labels[i]]))
+            .caption(&format!("is {}", p.data.classes[test.labels()[i]]))
             .caption(&format!("{} sure of {}", percent(f64::from(sure(i))), p.data.classes[s.test.predicted[i]]))
-            .border(Colour::class(test.labels[i]))
+            .border(Colour::class(test.labels()[i]))
     };
     page.part("Part 5. Mistakes");
     let body = page.section("", "Results");
@@ -300,7 +301,7 @@ fn mistakes(p: &Prepared, s: &Scores, page: &mut Page, folder: &Path) -> gradus:
         &save(folder, "mistakes", sheet.columns(4).draw())?,
         "The mistakes with the highest predicted probability.",
     );
-    let healthy = wrong.iter().filter(|&&i| test.labels[i] == 0).count();
+    let healthy = wrong.iter().filter(|&&i| test.labels()[i] == 0).count();
     page.section("", "Comments").paragraph(&format!(
         "Of {} mistakes {healthy} are healthy chests predicted as ill, {} ill ones predicted as healthy.",
         wrong.len(),

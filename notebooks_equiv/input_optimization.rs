@@ -166,7 +166,7 @@ fn learning(
         let chart = LineChart::new(name).axes("epoch", name).epochs("training", &train).epochs("validation", &val);
         save(folder, name, chart.marker(kept, "kept").draw())
     };
-    let loss = chart("loss", column(|e| e.train_loss), column(|e| e.losses()[1]))?;
+    let loss = chart("loss", column(|e| e.losses()[0]), column(|e| e.losses()[1]))?;
     let accuracy = chart("accuracy", column(|e| e.accuracies()[0]), column(|e| e.accuracies()[1]))?;
     let confusion = Confusion::new("Test split", &p.data.classes, &s.confusion.counts).draw();
     let confusion = save(folder, "confusion", confusion)?;

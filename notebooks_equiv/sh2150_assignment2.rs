@@ -76,7 +76,7 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
     let tile = |i: usize| Tile::chw(&train.pixels.data()[i * size * size..][..size * size], 1, size, size);
     let mut sheet = ImageGrid::new("Training images").smooth();
     for (c, class) in classes.iter().enumerate() {
-        let of_class = (0..train.len()).filter(|&i| train.labels[i] == c);
+        let of_class = (0..train.len()).filter(|&i| train.labels()[i] == c);
         sheet = sheet.group(class, of_class.take(6).map(tile).collect());
     }
     let sheet = save("images", sheet.draw())?;
@@ -90,35 +90,35 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
     for (j, feature) in Feature::DEFAULT.iter().enumerate() {
         println!("1b. {}: {}", feature.name(), feature.why());
         let column: Vec<f64> = raw[0].column(j).iter().map(|&v| f64::from(v)).collect();
-        histograms = histograms.panel(feature.name(), &column, &train.labels);
+        histograms = histograms.panel(feature.name(), &column, train.labels());
     }
     let histograms = save("features", histograms.draw())?;
 
     let clusters = KMeans::new(k).fit(x_train.view(), SEED)?;
-    let names = name_clusters(&clusters.labels, &train.labels, k, k); // a majority vote names each cluster
+    let names = name_clusters(&clusters.labels, train.labels(), k, k); // a majority vote names each cluster
     let found = clusters.predict(x_test.view())?;
     let named: Vec<usize> = found.iter().map(|&c| names[c]).collect();
-    let kmeans = Confusion::new(&test.labels, &named, k)?;
-    let nmi = normalized_mutual_information(&test.labels, &found);
+    let kmeans = Confusion::new(test.labels(), &named, k)?;
+    let nmi = normalized_mutual_information(test.labels(), &found);
     println!("1c. K-means: test accuracy {:.3}, normalized mutual information {nmi:.3}", kmeans.accuracy());
     let map = t_sne(x_test.view(), smoke)?;
     let maps = Scatter::new("t-SNE of the test images' features", &classes).dimensions("t-SNE 1", "t-SNE 2");
     let maps = save(
         "tsne",
-        maps.panel("true classes", &map, &test.labels).panel("clusters, named by vote", &map, &named).draw(),
+        maps.panel("true classes", &map, test.labels()).panel("clusters, named by vote", &map, &named).draw(),
     )?;
 
     println!("\nPart 2. A multilayer perceptron on the features\n");
-    let rows = |x: &Array2<f32>, images: &Images| Matrix::new(Tensor::from(x.clone()), images.labels.clone());
+    let rows = |x: &Array2<f32>, images: &Images| Matrix::new(Tensor::from(x.clone()), images.target.clone());
     let samples = [rows(&x_train, &train)?, rows(&x_val, &val)?, rows(&x_test, &test)?];
     let net = mlp(Feature::DEFAULT.len(), &[64, 32], k, Activation::Relu, &mut Rng::new(SEED, "mlp.init", 0));
     let fit = Fit::new(if smoke { 3 } else { 40 }, 12, 32, SEED);
     let (mlp_history, mlp_test) = learn("2a", &net, fit, [&samples[0], &samples[1], &samples[2]])?;
-    let mlp_confusion = Confusion::new(&test.labels, &mlp_test.predicted, k)?;
+    let mlp_confusion = Confusion::new(test.labels(), &mlp_test.predicted, k)?;
     println!("2b. {}", generalizes(&mlp_history, &mlp_test));
     println!("2c. {}", hardest(&mlp_confusion, &classes));
     if let Some(&(a, b, _)) = mlp_confusion.most_confused().first() {
-        println!("    {}", telling_features(&x_train, &train.labels, a, b));
+        println!("    {}", telling_features(&x_train, train.labels(), a, b));
     }
 
     println!("\nPart 3. A convolutional network on the pixels\n");
@@ -134,18 +134,18 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
     println!("    the CNN of Figure 1: {} ({per_image:.0} a training image)", count_parameters(&cnn));
 
     let pixels = Normalization::fit(&train.pixels)?;
-    let normalized = |images: &Images| ImageSamples::new(&images.pixels, images.labels.clone(), &pixels);
+    let normalized = |images: &Images| ImageSamples::new(&images.pixels, images.target.clone(), &pixels);
     let turned = Augment { flips: true, quarter_turns: true, ..Augment::NONE }; // a galaxy has no upper side
     let (p_train, p_val, p_test) = (normalized(&train)?.augmented(turned, SEED), normalized(&val)?, normalized(&test)?);
     let fit = Fit::new(epochs, 20, 32, SEED);
     let (cnn_history, cnn_test) = learn("3b", &cnn, fit, [&p_train, &p_val, &p_test])?;
-    let cnn_confusion = Confusion::new(&test.labels, &cnn_test.predicted, k)?;
+    let cnn_confusion = Confusion::new(test.labels(), &cnn_test.predicted, k)?;
     println!("    {}", generalizes(&cnn_history, &cnn_test));
     println!("3c. {}", hardest(&cnn_confusion, &classes));
 
     // The same validation images in seven spaces, from shallow to deep.
     let shown: Vec<usize> = (0..val.len()).step_by(val.len() / 500 + 1).collect();
-    let labels: Vec<usize> = shown.iter().map(|&i| val.labels[i]).collect();
+    let labels: Vec<usize> = shown.iter().map(|&i| val.labels()[i]).collect();
     let mut spaces = vec![("features".to_owned(), x_val.select(ndarray::Axis(0), &shown))];
     spaces.push(("MLP output".into(), activations(&net, "", &samples[1], &shown)?));
     for block in 1..=4 {
@@ -222,7 +222,7 @@ impl Observer for Say {
     fn epoch(&mut self, e: &Epoch, best: bool) {
         let star = if best { " *" } else { "" };
         if e.epoch.is_multiple_of(self.0) {
-            println!("    epoch {:2}: loss {:.3}, validation {:.3}{star}", e.epoch, e.train_loss, e.losses()[1]);
+            println!("    epoch {:2}: loss {:.3}, validation {:.3}{star}", e.epoch, e.losses()[0], e.losses()[1]);
         }
     }
 }
@@ -273,7 +273,7 @@ fn curves(title: &str, history: &History) -> Figure {
     let column = |f: fn(&Epoch) -> f64| history.epochs.iter().map(f).collect::<Vec<f64>>();
     LineChart::new(&format!("{title}: loss"))
         .axes("epoch", "cross-entropy")
-        .epochs("training", &column(|e| e.train_loss))
+        .epochs("training", &column(|e| e.losses()[0]))
         .epochs("validation", &column(|e| e.losses()[1]))
         .marker(history.best_epoch as f64, "kept")
         .draw()

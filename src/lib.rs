@@ -34,13 +34,13 @@
 //!     adam.step(&net, &mut || {
 //!         let tape = Tape::new();
 //!         let logits = net.forward(&Var::constant(x.clone()), &mut Ctx::train(&tape, 1, step))?;
-//!         let loss = logits.cross_entropy(Target::Labels(&labels))?;
+//!         let loss = logits.cross_entropy(ClassTarget::Labels(&labels))?;
 //!         Ok((loss.value().item(), tape.backward(&loss)?))
 //!     })?;
 //! }
 //!
 //! let logits = net.forward(&Var::constant(x), &mut Ctx::eval())?;
-//! assert!(logits.cross_entropy(Target::Labels(&labels))?.value().item() < 0.05);
+//! assert!(logits.cross_entropy(ClassTarget::Labels(&labels))?.value().item() < 0.05);
 //! # Ok::<(), gradus::Error>(())
 //! ```
 //!
@@ -87,6 +87,7 @@ pub mod run;
 pub mod shape;
 #[cfg(feature = "program")]
 pub mod study;
+pub mod target;
 pub mod tensor;
 #[cfg(feature = "program")]
 pub mod text;
@@ -94,3 +95,4 @@ pub mod train;
 
 pub use error::{Error, Result};
 pub use real::Real;
+pub use target::Target;

@@ -61,14 +61,14 @@
 //!
 //! // Trained: y = sin x by a loss of one's own, log cosh of the error; early stopping after 20 epochs without a better one.
 //! let rows = Tensor::from_fn([64, 1], |i| i as f32 / 10.0 - 3.2);
-//! let samples = Matrix::with_targets(rows.clone(), rows.map(f32::sin))?;
+//! let samples = Matrix::new(rows.clone(), Target::Values(rows.map(f32::sin)))?;
 //! let fit = Fit::new(100, 20, 8, 1).with_loss(|output, batch| {
-//!     let error = (output - batch.target()?).abs()?;
+//!     let error = (output - batch.values()?).abs()?;
 //!     (&error + (-2.0 * &error).softplus()? - 2f32.ln()).mean() // ln cosh e = e + ln(1 + e^-2e) - ln 2, for e ≥ 0
 //! });
 //! let net = network();
 //! let trained = fit.run(&net, &mut FirstOrder::new(Adam::new(0.01)), &samples, &samples, None, &mut Silent)?;
-//! assert!(trained.history.best().unwrap().val_loss.unwrap() < 0.005);
+//! assert!(trained.history.best().unwrap().get("val_loss").unwrap() < 0.005);
 //!
 //! // Saved, and loaded into another network.
 //! let file = std::env::temp_dir().join(format!("gradus-prelude-{}.safetensors", std::process::id()));
@@ -93,13 +93,14 @@ pub use crate::nn::{
     unfreeze,
 };
 pub use crate::ops::layout::concat;
-pub use crate::ops::{self, Interpolation, Padding, Target, Window};
+pub use crate::ops::{self, ClassTarget, Interpolation, Padding, Window};
 pub use crate::optim::{
     Adadelta, Adagrad, Adam, Around, FirstOrder, Nadam, Optimizer, OptimizerSpec, RmsProp, Schedule, Sgd,
 };
 pub use crate::real::Real;
 pub use crate::rng::Rng;
 pub use crate::shape::Shape;
+pub use crate::target::Target;
 pub use crate::tensor::Tensor;
 pub use crate::train::Batches;
 pub use crate::train::{

@@ -7,7 +7,7 @@
 use gradus::autograd::{Tape, Var};
 use gradus::models::cnn::Cnn;
 use gradus::nn::{Ctx, Module};
-use gradus::ops::Target;
+use gradus::ops::ClassTarget;
 use gradus::optim::{Adam, FirstOrder, Optimizer};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
@@ -51,7 +51,7 @@ fn a_step_in_steady_state_allocates_next_to_nothing() {
         let mut closure = || {
             let tape = Tape::new();
             let logits = model.forward(&Var::constant(x.clone()), &mut Ctx::train(&tape, 1, t))?;
-            let loss = logits.cross_entropy(Target::Labels(&labels))?;
+            let loss = logits.cross_entropy(ClassTarget::Labels(&labels))?;
             Ok((loss.value().item(), tape.backward(&loss)?))
         };
         optimizer.step(&model, &mut closure).unwrap();

@@ -152,7 +152,7 @@ fn all_usual_names_and_places_are_found() {
         let all = mnist::load(dir.path(), set).unwrap();
         assert_eq!(all.train.pixels.shape(), [6, 1, 4, 3]);
         assert_eq!(all.test.pixels.shape(), [4, 1, 4, 3]);
-        assert_eq!(all.train.labels, [0, 7, 4, 1, 8, 5]);
+        assert_eq!(all.train.labels(), [0, 7, 4, 1, 8, 5]);
         assert_eq!(all.train.pixels.data()[..3], [0.0, 7.0 / 255.0, 4.0 / 255.0]);
         assert_eq!(all.test.names[3], "test/3");
         assert_eq!(all.train.classes, set.classes());

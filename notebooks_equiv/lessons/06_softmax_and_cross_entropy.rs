@@ -25,7 +25,7 @@
 //! and not as the logarithm of a probability that may have been rounded to 0.
 
 use gradus::autograd::{Tape, Var};
-use gradus::ops::Target;
+use gradus::ops::ClassTarget;
 use gradus::report::chart::LineChart;
 use gradus::tensor::Tensor;
 use std::path::PathBuf;
@@ -51,7 +51,7 @@ fn main() -> gradus::Result<()> {
     row("p - y", &formula);
 
     // The op used in training: softmax and cross-entropy in one.
-    let (value, by_op) = slope(&z, |z| z.cross_entropy(Target::Labels(&[right])))?;
+    let (value, by_op) = slope(&z, |z| z.cross_entropy(ClassTarget::Labels(&[right])))?;
     row("cross_entropy", &by_op);
 
     // The definition, op by op: the tape multiplies the slopes of softmax, log, product, sum and sign.
@@ -91,7 +91,7 @@ fn main() -> gradus::Result<()> {
     let tape = Tape::<f32>::new();
     let leaf = tape.leaf(Tensor::new(vec![200.0, 0.0], [1, 2])?);
     let log_of_rounded = leaf.softmax(1)?.log()?.value().data()[1];
-    let loss = leaf.cross_entropy(Target::Labels(&[1]))?;
+    let loss = leaf.cross_entropy(ClassTarget::Labels(&[1]))?;
     let in_one_op = loss.value().item();
     let gradient = tape.backward(&loss)?.of(&leaf)?.expect("the loss depends on it").to_vec();
     println!("\n   z = [200, 0], the second class is true, p[1] = e^-200 is rounded to 0");
@@ -109,7 +109,7 @@ fn main() -> gradus::Result<()> {
     let mut curves: [Vec<(f64, f64)>; 4] = Default::default();
     for i in -40..=40 {
         let d = f64::from(i) / 5.0;
-        let (entropy, entropy_slope) = slope(&[d, 0.0], |z| z.cross_entropy(Target::Labels(&[0])))?;
+        let (entropy, entropy_slope) = slope(&[d, 0.0], |z| z.cross_entropy(ClassTarget::Labels(&[0])))?;
         let (squared, squared_slope) = slope(&[d, 0.0], |z| z.softmax(1)?.mse(&truth))?;
         if i % 10 == 0 {
             let (p, a, b) = (libm::exp(-entropy), entropy_slope[0], squared_slope[0]);

@@ -16,7 +16,7 @@ use gradus::analysis::metrics::Confusion;
 use gradus::autograd::{Tape, Var};
 use gradus::data::{Galaxies, split::stratified};
 use gradus::nn::{Activation, Conv2d, Ctx, Flatten, Init, Linear, MaxPool2d, Module, Sequential, summary};
-use gradus::ops::{self, Padding, Target, Window};
+use gradus::ops::{self, ClassTarget, Padding, Window};
 use gradus::optim::{Adam, FirstOrder, Optimizer};
 use gradus::report::chart::{self, ImageGrid, LineChart, Tile};
 use gradus::report::{Align, Table};
@@ -32,8 +32,9 @@ fn main() -> gradus::Result<()> {
     let part = stratified(&labels, &[0.75, 0.25], &mut Rng::new(seed, "split", 0));
     let pick = |wanted: usize| -> Vec<usize> { (0..part.len()).filter(|&i| part[i] == wanted).collect() };
     let normalization = Normalization::fit(&pixels.gather(&pick(0)))?;
-    let images =
-        |of: &[usize]| ImageSamples::new(&pixels.gather(of), of.iter().map(|&i| labels[i]).collect(), &normalization);
+    let images = |of: &[usize]| {
+        ImageSamples::new(&pixels.gather(of), of.iter().map(|&i| labels[i]).collect::<Vec<_>>(), &normalization)
+    };
     let train = images(&pick(0))?.augmented(Augment { flips: true, quarter_turns: true, ..Augment::NONE }, seed);
     let test = images(&pick(1))?;
 
@@ -55,12 +56,12 @@ fn main() -> gradus::Result<()> {
         let mut sum = 0.0;
         for indices in Batches::new(train.len(), 32, seed, epoch, true) {
             let x = Var::constant(train.batch(&indices, Some(epoch)));
-            let y: Vec<usize> = indices.iter().map(|&i| train.labels()[i]).collect();
+            let y: Vec<usize> = indices.iter().map(|&i| train.target().labels()[i]).collect();
             let step = optimizer.steps() + 1;
             let loss = optimizer.step(&model, &mut || {
                 let tape = Tape::new();
                 let logits = model.forward(&x, &mut Ctx::train(&tape, seed, step))?;
-                let loss = logits.cross_entropy(Target::Labels(&y))?;
+                let loss = logits.cross_entropy(ClassTarget::Labels(&y))?;
                 Ok((loss.value().item(), tape.backward(&loss)?))
             })?;
             sum += f64::from(loss) * indices.len() as f64;
@@ -108,7 +109,7 @@ fn main() -> gradus::Result<()> {
     println!("   over flipped and turned images.");
 
     println!("\n3. The result: {:.1} % of the test images; guessing gives 33.3 %\n", 100.0 * result.accuracy);
-    let confusion = Confusion::new(test.labels(), &result.predicted, 3)?;
+    let confusion = Confusion::new(test.target().labels(), &result.predicted, 3)?;
     println!("   {:>12} predicted {}", "true label", Galaxies::CLASSES.map(|c| format!("{c:>11}")).concat());
     for (class, counts) in Galaxies::CLASSES.iter().zip(&confusion.counts) {
         println!("   {class:>12}          {}", counts.iter().map(|n| format!("{n:>11}")).collect::<String>());

@@ -32,11 +32,12 @@ const PIXELS: usize = 28 * 28;
 
 fn main() -> gradus::Result<()> {
     let folder: PathBuf = std::env::args().nth(1).map_or("target/lessons/12".into(), PathBuf::from);
-    let gradus::data::Images { pixels, labels, .. } = Digits { n: 1200, seed: 12 }.render()?;
+    let images = Digits { n: 1200, seed: 12 }.render()?;
+    let (pixels, labels) = (&images.pixels, images.labels());
     let all: Vec<usize> = (0..pixels.shape()[0]).collect();
     let (train, test): (Vec<usize>, Vec<usize>) = all.into_iter().partition(|i| i % 7 != 0);
     let rows = |of: &[usize]| pixels.gather(of).reshape([of.len(), PIXELS]);
-    let samples = |of: &[usize]| Matrix::new(rows(of)?, of.iter().map(|&i| labels[i]).collect());
+    let samples = |of: &[usize]| Matrix::new(rows(of)?, images.target.gather(of));
     let (x_train, x_test) = (samples(&train)?, samples(&test)?);
 
     println!("1. The yardstick: {CODE} principal components\n");
@@ -68,7 +69,7 @@ fn main() -> gradus::Result<()> {
     for (name, model, lr) in [("linear", &linear, 2e-3), ("with a hidden layer", &deep, 2e-3)] {
         let fit = Fit { objective: objective.clone(), ..Fit::new(60, 60, 50, 12) };
         let trained = fit.run(model, &mut FirstOrder::new(Adam::new(lr)), &x_train, &x_test, None, &mut Silent)?;
-        let curve: Vec<f64> = trained.history.epochs.iter().filter_map(|e| e.val_loss).collect();
+        let curve: Vec<f64> = trained.history.curve("val_loss");
         let least = curve.iter().copied().fold(f64::INFINITY, f64::min);
         let weights: usize = count_parameters(model);
         let some: Vec<String> = [1, 5, 15, 30, 60].map(|n| format!("{n}: {:.5}", curve[n - 1])).into();

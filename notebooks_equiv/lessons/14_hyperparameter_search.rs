@@ -225,7 +225,7 @@ impl Work {
         let part = |of: std::ops::Range<usize>| {
             let of: Vec<usize> = of.collect();
             let rows = images.pixels.gather(&of).reshape([of.len(), PIXELS])?;
-            Matrix::new(rows, of.iter().map(|&i| images.labels[i]).collect())
+            Matrix::new(rows, images.target.gather(&of))
         };
         Ok(Self { train: part(0..400)?, val: part(400..700)? })
     }
@@ -246,7 +246,7 @@ impl Work {
         match trained {
             // The study knows that it has said so.
             Err(gradus::Error::Interrupted(_)) if epochs.stop => Ok(f64::INFINITY),
-            result => Ok(result?.history.epochs.iter().filter_map(|e| e.val_loss).fold(f64::INFINITY, f64::min)),
+            result => Ok(result?.history.curve("val_loss").into_iter().fold(f64::INFINITY, f64::min)),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::nn::summary::summarize;
 use crate::nn::{
     Activation, Conv2d, ConvTranspose2d, Ctx, Dropout, Flatten, Init, Linear, MaxPool2d, Module, Sequential, Unflatten,
 };
-use crate::ops::{self, Padding, Target, Window};
+use crate::ops::{self, ClassTarget, Padding, Window};
 use crate::optim::{Adam, FirstOrder, Optimizer, RmsProp, Sgd};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
@@ -263,7 +263,7 @@ impl Training {
             }
             Answers::Labels(labels) => {
                 let y: Vec<usize> = chosen.iter().map(|&i| labels[i]).collect();
-                let loss = |out: &Var| out.cross_entropy(Target::Labels(&y));
+                let loss = |out: &Var| out.cross_entropy(ClassTarget::Labels(&y));
                 step(&self.net, self.optimizer.as_mut(), x, self.steps, &loss)
             }
         }

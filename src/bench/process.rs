@@ -10,7 +10,7 @@ use crate::data::Idx;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::nn::state;
-use crate::ops::Target;
+use crate::ops::ClassTarget;
 use crate::rng::Rng;
 use crate::tensor::Tensor;
 use crate::train::Batches;
@@ -93,7 +93,7 @@ fn train(folder: &Path) -> Result<Report> {
             }
         });
         let y: Vec<usize> = batch.iter().map(|&i| labels.data[i].into()).collect();
-        let loss = |out: &Var| out.cross_entropy(Target::Labels(&y));
+        let loss = |out: &Var| out.cross_entropy(ClassTarget::Labels(&y));
         losses.push(nets::step(&net, optimizer.as_mut(), x, step as u64 + 1, &loss)?);
     }
     state::save(&net, folder.join("model.safetensors"))?;

@@ -5,7 +5,7 @@ use super::progress::Terminal;
 use super::{output, signals};
 use clap::Args;
 use gradus::data::{Manifest, Split};
-use gradus::experiment::Kind;
+use gradus::experiment::Learns;
 use gradus::experiment::latent::{self, Job};
 use gradus::experiment::read;
 use gradus::experiment::trained::Trained;
@@ -64,7 +64,7 @@ impl Latent {
         };
         let mut watch = Terminal::new(None);
         let data = first.1.data(&mut watch)?;
-        if let Some((folder, _)) = classifier.as_ref().filter(|(_, c)| c.experiment.kind != Kind::Classify) {
+        if let Some((folder, _)) = classifier.as_ref().filter(|(_, c)| c.experiment.kind.learns != Learns::Classes) {
             let what = format!("{} names no classes", folder.root().display());
             return Err(Error::config("--classifier", what, "give a run of a classifier, such as cnn-deep"));
         }

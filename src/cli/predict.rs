@@ -8,7 +8,7 @@ use super::{output, signals};
 use clap::Args;
 use gradus::data::seen::{save_png, sketch};
 use gradus::data::{Border, Like, Reader};
-use gradus::experiment::Kind;
+use gradus::experiment::Learns;
 use gradus::experiment::rows::{predict_rows, predict_values, rows_csv, values_csv};
 use gradus::experiment::trained::Trained;
 use gradus::files::printable;
@@ -95,7 +95,7 @@ impl Predict {
             let what = "this run was trained on a table: expected one table, without --like and --show";
             return Err(Error::config("predict", what, "gradus predict RUN TABLE.csv"));
         };
-        if run.experiment.kind == Kind::Regress {
+        if run.experiment.kind.learns == Learns::Values {
             let found = predict_values(run, table)?;
             if self.json {
                 return output::json(&found);

@@ -4,6 +4,7 @@
 use super::split::{self, Split, stratified};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
+use crate::target::Target;
 use crate::tensor::Tensor;
 use crate::text::{counted, thousands};
 use serde::{Deserialize, Serialize};
@@ -23,54 +24,42 @@ pub struct Columns {
     pub label: String,
 }
 
-/// Labelled images of one size.
+/// Images of one size, or the rows of a table as images of height 1, and what is to be predicted of them.
 #[derive(Clone, Debug)]
 pub struct Images {
     /// For each image, the name to show: its path inside the data folder or zip.
     pub names: Vec<String>,
     /// `[N, C, H, W]`, each value in [0, 1]; C is 1 (gray) or 3 (red, green, blue).
     pub pixels: Tensor<f32>,
-    /// For each image, its class as an index into `classes`.
-    pub labels: Vec<usize>,
-    /// Names of the classes.
+    /// What is to be predicted: classes as indices into `classes`, or numbers in the units of their file.
+    pub target: Target,
+    /// Names of the classes; empty where numbers are to be predicted.
     pub classes: Vec<String>,
+    /// Names of the numbers to predict; empty where there are classes.
+    pub value_names: Vec<String>,
     /// What the columns are called, if the samples are rows of a table; empty for images.
     pub columns: Columns,
-    /// The numbers to predict, if a regression is to be learned. Then there are no classes, and every label is 0.
-    pub values: Option<Values>,
-}
-
-/// Numbers to predict, one row for each sample.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Values {
-    /// What each number is called.
-    pub names: Vec<String>,
-    /// `[N, M]`, in the units of their file.
-    pub numbers: Tensor<f32>,
-}
-
-impl Values {
-    /// The rows `indices`, in that order. Panics on an index outside.
-    pub fn subset(&self, indices: &[usize]) -> Values {
-        Values { names: self.names.clone(), numbers: self.numbers.gather(indices) }
-    }
-
-    /// The numbers of one sample.
-    pub fn row(&self, i: usize) -> &[f32] {
-        let m = self.names.len();
-        &self.numbers.data()[i * m..][..m]
-    }
 }
 
 impl Images {
     /// Number of images.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.names.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.names.is_empty()
+    }
+
+    /// Returns the class of each image; empty where numbers are to be predicted.
+    pub fn labels(&self) -> &[usize] {
+        self.target.labels()
+    }
+
+    /// Returns the group of each image that a split keeps in proportion: its class, or one group for all without classes.
+    fn strata(&self) -> Vec<usize> {
+        if let Target::Classes(labels) = &self.target { labels.clone() } else { vec![0; self.len()] }
     }
 
     /// 1 for gray, 3 for colour.
@@ -103,25 +92,24 @@ impl Images {
         Images {
             names: indices.iter().map(|&i| self.names[i].clone()).collect(),
             pixels: self.pixels.gather(indices),
-            labels: indices.iter().map(|&i| self.labels[i]).collect(),
+            target: self.target.gather(indices),
             classes: self.classes.clone(),
+            value_names: self.value_names.clone(),
             columns: self.columns.clone(),
-            values: self.values.as_ref().map(|values| values.subset(indices)),
         }
     }
 
-    /// Number of images of each class.
+    /// Number of images of each class; without classes, of all.
     pub fn counts(&self) -> Vec<usize> {
-        // Without classes all samples are of one kind.
         let mut counts = vec![0; self.classes.len().max(1)];
-        self.labels.iter().for_each(|&label| counts[label] += 1);
+        self.strata().into_iter().for_each(|label| counts[label] += 1);
         counts
     }
 
     /// At most `n` of the images: a stratified sample that depends on `seed` alone, and of which a smaller one is a part
     /// (see [`split::subset`]).
     pub fn sample(&self, n: usize, seed: u64) -> Images {
-        if n >= self.len() { self.clone() } else { self.subset(&split::subset(&self.labels, n, seed)) }
+        if n >= self.len() { self.clone() } else { self.subset(&split::subset(&self.strata(), n, seed)) }
     }
 
     /// Splits these samples into training, validation and test set by these fractions, class by class, by the stream
@@ -145,12 +133,13 @@ impl Images {
         }
         let mut hash = Sha256::new();
         self.classes.iter().for_each(|class| hash.update([class.as_bytes(), &[0]].concat()));
-        self.labels.iter().for_each(|&label| hash.update((label as u64).to_le_bytes()));
+        let strata = self.strata();
+        strata.iter().for_each(|&label| hash.update((label as u64).to_le_bytes()));
         self.pixels.data().iter().for_each(|x| hash.update(x.to_le_bytes()));
-        if let Some(values) = &self.values {
-            values.numbers.data().iter().for_each(|x| hash.update(x.to_le_bytes()));
+        if let Some(values) = self.target.values() {
+            values.data().iter().for_each(|x| hash.update(x.to_le_bytes()));
         }
-        let part = stratified(&self.labels, &fractions, &mut Rng::new(seed, "split", 0));
+        let part = stratified(&strata, &fractions, &mut Rng::new(seed, "split", 0));
         let [train, val, test] = [0, 1, 2].map(|number| {
             let indices: Vec<usize> = (0..self.len()).filter(|&i| part[i] == number).collect();
             self.subset(&indices)
@@ -211,9 +200,9 @@ impl ImageData {
         let counts = self.splits().map(|(name, images)| format!("{} {name}", images.len())).join(", ");
         let (named, more) = self.classes.split_at(self.classes.len().min(NAMED));
         let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-        let mut notes = vec![match &self.train.values {
-            Some(values) => format!("to predict: {}; samples: {counts}", values.names.join(", ")),
-            None => format!("{} classes ({}{more}): {counts}", self.classes.len(), named.join(", ")),
+        let mut notes = vec![match &self.train.target {
+            Target::Values(_) => format!("to predict: {}; samples: {counts}", self.train.value_names.join(", ")),
+            _ => format!("{} classes ({}{more}): {counts}", self.classes.len(), named.join(", ")),
         }];
         notes.extend(Skipped::note(&self.skipped));
         if !self.ignored.is_empty() {

@@ -16,6 +16,7 @@ mod strokes;
 use super::dataset::{Columns, ImageData, Images};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
+use crate::target::Target;
 use crate::tensor::Tensor;
 
 /// Height and width of an image, as in MNIST.
@@ -31,7 +32,7 @@ const ASPECT: f64 = 0.72;
 /// use gradus::data::Digits;
 /// let images = Digits { n: 25, seed: 42 }.render()?;
 /// assert_eq!(images.pixels.shape(), [25, 1, 28, 28]);
-/// assert_eq!(images.labels[..12], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
+/// assert_eq!(images.labels()[..12], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
 /// assert_eq!(images.names[13], "3/00001");
 /// # Ok::<(), gradus::Error>(())
 /// ```
@@ -58,10 +59,10 @@ impl Digits {
         Ok(Images {
             names: (0..self.n).map(|k| format!("{}/{:05}", class(k), index(k))).collect(),
             pixels,
-            labels: (0..self.n).map(class).collect(),
+            target: Target::Classes((0..self.n).map(class).collect()),
             classes: (0..10).map(|digit| digit.to_string()).collect(),
             columns: Columns::default(),
-            values: None,
+            value_names: Vec::new(),
         })
     }
 
@@ -221,7 +222,7 @@ mod tests {
                 (0..500).min_by(|&a, &b| distance(drawn[a], drawn[i]).total_cmp(&distance(drawn[b], drawn[i])));
             let nearest = nearest.unwrap();
             assert!(distance(drawn[nearest], drawn[i]) > 1.0);
-            images.labels[nearest] == images.labels[i]
+            images.labels()[nearest] == images.labels()[i]
         });
         let right = right.count();
         assert!((150..200).contains(&right), "{right} of 200");

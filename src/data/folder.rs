@@ -12,6 +12,7 @@ use super::split::{self, Split};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::rng::Rng;
+use crate::target::Target;
 use crate::tensor::Tensor;
 use crate::text::counted;
 use rayon::prelude::*;
@@ -251,7 +252,14 @@ impl Decoded {
         });
         let names = members.iter().map(|&i| source.names[self.items[i].file].clone()).collect();
         let labels = members.iter().map(|&i| self.items[i].label).collect();
-        Ok(Images { names, pixels, labels, classes: classes.to_vec(), columns: Columns::default(), values: None })
+        Ok(Images {
+            names,
+            pixels,
+            target: Target::Classes(labels),
+            classes: classes.to_vec(),
+            value_names: Vec::new(),
+            columns: Columns::default(),
+        })
     }
 }
 

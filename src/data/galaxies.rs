@@ -21,6 +21,7 @@ mod recipes;
 use crate::data::dataset::{Columns, ImageData, Images};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
+use crate::target::Target;
 use crate::tensor::Tensor;
 use camera::Camera;
 use light::{Canvas, Pose};
@@ -80,8 +81,15 @@ impl Galaxies {
     pub fn divided(&self, shares: [f64; 3]) -> Result<ImageData> {
         let (pixels, labels, names) = self.render()?;
         let classes = Self::CLASSES.map(String::from).to_vec();
-        Images { names, pixels, labels, classes, columns: Columns::default(), values: None }
-            .divided("galaxies", shares, self.seed)
+        Images {
+            names,
+            pixels,
+            target: Target::Classes(labels),
+            classes,
+            value_names: Vec::new(),
+            columns: Columns::default(),
+        }
+        .divided("galaxies", shares, self.seed)
     }
 
     /// One image, row by row. Panics for a class beyond the three.

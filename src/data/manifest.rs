@@ -9,6 +9,7 @@
 use super::dataset::{ImageData, Images};
 use super::split::Split;
 use crate::error::{Error, Result};
+use crate::target::Target;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -65,20 +66,22 @@ impl Manifest {
     pub fn of(data: &ImageData) -> Self {
         let mut samples = Vec::new();
         for (split, (_, images)) in Split::ALL.into_iter().zip(data.splits()) {
-            let each = images.names.iter().zip(&images.labels).zip(checksums(images));
-            samples.extend(each.map(|((name, &label), checksum)| Sample {
+            // Numbers to predict stand in the place of a class: others are other data.
+            let class = |i: usize| match &images.target {
+                Target::Classes(labels) => data.classes.get(labels[i]).cloned().unwrap_or_default(),
+                Target::Values(values) => {
+                    let row = values.gather(&[i]);
+                    row.data().iter().map(f32::to_string).collect::<Vec<_>>().join(" ")
+                }
+                Target::None => String::new(),
+            };
+            let each = images.names.iter().zip(checksums(images)).enumerate();
+            samples.extend(each.map(|(i, (name, checksum))| Sample {
                 split,
-                class: data.classes.get(label).cloned().unwrap_or_default(),
+                class: class(i),
                 checksum,
                 name: name.clone(),
             }));
-            // The numbers to predict stand in the place of a class: others are other data.
-            if let Some(values) = &images.values {
-                let first = samples.len() - images.len();
-                for (i, sample) in samples[first..].iter_mut().enumerate() {
-                    sample.class = values.row(i).iter().map(f32::to_string).collect::<Vec<_>>().join(" ");
-                }
-            }
         }
         Self { samples }
     }
@@ -200,10 +203,10 @@ mod tests {
         let images = Images {
             names: numbers.iter().map(|i| format!("{i}.png")).collect(),
             pixels: Tensor::from_fn([numbers.len(), 1, 2, 2], |i| (numbers[i / 4] * 4 + i % 4) as f32),
-            labels: numbers.iter().map(|i| i % 2).collect(),
+            target: Target::Classes(numbers.iter().map(|i| i % 2).collect()),
             classes: vec!["a".into(), "b,\"c\"".into()],
             columns: Default::default(),
-            values: None,
+            value_names: Vec::new(),
         };
         images.divided("numbers", [0.6, 0.2, 0.2], 1).unwrap()
     }

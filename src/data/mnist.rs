@@ -8,6 +8,7 @@
 use super::dataset::{Columns, Images};
 use super::idx::Idx;
 use crate::error::{Error, Result};
+use crate::target::Target;
 use crate::tensor::Tensor;
 use gradus_kernels::parallel;
 use sha2::{Digest, Sha256};
@@ -201,10 +202,10 @@ fn join(folder: &Path, images: &Idx, labels: &Idx, set: Set, split: &str) -> Res
     Ok(Images {
         names: (0..n).map(|i| format!("{split}/{i}")).collect(),
         pixels,
-        labels: labels.data.iter().map(|&label| usize::from(label)).collect(),
+        target: Target::Classes(labels.data.iter().map(|&label| usize::from(label)).collect()),
         classes: set.classes().map(String::from).to_vec(),
         columns: Columns::default(),
-        values: None,
+        value_names: Vec::new(),
     })
 }
 

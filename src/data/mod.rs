@@ -30,7 +30,7 @@ mod source;
 pub mod split;
 pub mod table;
 
-pub use dataset::{Columns, ImageData, Images, Leak, LeakKind, Missing, Skipped, Values};
+pub use dataset::{Columns, ImageData, Images, Leak, LeakKind, Missing, Skipped};
 pub use decode::Color;
 pub use digits::Digits;
 pub use folder::{Folder, FolderOptions, image_from_bytes, load, load_all, read_image};

@@ -6,10 +6,11 @@
 
 mod array;
 
-use super::dataset::{Columns, Images, Values};
+use super::dataset::{Columns, Images};
 use super::table::{Fault, Table, encode, no_classes};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::target::Target;
 use crate::tensor::Tensor;
 use array::parse;
 pub use array::{NpyArray, Numbers};
@@ -159,15 +160,16 @@ fn assemble(
             "x.astype(\"float32\") before saving",
         );
     };
-    let (labels, classes, to_predict) = if options.values {
-        (vec![0; n], Vec::new(), Some(numbers(n, (y_name, &y))?))
+    let (target, classes, value_names) = if options.values {
+        let (names, values) = numbers(n, (y_name, &y))?;
+        (Target::Values(values), Vec::new(), names)
     } else {
         let words = labels(n, (y_name, y), notes)?;
         let (labels, classes) = encode(words.iter().map(String::as_str));
         if let Some((what, help)) = no_classes(n, &classes).filter(|_| !options.evaluated) {
             return Err((format!("array `{y_name}` {what}"), help));
         }
-        (labels, classes, None)
+        (Target::Classes(labels), classes, Vec::new())
     };
     if let Some(at) = values.iter().position(|v| !v.is_finite()) {
         let (sample, value) = (at / (values.len() / n), values[at]);
@@ -176,7 +178,7 @@ fn assemble(
     if let [_, d] = x.shape[..] {
         let columns = Columns { features: (0..d).map(|i| format!("x{i}")).collect(), label: String::new() };
         let features = Array2::from_shape_vec((n, d), values).expect("npz: numbers fill the shape");
-        return Ok(Npz::Rows(Table { features, columns, labels, classes, values: to_predict, notes: Vec::new() }));
+        return Ok(Npz::Rows(Table { features, columns, target, classes, value_names, notes: Vec::new() }));
     }
     let (shape, last) = match x.shape[..] {
         [n, h, w] => ([n, 1, h, w], false),
@@ -215,11 +217,11 @@ fn assemble(
         }),
     };
     let names = (0..n).map(|i| i.to_string()).collect();
-    Ok(Npz::Images(Images { names, pixels, labels, classes, columns: Columns::default(), values: to_predict }))
+    Ok(Npz::Images(Images { names, pixels, target, classes, value_names, columns: Columns::default() }))
 }
 
-/// The numbers to predict of each of `n` samples.
-fn numbers(n: usize, (name, y): (&str, &NpyArray)) -> Result<Values, Fault> {
+/// The numbers to predict of each of `n` samples, after their names.
+fn numbers(n: usize, (name, y): (&str, &NpyArray)) -> Result<(Vec<String>, Tensor), Fault> {
     let fault = |what: String, help: &str| Err((format!("array `{name}` {what}"), help.to_owned()));
     let expected = format!("expected [{n}] or [{n}, M], the numbers to predict of each sample");
     let m = match y.shape[..] {
@@ -245,7 +247,7 @@ fn numbers(n: usize, (name, y): (&str, &NpyArray)) -> Result<Values, Fault> {
         );
     }
     let names = if m == 1 { vec![name.to_owned()] } else { (0..m).map(|i| format!("{name}{i}")).collect() };
-    Ok(Values { names, numbers: Tensor::new(values, [n, m]).expect("npz: numbers fill the shape") })
+    Ok((names, Tensor::new(values, [n, m]).expect("npz: numbers fill the shape")))
 }
 
 /// For each of `n` samples its label as a word: of whole numbers, of words, or of one-hot rows.

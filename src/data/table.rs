@@ -20,9 +20,10 @@ pub(crate) use cells::Fault;
 pub(super) use cells::{encode, no_classes};
 pub use options::{Column, TableOptions};
 
-use super::dataset::{Columns, Values};
+use super::dataset::Columns;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::target::Target;
 use crate::tensor::Tensor;
 use columns::Sheet;
 use ndarray::Array2;
@@ -35,12 +36,12 @@ pub struct Table {
     pub features: Array2<f32>,
     /// What the columns are called.
     pub columns: Columns,
-    /// For each row, its class as an index into `classes`.
-    pub labels: Vec<usize>,
-    /// Names of the classes.
+    /// What is to be predicted of each row: its class as an index into `classes`, or numbers if the options ask for them.
+    pub target: Target,
+    /// Names of the classes; empty where numbers are to be predicted.
     pub classes: Vec<String>,
-    /// The numbers to predict, if the options ask for them; then there are no classes, and every label is 0.
-    pub values: Option<Values>,
+    /// Names of the numbers to predict; empty where there are classes.
+    pub value_names: Vec<String>,
     /// What was found out or omitted while reading, a sentence each.
     pub notes: Vec<String>,
 }
@@ -60,8 +61,8 @@ impl Table {
             let mut sheet = Sheet::new(bytes, options)?;
             let inputs = sheet.inputs_like(options, columns)?;
             let features = sheet.numbers(&inputs)?;
-            let (labels, classes, values) = targets(&mut sheet, options)?;
-            Ok(Table { features, columns: columns.clone(), labels, classes, values, notes: sheet.notes })
+            let (target, classes, value_names) = targets(&mut sheet, options)?;
+            Ok(Table { features, columns: columns.clone(), target, classes, value_names, notes: sheet.notes })
         })
     }
 
@@ -80,12 +81,12 @@ impl Table {
         let names = inputs.iter().enumerate().map(|(i, &column)| sheet.name(column).unwrap_or_else(|| format!("x{i}")));
         let columns = Columns { features: names.collect(), label: sheet.name(sheet.label).unwrap_or_default() };
         let features = sheet.numbers(&inputs)?;
-        let (labels, classes, values) = targets(&mut sheet, options)?;
+        let (target, classes, value_names) = targets(&mut sheet, options)?;
         let called = sheet.called(sheet.label);
-        if let Some((what, help)) = no_classes(labels.len(), &classes).filter(|_| values.is_none()) {
+        if let (Target::Classes(_), Some((what, help))) = (&target, no_classes(features.nrows(), &classes)) {
             return Err((format!("{called} {what}"), help));
         }
-        Ok(Table { features, columns, labels, classes, values, notes: sheet.notes })
+        Ok(Table { features, columns, target, classes, value_names, notes: sheet.notes })
     }
 
     /// The rows `indices`, in that order. Panics on an index outside.
@@ -93,22 +94,22 @@ impl Table {
         Table {
             features: self.features.select(ndarray::Axis(0), indices),
             columns: self.columns.clone(),
-            labels: indices.iter().map(|&i| self.labels[i]).collect(),
+            target: self.target.gather(indices),
             classes: self.classes.clone(),
-            values: self.values.as_ref().map(|values| values.subset(indices)),
+            value_names: self.value_names.clone(),
             notes: self.notes.clone(),
         }
     }
 }
 
-/// What is to be predicted of each row: labels with the names of their classes, or numbers.
-type ToPredict = (Vec<usize>, Vec<String>, Option<Values>);
+/// What is to be predicted of each row, the names of the classes, and the names of the numbers.
+type ToPredict = (Target, Vec<String>, Vec<String>);
 
 /// What is to be predicted; the inputs have been chosen.
 fn targets(sheet: &mut Sheet, options: &TableOptions) -> Result<ToPredict, Fault> {
     if options.targets.is_none() {
         let (labels, classes) = sheet.labels()?;
-        return Ok((labels, classes, None));
+        return Ok((Target::Classes(labels), classes, Vec::new()));
     }
     let columns = sheet.targets(options)?;
     let numbers = sheet.numbers(&columns)?;
@@ -116,7 +117,7 @@ fn targets(sheet: &mut Sheet, options: &TableOptions) -> Result<ToPredict, Fault
     let names = columns.iter().enumerate().map(|(i, &column)| sheet.name(column).unwrap_or_else(|| format!("y{i}")));
     let names: Vec<String> = names.collect();
     let numbers = Tensor::from_fn([n, m], |i| numbers[[i / m, i % m]]);
-    Ok((vec![0; n], Vec::new(), Some(Values { names, numbers })))
+    Ok((Target::Values(numbers), Vec::new(), names))
 }
 
 /// What `parse` makes of a file's bytes.
@@ -156,8 +157,8 @@ mod tests {
         let bare = read("1,2.5,b\n-3e1,4,a\n");
         assert_eq!(bare.features, ndarray::array![[1.0, 2.5], [-30.0, 4.0]]);
         assert_eq!(
-            (bare.columns.features.join(" "), bare.labels, bare.classes.join(" ")),
-            ("x0 x1".into(), vec![1, 0], "a b".into())
+            (bare.columns.features.join(" "), bare.target, bare.classes.join(" ")),
+            ("x0 x1".into(), vec![1, 0].into(), "a b".into())
         );
         assert_eq!((bare.columns.label, bare.notes), (String::new(), vec![]));
         for text in [
@@ -168,7 +169,7 @@ mod tests {
         ] {
             let named = read(text);
             assert_eq!(named.features, ndarray::array![[1.0, 2.0], [3.0, 4.0]], "{text:?}");
-            assert_eq!((named.columns.features.join(" "), named.labels), ("u v".into(), vec![1, 0]));
+            assert_eq!((named.columns.features.join(" "), named.target), ("u v".into(), vec![1, 0].into()));
             assert_eq!((named.columns.label, named.classes.join(" ")), ("class".into(), "a b".into()));
         }
         assert_eq!(read("\"1\",\"x, y\"\n2,\"say \"\"z\"\"\"\n").classes, ["say \"z\"", "x, y"]);
@@ -180,12 +181,12 @@ mod tests {
         let rows = "0.5,1.5,a\n2.5,0.1,b\n0.3,0.2,a\n";
         for head in ["0,1,species\n", "1,2,kind\n", "2001,2002,class\n"] {
             let table = read(&format!("{head}{rows}"));
-            assert_eq!((table.labels, table.classes.join(" ")), (vec![0, 1, 0], "a b".to_owned()), "{head}");
+            assert_eq!((table.target, table.classes.join(" ")), (vec![0, 1, 0].into(), "a b".to_owned()), "{head}");
         }
         let counted = read("0,1,2,3\n0.5,1.5,1,0\n2.5,0.1,7,1\n0.3,0.2,0,1\n");
-        assert_eq!((counted.columns.features.join(" "), counted.labels), ("0 1 2".into(), vec![0, 1, 1]));
+        assert_eq!((counted.columns.features.join(" "), counted.target), ("0 1 2".into(), vec![0, 1, 1].into()));
         // A row that could be a header, and is none; and the other way round, by setting.
-        assert_eq!(read("0,7,b\n1,5,a\n0,2,b\n").labels, [1, 0, 1]);
+        assert_eq!(read("0,7,b\n1,5,a\n0,2,b\n").target.labels(), [1, 0, 1]);
         let none = TableOptions { header: Some(false), ..TableOptions::default() };
         assert_eq!(with(&format!("0,1,species\n{rows}"), none).unwrap().classes, ["a", "b", "species"]);
         let years = TableOptions { header: Some(true), ..TableOptions::default() };
@@ -255,7 +256,7 @@ mod tests {
     fn labels_by_name_number_and_kind() {
         let text = "kind,u,v\n10,1,2\n9,3,4\n10,5,6\n";
         let by_name = labelled(text, word("kind")).unwrap();
-        assert_eq!((by_name.labels.clone(), by_name.classes.join(" ")), (vec![1, 0, 1], "9 10".into()));
+        assert_eq!((by_name.target.clone(), by_name.classes.join(" ")), (vec![1, 0, 1].into(), "9 10".into()));
         assert_eq!(by_name.columns.features, ["u", "v"]);
         for same in [word("1"), Column::Number(1), word("KIND")] {
             assert_eq!(labelled(text, same).unwrap(), by_name);
@@ -265,7 +266,7 @@ mod tests {
         assert!(labelled("1,2\n3,4", Column::Number(3)).unwrap_err().0.contains("expected a number from 1 to 2"));
         assert!(labelled("1,2\n3,4", Column::Number(0)).is_err());
         let part = by_name.subset(&[2, 1]);
-        assert_eq!((part.features, part.labels), (ndarray::array![[5.0, 6.0], [3.0, 4.0]], vec![1, 0]));
+        assert_eq!((part.features, part.target), (ndarray::array![[5.0, 6.0], [3.0, 4.0]], vec![1, 0].into()));
         // A telling name is the class, wherever it stands; a coordinate called y is not, beside words.
         for name in ["label", "Class", "TARGET", "species", "y"] {
             let first = read(&format!("{name},u,v\na,1,2\nb,3,4\n"));
@@ -279,7 +280,7 @@ mod tests {
     #[test]
     fn equal_numbers_are_one_class() {
         let table = read("5,1\n6,1.0\n7,10\n8,2e0\n9,-1\n3,+2\n1,01\n");
-        assert_eq!((table.labels, table.classes.join(" ")), (vec![1, 1, 3, 2, 0, 2, 1], "-1 1 2 10".into()));
+        assert_eq!((table.target, table.classes.join(" ")), (vec![1, 1, 3, 2, 0, 2, 1].into(), "-1 1 2 10".into()));
         assert_eq!(read("5,a\n6,\"a\"\n7, \"b \"\n").classes, ["a", "b"]);
         assert_eq!(read("5,1\n6,1.0\n7,a\n").classes, ["1", "1.0", "a"], "words are as they are");
         assert_eq!(read("5,0.5\n6,.5\n7,1.5\n").classes, ["0.5", "1.5"]);

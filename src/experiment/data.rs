@@ -1,8 +1,8 @@
 //! The samples of an experiment: read or rendered, divided, and made into what the network is given.
 
-use super::kind::Kind;
+use super::kind::Learns;
 use super::spec::{Data, DataKind, Experiment, Features, Normalize};
-use super::values::{ValueScale, Valued};
+use super::values::ValueScale;
 use crate::analysis::features::{Feature, of_images};
 use crate::analysis::hog::Hog;
 use crate::analysis::scale::{Scaler, Scaling};
@@ -13,6 +13,7 @@ use crate::data::{
 use crate::error::{Error, Result};
 use crate::files;
 use crate::run::Watch;
+use crate::target::Target;
 use crate::tensor::Tensor;
 use crate::train::Normalization;
 use crate::train::batch::standardize_each;
@@ -30,7 +31,7 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
         DataKind::Digits => Digits { n: 10 * d.per_class, seed: d.seed }.divided(shares)?,
         DataKind::Galaxies => Galaxies { per_class: d.per_class, size: d.size, seed: d.seed }.divided(shares)?,
         DataKind::Csv => {
-            let table = Table::read_csv(given_path(d)?, &d.table_options(e.kind))?;
+            let table = Table::read_csv(given_path(d)?, &d.table_options(e.kind.learns))?;
             table.notes.iter().for_each(|line| watch.note(line));
             rows(table).divided(given_path(d)?, shares, d.seed)?
         }
@@ -76,7 +77,7 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
 
 /// Refuses a training set that lacks a class: a classifier cannot learn it. An autoencoder needs no classes.
 fn check_classes(e: &Experiment, data: &ImageData) -> Result<()> {
-    if e.kind != Kind::Classify {
+    if e.kind.learns != Learns::Classes {
         return Ok(());
     }
     let Some(missing) = data.missing().into_iter().find(|missing| missing.split == "train") else { return Ok(()) };
@@ -123,7 +124,7 @@ pub fn other(e: &Experiment, spec: &str, p: &Preparation, watch: &mut dyn Watch)
         Some("npz") => (arrays(path, e, true, watch)?, files::sha256(path)?),
         // A run on a table takes one of any name.
         other if matches!(other, Some("csv" | "tsv")) || (d.kind == DataKind::Csv && path.is_file()) => {
-            let options = d.table_options(e.kind);
+            let options = d.table_options(e.kind.learns);
             let table = match p.is_table() {
                 true => Table::read_csv_like(path, &options, &p.columns())?,
                 false => Table::read_csv(path, &options)?,
@@ -155,16 +156,16 @@ fn renamed(mut images: Images, p: &Preparation, path: &Path) -> Result<Images> {
         let what = format!("holds samples of {}; the run was trained on {}", words(image), words(p.image));
         return Err(Error::data(path, what, "give data like those of the run"));
     }
-    if let (Some(scale), Some(values)) = (&p.values, &images.values)
-        && scale.names.len() != values.names.len()
-    {
-        let what =
-            format!("holds {} numbers to predict; the run predicts {}", values.names.len(), scale.names.join(", "));
+    if let Some(scale) = p.values.as_ref().filter(|scale| scale.names.len() != images.value_names.len()) {
+        let (found, known) = (images.value_names.len(), scale.names.join(", "));
+        let what = format!("holds {found} numbers to predict; the run predicts {known}");
         return Err(Error::data(path, what, "give data like those of the run"));
     }
     let place: Vec<Option<usize>> =
         images.classes.iter().map(|class| p.classes.iter().position(|known| known == class)).collect();
-    for label in images.labels.iter_mut().filter(|_| p.values.is_none()) {
+    let mut none = Vec::new();
+    let labels = if let Target::Classes(labels) = &mut images.target { labels } else { &mut none };
+    for label in labels {
         *label = place[*label].ok_or_else(|| {
             let what = format!("holds a class `{}` that was not trained", images.classes[*label]);
             Error::data(path, what, format!("the classes are: {}", p.classes.join(", ")))
@@ -180,16 +181,16 @@ fn rows(table: Table) -> Images {
     Images {
         names: (1..=n).map(|row| format!("row {row}")).collect(),
         pixels: Tensor::from_fn([n, 1, 1, d], |i| table.features[[i / d, i % d]]),
-        labels: table.labels,
+        target: table.target,
         classes: table.classes,
+        value_names: table.value_names,
         columns: table.columns,
-        values: table.values,
     }
 }
 
 /// The samples of a file of arrays, rows or images.
 fn arrays(path: &Path, e: &Experiment, evaluated: bool, watch: &mut dyn Watch) -> Result<Images> {
-    let (samples, notes) = npz::load(path, &e.data.npz_options(e.kind, evaluated))?;
+    let (samples, notes) = npz::load(path, &e.data.npz_options(e.kind.learns, evaluated))?;
     notes.iter().for_each(|line| watch.note(line));
     Ok(match samples {
         Npz::Rows(table) => rows(table),
@@ -289,7 +290,7 @@ impl Preparation {
             per_image: d.normalize == Normalize::PerImage,
             normalization: None,
             scaler: None,
-            values: train.values.as_ref().map(ValueScale::fit),
+            values: train.target.values().map(|values| ValueScale::fit(&train.value_names, values)),
             border: None,
         };
         if !preparation.is_table() {
@@ -324,11 +325,11 @@ impl Preparation {
 
     /// These images as samples, with the numbers to predict, if there are any, on the scale of the network's outputs.
     pub fn samples_of(&self, images: &Images, augment: Option<(&Data, u64)>) -> Result<Box<dyn Samples>> {
-        let inner = self.samples(&images.pixels, &images.labels, augment)?;
-        Ok(match (&self.values, &images.values) {
-            (Some(scale), Some(values)) => Box::new(Valued { inner, targets: scale.scaled(&values.numbers) }),
-            _ => inner,
-        })
+        let target = match (&self.values, &images.target) {
+            (Some(scale), Target::Values(values)) => Target::Values(scale.scaled(values)),
+            (_, target) => target.clone(),
+        };
+        self.samples(&images.pixels, target, augment)
     }
 
     /// Whether a sample is a row of a table, and no image.
@@ -365,17 +366,13 @@ impl Preparation {
         }
     }
 
-    /// Images `[N, C, H, W]` with values in [0, 1] as samples; training images are varied by `augment`.
-    pub fn samples(
-        &self,
-        pixels: &Tensor,
-        labels: &[usize],
-        augment: Option<(&Data, u64)>,
-    ) -> Result<Box<dyn Samples>> {
+    /// Images `[N, C, H, W]` with values in [0, 1] as samples; training images are varied by `augment`. Numbers of the
+    /// target are on the scale of the network's outputs.
+    pub fn samples(&self, pixels: &Tensor, target: Target, augment: Option<(&Data, u64)>) -> Result<Box<dyn Samples>> {
         if self.features == Features::Pixels && !self.is_table() {
             let identity = Normalization { mean: vec![0.0; self.image[0]], std: vec![1.0; self.image[0]] };
             let pixels = &if self.per_image { standardize_each(pixels)? } else { pixels.clone() };
-            let samples = ImageSamples::new(pixels, labels.to_vec(), self.normalization.as_ref().unwrap_or(&identity))?;
+            let samples = ImageSamples::new(pixels, target, self.normalization.as_ref().unwrap_or(&identity))?;
             return Ok(Box::new(match augment {
                 Some((d, seed)) => samples.augmented(d.augment, seed),
                 None => samples,
@@ -386,6 +383,6 @@ impl Preparation {
             Some(scaler) => scaler.transform(raw.view())?,
             None => raw,
         };
-        Ok(Box::new(Matrix::new(Tensor::from(scaled), labels.to_vec())?))
+        Ok(Box::new(Matrix::new(Tensor::from(scaled), target)?))
     }
 }

@@ -101,7 +101,7 @@ impl Trained {
     pub fn reference(&self, deployed: &Deployed<'_>, n: usize, watch: &mut dyn Watch) -> Result<Reference> {
         let test = self.data(watch)?.test.sample(n, self.experiment.data.seed);
         let all: Vec<usize> = (0..test.len()).collect();
-        let prepared = self.preparation.samples(&test.pixels, &test.labels, None)?.batch(&all, None);
+        let prepared = self.preparation.samples_of(&test, None)?.batch(&all, None);
         let mut cx = Ctx::eval();
         let output = self.model.forward(&Var::constant(prepared.clone()), &mut cx)?;
         let expected = deployed.finish(&output, &mut cx)?.into_value();

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::run::RunFolder;
 use crate::tensor::Tensor;
 use crate::train::evaluate::activations;
+use crate::train::{Batch, Criterion};
 
 /// The table in the folder of a run: `sample`, `squared_error` and, of a variational autoencoder, `elbo`.
 pub const TEST_SAMPLES: &str = "tables/test_samples.csv";
@@ -24,8 +25,9 @@ pub fn elbo_of_each(p: &Prepared, outputs: &Tensor) -> Result<Vec<f64>> {
     let all: Vec<usize> = (0..n).collect();
     let mut bounds = Vec::with_capacity(n);
     for i in 0..n {
-        let (output, x) = (Var::constant(outputs.gather(&[i])), p.test.batch(&[i], None));
-        let loss = p.fit.objective.value(&output, &x, &p.test.labels()[i..=i])?;
+        let (output, inputs) = (Var::constant(outputs.gather(&[i])), p.test.batch(&[i], None));
+        let batch = Batch { inputs: &inputs, target: &p.test.target().gather(&[i]) };
+        let loss = p.fit.objective.loss(&output, &batch)?;
         bounds.push(-f64::from(loss.value().item()));
     }
     for layer in p.summary.rows.iter().filter_map(|row| row.path.strip_suffix(".log_var")) {

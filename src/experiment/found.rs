@@ -1,11 +1,16 @@
 //! What the run of an experiment found out, whatever its kind.
 
+use super::prepared::Prepared;
+use super::spec::Experiment;
+use crate::data::Images;
+use crate::data::manifest::identity;
 use crate::error::Result;
 use crate::run::{RunFolder, ledger};
-use serde_json::Value;
+use crate::tensor::Tensor;
+use crate::train::{History, Samples, outputs};
+use serde_json::{Map, Value, json};
 
-/// Everything that a run has found out once its network is trained and evaluated. A kind of experiment is a type that
-/// implements it, and a row in [`job::run`](super::job::run).
+/// Everything that a run has found out once it is trained and evaluated.
 pub trait Found {
     /// The content of `metrics.json`; `test` holds the figures of the held-out test set.
     fn metrics(&self) -> Result<Value>;
@@ -24,4 +29,93 @@ pub trait Found {
 pub fn short(figures: &Value) -> Value {
     let of = |key: &str| Some((key.to_owned(), figures.get(key)?.clone()));
     Value::Object(["accuracy", "r_squared", "mse", "loss"].into_iter().filter_map(of).collect())
+}
+
+/// A run with one network, trained: what all kinds of such runs have in common.
+pub struct Run {
+    /// The experiment.
+    pub experiment: Experiment,
+    /// Its samples and its network, with the weights that are kept.
+    pub prepared: Prepared,
+    /// The epochs.
+    pub history: History,
+    /// How often its test set was evaluated on.
+    pub test_set: ledger::Summary,
+    /// Wall time of each stage.
+    pub seconds: Vec<(String, f64)>,
+}
+
+/// One split of a run.
+pub struct OfSplit<'a> {
+    /// `train`, `val` or `test`.
+    pub name: &'static str,
+    /// Its samples as they were read.
+    pub images: &'a Images,
+    /// The same as the network takes them.
+    pub samples: &'a dyn Samples,
+}
+
+impl Run {
+    /// Takes a run after its training.
+    pub fn new(experiment: Experiment, prepared: Prepared, history: History, seconds: Vec<(String, f64)>) -> Self {
+        Self { experiment, prepared, history, test_set: ledger::Summary::default(), seconds }
+    }
+
+    /// Returns the splits that hold samples, in the order train, val, test; the test split always does.
+    pub fn splits(&self) -> impl Iterator<Item = OfSplit<'_>> {
+        let p = &self.prepared;
+        let each = p.data.splits().into_iter().zip([&p.train, &p.val, &p.test]);
+        each.map(|((name, images), samples)| OfSplit { name, images, samples: samples.as_ref() })
+            .filter(|split| !split.samples.is_empty())
+    }
+
+    /// Returns the network's outputs for all samples of a split; what it draws by its nature is drawn.
+    pub fn outputs(&self, samples: &dyn Samples) -> Result<Tensor> {
+        let all: Vec<usize> = (0..samples.len()).collect();
+        outputs(&self.prepared.model, samples, &all, self.experiment.seed)
+    }
+
+    /// Whether there were validation samples to choose an epoch by.
+    pub fn is_validated(&self) -> bool {
+        !self.prepared.val.is_empty()
+    }
+
+    /// Returns `metrics.json`: the keys that all kinds have, with those of a kind among them and among its `data`. The keys are
+    /// a contract; new ones may be added.
+    pub fn metrics(&self, own: Value, own_data: Value) -> Value {
+        let Self { experiment: e, prepared: p, history: h, .. } = self;
+        let mut metrics = Map::new();
+        let mut add = |values: Value| {
+            if let Value::Object(values) = values {
+                metrics.extend(values);
+            }
+        };
+        add(json!({
+            "recipe": "train",
+            "kind": e.kind,
+            "experiment": e.name,
+            "seed": e.seed,
+            "parameters": p.summary.parameters,
+            "macs": p.summary.macs,
+            "best_epoch": h.best_epoch,
+            "epochs": h.epochs.len(),
+        }));
+        add(own);
+        let mut data = json!({
+            "kind": e.data.kind,
+            "train": p.data.train.counts(),
+            "val": p.data.val.counts(),
+            "test": p.data.test.counts(),
+            "seed": e.data.seed,
+            "test_set": identity(&p.data.sha256, &p.data.test),
+            "sha256": p.data.sha256,
+        });
+        if let (Value::Object(data), Value::Object(own)) = (&mut data, own_data) {
+            data.extend(own);
+        }
+        let mut seconds: Map<String, Value> = self.seconds.iter().map(|(name, s)| (name.clone(), json!(s))).collect();
+        seconds.insert("total".into(), json!(self.seconds.iter().map(|(_, s)| s).sum::<f64>()));
+        add(json!({ "data": data, "seconds": seconds }));
+        Value::Object(metrics)
+    }
 }

@@ -1,14 +1,9 @@
 //! The run of an experiment: data, training, test, report.
 
-use super::classified::Outcome;
-use super::cost;
-use super::data::PREPARATION;
-use super::found::{Found, short};
-use super::kind::Kind;
-use super::prepared::{MODEL, Prepared};
+use super::found::short;
+use super::kinds;
+use super::prepared::MODEL;
 use super::read::of_run;
-use super::reconstruction::Reconstructed;
-use super::regress::Regressed;
 use super::spec::Experiment;
 use crate::data::manifest::identity as identity_of;
 use crate::error::{Error, Result};
@@ -44,28 +39,19 @@ pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<
     };
 
     let start = begin(&mut trainer, "data", 1)?;
-    let mut prepared = Prepared::new(e, trainer.watch)?;
-    cost::check(e, &prepared)?;
-    identity::settle(folder, e.data.source(), &mut prepared.data)?;
-    let test_set = (identity_of(&prepared.data.sha256, &prepared.data.test), prepared.data.test.len());
+    let mut task = kinds::runner(e.kind).begin(e, trainer.watch)?;
+    identity::settle(folder, e.data.source(), task.data())?;
+    let data = task.data();
+    let test_set = (identity_of(&data.sha256, &data.test), data.test.len());
     seconds.push(("data".into(), start.elapsed().as_secs_f64()));
 
     let start = begin(&mut trainer, "train", 2)?;
-    let mut optimizer = e.train.optimizer.build();
-    let (train, val) = (prepared.train.as_ref(), prepared.val.as_ref());
-    let history = trainer.train(MODEL, &prepared.model, optimizer.as_mut(), &prepared.fit, train, val)?;
-    trainer.export(MODEL)?;
+    task.train(&mut trainer)?;
     trainer.write_history()?;
-    let text = serde_json::to_vec_pretty(&prepared.preparation).expect("plain numbers and words");
-    folder.write(PREPARATION, &text)?;
     seconds.push(("train".into(), start.elapsed().as_secs_f64()));
 
     let start = begin(&mut trainer, "test", 3)?;
-    let mut found: Box<dyn Found> = match e.kind {
-        Kind::Classify => Box::new(Outcome::new(e, prepared, history, seconds)?),
-        Kind::Regress => Box::new(Regressed::new(e, prepared, history, seconds)?),
-        Kind::Reconstruct => Box::new(Reconstructed::new(e, prepared, history, seconds)?),
-    };
+    let mut found = task.test(seconds)?;
     let networks = [(MODEL, short(&found.metrics()?["test"]))];
     found.settle(ledger::record(folder, "train", (&test_set.0, test_set.1), &networks)?);
     found.seconds().push(("test".into(), start.elapsed().as_secs_f64()));

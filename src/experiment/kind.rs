@@ -1,43 +1,56 @@
-//! What is learned: a class, a number, or the input itself.
+//! What makes a kind of experiment, apart from how it is run: its name, what is learned, by which losses.
 
-use crate::train::Loss;
-use serde::{Deserialize, Serialize};
+use crate::train::{Keep, Loss, Measure};
+use serde::{Serialize, Serializer};
 
-/// The kinds of experiments: `kind = "classify" | "regress" | "reconstruct"` in the file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
+/// What is learned of the samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learns {
     /// The class of each sample.
-    #[default]
-    Classify,
-    /// One number or several for each sample.
-    Regress,
-    /// The input itself, through a code: an autoencoder.
-    Reconstruct,
+    Classes,
+    /// Numbers of each sample.
+    Values,
+    /// The inputs themselves: nothing beside them is looked at.
+    Inputs,
+}
+
+/// A kind of experiment: `kind = "classify"` in the file. How it is run is said by a [`Runner`](super::task::Runner).
+#[derive(Debug)]
+pub struct Kind {
+    /// The name, as the file writes it.
+    pub name: &'static str,
+    /// What is learned.
+    pub learns: Learns,
+    /// The losses it can be trained by, the usual one first.
+    pub losses: &'static [Loss],
+    /// What a network of this kind gives, for messages: `predicts numbers`.
+    pub gives: &'static str,
+    /// How a network of this kind is to end.
+    pub end: &'static str,
+    /// What to do with a run that gives no class where a class is expected.
+    pub instead: &'static str,
 }
 
 impl Kind {
-    /// The name, as the file writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Classify => "classify",
-            Kind::Regress => "regress",
-            Kind::Reconstruct => "reconstruct",
+    /// Returns by what its epochs are chosen and its trials are compared, the first first.
+    pub fn measures(&self, keep: Keep) -> &'static [Measure] {
+        match self.learns {
+            Learns::Classes => keep.measures(),
+            Learns::Values | Learns::Inputs => Keep::Loss.measures(),
         }
     }
+}
 
-    /// The losses it can be trained by, the usual one first.
-    pub fn losses(self) -> &'static [Loss] {
-        match self {
-            Kind::Classify => &[Loss::CrossEntropy, Loss::Nll, Loss::BceWithLogits, Loss::Bce, Loss::Mse],
-            Kind::Regress => &[Loss::Mse, Loss::Mae, Loss::Huber],
-            Kind::Reconstruct => &[Loss::ReconstructionMse, Loss::ReconstructionBce],
-        }
+/// Kinds are the same if their names are.
+impl PartialEq for Kind {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
     }
+}
 
-    /// The kind of a file that names none: what its loss is for, `mse` being for classes.
-    pub fn of_loss(loss: Loss) -> Self {
-        let all = [Kind::Classify, Kind::Regress, Kind::Reconstruct];
-        all.into_iter().find(|kind| kind.losses().contains(&loss)).unwrap_or_default()
+/// The name.
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name)
     }
 }

@@ -8,16 +8,16 @@
 //! * [`mod@builtin`]: the files of the courses;
 //! * [`known`]: what the file tells of its data before they are read; [`data`]: samples; [`prepared`]: all that is settled
 //!   before training; [`cost`]: what it will take; [`job`]: the run;
-//! * [`classified`] and [`report`]: what a classifier's run found; [`reconstruction`]: what an autoencoder's run found;
-//!   [`regress`]: what a regression's run found;
-//!   [`each`]: the measure of each of its test samples;
+//! * [`kind`], [`task`], [`kinds`]: what makes a kind of experiment, how it is run, and the table of all kinds: [`classify`],
+//!   [`regress`], [`reconstruct`]; [`found`] and [`report`]: what is common to what they found;
+//!   [`each`]: the measure of each test sample;
 //! * [`trained`]: asking a run afterwards, [`rows`]: about rows without a class; [`deploy`]: its network for other programs;
 //!   [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
 //! * [`dream`]: the input that makes a network predict what is asked for; [`latent`]: what is in the codes of an autoencoder.
 
 pub mod beside;
 pub mod builtin;
-pub mod classified;
+pub mod classify;
 pub mod compare;
 pub mod cost;
 pub mod data;
@@ -29,26 +29,28 @@ pub mod findings;
 pub mod found;
 pub mod job;
 pub mod kind;
+pub mod kinds;
 pub mod known;
 pub mod latent;
 pub mod layers;
 pub mod map;
 pub mod prepared;
 pub mod read;
-pub mod reconstruction;
+pub mod reconstruct;
 pub mod regress;
 pub mod report;
 mod room;
 pub mod rows;
 pub mod spec;
 mod tables;
+pub mod task;
 pub mod trained;
 mod validate;
 pub mod values;
 
 pub use builtin::builtin;
 pub use job::run;
-pub use kind::Kind;
+pub use kind::{Kind, Learns};
 pub use prepared::{Prepared, plan};
 pub use read::Source;
 pub use spec::Experiment;

@@ -1,12 +1,11 @@
 //! What is settled before training: the samples, the network, and how it will be fitted.
 
 use super::data::{Preparation, load};
-use super::kind::Kind;
 use super::known::check_data;
 use super::layers;
-use super::spec::{ClassWeights, Experiment, Model, WeightRule};
+use super::spec::{ClassWeights, Experiment, Model, Train, WeightRule};
 use super::validate::wrong_count;
-use crate::data::{ImageData, Images};
+use crate::data::ImageData;
 use crate::error::{Error, Result};
 use crate::nn::state::load_matching_dict;
 use crate::nn::summary::{Summary, summarize};
@@ -58,19 +57,20 @@ impl Prepared {
         check_data(e)?;
         let data = load(e, watch)?;
         let preparation = Preparation::fit(&e.data, &data.train)?;
-        let samples = |images: &Images, augment| preparation.samples_of(images, augment);
-        let train = samples(&data.train, Some((&e.data, e.seed)))?;
-        let (val, test) = (samples(&data.val, None)?, samples(&data.test, None)?);
+        let train = preparation.samples_of(&data.train, Some((&e.data, e.seed)))?;
+        let [val, test] = [&data.val, &data.test].map(|images| preparation.samples_of(images, None));
+        let (val, test) = (val?, test?);
         let classes = data.classes.len();
         let (model, summary) = plan(e, &preparation.input(), preparation.outputs())?;
         begin_with(&e.model, &model, &data, watch)?;
         let t = &e.train;
         let fit = Fit {
-            objective: objective(e, &data.train.labels, classes)?,
+            objective: objective(e, data.train.labels(), classes)?,
             keep: t.keep,
             schedule: t.schedule,
             drop_last: t.drop_last,
             rate: "train.optimizer.lr",
+            network: MODEL.to_owned(),
             ..Fit::new(t.epochs, if t.patience == 0 { usize::MAX } else { t.patience }, t.batch, e.seed)
         };
         fit.check_validation(val.len())?;
@@ -93,12 +93,7 @@ pub fn plan(e: &Experiment, input: &[usize], numbers: usize) -> Result<(Sequenti
     let output = summary.rows.last().map(|row| row.output.clone()).unwrap_or_default();
     if output != outputs {
         let what = format!("ends with {output:?} numbers for each sample, expected {outputs:?}");
-        let help = match e.kind {
-            Kind::Reconstruct => "a reconstruction has the shape of the input",
-            Kind::Regress => "end with a `linear` of units = 0: one for each number to predict",
-            Kind::Classify => "end with a `linear` of units = 0: one for each class, or one for the loss of yes and no",
-        };
-        return Err(Error::config("model.layer", what, help));
+        return Err(Error::config("model.layer", what, e.kind.end));
     }
     Ok((model, summary))
 }
@@ -145,13 +140,6 @@ pub fn objective(e: &Experiment, labels: &[usize], classes: usize) -> Result<Obj
         ClassWeights::Each(weights) if weights.len() == classes => Some(weights.clone()),
         ClassWeights::Each(weights) => return Err(wrong_count(weights.len(), classes)),
     };
-    let t = &e.train;
-    let regression = e.kind == Kind::Regress;
-    Ok(Objective {
-        loss: t.loss,
-        class_weights,
-        label_smoothing: t.label_smoothing,
-        regression,
-        huber_delta: t.huber_delta,
-    })
+    let Train { loss, label_smoothing, huber_delta, .. } = e.train;
+    Ok(Objective { loss, class_weights, label_smoothing, huber_delta })
 }

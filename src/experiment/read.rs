@@ -5,6 +5,7 @@
 
 use super::define::fill;
 use super::kind::Kind;
+use super::kinds;
 use super::layers::{Branch, Layer};
 use super::spec::{Data, Experiment, Model, Report, Train};
 use super::tables::{at, line_at, put, remove};
@@ -13,7 +14,6 @@ use crate::files;
 use crate::optim::{Adam, OptimizerSpec, Schedule};
 use crate::run::RunFolder;
 use crate::text::guess::{nearest, section_of};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
@@ -317,20 +317,20 @@ impl Source {
 
     /// The kind of experiment, and the training section. A file may name the kind, the loss, or both; without a loss it is the
     /// usual one of the kind, without a kind what the loss is for.
-    fn kind(&self, train: &Table) -> Result<(Kind, Train)> {
+    fn kind(&self, train: &Table) -> Result<(&'static Kind, Train)> {
         let Some(value) = self.values.get("kind") else {
             let train = self.train(&self.with_optimizer(train))?;
-            return Ok((Kind::of_loss(train.loss), train));
+            return Ok((kinds::of_loss(train.loss), train));
         };
-        let kind = Kind::deserialize(value.clone()).map_err(|_| {
-            let words = [Kind::Classify, Kind::Regress, Kind::Reconstruct].map(Kind::name);
+        let kind = value.as_str().and_then(kinds::named).ok_or_else(|| {
+            let words = kinds::names();
             let near = value.as_str().and_then(|word| nearest(word, words.iter().copied()));
             let guess = near.map_or(String::new(), |near| format!("did you mean `{near}`? "));
             Error::config(self.place("kind"), format!("is {value}"), format!("{guess}Allowed are {}", words.join(", ")))
         })?;
         let mut whole = self.with_optimizer(train);
         if !whole.contains_key("loss") {
-            whole.insert("loss".into(), kind.losses()[0].name().into());
+            whole.insert("loss".into(), kind.losses[0].name().into());
         }
         Ok((kind, self.train(&whole)?))
     }

@@ -5,8 +5,9 @@ use super::trained::Trained;
 use crate::data::Table;
 use crate::error::{Error, Result};
 use crate::report::table::csv_bytes;
+use crate::target::Target;
 use crate::tensor::Tensor;
-use crate::train::{Samples, evaluate, outputs};
+use crate::train::{Samples, classify, outputs};
 use serde::Serialize;
 use std::path::Path;
 
@@ -27,8 +28,8 @@ pub struct RowPrediction {
 /// there, and is not looked at. Fails if the run was trained on images or gives no class, or the table does not fit it.
 pub fn predict_rows(run: &Trained, path: &Path) -> Result<Vec<RowPrediction>> {
     let p = &run.preparation;
-    run.needs_classes("predict", "use predict_values")?;
-    let found = evaluate(&run.model, samples(run, path)?.as_ref(), &run.objective()?)?;
+    run.needs_classes("predict")?;
+    let found = classify(&run.model, samples(run, path)?.as_ref(), &run.objective()?)?;
     let k = p.classes.len();
     let all = found.predicted.iter().zip(found.probabilities.data().chunks_exact(k)).enumerate();
     Ok(all
@@ -47,10 +48,10 @@ fn samples(run: &Trained, path: &Path) -> Result<Box<dyn Samples>> {
         let help = "give images to a run that was trained on images";
         return Err(Error::config("predict", "takes rows, and this run was trained on images", help));
     }
-    let features = Table::read_rows_like(path, &e.data.table_options(e.kind), &p.columns())?;
+    let features = Table::read_rows_like(path, &e.data.table_options(e.kind.learns), &p.columns())?;
     let (n, d) = features.dim();
     let rows = Tensor::from_fn([n, 1, 1, d], |i| features[[i / d, i % d]]);
-    p.samples(&rows, &vec![0; n], None)
+    p.samples(&rows, Target::None, None)
 }
 
 /// Numbers that a run predicts for one row.

@@ -1,31 +1,28 @@
 //! What an experiment is: data, a network, a training. The types are the file's sections, field for field.
 
 use super::beside::Known;
-use super::kind::Kind;
+use super::kind::{Kind, Learns};
 use super::layers::Layer;
 use crate::analysis::features::Feature;
 use crate::analysis::hog::Hog;
 use crate::data::{Color, Column, NpzOptions, TableOptions};
 use crate::optim::{Adam, Choice, OptimizerSpec, Schedule};
 use crate::train::Augment;
-use crate::train::{Keep, Loss};
+use crate::train::{Keep, Loss, Measure};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
 /// A whole experiment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Experiment {
     /// Its name: part of the run folder's.
     pub name: String,
     /// One sentence for people.
-    #[serde(default)]
     pub about: String,
-    /// What is learned: a class, a number, or the input itself. Without it, what the loss is for.
-    #[serde(default)]
-    pub kind: Kind,
+    /// What is learned: classify (a class), regress (numbers) or reconstruct (the input itself). Without it, what the loss is
+    /// for.
+    pub kind: &'static Kind,
     /// Seed of everything random but the data: initial weights, order of the samples, augmentation, dropout.
-    #[serde(default = "seed")]
     pub seed: u64,
     /// Where the samples come from, and what is done to them.
     pub data: Data,
@@ -34,10 +31,9 @@ pub struct Experiment {
     /// How it learns.
     pub train: Train,
     /// What the report shows.
-    #[serde(default)]
     pub report: Report,
     /// Section `[study]`, as it stands there: [`study::Settings`](crate::study::Settings) reads it.
-    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    #[serde(skip_serializing_if = "Table::is_empty")]
     pub study: Table,
 }
 
@@ -235,7 +231,7 @@ impl Default for HeaderLine {
 
 impl Data {
     /// How a table is read.
-    pub fn table_options(&self, kind: Kind) -> TableOptions {
+    pub fn table_options(&self, learns: Learns) -> TableOptions {
         TableOptions {
             header: if let HeaderLine::Said(said) = self.header { Some(said) } else { None },
             delimiter: if self.delimiter == "tab" { Some(b'\t') } else { self.delimiter.bytes().next() },
@@ -243,14 +239,14 @@ impl Data {
             label: self.label.clone().filter(|column| *column != Column::Name(String::new())),
             columns: self.columns.clone(),
             ignore: self.ignore.clone(),
-            targets: (kind == Kind::Regress).then(|| self.target.columns()),
+            targets: (learns == Learns::Values).then(|| self.target.columns()),
         }
     }
 
     /// How arrays are read, to train on or to evaluate a trained network on.
-    pub fn npz_options(&self, kind: Kind, evaluated: bool) -> NpzOptions {
+    pub fn npz_options(&self, learns: Learns, evaluated: bool) -> NpzOptions {
         let name = |name: &String| (!name.is_empty()).then(|| name.clone());
-        NpzOptions { x: name(&self.x), y: name(&self.y), evaluated, values: kind == Kind::Regress }
+        NpzOptions { x: name(&self.x), y: name(&self.y), evaluated, values: learns == Learns::Values }
     }
 }
 
@@ -450,6 +446,11 @@ impl Default for Report {
 }
 
 impl Experiment {
+    /// Returns by what its epochs are chosen and its trials are compared, the first first.
+    pub fn measures(&self) -> &'static [Measure] {
+        self.kind.measures(self.train.keep)
+    }
+
     /// Makes everything small: few samples, two epochs.
     pub fn smoke(&mut self) {
         self.data.limit = 256;

@@ -1,15 +1,14 @@
 //! Asking a trained run: how good it is on other data, what it says about single images, how it sees them.
 
-use super::classified::figures;
 use super::data::{Other, PREPARATION, Preparation, load, other};
 use super::found::short;
-use super::kind::Kind;
+use super::kind::Learns;
+use super::kinds;
 use super::map::{Map, Method, neighbours_agree};
 use super::prepared::{MODEL, objective, plan};
 use super::read::of_run;
-use super::reconstruction::{errors, split};
-use super::regress;
 use super::spec::Experiment;
+use super::task::Asked;
 use crate::data::manifest::identity as identity_of;
 use crate::data::{ImageData, Images, Like, Reader};
 use crate::error::{Error, Result};
@@ -17,8 +16,9 @@ use crate::nn::Sequential;
 use crate::report::Figure;
 use crate::run::weights::load_best;
 use crate::run::{RunFolder, Watch, identity, ledger};
+use crate::target::Target;
 use crate::tensor::Tensor;
-use crate::train::{Objective, Samples, activations, evaluate, losses, outputs};
+use crate::train::{Objective, Samples, activations, classify};
 use ndarray::Array2;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -96,7 +96,7 @@ impl Trained {
             Some(spec) => (other(e, spec, &self.preparation, watch)?, self.objective()?),
             None => {
                 let all = self.data(watch)?;
-                let objective = objective(e, &all.train.labels, all.classes.len())?;
+                let objective = objective(e, all.train.labels(), all.classes.len())?;
                 (Other { images: all.test, sha256: all.sha256 }, objective)
             }
         };
@@ -120,26 +120,10 @@ impl Trained {
 
     /// The figures on some samples.
     fn measure(&self, images: &Images, objective: &Objective) -> Result<Value> {
-        let e = &self.experiment;
+        let (experiment, model) = (&self.experiment, &self.model);
         let samples = self.preparation.samples_of(images, None)?;
-        if e.kind == Kind::Regress {
-            let (scale, values) = (regress::scale_of(self.preparation.values.as_ref())?, images.values.as_ref());
-            let values = values.ok_or_else(|| Error::invalid("evaluate: these samples have no numbers to predict"))?;
-            let all: Vec<usize> = (0..images.len()).collect();
-            let found = outputs(&self.model, samples.as_ref(), &all, e.seed)?;
-            let errors = regress::errors_of(scale, values, &found)?;
-            let loss = losses(&self.model, samples.as_ref(), objective, e.seed)?.loss;
-            return Ok(regress::figures(loss, &scale.names, &errors));
-        }
-        if e.kind == Kind::Reconstruct {
-            let all: Vec<usize> = (0..images.len()).collect();
-            let errors = errors(samples.as_ref(), &outputs(&self.model, samples.as_ref(), &all, e.seed)?);
-            let mse = errors.iter().sum::<f64>() / errors.len() as f64;
-            let losses = losses(&self.model, samples.as_ref(), objective, e.seed)?;
-            return Ok(split(&losses, mse, e.train.loss));
-        }
-        let result = evaluate(&self.model, samples.as_ref(), objective)?;
-        figures(&result, &images.labels, images.classes.len())
+        let (samples, values) = (samples.as_ref(), self.preparation.values.as_ref());
+        kinds::runner(experiment.kind).figures(&Asked { experiment, model, objective, images, samples, values })
     }
 
     /// Notes in the ledger that a figure was computed on the run's test set.
@@ -150,19 +134,19 @@ impl Trained {
         }
     }
 
-    /// Refuses `command` for a run that names no class; `of_values` is what to do with one that predicts numbers.
-    pub fn needs_classes(&self, command: &str, of_values: &str) -> Result<()> {
-        let (gives, help) = match self.experiment.kind {
-            Kind::Classify => return Ok(()),
-            Kind::Regress => ("predicts numbers", of_values),
-            Kind::Reconstruct => ("gives its input back", "look at its codes: gradus latent RUN"),
-        };
-        Err(Error::config(command, format!("expected a run that names a class; this run's network {gives}"), help))
+    /// Refuses `command` for a run that names no class.
+    pub fn needs_classes(&self, command: &str) -> Result<()> {
+        let kind = self.experiment.kind;
+        if kind.learns == Learns::Classes {
+            return Ok(());
+        }
+        let what = format!("expected a run that names a class; this run's network {}", kind.gives);
+        Err(Error::config(command, what, kind.instead))
     }
 
     /// A reader of single images for [`Trained::predict`]. Fails for runs that name no class, or take no images.
     pub fn reader(&self, like: Option<Like>) -> Result<Reader> {
-        self.needs_classes("predict", "for rows of numbers: gradus predict RUN TABLE.csv")?;
+        self.needs_classes("predict")?;
         if self.preparation.is_table() {
             let help = "give its rows as a table: gradus predict RUN TABLE.csv";
             return Err(Error::config("predict", "takes images, and this run was trained on a table", help));
@@ -172,8 +156,8 @@ impl Trained {
 
     /// The prediction for the image `[1, C, H, W]` that was read from `path`.
     pub fn predict(&self, path: &Path, image: &Tensor) -> Result<Prediction> {
-        let samples = self.preparation.samples(image, &[0], None)?;
-        let found = evaluate(&self.model, samples.as_ref(), &self.objective()?)?;
+        let samples = self.preparation.samples(image, Target::None, None)?;
+        let found = classify(&self.model, samples.as_ref(), &self.objective()?)?;
         let probabilities: Vec<f64> = found.probabilities.data().iter().map(|&p| f64::from(p)).collect();
         let class = found.predicted[0];
         Ok(Prediction {
@@ -192,7 +176,7 @@ impl Trained {
         most: usize,
         watch: &mut dyn Watch,
     ) -> Result<Embedding> {
-        if self.experiment.kind == Kind::Regress {
+        if self.experiment.kind.learns == Learns::Values {
             let help = "its residuals are in its report and in tables/predictions.csv";
             return Err(Error::config("embed", "colours samples by class, and this run predicts numbers", help));
         }
@@ -204,11 +188,11 @@ impl Trained {
         let data = self.data(watch)?;
         let test = data.test.sample(most, self.experiment.data.seed);
         let chosen: Vec<usize> = (0..test.len()).collect();
-        let samples = self.preparation.samples(&test.pixels, &test.labels, None)?;
+        let samples = self.preparation.samples_of(&test, None)?;
         let seen = self.seen(layer, samples.as_ref(), &chosen)?;
-        let map = Map::of(seen.view(), &test.labels, method, dims, self.experiment.seed)?;
+        let map = Map::of(seen.view(), test.labels(), method, dims, self.experiment.seed)?;
         let figure = map.figure(&format!("{}: {layer}", self.experiment.name), &self.preparation.classes);
-        let knn_accuracy = neighbours_agree(seen.view(), &test.labels)?;
+        let knn_accuracy = neighbours_agree(seen.view(), test.labels())?;
         self.note("embed", &data, json!({ "layer": layer, "knn_accuracy": knn_accuracy }), watch);
         Ok(Embedding { figure, map, dimensions: seen.ncols(), knn_accuracy })
     }

@@ -7,7 +7,7 @@
 //!
 //! [`Source`]: super::read::Source
 
-use super::kind::Kind;
+use super::kind::Learns;
 use super::layers::{self, Layer, Repeat, Sequence};
 use super::spec::{ClassWeights, Data, DataKind, Experiment, Features, Normalize, Train};
 use crate::error::{Error, Result};
@@ -50,12 +50,12 @@ impl Experiment {
     /// Refuses a loss that the kind cannot be trained by, data without what it learns, and settings of another kind.
     fn check_kind(&self) -> Result<()> {
         let (kind, loss, d) = (self.kind, self.train.loss, &self.data);
-        if !kind.losses().contains(&loss) {
-            let names: Vec<&str> = kind.losses().iter().map(|loss| loss.name()).collect();
-            let what = format!("is {}, which is not a loss of kind = \"{}\"", loss.name(), kind.name());
+        if !kind.losses.contains(&loss) {
+            let names: Vec<&str> = kind.losses.iter().map(|loss| loss.name()).collect();
+            let what = format!("is {}, which is not a loss of kind = \"{}\"", loss.name(), kind.name);
             return Err(Error::config("train.loss", what, format!("use {}", names.join(", "))));
         }
-        if kind != Kind::Regress {
+        if kind.learns != Learns::Values {
             if !d.target.is_empty() {
                 let help = "write kind = \"regress\" to predict numbers; a column with classes is named by data.label";
                 return Err(Error::config("data.target", "is for kind = \"regress\"", help));
@@ -93,7 +93,7 @@ impl Experiment {
                 "a probability",
                 "put a `sigmoid` at the end, or write train.loss = \"bce_with_logits\" with a `linear` at the end",
             ),
-            Loss::Mse if self.kind == Kind::Classify && !matches!(last, Layer::Softmax(_)) => (
+            Loss::Mse if self.kind.learns == Learns::Classes && !matches!(last, Layer::Softmax(_)) => (
                 "the probabilities of the classes",
                 "put a `softmax` at the end, or write train.loss = \"cross_entropy\" with a `linear` at the end",
             ),

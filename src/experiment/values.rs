@@ -1,8 +1,6 @@
-//! The numbers that a regression predicts: their scale, and samples that know them.
+//! The numbers that a regression predicts: their names and their scale.
 
-use crate::data::Values;
 use crate::tensor::Tensor;
-use crate::train::Samples;
 use serde::{Deserialize, Serialize};
 
 /// The names of the numbers, and their means and standard deviations over the training split. The network learns
@@ -18,17 +16,17 @@ pub struct ValueScale {
 }
 
 impl ValueScale {
-    /// Learns the scale from the training split.
-    pub fn fit(values: &Values) -> Self {
-        let m = values.names.len();
-        let n = values.numbers.numel() / m.max(1);
-        let column = |j: usize| values.numbers.data().iter().skip(j).step_by(m).map(|&v| f64::from(v));
+    /// Learns the scale from the numbers `[N, M]` of the training split.
+    pub fn fit(names: &[String], values: &Tensor) -> Self {
+        let m = names.len();
+        let n = values.numel() / m.max(1);
+        let column = |j: usize| values.data().iter().skip(j).step_by(m).map(|&v| f64::from(v));
         let mean: Vec<f64> = (0..m).map(|j| column(j).sum::<f64>() / n as f64).collect();
         let deviation = (0..m).map(|j| {
             let variance = column(j).map(|v| (v - mean[j]) * (v - mean[j])).sum::<f64>() / n as f64;
             if variance > 0.0 { variance.sqrt() } else { 1.0 }
         });
-        Self { names: values.names.clone(), deviation: deviation.collect(), mean }
+        Self { names: names.to_vec(), deviation: deviation.collect(), mean }
     }
 
     /// From units to the scale of the network's outputs, `[N, M]`.
@@ -45,27 +43,6 @@ impl ValueScale {
     }
 }
 
-/// Samples with the numbers to predict.
-pub(super) struct Valued {
-    pub(super) inner: Box<dyn Samples>,
-    /// `[N, M]`, on the scale of the network's outputs.
-    pub(super) targets: Tensor,
-}
-
-impl Samples for Valued {
-    fn labels(&self) -> &[usize] {
-        self.inner.labels()
-    }
-
-    fn batch(&self, indices: &[usize], epoch: Option<u64>) -> Tensor {
-        self.inner.batch(indices, epoch)
-    }
-
-    fn targets(&self, indices: &[usize]) -> Option<Tensor> {
-        Some(self.targets.gather(indices))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,7 +50,7 @@ mod tests {
     #[test]
     fn there_and_back() {
         let numbers = Tensor::new(vec![1.0, 5.0, 3.0, 5.0], [2, 2]).unwrap();
-        let scale = ValueScale::fit(&Values { names: vec!["a".into(), "b".into()], numbers: numbers.clone() });
+        let scale = ValueScale::fit(&["a".into(), "b".into()], &numbers);
         assert_eq!((scale.mean.clone(), scale.deviation.clone()), (vec![2.0, 5.0], vec![1.0, 1.0]));
         let scaled = scale.scaled(&numbers);
         assert_eq!(scaled.data(), [-1.0, 0.0, 1.0, 0.0]);

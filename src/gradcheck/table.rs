@@ -10,7 +10,7 @@ use crate::nn::{self, Activation, Init, Sequential};
 use crate::ops::conv_chain::{ChainStage, Filtering};
 use crate::ops::latent::standard_normals;
 use crate::ops::layout::concat;
-use crate::ops::{Conv2d, ConvTranspose2d, Interpolation, Padding, Target, Upsample, Window};
+use crate::ops::{ClassTarget, Conv2d, ConvTranspose2d, Interpolation, Padding, Upsample, Window};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
 
@@ -313,15 +313,15 @@ fn softmax_and_losses() -> Vec<Row> {
         smooth("softmax, middle axis", &[(normal, &[2, 4, 3])], |x| x[0].softmax(1)),
         smooth("log_softmax, last axis", &[(normal, &[4, 3])], |x| x[0].log_softmax(1)),
         smooth("log_softmax, first axis", &[(normal, &[4, 3])], |x| x[0].log_softmax(0)),
-        loss("cross_entropy, labels", &[4, 3], |x, _| x.cross_entropy(Target::Labels(&LABELS))),
+        loss("cross_entropy, labels", &[4, 3], |x, _| x.cross_entropy(ClassTarget::Labels(&LABELS))),
         loss("cross_entropy, labels and class weights", &[4, 3], |x, _| {
-            x.cross_entropy_weighted(Target::Labels(&LABELS), &WEIGHTS)
+            x.cross_entropy_weighted(ClassTarget::Labels(&LABELS), &WEIGHTS)
         }),
         loss("cross_entropy, soft targets", &[4, 3], |x, mut rng| {
-            x.cross_entropy(Target::Probabilities(&distribution(4, 3, &mut rng)))
+            x.cross_entropy(ClassTarget::Probabilities(&distribution(4, 3, &mut rng)))
         }),
         loss("cross_entropy, soft targets and class weights", &[4, 3], |x, mut rng| {
-            x.cross_entropy_weighted(Target::Probabilities(&distribution(4, 3, &mut rng)), &WEIGHTS)
+            x.cross_entropy_weighted(ClassTarget::Probabilities(&distribution(4, 3, &mut rng)), &WEIGHTS)
         }),
         loss("nll, labels", &[4, 3], |x, _| x.nll(&LABELS, None)),
         loss("nll, labels and class weights", &[4, 3], |x, _| x.nll(&LABELS, Some(&WEIGHTS))),

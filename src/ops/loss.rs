@@ -25,12 +25,12 @@ use gradus_kernels::reduce;
 /// use gradus::prelude::*;
 /// let logits = Var::constant(Tensor::new(vec![2.0, 0.0], [1, 2])?);
 /// let one_hot = Tensor::new(vec![1.0, 0.0], [1, 2])?;
-/// let by_label = logits.cross_entropy(Target::Labels(&[0]))?;
-/// assert_eq!(by_label.value(), logits.cross_entropy(Target::Probabilities(&one_hot))?.value());
+/// let by_label = logits.cross_entropy(ClassTarget::Labels(&[0]))?;
+/// assert_eq!(by_label.value(), logits.cross_entropy(ClassTarget::Probabilities(&one_hot))?.value());
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub enum Target<'a, T: Real = f32> {
+pub enum ClassTarget<'a, T: Real = f32> {
     /// The number of the right class, for each sample.
     Labels(&'a [usize]),
     /// A probability for each class (one-hot or soft), for each sample: `[N, K]`.
@@ -59,7 +59,7 @@ pub struct SoftmaxCrossEntropy<T: Real> {
 
 impl<T: Real> SoftmaxCrossEntropy<T> {
     /// The loss for logits of shape `[n, classes]`. Fails on a label or shape that does not fit.
-    pub fn new(target: Target<'_, T>, class_weights: Option<&[T]>, logits: &[usize]) -> Result<Self> {
+    pub fn new(target: ClassTarget<'_, T>, class_weights: Option<&[T]>, logits: &[usize]) -> Result<Self> {
         let (q, divisor) = weighted_targets("cross_entropy", target, class_weights, logits)?;
         Ok(Self { q, divisor })
     }
@@ -69,7 +69,7 @@ impl<T: Real> SoftmaxCrossEntropy<T> {
 /// of samples, or with labels the sum of their weights.
 fn weighted_targets<T: Real>(
     name: &'static str,
-    target: Target<'_, T>,
+    target: ClassTarget<'_, T>,
     class_weights: Option<&[T]>,
     scores: &[usize],
 ) -> Result<(Tensor<T>, T)> {
@@ -84,7 +84,7 @@ fn weighted_targets<T: Real>(
     }
     let weight = |k: usize| class_weights.map_or(T::ONE, |w| w[k]);
     match target {
-        Target::Labels(labels) => {
+        ClassTarget::Labels(labels) => {
             if labels.len() != n {
                 return Err(Error::shape(name, format!("expected {n} labels; found {}", labels.len())));
             }
@@ -97,7 +97,7 @@ fn weighted_targets<T: Real>(
             let divisor = reduce::sum(data);
             Ok((q, divisor))
         }
-        Target::Probabilities(p) => {
+        ClassTarget::Probabilities(p) => {
             if p.shape() != scores {
                 return Err(Error::shape(name, format!("expected targets {scores:?}; found {:?}", p.shape())));
             }
@@ -175,7 +175,7 @@ pub struct Nll<T: Real> {
 impl<T: Real> Nll<T> {
     /// The loss for log-probabilities of shape `[n, classes]`. Fails on a label or shape that does not fit.
     pub fn new(labels: &[usize], class_weights: Option<&[T]>, log_p: &[usize]) -> Result<Self> {
-        let (q, divisor) = weighted_targets("nll", Target::Labels(labels), class_weights, log_p)?;
+        let (q, divisor) = weighted_targets("nll", ClassTarget::Labels(labels), class_weights, log_p)?;
         Ok(Self { q, divisor })
     }
 }
@@ -376,7 +376,7 @@ impl<T: Real> Op<T, 2> for Mse {
 /// use gradus::prelude::*;
 ///
 /// let logits = Var::constant(Tensor::<f32>::zeros([4, 10])); // undecided between ten classes
-/// let loss = logits.cross_entropy(Target::Labels(&[3, 1, 4, 1]))?.value().item();
+/// let loss = logits.cross_entropy(ClassTarget::Labels(&[3, 1, 4, 1]))?.value().item();
 /// assert!((loss - 10f32.ln()).abs() < 1e-6);
 /// let (y, target) = (Var::constant(Tensor::full([4], 0.5)), Tensor::full([4], 1.0));
 /// assert_eq!(y.mse(&Var::constant(target.clone()))?.value().item(), 0.25);
@@ -385,11 +385,11 @@ impl<T: Real> Op<T, 2> for Mse {
 /// ```
 impl<T: Real> Var<T> {
     /// Softmax cross-entropy of these logits; see [`SoftmaxCrossEntropy`].
-    pub fn cross_entropy(&self, target: Target<'_, T>) -> Result<Self> {
+    pub fn cross_entropy(&self, target: ClassTarget<'_, T>) -> Result<Self> {
         apply(SoftmaxCrossEntropy::new(target, None, self.shape())?, [self])
     }
     /// The same with a weight for each class.
-    pub fn cross_entropy_weighted(&self, target: Target<'_, T>, class_weights: &[T]) -> Result<Self> {
+    pub fn cross_entropy_weighted(&self, target: ClassTarget<'_, T>, class_weights: &[T]) -> Result<Self> {
         apply(SoftmaxCrossEntropy::new(target, Some(class_weights), self.shape())?, [self])
     }
     /// The negative log-likelihood of these log-probabilities, with a weight for each class if given; see [`Nll`].

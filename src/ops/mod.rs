@@ -68,7 +68,7 @@ pub mod upsample;
 
 pub use conv::{Conv2d, Padding};
 pub use conv_transpose::ConvTranspose2d;
-pub use loss::Target;
+pub use loss::ClassTarget;
 pub use pool::Window;
 pub use reduce::argmax;
 pub use upsample::{Interpolation, Upsample};

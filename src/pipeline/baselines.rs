@@ -30,17 +30,19 @@ const LR: f64 = 1e-4;
 pub fn measure(config: &Config, data: &ImageData, cnn: &CnnStage, trainer: &mut Trainer<'_>) -> Result<Baselines> {
     let counts = data.train.counts();
     let majority_class = (0..counts.len()).fold(0, |best, c| if counts[c] > counts[best] { c } else { best });
-    let hits = data.test.labels.iter().filter(|&&l| l == majority_class).count();
+    let hits = data.test.labels().iter().filter(|&&l| l == majority_class).count();
 
-    let samples = |images: &Images| ImageSamples::new(&images.pixels, images.labels.clone(), &cnn.normalization);
+    let samples = |images: &Images| ImageSamples::new(&images.pixels, images.target.clone(), &cnn.normalization);
     let (train, val, test) = (samples(&data.train)?, samples(&data.val)?, samples(&data.test)?);
     let pixels = data.channels() * config.data.size * config.data.size;
     let mut rng = Rng::new(config.seed, "logistic.init", 0);
     let out = Linear::new(pixels, data.classes.len(), Init::PyTorch, &mut rng);
     let model = Sequential::new().with("flatten", Flatten).with("out", out);
     let fit = Fit::new(EPOCHS.min(config.cnn.epochs), 4, config.cnn.batch, config.seed);
+    let fit = Fit { network: "logistic".to_owned(), ..fit };
     let mut adam = FirstOrder::new(Adam::new(LR));
-    let history = trainer.train("logistic", &model, &mut adam, &fit, &train, &val)?;
+    let mut learner = fit.learner(&model, &mut adam, &train, &val)?;
+    let history = trainer.train("logistic", &fit.training(), &mut learner)?;
     let logistic = score(&model, history, &fit.objective, [&train, &val, &test], data.classes.len())?;
     Ok(Baselines { majority_class, majority_accuracy: hits as f64 / data.test.len() as f64, logistic })
 }

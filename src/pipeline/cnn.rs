@@ -54,15 +54,16 @@ pub(super) fn check_size(config: &Config) -> Result<()> {
 pub fn train(config: &Config, data: &ImageData, trainer: &mut Trainer<'_>) -> Result<CnnStage> {
     let (c, seed, classes) = (&config.cnn, config.seed, data.classes.len());
     let normalization = Normalization::fit(&data.train.pixels)?;
-    let samples = |images: &Images| ImageSamples::new(&images.pixels, images.labels.clone(), &normalization);
+    let samples = |images: &Images| ImageSamples::new(&images.pixels, images.target.clone(), &normalization);
     let augment = Augment { flips: c.flips, quarter_turns: c.quarter_turns, ..Augment::NONE };
     let (train, val, test) =
         (samples(&data.train)?.augmented(augment, seed), samples(&data.val)?, samples(&data.test)?);
 
     let model = build(config, data.channels(), classes)?;
-    let fit = Fit { rate: "cnn.lr", ..Fit::new(c.epochs, c.patience, c.batch, seed) };
+    let fit = Fit { rate: "cnn.lr", network: "cnn".to_owned(), ..Fit::new(c.epochs, c.patience, c.batch, seed) };
     let mut adam = FirstOrder::new(Adam::new(c.lr));
-    let history = trainer.train("cnn", &model, &mut adam, &fit, &train, &val)?;
+    let mut learner = fit.learner(&model, &mut adam, &train, &val)?;
+    let history = trainer.train("cnn", &fit.training(), &mut learner)?;
     trainer.export("cnn")?;
     let scores = score(&model, history, &fit.objective, [&train, &val, &test], classes)?;
     Ok(CnnStage { model, scores, normalization })

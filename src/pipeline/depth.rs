@@ -66,13 +66,13 @@ pub fn measure(
     cnn: &CnnStage,
     trainer: &mut Trainer<'_>,
 ) -> Result<DepthLesson> {
-    let chosen = split::subset(&data.val.labels, config.depth.max_samples, config.data.seed);
-    let labels: Vec<usize> = chosen.iter().map(|&i| data.val.labels[i]).collect();
+    let chosen = split::subset(data.val.labels(), config.depth.max_samples, config.data.seed);
+    let labels: Vec<usize> = chosen.iter().map(|&i| data.val.labels()[i]).collect();
     if let Some(why) = undefined(&labels) {
         trainer.watch.note(&why);
         return Ok(DepthLesson { labels, spaces: Vec::new(), omitted: Some(why) });
     }
-    let images = ImageSamples::new(&data.val.pixels, data.val.labels.clone(), &cnn.normalization)?;
+    let images = ImageSamples::new(&data.val.pixels, data.val.target.clone(), &cnn.normalization)?;
     let blocks: Vec<String> = (1..=config.cnn.widths.len()).map(|i| format!("block{i}")).collect();
     let names = [&["features".to_owned(), "mlp_output".to_owned()], &blocks[..], &["cnn_output".to_owned()]].concat();
 

@@ -10,17 +10,18 @@ use crate::data::{Border, load_all};
 use crate::error::Result;
 use crate::nn::Sequential;
 use crate::run::{RunFolder, Watch, identity, ledger};
+use crate::target::Target;
 use crate::tensor::Tensor;
-use crate::train::{Evaluation, ImageSamples, Matrix, Objective, evaluate as run_network};
+use crate::train::{Evaluation, ImageSamples, Matrix, Objective, classify, evaluate as run_network};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// The predictions of all three classifiers for the same images.
-struct Predictions {
+/// The same images as each of the three classifiers takes them; K-means, which needs no more, has predicted.
+struct Prepared {
     clusters: Vec<usize>,
-    mlp: Evaluation,
-    cnn: Evaluation,
+    mlp: Matrix,
+    cnn: ImageSamples,
 }
 
 /// The three classifiers of a finished run, loaded.
@@ -51,32 +52,32 @@ impl Classifiers {
         self.artifacts.border.as_ref()
     }
 
-    fn classify(&self, pixels: &Tensor, labels: &[usize]) -> Result<Predictions> {
+    fn prepare(&self, pixels: &Tensor, target: &Target) -> Result<Prepared> {
         let artifacts = &self.artifacts;
         let features = artifacts.scaler.transform(of_images(&artifacts.features, pixels)?.view())?;
         let clusters = self.clustering.predict(features.view())?;
-        let objective = Objective::default();
-        let images = ImageSamples::new(pixels, labels.to_vec(), &artifacts.normalization)?;
-        Ok(Predictions {
+        Ok(Prepared {
             clusters: clusters.into_iter().map(|c| artifacts.cluster_names[c]).collect(),
-            mlp: run_network(&self.mlp, &Matrix::new(Tensor::from(features), labels.to_vec())?, &objective)?,
-            cnn: run_network(&self.cnn, &images, &objective)?,
+            mlp: Matrix::new(Tensor::from(features), target.clone())?,
+            cnn: ImageSamples::new(pixels, target.clone(), &artifacts.normalization)?,
         })
     }
 
     /// The predictions for the image `[1, C, H, W]` that was read from `path`.
     pub fn predict(&self, path: &Path, image: &Tensor) -> Result<Prediction> {
         let classes = &self.artifacts.classes;
-        let found = self.classify(image, &[0])?;
-        let probabilities: Vec<f64> = found.cnn.probabilities.data().iter().map(|&p| f64::from(p)).collect();
-        let class = found.cnn.predicted[0];
+        let prepared = self.prepare(image, &Target::None)?;
+        let cnn = classify(&self.cnn, &prepared.cnn, &Objective::default())?;
+        let mlp = classify(&self.mlp, &prepared.mlp, &Objective::default())?;
+        let probabilities: Vec<f64> = cnn.probabilities.data().iter().map(|&p| f64::from(p)).collect();
+        let class = cnn.predicted[0];
         Ok(Prediction {
             path: path.display().to_string(),
             class: classes[class].clone(),
             probability: probabilities[class],
             probabilities,
-            mlp: classes[found.mlp.predicted[0]].clone(),
-            cluster: classes[found.clusters[0]].clone(),
+            mlp: classes[mlp.predicted[0]].clone(),
+            cluster: classes[prepared.clusters[0]].clone(),
         })
     }
 }
@@ -89,10 +90,12 @@ pub fn evaluate(folder: &RunFolder, config: &Config, data: &Path, watch: &mut dy
         watch.progress(done, total, "images read");
     })?;
     let (images, k) = (&loaded.images, artifacts.classes.len());
-    let found = classifiers.classify(&images.pixels, &images.labels)?;
-    let clusters = Confusion::new(&images.labels, &found.clusters, k)?;
+    let prepared = classifiers.prepare(&images.pixels, &images.target)?;
+    let mlp = run_network(&classifiers.mlp, &prepared.mlp, &Objective::default())?;
+    let cnn = run_network(&classifiers.cnn, &prepared.cnn, &Objective::default())?;
+    let clusters = Confusion::new(images.labels(), &prepared.clusters, k)?;
     let network = |e: &Evaluation| -> Result<Value> {
-        let confusion = Confusion::new(&images.labels, &e.predicted, k)?;
+        let confusion = Confusion::new(images.labels(), &e.predicted, k)?;
         Ok(json!({
             "test_accuracy": e.accuracy,
             "test_loss": e.loss,
@@ -101,13 +104,10 @@ pub fn evaluate(folder: &RunFolder, config: &Config, data: &Path, watch: &mut dy
         }))
     };
     let figures = |accuracy: f64| json!({ "accuracy": accuracy });
-    let networks = [
-        ("kmeans", figures(clusters.accuracy())),
-        ("mlp", figures(found.mlp.accuracy)),
-        ("cnn", figures(found.cnn.accuracy)),
-    ];
+    let networks =
+        [("kmeans", figures(clusters.accuracy())), ("mlp", figures(mlp.accuracy)), ("cnn", figures(cnn.accuracy))];
     let split = (identity_of(&loaded.sha256, images), images.len());
-    ledger::note(folder, "evaluate", split, &networks, Some(found.cnn.accuracy), watch);
+    ledger::note(folder, "evaluate", split, &networks, Some(cnn.accuracy), watch);
     let trained_on =
         if folder.path(identity::MANIFEST).exists() { identity::manifest(folder)?.trained_on(images) } else { 0 };
     if trained_on > 0 {
@@ -117,8 +117,8 @@ pub fn evaluate(folder: &RunFolder, config: &Config, data: &Path, watch: &mut dy
         "in_training_set": trained_on,
         "data": { "classes": artifacts.classes, "test": images.counts(), "skipped": loaded.skipped, "sha256": loaded.sha256 },
         "kmeans": { "test_accuracy": clusters.accuracy(), "confusion": clusters.counts },
-        "mlp": network(&found.mlp)?,
-        "cnn": network(&found.cnn)?,
+        "mlp": network(&mlp)?,
+        "cnn": network(&cnn)?,
     }))
 }
 

@@ -36,13 +36,13 @@ pub fn cluster(config: &Config, features: &Features, data: &ImageData) -> Result
     let k = data.classes.len();
     let settings = KMeans { n_init: config.kmeans.n_init, max_iter: config.kmeans.max_iter, ..KMeans::new(k) };
     let clustering = settings.fit(features.scaled[0].view(), config.seed)?;
-    let names = name_clusters(&clustering.labels, &data.train.labels, k, k);
+    let names = name_clusters(&clustering.labels, data.train.labels(), k, k);
     let named = |clusters: &[usize]| -> Vec<usize> { clusters.iter().map(|&c| names[c]).collect() };
-    let train_accuracy = Confusion::new(&data.train.labels, &named(&clustering.labels), k)?.accuracy();
+    let train_accuracy = Confusion::new(data.train.labels(), &named(&clustering.labels), k)?.accuracy();
     let test_clusters = clustering.predict(features.scaled[2].view())?;
     let predicted = named(&test_clusters);
-    let confusion = Confusion::new(&data.test.labels, &predicted, k)?;
-    let nmi = normalized_mutual_information(&data.test.labels, &test_clusters);
-    let adjusted_rand = adjusted_rand(&data.test.labels, &test_clusters);
+    let confusion = Confusion::new(data.test.labels(), &predicted, k)?;
+    let nmi = normalized_mutual_information(data.test.labels(), &test_clusters);
+    let adjusted_rand = adjusted_rand(data.test.labels(), &test_clusters);
     Ok(Clusters { clustering, names, test_clusters, predicted, train_accuracy, confusion, nmi, adjusted_rand })
 }

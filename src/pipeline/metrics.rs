@@ -119,7 +119,7 @@ pub(super) fn note(r: &Results, folder: &RunFolder) -> Result<ledger::Summary> {
 pub fn splits_csv(r: &Results) -> Vec<u8> {
     let mut rows = vec![["file", "class", "split"]];
     for (split, images) in r.data.splits() {
-        let each = images.names.iter().zip(&images.labels);
+        let each = images.names.iter().zip(images.labels());
         rows.extend(each.map(|(name, &label)| [name, r.data.classes[label].as_str(), split]));
     }
     csv_bytes(rows).expect("the rows have one length")
@@ -138,7 +138,7 @@ pub fn predictions_csv(r: &Results) -> Vec<u8> {
         let (mlp, cnn) = (&r.mlp.scores.test, &r.cnn.scores.test);
         let mut row = vec![
             r.data.test.names[i].clone(),
-            class(r.data.test.labels[i]),
+            class(r.data.test.labels()[i]),
             class(r.clusters.predicted[i]),
             class(mlp.predicted[i]),
             class(cnn.predicted[i]),

@@ -4,7 +4,7 @@
 
 use super::config::MlpConfig;
 use super::features::Features;
-use crate::data::ImageData;
+use crate::data::{ImageData, Images};
 use crate::error::Result;
 use crate::models::mlp::mlp;
 use crate::nn::{Activation, Sequential};
@@ -45,15 +45,16 @@ pub fn train(
 ) -> Result<MlpStage> {
     let classes = data.classes.len();
     let samples =
-        |part: usize, labels: &[usize]| Matrix::new(Tensor::from(features.scaled[part].clone()), labels.to_vec());
-    let (train, val) = (samples(0, &data.train.labels)?, samples(1, &data.val.labels)?);
-    let test = samples(2, &data.test.labels)?;
+        |part: usize, images: &Images| Matrix::new(Tensor::from(features.scaled[part].clone()), images.target.clone());
+    let (train, val, test) = (samples(0, &data.train)?, samples(1, &data.val)?, samples(2, &data.test)?);
     let fit = Fit { rate: "mlp.lr", ..Fit::new(config.epochs, config.patience, config.batch, seed) };
 
     let mut train_one = |name: &str, activation: Activation| -> Result<(Sequential, Scores)> {
         let model = build(config, activation, features.names.len(), classes, seed);
         let mut adam = FirstOrder::new(Adam::new(config.lr));
-        let history = trainer.train(name, &model, &mut adam, &fit, &train, &val)?;
+        let fit = Fit { network: name.to_owned(), ..fit.clone() };
+        let mut learner = fit.learner(&model, &mut adam, &train, &val)?;
+        let history = trainer.train(name, &fit.training(), &mut learner)?;
         let scores = score(&model, history, &fit.objective, [&train, &val, &test], classes)?;
         Ok((model, scores))
     };

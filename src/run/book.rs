@@ -89,7 +89,7 @@ impl<'a> Book<'a> {
         let best = scores.history.best_epoch as f64;
         let mut loss = LineChart::new(&format!("{title}: loss"))
             .axes("epoch", "loss")
-            .epochs("training", &column(|e| e.train_loss));
+            .epochs("training", &column(|e| e.losses()[0]));
         let mut accuracy = LineChart::new(&format!("{title}: accuracy"))
             .axes("epoch", "accuracy")
             .epochs("training", &column(|e| e.accuracies()[0]));

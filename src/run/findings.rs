@@ -31,7 +31,8 @@ pub struct Course {
 /// Whether a trained classifier does as well on new samples, in words.
 pub fn generalizes(s: &Scores, epochs: usize) -> String {
     let (best, ran) = (s.history.best_epoch, s.history.epochs.len());
-    let loss = |epoch: usize| epoch.checked_sub(1).and_then(|i| s.history.epochs.get(i)).map(|e| e.train_loss);
+    let loss =
+        |epoch: usize| epoch.checked_sub(1).and_then(|i| s.history.epochs.get(i)).and_then(|e| e.get("train_loss"));
     let training_loss_fell_on = loss(ran) < loss(best);
     let course = Course { best, ran, allowed: epochs, training_loss_fell_on, validated: s.val.is_some() };
     format!("{} {}", generalization(&s.on_splits()), best_epoch(&course))

@@ -71,16 +71,17 @@ mod tests {
     use super::*;
     use crate::data::Images;
     use crate::run::Beginning;
+    use crate::target::Target;
     use crate::tensor::Tensor;
 
     fn data(n: usize) -> ImageData {
         let images = Images {
             names: (0..n).map(|i| i.to_string()).collect(),
             pixels: Tensor::from_fn([n, 1, 1, 2], |i| i as f32),
-            labels: (0..n).map(|i| i % 2).collect(),
+            target: Target::Classes((0..n).map(|i| i % 2).collect()),
             classes: vec!["a".into(), "b".into()],
             columns: Default::default(),
-            values: None,
+            value_names: Vec::new(),
         };
         images.divided("numbers", [0.5, 0.25, 0.25], 1).unwrap()
     }

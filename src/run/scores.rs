@@ -61,7 +61,7 @@ pub fn score(
     let [train, val, test] = samples;
     let answers = evaluate(model, test, objective)?;
     let mut counts = vec![0usize; classes];
-    train.labels().iter().for_each(|&label| counts[label] += 1);
+    train.target().labels().iter().for_each(|&label| counts[label] += 1);
     let majority_class = (0..classes).fold(0, |best, c| if counts[c] > counts[best] { c } else { best });
     Ok(Scores {
         majority_class,
@@ -69,7 +69,7 @@ pub fn score(
         history,
         train: evaluate(model, train, objective)?,
         val: (!val.is_empty()).then(|| evaluate(model, val, objective)).transpose()?,
-        confusion: Confusion::new(test.labels(), &answers.predicted, classes)?,
+        confusion: Confusion::new(test.target().labels(), &answers.predicted, classes)?,
         test: answers,
     })
 }

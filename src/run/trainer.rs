@@ -2,11 +2,9 @@
 
 use super::{RunFolder, Settings, Watch};
 use crate::error::{Error, Result};
-use crate::nn::Module;
-use crate::nn::state::{State, load_state_dict, state_dict, to_safetensors};
-use crate::optim::Optimizer;
+use crate::nn::state::{State, to_safetensors};
 use crate::train::checkpoint::Finished;
-use crate::train::{Checkpoint, Epoch, Fit, History, Observer, Progress, Samples};
+use crate::train::{Checkpoint, Epoch, History, Learner, Observer, Progress, Trained, Training};
 use std::time::{Duration, Instant};
 
 /// Where the checkpoint of a run lies.
@@ -14,9 +12,10 @@ pub const LAST_STATE: &str = "checkpoints/last.state";
 /// Epochs may be shorter than a write to the disk: write no more often than this.
 const SAVE_EVERY: Duration = Duration::from_secs(2);
 
-/// Trains the networks of a run, one after the other, and keeps the checkpoint.
+/// Trains the learners of a run, one after the other, and keeps the checkpoint.
 pub struct Trainer<'a> {
-    folder: &'a RunFolder,
+    /// The folder of the run.
+    pub folder: &'a RunFolder,
     /// Whoever watches.
     pub watch: &'a mut dyn Watch,
     checkpoint: Checkpoint,
@@ -44,36 +43,27 @@ impl<'a> Trainer<'a> {
         Ok(Self { folder, watch, checkpoint, saved: Instant::now() })
     }
 
-    /// Trains `model` under `name`, or takes its weights from the checkpoint if it is finished.
-    pub fn train(
-        &mut self,
-        name: &str,
-        model: &dyn Module,
-        optimizer: &mut dyn Optimizer<f32>,
-        fit: &Fit,
-        train: &dyn Samples,
-        val: &dyn Samples,
-    ) -> Result<History> {
+    /// Trains `learner` under `name`, or gives it the weights in the checkpoint if that training is finished.
+    pub fn train(&mut self, name: &str, training: &Training, learner: &mut dyn Learner) -> Result<History> {
         if let Some(done) = self.checkpoint.finished.get(name) {
-            load_state_dict(model, &done.best)?;
+            learner.set_weights(&done.best)?;
             return Ok(done.history.clone());
         }
         // A handle only: until the next save, this is what the file holds.
         let from = self.checkpoint.current.clone().filter(|(current, _)| current == name).map(|(_, progress)| progress);
         let done = from.as_ref().map_or(0, |progress| progress.history.epochs.len());
-        if done > fit.epochs {
-            let what = format!("of {name} are to be {}, but {done} are done", fit.epochs);
+        if done > training.epochs {
+            let what = format!("of {name} are to be {}, but {done} are done", training.epochs);
             return Err(Error::config("epochs", what, format!("write {done} or more into config.toml")));
         }
-        let mut observer = Saver { trainer: self, name, epochs: fit.epochs, began: Instant::now() };
-        let fit = Fit { network: name.to_owned(), ..fit.clone() };
-        let trained = fit.run(model, optimizer, train, val, from, &mut observer);
-        let trained = trained.map_err(|error| say_what_is_kept(error, name, &self.checkpoint))?;
-        let finished = Finished { best: state_dict(model), last: trained.last, history: trained.history.clone() };
+        let mut observer = Saver { trainer: self, name, epochs: training.epochs, began: Instant::now() };
+        let trained = training.run(learner, from, &mut observer);
+        let Trained { history, best, last } =
+            trained.map_err(|error| say_what_is_kept(error, name, &self.checkpoint))?;
         self.checkpoint.current = None;
-        self.checkpoint.finished.insert(name.to_owned(), finished);
+        self.checkpoint.finished.insert(name.to_owned(), Finished { best, last, history: history.clone() });
         self.save()?;
-        Ok(trained.history)
+        Ok(history)
     }
 
     /// Writes the best and the last weights of a finished training as safetensors files.
@@ -134,20 +124,9 @@ impl Observer for Saver<'_, '_> {
     }
 
     fn epoch(&mut self, e: &Epoch, best: bool) {
-        let figures = |loss: f64, accuracy: Option<f64>| match accuracy {
-            Some(accuracy) => format!("loss {loss:.4}, accuracy {accuracy:.3}"),
-            None => format!("loss {loss:.6}"),
-        };
-        let validation = e.val_loss.map(|loss| format!("; validation {}", figures(loss, e.val_accuracy)));
-        self.trainer.watch.epoch(&format!(
-            "{} epoch {:2}: train {}{}; {:.1} s{}",
-            self.name,
-            e.epoch,
-            figures(e.train_loss, e.train_accuracy),
-            validation.unwrap_or_default(),
-            self.began.elapsed().as_secs_f64(),
-            if best { " *" } else { "" }
-        ));
+        let (name, number, seconds) = (self.name, e.epoch, self.began.elapsed().as_secs_f64());
+        let star = if best { " *" } else { "" };
+        self.trainer.watch.epoch(&format!("{name} epoch {number:2}: {e}; {seconds:.1} s{star}"));
         self.began = Instant::now();
     }
 
@@ -167,7 +146,7 @@ impl Observer for Saver<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::checkpoint::Running;
+    use crate::train::States;
 
     #[test]
     fn a_checkpoint_is_spoken_of_only_if_there_is_one() {
@@ -177,18 +156,11 @@ mod tests {
         };
         let mut checkpoint = Checkpoint::default();
         assert!(said(&checkpoint).ends_with("help: lower cnn.lr; no epoch of this training was saved"));
-        let epoch = Epoch { epoch: 1, train_loss: 1.0, train_accuracy: None, val_loss: Some(1.0), val_accuracy: None };
-        let mut progress = Progress {
-            model: State::new(),
-            optimizer: State::new(),
-            steps: 3,
-            best: State::new(),
-            history: History::default(),
-            running: Running::default(),
-        };
+        let epoch = |epoch| Epoch { epoch, figures: [("val_loss", 1.0)].into() };
+        let mut progress = Progress { states: States::default(), best: State::new(), history: History::default() };
         checkpoint.current = Some(("cnn".into(), progress.clone()));
         assert!(said(&checkpoint).contains("no epoch of this training was saved"), "interrupted in the first epoch");
-        progress.history = History { epochs: vec![epoch, Epoch { epoch: 2, ..epoch }], best_epoch: 1 };
+        progress.history = History { epochs: vec![epoch(1), epoch(2)], best_epoch: 1 };
         checkpoint.current = Some(("cnn".into(), progress));
         assert!(said(&checkpoint).contains("the checkpoint after epoch 2 is kept in checkpoints/last.state"));
         // Another training's checkpoint is none of this one, and other errors stay as they are.

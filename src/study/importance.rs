@@ -15,8 +15,9 @@
 //! that went astray would be all the variance there is. A parameter that did not count in a trial is put in the middle.
 
 use super::space::{Point, Space};
-use super::trial::{Direction, State, Trial};
+use super::trial::{State, Trial};
 use crate::rng::Rng;
+use crate::train::Direction;
 
 /// Trees of a forest.
 const TREES: usize = 64;

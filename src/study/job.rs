@@ -8,11 +8,11 @@
 use super::run::Study;
 use super::settings::{Seeds, Settings};
 use super::space::{Point, Space};
-use super::trial::{Direction, Prune, Trial};
+use super::trial::{Prune, Trial};
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Kind, Prepared, Source, plan};
+use crate::experiment::{Experiment, Prepared, Source, plan};
 use crate::run::{RunFolder, Settings as RunSettings, Unwatched};
-use crate::train::{Epoch, Keep, Observer};
+use crate::train::{Epoch, Measure, Observer};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -85,20 +85,9 @@ impl Job {
         Ok(e)
     }
 
-    /// Small accuracies are as bad as large losses.
-    pub fn direction(&self) -> Direction {
-        match (self.experiment.kind, self.experiment.train.keep) {
-            (Kind::Classify, Keep::Accuracy) => Direction::Maximize,
-            _ => Direction::Minimize,
-        }
-    }
-
-    /// What a trial's value is.
-    pub fn measure(&self) -> &'static str {
-        match self.direction() {
-            Direction::Minimize => "validation loss",
-            Direction::Maximize => "validation accuracy",
-        }
+    /// Returns what a trial's value is: the figure by which its epochs are chosen.
+    pub fn measure(&self) -> Measure {
+        self.experiment.measures()[0]
     }
 
     /// The study: what is searched, and how.
@@ -108,7 +97,7 @@ impl Job {
             space: self.space.clone(),
             sampler: self.settings.sampler(),
             pruner: self.settings.pruner(self.experiment.train.epochs)?,
-            direction: self.direction(),
+            direction: self.measure().direction,
             trials: self.settings.trials,
             parallel: self.settings.parallel,
             seed: self.experiment.seed,
@@ -154,8 +143,7 @@ impl Job {
             return Err(Error::data(e.data.source(), "holds other samples than when this study began", help));
         }
         let mut optimizer = e.train.optimizer.build();
-        let direction = self.direction();
-        let mut observer = Epochs { report, direction, best: None, pruned: false, stops };
+        let mut observer = Epochs { report, measure: self.measure(), best: None, pruned: false, stops };
         let (train, val) = (p.train.as_ref(), p.val.as_ref());
         match p.fit.run(&p.model, optimizer.as_mut(), train, val, None, &mut observer) {
             Err(Error::Interrupted(_)) if observer.pruned => {}
@@ -168,7 +156,7 @@ impl Job {
 /// Hands each epoch to the study.
 struct Epochs<'a> {
     report: &'a mut dyn FnMut(usize, f64) -> Prune,
-    direction: Direction,
+    measure: Measure,
     best: Option<f64>,
     pruned: bool,
     stops: &'a AtomicBool,
@@ -176,12 +164,8 @@ struct Epochs<'a> {
 
 impl Observer for Epochs<'_> {
     fn epoch(&mut self, e: &Epoch, _: bool) {
-        let value = match self.direction {
-            Direction::Minimize => e.val_loss,
-            Direction::Maximize => e.val_accuracy,
-        };
-        let value = value.expect("a study has validation samples");
-        self.best = Some(self.best.map_or(value, |best| self.direction.better(best, value)));
+        let value = e.get(self.measure.name).expect("a study has validation samples");
+        self.best = Some(self.best.map_or(value, |best| self.measure.direction.better(best, value)));
         self.pruned |= (self.report)(e.epoch, value) == Prune::Yes;
     }
 

@@ -27,10 +27,11 @@ mod codes;
 mod replay;
 
 use super::space::{Domain, Space};
-use super::trial::{Direction, Trial};
+use super::trial::Trial;
 use crate::error::{Error, Result};
 use crate::run::folder::utc;
 use crate::run::settings::Values;
+use crate::train::Direction;
 pub(super) use codes::*;
 use replay::Replay;
 pub(super) use replay::event_of;

@@ -61,6 +61,7 @@ pub mod space;
 pub mod tpe;
 pub mod trial;
 
+pub use crate::train::Direction;
 pub use journal::Journal;
 pub use pruner::{Hyperband, Median, NoPruner, Pruner};
 pub use run::{Event, Objective, Overseer, Study, Unseen};
@@ -68,4 +69,4 @@ pub use sampler::{Grid, Random, Sampler, Situation};
 pub use settings::Settings;
 pub use space::{Domain, Param, Point, Space};
 pub use tpe::Tpe;
-pub use trial::{Direction, Prune, State, Trial, best};
+pub use trial::{Prune, State, Trial, best};

@@ -2,11 +2,12 @@
 
 use super::importance::Importance;
 use super::job::Job;
-use super::trial::{Direction, State, Trial};
+use super::trial::{State, Trial};
 use crate::error::Result;
 use crate::files;
 use crate::report::table::csv_bytes;
 use crate::run::RunFolder;
+use crate::train::Direction;
 use serde_json::{Map, Value, json};
 
 /// The folder of the best trial's run.
@@ -55,7 +56,7 @@ impl Outcome<'_> {
             "recipe": "study",
             "experiment": self.job.experiment.name,
             "seed": self.job.experiment.seed,
-            "measure": self.job.measure(),
+            "measure": self.job.measure().words,
             "trials": self.trials.len(),
             "complete": self.count(State::Complete),
             "pruned": self.count(State::Pruned),

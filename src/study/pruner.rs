@@ -4,8 +4,9 @@
 //! had reported by that step, and only earlier trials that this one is allowed to see, all of them finished. So the
 //! decision does not depend on who runs beside whom.
 
-use super::trial::{Direction, State, Trial};
+use super::trial::{State, Trial};
 use crate::error::{Error, Result};
+use crate::train::Direction;
 
 /// Decides whether a trial goes on.
 pub trait Pruner: Sync {

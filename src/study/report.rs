@@ -5,7 +5,7 @@ use super::importance::Importance;
 use super::outcome::{BEST, Outcome};
 use super::settings::SamplerKind;
 use super::space::{Domain, Param};
-use super::trial::{Direction, State, Trial};
+use super::trial::{State, Trial};
 use crate::error::Result;
 use crate::report::chart::{BarChart, Colour, Contour, Curves, Dimension, Look, ParallelCoordinates, Scale, Slices};
 use crate::report::words::{counted, thousands};
@@ -26,7 +26,7 @@ pub fn write(o: &Outcome<'_>, folder: &RunFolder) -> Result<()> {
         .trials
         .iter()
         .map(|trial| {
-            let value = trial.value.map_or("failed".into(), |value| format!("{} {value:.5}", o.job.measure()));
+            let value = trial.value.map_or("failed".into(), |value| format!("{} {value:.5}", o.job.measure().words));
             let cut = if trial.state == State::Pruned { " (pruned)" } else { "" };
             (trial.number, format!("{value}{cut}; {}", o.job.space.words(&trial.point)))
         })
@@ -53,7 +53,7 @@ fn verdict(o: &Outcome<'_>, book: &mut Book<'_>) {
     let most = o.trials.len() * o.job.experiment.train.epochs;
     let (epochs, pruned) = (thousands(o.epochs()), o.count(State::Pruned).to_string());
     let mut scores = vec![
-        (value, o.job.measure(), format!("trial {}", o.best.number)),
+        (value, o.job.measure().words, format!("trial {}", o.best.number)),
         (epochs, "epochs trained", format!("of {} without stopping", thousands(most))),
         (pruned, "trials pruned", format!("of {}", o.trials.len())),
     ];
@@ -87,7 +87,8 @@ fn ranked<'a>(o: &Outcome<'a>) -> Vec<&'a Trial> {
 fn best(o: &Outcome<'_>, folder: &RunFolder, book: &mut Book<'_>) -> Result<()> {
     let params = &o.job.space.params;
     let names: Vec<String> = params.iter().map(Param::short).collect();
-    let columns = ["trial", o.job.measure(), "epochs", "seconds"].into_iter().chain(names.iter().map(String::as_str));
+    let columns =
+        ["trial", o.job.measure().words, "epochs", "seconds"].into_iter().chain(names.iter().map(String::as_str));
     let mut table = Table::new(&columns.collect::<Vec<_>>()).align(&[Align::Right].repeat(4 + names.len()));
     for (i, trial) in ranked(o).into_iter().take(LISTED).enumerate() {
         let mut row = vec![
@@ -109,7 +110,7 @@ fn best(o: &Outcome<'_>, folder: &RunFolder, book: &mut Book<'_>) -> Result<()> 
         };
     }
     let table = book.table("best", table)?;
-    let again = o.metrics["val"][if o.direction == Direction::Minimize { "loss" } else { "accuracy" }].as_f64();
+    let again = o.metrics["val"][o.job.measure().key()].as_f64();
     let figures: Vec<(String, String)> = o.metrics["test"]
         .as_object()
         .into_iter()
@@ -147,7 +148,7 @@ fn wide(values: impl Iterator<Item = f64>) -> bool {
 fn search(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     let (trials, direction) = (o.trials, o.direction);
     let valued = || trials.iter().filter_map(|trial| Some((trial, trial.value?)));
-    let mut history = Slices::new("History", o.job.measure()).panel_size(720.0, 320.0).panel(Dimension {
+    let mut history = Slices::new("History", o.job.measure().words).panel_size(720.0, 320.0).panel(Dimension {
         name: "trial".into(),
         scale: Scale::Linear,
         range: None,
@@ -168,7 +169,7 @@ fn search(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
         history = history.log_y();
     }
     let mut curves =
-        Curves::new("Validation curves", ["pruned", "complete", "the best"]).axes("epoch", o.job.measure());
+        Curves::new("Validation curves", ["pruned", "complete", "the best"]).axes("epoch", o.job.measure().words);
     for trial in trials {
         let look = match trial.state {
             _ if trial.number == o.best.number => Look::Bold,
@@ -222,7 +223,7 @@ fn settings(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     let is_wide = wide(valued.iter().map(|(_, value)| *value));
     let measure = if is_wide { Scale::Log } else { Scale::Linear };
     let dimensions = params.iter().map(dimension);
-    let value_axis = Dimension { name: o.job.measure().into(), scale: measure, range: None };
+    let value_axis = Dimension { name: o.job.measure().words.into(), scale: measure, range: None };
     let title = "Settings and values";
     let mut parallel = ParallelCoordinates::new(title, dimensions.chain([value_axis]).collect());
     let leading: Vec<usize> = ranked(o).into_iter().take(LEADING).map(|trial| trial.number).collect();
@@ -230,7 +231,7 @@ fn settings(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
         let values: Vec<Option<f64>> = trial.point.iter().copied().chain([Some(*value)]).collect();
         parallel = parallel.line(trial.number, &values, merit(*value), leading.contains(&trial.number));
     }
-    let mut slices = Slices::new("Each parameter alone", o.job.measure());
+    let mut slices = Slices::new("Each parameter alone", o.job.measure().words);
     if is_wide {
         slices = slices.log_y();
     }
@@ -300,13 +301,13 @@ fn contour(o: &Outcome<'_>, found: &Importance, a: usize, b: usize) -> Figure {
     let unit = |domain: &Domain, place: f64| domain.unit(if domain.is_log() { libm::exp10(place) } else { place });
     let (dx, dy) = (&x.domain, &y.domain);
     let expected = |u: f64, v: f64| found.expected(&[(a, unit(dx, u)), (b, unit(dy, v))]);
-    let title = format!("{}, predicted by the forest", o.job.measure());
+    let title = format!("{}, predicted by the forest", o.job.measure().words);
     let points: Vec<(usize, (f64, f64))> =
         o.trials.iter().filter_map(|trial| Some((trial.number, (trial.point[a]?, trial.point[b]?)))).collect();
     Contour::new(&title, range(dx), range(dy), expected)
         .log_axes(dx.is_log(), dy.is_log())
         .axes(&x.short(), &y.short())
-        .key(o.job.measure())
+        .key(o.job.measure().words)
         .items(&points)
         .draw()
 }

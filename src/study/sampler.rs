@@ -4,8 +4,9 @@
 //! and of those earlier trials that t is allowed to see; so it does not matter who computes it, when, or how often.
 
 use super::space::{Point, Space};
-use super::trial::{Direction, Trial};
+use super::trial::Trial;
 use crate::rng::Rng;
+use crate::train::Direction;
 
 /// What a sampler may know when it chooses the point of a trial.
 #[derive(Clone, Copy, Debug)]

@@ -171,7 +171,7 @@ impl<'a> Live<'a> {
         for trial in known.iter().filter(|trial| trial.is_finished()) {
             live.count(trial);
         }
-        live.watch.epoch(&row(["trial", "", job.measure(), "epochs", "seconds", "settings"].map(String::from)));
+        live.watch.epoch(&row(["trial", "", job.measure().words, "epochs", "seconds", "settings"].map(String::from)));
         live
     }
 
@@ -180,7 +180,7 @@ impl<'a> Live<'a> {
         self.over += 1;
         self.pruned += usize::from(trial.state == State::Pruned);
         self.failed += usize::from(trial.state == State::Failed);
-        let loss = |value: f64| self.job.direction().loss(value);
+        let loss = |value: f64| self.job.measure().direction.loss(value);
         let counts = trial.state == State::Complete && !trial.foreign;
         let Some(value) = trial.value.filter(|_| counts) else { return false };
         let better = self.best.is_none_or(|(best, _)| loss(value) < loss(best));

@@ -202,7 +202,7 @@ fn normal_cdf(z: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::study::trial::Direction;
+    use crate::train::Direction;
 
     fn space(text: &str) -> Space {
         Space::read(&toml::from_str(text).unwrap()).unwrap()

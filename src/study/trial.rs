@@ -1,30 +1,7 @@
 //! A trial: one point of the space, tried; and which of two values is better.
 
 use super::space::Point;
-
-/// Whether small values are wanted or large ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// A loss.
-    Minimize,
-    /// An accuracy.
-    Maximize,
-}
-
-impl Direction {
-    /// The value as something to be made small.
-    pub fn loss(self, value: f64) -> f64 {
-        match self {
-            Direction::Minimize => value,
-            Direction::Maximize => -value,
-        }
-    }
-
-    /// The better one of two.
-    pub fn better(self, a: f64, b: f64) -> f64 {
-        if self.loss(b) < self.loss(a) { b } else { a }
-    }
-}
+use crate::train::Direction;
 
 /// What the one who runs an objective is told after each report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 //! `training/part/parameter`, everything else as JSON in its one metadata key), followed by the SHA-256 of it all.
 
 use super::history::History;
+use super::learner::{Progress, States};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::nn::state::State;
@@ -13,36 +14,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// Sums over the batches of a running epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Running {
-    /// Samples seen.
-    pub seen: usize,
-    /// Sum of their losses, each times its weight.
-    pub loss: f64,
-    /// Sum of their weights.
-    pub weight: f64,
-    /// Correct predictions.
-    pub right: usize,
-}
-
-/// How far a training has come.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Progress {
-    /// The weights now.
-    pub model: State<f32>,
-    /// The optimizer's running values.
-    pub optimizer: State<f32>,
-    /// The optimizer's steps.
-    pub steps: u64,
-    /// The weights of the best epoch so far.
-    pub best: State<f32>,
-    /// The epochs so far.
-    pub history: History,
-    /// The sums of the epoch that is running.
-    pub running: Running,
-}
 
 /// A training that is over.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,12 +89,13 @@ struct Meta {
 #[derive(Serialize, Deserialize)]
 struct CurrentMeta {
     name: String,
-    steps: u64,
+    numbers: BTreeMap<String, f64>,
     history: History,
-    running: Running,
 }
 
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
+/// Before the name of a part of a learner's state.
+const STATE: &str = "state.";
 const META_KEY: &str = "gradus";
 
 impl Checkpoint {
@@ -134,9 +106,8 @@ impl Checkpoint {
             finished: self.finished.iter().map(|(name, f)| (name.clone(), f.history.clone())).collect(),
             current: self.current.as_ref().map(|(name, p)| CurrentMeta {
                 name: name.clone(),
-                steps: p.steps,
+                numbers: p.states.numbers.clone(),
                 history: p.history.clone(),
-                running: p.running,
             }),
             settings: self.settings.clone(),
         };
@@ -146,8 +117,7 @@ impl Checkpoint {
             parts.push((format!("{name}/last"), &f.last));
         }
         if let Some((name, p)) = &self.current {
-            parts.push((format!("{name}/model"), &p.model));
-            parts.push((format!("{name}/optimizer"), &p.optimizer));
+            parts.extend(p.states.tensors.iter().map(|(part, state)| (format!("{name}/{STATE}{part}"), state)));
             parts.push((format!("{name}/best"), &p.best));
         }
         let mut tensors = Vec::new();
@@ -184,25 +154,31 @@ impl Checkpoint {
             return Err(broken(&format!("its version is {version}, this program writes {VERSION}")));
         }
         let mut all: State<f32> = crate::nn::state::from_safetensors(body)?;
-        let mut take = |part: String| -> State<f32> {
+        fn take(all: &mut State<f32>, part: String) -> State<f32> {
             let prefix = format!("{part}/");
             let keys: Vec<String> = all.keys().filter(|k| k.starts_with(&prefix)).cloned().collect();
             let named = |k: String| (k[prefix.len()..].to_owned(), all.remove(&k).expect("the key was listed"));
             keys.into_iter().map(named).collect()
-        };
+        }
         let finished = meta
             .finished
             .into_iter()
             .map(|(name, history)| {
-                let (best, last) = (take(format!("{name}/best")), take(format!("{name}/last")));
+                let (best, last) = (take(&mut all, format!("{name}/best")), take(&mut all, format!("{name}/last")));
                 (name, Finished { best, last, history })
             })
             .collect();
         let current = meta.current.map(|c| {
-            let (model, optimizer) = (take(format!("{}/model", c.name)), take(format!("{}/optimizer", c.name)));
-            let best = take(format!("{}/best", c.name));
-            let (steps, history, running) = (c.steps, c.history, c.running);
-            (c.name, Progress { model, optimizer, steps, best, history, running })
+            let best = take(&mut all, format!("{}/best", c.name));
+            // What is left belongs to the learner: `name/state.part/path`.
+            let mut states = States { numbers: c.numbers, ..States::default() };
+            for (key, tensor) in std::mem::take(&mut all) {
+                let part = key.strip_prefix(&format!("{}/{STATE}", c.name)).and_then(|rest| rest.split_once('/'));
+                if let Some((part, path)) = part {
+                    states.tensors.entry(part.to_owned()).or_default().insert(path.to_owned(), tensor);
+                }
+            }
+            (c.name, Progress { states, best, history: c.history })
         });
         Ok(Self { finished, current, settings: meta.settings })
     }
@@ -235,13 +211,15 @@ mod tests {
         let mut state = |names: &[&str]| -> State<f32> {
             names.iter().map(|n| (n.to_string(), Tensor::randn([2, 3], &mut rng))).collect()
         };
+        let tensors = [
+            ("model".to_owned(), state(&["a.weight"])),
+            ("optimizer".to_owned(), state(&["a.weight/exp_avg", "a.weight/exp_avg_sq"])),
+        ];
+        let numbers = [("seen".to_owned(), 32.0), ("loss".to_owned(), 0.1 + 0.2)];
         let progress = Progress {
-            model: state(&["a.weight"]),
-            optimizer: state(&["a.weight/exp_avg", "a.weight/exp_avg_sq"]),
-            steps: 17,
+            states: States { tensors: tensors.into(), numbers: numbers.into() },
             best: state(&["a.weight"]),
             history: History::default(),
-            running: Running { seen: 32, loss: 0.1 + 0.2, weight: 32.0, right: 5 },
         };
         let finished = Finished { best: state(&["b"]), last: state(&["b"]), history: History::default() };
         let settings = [("train.optimizer.lr".to_owned(), "0.1".to_owned())].into();

@@ -2,6 +2,7 @@
 
 use crate::autograd::Var;
 use crate::error::{Error, Result};
+use crate::target::Target;
 use crate::tensor::Tensor;
 
 /// What a loss is computed from, beside the network's output.
@@ -9,19 +10,26 @@ use crate::tensor::Tensor;
 pub struct Batch<'a> {
     /// What the network was given.
     pub inputs: &'a Tensor,
-    /// The class of each sample.
-    pub labels: &'a [usize],
-    /// What each sample's output should be, if the samples say so; see [`Samples::targets`](super::Samples::targets).
-    pub targets: Option<&'a Tensor>,
+    /// What is to be predicted of each sample.
+    pub target: &'a Target,
 }
 
 impl<'a> Batch<'a> {
-    /// The targets as a constant. Fails if the samples have none.
-    pub fn target(&self) -> Result<Var> {
-        let none = || {
-            Error::invalid("the loss asks for targets, but the samples have labels alone. help: Matrix::with_targets")
-        };
-        self.targets.cloned().map(Var::constant).ok_or_else(none)
+    /// Returns the number of samples.
+    pub fn samples(&self) -> usize {
+        self.inputs.shape().first().copied().unwrap_or(0)
+    }
+
+    /// Returns the class of each sample; empty if the samples have none.
+    pub fn labels(&self) -> &'a [usize] {
+        self.target.labels()
+    }
+
+    /// Returns the numbers to predict as a constant. Fails if the samples have none.
+    pub fn values(&self) -> Result<Var> {
+        let none =
+            || Error::invalid("the loss expects numbers to predict, and the samples have none. help: Target::Values");
+        self.target.values().cloned().map(Var::constant).ok_or_else(none)
     }
 }
 
@@ -39,10 +47,10 @@ impl<'a> Batch<'a> {
 ///
 /// impl Criterion for Hinge {
 ///     fn loss(&self, output: &Var, batch: &Batch<'_>) -> Result<Var> {
-///         let t = Tensor::from_fn([batch.labels.len(), 1], |i| if batch.labels[i] == 1 { 1.0 } else { -1.0 });
+///         let t = Tensor::from_fn([batch.samples(), 1], |i| if batch.labels()[i] == 1 { 1.0 } else { -1.0 });
 ///         (1.0 - output.mul(&Var::constant(t))?).relu()?.mean()
 ///     }
-///     fn classifies(&self) -> bool {
+///     fn classifies(&self, _: &Target) -> bool {
 ///         true
 ///     }
 ///     fn predictions(&self, output: &Tensor) -> Vec<usize> {
@@ -55,7 +63,7 @@ impl<'a> Batch<'a> {
 /// let model = Linear::new(1, 1, Init::PyTorch, &mut Rng::new(1, "init", 0));
 /// let fit = Fit::new(30, 30, 2, 1).with_objective(Hinge);
 /// let trained = fit.run(&model, &mut FirstOrder::new(Adam::new(0.1)), &samples, &samples, None, &mut Silent)?;
-/// assert_eq!(trained.history.best().unwrap().val_accuracy, Some(1.0));
+/// assert_eq!(trained.history.best().unwrap().get("val_accuracy"), Some(1.0));
 /// # Ok::<(), Error>(())
 /// ```
 pub trait Criterion {
@@ -64,12 +72,13 @@ pub trait Criterion {
 
     /// What the mean divides by: the number of samples, or the sum of their weights. Means over several batches are
     /// weighted by it.
-    fn weight(&self, labels: &[usize]) -> f64 {
-        labels.len() as f64
+    fn weight(&self, batch: &Batch<'_>) -> f64 {
+        batch.samples() as f64
     }
 
-    /// Whether outputs are read as classes, so that there is an accuracy.
-    fn classifies(&self) -> bool {
+    /// Whether outputs are read as classes for samples with this target, so that there is an accuracy.
+    fn classifies(&self, target: &Target) -> bool {
+        let _ = target;
         false
     }
 
@@ -104,11 +113,12 @@ pub(super) fn loss_of(criterion: &dyn Criterion, output: &Var, batch: &Batch<'_>
     Ok(loss)
 }
 
-/// The predictions for `n` samples, none where outputs are no classes; an error unless there is one for each.
-pub(super) fn predictions_of(criterion: &dyn Criterion, output: &Tensor, n: usize) -> Result<Vec<usize>> {
-    if !criterion.classifies() {
+/// The predictions for the samples of a batch, none where outputs are no classes; an error unless there is one for each.
+pub(super) fn predictions_of(criterion: &dyn Criterion, output: &Tensor, batch: &Batch<'_>) -> Result<Vec<usize>> {
+    if !criterion.classifies(batch.target) {
         return Ok(Vec::new());
     }
+    let n = batch.samples();
     let predictions = criterion.predictions(output);
     if predictions.len() != n {
         let found = predictions.len();

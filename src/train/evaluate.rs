@@ -51,7 +51,7 @@ impl Losses {
 /// ```
 /// use gradus::prelude::*;
 ///
-/// let samples = Matrix::new(Tensor::rand([8, 4], 0.0, 1.0, &mut Rng::new(1, "rows", 0)), vec![0; 8])?;
+/// let samples = Matrix::new(Tensor::rand([8, 4], 0.0, 1.0, &mut Rng::new(1, "rows", 0)), Target::None)?;
 /// let model = Linear::new(4, 4, Init::PyTorch, &mut Rng::new(1, "init", 0));
 /// let squared = losses(&model, &samples, &Objective { loss: Loss::ReconstructionMse, ..Objective::default() }, 1)?;
 /// let own = |output: &Var, batch: &Batch<'_>| output.mse(&Var::constant(batch.inputs.clone()));
@@ -66,7 +66,7 @@ pub fn losses(model: &dyn Module, samples: &dyn Samples, criterion: &dyn Criteri
         let mut cx = Ctx::eval_drawing(seed, (start / BATCH) as u64);
         let output = model.forward(&Var::constant(drawn.inputs.clone()), &mut cx)?;
         check_finite(model, &drawn.inputs, output.value())?;
-        let w = criterion.weight(&drawn.labels);
+        let w = criterion.weight(&drawn.batch());
         let error = f64::from(loss_of(criterion, &output, &drawn.batch())?.value().item()) * w;
         (sums.objective, sums.loss) = (sums.objective + error, sums.loss + error);
         for added in cx.losses() {
@@ -125,6 +125,47 @@ pub fn evaluate(model: &dyn Module, samples: &dyn Samples, criterion: &dyn Crite
     Ok(Evaluation { loss, accuracy, predicted, probabilities: Tensor::new(probabilities, [samples.len(), classes])? })
 }
 
+/// What a classifier predicts for samples.
+#[derive(Clone, Debug)]
+pub struct Predictions {
+    /// The class of each sample.
+    pub predicted: Vec<usize>,
+    /// The probability of each class, `[N, K]`.
+    pub probabilities: Tensor,
+}
+
+/// Computes the predictions of a classifier; the samples need no target. Fails without samples, and for a loss that reads no
+/// classes from an output.
+///
+/// ```
+/// use gradus::prelude::*;
+/// use gradus::train::classify;
+///
+/// let samples = Matrix::new(Tensor::new(vec![-1.0, 2.0], [2, 1])?, Target::None)?;
+/// let model = Linear::new(1, 2, Init::PyTorch, &mut Rng::new(1, "init", 0));
+/// model.weight.set(Tensor::new(vec![0.0, 4.0], [2, 1])?);
+/// model.bias.set(Tensor::zeros([2]));
+/// assert_eq!(classify(&model, &samples, &Objective::default())?.predicted, [0, 1]);
+/// # Ok::<(), Error>(())
+/// ```
+pub fn classify(model: &dyn Module, samples: &dyn Samples, criterion: &dyn Criterion) -> Result<Predictions> {
+    let (mut predicted, mut probabilities, mut classes) = (Vec::new(), Vec::new(), 0);
+    if samples.is_empty() {
+        return Err(Error::invalid("classify: no samples are given"));
+    }
+    for start in (0..samples.len()).step_by(BATCH) {
+        let indices: Vec<usize> = (start..(start + BATCH).min(samples.len())).collect();
+        let x = samples.batch(&indices, None);
+        let output = model.forward(&Var::constant(x.clone()), &mut Ctx::eval())?;
+        check_finite(model, &x, output.value())?;
+        let p = criterion.probabilities(&output)?;
+        classes = p.shape().get(1).copied().unwrap_or(1);
+        probabilities.extend_from_slice(p.data());
+        predicted.extend(criterion.predictions(output.value()));
+    }
+    Ok(Predictions { predicted, probabilities: Tensor::new(probabilities, [samples.len(), classes])? })
+}
+
 /// What is measured of a classifier on samples.
 pub(super) struct Measured {
     pub(super) loss: f64,
@@ -144,21 +185,26 @@ pub(super) fn measure(
     if samples.is_empty() {
         return Err(Error::invalid("evaluate: no samples are given"));
     }
+    if !criterion.classifies(samples.target()) {
+        return Err(Error::invalid(
+            "evaluate: expected samples with classes, and a loss that reads classes from an output",
+        ));
+    }
     let (mut loss, mut predicted, mut weight, mut largest) = (0.0, Vec::new(), 0.0, 0.0f32);
     for start in (0..samples.len()).step_by(BATCH) {
         let indices: Vec<usize> = (start..(start + BATCH).min(samples.len())).collect();
         let drawn = Drawn::new(samples, &indices, None);
         let output = model.forward(&Var::constant(drawn.inputs.clone()), &mut Ctx::eval())?;
         check_finite(model, &drawn.inputs, output.value())?;
-        let w = criterion.weight(&drawn.labels);
+        let w = criterion.weight(&drawn.batch());
         loss += f64::from(loss_of(criterion, &output, &drawn.batch())?.value().item()) * w;
         weight += w;
-        predicted.extend(predictions_of(criterion, output.value(), indices.len())?);
+        predicted.extend(predictions_of(criterion, output.value(), &drawn.batch())?);
         largest = output.value().data().iter().fold(largest, |most, y| most.max(y.abs()));
         see(&output)?;
     }
-    let right = predicted.iter().zip(samples.labels()).filter(|(p, l)| p == l).count();
-    Ok(Measured { loss: loss / weight, accuracy: right as f64 / samples.len() as f64, predicted, largest })
+    let correct = predicted.iter().zip(samples.target().labels()).filter(|(p, l)| p == l).count();
+    Ok(Measured { loss: loss / weight, accuracy: correct as f64 / samples.len() as f64, predicted, largest })
 }
 
 /// The output of the layer `path` (or of the whole network, for the empty path) for these samples, one row each.

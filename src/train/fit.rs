@@ -1,29 +1,19 @@
-//! The training loop.
+//! The settings of a training of a network by a loss.
 //!
-//! Each epoch goes once through the training samples in a new order, a batch at a time; then the validation samples
-//! are evaluated. The weights of the epoch with the lowest validation loss are kept, and training ends early when
-//! that epoch lies `patience` epochs back (Prechelt 1998). Without validation samples all epochs are trained and the last
-//! is kept. What cannot be trained is refused before the first step.
-//!
-//! Everything random is keyed by (seed, epoch) or (seed, network, layer, step), and the loop's place is written down as
-//! [`Progress`]: a resumed training ends in the same bits as one that never stopped.
+//! The weights of the epoch with the lowest validation loss are kept, and training ends early when that epoch lies
+//! `patience` epochs back (Prechelt 1998). Without validation samples all epochs are trained and the last is kept. What
+//! cannot be trained is refused before the first step. The loop is [`Training`]; an epoch is [`Supervised`]'s.
 
-use super::batch::Batches;
-use super::checkpoint::{Progress, Running};
-use super::criterion::{Batch, Criterion, loss_of, predictions_of};
-use super::evaluate::{first_odd, kind, losses, measure};
-use super::history::{Epoch, History, Keep};
+use super::criterion::{Batch, Criterion};
+use super::learner::{Observer, Progress, Trained, Training};
+use super::measure::Keep;
 use super::objective::Objective;
-use super::samples::{Drawn, Samples};
-use crate::autograd::{Tape, Var};
+use super::samples::Samples;
+use super::supervised::Supervised;
+use crate::autograd::Var;
 use crate::error::{Error, Result};
-use crate::nn::state::{State, load_state_dict, state_dict};
-use crate::nn::{Captured, Ctx, Draws, Kind, Module, Proposals};
+use crate::nn::{Captured, Ctx, Kind, Module};
 use crate::optim::{Optimizer, Schedule};
-
-/// Outputs of a classifier beyond this say nothing any more: neighbouring numbers of `f32` lie 10⁸ apart there, and the
-/// squares that maps and distances are made of leave its range soon after.
-const LARGEST: f32 = 1e15;
 
 /// The settings of a training by a loss: one of this crate's, by its [`Objective`], or your own
 /// ([`with_loss`](Self::with_loss), [`with_objective`](Self::with_objective)).
@@ -35,7 +25,7 @@ const LARGEST: f32 = 1e15;
 /// let mut rng = Rng::new(1, "clouds", 0);
 /// let mut cloud = |n: usize| {
 ///     let rows = Tensor::from_fn([n, 2], |i| (rng.normal() + if i / 2 % 2 == 0 { -2.0 } else { 2.0 }) as f32);
-///     Matrix::new(rows, (0..n).map(|i| i % 2).collect())
+///     Matrix::new(rows, (0..n).map(|i| i % 2).collect::<Vec<_>>())
 /// };
 /// let (train, val) = (cloud(40)?, cloud(20)?);
 /// let model = gradus::models::mlp::mlp(2, &[8], 2, Activation::Relu, &mut Rng::new(1, "init", 0));
@@ -68,65 +58,6 @@ pub struct Fit<C = Objective> {
     pub drop_last: bool,
     /// What messages call the learning rate: the key of its setting, such as `cnn.lr`.
     pub rate: &'static str,
-}
-
-/// An observer of a training: a progress bar, a log, what stops or saves it.
-///
-/// ```
-/// use gradus::prelude::*;
-///
-/// /// Prints each epoch's losses.
-/// struct Print;
-///
-/// impl Observer for Print {
-///     fn epoch(&mut self, record: &Epoch, best: bool) {
-///         let [train, val] = record.losses();
-///         println!("epoch {}: {train:.3}, {val:.3}{}", record.epoch, if best { " *" } else { "" });
-///     }
-/// }
-///
-/// let samples = Matrix::new(Tensor::zeros([4, 2]), vec![0, 1, 0, 1])?;
-/// let model = Linear::new(2, 2, Init::PyTorch, &mut Rng::new(1, "init", 0));
-/// Fit::new(3, 3, 2, 1).run(&model, &mut FirstOrder::new(Sgd::new(0.1)), &samples, &samples, None, &mut Print)?;
-/// # Ok::<(), Error>(())
-/// ```
-pub trait Observer {
-    /// After each step: `done` of `total` samples of epoch number `epoch` have been seen.
-    fn step(&mut self, epoch: usize, done: usize, total: usize) {
-        let _ = (epoch, done, total);
-    }
-
-    /// After each epoch. `best` tells whether it is the best so far.
-    fn epoch(&mut self, record: &Epoch, best: bool) {
-        let _ = (record, best);
-    }
-
-    /// Asked after each step: whether to stop now. The training then saves itself and ends with
-    /// [`Error::Interrupted`].
-    fn interrupted(&self) -> bool {
-        false
-    }
-
-    /// Offered after each epoch, and always before an interruption (`must`): `progress()` is everything needed to
-    /// take the training up from here.
-    fn save(&mut self, must: bool, progress: &dyn Fn() -> Progress) -> Result<()> {
-        let _ = (must, progress);
-        Ok(())
-    }
-}
-
-/// An observer that does nothing.
-#[derive(Debug)]
-pub struct Silent;
-impl Observer for Silent {}
-
-/// A finished training. The model itself holds the best epoch's weights.
-#[derive(Clone, Debug)]
-pub struct Trained {
-    /// All epochs.
-    pub history: History,
-    /// The last epoch's weights.
-    pub last: State<f32>,
 }
 
 impl Fit {
@@ -168,8 +99,8 @@ impl<C> Fit<C> {
         Fit { epochs, patience, batch, seed, network, objective, keep, schedule, drop_last, rate }
     }
 
-    /// Number of samples that an epoch meets, of `n`.
-    fn met(&self, n: usize) -> usize {
+    /// Returns the number of samples that an epoch meets, of `n`.
+    pub(super) fn met(&self, n: usize) -> usize {
         if self.drop_last { n - n % self.batch } else { n }
     }
 
@@ -215,6 +146,13 @@ impl<C> Fit<C> {
     }
 }
 
+impl<C> Fit<C> {
+    /// Returns how long is trained, and by what the best epoch is chosen.
+    pub fn training(&self) -> Training {
+        Training { epochs: self.epochs, patience: self.patience, measures: self.keep.measures() }
+    }
+}
+
 impl<C: Criterion> Fit<C> {
     /// Trains `model` and leaves the best epoch's weights in it. `from` resumes a training that was stopped.
     ///
@@ -230,129 +168,19 @@ impl<C: Criterion> Fit<C> {
         from: Option<Progress>,
         observer: &mut dyn Observer,
     ) -> Result<Trained> {
+        self.training().run(&mut self.learner(model, optimizer, train, val)?, from, observer)
+    }
+
+    /// Returns the learner that [`run`](Self::run) trains. Fails if the settings do not fit the samples.
+    pub fn learner<'a>(
+        &'a self,
+        model: &'a dyn Module,
+        optimizer: &'a mut dyn Optimizer<f32>,
+        train: &'a dyn Samples,
+        val: &'a dyn Samples,
+    ) -> Result<Supervised<'a, C>> {
         self.check(model, train, val)?;
-        let (base, met) = (optimizer.lr(), self.met(train.len()));
-        let (mut history, mut best, mut running) = (History::default(), state_dict(model), Running::default());
-        if let Some(progress) = from {
-            load_state_dict(model, &progress.model)?;
-            optimizer.load(progress.steps, progress.optimizer)?;
-            (history, best, running) = (progress.history, progress.best, progress.running);
-        }
-        while history.epochs.len() < self.epochs && (history.epochs.is_empty() || history.stale() < self.patience) {
-            let epoch = history.epochs.len() + 1;
-            let so_far: Vec<f64> = history.epochs.iter().filter_map(|e| e.val_loss).collect();
-            optimizer.set_lr(self.schedule.lr(base, epoch, self.epochs, &so_far));
-            let batches = Batches::new(train.len(), self.batch, self.seed, epoch as u64, true);
-            let (done, all) = (running.seen.div_ceil(self.batch), met.div_ceil(self.batch));
-            for indices in batches.take(all).skip(done) {
-                self.step(model, optimizer, train, epoch, &indices, &mut running)?;
-                observer.step(epoch, running.seen, met);
-                if observer.interrupted() {
-                    observer.save(true, &|| progress(model, optimizer, &history, &best, running))?;
-                    return Err(Error::Interrupted(format!("interrupted in epoch {epoch}")));
-                }
-            }
-            // A running average of the weights, if one is kept, is what is evaluated and what may be the best.
-            let mut moving = None;
-            if let Some(average) = optimizer.averaged(model) {
-                moving = Some(state_dict(model));
-                load_state_dict(model, &average)?;
-            }
-            let measured = if val.is_empty() {
-                Ok((None, None))
-            } else if !self.objective.classifies() {
-                losses(model, val, &self.objective, self.seed).map(|losses| (Some(losses.loss), None))
-            } else {
-                measure(model, val, &self.objective, &mut |_| Ok(())).and_then(|found| {
-                    if found.largest > LARGEST && found.loss.is_finite() {
-                        let (what, place) =
-                            (format!("an output of {:.1e}", found.largest), "the end of the network".to_owned());
-                        return Err(self.diverged(what, place, optimizer.steps(), optimizer.lr()));
-                    }
-                    Ok((Some(found.loss), Some(found.accuracy)))
-                })
-            };
-            let (val_loss, val_accuracy) = match measured {
-                Err(Error::NotFinite { .. }) => (Some(f64::NAN), None),
-                measured => measured?,
-            };
-            if val_loss.is_some_and(|loss| !loss.is_finite()) {
-                let first: Vec<usize> = (0..val.len().min(self.batch)).collect();
-                let (what, place) = first_fault(model, val, &first);
-                return Err(self.diverged(what, place, optimizer.steps(), optimizer.lr()));
-            }
-            let record = Epoch {
-                epoch,
-                train_loss: running.loss / running.weight,
-                train_accuracy: self.objective.classifies().then(|| running.right as f64 / running.seen as f64),
-                val_loss,
-                val_accuracy,
-            };
-            running = Running::default();
-            let is_best = history.push(record, self.keep);
-            if is_best {
-                best = state_dict(model);
-            }
-            if let Some(moving) = &moving {
-                load_state_dict(model, moving)?;
-            }
-            observer.epoch(&record, is_best);
-            observer.save(false, &|| progress(model, optimizer, &history, &best, running))?;
-        }
-        let last = state_dict(model);
-        load_state_dict(model, &best)?;
-        Ok(Trained { history, last })
-    }
-
-    /// One step on the samples `indices`.
-    fn step(
-        &self,
-        model: &dyn Module,
-        optimizer: &mut dyn Optimizer<f32>,
-        train: &dyn Samples,
-        epoch: usize,
-        indices: &[usize],
-        running: &mut Running,
-    ) -> Result<()> {
-        let drawn = Drawn::new(train, indices, Some(epoch as u64));
-        let step = optimizer.steps() + 1;
-        let (mut right, mut proposals) = (0, Proposals::default());
-        let loss = optimizer.step(model, &mut || {
-            let tape = Tape::new();
-            let mut cx = Ctx::train(&tape, Draws { seed: self.seed, network: &self.network }, step);
-            let output = model.forward(&Var::constant(drawn.inputs.clone()), &mut cx)?;
-            let predictions = predictions_of(&self.objective, output.value(), indices.len())?;
-            right = predictions.iter().zip(&drawn.labels).filter(|(predicted, label)| predicted == label).count();
-            let mut loss = loss_of(&self.objective, &output, &drawn.batch())?;
-            for added in cx.losses() {
-                loss = loss.add(&added.value.affine(added.weight, 0.0)?)?;
-            }
-            proposals = cx.proposals();
-            let value = loss.value().item();
-            Ok((value, tape.backward(&loss)?))
-        });
-        match loss {
-            Ok(loss) => {
-                proposals.commit();
-                running.seen += indices.len();
-                running.loss += f64::from(loss) * self.objective.weight(&drawn.labels);
-                running.weight += self.objective.weight(&drawn.labels);
-                running.right += right;
-                Ok(())
-            }
-            Err(Error::Diverged { what, place, step, .. }) => {
-                // Of a loss the layer is sought; a gradient has its parameter's name already.
-                let fault = if place == "loss" { first_fault(model, train, indices) } else { (what, place) };
-                Err(self.diverged(fault.0, fault.1, step, optimizer.lr()))
-            }
-            Err(other) => Err(other),
-        }
-    }
-
-    /// The error of a training that diverged.
-    fn diverged(&self, what: String, place: String, step: u64, lr: f64) -> Error {
-        let help = format!("lower {} (it is {lr:?} now), or look for odd samples in the data", self.rate);
-        Error::Diverged { what, place, step, help }
+        Ok(Supervised::new(self, model, optimizer, train, val))
     }
 }
 
@@ -374,35 +202,12 @@ pub fn without_validation(stops: bool, schedule: &Schedule) -> Result<()> {
     }
 }
 
-/// Everything needed to take the training up again.
-fn progress(
-    model: &dyn Module,
-    optimizer: &dyn Optimizer<f32>,
-    history: &History,
-    best: &State<f32>,
-    running: Running,
-) -> Progress {
-    Progress {
-        model: state_dict(model),
-        optimizer: optimizer.state(),
-        steps: optimizer.steps(),
-        best: best.clone(),
-        history: history.clone(),
-        running,
-    }
-}
-
-/// What is not finite, and the first place where it is seen: the input, a layer's output, or the loss.
-fn first_fault(model: &dyn Module, samples: &dyn Samples, indices: &[usize]) -> (String, String) {
-    let found = first_odd(model, &samples.batch(indices, None));
-    let (value, place) = found.unwrap_or((f32::NAN, "the loss".to_owned()));
-    (kind(value).into(), place)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::learner::Silent;
     use super::*;
     use crate::models::mlp::mlp;
+    use crate::nn::state::state_dict;
     use crate::nn::{Activation, Sequential};
     use crate::optim::{Adam, FirstOrder};
     use crate::rng::Rng;

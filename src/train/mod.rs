@@ -5,7 +5,8 @@
 //! * [`augment`]: flips, turns, shifts and other light, drawn by number so that a resumed run draws the same;
 //! * [`criterion`]: what a loss is, so that it may be one of your own;
 //! * [`objective`]: the losses of this crate, and how an output is read as a prediction;
-//! * [`fit`]: the training loop;
+//! * [`learner`]: what learns, and the loop that it goes through; [`measure`]: by what an epoch is chosen;
+//! * [`fit`]: the settings of a network's training by a loss; [`supervised`]: an epoch of it;
 //! * [`mod@evaluate`]: loss, accuracy and probabilities of a trained model;
 //! * [`history`]: what is remembered of each epoch;
 //! * [`checkpoint`]: the one file from which a run resumes.
@@ -17,15 +18,21 @@ pub mod criterion;
 pub mod evaluate;
 pub mod fit;
 pub mod history;
+pub mod learner;
+pub mod measure;
 pub mod objective;
 pub mod samples;
+pub mod supervised;
 
 pub use augment::{Affine, Augment, Symmetry, gather};
 pub use batch::{Batches, Normalization, standardize_each};
-pub use checkpoint::{Checkpoint, Progress};
+pub use checkpoint::Checkpoint;
 pub use criterion::{Batch, Criterion};
-pub use evaluate::{Evaluation, Losses, activations, check_finite, evaluate, losses, outputs};
-pub use fit::{Fit, Observer, Silent, Trained};
-pub use history::{Epoch, History, Keep};
+pub use evaluate::{Evaluation, Losses, Predictions, activations, check_finite, classify, evaluate, losses, outputs};
+pub use fit::Fit;
+pub use history::{Epoch, Figures, History};
+pub use learner::{Learner, Observer, Progress, Silent, States, Trained, Training};
+pub use measure::{Direction, Keep, Measure, VAL_ACCURACY, VAL_LOSS};
 pub use objective::{Loss, Objective, balanced};
 pub use samples::{ImageSamples, Matrix, Samples};
+pub use supervised::Supervised;

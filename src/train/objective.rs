@@ -6,7 +6,8 @@
 use super::criterion::{Batch, Criterion};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
-use crate::ops::{Target, argmax};
+use crate::ops::{ClassTarget, argmax};
+use crate::target::Target;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -63,11 +64,6 @@ impl Loss {
         }
     }
 
-    /// Whether the target is the input: the network has no classes.
-    pub fn is_reconstruction(self) -> bool {
-        matches!(self, Loss::ReconstructionMse | Loss::ReconstructionBce)
-    }
-
     /// The shape that a network has to give for each sample of shape `input`: a number for each class, one for yes or
     /// no, or an image like the input. Fails for binary losses of more than two classes.
     pub fn outputs(self, input: &[usize], classes: usize) -> Result<Vec<usize>> {
@@ -83,35 +79,41 @@ impl Loss {
     }
 }
 
-/// A loss, and how much each class weighs in it.
+/// A loss of this crate, and how much each class weighs in it. What the outputs are compared with is decided by the loss and
+/// by the [`Target`]: the inputs for a reconstruction, numbers where the target has numbers, else classes.
 ///
 /// ```
 /// use gradus::prelude::*;
 /// let output = Var::constant(Tensor::new(vec![3.0, 0.0, 0.0, 3.0], [2, 2])?);
-/// let (x, labels) = (Tensor::zeros([2, 4]), [0, 1]);
+/// let (inputs, target) = (Tensor::zeros([2, 4]), Target::Classes(vec![0, 1]));
+/// let batch = Batch { inputs: &inputs, target: &target };
 /// let objective = Objective { label_smoothing: 0.1, ..Objective::default() }; // cross-entropy
-/// let smoothed = objective.value(&output, &x, &labels)?.value().item();
-/// assert!(smoothed > Objective::default().value(&output, &x, &labels)?.value().item());
-/// assert_eq!(objective.answers(output.value()), labels);
+/// let smoothed = objective.loss(&output, &batch)?.value().item();
+/// assert!(smoothed > Objective::default().loss(&output, &batch)?.value().item());
+/// assert_eq!(objective.predictions(output.value()), [0, 1]);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Objective {
     /// The loss.
     pub loss: Loss,
     /// A factor for the samples of each class; none is 1 for all.
     pub class_weights: Option<Vec<f32>>,
     /// The part ε, from 0 to 1, of each target that is spread evenly over all classes (Szegedy et al. 2016); for
-    /// cross-entropy alone. See [`value`](Self::value).
+    /// cross-entropy alone.
     pub label_smoothing: f64,
-    /// Whether the outputs are numbers that the samples' targets are compared with (`mse`, `mae`, `huber`), and no classes.
-    pub regression: bool,
-    /// The residual from which on Huber's loss is linear.
+    /// The residual δ from which on Huber's loss is linear.
     pub huber_delta: f64,
 }
 
+impl Default for Objective {
+    fn default() -> Self {
+        Self { loss: Loss::default(), class_weights: None, label_smoothing: 0.0, huber_delta: 1.0 }
+    }
+}
+
 impl Objective {
-    /// Computes the mean loss of these outputs; `x` is what the network was given.
+    /// Computes the mean loss of outputs that are compared with classes.
     ///
     /// With label smoothing ε and class weights w, K classes, p = softmax(output) and true labels y it is PyTorch's
     ///
@@ -120,30 +122,18 @@ impl Objective {
     /// ```
     ///
     /// in training as well as in evaluation, so the loss of a perfect classifier is not 0.
-    pub fn value(&self, output: &Var, x: &Tensor, labels: &[usize]) -> Result<Var> {
-        if self.label_smoothing != 0.0 && self.loss != Loss::CrossEntropy {
-            return Err(Error::config("train.label_smoothing", "is for the loss cross_entropy", "leave it out"));
-        }
+    fn of_classes(&self, output: &Var, labels: &[usize]) -> Result<Var> {
         match (self.loss, &self.class_weights) {
             (Loss::CrossEntropy, weights) if self.label_smoothing != 0.0 => {
                 let q = smoothed(labels, output.shape(), self.label_smoothing)?;
                 let classes = output.shape()[1];
                 let ones = vec![1.0; classes];
-                let loss =
-                    output.cross_entropy_weighted(Target::Probabilities(&q), weights.as_ref().unwrap_or(&ones))?;
-                loss.affine(labels.len() as f64 / self.weight(labels), 0.0)
+                let q = ClassTarget::Probabilities(&q);
+                let loss = output.cross_entropy_weighted(q, weights.as_ref().unwrap_or(&ones))?;
+                loss.affine(labels.len() as f64 / self.weight_of(labels), 0.0)
             }
-            (Loss::ReconstructionMse | Loss::ReconstructionBce, Some(_)) => {
-                let what = "weigh classes, and a reconstruction has none";
-                Err(Error::config("train.class_weights", what, "leave them out"))
-            }
-            (Loss::ReconstructionMse, None) => output.mse(&Var::constant(x.clone())),
-            (Loss::ReconstructionBce, None) => {
-                let numbers = x.numel() as f64 / labels.len() as f64;
-                output.bce(x)?.affine(numbers, 0.0)
-            }
-            (Loss::CrossEntropy, None) => output.cross_entropy(Target::Labels(labels)),
-            (Loss::CrossEntropy, Some(weights)) => output.cross_entropy_weighted(Target::Labels(labels), weights),
+            (Loss::CrossEntropy, None) => output.cross_entropy(ClassTarget::Labels(labels)),
+            (Loss::CrossEntropy, Some(weights)) => output.cross_entropy_weighted(ClassTarget::Labels(labels), weights),
             (Loss::Nll, weights) => output.nll(labels, weights.as_deref()),
             (Loss::BceWithLogits, None) => output.bce_with_logits(&yes(labels), None),
             (Loss::BceWithLogits, Some(weights)) if weights.len() != 2 => {
@@ -154,7 +144,7 @@ impl Objective {
                 // The weighted mean: the second class against the first, and the sum of the weights below.
                 let [first, second] = [weights[0], weights[1]];
                 let loss = output.bce_with_logits(&yes(labels), Some(&Tensor::full([1, 1], second / first)))?;
-                loss.affine(f64::from(first) * labels.len() as f64 / self.weight(labels), 0.0)
+                loss.affine(f64::from(first) * labels.len() as f64 / self.weight_of(labels), 0.0)
             }
             (Loss::Bce, None) => output.bce(&yes(labels)),
             (Loss::Bce, Some(_)) => {
@@ -165,7 +155,7 @@ impl Objective {
             (Loss::Mse, Some(_)) => {
                 Err(Error::config("train.class_weights", "cannot be used with mse", "use cross_entropy"))
             }
-            (Loss::Mae | Loss::Huber, _) => {
+            (Loss::Mae | Loss::Huber | Loss::ReconstructionMse | Loss::ReconstructionBce, _) => {
                 let what = format!("is {}, the loss of a regression", self.loss.name());
                 Err(Error::config("train.loss", what, "write kind = \"regress\", or use cross_entropy"))
             }
@@ -195,58 +185,73 @@ impl Objective {
     }
 
     /// What the mean divides by: the number of samples, or the sum of their weights.
-    pub fn weight(&self, labels: &[usize]) -> f64 {
+    fn weight_of(&self, labels: &[usize]) -> f64 {
         match &self.class_weights {
             None => labels.len() as f64,
             Some(weights) => labels.iter().filter_map(|&label| weights.get(label)).map(|&w| f64::from(w)).sum(),
         }
     }
+}
 
-    /// The probability of each class, `[N, K]`.
-    pub fn probabilities(&self, output: &Var) -> Result<Tensor> {
-        match self.loss {
-            Loss::CrossEntropy => Ok(output.softmax(1)?.into_value()),
-            Loss::Nll => Ok(output.exp()?.into_value()),
-            Loss::BceWithLogits => Ok(no_and_yes(output.sigmoid()?.value())),
-            Loss::Bce => Ok(no_and_yes(output.value())),
-            Loss::Mse if !self.regression => Ok(output.value().clone()),
-            _ => Err(Error::invalid("probabilities: a network that gives numbers or its input has no classes")),
+impl Criterion for Objective {
+    fn loss(&self, output: &Var, batch: &Batch<'_>) -> Result<Var> {
+        if self.label_smoothing != 0.0 && self.loss != Loss::CrossEntropy {
+            return Err(Error::config("train.label_smoothing", "is for the loss cross_entropy", "leave it out"));
+        }
+        match (self.loss, batch.target) {
+            (Loss::ReconstructionMse | Loss::ReconstructionBce, _) if self.class_weights.is_some() => {
+                let what = "weigh classes, and a reconstruction has none";
+                Err(Error::config("train.class_weights", what, "leave them out"))
+            }
+            (Loss::ReconstructionMse, _) => output.mse(&Var::constant(batch.inputs.clone())),
+            (Loss::ReconstructionBce, _) => {
+                let numbers = batch.inputs.numel() as f64 / batch.samples() as f64;
+                output.bce(batch.inputs)?.affine(numbers, 0.0)
+            }
+            (_, Target::Values(_)) => self.of_values(output, &batch.values()?),
+            (_, Target::Classes(labels)) => self.of_classes(output, labels),
+            (_, Target::None) => {
+                let what =
+                    format!("is {}, and the samples have neither classes nor numbers to predict", self.loss.name());
+                Err(Error::config("train.loss", what, "use a reconstruction loss, or give the samples a Target"))
+            }
         }
     }
 
-    /// The class of the largest probability, for each sample (the first, on a tie; yes, of yes and no). Empty for
-    /// reconstructions.
-    pub fn answers(&self, output: &Tensor) -> Vec<usize> {
+    fn weight(&self, batch: &Batch<'_>) -> f64 {
+        match batch.target {
+            Target::Classes(labels) => self.weight_of(labels),
+            _ => batch.samples() as f64,
+        }
+    }
+
+    fn classifies(&self, target: &Target) -> bool {
+        let reconstructs = matches!(self.loss, Loss::ReconstructionMse | Loss::ReconstructionBce);
+        matches!(target, Target::Classes(_)) && !reconstructs
+    }
+
+    /// The class of the largest probability, for each sample (the first, on a tie; yes, of yes and no).
+    fn predictions(&self, output: &Tensor) -> Vec<usize> {
         let above = |threshold: f32| output.data().iter().map(|&x| usize::from(x >= threshold)).collect();
         match self.loss {
-            _ if self.regression => Vec::new(),
             Loss::CrossEntropy | Loss::Nll | Loss::Mse => output.data().chunks(output.shape()[1]).map(argmax).collect(),
             Loss::BceWithLogits => above(0.0),
             Loss::Bce => above(0.5),
             Loss::Mae | Loss::Huber | Loss::ReconstructionMse | Loss::ReconstructionBce => Vec::new(),
         }
     }
-}
 
-/// The losses of this crate, for a training and its evaluation.
-impl Criterion for Objective {
-    fn loss(&self, output: &Var, batch: &Batch<'_>) -> Result<Var> {
-        if self.regression {
-            return self.of_values(output, &batch.target()?);
-        }
-        self.value(output, batch.inputs, batch.labels)
-    }
-    fn weight(&self, labels: &[usize]) -> f64 {
-        Objective::weight(self, labels)
-    }
-    fn classifies(&self) -> bool {
-        !self.regression && !self.loss.is_reconstruction()
-    }
-    fn predictions(&self, output: &Tensor) -> Vec<usize> {
-        self.answers(output)
-    }
     fn probabilities(&self, output: &Var) -> Result<Tensor> {
-        Objective::probabilities(self, output)
+        match self.loss {
+            Loss::CrossEntropy => Ok(output.softmax(1)?.into_value()),
+            Loss::Nll => Ok(output.exp()?.into_value()),
+            Loss::BceWithLogits => Ok(no_and_yes(output.sigmoid()?.value())),
+            Loss::Bce => Ok(no_and_yes(output.value())),
+            Loss::Mse => Ok(output.value().clone()),
+            Loss::Mae | Loss::Huber | Loss::ReconstructionMse | Loss::ReconstructionBce => {
+                Err(Error::invalid("probabilities: a network that gives numbers or its input has no classes"))
+            }
+        }
     }
 }
 
@@ -296,6 +301,10 @@ pub fn balanced(labels: &[usize], classes: usize) -> Vec<f32> {
 mod tests {
     use super::*;
 
+    fn value(objective: &Objective, output: &Var, inputs: &Tensor, target: Target) -> Result<Var> {
+        objective.loss(output, &Batch { inputs, target: &target })
+    }
+
     #[test]
     fn balanced_weights_by_hand() {
         assert_eq!(balanced(&[0, 0, 0, 1], 2), [4.0 / 6.0, 2.0]);
@@ -309,9 +318,9 @@ mod tests {
         let weighted =
             Objective { loss: Loss::BceWithLogits, class_weights: Some(vec![1.0, 3.0]), ..Objective::default() };
         let wanted = (libm::log1p(libm::exp(2.0)) + 3.0 * libm::log1p(libm::exp(1.0))) / 4.0;
-        let got = weighted.value(&output, &x, &[0, 1]).unwrap().value().item();
+        let got = value(&weighted, &output, &x, vec![0, 1].into()).unwrap().value().item();
         assert!((f64::from(got) - wanted).abs() < 1e-6, "{got} {wanted}");
-        assert_eq!(weighted.answers(output.value()), [1, 0]);
+        assert_eq!(weighted.predictions(output.value()), [1, 0]);
         let p = weighted.probabilities(&output).unwrap();
         assert!((p.data()[0] + p.data()[1] - 1.0).abs() < 1e-6 && p.data()[1] > 0.8);
         assert!(Loss::Bce.outputs(&[4], 3).is_err() && Loss::Bce.outputs(&[4], 2).unwrap() == [1]);
@@ -323,9 +332,9 @@ mod tests {
         let x = Tensor::zeros([2, 2]);
         let mse = Objective { loss: Loss::Mse, ..Objective::default() };
         // (0.25 + 0.25 + 1 + 1) / 4
-        assert_eq!(mse.value(&output, &x, &[0, 1]).unwrap().value().item(), 0.625);
-        assert_eq!(mse.answers(output.value()), [0, 0]);
-        assert!(mse.value(&output, &x, &[0, 2]).is_err());
+        assert_eq!(value(&mse, &output, &x, vec![0, 1].into()).unwrap().value().item(), 0.625);
+        assert_eq!(mse.predictions(output.value()), [0, 0]);
+        assert!(value(&mse, &output, &x, vec![0, 2].into()).is_err());
     }
 
     /// Residuals 0.5, -3, 0 and 2 with δ = 1: 0.125, 2.5, 0 and 1.5; slopes 0.5, -1, 0 and 1, each over 4.
@@ -335,9 +344,8 @@ mod tests {
             let tape = crate::autograd::Tape::new();
             let output = tape.leaf(Tensor::new(vec![0.5, -3.0, 1.0, 3.0], [2, 2]).unwrap());
             let target = Tensor::new(vec![0.0, 0.0, 1.0, 1.0], [2, 2]).unwrap();
-            let objective = Objective { loss, regression: true, huber_delta: 1.0, ..Objective::default() };
-            let batch = Batch { inputs: &target, labels: &[0, 0], targets: Some(&target) };
-            let value = Criterion::loss(&objective, &output, &batch).unwrap();
+            let objective = Objective { loss, ..Objective::default() };
+            let value = value(&objective, &output, &target, Target::Values(target.clone())).unwrap();
             let item = value.value().item();
             (item, tape.backward(&value).unwrap().of(&output).unwrap().unwrap().data().to_vec())
         };
@@ -346,15 +354,15 @@ mod tests {
         assert_eq!(of(Loss::Huber), (4.125 / 4.0, vec![0.125, -0.25, 0.0, 0.25]));
         let plain = Objective { loss: Loss::Huber, ..Objective::default() };
         let output = Var::constant(Tensor::zeros([2, 2]));
-        assert!(plain.value(&output, output.value(), &[0, 0]).unwrap_err().to_string().contains("regress"));
+        assert!(value(&plain, &output, output.value(), vec![0, 0].into()).unwrap_err().to_string().contains("regress"));
     }
 
     #[test]
     fn reconstructions_by_hand() {
         let x = Tensor::new(vec![0.0, 1.0, 1.0, 0.5], [2, 2]).unwrap();
         let output = Var::constant(Tensor::new(vec![0.5, 0.5, 0.5, 0.5], [2, 2]).unwrap());
-        let of =
-            |loss: Loss| Objective { loss, ..Objective::default() }.value(&output, &x, &[0, 0]).unwrap().value().item();
+        let objective = |loss: Loss| Objective { loss, ..Objective::default() };
+        let of = |loss: Loss| value(&objective(loss), &output, &x, Target::None).unwrap().value().item();
         assert_eq!(of(Loss::ReconstructionMse), 0.75 / 4.0);
         // Every number costs ln 2, two of them a sample.
         assert!((f64::from(of(Loss::ReconstructionBce)) - 2.0 * libm::log(2.0)).abs() < 1e-6);

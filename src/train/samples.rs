@@ -4,18 +4,22 @@ use super::augment::{Augment, gather};
 use super::batch::Normalization;
 use super::criterion::Batch;
 use crate::error::{Error, Result};
+use crate::target::Target;
 use crate::tensor::Tensor;
 
-/// Labelled samples from which batches are drawn.
+/// Samples from which batches are drawn.
 ///
 /// ```
 /// use gradus::prelude::*;
 ///
-/// /// The numbers 0, 1, .. , n - 1, whose class is whether they are odd, made as they are asked for.
-/// struct Numbers(Vec<usize>);
+/// /// The numbers 0, 1, .. , n - 1, whose class is whether they are odd, made as they are drawn.
+/// struct Numbers(Target);
 ///
 /// impl Samples for Numbers {
-///     fn labels(&self) -> &[usize] {
+///     fn len(&self) -> usize {
+///         self.0.labels().len()
+///     }
+///     fn target(&self) -> &Target {
 ///         &self.0
 ///     }
 ///     fn batch(&self, indices: &[usize], _: Option<u64>) -> Tensor {
@@ -23,52 +27,41 @@ use crate::tensor::Tensor;
 ///     }
 /// }
 ///
-/// let numbers = Numbers((0..10).map(|i| i % 2).collect());
+/// let numbers = Numbers(Target::Classes((0..10).map(|i| i % 2).collect()));
 /// assert_eq!(numbers.len(), 10);
 /// assert_eq!(numbers.batch(&[7, 2], None).data(), [7.0, 2.0]);
 /// ```
 pub trait Samples {
-    /// Number of samples.
-    fn len(&self) -> usize {
-        self.labels().len()
-    }
+    /// Returns the number of samples.
+    fn len(&self) -> usize;
 
     /// Whether there is none.
     fn is_empty(&self) -> bool {
-        self.labels().is_empty()
+        self.len() == 0
     }
 
-    /// The class of each sample.
-    fn labels(&self) -> &[usize];
+    /// Returns what is to be predicted of all samples.
+    fn target(&self) -> &Target;
 
-    /// The inputs of these samples. `epoch` is given in training, and keys the augmentation.
+    /// Returns the inputs of these samples. `epoch` is given in training, and keys the augmentation.
     fn batch(&self, indices: &[usize], epoch: Option<u64>) -> Tensor;
-
-    /// What the outputs of these samples should be, `[N, ..]`: for a regression, whose loss asks for it. `None` where
-    /// labels say all.
-    fn targets(&self, indices: &[usize]) -> Option<Tensor> {
-        let _ = indices;
-        None
-    }
 }
 
 /// All that is known of some samples, for a forward pass and its loss.
 pub(super) struct Drawn {
     pub(super) inputs: Tensor,
-    pub(super) labels: Vec<usize>,
-    targets: Option<Tensor>,
+    pub(super) target: Target,
 }
 
 impl Drawn {
     /// Takes these samples, augmented for `epoch` in training.
     pub(super) fn new(samples: &dyn Samples, indices: &[usize], epoch: Option<u64>) -> Self {
-        let labels = indices.iter().map(|&i| samples.labels()[i]).collect();
-        Self { inputs: samples.batch(indices, epoch), labels, targets: samples.targets(indices) }
+        Self { inputs: samples.batch(indices, epoch), target: samples.target().gather(indices) }
     }
 
     /// What a loss is computed from.
     pub(super) fn batch(&self) -> Batch<'_> {
-        Batch { inputs: &self.inputs, labels: &self.labels, targets: self.targets.as_ref() }
+        Batch { inputs: &self.inputs, target: &self.target }
     }
 }
 
@@ -85,54 +78,48 @@ impl Drawn {
 #[derive(Clone, Debug)]
 pub struct Matrix {
     rows: Tensor,
-    labels: Vec<usize>,
-    targets: Option<Tensor>,
+    target: Target,
 }
 
 impl Matrix {
-    /// Rows of `[N, D]` and their labels.
-    pub fn new(rows: Tensor, labels: Vec<usize>) -> Result<Self> {
-        if rows.rank() != 2 || rows.shape()[0] != labels.len() {
-            let message =
-                format!("expected [\"N D\"] and N labels; found {:?} and {} labels", rows.shape(), labels.len());
-            return Err(Error::shape("samples", message));
-        }
-        Ok(Self { rows, labels, targets: None })
-    }
-
-    /// Rows of `[N, D]` and what their outputs should be, `[N, ..]`, in place of labels: for a regression.
+    /// Makes samples of the rows of `[N, D]` and what is to be predicted of them: labels, numbers or nothing.
     ///
     /// ```
     /// use gradus::prelude::*;
     ///
     /// // y = 2x - 1 at four places.
     /// let x = Tensor::new(vec![0.0, 1.0, 2.0, 3.0], [4, 1])?;
-    /// let samples = Matrix::with_targets(x.clone(), 2.0 * &x - 1.0)?;
+    /// let samples = Matrix::new(x.clone(), Target::Values(2.0 * &x - 1.0))?;
     /// let line = Linear::new(1, 1, Init::PyTorch, &mut Rng::new(1, "init", 0));
-    /// let fit = Fit::new(200, 200, 4, 1).with_loss(|output, batch| output.mse(&batch.target()?));
+    /// let fit = Fit::new(200, 200, 4, 1).with_loss(|output, batch| output.mse(&batch.values()?));
     /// let trained = fit.run(&line, &mut FirstOrder::new(Adam::new(0.1)), &samples, &samples, None, &mut Silent)?;
-    /// assert!(trained.history.best().unwrap().val_loss.unwrap() < 1e-3);
+    /// assert!(trained.history.best().unwrap().get("val_loss").unwrap() < 1e-3);
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn with_targets(rows: Tensor, targets: Tensor) -> Result<Self> {
-        let n = targets.shape().first().copied().unwrap_or(0);
-        let mut samples = Self::new(rows, vec![0; n])?;
-        samples.targets = Some(targets);
-        Ok(samples)
+    pub fn new(rows: Tensor, target: impl Into<Target>) -> Result<Self> {
+        let target = target.into();
+        let n = rows.shape().first().copied().unwrap_or(0);
+        if rows.rank() != 2 || target.samples().is_some_and(|known| known != n) {
+            let (shape, known) = (rows.shape(), target.samples().unwrap_or(n));
+            let message =
+                format!("expected [\"N D\"] and a target for each of N rows; found {shape:?} and {known} targets");
+            return Err(Error::shape("samples", message));
+        }
+        Ok(Self { rows, target })
     }
 }
 
 impl Samples for Matrix {
-    fn labels(&self) -> &[usize] {
-        &self.labels
+    fn len(&self) -> usize {
+        self.rows.shape()[0]
+    }
+
+    fn target(&self) -> &Target {
+        &self.target
     }
 
     fn batch(&self, indices: &[usize], _: Option<u64>) -> Tensor {
         self.rows.gather(indices)
-    }
-
-    fn targets(&self, indices: &[usize]) -> Option<Tensor> {
-        self.targets.as_ref().map(|targets| targets.gather(indices))
     }
 }
 
@@ -150,15 +137,15 @@ impl Samples for Matrix {
 #[derive(Clone, Debug)]
 pub struct ImageSamples {
     pixels: Tensor,
-    labels: Vec<usize>,
+    target: Target,
     augment: Augment,
     seed: u64,
 }
 
 impl ImageSamples {
-    /// Images `[N, C, H, W]` with values in [0, 1], and their labels.
-    pub fn new(pixels: &Tensor, labels: Vec<usize>, normalization: &Normalization) -> Result<Self> {
-        Ok(Self { pixels: normalization.apply(pixels)?, labels, augment: Augment::NONE, seed: 0 })
+    /// Makes samples of images `[N, C, H, W]` with values in [0, 1], and what is to be predicted of them.
+    pub fn new(pixels: &Tensor, target: impl Into<Target>, normalization: &Normalization) -> Result<Self> {
+        Ok(Self { pixels: normalization.apply(pixels)?, target: target.into(), augment: Augment::NONE, seed: 0 })
     }
 
     /// Draws training batches through these symmetries, keyed by `seed`.
@@ -169,8 +156,12 @@ impl ImageSamples {
 }
 
 impl Samples for ImageSamples {
-    fn labels(&self) -> &[usize] {
-        &self.labels
+    fn len(&self) -> usize {
+        self.pixels.shape()[0]
+    }
+
+    fn target(&self) -> &Target {
+        &self.target
     }
 
     fn batch(&self, indices: &[usize], epoch: Option<u64>) -> Tensor {

@@ -111,7 +111,7 @@ fn one_folder_per_class() {
     assert_eq!(found, files.iter().map(|f| f.0.clone()).collect());
     assert_eq!(names(&data).len(), files.len());
     for (_, images) in data.splits() {
-        for (name, &label) in images.names.iter().zip(&images.labels) {
+        for (name, &label) in images.names.iter().zip(images.labels()) {
             assert!(name.starts_with(&format!("{}/", data.classes[label])));
         }
     }
@@ -120,8 +120,8 @@ fn one_folder_per_class() {
     assert_eq!(alone, data.test.pixels.gather(&[4]));
     let part = data.test.subset(&[4, 0]);
     assert_eq!(
-        (part.len(), part.names[0].clone(), part.labels[0]),
-        (2, data.test.names[4].clone(), data.test.labels[4])
+        (part.len(), part.names[0].clone(), part.labels()[0]),
+        (2, data.test.names[4].clone(), data.test.labels()[4])
     );
 }
 

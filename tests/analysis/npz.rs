@@ -51,7 +51,7 @@ fn all_types_and_forms_of_labels_are_read() {
         for y in ["y", "column", "y_float", "y_int32"] {
             let table = rows(x, y);
             assert_eq!(table.features, &wanted * scale, "{x}");
-            assert_eq!((table.labels, table.classes.join(" ")), (vec![1, 0, 2, 1], "-1 7 10".into()), "{y}");
+            assert_eq!((table.target, table.classes.join(" ")), (vec![1, 0, 2, 1].into(), "-1 7 10".into()), "{y}");
         }
     }
     assert_eq!(rows("rows32", "y8").classes, ["0", "1", "2"]);
@@ -63,7 +63,7 @@ fn all_types_and_forms_of_labels_are_read() {
         ("bytes", vec![1, 0, 2, 1], "ant bee cat"),
     ] {
         let table = rows("rows32", y);
-        assert_eq!((table.labels, table.classes.join(" ")), (labels, classes.to_owned()), "{y}");
+        assert_eq!((table.target, table.classes.join(" ")), (labels.into(), classes.to_owned()), "{y}");
     }
     let array = npz::read(golden("arrays.npz"), "y").unwrap();
     assert_eq!((array.shape, array.numbers), (vec![4], Numbers::I64(vec![7, -1, 10, 7])));
@@ -82,7 +82,7 @@ fn images_come_with_their_channels_first() {
         let images = images(path, x, y);
         assert_eq!(images.pixels.shape(), [4, 1, 2, 3]);
         assert_eq!(images.pixels.data()[23], 23.0 / scale);
-        assert_eq!((images.labels, images.names.join(" ")), (vec![1, 0, 2, 1], "0 1 2 3".into()));
+        assert_eq!((images.target, images.names.join(" ")), (vec![1, 0, 2, 1].into(), "0 1 2 3".into()));
     }
     let first = images("arrays.npz", "channels_first", "y");
     assert_eq!(first.pixels.shape(), [4, 3, 2, 2]);
@@ -202,7 +202,7 @@ fn arrays_are_found_by_what_they_are_called() {
         write(names);
         let (samples, notes) = npz::load(&path, &NpzOptions::default()).unwrap();
         let Npz::Rows(table) = samples else { panic!("rows") };
-        assert_eq!((table.features[[3, 1]], table.labels), (8.0, vec![0, 1, 1, 0]), "{names:?}");
+        assert_eq!((table.features[[3, 1]], table.target), (8.0, vec![0, 1, 1, 0].into()), "{names:?}");
         assert_eq!(notes.len(), usize::from(names[0] != "x"), "{notes:?}");
         if names.len() == 4 {
             assert!(notes[0].contains("train") && notes[0].contains("not used"), "{notes:?}");

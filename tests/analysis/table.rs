@@ -40,8 +40,8 @@ fn columns_are_matched_by_name() {
     ] {
         let table = like(text, &plain, &run).unwrap();
         assert_eq!(
-            (table.features, table.labels, table.classes.join(" ")),
-            (expected.clone(), vec![1, 0], "a b".into()),
+            (table.features, table.target, table.classes.join(" ")),
+            (expected.clone(), vec![1, 0].into(), "a b".into()),
             "{text}"
         );
         assert_eq!(table.columns, run);
@@ -118,7 +118,10 @@ fn three_thousand_mutants_do_not_panic() {
         fs::write(&path, &bytes).unwrap();
         match Table::read_csv(&path, &TableOptions::default()) {
             Ok(table) => {
-                assert!(table.features.iter().all(|v| v.is_finite()) && table.labels.len() == table.features.nrows());
+                assert!(
+                    table.features.iter().all(|v| v.is_finite())
+                        && table.target.labels().len() == table.features.nrows()
+                );
                 read += 1;
             }
             Err(error) => {

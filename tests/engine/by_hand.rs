@@ -3,7 +3,7 @@
 
 use gradus::autograd::{Tape, Var};
 use gradus::ops::layout::concat;
-use gradus::ops::{Conv2d, Padding, Target, Window};
+use gradus::ops::{ClassTarget, Conv2d, Padding, Window};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
 
@@ -79,7 +79,7 @@ fn extremes_do_not_overflow() {
     expect("gelu", X, |x| x[0].gelu(), (&[0., 1000.], &[1, 2]), &[&[0., 2.]]);
     expect("softmax", X, |x| x[0].softmax(1), (&[0., 1.], &[1, 2]), &[&[0., 0.]]);
     expect("log_softmax", X, |x| x[0].log_softmax(1), (&[-2000., 0.], &[1, 2]), &[&[1., -1.]]);
-    expect("cross_entropy", X, |x| x[0].cross_entropy(Target::Labels(&[0])), (&[2000.], &[]), &[&[-1., 1.]]);
+    expect("cross_entropy", X, |x| x[0].cross_entropy(ClassTarget::Labels(&[0])), (&[2000.], &[]), &[&[-1., 1.]]);
 }
 
 #[test]
@@ -198,12 +198,12 @@ fn softmax_and_losses() {
     expect("log_softmax", X, |x| x[0].log_softmax(1), (log_p, &[1, 3]), &[&[0.25, 0.5, -0.75]]);
     // The gradient is p - y.
     let loss: (Numbers, Shape) = (&[1.386_294_361_119_890_6], &[]);
-    expect("cross_entropy", X, |x| x[0].cross_entropy(Target::Labels(&[1])), loss, &[&[0.125, -0.75, 0.625]]);
+    expect("cross_entropy", X, |x| x[0].cross_entropy(ClassTarget::Labels(&[1])), loss, &[&[0.125, -0.75, 0.625]]);
     // A single sample's weight cancels with the divisor; soft targets divide by the number of samples instead.
-    let weighted = |x: &[Var<f64>]| x[0].cross_entropy_weighted(Target::Labels(&[1]), &[1., 4., 1.]);
+    let weighted = |x: &[Var<f64>]| x[0].cross_entropy_weighted(ClassTarget::Labels(&[1]), &[1., 4., 1.]);
     expect("cross_entropy, weighted labels", X, weighted, loss, &[&[0.125, -0.75, 0.625]]);
     let one_hot = Tensor::from_f64(&[0., 1., 0.], [1, 3]).unwrap();
-    let weighted = |x: &[Var<f64>]| x[0].cross_entropy_weighted(Target::Probabilities(&one_hot), &[1., 4., 1.]);
+    let weighted = |x: &[Var<f64>]| x[0].cross_entropy_weighted(ClassTarget::Probabilities(&one_hot), &[1., 4., 1.]);
     expect("cross_entropy, weighted targets", X, weighted, (&[5.545_177_444_479_562], &[]), &[&[0.5, -3., 2.5]]);
     const TWO: &[(Numbers, Shape)] = &[(&[1., 2., 3., 6.], &[4]), (&[1., 0., 3., 2.], &[4])];
     expect("mse", TWO, |x| x[0].mse(&x[1]), (&[5.], &[]), &[&[0., 1., 0., 2.], &[0., -1., 0., -2.]]);

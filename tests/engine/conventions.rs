@@ -2,7 +2,7 @@
 
 use gradus::analysis::kmeans::KMeans;
 use gradus::autograd::{Tape, Var};
-use gradus::ops::{Conv2d, Padding, Target, Window};
+use gradus::ops::{ClassTarget, Conv2d, Padding, Window};
 use gradus::tensor::Tensor;
 
 const NAN: f32 = f32::NAN;
@@ -135,14 +135,14 @@ fn a_softmax_of_infinities_is_pytorchs() {
 #[test]
 fn a_target_of_0_costs_nothing_even_at_probability_0() {
     let x = [0.0, -INFINITY];
-    let label = run(&x, &[1, 2], |x| x.cross_entropy(Target::Labels(&[0])));
+    let label = run(&x, &[1, 2], |x| x.cross_entropy(ClassTarget::Labels(&[0])));
     let one_hot = Tensor::new(vec![1.0, 0.0], [1, 2]).unwrap();
-    let soft = run(&x, &[1, 2], |x| x.cross_entropy(Target::Probabilities(&one_hot)));
+    let soft = run(&x, &[1, 2], |x| x.cross_entropy(ClassTarget::Probabilities(&one_hot)));
     assert_eq!(label, [vec![0.0], vec![0.0, 0.0]]);
     assert_eq!(soft, label);
     // But what is certain to be wrong costs infinitely much, and NaN is not hidden.
-    assert_eq!(run(&x, &[1, 2], |x| x.cross_entropy(Target::Labels(&[1])))[0], [INFINITY]);
-    assert!(run(&[0.0, NAN], &[1, 2], |x| x.cross_entropy(Target::Labels(&[0])))[0][0].is_nan());
+    assert_eq!(run(&x, &[1, 2], |x| x.cross_entropy(ClassTarget::Labels(&[1])))[0], [INFINITY]);
+    assert!(run(&[0.0, NAN], &[1, 2], |x| x.cross_entropy(ClassTarget::Labels(&[0])))[0][0].is_nan());
 }
 
 #[test]
@@ -164,14 +164,14 @@ fn targets_outside_0_to_1_and_labels_without_a_class_are_refused() {
         assert!(x.bce(&target).is_err() && x.bce_with_logits(&target, None).is_err());
     }
     let logits = Var::constant(Tensor::<f32>::zeros([2, 3]));
-    assert!(logits.cross_entropy(Target::Labels(&[0, 3])).is_err() && logits.nll(&[0], None).is_err());
+    assert!(logits.cross_entropy(ClassTarget::Labels(&[0, 3])).is_err() && logits.nll(&[0], None).is_err());
     assert!(x.mse(&Var::constant(Tensor::zeros([2, 1]))).is_err());
 }
 
 #[test]
 fn the_mean_of_nothing_is_nan() {
     let nothing = Var::constant(Tensor::<f32>::zeros([0, 3]));
-    for mean in [nothing.mean(), nothing.mse(&nothing), nothing.cross_entropy(Target::Labels(&[]))] {
+    for mean in [nothing.mean(), nothing.mse(&nothing), nothing.cross_entropy(ClassTarget::Labels(&[]))] {
         assert!(mean.unwrap().value().item().is_nan());
     }
 }

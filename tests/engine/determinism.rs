@@ -5,7 +5,7 @@ use gradus::autograd::{Tape, Var};
 use gradus::models::cnn::Cnn;
 use gradus::nn::state::{from_safetensors, load_state_dict, state_dict, to_safetensors};
 use gradus::nn::{Activation, Ctx, Dropout, Flatten, Init, Linear, Module, Sequential};
-use gradus::ops::Target;
+use gradus::ops::ClassTarget;
 use gradus::optim::{Adam, FirstOrder, Optimizer, RmsProp, Sgd};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
@@ -37,7 +37,7 @@ fn train(model: &Sequential, optimizer: &mut dyn Optimizer<f32>, steps: std::ops
         let mut closure = || {
             let tape = Tape::new();
             let logits = model.forward(&Var::constant(x.clone()), &mut Ctx::train(&tape, SEED, step))?;
-            let loss = logits.cross_entropy(Target::Labels(&labels))?;
+            let loss = logits.cross_entropy(ClassTarget::Labels(&labels))?;
             Ok((loss.value().item(), tape.backward(&loss)?))
         };
         optimizer.step(model, &mut closure).unwrap();

@@ -5,7 +5,7 @@ use gradus::autograd::{Tape, Var};
 use gradus::models::cnn::Cnn;
 use gradus::nn::{Ctx, Init, Linear, MaxPool2d, Module, Sequential};
 use gradus::ops::layout::concat;
-use gradus::ops::{Conv2d, Padding, Target, Window};
+use gradus::ops::{ClassTarget, Conv2d, Padding, Window};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
 
@@ -144,12 +144,12 @@ fn each_op_prints_its_arithmetic() {
 #[test]
 fn labels_and_targets_are_checked() {
     let logits = zeros(&[3, 2]);
-    let labels = |l: &[usize]| message(logits.cross_entropy(Target::Labels(l)));
+    let labels = |l: &[usize]| message(logits.cross_entropy(ClassTarget::Labels(l)));
     assert_eq!(labels(&[0, 2, 1]), "cross_entropy: label 2 of sample 1 is not below 2");
     assert_eq!(labels(&[0, 1]), "cross_entropy expected 3 labels; found 2");
-    let soft = message(logits.cross_entropy(Target::Probabilities(&Tensor::zeros([2, 3]))));
+    let soft = message(logits.cross_entropy(ClassTarget::Probabilities(&Tensor::zeros([2, 3]))));
     assert_eq!(soft, "cross_entropy expected targets [3, 2]; found [2, 3]");
-    let weights = message(logits.cross_entropy_weighted(Target::Labels(&[0, 1, 1]), &[1.0; 3]));
+    let weights = message(logits.cross_entropy_weighted(ClassTarget::Labels(&[0, 1, 1]), &[1.0; 3]));
     assert_eq!(weights, "cross_entropy expected 2 class weights; found 3");
     assert_eq!(message(logits.nll(&[0, 1, 2], None)), "nll: label 2 of sample 2 is not below 2");
     let yes = Tensor::full([3, 2], 1.0);
@@ -167,7 +167,7 @@ fn labels_and_targets_are_checked() {
         message(logits.bce_with_logits(&yes, Some(&Tensor::zeros([4, 3, 2])))),
         "bce_with_logits expected weights that broadcast to the targets; found positive weights [4, 3, 2] for targets [3, 2]"
     );
-    let flat = message(zeros(&[3]).cross_entropy(Target::Labels(&[0, 1, 1])));
+    let flat = message(zeros(&[3]).cross_entropy(ClassTarget::Labels(&[0, 1, 1])));
     assert_eq!(flat, "cross_entropy expected logits [\"N K\"]; found [3]");
 }
 

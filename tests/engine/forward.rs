@@ -8,7 +8,7 @@ use gradus::Real;
 use gradus::autograd::{Tape, Var};
 use gradus::ops::conv_chain::{ChainStage, Filtering};
 use gradus::ops::layout::concat;
-use gradus::ops::{Conv2d, ConvTranspose2d, Interpolation, Padding, Target, Window};
+use gradus::ops::{ClassTarget, Conv2d, ConvTranspose2d, Interpolation, Padding, Window};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
 use serde::Deserialize;
@@ -208,8 +208,8 @@ fn call<T: Real>(op: &str, a: &Args, x: &[Var<T>]) -> gradus::Result<Var<T>> {
         }
         "cross_entropy" => {
             let target = match &a.labels {
-                Some(labels) => Target::Labels(labels),
-                None => Target::Probabilities(x[1].value()),
+                Some(labels) => ClassTarget::Labels(labels),
+                None => ClassTarget::Probabilities(x[1].value()),
             };
             match &a.weights {
                 Some(w) => x[0].cross_entropy_weighted(target, &w.iter().map(|&w| T::from_f64(w)).collect::<Vec<_>>()),

@@ -13,6 +13,7 @@ mod forward;
 mod fusion;
 mod gradcheck;
 mod initial;
+mod learners;
 mod modules;
 mod operators;
 mod optimizers;

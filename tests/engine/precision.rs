@@ -4,7 +4,7 @@
 //! of the result's own last places, not of the largest number around.
 
 use gradus::autograd::{Tape, Var};
-use gradus::ops::Target;
+use gradus::ops::ClassTarget;
 use gradus::ops::latent::KlNormal;
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
@@ -154,7 +154,7 @@ fn softmax_and_cross_entropy_keep_the_digits_of_small_errors() {
         let error = |i: usize| double[1].data()[i].abs();
         near("log_softmax, backward", [&single[1], &double[1]], units, error);
 
-        let (single, double) = both!(&x, |x| x.cross_entropy(Target::Labels(&labels)));
+        let (single, double) = both!(&x, |x| x.cross_entropy(ClassTarget::Labels(&labels)));
         near("cross_entropy", [&single[0], &double[0]], |_| 16.0, |_| double[0].item());
         near("cross_entropy, backward", [&single[1], &double[1]], units, |i| double[1].data()[i].abs());
 
@@ -166,7 +166,7 @@ fn softmax_and_cross_entropy_keep_the_digits_of_small_errors() {
                 })
                 .map(|q| f64::from(q as f32))
                 .collect();
-            x.cross_entropy(Target::Probabilities(&Tensor::from_f64(&soft, x.shape())?))
+            x.cross_entropy(ClassTarget::Probabilities(&Tensor::from_f64(&soft, x.shape())?))
         });
         near("soft cross_entropy, backward", [&single[1], &double[1]], units, |i| (p.data()[i] + 0.75) / 40.0);
     }
@@ -176,7 +176,7 @@ fn softmax_and_cross_entropy_keep_the_digits_of_small_errors() {
 fn a_confident_correct_prediction_still_has_a_loss_and_a_gradient() {
     for gap in [10.0f32, 17.0, 20.0, 40.0, 80.0] {
         let x = Tensor::new(vec![gap, 0.0], [1, 2]).unwrap();
-        let ([loss, gradient], _) = both!(&x, |x| x.cross_entropy(Target::Labels(&[0])));
+        let ([loss, gradient], _) = both!(&x, |x| x.cross_entropy(ClassTarget::Labels(&[0])));
         let q = 1.0 / (1.0 + f64::from(gap).exp()); // what the other class is given
         let close = |found: f64, exact: f64| (found / exact - 1.0).abs() < 1e-5;
         assert!(close(loss.item(), (-q).ln_1p().abs()), "{gap}: {}", loss.item());

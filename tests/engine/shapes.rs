@@ -5,7 +5,7 @@ use gradus::autograd::{Tape, Var};
 use gradus::ops::conv_chain::{ChainStage, Filtering};
 use gradus::ops::latent::standard_normals;
 use gradus::ops::layout::concat;
-use gradus::ops::{Conv2d, ConvTranspose2d, Interpolation, Padding, Target, Window};
+use gradus::ops::{ClassTarget, Conv2d, ConvTranspose2d, Interpolation, Padding, Window};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -300,11 +300,11 @@ impl Try {
                 let labels: Vec<usize> = (0..n).map(|_| t.rng.below(3)).collect();
                 t.note(&labels);
                 match t.rng.below(3) {
-                    0 => x.cross_entropy(Target::Labels(&labels)),
+                    0 => x.cross_entropy(ClassTarget::Labels(&labels)),
                     1 => x.nll(&labels, Some(&[0.5, 1.0, 2.0])),
                     _ => {
                         let shape = t.shape(Some(2));
-                        x.cross_entropy(Target::Probabilities(&Tensor::full(&shape[..], 0.25)))
+                        x.cross_entropy(ClassTarget::Probabilities(&Tensor::full(&shape[..], 0.25)))
                     }
                 }
             }
@@ -497,9 +497,9 @@ fn what_has_no_elements_gives_nothing_or_an_error() {
     // A chain in one go is for images with channels; modules one after the other take it as above.
     refused(zeros(&[1, 0, 2, 4]).conv_chain(&stages, &[[zeros(&[3, 0, 3, 3]), bias]]), "conv_chain of no channels");
     for n in [0, 2] {
-        refused(zeros(&[n, 0]).cross_entropy(Target::Labels(&vec![0; n])), "cross_entropy of no classes");
+        refused(zeros(&[n, 0]).cross_entropy(ClassTarget::Labels(&vec![0; n])), "cross_entropy of no classes");
     }
     refused(zeros(&[2, 0]).nll(&[0, 0], None), "nll of no classes");
-    assert!(zeros(&[0, 3]).cross_entropy(Target::Labels(&[])).unwrap().value().item().is_nan());
+    assert!(zeros(&[0, 3]).cross_entropy(ClassTarget::Labels(&[])).unwrap().value().item().is_nan());
     assert_eq!(zeros(&[2, 0]).softmax(1).unwrap().shape(), [2, 0]);
 }

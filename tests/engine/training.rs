@@ -15,7 +15,7 @@ use gradus::train::{
     Batch, Criterion, Epoch, Fit, Keep, Loss, Matrix, Objective, Observer, Progress, Samples, Silent, Trained,
     evaluate, losses, outputs,
 };
-use gradus::{Error, Result};
+use gradus::{Error, Result, Target};
 use serde::Deserialize;
 
 fn rng() -> Rng {
@@ -40,13 +40,14 @@ fn label_smoothing_is_pytorchs() {
     let golden: Golden = serde_json::from_str(include_str!("../golden/objective.json")).unwrap();
     assert_eq!(golden.cases.len(), 6);
     let logits: Tensor = Portable::new(3).draw("signed", &[7, 4]).cast();
-    let labels: Vec<usize> = (0..7).map(|n| n * n % 4).collect();
+    let target = Target::Classes((0..7).map(|n| n * n % 4).collect());
+    let batch = Batch { inputs: &logits, target: &target };
     for case in golden.cases {
         let (label_smoothing, class_weights) = (case.label_smoothing, case.class_weights);
         let objective = Objective { class_weights, label_smoothing, ..Objective::default() };
         let tape = Tape::new();
         let leaf = tape.leaf(logits.clone());
-        let loss = objective.value(&leaf, &logits, &labels).unwrap();
+        let loss = objective.loss(&leaf, &batch).unwrap();
         assert!((f64::from(loss.value().item()) - case.loss).abs() < 1e-6 * case.loss, "{objective:?}: {loss:?}");
         let gradients = tape.backward(&loss).unwrap();
         for (found, expected) in gradients.of(&leaf).unwrap().unwrap().data().iter().zip(&case.gradient) {
@@ -54,7 +55,7 @@ fn label_smoothing_is_pytorchs() {
         }
     }
     let nll = Objective { loss: Loss::Nll, label_smoothing: 0.1, ..Objective::default() };
-    let error = nll.value(&Var::constant(logits.clone()), &logits, &labels).unwrap_err();
+    let error = nll.loss(&Var::constant(logits.clone()), &batch).unwrap_err();
     assert!(error.to_string().contains("label_smoothing"), "{error}");
 }
 
@@ -67,7 +68,7 @@ fn label_smoothing_reaches_the_loop() {
         let fit = Fit { objective: Objective { label_smoothing, ..Objective::default() }, ..Fit::new(2, 2, 3, 1) };
         let trained =
             fit.run(&model, &mut FirstOrder::new(Sgd::new(0.1)), &samples, &samples, None, &mut Silent).unwrap();
-        (trained.last, trained.history.epochs[0].val_loss.unwrap())
+        (trained.last, trained.history.epochs[0].get("val_loss").unwrap())
     };
     let (plain, smooth) = (train(0.0), train(0.3));
     assert_ne!(plain.0, smooth.0);
@@ -86,7 +87,7 @@ impl Observer for Steps {
 }
 
 fn matrix(n: usize) -> Matrix {
-    Matrix::new(Tensor::randn([n, 2], &mut rng()), (0..n).map(|i| i % 2).collect()).unwrap()
+    Matrix::new(Tensor::randn([n, 2], &mut rng()), (0..n).map(|i| i % 2).collect::<Vec<_>>()).unwrap()
 }
 
 /// A network with batch normalization of features.
@@ -118,7 +119,7 @@ fn the_last_batch_is_dropped_if_it_is_not_full() {
         let trained = fit(&model, &settings, &matrix(n), &matrix(2), &mut steps).unwrap();
         assert_eq!((steps.0, steps.1), (expected.clone(), *expected.last().unwrap()), "{n} samples");
         // The epoch's mean is that of the samples met.
-        assert!(trained.history.epochs.iter().all(|e: &Epoch| e.train_loss.is_finite()));
+        assert!(trained.history.epochs.iter().all(|e: &Epoch| e.losses()[0].is_finite()));
     }
     let model = Linear::new(2, 2, Init::PyTorch, &mut rng());
     let error = fit(&model, &Fit { drop_last: true, ..Fit::new(2, 2, 3, 1) }, &matrix(2), &matrix(2), &mut Silent);
@@ -201,8 +202,8 @@ fn without_validation_samples_the_last_weights_are_kept() {
     let model = Linear::new(2, 2, Init::PyTorch, &mut rng());
     let trained = fit(&model, &Fit::new(4, usize::MAX, 3, 1), &matrix(6), &none, &mut Silent).unwrap();
     let history = &trained.history;
-    assert_eq!((history.epochs.len(), history.best_epoch, history.epochs[3].val_loss), (4, 4, None));
-    assert!(trained.last == state_dict(&model) && history.epochs[3].train_accuracy.is_some());
+    assert_eq!((history.epochs.len(), history.best_epoch, history.epochs[3].get("val_loss")), (4, 4, None));
+    assert!(trained.last == state_dict(&model) && history.epochs[3].get("train_accuracy").is_some());
 }
 
 #[test]
@@ -276,7 +277,7 @@ fn activations_of_a_batch_of_one_are_those_of_the_batch() {
 
 /// Cross-entropy as a user writes it.
 fn own_loss(output: &Var, batch: &Batch<'_>) -> Result<Var> {
-    output.cross_entropy(ops::Target::Labels(batch.labels))
+    output.cross_entropy(ops::ClassTarget::Labels(batch.labels()))
 }
 
 /// The same with classes, and a count of what was asked.
@@ -287,7 +288,7 @@ impl Criterion for OwnClasses {
     fn loss(&self, output: &Var, batch: &Batch<'_>) -> Result<Var> {
         own_loss(output, batch)
     }
-    fn classifies(&self) -> bool {
+    fn classifies(&self, _: &Target) -> bool {
         true
     }
     fn predictions(&self, output: &Tensor) -> Vec<usize> {
@@ -303,6 +304,7 @@ fn two_layers() -> Sequential {
 fn trained_by<C: Criterion>(fit: &Fit<C>, from: Option<Progress>, watch: &mut dyn Observer) -> Result<Trained> {
     let model = two_layers();
     let trained = fit.run(&model, &mut FirstOrder::new(Adam::new(0.05)), &matrix(7), &matrix(5), from, watch)?;
+    assert_eq!(trained.best, state_dict(&model));
     Ok(Trained { last: state_dict(&model), ..trained })
 }
 
@@ -316,8 +318,8 @@ fn a_loss_of_ones_own_trains_as_the_same_loss_of_this_crate_bit_for_bit() {
     let by_closure = trained_by(&settings.clone().with_loss(own_loss), None, &mut Silent).unwrap();
     assert_eq!(by_closure.last, expected.last);
     for (found, expected) in by_closure.history.epochs.iter().zip(&expected.history.epochs) {
-        assert_eq!((found.train_loss, found.val_loss), (expected.train_loss, expected.val_loss));
-        assert_eq!((found.train_accuracy, found.val_accuracy), (None, None));
+        assert_eq!(found.losses(), expected.losses());
+        assert_eq!((found.get("train_accuracy"), found.get("val_accuracy")), (None, None));
     }
 }
 
@@ -341,7 +343,7 @@ impl Observer for StopAfter {
 fn a_training_by_ones_own_loss_stops_early_keeps_the_best_and_resumes() {
     // |output| rises for the validation samples as it falls for the others, if their signs are turned.
     let fit = Fit::new(30, 3, 3, 1).with_loss(|output, batch| {
-        let sign = if batch.labels.len() == 5 { -1.0 } else { 1.0 };
+        let sign = if batch.samples() == 5 { -1.0 } else { 1.0 };
         (sign * output).mean()
     });
     let trained = trained_by(&fit, None, &mut Silent).unwrap();
@@ -359,18 +361,22 @@ fn a_training_by_ones_own_loss_stops_early_keeps_the_best_and_resumes() {
 #[test]
 fn targets_reach_a_loss_that_asks_for_them() {
     let rows = Tensor::from_fn([6, 1], |i| i as f32);
-    let samples = Matrix::with_targets(rows.clone(), &rows * 3.0).unwrap();
-    assert_eq!(samples.targets(&[4, 1]).unwrap().data(), [12.0, 3.0]);
+    let samples = Matrix::new(rows.clone(), Target::Values(&rows * 3.0)).unwrap();
+    assert_eq!(samples.target().gather(&[4, 1]).values().unwrap().data(), [12.0, 3.0]);
     let model = Linear::new(1, 1, Init::PyTorch, &mut rng());
-    let squared = |output: &Var, batch: &Batch<'_>| output.mse(&batch.target()?);
+    let squared = |output: &Var, batch: &Batch<'_>| output.mse(&batch.values()?);
     let measured = losses(&model, &samples, &squared, 1).unwrap().loss;
     let [w, b] = ["weight", "bias"].map(|name| state_dict(&model)[name].item());
     let by_hand = (0..6).map(|x| f64::from(w * x as f32 + b - 3.0 * x as f32).powi(2)).sum::<f64>() / 6.0;
     assert!((measured / by_hand - 1.0).abs() < 1e-6, "{measured} {by_hand}");
     // Labels are no targets, and the numbers must agree.
     let error = losses(&two_layers(), &matrix(3), &squared, 1).unwrap_err().to_string();
-    assert!(error.contains("help: Matrix::with_targets"), "{error}");
-    assert!(Matrix::with_targets(rows, Tensor::zeros([5, 1])).is_err());
+    assert!(error.contains("help: Target::Values"), "{error}");
+    assert!(Matrix::new(rows.clone(), Target::Values(Tensor::zeros([5, 1]))).is_err());
+    // Samples of which nothing is to be predicted have no loss of classes, and no predictions to be measured.
+    let nothing = Matrix::new(Tensor::zeros([6, 2]), Target::None).unwrap();
+    assert!(losses(&two_layers(), &nothing, &Objective::default(), 1).unwrap_err().to_string().contains("neither"));
+    assert!(evaluate(&two_layers(), &nothing, &Objective::default()).unwrap_err().to_string().contains("classes"));
 }
 
 #[test]
@@ -382,7 +388,7 @@ fn losses_that_are_no_scalars_and_predictions_that_are_too_few_are_refused() {
         fn loss(&self, output: &Var, batch: &Batch<'_>) -> Result<Var> {
             own_loss(output, batch)
         }
-        fn classifies(&self) -> bool {
+        fn classifies(&self, _: &Target) -> bool {
             true
         }
         fn predictions(&self, _: &Tensor) -> Vec<usize> {

@@ -9,7 +9,7 @@ use gradus::Real;
 use gradus::autograd::{Tape, Var};
 use gradus::models::cnn::Cnn;
 use gradus::nn::{Ctx, Module, Sequential, parameters};
-use gradus::ops::Target;
+use gradus::ops::ClassTarget;
 use gradus::optim::{Adam, FirstOrder, Optimizer};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
@@ -92,7 +92,7 @@ fn train<T: Real>(fused: bool) -> Trajectory {
             let tape = Tape::new();
             let mut cx = Ctx::train(&tape, 0, step as u64).capture(&look);
             let logits = model.forward(&Var::constant(x.clone()), &mut cx)?;
-            let loss = logits.cross_entropy(Target::Labels(&labels))?;
+            let loss = logits.cross_entropy(ClassTarget::Labels(&labels))?;
             let gradients = tape.backward(&loss)?;
             first.get_or_insert_with(|| {
                 let of = |param| gradients.param(param).unwrap().cast();

@@ -77,7 +77,7 @@ fn scales_and_class_weights_come_from_the_training_split() {
             let mut source = Source::text(&experiment(features, flatten), "net").unwrap();
             source.set(&format!("data.path={}", data.display())).unwrap();
             let prepared = Prepared::new(&source.resolve().unwrap(), &mut Unwatched).unwrap();
-            (prepared.preparation, prepared.fit.objective.class_weights, prepared.val.labels().len())
+            (prepared.preparation, prepared.fit.objective.class_weights, prepared.val.len())
         };
         let (preparation, weights, val) = fitted(&[]);
         assert!(preparation.normalization.is_some() || preparation.scaler.is_some());

@@ -204,7 +204,7 @@ fn real_digits_on_paper_are_read() {
         let asked = ["predict", "run"].into_iter().chain(paths.iter().map(String::as_str)).chain(more.iter().copied());
         let ran = gradus(&folder, &asked.chain(["--json"]).collect::<Vec<_>>());
         let entries = ran.says(0, &[]).json();
-        let labels = mnist.test.labels.iter().map(|label| label.to_string());
+        let labels = mnist.test.labels().iter().map(|label| label.to_string());
         entries.as_array().unwrap().iter().zip(labels).filter(|(e, label)| e["class"] == label.as_str()).count()
     };
     let [original, paper, like, same] = [(0, &[][..]), (1, &[]), (1, &["--like", "mnist"]), (0, &["--like", "mnist"])]

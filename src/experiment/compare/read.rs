@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use crate::experiment::each::TEST_SAMPLES;
 use crate::experiment::read::of_run;
 use crate::run::RunFolder;
-use crate::train::History;
+use crate::train::{Epoch, History};
+use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -147,13 +148,23 @@ fn columns(folder: &RunFolder, name: &str, least: usize) -> Result<Vec<Vec<Strin
     Ok(rows)
 }
 
+/// A line of `history.jsonl`.
+#[derive(Deserialize)]
+struct Line {
+    /// The training that it belongs to; a run has one.
+    #[serde(rename = "training")]
+    _training: String,
+    #[serde(flatten)]
+    epoch: Epoch,
+}
+
 /// The epochs of a run, from its `history.jsonl`.
 pub(super) fn history(folder: &RunFolder) -> Result<History> {
     let mut history = History::default();
     for line in String::from_utf8_lossy(&folder.read("history.jsonl")?).lines().filter(|line| !line.is_empty()) {
-        history.epochs.push(
-            serde_json::from_str(line).map_err(|e| refuse(folder, &format!("holds a damaged history.jsonl: {e}")))?,
-        );
+        let line: Line =
+            serde_json::from_str(line).map_err(|e| refuse(folder, &format!("holds a damaged history.jsonl: {e}")))?;
+        history.epochs.push(line.epoch);
     }
     Ok(history)
 }

@@ -72,8 +72,8 @@ pub fn write(comparison: &Comparison, folder: &Path) -> Result<()> {
     comparison.notes.iter().for_each(|note| _ = pairs.paragraph(note));
     pairs.source("src/analysis/metrics/difference.rs");
 
-    let (loss, left_out) = curves(comparison, "validation loss", |epoch| epoch.val_loss)?;
-    let (accuracy, _) = curves(comparison, "validation accuracy", |epoch| epoch.val_accuracy)?;
+    let (loss, left_out) = curves(comparison, "validation loss", |epoch| epoch.get("val_loss"))?;
+    let (accuracy, _) = curves(comparison, "validation accuracy", |epoch| epoch.get("val_accuracy"))?;
     let more = if left_out > 0 { format!(" {left_out} further runs are not drawn.") } else { String::new() };
     let caption = format!("One curve for each run; runs of one variant have one colour.{more}");
     let body = page.section("3", "Learning curves");

@@ -155,7 +155,7 @@ fn starts(t: &Trained, job: &Job, i: u64, data: &ImageData) -> Result<Tensor> {
             image.gather(&vec![0; job.restarts])
         }
         Start::Test(class) => {
-            let of_class: Vec<usize> = (0..data.test.len()).filter(|&i| data.test.labels[i] == *class).collect();
+            let of_class: Vec<usize> = (0..data.test.len()).filter(|&i| data.test.labels()[i] == *class).collect();
             if of_class.is_empty() {
                 let what = format!("no test image is of class {}", data.classes[*class]);
                 return Err(Error::config("--init", what, "choose another class"));
@@ -184,11 +184,11 @@ impl<'a> Gallery<'a> {
         let near = nearest(self.train, image);
         let (distance, first) = near[0];
         let wanted: Vec<usize> = (0..target.probabilities.len()).filter(|&c| target.probabilities[c] > 0.05).collect();
-        let of_target = near.iter().filter(|(_, i)| wanted.contains(&self.train.labels[*i])).count();
+        let of_target = near.iter().filter(|(_, i)| wanted.contains(&self.train.labels()[*i])).count();
         Likeness {
             distance,
             nearest: first,
-            nearest_class: self.train.labels[first],
+            nearest_class: self.train.labels()[first],
             of_target,
             looks_like_it: distance <= 2.0 * self.usual && 2 * of_target > near.len(),
         }

@@ -270,7 +270,7 @@ impl Look<'_> {
             Distance::CrossEntropy => {
                 let log_p = output.log_softmax(1)?;
                 let each = rows(&q, log_p.value(), |q, l| if q > 0.0 { q * (libm::logf(q) - l) } else { 0.0 });
-                (output.cross_entropy(ops::Target::Probabilities(&q))?.affine(n as f64, 0.0)?, each)
+                (output.cross_entropy(ops::ClassTarget::Probabilities(&q))?.affine(n as f64, 0.0)?, each)
             }
             Distance::Squared => {
                 let p = output.softmax(1)?;

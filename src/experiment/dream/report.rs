@@ -143,7 +143,7 @@ pub fn overview(found: &[Found], data: &ImageData) -> Figure {
     });
     let nearest = found.iter().map(|f| {
         let i = f.likeness[0].nearest;
-        tile(&data.train.pixels.data()[i * size..][..size], data).caption(&data.classes[data.train.labels[i]])
+        tile(&data.train.pixels.data()[i * size..][..size], data).caption(&data.classes[data.train.labels()[i]])
     });
     ImageGrid::new("Dreams")
         .group("regularized", with.collect())

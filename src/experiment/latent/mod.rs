@@ -10,9 +10,9 @@
 pub mod findings;
 pub mod report;
 
-use super::kind::Kind;
+use super::kind::Learns;
 use super::map::{Map, Method, neighbours_agree};
-use super::reconstruction::{code, errors};
+use super::reconstruct::{code, errors};
 use super::trained::Trained;
 use crate::analysis::latent::{Bounds, Extremes, Gaussian, analogy, diversity, interpolate, plane, traverse};
 use crate::analysis::latent::{normal_quantiles, unit_variances};
@@ -25,8 +25,9 @@ use crate::error::{Error, Result};
 use crate::nn::summary::summarize;
 use crate::nn::{Ctx, Module};
 use crate::run::Watch;
+use crate::target::Target;
 use crate::tensor::Tensor;
-use crate::train::{check_finite, evaluate};
+use crate::train::{check_finite, classify};
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::Serialize;
 
@@ -69,7 +70,7 @@ impl<'a> Coder<'a> {
     /// Finds the code. Fails for runs that reconstruct nothing.
     pub fn new(trained: &'a Trained) -> Result<Self> {
         let name = &trained.experiment.name;
-        if trained.experiment.kind != Kind::Reconstruct {
+        if trained.experiment.kind.learns != Learns::Inputs {
             let what = format!("{name} tells classes apart, and gives no image back");
             return Err(Error::config("latent", what, "give a run of an autoencoder, such as cae-fashion"));
         }
@@ -197,16 +198,16 @@ pub fn explore(
     let test = &data.test;
     let codes = coder.encode(&test.pixels)?;
     let outputs = coder.decode(codes.view())?;
-    let samples = trained.preparation.samples(&test.pixels, &test.labels, None)?;
+    let samples = trained.preparation.samples_of(test, None)?;
     let errors = errors(samples.as_ref(), &outputs);
     let data_seed = trained.experiment.data.seed;
     let train_codes = coder.encode(&data.train.sample(10_000, data_seed).pixels)?;
 
     stage(watch, 1, "maps")?;
-    let chosen = split::subset(&test.labels, job.samples, data_seed);
+    let chosen = split::subset(test.labels(), job.samples, data_seed);
     let some = test.subset(&chosen);
     let few = codes.select(Axis(0), &chosen);
-    let map = |method| Map::of(few.view(), &some.labels, method, job.dims, job.seed);
+    let map = |method| Map::of(few.view(), some.labels(), method, job.dims, job.seed);
     let maps = vec![map(Method::Pca)?, map(Method::Tsne)?];
 
     stage(watch, 2, "walks")?;
@@ -233,7 +234,7 @@ pub fn explore(
     }
     let recognized = match classifier {
         Some(c) => {
-            Some([answers(c, &test.pixels)?, answers(c, &outputs)?].map(|a| a.accuracy(&test.labels).unwrap_or(0.0)))
+            Some([answers(c, &test.pixels)?, answers(c, &outputs)?].map(|a| a.accuracy(test.labels()).unwrap_or(0.0)))
         }
         None => None,
     };
@@ -246,9 +247,9 @@ pub fn explore(
         errors,
         outputs,
         variances,
-        knn_accuracy: neighbours_agree(few.view(), &some.labels)?,
-        silhouette: silhouette(few.view(), &some.labels)?,
-        labels: some.labels,
+        knn_accuracy: neighbours_agree(few.view(), some.labels())?,
+        silhouette: silhouette(few.view(), some.labels())?,
+        labels: some.labels().to_vec(),
         maps,
         manifold,
         interpolations,
@@ -261,10 +262,9 @@ pub fn explore(
 
 /// What a classifier says of images.
 fn answers(classifier: &Trained, pixels: &Tensor) -> Result<Answers> {
-    let nobody = vec![0; pixels.shape()[0]];
-    let samples = classifier.preparation.samples(pixels, &nobody, None)?;
-    let e = evaluate(&classifier.model, samples.as_ref(), &classifier.objective()?)?;
-    Answers::of(super::classified::probabilities(&e))
+    let samples = classifier.preparation.samples(pixels, Target::None, None)?;
+    let found = classify(&classifier.model, samples.as_ref(), &classifier.objective()?)?;
+    Answers::of(super::classify::probabilities(&found.probabilities))
 }
 
 /// Walks through the codes.
@@ -303,7 +303,7 @@ impl Walk<'_> {
 
     /// Between test images of neighbouring classes.
     fn interpolations(&self, test: &Images) -> Result<Vec<Tensor>> {
-        let of = |class: usize| test.labels.iter().position(|&label| label == class);
+        let of = |class: usize| test.labels().iter().position(|&label| label == class);
         let pairs = (0..test.classes.len()).filter_map(|c| Some((of(c)?, of((c + 1) % test.classes.len())?)));
         let ways = pairs.step_by(2).take(5).map(|(a, b)| {
             let codes = interpolate(self.codes.row(a), self.codes.row(b), STEPS)?;
@@ -333,7 +333,7 @@ impl Walk<'_> {
             return Ok(Vec::new());
         }
         let mean = |class: usize| {
-            let of: Vec<usize> = (0..test.len()).filter(|&i| test.labels[i] == class).collect();
+            let of: Vec<usize> = (0..test.len()).filter(|&i| test.labels()[i] == class).collect();
             self.codes.select(Axis(0), &of).mean_axis(Axis(0))
         };
         let mut found = Vec::new();

@@ -8,18 +8,17 @@
 pub mod findings;
 mod report;
 
-use super::found::Found;
-use super::prepared::Prepared;
+use super::found::{Found, OfSplit, Run};
+use super::kind::{Kind, Learns};
 use super::spec::Experiment;
+use super::task::{Asked, OneNetwork, Runner, Task};
 use super::values::ValueScale;
 use crate::analysis::metrics::{RegressionErrors, conformal_half_width, r_squared_interval};
-use crate::data::Values;
-use crate::data::manifest::identity as identity_of;
 use crate::error::{Error, Result};
 use crate::report::table::csv_bytes;
-use crate::run::{RunFolder, ledger};
+use crate::run::{RunFolder, Watch, ledger};
 use crate::tensor::Tensor;
-use crate::train::{History, Samples, losses, outputs};
+use crate::train::{Loss, losses, outputs};
 use serde_json::{Map, Value, json};
 
 /// The probability with which a prediction interval holds a new true value.
@@ -62,22 +61,46 @@ impl Predicted {
     }
 }
 
+/// What makes the kind.
+static KIND: Kind = Kind {
+    name: "regress",
+    learns: Learns::Values,
+    losses: &[Loss::Mse, Loss::Mae, Loss::Huber],
+    gives: "predicts numbers",
+    end: "end with a `linear` of units = 0: one for each number to predict",
+    instead: "for rows of numbers: gradus predict RUN TABLE.csv",
+};
+
+/// `kind = "regress"`: one number or several for each sample.
+pub struct Regress;
+
+impl Runner for Regress {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn begin(&self, e: &Experiment, watch: &mut dyn Watch) -> Result<Box<dyn Task>> {
+        OneNetwork::begin(e, watch, |run| Ok(Box::new(Regressed::new(run)?)))
+    }
+
+    fn figures(&self, asked: &Asked<'_>) -> Result<Value> {
+        let scale = scale_of(asked.values)?;
+        let none = || Error::invalid("evaluate: these samples have no numbers to predict");
+        let values = asked.images.target.values().ok_or_else(none)?;
+        let (all, seed): (Vec<usize>, u64) = ((0..asked.samples.len()).collect(), asked.experiment.seed);
+        let errors = errors_of(scale, values, &outputs(asked.model, asked.samples, &all, seed)?)?;
+        Ok(figures(losses(asked.model, asked.samples, asked.objective, seed)?.loss, &scale.names, &errors))
+    }
+}
+
 /// Everything such a run found out.
 pub struct Regressed {
-    /// The experiment.
-    pub experiment: Experiment,
-    /// Its samples and its network, with the weights that are kept.
-    pub prepared: Prepared,
-    /// The epochs.
-    pub history: History,
+    /// The run.
+    pub run: Run,
     /// The training, validation (if there is one) and test split.
     pub splits: Vec<OnSplit>,
     /// Each number on the test split.
     pub test: Vec<Predicted>,
-    /// How often its test set was evaluated on.
-    pub test_set: ledger::Summary,
-    /// Wall time of each stage.
-    pub seconds: Vec<(String, f64)>,
 }
 
 /// The scale of what a regression predicts. Fails for other runs.
@@ -86,15 +109,14 @@ pub(super) fn scale_of(values: Option<&ValueScale>) -> Result<&ValueScale> {
 }
 
 /// The errors of outputs on the scale of the network, for each number in its units.
-pub(super) fn errors_of(scale: &ValueScale, values: &Values, outputs: &Tensor) -> Result<Vec<RegressionErrors>> {
+pub(super) fn errors_of(scale: &ValueScale, values: &Tensor, outputs: &Tensor) -> Result<Vec<RegressionErrors>> {
     let each = (0..scale.names.len()).map(|j| RegressionErrors::of(&truth(values, j), &scale.in_units(outputs, j)));
     each.collect()
 }
 
-/// Number `j` of each sample.
-fn truth(values: &Values, j: usize) -> Vec<f64> {
-    let column = values.numbers.data().iter().skip(j).step_by(values.names.len());
-    column.map(|&y| f64::from(y)).collect()
+/// Number `j` of each sample of `[N, M]`.
+fn truth(values: &Tensor, j: usize) -> Vec<f64> {
+    values.data().iter().skip(j).step_by(values.shape()[1]).map(|&y| f64::from(y)).collect()
 }
 
 impl Found for Regressed {
@@ -105,40 +127,37 @@ impl Found for Regressed {
         self.write(folder)
     }
     fn settle(&mut self, test_set: ledger::Summary) {
-        self.test_set = test_set;
+        self.run.test_set = test_set;
     }
     fn seconds(&mut self) -> &mut Vec<(String, f64)> {
-        &mut self.seconds
+        &mut self.run.seconds
     }
 }
 
 impl Regressed {
     /// Evaluates the trained network.
-    pub fn new(e: &Experiment, prepared: Prepared, history: History, seconds: Vec<(String, f64)>) -> Result<Self> {
-        let scale = scale_of(prepared.preparation.values.as_ref())?.clone();
+    pub fn new(run: Run) -> Result<Self> {
+        let p = &run.prepared;
+        let scale = scale_of(p.preparation.values.as_ref())?;
         let (mut splits, mut residuals, mut test) = (Vec::new(), vec![None; scale.names.len()], Vec::new());
-        let each = [("train", &prepared.train), ("val", &prepared.val), ("test", &prepared.test)];
-        for ((name, samples), (_, images)) in each.into_iter().zip(prepared.data.splits()) {
-            let samples: &dyn Samples = samples.as_ref();
-            let Some(values) = images.values.as_ref().filter(|_| !samples.is_empty()) else { continue };
-            let all: Vec<usize> = (0..samples.len()).collect();
-            let loss = losses(&prepared.model, samples, &prepared.fit.objective, e.seed)?.loss;
-            let outputs = outputs(&prepared.model, samples, &all, e.seed)?;
-            splits.push(OnSplit { name, samples: all.len(), loss, errors: errors_of(&scale, values, &outputs)? });
+        for OfSplit { name, images, samples } in run.splits() {
+            let Some(values) = images.target.values() else { continue };
+            let loss = losses(&p.model, samples, &p.fit.objective, run.experiment.seed)?.loss;
+            let outputs = run.outputs(samples)?;
+            splits.push(OnSplit { name, samples: samples.len(), loss, errors: errors_of(scale, values, &outputs)? });
             for (j, name_of_number) in scale.names.iter().enumerate() {
                 let (truth, predicted) = (truth(values, j), scale.in_units(&outputs, j));
                 if name == "val" {
                     let residual: Vec<f64> = truth.iter().zip(&predicted).map(|(y, p)| y - p).collect();
                     residuals[j] = conformal_half_width(&residual, COVERAGE);
                 } else if name == "test" {
-                    let r_squared_interval = r_squared_interval(&truth, &predicted, e.seed);
+                    let r_squared_interval = r_squared_interval(&truth, &predicted, run.experiment.seed);
                     let (name, half_width) = (name_of_number.clone(), residuals[j]);
                     test.push(Predicted { name, truth, predicted, r_squared_interval, half_width });
                 }
             }
         }
-        let test_set = ledger::Summary::default();
-        Ok(Self { experiment: e.clone(), prepared, history, splits, test, test_set, seconds })
+        Ok(Self { run, splits, test })
     }
 
     /// The test split.
@@ -148,10 +167,6 @@ impl Regressed {
 
     /// The content of `metrics.json`.
     pub fn metrics(&self) -> Value {
-        let (p, h) = (&self.prepared, &self.history);
-        let total: f64 = self.seconds.iter().map(|(_, s)| s).sum();
-        let mut seconds: Map<String, Value> = self.seconds.iter().map(|(name, s)| (name.clone(), json!(s))).collect();
-        seconds.insert("total".into(), json!(total));
         let names: Vec<&String> = self.test.iter().map(|number| &number.name).collect();
         let split = |name: &str| {
             let found = self.splits.iter().find(|s| s.name == name);
@@ -163,31 +178,13 @@ impl Regressed {
                 "r_squared_interval": t.r_squared_interval,
             })
         });
-        json!({
-            "recipe": "train",
-            "kind": self.experiment.kind,
-            "experiment": self.experiment.name,
-            "seed": self.experiment.seed,
-            "parameters": p.summary.parameters,
-            "macs": p.summary.macs,
-            "best_epoch": h.best_epoch,
-            "epochs": h.epochs.len(),
+        let own = json!({
             "train": split("train"),
             "val": split("val"),
             "test": split("test"),
             "intervals": intervals.collect::<Vec<_>>(),
-            "data": {
-                "kind": self.experiment.data.kind,
-                "targets": names,
-                "train": p.data.train.counts(),
-                "val": p.data.val.counts(),
-                "test": p.data.test.counts(),
-                "seed": self.experiment.data.seed,
-                "test_set": identity_of(&p.data.sha256, &p.data.test),
-                "sha256": p.data.sha256,
-            },
-            "seconds": seconds,
-        })
+        });
+        self.run.metrics(own, json!({ "targets": names }))
     }
 
     /// True and predicted values of every test sample, with prediction intervals where there are any.
@@ -205,7 +202,7 @@ impl Regressed {
             }
             row
         };
-        let rows = self.prepared.data.test.names.iter().enumerate().map(row);
+        let rows = self.run.prepared.data.test.names.iter().enumerate().map(row);
         csv_bytes(std::iter::once(header).chain(rows)).expect("the rows have one length")
     }
 
@@ -213,7 +210,7 @@ impl Regressed {
     fn squared_errors(&self) -> Vec<f64> {
         let m = self.test.len() as f64;
         let of = |i: usize| self.test.iter().map(|t| (t.truth[i] - t.predicted[i]).powi(2)).sum::<f64>() / m;
-        (0..self.prepared.data.test.len()).map(of).collect()
+        (0..self.run.prepared.data.test.len()).map(of).collect()
     }
 }
 

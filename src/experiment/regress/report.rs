@@ -18,7 +18,7 @@ const DRAWN: usize = 2000;
 impl Regressed {
     /// Writes `report.html`, the figures and the tables.
     pub fn write(&self, folder: &RunFolder) -> Result<()> {
-        let (e, p) = (&self.experiment, &self.prepared);
+        let (e, p) = (&self.run.experiment, &self.run.prepared);
         let test = counted(p.data.test.len(), &format!("test {}", p.data.noun()));
         let names: Vec<&str> = self.test.iter().map(|t| t.name.as_str()).collect();
         let what = format!("Data: {}, {test}; to predict: {}; seed {}", data_name(e), names.join(", "), e.seed);
@@ -28,15 +28,15 @@ impl Regressed {
         self.verdict(&mut book);
         self.learning(&mut book)?;
         self.mistakes(&mut book)?;
-        network("3", e, p, &mut book)?;
-        colophon("4", e, p, &self.seconds, &mut book);
+        network("3", &self.run, &mut book)?;
+        colophon("4", &self.run, &mut book);
         book.finish()
     }
 
     fn verdict(&self, book: &mut Book<'_>) {
         let n = self.on_test().samples;
-        let epochs = format!("{} of {}", self.history.best_epoch, self.history.epochs.len());
-        let [kept, how] = kept_epoch(!self.prepared.val.is_empty());
+        let epochs = format!("{} of {}", self.run.history.best_epoch, self.run.history.epochs.len());
+        let [kept, how] = kept_epoch(self.run.is_validated());
         let words: Vec<String> = self
             .test
             .iter()
@@ -47,7 +47,7 @@ impl Regressed {
         let r_squared = first.r_squared.map_or("-".to_owned(), |r| format!("{r:.3}"));
         let (mae, rmse) = (number(first.mae), number(first.rmse));
         let of = format!("of {}, test set", self.test[0].name);
-        let parameters = thousands(self.prepared.summary.parameters);
+        let parameters = thousands(self.run.prepared.summary.parameters);
         let lead = book.page.lead();
         lead.callout(Callout::Verdict, "Verdict", &words.join(" ")).scores(&[
             (&r_squared, "coefficient of determination R²", &of),
@@ -56,20 +56,20 @@ impl Regressed {
             (&parameters, "parameters", ""),
             (&epochs, kept, how),
         ]);
-        if !self.experiment.about.is_empty() {
-            lead.paragraph(&self.experiment.about);
+        if !self.run.experiment.about.is_empty() {
+            lead.paragraph(&self.run.experiment.about);
         }
-        lead.paragraph(&self.test_set.words(None));
+        lead.paragraph(&self.run.test_set.words(None));
     }
 
     fn learning(&self, book: &mut Book<'_>) -> Result<()> {
-        let column = |i: usize| -> Vec<f64> { self.history.epochs.iter().map(|e| e.losses()[i]).collect() };
-        let mut chart = LineChart::new(&format!("{}: loss", self.experiment.name)).axes("epoch", "loss").log_y();
+        let column = |i: usize| -> Vec<f64> { self.run.history.epochs.iter().map(|e| e.losses()[i]).collect() };
+        let mut chart = LineChart::new(&format!("{}: loss", self.run.experiment.name)).axes("epoch", "loss").log_y();
         chart = chart.epochs("training", &column(0));
-        if !self.prepared.val.is_empty() {
+        if self.run.is_validated() {
             chart = chart.epochs("validation", &column(1));
         }
-        let chart = book.figure("model_loss", chart.marker(self.history.best_epoch as f64, "kept").draw())?;
+        let chart = book.figure("model_loss", chart.marker(self.run.history.best_epoch as f64, "kept").draw())?;
         let heads = ["split", "target", "samples", "loss", "MSE", "RMSE", "MAE", "R²"];
         let mut table = Table::new(&heads).key("R²", "r_squared");
         for OnSplit { name, samples, loss, errors } in &self.splits {
@@ -89,7 +89,7 @@ impl Regressed {
         let table = book.table("splits", table)?;
         let words = format!(
             "Loss ({}) over the epochs, of numbers brought to mean 0 and deviation 1.",
-            self.experiment.train.loss.name()
+            self.run.experiment.train.loss.name()
         );
         book.page
             .section("1", "Learning")
@@ -119,7 +119,7 @@ impl Regressed {
             ));
             figures
                 .push((book.figure(&named("residual_histogram"), histogram)?, "How residuals are distributed.".into()));
-            let usual = conformal_coverage_range(self.prepared.val.len(), t.truth.len(), COVERAGE);
+            let usual = conformal_coverage_range(self.run.prepared.val.len(), t.truth.len(), COVERAGE);
             if let (Some(q), Some(coverage), Some(usual)) = (t.half_width, t.coverage(), usual) {
                 words.push(findings::intervals(&t.name, q, coverage, usual));
             }

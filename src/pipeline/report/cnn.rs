@@ -133,7 +133,7 @@ fn feature_maps(r: &Results, book: &Book<'_>) -> Result<Vec<(Figure, String)>> {
     let test = &r.data.test;
     let mut figures = Vec::new();
     for (c, class) in r.data.classes.iter().enumerate().take(CLASSES) {
-        let mut of_class = (0..test.len()).filter(|&i| test.labels[i] == c);
+        let mut of_class = (0..test.len()).filter(|&i| test.labels()[i] == c);
         let correct = of_class.clone().find(|&i| r.cnn.scores.test.predicted[i] == c);
         let Some(i) = correct.or_else(|| of_class.next()) else { continue };
         let x = r.cnn.normalization.apply(&test.pixels.gather(&[i]))?;
@@ -172,21 +172,21 @@ fn mistakes(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let table = book.table("cnn_classes", per_class(&s.confusion, classes))?;
     let k = classes.len();
     let probability = |i: usize| s.test.probabilities.data()[i * k + s.test.predicted[i]];
-    let mut wrong: Vec<usize> = (0..test.len()).filter(|&i| s.test.predicted[i] != test.labels[i]).collect();
+    let mut wrong: Vec<usize> = (0..test.len()).filter(|&i| s.test.predicted[i] != test.labels()[i]).collect();
     wrong.sort_by(|&a, &b| probability(b).total_cmp(&probability(a)).then(a.cmp(&b)));
     let tiles: Vec<Tile> = wrong
         .iter()
         .take(MISTAKES)
         .map(|&i| {
             tile(test, i)
-                .caption(&format!("true {}", classes[test.labels[i]]))
+                .caption(&format!("true {}", classes[test.labels()[i]]))
                 .caption(&format!("predicted {}, {:.0} %", classes[s.test.predicted[i]], 100.0 * probability(i)))
                 .border(Colour::WRONG)
         })
         .collect();
     let confident = wrong.iter().filter(|&&i| probability(i) > 0.9).count();
     let most = s.confusion.most_confused().first().map(|&(label, predicted, count)| {
-        let of: Vec<usize> = (0..test.len()).filter(|&i| test.labels[i] == label).collect();
+        let of: Vec<usize> = (0..test.len()).filter(|&i| test.labels()[i] == label).collect();
         let confused = |p: &[usize]| -> Vec<bool> { of.iter().map(|&i| p[i] == predicted).collect() };
         let test = mcnemar(&confused(&r.mlp.scores.test.predicted), &confused(&s.test.predicted));
         let mlp = r.mlp.scores.confusion.counts[label][predicted];

@@ -89,7 +89,7 @@ pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
 fn contact_sheet(images: &Images) -> ImageGrid {
     let mut sheet = ImageGrid::new("Contact sheet").columns(SHOWN);
     for (c, class) in images.classes.iter().enumerate().take(CLASSES) {
-        let of_class = (0..images.len()).filter(|&i| images.labels[i] == c);
+        let of_class = (0..images.len()).filter(|&i| images.labels()[i] == c);
         sheet = sheet.group(class, of_class.take(SHOWN).map(|i| tile(images, i)).collect());
     }
     sheet

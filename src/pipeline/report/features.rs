@@ -21,7 +21,7 @@ pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
 
 /// 1a. The features, and how each is distributed in each class.
 fn features(r: &Results, book: &mut Book<'_>) -> Result<()> {
-    let labels = &r.data.train.labels;
+    let labels = r.data.train.labels();
     let mut histograms =
         Histograms::new("Features of the training images", &r.data.classes).axes("fraction of the class");
     let mut table = Table::new(&["feature", "class", "mean", "deviation"]);
@@ -68,7 +68,7 @@ fn clusters(r: &Results, book: &mut Book<'_>) -> Result<()> {
         let members: Vec<usize> =
             (0..r.data.train.len()).filter(|&i| r.clusters.clustering.labels[i] == cluster).collect();
         let name = r.clusters.names[cluster];
-        let of_class = members.iter().filter(|&&i| r.data.train.labels[i] == name).count();
+        let of_class = members.iter().filter(|&&i| r.data.train.labels()[i] == name).count();
         let fraction =
             if members.is_empty() { Cell::none() } else { Cell::fraction(of_class as f64 / members.len() as f64) };
         let (number, class) = (Cell::count(cluster + 1), Cell::text(&r.data.classes[name]));
@@ -100,7 +100,7 @@ fn clusters(r: &Results, book: &mut Book<'_>) -> Result<()> {
 fn agreement_with_labels(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let at = points(&r.feature_map);
     let labels = Scatter::new("True labels of the test images", &r.data.classes)
-        .panel("", &at, &r.data.test.labels)
+        .panel("", &at, r.data.test.labels())
         .dimensions(MAP_AXES.0, MAP_AXES.1);
     let (names, looks) = cluster_looks(&r.clusters.names, &r.data.classes);
     let clusters = Scatter::new("Clusters, and the class each is named after", &names)

@@ -83,7 +83,7 @@ fn generalization(r: &Results, book: &mut Book<'_>) -> Result<()> {
 fn hardest_pair(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let classes = &r.data.classes;
     let map = Scatter::new("The test images by the MLP's output", classes)
-        .panel("true labels", &points(&r.mlp_map), &r.data.test.labels)
+        .panel("true labels", &points(&r.mlp_map), r.data.test.labels())
         .panel("the MLP's predictions", &points(&r.mlp_map), &r.mlp.scores.test.predicted)
         .dimensions(MAP_AXES.0, MAP_AXES.1);
     book.figure("map_mlp_output", map.draw())?;
@@ -133,7 +133,7 @@ fn pairs(r: &Results) -> Vec<Pair> {
     let (k, counts) = (r.data.classes.len(), &r.mlp.scores.confusion.counts);
     // Mean and deviation of each feature in each class.
     let of: Vec<Vec<(f64, f64)>> = (0..r.features.names.len())
-        .map(|j| (0..k).map(|class| moments(&column(r, 0, j, &r.data.train.labels, class))).collect())
+        .map(|j| (0..k).map(|class| moments(&column(r, 0, j, r.data.train.labels(), class))).collect())
         .collect();
     let distance = |j: usize, a: usize, b: usize| {
         let ((m_a, s_a), (m_b, s_b)) = (of[j][a], of[j][b]);
@@ -160,13 +160,13 @@ fn column(r: &Results, part: usize, j: usize, labels: &[usize], class: usize) ->
 /// the training split, and by the MLP.
 fn on_validation(r: &Results, pair: &Pair) -> (Vec<bool>, Vec<bool>) {
     let ((a, b), (j, _)) = (pair.classes, pair.best_feature());
-    let (first, second) = (column(r, 0, j, &r.data.train.labels, a), column(r, 0, j, &r.data.train.labels, b));
+    let (first, second) = (column(r, 0, j, r.data.train.labels(), a), column(r, 0, j, r.data.train.labels(), b));
     let is_second: Vec<bool> = (0..first.len() + second.len()).map(|i| i >= first.len()).collect();
     if is_second.is_empty() {
         return (Vec::new(), Vec::new());
     }
     let (threshold, above) = pair::stump(&[first, second].concat(), &is_second);
-    let labels = &r.data.val.labels;
+    let labels = r.data.val.labels();
     let of_pair = (0..labels.len()).filter(|&i| labels[i] == a || labels[i] == b);
     of_pair
         .map(|i| {

@@ -15,7 +15,7 @@ const CLASSIFIER: Colour = Colour::new(0x6b, 0x8c, 0xae);
 const BASELINE: Colour = Colour::new(0xb4, 0xba, 0xc1);
 
 pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
-    let labels = &r.data.test.labels;
+    let labels = r.data.test.labels();
     let correct =
         |predicted: &[usize]| -> Vec<bool> { predicted.iter().zip(labels).map(|(p, label)| p == label).collect() };
     let [mlp, cnn] = [&r.mlp.scores, &r.cnn.scores].map(|s| correct(&s.test.predicted));

@@ -1,43 +1,71 @@
-//! What a classifier's run found out, in numbers.
+//! `kind = "classify"`: what a classifier's run found out, in numbers.
 
+pub mod findings;
+pub mod report;
+
+use super::found::Run;
+use super::kind::{Kind, Learns};
 use super::prepared::Prepared;
 use super::spec::Experiment;
+use super::task::{Asked, OneNetwork, Runner, Task};
 use crate::analysis::metrics::{Confusion, Reliability, brier_score, macro_auc, roc_curve};
-use crate::data::manifest::identity as identity_of;
 use crate::error::Result;
 use crate::report::table::csv_bytes;
-use crate::run::{Scores, ledger};
-use crate::train::{Evaluation, History};
+use crate::run::{Scores, Watch};
+use crate::tensor::Tensor;
+use crate::train::{Evaluation, Loss, evaluate};
 use ndarray::ArrayView2;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Intervals of confidence in which predictions are counted.
 pub const BINS: usize = 10;
+
+/// What makes the kind.
+static KIND: Kind = Kind {
+    name: "classify",
+    learns: Learns::Classes,
+    losses: &[Loss::CrossEntropy, Loss::Nll, Loss::BceWithLogits, Loss::Bce, Loss::Mse],
+    gives: "names a class",
+    end: "end with a `linear` of units = 0: one for each class, or one for the loss of yes and no",
+    instead: "",
+};
+
+/// `kind = "classify"`: the class of each sample.
+pub struct Classify;
+
+impl Runner for Classify {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn begin(&self, e: &Experiment, watch: &mut dyn Watch) -> Result<Box<dyn Task>> {
+        OneNetwork::begin(e, watch, |run| Ok(Box::new(Outcome::new(run)?)))
+    }
+
+    fn figures(&self, asked: &Asked<'_>) -> Result<Value> {
+        let found = evaluate(asked.model, asked.samples, asked.objective)?;
+        figures(&found, asked.images.labels(), asked.images.classes.len())
+    }
+}
+
 /// Everything a run found out.
 pub struct Outcome {
-    /// The experiment.
-    pub experiment: Experiment,
-    /// Its samples and its network, with the best epoch's weights.
-    pub prepared: Prepared,
+    /// The run.
+    pub run: Run,
     /// Its figures.
     pub scores: Scores,
-    /// How often its test set was evaluated on.
-    pub test_set: ledger::Summary,
-    /// Wall time of each stage.
-    pub seconds: Vec<(String, f64)>,
 }
 
 impl Outcome {
     /// Evaluates the trained network on all three splits.
-    pub fn new(e: &Experiment, prepared: Prepared, history: History, seconds: Vec<(String, f64)>) -> Result<Self> {
-        let scores = prepared.score(history)?;
-        Ok(Self { experiment: e.clone(), prepared, scores, test_set: ledger::Summary::default(), seconds })
+    pub fn new(run: Run) -> Result<Self> {
+        let scores = run.prepared.score(run.history.clone())?;
+        Ok(Self { run, scores })
     }
 }
 
-/// The probabilities as a matrix, a row for each sample.
-pub fn probabilities(evaluation: &Evaluation) -> ArrayView2<'_, f32> {
-    let p = &evaluation.probabilities;
+/// Probabilities `[N, K]` as a matrix, a row for each sample.
+pub fn probabilities(p: &Tensor) -> ArrayView2<'_, f32> {
     ArrayView2::from_shape((p.shape()[0], p.shape()[1]), p.data()).expect("a tensor is contiguous")
 }
 
@@ -45,7 +73,7 @@ pub fn probabilities(evaluation: &Evaluation) -> ArrayView2<'_, f32> {
 pub fn figures(evaluation: &Evaluation, labels: &[usize], classes: usize) -> Result<Value> {
     let confusion = Confusion::new(labels, &evaluation.predicted, classes)?;
     let f1_of: Vec<f64> = (0..classes).map(|c| confusion.f1(c)).collect();
-    let p = probabilities(evaluation);
+    let p = probabilities(&evaluation.probabilities);
     let reliability = Reliability::of_answers(p, labels, BINS)?;
     Ok(json!({
         "loss": evaluation.loss,
@@ -83,70 +111,54 @@ pub fn decisions(p: &Prepared, scores: &Scores) -> Option<[Decision; 2]> {
     if p.data.classes.len() != 2 {
         return None;
     }
-    let of_second = |e: &Evaluation| probabilities(e).column(1).to_vec();
+    let of_second = |e: &Evaluation| probabilities(&e.probabilities).column(1).to_vec();
     let (val, test) = (of_second(scores.val.as_ref()?), of_second(&scores.test));
-    let positive: Vec<bool> = p.data.val.labels.iter().map(|&label| label == 1).collect();
+    let positive: Vec<bool> = p.data.val.labels().iter().map(|&label| label == 1).collect();
     let best = roc_curve(&val, &positive).ok()?.best_threshold();
     Some([0.5, best].map(|threshold| {
         let confusion = |p: &[f32], labels: &[usize]| {
             let answers: Vec<usize> = p.iter().map(|&p| usize::from(f64::from(p) >= threshold)).collect();
             Confusion::new(labels, &answers, 2).expect("a prediction for each label")
         };
-        Decision { threshold, val: confusion(&val, &p.data.val.labels), test: confusion(&test, &p.data.test.labels) }
+        Decision { threshold, val: confusion(&val, p.data.val.labels()), test: confusion(&test, p.data.test.labels()) }
     }))
 }
 
-/// The content of `metrics.json`. The keys are a contract; new ones may be added.
+/// The content of `metrics.json`.
 pub fn metrics(o: &Outcome) -> Result<Value> {
-    let (s, data) = (&o.scores, &o.prepared.data);
+    let (s, p) = (&o.scores, &o.run.prepared);
+    let data = &p.data;
     let classes = data.classes.len();
-    let chosen = decisions(&o.prepared, s).map(|[_, chosen]| {
+    let chosen = decisions(p, s).map(|[_, chosen]| {
         let of = |c: &Confusion| json!({ "accuracy": c.accuracy(), "f1": c.f1(1), "confusion": c.counts });
         json!({ "threshold": chosen.threshold, "val": of(&chosen.val), "test": of(&chosen.test) })
     });
-    let total: f64 = o.seconds.iter().map(|(_, s)| s).sum();
-    let mut seconds: Map<String, Value> = o.seconds.iter().map(|(name, s)| (name.clone(), json!(s))).collect();
-    seconds.insert("total".into(), json!(total));
-    Ok(json!({
-        "recipe": "train",
-        "experiment": o.experiment.name,
-        "seed": o.experiment.seed,
-        "parameters": s.parameters,
-        "macs": o.prepared.summary.macs,
-        "best_epoch": s.history.best_epoch,
-        "epochs": s.history.epochs.len(),
-        "train": figures(&s.train, &data.train.labels, classes)?,
-        "val": s.val.as_ref().map(|val| figures(val, &data.val.labels, classes)).transpose()?,
-        "test": figures(&s.test, &data.test.labels, classes)?,
+    let own = json!({
+        "train": figures(&s.train, data.train.labels(), classes)?,
+        "val": s.val.as_ref().map(|val| figures(val, data.val.labels(), classes)).transpose()?,
+        "test": figures(&s.test, data.test.labels(), classes)?,
         "chosen_threshold": chosen,
-        "data": {
-            "kind": o.experiment.data.kind,
-            "classes": data.classes,
-            "train": data.train.counts(),
-            "val": data.val.counts(),
-            "test": data.test.counts(),
-            "skipped": data.skipped,
-            "ignored": data.ignored,
-            "leakage": data.leakage,
-            "missing": data.missing(),
-            "seed": o.experiment.data.seed,
-            "test_set": identity_of(&data.sha256, &data.test),
-            "sha256": data.sha256,
-        },
-        "seconds": seconds,
-    }))
+    });
+    let own_data = json!({
+        "classes": data.classes,
+        "skipped": data.skipped,
+        "ignored": data.ignored,
+        "leakage": data.leakage,
+        "missing": data.missing(),
+    });
+    Ok(o.run.metrics(own, own_data))
 }
 
 /// `tables/predictions.csv`: every test sample, its true label, the prediction, the probabilities.
 pub fn predictions(o: &Outcome) -> Vec<u8> {
     let mut header: Vec<String> = ["sample", "true_label", "prediction"].map(String::from).to_vec();
-    header.extend(o.prepared.data.classes.iter().map(|c| format!("p_{c}")));
+    header.extend(o.run.prepared.data.classes.iter().map(|c| format!("p_{c}")));
     let mut rows = vec![header];
-    let (test, data) = (&o.scores.test, &o.prepared.data);
+    let (test, data) = (&o.scores.test, &o.run.prepared.data);
     let k = data.classes.len();
     for i in 0..data.test.len() {
         let class = |c: usize| data.classes[c].clone();
-        let mut row = vec![data.test.names[i].clone(), class(data.test.labels[i]), class(test.predicted[i])];
+        let mut row = vec![data.test.names[i].clone(), class(data.test.labels()[i]), class(test.predicted[i])];
         row.extend(test.probabilities.data()[i * k..][..k].iter().map(|p| format!("{p:.6}")));
         rows.push(row);
     }

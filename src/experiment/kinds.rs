@@ -1,0 +1,32 @@
+//! The table of the kinds of experiments, a row for each.
+
+use super::classify::Classify;
+use super::kind::Kind;
+use super::reconstruct::Reconstruct;
+use super::regress::Regress;
+use super::task::Runner;
+use crate::train::Loss;
+
+/// All kinds; a file that names none is of the first whose losses hold its own.
+pub static ALL: [&dyn Runner; 3] = [&Classify, &Regress, &Reconstruct];
+
+/// Returns how experiments of this kind are run.
+pub fn runner(kind: &Kind) -> &'static dyn Runner {
+    *ALL.iter().find(|runner| runner.kind() == kind).expect("every kind is in the table")
+}
+
+/// Returns the kind of this name.
+pub fn named(name: &str) -> Option<&'static Kind> {
+    ALL.iter().map(|runner| runner.kind()).find(|kind| kind.name == name)
+}
+
+/// Returns the names of all kinds.
+pub fn names() -> Vec<&'static str> {
+    ALL.iter().map(|runner| runner.kind().name).collect()
+}
+
+/// Returns the kind of a file that names none: what its loss is for, `mse` being for classes.
+pub fn of_loss(loss: Loss) -> &'static Kind {
+    let mut all = ALL.iter().map(|runner| runner.kind());
+    all.find(|kind| kind.losses.contains(&loss)).unwrap_or(Classify.kind())
+}
