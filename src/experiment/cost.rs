@@ -20,7 +20,6 @@ use super::room::SMALL;
 use super::spec::{DataKind, Experiment};
 use crate::error::Result;
 use crate::nn::summary::Summary;
-use crate::optim::{Choice, OptimizerSpec};
 use crate::run::memory;
 use crate::train::evaluate::BATCH;
 use gradus_kernels::machine;
@@ -58,7 +57,7 @@ pub fn estimate(e: &Experiment, p: &Prepared) -> Estimate {
     let counts = p.data.splits().map(|(_, images)| images.len());
     let image = p.preparation.image.iter().product();
     let (read, given) = (numbers(counts, image), numbers(counts, p.preparation.input().iter().product()));
-    let (weights, slots) = (4 * p.summary.parameters as u64, slots(&e.train.optimizer));
+    let (weights, slots) = (4 * p.summary.parameters as u64, e.train.optimizer.slots() as u64);
     let each = activations(&p.summary);
     // Images of a folder are read into their splits; other samples are there whole while they are divided.
     let copies = if e.data.kind == DataKind::Folder { 1 } else { 2 };
@@ -90,17 +89,6 @@ fn activations(summary: &Summary) -> u64 {
         bytes => bytes,
     });
     each.sum()
-}
-
-/// Running means that an optimizer keeps for each weight.
-fn slots(spec: &OptimizerSpec) -> u64 {
-    let rule = match &spec.rule {
-        Choice::Sgd(rule) => u64::from(rule.momentum > 0.0),
-        Choice::Adam(_) | Choice::AdamW(_) | Choice::Nadam(_) | Choice::Adadelta(_) => 2,
-        Choice::RmsProp(rule) => 1 + u64::from(rule.momentum > 0.0),
-        Choice::Adagrad(_) => 1,
-    };
-    rule + u64::from(spec.around.use_ema)
 }
 
 /// Refuses a training that will not fit into memory; the place is the setting that asks for most of it.

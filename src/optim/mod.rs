@@ -7,27 +7,15 @@
 //! to epoch. The conventions are PyTorch's; where Keras differs, the rule has a setting for it, and a constructor
 //! `keras` with Keras's conventions and constants.
 
-mod adadelta;
-mod adagrad;
-mod adam;
 mod around;
 mod first_order;
-mod nadam;
-mod rmsprop;
 mod schedule;
-mod sgd;
 mod spec;
 
-pub use adadelta::Adadelta;
-pub use adagrad::Adagrad;
-pub use adam::Adam;
 pub use around::Around;
 pub use first_order::FirstOrder;
-pub use nadam::Nadam;
-pub use rmsprop::RmsProp;
 pub use schedule::Schedule;
-pub use sgd::Sgd;
-pub use spec::{Choice, OptimizerSpec};
+pub use spec::OptimizerSpec;
 
 use crate::autograd::Gradients;
 use crate::error::Result;
@@ -35,6 +23,90 @@ use crate::nn::Module;
 use crate::nn::state::State;
 use crate::real::Real;
 use crate::tensor::Tensor;
+use serde::Serialize;
+use spec::{read, read_from};
+
+/// Writes the table of rules: their modules, and the enum of their settings with its name in files for each row. `from` is
+/// where a row's settings start, if it is not the rule's default.
+macro_rules! rules {
+    (
+        modules { $($module:ident: $own:ident;)* }
+        files { $($(#[$about:meta])* $variant:ident($rule:ty) = $name:literal $(from $start:expr)?;)* }
+    ) => {
+        $(mod $module; pub use $module::$own;)*
+
+        /// A rule and its settings.
+        #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+        #[serde(tag = "kind")]
+        pub enum Choice {
+            $($(#[$about])* #[serde(rename = $name)] $variant($rule),)*
+        }
+
+        impl Choice {
+            /// The names of the rules, as files write them.
+            pub const NAMES: &[&str] = &[$($name),*];
+
+            /// Returns the learning rate.
+            pub fn lr(&self) -> f64 {
+                match *self {
+                    $(Choice::$variant(mut rule) => *Rule::<f32>::lr(&mut rule),)*
+                }
+            }
+
+            /// Returns the names of the running values that the rule keeps for each parameter.
+            pub fn slots(&self) -> &'static [&'static str] {
+                match self {
+                    $(Choice::$variant(rule) => Rule::<f32>::slots(rule),)*
+                }
+            }
+
+            /// Returns an optimizer that has taken no step yet.
+            fn build<T: Real>(&self, around: Around) -> Box<dyn Optimizer<T>> {
+                match *self {
+                    $(Choice::$variant(rule) => Box::new(FirstOrder::new(rule).around(around)),)*
+                }
+            }
+
+            /// Reads the rule of this name, and what is done around it, from their common table; `None` if there is no such
+            /// rule.
+            fn read(name: &str, table: serde_json::Map<String, serde_json::Value>) -> Option<Result<(Self, Around), String>> {
+                match name {
+                    $($name => Some(rules!(@read table $($start)?).map(|(rule, around)| (Choice::$variant(rule), around))),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+    (@read $table:ident) => { read($table) };
+    (@read $table:ident $start:expr) => { read_from($table, $start) };
+}
+
+rules! {
+    modules {
+        sgd: Sgd;
+        adam: Adam;
+        nadam: Nadam;
+        rmsprop: RmsProp;
+        adadelta: Adadelta;
+        adagrad: Adagrad;
+    }
+    files {
+        /// Stochastic gradient descent.
+        Sgd(Sgd) = "sgd";
+        /// Adam.
+        Adam(Adam) = "adam";
+        /// Adam whose decay is decoupled, and 0.01, unless the table says otherwise.
+        AdamW(Adam) = "adamw" from Adam::w(1e-3);
+        /// Nadam.
+        Nadam(Nadam) = "nadam";
+        /// RMSprop.
+        RmsProp(RmsProp) = "rmsprop";
+        /// Adadelta.
+        Adadelta(Adadelta) = "adadelta";
+        /// Adagrad.
+        Adagrad(Adagrad) = "adagrad";
+    }
+}
 
 /// Computes the loss and the gradients at the parameters' present values.
 pub type Closure<'a, T> = dyn FnMut() -> Result<(T, Gradients<T>)> + 'a;

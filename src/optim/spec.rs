@@ -10,32 +10,12 @@
 //! Rule and surroundings share one table, so the keys are told apart by the names that the structs know: each name
 //! belongs to the rule or to [`Around`], and one that belongs to neither is refused.
 
-use super::{Adadelta, Adagrad, Adam, Around, FirstOrder, Nadam, Optimizer, RmsProp, Sgd};
+use super::{Around, Choice, Optimizer};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor, value};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-/// A rule and its settings.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Choice {
-    /// Stochastic gradient descent.
-    Sgd(Sgd),
-    /// Adam.
-    Adam(Adam),
-    /// Adam whose decay is decoupled, and 0.01, unless the table says otherwise.
-    AdamW(Adam),
-    /// Nadam.
-    Nadam(Nadam),
-    /// RMSprop.
-    RmsProp(RmsProp),
-    /// Adadelta.
-    Adadelta(Adadelta),
-    /// Adagrad.
-    Adagrad(Adagrad),
-}
 
 /// An optimizer by its settings. In a file it is one table with the rule's name as `kind`.
 ///
@@ -55,9 +35,6 @@ pub struct OptimizerSpec {
     #[serde(flatten)]
     pub around: Around,
 }
-
-/// The words for `kind`.
-const KINDS: &[&str] = &["sgd", "adam", "adamw", "nadam", "rmsprop", "adadelta", "adagrad"];
 
 /// A setting, what it may be in words, and whether a number is that.
 type Range = (&'static str, &'static str, fn(f64) -> bool);
@@ -104,28 +81,17 @@ impl OptimizerSpec {
 
     /// The same for parameters of any number type.
     pub fn build_for<T: Real>(&self) -> Box<dyn Optimizer<T>> {
-        let around = self.around;
-        match self.rule {
-            Choice::Sgd(rule) => Box::new(FirstOrder::new(rule).around(around)),
-            Choice::Adam(rule) | Choice::AdamW(rule) => Box::new(FirstOrder::new(rule).around(around)),
-            Choice::Nadam(rule) => Box::new(FirstOrder::new(rule).around(around)),
-            Choice::RmsProp(rule) => Box::new(FirstOrder::new(rule).around(around)),
-            Choice::Adadelta(rule) => Box::new(FirstOrder::new(rule).around(around)),
-            Choice::Adagrad(rule) => Box::new(FirstOrder::new(rule).around(around)),
-        }
+        self.rule.build(self.around)
     }
 
     /// The learning rate to start with.
     pub fn lr(&self) -> f64 {
-        match self.rule {
-            Choice::Sgd(Sgd { lr, .. })
-            | Choice::Adam(Adam { lr, .. })
-            | Choice::AdamW(Adam { lr, .. })
-            | Choice::Nadam(Nadam { lr, .. })
-            | Choice::RmsProp(RmsProp { lr, .. })
-            | Choice::Adadelta(Adadelta { lr, .. })
-            | Choice::Adagrad(Adagrad { lr, .. }) => lr,
-        }
+        self.rule.lr()
+    }
+
+    /// Returns the number of values that the optimizer keeps for each number of a parameter: a checkpoint holds them.
+    pub fn slots(&self) -> usize {
+        self.rule.slots().len() + self.around.slots().count()
     }
 
     /// Refuses settings out of their range. `path` is what the message calls the table, such as `train.optimizer`.
@@ -159,28 +125,27 @@ impl<'de> Deserialize<'de> for OptimizerSpec {
             Some(other) => return Err(D::Error::custom(format!("kind is {other}, expected a string"))),
             None => return Err(D::Error::missing_field("kind")),
         };
-        let (rule, around) = match kind.as_str() {
-            "sgd" => read(table).map(|(rule, around)| (Choice::Sgd(rule), around)),
-            "adam" => read(table).map(|(rule, around)| (Choice::Adam(rule), around)),
-            "adamw" => {
-                let Adam { weight_decay, decoupled, .. } = Adam::w(1.0);
-                table.entry("weight_decay").or_insert(weight_decay.into());
-                table.entry("decoupled").or_insert(decoupled.into());
-                read(table).map(|(rule, around)| (Choice::AdamW(rule), around))
-            }
-            "nadam" => read(table).map(|(rule, around)| (Choice::Nadam(rule), around)),
-            "rmsprop" => read(table).map(|(rule, around)| (Choice::RmsProp(rule), around)),
-            "adadelta" => read(table).map(|(rule, around)| (Choice::Adadelta(rule), around)),
-            "adagrad" => read(table).map(|(rule, around)| (Choice::Adagrad(rule), around)),
-            other => return Err(D::Error::unknown_variant(other, KINDS)),
-        }
-        .map_err(D::Error::custom)?;
+        let read = Choice::read(&kind, table).ok_or_else(|| D::Error::unknown_variant(&kind, Choice::NAMES))?;
+        let (rule, around) = read.map_err(D::Error::custom)?;
         Ok(Self { rule, around })
     }
 }
 
+/// As [`read`], with the settings of `start` where the table has none.
+pub(super) fn read_from<R: DeserializeOwned + Serialize>(
+    mut table: Map<String, Value>,
+    start: R,
+) -> Result<(R, Around), String> {
+    if let Ok(Value::Object(start)) = serde_json::to_value(start) {
+        for (key, value) in start {
+            table.entry(key).or_insert(value);
+        }
+    }
+    read(table)
+}
+
 /// A rule's settings and those around it, from their common table; or what is wrong.
-fn read<R: DeserializeOwned>(mut table: Map<String, Value>) -> Result<(R, Around), String> {
+pub(super) fn read<R: DeserializeOwned>(mut table: Map<String, Value>) -> Result<(R, Around), String> {
     let (own, around) = (fields::<R>(), fields::<Around>());
     if let Some(key) = table.keys().find(|key| !own.contains(&key.as_str()) && !around.contains(&key.as_str())) {
         let known: Vec<String> = own.iter().chain(around).map(|name| format!("`{name}`")).collect();
@@ -225,6 +190,7 @@ fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optim::{Adadelta, Adagrad, Adam, Nadam, RmsProp, Sgd};
 
     fn read(text: &str) -> OptimizerSpec {
         toml::from_str(text).unwrap()
@@ -241,8 +207,8 @@ mod tests {
             Choice::Adadelta(Adadelta::default()),
             Choice::Adagrad(Adagrad::default()),
         ];
-        assert_eq!(KINDS.len(), all.len());
-        for (kind, rule) in KINDS.iter().zip(all) {
+        assert_eq!(Choice::NAMES.len(), all.len());
+        for (kind, rule) in Choice::NAMES.iter().zip(all) {
             let spec = OptimizerSpec::new(rule);
             assert_eq!(read(&format!("kind = \"{kind}\"")), spec);
             assert_eq!(read(&toml::to_string(&spec).unwrap()), spec, "written and read again");
