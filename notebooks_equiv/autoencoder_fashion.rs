@@ -116,7 +116,7 @@ fn autoencode(name: &str, settings: &[String], page: &mut Page, folder: &Path) -
     let mut optimizer = e.train.optimizer.build();
     let fitted = p.fit.run(&p.model, optimizer.as_mut(), p.train.as_ref(), p.val.as_ref(), None, &mut Silent)?;
     let seconds = start.elapsed().as_secs_f64();
-    let found = Reconstructed::new(Run::new(e, p, fitted.history, vec![("train".into(), seconds)]))?;
+    let found = Reconstructed::new(Run::new(e, p, fitted.history))?;
 
     let column = |f: fn(&gradus::train::Epoch) -> f64| found.run.history.epochs.iter().map(f).collect::<Vec<f64>>();
     let chart = LineChart::new(&format!("{name}: loss"))

@@ -21,8 +21,8 @@ pub trait Found {
     /// Takes how often the test set was evaluated on.
     fn settle(&mut self, test_set: ledger::Summary);
 
-    /// Wall time of each stage so far.
-    fn seconds(&mut self) -> &mut Vec<(String, f64)>;
+    /// Takes the name and wall time of each stage so far.
+    fn took(&mut self, seconds: &[(String, f64)]);
 }
 
 /// The figures that stand in the ledger.
@@ -57,8 +57,8 @@ pub struct OfSplit<'a> {
 
 impl Run {
     /// Takes a run after its training.
-    pub fn new(experiment: Experiment, prepared: Prepared, history: History, seconds: Vec<(String, f64)>) -> Self {
-        Self { experiment, prepared, history, test_set: ledger::Summary::default(), seconds }
+    pub fn new(experiment: Experiment, prepared: Prepared, history: History) -> Self {
+        Self { experiment, prepared, history, test_set: ledger::Summary::default(), seconds: Vec::new() }
     }
 
     /// Returns the splits that hold samples, in the order train, val, test; the test split always does.

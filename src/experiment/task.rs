@@ -34,8 +34,8 @@ pub trait Task {
     /// Trains all its learners, and writes what is needed to use them.
     fn train(&mut self, trainer: &mut Trainer<'_>) -> Result<()>;
 
-    /// Evaluates them on all splits. `seconds` are those of the stages so far.
-    fn test(self: Box<Self>, seconds: Vec<(String, f64)>) -> Result<Box<dyn Found>>;
+    /// Evaluates them on all splits.
+    fn test(self: Box<Self>) -> Result<Box<dyn Found>>;
 }
 
 /// A trained network and samples that it is evaluated on.
@@ -90,8 +90,8 @@ impl Task for OneNetwork {
         trainer.folder.write(PREPARATION, &text)
     }
 
-    fn test(self: Box<Self>, seconds: Vec<(String, f64)>) -> Result<Box<dyn Found>> {
+    fn test(self: Box<Self>) -> Result<Box<dyn Found>> {
         let Self { experiment, prepared, history, test } = *self;
-        test(Run::new(experiment, prepared, history, seconds))
+        test(Run::new(experiment, prepared, history))
     }
 }

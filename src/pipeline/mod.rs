@@ -26,35 +26,11 @@ pub use config::Config;
 pub use results::Results;
 pub use settings::Settings;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::run::book::told;
-use crate::run::{RunFolder, Settings as RunSettings, Trainer, Watch, identity, ledger};
-use std::time::Instant;
+use crate::run::{RunFolder, Settings as RunSettings, Stages, Trainer, Watch, conclude, identity, ledger};
 
 const STAGES: usize = 9;
-
-/// Tells the watch of each stage, measures it, and stops between stages if asked to.
-struct Stages {
-    seconds: Vec<(String, f64)>,
-}
-
-impl Stages {
-    fn time<R>(
-        &mut self,
-        name: &str,
-        trainer: &mut Trainer<'_>,
-        stage: impl FnOnce(&mut Trainer<'_>) -> Result<R>,
-    ) -> Result<R> {
-        if trainer.watch.interrupted() {
-            return Err(Error::Interrupted(format!("interrupted before stage {name}")));
-        }
-        trainer.watch.stage(self.seconds.len() + 1, STAGES, name);
-        let start = Instant::now();
-        let result = stage(trainer)?;
-        self.seconds.push((name.to_owned(), start.elapsed().as_secs_f64()));
-        Ok(result)
-    }
-}
 
 /// The settings of a run as its `config.toml` has them, and which of them may change before it is resumed. Data may lie
 /// elsewhere by then: their checksum tells whether they are the same. Clusters, maps and the depth lesson are computed
@@ -71,7 +47,7 @@ fn run_settings(folder: &RunFolder) -> Result<RunSettings> {
 pub fn run(config: &Config, folder: &RunFolder, watch: &mut dyn Watch) -> Result<serde_json::Value> {
     cnn::check_size(config)?;
     let mut trainer = Trainer::new(folder, watch, &run_settings(folder)?)?;
-    let mut stages = Stages { seconds: Vec::new() };
+    let mut stages = Stages::new(STAGES);
     let t = &mut trainer;
 
     let mut data = stages.time("data", t, |t| data::prepare(config, t.watch))?;
@@ -119,11 +95,5 @@ pub fn run(config: &Config, folder: &RunFolder, watch: &mut dyn Watch) -> Result
         told(report::write(&results, folder), folder, t.watch)
     })?;
     results.seconds = stages.seconds;
-    let mut metrics = metrics::metrics(&results);
-    if let Some(fault) = fault {
-        metrics["warning"] = fault.into();
-    }
-    folder.write("metrics.json", &serde_json::to_vec_pretty(&metrics).expect("numbers and words"))?;
-    folder.complete()?;
-    Ok(metrics)
+    conclude(folder, metrics::metrics(&results), fault)
 }

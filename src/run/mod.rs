@@ -11,7 +11,7 @@
 //! * [`book`]: the report while it is written;
 //! * [`findings`]: what it says of a trained classifier, as functions of numbers;
 //! * [`list`](mod@list): the runs in a folder;
-//! * [`trainer`]: trainings with a checkpoint; [`scores`]: a trained classifier's figures;
+//! * [`stages`]: a run from its first stage to its figures; [`trainer`]: trainings with a checkpoint; [`scores`]: a trained classifier's figures;
 //! * [`watch`]: who is told how it goes.
 
 pub mod book;
@@ -27,6 +27,7 @@ pub mod memory;
 pub mod replace;
 pub mod scores;
 pub mod settings;
+pub mod stages;
 pub mod trainer;
 pub mod watch;
 pub mod weights;
@@ -37,5 +38,6 @@ pub use folder::{Fate, RunFolder};
 pub use replace::Aside;
 pub use scores::{Scores, score};
 pub use settings::Settings;
+pub use stages::{Stages, conclude};
 pub use trainer::Trainer;
 pub use watch::{Unwatched, Watch};
