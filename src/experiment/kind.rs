@@ -1,10 +1,11 @@
 //! What is learned: a class, a number, or the input itself.
 
 use crate::train::Loss;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The kinds of experiments: `kind = "classify" | "regress" | "reconstruct"` in the file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// The class of each sample.

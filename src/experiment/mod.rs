@@ -41,7 +41,6 @@ pub mod report;
 mod room;
 pub mod rows;
 pub mod spec;
-mod tables;
 pub mod trained;
 mod validate;
 pub mod values;

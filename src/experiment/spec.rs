@@ -9,11 +9,13 @@ use crate::data::{Color, Column, NpzOptions, TableOptions};
 use crate::optim::{Adam, Choice, OptimizerSpec, Schedule};
 use crate::train::Augment;
 use crate::train::{Keep, Loss};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use toml::Table;
 
 /// A whole experiment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
     /// Its name: part of the run folder's.
@@ -36,8 +38,9 @@ pub struct Experiment {
     /// What the report shows.
     #[serde(default)]
     pub report: Report,
-    /// Section `[study]`, as it stands there: [`study::Settings`](crate::study::Settings) reads it.
+    /// The search for good settings, as it stands there: [`StudySettings`](crate::study::StudySettings) reads it.
     #[serde(default, skip_serializing_if = "Table::is_empty")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub study: Table,
 }
 
@@ -46,7 +49,7 @@ fn seed() -> u64 {
 }
 
 /// The kinds of data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DataKind {
     /// 70,000 handwritten digits, from IDX files.
@@ -97,7 +100,7 @@ impl DataKind {
 }
 
 /// Section `[data]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
     /// Where from.
@@ -179,7 +182,7 @@ pub struct Data {
 }
 
 /// Whether the first line of a table holds names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "true, false or \"auto\"")]
 pub enum HeaderLine {
     /// It does, or does not.
@@ -189,7 +192,7 @@ pub enum HeaderLine {
 }
 
 /// The word `auto`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Auto {
     /// Found by looking.
@@ -197,7 +200,7 @@ pub enum Auto {
 }
 
 /// One column, or a list of columns.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "the name of a column in quotes, its number from 1, or a list of them")]
 pub enum Targets {
     /// One.
@@ -297,7 +300,7 @@ impl Data {
 }
 
 /// What the network is given of an image.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Features {
     /// Its pixels, `[C, H, W]`.
@@ -310,7 +313,7 @@ pub enum Features {
 }
 
 /// The scale of pixels or features.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalize {
     /// Mean 0 and deviation 1 over the training split, for each channel or feature.
@@ -323,7 +326,7 @@ pub enum Normalize {
 }
 
 /// Section `[model]`: what it begins with, and the layers, in order.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
     /// Weights to begin with: the folder of a run, or a .safetensors file. Those that have a name and a shape of this
@@ -347,7 +350,7 @@ fn all() -> Vec<String> {
 }
 
 /// Section `[train]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Train {
     /// The loss.
@@ -406,7 +409,7 @@ fn keep() -> Keep {
 }
 
 /// How much each class weighs in the loss.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "`none`, `balanced`, or a list with a number for each class")]
 pub enum ClassWeights {
     /// By rule.
@@ -422,7 +425,7 @@ impl Default for ClassWeights {
 }
 
 /// Rules for class weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WeightRule {
     /// All the same.
@@ -432,7 +435,7 @@ pub enum WeightRule {
 }
 
 /// Section `[report]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Report {
     /// Worst mistakes shown.

@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 /// assert!((p[0] - 0.996_837_7).abs() < 1e-5); // 1 - √(1e-6 / (0.1 · 2²)) · 2
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Adadelta {
     /// Factor on each step.

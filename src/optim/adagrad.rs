@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 /// assert!((p[0] - 0.9).abs() < 1e-5); // 1 - 0.1 · 2 / √(2²)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Adagrad {
     /// Learning rate.

@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 /// assert!((p[0] - 0.9).abs() < 1e-5); // the first step is one of lr against the gradient's sign
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Adam {
     /// Learning rate.

@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(optimizer.steps(), 0);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Around {
     /// The largest absolute value of a component of the gradient.

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 /// assert!((p[0] - 0.894_357).abs() < 1e-5); // 1 - 0.1 (0.45 · 0.2 / (1 - 0.45²) + 2) / 2
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Nadam {
     /// Learning rate.

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 /// let fit = Fit { schedule: cosine, ..Fit::new(30, 30, 32, 1) }; // beginning with the optimizer's rate
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {
     /// Always `base`. (With braces, because a variant without would let any key pass.)

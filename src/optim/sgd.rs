@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 /// assert!((p[0] - 0.42).abs() < 1e-5); // 1 - 0.1 (2 + 3.8)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Sgd {
     /// Learning rate.

@@ -19,6 +19,7 @@ use serde_json::{Map, Value};
 
 /// A rule and its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Choice {
     /// Stochastic gradient descent.
@@ -26,6 +27,7 @@ pub enum Choice {
     /// Adam.
     Adam(Adam),
     /// Adam whose decay is decoupled, and 0.01, unless the table says otherwise.
+    #[cfg_attr(feature = "program", schemars(transform = as_adamw))]
     AdamW(Adam),
     /// Nadam.
     Nadam(Nadam),
@@ -47,6 +49,7 @@ pub enum Choice {
 /// assert_eq!(spec.build().lr(), 1e-3);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 pub struct OptimizerSpec {
     /// The rule.
     #[serde(flatten)]
@@ -54,6 +57,17 @@ pub struct OptimizerSpec {
     /// What is done around it.
     #[serde(flatten)]
     pub around: Around,
+}
+
+/// The defaults in which AdamW differs from Adam.
+#[cfg(feature = "program")]
+fn as_adamw(schema: &mut schemars::Schema) {
+    let Adam { weight_decay, decoupled, .. } = Adam::w(1.0);
+    for (key, default) in [("weight_decay", Value::from(weight_decay)), ("decoupled", decoupled.into())] {
+        if let Some(field) = schema.pointer_mut(&format!("/properties/{key}/default")) {
+            *field = default;
+        }
+    }
 }
 
 /// The words for `kind`.
@@ -113,6 +127,20 @@ impl OptimizerSpec {
             Choice::Adadelta(rule) => Box::new(FirstOrder::new(rule).around(around)),
             Choice::Adagrad(rule) => Box::new(FirstOrder::new(rule).around(around)),
         }
+    }
+
+    /// The settings of a rule and those around it, by name, but for `kind` itself; none of a kind that does not exist.
+    pub fn keys(kind: &str) -> Option<Vec<&'static str>> {
+        let own = match kind {
+            "sgd" => fields::<Sgd>(),
+            "adam" | "adamw" => fields::<Adam>(),
+            "nadam" => fields::<Nadam>(),
+            "rmsprop" => fields::<RmsProp>(),
+            "adadelta" => fields::<Adadelta>(),
+            "adagrad" => fields::<Adagrad>(),
+            _ => return None,
+        };
+        Some([own, fields::<Around>()].concat())
     }
 
     /// The learning rate to start with.

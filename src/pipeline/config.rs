@@ -6,10 +6,11 @@ use crate::analysis::tsne::{Method, Tsne};
 use crate::data::{Color, FolderOptions};
 use crate::error::{Error, Result};
 use crate::nn::Activation;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// All settings of a pipeline run, as they stand in its `config.toml`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Seed of everything random but the data.
@@ -31,7 +32,7 @@ pub struct Config {
 }
 
 /// Where the images come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// `galaxies` (rendered), or the path of a folder or zip with one sub-folder per class.
@@ -51,7 +52,7 @@ pub struct DataConfig {
 }
 
 /// Hand-crafted features.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureConfig {
     /// Which ones, by name.
@@ -61,7 +62,7 @@ pub struct FeatureConfig {
 }
 
 /// K-means; K is the number of classes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KMeansConfig {
     /// Number of starts.
@@ -71,7 +72,7 @@ pub struct KMeansConfig {
 }
 
 /// The network on the features.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MlpConfig {
     /// Widths of the hidden layers.
@@ -89,7 +90,7 @@ pub struct MlpConfig {
 }
 
 /// The network on the pixels.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CnnConfig {
     /// Output channels of each block.
@@ -111,7 +112,7 @@ pub struct CnnConfig {
 }
 
 /// Maps by t-SNE.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TsneConfig {
     /// Largest perplexity; fewer samples get (n - 1) / 3.
@@ -132,7 +133,7 @@ impl TsneConfig {
 }
 
 /// The depth lesson.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DepthConfig {
     /// Most validation samples.

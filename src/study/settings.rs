@@ -15,11 +15,15 @@ use super::sampler::{Grid, Random, Sampler};
 use super::space::Space;
 use super::tpe::Tpe;
 use crate::error::{Error, Result};
+use crate::experiment;
+use crate::settings::{Schema, read};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use toml::Table;
 
 /// Where to look next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SamplerKind {
     /// Anywhere.
@@ -31,7 +35,7 @@ pub enum SamplerKind {
 }
 
 /// When to give a trial up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PrunerKind {
     /// Never.
@@ -43,7 +47,7 @@ pub enum PrunerKind {
 }
 
 /// Whose seed a trial has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Seeds {
     /// Its own, made of the study's and its number: a setting is not chosen for going well with one seed.
@@ -53,10 +57,22 @@ pub enum Seeds {
     Same,
 }
 
+/// Returns what a file of an experiment may hold, its section `[study]` included.
+pub fn schema() -> Schema {
+    #[derive(JsonSchema)]
+    #[allow(dead_code, reason = "its schema is what is used")]
+    struct Beside {
+        /// The search for good settings: what `gradus study` reads.
+        #[serde(default)]
+        study: StudySettings,
+    }
+    experiment::read::schema().and(Schema::of::<Beside>())
+}
+
 /// The section.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub struct StudySettings {
     /// How many trials there shall be.
     pub trials: usize,
     /// Where to look next.
@@ -78,10 +94,11 @@ pub struct Settings {
     /// Whose seed a trial has.
     pub seeds: Seeds,
     /// What is searched.
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub space: Table,
 }
 
-impl Default for Settings {
+impl Default for StudySettings {
     fn default() -> Self {
         let tpe = Tpe::default();
         Self {
@@ -100,17 +117,10 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl StudySettings {
     /// Reads the section; the places of errors are its keys.
     pub fn read(section: &Table) -> Result<Self> {
-        let settings: Settings = toml::Value::Table(section.clone()).try_into().map_err(|e: toml::de::Error| {
-            let words: Vec<&str> = e.message().split('`').collect();
-            let place = match words.as_slice() {
-                [_, key, ..] if section.contains_key(*key) => format!("study.{key}"),
-                _ => "study".into(),
-            };
-            Error::config(place, e.message().trim(), "`gradus help study` shows examples")
-        })?;
+        let settings: StudySettings = read("study", section.clone().into())?;
         Error::in_range("study.trials", settings.trials as f64, 1.0, 1e5)?;
         Error::in_range("study.parallel", settings.parallel as f64, 1.0, 1024.0)?;
         Error::in_range("study.gamma", settings.gamma, 0.01, 0.5)?;

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 /// How training images are varied. The default is not at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Augment {
     /// Mirrored left to right and top to bottom, each with probability 1/2.
