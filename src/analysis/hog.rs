@@ -65,13 +65,15 @@ pub enum BlockNorm {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Hog {
-    /// Number of bins into which 180° are divided.
+    /// Number of bins into which 180° are divided, 1 to 360.
     pub orientations: usize,
-    /// Height and width of a cell in pixels.
+    /// Height and width of a cell, each 1 to 1024.
+    #[schemars(extend("unit" = "pixels"))]
     pub cell: [usize; 2],
-    /// Height and width of a block in cells.
+    /// Height and width of a block, each 1 to 64.
+    #[schemars(extend("unit" = "cells"))]
     pub block: [usize; 2],
-    /// The scale of a block.
+    /// Normalization of a block; v are its values.
     pub norm: BlockNorm,
     /// Takes the square root of the pixels first; they must not be negative.
     pub transform_sqrt: bool,

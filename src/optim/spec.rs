@@ -22,20 +22,20 @@ use serde_json::{Map, Value};
 #[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Choice {
-    /// Stochastic gradient descent.
+    /// Stochastic gradient descent, with momentum if it is set.
     Sgd(Sgd),
-    /// Adam.
+    /// Adam (Kingma and Ba 2015).
     Adam(Adam),
-    /// Adam whose decay is decoupled, and 0.01, unless the table says otherwise.
+    /// Adam with decoupled weight decay, 0.01 by default (Loshchilov and Hutter 2019).
     #[cfg_attr(feature = "program", schemars(transform = as_adamw))]
     AdamW(Adam),
-    /// Nadam.
+    /// Adam with Nesterov momentum (Dozat 2016).
     Nadam(Nadam),
-    /// RMSprop.
+    /// Steps divided by a running root mean square of the gradient (Hinton 2012).
     RmsProp(RmsProp),
-    /// Adadelta.
+    /// Steps in the units of the parameters, by running means of both (Zeiler 2012).
     Adadelta(Adadelta),
-    /// Adagrad.
+    /// Steps divided by the root of the sum of all squared gradients (Duchi et al. 2011).
     Adagrad(Adagrad),
 }
 

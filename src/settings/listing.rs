@@ -2,7 +2,7 @@
 //! and what it means.
 
 use super::schema::{Field, Node, Schema, Shape, Word};
-use super::table::{at, parts};
+use super::table::at;
 use crate::error::{Error, Result};
 use crate::text::guess::nearest;
 use serde_json::Value as Json;
@@ -304,9 +304,67 @@ pub fn difference(schema: &Schema, a: &Table, b: &Table) -> Option<(String, Stri
     other.next().map(|path| (path.join("."), show(a, &path), show(b, &path)))
 }
 
-/// Returns the keys of a schema whose values are of this path: whether it is a key that [`blocks`] prints.
-pub fn has(blocks: &[Block], key: &str) -> bool {
-    let is_number = |part: &String| part.parse::<usize>().is_ok();
-    let wanted: Vec<String> = parts(key).into_iter().filter(|part| !is_number(part)).collect();
-    blocks.iter().flat_map(|block| &block.rows).any(|row| plain(&row.key) == wanted.join("."))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemars::JsonSchema;
+    use serde::Serialize;
+
+    /// How a cake is baked.
+    #[derive(JsonSchema, Serialize)]
+    #[allow(dead_code, reason = "its schema is what is used")]
+    struct Cake {
+        /// Time in the oven; see [`Cake`].
+        #[serde(default = "long")]
+        #[schemars(extend("unit" = "minutes"))]
+        minutes: usize,
+        /// What is on top.
+        topping: Topping,
+    }
+
+    /// What may be on top of a cake.
+    #[derive(JsonSchema, Serialize)]
+    #[serde(tag = "kind", rename_all = "lowercase")]
+    #[allow(dead_code, reason = "its schema is what is used")]
+    enum Topping {
+        /// Fruit of one sort.
+        Fruit {
+            /// Its name.
+            name: String,
+        },
+        /// Sugar.
+        Sugar {},
+    }
+
+    fn long() -> usize {
+        50
+    }
+
+    #[test]
+    fn keys_are_printed_with_sort_default_unit_and_sentence() {
+        let text = listing(&Schema::of::<Cake>(), "").unwrap();
+        let wanted = "How a cake is baked.\n\n  minutes  whole number  50 (minutes)\n      Time in the oven; see `Cake`.\n\n\
+                      [topping]\nWhat is on top.\n\n  topping.kind  word  required\n      The kind. First come the keys that \
+                      every kind has, then those of each kind.\n        fruit  Fruit of one sort.\n        sugar  Sugar.\n\n\
+                      [topping] kind = \"fruit\"\nFruit of one sort.\n\n  topping.name  text  required\n      Its name.\n\n";
+        let lines = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(lines(&text), lines(wanted), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        let part = listing(&Schema::of::<Cake>(), "topping.name").unwrap();
+        assert!(part.contains("Its name.") && !part.contains("minutes"), "{part}");
+        let error = listing(&Schema::of::<Cake>(), "minute").unwrap_err().to_string();
+        assert!(error.contains("did you mean `minutes`?"), "{error}");
+    }
+
+    #[test]
+    fn values_are_written_below_what_they_mean() {
+        let cake = Cake { minutes: 3, topping: Topping::Fruit { name: "plum".into() } };
+        let values = Table::try_from(&cake).unwrap();
+        let text = commented(&Schema::of::<Cake>(), &values);
+        assert!(text.starts_with("# Time in the oven; see `Cake`. Unit: minutes.\nminutes = 3\n"), "{text}");
+        assert_eq!(toml::from_str::<Table>(&text).unwrap(), values, "{text}");
+        let other = Table::try_from(Cake { minutes: 4, ..cake }).unwrap();
+        let difference = difference(&Schema::of::<Cake>(), &values, &other);
+        assert_eq!(difference, Some(("minutes".into(), "3".into(), "4".into())));
+    }
 }

@@ -12,7 +12,7 @@
 
 use super::pruner::{Hyperband, Median, NoPruner, Pruner};
 use super::sampler::{Grid, Random, Sampler};
-use super::space::Space;
+use super::space::{Searched, Space};
 use super::tpe::Tpe;
 use crate::error::{Error, Result};
 use crate::experiment;
@@ -22,31 +22,31 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use toml::Table;
 
-/// Where to look next.
+/// How the next point is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SamplerKind {
-    /// Anywhere.
+    /// At random, anywhere in the space.
     Random,
-    /// Where good points have been.
+    /// Tree-structured Parzen estimator: near points that were good (Bergstra et al. 2011).
     Tpe,
-    /// All combinations.
+    /// Every combination of the values of a grid.
     Grid,
 }
 
-/// When to give a trial up.
+/// When a trial is pruned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PrunerKind {
     /// Never.
     None,
-    /// When it is worse than the median of others.
+    /// When its best value so far is worse than the median of the others at the same epoch.
     Median,
-    /// By successive halving, in several brackets.
+    /// By successive halving, in several brackets (Li et al. 2018).
     Hyperband,
 }
 
-/// Whose seed a trial has.
+/// Which seed a trial has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Seeds {
@@ -69,32 +69,35 @@ pub fn schema() -> Schema {
     experiment::read::schema().and(Schema::of::<Beside>())
 }
 
-/// The section.
+/// The search for good settings: what `gradus study` reads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StudySettings {
-    /// How many trials there shall be.
+    /// Number of trials, 1 to 100000.
+    #[schemars(extend("unit" = "trials"))]
     pub trials: usize,
-    /// Where to look next.
+    /// How the next point is chosen.
     pub sampler: SamplerKind,
-    /// When to give a trial up.
+    /// When a trial is pruned.
     pub pruner: PrunerKind,
-    /// Trials that may run at the same time: trial t learns from those up to t - `parallel` (see [`super::run`]).
+    /// Trials that may run at the same time, 1 to 1024: trial t learns from those up to t - `parallel`.
     pub parallel: usize,
-    /// TPE: random trials to begin with.
+    /// For the sampler tpe: random trials to begin with.
+    #[schemars(extend("unit" = "trials"))]
     pub startup: usize,
-    /// TPE: fraction of trials that are good.
+    /// For the sampler tpe: the fraction of trials that count as good, 0.01 to 0.5.
     pub gamma: f64,
-    /// Grid: values of a parameter that has more.
+    /// For the sampler grid: most values that are tried of one setting, 1 to 1000.
     pub values: usize,
-    /// Median: epochs in which nothing is stopped.
+    /// For the pruner median: epochs in which no trial is pruned.
+    #[schemars(extend("unit" = "epochs"))]
     pub warmup: usize,
-    /// Hyperband: one trial in so many goes on.
+    /// For the pruner hyperband: one trial in so many continues, 2 to 100.
     pub factor: usize,
-    /// Whose seed a trial has.
+    /// Which seed a trial has.
     pub seeds: Seeds,
-    /// What is searched.
-    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    /// What is searched: for each key of the file the values that it may take.
+    #[schemars(with = "BTreeMap<String, Searched>")]
     pub space: Table,
 }
 
@@ -155,5 +158,81 @@ impl StudySettings {
             PrunerKind::Median => Box::new(Median { warmup: self.warmup, ..Median::default() }),
             PrunerKind::Hyperband => Box::new(Hyperband::new(epochs, self.factor)?),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::builtin::ALL;
+    use crate::settings::listing::{Block, blocks, listing};
+    use toml::Value;
+
+    /// The keys of a table for which there is no row, each with the list's items as `N`.
+    fn missing(blocks: &[Block], path: &str, table: &Table, into: &mut Vec<String>) {
+        let rows = || blocks.iter().flat_map(|block| &block.rows);
+        for (key, value) in table {
+            // What is searched is named by keys of the user's own.
+            let key = if path == "study.space" { "KEY" } else { key };
+            let key = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+            // A layer within a layer has the keys of a layer.
+            let key = match key.rfind(".layer.N.") {
+                Some(at) => format!("model{}", &key[at..]),
+                None => key,
+            };
+            let is_row = rows().any(|row| row.key == key);
+            match value {
+                Value::Table(inner) if !is_row => missing(blocks, &key, inner, into),
+                Value::Array(list) if list.iter().any(Value::is_table) => {
+                    let inner = list.iter().filter_map(Value::as_table);
+                    inner.for_each(|inner| missing(blocks, &format!("{key}.N"), inner, into));
+                }
+                _ if is_row => {}
+                _ => into.push(key),
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_of_every_built_in_file_is_explained() {
+        let blocks = blocks(&schema());
+        for file in ALL {
+            let mut unknown = Vec::new();
+            missing(&blocks, "", &file.text.parse().unwrap(), &mut unknown);
+            assert!(unknown.is_empty(), "{}: {unknown:?}", file.name);
+        }
+        for row in blocks.iter().flat_map(|block| &block.rows) {
+            assert!(row.sentence.ends_with('.'), "{}: {}", row.key, row.sentence);
+            assert!(!row.sentence.contains("](") && !row.sentence.contains("::"), "{}: {}", row.key, row.sentence);
+            assert!(!row.sort.is_empty() && !row.default.is_empty(), "{}", row.key);
+        }
+        for block in &blocks {
+            assert!(!block.about.is_empty(), "{}", block.path);
+        }
+        // Nothing is known that is not in the files at all.
+        let mut unknown = Vec::new();
+        let odd =
+            "nam = 1\n[train]\nepoch = 2\n[study.space]\na = { lug = [1, 2] }\n[[model.layer]]\nlayer = [{ a = 1 }]";
+        missing(&blocks, "", &odd.parse().unwrap(), &mut unknown);
+        assert_eq!(unknown, ["model.layer.N.a", "nam", "study.space.KEY.lug", "train.epoch"]);
+    }
+
+    #[test]
+    fn the_keys_are_readable_at_80_columns() {
+        let all = listing(&schema(), "").unwrap();
+        let wide: Vec<&str> = all.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(wide.is_empty(), "{wide:#?}");
+        let part = listing(&schema(), "train.optimizer").unwrap();
+        assert!(part.starts_with("[train.optimizer]\n") && part.contains("kind = \"adadelta\""), "{part}");
+        assert!(!part.contains("train.epochs") && !part.contains("data."), "{part}");
+        // The decay of AdamW has another default than that of Adam.
+        let decay = |kind: &str| {
+            let part = listing(&schema(), &format!("train.optimizer.{kind}")).unwrap();
+            let line = part.lines().find(|line| line.contains("weight_decay")).unwrap();
+            line.split_whitespace().last().unwrap().to_owned()
+        };
+        assert_eq!((decay("adam").as_str(), decay("adamw").as_str()), ("0.0", "0.01"));
+        let error = listing(&schema(), "epoch").unwrap_err().to_string();
+        assert!(error.contains("did you mean `train.epochs`?"), "{error}");
     }
 }
