@@ -84,6 +84,8 @@ pub mod report;
 pub mod rng;
 #[cfg(feature = "program")]
 pub mod run;
+#[cfg(feature = "program")]
+pub mod settings;
 pub mod shape;
 #[cfg(feature = "program")]
 pub mod study;

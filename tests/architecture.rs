@@ -17,6 +17,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("rng", &[]),
     ("shape", &["error"]),
     ("files", &["error"]),
+    // Files of settings, and what is said of wrong ones: whatever the settings are of.
+    ("settings", &["error", "files", "text"]),
     // With the pool of each number type's buffers, which stands below the tensor.
     ("real", &[]),
     ("tensor", &["error", "shape", "rng", "real"]),
@@ -54,22 +56,23 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "train", "report", "optim", "data", "nn", "analysis", "tensor", "error", "shape", "rng", "real", "files",
-            "text",
+            "settings", "train", "report", "optim", "data", "nn", "analysis", "tensor", "error", "shape", "rng",
+            "real", "files", "text",
         ],
     ),
     (
         "experiment",
         &[
-            "run", "train", "report", "optim", "models", "data", "nn", "ops", "autograd", "analysis", "tensor",
-            "error", "shape", "rng", "real", "files", "text",
+            "settings", "run", "train", "report", "optim", "models", "data", "nn", "ops", "autograd", "analysis",
+            "tensor", "error", "shape", "rng", "real", "files", "text",
         ],
     ),
     // Studies search what experiments train, and see neither ops nor layers.
-    ("study", &["experiment", "run", "train", "report", "error", "rng", "files", "text"]),
+    ("study", &["settings", "experiment", "run", "train", "report", "error", "rng", "files", "text"]),
     (
         "pipeline",
         &[
+            "settings",
             "run",
             "train",
             "report",

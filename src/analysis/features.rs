@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 use gradus_kernels::parallel;
 use ndarray::Array2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -21,7 +22,7 @@ use std::str::FromStr;
 pub const EDGE_THRESHOLD: f64 = 0.05;
 
 /// One number that describes an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Feature {
     /// The mean pixel.

@@ -28,6 +28,7 @@ use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 use gradus_kernels::parallel;
 use ndarray::{Array2, Array3};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Keeps the norm of an empty block from dividing by 0.
@@ -37,7 +38,7 @@ const EPSILON: f64 = 1e-5;
 const CLIP: f64 = 0.2;
 
 /// How the histograms v of a block are normalized; ε = 1e-5. A block without edges is 0 under each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum BlockNorm {
     /// v / (Σ|v| + ε)
     L1,
@@ -61,16 +62,18 @@ pub enum BlockNorm {
 /// assert_eq!(hog.dimensions([28, 28])?, 392);
 /// # Ok::<(), gradus::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Hog {
-    /// Number of bins into which 180° are divided.
+    /// Number of bins into which 180° are divided, 1 to 360.
     pub orientations: usize,
-    /// Height and width of a cell in pixels.
+    /// Height and width of a cell, each 1 to 1024.
+    #[schemars(extend("unit" = "pixels"))]
     pub cell: [usize; 2],
-    /// Height and width of a block in cells.
+    /// Height and width of a block, each 1 to 64.
+    #[schemars(extend("unit" = "cells"))]
     pub block: [usize; 2],
-    /// The scale of a block.
+    /// Normalization of a block; v are its values.
     pub norm: BlockNorm,
     /// Takes the square root of the pixels first; they must not be negative.
     pub transform_sqrt: bool,

@@ -10,10 +10,11 @@ use super::{column_means, column_variances, flat, samples};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use ndarray::{Array2, ArrayView2};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a scaled column looks like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Scaling {
     /// Mean 0 and standard deviation 1 (divided by n, as in scikit-learn).

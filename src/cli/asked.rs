@@ -15,13 +15,13 @@ pub(super) struct Asked {
     /// One setting, such as train.epochs=3 or model.layer.conv1.filters=16; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// The folder or file of the data: short for --set data.path=PATH
+    /// The folder or file of the data: stands for the key data.path
     #[arg(long, value_name = "PATH")]
     data: Option<String>,
-    /// Epochs at most: short for --set train.epochs=N
+    /// Epochs at most: stands for the key train.epochs
     #[arg(long, value_name = "N")]
     epochs: Option<u32>,
-    /// Samples per step: short for --set train.batch=N
+    /// Samples per step: stands for the key train.batch
     #[arg(long, value_name = "N")]
     batch: Option<u32>,
     /// Seed of everything random but the data, whose split has a seed of its own: --set data.seed=N
@@ -49,15 +49,17 @@ impl Asked {
             None if Path::new(word).exists() => Source::file(Path::new(word))?,
             None => return Err(missing(word)),
         };
-        let short = [
-            self.data.as_ref().map(|path| format!("data.path={path}")),
-            self.epochs.map(|n| format!("train.epochs={n}")),
-            self.batch.map(|n| format!("train.batch={n}")),
-        ];
-        short.iter().flatten().chain(&self.set).try_for_each(|set| source.set(set))?;
-        if let Some(seed) = self.seed {
-            source.set(&format!("seed={seed}"))?;
+        if let Some(path) = &self.data {
+            source.flag("--data", "data.path", path.as_str())?;
         }
+        for (flag, key, number) in [
+            ("--epochs", "train.epochs", self.epochs.map(i64::from)),
+            ("--batch", "train.batch", self.batch.map(i64::from)),
+        ] {
+            number.map_or(Ok(()), |number| source.flag(flag, key, number))?;
+        }
+        self.set.iter().try_for_each(|set| source.set(set))?;
+        self.seed.map_or(Ok(()), |seed| source.flag("--seed", "seed", seed as i64))?;
         Ok(source)
     }
 

@@ -7,7 +7,7 @@ use gradus::Result;
 use gradus::data::Skipped;
 use gradus::experiment::read;
 use gradus::experiment::trained::Trained;
-use gradus::pipeline::{evaluate, settings};
+use gradus::pipeline::{evaluate, source};
 use gradus::run::RunFolder;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ impl Evaluate {
             output::say("the run's own test split, as the run evaluated it (metrics.json)");
             return if self.json { output::json(&metrics) } else { output::print(&words(&metrics)) };
         };
-        let result = evaluate::evaluate(&folder, &settings::of_run(&folder)?, Path::new(data), &mut watch)?;
+        let result = evaluate::evaluate(&folder, &source::of_run(&folder)?, Path::new(data), &mut watch)?;
         watch.finish();
         if self.json { output::json(&result) } else { output::print(&words(&result)) }
     }

@@ -4,7 +4,7 @@ use super::masthead::Masthead;
 use super::settings::SettingsArgs;
 use super::{job, output, signals};
 use clap::Args;
-use gradus::pipeline::{self, Config, settings};
+use gradus::pipeline::{self, Config, source};
 use gradus::run::{Beginning, RunFolder};
 use gradus::{Error, Result};
 use serde_json::Value;
@@ -53,15 +53,15 @@ impl Pipeline {
         if let Some(path) = &self.resume {
             return self.resume(path);
         }
-        let config = self.settings.settings()?.resolve()?;
+        let config = self.settings.source()?.resolve()?;
         if self.print_config {
-            return output::print(&settings::to_toml(&config)?);
+            return output::print(&source::to_toml(&config)?);
         }
         check_source(&config)?;
         signals::ask_first()?;
         let path = self.out.clone().unwrap_or_else(|| RunFolder::fresh_path("pipeline"));
         let line = job::command_line();
-        let text = settings::to_toml(&config)?;
+        let text = source::to_toml(&config)?;
         let beginning = Beginning {
             recipe: "pipeline",
             config: &text,
@@ -83,10 +83,10 @@ impl Pipeline {
             other => other,
         };
         let folder = RunFolder::open(path).map_err(as_usage)?;
-        let config = settings::of_run(&folder).map_err(as_usage)?;
+        let config = source::of_run(&folder).map_err(as_usage)?;
         self.check_unchanged(&place, path, &config)?;
         if self.print_config {
-            return output::print(&settings::to_toml(&config)?);
+            return output::print(&source::to_toml(&config)?);
         }
         if folder.is_complete() {
             let folder = folder.verified()?;
@@ -109,8 +109,8 @@ impl Pipeline {
         if self.out.as_ref().is_some_and(|out| out != path) {
             return Err(Error::config(place, "stays where it is: --out cannot be changed", help));
         }
-        let wanted = self.settings.settings()?.over(config)?;
-        match settings::difference(config, &wanted)? {
+        let wanted = self.settings.source()?.over(config)?;
+        match source::difference(config, &wanted)? {
             Some((key, old, new)) => {
                 Err(Error::config(place, format!("was begun with {key} = {old}; it cannot become {new}"), help))
             }

@@ -13,7 +13,7 @@ use gradus::experiment::rows::{predict_rows, predict_values, rows_csv, values_cs
 use gradus::experiment::trained::Trained;
 use gradus::files::printable;
 use gradus::pipeline::evaluate::Classifiers;
-use gradus::pipeline::settings;
+use gradus::pipeline::source;
 use gradus::run::RunFolder;
 use gradus::tensor::Tensor;
 use gradus::text::counted;
@@ -168,7 +168,7 @@ impl Run {
         if folder.recipe()? == "train" {
             return Ok(Run::Experiment(Box::new(Trained::open(folder)?)));
         }
-        Ok(Run::Pipeline(Box::new(Classifiers::open(folder, &settings::of_run(folder)?)?)))
+        Ok(Run::Pipeline(Box::new(Classifiers::open(folder, &source::of_run(folder)?)?)))
     }
 
     fn reader(&self, like: Option<Like>) -> Result<Reader> {

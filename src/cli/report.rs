@@ -6,7 +6,7 @@ use super::progress::Terminal;
 use super::{output, signals};
 use clap::Args;
 use gradus::experiment::{self, read};
-use gradus::pipeline::{self, settings};
+use gradus::pipeline::{self, source};
 use gradus::run::RunFolder;
 use gradus::{Error, Result};
 use std::path::PathBuf;
@@ -44,7 +44,7 @@ impl Report {
         let mut watch = Terminal::new(Some(folder.clone()));
         match folder.recipe()?.as_str() {
             "train" => drop(experiment::run(&read::at_home(read::of_run(&folder)?, &folder)?, &folder, &mut watch)?),
-            "pipeline" => drop(pipeline::run(&settings::of_run(&folder)?, &folder, &mut watch)?),
+            "pipeline" => drop(pipeline::run(&source::of_run(&folder)?, &folder, &mut watch)?),
             other => return Err(Error::data(folder.root(), format!("is a run of `{other}`"), "use a newer gradus")),
         }
         watch.finish();

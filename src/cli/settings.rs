@@ -2,7 +2,7 @@
 
 use clap::Args;
 use gradus::Result;
-use gradus::pipeline::Settings;
+use gradus::pipeline::ConfigSource;
 use std::path::PathBuf;
 
 /// Flags beat `--set`, which beats the config file, which beats the defaults.
@@ -45,12 +45,9 @@ impl SettingsArgs {
         self.smoke
     }
 
-    /// The layers of settings, each word checked.
-    pub(crate) fn settings(&self) -> Result<Settings> {
-        let mut settings = Settings::new();
-        if let Some(path) = &self.config {
-            settings.file(path)?;
-        }
+    /// What was written of the settings: in the file, then by `--set`, then by flags.
+    pub(crate) fn source(&self) -> Result<ConfigSource> {
+        let mut settings = self.config.as_deref().map_or(Ok(ConfigSource::new()), ConfigSource::file)?;
         self.set.iter().try_for_each(|set| settings.set(set))?;
         if self.smoke {
             settings.smoke();

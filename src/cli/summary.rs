@@ -34,7 +34,7 @@ The images themselves are not read: colour `auto` counts as gray here.";
 impl Summary {
     pub(crate) fn run(self) -> Result<()> {
         signals::stop_at_once()?;
-        let config = self.settings.settings()?.resolve()?;
+        let config = self.settings.source()?.resolve()?;
         let classes = self.classes.map_or(Galaxies::CLASSES.len(), usize::from);
         let [mlp, cnn] = networks(&config, classes)?;
         if self.json {

@@ -10,11 +10,12 @@
 
 use super::jpeg;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::io::Cursor;
 
 /// Gray, colour, or as the images are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Color {
     /// Colour if a training image is in colour (its channels differ by more than JPEG's rounding), else gray.

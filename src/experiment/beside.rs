@@ -3,10 +3,11 @@
 //! They are counted from their layers, never built: AlexNet's weights alone would fill 244 MB.
 
 use crate::nn::summary::Summary;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A known network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Known {
     /// Krizhevsky, Sutskever and Hinton (2012), as it was trained on two graphics cards: its second, fourth and fifth

@@ -8,26 +8,28 @@ use toml::{Table, Value};
 /// Keys of a layer whose values are words.
 const WORDS: [&str; 5] = ["type", "name", "padding", "init", "join"];
 
-/// The layer with every product of defined names and whole numbers worked out. The error says which key is at fault, and
-/// why.
-pub(super) fn fill(layer: &Table, defined: &Table) -> Result<Table, (String, String)> {
-    let mut filled = layer.clone();
-    for (key, value) in filled.iter_mut().filter(|(key, _)| !WORDS.contains(&key.as_str())) {
-        work_out(value, defined).map_err(|what| (key.to_owned(), what))?;
+/// Works out every product of defined names and whole numbers in a list of layers, and in the layers within them. The error
+/// is the path of the key that is at fault, and why.
+pub(super) fn fill(layers: &mut [Value], defined: &Table) -> Result<(), (Vec<String>, String)> {
+    for (i, layer) in layers.iter_mut().enumerate() {
+        work_out(layer, defined).map_err(|(path, what)| ([vec![(i + 1).to_string()], path].concat(), what))?;
     }
-    Ok(filled)
+    Ok(())
 }
 
-fn work_out(value: &mut Value, defined: &Table) -> Result<(), String> {
+fn work_out(value: &mut Value, defined: &Table) -> Result<(), (Vec<String>, String)> {
     match value {
-        // A layer within this one.
-        Value::Table(inside) => {
-            *inside = fill(inside, defined).map_err(|(key, what)| format!("has a `{key}` that {what}"))?;
+        Value::Table(layer) => {
+            for (key, value) in layer.iter_mut().filter(|(key, _)| !WORDS.contains(&key.as_str())) {
+                work_out(value, defined).map_err(|(path, what)| ([vec![key.clone()], path].concat(), what))?;
+            }
             Ok(())
         }
+        // Layers are numbered; of a list of numbers the list is at fault.
+        Value::Array(list) if list.iter().any(Value::is_table) => fill(list, defined),
         Value::Array(list) => list.iter_mut().try_for_each(|item| work_out(item, defined)),
         Value::String(text) if text.contains('*') || defined.contains_key(text.trim()) => {
-            *value = product(text, defined)?;
+            *value = product(text, defined).map_err(|what| (Vec::new(), what))?;
             Ok(())
         }
         _ => Ok(()),
@@ -70,13 +72,19 @@ mod tests {
     #[test]
     fn products_are_worked_out() {
         let defined = table("n = 8\np = 0.25");
-        let layer =
-            table("type = \"n\"\nfilters = \"4 * n\"\nshape = [\"n\", 3, \"3\"]\np = \"2 * p\"\nmode = \"near\"");
-        let filled = fill(&layer, &defined).unwrap();
+        let filled = |text: &str| {
+            let mut layers = [Value::Table(table(text))];
+            fill(&mut layers, &defined).map(|()| layers[0].clone())
+        };
+        let layer = "type = \"n\"\nfilters = \"4 * n\"\nshape = [\"n\", 3, \"3\"]\np = \"2 * p\"\nmode = \"near\"";
         let wanted = table("type = \"n\"\nfilters = 32\nshape = [8, 3, \"3\"]\np = 0.5\nmode = \"near\"");
-        assert_eq!(filled, wanted);
-        let (key, what) = fill(&table("units = \"2 * m\""), &defined).unwrap_err();
-        assert_eq!(key, "units");
-        assert!(what.contains("`m` is not a number; [define] has n, p"), "{what}");
+        assert_eq!(filled(layer).unwrap(), Value::Table(wanted));
+        for (text, key) in
+            [("units = \"2 * m\"", "1.units"), ("layer = [{ a = 1 }, { shape = [1, \"2 * m\"] }]", "1.layer.2.shape")]
+        {
+            let (path, what) = filled(text).unwrap_err();
+            assert_eq!(path.join("."), key);
+            assert!(what.contains("`m` is not a number; [define] has n, p"), "{what}");
+        }
     }
 }

@@ -41,6 +41,13 @@ impl Kind {
     }
 }
 
+/// Returns the kind of an experiment whose file has been read and not yet been resolved.
+pub(super) fn unresolved() -> &'static Kind {
+    static NONE: Kind =
+        Kind { name: "", learns: Learns::Inputs, losses: &[], gives: "has no kind", end: "", instead: "" };
+    &NONE
+}
+
 /// Kinds are the same if their names are.
 impl PartialEq for Kind {
     fn eq(&self, other: &Self) -> bool {

@@ -42,7 +42,6 @@ pub mod report;
 mod room;
 pub mod rows;
 pub mod spec;
-mod tables;
 pub mod task;
 pub mod trained;
 mod validate;

@@ -1,7 +1,7 @@
 //! What an experiment is: data, a network, a training. The types are the file's sections, field for field.
 
 use super::beside::Known;
-use super::kind::{Kind, Learns};
+use super::kind::{Kind, Learns, unresolved};
 use super::layers::Layer;
 use crate::analysis::features::Feature;
 use crate::analysis::hog::Hog;
@@ -9,31 +9,42 @@ use crate::data::{Color, Column, NpzOptions, TableOptions};
 use crate::optim::{Adam, Choice, OptimizerSpec, Schedule};
 use crate::train::Augment;
 use crate::train::{Keep, Loss, Measure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use toml::Table;
 
-/// A whole experiment.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// What stands at the top of the file, before its sections.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Experiment {
-    /// Its name: part of the run folder's.
+    /// Its name, which is part of the run folder's: letters, digits, `-`, `_` and `.`.
     pub name: String,
-    /// One sentence for people.
+    /// What it is, in one sentence for people.
+    #[serde(default)]
     pub about: String,
-    /// What is learned: classify (a class), regress (numbers) or reconstruct (the input itself). Without it, what the loss is
-    /// for.
+    /// What is predicted: classify (a class), regress (numbers) or reconstruct (the input itself). Without it, what
+    /// `train.loss` is for.
+    #[serde(default, rename = "kind")]
+    pub(super) kind_name: String,
+    /// The kind of that name, from the table of kinds.
+    #[serde(skip, default = "unresolved")]
     pub kind: &'static Kind,
     /// Seed of everything random but the data: initial weights, order of the samples, augmentation, dropout.
+    #[serde(default = "seed")]
     pub seed: u64,
     /// Where the samples come from, and what is done to them.
     pub data: Data,
     /// The network.
     pub model: Model,
-    /// How it learns.
+    /// The training.
     pub train: Train,
     /// What the report shows.
+    #[serde(default)]
     pub report: Report,
-    /// Section `[study]`, as it stands there: [`study::Settings`](crate::study::Settings) reads it.
-    #[serde(skip_serializing_if = "Table::is_empty")]
+    /// The search for good settings, as it stands there: [`StudySettings`](crate::study::StudySettings) reads it.
+    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub study: Table,
 }
 
@@ -42,7 +53,7 @@ fn seed() -> u64 {
 }
 
 /// The kinds of data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DataKind {
     /// 70,000 handwritten digits, from IDX files.
@@ -93,19 +104,19 @@ impl DataKind {
 }
 
 /// Section `[data]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
-    /// Where from.
+    /// The kind of data.
     pub kind: DataKind,
     /// The folder or file; empty for data that need none.
     #[serde(default)]
     pub path: String,
-    /// Validation samples taken from the training split: a share, or (of MNIST and its like) how many. With 0 there are
-    /// none: all epochs are trained and the last is kept.
+    /// Validation samples taken from the training split: a fraction, or (of MNIST and its like) their number. With 0 there
+    /// are none: all epochs are trained and the last is kept.
     #[serde(default = "val")]
     pub val: f64,
-    /// Test samples, for data without a test split of their own: a share.
+    /// Test samples, for data without a test split of their own: a fraction above 0.
     #[serde(default = "test")]
     pub test: f64,
     /// Seed of the split, of subsets of it (`limit`, `labelled`) and of rendered samples. It belongs to the data, not to the
@@ -115,12 +126,15 @@ pub struct Data {
     /// Most training samples: a stratified sample of that many, and validation and test sets smaller in proportion; 0 is
     /// all. A smaller sample is a part of a larger one.
     #[serde(default)]
+    #[schemars(extend("unit" = "samples"))]
     pub limit: usize,
     /// Most labelled samples: a stratified sample of the training set, while validation and test set stay whole; 0 is all.
     #[serde(default)]
+    #[schemars(extend("unit" = "samples"))]
     pub labelled: usize,
-    /// Height and width to which images of a folder are brought.
+    /// Height and width to which images of a folder are resized, 8 to 1024.
     #[serde(default = "size")]
+    #[schemars(extend("unit" = "pixels"))]
     pub size: usize,
     /// Colour of the images of a folder.
     #[serde(default)]
@@ -154,28 +168,29 @@ pub struct Data {
     /// The array of a .npz that holds the labels; empty looks.
     #[serde(default)]
     pub y: String,
-    /// Rendered images of each class.
+    /// Rendered images of each class, 10 to 100000.
     #[serde(default = "per_class")]
+    #[schemars(extend("unit" = "images"))]
     pub per_class: usize,
     /// What the network is given.
     #[serde(default)]
     pub features: Features,
-    /// The scale of what it is given.
+    /// The scale of the input.
     #[serde(default)]
     pub normalize: Normalize,
-    /// How training images are varied.
+    /// Augmentation: how training images are varied, anew in each epoch.
     #[serde(default)]
     pub augment: Augment,
-    /// For `features = "hand-crafted"`: which ones.
+    /// For `features = "hand-crafted"`: the features that are computed.
     #[serde(default = "hand_crafted")]
     pub hand_crafted: Vec<Feature>,
-    /// For `features = "hog"`: how they are computed.
+    /// For `features = "hog"`: how histograms of oriented gradients are computed (Dalal and Triggs 2005).
     #[serde(default)]
     pub hog: Hog,
 }
 
 /// Whether the first line of a table holds names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "true, false or \"auto\"")]
 pub enum HeaderLine {
     /// It does, or does not.
@@ -185,7 +200,7 @@ pub enum HeaderLine {
 }
 
 /// The word `auto`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Auto {
     /// Found by looking.
@@ -193,7 +208,7 @@ pub enum Auto {
 }
 
 /// One column, or a list of columns.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "the name of a column in quotes, its number from 1, or a list of them")]
 pub enum Targets {
     /// One.
@@ -293,7 +308,7 @@ impl Data {
 }
 
 /// What the network is given of an image.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Features {
     /// Its pixels, `[C, H, W]`.
@@ -306,34 +321,34 @@ pub enum Features {
 }
 
 /// The scale of pixels or features.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalize {
-    /// Mean 0 and deviation 1 over the training split, for each channel or feature.
+    /// Mean 0 and standard deviation 1 over the training split, for each channel or feature.
     #[default]
     Standard,
-    /// Mean 0 and deviation 1 over each image alone, which takes its exposure away; for pixels.
+    /// Mean 0 and standard deviation 1 over each image alone, which takes its exposure away; for pixels.
     PerImage,
     /// As they come: pixels between 0 and 1.
     None,
 }
 
 /// Section `[model]`: what it begins with, and the layers, in order.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
-    /// Weights to begin with: the folder of a run, or a .safetensors file. Those that have a name and a shape of this
-    /// network's are taken, the others are left. Empty: none.
+    /// Pretrained weights to begin with: the folder of a run, or a .safetensors file. Those whose name and shape occur in
+    /// this network are taken, the others are not. Empty: none.
     #[serde(default)]
     pub weights: String,
-    /// Which of them are taken, by name; `*` stands for any characters, and `conv*` for what begins with conv. All, unless
-    /// the file says otherwise.
+    /// Which of the pretrained weights are taken, by name; `*` stands for any characters: `conv*` takes those whose name
+    /// begins with conv.
     #[serde(default = "all")]
     pub take: Vec<String>,
     /// Parameters that are not trained, by name; `*` stands for any characters: `conv*`.
     #[serde(default)]
     pub freeze: Vec<String>,
-    /// One after the other.
+    /// The layers, one after the other; a list [[model.layer]].
     #[serde(default)]
     pub layer: Vec<Layer>,
 }
@@ -343,40 +358,43 @@ fn all() -> Vec<String> {
 }
 
 /// Section `[train]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Train {
-    /// The loss.
+    /// The loss that is minimized; its default is the usual one of `kind`.
     #[serde(default)]
     pub loss: Loss,
-    /// Samples per step.
+    /// Samples per training step, 1 to 1000000.
     #[serde(default = "batch")]
     pub batch: usize,
-    /// Most epochs.
+    /// Most epochs, 1 to 1000000.
     #[serde(default = "epochs")]
     pub epochs: usize,
-    /// Epochs without a better one after which training stops; 0 never stops.
+    /// Early stopping: epochs without a better one after which training stops; 0 never stops.
     #[serde(default)]
     pub patience: usize,
-    /// The best epoch has the highest validation accuracy, or the lowest validation loss.
+    /// Which epoch is the best, whose weights are kept: that of the highest validation accuracy, or of the lowest validation
+    /// loss.
     #[serde(default = "keep")]
     pub keep: Keep,
-    /// How much each class weighs in the loss.
+    /// Weight of each class in the loss, 1e-6 to 1000000.
     #[serde(default)]
     pub class_weights: ClassWeights,
-    /// The part of each target that is spread evenly over all classes, from 0, below 1; for cross_entropy.
+    /// Label smoothing, for cross_entropy: the fraction of each target that is spread evenly over all classes, from 0 to
+    /// below 1.
     #[serde(default)]
     pub label_smoothing: f64,
-    /// The residual from which on the loss huber is linear, in standard deviations of what is predicted.
+    /// The residual from which on the loss huber is linear, in standard deviations of the target: 1e-6 to 1000000.
     #[serde(default = "one")]
+    #[schemars(extend("unit" = "standard deviations"))]
     pub huber_delta: f64,
     /// Whether the last batch of an epoch is omitted if it is not full.
     #[serde(default)]
     pub drop_last: bool,
-    /// How the weights move; Adam with a learning rate of 0.001 unless the file says otherwise.
+    /// The optimizer: how the weights follow from the gradients. Without a kind it is Adam with a learning rate of 0.001.
     #[serde(default = "adam")]
     pub optimizer: OptimizerSpec,
-    /// How the learning rate changes from epoch to epoch.
+    /// How the learning rate changes from epoch to epoch e of E; `base` is train.optimizer.lr.
     #[serde(default)]
     pub schedule: Schedule,
 }
@@ -402,7 +420,7 @@ fn keep() -> Keep {
 }
 
 /// How much each class weighs in the loss.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "`none`, `balanced`, or a list with a number for each class")]
 pub enum ClassWeights {
     /// By rule.
@@ -418,24 +436,24 @@ impl Default for ClassWeights {
 }
 
 /// Rules for class weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WeightRule {
-    /// All the same.
+    /// All weights are 1.
     None,
-    /// All classes together the same: n / (k · samples of the class).
+    /// Every class counts the same in sum: n / (K · samples of the class).
     Balanced,
 }
 
 /// Section `[report]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Report {
-    /// Worst mistakes shown.
+    /// Misclassified test samples that are shown, the most confident first: 0 to 1000.
     pub mistakes: usize,
-    /// Pairs of classes confused at least in this fraction of the class are listed.
+    /// Pairs of classes that are confused in at least this fraction of the class are listed, 0 to 1.
     pub confused_above: f64,
-    /// A network of the literature to set this one beside.
+    /// A network of the literature whose size is compared with this one's.
     pub beside: Option<Known>,
 }
 
@@ -446,6 +464,12 @@ impl Default for Report {
 }
 
 impl Experiment {
+    /// Returns the same experiment with its kind.
+    pub(super) fn of_kind(mut self, kind: &'static Kind) -> Self {
+        (self.kind_name, self.kind) = (kind.name.to_owned(), kind);
+        self
+    }
+
     /// Returns by what its epochs are chosen and its trials are compared, the first first.
     pub fn measures(&self) -> &'static [Measure] {
         self.kind.measures(self.train.keep)

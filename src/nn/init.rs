@@ -15,6 +15,7 @@ use crate::tensor::Tensor;
 /// assert_eq!(Init::HeUniform.bias::<f32>(20, 6, &mut rng).data(), [0.0; 20]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Init {
     /// N(0, 2/fan_in): He et al. 2015, for ReLU.

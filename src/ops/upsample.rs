@@ -19,6 +19,7 @@ use gradus_kernels::upsample::{self, Upsample2d};
 
 /// How the pixels between are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Interpolation {
     /// Each pixel is repeated.

@@ -28,15 +28,16 @@ use serde::{Deserialize, Serialize};
 /// assert!((p[0] - 0.996_837_7).abs() < 1e-5); // 1 - √(1e-6 / (0.1 · 2²)) · 2
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Adadelta {
-    /// Factor on each step.
+    /// Learning rate: a factor on each step, 1e-12 to 1e30.
     pub lr: f64,
-    /// Decay rate of both running means.
+    /// Decay rate of both running means, in [0, 1).
     pub rho: f64,
-    /// Keeps the divisor from 0, and the first steps from being none.
+    /// ε, which keeps the divisor from 0, and the first steps from being none.
     pub eps: f64,
-    /// Weight decay.
+    /// Weight decay, from 0.
     pub weight_decay: f64,
     /// Whether the decay acts on the parameter itself (Keras) instead of through the gradient.
     pub decoupled: bool,

@@ -24,19 +24,20 @@ use serde::{Deserialize, Serialize};
 /// assert!((p[0] - 0.9).abs() < 1e-5); // 1 - 0.1 · 2 / √(2²)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Adagrad {
-    /// Learning rate.
+    /// Learning rate, 1e-12 to 1e30.
     pub lr: f64,
-    /// How fast the learning rate falls with the steps.
+    /// How fast the learning rate falls: step t has lr / (1 + (t - 1) · lr_decay), from 0.
     pub lr_decay: f64,
-    /// What the sum of squares starts from.
+    /// Value from which the sum of squared gradients starts, from 0.
     pub initial_accumulator_value: f64,
-    /// Keeps the divisor from 0.
+    /// ε, which keeps the divisor from 0: 1e-30 to 1e30.
     pub eps: f64,
     /// Whether ε is added under the root (Keras) instead of to it.
     pub eps_inside_root: bool,
-    /// Weight decay.
+    /// Weight decay, from 0.
     pub weight_decay: f64,
     /// Whether the decay acts on the parameter itself (Keras) instead of through the gradient.
     pub decoupled: bool,

@@ -28,19 +28,20 @@ use serde::{Deserialize, Serialize};
 /// assert!((p[0] - 0.9).abs() < 1e-5); // the first step is one of lr against the gradient's sign
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Adam {
-    /// Learning rate.
+    /// Learning rate, 1e-12 to 1e30.
     pub lr: f64,
-    /// Decay rates of the two running means.
+    /// β₁ and β₂, the decay rates of the running means of gradient and squared gradient, each in [0, 1).
     pub betas: [f64; 2],
-    /// Keeps the divisor from 0.
+    /// ε, which keeps the divisor from 0: 1e-30 to 1e30.
     pub eps: f64,
     /// Whether ε is added before the correction of the mean square (Keras) instead of after it.
     pub eps_uncorrected: bool,
-    /// Whether to divide by the largest mean square so far.
+    /// AMSGrad: whether to divide by the largest mean square so far (Reddi et al. 2018).
     pub amsgrad: bool,
-    /// Weight decay.
+    /// Weight decay, from 0.
     pub weight_decay: f64,
     /// Whether the decay acts on the parameter itself (AdamW, and always in Keras) instead of through the gradient.
     pub decoupled: bool,

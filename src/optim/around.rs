@@ -35,22 +35,24 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(optimizer.steps(), 0);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Around {
-    /// The largest absolute value of a component of the gradient.
+    /// Largest absolute value of an element of the gradient: larger ones are clipped to it. Above 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_value: Option<f64>,
-    /// The longest gradient of one parameter.
+    /// Largest Euclidean norm of one parameter's gradient: a longer one is scaled down to it. Above 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
-    /// The longest gradient of all parameters together.
+    /// Largest Euclidean norm of the gradients of all parameters together: longer ones are scaled down to it. Above 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub global_clip_norm: Option<f64>,
-    /// Steps whose mean gradient is one move's; 1 moves at every step.
+    /// Gradient accumulation: training steps whose mean gradient makes one update of the weights, 1 to 1000000.
+    #[cfg_attr(feature = "program", schemars(extend("unit" = "steps")))]
     pub gradient_accumulation_steps: usize,
-    /// Whether a running average of the weights is kept.
+    /// Whether an exponential moving average of the weights is kept.
     pub use_ema: bool,
-    /// How much of the average is kept at each move, in [0, 1).
+    /// Fraction of that average that is kept at each update, in [0, 1).
     pub ema_momentum: f64,
 }
 

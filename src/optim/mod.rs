@@ -24,7 +24,7 @@ use crate::nn::state::State;
 use crate::real::Real;
 use crate::tensor::Tensor;
 use serde::Serialize;
-use spec::{read, read_from};
+use spec::{fields, read, read_from};
 
 /// Writes the table of rules: their modules, and the enum of their settings with its name in files for each row. `from` is
 /// where a row's settings start, if it is not the rule's default.
@@ -37,6 +37,7 @@ macro_rules! rules {
 
         /// A rule and its settings.
         #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+        #[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
         #[serde(tag = "kind")]
         pub enum Choice {
             $($(#[$about])* #[serde(rename = $name)] $variant($rule),)*
@@ -57,6 +58,14 @@ macro_rules! rules {
             pub fn slots(&self) -> &'static [&'static str] {
                 match self {
                     $(Choice::$variant(rule) => Rule::<f32>::slots(rule),)*
+                }
+            }
+
+            /// Returns the names of the settings of the rule of this name; none if there is no such rule.
+            fn keys(name: &str) -> Option<&'static [&'static str]> {
+                match name {
+                    $($name => Some(fields::<$rule>()),)*
+                    _ => None,
                 }
             }
 
@@ -91,19 +100,20 @@ rules! {
         adagrad: Adagrad;
     }
     files {
-        /// Stochastic gradient descent.
+        /// Stochastic gradient descent, with momentum if it is set.
         Sgd(Sgd) = "sgd";
-        /// Adam.
+        /// Adam (Kingma and Ba 2015).
         Adam(Adam) = "adam";
-        /// Adam whose decay is decoupled, and 0.01, unless the table says otherwise.
+        /// Adam with decoupled weight decay, 0.01 by default (Loshchilov and Hutter 2019).
+        #[cfg_attr(feature = "program", schemars(transform = spec::as_adamw))]
         AdamW(Adam) = "adamw" from Adam::w(1e-3);
-        /// Nadam.
+        /// Adam with Nesterov momentum (Dozat 2016).
         Nadam(Nadam) = "nadam";
-        /// RMSprop.
+        /// Steps divided by a running root mean square of the gradient (Hinton 2012).
         RmsProp(RmsProp) = "rmsprop";
-        /// Adadelta.
+        /// Steps in the units of the parameters, by running means of both (Zeiler 2012).
         Adadelta(Adadelta) = "adadelta";
-        /// Adagrad.
+        /// Steps divided by the root of the sum of all squared gradients (Duchi et al. 2011).
         Adagrad(Adagrad) = "adagrad";
     }
 }

@@ -25,17 +25,18 @@ use serde::{Deserialize, Serialize};
 /// assert!((p[0] - 0.894_357).abs() < 1e-5); // 1 - 0.1 (0.45 · 0.2 / (1 - 0.45²) + 2) / 2
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Nadam {
-    /// Learning rate.
+    /// Learning rate, 1e-12 to 1e30.
     pub lr: f64,
-    /// Decay rates of the two running means.
+    /// β₁ and β₂, the decay rates of the running means of gradient and squared gradient, each in [0, 1).
     pub betas: [f64; 2],
-    /// Keeps the divisor from 0.
+    /// ε, which keeps the divisor from 0: 1e-30 to 1e30.
     pub eps: f64,
-    /// How soon μ grows from half of β₁ to β₁.
+    /// How soon μ grows from half of β₁ to β₁, from 0.
     pub momentum_decay: f64,
-    /// Weight decay.
+    /// Weight decay, from 0.
     pub weight_decay: f64,
     /// Whether the decay acts on the parameter itself instead of through the gradient.
     pub decoupled: bool,

@@ -29,21 +29,22 @@ use serde::{Deserialize, Serialize};
 /// assert!((p[0] - 0.9).abs() < 1e-5); // 1 - 0.01 · 2 / √(0.01 · 2²)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RmsProp {
-    /// Learning rate.
+    /// Learning rate, 1e-12 to 1e30.
     pub lr: f64,
-    /// Decay rate of the running means; Keras calls it rho.
+    /// Decay rate of the running means, in [0, 1); Keras calls it rho.
     pub alpha: f64,
-    /// Share of the last step that is kept, in [0, 1).
+    /// Fraction of the last step that is kept: momentum, in [0, 1).
     pub momentum: f64,
-    /// Whether to divide by the standard deviation.
+    /// Whether to divide by the standard deviation of the gradient instead of its root mean square.
     pub centered: bool,
-    /// Keeps the divisor from 0.
+    /// ε, which keeps the divisor from 0: 1e-30 to 1e30.
     pub eps: f64,
     /// Whether ε is added under the root (Keras) instead of to it.
     pub eps_inside_root: bool,
-    /// Weight decay.
+    /// Weight decay, from 0.
     pub weight_decay: f64,
     /// Whether the decay acts on the parameter itself (Keras) instead of through the gradient.
     pub decoupled: bool,

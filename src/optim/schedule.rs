@@ -21,21 +21,24 @@ use serde::{Deserialize, Serialize};
 /// let fit = Fit { schedule: cosine, ..Fit::new(30, 30, 32, 1) }; // beginning with the optimizer's rate
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {
-    /// Always `base`. (With braces, because a variant without would let any key pass.)
+    // With braces, because a variant without would let any key pass.
+    /// Always `base`.
     Constant {},
     /// base · factor^⌊(e - 1) / every⌋ (`StepLR`).
     Step {
-        /// Epochs at the same rate; 0 counts as 1.
+        /// Epochs at the same rate, from 1; 0 counts as 1.
+        #[cfg_attr(feature = "program", schemars(extend("unit" = "epochs")))]
         every: usize,
-        /// What the rate is multiplied with.
+        /// What the rate is multiplied by.
         #[serde(default = "tenth")]
         factor: f64,
     },
     /// base · factor^(e - 1) (`ExponentialLR`).
     Exponential {
-        /// What the rate is multiplied with after each epoch.
+        /// What the rate is multiplied by after each epoch.
         factor: f64,
     },
     /// Half a cosine from `base` down to `to` (Loshchilov and Hutter 2017, without restarts), after a linear warm-up
@@ -49,27 +52,29 @@ pub enum Schedule {
     /// The first epoch after the warm-up has the base rate; `to` would be reached after the last, so that none is
     /// spent without learning. If the warm-up is longer than the training, it is cut off.
     Cosine {
-        /// The rate at the end.
+        /// Learning rate at the end, from 0.
         #[serde(default)]
         to: f64,
         /// Epochs of warm-up.
         #[serde(default)]
+        #[cfg_attr(feature = "program", schemars(extend("unit" = "epochs")))]
         warmup: usize,
     },
     /// Multiplies the rate with `factor` when the validation loss has not become better for more than `patience` epochs
     /// (`ReduceLROnPlateau`; Keras does so one epoch earlier, at `patience`). Better means below (1 - threshold) times
     /// the best loss; a NaN is never better. After a change the waiting begins anew.
     Plateau {
-        /// What the rate is multiplied with.
+        /// What the rate is multiplied by.
         #[serde(default = "tenth")]
         factor: f64,
-        /// Epochs without a better loss that are put up with.
+        /// Epochs without a better validation loss before the rate falls.
         #[serde(default = "ten")]
+        #[cfg_attr(feature = "program", schemars(extend("unit" = "epochs")))]
         patience: usize,
-        /// By which part of itself the best loss must fall.
+        /// Fraction of itself by which the best loss must fall to count as better.
         #[serde(default = "little")]
         threshold: f64,
-        /// The rate never falls below.
+        /// Smallest learning rate, from 0.
         #[serde(default)]
         min_lr: f64,
     },
@@ -77,13 +82,13 @@ pub enum Schedule {
     /// base / (div_factor · final_div_factor) in the last epoch (`OneCycleLR` with `max_lr = base`; momentum is left
     /// alone). The top is at e = pct_start · E, which need not be a whole number. A single epoch has the base rate.
     OneCycle {
-        /// The share of the epochs in which the rate rises.
+        /// Fraction of the epochs in which the rate rises, 0 to 1.
         #[serde(default = "share")]
         pct_start: f64,
-        /// How much smaller the first rate is.
+        /// What the base rate is divided by in the first epoch.
         #[serde(default = "div")]
         div_factor: f64,
-        /// How much smaller than the first the last rate is.
+        /// What the first rate is divided by in the last epoch.
         #[serde(default = "final_div")]
         final_div_factor: f64,
     },

@@ -35,15 +35,16 @@ use serde::{Deserialize, Serialize};
 /// assert!((p[0] - 0.42).abs() < 1e-5); // 1 - 0.1 (2 + 3.8)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Sgd {
-    /// Learning rate.
+    /// Learning rate, 1e-12 to 1e30.
     pub lr: f64,
-    /// Share of the last step that is kept, in [0, 1).
+    /// Fraction of the last step that is kept: momentum, in [0, 1).
     pub momentum: f64,
-    /// Looks ahead along the momentum.
+    /// Nesterov momentum: the gradient of the point to which the momentum leads.
     pub nesterov: bool,
-    /// Weight decay.
+    /// Weight decay, from 0.
     pub weight_decay: f64,
     /// Whether the decay acts on the parameter itself (as in Keras) instead of through the gradient (an L2 penalty).
     pub decoupled: bool,

@@ -10,6 +10,8 @@
 //! Rule and surroundings share one table, so the keys are told apart by the names that the structs know: each name
 //! belongs to the rule or to [`Around`], and one that belongs to neither is refused.
 
+#[cfg(feature = "program")]
+use super::Adam;
 use super::{Around, Choice, Optimizer};
 use crate::error::{Error, Result};
 use crate::real::Real;
@@ -27,6 +29,7 @@ use serde_json::{Map, Value};
 /// assert_eq!(spec.build().lr(), 1e-3);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 pub struct OptimizerSpec {
     /// The rule.
     #[serde(flatten)]
@@ -34,6 +37,17 @@ pub struct OptimizerSpec {
     /// What is done around it.
     #[serde(flatten)]
     pub around: Around,
+}
+
+/// The defaults in which AdamW differs from Adam.
+#[cfg(feature = "program")]
+pub(super) fn as_adamw(schema: &mut schemars::Schema) {
+    let Adam { weight_decay, decoupled, .. } = Adam::w(1.0);
+    for (key, default) in [("weight_decay", Value::from(weight_decay)), ("decoupled", decoupled.into())] {
+        if let Some(field) = schema.pointer_mut(&format!("/properties/{key}/default")) {
+            *field = default;
+        }
+    }
 }
 
 /// A setting, what it may be in words, and whether a number is that.
@@ -82,6 +96,11 @@ impl OptimizerSpec {
     /// The same for parameters of any number type.
     pub fn build_for<T: Real>(&self) -> Box<dyn Optimizer<T>> {
         self.rule.build(self.around)
+    }
+
+    /// The settings of a rule and those around it, by name, but for `kind` itself; none of a kind that does not exist.
+    pub fn keys(kind: &str) -> Option<Vec<&'static str>> {
+        Some([Choice::keys(kind)?, fields::<Around>()].concat())
     }
 
     /// The learning rate to start with.
@@ -159,7 +178,7 @@ pub(super) fn read<R: DeserializeOwned>(mut table: Map<String, Value>) -> Result
 }
 
 /// The names of a struct's settings, as its `Deserialize` asks for them.
-fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
+pub(super) fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
     struct Ask<'a>(&'a mut &'static [&'static str]);
 
     impl<'de> Deserializer<'de> for Ask<'_> {
@@ -190,7 +209,7 @@ fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optim::{Adadelta, Adagrad, Adam, Nadam, RmsProp, Sgd};
+    use crate::optim::{Adadelta, Adagrad, Nadam, RmsProp, Sgd};
 
     fn read(text: &str) -> OptimizerSpec {
         toml::from_str(text).unwrap()

@@ -6,13 +6,14 @@ use crate::analysis::tsne::{Method, Tsne};
 use crate::data::{Color, FolderOptions};
 use crate::error::{Error, Result};
 use crate::nn::Activation;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// All settings of a pipeline run, as they stand in its `config.toml`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Seed of everything random but the data.
+    /// Seed of everything random but the data: 0 to 9223372036854775807.
     pub seed: u64,
     /// Where the images come from.
     pub data: DataConfig,
@@ -31,78 +32,80 @@ pub struct Config {
 }
 
 /// Where the images come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// `galaxies` (rendered), or the path of a folder or zip with one sub-folder per class.
+    /// `galaxies` (rendered), or the path of a folder or .zip with one sub-folder per class.
     pub source: String,
-    /// Height and width to which images are brought.
+    /// Height and width to which images are resized, 16 to 1024.
+    #[schemars(extend("unit" = "pixels"))]
     pub size: usize,
-    /// `auto`, `gray` or `rgb`.
+    /// Colour of the images; `auto` is rgb if a training image is in colour.
     pub color: Color,
-    /// Regular expression whose first capture group names the group of a file; empty for none.
+    /// Regular expression; files whose first capture group is the same stay in one split. Empty: none.
     pub group_by: String,
-    /// Fractions of training, validation and test set.
+    /// Fractions of training, validation and test set, each 0.01 to 0.98; their sum is 1.
     pub split: [f64; 3],
-    /// Seed of the split and of rendered galaxies. Runs with other seeds of the training share the split.
+    /// Seed of the split and of rendered galaxies; runs with another `seed` share the split.
     pub seed: u64,
-    /// Rendered galaxies of each class.
+    /// Rendered galaxies of each class, 10 to 100000.
+    #[schemars(extend("unit" = "images"))]
     pub per_class: usize,
 }
 
 /// Hand-crafted features.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureConfig {
-    /// Which ones, by name.
+    /// Features that are computed of each image.
     pub names: Vec<Feature>,
-    /// `standard`, or `{ min_max = { low = 0.0, high = 1.0 } }`.
+    /// Scale of the features: `standard` (mean 0, standard deviation 1), or a range, `{ min_max = { low = 0.0, high = 1.0 } }`.
     pub scaling: Scaling,
 }
 
 /// K-means; K is the number of classes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KMeansConfig {
-    /// Number of starts.
+    /// Random initializations, 1 to 1000, of which the best is kept.
     pub n_init: usize,
-    /// Most iterations of one start.
+    /// Most iterations from one initialization, 1 to 1000000.
     pub max_iter: usize,
 }
 
 /// The network on the features.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MlpConfig {
-    /// Widths of the hidden layers.
+    /// Widths of the hidden layers, each 1 to 100000.
     pub hidden: Vec<usize>,
-    /// The nonlinearity.
+    /// Activation function of the hidden layers.
     pub activation: Activation,
-    /// Most epochs.
+    /// Most epochs, 1 to 1000000.
     pub epochs: usize,
-    /// Epochs without a better validation loss after which training stops.
+    /// Epochs without a better validation loss after which training stops, 1 to 1000000.
     pub patience: usize,
-    /// Samples per step.
+    /// Samples per training step, 1 to 1000000.
     pub batch: usize,
-    /// Adam's learning rate.
+    /// Adam's learning rate, 1e-12 to 1e30.
     pub lr: f64,
 }
 
 /// The network on the pixels.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CnnConfig {
-    /// Output channels of each block.
+    /// Output channels of each block (convolution 3x3, ReLU, max-pooling 2x2): 1 to 8 blocks, each of 1 to 4096.
     pub widths: Vec<usize>,
-    /// Width of the fully connected layer.
+    /// Width of the fully connected layer, 1 to 100000.
     pub hidden: usize,
-    /// Most epochs.
+    /// Most epochs, 1 to 1000000.
     pub epochs: usize,
-    /// Epochs without a better validation loss after which training stops.
+    /// Epochs without a better validation loss after which training stops, 1 to 1000000.
     pub patience: usize,
-    /// Samples per step.
+    /// Samples per training step, 1 to 1000000.
     pub batch: usize,
-    /// Adam's learning rate.
+    /// Adam's learning rate, 1e-12 to 1e30.
     pub lr: f64,
     /// Augmentation: mirrored images.
     pub flips: bool,
@@ -111,14 +114,14 @@ pub struct CnnConfig {
 }
 
 /// Maps by t-SNE.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TsneConfig {
-    /// Largest perplexity; fewer samples get (n - 1) / 3.
+    /// Largest perplexity, 2 to 1000; n samples get at most (n - 1) / 3.
     pub perplexity: f64,
-    /// Iterations.
+    /// Iterations of the gradient descent, 10 to 1000000.
     pub n_iter: usize,
-    /// `auto`, `exact`, `barnes_hut` or `fft`.
+    /// How repulsion is computed.
     pub method: Method,
 }
 
@@ -132,14 +135,14 @@ impl TsneConfig {
 }
 
 /// The depth lesson.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DepthConfig {
-    /// Most validation samples.
+    /// Most validation samples of the depth lesson, 10 to 100000.
     pub max_samples: usize,
-    /// Dimensions kept by PCA where there are more.
+    /// Dimensions that PCA keeps where there are more, 2 to 10000.
     pub components: usize,
-    /// Neighbours of the k-NN accuracy.
+    /// Neighbours of the k-NN accuracy, 1 to 100.
     pub neighbors: usize,
 }
 

@@ -12,7 +12,6 @@ pub mod data;
 pub mod depth;
 pub mod evaluate;
 pub mod features;
-mod keys;
 pub mod kmeans;
 pub mod maps;
 pub mod metrics;
@@ -20,26 +19,26 @@ pub mod mlp;
 pub mod parameters;
 pub mod report;
 pub mod results;
-pub mod settings;
+pub mod source;
 
 pub use config::Config;
 pub use results::Results;
-pub use settings::Settings;
+pub use source::ConfigSource;
 
 use crate::error::Result;
 use crate::run::book::told;
-use crate::run::{RunFolder, Settings as RunSettings, Stages, Trainer, Watch, conclude, identity, ledger};
+use crate::run::{RunFolder, Settings, Stages, Trainer, Watch, conclude, identity, ledger};
 
 const STAGES: usize = 9;
 
 /// The settings of a run as its `config.toml` has them, and which of them may change before it is resumed. Data may lie
 /// elsewhere by then: their checksum tells whether they are the same. Clusters, maps and the depth lesson are computed
 /// anew in any case.
-fn run_settings(folder: &RunFolder) -> Result<RunSettings> {
-    let table = toml::Table::try_from(settings::of_run(folder)?).expect("settings are plain tables");
+fn run_settings(folder: &RunFolder) -> Result<Settings> {
+    let table = toml::Table::try_from(source::of_run(folder)?).expect("settings are plain tables");
     let free = ["data.source", "kmeans", "tsne", "depth"];
     let lengths = [("mlp.epochs", "mlp"), ("mlp.patience", "mlp"), ("cnn.epochs", "cnn"), ("cnn.patience", "cnn")];
-    Ok(lengths.into_iter().fold(RunSettings::new(&table).free(&free), |all, (key, name)| all.length(key, name)))
+    Ok(lengths.into_iter().fold(Settings::new(&table).free(&free), |all, (key, name)| all.length(key, name)))
 }
 
 /// Runs the job, writes everything into `folder` and completes it; resumes from a checkpoint that is there. Returns

@@ -6,12 +6,12 @@
 //! trial's seed, so it comes to the same weights, bit for bit; the test split was never looked at before.
 
 use super::run::Study;
-use super::settings::{Seeds, Settings};
+use super::settings::{Seeds, StudySettings};
 use super::space::{Point, Space};
 use super::trial::{Prune, Trial};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Prepared, Source, plan};
-use crate::run::{RunFolder, Settings as RunSettings, Unwatched};
+use crate::run::{RunFolder, Settings, Unwatched};
 use crate::train::{Epoch, Measure, Observer};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ pub struct Job {
     /// The experiment as the file has it.
     pub experiment: Experiment,
     /// Section `[study]`.
-    pub settings: Settings,
+    pub settings: StudySettings,
     /// What is searched.
     pub space: Space,
 }
@@ -33,7 +33,7 @@ impl Job {
     /// fail in its tenth trial for a key that was misspelt.
     pub fn new(source: Source) -> Result<Self> {
         let experiment = source.resolve()?;
-        let settings = Settings::read(&experiment.study).map_err(|error| source.say_where(error))?;
+        let settings = StudySettings::read(&experiment.study).map_err(|error| source.say_where(error))?;
         let space = settings.space().map_err(|error| source.say_where(error))?;
         let job = Self { source, experiment, settings, space };
         for i in 0..job.space.params.len() {
@@ -120,11 +120,11 @@ impl Job {
 
     /// The settings of the study, and which of them may change before it is resumed: more trials may be wanted. Data may
     /// lie elsewhere by then: their checksum tells whether they are the same.
-    pub(super) fn kept_settings(&self) -> RunSettings {
+    pub(super) fn kept_settings(&self) -> Settings {
         let mut e = toml::Table::try_from(&self.experiment).expect("an experiment is plain tables");
         let study = toml::Table::try_from(&self.settings).expect("settings are plain tables");
         e.insert("study".into(), study.into());
-        RunSettings::new(&e).free(&["name", "about", "report", "data.path", "study.trials"])
+        Settings::new(&e).free(&["name", "about", "report", "data.path", "study.trials"])
     }
 
     /// Trains one trial. `sha256` is the checksum of the study's data, if it is known: a trial on other data could not be

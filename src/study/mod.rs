@@ -66,7 +66,7 @@ pub use journal::Journal;
 pub use pruner::{Hyperband, Median, NoPruner, Pruner};
 pub use run::{Event, Objective, Overseer, Study, Unseen};
 pub use sampler::{Grid, Random, Sampler, Situation};
-pub use settings::Settings;
+pub use settings::StudySettings;
 pub use space::{Domain, Param, Point, Space};
 pub use tpe::Tpe;
 pub use trial::{Prune, State, Trial, best};

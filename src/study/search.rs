@@ -5,7 +5,7 @@ use super::job::Job;
 use super::outcome::{BEST, Outcome};
 use super::report;
 use super::run::{Event, Overseer, Study};
-use super::settings::Settings;
+use super::settings::StudySettings;
 use super::trial::{Prune, State, Trial, best};
 use crate::error::{Error, Result};
 use crate::experiment::read::{self, to_toml};
@@ -93,7 +93,7 @@ impl Job {
         folder.write("metrics.json", &serde_json::to_vec_pretty(&metrics).expect("numbers and words"))?;
         // Another process may have been asked for more trials meanwhile.
         let file = Source::text(&folder.config_text()?, "config.toml")?.resolve()?;
-        let limit = Study { trials: Settings::read(&file.study)?.trials, ..study }.limit();
+        let limit = Study { trials: StudySettings::read(&file.study)?.trials, ..study }.limit();
         if trials.len() >= limit && !trials.iter().any(Trial::is_ours_to_run) {
             let _ = std::fs::remove_dir(journal.with_extension("running"));
             folder.list(JOURNAL)?;

@@ -12,38 +12,42 @@
 
 use super::pruner::{Hyperband, Median, NoPruner, Pruner};
 use super::sampler::{Grid, Random, Sampler};
-use super::space::Space;
+use super::space::{Searched, Space};
 use super::tpe::Tpe;
 use crate::error::{Error, Result};
+use crate::experiment;
+use crate::settings::{Schema, read};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use toml::Table;
 
-/// Where to look next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How the next point is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SamplerKind {
-    /// Anywhere.
+    /// At random, anywhere in the space.
     Random,
-    /// Where good points have been.
+    /// Tree-structured Parzen estimator: near points that were good (Bergstra et al. 2011).
     Tpe,
-    /// All combinations.
+    /// Every combination of the values of a grid.
     Grid,
 }
 
-/// When to give a trial up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// When a trial is pruned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PrunerKind {
     /// Never.
     None,
-    /// When it is worse than the median of others.
+    /// When its best value so far is worse than the median of the others at the same epoch.
     Median,
-    /// By successive halving, in several brackets.
+    /// By successive halving, in several brackets (Li et al. 2018).
     Hyperband,
 }
 
-/// Whose seed a trial has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Which seed a trial has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Seeds {
     /// Its own, made of the study's and its number: a setting is not chosen for going well with one seed.
@@ -53,35 +57,51 @@ pub enum Seeds {
     Same,
 }
 
-/// The section.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Returns what a file of an experiment may hold, its section `[study]` included.
+pub fn schema() -> Schema {
+    #[derive(JsonSchema)]
+    #[allow(dead_code, reason = "its schema is what is used")]
+    struct Beside {
+        /// The search for good settings: what `gradus study` reads.
+        #[serde(default)]
+        study: StudySettings,
+    }
+    experiment::read::schema().and(Schema::of::<Beside>())
+}
+
+/// The search for good settings: what `gradus study` reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// How many trials there shall be.
+pub struct StudySettings {
+    /// Number of trials, 1 to 100000.
+    #[schemars(extend("unit" = "trials"))]
     pub trials: usize,
-    /// Where to look next.
+    /// How the next point is chosen.
     pub sampler: SamplerKind,
-    /// When to give a trial up.
+    /// When a trial is pruned.
     pub pruner: PrunerKind,
-    /// Trials that may run at the same time: trial t learns from those up to t - `parallel` (see [`super::run`]).
+    /// Trials that may run at the same time, 1 to 1024: trial t learns from those up to t - `parallel`.
     pub parallel: usize,
-    /// TPE: random trials to begin with.
+    /// For the sampler tpe: random trials to begin with.
+    #[schemars(extend("unit" = "trials"))]
     pub startup: usize,
-    /// TPE: fraction of trials that are good.
+    /// For the sampler tpe: the fraction of trials that count as good, 0.01 to 0.5.
     pub gamma: f64,
-    /// Grid: values of a parameter that has more.
+    /// For the sampler grid: most values that are tried of one setting, 1 to 1000.
     pub values: usize,
-    /// Median: epochs in which nothing is stopped.
+    /// For the pruner median: epochs in which no trial is pruned.
+    #[schemars(extend("unit" = "epochs"))]
     pub warmup: usize,
-    /// Hyperband: one trial in so many goes on.
+    /// For the pruner hyperband: one trial in so many continues, 2 to 100.
     pub factor: usize,
-    /// Whose seed a trial has.
+    /// Which seed a trial has.
     pub seeds: Seeds,
-    /// What is searched.
+    /// What is searched: for each key of the file the values that it may take.
+    #[schemars(with = "BTreeMap<String, Searched>")]
     pub space: Table,
 }
 
-impl Default for Settings {
+impl Default for StudySettings {
     fn default() -> Self {
         let tpe = Tpe::default();
         Self {
@@ -100,17 +120,10 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl StudySettings {
     /// Reads the section; the places of errors are its keys.
     pub fn read(section: &Table) -> Result<Self> {
-        let settings: Settings = toml::Value::Table(section.clone()).try_into().map_err(|e: toml::de::Error| {
-            let words: Vec<&str> = e.message().split('`').collect();
-            let place = match words.as_slice() {
-                [_, key, ..] if section.contains_key(*key) => format!("study.{key}"),
-                _ => "study".into(),
-            };
-            Error::config(place, e.message().trim(), "`gradus help study` shows examples")
-        })?;
+        let settings: StudySettings = read("study", section.clone().into())?;
         Error::in_range("study.trials", settings.trials as f64, 1.0, 1e5)?;
         Error::in_range("study.parallel", settings.parallel as f64, 1.0, 1024.0)?;
         Error::in_range("study.gamma", settings.gamma, 0.01, 0.5)?;
@@ -145,5 +158,81 @@ impl Settings {
             PrunerKind::Median => Box::new(Median { warmup: self.warmup, ..Median::default() }),
             PrunerKind::Hyperband => Box::new(Hyperband::new(epochs, self.factor)?),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::builtin::ALL;
+    use crate::settings::listing::{Block, blocks, listing};
+    use toml::Value;
+
+    /// The keys of a table for which there is no row, each with the list's items as `N`.
+    fn missing(blocks: &[Block], path: &str, table: &Table, into: &mut Vec<String>) {
+        let rows = || blocks.iter().flat_map(|block| &block.rows);
+        for (key, value) in table {
+            // What is searched is named by keys of the user's own.
+            let key = if path == "study.space" { "KEY" } else { key };
+            let key = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+            // A layer within a layer has the keys of a layer.
+            let key = match key.rfind(".layer.N.") {
+                Some(at) => format!("model{}", &key[at..]),
+                None => key,
+            };
+            let is_row = rows().any(|row| row.key == key);
+            match value {
+                Value::Table(inner) if !is_row => missing(blocks, &key, inner, into),
+                Value::Array(list) if list.iter().any(Value::is_table) => {
+                    let inner = list.iter().filter_map(Value::as_table);
+                    inner.for_each(|inner| missing(blocks, &format!("{key}.N"), inner, into));
+                }
+                _ if is_row => {}
+                _ => into.push(key),
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_of_every_built_in_file_is_explained() {
+        let blocks = blocks(&schema());
+        for file in ALL {
+            let mut unknown = Vec::new();
+            missing(&blocks, "", &file.text.parse().unwrap(), &mut unknown);
+            assert!(unknown.is_empty(), "{}: {unknown:?}", file.name);
+        }
+        for row in blocks.iter().flat_map(|block| &block.rows) {
+            assert!(row.sentence.ends_with('.'), "{}: {}", row.key, row.sentence);
+            assert!(!row.sentence.contains("](") && !row.sentence.contains("::"), "{}: {}", row.key, row.sentence);
+            assert!(!row.sort.is_empty() && !row.default.is_empty(), "{}", row.key);
+        }
+        for block in &blocks {
+            assert!(!block.about.is_empty(), "{}", block.path);
+        }
+        // Nothing is known that is not in the files at all.
+        let mut unknown = Vec::new();
+        let odd =
+            "nam = 1\n[train]\nepoch = 2\n[study.space]\na = { lug = [1, 2] }\n[[model.layer]]\nlayer = [{ a = 1 }]";
+        missing(&blocks, "", &odd.parse().unwrap(), &mut unknown);
+        assert_eq!(unknown, ["model.layer.N.a", "nam", "study.space.KEY.lug", "train.epoch"]);
+    }
+
+    #[test]
+    fn the_keys_are_readable_at_80_columns() {
+        let all = listing(&schema(), "").unwrap();
+        let wide: Vec<&str> = all.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(wide.is_empty(), "{wide:#?}");
+        let part = listing(&schema(), "train.optimizer").unwrap();
+        assert!(part.starts_with("[train.optimizer]\n") && part.contains("kind = \"adadelta\""), "{part}");
+        assert!(!part.contains("train.epochs") && !part.contains("data."), "{part}");
+        // The decay of AdamW has another default than that of Adam.
+        let decay = |kind: &str| {
+            let part = listing(&schema(), &format!("train.optimizer.{kind}")).unwrap();
+            let line = part.lines().find(|line| line.contains("weight_decay")).unwrap();
+            line.split_whitespace().last().unwrap().to_owned()
+        };
+        assert_eq!((decay("adam").as_str(), decay("adamw").as_str()), ("0.0", "0.01"));
+        let error = listing(&schema(), "epoch").unwrap_err().to_string();
+        assert!(error.contains("did you mean `train.epochs`?"), "{error}");
     }
 }

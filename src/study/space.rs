@@ -18,6 +18,10 @@
 
 use crate::error::{Error, Result};
 use crate::rng::Rng;
+use crate::settings::read;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 /// The values that a parameter may take.
@@ -163,48 +167,48 @@ impl Domain {
         }
     }
 
-    /// Reads `{ log = [1e-4, 1e-1] }` and its like. The error is what is wrong.
-    fn read(table: &Table) -> Result<Self, String> {
-        let kinds: Vec<&str> = ["log", "uniform", "int", "choice"]
+    /// The domain that the file writes as `{ log = [1e-4, 1e-1] }` and its like. The error is what is wrong.
+    fn read(searched: &Searched) -> Result<Self, String> {
+        let Searched { log, uniform, int, choice, step, .. } = searched;
+        let (log, flag) = match log {
+            Some(Log::Ends(ends)) => (Some(*ends), None),
+            Some(Log::Flag(flag)) => (None, Some(*flag)),
+            None => (None, None),
+        };
+        let ends: Vec<(&str, [f64; 2])> = [("log", log), ("uniform", *uniform), ("int", *int)]
             .into_iter()
-            .filter(|kind| table.get(*kind).is_some_and(|value| *kind != "log" || !value.is_bool()))
+            .filter_map(|(kind, ends)| Some((kind, ends?)))
             .collect();
-        let &[kind] = kinds.as_slice() else {
-            return Err(
-                "needs one of log = [low, high], uniform = [low, high], int = [low, high], choice = [..]".into()
-            );
+        let (kind, [low, high]) = match (ends.as_slice(), choice) {
+            ([one], None) => *one,
+            ([], Some(_)) => ("choice", [0.0; 2]),
+            _ => {
+                let all = "log = [low, high], uniform = [low, high], int = [low, high], choice = [..]";
+                return Err(format!("needs one of {all}"));
+            }
         };
-        let allowed: &[&str] = match kind {
-            "uniform" => &["step"],
-            "int" => &["step", "log"],
-            _ => &[],
-        };
-        if let Some(key) =
-            table.keys().find(|key| ![kind, "when", "keys"].contains(&key.as_str()) && !allowed.contains(&key.as_str()))
+        for (key, is_given, of) in
+            [("step", step.is_some(), &["uniform", "int"][..]), ("log", flag.is_some(), &["int"])]
         {
-            return Err(format!("has `{key}`, which does not go with `{kind}`"));
+            if is_given && !of.contains(&kind) {
+                return Err(format!("has `{key}`, which does not go with `{kind}`"));
+            }
         }
-        let list = table[kind].as_array().ok_or_else(|| format!("has a `{kind}` that is not a list"))?;
-        if kind == "choice" {
+        if let Some(list) = choice {
             let repeated = list.iter().enumerate().any(|(i, value)| list[..i].contains(value));
             return match list.is_empty() || repeated {
                 true => Err("needs choices, each of them once".into()),
                 false => Ok(Domain::Choice(list.clone())),
             };
         }
-        let number = |value: &Value| value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
-        let ends: Option<Vec<f64>> = list.iter().map(number).collect();
-        let Some(&[low, high]) = ends.as_deref() else {
-            return Err(format!("needs {kind} = [low, high], two numbers"));
-        };
         if !(low <= high && low.is_finite() && high.is_finite()) {
             return Err(format!("goes from {low} to {high}: the first must not be above the second"));
         }
-        let step = table.get("step").map(|value| number(value).filter(|step| *step > 0.0));
-        let step = step.map(|step| step.ok_or("has a `step` that is not a number above 0")).transpose()?;
+        if step.is_some_and(|step| step.is_nan() || step <= 0.0) {
+            return Err("has a `step` that is not a number above 0".into());
+        }
         if kind == "int" {
-            let log = table.get("log").is_some_and(|log| log.as_bool() == Some(true));
-            let step = step.unwrap_or(1.0);
+            let (log, step) = (flag == Some(true), step.unwrap_or(1.0));
             if [low, high, step].iter().any(|x| x.fract() != 0.0 || x.abs() > 1e15) {
                 return Err("needs whole numbers".into());
             }
@@ -219,8 +223,43 @@ impl Domain {
             return Err(format!("begins at {low}: a logarithmic scale begins above 0"));
         }
         let high = step.map_or(high, |step| low + ((high - low) / step + 1e-9).floor() * step);
-        Ok(Domain::Float { low, high, log: kind == "log", step })
+        Ok(Domain::Float { low, high, log: kind == "log", step: *step })
     }
+}
+
+/// A searched setting as the file writes it: the key, and one of `log`, `uniform`, `int` and `choice`, with what belongs to
+/// it. A key with dots stands in quotes: `"train.optimizer.lr" = { log = [1e-4, 1e-1] }`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Searched {
+    /// A real number between two ends above 0, equal ratios being equally likely: `[1e-4, 1e-1]`. Beside `int`, `true` says
+    /// the same of whole numbers.
+    pub log: Option<Log>,
+    /// A real number between two ends, both included.
+    pub uniform: Option<[f64; 2]>,
+    /// A whole number between two ends, both included.
+    pub int: Option<[f64; 2]>,
+    /// One of these values.
+    #[schemars(with = "Option<Vec<serde_json::Value>>")]
+    pub choice: Option<Vec<Value>>,
+    /// For `uniform` and `int`: the distance between the values that are tried, from the lower end on; above 0.
+    pub step: Option<f64>,
+    /// The condition under which the setting counts, on a searched choice: `"train.optimizer.kind = sgd"`; several words are
+    /// separated by `|`.
+    pub when: Option<String>,
+    /// Keys of the file that the value sets, each with the factor that it is multiplied by; without it, the setting's own
+    /// name is the key, and the factor is 1.
+    pub keys: Option<BTreeMap<String, f64>>,
+}
+
+/// What `log` says: two ends, or whether ratios count.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "[low, high], or true beside `int`")]
+pub enum Log {
+    /// The ends.
+    Ends([f64; 2]),
+    /// Whether equal ratios are equally likely.
+    Flag(bool),
 }
 
 /// A value without quotes.
@@ -275,26 +314,29 @@ pub struct Space {
 impl Space {
     /// Reads `[study.space]`. Places of errors are the file's keys.
     pub fn read(table: &Table) -> Result<Self> {
-        let mut waiting: Vec<(&String, &Table)> = Vec::new();
+        let mut waiting: Vec<(&String, Searched)> = Vec::new();
         for (name, value) in table {
             let help = "write it as { log = [1e-4, 1e-1] }, { int = [4, 64] } or { choice = [\"a\", \"b\"] }";
-            let refuse = || Error::config(place(name), format!("is {value}, which is no domain"), help);
-            waiting.push((name, value.as_table().ok_or_else(refuse)?));
+            if !value.is_table() {
+                return Err(Error::config(place(name), format!("is {value}, which is no domain"), help));
+            }
+            waiting.push((name, read(&place(name), value.clone())?));
         }
         let mut space = Space::default();
         // Whoever has a condition waits for what it asks for.
         while !waiting.is_empty() {
             let before = waiting.len();
             let mut later = Vec::new();
-            for (name, table) in waiting {
-                match space.param(name, table)? {
+            for (name, searched) in waiting {
+                match space.param(name, &searched)? {
                     Some(param) => space.params.push(param),
-                    None => later.push((name, table)),
+                    None => later.push((name, searched)),
                 }
             }
             if later.len() == before {
-                let (name, table) = later[0];
-                let what = format!("asks for `{}`, which is no searched choice", table["when"]);
+                let (name, searched) = &later[0];
+                let when = searched.when.as_deref().unwrap_or_default();
+                let what = format!("asks for `{when}`, which is no searched choice");
                 return Err(Error::config(place(name), what, "write when = \"KEY = WORD\", KEY being another choice"));
             }
             waiting = later;
@@ -303,26 +345,25 @@ impl Space {
     }
 
     /// One parameter; none if its condition asks for one that is not yet known.
-    fn param(&self, name: &str, table: &Table) -> Result<Option<Param>> {
-        let refuse = |what: String| Error::config(place(name), what, "`gradus help study` shows examples");
-        let domain = Domain::read(table).map_err(refuse)?;
+    fn param(&self, name: &str, searched: &Searched) -> Result<Option<Param>> {
+        let refuse =
+            |what: String| Error::config(place(name), what, "`gradus init --keys study.space` explains each key");
+        let domain = Domain::read(searched).map_err(refuse)?;
         let mut keys = vec![(name.to_owned(), 1.0)];
-        if let Some(value) = table.get("keys") {
-            let factor = |value: &Value| value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
-            let several: Option<Vec<(String, f64)>> = value
-                .as_table()
-                .and_then(|keys| keys.iter().map(|(key, value)| Some((key.clone(), factor(value)?))).collect());
-            let wanted = "has `keys` that are no table of factors";
-            keys = several.filter(|keys| !keys.is_empty()).ok_or_else(|| refuse(wanted.into()))?;
+        if let Some(several) = &searched.keys {
+            if several.is_empty() {
+                return Err(refuse("has `keys` without a key: expected a table of factors".into()));
+            }
+            keys = several.iter().map(|(key, factor)| (key.clone(), *factor)).collect();
             if matches!(domain, Domain::Choice(_)) && keys.iter().any(|(_, factor)| *factor != 1.0) {
                 return Err(refuse("is a choice, and choices have no multiples: let each factor be 1".into()));
             }
         }
-        let Some(value) = table.get("when") else {
+        let Some(when) = &searched.when else {
             return Ok(Some(Param { name: name.into(), keys, domain, when: None }));
         };
-        let condition = value.as_str().and_then(|text| text.split_once('='));
-        let (parent, words) = condition.ok_or_else(|| refuse(format!("has a condition {value} without `=`")))?;
+        let condition = when.split_once('=');
+        let (parent, words) = condition.ok_or_else(|| refuse(format!("has a condition \"{when}\" without `=`")))?;
         let Some(parent) = self.params.iter().position(|param| param.name == parent.trim()) else { return Ok(None) };
         let Domain::Choice(known) = &self.params[parent].domain else { return Ok(None) };
         let index = |word: &str| {

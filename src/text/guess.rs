@@ -56,26 +56,6 @@ const ELSEWHERE: [(&str, &str); 46] = [
     ("nll_loss", "nll"),
 ];
 
-/// Keys that people write a section too high, with the section in which they stand: `epochs` is `train.epochs`.
-const STANDS_IN: [(&str, &str); 16] = [
-    ("epochs", "train.epochs"),
-    ("batch", "train.batch"),
-    ("patience", "train.patience"),
-    ("loss", "train.loss"),
-    ("keep", "train.keep"),
-    ("optimizer", "train.optimizer"),
-    ("schedule", "train.schedule"),
-    ("class_weights", "train.class_weights"),
-    ("lr", "train.optimizer.lr"),
-    ("momentum", "train.optimizer.momentum"),
-    ("weight_decay", "train.optimizer.weight_decay"),
-    ("path", "data.path"),
-    ("size", "data.size"),
-    ("val", "data.val"),
-    ("limit", "data.limit"),
-    ("layer", "model.layer"),
-];
-
 /// A word without what is written in many ways: capitals, hyphens, underscores.
 fn plain(word: &str) -> String {
     word.chars().filter(|c| !['-', '_'].contains(c)).flat_map(char::to_lowercase).collect()
@@ -86,10 +66,15 @@ fn ours(word: &str) -> Option<&'static str> {
     ELSEWHERE.iter().find(|(theirs, _)| plain(theirs) == plain(word)).map(|(_, ours)| *ours)
 }
 
+/// The word among `words` that `word` is another spelling of, or another library's name for.
+pub fn spelt<'a>(word: &str, words: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let known = |wanted: &str| words.clone().into_iter().find(|known| plain(known) == plain(wanted));
+    known(word).or_else(|| known(ours(word)?))
+}
+
 /// The word among `words` that was probably meant by `word`; none if nothing comes near.
 pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
-    let known = |wanted: &str| words.clone().into_iter().find(|known| plain(known) == plain(wanted));
-    if let Some(word) = known(word).or_else(|| known(ours(word)?)) {
+    if let Some(word) = spelt(word, words.clone()) {
         return Some(word);
     }
     // One slip in three letters is still a word that can be recognized (Damerau 1964); of equals the one that begins alike.
@@ -99,14 +84,6 @@ pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str> + Clone)
         .into_iter()
         .min_by_key(|known| (slips(known), std::cmp::Reverse(alike(known))))
         .filter(|known| slips(known) <= (word.chars().count() / 3).max(1))
-}
-
-/// Where a key stands that was written in the section `path` (empty: at the top), and is not known there.
-pub fn section_of(path: &str, key: &str) -> Option<&'static str> {
-    let key = ours(key).unwrap_or(key);
-    let (_, place) = STANDS_IN.iter().find(|(known, _)| *known == key)?;
-    // Inside a section only what stands deeper in it was meant: `train.lr` is `train.optimizer.lr`.
-    (path.is_empty() || place.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))).then_some(*place)
 }
 
 #[cfg(test)]
@@ -140,13 +117,5 @@ mod tests {
         assert_eq!(nearest("x", ["lr", "eps"]), None);
         assert_eq!(nearest("mlp-30", ["mlp-300", "hog-300"]), Some("mlp-300"));
         assert_eq!(nearest("P8 train", ["P1 train", "P8a train"]), Some("P8a train"));
-    }
-
-    #[test]
-    fn keys_have_a_section() {
-        assert_eq!(section_of("", "epochs"), Some("train.epochs"));
-        assert_eq!(section_of("", "learning_rate"), Some("train.optimizer.lr"));
-        assert_eq!(section_of("train", "lr"), Some("train.optimizer.lr"));
-        assert_eq!((section_of("train", "path"), section_of("model.layer.1", "lr")), (None, None));
     }
 }

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 /// How training images are varied. The default is not at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Augment {
     /// Mirrored left to right and top to bottom, each with probability 1/2.
@@ -34,8 +35,10 @@ pub struct Augment {
     /// Mirrored left to right alone, with probability 1/2.
     pub mirror: bool,
     /// Shifted by up to so many pixels on each axis: uniform on [-shift, shift).
+    #[cfg_attr(feature = "program", schemars(extend("unit" = "pixels")))]
     pub shift: f64,
     /// Turned by up to so many degrees: uniform on [-rotate, rotate).
+    #[cfg_attr(feature = "program", schemars(extend("unit" = "degrees")))]
     pub rotate: f64,
     /// Enlarged or made smaller by up to this share: by a factor uniform on [1 - zoom, 1 + zoom).
     pub zoom: f64,

@@ -71,6 +71,7 @@ impl Measure {
 /// assert_eq!((best(Keep::Loss), best(Keep::Accuracy)), (1, 2));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Keep {
     /// The lowest loss.

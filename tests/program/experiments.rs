@@ -336,6 +336,10 @@ fn the_builtin_files_are_printed_and_planned() {
         assert!(if is_rendered { planned.code == Some(0) } else { matches!(planned.code, Some(2 | 3)) }, "{planned:?}");
         assert!(planned.out.contains("linear") && planned.out.contains("parameters"), "{name}: {}", planned.out);
     }
+    let keys = gradus(&folder, &["init", "--keys", "train.optimizer"]);
+    let rows = ["train.optimizer.lr", "0.001", "train.optimizer.clip_norm", "not set", "Learning rate"];
+    assert!(rows.iter().all(|row| keys.says(0, &[]).out.contains(row)), "{}", keys.out);
+    gradus(&folder, &["init", "--keys", "train.epoch"]).says(2, &["--keys", "did you mean `train.epochs`"]);
     gradus(&folder, &["init", "mlp-30"]).says(2, &["mlp-300"]);
     gradus(&folder, &["init", "mlp-300", "--out", "mlp-300.toml"]).says(2, &["exists"]);
     assert!(!folder.join("runs").exists());

@@ -6,7 +6,7 @@ use gradus::Result;
 use gradus::experiment::builtin::ALL;
 use gradus::experiment::read::to_toml;
 use gradus::experiment::{Experiment, Source, builtin, plan};
-use gradus::pipeline::{Config, Settings, settings};
+use gradus::pipeline::{Config, ConfigSource, source};
 use std::collections::BTreeSet;
 use std::fs;
 use toml::Value;
@@ -217,7 +217,7 @@ fn what_is_set_by_hand_reads_back() {
 #[test]
 fn every_number_of_the_pipeline_out_of_its_range_is_refused() {
     let mut paths = Vec::new();
-    let defaults: Value = toml::from_str(&settings::to_toml(&Config::default()).unwrap()).unwrap();
+    let defaults: Value = toml::from_str(&source::to_toml(&Config::default()).unwrap()).unwrap();
     numbers("", &defaults, &mut paths);
     let at = |path: &str| path.split('.').try_fold(&defaults, |value, part| value.get(part)).cloned();
     let mut tried = 0;
@@ -233,7 +233,7 @@ fn every_number_of_the_pipeline_out_of_its_range_is_refused() {
                 }
                 _ => (path.as_str(), bad.to_owned()),
             };
-            let mut settings = Settings::new();
+            let mut settings = ConfigSource::new();
             let set = settings.set(&format!("{key}={value}")).and_then(|()| settings.resolve());
             let error = set.err().unwrap_or_else(|| panic!("{key} = {value} is taken"));
             assert_eq!(error.exit_code(), 2, "{key} = {value}: {error}");
@@ -243,7 +243,7 @@ fn every_number_of_the_pipeline_out_of_its_range_is_refused() {
     }
     for bad in ["nan", "inf", "-inf", "1e300"] {
         for (low, high) in [(bad, "1.0"), ("0.0", bad), (bad, bad)] {
-            let mut settings = Settings::new();
+            let mut settings = ConfigSource::new();
             settings.set(&format!("features.scaling={{ min_max = {{ low = {low}, high = {high} }} }}")).unwrap();
             let error = settings.resolve().unwrap_err();
             assert!(error.exit_code() == 2 && error.to_string().contains("features.scaling"), "{error}");

@@ -40,6 +40,7 @@ use crate::real::Real;
 use crate::rng::Rng;
 use affinity::Affinity;
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Samples up to which [`Method::Auto`] computes all pairs; the most that it takes for three dimensions.
@@ -49,7 +50,7 @@ pub const EXACT_UP_TO: usize = 3000;
 const START_DEVIATION: f64 = 1e-4;
 
 /// How repulsion is computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// `Exact` up to [`EXACT_UP_TO`] samples, then `Fft`; in three dimensions `Exact`, and no more samples than that.

@@ -1,10 +1,11 @@
 //! How a CSV file is read, as far as it is said and not found out.
 
 use crate::files::printable;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A column: its number, counted from 1, or its name. A name that no column has, but that is a number, is the number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "the name of a column in quotes, or its number from 1")]
 pub enum Column {
     /// The number, from 1.

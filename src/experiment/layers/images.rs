@@ -7,10 +7,11 @@ use crate::error::Result;
 use crate::nn::{self, Init, Module};
 use crate::ops::{self, Interpolation, Window};
 use crate::rng::Rng;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A convolution.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Conv2d {
     /// Its name in paths and files; by default the type and a number.
@@ -81,7 +82,7 @@ impl Describe for Conv2d {
 }
 
 /// A transposed convolution, by the settings of the convolution that it turns around.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConvTranspose2d {
     /// Its name in paths and files; by default the type and a number.
@@ -157,7 +158,7 @@ impl Describe for ConvTranspose2d {
 }
 
 /// Pooling: of the largest of each window, or of its mean.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pool<const MAX: bool> {
     /// Its name in paths and files; by default the type and a number.
@@ -204,7 +205,7 @@ impl<const MAX: bool> Describe for Pool<MAX> {
 }
 
 /// Images enlarged by whole factors.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Upsample2d {
     /// Its name in paths and files; by default the type and a number.

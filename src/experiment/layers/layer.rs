@@ -5,6 +5,7 @@ use super::images::{Conv2d, ConvTranspose2d, Pool, Upsample2d};
 use super::plain::*;
 use super::samples::{BatchNorm, Dropout, GaussianLatent, GaussianNoise, LayerNorm, Linear, Unflatten};
 use crate::nn::Join;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Writes the enum of the layers from one row for each type: its name here, its settings, its name in files, and the stem
@@ -15,7 +16,7 @@ macro_rules! layers {
         holding { $($(#[$holds:meta])* $holder:ident($held:ty), $nest:literal;)* }
     ) => {
         /// One layer of the file: its type, and what that type wants to know.
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(tag = "type")]
         pub enum Layer {
             $($(#[$about])* #[serde(rename = $type)] $variant($settings),)*
@@ -123,7 +124,7 @@ layers! {
 }
 
 /// A residual block, y = f(x) + x, or f(x) + s(x) with a shortcut s.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Residual {
     /// Its name in paths and files; by default the type and a number.
@@ -137,7 +138,7 @@ pub struct Residual {
 }
 
 /// Branches on one input.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Parallel {
     /// Its name in paths and files; by default the type and a number.
@@ -151,7 +152,7 @@ pub struct Parallel {
 }
 
 /// One of several branches.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Branch {
     /// Its name in paths and files; by default `branch` and a number.
@@ -163,7 +164,7 @@ pub struct Branch {
 }
 
 /// Layers one after the other under a name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sequence {
     /// Its name in paths and files; by default the type and a number.
@@ -174,7 +175,7 @@ pub struct Sequence {
 }
 
 /// The same layers several times.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Repeat {
     /// Its name in paths and files; by default the type and a number.

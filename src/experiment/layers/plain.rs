@@ -4,13 +4,14 @@ use super::describe::{Describe, product};
 use crate::error::Result;
 use crate::nn::{self, Activation, Module};
 use crate::rng::Rng;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Writes the settings and the description of a layer from one row: its module, and how the shape changes if it does.
 macro_rules! plain {
     ($($(#[$about:meta])* $name:ident => $module:expr $(, |$input:ident| $output:expr)?;)*) => {$(
         $(#[$about])*
-        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(default, deny_unknown_fields)]
         pub struct $name {
             /// Its name in paths and files; by default the type and a number.

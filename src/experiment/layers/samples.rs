@@ -5,13 +5,14 @@ use crate::error::{Error, Result};
 use crate::nn::{self, Init, Module};
 use crate::rng::Rng;
 use crate::shape::{MAX_RANK, Shape};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Numbers from 0 to below 1 end here.
 const BELOW_1: f64 = 0.999_999;
 
 /// A fully connected layer; what comes as images is flattened before.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {
     /// Its name in paths and files; by default the type and a number.
@@ -41,7 +42,7 @@ impl Describe for Linear {
 }
 
 /// Other axes for a sample's elements.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unflatten {
     /// Its name in paths and files; by default the type and a number.
@@ -73,7 +74,7 @@ impl Describe for Unflatten {
 }
 
 /// Dropout.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dropout {
     /// Its name in paths and files; by default the type and a number.
@@ -94,7 +95,7 @@ impl Describe for Dropout {
 }
 
 /// Batch normalization.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchNorm {
     /// Its name in paths and files; by default the type and a number.
@@ -132,7 +133,7 @@ impl Describe for BatchNorm {
 }
 
 /// Normalization of each sample by itself.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LayerNorm {
     /// Its name in paths and files; by default the type and a number.
@@ -166,7 +167,7 @@ impl Describe for LayerNorm {
 }
 
 /// The code of a variational autoencoder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GaussianLatent {
     /// Its name in paths and files; by default `latent` and a number.
@@ -207,7 +208,7 @@ impl Describe for GaussianLatent {
 }
 
 /// Normal noise, in training.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GaussianNoise {
     /// Its name in paths and files; by default `noise` and a number.

@@ -1,10 +1,11 @@
 //! The values that layers of a file share: sizes of one or two numbers, and zeros around an image.
 
 use crate::ops::Padding;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Height and width: `3`, or `[3, 5]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a number such as 3, or two such as [3, 5]")]
 pub enum Sides {
     /// Both the same.
@@ -44,7 +45,7 @@ pub(super) fn yes() -> bool {
 }
 
 /// Zeros around an image.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ZerosByName {
     /// None.
@@ -55,7 +56,7 @@ pub enum ZerosByName {
 }
 
 /// Zeros around an image: a word, or how many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "`same`, `valid`, a number such as 1, or two such as [1, 2]")]
 pub enum Zeros {
     /// `valid` or `same`.
