@@ -18,7 +18,7 @@ use super::samples::{Drawn, Samples};
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::nn::state::{State, load_state_dict, state_dict};
-use crate::nn::{Captured, Ctx, Draws, Kind, Module, Proposals};
+use crate::nn::{Captured, Ctx, Draws, Module, Proposals};
 use crate::optim::{Optimizer, Schedule};
 
 /// Outputs of a classifier beyond this say nothing any more: neighbouring numbers of `f32` lie 10⁸ apart there, and the
@@ -197,7 +197,8 @@ impl<C> Fit<C> {
         model.forward(&Var::constant(train.batch(&[0], None)), &mut cx)?;
         let single = |layer: &Captured<f32>| {
             let shape = layer.output.shape();
-            matches!(layer.kind, Kind::BatchNorm { .. }) && shape[1..].iter().skip(1).product::<usize>() == 1
+            layer.kind.properties().is_some_and(|says| says.over_batch)
+                && shape[1..].iter().skip(1).product::<usize>() == 1
         };
         let Some(norm) = cx.captured().into_iter().find(single) else { return Ok(()) };
         let what = format!(

@@ -6,6 +6,7 @@ use gradus::export::onnx::Network;
 use gradus::export::{Exported, Format, npz, onnx, write};
 use gradus::models::cnn::Cnn;
 use gradus::models::mlp::mlp;
+use gradus::nn::onnx::Node;
 use gradus::nn::state::{self, load_state_dict, state_dict, to_safetensors};
 use gradus::nn::{
     Activation, AvgPool2d, BatchNorm2d, Conv2d, ConvTranspose2d, Ctx, Dropout, Flatten, GaussianLatent, GaussianNoise,
@@ -315,7 +316,7 @@ fn a_tied_weight_is_written_once() {
 }
 
 /// The nodes of an exported network, each with its operator and what it takes that is no weight.
-fn nodes(model: &dyn Module, input: &[usize]) -> Vec<(String, &'static str, Vec<String>)> {
+fn nodes(model: &dyn Module, input: &[usize]) -> Vec<(String, String, Vec<String>)> {
     let (bytes, error) = onnx::export(model, &samples(input)).unwrap();
     assert_eq!(error, 0.0);
     Network::from_bytes(&bytes).unwrap().nodes()
@@ -323,10 +324,10 @@ fn nodes(model: &dyn Module, input: &[usize]) -> Vec<(String, &'static str, Vec<
 
 #[test]
 fn branches_meet_in_the_graph() {
-    let find = |nodes: &[(String, &'static str, Vec<String>)], name: &str| {
+    fn find<'a>(nodes: &'a [(String, String, Vec<String>)], name: &str) -> (&'a str, String) {
         let (_, operator, inputs) = nodes.iter().find(|(known, ..)| known == name).unwrap_or_else(|| panic!("{name}"));
-        (*operator, inputs.join(" and "))
-    };
+        (operator, inputs.join(" and "))
+    }
     let networks: Vec<_> = branched().into_iter().map(|(_, model, input)| nodes(&*model, &input)).collect();
     let [residual, parallel, sequences, alone] = &networks[..] else { unreachable!("four of them") };
     assert_eq!(find(residual, "conv"), ("Conv", "input".into()));
@@ -413,7 +414,7 @@ impl Module for Cube {
     }
     fn walk(&self, _: &mut Walk<'_, f32>) {}
     fn kind(&self) -> Kind {
-        Kind::Other("cube")
+        Kind::layer("cube")
     }
 }
 
@@ -426,7 +427,10 @@ impl Module for Pretender {
     }
     fn walk(&self, _: &mut Walk<'_, f32>) {}
     fn kind(&self) -> Kind {
-        Kind::Activation { name: "tanh", alpha: None }
+        Module::<f32>::kind(&Activation::Tanh)
+    }
+    fn onnx(&self, read: &[usize], output: &[usize]) -> Option<Vec<Node>> {
+        Module::<f32>::onnx(&Activation::Tanh, read, output)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The settings of a node: how a file spells them, and how they are read back.
+//! The settings of a node, as a file spells them.
 
 use super::proto::{Attribute, Node};
 
@@ -14,27 +14,6 @@ pub(super) struct Slide {
     pub(super) stride: [usize; 2],
     /// Padding above, left, below, right.
     pub(super) pads: [usize; 4],
-}
-
-/// A setting that is a list of sizes.
-pub(super) fn ints(name: &str, sizes: &[usize]) -> Attribute {
-    let ints = sizes.iter().map(|&size| size as i64).collect();
-    Attribute { name: name.into(), ints, r#type: Attribute::INTS, ..Default::default() }
-}
-
-/// A setting that is a whole number.
-pub(super) fn int(name: &str, value: i64) -> Attribute {
-    Attribute { name: name.into(), i: Some(value), r#type: Attribute::INT, ..Default::default() }
-}
-
-/// A setting that is a word.
-pub(super) fn word(name: &str, value: &str) -> Attribute {
-    Attribute { name: name.into(), s: Some(value.into()), r#type: Attribute::STRING, ..Default::default() }
-}
-
-/// A setting that is a real number.
-pub(super) fn float(name: &str, value: f32) -> Attribute {
-    Attribute { name: name.into(), f: Some(value), r#type: Attribute::FLOAT, ..Default::default() }
 }
 
 /// The settings of a node that have not been asked for yet. In the end there must be none: a setting that is passed

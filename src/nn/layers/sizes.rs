@@ -1,4 +1,4 @@
-//! The values that layers of a file share: sizes of one or two numbers, and zeros around an image.
+//! The values that settings of layers share: sizes of one or two numbers, and zeros around an image; their defaults.
 
 use crate::ops::Padding;
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,11 @@ pub(super) fn yes() -> bool {
     true
 }
 
-/// Zeros around an image.
+pub(super) fn norm_eps() -> f64 {
+    1e-5
+}
+
+/// Zeros around an image, by a word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ZerosByName {
