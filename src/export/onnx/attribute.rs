@@ -1,6 +1,7 @@
-//! The settings of a node, as a file spells them.
+//! The settings of a node: how a file spells them, and how they are read back.
 
 use super::proto::{Attribute, Node};
+use crate::nn::onnx::Setting;
 
 /// The largest stride, padding, dilation or window: a file that asks for more is damaged, and is refused before memory is.
 pub(super) const LARGEST: usize = 1 << 12;
@@ -14,6 +15,17 @@ pub(super) struct Slide {
     pub(super) stride: [usize; 2],
     /// Padding above, left, below, right.
     pub(super) pads: [usize; 4],
+}
+
+/// A setting as the file has it.
+pub(super) fn written(name: &str, setting: &Setting) -> Attribute {
+    let named = Attribute { name: name.into(), ..Default::default() };
+    match setting {
+        Setting::Int(value) => Attribute { i: Some(*value), r#type: Attribute::INT, ..named },
+        Setting::Ints(values) => Attribute { ints: values.clone(), r#type: Attribute::INTS, ..named },
+        Setting::Real(value) => Attribute { f: Some(*value), r#type: Attribute::FLOAT, ..named },
+        Setting::Word(word) => Attribute { s: Some((*word).into()), r#type: Attribute::STRING, ..named },
+    }
 }
 
 /// The settings of a node that have not been asked for yet. In the end there must be none: a setting that is passed

@@ -17,7 +17,6 @@ use super::difference::largest_error;
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::nn::Module;
-use crate::nn::onnx::Setting;
 use crate::shape::MAX_RANK;
 use crate::tensor::Tensor;
 use graph::{Graph, INPUT, OUTPUT, Step, Taken, Value};
@@ -95,7 +94,7 @@ fn encode(graph: &Graph, input: &[usize], metadata: &[(String, String)]) -> Vec<
             output: vec![name_of(Value::Step(at))],
             name: name.clone(),
             op_type: node.operator.into(),
-            attribute: node.settings.iter().map(|(name, setting)| attribute(name, setting)).collect(),
+            attribute: node.settings.iter().map(|(name, setting)| attribute::written(name, setting)).collect(),
             domain: String::new(),
         });
     }
@@ -120,17 +119,6 @@ fn encode(graph: &Graph, input: &[usize], metadata: &[(String, String)]) -> Vec<
             .collect(),
     };
     model.encode_to_vec()
-}
-
-/// A setting as the file has it.
-fn attribute(name: &str, setting: &Setting) -> proto::Attribute {
-    let named = proto::Attribute { name: name.into(), ..Default::default() };
-    match setting {
-        Setting::Int(value) => proto::Attribute { i: Some(*value), r#type: proto::Attribute::INT, ..named },
-        Setting::Ints(values) => proto::Attribute { ints: values.clone(), r#type: proto::Attribute::INTS, ..named },
-        Setting::Real(value) => proto::Attribute { f: Some(*value), r#type: proto::Attribute::FLOAT, ..named },
-        Setting::Word(word) => proto::Attribute { s: Some((*word).into()), r#type: proto::Attribute::STRING, ..named },
-    }
 }
 
 /// Real numbers as the file has them.
