@@ -177,7 +177,7 @@ pub(super) fn layer(name: &'static str, (draw, shape): Input, make: fn(&mut Rng)
 }
 
 /// A row for an example of a layer of the table, the same way.
-pub(super) fn example(LayerExample { name, example, settings }: LayerExample) -> Row {
+pub(super) fn example(LayerExample { name, example, settings, .. }: LayerExample) -> Row {
     let run = move |rng: &mut Rng, tolerance: f64| {
         let x = if example.kinks { apart } else { normal }(example.batch, rng);
         let module = settings.module(&example.batch[1..], OUTPUTS, rng)?;

@@ -116,7 +116,7 @@ impl<T: Real> Module<T> for BatchNorm<T> {
     }
 }
 
-/// Batch normalization.
+/// The settings of batch normalization in a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BatchNormSettings {

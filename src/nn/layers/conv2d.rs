@@ -128,7 +128,7 @@ pub(super) fn groups_in_words(groups: usize) -> String {
     if groups == 1 { String::new() } else { format!(" groups {groups}") }
 }
 
-/// A convolution.
+/// The settings of a convolution in a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conv2dSettings {

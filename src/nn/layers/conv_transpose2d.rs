@@ -113,7 +113,7 @@ impl<T: Real> Module<T> for ConvTranspose2d<T> {
     }
 }
 
-/// A transposed convolution, by the settings of the convolution that it turns around.
+/// The settings of a transposed convolution in a file: those of the convolution that it turns around.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConvTranspose2dSettings {

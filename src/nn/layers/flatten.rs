@@ -81,7 +81,7 @@ impl<T: Real> Module<T> for Unflatten {
     }
 }
 
-/// Other axes for a sample's elements.
+/// The settings of other axes for a sample's elements in a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnflattenSettings {

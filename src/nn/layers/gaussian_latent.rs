@@ -81,7 +81,7 @@ impl<T: Real> Module<T> for GaussianLatent<T> {
     }
 }
 
-/// The code of a variational autoencoder.
+/// The settings of the code of a variational autoencoder in a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GaussianLatentSettings {

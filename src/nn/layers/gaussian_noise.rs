@@ -49,7 +49,7 @@ impl<T: Real> Module<T> for GaussianNoise {
     }
 }
 
-/// Normal noise, in training.
+/// The settings of normal noise in a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GaussianNoiseSettings {

@@ -65,7 +65,7 @@ impl<T: Real> Module<T> for LayerNorm<T> {
     }
 }
 
-/// Normalization of each sample by itself.
+/// The settings of layer normalization in a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerNormSettings {

@@ -83,7 +83,7 @@ impl<T: Real> Module<T> for Linear<T> {
     }
 }
 
-/// A fully connected layer; what comes as images is flattened before.
+/// The settings of a fully connected layer in a file; images are flattened before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinearSettings {

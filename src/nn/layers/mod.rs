@@ -155,8 +155,8 @@ macro_rules! engine {
         /// Returns the examples of all layers of the table.
         pub fn layer_examples() -> Vec<LayerExample> {
             let mut all = Vec::new();
-            $(all.extend(examples::<$settings>(stringify!($layer)));)*
-            $(all.extend(examples::<PlainSettings<Pointwise<$op>>>(concat!("Activation, ", $name)));)*
+            $(all.extend(examples::<$settings>($type, stringify!($layer)));)*
+            $(all.extend(examples::<PlainSettings<Pointwise<$op>>>($name, concat!("Activation, ", $name)));)*
             all
         }
     };
@@ -185,6 +185,8 @@ impl<T: Real> Module<T> for Activation {
 
 /// An example with the layer that it is of.
 pub struct LayerExample {
+    /// The layer's name in files.
+    pub type_name: &'static str,
     /// The layer's type, a comma, and what is special about the example.
     pub name: String,
     /// The settings, the batch and whether there are kinks.
@@ -194,10 +196,13 @@ pub struct LayerExample {
 }
 
 /// The examples of the layer with these settings. Panics if a setting is not one of the layer's.
-fn examples<S: Settings<f64> + DeserializeOwned + 'static>(layer: &str) -> impl Iterator<Item = LayerExample> {
+fn examples<S>(type_name: &'static str, layer: &'static str) -> impl Iterator<Item = LayerExample>
+where
+    S: Settings<f64> + DeserializeOwned + 'static,
+{
     S::examples().into_iter().map(move |example| {
         let settings: S = serde_json::from_value(example.settings.clone()).expect("settings of this layer");
         let name = if example.about.is_empty() { layer.to_owned() } else { format!("{layer}, {}", example.about) };
-        LayerExample { name, example, settings: Box::new(settings) }
+        LayerExample { type_name, name, example, settings: Box::new(settings) }
     })
 }

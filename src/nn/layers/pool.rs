@@ -88,7 +88,7 @@ fn windowed_node(name: &'static str, Window { kernel, stride, padding: [top, lef
     node.ints("pads", &[top, left, top, left])
 }
 
-/// Pooling: of the largest of each window, or of its mean.
+/// The settings of pooling in a file: of the largest of each window (`MAX`), or of its mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PoolSettings<const MAX: bool> {

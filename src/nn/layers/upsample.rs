@@ -58,7 +58,7 @@ impl<T: Real> Module<T> for Upsample {
     }
 }
 
-/// Images enlarged by whole factors.
+/// The settings of enlarged images in a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UpsampleSettings {
