@@ -43,6 +43,7 @@ fn layers_compute_their_ops() {
         (Activation::Gelu.forward(&x, &mut cx), x.gelu()),
         (Activation::Elu.forward(&x, &mut cx), x.elu(1.0)),
         (Activation::Softplus.forward(&x, &mut cx), x.softplus()),
+        (Activation::Silu.forward(&x, &mut cx), x.silu()),
         (GlobalAvgPool2d.forward(&x, &mut cx), x.global_avg_pool2d()),
         (Unflatten([42, 3].into()).forward(&x, &mut cx), x.reshape([2, 42, 3])),
         (Softmax.forward(&x, &mut cx), x.softmax(1)),

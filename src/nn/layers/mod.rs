@@ -16,6 +16,7 @@ mod layer_norm;
 mod linear;
 mod pool;
 mod settings;
+mod silu;
 mod sizes;
 mod softmax;
 mod standardize;
@@ -33,6 +34,7 @@ pub use layer_norm::{LayerNorm, LayerNormSettings};
 pub use linear::{Linear, LinearSettings, TiedLinear};
 pub use pool::{AvgPool2d, GlobalAvgPool2d, MaxPool2d, PoolSettings};
 pub use settings::{Example, Plain, PlainSettings, Range, Settings};
+pub use silu::Silu;
 pub use sizes::{Sides, Zeros, ZerosByName};
 pub use softmax::{LogSoftmax, Softmax};
 pub use standardize::Standardize;
@@ -105,6 +107,8 @@ macro_rules! table {
                 Elu(ops::scalar::Elu), "elu";
                 /// ln(1 + eˣ).
                 Softplus(ops::scalar::Softplus), "softplus";
+                /// x/(1 + e⁻ˣ).
+                Silu(nn::Silu), "silu";
             }
         }
     };
