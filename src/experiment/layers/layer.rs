@@ -1,6 +1,7 @@
 //! The types of layers: those of the table of [`nn`], and the layers that hold other layers.
 
-use crate::nn::{Join, PlainSettings, Pointwise, Settings};
+use crate::nn::settings::{PlainSettings, Settings};
+use crate::nn::{Join, Pointwise};
 use crate::{nn, ops};
 use serde::{Deserialize, Serialize};
 

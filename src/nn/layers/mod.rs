@@ -1,8 +1,9 @@
 //! The layers, a file for each or for a tight family, with all that is to be said of it side by side: the module, its
 //! [`Kind`](super::Kind), its ONNX operators, its settings in experiment files and its examples for the gradient check.
 //!
-//! Adding a layer touches its file and this one, which names it in [`table`]. From there summaries, exports, experiment
-//! files and gradient checks know it.
+//! Adding a layer touches its file and this one, which declares that file and has the layer's row in the [`table`]. From
+//! there experiment files and gradient checks know it; summaries and exports ask the layer itself. (The row does not
+//! declare the file too, because `cargo fmt` passes over files that a macro declares.)
 
 mod activation;
 mod batch_norm;
@@ -15,7 +16,7 @@ mod gaussian_noise;
 mod layer_norm;
 mod linear;
 mod pool;
-mod settings;
+pub mod settings;
 mod silu;
 mod sizes;
 mod softmax;
@@ -33,9 +34,7 @@ pub use gaussian_noise::{GaussianNoise, GaussianNoiseSettings};
 pub use layer_norm::{LayerNorm, LayerNormSettings};
 pub use linear::{Linear, LinearSettings, TiedLinear};
 pub use pool::{AvgPool2d, GlobalAvgPool2d, MaxPool2d, PoolSettings};
-pub use settings::{Example, Plain, PlainSettings, Range, Settings};
 pub use silu::Silu;
-pub use sizes::{Sides, Zeros, ZerosByName};
 pub use softmax::{LogSoftmax, Softmax};
 pub use standardize::Standardize;
 pub use upsample::{Upsample, UpsampleSettings};
@@ -51,6 +50,7 @@ use crate::error::Result;
 use crate::real::Real;
 use crate::{nn, ops};
 use serde::de::DeserializeOwned;
+use settings::{Example, Plain, PlainSettings, Settings};
 
 /// The table of the layers: gives its rows to the macro `$use`. A row of a layer has the name of its type here, its
 /// settings, its name in files, and the stem of the names of layers that a file does not name; a row of an activation
@@ -68,15 +68,15 @@ macro_rules! table {
                 /// Average-pooling.
                 AvgPool2d(nn::PoolSettings<false>), "avg_pool2d", "pool";
                 /// `[C, H, W]` to `[C · H · W]`.
-                Flatten(nn::PlainSettings<nn::Flatten>), "flatten", "flatten";
+                Flatten(nn::settings::PlainSettings<nn::Flatten>), "flatten", "flatten";
                 /// Zeroes elements at random in training.
                 Dropout(nn::DropoutSettings), "dropout", "dropout";
                 /// Probabilities of the classes.
-                Softmax(nn::PlainSettings<nn::Softmax>), "softmax", "softmax";
+                Softmax(nn::settings::PlainSettings<nn::Softmax>), "softmax", "softmax";
                 /// Their logarithms: what the loss `nll` takes.
-                LogSoftmax(nn::PlainSettings<nn::LogSoftmax>), "log_softmax", "log_softmax";
+                LogSoftmax(nn::settings::PlainSettings<nn::LogSoftmax>), "log_softmax", "log_softmax";
                 /// The mean of each plane, `[C, H, W]` to `[C]`.
-                GlobalAvgPool2d(nn::PlainSettings<nn::GlobalAvgPool2d>), "global_avg_pool2d", "pool";
+                GlobalAvgPool2d(nn::settings::PlainSettings<nn::GlobalAvgPool2d>), "global_avg_pool2d", "pool";
                 /// `[D]` to other axes.
                 Unflatten(nn::UnflattenSettings), "unflatten", "unflatten";
                 /// Batch normalization of the channels of images, or of the elements of flat samples.

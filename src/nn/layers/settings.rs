@@ -9,11 +9,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::marker::PhantomData;
 
+pub use super::sizes::{Sides, Zeros, ZerosByName};
+
 /// The settings of one layer, which says what it makes and never what it gets: sizes of inputs follow from the layer
 /// before.
 ///
 /// ```
-/// use gradus::nn::{Ctx, LinearSettings, Settings};
+/// use gradus::nn::settings::Settings;
+/// use gradus::nn::{Ctx, LinearSettings};
 /// use gradus::{autograd::Var, rng::Rng, tensor::Tensor};
 /// let settings: LinearSettings = serde_json::from_str(r#"{ "units": 3 }"#).unwrap();
 /// let settings: &dyn Settings = &settings;
