@@ -1,7 +1,8 @@
 //! The table of gradient checks: every op, layer, loss and model, held against finite differences.
 //!
 //! `gradus gradcheck` prints it and the tests run it. A row says by what name something goes, where it is evaluated
-//! and how it is called; the first word of its name is the op's `NAME` or the layer's type. How a check works is told
+//! and how it is called; the first word of its name is the op's `NAME` or the layer's type. Layers bring their rows along:
+//! the table of [`nn`](crate::nn) has examples of each. How a check works is told
 //! in [`autograd::check`](crate::autograd::check). A test fails as long as an op or a layer has no row.
 //!
 //! All numbers are `f64`. The five-point formula leaves errors of some 1e-10 on the functions here, which is why the

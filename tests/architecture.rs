@@ -3,6 +3,8 @@
 
 #[path = "architecture/circles.rs"]
 mod circles;
+#[path = "architecture/how_to_add.rs"]
+mod how_to_add;
 
 use circles::{Circle, Crate, circles, written};
 use std::collections::{BTreeMap, BTreeSet};

@@ -162,6 +162,7 @@ NETWORKS = {
     "gelu": mlp("gelu", nn.GELU()),
     "elu": mlp("elu", nn.ELU()),
     "softplus": mlp("softplus", nn.Softplus()),
+    "silu": mlp("silu", nn.SiLU()),
 }
 
 

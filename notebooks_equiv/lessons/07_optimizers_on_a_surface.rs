@@ -52,7 +52,7 @@ impl Module<f64> for Point {
     }
 
     fn kind(&self) -> Kind {
-        Kind::Other("point")
+        Kind::layer("point")
     }
 }
 

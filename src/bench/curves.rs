@@ -8,7 +8,7 @@ use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::nn::state::{State, state_dict, to_safetensors};
-use crate::nn::{Ctx, Dropout, Kind, Module, Sequential};
+use crate::nn::{Ctx, Dropout, Module, Sequential};
 use crate::tensor::Tensor;
 use std::path::Path;
 
@@ -50,8 +50,8 @@ pub fn export(net: Net, folder: &Path) -> Result<()> {
     let mut cx = Ctx::eval().capture(&|_| true);
     training.net.forward(&x, &mut cx)?;
     for layer in cx.captured() {
-        if let Kind::Dropout(p) = layer.kind {
-            state.insert(format!("mask/{}", layer.path), masks(&layer.path, p, layer.output.shape())?);
+        if layer.path.starts_with("drop") {
+            state.insert(format!("mask/{}", layer.path), masks(&layer.path, net.dropout(), layer.output.shape())?);
         }
     }
     let losses = (0..STEPS).map(|_| training.step()).collect::<Result<Vec<f32>>>()?;
@@ -60,8 +60,8 @@ pub fn export(net: Net, folder: &Path) -> Result<()> {
 }
 
 /// What the dropout layer at `path` makes of ones, step by step: its masks.
-fn masks(path: &str, p: f64, shape: &[usize]) -> Result<Tensor> {
-    let (alone, ones) = (Sequential::new().with(path, Dropout(p)), Var::constant(Tensor::full(shape, 1.0)));
+fn masks(path: &str, dropout: Dropout, shape: &[usize]) -> Result<Tensor> {
+    let (alone, ones) = (Sequential::new().with(path, dropout), Var::constant(Tensor::full(shape, 1.0)));
     let mut all = Vec::new();
     for step in 1..=STEPS as u64 {
         let tape = Tape::new();

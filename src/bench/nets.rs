@@ -116,6 +116,11 @@ impl Net {
         }
     }
 
+    /// The dropout of the networks that have it, in layers whose names begin with `drop`.
+    pub(super) fn dropout(self) -> Dropout {
+        Dropout(if self == Net::P2 { 0.3 } else { 0.5 })
+    }
+
     /// The network, its weights drawn as PyTorch does.
     pub fn build(self, rng: &mut Rng) -> Result<Sequential> {
         let net = match self {
@@ -124,13 +129,13 @@ impl Net {
             }
             Net::P2 => blocks(&[32, 64, 128], Padding::Same, rng)
                 .with("flatten", Flatten)
-                .with("drop1", Dropout(0.3))
+                .with("drop1", self.dropout())
                 .with("fc1", Linear::new(128 * 3 * 3, 25, Init::PyTorch, rng))
-                .with("drop2", Dropout(0.3))
+                .with("drop2", self.dropout())
                 .with("out", Linear::new(25, 10, Init::PyTorch, rng)),
             Net::P3 => blocks(&[32, 64], Padding::Valid, rng)
                 .with("flatten", Flatten)
-                .with("drop1", Dropout(0.5))
+                .with("drop1", self.dropout())
                 .with("out", Linear::new(64 * 5 * 5, 10, Init::PyTorch, rng)),
             Net::P4 => autoencoder(8, 14, rng),
             Net::P4w => autoencoder(32, 64, rng),

@@ -52,7 +52,7 @@ fn line(outcome: &Outcome, width: usize) -> String {
 
 /// An error if a check failed.
 fn verdict(outcomes: &[Outcome]) -> Result<()> {
-    let failed: Vec<&str> = outcomes.iter().filter(|outcome| !outcome.pass).map(|outcome| outcome.name).collect();
+    let failed: Vec<&str> = outcomes.iter().filter(|outcome| !outcome.pass).map(|outcome| &*outcome.name).collect();
     if failed.is_empty() {
         output::say(&format!("all {} gradients agree with finite differences", outcomes.len()));
         return Ok(());
@@ -67,8 +67,8 @@ mod tests {
 
     #[test]
     fn a_wrong_gradient_is_exit_code_5() {
-        let outcome = |name, pass| Outcome {
-            name,
+        let outcome = |name: &'static str, pass| Outcome {
+            name: name.into(),
             kind: "op",
             relative_error: 1.0,
             tolerance: 1e-8,

@@ -11,7 +11,8 @@ use super::trained::Trained;
 use super::values::ValueScale;
 use crate::autograd::Var;
 use crate::error::Result;
-use crate::nn::{Activation, Ctx, Kind, LayerNorm, Module, Sequential, Softmax, Standardize, Walk};
+use crate::nn::{Activation, Ctx, Kind, LayerNorm, Module, Pointwise, Sequential, Softmax, Standardize, Walk};
+use crate::ops::scalar::Exp;
 use crate::run::Watch;
 use crate::tensor::Tensor;
 use crate::train::Loss;
@@ -125,25 +126,12 @@ fn scale(p: &Preparation) -> Result<Option<Box<dyn Module>>> {
     Ok(None)
 }
 
-/// eˣ: probabilities from their logarithms.
-struct Exp;
-
-impl Module for Exp {
-    fn forward(&self, x: &Var, _: &mut Ctx<'_>) -> Result<Var> {
-        x.exp()
-    }
-    fn walk(&self, _: &mut Walk<'_, f32>) {}
-    fn kind(&self) -> Kind {
-        Kind::Activation { name: "exp", alpha: None }
-    }
-}
-
 /// The layer that makes probabilities of what a loss takes, if they are none yet.
 fn end(loss: Loss) -> Option<Box<dyn Module>> {
     match loss {
         Loss::CrossEntropy => Some(Box::new(Softmax)),
         Loss::BceWithLogits => Some(Box::new(Activation::Sigmoid)),
-        Loss::Nll => Some(Box::new(Exp)),
+        Loss::Nll => Some(Box::new(Pointwise(Exp))), // probabilities from their logarithms
         Loss::Bce | Loss::Mse | Loss::Mae | Loss::Huber | Loss::ReconstructionMse | Loss::ReconstructionBce => None,
     }
 }

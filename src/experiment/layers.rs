@@ -4,18 +4,13 @@
 //! are built in order, each shape worked out on the way, and a layer that does not fit is refused with the arithmetic.
 //! Some layers hold others: `sequence` and `repeat` one after the other, `residual` and `parallel` side by side.
 //!
-//! `layer` has the table of the types, and those that hold others; `plain`, `images` and `samples` describe the other
-//! types, a block each: settings, ranges, shape rule, module. `check` reads the ranges, `outline` tells a network by its
-//! shape rules without making it, and here it becomes a model. So a new type of layer is a row and a block.
+//! Layers that hold no others are described beside their modules, in [`nn`]: settings, ranges, shape rule,
+//! module. `layer` adds those that hold others; `check` reads the ranges, `outline` tells a network by its shape rules
+//! without making it, and here it becomes a model.
 
 mod check;
-mod describe;
-mod images;
 mod layer;
 mod outline;
-mod plain;
-mod samples;
-mod values;
 
 use super::room::check_weights;
 use crate::autograd::Var;
@@ -25,13 +20,8 @@ use crate::rng::Rng;
 use crate::tensor::Tensor;
 
 pub use check::check;
-pub use describe::{Describe, Range};
-pub use images::{Conv2d, ConvTranspose2d, Pool, Upsample2d};
 pub use layer::{Branch, Layer, Parallel, Repeat, Residual, Sequence, TYPES, leaves, names, number};
 pub use outline::{Outline, outline};
-pub use plain::*;
-pub use samples::{BatchNorm, Dropout, GaussianLatent, GaussianNoise, LayerNorm, Linear, Unflatten};
-pub use values::{Sides, Zeros, ZerosByName};
 
 /// Builds the network for samples of shape `input` (without the batch axis); `outputs` stand for units = 0. The error's
 /// place is the key of the layer (`model.layer.2.layer.1`); it says the layer's path and what is wrong with it.

@@ -3,10 +3,11 @@
 use crate::autograd::check::{self, Evaluated, Report};
 use crate::autograd::{Tape, Var};
 use crate::error::Result;
-use crate::nn::{Ctx, Module, Sequential, parameters};
+use crate::nn::{Ctx, LayerExample, Module, Sequential, parameters};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// What the five-point formula reaches on every smooth row, with a digit to spare.
 const TOLERANCE: f64 = 1e-8;
@@ -14,6 +15,8 @@ const TOLERANCE: f64 = 1e-8;
 const TOLERANCE_NEAR_KINKS: f64 = 1e-6;
 /// Step of the differences through networks with kinks.
 const NEAR_KINKS: f64 = 4e-6;
+/// What stands for units = 0 in an example.
+const OUTPUTS: usize = 2;
 /// How often a row draws its inputs before it gives up finding a point without a kink.
 const DRAWS: usize = 100;
 
@@ -27,7 +30,7 @@ const DRAWS: usize = 100;
 /// ```
 pub struct Row {
     /// The op's `NAME` or the layer's type, a comma, and what is special about this row.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// `op`, `loss`, `layer` or `model`.
     pub kind: &'static str,
     /// Whether the function has a derivative everywhere.
@@ -44,7 +47,7 @@ type Check = dyn Fn(&mut Rng, f64) -> Result<Report>;
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
     /// Name of the row.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// `op`, `loss`, `layer` or `model`.
     pub kind: &'static str,
     /// The worst relative error over inputs and directions.
@@ -61,7 +64,7 @@ pub struct Outcome {
 impl Row {
     /// Runs the check on numbers drawn for `seed`.
     pub fn run(&self, seed: u64) -> Outcome {
-        let mut rng = Rng::new(seed, self.name, 0);
+        let mut rng = Rng::new(seed, &self.name, 0);
         let mut draw = || {
             (self.run)(&mut rng, self.tolerance).unwrap_or_else(|error| Report {
                 relative_error: f64::MAX,
@@ -79,7 +82,7 @@ impl Row {
             report.worst = Some(format!("in {DRAWS} draws no inputs were found at which the differences agree"));
         }
         Outcome {
-            name: self.name,
+            name: self.name.clone(),
             kind: self.kind,
             relative_error: report.relative_error.min(f64::MAX),
             tolerance: self.tolerance,
@@ -147,7 +150,7 @@ pub(super) fn smooth(name: &'static str, inputs: &'static [Input], f: fn(&[Var<f
         let x: Vec<_> = inputs.iter().map(|(draw, shape)| draw(shape, rng)).collect();
         check::check(&x, tolerance, rng, &f)
     };
-    Row { name, kind: "op", smooth: true, tolerance: TOLERANCE, run: Box::new(run) }
+    Row { name: name.into(), kind: "op", smooth: true, tolerance: TOLERANCE, run: Box::new(run) }
 }
 
 /// A row for a function with kinks.
@@ -161,7 +164,7 @@ pub(super) fn loss(name: &'static str, shape: &'static [usize], f: fn(&Var<f64>,
         let (x, targets) = (normal(shape, rng), rng.clone());
         check::check(&[x], tolerance, rng, &|x| f(&x[0], targets.clone()))
     };
-    Row { name, kind: "loss", smooth: true, tolerance: TOLERANCE, run: Box::new(run) }
+    Row { name: name.into(), kind: "loss", smooth: true, tolerance: TOLERANCE, run: Box::new(run) }
 }
 
 /// A row for a layer, with respect to its input and all its parameters, in training mode.
@@ -170,7 +173,17 @@ pub(super) fn layer(name: &'static str, (draw, shape): Input, make: fn(&mut Rng)
         let (x, module) = (draw(shape, rng), make(rng));
         check_module(module.as_ref(), &x, check::STEP, tolerance, rng)
     };
-    Row { name, kind: "layer", smooth: true, tolerance: TOLERANCE, run: Box::new(run) }
+    Row { name: name.into(), kind: "layer", smooth: true, tolerance: TOLERANCE, run: Box::new(run) }
+}
+
+/// A row for an example of a layer of the table, the same way.
+pub(super) fn example(LayerExample { name, example, settings, .. }: LayerExample) -> Row {
+    let run = move |rng: &mut Rng, tolerance: f64| {
+        let x = if example.kinks { apart } else { normal }(example.batch, rng);
+        let module = settings.module(&example.batch[1..], OUTPUTS, rng)?;
+        check_module(module.as_ref(), &x, check::STEP, tolerance, rng)
+    };
+    Row { name: name.into(), kind: "layer", smooth: !example.kinks, tolerance: TOLERANCE, run: Box::new(run) }
 }
 
 /// A row for a network with ReLU and max-pooling.
@@ -183,7 +196,7 @@ pub(super) fn kinked_model(
         let (x, model) = (normal(shape, rng), make(rng)?);
         check_module(&model, &x, NEAR_KINKS, tolerance, rng)
     };
-    Row { name, kind: "model", smooth: false, tolerance: TOLERANCE_NEAR_KINKS, run: Box::new(run) }
+    Row { name: name.into(), kind: "model", smooth: false, tolerance: TOLERANCE_NEAR_KINKS, run: Box::new(run) }
 }
 
 /// Checks the gradients of a module with respect to its input and its parameters, all of them and, the others constant

@@ -1,7 +1,8 @@
 //! The rows: op by op, layer by layer, and some whole networks.
 
 use super::row::{
-    Input, Row, apart, beside, between, distribution, kinked, kinked_model, layer, loss, normal, positive, smooth,
+    Input, Row, apart, beside, between, distribution, example, kinked, kinked_model, layer, loss, normal, positive,
+    smooth,
 };
 use crate::autograd::Var;
 use crate::models::cnn::Cnn;
@@ -10,7 +11,7 @@ use crate::nn::{self, Activation, Init, Sequential};
 use crate::ops::conv_chain::{ChainStage, Filtering};
 use crate::ops::latent::standard_normals;
 use crate::ops::layout::concat;
-use crate::ops::{ClassTarget, Conv2d, ConvTranspose2d, Interpolation, Padding, Upsample, Window};
+use crate::ops::{ClassTarget, Conv2d, ConvTranspose2d, Interpolation, Padding, Window};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
 
@@ -359,39 +360,13 @@ fn normalizations() -> Vec<Row> {
     ]
 }
 
+/// The layers by the examples that they give, and what no file makes of them.
 fn layers() -> Vec<Row> {
-    vec![
-        layer("Linear", (normal, &[3, 5]), |rng| Box::new(nn::Linear::new(5, 4, Init::PyTorch, rng))),
+    let made_here = vec![
         layer("Linear, of sequences", (normal, &[2, 3, 5]), |rng| Box::new(nn::Linear::new(5, 4, Init::PyTorch, rng))),
-        layer("Conv2d", (normal, &[2, 2, 5, 4]), |rng| {
-            Box::new(nn::Conv2d::new(2, 3, [3, 3], conv([1, 1], Padding::Same, [1, 1]), Init::PyTorch, rng))
-        }),
-        layer("Conv2d, without a bias", (normal, &[2, 2, 5, 4]), |rng| {
-            let settings = conv([2, 1], Padding::Fixed([1, 0]), [1, 1]);
-            Box::new(nn::Conv2d::new(2, 3, [3, 2], settings, Init::HeNormal, rng).without_bias())
-        }),
-        layer("Conv2d, in groups", (normal, &[2, 4, 4, 5]), |rng| {
-            let settings = Conv2d { groups: 2, ..conv([1, 1], Padding::Same, [1, 1]) };
-            Box::new(nn::Conv2d::new(4, 2, [3, 3], settings, Init::PyTorch, rng))
-        }),
-        layer("MaxPool2d", (apart, &[2, 2, 4, 4]), |_| Box::new(nn::MaxPool2d(Window::square(2)))).with_kinks(),
-        layer("AvgPool2d", (normal, &[2, 2, 4, 4]), |_| Box::new(nn::AvgPool2d(Window::square(2)))),
-        layer("BatchNorm, features", (normal, &[5, 3]), |_| Box::new(nn::BatchNorm1d::new(3))),
-        layer("BatchNorm, images", (normal, &[3, 2, 3, 2]), |_| Box::new(nn::BatchNorm2d::new(2))),
         layer("Standardize", (normal, &[3, 4]), |_| {
             let numbers = |from: f64| Tensor::from_fn([4], |i| from + 0.25 * i as f64);
             Box::new(nn::Standardize::new(numbers(-0.5), numbers(0.75)).expect("a std for each mean"))
-        }),
-        layer("GlobalAvgPool2d", (normal, &[2, 3, 3, 2]), |_| Box::new(nn::GlobalAvgPool2d)),
-        layer("Unflatten", (normal, &[2, 12]), |_| Box::new(nn::Unflatten([3, 2, 2].into()))),
-        layer("LayerNorm", (normal, &[4, 5]), |_| Box::new(nn::LayerNorm::new(&[5]))),
-        layer("LayerNorm, pictures", (normal, &[3, 2, 3, 2]), |_| Box::new(nn::LayerNorm::new(&[2, 3, 2]))),
-        layer("ConvTranspose2d", (normal, &[2, 2, 3, 4]), |rng| {
-            Box::new(nn::ConvTranspose2d::new(2, 3, [3, 3], doubling(), Init::PyTorch, rng))
-        }),
-        layer("ConvTranspose2d, without a bias, in groups", (normal, &[2, 4, 3, 2]), |rng| {
-            let settings = ConvTranspose2d { groups: 2, ..doubling() };
-            Box::new(nn::ConvTranspose2d::new(4, 6, [3, 2], settings, Init::HeNormal, rng).without_bias())
         }),
         layer("TiedLinear, to its encoder", (normal, &[3, 4]), |rng| {
             let encoder = nn::Linear::new(4, 2, Init::PyTorch, rng);
@@ -405,24 +380,6 @@ fn layers() -> Vec<Row> {
             let decoder = nn::ConvTranspose2d::tied(&encoder, back);
             Box::new(Sequential::new().with("encoder", encoder).with("decoder", decoder))
         }),
-        layer("Upsample", (normal, &[2, 2, 3, 2]), |_| {
-            Box::new(nn::Upsample(Upsample { scale: [2, 2], mode: Interpolation::Bilinear }))
-        }),
-        layer("GaussianLatent, one fixed draw", (normal, &[3, 4]), |rng| {
-            Box::new(nn::GaussianLatent::new(4, 2, 1.0, Init::PyTorch, rng))
-        }),
-        layer("GaussianNoise, one fixed draw", (normal, &[3, 4]), |_| Box::new(nn::GaussianNoise(0.5))),
-        layer("Softmax", (normal, &[4, 3]), |_| Box::new(nn::Softmax)),
-        layer("LogSoftmax", (normal, &[4, 3]), |_| Box::new(nn::LogSoftmax)),
-        layer("Flatten", (normal, &[2, 3, 2]), |_| Box::new(nn::Flatten)),
-        layer("Dropout, one fixed mask", (normal, &[4, 5]), |_| Box::new(nn::Dropout(0.5))),
-        layer("Activation, relu", (apart, &[3, 4]), |_| Box::new(Activation::Relu)).with_kinks(),
-        layer("Activation, leaky_relu", (apart, &[3, 4]), |_| Box::new(Activation::LeakyRelu)).with_kinks(),
-        layer("Activation, tanh", (normal, &[3, 4]), |_| Box::new(Activation::Tanh)),
-        layer("Activation, sigmoid", (normal, &[3, 4]), |_| Box::new(Activation::Sigmoid)),
-        layer("Activation, gelu", (normal, &[3, 4]), |_| Box::new(Activation::Gelu)),
-        layer("Activation, elu", (apart, &[3, 4]), |_| Box::new(Activation::Elu)).with_kinks(),
-        layer("Activation, softplus", (normal, &[3, 4]), |_| Box::new(Activation::Softplus)),
         layer("Sequential, linear, tanh, linear", (normal, &[3, 4]), |rng| {
             let first = nn::Linear::new(4, 5, Init::XavierUniform, rng);
             let second = nn::Linear::new(5, 2, Init::XavierUniform, rng);
@@ -440,7 +397,8 @@ fn layers() -> Vec<Row> {
         layer("Parallel, added up", (normal, &[3, 4]), |rng| {
             Box::new(nn::Parallel::new(nn::Join::Sum).with("a", dense(4, 2, rng)).with("b", dense(4, 2, rng)))
         }),
-    ]
+    ];
+    nn::layer_examples().into_iter().map(example).chain(made_here).collect()
 }
 
 /// A fully connected layer and tanh.

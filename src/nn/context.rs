@@ -6,6 +6,7 @@
 use super::buffer::{Buffer, Proposals};
 use super::join::Join;
 use super::kind::Kind;
+use super::onnx::Node;
 use super::walk::enter;
 use crate::autograd::{Param, Tape, Var};
 use crate::error::Result;
@@ -71,6 +72,8 @@ pub struct Captured<T: Real> {
     pub path: String,
     /// The module's kind.
     pub kind: Kind,
+    /// The ONNX operators that compute it, if it says so.
+    pub onnx: Option<Vec<Node>>,
     /// What it read: one value, and several where branches are joined.
     pub inputs: Vec<Read>,
     /// Its output.
@@ -290,16 +293,17 @@ impl<'a, T: Real> Ctx<'a, T> {
 
     /// Joins values under a name, which is a layer's to a summary and to an export: `block1.sum`.
     pub fn join(&mut self, join: Join, parts: &[&Var<T>]) -> Result<Var<T>> {
-        self.run(join.name(), parts, || Kind::Join(join), |_| join.of(parts))
+        let says = |_: &Var<T>| (Kind::layer(join.name()), Some(join.onnx(parts.len())));
+        self.run(join.name(), parts, says, |_| join.of(parts))
     }
 
     /// Runs `work` under a name: its errors get the name in front, and its output is kept if asked for, with the sources
-    /// of `inputs`.
+    /// of `inputs` and with what the module `says` of itself.
     pub(super) fn run(
         &mut self,
         name: &str,
         inputs: &[&Var<T>],
-        kind: impl FnOnce() -> Kind,
+        says: impl FnOnce(&Var<T>) -> (Kind, Option<Vec<Node>>),
         work: impl FnOnce(&mut Self) -> Result<Var<T>>,
     ) -> Result<Var<T>> {
         let before = enter(&mut self.path, name);
@@ -310,18 +314,21 @@ impl<'a, T: Real> Ctx<'a, T> {
         if let (Ok(y), Some(wanted)) = (&y, self.wanted)
             && wanted(&self.path)
         {
-            self.keep(kind(), inputs, y.value());
+            self.keep(says(y), inputs, y.value());
         }
         self.path.truncate(before);
         y.map_err(|e| e.within(name))
     }
 
     /// Keeps what the running module read and made.
-    fn keep(&mut self, kind: Kind, inputs: &[&Var<T>], output: &Tensor<T>) {
+    fn keep(&mut self, (kind, onnx): (Kind, Option<Vec<Node>>), inputs: &[&Var<T>], output: &Tensor<T>) {
         let read = |x: &&Var<T>| Read { from: self.source(x.value()), shape: x.value().shape_owned() };
         let inputs = inputs.iter().map(read).collect();
-        let origin = if kind.has_parts() { self.source(output) } else { Source::Module(self.captured.len()) };
-        self.captured.push(Captured { path: self.path.clone(), kind, inputs, output: output.clone(), origin });
+        let origin = match kind {
+            Kind::Container => self.source(output),
+            Kind::Layer(_) => Source::Module(self.captured.len()),
+        };
+        self.captured.push(Captured { path: self.path.clone(), kind, onnx, inputs, output: output.clone(), origin });
     }
 
     /// Where a value came from. Captured outputs are alive, so no other value can lie in the buffer of one of them. A layer

@@ -7,7 +7,7 @@
 //! after the other.
 
 use super::context::Ctx;
-use super::link::{Filter, Link};
+use super::link::Link;
 use super::module::Module;
 use crate::autograd::{Param, Var};
 use crate::error::Result;
@@ -30,11 +30,10 @@ impl<'a, T: Real> Block<'a, T> {
     /// Recognizes a block at the start of `children`, unless the pass wants to see what happens inside.
     pub(super) fn find(children: &'a [(String, Box<dyn Module<T>>)], cx: &mut Ctx<'_, T>) -> Option<Self> {
         let [conv, relu, pool] = children.get(..Self::LEN)? else { return None };
-        let (Link::Filter(filter), Link::Relu, Link::MaxPool2d(window)) = (conv.1.link(), relu.1.link(), pool.1.link())
-        else {
+        let Link::Filter { filtering: Filtering::Conv(settings), weight, bias: Some(bias) } = conv.1.link() else {
             return None;
         };
-        let Filter { filtering: Filtering::Conv(settings), weight, bias: Some(bias) } = filter else { return None };
+        let (Link::Relu, Link::MaxPool2d(window)) = (relu.1.link(), pool.1.link()) else { return None };
         let plain = settings.stride == [1, 1] && settings.dilation == [1, 1] && settings.groups == 1;
         let hidden = children[..Self::LEN].iter().all(|(name, _)| !cx.wants(name));
         (plain && window == Window::square(2) && hidden).then_some(Self { settings, weight, bias })
@@ -63,7 +62,7 @@ impl<'a, T: Real> Chain<'a, T> {
     pub(super) fn find(children: &'a [(String, Box<dyn Module<T>>)], x: &[usize], cx: &mut Ctx<'_, T>) -> Option<Self> {
         let mut chain = Self { stages: Vec::new(), params: Vec::new(), len: 0 };
         while let Some((_, module)) = children.get(chain.len) {
-            let Link::Filter(Filter { filtering, weight, bias }) = module.link() else { break };
+            let Link::Filter { filtering, weight, bias } = module.link() else { break };
             let follows = |at: usize| children.get(chain.len + at).map_or(Link::Other, |(_, module)| module.link());
             let relu = matches!(follows(1), Link::Relu);
             if relu && matches!(follows(2), Link::MaxPool2d(_)) {

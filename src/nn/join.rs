@@ -1,5 +1,6 @@
 //! Several values become one: where the branches of a network meet.
 
+use super::onnx::{Node, Operand};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::ops::layout::concat;
@@ -75,6 +76,21 @@ impl Join {
         match self {
             Join::Sum => parts[1..].iter().try_fold(parts[0].clone(), |sum, part| sum.add(part)),
             Join::Concat => concat(parts, Self::AXIS),
+        }
+    }
+
+    /// Returns the ONNX operators that join this many values: a sum of n values is n - 1 sums of two.
+    pub(super) fn onnx(self, parts: usize) -> Vec<Node> {
+        let sum = |i: usize| {
+            let before = if i == 1 { Operand::Input(0) } else { Operand::Before };
+            Node::new("Add", [before, Operand::Input(i)])
+        };
+        match self {
+            Join::Sum => (1..parts).map(sum).collect(),
+            Join::Concat => {
+                let parts: Vec<Operand> = (0..parts).map(Operand::Input).collect();
+                vec![Node::new("Concat", parts).int("axis", Self::AXIS as i64)]
+            }
         }
     }
 }

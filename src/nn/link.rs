@@ -8,23 +8,19 @@ use crate::real::Real;
 /// A module as a link of a chain that [`Sequential`](super::Sequential) may compute in one go.
 #[derive(Debug)]
 pub enum Link<'a, T: Real> {
-    /// A convolution or a transposed convolution.
-    Filter(Filter<'a, T>),
+    /// A convolution or a transposed convolution, as its op takes it.
+    Filter {
+        /// Which of the two, and its settings.
+        filtering: Filtering,
+        /// The filters.
+        weight: &'a Param<T>,
+        /// A number for each output channel.
+        bias: Option<&'a Param<T>>,
+    },
     /// ReLU.
     Relu,
     /// Max-pooling.
     MaxPool2d(Window),
     /// Anything else.
     Other,
-}
-
-/// A convolution or a transposed convolution, as its op takes it.
-#[derive(Clone, Copy, Debug)]
-pub struct Filter<'a, T: Real> {
-    /// Which of the two, and its settings.
-    pub filtering: Filtering,
-    /// The filters.
-    pub weight: &'a Param<T>,
-    /// A number for each output channel.
-    pub bias: Option<&'a Param<T>>,
 }

@@ -6,6 +6,8 @@
 //! A network is a graph of modules: [`Sequential`] puts them one after the other, [`Residual`] and [`Parallel`] side by
 //! side. A pass that is asked to ([`Ctx::capture`]) records the graph, whose nodes know whose outputs they read; summaries
 //! and exports are built from it.
+//!
+//! Each layer is a file in `layers/`, which has all that is to be said of it; `layers/mod.rs` has the one table of them.
 
 mod branches;
 mod buffer;
@@ -15,15 +17,13 @@ mod fuse;
 pub mod init;
 mod join;
 mod kind;
-mod latent;
-mod layers;
+pub(crate) mod layers;
 mod link;
 mod module;
-mod norm;
+pub mod onnx;
 mod sequential;
 pub mod state;
 pub mod summary;
-mod transposed;
 mod walk;
 
 pub use branches::{Parallel, Residual};
@@ -32,15 +32,9 @@ pub use context::{Added, Captured, Ctx, Draws, Read, Source};
 pub use freeze::{fits, freeze, unfreeze};
 pub use init::Init;
 pub use join::Join;
-pub use kind::{Kind, Reach};
-pub use latent::{GaussianLatent, GaussianNoise};
-pub use layers::{
-    Activation, AvgPool2d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, LogSoftmax, MaxPool2d, Softmax,
-    Unflatten, Upsample,
-};
-pub use link::{Filter, Link};
+pub use kind::{Kind, Properties, Reach, Work};
+pub use layers::*;
+pub use link::Link;
 pub use module::{Module, buffers, count_parameters, parameters};
-pub use norm::{BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm, Standardize};
 pub use sequential::{Part, Sequential};
-pub use transposed::{ConvTranspose2d, TiedLinear};
 pub use walk::Walk;

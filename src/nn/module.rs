@@ -4,6 +4,7 @@ use super::buffer::Buffer;
 use super::context::Ctx;
 use super::kind::Kind;
 use super::link::Link;
+use super::onnx::Node;
 use super::walk::{Walk, enter};
 use crate::autograd::{Param, Var};
 use crate::error::Result;
@@ -46,8 +47,16 @@ pub trait Module<T: Real = f32>: Send + Sync {
     /// neither saved nor trained; an optimizer's step refuses a loss that depends on such a parameter.
     fn walk(&self, walk: &mut Walk<'_, T>);
 
-    /// What sort of layer this is.
+    /// What this is to whoever looks at the network from outside: a container, or a layer with its properties.
     fn kind(&self) -> Kind;
+
+    /// The ONNX operators that compute this layer from a batch of the shape `read` to one of the shape `output`, as it is
+    /// outside of training. By default there are none that do, and a network with this layer cannot be written as ONNX; of
+    /// a container nobody asks.
+    fn onnx(&self, read: &[usize], output: &[usize]) -> Option<Vec<Node>> {
+        let _ = (read, output);
+        None
+    }
 
     /// What this module is to the engine when it looks for modules that it can compute in one go.
     fn link(&self) -> Link<'_, T> {
@@ -67,7 +76,8 @@ impl<T: Real> Walk<'_, T> {
 impl<T: Real> Ctx<'_, T> {
     /// Runs a child under its name: its errors get the name in front, and its output is kept if asked for.
     pub fn call(&mut self, name: &str, module: &dyn Module<T>, x: &Var<T>) -> Result<Var<T>> {
-        self.run(name, &[x], || module.kind(), |cx| module.forward(x, cx))
+        let says = |y: &Var<T>| (module.kind(), module.onnx(x.shape(), y.shape()));
+        self.run(name, &[x], says, |cx| module.forward(x, cx))
     }
 }
 

@@ -3,7 +3,7 @@
 //! It is built from the graph that one pass records, so branches and what joins them are counted as they lie.
 
 use super::context::{Ctx, Source};
-use super::kind::Reach;
+use super::kind::{Kind, Reach};
 use super::module::{Module, count_parameters, parameters};
 use crate::autograd::Var;
 use crate::error::Result;
@@ -101,24 +101,23 @@ pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summ
             Source::Unknown => Seen::NOTHING,
         });
         let before = read.reduce(Seen::and).unwrap_or(Seen::NOTHING);
-        if layer.kind.has_parts() {
+        let Kind::Layer(says) = layer.kind else {
             seen.push(before); // Nobody reads it: its parts gave what it gives.
             continue;
-        }
+        };
         let prefix = format!("{}.", layer.path);
         let own = params.iter().filter(|(name, _)| name.starts_with(&prefix));
-        let parameters: usize = own.clone().map(|(_, p)| p.get().numel()).sum();
-        let weights: usize = own.filter(|(name, _)| name.ends_with("weight")).map(|(_, p)| p.get().numel()).sum();
+        let parameters: usize = own.map(|(_, p)| p.get().numel()).sum();
         let (output, read) = (layer.output.shape()[1..].to_vec(), layer.inputs[0].shape);
-        let after = match layer.kind.reach() {
+        let after = match says.reach {
             Reach::Point => before,
             Reach::Window { kernel, stride, dilation } => before.through(kernel, stride, dilation),
             Reach::Mixed => Seen { field: None, ..before },
         };
-        let macs = layer.kind.macs(weights, &read, &output);
+        let macs = says.work.macs(&read[1..], &output);
         rows.push(Row {
             path: layer.path,
-            kind: layer.kind.to_string(),
+            kind: says.words.into_owned(),
             output,
             parameters,
             macs: macs as u64,

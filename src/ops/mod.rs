@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Adding an op touches its file here and one row of the table in [`gradcheck`](crate::gradcheck): a test fails as
-//! long as the row is missing.
+//! long as the row is missing. The op of one layer alone stands in the layer's file, whose examples are its rows.
 //!
 //! # Conventions
 //!

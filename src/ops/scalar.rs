@@ -140,7 +140,7 @@ impl Elementwise for Affine {
 }
 
 /// y = eˣ; dy/dx = y.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Exp;
 impl Elementwise for Exp {
     const NAME: &'static str = "exp";
@@ -275,7 +275,7 @@ impl Elementwise for Abs {
 }
 
 /// y = max(x, 0) (Fukushima 1969; Nair and Hinton 2010); dy/dx = 0 where x ≤ 0, else 1. NaN stays NaN, with derivative 1.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Relu;
 impl Elementwise for Relu {
     const NAME: &'static str = "relu";
@@ -291,7 +291,7 @@ impl Elementwise for Relu {
 }
 
 /// y = x where x > 0, else slope · x (Maas et al. 2013).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LeakyRelu {
     /// The slope of the negative side; PyTorch's default is 0.01.
     pub slope: f64,
@@ -309,7 +309,7 @@ impl Elementwise for LeakyRelu {
 }
 
 /// y = 1/(1 + e⁻ˣ); dy/dx = y (1 - y) = e/(1 + e)² with e = e^-|x|.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sigmoid;
 impl Elementwise for Sigmoid {
     const NAME: &'static str = "sigmoid";
@@ -326,7 +326,7 @@ impl Elementwise for Sigmoid {
 }
 
 /// y = tanh x; dy/dx = 1 - y² = 4 e/(1 + e)² with e = e^-2|x|.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tanh;
 impl Elementwise for Tanh {
     const NAME: &'static str = "tanh";
@@ -344,7 +344,7 @@ impl Elementwise for Tanh {
 
 /// y = x Φ(x) with the normal distribution function Φ(x) = erfc(-x/√2)/2 (Hendrycks and Gimpel 2016, the exact form);
 /// dy/dx = Φ(x) + x φ(x). Both have the relative error of e^(-x²/2), x²/2 units in the last place.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gelu;
 impl Gelu {
     #[inline(always)]
@@ -367,7 +367,7 @@ impl Elementwise for Gelu {
 
 /// y = α (eˣ - 1) where x ≤ 0, else x (Clevert, Unterthiner and Hochreiter 2015); dy/dx = α eˣ where x ≤ 0, else 1.
 /// NaN stays NaN, with derivative 1.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Elu {
     /// Minus the value that very negative x come to; PyTorch's and Keras's default is 1.
     pub alpha: f64,
@@ -386,7 +386,7 @@ impl Elementwise for Elu {
 
 /// y = ln(1 + eˣ) (Dugas et al. 2000), a ReLU with a round corner; dy/dx = 1/(1 + e⁻ˣ). Computed as
 /// max(x, 0) + ln(1 + e^-|x|), in which nothing overflows and small values keep their digits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Softplus;
 impl Elementwise for Softplus {
     const NAME: &'static str = "softplus";

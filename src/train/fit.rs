@@ -12,7 +12,7 @@ use super::samples::Samples;
 use super::supervised::Supervised;
 use crate::autograd::Var;
 use crate::error::{Error, Result};
-use crate::nn::{Captured, Ctx, Kind, Module};
+use crate::nn::{Captured, Ctx, Module};
 use crate::optim::{Optimizer, Schedule};
 
 /// The settings of a training by a loss: one of this crate's, by its [`Objective`], or your own
@@ -128,7 +128,8 @@ impl<C> Fit<C> {
         model.forward(&Var::constant(train.batch(&[0], None)), &mut cx)?;
         let single = |layer: &Captured<f32>| {
             let shape = layer.output.shape();
-            matches!(layer.kind, Kind::BatchNorm { .. }) && shape[1..].iter().skip(1).product::<usize>() == 1
+            layer.kind.properties().is_some_and(|says| says.over_batch)
+                && shape[1..].iter().skip(1).product::<usize>() == 1
         };
         let Some(norm) = cx.captured().into_iter().find(single) else { return Ok(()) };
         let what = format!(

@@ -162,7 +162,7 @@ fn a_captured_pass_knows_who_read_what() {
         assert_eq!(sources(layer), of(&read), "{layer}");
     }
     let concat = &captured[at("block2.concat")];
-    assert_eq!(concat.kind, Kind::Join(Join::Concat));
+    assert_eq!(concat.kind, Kind::layer("concat"));
     assert_eq!(concat.inputs.iter().map(|read| read.shape[1]).collect::<Vec<_>>(), [3, 6, 2]);
     assert_eq!(concat.output.shape(), [2, 11, 3, 2]);
     // What is made of modules hands on what one of them gave.

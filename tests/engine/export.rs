@@ -2,20 +2,25 @@
 //! other programs are available, what these make of the files.
 
 use gradus::autograd::Var;
+use gradus::experiment::layers::{self, Layer, TYPES};
 use gradus::export::onnx::Network;
 use gradus::export::{Exported, Format, npz, onnx, write};
 use gradus::models::cnn::Cnn;
 use gradus::models::mlp::mlp;
+use gradus::nn::onnx::Node;
 use gradus::nn::state::{self, load_state_dict, state_dict, to_safetensors};
+use gradus::nn::summary::summarize;
 use gradus::nn::{
     Activation, AvgPool2d, BatchNorm2d, Conv2d, ConvTranspose2d, Ctx, Dropout, Flatten, GaussianLatent, GaussianNoise,
-    GlobalAvgPool2d, Init, Join, Kind, LayerNorm, Linear, LogSoftmax, MaxPool2d, Module, Parallel, Residual,
-    Sequential, Softmax, Standardize, TiedLinear, Unflatten, Upsample, Walk,
+    GlobalAvgPool2d, Init, Join, Kind, LayerExample, LayerNorm, Linear, LogSoftmax, MaxPool2d, Module, Parallel,
+    Residual, Sequential, Softmax, Standardize, TiedLinear, Unflatten, Upsample, Walk, count_parameters,
+    layer_examples,
 };
 use gradus::ops::{self, Interpolation, Padding, Window};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
 use gradus::{Error, Result};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -99,16 +104,8 @@ fn networks() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
         ("autoencoder", Box::new(autoencoder()), vec![2, 9, 8]),
         ("standardized", Box::new(standardized()), vec![2, 4, 3]),
     ];
-    for (name, activation) in [
-        ("relu", Activation::Relu),
-        ("leaky_relu", Activation::LeakyRelu),
-        ("tanh", Activation::Tanh),
-        ("sigmoid", Activation::Sigmoid),
-        ("gelu", Activation::Gelu),
-        ("elu", Activation::Elu),
-        ("softplus", Activation::Softplus),
-    ] {
-        all.push((name, Box::new(mlp(6, &[8, 5], 3, activation, &mut rng(2))), vec![6]));
+    for &activation in Activation::ALL {
+        all.push((activation.name(), Box::new(mlp(6, &[8, 5], 3, activation, &mut rng(2))), vec![6]));
     }
     all
 }
@@ -265,6 +262,33 @@ fn every_network_comes_back() {
     }
 }
 
+/// What each layer of the table says of itself holds: an experiment's file makes it, its shape rule and its number of
+/// parameters are those of the module, the summary names it, and its ONNX operators compute what it computes.
+#[test]
+fn every_layer_of_files_is_what_it_says() {
+    let mut seen = BTreeSet::new();
+    for LayerExample { type_name, name, example, .. } in layer_examples() {
+        let mut settings = example.settings;
+        settings["type"] = type_name.into();
+        let layer: Layer = serde_json::from_value(settings).unwrap_or_else(|why| panic!("{name}: {why}"));
+        let (layers, input) = ([layer], &example.batch[1..]);
+        let net = layers::build(&layers, input, 2, 1).unwrap();
+        let told = layers::outline(&layers, input, 2).unwrap().remove(0);
+        assert_eq!((told.kind, told.parameters), (type_name, count_parameters(&net)), "{name}");
+        let x = samples(input);
+        assert_eq!(run(&net, &x).shape()[1..], told.output, "{name}");
+        let summary = summarize(&net, input).unwrap();
+        assert!(summary.rows.iter().any(|row| row.output == told.output && !row.kind.is_empty()), "{name}");
+        let (bytes, error) = onnx::export(&net, &x).unwrap();
+        assert!(error <= 1e-6, "{name} is off by {error}");
+        let again = Network::from_bytes(&bytes).unwrap().run(&x).unwrap();
+        assert!(largest_difference(&again, &run(&net, &x)) <= 1e-6, "{name}");
+        seen.insert(type_name);
+    }
+    let held: BTreeSet<&str> = TYPES.iter().copied().filter(|name| !seen.contains(name)).collect();
+    assert_eq!(held, ["parallel", "repeat", "residual", "sequence"].into());
+}
+
 #[test]
 fn any_number_of_samples_can_be_run() {
     let (_, model, input) = networks().swap_remove(0);
@@ -315,7 +339,7 @@ fn a_tied_weight_is_written_once() {
 }
 
 /// The nodes of an exported network, each with its operator and what it takes that is no weight.
-fn nodes(model: &dyn Module, input: &[usize]) -> Vec<(String, &'static str, Vec<String>)> {
+fn nodes(model: &dyn Module, input: &[usize]) -> Vec<(String, String, Vec<String>)> {
     let (bytes, error) = onnx::export(model, &samples(input)).unwrap();
     assert_eq!(error, 0.0);
     Network::from_bytes(&bytes).unwrap().nodes()
@@ -323,10 +347,10 @@ fn nodes(model: &dyn Module, input: &[usize]) -> Vec<(String, &'static str, Vec<
 
 #[test]
 fn branches_meet_in_the_graph() {
-    let find = |nodes: &[(String, &'static str, Vec<String>)], name: &str| {
+    fn find<'a>(nodes: &'a [(String, String, Vec<String>)], name: &str) -> (&'a str, String) {
         let (_, operator, inputs) = nodes.iter().find(|(known, ..)| known == name).unwrap_or_else(|| panic!("{name}"));
-        (*operator, inputs.join(" and "))
-    };
+        (operator, inputs.join(" and "))
+    }
     let networks: Vec<_> = branched().into_iter().map(|(_, model, input)| nodes(&*model, &input)).collect();
     let [residual, parallel, sequences, alone] = &networks[..] else { unreachable!("four of them") };
     assert_eq!(find(residual, "conv"), ("Conv", "input".into()));
@@ -413,7 +437,7 @@ impl Module for Cube {
     }
     fn walk(&self, _: &mut Walk<'_, f32>) {}
     fn kind(&self) -> Kind {
-        Kind::Other("cube")
+        Kind::layer("cube")
     }
 }
 
@@ -426,7 +450,10 @@ impl Module for Pretender {
     }
     fn walk(&self, _: &mut Walk<'_, f32>) {}
     fn kind(&self) -> Kind {
-        Kind::Activation { name: "tanh", alpha: None }
+        Module::<f32>::kind(&Activation::Tanh)
+    }
+    fn onnx(&self, read: &[usize], output: &[usize]) -> Option<Vec<Node>> {
+        Module::<f32>::onnx(&Activation::Tanh, read, output)
     }
 }
 

@@ -3,11 +3,12 @@
 use gradus::autograd::{Tape, Var};
 use gradus::models::cnn::Cnn;
 use gradus::models::mlp::mlp;
+use gradus::nn::onnx::{Node, Operand, Setting};
 use gradus::nn::summary::summarize;
 use gradus::nn::{
     Activation, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, ConvTranspose2d, Ctx, Dropout, Flatten, GaussianLatent,
-    GaussianNoise, GlobalAvgPool2d, Init, Kind, LayerNorm, Linear, LogSoftmax, MaxPool2d, Module, Sequential, Softmax,
-    Unflatten, Upsample, buffers, count_parameters, freeze, parameters,
+    GaussianNoise, GlobalAvgPool2d, Init, Kind, LayerNorm, Linear, LogSoftmax, MaxPool2d, Module, Reach, Sequential,
+    Softmax, TiedLinear, Unflatten, Upsample, Work, buffers, count_parameters, freeze, parameters,
 };
 use gradus::ops::{self, Interpolation, Padding, Window};
 use gradus::optim::{FirstOrder, Sgd};
@@ -42,6 +43,7 @@ fn layers_compute_their_ops() {
         (Activation::Gelu.forward(&x, &mut cx), x.gelu()),
         (Activation::Elu.forward(&x, &mut cx), x.elu(1.0)),
         (Activation::Softplus.forward(&x, &mut cx), x.softplus()),
+        (Activation::Silu.forward(&x, &mut cx), x.silu()),
         (GlobalAvgPool2d.forward(&x, &mut cx), x.global_avg_pool2d()),
         (Unflatten([42, 3].into()).forward(&x, &mut cx), x.reshape([2, 42, 3])),
         (Softmax.forward(&x, &mut cx), x.softmax(1)),
@@ -388,33 +390,59 @@ fn round_corners_hold_far_out_and_near_zero() {
 }
 
 #[test]
-fn kinds_tell_layers_apart() {
+fn kinds_say_what_layers_are() {
     let kind = |module: &dyn Module| module.kind();
-    let window = Window::square(2);
-    assert_eq!(kind(&MaxPool2d(window)), Kind::MaxPool(window));
-    assert_eq!(kind(&AvgPool2d(window)), Kind::AvgPool(window));
-    assert_eq!(kind(&GlobalAvgPool2d), Kind::GlobalAvgPool);
+    let window = |kernel, stride| Reach::Window { kernel, stride, dilation: [1, 1] };
+    let pool = Window { kernel: [3, 2], stride: [2, 1], padding: [0, 0] };
+    assert_eq!(kind(&MaxPool2d(pool)), Kind::reaching("max-pool 3x2", window([3, 2], [2, 1])));
+    assert_eq!(kind(&AvgPool2d(pool)), Kind::reaching("avg-pool 3x2", window([3, 2], [2, 1])));
+    assert_eq!(kind(&GlobalAvgPool2d), Kind::reaching("global avg-pool", Reach::Mixed));
     let settings = ops::Conv2d { stride: [1, 2], padding: Padding::Fixed([0, 1]), dilation: [2, 1], groups: 2 };
-    assert_eq!(
-        kind(&Conv2d::new(4, 2, [3, 2], settings, Init::PyTorch, &mut rng())),
-        Kind::Conv2d { kernel: [3, 2], settings }
-    );
+    // Each output looks at two of the four channels.
+    let reach = Reach::Window { kernel: [3, 2], stride: [1, 2], dilation: [2, 1] };
+    let conv = Kind::reaching("conv 3x2 stride 1x2 groups 2", reach).working(Work::PerOutput(2 * 3 * 2));
+    assert_eq!(kind(&Conv2d::new(4, 2, [3, 2], settings, Init::PyTorch, &mut rng())), conv);
     let (stride, padding, output_padding, dilation, groups) = ([3, 2], [0, 1], [2, 1], [2, 1], 2);
     let settings = ops::ConvTranspose2d { stride, padding, output_padding, dilation, groups };
+    // Each input goes to three of the six channels.
+    let words = "transposed conv 3x2 stride 3x2 groups 2";
+    let conv = Kind::reaching(words, Reach::Mixed).working(Work::PerInput(3 * 3 * 2));
+    assert_eq!(kind(&ConvTranspose2d::new(4, 6, [3, 2], settings, Init::PyTorch, &mut rng())), conv);
+    let linear = Linear::new(5, 3, Init::PyTorch, &mut rng());
+    assert_eq!(kind(&linear), Kind::reaching("linear", Reach::Mixed).working(Work::PerOutput(5)));
     assert_eq!(
-        kind(&ConvTranspose2d::new(4, 2, [3, 2], settings, Init::PyTorch, &mut rng())),
-        Kind::ConvTranspose2d { kernel: [3, 2], settings }
+        kind(&TiedLinear::new(&linear)),
+        Kind::reaching("tied linear", Reach::Mixed).working(Work::PerOutput(3))
     );
-    assert_eq!(kind(&LayerNorm::new(&[3, 4, 5])), Kind::LayerNorm { axes: 3, eps: 1e-5 });
-    assert_eq!(kind(&GaussianNoise(0.5)), Kind::GaussianNoise(0.5));
-    assert!(
-        kind(&GaussianLatent::new(2, 1, 1.0, Init::PyTorch, &mut rng())).has_parts() && !kind(&Softmax).has_parts()
-    );
-    assert_eq!((kind(&Softmax), kind(&LogSoftmax)), (Kind::Softmax { log: false }, Kind::Softmax { log: true }));
-    assert_eq!(kind(&Unflatten([2, 3].into())), Kind::Unflatten([2, 3].into()));
-    assert_eq!(kind(&Activation::Elu), Kind::Activation { name: "elu", alpha: Some(1.0) });
-    assert_eq!(kind(&Activation::LeakyRelu), Kind::Activation { name: "leaky_relu", alpha: Some(0.01) });
-    assert_eq!(kind(&Activation::Softplus), Kind::Activation { name: "softplus", alpha: None });
+    assert_eq!(kind(&BatchNorm1d::new(3)), Kind::layer("batch-norm").over_batch());
+    assert_eq!(kind(&LayerNorm::new(&[3, 4, 5])), Kind::layer("layer-norm"));
+    assert_eq!(kind(&GaussianNoise(0.5)), Kind::layer("noise 0.5"));
+    assert_eq!(kind(&Dropout(0.25)), Kind::layer("dropout 0.25"));
+    assert_eq!(kind(&GaussianLatent::new(2, 1, 1.0, Init::PyTorch, &mut rng())), Kind::Container);
+    assert_eq!((kind(&Softmax), kind(&LogSoftmax)), (Kind::layer("softmax"), Kind::layer("log-softmax")));
+    assert_eq!(kind(&Unflatten([2, 3].into())), Kind::reaching("unflatten", Reach::Mixed));
+    for activation in Activation::ALL {
+        assert_eq!(kind(activation), Kind::layer(activation.name()));
+    }
+}
+
+/// What a layer says of ONNX holds for the shapes that it read and gave.
+#[test]
+fn layers_say_of_which_operators_they_are() {
+    let linear = Linear::<f32>::new(5, 3, Init::PyTorch, &mut rng());
+    let names = |nodes: Option<Vec<Node>>| nodes.unwrap().into_iter().map(|node| node.operator).collect::<Vec<_>>();
+    assert_eq!(names(linear.onnx(&[2, 5], &[2, 3])), ["Gemm"]);
+    assert_eq!(names(linear.onnx(&[2, 7, 5], &[2, 7, 3])), ["MatMul", "Add"]);
+    let same = ops::Conv2d { stride: [2, 2], padding: Padding::Same, ..Default::default() };
+    let conv = Conv2d::<f32>::new(1, 1, [3, 3], same, Init::PyTorch, &mut rng()).without_bias();
+    let node = conv.onnx(&[1, 1, 6, 5], &[1, 1, 3, 3]).unwrap().remove(0);
+    // 6 rows need one row of zeros, below; 5 columns one on each side.
+    assert!(node.settings.contains(&("pads", Setting::Ints(vec![0, 1, 1, 1]))), "{node:?}");
+    assert_eq!(node.operands, [Operand::Input(0), Operand::Weight("weight")]);
+    assert_eq!(Module::<f32>::onnx(&Dropout(0.5), &[2, 3], &[2, 3]), Some(Vec::new()));
+    let alpha = |activation: Activation| Module::<f32>::onnx(&activation, &[1], &[1]).unwrap().remove(0).settings;
+    assert_eq!(alpha(Activation::Elu), [("alpha", Setting::Real(1.0))]);
+    assert_eq!(alpha(Activation::LeakyRelu), [("alpha", Setting::Real(0.01))]);
 }
 
 #[test]
@@ -458,7 +486,7 @@ fn batch_norm_uses_the_batch_in_training_and_running_statistics_in_evaluation() 
         |found: &Tensor<f64>, wanted: [f64; 2]| found.data().iter().zip(wanted).all(|(f, w)| (f - w).abs() < 1e-15);
     assert!(near(&norm.running_mean.get(), [after(0.0, 3.0), after(0.0, 5.0)]));
     assert!(near(&norm.running_var.get(), [after(1.0, 14.0 / 3.0), after(1.0, 0.0)]));
-    assert_eq!(norm.kind(), Kind::BatchNorm { eps: 1e-5 });
+    assert_eq!(norm.eps, 1e-5);
 }
 
 #[test]

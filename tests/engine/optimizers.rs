@@ -21,7 +21,7 @@ impl<T: Real> Module<T> for Bare<T> {
         self.0.iter().enumerate().for_each(|(i, param)| walk.param(&format!("p{i}"), param));
     }
     fn kind(&self) -> Kind {
-        Kind::Other("bare")
+        Kind::layer("bare")
     }
 }
 

@@ -88,6 +88,19 @@ fn gelu_keeps_its_digits_far_to_the_left() {
 }
 
 #[test]
+fn silu_keeps_its_digits_far_to_the_left() {
+    let x = row(&everywhere());
+    let (single, double) = both!(&x, |x| x.silu());
+    near("silu", [&single[0], &double[0]], |_| 16.0, |i| double[0].data()[i].abs());
+    // σ + x σ(x) σ(-x) crosses zero at -1.28.
+    let terms = |i: usize| {
+        let x = f64::from(x.data()[i]);
+        (1.0 + (x / (1.0 + x.exp())).abs()) / (1.0 + (-x).exp())
+    };
+    near("derivative of silu", [&single[1], &double[1]], |_| 16.0, terms);
+}
+
+#[test]
 fn binary_cross_entropy_of_confident_logits_keeps_its_digits() {
     for x in everywhere() {
         for (q, w) in [(0.0, 1.0), (1.0, 1.0), (1.0, 2.5), (0.25, 1.0), (0.75, 0.5)] {

@@ -34,7 +34,7 @@ impl Module<f64> for Tied {
         walk.param("decoder", &self.0);
     }
     fn kind(&self) -> Kind {
-        Kind::Other("tied")
+        Kind::layer("tied")
     }
 }
 
@@ -410,6 +410,6 @@ impl Module<f64> for Twin {
         walk.buffer("kept", &self.0);
     }
     fn kind(&self) -> Kind {
-        Kind::Other("twin")
+        Kind::layer("twin")
     }
 }

@@ -116,7 +116,7 @@ impl Module for Canvas {
     }
 
     fn kind(&self) -> crate::nn::Kind {
-        crate::nn::Kind::Other("canvas")
+        crate::nn::Kind::layer("canvas")
     }
 }
 

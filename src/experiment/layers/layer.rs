@@ -1,125 +1,81 @@
-//! The types of layers: the table of their names, and the layers that hold other layers.
+//! The types of layers: those of the table of [`nn`], and the layers that hold other layers.
 
-use super::describe::Describe;
-use super::images::{Conv2d, ConvTranspose2d, Pool, Upsample2d};
-use super::plain::*;
-use super::samples::{BatchNorm, Dropout, GaussianLatent, GaussianNoise, LayerNorm, Linear, Unflatten};
-use crate::nn::Join;
+use crate::nn::settings::{PlainSettings, Settings};
+use crate::nn::{Join, Pointwise};
+use crate::{nn, ops};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Writes the enum of the layers from one row for each type: its name here, its settings, its name in files, and the stem
-/// of the names of layers that the file does not name. First the types that hold no other layers, then those that do.
+/// Writes the enum of the layers from the rows of the table, to which it adds the layers that hold others.
 macro_rules! layers {
     (
-        plain { $($(#[$about:meta])* $variant:ident($settings:ty), $type:literal, $stem:literal;)* }
-        holding { $($(#[$holds:meta])* $holder:ident($held:ty), $nest:literal;)* }
+        layers { $($(#[$about:meta])* $layer:ident($settings:ty), $type:literal, $stem:literal;)* }
+        activations { $($(#[$formula:meta])* $function:ident($op:ty), $name:literal;)* }
     ) => {
-        /// One layer of the file: its type, and what that type wants to know.
+        /// One layer of the file: its type, and the settings of that type.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(tag = "type")]
         pub enum Layer {
-            $($(#[$about])* #[serde(rename = $type)] $variant($settings),)*
-            $($(#[$holds])* #[serde(rename = $nest)] $holder($held),)*
+            $($(#[$about])* #[serde(rename = $type)] $layer($settings),)*
+            $($(#[$formula])* #[serde(rename = $name)] $function(PlainSettings<Pointwise<$op>>),)*
+            /// A residual block: its layers compute what is added to its input.
+            #[serde(rename = "residual")]
+            Residual(Residual),
+            /// Branches that all take the same input, joined to one output.
+            #[serde(rename = "parallel")]
+            Parallel(Parallel),
+            /// Layers one after the other under a name.
+            #[serde(rename = "sequence")]
+            Sequence(Sequence),
+            /// The same layers several times, each time with weights of their own.
+            #[serde(rename = "repeat")]
+            Repeat(Repeat),
         }
 
         /// The names of the types, as the file writes them.
-        pub const TYPES: &[&str] = &[$($type,)* $($nest),*];
+        pub const TYPES: &[&str] = &[$($type,)* $($name,)* "residual", "parallel", "sequence", "repeat"];
 
         impl Layer {
-            /// The type, as the file writes it.
-            pub fn type_name(&self) -> &'static str {
+            /// The type as the file writes it, what a layer is called that has no name, before its number, and the name that
+            /// the file gives it.
+            fn names(&self) -> (&'static str, &'static str, Option<&str>) {
                 match self {
-                    $(Layer::$variant(_) => $type,)*
-                    $(Layer::$holder(_) => $nest,)*
+                    $(Layer::$layer(settings) => ($type, $stem, settings.name.as_deref()),)*
+                    $(Layer::$function(settings) => ($name, $name, settings.name.as_deref()),)*
+                    Layer::Residual(block) => ("residual", "residual", block.name.as_deref()),
+                    Layer::Parallel(block) => ("parallel", "parallel", block.name.as_deref()),
+                    Layer::Sequence(block) => ("sequence", "sequence", block.name.as_deref()),
+                    Layer::Repeat(block) => ("repeat", "repeat", block.name.as_deref()),
                 }
             }
 
-            /// The name that the file gives it.
-            pub fn name(&self) -> Option<&str> {
+            /// The settings of a layer that holds no others; none of one that does.
+            pub(super) fn leaf(&self) -> Option<&dyn Settings> {
                 match self {
-                    $(Layer::$variant(settings) => settings.name.as_deref(),)*
-                    $(Layer::$holder(settings) => settings.name.as_deref(),)*
-                }
-            }
-
-            /// What a layer is called that has no name, before its number.
-            fn stem(&self) -> &'static str {
-                match self {
-                    $(Layer::$variant(_) => $stem,)*
-                    $(Layer::$holder(_) => $nest,)*
-                }
-            }
-
-            /// The description of a layer that holds no others; none of one that does.
-            pub(super) fn leaf(&self) -> Option<&dyn Describe> {
-                match self {
-                    $(Layer::$variant(settings) => Some(settings),)*
-                    $(Layer::$holder(_) => None,)*
+                    $(Layer::$layer(settings) => Some(settings),)*
+                    $(Layer::$function(settings) => Some(settings),)*
+                    Layer::Residual(_) | Layer::Parallel(_) | Layer::Sequence(_) | Layer::Repeat(_) => None,
                 }
             }
         }
     };
 }
+nn::layers::table!(layers);
 
-layers! {
-    plain {
-        /// A fully connected layer.
-        Linear(Linear), "linear", "linear";
-        /// A convolution.
-        Conv2d(Conv2d), "conv2d", "conv";
-        /// Max-pooling.
-        MaxPool2d(Pool<true>), "max_pool2d", "pool";
-        /// Average-pooling.
-        AvgPool2d(Pool<false>), "avg_pool2d", "pool";
-        /// `[C, H, W]` to `[C · H · W]`.
-        Flatten(Flatten), "flatten", "flatten";
-        /// Zeroes elements at random in training.
-        Dropout(Dropout), "dropout", "dropout";
-        /// max(x, 0).
-        Relu(Relu), "relu", "relu";
-        /// x, or 0.01 x where negative.
-        LeakyRelu(LeakyRelu), "leaky_relu", "leaky_relu";
-        /// tanh x.
-        Tanh(Tanh), "tanh", "tanh";
-        /// 1/(1 + e⁻ˣ).
-        Sigmoid(Sigmoid), "sigmoid", "sigmoid";
-        /// x Φ(x).
-        Gelu(Gelu), "gelu", "gelu";
-        /// x, or eˣ - 1 where negative.
-        Elu(Elu), "elu", "elu";
-        /// ln(1 + eˣ).
-        Softplus(Softplus), "softplus", "softplus";
-        /// Probabilities of the classes.
-        Softmax(Softmax), "softmax", "softmax";
-        /// Their logarithms: what the loss `nll` takes.
-        LogSoftmax(LogSoftmax), "log_softmax", "log_softmax";
-        /// The mean of each plane, `[C, H, W]` to `[C]`.
-        GlobalAvgPool2d(GlobalAvgPool2d), "global_avg_pool2d", "pool";
-        /// `[D]` to other axes.
-        Unflatten(Unflatten), "unflatten", "unflatten";
-        /// Batch normalization of the channels of images, or of the elements of flat samples.
-        BatchNorm(BatchNorm), "batch_norm", "norm";
-        /// A transposed convolution: from the output of a convolution to an image of the size of its input.
-        ConvTranspose2d(ConvTranspose2d), "conv_transpose2d", "deconv";
-        /// Larger images without weights.
-        Upsample2d(Upsample2d), "upsample2d", "upsample";
-        /// Normalization of each sample by itself.
-        LayerNorm(LayerNorm), "layer_norm", "norm";
-        /// The code of a variational autoencoder.
-        GaussianLatent(GaussianLatent), "gaussian_latent", "latent";
-        /// Normal noise, in training.
-        GaussianNoise(GaussianNoise), "gaussian_noise", "noise";
+impl Layer {
+    /// The type, as the file writes it.
+    pub fn type_name(&self) -> &'static str {
+        self.names().0
     }
-    holding {
-        /// A residual block: its layers compute what is added to its input.
-        Residual(Residual), "residual";
-        /// Branches that all take the same input, joined to one output.
-        Parallel(Parallel), "parallel";
-        /// Layers one after the other under a name.
-        Sequence(Sequence), "sequence";
-        /// The same layers several times, each time with weights of their own.
-        Repeat(Repeat), "repeat";
+
+    /// What a layer is called that has no name, before its number.
+    fn stem(&self) -> &'static str {
+        self.names().1
+    }
+
+    /// The name that the file gives it.
+    pub fn name(&self) -> Option<&str> {
+        self.names().2
     }
 }
 

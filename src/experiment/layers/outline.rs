@@ -3,7 +3,6 @@
 //! Two layers of 65,536 filters have 39 billion weights. Whoever describes a network, or is about to make it, learns its
 //! sizes here first: shapes and counts alone, no tensors.
 
-use super::describe::batch;
 use super::layer::{Layer, names};
 use crate::error::Result;
 use crate::nn::Join;
@@ -80,7 +79,7 @@ fn outline_list(
 
 /// The shape of one sample where branches of these shapes meet.
 pub(super) fn joined(join: Join, branches: &[Vec<usize>]) -> Result<Vec<usize>> {
-    let batches: Vec<Vec<usize>> = branches.iter().map(|shape| batch(shape)).collect();
+    let batches: Vec<Vec<usize>> = branches.iter().map(|shape| [&[1], &shape[..]].concat()).collect();
     let shape = join.shape(&batches.iter().map(|shape| &shape[..]).collect::<Vec<_>>())?;
     Ok(shape[1..].to_vec())
 }

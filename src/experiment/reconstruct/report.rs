@@ -7,7 +7,7 @@ use crate::experiment::each::{self, elbo_of_each};
 use crate::experiment::findings::kept_epoch;
 use crate::experiment::layers::{self, Layer};
 use crate::experiment::report::{colophon, data_name, network};
-use crate::nn::{Captured, Ctx, Kind, Module};
+use crate::nn::{Ctx, Module};
 use crate::report::chart::{ImageGrid, LineChart, Tile};
 use crate::report::words::{counted, listed, thousands};
 use crate::report::{Callout, Cell, Table};
@@ -146,8 +146,9 @@ impl Reconstructed {
             // Noise that was added is shown with what became of it: drawn once more, as that of the figures was not kept.
             let mut cx = Ctx::eval_drawing(self.run.experiment.seed, 0).capture(&|_| true);
             let again = p.model.forward(&Var::constant(originals.clone()), &mut cx)?;
-            let is_noise = |layer: &Captured<f32>| matches!(layer.kind, Kind::GaussianNoise(_));
-            if let Some(noisy) = cx.captured().into_iter().next().filter(is_noise) {
+            let first = layers::leaves(&self.run.experiment.model.layer).into_iter().next();
+            let is_noisy = matches!(first, Some(Layer::GaussianNoise(_)));
+            if let Some(noisy) = cx.captured().into_iter().next().filter(|_| is_noisy) {
                 grid = grid.group(&format!("{name}: with noise"), tiles(noisy.output.data()));
                 outputs = again.into_value();
             }

@@ -1,6 +1,7 @@
 //! The settings of a node: how a file spells them, and how they are read back.
 
 use super::proto::{Attribute, Node};
+use crate::nn::onnx::Setting;
 
 /// The largest stride, padding, dilation or window: a file that asks for more is damaged, and is refused before memory is.
 pub(super) const LARGEST: usize = 1 << 12;
@@ -16,25 +17,15 @@ pub(super) struct Slide {
     pub(super) pads: [usize; 4],
 }
 
-/// A setting that is a list of sizes.
-pub(super) fn ints(name: &str, sizes: &[usize]) -> Attribute {
-    let ints = sizes.iter().map(|&size| size as i64).collect();
-    Attribute { name: name.into(), ints, r#type: Attribute::INTS, ..Default::default() }
-}
-
-/// A setting that is a whole number.
-pub(super) fn int(name: &str, value: i64) -> Attribute {
-    Attribute { name: name.into(), i: Some(value), r#type: Attribute::INT, ..Default::default() }
-}
-
-/// A setting that is a word.
-pub(super) fn word(name: &str, value: &str) -> Attribute {
-    Attribute { name: name.into(), s: Some(value.into()), r#type: Attribute::STRING, ..Default::default() }
-}
-
-/// A setting that is a real number.
-pub(super) fn float(name: &str, value: f32) -> Attribute {
-    Attribute { name: name.into(), f: Some(value), r#type: Attribute::FLOAT, ..Default::default() }
+/// A setting as the file has it.
+pub(super) fn written(name: &str, setting: &Setting) -> Attribute {
+    let named = Attribute { name: name.into(), ..Default::default() };
+    match setting {
+        Setting::Int(value) => Attribute { i: Some(*value), r#type: Attribute::INT, ..named },
+        Setting::Ints(values) => Attribute { ints: values.clone(), r#type: Attribute::INTS, ..named },
+        Setting::Real(value) => Attribute { f: Some(*value), r#type: Attribute::FLOAT, ..named },
+        Setting::Word(word) => Attribute { s: Some((*word).into()), r#type: Attribute::STRING, ..named },
+    }
 }
 
 /// The settings of a node that have not been asked for yet. In the end there must be none: a setting that is passed

@@ -1,16 +1,14 @@
 //! From a trained network to a graph of operators, with nothing beside it that describes it: one pass over samples tells
-//! which layers ran, of which [`Kind`], on which shapes, and whose outputs each of them read.
+//! which layers ran, of which operators each of them says it is made, and whose outputs they read.
 //!
 //! A module that is made of others must hand on what one of them gave: what it computes itself between them, no operator
 //! stands for, and it is refused by name. Layers whose output does not reach the network's are left out, such as the
 //! variance of a code, whose mean goes on.
 
-use super::attribute::Slide;
-use super::operator::{Function, Operator, Weight};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
-use crate::nn::{Captured, Ctx, Join, Kind, Module, Source, Walk, buffers};
-use crate::ops::{Conv2d, ConvTranspose2d, Padding, Window};
+use crate::nn::onnx::{Node, Operand};
+use crate::nn::{Captured, Ctx, Kind, Module, Source, Walk, buffers};
 use crate::tensor::Tensor;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,16 +35,43 @@ impl Value {
     }
 }
 
-/// An operator with the values that it takes, which the graph's input or earlier steps give, and the name of its node, which
-/// is also the name of the value that it gives.
-#[derive(Clone, Debug, PartialEq)]
+/// A node with what it takes, which the graph's input or earlier steps give or the file holds, and its name, which is also
+/// the name of the value that it gives.
+#[derive(Clone, Debug)]
 pub(super) struct Step {
     /// The name.
     pub(super) name: String,
-    /// The operator.
-    pub(super) operator: Operator,
-    /// What it takes beside its weights.
-    pub(super) inputs: Vec<Value>,
+    /// The operator and its settings.
+    pub(super) node: Node,
+    /// What it takes.
+    pub(super) takes: Vec<Taken>,
+}
+
+/// Something that a step takes.
+#[derive(Clone, Debug)]
+pub(super) enum Taken {
+    /// A value of the graph.
+    Value(Value),
+    /// A weight with its name.
+    Weight(String, Tensor),
+    /// Real numbers of the step's own, and their name.
+    Reals(&'static str, Vec<f32>),
+    /// Whole numbers of the step's own, and their name.
+    Ints(&'static str, Vec<i64>),
+    /// Nothing, in the place of what may be left out.
+    Nothing,
+}
+
+impl Step {
+    /// The step that gives `x` again.
+    fn identity(x: Value) -> Self {
+        Self { name: "identity".into(), node: Node::of_input("Identity"), takes: vec![Taken::Value(x)] }
+    }
+
+    /// The values that it takes.
+    fn values(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.takes.iter_mut().filter_map(|taken| if let Taken::Value(value) = taken { Some(value) } else { None })
+    }
 }
 
 /// What the network itself had at a value.
@@ -87,11 +112,11 @@ pub(super) fn read_off(model: &dyn Module, samples: &Tensor) -> Result<Graph> {
             Source::Module(at) => Ok(values[at]),
             Source::Unknown => Err(refused(&layer.path, unknown)),
         };
-        let given = if layer.kind.has_parts() {
+        let given = if layer.kind == Kind::Container {
             value(layer.origin, "computes something itself with what its layers give")?
         } else {
             let read = layer.inputs.iter().map(|read| value(read.from, "takes a value that no layer gives"));
-            graph.append(&layer, read.collect::<Result<_>>()?, &weights)?
+            graph.append(&layer, &read.collect::<Result<Vec<_>>>()?, &weights)?
         };
         graph.witnesses.push(Witness { value: given, path: layer.path, output: layer.output });
         values.push(given);
@@ -99,8 +124,7 @@ pub(super) fn read_off(model: &dyn Module, samples: &Tensor) -> Result<Graph> {
     }
     graph.prune();
     if graph.gives == Value::Input {
-        let operator = Function::Identity.into();
-        graph.gives = graph.add_step("identity".into(), operator, vec![Value::Input]);
+        graph.gives = graph.add(Step::identity(Value::Input));
     }
     let mut names = Names(weights.names());
     graph.steps.iter_mut().for_each(|step| step.name = names.fresh(std::mem::take(&mut step.name)));
@@ -109,28 +133,46 @@ pub(super) fn read_off(model: &dyn Module, samples: &Tensor) -> Result<Graph> {
 
 impl Graph {
     /// Appends the steps that compute a layer from these values. Returns the value that they give.
-    fn append(&mut self, layer: &Captured<f32>, read: Vec<Value>, weights: &Weights) -> Result<Value> {
-        let (operators, rest): (Vec<Operator>, &[Value]) = match layer.kind {
-            // A sum of n values is n - 1 sums of two.
-            Kind::Join(Join::Sum) => (vec![Operator::Add(None); read.len() - 1], &read[1..]),
-            Kind::Join(Join::Concat) => (vec![Operator::Concat], &read[1..]),
-            _ => (operators(layer, weights)?, &[]),
+    fn append(&mut self, layer: &Captured<f32>, read: &[Value], weights: &Weights) -> Result<Value> {
+        let Some(nodes) = &layer.onnx else {
+            let why = format!("is a {}, for which this crate knows no ONNX operator", layer.kind);
+            return Err(refused(&layer.path, &why));
         };
-        let (count, mut now) = (operators.len(), read[0]);
-        for (i, operator) in operators.into_iter().enumerate() {
+        let (count, mut now) = (nodes.len(), read[0]);
+        for (i, node) in nodes.iter().enumerate() {
+            let operator = node.operator.to_lowercase();
             let name = match (layer.path.as_str(), i + 1 < count) {
-                ("", _) => operator.name().to_lowercase(),
-                (path, true) => format!("{path}.{}", operator.name().to_lowercase()),
+                ("", _) => operator,
+                (path, true) => format!("{path}.{operator}"),
                 (path, false) => path.to_owned(),
             };
-            let others = if operator == Operator::Concat { rest } else { rest.get(i..=i).unwrap_or_default() };
-            now = self.add_step(name, operator, [&[now], others].concat());
+            let take = |operand: &Operand| match operand {
+                Operand::Input(at) => {
+                    let value = read.get(*at).copied();
+                    let why = "has an ONNX operator for more values than it reads";
+                    value.map(Taken::Value).ok_or_else(|| refused(&layer.path, why))
+                }
+                Operand::Before => Ok(Taken::Value(now)),
+                Operand::Weight(name) => weights.of_layer(&layer.path, name),
+                Operand::Transposed(name) => match weights.of_layer(&layer.path, name)? {
+                    Taken::Weight(name, weight) => {
+                        let turned = Var::constant(weight).permute(&[1, 0])?.into_value();
+                        Ok(Taken::Weight(format!("{name}.transposed"), turned))
+                    }
+                    other => Ok(other),
+                },
+                Operand::Reals(name, numbers) => Ok(Taken::Reals(name, numbers.clone())),
+                Operand::Ints(name, numbers) => Ok(Taken::Ints(name, numbers.clone())),
+                Operand::Nothing => Ok(Taken::Nothing),
+            };
+            let takes = node.operands.iter().map(take).collect::<Result<_>>()?;
+            now = self.add(Step { name, node: node.clone(), takes });
         }
         Ok(now)
     }
 
-    fn add_step(&mut self, name: String, operator: Operator, inputs: Vec<Value>) -> Value {
-        self.steps.push(Step { name, operator, inputs });
+    fn add(&mut self, step: Step) -> Value {
+        self.steps.push(step);
         Value::Step(self.steps.len() - 1)
     }
 
@@ -143,9 +185,9 @@ impl Graph {
             }
         };
         need(&self.gives, &mut needed);
-        for (at, step) in self.steps.iter().enumerate().rev() {
+        for (at, step) in self.steps.iter_mut().enumerate().rev() {
             if needed[at] {
-                step.inputs.iter().for_each(|value| need(value, &mut needed));
+                step.values().for_each(|value| need(value, &mut needed));
             }
         }
         let kept = |at: usize| needed[..at].iter().filter(|needed| **needed).count();
@@ -159,7 +201,7 @@ impl Graph {
         renumber(&mut self.gives);
         let mut keep = needed.iter();
         self.steps.retain(|_| *keep.next().expect("one for each step"));
-        self.steps.iter_mut().flat_map(|step| &mut step.inputs).for_each(renumber);
+        self.steps.iter_mut().flat_map(Step::values).for_each(renumber);
     }
 }
 
@@ -172,104 +214,8 @@ pub(super) fn refused(path: &str, why: &str) -> Error {
     ))
 }
 
-/// The operators that compute a layer.
-fn operators(layer: &Captured<f32>, weights: &Weights) -> Result<Vec<Operator>> {
-    let (path, read) = (layer.path.as_str(), layer.inputs[0].shape);
-    let weight = |name: &str| {
-        weights.get(path, name).ok_or_else(|| Error::invalid(format!("layer {path} has nothing called {name}")))
-    };
-    let turned = |name: &str| {
-        let (name, weight) = weight(name)?;
-        Ok::<_, Error>((format!("{name}.transposed"), Var::constant(weight).permute(&[1, 0])?.into_value()))
-    };
-    let unknown = |name| refused(path, &format!("is a {name}, for which this crate knows no ONNX operator"));
-    Ok(vec![match layer.kind {
-        Kind::Container | Kind::GaussianLatent | Kind::Join(_) => unreachable!("has no operator of its own"),
-        // Of matrices; of more axes, each vector along the last one.
-        Kind::Linear if read.len() == 2 => {
-            Operator::Gemm { weight: weight("weight")?, bias: weights.get(path, "bias") }
-        }
-        Kind::Linear => return Ok(vec![Operator::MatMul(turned("weight")?), Operator::Add(Some(weight("bias")?))]),
-        Kind::TiedLinear => Operator::Gemm { weight: turned("weight")?, bias: weights.get(path, "bias") },
-        Kind::ConvTranspose2d { kernel, settings } => {
-            let ConvTranspose2d { stride, padding: [top, left], output_padding, dilation, groups } = settings;
-            Operator::ConvTranspose {
-                weight: weight("weight")?,
-                bias: weights.get(path, "bias"),
-                slide: Slide { kernel, stride, pads: [top, left, top, left] },
-                more: output_padding,
-                dilation,
-                group: groups,
-            }
-        }
-        Kind::LayerNorm { axes, eps } => {
-            Operator::LayerNormalization { scale: weight("weight")?, shift: weight("bias")?, axes, epsilon: eps as f32 }
-        }
-        Kind::Standardize => return Ok(vec![Operator::Sub(weight("mean")?), Operator::Div(weight("std")?)]),
-        Kind::Upsample(upsample) => Operator::Resize(upsample),
-        Kind::Conv2d { kernel, settings: Conv2d { stride, padding, dilation, groups } } => {
-            let pads = |axis: usize| match padding {
-                Padding::Valid => [0, 0],
-                Padding::Fixed(pad) => [pad[axis], pad[axis]],
-                Padding::Same => {
-                    let reach = dilation[axis] * (kernel[axis] - 1) + 1;
-                    let covered = (layer.output.shape()[2 + axis] - 1) * stride[axis] + reach;
-                    let zeros = covered.saturating_sub(read[2 + axis]);
-                    [zeros / 2, zeros - zeros / 2]
-                }
-            };
-            let ([top, bottom], [left, right]) = (pads(0), pads(1));
-            let slide = Slide { kernel, stride, pads: [top, left, bottom, right] };
-            Operator::Conv {
-                weight: weight("weight")?,
-                bias: weights.get(path, "bias"),
-                slide,
-                dilation,
-                group: groups,
-            }
-        }
-        Kind::BatchNorm { eps } => {
-            let [scale, shift, mean, variance] = ["weight", "bias", "running_mean", "running_var"].map(weight);
-            Operator::BatchNormalization { weights: [scale?, shift?, mean?, variance?], epsilon: eps as f32 }
-        }
-        Kind::MaxPool(window) => Operator::MaxPool(window.into()),
-        Kind::AvgPool(window) => Operator::AveragePool(window.into()),
-        Kind::Flatten => Operator::Flatten,
-        Kind::Dropout(_) | Kind::GaussianNoise(_) => return Ok(Vec::new()),
-        Kind::GlobalAvgPool => return Ok(vec![Operator::GlobalAveragePool, Operator::Flatten]),
-        Kind::Unflatten(sizes) => Operator::Reshape(sizes.to_vec()),
-        Kind::Softmax { log: false } => Operator::Softmax,
-        Kind::Softmax { log: true } => Operator::LogSoftmax,
-        Kind::Activation { name, alpha } => match (name, alpha) {
-            ("leaky_relu", Some(alpha)) => Operator::LeakyRelu { alpha: alpha as f32 },
-            ("elu", Some(alpha)) => Operator::Elu { alpha: alpha as f32 },
-            ("relu", None) => Function::Relu.into(),
-            ("tanh", None) => Function::Tanh.into(),
-            ("sigmoid", None) => Function::Sigmoid.into(),
-            ("softplus", None) => Function::Softplus.into(),
-            ("gelu", None) => Function::Gelu.into(),
-            ("exp", None) => Function::Exp.into(),
-            _ => return Err(unknown(name)),
-        },
-        Kind::Other(name) => return Err(unknown(name)),
-    }])
-}
-
-impl From<Function> for Operator {
-    fn from(function: Function) -> Self {
-        Operator::Function(function)
-    }
-}
-
-impl From<Window> for Slide {
-    fn from(window: Window) -> Self {
-        let [vertical, horizontal] = window.padding;
-        Slide { kernel: window.kernel, stride: window.stride, pads: [vertical, horizontal, vertical, horizontal] }
-    }
-}
-
 /// The parameters by all their paths, a tied one having its first path for a name; and the buffers.
-struct Weights(BTreeMap<String, Weight>);
+struct Weights(BTreeMap<String, (String, Tensor)>);
 
 impl Weights {
     fn of(model: &dyn Module) -> Self {
@@ -283,9 +229,12 @@ impl Weights {
     }
 
     /// The parameter or buffer `name` of the layer at `path`.
-    fn get(&self, path: &str, name: &str) -> Option<Weight> {
+    fn of_layer(&self, path: &str, name: &str) -> Result<Taken> {
         let whole = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-        self.0.get(&whole).cloned()
+        match self.0.get(&whole) {
+            Some((name, weight)) => Ok(Taken::Weight(name.clone(), weight.clone())),
+            None => Err(Error::invalid(format!("layer {path} has nothing called {name}"))),
+        }
     }
 
     fn names(&self) -> BTreeSet<String> {

@@ -1,8 +1,9 @@
 //! ONNX, the Open Neural Network Exchange: a network as a graph of standard operators, which other programs can run.
 //!
-//! Three steps, each in a file: `graph` reads a network's layers, and who feeds whom, off one pass; `operator` gives each
-//! operator as a node of the file, and back, and runs it (`attribute` has its settings); `proto` has the messages that
-//! make up the file. Here they meet: a graph becomes bytes, and bytes a [`Network`].
+//! Each layer says itself of which operators it is made ([`Module::onnx`]). Three steps, each in a file, are left: `graph`
+//! reads a network's layers, and who feeds whom, off one pass; `operator` reads a node of a file and runs it (`attribute`
+//! has its settings); `proto` has the messages that make up the file. Here they meet: a graph becomes bytes, and bytes a
+//! [`Network`].
 //!
 //! The reader knows what the writer writes and refuses everything else by name. It is there so that no export leaves
 //! the house unread: see [`export`].
@@ -18,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::nn::Module;
 use crate::shape::MAX_RANK;
 use crate::tensor::Tensor;
-use graph::{Graph, INPUT, OUTPUT, Step, Value};
+use graph::{Graph, INPUT, OUTPUT, Step, Taken, Value};
 use operator::{Operator, Weight};
 use prost::Message;
 use std::collections::BTreeMap;
@@ -49,7 +50,7 @@ pub fn export_described(model: &dyn Module, samples: &Tensor, metadata: &[(Strin
 /// Runs a network that was read back beside the one it was written from: the largest error of the output. Fails where
 /// they are not the same network.
 fn compare(network: &Network, graph: &Graph, samples: &Tensor) -> Result<f64> {
-    let output = network.run_steps(samples, &mut |at, y| {
+    let output = network.run_nodes(samples, &mut |at, y| {
         for witness in graph.witnesses.iter().filter(|witness| witness.value == Value::Step(at)) {
             let sizes = witness.output.data().iter().map(|y| f64::from(y.abs())).filter(|size| size.is_finite());
             let error = largest_error(y, &witness.output);
@@ -72,34 +73,32 @@ fn encode(graph: &Graph, input: &[usize], metadata: &[(String, String)]) -> Vec<
         value if value == graph.gives => OUTPUT.to_owned(),
         Value::Step(at) => graph.steps[at].name.clone(),
     };
-    for (at, Step { name, operator, inputs }) in graph.steps.iter().enumerate() {
-        let mut inputs: Vec<String> = inputs.iter().map(|&value| name_of(value)).collect();
-        for (name, weight) in operator.weights() {
-            initializer.entry(name.clone()).or_insert_with(|| reals(name, weight));
-            inputs.push(name.clone());
-        }
-        if let Operator::Reshape(sizes) = operator {
-            let name = format!("{name}.shape");
-            initializer.insert(name.clone(), whole(&name, sizes));
-            inputs.push(name);
-        }
-        if let Operator::Resize(upsample) = operator {
-            // The place between is that of a region of interest, which is left out.
-            let (name, [h, w]) = (format!("{name}.scales"), upsample.scale.map(|factor| factor as f32));
-            let scales = Tensor::new(vec![1.0, 1.0, h, w], [4]).expect("four numbers");
-            initializer.insert(name.clone(), reals(&name, &scales));
-            inputs.extend([String::new(), name]);
+    for (at, Step { name, node, takes }) in graph.steps.iter().enumerate() {
+        let mut input = Vec::with_capacity(takes.len());
+        for taken in takes {
+            let own = |part: &str| format!("{name}.{part}");
+            let (name, stored) = match taken {
+                Taken::Value(value) => (name_of(*value), None),
+                Taken::Weight(name, weight) => (name.clone(), Some(reals(name, weight.shape(), weight.data()))),
+                Taken::Reals(part, numbers) => (own(part), Some(reals(&own(part), &[numbers.len()], numbers))),
+                Taken::Ints(part, numbers) => (own(part), Some(whole(&own(part), numbers))),
+                Taken::Nothing => (String::new(), None),
+            };
+            if let Some(stored) = stored {
+                initializer.entry(name.clone()).or_insert(stored);
+            }
+            input.push(name);
         }
         nodes.push(proto::Node {
-            input: inputs,
+            input,
             output: vec![name_of(Value::Step(at))],
             name: name.clone(),
-            op_type: operator.name().into(),
-            attribute: operator.attributes(),
+            op_type: node.operator.into(),
+            attribute: node.settings.iter().map(|(name, setting)| attribute::written(name, setting)).collect(),
             domain: String::new(),
         });
     }
-    let opset = graph.steps.iter().map(|step| step.operator.since()).max().expect("at least one step");
+    let opset = graph.steps.iter().map(|step| step.node.since).max().expect("at least one step");
     let graph = proto::Graph {
         node: nodes,
         name: "network".into(),
@@ -122,24 +121,23 @@ fn encode(graph: &Graph, input: &[usize], metadata: &[(String, String)]) -> Vec<
     model.encode_to_vec()
 }
 
-/// A weight as the file has it.
-fn reals(name: &str, weight: &Tensor) -> proto::Tensor {
+/// Real numbers as the file has them.
+fn reals(name: &str, shape: &[usize], numbers: &[f32]) -> proto::Tensor {
     proto::Tensor {
-        dims: weight.shape().iter().map(|&size| size as i64).collect(),
+        dims: shape.iter().map(|&size| size as i64).collect(),
         data_type: proto::Tensor::FLOAT,
         name: name.into(),
-        raw_data: weight.data().iter().flat_map(|x| x.to_le_bytes()).collect(),
+        raw_data: numbers.iter().flat_map(|x| x.to_le_bytes()).collect(),
     }
 }
 
-/// The target of a reshape as the file has it: 0 leaves the batch as it is.
-fn whole(name: &str, sizes: &[usize]) -> proto::Tensor {
-    let target: Vec<i64> = std::iter::once(0).chain(sizes.iter().map(|&size| size as i64)).collect();
+/// Whole numbers as the file has them.
+fn whole(name: &str, numbers: &[i64]) -> proto::Tensor {
     proto::Tensor {
-        dims: vec![target.len() as i64],
+        dims: vec![numbers.len() as i64],
         data_type: proto::Tensor::INT64,
         name: name.into(),
-        raw_data: target.iter().flat_map(|n| n.to_le_bytes()).collect(),
+        raw_data: numbers.iter().flat_map(|n| n.to_le_bytes()).collect(),
     }
 }
 
@@ -156,9 +154,17 @@ fn described(name: &str, shape: &[usize]) -> proto::ValueInfo {
 #[derive(Clone, Debug)]
 pub struct Network {
     input: Vec<usize>,
-    steps: Vec<Step>,
+    nodes: Vec<Node>,
     gives: Value,
     metadata: BTreeMap<String, String>,
+}
+
+/// A node that was read: its name, its operator, and the values that it takes beside its weights.
+#[derive(Clone, Debug)]
+struct Node {
+    name: String,
+    operator: Operator,
+    inputs: Vec<Value>,
 }
 
 /// What the file keeps under a name.
@@ -190,7 +196,7 @@ impl Network {
         let sizes = read_sizes(input).map_err(|what| wrong(format!("input {}: {what}", input.name)))?;
 
         let mut values = BTreeMap::from([(input.name.as_str(), Value::Input)]);
-        let mut steps = Vec::with_capacity(graph.node.len());
+        let mut nodes = Vec::with_capacity(graph.node.len());
         for node in &graph.node {
             let wrong = |what: String| wrong(format!("node {}: {what}", node.name));
             let [given] = node.output.as_slice() else {
@@ -211,15 +217,15 @@ impl Network {
                 }
             }
             let operator = Operator::read(node, inputs.len(), reals, whole).map_err(wrong)?;
-            if values.insert(given, Value::Step(steps.len())).is_some() {
+            if values.insert(given, Value::Step(nodes.len())).is_some() {
                 return Err(wrong(format!("it gives {given}, which another node gives")));
             }
-            steps.push(Step { name: node.name.clone(), operator, inputs });
+            nodes.push(Node { name: node.name.clone(), operator, inputs });
         }
         let gives = values.get(output.name.as_str()).copied();
         let gives = gives.ok_or_else(|| wrong(format!("its output is {}, which no node gives", output.name)))?;
         let metadata = model.metadata_props.into_iter().map(|property| (property.key, property.value)).collect();
-        Ok(Self { input: sizes, steps, gives, metadata })
+        Ok(Self { input: sizes, nodes, gives, metadata })
     }
 
     /// What the file says of itself, by key.
@@ -229,10 +235,11 @@ impl Network {
 
     /// The graph's nodes in the order in which they run: each with its name, its operator, and the names of the values that
     /// it takes beside its weights, which are nodes' names or `input`.
-    pub fn nodes(&self) -> Vec<(String, &'static str, Vec<String>)> {
-        let name_of = |value: &Value| value.step().map_or(INPUT, |at| &self.steps[at].name).to_owned();
-        let node = |step: &Step| (step.name.clone(), step.operator.name(), step.inputs.iter().map(name_of).collect());
-        self.steps.iter().map(node).collect()
+    pub fn nodes(&self) -> Vec<(String, String, Vec<String>)> {
+        let name_of = |value: &Value| value.step().map_or(INPUT, |at| &self.nodes[at].name).to_owned();
+        let told =
+            |node: &Node| (node.name.clone(), node.operator.name.clone(), node.inputs.iter().map(name_of).collect());
+        self.nodes.iter().map(told).collect()
     }
 
     /// The shape of a sample.
@@ -245,28 +252,28 @@ impl Network {
         if x.rank() != self.input.len() + 1 || x.shape()[1..] != self.input[..] {
             return Err(Error::shape("network", format!("expects [N, ..{:?}]; found {:?}", self.input, x.shape())));
         }
-        self.run_steps(x, &mut |_, _| Ok(()))
+        self.run_nodes(x, &mut |_, _| Ok(()))
     }
 
-    /// The output for `x`; `seen` is shown the value of each step. A value is freed after the last step that takes it.
+    /// The output for `x`; `seen` is shown the value of each node. A value is freed after the last node that takes it.
     /// Errors have the node's name in front.
-    fn run_steps(&self, x: &Tensor, seen: &mut dyn FnMut(usize, &Tensor) -> Result<()>) -> Result<Tensor> {
-        let mut last_use = vec![usize::MAX; self.steps.len()];
-        for (at, step) in self.steps.iter().enumerate() {
-            step.inputs.iter().filter_map(|value| value.step()).for_each(|taken| last_use[taken] = at);
+    fn run_nodes(&self, x: &Tensor, seen: &mut dyn FnMut(usize, &Tensor) -> Result<()>) -> Result<Tensor> {
+        let mut last_use = vec![usize::MAX; self.nodes.len()];
+        for (at, node) in self.nodes.iter().enumerate() {
+            node.inputs.iter().filter_map(|value| value.step()).for_each(|taken| last_use[taken] = at);
         }
         let x = Var::constant(x.clone());
-        let mut values: Vec<Option<Var>> = Vec::with_capacity(self.steps.len());
+        let mut values: Vec<Option<Var>> = Vec::with_capacity(self.nodes.len());
         let of = |value: Value, values: &[Option<Var>]| match value {
             Value::Input => x.clone(),
             Value::Step(at) => values[at].clone().expect("a value is kept until its last use"),
         };
-        for (at, step) in self.steps.iter().enumerate() {
-            let inputs: Vec<Var> = step.inputs.iter().map(|&value| of(value, &values)).collect();
-            let y = step.operator.run(&inputs.iter().collect::<Vec<_>>()).map_err(|e| e.within(&step.name))?;
+        for (at, node) in self.nodes.iter().enumerate() {
+            let inputs: Vec<Var> = node.inputs.iter().map(|&value| of(value, &values)).collect();
+            let y = node.operator.run(&inputs.iter().collect::<Vec<_>>()).map_err(|e| e.within(&node.name))?;
             seen(at, y.value())?;
             values.push(Some(y));
-            for taken in step.inputs.iter().filter_map(|value| value.step()) {
+            for taken in node.inputs.iter().filter_map(|value| value.step()) {
                 if last_use[taken] == at && self.gives != Value::Step(taken) {
                     values[taken] = None;
                 }

@@ -1,11 +1,11 @@
-//! The values that layers of a file share: sizes of one or two numbers, and zeros around an image.
+//! The values that settings of layers share: sizes of one or two numbers, and zeros around an image; their defaults.
 
 use crate::ops::Padding;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Height and width: `3`, or `[3, 5]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "a number such as 3, or two such as [3, 5]")]
 pub enum Sides {
     /// Both the same.
@@ -44,8 +44,13 @@ pub(super) fn yes() -> bool {
     true
 }
 
-/// Zeros around an image.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(super) fn norm_eps() -> f64 {
+    1e-5
+}
+
+/// Zeros around an image, by a word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ZerosByName {
     /// None.
@@ -56,7 +61,8 @@ pub enum ZerosByName {
 }
 
 /// Zeros around an image: a word, or how many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "`same`, `valid`, a number such as 1, or two such as [1, 2]")]
 pub enum Zeros {
     /// `valid` or `same`.

@@ -1,17 +1,19 @@
-//! Layers that work with normal distributions: the code of a variational autoencoder, and noise on the input of a
-//! denoising one.
+//! The code of a variational autoencoder.
 
-use super::context::Ctx;
-use super::init::Init;
-use super::kind::Kind;
-use super::layers::Linear;
-use super::module::Module;
-use super::walk::Walk;
+use super::linear::Linear;
+use super::settings::{Example, Range, Settings, WIDE, flat, product, size};
 use crate::autograd::Var;
 use crate::error::Result;
+use crate::nn::context::Ctx;
+use crate::nn::init::Init;
+use crate::nn::kind::Kind;
+use crate::nn::module::Module;
+use crate::nn::walk::Walk;
 use crate::ops::latent::standard_normals;
 use crate::real::Real;
 use crate::rng::Rng;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// The code of a variational autoencoder, `[N, inputs]` to `[N, units]` (Kingma and Welling 2014): two linear layers give
 /// the mean and the logarithm of the variance of each sample's distribution, and the output is
@@ -75,37 +77,53 @@ impl<T: Real> Module<T> for GaussianLatent<T> {
     }
 
     fn kind(&self) -> Kind {
-        Kind::GaussianLatent
+        Kind::Container
     }
 }
 
-/// Adds noise from N(0, std²) in training and where an evaluation [draws](Ctx::eval_drawing): the input of a denoising autoencoder (Vincent et al. 2008).
-///
-/// ```
-/// use gradus::prelude::*;
-/// let x = Var::constant(Tensor::<f32>::zeros([1, 4]));
-/// assert_eq!(GaussianNoise(0.1).forward(&x, &mut Ctx::eval())?.value(), x.value());
-/// let tape = Tape::new();
-/// assert_ne!(GaussianNoise(0.1).forward(&x, &mut Ctx::train(&tape, 1, 1))?.value(), x.value());
-/// # Ok::<(), Error>(())
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct GaussianNoise(pub f64);
+/// The settings of the code of a variational autoencoder in a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GaussianLatentSettings {
+    /// Its name in paths and files; by default `latent` and a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Numbers in a code.
+    pub units: usize,
+    /// Weight of the divergence from the standard normal distribution.
+    #[serde(default = "full_beta")]
+    pub beta: f64,
+    /// Training steps over which that weight grows from 0.
+    #[serde(default)]
+    pub warmup: u64,
+    /// How the weights are drawn.
+    #[serde(default)]
+    pub init: Init,
+}
 
-impl<T: Real> Module<T> for GaussianNoise {
-    fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
-        match cx.draws() {
-            Some(rng) if self.0 > 0.0 => {
-                let noise = Var::constant(standard_normals(x.value().shape_owned(), rng));
-                x.add(&noise.affine(self.0, 0.0)?)
-            }
-            _ => Ok(x.clone()),
-        }
+fn full_beta() -> f64 {
+    1.0
+}
+
+impl<T: Real> Settings<T> for GaussianLatentSettings {
+    fn ranges(&self) -> Vec<Range> {
+        [size("units", self.units, 1.0, WIDE), vec![("beta", self.beta, 0.0, 1e6)]].concat()
     }
 
-    fn walk(&self, _: &mut Walk<'_, T>) {}
+    fn sizes(&self, input: &[usize], _: usize) -> Result<(Vec<usize>, usize)> {
+        let each = product(&[flat("gaussian_latent", input)?, self.units]).saturating_add(self.units);
+        Ok((vec![self.units], product(&[2, each])))
+    }
 
-    fn kind(&self) -> Kind {
-        Kind::GaussianNoise(self.0)
+    fn module(&self, input: &[usize], _: usize, rng: &mut Rng) -> Result<Box<dyn Module<T>>> {
+        let inputs = flat("gaussian_latent", input)?;
+        let code = GaussianLatent::new(inputs, self.units, self.beta, self.init, rng);
+        Ok(Box::new(GaussianLatent { warmup: self.warmup, ..code }))
+    }
+
+    fn examples() -> Vec<Example> {
+        let about = "one fixed draw";
+        vec![Example { about, ..Example::new(json!({ "units": 2 }), &[3, 4]) }]
     }
 }
