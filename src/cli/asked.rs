@@ -50,7 +50,7 @@ impl Asked {
             None => return Err(missing(word)),
         };
         if let Some(path) = &self.data {
-            source.flag("--data", "data.path", path.as_str())?;
+            source.data(path)?;
         }
         for (flag, key, number) in [
             ("--epochs", "train.epochs", self.epochs.map(i64::from)),

@@ -17,7 +17,7 @@
 
 use super::prepared::Prepared;
 use super::room::SMALL;
-use super::spec::{DataKind, Experiment};
+use super::spec::Experiment;
 use crate::error::Result;
 use crate::nn::summary::Summary;
 use crate::run::memory;
@@ -59,13 +59,13 @@ pub fn estimate(e: &Experiment, p: &Prepared) -> Estimate {
     let (read, given) = (numbers(counts, image), numbers(counts, p.preparation.input().iter().product()));
     let (weights, slots) = (4 * p.summary.parameters as u64, e.train.optimizer.slots() as u64);
     let each = activations(&p.summary);
-    // Images of a folder are read into their splits; other samples are there whole while they are divided.
-    let copies = if e.data.kind == DataKind::Folder { 1 } else { 2 };
+    let source = e.data.kind.source();
+    let copies = if source.is_copied() { 2 } else { 1 };
     let batch = e.train.batch.min(counts[0]) as u64;
     Estimate {
         program: PROGRAM,
         // All samples are read, as bytes and as numbers, before a limit leaves some of them.
-        data: (copies * read + given).max(copies * e.least_data()),
+        data: (copies * read + given).max(copies * source.least_bytes(&e.data)),
         weights: weights * (3 + slots),
         checkpoint: 2 * weights * (2 + slots),
         activations: (3 * batch).max(BATCH as u64) * each,

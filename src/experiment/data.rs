@@ -1,178 +1,402 @@
-//! The samples of an experiment: read or rendered, divided, and made into what the network is given.
+//! Section `[data]` of an experiment, and the kinds of data that it may name. All that a kind of data is, is said here once:
+//! what is known of it before it is read, how it is read, and how other data are read for a run that was trained on it.
 
 use super::kind::Learns;
-use super::spec::{Data, DataKind, Experiment, Features, Normalize};
-use super::values::ValueScale;
-use crate::analysis::features::{Feature, of_images};
+use crate::analysis::features::Feature;
 use crate::analysis::hog::Hog;
-use crate::analysis::scale::{Scaler, Scaling};
 use crate::data::mnist::{self, Set};
 use crate::data::{
-    Border, Columns, Digits, FolderOptions, Galaxies, ImageData, Images, Npz, Table, fetch, folder, npz,
+    Color, Column, Columns, Digits, FolderOptions, Galaxies, ImageData, Images, Npz, NpzOptions, Table, TableOptions,
+    fetch, folder, npz,
 };
 use crate::error::{Error, Result};
 use crate::files;
 use crate::run::Watch;
-use crate::target::Target;
 use crate::tensor::Tensor;
-use crate::train::Normalization;
-use crate::train::batch::standardize_each;
-use crate::train::{ImageSamples, Matrix, Samples};
+use crate::train::Augment;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Reads or renders the data of an experiment, in their three splits.
-pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
-    let d = &e.data;
-    let shares = [1.0 - d.val - d.test, d.val, d.test];
-    let mut data = match d.kind {
-        DataKind::Mnist => digits(d, Set::Mnist)?,
-        DataKind::FashionMnist => digits(d, Set::Fashion)?,
-        DataKind::Digits => Digits { n: 10 * d.per_class, seed: d.seed }.divided(shares)?,
-        DataKind::Galaxies => Galaxies { per_class: d.per_class, size: d.size, seed: d.seed }.divided(shares)?,
-        DataKind::Csv => {
-            let table = Table::read_csv(given_path(d)?, &d.table_options(e.kind.learns))?;
-            table.notes.iter().for_each(|line| watch.note(line));
-            rows(table).divided(given_path(d)?, shares, d.seed)?
+/// Writes the enum of the kinds of data from a row for each: its name in files, and the type that says all the rest of it.
+macro_rules! kinds {
+    ($($(#[$about:meta])* $variant:ident = $name:literal, $source:expr;)*) => {
+        /// The kinds of data.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        pub enum DataKind {
+            $($(#[$about])* #[serde(rename = $name)] $variant,)*
         }
-        DataKind::Npz => arrays(given_path(d)?, e, false, watch)?.divided(given_path(d)?, shares, d.seed)?,
-        DataKind::Folder => {
-            let options = FolderOptions {
-                size: d.size,
-                color: d.color,
-                group_by: (!d.group_by.is_empty()).then(|| d.group_by.clone()),
-                seed: d.seed,
-                fractions: shares,
-            };
-            folder::load(given_path(d)?, &options, &mut |done, total| watch.progress(done, total, "images read"))?
+
+        impl DataKind {
+            /// All of them.
+            pub const ALL: &[DataKind] = &[$(DataKind::$variant),*];
+
+            /// Returns the name, as the file writes it.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(DataKind::$variant => $name,)*
+                }
+            }
+
+            /// Returns what there is to be said of it.
+            pub fn source(self) -> &'static dyn Source {
+                match self {
+                    $(DataKind::$variant => &$source,)*
+                }
+            }
         }
     };
-    if matches!(d.kind, DataKind::Csv | DataKind::Npz) {
-        data.sha256 = files::sha256(given_path(d)?)?;
-    }
-    if d.limit > 0 && d.limit < data.train.len() {
-        // Validation and test set in proportion, but large enough to measure on.
-        let fraction = d.limit as f64 / data.train.len() as f64;
-        let some = |images: &Images| images.sample(((images.len() as f64 * fraction) as usize).max(100), d.seed);
-        (data.val, data.test) = (some(&data.val), some(&data.test));
-        data.train = data.train.sample(d.limit, d.seed);
-    }
-    if d.labelled > 0 {
-        data.train = data.train.sample(d.labelled, d.seed);
-    }
-    let noun = data.noun();
-    for (name, images) in data.splits() {
-        if images.is_empty() && !(name == "val" && d.val == 0.0) {
-            return Err(Error::config(
-                "data.val",
-                format!("leaves no {noun}s for {name}"),
-                "change data.val or data.test",
-            ));
-        }
-    }
-    check_classes(e, &data)?;
-    data.notes().iter().for_each(|line| watch.note(line));
-    Ok(data)
 }
 
-/// Refuses a training set that lacks a class: a classifier cannot learn it. An autoencoder needs no classes.
-fn check_classes(e: &Experiment, data: &ImageData) -> Result<()> {
-    if e.kind.learns != Learns::Classes {
-        return Ok(());
-    }
-    let Some(missing) = data.missing().into_iter().find(|missing| missing.split == "train") else { return Ok(()) };
-    let (d, classes) = (&e.data, data.classes.len());
-    for (key, n) in [("data.labelled", d.labelled), ("data.limit", d.limit)] {
-        if n > 0 && n < classes {
-            let what = format!("is {n}, so {} (expected at least {classes}, one for each class)", missing.words());
-            let help = format!("choose {classes} or more, or 0 for all: --set {key}={classes}");
-            return Err(Error::config(key, what, help));
-        }
-    }
-    Err(Error::data(d.source(), missing.words(), "add samples of that class to the training set, or remove the class"))
+kinds! {
+    /// 70,000 handwritten digits, from IDX files.
+    Mnist = "mnist", IdxFiles(Set::Mnist);
+    /// 70,000 articles of clothing, from IDX files.
+    FashionMnist = "fashion-mnist", IdxFiles(Set::Fashion);
+    /// A folder or zip with one sub-folder of images per class.
+    Folder = "folder", ImageFolder;
+    /// Galaxies that the program renders: three classes.
+    Galaxies = "galaxies", RenderedGalaxies;
+    /// Digits that the program renders: ten classes of 28 x 28.
+    Digits = "digits", RenderedDigits;
+    /// A table of numbers, a row for each sample, one column being its class.
+    Csv = "csv", CsvTable;
+    /// NumPy's arrays `x` and `y`: rows of numbers, or images.
+    Npz = "npz", Arrays;
 }
 
-/// Samples that are not those of a run's splits, or not as such.
-pub struct Other {
-    /// The samples, labelled in the order of the run's classes.
-    pub images: Images,
-    /// SHA-256 (hexadecimal) of the files they come from.
-    pub sha256: String,
+/// A kind of data: what is known of it before it is read, and how it is read.
+pub trait Source: Sync {
+    /// Returns channels, height and width of an image, where the settings say.
+    fn image(&self, d: &Data) -> Option<[usize; 3]> {
+        let _ = d;
+        None
+    }
+
+    /// Returns the number of classes, where the kind says.
+    fn classes(&self) -> Option<usize> {
+        None
+    }
+
+    /// Returns a number of bytes that the samples take at least, as far as it can be told without reading them.
+    fn least_bytes(&self, d: &Data) -> u64;
+
+    /// Whether all samples are in memory twice while they are split.
+    fn is_copied(&self) -> bool {
+        true
+    }
+
+    /// Whether the program renders the samples.
+    fn is_rendered(&self) -> bool {
+        false
+    }
+
+    /// Whether the data have a test split of their own, so that `data.test` is not used and `data.val` may be a number of
+    /// samples.
+    fn has_test_split(&self) -> bool {
+        false
+    }
+
+    /// Whether the data may bring a validation split of their own.
+    fn may_have_splits(&self) -> bool {
+        false
+    }
+
+    /// Whether the data may hold numbers to predict.
+    fn may_hold_values(&self) -> bool {
+        false
+    }
+
+    /// Reads or renders the samples, in their three splits.
+    fn read(&self, d: &Data, learns: Learns, watch: &mut dyn Watch) -> Result<ImageData>;
+
+    /// Whether these files, whatever they hold, are such as this kind reads for a run on data of the kind `run`.
+    fn recognizes(&self, path: &Path, run: DataKind) -> bool {
+        let _ = (path, run);
+        false
+    }
+
+    /// Reads files that it [recognizes](Self::recognizes), to evaluate a trained network on: all samples that they hold, or
+    /// their own test split. Returns them with the checksum of the files.
+    fn read_like(&self, path: &Path, like: &Like<'_>, watch: &mut dyn Watch) -> Result<(Images, String)> {
+        let _ = (like, watch);
+        Err(Error::data(path, "cannot be evaluated on", "give a folder of images, a table (csv) or arrays (npz)"))
+    }
 }
 
-/// Other samples that a finished run is evaluated on: a kind of data, or a path. Data with a test split of their own give
-/// that; a folder of images, a table or arrays give all they hold: the run's own, if their kind is what is asked for. The
-/// classes are the run's, matched by name.
-pub fn other(e: &Experiment, spec: &str, p: &Preparation, watch: &mut dyn Watch) -> Result<Other> {
-    let asked = DataKind::ALL.iter().copied().find(|kind| kind.name() == spec);
-    let is_whole = |kind| matches!(kind, DataKind::Folder | DataKind::Csv | DataKind::Npz);
-    let spec = if asked == Some(e.data.kind) && is_whole(e.data.kind) { &e.data.path } else { spec };
-    if let Some(kind) = asked.filter(|&kind| kind != e.data.kind || !is_whole(kind)) {
-        let mut e = e.clone();
-        if kind != e.data.kind {
-            (e.data.kind, e.data.path) = (kind, String::new());
-        }
-        e.data.limit = 0;
-        let ImageData { test, sha256, .. } = load(&e, watch)?;
-        return Ok(Other { images: renamed(test, p, Path::new(spec))?, sha256 });
+/// What other data must be like to be evaluated on by a run.
+pub struct Like<'a> {
+    /// Section `[data]` of the run.
+    pub data: &'a Data,
+    /// What the run learned.
+    pub learns: Learns,
+    /// Names of the run's classes.
+    pub classes: &'a [String],
+    /// Channels, height and width of its images.
+    pub image: [usize; 3],
+    /// Its columns, if it was trained on a table.
+    pub columns: Option<Columns>,
+}
+
+/// MNIST and its like: the last training images are for validation, the test split is its makers'.
+struct IdxFiles(Set);
+
+impl Source for IdxFiles {
+    fn image(&self, _: &Data) -> Option<[usize; 3]> {
+        Some([1, 28, 28])
     }
-    let (d, path) = (&e.data, Path::new(spec));
-    let set = if d.kind == DataKind::FashionMnist { Set::Fashion } else { Set::Mnist };
-    let is_digits = matches!(d.kind, DataKind::Mnist | DataKind::FashionMnist | DataKind::Digits);
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    let (images, sha256) = match ending.as_deref() {
-        Some("npz") => (arrays(path, e, true, watch)?, files::sha256(path)?),
+
+    fn classes(&self) -> Option<usize> {
+        Some(10)
+    }
+
+    fn least_bytes(&self, d: &Data) -> u64 {
+        4 * d.given_path().ok().and_then(pixels_in).unwrap_or(70_000 * 784)
+    }
+
+    fn has_test_split(&self) -> bool {
+        true
+    }
+
+    fn read(&self, d: &Data, _: Learns, _: &mut dyn Watch) -> Result<ImageData> {
+        let Self(set) = *self;
+        let path = match d.given_path() {
+            Ok(path) => path.to_owned(),
+            // What `gradus data get` has put into the user's cache needs no path.
+            Err(_) => Some(fetch::home(set)?).filter(|home| home.is_dir()).ok_or_else(|| {
+                let what = format!("is empty, and {} is not in the cache", set.name());
+                let help = format!(
+                    "fetch it once by `gradus data get {}`, or say where it is: --set data.path=FOLDER",
+                    set.name()
+                );
+                Error::config("data.path", what, help)
+            })?,
+        };
+        let all = mnist::load(&path, set)?;
+        let n = all.train.len();
+        let val = if d.val < 1.0 { (d.val * n as f64).round() as usize } else { d.val as usize };
+        if val >= n {
+            let what = format!("is {}, but there are {n} training images", d.val);
+            return Err(Error::config("data.val", what, "leave some to learn from"));
+        }
+        let (first, last): (Vec<usize>, Vec<usize>) = ((0..n - val).collect(), (n - val..n).collect());
+        Ok(ImageData {
+            train: all.train.subset(&first),
+            val: all.train.subset(&last),
+            test: all.test,
+            classes: all.train.classes.clone(),
+            skipped: Vec::new(),
+            ignored: Default::default(),
+            leakage: Vec::new(),
+            sha256: all.sha256,
+            given_splits: true,
+            grouped: None,
+        })
+    }
+
+    fn recognizes(&self, path: &Path, run: DataKind) -> bool {
+        // Digits that the program renders are made like MNIST's.
+        let of_run = match run {
+            DataKind::FashionMnist => Set::Fashion,
+            DataKind::Mnist | DataKind::Digits => Set::Mnist,
+            _ => return false,
+        };
+        of_run == self.0 && mnist::find(path, self.0).is_ok()
+    }
+
+    fn read_like(&self, path: &Path, _: &Like<'_>, _: &mut dyn Watch) -> Result<(Images, String)> {
+        let all = mnist::load(path, self.0)?;
+        Ok((all.test, all.sha256))
+    }
+}
+
+/// A folder or zip of images.
+struct ImageFolder;
+
+impl Source for ImageFolder {
+    fn image(&self, d: &Data) -> Option<[usize; 3]> {
+        Some([d.color.channels()?, d.size, d.size])
+    }
+
+    fn least_bytes(&self, d: &Data) -> u64 {
+        let numbers = d.color.channels().unwrap_or(1) as u64 * d.size as u64 * d.size as u64;
+        let folder = d.given_path().ok().filter(|path| path.is_dir());
+        folder.map_or(0, |path| files_in(path, 4) * numbers * 4)
+    }
+
+    fn is_copied(&self) -> bool {
+        false // each image is read into its split
+    }
+
+    fn may_have_splits(&self) -> bool {
+        true
+    }
+
+    fn read(&self, d: &Data, _: Learns, watch: &mut dyn Watch) -> Result<ImageData> {
+        let options = FolderOptions {
+            size: d.size,
+            color: d.color,
+            group_by: (!d.group_by.is_empty()).then(|| d.group_by.clone()),
+            seed: d.seed,
+            fractions: d.fractions(),
+        };
+        folder::load(d.given_path()?, &options, &mut |done, total| watch.progress(done, total, "images read"))
+    }
+
+    fn recognizes(&self, _: &Path, _: DataKind) -> bool {
+        true // asked last
+    }
+
+    fn read_like(&self, path: &Path, like: &Like<'_>, watch: &mut dyn Watch) -> Result<(Images, String)> {
+        let [channels, size, _] = like.image;
+        let mut progress = |done, total| watch.progress(done, total, "images read");
+        let folder = folder::load_all(path, like.classes, channels, size, &mut progress)?;
+        folder.note().iter().for_each(|line| watch.note(line));
+        Ok((folder.images, folder.sha256))
+    }
+}
+
+/// Galaxies that the program renders.
+struct RenderedGalaxies;
+
+impl Source for RenderedGalaxies {
+    fn image(&self, d: &Data) -> Option<[usize; 3]> {
+        Some([1, d.size, d.size])
+    }
+
+    fn classes(&self) -> Option<usize> {
+        Some(3)
+    }
+
+    fn least_bytes(&self, d: &Data) -> u64 {
+        3 * d.per_class as u64 * d.size as u64 * d.size as u64 * 4
+    }
+
+    fn is_rendered(&self) -> bool {
+        true
+    }
+
+    fn read(&self, d: &Data, _: Learns, _: &mut dyn Watch) -> Result<ImageData> {
+        Galaxies { per_class: d.per_class, size: d.size, seed: d.seed }.divided(d.fractions())
+    }
+}
+
+/// Digits that the program renders.
+struct RenderedDigits;
+
+impl Source for RenderedDigits {
+    fn image(&self, _: &Data) -> Option<[usize; 3]> {
+        Some([1, 28, 28])
+    }
+
+    fn classes(&self) -> Option<usize> {
+        Some(10)
+    }
+
+    fn least_bytes(&self, d: &Data) -> u64 {
+        10 * d.per_class as u64 * 784 * 4
+    }
+
+    fn is_rendered(&self) -> bool {
+        true
+    }
+
+    fn read(&self, d: &Data, _: Learns, _: &mut dyn Watch) -> Result<ImageData> {
+        Digits { n: 10 * d.per_class, seed: d.seed }.divided(d.fractions())
+    }
+}
+
+/// A table of numbers.
+struct CsvTable;
+
+impl Source for CsvTable {
+    fn least_bytes(&self, d: &Data) -> u64 {
+        // A number takes at least two characters, and becomes four bytes.
+        d.given_path().map_or(0, |path| length(path) / 2)
+    }
+
+    fn may_hold_values(&self) -> bool {
+        true
+    }
+
+    fn read(&self, d: &Data, learns: Learns, watch: &mut dyn Watch) -> Result<ImageData> {
+        let path = d.given_path()?;
+        let table = Table::read_csv(path, &d.table_options(learns))?;
+        table.notes.iter().for_each(|line| watch.note(line));
+        d.split(path, rows(table))
+    }
+
+    fn recognizes(&self, path: &Path, run: DataKind) -> bool {
         // A run on a table takes one of any name.
-        other if matches!(other, Some("csv" | "tsv")) || (d.kind == DataKind::Csv && path.is_file()) => {
-            let options = d.table_options(e.kind.learns);
-            let table = match p.is_table() {
-                true => Table::read_csv_like(path, &options, &p.columns())?,
-                false => Table::read_csv(path, &options)?,
-            };
-            table.notes.iter().for_each(|line| watch.note(line));
-            (rows(table), files::sha256(path)?)
-        }
-        _ if is_digits && mnist::find(path, set).is_ok() => {
-            let all = mnist::load(path, set)?;
-            (all.test, all.sha256)
-        }
-        _ => {
-            let [channels, size, _] = p.image;
-            let mut progress = |done, total| watch.progress(done, total, "images read");
-            let folder = folder::load_all(path, &p.classes, channels, size, &mut progress)?;
-            folder.note().iter().for_each(|line| watch.note(line));
-            (folder.images, folder.sha256)
-        }
-    };
-    Ok(Other { images: renamed(images, p, path)?, sha256 })
+        ["csv", "tsv"].contains(&ending(path).as_str())
+            || (run == DataKind::Csv && path.is_file() && ending(path) != "npz")
+    }
+
+    fn read_like(&self, path: &Path, like: &Like<'_>, watch: &mut dyn Watch) -> Result<(Images, String)> {
+        let options = like.data.table_options(like.learns);
+        let table = match &like.columns {
+            Some(columns) => Table::read_csv_like(path, &options, columns)?,
+            None => Table::read_csv(path, &options)?,
+        };
+        table.notes.iter().for_each(|line| watch.note(line));
+        Ok((rows(table), files::sha256(path)?))
+    }
 }
 
-/// The same samples, labelled in the order of the run's classes; refused unless they are such as the run was trained on.
-fn renamed(mut images: Images, p: &Preparation, path: &Path) -> Result<Images> {
-    let image = [images.channels(), images.height(), images.width()];
-    if image != p.image {
-        let words =
-            |[c, h, w]: [usize; 3]| if (c, h) == (1, 1) { format!("{w} numbers") } else { format!("{c}x{h}x{w}") };
-        let what = format!("holds samples of {}; the run was trained on {}", words(image), words(p.image));
-        return Err(Error::data(path, what, "give data like those of the run"));
+/// NumPy's arrays.
+struct Arrays;
+
+impl Arrays {
+    /// The samples of a file, rows or images, to train on or to evaluate a trained network on.
+    fn samples(path: &Path, d: &Data, learns: Learns, evaluated: bool, watch: &mut dyn Watch) -> Result<Images> {
+        let (samples, notes) = npz::load(path, &d.npz_options(learns, evaluated))?;
+        notes.iter().for_each(|line| watch.note(line));
+        Ok(match samples {
+            Npz::Rows(table) => rows(table),
+            Npz::Images(images) => images,
+        })
     }
-    if let Some(scale) = p.values.as_ref().filter(|scale| scale.names.len() != images.value_names.len()) {
-        let (found, known) = (images.value_names.len(), scale.names.join(", "));
-        let what = format!("holds {found} numbers to predict; the run predicts {known}");
-        return Err(Error::data(path, what, "give data like those of the run"));
+}
+
+impl Source for Arrays {
+    fn least_bytes(&self, d: &Data) -> u64 {
+        d.given_path().map_or(0, length) // arrays may be packed
     }
-    let place: Vec<Option<usize>> =
-        images.classes.iter().map(|class| p.classes.iter().position(|known| known == class)).collect();
-    let mut none = Vec::new();
-    let labels = if let Target::Classes(labels) = &mut images.target { labels } else { &mut none };
-    for label in labels {
-        *label = place[*label].ok_or_else(|| {
-            let what = format!("holds a class `{}` that was not trained", images.classes[*label]);
-            Error::data(path, what, format!("the classes are: {}", p.classes.join(", ")))
-        })?;
+
+    fn may_hold_values(&self) -> bool {
+        true
     }
-    images.classes = p.classes.clone();
-    Ok(images)
+
+    fn read(&self, d: &Data, learns: Learns, watch: &mut dyn Watch) -> Result<ImageData> {
+        let path = d.given_path()?;
+        d.split(path, Self::samples(path, d, learns, false, watch)?)
+    }
+
+    fn recognizes(&self, path: &Path, _: DataKind) -> bool {
+        ending(path) == "npz"
+    }
+
+    fn read_like(&self, path: &Path, like: &Like<'_>, watch: &mut dyn Watch) -> Result<(Images, String)> {
+        Ok((Self::samples(path, like.data, like.learns, true, watch)?, files::sha256(path)?))
+    }
+}
+
+impl DataKind {
+    /// Returns the kind that reads these files for a run on data of the kind `run`.
+    pub fn recognizing(path: &Path, run: DataKind) -> DataKind {
+        let recognizes = |kind: &&DataKind| **kind != DataKind::Folder && kind.source().recognizes(path, run);
+        Self::ALL.iter().find(recognizes).copied().unwrap_or(DataKind::Folder)
+    }
+}
+
+/// The ending of a file's name, in lower case.
+fn ending(path: &Path) -> String {
+    path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default()
+}
+
+/// The length of a file in bytes.
+fn length(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |meta| meta.len())
 }
 
 /// The rows of a table as images of height 1: what is divided, counted and reported is the same.
@@ -188,201 +412,279 @@ fn rows(table: Table) -> Images {
     }
 }
 
-/// The samples of a file of arrays, rows or images.
-fn arrays(path: &Path, e: &Experiment, evaluated: bool, watch: &mut dyn Watch) -> Result<Images> {
-    let (samples, notes) = npz::load(path, &e.data.npz_options(e.kind.learns, evaluated))?;
-    notes.iter().for_each(|line| watch.note(line));
-    Ok(match samples {
-        Npz::Rows(table) => rows(table),
-        Npz::Images(images) => images,
-    })
+/// Pixels in the IDX files of a folder; none if they are packed or not there.
+fn pixels_in(folder: &Path) -> Option<u64> {
+    let files = std::fs::read_dir(folder).ok()?.flatten();
+    let images = files.filter(|file| file.file_name().to_string_lossy().contains("images"));
+    let lengths = images.map(|file| match file.path().extension() {
+        Some(ending) if ending == "gz" => None,
+        _ => file.metadata().ok().map(|meta| meta.len()),
+    });
+    lengths.sum::<Option<u64>>().filter(|&pixels| pixels > 0)
 }
 
-/// The path that the file gives, or what to do without.
-pub(super) fn given_path(d: &Data) -> Result<&Path> {
-    if d.path.is_empty() {
-        let what = format!("is empty, but {} lie somewhere", d.kind.name());
-        return Err(Error::config("data.path", what, "say where: --set data.path=FOLDER"));
-    }
-    Ok(Path::new(&d.path))
-}
-
-/// MNIST and its like: the last training images are for validation, the test split is its makers'.
-fn digits(d: &Data, set: Set) -> Result<ImageData> {
-    let path = match given_path(d) {
-        Ok(path) => path.to_owned(),
-        // What `gradus data get` has put into the user's cache needs no path.
-        Err(_) => Some(fetch::home(set)?).filter(|home| home.is_dir()).ok_or_else(|| {
-            let what = format!("is empty, and {} is not in the cache", set.name());
-            let help = format!(
-                "fetch it once by `gradus data get {}`, or say where it is: --set data.path=FOLDER",
-                set.name()
-            );
-            Error::config("data.path", what, help)
-        })?,
+/// Files below a folder.
+fn files_in(folder: &Path, depth: usize) -> u64 {
+    let count = |entry: std::fs::DirEntry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() && depth > 0 => files_in(&entry.path(), depth - 1),
+        Ok(kind) => u64::from(kind.is_file()),
+        Err(_) => 0,
     };
-    let all = mnist::load(&path, set)?;
-    let n = all.train.len();
-    let val = if d.val < 1.0 { (d.val * n as f64).round() as usize } else { d.val as usize };
-    if val >= n {
-        let what = format!("is {}, but there are {n} training images", d.val);
-        return Err(Error::config("data.val", what, "leave some to learn from"));
-    }
-    let (first, last): (Vec<usize>, Vec<usize>) = ((0..n - val).collect(), (n - val..n).collect());
-    Ok(ImageData {
-        train: all.train.subset(&first),
-        val: all.train.subset(&last),
-        test: all.test,
-        classes: all.train.classes.clone(),
-        skipped: Vec::new(),
-        ignored: Default::default(),
-        leakage: Vec::new(),
-        sha256: all.sha256,
-        given_splits: true,
-        grouped: None,
-    })
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(count).sum()
 }
 
-/// What `evaluate` and `predict` need besides the weights.
-pub const PREPARATION: &str = "preparation.json";
-
-/// Everything between an image and the network, learned from the training split: saved with the run, so that other
-/// images are treated alike.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Preparation {
-    /// Names of the classes.
-    pub classes: Vec<String>,
-    /// Channels, height and width of an image.
-    pub image: [usize; 3],
-    /// What the columns of a table are called; other tables are matched by these names.
+/// Section `[data]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// The kind of data.
+    pub kind: DataKind,
+    /// The folder or file; empty for data that need none.
     #[serde(default)]
-    pub columns: Columns,
+    pub path: String,
+    /// Validation samples taken from the training split: a fraction, or (of MNIST and its like) their number. With 0 there
+    /// are none: all epochs are trained and the last is kept.
+    #[serde(default = "val")]
+    pub val: f64,
+    /// Test samples, for data without a test split of their own: a fraction above 0.
+    #[serde(default = "test")]
+    pub test: f64,
+    /// Seed of the split, of subsets of it (`limit`, `labelled`) and of rendered samples. It belongs to the data, not to the
+    /// training: runs and trials with other seeds are trained and evaluated on the same samples.
+    #[serde(default = "seed")]
+    pub seed: u64,
+    /// Most training samples: a stratified sample of that many, and validation and test sets smaller in proportion; 0 is
+    /// all. A smaller sample is a part of a larger one.
+    #[serde(default)]
+    #[schemars(extend("unit" = "samples"))]
+    pub limit: usize,
+    /// Most labelled samples: a stratified sample of the training set, while validation and test set stay whole; 0 is all.
+    #[serde(default)]
+    #[schemars(extend("unit" = "samples"))]
+    pub labelled: usize,
+    /// Height and width to which images of a folder are resized, 8 to 1024.
+    #[serde(default = "size")]
+    #[schemars(extend("unit" = "pixels"))]
+    pub size: usize,
+    /// Colour of the images of a folder.
+    #[serde(default)]
+    pub color: Color,
+    /// Regular expression; files whose first capture group is the same stay in one split.
+    #[serde(default)]
+    pub group_by: String,
+    /// Whether the first line of a table holds names: true, false, or "auto", which looks.
+    #[serde(default)]
+    pub header: HeaderLine,
+    /// The character that separates the cells of a table, or "tab"; empty looks for comma, semicolon and tab.
+    #[serde(default)]
+    pub delimiter: String,
+    /// The column of a table that holds the class: its name, or its number from 1. Without it, the last one, or the one
+    /// that is called label, class, target, species or y.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Column>,
+    /// The columns of a table that hold the numbers to predict, for kind = "regress": one, by name or number, or a list.
+    /// Without it, the column that `label` names or that is found in its place.
+    #[serde(default, skip_serializing_if = "Targets::is_empty")]
+    pub target: Targets,
+    /// The columns of a table that are features, by name or number; empty is all but those omitted.
+    #[serde(default)]
+    pub columns: Vec<Column>,
+    /// Columns of a table that are omitted, by name or number.
+    #[serde(default)]
+    pub ignore: Vec<Column>,
+    /// The array of a .npz that holds the samples; empty looks.
+    #[serde(default)]
+    pub x: String,
+    /// The array of a .npz that holds the labels; empty looks.
+    #[serde(default)]
+    pub y: String,
+    /// Rendered images of each class, 10 to 100000.
+    #[serde(default = "per_class")]
+    #[schemars(extend("unit" = "images"))]
+    pub per_class: usize,
     /// What the network is given.
+    #[serde(default)]
     pub features: Features,
-    /// Which features, if they are hand-crafted.
+    /// The scale of the input.
+    #[serde(default)]
+    pub normalize: Normalize,
+    /// Augmentation: how training images are varied, anew in each epoch.
+    #[serde(default)]
+    pub augment: Augment,
+    /// For `features = "hand-crafted"`: the features that are computed.
+    #[serde(default = "hand_crafted")]
     pub hand_crafted: Vec<Feature>,
-    /// How histograms of oriented gradients are computed, if they are the features.
+    /// For `features = "hog"`: how histograms of oriented gradients are computed (Dalal and Triggs 2005).
+    #[serde(default)]
     pub hog: Hog,
-    /// Whether each image is brought to mean 0 and deviation 1.
-    pub per_image: bool,
-    /// The scale of the pixels.
-    pub normalization: Option<Normalization>,
-    /// The scale of the features.
-    pub scaler: Option<Scaler>,
-    /// The numbers that a regression predicts, and their scale.
-    #[serde(default)]
-    pub values: Option<ValueScale>,
-    /// Brightness along the border of the training images; runs of old did not record it.
-    #[serde(default)]
-    pub border: Option<Border>,
 }
 
-impl Preparation {
-    /// Learns the scales from the training split.
-    pub fn fit(d: &Data, train: &Images) -> Result<Self> {
-        let mut preparation = Self {
-            classes: train.classes.clone(),
-            image: [train.channels(), train.height(), train.width()],
-            columns: train.columns.clone(),
-            features: d.features,
-            hand_crafted: d.hand_crafted.clone(),
-            hog: d.hog.clone(),
-            per_image: d.normalize == Normalize::PerImage,
-            normalization: None,
-            scaler: None,
-            values: train.target.values().map(|values| ValueScale::fit(&train.value_names, values)),
-            border: None,
-        };
-        if !preparation.is_table() {
-            preparation.border = Border::fit(&train.pixels);
-        }
-        match (d.normalize, d.features) {
-            (Normalize::None | Normalize::PerImage, _) => {}
-            (Normalize::Standard, Features::Pixels) if !preparation.is_table() => {
-                preparation.normalization = Some(Normalization::fit(&train.pixels)?);
-            }
-            (Normalize::Standard, _) => {
-                let raw = preparation.raw_features(&train.pixels)?;
-                preparation.scaler = Some(Scaler::fit(Scaling::Standard, raw.view())?);
-            }
-        }
-        Ok(preparation)
+/// Whether the first line of a table holds names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "true, false or \"auto\"")]
+pub enum HeaderLine {
+    /// It does, or does not.
+    Said(bool),
+    /// The reader looks.
+    Found(Auto),
+}
+
+/// The word `auto`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Auto {
+    /// Found by looking.
+    Auto,
+}
+
+/// One column, or a list of columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "the name of a column in quotes, its number from 1, or a list of them")]
+pub enum Targets {
+    /// One.
+    One(Column),
+    /// Several, or none.
+    Many(Vec<Column>),
+}
+
+impl Default for Targets {
+    fn default() -> Self {
+        Targets::Many(Vec::new())
+    }
+}
+
+impl Targets {
+    /// Whether none is named.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 
-    /// What the columns of a table are called; numbered, if the run was made before names were kept.
-    pub fn columns(&self) -> Columns {
-        if self.is_table() && self.columns.features.is_empty() {
-            let numbered = (0..self.image[2]).map(|i| format!("x{i}")).collect();
-            return Columns { features: numbered, ..self.columns.clone() };
-        }
-        self.columns.clone()
-    }
-
-    /// Numbers that the network gives for each sample: one for each class, or those of a regression.
-    pub fn outputs(&self) -> usize {
-        self.values.as_ref().map_or(self.classes.len(), |scale| scale.names.len())
-    }
-
-    /// These images as samples, with the numbers to predict, if there are any, on the scale of the network's outputs.
-    pub fn samples_of(&self, images: &Images, augment: Option<(&Data, u64)>) -> Result<Box<dyn Samples>> {
-        let target = match (&self.values, &images.target) {
-            (Some(scale), Target::Values(values)) => Target::Values(scale.scaled(values)),
-            (_, target) => target.clone(),
-        };
-        self.samples(&images.pixels, target, augment)
-    }
-
-    /// Whether a sample is a row of a table, and no image.
-    pub fn is_table(&self) -> bool {
-        self.image[..2] == [1, 1]
-    }
-
-    /// The shape of a sample as the network gets it.
-    pub fn input(&self) -> Vec<usize> {
-        match self.features {
-            Features::Pixels if self.is_table() => vec![self.image[2]],
-            Features::Pixels => self.image.to_vec(),
-            Features::HandCrafted => vec![self.hand_crafted.len()],
-            Features::Hog => self.hog.dimensions([self.image[1], self.image[2]]).map_or(vec![], |d| vec![d]),
+    /// All of them.
+    pub fn columns(&self) -> Vec<Column> {
+        match self {
+            Targets::One(column) => vec![column.clone()],
+            Targets::Many(columns) => columns.clone(),
         }
     }
+}
 
-    /// What the scale is applied to: images as they are, the rows of a table, or the features of the images.
-    pub(super) fn raw(&self, pixels: &Tensor) -> Result<Tensor> {
-        match self.features {
-            Features::Pixels if !self.is_table() => Ok(pixels.clone()),
-            _ => Ok(Tensor::from(self.raw_features(pixels)?)),
+impl Default for HeaderLine {
+    fn default() -> Self {
+        HeaderLine::Found(Auto::Auto)
+    }
+}
+
+impl Data {
+    /// Fractions of training, validation and test set.
+    fn fractions(&self) -> [f64; 3] {
+        [1.0 - self.val - self.test, self.val, self.test]
+    }
+
+    /// Splits the samples of one file, whose checksum is that of the data.
+    fn split(&self, path: &Path, samples: Images) -> Result<ImageData> {
+        let mut data = samples.divided(path, self.fractions(), self.seed)?;
+        data.sha256 = files::sha256(path)?;
+        Ok(data)
+    }
+
+    /// The path that the file gives, or what to do without.
+    pub(super) fn given_path(&self) -> Result<&Path> {
+        if self.path.is_empty() {
+            let what = format!("is empty, but {} lie somewhere", self.kind.name());
+            return Err(Error::config("data.path", what, "say where: --set data.path=FOLDER"));
+        }
+        Ok(Path::new(&self.path))
+    }
+
+    /// How a table is read.
+    pub fn table_options(&self, learns: Learns) -> TableOptions {
+        TableOptions {
+            header: if let HeaderLine::Said(said) = self.header { Some(said) } else { None },
+            delimiter: if self.delimiter == "tab" { Some(b'\t') } else { self.delimiter.bytes().next() },
+            // Runs of old wrote an empty name for none.
+            label: self.label.clone().filter(|column| *column != Column::Name(String::new())),
+            columns: self.columns.clone(),
+            ignore: self.ignore.clone(),
+            targets: (learns == Learns::Values).then(|| self.target.columns()),
         }
     }
 
-    fn raw_features(&self, pixels: &Tensor) -> Result<ndarray::Array2<f32>> {
-        match self.features {
-            Features::Pixels => {
-                let (n, d) = (pixels.shape()[0], self.image[2]);
-                Ok(ndarray::Array2::from_shape_fn((n, d), |(i, j)| pixels.data()[i * d + j]))
-            }
-            Features::Hog => self.hog.of_images(pixels),
-            Features::HandCrafted => of_images(&self.hand_crafted, pixels),
-        }
+    /// How arrays are read, to train on or to evaluate a trained network on.
+    pub fn npz_options(&self, learns: Learns, evaluated: bool) -> NpzOptions {
+        let name = |name: &String| (!name.is_empty()).then(|| name.clone());
+        NpzOptions { x: name(&self.x), y: name(&self.y), evaluated, values: learns == Learns::Values }
+    }
+}
+
+fn val() -> f64 {
+    0.15
+}
+
+fn test() -> f64 {
+    0.15
+}
+
+fn size() -> usize {
+    128
+}
+
+fn per_class() -> usize {
+    300
+}
+
+fn hand_crafted() -> Vec<Feature> {
+    Feature::DEFAULT.to_vec()
+}
+
+impl Data {
+    /// Where the samples come from, as messages call it.
+    pub fn source(&self) -> &str {
+        if self.path.is_empty() { self.kind.name() } else { &self.path }
     }
 
-    /// Images `[N, C, H, W]` with values in [0, 1] as samples; training images are varied by `augment`. Numbers of the
-    /// target are on the scale of the network's outputs.
-    pub fn samples(&self, pixels: &Tensor, target: Target, augment: Option<(&Data, u64)>) -> Result<Box<dyn Samples>> {
-        if self.features == Features::Pixels && !self.is_table() {
-            let identity = Normalization { mean: vec![0.0; self.image[0]], std: vec![1.0; self.image[0]] };
-            let pixels = &if self.per_image { standardize_each(pixels)? } else { pixels.clone() };
-            let samples = ImageSamples::new(pixels, target, self.normalization.as_ref().unwrap_or(&identity))?;
-            return Ok(Box::new(match augment {
-                Some((d, seed)) => samples.augmented(d.augment, seed),
-                None => samples,
-            }));
-        }
-        let raw = self.raw_features(pixels)?;
-        let scaled = match &self.scaler {
-            Some(scaler) => scaler.transform(raw.view())?,
-            None => raw,
-        };
-        Ok(Box::new(Matrix::new(Tensor::from(scaled), target)?))
+    /// The first key, if any, by which two sections have other samples in their validation or test set.
+    pub fn other_split(&self, other: &Data) -> Option<&'static str> {
+        let differs = [
+            ("data.kind", self.kind != other.kind),
+            ("data.path", self.path != other.path),
+            ("data.val", self.val != other.val),
+            ("data.test", self.test != other.test),
+            ("data.seed", self.seed != other.seed),
+            ("data.limit", self.limit != other.limit),
+            ("data.group_by", self.group_by != other.group_by),
+            ("data.per_class", self.per_class != other.per_class),
+        ];
+        differs.into_iter().find(|(_, differs)| *differs).map(|(key, _)| key)
     }
+}
+
+/// What the network is given of an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Features {
+    /// Its pixels, `[C, H, W]`.
+    #[default]
+    Pixels,
+    /// Histograms of oriented gradients.
+    Hog,
+    /// The features of the main job: brightness, edges, symmetry and so on.
+    HandCrafted,
+}
+
+/// The scale of pixels or features.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalize {
+    /// Mean 0 and standard deviation 1 over the training split, for each channel or feature.
+    #[default]
+    Standard,
+    /// Mean 0 and standard deviation 1 over each image alone, which takes its exposure away; for pixels.
+    PerImage,
+    /// As they come: pixels between 0 and 1.
+    None,
+}
+
+/// The seed of the split, if the file names none.
+fn seed() -> u64 {
+    42
 }

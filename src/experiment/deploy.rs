@@ -5,8 +5,8 @@
 //! not. So a [`Deployed`] network has both inside, as layers, and words about itself: its classes, the layout and the range
 //! of its input, and what its output is.
 
-use super::data::Preparation;
-use super::spec::{Features, Normalize};
+use super::data::{Features, Normalize};
+use super::preparation::Preparation;
 use super::trained::Trained;
 use super::values::ValueScale;
 use crate::autograd::Var;

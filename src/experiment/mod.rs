@@ -6,7 +6,8 @@
 //! * [`spec`]: what the file says, section by section; [`layers`]: the network's part of it;
 //! * [`read`]: from the file to the types, and what is said of a mistake; `validate`: ranges, and loss against network;
 //! * [`mod@builtin`]: the files of the courses;
-//! * [`known`]: what the file tells of its data before they are read; [`data`]: samples; [`prepared`]: all that is settled
+//! * [`data`]: the section `[data]` and the kinds of data; [`known`]: what the file says of its data before they are read;
+//!   [`load`]: reading them; [`preparation`]: from samples to what the network is given; [`prepared`]: all that is settled
 //!   before training; [`cost`]: what it will take; [`job`]: the run;
 //! * [`kind`], [`task`], [`kinds`]: what makes a kind of experiment, how it is run, and the table of all kinds: [`classify`],
 //!   [`regress`], [`reconstruct`]; [`found`] and [`report`]: what is common to what they found;
@@ -33,7 +34,9 @@ pub mod kinds;
 pub mod known;
 pub mod latent;
 pub mod layers;
+pub mod load;
 pub mod map;
+pub mod preparation;
 pub mod prepared;
 pub mod read;
 pub mod reconstruct;

@@ -1,8 +1,9 @@
 //! What is settled before training: the samples, the network, and how it will be fitted.
 
-use super::data::{Preparation, load};
 use super::known::check_data;
 use super::layers;
+use super::load::load;
+use super::preparation::Preparation;
 use super::spec::{ClassWeights, Experiment, Model, Train, WeightRule};
 use super::validate::wrong_count;
 use crate::data::ImageData;

@@ -3,6 +3,7 @@
 //! What is special about files of experiments: numbers by name (`[define]`), variants, layers called by their names, and
 //! settings that follow from others. All the rest is the way of every file of settings: [`crate::settings`].
 
+use super::data::DataKind;
 use super::define::fill;
 use super::kind::Kind;
 use super::kinds;
@@ -86,6 +87,18 @@ impl Source {
     /// Takes a flag that stands for a key: `--epochs 3` for `train.epochs`.
     pub fn flag(&mut self, flag: &'static str, key: &str, value: impl Into<Value>) -> Result<()> {
         self.document.put(parts(key), value.into(), Some(Origin::Flag(flag)))
+    }
+
+    /// Takes the flag `--data`, which says where the data are. A table and arrays say by their ending what they are, so the
+    /// file's own kind of data gives way to theirs.
+    pub fn data(&mut self, path: &str) -> Result<()> {
+        self.flag("--data", "data.path", path)?;
+        let named = at(self.document.values(), &parts("data.kind")).and_then(Value::as_str);
+        let Some(own) = DataKind::ALL.iter().copied().find(|kind| Some(kind.name()) == named) else { return Ok(()) };
+        match DataKind::recognizing(Path::new(path), own) {
+            kind if kind != own && kind.source().may_hold_values() => self.flag("--data", "data.kind", kind.name()),
+            _ => Ok(()),
+        }
     }
 
     /// Puts a value at a path whose parts may hold dots.

@@ -1,9 +1,9 @@
 //! How a kind of experiment is run: from the file to a task, which reads its data, is trained, and is evaluated.
 
 use super::cost;
-use super::data::PREPARATION;
 use super::found::{Found, Run};
 use super::kind::Kind;
+use super::preparation::PREPARATION;
 use super::prepared::{MODEL, Prepared};
 use super::spec::Experiment;
 use crate::data::{ImageData, Images};

@@ -1,10 +1,11 @@
 //! Asking a trained run: how good it is on other data, what it says about single images, how it sees them.
 
-use super::data::{Other, PREPARATION, Preparation, load, other};
 use super::found::short;
 use super::kind::Learns;
 use super::kinds;
+use super::load::{Other, load, other};
 use super::map::{Map, Method, neighbours_agree};
+use super::preparation::{PREPARATION, Preparation};
 use super::prepared::{MODEL, objective, plan};
 use super::read::of_run;
 use super::spec::Experiment;

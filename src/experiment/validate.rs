@@ -7,9 +7,10 @@
 //!
 //! [`Source`]: super::read::Source
 
+use super::data::{Data, Features, Normalize};
 use super::kind::Learns;
 use super::layers::{self, Layer, Repeat, Sequence};
-use super::spec::{ClassWeights, Data, DataKind, Experiment, Features, Normalize, Train};
+use super::spec::{ClassWeights, Experiment, Train};
 use crate::error::{Error, Result};
 use crate::train::fit::without_validation;
 use crate::train::{Augment, Loss};
@@ -31,7 +32,7 @@ impl Experiment {
         self.train.validate()?;
         self.check_kind()?;
         // A folder may bring its own validation split: that is seen when it is read.
-        if self.data.val == 0.0 && self.data.kind != DataKind::Folder {
+        if self.data.val == 0.0 && !self.data.kind.source().may_have_splits() {
             without_validation(self.train.patience > 0, &self.train.schedule)?;
         }
         Error::in_range("report.mistakes", self.report.mistakes as f64, 0.0, 1000.0)?;
@@ -62,7 +63,7 @@ impl Experiment {
             }
             return Ok(());
         }
-        if !matches!(d.kind, DataKind::Csv | DataKind::Npz) {
+        if !d.kind.source().may_hold_values() {
             let what = format!("is {}, which holds classes: a regression needs numbers to predict", d.kind.name());
             return Err(Error::config("data.kind", what, "give a table (csv) or arrays (npz)"));
         }
@@ -147,8 +148,7 @@ impl Data {
         if self.val != 0.0 {
             Error::in_range("data.val", self.val, 1e-6, 1e9)?;
         }
-        let own_test = matches!(self.kind, DataKind::Mnist | DataKind::FashionMnist);
-        if !own_test && 1.0 - self.val - self.test <= 0.0 {
+        if !self.kind.source().has_test_split() && 1.0 - self.val - self.test <= 0.0 {
             let what = format!("is {} and data.test {}: no training samples are left", self.val, self.test);
             let help = format!("of {} give fractions whose sum is below 1, such as 0.15", self.kind.name());
             return Err(Error::config("data.val", what, help));

@@ -138,7 +138,7 @@ impl Job {
     ) -> Result<f64> {
         let e = self.at(&trial.point, trial.seed)?;
         let p = Prepared::new(&e, &mut Unwatched)?;
-        if !e.data.kind.is_rendered() && sha256.is_some_and(|known| known != p.data.sha256) {
+        if !e.data.kind.source().is_rendered() && sha256.is_some_and(|known| known != p.data.sha256) {
             let help = "put the same files back, and resume the study";
             return Err(Error::data(e.data.source(), "holds other samples than when this study began", help));
         }

@@ -127,7 +127,7 @@ impl Job {
                 let recipe = "train";
                 let beginning = Beginning { recipe, config: &config, seed: e.seed, data, command_line: &line, threads };
                 let run = RunFolder::create(&path, beginning, true)?;
-                if !e.data.kind.is_rendered() {
+                if !e.data.kind.source().is_rendered() {
                     run.update_env(identity::CHECKSUM, sha256)?;
                 }
                 run

@@ -1,7 +1,7 @@
 //! Which samples a run is made of, and which split: subsets, splits that belong to the data, and data that have changed.
 
 use crate::common::{Ran, empty_folder, gradus, write_images};
-use gradus::experiment::{Experiment, Source, data};
+use gradus::experiment::{Experiment, Source, load};
 use gradus::run::Unwatched;
 use gradus::study::job::Job;
 use serde_json::{Value, json};
@@ -141,7 +141,7 @@ fn sum_of(run: &Path) -> Value {
 
 /// The samples of one trial, by split.
 fn names(e: &Experiment) -> [BTreeSet<String>; 3] {
-    let data = data::load(e, &mut Unwatched).unwrap();
+    let data = load::load(e, &mut Unwatched).unwrap();
     [data.train, data.val, data.test].map(|images| images.names.into_iter().collect())
 }
 

@@ -15,7 +15,7 @@ pub mod target;
 pub use optimize::{Distance, Dream, Pixels, Settings, optimize};
 pub use target::Target;
 
-use super::spec::Features;
+use super::data::Features;
 use super::trained::Trained;
 use crate::data::{ImageData, Images, read_image};
 use crate::error::{Error, Result};

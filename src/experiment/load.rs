@@ -1,0 +1,116 @@
+//! Reading the samples of an experiment, and other samples for a run that is evaluated.
+
+use super::data::{DataKind, Like};
+use super::kind::Learns;
+use super::preparation::Preparation;
+use super::spec::Experiment;
+use crate::data::{ImageData, Images};
+use crate::error::{Error, Result};
+use crate::run::Watch;
+use crate::target::Target;
+use std::path::Path;
+
+/// Reads or renders the data of an experiment, in their three splits.
+pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
+    let d = &e.data;
+    let mut data = d.kind.source().read(d, e.kind.learns, watch)?;
+    if d.limit > 0 && d.limit < data.train.len() {
+        // Validation and test set in proportion, but large enough to measure on.
+        let fraction = d.limit as f64 / data.train.len() as f64;
+        let some = |images: &Images| images.sample(((images.len() as f64 * fraction) as usize).max(100), d.seed);
+        (data.val, data.test) = (some(&data.val), some(&data.test));
+        data.train = data.train.sample(d.limit, d.seed);
+    }
+    if d.labelled > 0 {
+        data.train = data.train.sample(d.labelled, d.seed);
+    }
+    let noun = data.noun();
+    for (name, images) in data.splits() {
+        if images.is_empty() && !(name == "val" && d.val == 0.0) {
+            return Err(Error::config(
+                "data.val",
+                format!("leaves no {noun}s for {name}"),
+                "change data.val or data.test",
+            ));
+        }
+    }
+    check_classes(e, &data)?;
+    data.notes().iter().for_each(|line| watch.note(line));
+    Ok(data)
+}
+
+/// Refuses a training set that lacks a class: a classifier cannot learn it. An autoencoder needs no classes.
+fn check_classes(e: &Experiment, data: &ImageData) -> Result<()> {
+    if e.kind.learns != Learns::Classes {
+        return Ok(());
+    }
+    let Some(missing) = data.missing().into_iter().find(|missing| missing.split == "train") else { return Ok(()) };
+    let (d, classes) = (&e.data, data.classes.len());
+    for (key, n) in [("data.labelled", d.labelled), ("data.limit", d.limit)] {
+        if n > 0 && n < classes {
+            let what = format!("is {n}, so {} (expected at least {classes}, one for each class)", missing.words());
+            let help = format!("choose {classes} or more, or 0 for all: --set {key}={classes}");
+            return Err(Error::config(key, what, help));
+        }
+    }
+    Err(Error::data(d.source(), missing.words(), "add samples of that class to the training set, or remove the class"))
+}
+
+/// Samples that are not those of a run's splits, or not as such.
+pub struct Other {
+    /// The samples, labelled in the order of the run's classes.
+    pub images: Images,
+    /// SHA-256 (hexadecimal) of the files they come from.
+    pub sha256: String,
+}
+
+/// Other samples that a finished run is evaluated on: a kind of data, or a path. Data with a test split of their own give
+/// that; a folder of images, a table or arrays give all they hold: the run's own, if their kind is what is asked for. The
+/// classes are the run's, matched by name.
+pub fn other(e: &Experiment, spec: &str, p: &Preparation, watch: &mut dyn Watch) -> Result<Other> {
+    let asked = DataKind::ALL.iter().copied().find(|kind| kind.name() == spec);
+    let is_whole = |kind: DataKind| !kind.source().is_rendered() && !kind.source().has_test_split();
+    let spec = if asked == Some(e.data.kind) && is_whole(e.data.kind) { &e.data.path } else { spec };
+    if let Some(kind) = asked.filter(|&kind| kind != e.data.kind || !is_whole(kind)) {
+        let mut e = e.clone();
+        if kind != e.data.kind {
+            (e.data.kind, e.data.path) = (kind, String::new());
+        }
+        e.data.limit = 0;
+        let ImageData { test, sha256, .. } = load(&e, watch)?;
+        return Ok(Other { images: renamed(test, p, Path::new(spec))?, sha256 });
+    }
+    let path = Path::new(spec);
+    let (classes, image, columns) = (&p.classes, p.image, p.is_table().then(|| p.columns()));
+    let like = Like { data: &e.data, learns: e.kind.learns, classes, image, columns };
+    let (images, sha256) = DataKind::recognizing(path, e.data.kind).source().read_like(path, &like, watch)?;
+    Ok(Other { images: renamed(images, p, path)?, sha256 })
+}
+
+/// The same samples, labelled in the order of the run's classes; refused unless they are such as the run was trained on.
+fn renamed(mut images: Images, p: &Preparation, path: &Path) -> Result<Images> {
+    let image = [images.channels(), images.height(), images.width()];
+    if image != p.image {
+        let words =
+            |[c, h, w]: [usize; 3]| if (c, h) == (1, 1) { format!("{w} numbers") } else { format!("{c}x{h}x{w}") };
+        let what = format!("holds samples of {}; the run was trained on {}", words(image), words(p.image));
+        return Err(Error::data(path, what, "give data like those of the run"));
+    }
+    if let Some(scale) = p.values.as_ref().filter(|scale| scale.names.len() != images.value_names.len()) {
+        let (found, known) = (images.value_names.len(), scale.names.join(", "));
+        let what = format!("holds {found} numbers to predict; the run predicts {known}");
+        return Err(Error::data(path, what, "give data like those of the run"));
+    }
+    let place: Vec<Option<usize>> =
+        images.classes.iter().map(|class| p.classes.iter().position(|known| known == class)).collect();
+    let mut none = Vec::new();
+    let labels = if let Target::Classes(labels) = &mut images.target { labels } else { &mut none };
+    for label in labels {
+        *label = place[*label].ok_or_else(|| {
+            let what = format!("holds a class `{}` that was not trained", images.classes[*label]);
+            Error::data(path, what, format!("the classes are: {}", p.classes.join(", ")))
+        })?;
+    }
+    images.classes = p.classes.clone();
+    Ok(images)
+}
