@@ -200,6 +200,10 @@ impl Source {
         if let Value::Table(train) = values.entry("train").or_insert_with(|| Value::Table(Table::new())) {
             complete(train, kind);
         }
+        if values.get("model").and_then(Value::as_table).is_some_and(|model| !model.contains_key("layer")) {
+            let help = "write each layer as [[model.layer]], with its type";
+            return Err(Error::config(self.document.place("model"), "has no layers", help));
+        }
         let is_named = values.contains_key("kind");
         let mut experiment: Experiment = self.document.read(values, schema)?;
         if !is_named {
