@@ -163,13 +163,16 @@ impl Study {
                 format!("d = {domain}").parse().map_err(|e: toml::de::Error| refuse(e.message().trim().to_owned()))?;
             source.put(&["study", "space", key.trim().trim_matches('"')], table["d"].clone())?;
         }
-        let mut set = |key: &str, value: Option<String>| match value {
-            Some(value) => source.set(&format!("{key}={value}")),
-            None => Ok(()),
-        };
-        set("study.trials", self.trials.map(|trials| trials.to_string()))?;
-        set("study.sampler", self.sampler.map(|sampler| format!("{sampler:?}").to_lowercase()))?;
-        set("study.pruner", self.pruner.map(|pruner| format!("{pruner:?}").to_lowercase()))?;
+        if let Some(trials) = self.trials {
+            source.flag("--trials", "study.trials", i64::from(trials))?;
+        }
+        let words = [
+            ("--sampler", "study.sampler", self.sampler.map(|sampler| format!("{sampler:?}"))),
+            ("--pruner", "study.pruner", self.pruner.map(|pruner| format!("{pruner:?}"))),
+        ];
+        for (flag, key, word) in words {
+            word.map_or(Ok(()), |word| source.flag(flag, key, word.to_lowercase()))?;
+        }
         Ok(source)
     }
 

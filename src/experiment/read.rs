@@ -226,6 +226,10 @@ impl Source {
         if let Value::Table(train) = values.entry("train").or_insert_with(|| Value::Table(Table::new())) {
             complete(train, kind);
         }
+        if values.get("model").and_then(Value::as_table).is_some_and(|model| !model.contains_key("layer")) {
+            let help = "write each layer as [[model.layer]], with its type";
+            return Err(Error::config(self.document.place("model"), "has no layers", help));
+        }
         let experiment: Experiment = self.document.read(values, schema)?;
         let kind = kind.unwrap_or_else(|| kinds::of_loss(experiment.train.loss));
         let experiment = experiment.of_kind(kind);

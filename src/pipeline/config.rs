@@ -59,7 +59,8 @@ pub struct DataConfig {
 pub struct FeatureConfig {
     /// Features that are computed of each image.
     pub names: Vec<Feature>,
-    /// Scale of the features: `standard` (mean 0, standard deviation 1), or a range, `{ min_max = { low = 0.0, high = 1.0 } }`.
+    /// Scale of the features: `standard` (mean 0, standard deviation 1), or a range,
+    /// `{ min_max = { low = 0.0, high = 1.0 } }`.
     pub scaling: Scaling,
 }
 

@@ -285,6 +285,10 @@ impl<'a> Node<'a> {
                 let of = |node: &Node<'a>| match node.shape() {
                     Shape::Section(fields) => node.example(&fields),
                     Shape::Whole(_) => "a whole number".into(),
+                    Shape::List(item, Some(n)) if matches!(item.shape(), Shape::Whole(_) | Shape::Number) => {
+                        let such: Vec<String> = (1..=n).map(|n| n.to_string()).collect();
+                        format!("a list of {n} numbers, such as [{}]", such.join(", "))
+                    }
                     _ => node.expected(),
                 };
                 nodes.iter().map(of).collect::<Vec<_>>().join(", or ")

@@ -52,7 +52,8 @@ fn wrong_words_are_usage_errors() {
 fn wrong_settings_say_where_what_and_what_to_do() {
     let folder = empty_folder("cli-settings");
     fs::write(folder.join("my.toml"), "seed = 1\n\n[cnn]\nepoch = 3\n").unwrap();
-    gradus(&folder, &["pipeline", "--config", "my.toml"]).says(2, &["my.toml:4", "`cnn.epoch`", "`cnn.epochs`"]);
+    gradus(&folder, &["pipeline", "--config", "my.toml"])
+        .says(2, &["my.toml:4", "cnn.epoch: there is no setting", "`cnn.epochs`"]);
     fs::write(folder.join("bad.toml"), "seed = 1\nseed 2").unwrap();
     gradus(&folder, &["pipeline", "--config", "bad.toml"]).says(2, &["bad.toml:2"]);
     gradus(&folder, &["pipeline", "--config", "none.toml"]).says(2, &["none.toml"]);
