@@ -44,7 +44,7 @@ fn count(bytes: usize) {
     }
 }
 
-/// What the system gave. Nothing: the end.
+/// Returns the memory that the system gave; aborts if it gave none.
 fn given(pointer: *mut u8, bytes: usize) -> *mut u8 {
     if pointer.is_null() { out_of_memory(bytes) } else { pointer }
 }

@@ -171,11 +171,11 @@ unsafe fn rows<S: Vector, const R: usize, const V: usize, const CUT: bool>(p: &P
                 tile::<S, R, V, CUT, false>(p, t * R, 0..0);
             }
         } else {
-            let share = p.depth / tiles.max(1);
+            let part = p.depth / tiles.max(1);
             for t in 0..tiles {
-                tile::<S, R, V, CUT, true>(p, t * R, t * share..(t + 1) * share);
+                tile::<S, R, V, CUT, true>(p, t * R, t * part..(t + 1) * part);
             }
-            for k in tiles * share..p.depth {
+            for k in tiles * part..p.depth {
                 p.next.copy::<S>(k);
             }
         }
@@ -478,8 +478,8 @@ impl Product<'_> {
         });
     }
 
-    /// Some rows of A with all panels, then the next, so that they stay in the cache meanwhile. `b(j)` is panel j, and
-    /// how far its rows are apart; `next(j)` says how it is copied.
+    /// Multiplies some rows of A with all panels, then the next, so that they stay in the cache meanwhile. `b(j)` is
+    /// panel j, and how far its rows are apart; `next(j)` says how it is copied.
     ///
     /// # Safety
     /// As for [`panels`](Self::panels), and the panels must be there when their turn comes.

@@ -42,12 +42,12 @@ pub fn product(sizes: &[usize]) -> Option<usize> {
     sizes.iter().try_fold(1usize, |all, &size| all.checked_mul(size)).filter(|&all| all <= MAX_LEN)
 }
 
-/// [`product`] as the length of the array called `what`.
+/// Returns [`product`] as the length of the array called `what`.
 pub(crate) fn length(what: &'static str, sizes: &[usize]) -> Result<usize, SizeError> {
     product(sizes).ok_or(SizeError::TooLarge(what))
 }
 
-/// The value, if it fits into an `isize`: kernels also count backwards.
+/// Returns the value, if it fits into an `isize`: kernels also count backwards.
 fn signed(what: &'static str, size: Option<usize>) -> Result<usize, SizeError> {
     size.filter(|&size| isize::try_from(size).is_ok()).ok_or(SizeError::TooLarge(what))
 }

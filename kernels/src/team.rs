@@ -83,7 +83,7 @@ thread_local! {
     static WORKING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is in the middle of a team's task.
+/// Returns whether this thread is in the middle of a team's task.
 pub(crate) fn is_working() -> bool {
     WORKING.get()
 }
@@ -197,7 +197,7 @@ impl Worker {
         }
     }
 
-    /// The next state that `fits`: watches for a while, then sleeps until called.
+    /// Returns the next state that `fits`: watches for a while, then sleeps until called.
     fn wait(&self, fits: impl Fn(u64) -> bool) -> u64 {
         let mut since = Instant::now();
         loop {

@@ -1,7 +1,7 @@
-//! Fifty losses from given weights, and everything that another program needs to compute them too.
+//! Writes the first fifty losses of a training, and everything that another program needs to compute them too.
 //!
-//! Same weights, same batches, same dropout masks: then two engines differ by rounding alone, which a training amplifies
-//! slowly. `benches/peers/curves.py` lays PyTorch's losses beside ours.
+//! Same weights, same batches, same dropout masks: then two engines differ by rounding alone, which a training
+//! amplifies slowly. `benches/peers/curves.py` compares PyTorch's losses with ours.
 
 use super::nets::{Answers, Net, SEED, Training};
 use crate::autograd::{Tape, Var};
@@ -25,7 +25,7 @@ pub const NETS: [Net; 4] = [Net::P1, Net::P2, Net::P3, Net::P7];
 /// | `weight/PATH` | PyTorch's | the parameters before the first step |
 /// | `inputs`, `labels` | `[N, ..]`, `[N]` | the samples |
 /// | `order` | `[STEPS, batch]` | the samples of each step |
-/// | `mask/PATH` | `[STEPS, batch, ..]` | what each dropout layer multiplies with |
+/// | `mask/PATH` | `[STEPS, batch, ..]` | the mask of each dropout layer |
 /// | `losses` | `[STEPS]` | ours |
 pub fn export(net: Net, folder: &Path) -> Result<()> {
     let mut training = Training::new(net)?;
@@ -59,7 +59,7 @@ pub fn export(net: Net, folder: &Path) -> Result<()> {
     files::write_atomic(folder.join(format!("{}.safetensors", net.name())), &to_safetensors(&state)?)
 }
 
-/// What the dropout layer at `path` makes of ones, step by step: its masks.
+/// Returns the masks of the dropout layer at `path`, step by step: its outputs for ones.
 fn masks(path: &str, p: f64, shape: &[usize]) -> Result<Tensor> {
     let (alone, ones) = (Sequential::new().with(path, Dropout(p)), Var::constant(Tensor::full(shape, 1.0)));
     let mut all = Vec::new();

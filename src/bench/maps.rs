@@ -1,4 +1,4 @@
-//! t-SNE maps of Gaussian blobs, and how good they are: a fast map of poor quality is no feat.
+//! t-SNE embeddings of Gaussian blobs, with their quality, since a fast embedding of poor quality is worthless.
 
 use super::blobs::{Blobs, Centres};
 use super::judge::{Quality, judge};
@@ -29,23 +29,23 @@ pub static ALL: [Map; 3] = [
 
 const DATA: Blobs = Blobs { name: "T", n: 60_000, d: 50, clusters: 10, centres: Centres::Normal(3.0), spread: 1.0 };
 
-/// Operations of a pair of points in one iteration, counted on the formulas: two differences, the squared distance (4), w
-/// (2), Z (1), w² (1), the force (4).
+/// Operations of a pair of points in one iteration, counted on the formulas: two differences, the squared distance
+/// (4), w (2), Z (1), w² (1), the force (4).
 const PAIR: f64 = 14.0;
 
 impl Map {
-    /// The samples.
+    /// Returns the samples.
     pub fn samples(&self, folder: &Path, quick: bool) -> Result<Array2<f32>> {
         let data = if quick { Blobs { n: 600, ..DATA } } else { DATA };
         data.load(folder, if quick { 300 } else { self.n })
     }
 
-    /// Judges a map that any program made of this workload's samples.
+    /// Evaluates an embedding of this workload's samples, made by any program.
     pub fn judge(&self, folder: &Path, map: ArrayView2<'_, f32>) -> Result<Quality> {
         judge(self.samples(folder, false)?.view(), map)
     }
 
-    /// Measures it: one fit, which is long enough.
+    /// Measures the workload: one fit, which is long enough.
     pub(super) fn run(&'static self, bench: &Bench) -> Result<Row> {
         let x = self.samples(&bench.data, bench.quick)?;
         let iterations = if bench.quick { 30 } else { self.iterations };

@@ -6,7 +6,7 @@ use super::{clusters, maps, process, products};
 use crate::error::{Error, Result};
 use crate::text::guess::nearest;
 
-/// Something to be measured.
+/// A workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workload {
     /// A training step.
@@ -19,12 +19,12 @@ pub enum Workload {
     Product([usize; 3]),
     /// K-means on this data set.
     Clusters(&'static clusters::Clusters),
-    /// A map.
+    /// A t-SNE embedding.
     Map(&'static maps::Map),
 }
 
 impl Workload {
-    /// All of them, in the order in which they are printed.
+    /// Returns all of them, in the order in which they are printed.
     pub fn all() -> Vec<Self> {
         let nets = [Net::P1, Net::P2, Net::P3, Net::P4, Net::P4w]
             .into_iter()
@@ -37,7 +37,7 @@ impl Workload {
             .collect()
     }
 
-    /// The name under which it is asked for and reported.
+    /// Returns its name in arguments and reports.
     pub fn name(self) -> String {
         match self {
             Self::Train(net) => nets::train_name(net),
@@ -49,8 +49,8 @@ impl Workload {
         }
     }
 
-    /// Those whose name is one of `names` or begins with it; all, if there are no names. Fails on a name that fits
-    /// none, and says which comes nearest.
+    /// Selects those whose name is one of `names` or begins with it; all, if there are no names. Fails on a name that
+    /// fits none, and suggests the nearest one.
     pub fn select(names: &[String]) -> Result<Vec<Self>> {
         let all = Self::all();
         for name in names {

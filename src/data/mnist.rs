@@ -1,9 +1,9 @@
-//! MNIST and the sets made in its image: four IDX files, 60,000 training and 10,000 test images of 28 x 28.
+//! MNIST and sets of the same form: four IDX files, 60,000 training and 10,000 test images of 28 x 28.
 //!
-//! LeCun, Cortes and Burges (1998) gave away the digits; Xiao, Rasul and Vollgraf (2017) clothes in the same form. So
-//! many others carry the files on that their names and folders differ a little, and their contents may: the files are
-//! looked for under all usual names, and known by their checksum ([`Set::sha256`]) if they are the makers' own. Other
-//! sets in the same form, or a part of one, are read as well; they are just not [`TrainTest::genuine`].
+//! LeCun, Cortes and Burges (1998) published the digits; Xiao, Rasul and Vollgraf (2017) clothes in the same form. Many
+//! mirrors carry the files under slightly different names and folders, perhaps with other contents: the files are
+//! searched under all usual names, and recognized by their checksum ([`Set::sha256`]) if they are the makers' own.
+//! Other sets in the same form, or a part of one, are read as well; they are just not [`TrainTest::genuine`].
 
 use super::dataset::{Columns, Images};
 use super::idx::Idx;
@@ -34,7 +34,7 @@ impl Set {
     /// Both.
     pub const ALL: [Set; 2] = [Set::Mnist, Set::Fashion];
 
-    /// Names of the classes.
+    /// Returns the names of the classes.
     pub fn classes(self) -> [&'static str; 10] {
         match self {
             Set::Mnist => ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
@@ -44,7 +44,7 @@ impl Set {
         }
     }
 
-    /// The name in experiment files and on the command line.
+    /// Returns the name in experiment files and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Set::Mnist => "mnist",
@@ -70,7 +70,7 @@ impl Set {
         }
     }
 
-    /// Where in a folder the files may lie: itself, and where a package or another framework puts them.
+    /// Returns where in a folder the files may be: in itself, or where a package or another framework puts them.
     fn places(self) -> [&'static str; 5] {
         match self {
             Set::Mnist => ["", "data", "raw", "mnist", "MNIST/raw"],
@@ -89,12 +89,12 @@ impl FromStr for Set {
     }
 }
 
-/// The images of a set, as their makers divided them.
+/// The images of a set, as their makers split them.
 #[derive(Clone, Debug)]
 pub struct TrainTest {
-    /// To learn from: 60,000 in the makers' files.
+    /// The training set: 60,000 in the makers' files.
     pub train: Images,
-    /// To be measured on: 10,000.
+    /// The test set: 10,000.
     pub test: Images,
     /// SHA-256 (hexadecimal) over the uncompressed files, in the order of [`FILES`].
     pub sha256: String,
@@ -135,8 +135,8 @@ pub fn load(folder: &Path, set: Set) -> Result<TrainTest> {
     })
 }
 
-/// Finds the four files: `train-images-idx3-ubyte` or `train-images.idx3-ubyte`, plain or `.gz`, in the folder itself or
-/// in its `data`, `raw`, or the set's own folder. The first of these that holds any of them must hold all.
+/// Finds the four files: `train-images-idx3-ubyte` or `train-images.idx3-ubyte`, plain or `.gz`, in the folder itself
+/// or in its `data`, `raw`, or the set's own folder. The first of these that holds any of them must hold all.
 pub fn find(folder: &Path, set: Set) -> Result<[PathBuf; 4]> {
     let get =
         format!("put the four files there, or get them: gradus data get {0} (--from PATH if available)", set.name());
@@ -168,7 +168,7 @@ pub fn find(folder: &Path, set: Set) -> Result<[PathBuf; 4]> {
     Ok(paths)
 }
 
-/// The names under which a file may lie.
+/// Returns the names under which a file may lie.
 pub(crate) fn names(stem: &str, axes: usize) -> [String; 4] {
     [
         format!("{stem}-idx{axes}-ubyte"),

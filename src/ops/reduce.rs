@@ -26,7 +26,7 @@ pub struct Axes {
 }
 
 impl Axes {
-    /// All axes: the result is a scalar.
+    /// Returns all axes: the result is a scalar.
     pub fn all() -> Self {
         Self { reduced: [true; MAX_RANK], given: None, keep: false }
     }
@@ -38,7 +38,7 @@ impl Axes {
         Self { reduced, given: axes.iter().max().copied(), keep }
     }
 
-    /// The input's shape with the reduced axes at size 1.
+    /// Returns the input's shape with the reduced axes at size 1.
     fn kept(&self, x: &[usize]) -> Shape {
         x.iter().enumerate().fold(Shape::new(x), |s, (axis, _)| if self.reduced[axis] { s.with(axis, 1) } else { s })
     }
@@ -55,7 +55,7 @@ impl Axes {
         Ok(Shape::new(&left))
     }
 
-    /// Number of elements that make one output.
+    /// Returns the number of elements that make one output.
     fn count(&self, x: &[usize]) -> usize {
         (0..x.len()).filter(|&axis| self.reduced[axis]).map(|axis| x[axis]).product()
     }
@@ -91,7 +91,7 @@ fn total<T: Real>(x: &Tensor<T>, axes: &Axes) -> Tensor<T> {
     reduce_to(x, axes.kept(x.shape()))
 }
 
-/// The mean over the axes: the sum over the number of summands. NaN for no summands.
+/// The mean over the axes: the sum over the number of elements. NaN of no elements.
 #[derive(Clone, Copy, Debug)]
 pub struct Mean(pub Axes);
 
@@ -116,7 +116,7 @@ impl<T: Real> Op<T, 1> for Mean {
     }
 }
 
-/// The largest element over the axes. The whole gradient goes to the winner, on a tie to the first.
+/// The largest element over the axes. The whole gradient goes to the argmax, on a tie to the first.
 #[derive(Clone, Copy, Debug)]
 pub struct Max(pub Axes);
 
@@ -139,7 +139,7 @@ impl<T: Real> Op<T, 1> for Max {
         let (winner, ()) = Indices::build(out.numel(), |winner| {
             winner.fill(none);
             for (i, &value) in x.data().iter().enumerate() {
-                // The output's index: the input's, with the reduced axes left out.
+                // The output's index: the input's, without the reduced axes.
                 let (mut rest, mut at) = (i, 0);
                 for axis in (0..x.rank()).rev() {
                     let k = rest % x.shape()[axis];
@@ -163,13 +163,13 @@ impl<T: Real> Op<T, 1> for Max {
     }
 }
 
-/// Whether `a` is larger than `b`, NaN being above all numbers.
+/// Returns whether `a` is larger than `b`, NaN being above all numbers.
 #[inline]
 fn above<T: Real>(a: T, b: T) -> bool {
     a > b || (a.is_nan() && !b.is_nan())
 }
 
-/// The place of the largest of `n` elements, the first of equals; of the first NaN, if there is one.
+/// Returns the place of the largest of `n` elements, the first of equals; of the first NaN, if there is one.
 pub(super) fn largest<T: Real>(n: usize, at: impl Fn(usize) -> T) -> usize {
     (1..n).fold(0, |best, k| if above(at(k), at(best)) { k } else { best })
 }
@@ -185,7 +185,7 @@ pub fn argmax<T: Real>(x: &[T]) -> usize {
 
 /// Reductions.
 impl<T: Real> Var<T> {
-    /// The sum of all elements, a scalar.
+    /// Returns the sum of all elements, a scalar.
     pub fn sum(&self) -> Result<Self> {
         apply(Sum(Axes::all()), [self])
     }
@@ -193,19 +193,19 @@ impl<T: Real> Var<T> {
     pub fn sum_axes(&self, axes: &[usize], keep: bool) -> Result<Self> {
         apply(Sum(Axes::of(axes, keep)), [self])
     }
-    /// The mean of all elements, a scalar.
+    /// Returns the mean of all elements, a scalar.
     pub fn mean(&self) -> Result<Self> {
         apply(Mean(Axes::all()), [self])
     }
-    /// The mean over `axes`; see [`Mean`].
+    /// Returns the mean over `axes`; see [`Mean`].
     pub fn mean_axes(&self, axes: &[usize], keep: bool) -> Result<Self> {
         apply(Mean(Axes::of(axes, keep)), [self])
     }
-    /// The largest of all elements, a scalar.
+    /// Returns the largest of all elements, a scalar.
     pub fn max(&self) -> Result<Self> {
         apply(Max(Axes::all()), [self])
     }
-    /// The largest over `axes`; see [`Max`].
+    /// Returns the largest over `axes`; see [`Max`].
     pub fn max_axes(&self, axes: &[usize], keep: bool) -> Result<Self> {
         apply(Max(Axes::of(axes, keep)), [self])
     }

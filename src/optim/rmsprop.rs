@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 /// v ← momentum · v + lr d,  p ← p - v                             (lr_in_velocity)
 /// ```
 ///
-/// The first of two is PyTorch's, the second Keras's. The two velocities go the same way while the rate stays the same.
-/// s - m² is never negative but by rounding, and then counts as 0.
+/// The first of two is PyTorch's, the second Keras's. The two velocities give the same steps while the rate stays the
+/// same. s - m² is never negative but by rounding, and then counts as 0.
 ///
 /// ```
 /// use gradus::optim::{RmsProp, Rule};
@@ -35,7 +35,7 @@ pub struct RmsProp {
     pub lr: f64,
     /// Decay rate of the running means; Keras calls it rho.
     pub alpha: f64,
-    /// Share of the last step that is kept, in [0, 1).
+    /// Fraction of the last step that is kept (momentum), in [0, 1).
     pub momentum: f64,
     /// Whether to divide by the standard deviation.
     pub centered: bool,

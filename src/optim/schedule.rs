@@ -1,7 +1,7 @@
 //! How the learning rate changes from epoch to epoch.
 //!
 //! A schedule is a pure function of the epoch and of the validation losses so far, so a resumed training needs nothing
-//! but its history to go on at the same rate.
+//! but its history to continue at the same rate.
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -29,13 +29,13 @@ pub enum Schedule {
     Step {
         /// Epochs at the same rate; 0 counts as 1.
         every: usize,
-        /// What the rate is multiplied with.
+        /// The factor by which the rate is multiplied.
         #[serde(default = "tenth")]
         factor: f64,
     },
     /// base · factor^(e - 1) (`ExponentialLR`).
     Exponential {
-        /// What the rate is multiplied with after each epoch.
+        /// The factor by which the rate is multiplied after each epoch.
         factor: f64,
     },
     /// Half a cosine from `base` down to `to` (Loshchilov and Hutter 2017, without restarts), after a linear warm-up
@@ -60,13 +60,13 @@ pub enum Schedule {
     /// (`ReduceLROnPlateau`; Keras does so one epoch earlier, at `patience`). Better means below (1 - threshold) times
     /// the best loss; a NaN is never better. After a change the waiting begins anew.
     Plateau {
-        /// What the rate is multiplied with.
+        /// The factor by which the rate is multiplied.
         #[serde(default = "tenth")]
         factor: f64,
-        /// Epochs without a better loss that are put up with.
+        /// Epochs without a better loss that are tolerated.
         #[serde(default = "ten")]
         patience: usize,
-        /// By which part of itself the best loss must fall.
+        /// The fraction by which the best loss must fall.
         #[serde(default = "little")]
         threshold: f64,
         /// The rate never falls below.
@@ -77,8 +77,8 @@ pub enum Schedule {
     /// base / (div_factor · final_div_factor) in the last epoch (`OneCycleLR` with `max_lr = base`; momentum is left
     /// alone). The top is at e = pct_start · E, which need not be a whole number. A single epoch has the base rate.
     OneCycle {
-        /// The share of the epochs in which the rate rises.
-        #[serde(default = "share")]
+        /// The fraction of the epochs in which the rate rises.
+        #[serde(default = "usual_start")]
         pct_start: f64,
         /// How much smaller the first rate is.
         #[serde(default = "div")]
@@ -105,7 +105,7 @@ fn ten() -> usize {
 fn little() -> f64 {
     1e-4
 }
-fn share() -> f64 {
+fn usual_start() -> f64 {
     0.3
 }
 fn div() -> f64 {
@@ -115,14 +115,15 @@ fn final_div() -> f64 {
     1e4
 }
 
-/// Half a cosine, from `from` at 0 to `to` at 1.
+/// Returns half a cosine, from `from` at 0 to `to` at 1.
 fn anneal(from: f64, to: f64, at: f64) -> f64 {
     to + (from - to) / 2.0 * (1.0 + libm::cos(std::f64::consts::PI * at))
 }
 
 impl Schedule {
-    /// The learning rate of epoch `epoch` (from 1) of `epochs`. `val_losses` are the validation losses of the epochs
-    /// before it, in order; those of later epochs are not looked at, and no loss but for [`Plateau`](Self::Plateau).
+    /// Returns the learning rate of epoch `epoch` (from 1) of `epochs`. `val_losses` are the validation losses of the
+    /// epochs before it, in order; those of later epochs are not looked at, and no loss but for
+    /// [`Plateau`](Self::Plateau).
     ///
     /// Epochs past the last have the last one's rate.
     pub fn lr(&self, base: f64, epoch: usize, epochs: usize, val_losses: &[f64]) -> f64 {

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 /// p ← p - (nesterov ? lr · g + momentum · v : v)
 /// ```
 ///
-/// This is the same path at a constant rate, and another one when the rate changes: what is under way keeps its speed.
+/// Both give the same path at a constant rate. When the rate changes they differ: here the velocity keeps its size.
 ///
 /// ```
 /// use gradus::optim::{Sgd, Rule};
@@ -39,7 +39,7 @@ use serde::{Deserialize, Serialize};
 pub struct Sgd {
     /// Learning rate.
     pub lr: f64,
-    /// Share of the last step that is kept, in [0, 1).
+    /// Fraction of the last step that is kept, in [0, 1).
     pub momentum: f64,
     /// Looks ahead along the momentum.
     pub nesterov: bool,

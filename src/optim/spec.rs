@@ -7,7 +7,7 @@
 //! clip_norm = 1.0
 //! ```
 //!
-//! Rule and surroundings share one table, so the keys are told apart by the names that the structs know: each name
+//! Rule and surroundings share one table, so the keys are distinguished by the fields of the structs: each name
 //! belongs to the rule or to [`Around`], and one that belongs to neither is refused.
 
 use super::{Adadelta, Adagrad, Adam, Around, FirstOrder, Nadam, Optimizer, RmsProp, Sgd};
@@ -59,7 +59,7 @@ pub struct OptimizerSpec {
 /// The words for `kind`.
 const KINDS: &[&str] = &["sgd", "adam", "adamw", "nadam", "rmsprop", "adadelta", "adagrad"];
 
-/// A setting, what it may be in words, and whether a number is that.
+/// A setting, its range in words, and whether a number is in that range.
 type Range = (&'static str, &'static str, fn(f64) -> bool);
 
 /// The settings that have a range. The largest numbers are such as `f32` holds.
@@ -92,17 +92,17 @@ fn fraction(x: f64) -> bool {
 }
 
 impl OptimizerSpec {
-    /// A rule with nothing around it.
+    /// Creates a rule with nothing around it.
     pub fn new(rule: Choice) -> Self {
         Self { rule, around: Around::default() }
     }
 
-    /// An optimizer that has taken no step yet.
+    /// Returns an optimizer that has taken no step yet.
     pub fn build(&self) -> Box<dyn Optimizer<f32>> {
         self.build_for()
     }
 
-    /// The same for parameters of any number type.
+    /// Returns the same for parameters of any number type.
     pub fn build_for<T: Real>(&self) -> Box<dyn Optimizer<T>> {
         let around = self.around;
         match self.rule {
@@ -115,7 +115,7 @@ impl OptimizerSpec {
         }
     }
 
-    /// The learning rate to start with.
+    /// Returns the learning rate to start with.
     pub fn lr(&self) -> f64 {
         match self.rule {
             Choice::Sgd(Sgd { lr, .. })
@@ -148,7 +148,7 @@ impl OptimizerSpec {
 impl<'de> Deserialize<'de> for OptimizerSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut table = Map::deserialize(deserializer)?;
-        // NaN and infinities have become null, and a setting that may be left out would take that for nothing.
+        // NaN and infinities have become null, and a setting that is optional would take that for an omission.
         let is_null =
             |value: &Value| value.is_null() || value.as_array().is_some_and(|list| list.contains(&Value::Null));
         if table.values().any(is_null) {
@@ -179,7 +179,7 @@ impl<'de> Deserialize<'de> for OptimizerSpec {
     }
 }
 
-/// A rule's settings and those around it, from their common table; or what is wrong.
+/// Splits a common table into a rule's settings and those around it; or returns what is wrong.
 fn read<R: DeserializeOwned>(mut table: Map<String, Value>) -> Result<(R, Around), String> {
     let (own, around) = (fields::<R>(), fields::<Around>());
     if let Some(key) = table.keys().find(|key| !own.contains(&key.as_str()) && !around.contains(&key.as_str())) {
@@ -193,7 +193,7 @@ fn read<R: DeserializeOwned>(mut table: Map<String, Value>) -> Result<(R, Around
     Ok((rule, around))
 }
 
-/// The names of a struct's settings, as its `Deserialize` asks for them.
+/// Returns the names of a struct's settings, as its `Deserialize` asks for them.
 fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
     struct Ask<'a>(&'a mut &'static [&'static str]);
 

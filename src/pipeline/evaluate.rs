@@ -1,4 +1,4 @@
-//! `gradus evaluate` and `gradus predict`: a trained run on other images.
+//! `gradus evaluate` and `gradus predict`: applies a trained run to other images.
 
 use super::artifacts::Artifacts;
 use super::config::Config;
@@ -64,7 +64,7 @@ impl Classifiers {
         })
     }
 
-    /// The predictions for the image `[1, C, H, W]` that was read from `path`.
+    /// Returns the predictions for the image `[1, C, H, W]` that was read from `path`.
     pub fn predict(&self, path: &Path, image: &Tensor) -> Result<Prediction> {
         let classes = &self.artifacts.classes;
         let found = self.classify(image, &[0])?;

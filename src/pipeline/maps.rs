@@ -1,18 +1,18 @@
-//! Stage 4. Maps: t-SNE of what each stage knows of the samples, two dimensions that keep neighbours together.
+//! Stage 4. Embeddings: t-SNE of the features and of the networks' outputs, in two dimensions.
 
 use super::config::TsneConfig;
 use crate::error::Result;
 use ndarray::{Array2, ArrayView2};
 use std::time::Instant;
 
-/// A map and how it was made.
+/// An embedding and how it was computed.
 #[derive(Clone, Debug)]
 pub struct NamedMap {
-    /// What was mapped: a key of `metrics.json`.
+    /// The name of the embedded space: a key of `metrics.json`.
     pub name: String,
     /// n x 2.
     pub points: Array2<f32>,
-    /// Kullback-Leibler divergence: how much of the neighbourhoods is lost.
+    /// Kullback-Leibler divergence, the loss of t-SNE.
     pub kl: f64,
     /// `exact`, `barnes_hut` or `fft`.
     pub method: &'static str,
@@ -22,7 +22,7 @@ pub struct NamedMap {
     pub seconds: f64,
 }
 
-/// Maps the rows of `x`.
+/// Computes the embedding of the rows of `x`.
 pub fn map(name: &str, config: &TsneConfig, x: ArrayView2<'_, f32>, seed: u64) -> Result<NamedMap> {
     let start = Instant::now();
     let settings = config.settings(x.nrows());

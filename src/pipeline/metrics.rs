@@ -8,7 +8,7 @@ use crate::report::table::csv_bytes;
 use crate::run::{RunFolder, Scores, ledger};
 use serde_json::{Map, Value, json};
 
-/// The content of `metrics.json`.
+/// Returns the content of `metrics.json`.
 pub fn metrics(r: &Results) -> Value {
     let separability: Map<String, Value> = r
         .depth
@@ -73,7 +73,8 @@ pub fn metrics(r: &Results) -> Value {
     })
 }
 
-/// The stage-4 and stage-5 maps are of the test split; those of the depth lesson of the validation split.
+/// Returns the key of an embedding. Those of stages 4 and 5 are of the test split, those of the depth lesson of the
+/// validation split.
 fn tsne_key(r: &Results, map: &NamedMap) -> String {
     let of_test = std::ptr::eq(map, &r.feature_map) || std::ptr::eq(map, &r.mlp_map);
     if of_test { format!("{}_test", map.name) } else { map.name.clone() }
@@ -99,7 +100,7 @@ fn network(s: &Scores) -> Value {
     })
 }
 
-/// Notes in the ledger every classifier that was evaluated on the test set.
+/// Records in the ledger every classifier that was evaluated on the test set.
 pub(super) fn note(r: &Results, folder: &RunFolder) -> Result<ledger::Summary> {
     let figures = |s: &Scores| json!({ "accuracy": s.test.accuracy, "loss": s.test.loss });
     let mut networks = vec![
@@ -115,7 +116,8 @@ pub(super) fn note(r: &Results, folder: &RunFolder) -> Result<ledger::Summary> {
     ledger::record(folder, "pipeline", (&split, r.data.test.len()), &networks)
 }
 
-/// `tables/splits.csv`: every image, its class, and the split it is in, so that others can train on the same.
+/// Makes `tables/splits.csv`: every image, its class, and the split it is in, so other programs can train on the same
+/// splits.
 pub fn splits_csv(r: &Results) -> Vec<u8> {
     let mut rows = vec![["file", "class", "split"]];
     for (split, images) in r.data.splits() {
@@ -125,7 +127,7 @@ pub fn splits_csv(r: &Results) -> Vec<u8> {
     csv_bytes(rows).expect("the rows have one length")
 }
 
-/// `tables/predictions.csv`: every test image, its true label, the three predictions, the probabilities.
+/// Makes `tables/predictions.csv`: every test image, its true label, the three predictions, the probabilities.
 pub fn predictions_csv(r: &Results) -> Vec<u8> {
     let mut header: Vec<String> = ["file", "true_label", "kmeans", "mlp", "cnn"].map(String::from).to_vec();
     for network in ["mlp", "cnn"] {

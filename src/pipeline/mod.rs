@@ -1,7 +1,7 @@
 //! The main job: from a folder of images to a report.
 //!
-//! Hand-crafted features, K-means, an MLP on the features and a CNN on the pixels answer the same question about the
-//! same test images; the report compares them. Each stage is a file that reads as the assignment does, and [`run`]
+//! K-means and an MLP on hand-crafted features and a CNN on the pixels classify the same test images; the report
+//! compares them. Each stage is a file that reads as the assignment does, and [`run`]
 //! calls them in order.
 
 pub mod artifacts;
@@ -33,7 +33,7 @@ use std::time::Instant;
 
 const STAGES: usize = 9;
 
-/// Tells the watch of each stage, measures it, and stops between stages if asked to.
+/// Reports each stage to the observer, measures its time, and stops between stages if requested.
 struct Stages {
     seconds: Vec<(String, f64)>,
 }
@@ -56,9 +56,9 @@ impl Stages {
     }
 }
 
-/// The settings of a run as its `config.toml` has them, and which of them may change before it is resumed. Data may lie
-/// elsewhere by then: their checksum tells whether they are the same. Clusters, maps and the depth lesson are computed
-/// anew in any case.
+/// Returns the settings of a run as its `config.toml` has them, and which of them may change before it is resumed.
+/// Data may lie elsewhere by then: their checksum shows whether they are the same. Clusters, embeddings and the depth
+/// lesson are computed anew in any case.
 fn run_settings(folder: &RunFolder) -> Result<RunSettings> {
     let table = toml::Table::try_from(settings::of_run(folder)?).expect("settings are plain tables");
     let free = ["data.source", "kmeans", "tsne", "depth"];

@@ -1,11 +1,11 @@
-//! Everything that a run of the main job found out.
+//! The results of a run of the main job.
 
 use super::config::Config;
 use super::{baselines, cnn, depth, features, kmeans, maps, mlp, parameters};
 use crate::data::ImageData;
 use crate::run::ledger;
 
-/// Everything a run found out.
+/// The results of a run.
 pub struct Results {
     /// The settings.
     pub config: Config,
@@ -23,7 +23,7 @@ pub struct Results {
     pub mlp_map: maps::NamedMap,
     /// Stage 6.
     pub cnn: cnn::CnnStage,
-    /// What to be better than.
+    /// The baselines.
     pub baselines: baselines::Baselines,
     /// Stage 7.
     pub parameters: parameters::ParameterLesson,

@@ -18,19 +18,19 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-/// Where to look next.
+/// The sampler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SamplerKind {
-    /// Anywhere.
+    /// At random.
     Random,
-    /// Where good points have been.
+    /// Near good points (tree-structured Parzen estimator).
     Tpe,
     /// All combinations.
     Grid,
 }
 
-/// When to give a trial up.
+/// The pruner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PrunerKind {
@@ -42,14 +42,14 @@ pub enum PrunerKind {
     Hyperband,
 }
 
-/// Whose seed a trial has.
+/// The seeds of the trials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Seeds {
-    /// Its own, made of the study's and its number: a setting is not chosen for going well with one seed.
+    /// Each trial has its own, made of the study's and its number: no setting is chosen for its result with one seed.
     Own,
-    /// The study's: differences are those of the settings. The split is the same in all trials either way: it has a seed
-    /// of its own, `data.seed`.
+    /// All have the study's: differences are those of the settings. The split is the same in all trials either way: it
+    /// has a seed of its own, `data.seed`.
     Same,
 }
 
@@ -57,11 +57,11 @@ pub enum Seeds {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// How many trials there shall be.
+    /// The number of trials.
     pub trials: usize,
-    /// Where to look next.
+    /// The sampler.
     pub sampler: SamplerKind,
-    /// When to give a trial up.
+    /// The pruner.
     pub pruner: PrunerKind,
     /// Trials that may run at the same time: trial t learns from those up to t - `parallel` (see [`super::run`]).
     pub parallel: usize,
@@ -73,11 +73,11 @@ pub struct Settings {
     pub values: usize,
     /// Median: epochs in which nothing is stopped.
     pub warmup: usize,
-    /// Hyperband: one trial in so many goes on.
+    /// Hyperband: one trial in so many continues.
     pub factor: usize,
-    /// Whose seed a trial has.
+    /// The seeds of the trials.
     pub seeds: Seeds,
-    /// What is searched.
+    /// The space.
     pub space: Table,
 }
 
@@ -124,12 +124,12 @@ impl Settings {
         Ok(settings)
     }
 
-    /// What is searched.
+    /// Returns the space.
     pub fn space(&self) -> Result<Space> {
         Space::read(&self.space)
     }
 
-    /// The sampler.
+    /// Returns the sampler.
     pub fn sampler(&self) -> Box<dyn Sampler> {
         match self.sampler {
             SamplerKind::Random => Box::new(Random),
@@ -138,7 +138,7 @@ impl Settings {
         }
     }
 
-    /// The pruner, for trials of at most `epochs` epochs.
+    /// Returns the pruner, for trials of at most `epochs` epochs.
     pub fn pruner(&self, epochs: usize) -> Result<Box<dyn Pruner>> {
         Ok(match self.pruner {
             PrunerKind::None => Box::new(NoPruner),

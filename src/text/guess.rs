@@ -1,7 +1,7 @@
-//! What was probably meant by a word that nobody knows: the same word written otherwise, another library's name for it,
-//! or the one that takes few slips of the finger.
+//! Suggestions for unknown words: the same word in another spelling, another library's name for it, or the known word
+//! at a small edit distance.
 //!
-//! A guess that is far off is worse than none: it sends the reader to look for a connection that is not there.
+//! A suggestion that is far off is worse than none: it sends the reader to look for a connection that is not there.
 
 /// What other libraries (and people) call our keys, layers, losses and optimizers.
 const ELSEWHERE: [(&str, &str); 46] = [
@@ -76,23 +76,24 @@ const STANDS_IN: [(&str, &str); 16] = [
     ("layer", "model.layer"),
 ];
 
-/// A word without what is written in many ways: capitals, hyphens, underscores.
+/// Returns a word without what is written in many ways: capitals, hyphens, underscores.
 fn plain(word: &str) -> String {
     word.chars().filter(|c| !['-', '_'].contains(c)).flat_map(char::to_lowercase).collect()
 }
 
-/// Our name for another library's word.
+/// Returns our name for another library's word.
 fn ours(word: &str) -> Option<&'static str> {
     ELSEWHERE.iter().find(|(theirs, _)| plain(theirs) == plain(word)).map(|(_, ours)| *ours)
 }
 
-/// The word among `words` that was probably meant by `word`; none if nothing comes near.
+/// Returns the word among `words` that was probably meant by `word`; `None` if no word is near.
 pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let known = |wanted: &str| words.clone().into_iter().find(|known| plain(known) == plain(wanted));
     if let Some(word) = known(word).or_else(|| known(ours(word)?)) {
         return Some(word);
     }
-    // One slip in three letters is still a word that can be recognized (Damerau 1964); of equals the one that begins alike.
+    // One slip in three letters is still a word that can be recognized (Damerau 1964); of equals the one that begins
+    // alike.
     let slips = |known: &&str| strsim::damerau_levenshtein(word, known);
     let alike = |known: &&str| word.chars().zip(known.chars()).take_while(|(a, b)| a == b).count();
     words
@@ -101,7 +102,7 @@ pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str> + Clone)
         .filter(|known| slips(known) <= (word.chars().count() / 3).max(1))
 }
 
-/// Where a key stands that was written in the section `path` (empty: at the top), and is not known there.
+/// Returns the section of a key that was written in the section `path` (empty: at the top) and is not known there.
 pub fn section_of(path: &str, key: &str) -> Option<&'static str> {
     let key = ours(key).unwrap_or(key);
     let (_, place) = STANDS_IN.iter().find(|(known, _)| *known == key)?;

@@ -51,7 +51,7 @@ impl Layout {
         self.channels * self.plane_len() + lanes
     }
 
-    /// Where the pixel lies that an output at the origin sees under a tap `y` down and `x` to the right.
+    /// Returns where the pixel lies that an output at the origin sees under a tap `y` down and `x` to the right.
     pub(super) fn offset(&self, channel: usize, y: usize, x: usize) -> usize {
         let column = if self.phases == 1 { x } else { x % self.phases * self.phase_len + x / self.phases };
         channel * self.plane_len() + y * self.row_len() + column

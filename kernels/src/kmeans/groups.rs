@@ -47,7 +47,7 @@ impl<T: Copy> Nearest<T> {
     }
 }
 
-/// Row `i`, which is contiguous.
+/// Returns row `i`, which is contiguous.
 #[inline(always)]
 pub(super) fn row<'a, T>(x: &MatRef<'a, T>, i: usize) -> &'a [T] {
     &x.data[i * x.row_stride..][..x.cols]

@@ -89,7 +89,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
     }
 }
 
-/// 1.5 · 2^52 quanta, where n times the power of two above `largest` is at most 2^53 quanta.
+/// Returns 1.5 · 2^52 quanta, where n times the power of two above `largest` is at most 2^53 quanta.
 fn rounding_constant(largest: f64, n: usize) -> f64 {
     let above = 2.0 * f64::from_bits(largest.to_bits() & 0x7ff0_0000_0000_0000);
     let bits = 53 - n.max(8).next_power_of_two().trailing_zeros() as i32;
@@ -437,7 +437,7 @@ impl<T: Scalar> Task<T> {
     }
 }
 
-/// A label as an index.
+/// Returns a label as an index.
 #[inline(always)]
 fn index<T: Scalar>(label: T) -> usize {
     label.to_f64() as usize

@@ -43,7 +43,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// The bias of row `m`. Adding -0 changes nothing, so that stands for none.
+    /// Returns the bias of row `m`. Adding -0 changes nothing, so that stands for none.
     ///
     /// # Safety
     /// `bias` must be null or readable at `m`.

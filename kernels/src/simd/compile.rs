@@ -53,7 +53,7 @@ macro_rules! compile {
             ]
         }
 
-        /// `n`, or the `most` there is.
+        /// Returns `n`, or the `most` there is.
         const fn upto(n: usize, most: usize) -> usize {
             if n < most { n } else { most }
         }

@@ -1,9 +1,9 @@
-//! What a classifier says of images whose true label nobody knows, such as generated ones.
+//! Predictions of a classifier for images without a true label, such as generated ones.
 //!
 //! A good generated image is plainly *something*: the classifier is sure, its prediction has a low entropy. Good
 //! generated images together are *everything*: the mean of all predictions has a high entropy. The inception score
-//! (Salimans et al. 2016) puts both into one number, the effective number of classes that are plainly shown. It is only as
-//! good as the classifier, and knows nothing of variety within a class.
+//! (Salimans et al. 2016) puts both into one number, the effective number of classes that are plainly shown. It is
+//! only as good as the classifier, and knows nothing of variety within a class.
 
 use crate::analysis::samples;
 use crate::error::{Error, Result};
@@ -24,8 +24,8 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// From the probabilities of each class, n x k. Fails unless each is in [0, 1] and each row sums to 1 within a
-    /// thousandth; what is left of that is divided out.
+    /// Summarizes the probabilities of each class, n x k. Fails unless each is in [0, 1] and each row sums to 1 within
+    /// a thousandth; what is left of that is divided out.
     pub fn of<T: Real>(probabilities: ArrayView2<'_, T>) -> Result<Self> {
         let p = samples("predictions", probabilities)?;
         let (n, k) = p.dim();
@@ -47,35 +47,36 @@ impl Answers {
         Ok(answers)
     }
 
-    /// The fraction of predictions that name the class of `labels`, one for each sample.
+    /// Returns the fraction of predictions that name the class of `labels`, one for each sample.
     pub fn accuracy(&self, labels: &[usize]) -> Result<f64> {
         super::class_labels("predictions", self.class.len(), self.mean.len(), labels)?;
         let right = self.class.iter().zip(labels).filter(|(a, b)| a == b).count();
         Ok(super::ratio(right, labels.len()))
     }
 
-    /// The mean confidence.
+    /// Returns the mean confidence.
     pub fn mean_confidence(&self) -> f64 {
         self.confidence.iter().sum::<f64>() / self.confidence.len() as f64
     }
 
-    /// The mean entropy of a prediction, in nats.
+    /// Returns the mean entropy of a prediction, in nats.
     pub fn mean_entropy(&self) -> f64 {
         self.entropy.iter().sum::<f64>() / self.entropy.len() as f64
     }
 
-    /// The entropy of the mean prediction, in nats: from 0 (always one class) to ln k (all classes alike).
+    /// Returns the entropy of the mean prediction, in nats: from 0 (always one class) to ln k (all classes alike).
     pub fn entropy_of_mean(&self) -> f64 {
         entropy(&self.mean)
     }
 
-    /// exp(entropy of the mean prediction - mean entropy), from 1 to k; the exponent is the mean of KL(p(·|x) ‖ mean).
+    /// Computes exp(entropy of the mean prediction - mean entropy), from 1 to k; the exponent is the mean of KL(p(·|x)
+    /// ‖ mean).
     pub fn inception_score(&self) -> f64 {
         libm::exp(self.entropy_of_mean() - self.mean_entropy())
     }
 }
 
-/// -Σ p ln p, 0 ln 0 being 0.
+/// Returns -Σ p ln p, 0 ln 0 being 0.
 fn entropy(p: &[f64]) -> f64 {
     p.iter().filter(|p| **p > 0.0).map(|p| -p * libm::log(*p)).sum()
 }

@@ -1,4 +1,4 @@
-//! What pushes and pulls the points of a map.
+//! The forces on the points of an embedding.
 
 use crate::real::Real;
 use gradus_kernels::tsne::Sums;
@@ -23,7 +23,7 @@ impl<T: Real, const D: usize> Forces<T, D> {
     }
 }
 
-/// The coordinates of the points `y`, axis by axis.
+/// Returns the coordinates of the points `y`, axis by axis.
 pub(super) fn coordinates<T: Real, const D: usize>(y: &[T]) -> [Vec<T>; D] {
     std::array::from_fn(|axis| y.iter().skip(axis).step_by(D).copied().collect())
 }

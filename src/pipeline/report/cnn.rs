@@ -127,8 +127,8 @@ fn training(r: &Results, book: &mut Book<'_>) -> Result<()> {
     Ok(())
 }
 
-/// For the first correctly predicted test image of each class (or simply the first): the strongest maps of each block, with a
-/// caption.
+/// Draws for the first correctly predicted test image of each class (or simply the first) the feature maps of each
+/// block with the largest mean, with a caption.
 fn feature_maps(r: &Results, book: &Book<'_>) -> Result<Vec<(Figure, String)>> {
     let test = &r.data.test;
     let mut figures = Vec::new();
@@ -155,7 +155,7 @@ fn feature_maps(r: &Results, book: &Book<'_>) -> Result<Vec<(Figure, String)>> {
     Ok(figures)
 }
 
-/// The maps with the largest mean activation.
+/// Returns the feature maps with the largest mean activation.
 fn strongest(output: &Tensor) -> Vec<Tile> {
     let &[_, channels, h, w] = output.shape() else { unreachable!("a block gives planes") };
     let plane = |c: usize| &output.data()[c * h * w..][..h * w];
@@ -165,7 +165,7 @@ fn strongest(output: &Tensor) -> Vec<Tile> {
     order.into_iter().take(MAPS).map(|c| Tile::plane(plane(c), w, h, ColourMap::Gray, None)).collect()
 }
 
-/// 3c. What is most often misclassified.
+/// 3c. The most frequent confusion.
 fn mistakes(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let (s, test, classes) = (&r.cnn.scores, &r.data.test, &r.data.classes);
     let confusion = book.confusion("cnn", "CNN on the test split", classes, &s.confusion.counts)?;

@@ -58,7 +58,7 @@ fn training(r: &Results, book: &mut Book<'_>) -> Result<()> {
             (&loss, "Loss over the epochs. Training values are means over the epoch while the weights changed."),
             (&accuracy, "Accuracy over the epochs."),
         ])
-        .table(&table, "The same network with other activations on the validation split (in bold the one that was set beforehand and is tested)")
+        .table(&table, "The same network with other activations on the validation split (in bold the one that was chosen beforehand and is evaluated on the test set)")
         .source("src/pipeline/mlp.rs");
     Ok(())
 }
@@ -117,7 +117,7 @@ fn hardest_pair(r: &Results, book: &mut Book<'_>) -> Result<()> {
         .list(confused(confusion, classes, 3))
         .table(
             &table,
-            "For each pair the test images that the MLP takes for the other class, and how far each feature separates the two \
+            "For each pair the test images that the MLP predicts as the other class, and how far each feature separates the two \
              on the training split (Cohen's d: difference of the means over the pooled deviation)",
         )
         .answer("Which pair of classes is hardest, and by which feature do they differ?", &answer)
@@ -128,7 +128,7 @@ fn hardest_pair(r: &Results, book: &mut Book<'_>) -> Result<()> {
 /// Pairs that the table lists.
 const LISTED: usize = 15;
 
-/// Every pair of classes, with its mistakes on the test split and its distances on the training split.
+/// Returns every pair of classes, with its mistakes on the test split and its distances on the training split.
 fn pairs(r: &Results) -> Vec<Pair> {
     let (k, counts) = (r.data.classes.len(), &r.mlp.scores.confusion.counts);
     // Mean and deviation of each feature in each class.
@@ -156,8 +156,8 @@ fn column(r: &Results, part: usize, j: usize, labels: &[usize], class: usize) ->
     values.iter().zip(labels).filter(|(_, l)| **l == class).map(|(&v, _)| f64::from(v)).collect()
 }
 
-/// Which validation samples of a pair are classified correctly by the best threshold on its best feature, which is fitted on
-/// the training split, and by the MLP.
+/// Returns which validation samples of a pair are classified correctly by the best threshold on its best feature,
+/// which is fitted on the training split, and by the MLP.
 fn on_validation(r: &Results, pair: &Pair) -> (Vec<bool>, Vec<bool>) {
     let ((a, b), (j, _)) = (pair.classes, pair.best_feature());
     let (first, second) = (column(r, 0, j, &r.data.train.labels, a), column(r, 0, j, &r.data.train.labels, b));

@@ -63,7 +63,7 @@ impl Map {
         self.sizes[0] * self.whole[0] * self.whole[1] * LANES
     }
 
-    /// Where a pixel lies.
+    /// Returns where a pixel lies.
     pub(super) fn at(&self, c: usize, y: usize, x: usize) -> usize {
         ((c * self.whole[0] + self.border[0] + y) * self.whole[1] + self.border[1] + x) * LANES
     }
@@ -73,19 +73,19 @@ impl Map {
         [self.whole[1] * LANES, self.whole[0] * self.whole[1] * LANES]
     }
 
-    /// Whether there is no border.
+    /// Returns whether there is no border.
     pub(super) fn is_bare(&self) -> bool {
         self.whole == [self.sizes[1], self.sizes[2]]
     }
 
-    /// The rows of the images: where each lies here, all of the same length, channel after channel.
+    /// Returns the rows of the images: where each lies here, all of the same length, channel after channel.
     pub(super) fn rows(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let map = *self;
         let [c, h, w] = map.sizes;
         (0..c * h).map(move |r| map.at(r / h, r % h, 0)..map.at(r / h, r % h, 0) + w * LANES)
     }
 
-    /// Where the rows of each channel begin, and how many there are.
+    /// Returns where the rows of each channel begin, and how many there are.
     pub(super) fn sizes_by_channel(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let map = *self;
         (0..map.sizes[0]).map(move |c| (map.at(c, 0, 0), map.sizes[1]))
@@ -262,7 +262,8 @@ impl Tables<'_> {
     }
 }
 
-/// Where the taps of a convolution fall on its input for the first output: the offset of each k from the first one's.
+/// Returns where the taps of a convolution fall on its input for the first output: the offset of each k from the first
+/// one's.
 pub(super) fn taps(g: &Conv2d, image: &Map, offsets: &mut [u32]) -> usize {
     let ([kh, kw], [row, plane]) = (g.kernel, image.steps());
     for (k, to) in offsets.iter_mut().enumerate() {

@@ -233,7 +233,7 @@ impl<'a> Job<'a> {
         count as u32
     }
 
-    /// `dw[o] += sum over the argmaxes of o of gradient * image`.
+    /// Adds to each filter: `dw[o] += sum over the argmaxes of o of gradient * image`.
     fn gather<'l>(&self, list: impl Fn(usize) -> (&'l [u32], &'l [f32]), image: &[f32], dw: &mut [f32]) {
         for [p, l] in block_tiles(self.g, self.kernels.units) {
             let row = |r: usize| image[(p.start + r.min(p.len() - 1)) * self.width * self.g.c + l.start..].as_ptr();
@@ -248,7 +248,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// `bordered += gradient * weights[o]` at the argmaxes of each o.
+    /// Adds to the image's gradient: `bordered += gradient * weights[o]` at the argmaxes of each o.
     fn scatter<'l>(&self, list: impl Fn(usize) -> (&'l [u32], &'l [f32]), weights: &[f32], bordered: &mut [f32]) {
         let bordered = bordered.as_mut_ptr();
         for [p, l] in block_tiles(self.g, BLOCK_UNITS) {

@@ -19,7 +19,7 @@ const GRADIENTS: usize = 1 << 12;
 /// Taps of a filter.
 const TAPS: usize = 9;
 
-/// Whether this is such a layer, whose image needs no gradient.
+/// Returns whether this is such a layer, whose image needs no gradient.
 pub(super) fn fits(g: &Conv2d, with_dx: bool) -> bool {
     !with_dx && g.kernel == [3, 3] && g.c <= CHANNELS
 }
@@ -137,7 +137,7 @@ impl Loop for Spread<'_, '_> {
     }
 }
 
-/// The gradient that ReLU lets through. Not simply 0 where it lets nothing through: 0 times infinity is NaN.
+/// Returns the gradient that ReLU lets through. Not simply 0 where it lets nothing through: 0 times infinity is NaN.
 #[inline(always)]
 fn live(dy: f32, code: u8) -> f32 {
     dy * if code < DEAD { 1.0 } else { 0.0 }
