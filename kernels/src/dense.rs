@@ -355,7 +355,7 @@ impl Product<'_> {
         VECTORS * self.kernel.lanes
     }
 
-    /// Chooses how the work is shared out.
+    /// Chooses how the work is divided among tasks.
     fn run(&self, c: MatMut<'_, f32>) {
         let (rows, cols, depth) = (self.a.rows, self.b.cols, self.a.cols);
         let (panels, step) = (cols.div_ceil(self.width()), depth * self.width());

@@ -97,7 +97,7 @@ fn four<'a, T>(x: &MatRef<'a, T>, i: usize) -> [&'a [T]; ROWS] {
     })
 }
 
-/// Returns whether the work is too small to be shared out.
+/// Returns whether the work is too small for several threads.
 fn serial<T>(x: &MatRef<'_, T>, others: usize) -> bool {
     x.rows.saturating_mul(x.cols).saturating_mul(others) < 1 << 16
 }

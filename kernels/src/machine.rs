@@ -1,7 +1,7 @@
-//! What this machine can do at most: multiply-adds a second, and bytes a second to and from memory.
+//! Measures the limits of this machine: multiply-adds a second, and bytes a second to and from memory.
 //!
-//! Two loops that do nothing useful as fast as possible, measured on the threads in use. Every benchmark is a fraction
-//! of one of the two limits; which one says what to work on.
+//! Two loops that do nothing useful as fast as possible, measured on the computing threads. Every benchmark is a
+//! fraction of one of the two limits; the nearer limit shows what to optimize.
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::parallel;
@@ -89,7 +89,7 @@ mod tests {
     use crate::dispatch::{variants, with};
     use crate::{MatMut, MatRef, Scalar};
 
-    /// The loop must not be optimized away: every level does the same arithmetic, whose limit is y / (1 - x).
+    /XX must not be optimized away: every level does the same arithmetic, whose limit is y / (1 - x).
     #[test]
     fn the_arithmetic_is_really_done() {
         for &level in variants() {

@@ -83,7 +83,7 @@ impl<T: Scalar> Mesh<T> {
     fn place(&self, point: [T; 2], axis: usize) -> (usize, T) {
         let u = (point[axis] - self.center[axis]) * self.per_unit;
         let cell = u.floor();
-        // NaN and what lies outside end up at some node: the values will tell.
+        // NaN and points outside end up at some node: the values will be NaN or large.
         let first = cell.to_f64() as i32 + self.size as i32 / 2 - 2;
         (first.clamp(0, (self.size - LANES) as i32) as usize, u - cell)
     }

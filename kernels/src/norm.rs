@@ -45,7 +45,7 @@ impl Channels {
     }
 }
 
-/// What a channel is normalized with.
+/// The coefficients by which a channel is normalized.
 #[derive(Clone, Copy, Debug)]
 pub struct Scales<'a, T> {
     /// The mean.

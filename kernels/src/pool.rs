@@ -145,7 +145,7 @@ impl<T: Scalar> Loop for HalveBackward<'_, T> {
     }
 }
 
-/// One over the number of places of a window; their product may be too large for an integer.
+/// Returns one over the number of places of a window; their product may be too large for an integer.
 fn scale<T: Scalar>(g: &Pool2d) -> T {
     T::ONE / T::from_f64(g.kernel[0] as f64 * g.kernel[1] as f64)
 }
@@ -182,7 +182,7 @@ pub fn avg_forward<T: Scalar>(g: &Pool2d, x: &[T], y: &mut [T]) {
     });
 }
 
-/// Computes the adjoint of [`avg_forward`]: each output's gradient is shared out evenly over its window.
+/// Computes the adjoint of [`avg_forward`]: each output's gradient is divided evenly over its window.
 pub fn avg_backward<T: Scalar>(g: &Pool2d, dy: &[T], dx: &mut [T]) {
     check("avg_pool2d backward", g, dx.len(), dy.len());
     if dy.is_empty() {

@@ -1,7 +1,7 @@
-//! The team: threads that share out the tasks of one kernel, and stay awake for a moment afterwards.
+//! The team: threads that divide the tasks of one kernel among them, and stay awake for a moment afterwards.
 //!
 //! Waking a sleeping thread takes 30 to 40 microseconds, which is several steps of a small network; a thread that
-//! still watches for the next job joins in after a fraction of one. So the team's workers spin for [`AWAKE`] after
+//! still polls for the next job joins in after a fraction of one. So the team's workers spin for [`AWAKE`] after
 //! their last job and sleep only then.
 //!
 //! Each member starts on its own contiguous part of the tasks, the same one from kernel to kernel, so that it finds in
@@ -56,7 +56,7 @@ struct Worker {
 }
 
 struct Team {
-    /// Whether a job is being shared out; the thread that sets it owns the job.
+    /// Whether a job is being worked on; the thread that sets it owns the job.
     taken: AtomicBool,
     state: Apart<AtomicU64>,
     job: UnsafeCell<Option<Job>>,
@@ -197,7 +197,7 @@ impl Worker {
         }
     }
 
-    /// Returns the next state that `fits`: watches for a while, then sleeps until called.
+    /// Returns the next state that `fits`: polls for a while, then sleeps until called.
     fn wait(&self, fits: impl Fn(u64) -> bool) -> u64 {
         let mut since = Instant::now();
         loop {
@@ -211,7 +211,7 @@ impl Worker {
             if since.elapsed() < AWAKE {
                 continue;
             }
-            // Whoever opens a job after this line sees it; a job opened before it is seen here.
+            // A thread that opens a job after this line sees it; a job opened before it is seen here.
             self.asleep.store(true, SeqCst);
             if !fits(TEAM.state.0.load(SeqCst)) {
                 thread::park();

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The one order of each sum: term j goes to lane j mod 16 of its block of `BLOCK` terms, j rising; a block's lanes
-//! are added up by halves, then the blocks. No sum depends on how rows are shared out.
+//! are added up by halves, then the blocks. No sum depends on how rows are divided among tasks.
 //!
 //! Division is the slowest step, so two terms share one: 1/a = b / (ab) and 1/b = a / (ab). That costs 1.5 units in the
 //! last place at most, and the same ones on every machine, unlike the approximate reciprocals of the instruction sets.

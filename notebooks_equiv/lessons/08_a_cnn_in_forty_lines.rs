@@ -2,11 +2,11 @@
 //!
 //! Everything so far, put together: images, a network, a loss, a tape, an optimizer. The network is LeNet's scheme
 //! (LeCun et al. 1998) with today's parts: *convolutions* look for small patterns, the same everywhere in the image;
-//! *ReLU* keeps what was found; *max-pooling* keeps the best of each 2x2 and halves the image. Two such blocks turn
-//! 1x32x32 pixels into 16 maps of 8x8; a fully connected layer reads the class off them.
+//! *ReLU* keeps positive responses; *max-pooling* keeps the largest of each 2x2 and halves the image. Two such blocks
+//! turn 1x32x32 pixels into 16 feature maps of 8x8; a fully connected layer computes the logits from them.
 //!
 //! Training repeats four lines: forward, loss, backward, step. The context of a forward pass knows the number of the step,
-//! so that a layer with dropout would draw another mask in each. An *epoch* is one pass over the training images in a
+//! so a layer with dropout would draw another mask in each. An *epoch* is one pass over the training images in a
 //! new order; flips and quarter turns make each pass a little different, since a galaxy has no up and down. The test
 //! images are never trained on. Their accuracy is the result.
 //!
@@ -91,7 +91,7 @@ fn main() -> gradus::Result<()> {
     println!("{}", table.text());
     println!("By hand: conv1 has 8 filters of 1·3·3 weights and a bias each, 8 · (9 + 1) = 80 parameters; conv2");
     println!(
-        "16 · (8·9 + 1) = 1168; out 3 · (16·8·8 + 1) = 3075. \"Sees\" is the square of pixels that one output looks at."
+        "16 · (8·9 + 1) = 1168; out 3 · (16·8·8 + 1) = 3075. \"Receptive field\" is the square of pixels that one output depends on."
     );
     assert_eq!(summary.parameters, 80 + 1168 + 3075);
 

@@ -48,7 +48,7 @@ fn assign(x: &[Point], centroids: &[Point]) -> (Vec<usize>, f64) {
     (found.iter().map(|f| f.0).collect(), found.iter().map(|f| f.1).sum())
 }
 
-/// Step 2. The mean of each cluster. An empty one stays where it is (the library moves it to the worst-served sample).
+/// Step 2. The mean of each cluster. An empty one stays where it is (the library moves it to the sample farthest from its centroid).
 fn update(x: &[Point], labels: &[usize], centroids: &[Point]) -> Vec<Point> {
     let mean = |(c, &old): (usize, &Point)| {
         let own: Vec<Point> = x.iter().zip(labels).filter(|(_, l)| **l == c).map(|(p, _)| *p).collect();
@@ -116,7 +116,7 @@ fn main() -> gradus::Result<()> {
     }
 
     let (worse, best) = (bad[bad.len() - 1].inertia, good[good.len() - 1].inertia);
-    println!("2. How often is the best answer found? 200 starts of each kind\n");
+    println!("2. How often is the best minimum found? 200 starts of each kind\n");
     let share = |start: &dyn Fn(&mut Rng) -> Vec<Point>| {
         let run = |i: u64| lloyd(&x, start(&mut Rng::new(9, "starts", i))).pop().expect("a start is a frame").inertia;
         (0..200).filter(|&i| run(i) < 1.001 * best).count() as f64 / 2.0
@@ -147,7 +147,7 @@ fn main() -> gradus::Result<()> {
 
     let names: Vec<String> = (1..=k).map(|c| format!("cluster {c}")).collect();
     for (file, title, frames) in [
-        ("bad_start", "A bad start: two centroids share a blob, one serves two", &bad),
+        ("bad_start", "A bad start: two centroids in one blob, one for two blobs", &bad),
         ("plus_plus", "A start by k-means++", &good),
     ] {
         // The start, the first iterations, and the end; a star is a centroid.

@@ -162,7 +162,7 @@ impl Job {
             Err(Error::Interrupted(_)) if observer.pruned => {}
             result => drop(result?),
         }
-        observer.best.ok_or_else(|| Error::invalid("no epoch came to its end"))
+        observer.best.ok_or_else(|| Error::invalid("no epoch was completed"))
     }
 }
 

@@ -413,7 +413,7 @@ fn hostile_and_damaged_zips_are_refused_whole() {
     let good = classes("", &["a", "b"], 0, 6);
     let whole = zipped(&good);
     for cut in [whole.len() / 2, whole.len() - 10, 5] {
-        assert!(complaint(load_zip(&whole[..cut])).contains("no complete zip"));
+        assert!(complaint(load_zip(&whole[..cut])).contains("not a complete zip"));
     }
     // The writer cleans names up, so the dots are put into the finished bytes: in the file's header and the directory.
     for evil in ["../x.png", "a/../../q", "/etc/x.p", "C:/x.png", "..\\x.png", "a\\..\\..q"] {

@@ -63,8 +63,8 @@ fn columns_are_matched_by_name() {
 fn columns_that_are_missing_or_too_many_are_named() {
     let (plain, run) = (TableOptions::default(), columns(&["u", "v"], "kind"));
     for (text, words) in [
-        ("u,w,kind\n1,2,b\n3,4,a\n", "lacks columns of the run: v; and has columns that the run does not know: w"),
-        ("u,v,w,kind\n1,2,5,b\n3,4,6,a\n", "has columns that the run does not know: w"),
+        ("u,w,kind\n1,2,b\n3,4,a\n", "lacks columns of the run: v; and has columns that the run does not have: w"),
+        ("u,v,w,kind\n1,2,5,b\n3,4,6,a\n", "has columns that the run does not have: w"),
         ("u,kind\n1,b\n3,a\n", "lacks columns of the run: v"),
         ("1,2,3,b\n3,4,5,a\n", "has 3 features: expected 2, as the run"),
     ] {

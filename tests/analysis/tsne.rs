@@ -16,8 +16,8 @@ fn perplexity(p: &[f64]) -> f64 {
     p.iter().filter(|p| **p > 0.0).map(|p| -p * p.ln()).sum::<f64>().exp()
 }
 
-/// Three equal samples and a perplexity below three: no β will do, and the nearest share evenly. (β has an end as numbers
-/// have: what lies within 1e-299 of the nearest is taken for equal.)
+/// Three equal samples and a perplexity below three: no β will do, and the nearest share evenly. (β has an end as
+/// numbers have: what lies within 1e-299 of the nearest is taken for equal.)
 #[test]
 fn more_equal_samples_than_the_perplexity_share_evenly() {
     for rest in [&[1.0, 2.0][..], &[1e-250], &[1e300, 1.0]] {
@@ -136,7 +136,7 @@ fn a_map_in_three_dimensions() {
     }
     let message = |settings: Tsne, n| settings.fit(Array2::<f32>::zeros((n, 2)).view(), 0).unwrap_err().to_string();
     let of = |n_components, method| Tsne { n_components, method, ..Tsne::default() };
-    assert!(message(of(4, Method::Auto), 100).contains("n_components is 4; a map has 2 or 3"));
+    assert!(message(of(4, Method::Auto), 100).contains("n_components is 4; an embedding has 2 or 3"));
     assert!(message(of(3, Method::Fft), 100).contains("method fft is for two dimensions"));
     assert!(message(of(3, Method::BarnesHut), 100).contains("choose exact for three"));
     assert!(message(of(3, Method::Auto), 3001).contains("at most 3000 samples"));
@@ -230,9 +230,9 @@ fn mesh_error<T: Real>(y: &[f64]) -> (f64, f64) {
     ((error / size).sqrt(), mesh.z / all.z - 1.0)
 }
 
-/// From the first steps, where the map is a dot, to the last; also off the origin, and with all in one place. The widest
-/// has a point on some ten units of area, sparser than t-SNE leaves them: there the mesh's force of a point on itself, which
-/// should be none, is as large as the error gets.
+/// From the first steps, where the map is a dot, to the last; also off the origin, and with all in one place. The
+/// widest has a point on some ten units of area, sparser than t-SNE leaves them: there the mesh's force of a point on
+/// itself, which should be none, is as large as the error gets.
 #[test]
 fn the_mesh_is_close() {
     let mut rng = Rng::new(6, "map", 0);

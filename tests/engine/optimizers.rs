@@ -256,8 +256,8 @@ fn decaying() -> Vec<(String, Make)> {
     found
 }
 
-/// Frozen from the start, or after some steps and, where gradients are accumulated, in the midst of them: it stays to the
-/// bit, whatever decays or has momentum; unfrozen it moves again.
+/// Frozen from the start, or after some steps and, where gradients are accumulated, in the midst of them: it stays to
+/// the bit, whatever decays or has momentum; unfrozen it moves again.
 #[test]
 fn frozen_parameters_stay() {
     for (name, make) in rules().into_iter().chain(decaying()) {
@@ -318,7 +318,7 @@ fn counts_of_moves_are_kept_exactly() {
     state.insert("p0/step".into(), Tensor::new(vec![0.0, 1.0], [2]).unwrap());
     optimizer.load(1, state).unwrap();
     let error = optimizer.step(&model, &mut || loss(&model, 2)).unwrap_err().to_string();
-    assert!(error.contains("p0 is of another shape"), "{error}");
+    assert!(error.contains("p0 has another shape"), "{error}");
 }
 
 #[test]

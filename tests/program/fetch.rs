@@ -369,7 +369,7 @@ fn the_real_set_is_copied_and_fetched() {
     };
     let copied = run(&["data", "get", "mnist", "--from", mnist.to_str().unwrap()]);
     assert_eq!(
-        copied.says(0, &["t10k-labels-idx1-ubyte.gz: the sum is right"]).out.trim(),
+        copied.says(0, &["t10k-labels-idx1-ubyte.gz: the checksum is correct"]).out.trim(),
         folder.join("cache/mnist").to_str().unwrap()
     );
     assert_eq!(run(&["data", "verify", "mnist"]).says(0, &[]).out.matches("ok ").count(), 4);
@@ -377,7 +377,7 @@ fn the_real_set_is_copied_and_fetched() {
     // A file alone is taken for what it is; the others are still missing.
     let labels = mnist.join("t10k-labels-idx1-ubyte.gz");
     let alone = ["data", "get", "mnist", "--to", "alone", "--from", labels.to_str().unwrap()];
-    run(&alone).says(3, &["t10k-labels-idx1-ubyte.gz: the sum is right", "lacks one of the four files"]);
+    run(&alone).says(3, &["t10k-labels-idx1-ubyte.gz: the checksum is correct", "lacks one of the four files"]);
     // From a server that hangs up in the middle of each file.
     let mut answers = Vec::new();
     for wanted in fetch::wanted(Set::Mnist) {

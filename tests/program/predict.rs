@@ -100,7 +100,7 @@ fn digits_of_ones_own_are_made_like_mnist() {
 
     let like = ["predict", "run", "one.png", "inverted.bmp", "paper.png", "--like", "mnist", "--show", "seen"];
     let ran = gradus(&folder, &like);
-    ran.says(0, &["one.png as the network sees it:", "@@@"]);
+    ran.says(0, &["one.png as the network receives it:", "@@@"]);
     assert!(!ran.err.contains("inverted:"), "{}", ran.err);
     let seen = |name: &str| folder.join("seen").join(name);
     // Already as MNIST has it: unchanged, to the bit but for rounding; the others the same within their blur.

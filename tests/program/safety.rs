@@ -272,13 +272,13 @@ fn a_run_that_is_replaced_goes_last() {
     let known = gradus(&folder, &["evaluate", "a", "--json"]).says(0, &[]).json();
     let unfit =
         ["train", "small.toml", "--set", "data.kind=folder", "--set", "data.path=typo", "--out", "a", "--force"];
-    gradus(&folder, &unfit).says(3, &["typo", "is again the run that was to be replaced"]);
+    gradus(&folder, &unfit).says(3, &["typo", "holds the previous run again"]);
     assert_eq!(gradus(&folder, &["evaluate", "a", "--json"]).says(0, &[]).json(), known);
     // A study or a pipeline in its place, with the same mistake.
     let study = ["study", "small.toml", "--set", "data.kind=mnist", "--set", "data.path=typo", "--out", "a", "--force"];
-    gradus(&folder, &study).says(3, &["is again the run"]);
+    gradus(&folder, &study).says(3, &["holds the previous run again"]);
     fs::create_dir(folder.join("empty")).unwrap();
-    gradus(&folder, &["pipeline", "--data", "empty", "--out", "a", "--force"]).says(3, &["is again the run"]);
+    gradus(&folder, &["pipeline", "--data", "empty", "--out", "a", "--force"]).says(3, &["holds the previous run again"]);
     assert_eq!(gradus(&folder, &["evaluate", "a", "--json"]).says(0, &[]).json(), known);
     // One that diverges has learned something: both are kept, and it is said where.
     let diverging = ["train", "small.toml", "--set", "train.optimizer.lr=1e30", "--out", "a", "--force"];
@@ -299,7 +299,7 @@ fn a_family_of_runs_goes_last_together() {
     fs::write(folder.join("both.toml"), format!("{}{variants}", SMALL.split("[study]").next().unwrap())).unwrap();
     gradus(&folder, &["train", "both.toml", "--out", "f"]).says(0, &[]);
     let unfit = ["train", "both.toml", "--set", "data.kind=mnist", "--set", "data.path=typo", "--out", "f", "--force"];
-    gradus(&folder, &unfit).says(3, &["holds again the runs"]);
+    gradus(&folder, &unfit).says(3, &["holds the previous runs again"]);
     gradus(&folder, &["evaluate", "f/one"]).says(0, &[]);
     fs::write(folder.join("f/thesis.txt"), "mine").unwrap();
     gradus(&folder, &["train", "both.toml", "--out", "f", "--force"]).says(2, &["thesis.txt", "left alone"]);
@@ -356,7 +356,8 @@ fn a_killed_run_leaves_nothing_for_good() {
     assert!(!folder.join("a/.gradus-dead.tmp").exists() && !folder.join("a/checkpoints/.gradus-dead.tmp").exists());
 }
 
-/// A study whose time is over is not complete, and goes on to the trials that it would have had; a finished one takes more.
+/// A study whose time is over is not complete, and goes on to the trials that it would have had; a finished one takes
+/// more.
 #[test]
 fn a_study_that_ran_out_of_time_goes_on() {
     let folder = place("safety-study");
@@ -364,7 +365,7 @@ fn a_study_that_ran_out_of_time_goes_on() {
     let late =
         ["study", "small.toml", "--set", "study.trials=6", "--set", "train.epochs=100", "--timeout", "1", "--out", "s"];
     let ran = gradus(&folder, &[&late[..], &["--set", "data.per_class=100"]].concat());
-    ran.says(0, &["of 6 trials are over", "--resume s"]);
+    ran.says(0, &["of 6 trials are finished", "--resume s"]);
     assert!(!folder.join("s/COMPLETE").exists() && folder.join("s/report.html").exists());
     let edited = folder.join("s/config.toml");
     edit(&edited, "batch = 8", "batch = 16");
@@ -424,7 +425,7 @@ fn a_full_disk_and_a_folder_of_somebody_else_are_named() {
     let limited = "trap '' XFSZ; ulimit -f 8; exec \"$0\" train small.toml --set train.epochs=8 --out full";
     let output = std::process::Command::new("bash").arg("-c").arg(limited).arg(&program).current_dir(&folder).output();
     let ran: crate::common::Ran = output.unwrap().into();
-    ran.says(1, &["cannot write", "full/", "help: when that is mended, continue with:", "train --resume full"]);
+    ran.says(1, &["cannot write", "full/", "help: when that is fixed, continue with:", "train --resume full"]);
     assert!(!folder.join("full/COMPLETE").exists());
     gradus(&folder, &["train", "--resume", "full"]).says(0, &[]);
     let left: Vec<String> = names(&folder.join("full")).into_iter().filter(|name| name.ends_with(".tmp")).collect();

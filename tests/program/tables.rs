@@ -74,7 +74,7 @@ fn columns_are_found_whatever_the_table_looks_like() {
     for (name, head, words, more) in [
         ("numbered.csv", "0,1,species\n", "read as names", &[][..]),
         ("index.csv", ",u,v,y\n", "column 1 numbers the rows", &[]),
-        ("first.csv", "label,u,v\n", "column 1 (`label`) is taken for the class", &[]),
+        ("first.csv", "label,u,v\n", "column 1 (`label`) is read as the class", &[]),
         ("number.csv", "u,kind,v\n", "", &["--set", "data.label=2"]),
         ("ignored.csv", "u,name,v,y\n", "", &["--set", "data.ignore=[\"name\"]"]),
         ("chosen.csv", "u,name,v,y\n", "", &["--set", "data.columns=[1, \"v\"]"]),
@@ -120,7 +120,7 @@ fn columns_are_found_whatever_the_table_looks_like() {
     gradus(&folder, &["predict", "plain.csv.run", "small.toml"]).says(3, &["small.toml"]);
     table(&folder, "other.csv", "u,w,y\n", |_, u, v, c| format!("{u:.3},{v:.3},{c}\n"));
     let other = gradus(&folder, &["evaluate", "plain.csv.run", "--data", "other.csv"]);
-    other.says(3, &["lacks columns of the run: v", "does not know: w"]);
+    other.says(3, &["lacks columns of the run: v", "does not have: w"]);
 }
 
 #[test]

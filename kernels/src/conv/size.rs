@@ -1,4 +1,4 @@
-//! How large a convolution is: whether it is worth threads, and whether the fast paths may take it.
+//! Decides by the size of a convolution whether it is worth threads, and whether the fast paths may take it.
 
 use crate::Conv2d;
 use crate::geometry::product;
@@ -16,7 +16,7 @@ pub(super) fn work(g: &Conv2d) -> usize {
     times(&[g.n, g.o, g.k(), g.out_h(), g.out_w()])
 }
 
-/// Returns whether the work is too small to be shared out.
+/// Returns whether the work is too small for several threads.
 pub(super) fn serial(g: &Conv2d) -> bool {
     work(g) < SERIAL_BELOW
 }

@@ -76,10 +76,10 @@ fn pack_coefficients(rows: usize, m: usize, k: usize, a: impl Fn(usize, usize) -
     }
 }
 
-/// The taps along one axis that a pixel sees, and where.
+/// The taps along one axis that reach a pixel, and their outputs.
 ///
 /// Pixel `x` is reached by tap p from output i when `i s + p d = x + pad`. Every s-th pixel from `first` on (a class)
-/// sees the same taps: those with `p d = first + pad (mod s)`, the t-th one from output `t + (first + pad - p d) / s`.
+/// has the same taps: those with `p d = first + pad (mod s)`, the t-th one from output `t + (first + pad - p d) / s`.
 pub(super) struct Class {
     /// The first pixel of the class, and how many there are.
     pub(super) first: usize,
@@ -104,7 +104,7 @@ impl Class {
         Self { first, count: (size - first).div_ceil(s), taps }
     }
 
-    /// Returns the outputs seen: the first one, and one past the last.
+    /// Returns the outputs that reach the class: the first one, and one past the last.
     pub(super) fn reach(&self) -> (isize, isize) {
         let low = self.taps.iter().map(|t| t.1).min().unwrap_or(0);
         let high = self.taps.iter().map(|t| t.1).max().unwrap_or(0);

@@ -139,7 +139,7 @@ impl<T: Scalar, V: Lanes<T>> Loop for Search<'_, T, V> {
     }
 }
 
-/// What is known after some centroids.
+/// The state of the search after some centroids.
 struct Best<V> {
     first: V,
     second: V,

@@ -277,7 +277,7 @@ impl Sheet {
             return Ok(last);
         }
         let called = self.called(named);
-        self.notes.push(format!("{called} is taken for the class; data.label names another"));
+        self.notes.push(format!("{called} is read as the class; data.label names another"));
         Ok(named)
     }
 

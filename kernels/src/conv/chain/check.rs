@@ -1,4 +1,4 @@
-//! The checks of what goes into a chain and comes out, and the length of what is kept between its two passes.
+//! The checks of a chain's arguments, and the length of the values kept between its two passes.
 
 use super::super::size::{bordered, is_compact};
 use super::map;

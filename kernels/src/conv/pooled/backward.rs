@@ -17,7 +17,7 @@ use crate::splits::{BLOCK_UNITS, block_bands, block_tiles};
 use crate::{Conv2d, scratch};
 use std::ops::Range;
 
-/// Computes the gradients; returns whether all factors were finite, so that the result holds.
+/// Computes the gradients; returns whether all factors were finite; otherwise the result is not valid.
 pub(super) fn run(
     kernels: &Kernels,
     g: &Conv2d,
@@ -60,7 +60,7 @@ struct Job<'a> {
     g: &'a Conv2d,
     ph: usize,
     pw: usize,
-    /// Pixels per row of the bordered image, and its rows: those that the pooled outputs see.
+    /// Pixels per row of the bordered image, and its rows: those under the pooled outputs.
     width: usize,
     rows: usize,
     /// Floats of a row of a filter, rounded up to whole units; and of a filter.
@@ -98,7 +98,8 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// One image: adds its part to the sums (filters, then biases), writes its dX. Returns whether all was finite.
+    /// Processes one image: adds its part to the sums (filters, then biases), writes its dX. Returns whether all was
+    /// finite.
     fn image(
         &self,
         x: &[f32],

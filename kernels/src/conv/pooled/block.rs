@@ -1,10 +1,10 @@
-//! The sizes of a block, where its gradients go, and the checks of what goes in and out.
+//! The sizes of a block, the targets of its gradients, and the checks of its arguments.
 
 use super::super::size::is_compact;
 use crate::Conv2d;
 use crate::geometry::product;
 
-/// Where the gradients of a block go; all are written, not added.
+/// The targets of the gradients of a block; all are written, not added.
 #[derive(Debug)]
 pub struct Gradients<'a, T> {
     /// Of the image, if it is needed.

@@ -24,7 +24,7 @@ pub(super) fn fits(g: &Conv2d, with_dx: bool) -> bool {
     !with_dx && g.kernel == [3, 3] && g.c <= CHANNELS
 }
 
-/// Computes dW and db; returns whether all factors were finite, so that the result holds.
+/// Computes dW and db; returns whether all factors were finite; otherwise the result is not valid.
 pub(super) fn run(
     kernels: &Kernels,
     g: &Conv2d,
@@ -45,7 +45,7 @@ pub(super) fn run(
     })
 }
 
-/// One image: adds its part to the sums (filters, then biases). Returns whether all was finite.
+/// Processes one image: adds its part to the sums (filters, then biases). Returns whether all was finite.
 fn image(kernels: &Kernels, level: Isa, g: &Conv2d, x: &[f32], dy: &[f32], codes: &[u8], sums: &mut [f32]) -> bool {
     let [ph, pw] = pooled(g);
     let cols = pw.next_multiple_of(UNIT);
