@@ -1,10 +1,10 @@
 //! # Autoencoders of clothing: compress, analyse, generate, transfer
 //!
-//! The third course's exercise on Fashion-MNIST. A convolutional autoencoder sends 784 pixels through a code of 14 numbers
-//! (part 1); a search tries other settings of it (part 2); the codes are embedded, interpolated and sampled (part 3); a
-//! variational autoencoder does the same with a prior (part 4); and the encoder is used again under a small classifier,
-//! frozen, unfrozen and from scratch, with few labels and with many, beside a plain CNN (part 5). Each part has the
-//! course's form: the code, its results, comments that follow the numbers.
+//! The third course's exercise on Fashion-MNIST. A convolutional autoencoder sends 784 pixels through a code of 14
+//! numbers (part 1); a search tries other settings of it (part 2); the codes are embedded, interpolated and sampled
+//! (part 3); a variational autoencoder does the same with a prior (part 4); and the encoder is used again under a
+//! small classifier, frozen, unfrozen and from scratch, with few labels and with many, beside a plain CNN (part 5).
+//! Each part has the course's form: the code, its results, comments that follow the numbers.
 //!
 //! The networks are built-in experiments of `gradus train`: cae-fashion, vae-fashion, transfer-fashion, cnn-deep;
 //! `gradus latent` does what part 3 does on any run, and `gradus study cae-fashion` is the search of part 2 with more
@@ -62,10 +62,10 @@ fn main() {
     }
 }
 
-fn exercise(told: &Arguments) -> gradus::Result<()> {
-    let (smoke, folder) = (told.smoke, &told.out);
+fn exercise(arguments: &Arguments) -> gradus::Result<()> {
+    let (smoke, folder) = (arguments.smoke, &arguments.out);
     let mut settings = Vec::new();
-    match &told.folder {
+    match &arguments.folder {
         _ if smoke => settings.extend(
             ["data.kind=digits", "data.per_class=30", "data.val=0.2", "data.test=0.2", "train.epochs=2"]
                 .map(String::from),
@@ -73,7 +73,7 @@ fn exercise(told: &Arguments) -> gradus::Result<()> {
         Some(path) => settings.push(format!("data.path={}", path.display())),
         None => {} // where `gradus data get fashion-mnist` has put it
     }
-    settings.extend(told.epochs.map(|n| format!("train.epochs={n}")));
+    settings.extend(arguments.epochs.map(|n| format!("train.epochs={n}")));
     let mut page = Page::new("Autoencoders of clothing");
     page.subtitle("Compress, analyse, generate, transfer");
 
@@ -162,12 +162,11 @@ fn search(settings: &[String], smoke: bool, page: &mut Page, folder: &Path) -> g
     let stops = AtomicBool::new(false);
     let train = |trial: &Trial, report: &mut dyn FnMut(usize, f64) -> Prune| job.train(trial, None, report, &stops);
     let trials = job.study()?.run(&place.path().join("study.jsonl"), 1, None, &train, &mut Unseen)?;
-    let best =
-        study::best(&trials, job.direction()).ok_or_else(|| gradus::Error::invalid("no trial was completed"))?;
+    let best = study::best(&trials, job.direction()).ok_or_else(|| gradus::Error::invalid("no trial was completed"))?;
 
     let mut table = Table::new(&["trial", "validation error", "epochs", "settings"]);
     let mut curves =
-        Curves::new("The trials", ["given up", "complete", "best"]).axes("epoch", "validation error").log_y();
+        Curves::new("The trials", ["pruned", "complete", "best"]).axes("epoch", "validation error").log_y();
     for trial in &trials {
         let look = match trial.state {
             _ if trial.number == best.number => Look::Bold,
@@ -205,8 +204,7 @@ fn look(trained: &Trained, data: &gradus::data::ImageData, smoke: bool, page: &m
     let job = Job { dims: 2, samples: if smoke { 50 } else { 2000 }, seed: trained.experiment.seed };
     let found = explore(trained, None, data, &job, &mut Unwatched)?;
     println!("{}: 5-NN accuracy of the codes {}", found.name, percent(found.knn_accuracy));
-    let mut table =
-        Table::new(&["latent samples from", "diversity (1: test images)", "to the nearest training image"]);
+    let mut table = Table::new(&["latent samples from", "diversity (1: test images)", "to the nearest training image"]);
     for g in &found.generated {
         table.row([g.source.to_owned(), format!("{:.3}", g.diversity), format!("{:.3}", g.nearest)]);
     }

@@ -2,7 +2,8 @@
 //!
 //! The second half of the first course: images of children's chests (Kermany et al. 2018), a convolutional network
 //! with a sigmoid at its end, class weights, augmentation, and the choice of the threshold above which an image
-//! is classified as pneumonia. Each part has the course's form: the code, its results, comments that follow the numbers.
+//! is classified as pneumonia. Each part has the course's form: the code, its results, comments that follow the
+//! numbers.
 //!
 //! The network is the built-in experiment `pneumonia` of `gradus train` (`gradus init pneumonia` prints it as a file).
 //!
@@ -57,18 +58,18 @@ fn main() {
     }
 }
 
-fn exercise(told: &Arguments) -> gradus::Result<()> {
-    let folder = &told.out;
+fn exercise(arguments: &Arguments) -> gradus::Result<()> {
+    let folder = &arguments.out;
     let mut settings = Vec::new();
-    if told.smoke {
+    if arguments.smoke {
         let painted = folder.join("painted");
         paint(&painted)?;
         settings.extend([format!("data.path={}", painted.display()), "data.size=32".into(), "train.epochs=2".into()]);
-    } else if let Some(path) = &told.folder {
+    } else if let Some(path) = &arguments.folder {
         settings.push(format!("data.path={}", path.display()));
     }
-    settings.extend(told.epochs.map(|n| format!("train.epochs={n}")));
-    settings.extend(told.seed.map(|n| format!("seed={n}")));
+    settings.extend(arguments.epochs.map(|n| format!("train.epochs={n}")));
+    settings.extend(arguments.seed.map(|n| format!("seed={n}")));
 
     let (experiment, prepared) = data(&settings)?;
     let mut page = Page::new("Chest X-rays: is there pneumonia?");
@@ -141,7 +142,10 @@ fn images_part(e: &Experiment, p: &Prepared, page: &mut Page, folder: &Path) -> 
     page.section("", "Code").code(function(CODE, "data"));
     page.section("", "Results").table(&counts, "Images of each class").figures(&[
         (&sheet, "Six of each class."),
-        (&varied, "Shifted, rotated, stretched, mirrored, with changed brightness and contrast: a new image each time."),
+        (
+            &varied,
+            "Shifted, rotated, stretched, mirrored, with changed brightness and contrast: a new image each time.",
+        ),
     ]);
     page.section("", "Comments").paragraph(&format!(
         "{kept}images of one person stay in one split, and {shared} persons or images are in more than one. \

@@ -53,10 +53,10 @@ fn main() {
     }
 }
 
-fn exercise(told: &Arguments) -> gradus::Result<()> {
-    let (smoke, folder) = (told.smoke, &told.out);
+fn exercise(arguments: &Arguments) -> gradus::Result<()> {
+    let (smoke, folder) = (arguments.smoke, &arguments.out);
     let mut settings = Vec::new();
-    match &told.folder {
+    match &arguments.folder {
         _ if smoke => settings.extend(
             ["data.kind=digits", "data.per_class=20", "data.val=0.2", "data.test=0.2", "train.epochs=2"]
                 .map(String::from),
@@ -64,7 +64,7 @@ fn exercise(told: &Arguments) -> gradus::Result<()> {
         Some(path) => settings.push(format!("data.path={}", path.display())),
         None => {} // where `gradus data get mnist` has put it
     }
-    settings.extend(told.epochs.map(|n| format!("train.epochs={n}")));
+    settings.extend(arguments.epochs.map(|n| format!("train.epochs={n}")));
     let mut page = Page::new("Input optimization");
     page.subtitle("Which image makes the network predict this?");
 

@@ -9,8 +9,8 @@
 //! fit, score.
 //!
 //! Run it: `cargo run --release --example mnist_mlp_hog_cnn -- FOLDER`, where FOLDER holds the four files of MNIST (or
-//! of Fashion-MNIST, with `--fashion`); `--out DIR` for another place than target/lessons/mnist_mlp_hog_cnn; `--smoke` for a
-//! try in seconds on digits that the program renders, whose numbers mean nothing.
+//! of Fashion-MNIST, with `--fashion`); `--out DIR` for another place than target/lessons/mnist_mlp_hog_cnn; `--smoke`
+//! for a try in seconds on digits that the program renders, whose numbers mean nothing.
 
 use clap::Parser;
 use gradus::analysis::metrics::selection_gain;
@@ -63,19 +63,19 @@ struct Study {
     classes: Vec<String>,
 }
 
-fn comparison(told: &Arguments) -> gradus::Result<()> {
-    let folder = &told.out;
+fn comparison(arguments: &Arguments) -> gradus::Result<()> {
+    let folder = &arguments.out;
     let mut settings = vec![format!("seed={SEED}")];
-    match &told.folder {
-        _ if told.smoke => settings
+    match &arguments.folder {
+        _ if arguments.smoke => settings
             .extend(["data.kind=digits", "data.per_class=60", "data.val=0.2", "data.test=0.2"].map(String::from)),
         Some(path) => settings.push(format!("data.path={}", path.display())),
         None => {} // where `gradus data get mnist` has put it
     }
-    if told.fashion {
+    if arguments.fashion {
         settings.push("data.kind=fashion-mnist".into());
     }
-    let epochs = |e: &mut Experiment| e.train.epochs = if told.smoke { 2 } else { e.train.epochs };
+    let epochs = |e: &mut Experiment| e.train.epochs = if arguments.smoke { 2 } else { e.train.epochs };
 
     let parts = [
         (

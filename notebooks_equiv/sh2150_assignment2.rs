@@ -54,8 +54,8 @@ fn main() {
     }
 }
 
-fn assignment(told: &Arguments) -> gradus::Result<()> {
-    let (source, smoke, folder) = (&told.folder, told.smoke, &told.out);
+fn assignment(arguments: &Arguments) -> gradus::Result<()> {
+    let (source, smoke, folder) = (&arguments.folder, arguments.smoke, &arguments.out);
     let (size, per_class) = if smoke { (32, 20) } else { (128, 300) };
     // Rendered galaxies are learned sooner than real images.
     let epochs = [[18, 40], [2, 2]][usize::from(smoke)][usize::from(source.is_some())];

@@ -14,7 +14,7 @@
 //! 8. [`experiment`]: any network on any data, from a file.
 //! 9. [`study`]: the search for its best settings.
 //!
-//! Beside them stand [`analysis`] (K-means, PCA, t-SNE, metrics: plain mathematics that never sees the tape),
+//! Beside them stand [`analysis`] (K-means, PCA, t-SNE, metrics: plain mathematics without the tape),
 //! [`data`] (files to batches), [`report`] (charts and the one-file page) and [`gradcheck`] (the table of derivatives
 //! compared with differences). The fast kernels are a crate of their own, `gradus-kernels`, whose `reference` module
 //! is the plain definition of each.

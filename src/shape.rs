@@ -13,7 +13,7 @@ use std::ops::Deref;
 /// The largest number of axes.
 pub const MAX_RANK: usize = 6;
 
-/// Elements above which a result's memory is asked for before it is computed.
+/// Elements above which a result's memory is requested before it is computed.
 const PROBED: usize = 1 << 28;
 
 /// The sizes of a tensor's axes, outermost first. Stored inline: a shape costs no allocation.

@@ -98,7 +98,7 @@ fn run((name, arguments, words, figures): &Lesson) {
         for (ending, start) in [("svg", &b"<svg"[..]), ("png", &b"\x89PNG"[..])] {
             let path = folder.path().join(format!("{figure}.{ending}"));
             let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{name}: {figure}.{ending}: {e}"));
-            assert!(bytes.starts_with(start), "{name}: {figure}.{ending} is no {ending}");
+            assert!(bytes.starts_with(start), "{name}: {figure}.{ending} is not a {ending}");
         }
     }
 }

@@ -183,8 +183,8 @@ def training(net, scan):
 
 
 for net in ("P2", "P3", *common.WIDTHS):
-    if args.wants(f"{net} infer") and not args.scan:
+    if args.chooses(f"{net} infer") and not args.scan:
         infer(net)
 for net in (*common.WIDTHS, "P7", "P8a", "P8b", "P8c"):
-    if args.wants(f"{net} train") and not (net in common.WIDTHS and args.scan):
+    if args.chooses(f"{net} train") and not (net in common.WIDTHS and args.scan):
         training(net, args.scan)

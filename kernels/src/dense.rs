@@ -91,7 +91,7 @@ fn kernel(isa: Isa) -> Option<&'static Kernel> {
     }
 }
 
-/// Rows of B that are asked for ahead of the one that is copied.
+/// Rows of B that are prefetched ahead of the one that is copied.
 const AHEAD: usize = 8;
 
 /// Up to [`VECTORS`] vectors of columns of C, over one block of k: `c[i][j] (+)= sum over k of a[i][k] b[k][j]`.
@@ -132,7 +132,7 @@ impl Next {
     unsafe fn copy<S: Vector>(&self, k: usize) {
         let from = self.from.wrapping_add(k * self.stride);
         for v in 0..VECTORS {
-            // SAFETY: promised by the caller; what is asked for ahead is not read.
+            // SAFETY: promised by the caller; prefetched rows are not read.
             unsafe {
                 S::prefetch(from.wrapping_add(AHEAD * self.stride + v * S::LANES));
                 S::load(from.add(v * S::LANES)).store(self.to.add((k * VECTORS + v) * S::LANES));

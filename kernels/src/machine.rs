@@ -89,7 +89,7 @@ mod tests {
     use crate::dispatch::{variants, with};
     use crate::{MatMut, MatRef, Scalar};
 
-    /XX must not be optimized away: every level does the same arithmetic, whose limit is y / (1 - x).
+    /// The loop must not be optimized away: every level does the same arithmetic, whose limit is y / (1 - x).
     #[test]
     fn the_arithmetic_is_really_done() {
         for &level in variants() {
@@ -98,7 +98,7 @@ mod tests {
         }
     }
 
-    /// A fraction of the peak above 1 would mislead. Half is asked for, since the machine may be busy with other work.
+    /// A fraction of the peak above 1 would mislead. Half is required, since the machine may be busy with other work.
     #[test]
     fn no_product_is_much_faster_than_the_peak() {
         let n = 192;

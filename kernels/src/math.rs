@@ -173,8 +173,8 @@ pub fn erfc(x: f32) -> f32 {
 
 /// A function of N numbers, for [`apply`].
 ///
-/// A closure will do for most: see [`map`]. But the compiler leaves a large closure out of line, one call per element,
-/// some fifty times slower. A method marked `#[inline(always)]` is never left out.
+/// A closure will do for most: see [`map`]. But the compiler keeps a large closure out of line, one call per element,
+/// some fifty times slower. A method marked `#[inline(always)]` is always inlined.
 pub trait Pointwise<T, const N: usize>: Sync {
     /// Returns the function's value. Mark the implementation `#[inline(always)]`.
     fn at(&self, x: [T; N]) -> T;

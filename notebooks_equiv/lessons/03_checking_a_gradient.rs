@@ -136,7 +136,9 @@ fn main() -> gradus::Result<()> {
     println!("\n5. At a kink no formula helps: relu at 0\n");
     let relu = |x: f64| Var::constant(Tensor::<f64>::scalar(x)).relu().expect("one number fits").value().item();
     let (half, h) = (CENTRAL(&relu, 0.0, 1e-5), 1e-5);
-    println!("   central difference with h = {h:e}: {half}; the true derivatives are 0 on the left and 1 on the right.");
+    println!(
+        "   central difference with h = {h:e}: {half}; the true derivatives are 0 on the left and 1 on the right."
+    );
     println!("   Gradient checks therefore keep away from kinks, by more than the step.");
     assert_eq!(half, 0.5);
 

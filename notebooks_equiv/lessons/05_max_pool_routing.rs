@@ -100,7 +100,11 @@ fn main() -> gradus::Result<()> {
     let window = Window { kernel: [3, 3], stride: [1, 1], padding: [0, 0] };
     let (y, wins) = pool(&peak, window, None)?;
     show(&[("x", &peak), ("y", &y), ("gradient at x, for g = 1", &wins)]);
-    assert_eq!((wins.at(&[0, 0, 1, 1]), sum(&wins)), (4., 4.), "the 9 lies in all four windows and is the argmax of each");
+    assert_eq!(
+        (wins.at(&[0, 0, 1, 1]), sum(&wins)),
+        (4., 4.),
+        "the 9 lies in all four windows and is the argmax of each"
+    );
 
     println!("5. Padding is never the argmax, even where all numbers are negative\n");
     let negative = plane(&[-1., -2., -3., -4.], 2, 2)?;
@@ -116,7 +120,7 @@ fn main() -> gradus::Result<()> {
     let tile = |t: &Tensor<f64>| Tile::chw(t.cast::<f32>().data(), 1, t.shape()[2], t.shape()[3]);
     let (mut pooled, mut routes) = (vec![tile(&image).caption("64 x 64")], vec![tile(&image).caption("the image")]);
     for depth in 1..=3 {
-        // Pool `depth` times on one tape, so that the gradient has to find its way back through all of them.
+        // Pool `depth` times on one tape, so the gradient passes through all of them.
         let tape = Tape::new();
         let leaf = tape.leaf(image.clone());
         let y = (0..depth).try_fold(leaf.clone(), |v: Var<f64>, _| v.max_pool2d(Window::square(2)))?;

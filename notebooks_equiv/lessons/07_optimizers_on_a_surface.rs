@@ -109,7 +109,9 @@ fn main() -> gradus::Result<()> {
     for t in [1, 2, 10] {
         let (a, b, _) = straight[0].1[t];
         let (a_expected, b_expected) = (START.0 * libm::pow(0.982, t as f64), START.1 * libm::pow(-0.8, t as f64));
-        println!("   step {t:>2}:  a = {a:>8.4}, expected {a_expected:>8.4};   b = {b:>7.4}, expected {b_expected:>7.4}");
+        println!(
+            "   step {t:>2}:  a = {a:>8.4}, expected {a_expected:>8.4};   b = {b:>7.4}, expected {b_expected:>7.4}"
+        );
         assert!((a - a_expected).abs() < 1e-12 && (b - b_expected).abs() < 1e-12);
     }
     let beyond = descend(Sgd::new(0.0202), 0.0)?;

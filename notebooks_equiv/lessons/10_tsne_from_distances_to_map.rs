@@ -11,9 +11,9 @@
 //! ```
 //!
 //! The *perplexity* is the number of neighbours that each sample should have: crowded regions get narrow Gaussians,
-//! empty ones wide ones. In the embedding the Gaussian is replaced by Student's t with one degree of freedom, whose heavy
-//! tail gives far points room. KL punishes a close pair that is drawn far apart (p large, q small), and hardly a far
-//! pair that is drawn close: the embedding shows neighbourhoods.
+//! empty ones wide ones. In the embedding the Gaussian is replaced by Student's t with one degree of freedom, whose
+//! heavy tail gives far points room. KL punishes a close pair that is drawn far apart (p large, q small), and hardly a
+//! far pair that is drawn close: the embedding shows neighbourhoods.
 //!
 //! It shows **nothing else**. β_i has divided each region by its own scale, so the width of a cluster and the distance
 //! between clusters in the embedding say nothing about the data. The last table shows it in numbers.
@@ -158,12 +158,16 @@ fn main() -> gradus::Result<()> {
     println!("\n   C is ten times as wide and nine times as far away, and the embedding shows neither.");
 
     let names = ["A: tight", "B: tight, near A", "C: wide, far away"].map(String::from);
-    let sheet = frames.iter().fold(Scatter::new("The embedding over the iterations", &names).columns(3), |sheet, (t, kl, y)| {
-        let points: Vec<(f64, f64)> = y.rows().into_iter().map(|r| (r[0], r[1])).collect();
-        sheet.panel(&format!("iteration {t}: KL = {kl:.2}"), &points, &labels)
-    });
+    let sheet = frames.iter().fold(
+        Scatter::new("The embedding over the iterations", &names).columns(3),
+        |sheet, (t, kl, y)| {
+            let points: Vec<(f64, f64)> = y.rows().into_iter().map(|r| (r[0], r[1])).collect();
+            sheet.panel(&format!("iteration {t}: KL = {kl:.2}"), &points, &labels)
+        },
+    );
     sheet.draw().save(&folder, "frames")?;
-    let chart = LineChart::new("KL falls").axes("iteration", "KL divergence of the embedding from P").series("KL", &curve);
+    let chart =
+        LineChart::new("KL falls").axes("iteration", "KL divergence of the embedding from P").series("KL", &curve);
     chart.marker(250.0, "exaggeration ends").y_range(0.0, curve[0].1).draw().save(&folder, "kl")?;
     println!("\nFigures: frames and kl (.svg, .png) in {}", folder.display());
     Ok(())

@@ -1,7 +1,8 @@
 //! # Lesson 11: transposed convolution
 //!
-//! A convolution with stride 2 halves an image. The decoder of an autoencoder must enlarge small feature maps to the large image,
-//! and its layers are the *transpose* of the encoder's convolutions. With the convolution written as a matrix, y = A x, it is
+//! A convolution with stride 2 halves an image. The decoder of an autoencoder must enlarge small feature maps to the
+//! large image, and its layers are the *transpose* of the encoder's convolutions. With the convolution written as a
+//! matrix, y = A x, it is
 //!
 //! ```text
 //! x' = Aᵀ y,     so that     ⟨y, A x⟩ = ⟨Aᵀ y, x⟩     for all x and y.
@@ -106,7 +107,9 @@ fn main() -> gradus::Result<()> {
     assert!((dot(&y, &ax) - dot(&op, &x)).abs() < 1e-12);
 
     println!("\n4. Sizes\n");
-    println!("   a convolution with stride 2 takes 7 and 8 pixels to 4, so the output padding chooses the size of the inverse direction:");
+    println!(
+        "   a convolution with stride 2 takes 7 and 8 pixels to 4, so the output padding chooses the size of the inverse direction:"
+    );
     for output_padding in [0, 1] {
         let up = ConvTranspose2d { output_padding: [output_padding; 2], ..up };
         let back = Var::constant(y.clone()).conv_transpose2d(&Var::constant(w.clone()), None, up)?;

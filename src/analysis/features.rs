@@ -178,8 +178,8 @@ impl FromStr for Feature {
 
     /// Returns the feature of this name; `-` and `_` are the same.
     fn from_str(name: &str) -> Result<Self> {
-        let wanted = name.trim().replace('-', "_");
-        Feature::ALL.into_iter().find(|f| f.name() == wanted).ok_or_else(|| {
+        let key = name.trim().replace('-', "_");
+        Feature::ALL.into_iter().find(|f| f.name() == key).ok_or_else(|| {
             let known: Vec<&str> = Feature::ALL.iter().map(|f| f.name()).collect();
             Error::invalid(format!("there is no feature \"{name}\"; there are {}", known.join(", ")))
         })
@@ -399,8 +399,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn near(got: f64, wanted: f64) {
-        assert!((got - wanted).abs() < 1e-6, "got {got}, wanted {wanted}");
+    fn near(got: f64, expected: f64) {
+        assert!((got - expected).abs() < 1e-6, "got {got}, expected {expected}");
     }
 
     #[test]
@@ -421,8 +421,8 @@ mod tests {
     #[test]
     fn edges_of_a_step() {
         near(Feature::EdgeDensity.compute(&draw(8, 8, |_, x| if x < 4 { 0.0 } else { 1.0 }), 8, 8), 2.0 / 6.0);
-        let slope = |s: f32| Feature::EdgeDensity.compute(&draw(6, 9, |y, _| s * y as f32), 6, 9);
-        assert_eq!((slope(0.049), slope(0.051)), (0.0, 1.0));
+        let edges = |s: f32| Feature::EdgeDensity.compute(&draw(6, 9, |y, _| s * y as f32), 6, 9);
+        assert_eq!((edges(0.049), edges(0.051)), (0.0, 1.0));
     }
 
     /// For an even disc the radii go with the square root of the light: √0.8 / √0.2 = 2. A cusp is more concentrated.
@@ -477,7 +477,7 @@ mod tests {
                 assert!(feature.compute(pixels, h, w).is_finite(), "{feature} of {pixels:?}");
             }
         }
-        for (feature, wanted) in [
+        for (feature, expected) in [
             (Feature::EdgeDensity, 0.0),
             (Feature::Concentration, 1.0),
             (Feature::Asymmetry, 0.0),
@@ -485,7 +485,7 @@ mod tests {
             (Feature::Ellipticity, 0.0),
             (Feature::Skewness, 0.0),
         ] {
-            assert_eq!(feature.compute(&[0.1; 81], 9, 9), wanted, "{feature}");
+            assert_eq!(feature.compute(&[0.1; 81], 9, 9), expected, "{feature}");
         }
     }
 

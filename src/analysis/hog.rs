@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn directions_fall_into_their_bins() {
         // 8 bins of 22.5°: multiples open a bin, opposite directions share one.
-        for (g, wanted) in [
+        for (g, expected) in [
             ([1.0, 0.0], 0),
             ([-1.0, 0.0], 0),
             ([1.0, 1.0], 2),
@@ -285,7 +285,7 @@ mod tests {
             ([1.0, 0.4], 0),
             ([1.0, 0.42], 1),
         ] {
-            assert_eq!(bin(g, 8), wanted, "{g:?}");
+            assert_eq!(bin(g, 8), expected, "{g:?}");
         }
         assert_eq!(bin([-0.3, 0.9], 1), 0);
     }

@@ -83,8 +83,8 @@ impl KMeans {
         let x = samples("kmeans", x)?;
         self.check(x.nrows())?;
         if initial.dim() != (self.k, x.ncols()) {
-            let (wanted, got) = ((self.k, x.ncols()), initial.dim());
-            return Err(Error::invalid(format!("kmeans: the initial centroids must be {wanted:?}, found {got:?}")));
+            let (expected, got) = ((self.k, x.ncols()), initial.dim());
+            return Err(Error::invalid(format!("kmeans: the initial centroids must be {expected:?}, found {got:?}")));
         }
         let initial = samples("kmeans, initial centroids", initial.view())?.into_owned();
         let tol = self.absolute_tol(&x);
@@ -146,9 +146,9 @@ impl<T: Real> Clustering<T> {
     pub fn predict(&self, x: ArrayView2<'_, T>) -> Result<Vec<usize>> {
         let x = samples("kmeans predict", x)?;
         if x.ncols() != self.centroids.ncols() {
-            let (got, wanted) = (x.ncols(), self.centroids.ncols());
+            let (got, expected) = (x.ncols(), self.centroids.ncols());
             return Err(Error::invalid(format!(
-                "kmeans predict: x has {got} columns, but the centroids have {wanted}"
+                "kmeans predict: x has {got} columns, but the centroids have {expected}"
             )));
         }
         Ok(with_samples(&x, |samples| {
@@ -269,17 +269,17 @@ fn squared_to_row<T: Real>(x: MatRef<'_, T>, i: usize) -> Vec<f64> {
 ///
 /// Ties go to the lower class; an empty cluster gets the class that is the most frequent overall. Panics if the slices
 /// differ in length or hold numbers beyond `k` and `classes`.
-pub fn name_clusters(labels: &[usize], truth: &[usize], k: usize, classes: usize) -> Vec<usize> {
-    assert_eq!(labels.len(), truth.len(), "name_clusters: one true class for each label");
-    let winner = |votes: &[usize]| (1..votes.len()).fold(0, |b, c| if votes[c] > votes[b] { c } else { b });
+pub fn name_clusters(labels: &[usize], true_labels: &[usize], k: usize, classes: usize) -> Vec<usize> {
+    assert_eq!(labels.len(), true_labels.len(), "name_clusters: one true class for each label");
+    let argmax = |votes: &[usize]| (1..votes.len()).fold(0, |b, c| if votes[c] > votes[b] { c } else { b });
     let mut votes = vec![vec![0usize; classes]; k];
     let mut overall = vec![0usize; classes];
-    for (&label, &class) in labels.iter().zip(truth) {
+    for (&label, &class) in labels.iter().zip(true_labels) {
         votes[label][class] += 1;
         overall[class] += 1;
     }
-    let majority = winner(&overall);
-    votes.iter().map(|v| if v.iter().all(|&n| n == 0) { majority } else { winner(v) }).collect()
+    let majority = argmax(&overall);
+    votes.iter().map(|v| if v.iter().all(|&n| n == 0) { majority } else { argmax(v) }).collect()
 }
 
 #[cfg(test)]
@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn clusters_are_named_by_majority() {
-        let (labels, truth) = ([0, 0, 0, 1, 1, 3], [2, 2, 1, 1, 0, 2]);
-        assert_eq!(name_clusters(&labels, &truth, 4, 3), [2, 0, 2, 2]); // cluster 1 is tied, cluster 2 is empty
+        let (labels, true_labels) = ([0, 0, 0, 1, 1, 3], [2, 2, 1, 1, 0, 2]);
+        assert_eq!(name_clusters(&labels, &true_labels, 4, 3), [2, 0, 2, 2]); // cluster 1 is tied, cluster 2 is empty
     }
 }

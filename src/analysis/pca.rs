@@ -141,11 +141,11 @@ impl<T: Real> Pca<T> {
         Ok(without_first(whole, &taken).map(|left| left.max(0.0) * scale).collect())
     }
 
-    fn check(&self, what: &str, got: usize, wanted: usize) -> Result<()> {
-        if got == wanted {
+    fn check(&self, what: &str, got: usize, expected: usize) -> Result<()> {
+        if got == expected {
             return Ok(());
         }
-        Err(Error::invalid(format!("pca {what}: the matrix has {got} columns: expected {wanted}")))
+        Err(Error::invalid(format!("pca {what}: the matrix has {got} columns: expected {expected}")))
     }
 }
 

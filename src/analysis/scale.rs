@@ -94,8 +94,8 @@ impl Scaler {
 
     fn apply<T: Real>(&self, x: ArrayView2<'_, T>, f: impl Fn(f64, f64, f64) -> f64) -> Result<Array2<T>> {
         if x.ncols() != self.center.len() {
-            let (got, wanted) = (x.ncols(), self.center.len());
-            return Err(Error::invalid(format!("scaler: x has {got} columns, but it was fitted on {wanted}")));
+            let (got, expected) = (x.ncols(), self.center.len());
+            return Err(Error::invalid(format!("scaler: x has {got} columns, but it was fitted on {expected}")));
         }
         Ok(Array2::from_shape_fn(x.dim(), |(i, j)| T::from_f64(f(x[[i, j]].to_f64(), self.center[j], self.width[j]))))
     }

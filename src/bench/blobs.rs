@@ -49,10 +49,10 @@ impl Blobs {
         }
         let whole = from_npy(&path)?;
         if whole.dim() != (self.n, self.d) || n > self.n {
-            let (wanted, got) = ((self.n, self.d), whole.dim());
+            let (expected, got) = ((self.n, self.d), whole.dim());
             return Err(Error::data(
                 &path,
-                format!("holds {got:?} numbers, not {wanted:?}"),
+                format!("holds {got:?} numbers, not {expected:?}"),
                 "delete it: it will be written again",
             ));
         }

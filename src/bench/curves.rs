@@ -3,7 +3,7 @@
 //! Same weights, same batches, same dropout masks: then two engines differ by rounding alone, which a training
 //! amplifies slowly. `benches/peers/curves.py` compares PyTorch's losses with ours.
 
-use super::nets::{Answers, Net, SEED, Training};
+use super::nets::{Net, SEED, Targets, Training};
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::files;
@@ -33,7 +33,7 @@ pub fn export(net: Net, folder: &Path) -> Result<()> {
     let numbers = |values: &mut dyn Iterator<Item = usize>, shape: &[usize]| {
         Tensor::new(values.map(|v| v as f32).collect(), shape)
     };
-    let Answers::Labels(labels) = &training.answers else {
+    let Targets::Labels(labels) = &training.targets else {
         return Err(Error::invalid(format!("curves: {} has no classes", net.name())));
     };
     let order = training.order.iter().cycle().take(STEPS);

@@ -225,10 +225,10 @@ mod tests {
     fn with_nearest_neighbours_only_it_agrees_too() {
         let (high, low) = pair(300);
         let (x, y) = (high.mapv(f64::from), low.mapv(f64::from));
-        let wanted = Affinity::sparse(x.view(), PERPLEXITY).kl_divergence(y.view());
+        let expected = Affinity::sparse(x.view(), PERPLEXITY).kl_divergence(y.view());
         let near = nearest_others(&standard(high.view()), KEPT);
         let got = divergence(&Points::new(high.view()), &Points::new(low.view()), Some(&near));
-        assert!((got / wanted - 1.0).abs() < 1e-6, "{got} and {wanted}");
+        assert!((got / expected - 1.0).abs() < 1e-6, "{got} and {expected}");
     }
 
     #[test]

@@ -198,7 +198,7 @@ fn autoencoder(n: usize, d: usize, rng: &mut Rng) -> Sequential {
 
 /// The targets of the network.
 #[derive(Clone, Debug)]
-pub enum Answers {
+pub enum Targets {
     /// A class for each sample.
     Labels(Vec<usize>),
     /// A number for each sample, `[N, 1]`.
@@ -216,7 +216,7 @@ pub struct Training {
     /// The samples.
     pub inputs: Tensor,
     /// Their targets.
-    pub answers: Answers,
+    pub targets: Targets,
     /// The samples of each step, in turn.
     pub order: Vec<Vec<usize>>,
     /// Steps taken.
@@ -234,14 +234,14 @@ impl Training {
             _ => Tensor::randn(&shape[..], &mut rng),
         };
         let rows = inputs.data().chunks(inputs.numel() / n);
-        let answers = match net.classes() {
-            Some(classes) => Answers::Labels(rows.map(|row| largest_part(row, classes)).collect()),
-            None if matches!(net, Net::P4 | Net::P4w) => Answers::Inputs,
-            None => Answers::Values(Tensor::new(rows.map(|x| libm::sinf(2.0 * x[0]) * x[1]).collect(), [n, 1])?),
+        let targets = match net.classes() {
+            Some(classes) => Targets::Labels(rows.map(|row| largest_part(row, classes)).collect()),
+            None if matches!(net, Net::P4 | Net::P4w) => Targets::Inputs,
+            None => Targets::Values(Tensor::new(rows.map(|x| libm::sinf(2.0 * x[0]) * x[1]).collect(), [n, 1])?),
         };
         let order = (0..10).flat_map(|epoch| Batches::new(n, net.batch(), SEED, epoch, true)).collect();
         let model = net.build(&mut Rng::new(SEED, "bench weights", 0))?;
-        Ok(Self { net: model, optimizer: net.optimizer(), inputs, answers, order, steps: 0 })
+        Ok(Self { net: model, optimizer: net.optimizer(), inputs, targets, order, steps: 0 })
     }
 
     /// Makes one step; returns the loss before it.
@@ -252,16 +252,16 @@ impl Training {
         let whole = chosen.len() == self.inputs.shape()[0];
         let gather = |all: &Tensor| if whole { all.clone() } else { all.gather(chosen) };
         let x = gather(&self.inputs);
-        match &self.answers {
-            Answers::Values(values) => {
+        match &self.targets {
+            Targets::Values(values) => {
                 let y = Var::constant(gather(values));
                 step(&self.net, self.optimizer.as_mut(), x, self.steps, &|out| out.mse(&y))
             }
-            Answers::Inputs => {
+            Targets::Inputs => {
                 let y = Var::constant(x.clone());
                 step(&self.net, self.optimizer.as_mut(), x, self.steps, &|out| out.mse(&y))
             }
-            Answers::Labels(labels) => {
+            Targets::Labels(labels) => {
                 let y: Vec<usize> = chosen.iter().map(|&i| labels[i]).collect();
                 let loss = |out: &Var| out.cross_entropy(Target::Labels(&y));
                 step(&self.net, self.optimizer.as_mut(), x, self.steps, &loss)

@@ -2,7 +2,7 @@
 
 use super::measure::{Bench, Row};
 use super::nets::{self, Net};
-use super::{clusters, maps, process, products};
+use super::{clusters, embeddings, process, products};
 use crate::error::{Error, Result};
 use crate::text::guess::nearest;
 
@@ -20,7 +20,7 @@ pub enum Workload {
     /// K-means on this data set.
     Clusters(&'static clusters::Clusters),
     /// A t-SNE embedding.
-    Map(&'static maps::Map),
+    Embedding(&'static embeddings::Embedding),
 }
 
 impl Workload {
@@ -33,7 +33,7 @@ impl Workload {
             .chain([Self::Process])
             .chain(products::SHAPES.map(Self::Product))
             .chain(clusters::ALL.iter().map(Self::Clusters))
-            .chain(maps::ALL.iter().map(Self::Map))
+            .chain(embeddings::ALL.iter().map(Self::Embedding))
             .collect()
     }
 
@@ -45,7 +45,7 @@ impl Workload {
             Self::Process => process::NAME.into(),
             Self::Product(shape) => products::name(shape),
             Self::Clusters(clusters) => clusters.name.into(),
-            Self::Map(map) => map.name.into(),
+            Self::Embedding(embedding) => embedding.name.into(),
         }
     }
 
@@ -74,7 +74,7 @@ impl Workload {
             Self::Process => process::run(bench),
             Self::Product(shape) => products::run(shape, bench),
             Self::Clusters(clusters) => clusters.run(bench),
-            Self::Map(map) => map.run(bench),
+            Self::Embedding(embedding) => embedding.run(bench),
         }
     }
 }

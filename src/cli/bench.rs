@@ -35,7 +35,7 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// Evaluate an embedding (.npy, n x 2, float32) of the named T workload's samples, made by any program
-    #[arg(long, value_name = "MAP.npy", requires = "names", conflicts_with_all = ["quick", "list"])]
+    #[arg(long, value_name = "EMBEDDING.npy", requires = "names", conflicts_with_all = ["quick", "list"])]
     judge: Option<PathBuf>,
     /// Write weights, batches, dropout masks and the first 50 losses of P1, P2, P3 and P7 into this folder, for
     /// benches/peers/curves.py
@@ -50,7 +50,7 @@ const EXAMPLES: &str = "\
 Examples:
   gradus bench                 everything: some minutes
   gradus bench P1 G --json     the Figure-1 network, and all matrix products
-  gradus bench T2 --judge map.npy   the quality of another program's embedding of T2's samples
+  gradus bench T2 --judge y.npy     the quality of another program's embedding of T2's samples
 
 benches/README.md explains the names, and how to measure other programs beside this one.";
 
@@ -66,14 +66,14 @@ impl Bench {
             return output::json(&process::epoch(folder)?);
         }
         if let Some(path) = &self.judge {
-            let [Workload::Map(map)] = chosen[..] else {
+            let [Workload::Embedding(embedding)] = chosen[..] else {
                 return Err(Error::config("--judge", "needs one of T1, T2, T3", ""));
             };
-            return output::json(&map.judge(&data, blobs::from_npy(path)?.view())?);
+            return output::json(&embedding.judge(&data, blobs::from_npy(path)?.view())?);
         }
         if let Some(folder) = &self.curves {
-            let wanted = |net: &&Net| chosen.contains(&Workload::Train(**net));
-            return curves::NETS.iter().filter(wanted).try_for_each(|net| curves::export(*net, folder));
+            let is_chosen = |net: &&Net| chosen.contains(&Workload::Train(**net));
+            return curves::NETS.iter().filter(is_chosen).try_for_each(|net| curves::export(*net, folder));
         }
         let program = std::env::current_exe().map_err(Error::io("find", "gradus"))?;
         let machine = Machine::measure(self.quick);

@@ -96,7 +96,7 @@ fn get(set: Set, from: Option<&str>, to: Option<PathBuf>) -> Result<()> {
         from => {
             let mirrors = from.map_or_else(|| fetch::mirrors(set), |address| vec![address.to_owned()]);
             let mut meter = Meter::new();
-            fetch::get(&fetch::wanted(set), &mirrors, &to, &mut |event| meter.tell(event))?;
+            fetch::get(&fetch::files_of(set), &mirrors, &to, &mut |event| meter.tell(event))?;
         }
     }
     // A single file may have been given: the folder is the result only when it is complete.

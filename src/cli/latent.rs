@@ -123,7 +123,7 @@ fn open(run: &Path) -> Result<(RunFolder, Trained)> {
 /// Returns the numbers of each run, short.
 fn words(results: &Value, out: &Path) -> String {
     let number = |value: &Value| value.as_f64().map_or("-".to_owned(), |v| format!("{v:.4}"));
-    let mut rows = vec![["run", "code", "error", "5-NN", "silhouette", "in use"].map(String::from).to_vec()];
+    let mut rows = vec![["run", "code", "error", "5-NN", "silhouette", "active units"].map(String::from).to_vec()];
     for r in results["results"].as_array().into_iter().flatten() {
         rows.push(vec![
             r["run"].as_str().unwrap_or("?").to_owned(),

@@ -4,7 +4,6 @@
 //! stdout, everything else to stderr. Errors are printed in one place, here, and decide the exit code: 0 ok; 1
 //! runtime; 2 usage or config; 3 data; 4 diverged; 5 a check failed; 130 interrupted.
 
-mod asked;
 mod bench;
 mod compare;
 mod completions;
@@ -13,6 +12,7 @@ mod dream;
 mod dry_run;
 mod embed;
 mod evaluate;
+mod experiment_args;
 mod export;
 mod gradcheck;
 mod init;

@@ -109,8 +109,8 @@ impl Pipeline {
         if self.out.as_ref().is_some_and(|out| out != path) {
             return Err(Error::config(place, "stays where it is: --out cannot be changed", help));
         }
-        let wanted = self.settings.settings()?.over(config)?;
-        match settings::difference(config, &wanted)? {
+        let requested = self.settings.settings()?.over(config)?;
+        match settings::difference(config, &requested)? {
             Some((key, old, new)) => {
                 Err(Error::config(place, format!("was begun with {key} = {old}; it cannot become {new}"), help))
             }

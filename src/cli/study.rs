@@ -1,6 +1,6 @@
 //! `gradus study`: searches good settings of an experiment.
 
-use super::asked::Asked;
+use super::experiment_args::ExperimentArgs;
 use super::progress::Terminal;
 use super::{job, output, signals};
 use clap::{Args, ValueEnum};
@@ -20,7 +20,7 @@ use std::time::Duration;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Study {
     #[command(flatten)]
-    asked: Asked,
+    experiment: ExperimentArgs,
     /// Trainings to try [default: study.trials, or 20]. With --resume, as many in all: also of a finished study
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     trials: Option<u32>,
@@ -101,19 +101,19 @@ impl Study {
                 let folder = if folder.is_complete() { folder.verified()? } else { folder };
                 folder.check_beginning(JOURNAL)?;
                 let mut study = of_run(&folder)?;
-                let wanted = self.trials.map_or(study.settings.trials, |trials| trials as usize);
-                if wanted < study.settings.trials {
-                    let what = format!("is {wanted}, and the study has {}", study.settings.trials);
+                let requested = self.trials.map_or(study.settings.trials, |trials| trials as usize);
+                if requested < study.settings.trials {
+                    let what = format!("is {requested}, and the study has {}", study.settings.trials);
                     return Err(Error::config("--trials", what, "give as many or more: they are counted in all"));
                 }
-                if folder.is_complete() && wanted == study.settings.trials {
+                if folder.is_complete() && requested == study.settings.trials {
                     output::say(&format!("{} is complete: there is nothing left to do", path.display()));
                     return self.show(&folder, &folder.read_json("metrics.json")?);
                 }
                 signals::ask_first()?;
                 let folder = folder.shared()?;
-                if wanted > study.settings.trials {
-                    study = study.with_trials(wanted, &folder)?;
+                if requested > study.settings.trials {
+                    study = study.with_trials(requested, &folder)?;
                 }
                 job::note_resumed(&folder)?;
                 (study, folder)
@@ -149,7 +149,7 @@ impl Study {
 
     /// Returns the file with the settings of the command line.
     fn source(&self) -> Result<Source> {
-        let mut source = self.asked.source()?;
+        let mut source = self.experiment.source()?;
         if !source.variants()?.is_empty() {
             output::say(
                 "note: the file's variants are not used; a study searches [study.space] from the file's own settings",
@@ -177,13 +177,13 @@ impl Study {
     /// Creates the folder and locks it, shared with other processes that work on the study.
     fn begin(&self, study: &Job) -> Result<RunFolder> {
         let e = &study.experiment;
-        let path = self.asked.folder(&format!("{}-study", e.name));
+        let path = self.experiment.folder(&format!("{}-study", e.name));
         let line = job::command_line();
         let data = (!e.data.path.is_empty()).then(|| Path::new(&e.data.path));
         let (config, threads) = (study.source.to_toml(), rayon::current_num_threads());
         let beginning =
             Beginning { recipe: "study", config: &config, seed: e.seed, data, command_line: &line, threads };
-        Ok(RunFolder::create(&path, beginning, self.asked.force)?.share())
+        Ok(RunFolder::create(&path, beginning, self.experiment.force)?.share())
     }
 
     /// Prints the result, short or as JSON.

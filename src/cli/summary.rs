@@ -80,7 +80,7 @@ fn as_json(layers: &Layers) -> Value {
 }
 
 pub(crate) fn words(title: &str, layers: &Layers) -> String {
-    let head = ["layer", "kind", "output", "parameters", "multiply-adds", "sees", "bytes"];
+    let head = ["layer", "kind", "output", "parameters", "multiply-adds", "receptive field", "bytes"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for row in &layers.rows {
         let output: Vec<String> = row.output.iter().map(usize::to_string).collect();

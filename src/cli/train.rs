@@ -1,7 +1,7 @@
 //! `gradus train`: runs an experiment from a file.
 
-use super::asked::Asked;
 use super::dry_run::dry_run;
+use super::experiment_args::ExperimentArgs;
 use super::masthead::Masthead;
 use super::{job, output, signals};
 use clap::Args;
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Train {
     #[command(flatten)]
-    asked: Asked,
+    experiment: ExperimentArgs,
     /// Resume a run that was stopped
     #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "experiment", "set", "data", "epochs", "batch", "seed", "out", "smoke"])]
     resume: Option<PathBuf>,
@@ -50,7 +50,7 @@ impl Train {
         if let Some(path) = &self.resume {
             return self.resume(path);
         }
-        let source = self.asked.source()?;
+        let source = self.experiment.source()?;
         let variants = source.variants()?;
         if variants.is_empty() {
             if self.dry_run {
@@ -58,7 +58,7 @@ impl Train {
             }
             let e = self.experiment(&source)?;
             signals::ask_first()?;
-            let (folder, metrics) = self.begin(&e, &self.asked.folder(&e.name))?;
+            let (folder, metrics) = self.begin(&e, &self.experiment.folder(&e.name))?;
             return self.show(&folder, &metrics);
         }
         if self.dry_run {
@@ -72,8 +72,8 @@ impl Train {
 
     /// Trains the variants of a file, each in a folder of its own, and compares them.
     fn family(&self, name: &str, experiments: &[Experiment]) -> Result<()> {
-        let root = self.asked.folder(name);
-        if root.exists() && !self.asked.force {
+        let root = self.experiment.folder(name);
+        if root.exists() && !self.experiment.force {
             let help = "choose another --out; --force replaces the runs in it";
             return Err(Error::config(format!("--out {}", root.display()), "exists already", help));
         }
@@ -117,7 +117,7 @@ impl Train {
         let text = to_toml(e);
         let threads = rayon::current_num_threads();
         let beginning = Beginning { recipe: "train", config: &text, seed: e.seed, data, command_line: &line, threads };
-        let folder = RunFolder::create(path, beginning, self.asked.force)?;
+        let folder = RunFolder::create(path, beginning, self.experiment.force)?;
         self.masthead.note(&folder, self.smoke)?;
         let metrics = job::run("train", &folder, true, |watch| experiment::run(e, &folder, watch))?;
         Ok((folder, metrics))

@@ -332,7 +332,7 @@ pub(super) fn folded(name: &str) -> String {
 pub enum LeakKind {
     /// The same group (patient) by `group_by`.
     Group,
-    /// Images that are the same, pixel for pixel, at the size the network sees.
+    /// Images that are the same, pixel for pixel, at the size of the network's input.
     Identical,
 }
 

@@ -41,7 +41,7 @@ impl Default for Patience {
 
 /// A file to be fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct RemoteFile {
     /// Its name on a mirror and in the folder, such as `train-images-idx3-ubyte.gz`.
     pub name: String,
     /// SHA-256 of its contents, unpacked, in hexadecimal.
@@ -60,9 +60,9 @@ pub enum Event<'a> {
 }
 
 /// Returns the four files of a set.
-pub fn wanted(set: Set) -> [Wanted; 4] {
+pub fn files_of(set: Set) -> [RemoteFile; 4] {
     let name = |i: usize| format!("{}-idx{}-ubyte.gz", FILES[i].0, FILES[i].1);
-    std::array::from_fn(|i| Wanted { name: name(i), sha256: set.sha256()[i].to_owned(), bytes: BYTES[i] as u64 })
+    std::array::from_fn(|i| RemoteFile { name: name(i), sha256: set.sha256()[i].to_owned(), bytes: BYTES[i] as u64 })
 }
 
 /// Returns the mirrors of a set: addresses to which a file's name is appended, the most reliable first.
@@ -100,20 +100,20 @@ pub fn home(set: Set) -> Result<PathBuf> {
 
 /// Fetches the files into the folder `to`, each from the first of `mirrors` that has it; a file that is there with the
 /// correct sum stays. Fails with [`Error::Data`] if no mirror has a file.
-pub fn get(wanted: &[Wanted], mirrors: &[String], to: &Path, on_event: &mut dyn FnMut(Event<'_>)) -> Result<()> {
-    get_within(&Patience::default(), wanted, mirrors, to, on_event)
+pub fn get(files: &[RemoteFile], mirrors: &[String], to: &Path, on_event: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+    get_within(&Patience::default(), files, mirrors, to, on_event)
 }
 
 /// Does what [`get`] does, with other timeouts.
 pub fn get_within(
     patience: &Patience,
-    wanted: &[Wanted],
+    files: &[RemoteFile],
     mirrors: &[String],
     to: &Path,
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<()> {
     files::create_folder(to)?;
-    for file in wanted {
+    for file in files {
         let path = to.join(&file.name);
         if path.is_file() && check(&path, file).is_ok() {
             on_event(Event::Note(&format!("{} is here already", file.name)));
@@ -143,11 +143,11 @@ pub fn get_within(
 /// are checked first. Returns the names under which they are in `to`.
 pub fn copy(set: Set, from: &Path, to: &Path) -> Result<Vec<String>> {
     let sources = if from.is_file() { vec![from.to_owned()] } else { mnist::find(from, set)?.to_vec() };
-    let wanted = wanted(set);
+    let known = files_of(set);
     let mut placed = Vec::new();
     for path in sources {
         let sum = sum(&path, BYTES[0] as u64)?;
-        let Some(file) = wanted.iter().find(|file| file.sha256 == sum) else {
+        let Some(file) = known.iter().find(|file| file.sha256 == sum) else {
             let what = format!("is none of the files of {}: SHA-256 of its contents is {sum}", set.name());
             return Err(Error::data(path, what, "it is damaged or another; get it from elsewhere"));
         };
@@ -164,19 +164,19 @@ pub fn copy(set: Set, from: &Path, to: &Path) -> Result<Vec<String>> {
 /// [`Error::Data`] for the first that is missing or another.
 pub fn verify(set: Set, folder: &Path) -> Result<[PathBuf; 4]> {
     let paths = mnist::find(folder, set)?;
-    for (path, file) in paths.iter().zip(wanted(set)) {
+    for (path, file) in paths.iter().zip(files_of(set)) {
         check(path, &file)?;
     }
     Ok(paths)
 }
 
 /// Fails unless the file has the expected contents.
-fn check(path: &Path, wanted: &Wanted) -> Result<()> {
-    let found = sum(path, wanted.bytes)?;
-    if found == wanted.sha256 {
+fn check(path: &Path, expected: &RemoteFile) -> Result<()> {
+    let found = sum(path, expected.bytes)?;
+    if found == expected.sha256 {
         return Ok(());
     }
-    let what = format!("has the SHA-256 {found}: expected {}", wanted.sha256);
+    let what = format!("has the SHA-256 {found}: expected {}", expected.sha256);
     Err(Error::data(path, what, "it is damaged or another; remove it and get it again"))
 }
 
@@ -212,7 +212,7 @@ enum Failure {
 /// Fetches a file from one mirror, checks it and gives it its name.
 fn from_mirror(
     patience: &Patience,
-    file: &Wanted,
+    file: &RemoteFile,
     mirror: &str,
     path: &Path,
     on_event: &mut dyn FnMut(Event<'_>),
@@ -269,7 +269,7 @@ enum Stop {
 #[cfg(not(feature = "download"))]
 fn download(
     _: &Patience,
-    file: &Wanted,
+    file: &RemoteFile,
     _: &str,
     _: &Path,
     _: &mut dyn FnMut(Event<'_>),
@@ -283,7 +283,7 @@ fn download(
 #[cfg(feature = "download")]
 fn download(
     patience: &Patience,
-    file: &Wanted,
+    file: &RemoteFile,
     address: &str,
     part: &Path,
     on_event: &mut dyn FnMut(Event<'_>),

@@ -136,7 +136,7 @@ fn all_skipped(source: &Source, images: Vec<(usize, Skipped)>, strays: Vec<Skipp
 /// All images of a folder, as [`load_all`] returns them.
 #[derive(Clone, Debug)]
 pub struct Folder {
-    /// The images, labelled by the classes asked for.
+    /// The images, labelled by the given classes.
     pub images: Images,
     /// Skipped images, with the reasons.
     pub skipped: Vec<Skipped>,
@@ -302,7 +302,7 @@ fn decode(
     Ok(Decoded { items, pixels, digests, skipped, sha256 })
 }
 
-/// SHA-256 over an image's pixels at the size the network sees.
+/// SHA-256 over an image's pixels at the size of the network's input.
 fn digest(pixels: &Pixels) -> [u8; 32] {
     let bytes: Vec<u8> = pixels.planes.iter().flat_map(|v| v.to_le_bytes()).collect();
     Sha256::digest(&bytes).into()

@@ -171,10 +171,10 @@ mod tests {
             (0, |from: &[usize; 3], to: &[usize; 3]| (0..3).map(|c| to[c] - from[c]).max().unwrap());
         for low in 0..=n {
             for high in low..=n {
-                let right = majority(&below[0], &below[low])
+                let correct = majority(&below[0], &below[low])
                     + majority(&below[low], &below[high])
                     + majority(&below[high], &below[n]);
-                best = best.max(right);
+                best = best.max(correct);
             }
         }
         best as f64 / n as f64

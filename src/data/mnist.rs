@@ -112,9 +112,9 @@ pub fn load(folder: &Path, set: Set) -> Result<TrainTest> {
         let sum = hexadecimal(&file.sha256());
         genuine &= sum == set.sha256()[i];
         if let Some(other) = Set::ALL.into_iter().find(|other| *other != set && other.sha256()[i] == sum) {
-            let (is, wanted) = (other.name(), set.name());
-            let help = format!("give the folder of {wanted}, or ask for {is}");
-            return Err(Error::data(path, format!("belongs to {is}, not to {wanted}"), help));
+            let (is, expected) = (other.name(), set.name());
+            let help = format!("give the folder of {expected}, or ask for {is}");
+            return Err(Error::data(path, format!("belongs to {is}, not to {expected}"), help));
         }
         if file.shape.len() != FILES[i].1 {
             let what = format!("has {} axes: expected {}", file.shape.len(), FILES[i].1);
@@ -125,7 +125,7 @@ pub fn load(folder: &Path, set: Set) -> Result<TrainTest> {
     let [train, train_labels, test, test_labels] = <[Idx; 4]>::try_from(files).expect("mnist: four files");
     if train.shape[1..] != test.shape[1..] {
         let what = format!("holds images {:?} to train on, but {:?} to test on", &train.shape[1..], &test.shape[1..]);
-        return Err(Error::data(folder, what, "the files do not belong together"));
+        return Err(Error::data(folder, what, "the files are not of one set"));
     }
     Ok(TrainTest {
         train: join(folder, &train, &train_labels, set, "train")?,
@@ -181,7 +181,7 @@ pub(crate) fn names(stem: &str, axes: usize) -> [String; 4] {
 /// Images and their labels.
 fn join(folder: &Path, images: &Idx, labels: &Idx, set: Set, split: &str) -> Result<Images> {
     let n = images.shape[0];
-    let refuse = |what: String| Err(Error::data(folder, what, "the files do not belong together"));
+    let refuse = |what: String| Err(Error::data(folder, what, "the files are not of one set"));
     if images.data.is_empty() {
         return refuse(format!("holds no {split} images ({:?})", images.shape));
     }

@@ -2,7 +2,7 @@
 //!
 //! A test is honest only if nothing of it was seen in training. Two rules see to that here. *Stratified*: each class is
 //! split in the same proportions, so that a rare class does not fall into one split by chance. *Grouped*: images
-//! that belong together (ten X-rays of one patient) go to one split together, or the network would be rewarded for
+//! of one group (ten X-rays of one patient) go to one split, or the network would be rewarded for
 //! recognizing the patient. Scikit-learn knows the two as `StratifiedShuffleSplit` and `StratifiedGroupKFold`.
 //!
 //! The same holds for a part of a split ([`subset`]): files lie class by class, so the first 100 of them may be of one

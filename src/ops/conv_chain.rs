@@ -8,7 +8,7 @@
 //! The same numbers as the ops one after the other give (the gradients of filters and biases up to the order of their
 //! sums), without the activations between them ever going to memory in the order of their axes: the kernel keeps
 //! sixteen images side by side from the first stage to the last, and back. Networks need not ask for this op: a
-//! [`Sequential`](crate::nn::Sequential) sees where it pays.
+//! [`Sequential`](crate::nn::Sequential) recognizes where it is faster.
 
 use super::conv::Conv2d;
 use super::conv_transpose::ConvTranspose2d;

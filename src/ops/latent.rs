@@ -82,8 +82,8 @@ impl<T: Real> Op<T, 2> for Reparametrize<T> {
 
     fn backward(&self, away: &Self::Saved, g: &Tensor<T>, need: [bool; 2]) -> [Option<Tensor<T>>; 2] {
         let half = T::from_f64(0.5);
-        let slope = |out: &mut [T]| math::zip_map(g.data(), away.data(), out, |g, away| half * g * away);
-        [Some(g.clone()), need[1].then(|| Tensor::build(g.shape_owned(), slope))]
+        let d_log_var = |out: &mut [T]| math::zip_map(g.data(), away.data(), out, |g, away| half * g * away);
+        [Some(g.clone()), need[1].then(|| Tensor::build(g.shape_owned(), d_log_var))]
     }
 }
 

@@ -90,9 +90,9 @@ impl<T: Real> Op<T, 3> for LayerNorm {
             let dz = Tensor::build(z.shape_owned(), |dz| through_weights(Some(dz)));
             let (zeros, ones) = zeros_and_ones::<T>(rows.c);
             let own = Scales { mean: zeros.data(), inverse: ones.data(), weight: inverse.data() };
-            let (mut slopes, mut shifts) = (Tensor::zeros([rows.c]), Tensor::zeros([rows.c]));
+            let (mut scales, mut shifts) = (Tensor::zeros([rows.c]), Tensor::zeros([rows.c]));
             Tensor::build(z.shape_owned(), |dx| {
-                let out = NormGradients { dx: Some(dx), dw: slopes.data_mut(), db: shifts.data_mut() };
+                let out = NormGradients { dx: Some(dx), dw: scales.data_mut(), db: shifts.data_mut() };
                 norm::batch_norm_backward(&rows, z.data(), dz.data(), &own, true, out);
             })
         });

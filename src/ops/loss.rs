@@ -45,7 +45,7 @@ pub enum Target<'a, T: Real = f32> {
 ///
 /// where q is the target times the class weights, if there are any. W is the number of samples; with integer labels
 /// and class weights it is the sum of the samples' weights: both as in PyTorch. For plain labels the gradient is
-/// (p - y)/N: the error itself, which is why the two belong together. For a class with p > 1/2 it is computed as
+/// (p - y)/N: the error itself, which is why the two form one op. For a class with p > 1/2 it is computed as
 /// `Σⱼ q[n,j] (p - 1) + Σ q[n,j] over j ≠ k`, with p - 1 from log p: so nothing of a small error is lost.
 ///
 /// The mean over no samples is NaN; no classes are an error.
@@ -115,9 +115,9 @@ fn cross<T: Real>(q: &Tensor<T>, log_p: &Tensor<T>) -> T {
 }
 
 /// Checks that `x` has the shape for which the loss was made, and returns the shape of the loss.
-fn scalar_of(name: &'static str, wanted: &[usize], x: &[usize]) -> Result<Shape> {
-    if x != wanted {
-        return Err(Error::shape(name, format!("expected {wanted:?}; found {x:?}")));
+fn scalar_of(name: &'static str, expected: &[usize], x: &[usize]) -> Result<Shape> {
+    if x != expected {
+        return Err(Error::shape(name, format!("expected {expected:?}; found {x:?}")));
     }
     Ok(Shape::from([]))
 }
@@ -252,8 +252,8 @@ impl<T: Real> Op<T, 1> for Bce<T> {
     fn backward(&self, p: &Tensor<T>, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
         let (scale, least) = (g.item() / T::from_usize(p.numel()), T::from_f64(1e-12));
         [Some(Tensor::build(p.shape_owned(), |d| {
-            let slope = |p: T, q: T| scale * (p - q) / (p * (T::ONE - p)).max(least);
-            math::zip_map(p.data(), self.target.data(), d, slope);
+            let derivative = |p: T, q: T| scale * (p - q) / (p * (T::ONE - p)).max(least);
+            math::zip_map(p.data(), self.target.data(), d, derivative);
         }))]
     }
 }
@@ -304,8 +304,8 @@ impl<T: Real> Pointwise<T, 3> for LogitTerm {
 }
 
 /// n times the derivative of [`BceWithLogits`], from x, q and w.
-struct LogitSlope;
-impl<T: Real> Pointwise<T, 3> for LogitSlope {
+struct LogitDerivative;
+impl<T: Real> Pointwise<T, 3> for LogitDerivative {
     #[inline(always)]
     fn at(&self, [x, q, w]: [T; 3]) -> T {
         let e = (-x.abs()).exp();
@@ -330,7 +330,7 @@ impl<T: Real> Op<T, 1> for BceWithLogits<T> {
 
     fn backward(&self, x: &Tensor<T>, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
         let scale = g.item() / T::from_usize(x.numel());
-        [Some(self.each(x, &LogitSlope).map(|slope| scale * slope))]
+        [Some(self.each(x, &LogitDerivative).map(|derivative| scale * derivative))]
     }
 }
 

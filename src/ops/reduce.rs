@@ -136,8 +136,8 @@ impl<T: Real> Op<T, 1> for Max {
         let strides = kept.strides();
         let none = u32::MAX;
         assert!(x.numel() < none as usize, "max: {} elements are too many to number", x.numel());
-        let (winner, ()) = Indices::build(out.numel(), |winner| {
-            winner.fill(none);
+        let (argmax, ()) = Indices::build(out.numel(), |argmax| {
+            argmax.fill(none);
             for (i, &value) in x.data().iter().enumerate() {
                 // The output's index: the input's, without the reduced axes.
                 let (mut rest, mut at) = (i, 0);
@@ -146,19 +146,19 @@ impl<T: Real> Op<T, 1> for Max {
                     rest /= x.shape()[axis];
                     at += if self.0.reduced[axis] { 0 } else { k * strides[axis] };
                 }
-                if winner[at] == none || above(value, x.data()[winner[at] as usize]) {
-                    winner[at] = i as u32;
+                if argmax[at] == none || above(value, x.data()[argmax[at] as usize]) {
+                    argmax[at] = i as u32;
                 }
             }
         });
-        let y = Tensor::build(out, |y| y.iter_mut().zip(&*winner).for_each(|(y, &i)| *y = x.data()[i as usize]));
-        (y, (x.shape_owned(), winner))
+        let y = Tensor::build(out, |y| y.iter_mut().zip(&*argmax).for_each(|(y, &i)| *y = x.data()[i as usize]));
+        (y, (x.shape_owned(), argmax))
     }
 
-    fn backward(&self, (shape, winner): &Self::Saved, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+    fn backward(&self, (shape, argmax): &Self::Saved, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
         let mut dx = Tensor::zeros(*shape);
         let data = dx.data_mut();
-        winner.iter().zip(g.data()).for_each(|(&i, &g)| data[i as usize] = g);
+        argmax.iter().zip(g.data()).for_each(|(&i, &g)| data[i as usize] = g);
         [Some(dx)]
     }
 }

@@ -69,7 +69,7 @@ impl<T: Real, E: Elementwise> Op<T, 1> for E {
     fn backward(&self, (x, y): &Self::Saved, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
         let x = x.as_ref().unwrap_or(y); // not looked at in the latter case
         [Some(Tensor::build(y.shape_owned(), |dx| {
-            math::apply([x.data(), y.data(), g.data()], dx, &Slope(*self));
+            math::apply([x.data(), y.data(), g.data()], dx, &Derivative(*self));
         }))]
     }
 }
@@ -84,8 +84,8 @@ impl<T: Real, E: Elementwise> Pointwise<T, 1> for Value<E> {
 }
 
 /// g · f' as the kernels' loops take it.
-struct Slope<E>(E);
-impl<T: Real, E: Elementwise> Pointwise<T, 3> for Slope<E> {
+struct Derivative<E>(E);
+impl<T: Real, E: Elementwise> Pointwise<T, 3> for Derivative<E> {
     #[inline(always)]
     fn at(&self, [x, y, g]: [T; 3]) -> T {
         g * self.0.df(x, y)

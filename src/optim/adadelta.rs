@@ -55,7 +55,7 @@ impl Adadelta {
         Self { lr, rho: 0.9, eps: 1e-6, weight_decay: 0.0, decoupled: false }
     }
 
-    /// Keras's constants: ρ = 0.95, ε = 1e-7. Its learning rate is 0.001 unless told otherwise, which is very little.
+    /// Keras's constants: ρ = 0.95, ε = 1e-7. Its learning rate is 0.001 by default, which is very small.
     pub fn keras(lr: f64) -> Self {
         Self { rho: 0.95, eps: 1e-7, decoupled: true, ..Self::new(lr) }
     }

@@ -218,10 +218,10 @@ mod tests {
         assert_eq!(rates(Schedule::Step { every: 2, factor: 0.5 }, 5, &[]), [8.0, 8.0, 4.0, 4.0, 2.0]);
         assert_eq!(rates(Schedule::Exponential { factor: 0.5 }, 3, &[]), [8.0, 4.0, 2.0]);
         // Two of warm-up, then cosines of 0 and 90 degrees from 8 to 2.
-        let close = |found: Vec<f64>, wanted: &[f64]| {
-            assert_eq!(found.len(), wanted.len());
-            let off = found.iter().zip(wanted).map(|(f, w)| (f - w).abs()).fold(0.0, f64::max);
-            assert!(off < 1e-14, "{found:?} for {wanted:?}");
+        let close = |found: Vec<f64>, expected: &[f64]| {
+            assert_eq!(found.len(), expected.len());
+            let off = found.iter().zip(expected).map(|(f, w)| (f - w).abs()).fold(0.0, f64::max);
+            assert!(off < 1e-14, "{found:?} for {expected:?}");
         };
         let cosine = Schedule::Cosine { to: 2.0, warmup: 2 };
         close(rates(cosine, 4, &[]), &[8.0 / 3.0, 16.0 / 3.0, 8.0, 5.0]);

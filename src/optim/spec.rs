@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_refused_by_name() {
-        for (text, wanted) in [
+        for (text, fragment) in [
             ("kind = \"rmsprop\"\nrho = 0.9", "unknown field `rho`, expected one of `lr`, `alpha`"),
             ("kind = \"sgd\"\nclip = 1.0", "`gradient_accumulation_steps`"),
             ("kind = \"rmsprob\"", "unknown variant `rmsprob`, expected one of `sgd`, `adam`"),
@@ -278,7 +278,7 @@ mod tests {
             ("kind = \"adam\"\nbetas = [0.9, inf]", "not a finite number"),
         ] {
             let message = toml::from_str::<OptimizerSpec>(text).unwrap_err().to_string();
-            assert!(message.contains(wanted), "{message}");
+            assert!(message.contains(fragment), "{message}");
         }
     }
 
@@ -298,7 +298,7 @@ mod tests {
             ("eps = 0.0", "eps"),
             ("clip_value = 1e300", "clip_value"),
         ] {
-            // Infinity is no number of JSON, through which tables are read.
+            // JSON has no infinity, and tables are read through it.
             let read = toml::from_str::<OptimizerSpec>(&format!("kind = \"adam\"\n{line}"));
             let Ok(spec) = read else {
                 assert_eq!(line, "lr = inf");

@@ -6,8 +6,8 @@
 
 use super::cnn::CnnStage;
 use super::config::Config;
+use super::embeddings::{NamedEmbedding, embed};
 use super::features::Features;
-use super::maps::{NamedMap, map};
 use super::mlp::MlpStage;
 use crate::analysis::metrics::{fisher_ratio, knn_correct, silhouettes};
 use crate::analysis::pca::Pca;
@@ -27,7 +27,7 @@ pub struct Space {
     pub name: String,
     /// Number of dimensions before PCA.
     pub dimensions: usize,
-    /// Mean silhouette (Rousseeuw 1987): 1 where classes are compact and apart, 0 where they touch.
+    /// Mean silhouette (Rousseeuw 1987): 1 where classes are compact and separate, 0 where they touch.
     pub silhouette: f64,
     /// Trace of the scatter between classes over that within.
     pub fisher_ratio: f64,
@@ -40,7 +40,7 @@ pub struct Space {
     /// Fisher's ratio of bootstrap samples, the same samples in every space, for the uncertainty of the ratio.
     pub fisher_resampled: Vec<f64>,
     /// t-SNE of the space.
-    pub map: NamedMap,
+    pub embedding: NamedEmbedding,
 }
 
 /// The spaces from shallow to deep.
@@ -123,7 +123,7 @@ fn space(config: &Config, name: &str, x: Array2<f32>, labels: &[usize]) -> Resul
         silhouettes,
         knn_correct,
         fisher_resampled: resampled_fisher(x.view(), labels, config.seed)?,
-        map: map(name, &config.tsne, x.view(), config.seed)?,
+        embedding: embed(name, &config.tsne, x.view(), config.seed)?,
     })
 }
 

@@ -1,6 +1,6 @@
 //! `metrics.json` and the tables: the run in numbers. The keys are a contract; new ones may be added.
 
-use super::maps::NamedMap;
+use super::embeddings::NamedEmbedding;
 use super::results::Results;
 use crate::data::manifest::identity as identity_of;
 use crate::error::Result;
@@ -24,8 +24,8 @@ pub fn metrics(r: &Results) -> Value {
             (s.name.clone(), numbers)
         })
         .collect();
-    let maps = [&r.feature_map, &r.mlp_map].into_iter().chain(r.depth.spaces.iter().map(|s| &s.map));
-    let tsne: Map<String, Value> = maps.map(|m| (tsne_key(r, m), map_numbers(m))).collect();
+    let all = [&r.feature_embedding, &r.mlp_embedding].into_iter().chain(r.depth.spaces.iter().map(|s| &s.embedding));
+    let tsne: Map<String, Value> = all.map(|m| (tsne_key(r, m), embedding_numbers(m))).collect();
     let total: f64 = r.seconds.iter().map(|(_, s)| s).sum();
     let mut seconds: Map<String, Value> = r.seconds.iter().map(|(name, s)| (name.clone(), json!(s))).collect();
     seconds.insert("total".into(), json!(total));
@@ -75,12 +75,12 @@ pub fn metrics(r: &Results) -> Value {
 
 /// Returns the key of an embedding. Those of stages 4 and 5 are of the test split, those of the depth lesson of the
 /// validation split.
-fn tsne_key(r: &Results, map: &NamedMap) -> String {
-    let of_test = std::ptr::eq(map, &r.feature_map) || std::ptr::eq(map, &r.mlp_map);
-    if of_test { format!("{}_test", map.name) } else { map.name.clone() }
+fn tsne_key(r: &Results, embedding: &NamedEmbedding) -> String {
+    let of_test = std::ptr::eq(embedding, &r.feature_embedding) || std::ptr::eq(embedding, &r.mlp_embedding);
+    if of_test { format!("{}_test", embedding.name) } else { embedding.name.clone() }
 }
 
-fn map_numbers(m: &NamedMap) -> Value {
+fn embedding_numbers(m: &NamedEmbedding) -> Value {
     json!({ "n": m.points.nrows(), "method": m.method, "perplexity": m.perplexity, "kl": m.kl, "seconds": m.seconds })
 }
 

@@ -195,12 +195,14 @@ fn image_sheets() -> Vec<(&'static str, Figure)> {
     for (c, name) in galaxies().iter().enumerate() {
         contact = contact.group(name, (0..6).map(|i| tile(10 * c as u64 + i)).collect());
     }
-    let wrong = |s: u64| {
+    let mistake = |s: u64| {
         let tile = tile(s).caption("spiral_0132.png").caption("is spiral").caption("CNN: edge_on 0.97");
         tile.border(Colour::WRONG)
     };
-    let mistakes =
-        ImageGrid::new("Worst mistakes of the CNN").tile_size(120.0).columns(4).group("", (0..6).map(wrong).collect());
+    let mistakes = ImageGrid::new("Worst mistakes of the CNN")
+        .tile_size(120.0)
+        .columns(4)
+        .group("", (0..6).map(mistake).collect());
     let filter = |s: u64| {
         let mut noise = Noise(s + 1);
         let values: Vec<f32> = (0..9).map(|_| noise.normal() as f32 / 5.0).collect();
@@ -239,9 +241,9 @@ fn latent_figures() -> Vec<(&'static str, Figure)> {
     let walk = walk.row("a dimension with a long name", values.iter().map(|_| decoded(0.0, 0.0)).collect());
     let mut pairs = ImageStrips::new("Reconstructions of test images").tile_size(64.0);
     for (heading, error) in [("best", 0.0021), ("typical", 0.0137), ("worst", 0.0713)] {
-        let wrong = |i: usize| decoded(0.3 * i as f64, 10.0 * error).caption(&number(error + 1e-4 * i as f64));
+        let output = |i: usize| decoded(0.3 * i as f64, 10.0 * error).caption(&number(error + 1e-4 * i as f64));
         pairs = pairs.group(heading).row("input", (0..8).map(|i| decoded(0.3 * i as f64, 0.0)).collect());
-        pairs = pairs.row("output", (0..8).map(wrong).collect());
+        pairs = pairs.row("output", (0..8).map(output).collect());
     }
     let grid: Vec<f64> = (0..15).map(|i| -1.83 + 3.66 * f64::from(i) / 14.0).collect();
     let tiles = grid.iter().rev().flat_map(|&b| grid.iter().map(move |&a| decoded(a, b))).collect();

@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(of(&a, "train", "x"), Summary { evaluations: 1, configurations: 1, samples: 100 });
         assert_eq!(of(&a, "train", "x").evaluations, 1, "a report that is written again is not a new evaluation");
         assert_eq!(of(&a, "evaluate", "x").evaluations, 2);
-        assert_eq!(of(&a, "evaluate", "x").evaluations, 3, "each one that was asked for counts");
+        assert_eq!(of(&a, "evaluate", "x").evaluations, 3, "each evaluation counts");
         assert_eq!(of(&b, "train", "x"), Summary { evaluations: 4, configurations: 2, samples: 100 });
         assert_eq!(of(&b, "train", "y").evaluations, 1, "another test set");
         let three = [("kmeans", figures.clone()), ("mlp", figures.clone()), ("cnn", figures)];

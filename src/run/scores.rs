@@ -60,7 +60,7 @@ pub fn score(
     classes: usize,
 ) -> Result<Scores> {
     let [train, val, test] = samples;
-    let answers = evaluate(model, test, objective)?;
+    let on_test = evaluate(model, test, objective)?;
     let mut counts = vec![0usize; classes];
     train.labels().iter().for_each(|&label| counts[label] += 1);
     let majority_class = (0..classes).fold(0, |best, c| if counts[c] > counts[best] { c } else { best });
@@ -70,8 +70,8 @@ pub fn score(
         history,
         train: evaluate(model, train, objective)?,
         val: (!val.is_empty()).then(|| evaluate(model, val, objective)).transpose()?,
-        confusion: Confusion::new(test.labels(), &answers.predicted, classes)?,
-        test: answers,
+        confusion: Confusion::new(test.labels(), &on_test.predicted, classes)?,
+        test: on_test,
     })
 }
 

@@ -153,8 +153,8 @@ mod tests {
     fn what_may_change_is_told() {
         let then = settings(FILE).values().clone();
         let now = settings(&FILE.replace("epochs = 5", "epochs = 8").replace("mistakes = 4", "mistakes = 5"));
-        let told: Vec<String> = now.compare(&then, &["other"]).unwrap().iter().map(Change::to_string).collect();
-        assert_eq!(told, ["report.mistakes: 4 -> 5", "train.epochs: 5 -> 8"]);
+        let changes: Vec<String> = now.compare(&then, &["other"]).unwrap().iter().map(Change::to_string).collect();
+        assert_eq!(changes, ["report.mistakes: 4 -> 5", "train.epochs: 5 -> 8"]);
         let late = now.compare(&then, &["model"]).unwrap_err().to_string();
         assert!(late.contains("train.epochs") && late.contains("training model has ended"), "{late}");
     }

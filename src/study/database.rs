@@ -270,12 +270,12 @@ mod tests {
                     |row| Ok((row.get(0)?, row.get(1)?)),
                 )
                 .unwrap();
-            let wanted = match trial.state {
+            let expected = match trial.state {
                 State::Complete => "COMPLETE",
                 State::Pruned => "PRUNED",
                 _ => "FAIL",
             };
-            assert_eq!((state.as_str(), value), (wanted, trial.value), "trial {}", trial.number);
+            assert_eq!((state.as_str(), value), (expected, trial.value), "trial {}", trial.number);
             let rows = |sql: &str| -> Vec<(String, f64)> {
                 let mut statement = db.prepare(sql).unwrap();
                 let rows = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();

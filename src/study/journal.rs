@@ -400,13 +400,13 @@ mod tests {
             }
             journal.trials().to_vec()
         };
-        let wanted = finish(&whole);
-        assert_eq!(wanted.len(), 2);
+        let expected = finish(&whole);
+        assert_eq!(expected.len(), 2);
         let bytes = fs::read(&whole).unwrap();
         for cut in (0..bytes.len()).step_by(7) {
             let path = folder.path().join(format!("{cut}.jsonl"));
             fs::write(&path, &bytes[..cut]).unwrap();
-            assert_eq!(finish(&path), wanted, "cut after {cut} bytes");
+            assert_eq!(finish(&path), expected, "cut after {cut} bytes");
             let text = fs::read_to_string(&path).unwrap();
             assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "cut after {cut} bytes");
         }

@@ -321,7 +321,7 @@ fn colophon(o: &Outcome<'_>, book: &mut Book<'_>) {
         ("Pruner", format!("{:?}", settings.pruner).to_lowercase()),
         (
             "Trials at the same time",
-            format!("at most {}: each learns from those that many before it", settings.parallel),
+            format!("at most {}: each uses the trials up to that many before it", settings.parallel),
         ),
         ("Data, SHA-256", format!("`{}`", book.said("data_sha256"))),
         ("Seconds of all trials", format!("{:.1}", o.trials.iter().map(|trial| trial.seconds).sum::<f64>())),

@@ -3,7 +3,7 @@
 //! # The same trials for any number of workers
 //!
 //! With several workers, which trials are finished when the next one begins is a matter of chance; a sampler that used
-//! them all would never give the same study twice. So trial t sees the trials numbered up to t - `parallel` and no
+//! them all would never give the same study twice. So trial t uses the trials numbered up to t - `parallel` and no
 //! others, and does not begin before these are finished. `parallel` belongs to the study, like its seed: with one
 //! worker trial t could use more trials than it is shown, and with more than `parallel` workers some are idle. The
 //! price is that the sampler does not use the last `parallel` - 1 trials; with 1 it uses all, and trials run one after
@@ -40,7 +40,7 @@ pub struct Study {
     pub direction: Direction,
     /// The number of trials.
     pub trials: usize,
-    /// Trials that may run at the same time: trial t sees those up to t - `parallel`.
+    /// Trials that may run at the same time: trial t uses those up to t - `parallel`.
     pub parallel: usize,
     /// Seed of the points and of the trials' own seeds.
     pub seed: u64,

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 /// The journal's name in the run's folder.
 pub const JOURNAL: &str = "study.jsonl";
-/// The database's name there, if one is asked for.
+/// The database's name there, if one is requested.
 pub const DATABASE: &str = "study.db";
 
 /// The number of concurrent trials, and the time limit.
@@ -91,7 +91,7 @@ impl Job {
             metrics["warning"] = fault.into();
         }
         folder.write("metrics.json", &serde_json::to_vec_pretty(&metrics).expect("numbers and words"))?;
-        // Another process may have been asked for more trials meanwhile.
+        // Another process may have requested more trials meanwhile.
         let file = Source::text(&folder.config_text()?, "config.toml")?.resolve()?;
         let limit = Study { trials: Settings::read(&file.study)?.trials, ..study }.limit();
         if trials.len() >= limit && !trials.iter().any(Trial::is_ours_to_run) {

@@ -312,8 +312,8 @@ impl Space {
             let several: Option<Vec<(String, f64)>> = value
                 .as_table()
                 .and_then(|keys| keys.iter().map(|(key, value)| Some((key.clone(), factor(value)?))).collect());
-            let wanted = "has `keys` that are not a table of factors";
-            keys = several.filter(|keys| !keys.is_empty()).ok_or_else(|| refuse(wanted.into()))?;
+            let what = "has `keys` that are not a table of factors";
+            keys = several.filter(|keys| !keys.is_empty()).ok_or_else(|| refuse(what.into()))?;
             if matches!(domain, Domain::Choice(_)) && keys.iter().any(|(_, factor)| *factor != 1.0) {
                 return Err(refuse("is a choice, and choices have no multiples: let each factor be 1".into()));
             }
@@ -467,7 +467,7 @@ mod tests {
 
     #[test]
     fn what_is_no_space_is_refused_by_name() {
-        for (text, wanted) in [
+        for (text, fragment) in [
             ("a = 3", "study.space.a: is 3"),
             ("a = { int = [1, 2], uniform = [1, 2] }", "needs one of"),
             ("a = { int = [1.5, 2] }", "whole numbers"),
@@ -482,7 +482,7 @@ mod tests {
             ("a = { choice = [1, 2], keys = { x = 2 } }", "no multiples"),
         ] {
             let message = space(text).unwrap_err().to_string();
-            assert!(message.contains(wanted), "{text}: {message}");
+            assert!(message.contains(fragment), "{text}: {message}");
         }
     }
 

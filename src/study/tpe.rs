@@ -263,12 +263,15 @@ mod tests {
             let values: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
             Factor::around(&space.params[0], &values)
         };
-        let wanted = [(0.6, 0.4), (0.1, 0.2), (0.2, 0.4), (0.5, 1.0), (0.3, 0.35), (0.5, 1.0)];
+        let expected = [(0.6, 0.4), (0.1, 0.2), (0.2, 0.4), (0.5, 1.0), (0.3, 0.35), (0.5, 1.0)];
         let found = [factors(&[0.6, 0.1, 0.2]), factors(&[0.3])].concat();
-        assert_eq!(found.len(), wanted.len());
-        for (found, wanted) in found.iter().zip(wanted) {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
             let Factor::Normal { middle, width } = *found else { panic!("{found:?}") };
-            assert!((middle - wanted.0).abs() < 1e-12 && (width - wanted.1).abs() < 1e-12, "{found:?}, {wanted:?}");
+            assert!(
+                (middle - expected.0).abs() < 1e-12 && (width - expected.1).abs() < 1e-12,
+                "{found:?}, {expected:?}"
+            );
         }
     }
 

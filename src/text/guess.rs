@@ -88,7 +88,7 @@ fn ours(word: &str) -> Option<&'static str> {
 
 /// Returns the word among `words` that was probably meant by `word`; `None` if no word is near.
 pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
-    let known = |wanted: &str| words.clone().into_iter().find(|known| plain(known) == plain(wanted));
+    let known = |name: &str| words.clone().into_iter().find(|known| plain(known) == plain(name));
     if let Some(word) = known(word).or_else(|| known(ours(word)?)) {
         return Some(word);
     }
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn other_libraries_words_are_known() {
         let layers = ["linear", "conv2d", "max_pool2d", "batch_norm", "global_avg_pool2d"];
-        for (theirs, wanted) in [
+        for (theirs, expected) in [
             ("dense", "linear"),
             ("Dense", "linear"),
             ("fc", "linear"),
@@ -129,7 +129,7 @@ mod tests {
             ("BatchNorm2d", "batch_norm"),
             ("lineer", "linear"),
         ] {
-            assert_eq!(nearest(theirs, layers), Some(wanted), "{theirs}");
+            assert_eq!(nearest(theirs, layers), Some(expected), "{theirs}");
         }
         assert_eq!(nearest("learning_rate", ["lr", "eps"]), Some("lr"));
     }

@@ -323,7 +323,7 @@ fn leakage_between_given_splits_is_reported() {
     }
     files.push(("train/a/p7_1.png".into(), png(2000)));
     files.push(("test/a/p7_2.png".into(), png(2001)));
-    // The same pixels, once as PNG of one channel and once of three, and a pair inside one split, which is no leak.
+    // The same pixels, once as PNG of one channel and once of three, and a pair inside one split, which is not a leak.
     files.push(("val/b/copy.png".into(), encoded(&DynamicImage::from(gray(10).to_rgb8()), ImageFormat::Png)));
     files.push(("train/b/again.png".into(), png(11)));
     let dir = write(&files);

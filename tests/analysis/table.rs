@@ -32,7 +32,7 @@ fn columns_are_matched_by_name() {
         "v,u,kind\n2,1,b\n4,3,a\n",
         // The class is where its name is, not in the last column.
         "kind,v,u\nb,2,1\na,4,3\n",
-        // What numbers the rows is no feature here either.
+        // A column that numbers the rows is not a feature here either.
         ",v,kind,u\n0,2,b,1\n1,4,a,3\n",
         "id,v,kind,u\n7,2,b,1\n8,4,a,3\n",
         // Without names the place counts.

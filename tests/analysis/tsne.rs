@@ -38,14 +38,14 @@ fn more_equal_samples_than_the_perplexity_share_evenly() {
 #[test]
 fn the_perplexity_is_reached() {
     let mut rng = Rng::new(3, "distances", 0);
-    for (n, wanted) in [(5, 1.2), (30, 9.0), (200, 1.01), (200, 30.0), (999, 5.0), (999, 333.0)] {
+    for (n, expected) in [(5, 1.2), (30, 9.0), (200, 1.01), (200, 30.0), (999, 5.0), (999, 333.0)] {
         for scale in [1e-12, 1.0, 1e12] {
             for power in [0.1, 1.0, 5.0] {
                 let squared: Vec<f64> = (0..n).map(|_| scale * rng.uniform().powf(power)).collect();
                 let mut p = vec![0.0; n];
-                let beta = conditional(&squared, wanted, &mut p);
+                let beta = conditional(&squared, expected, &mut p);
                 let got = perplexity(&p);
-                assert!((got - wanted).abs() < PERPLEXITY_TOLERANCE, "{got} for {wanted} of {n}, {scale}, {power}");
+                assert!((got - expected).abs() < PERPLEXITY_TOLERANCE, "{got} for {expected} of {n}, {scale}, {power}");
                 let sum: f64 = p.iter().sum();
                 close(sum, 1.0, "sum of p");
                 // p(j) / p(k) = exp(-beta (d_j - d_k)), where neither is negligible.
@@ -64,7 +64,7 @@ fn impossible_perplexities_end_in_uniform_neighbours() {
     let mut p = vec![0.0; 9];
     conditional(&[2.0; 9], 3.0, &mut p);
     assert_eq!(p, [1.0 / 9.0; 9]);
-    let twins = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 9.0]; // five at distance 0, two wanted
+    let twins = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 9.0]; // five at distance 0, two expected
     conditional(&twins, 2.0, &mut p);
     assert!(p[..5].iter().all(|v| (v - 0.2).abs() < 1e-12) && p[5..].iter().all(|v| *v < 1e-12), "{p:?}");
 }
@@ -74,10 +74,10 @@ fn impossible_perplexities_end_in_uniform_neighbours() {
 #[test]
 fn joint_probabilities_agree_with_scikit_learn() {
     let golden = &golden()["tsne"];
-    let (x, wanted) = (matrix(&golden["x"]), matrix(&golden["p"]));
+    let (x, expected) = (matrix(&golden["x"]), matrix(&golden["p"]));
     let Affinity::Dense { n, p } = Affinity::dense(x.view(), number(&golden["perplexity"])) else { panic!() };
-    for (i, (got, wanted)) in p.iter().zip(&wanted).enumerate() {
-        assert!((got - wanted).abs() <= 3e-4 * wanted + 1e-12, "p[{}, {}]: {got} {wanted}", i / n, i % n);
+    for (i, (got, expected)) in p.iter().zip(&expected).enumerate() {
+        assert!((got - expected).abs() <= 3e-4 * expected + 1e-12, "p[{}, {}]: {got} {expected}", i / n, i % n);
     }
     close(p.iter().sum(), 1.0, "sum of P");
 }
@@ -162,10 +162,10 @@ fn gradient_in<const D: usize>() {
             map[[i, axis]] -= shift;
             kl
         };
-        let slope = (at(h) - at(-h)) / (2.0 * h);
+        let derivative = (at(h) - at(-h)) / (2.0 * h);
         let row = forces.rows[i];
         let got = 4.0 * (row.attraction[axis] - row.repulsion[axis] / forces.z);
-        assert!((got - slope).abs() < 1e-8, "{got} {slope}");
+        assert!((got - derivative).abs() < 1e-8, "{got} {derivative}");
     }
 }
 
@@ -250,7 +250,7 @@ fn the_mesh_is_close() {
 }
 
 /// KL from the samples and the map alone: plain bisection, plain sums.
-fn plain_kl(x: &Array2<f64>, map: ArrayView2<'_, f64>, wanted: f64) -> f64 {
+fn plain_kl(x: &Array2<f64>, map: ArrayView2<'_, f64>, expected: f64) -> f64 {
     let n = x.nrows();
     let squared = |m: ArrayView2<'_, f64>, i: usize, j: usize| -> f64 {
         m.row(i).iter().zip(m.row(j)).map(|(a, b)| (a - b) * (a - b)).sum()
@@ -264,7 +264,7 @@ fn plain_kl(x: &Array2<f64>, map: ArrayView2<'_, f64>, wanted: f64) -> f64 {
                 (0..n).map(|j| if j == i { 0.0 } else { (-beta * squared(x.view(), i, j)).exp() }).collect();
             let sum: f64 = row.iter().sum();
             let row: Vec<f64> = row.iter().map(|v| v / sum).collect();
-            if perplexity(&row) > wanted {
+            if perplexity(&row) > expected {
                 low = beta
             } else {
                 high = beta

@@ -2,12 +2,12 @@
 //!
 //! A file imports another where its code names an item that the other one defines: in a `use`, or in a path such as
 //! `super::name` or `child::name`. An item that a face (`mod.rs`, `lib.rs`) only hands on by `pub use` belongs to the
-//! file that defines it. The declarations `mod child;` and the `pub use` of a face are no imports, and tests do not
+//! file that defines it. The declarations `mod child;` and the `pub use` of a face are not imports, and tests do not
 //! count.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Splits Rust code into words, `::` and single signs; comments, strings and characters are left out.
+/// Splits Rust code into words, `::` and single signs; comments, strings and characters are omitted.
 fn tokens(text: &str) -> Vec<&str> {
     let (bytes, mut found, mut at) = (text.as_bytes(), Vec::new(), 0);
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80;
@@ -120,7 +120,7 @@ pub(crate) struct Crate(BTreeMap<Place, Module>);
 
 impl Crate {
     /// Reads the files of a crate, given by their paths under its `src/` and their texts. Files that no module declares
-    /// (those of tests) are left out.
+    /// (those of tests) are omitted.
     pub(crate) fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut all = Self::default();
         for (file, text) in files {

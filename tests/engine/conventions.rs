@@ -140,7 +140,7 @@ fn a_target_of_0_costs_nothing_even_at_probability_0() {
     let soft = run(&x, &[1, 2], |x| x.cross_entropy(Target::Probabilities(&one_hot)));
     assert_eq!(label, [vec![0.0], vec![0.0, 0.0]]);
     assert_eq!(soft, label);
-    // But what is certain to be wrong costs infinitely much, and NaN is not hidden.
+    // But a certain incorrect prediction has an infinite loss, and NaN is not hidden.
     assert_eq!(run(&x, &[1, 2], |x| x.cross_entropy(Target::Labels(&[1])))[0], [INFINITY]);
     assert!(run(&[0.0, NAN], &[1, 2], |x| x.cross_entropy(Target::Labels(&[0])))[0][0].is_nan());
 }

@@ -314,7 +314,7 @@ fn a_tied_weight_is_written_once() {
     assert_eq!((Network::from_bytes(&bytes).unwrap().run(&x).unwrap(), error), (run(&model, &x), 0.0));
 }
 
-/// The nodes of an exported network, each with its operator and what it takes that is no weight.
+/// The nodes of an exported network, each with its operator and its inputs other than weights.
 fn nodes(model: &dyn Module, input: &[usize]) -> Vec<(String, &'static str, Vec<String>)> {
     let (bytes, error) = onnx::export(model, &samples(input)).unwrap();
     assert_eq!(error, 0.0);
@@ -346,7 +346,7 @@ fn branches_meet_in_the_graph() {
     assert_eq!((names, find(alone, "sum")), (vec!["fc", "sum"], ("Add", "fc and input".into())));
 }
 
-/// The exported code is its mean, and the layer of the variance, which nothing depends on, is left out.
+/// The exported code is its mean, and the layer of the variance, which nothing depends on, is omitted.
 #[test]
 fn what_the_output_does_not_depend_on_is_left_out() {
     let nodes = nodes(&autoencoder(), &[2, 9, 8]);
@@ -357,7 +357,7 @@ fn what_the_output_does_not_depend_on_is_left_out() {
     assert_eq!(names, ["fork.right"]);
 }
 
-/// x + f(x), computed outside of any layer: nobody can know what stands between.
+/// x + f(x), computed outside of any layer: the ops between are unknown.
 struct Between(Sequential);
 
 impl Module for Between {
@@ -387,7 +387,7 @@ impl Module for Doubled {
     }
 }
 
-/// Two layers that both take x; only the second's output goes on.
+/// Two layers that both take x; only the second's output is used.
 struct Fork(Linear, Linear);
 
 impl Module for Fork {
@@ -417,7 +417,7 @@ impl Module for Cube {
     }
 }
 
-/// A layer that says it is another one: only the numbers tell.
+/// A layer that claims to be another one: only the numbers show it.
 struct Pretender;
 
 impl Module for Pretender {
@@ -539,7 +539,7 @@ fn array(header: &str, data: &[u8]) -> Vec<u8> {
     [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
 }
 
-/// An archive with one such file in it, its checksum right.
+/// An archive with one such file in it, its checksum correct.
 fn archive(array: &[u8], compression: CompressionMethod) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file("fc.weight.npy", SimpleFileOptions::default().compression_method(compression)).unwrap();
@@ -553,8 +553,8 @@ fn arrays_are_read_as_numpy_describes_them() {
         let data: Vec<u8> = [1.5f32, -2.0, 3.0].iter().flat_map(|x| x.to_le_bytes()).collect();
         npz::from_bytes(&archive(&array(header, &data), CompressionMethod::Stored))
     };
-    let wanted = [("fc.weight".to_owned(), Tensor::new(vec![1.5, -2.0, 3.0], [3, 1]).unwrap())].into();
-    assert_eq!(read("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 1), }").unwrap(), wanted);
+    let expected = [("fc.weight".to_owned(), Tensor::new(vec![1.5, -2.0, 3.0], [3, 1]).unwrap())].into();
+    assert_eq!(read("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 1), }").unwrap(), expected);
     for wrong in [
         "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 1), }",
         "{'descr': '>f4', 'fortran_order': False, 'shape': (3, 1), }",

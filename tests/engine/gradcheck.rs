@@ -51,7 +51,7 @@ fn found_in_sources(folder: &str, before: &str, after: char) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
-        // Examples in the documentation are no ops.
+        // Examples in the documentation are not ops.
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         let text = code.collect::<Vec<_>>().join("\n");
@@ -65,20 +65,20 @@ fn found_in_sources(folder: &str, before: &str, after: char) -> Vec<String> {
 
 #[test]
 fn every_op_and_layer_has_a_row() {
-    let mut wanted = found_in_sources("src/ops", "const NAME: &'static str = \"", '"');
-    wanted.extend(found_in_sources("src/ops", "fn name(&self) -> &'static str {\n        \"", '"'));
-    assert!(wanted.len() > 35, "the search for ops found only {wanted:?}");
+    let mut required = found_in_sources("src/ops", "const NAME: &'static str = \"", '"');
+    required.extend(found_in_sources("src/ops", "fn name(&self) -> &'static str {\n        \"", '"'));
+    assert!(required.len() > 35, "the search for ops found only {required:?}");
     let layers = found_in_sources("src/nn", "impl<T: Real> Module<T> for ", '{');
     // What borrows its modules runs them as its owner does.
-    wanted.extend(layers.into_iter().filter(|name| !name.starts_with('$') && !name.contains("'_")));
-    wanted.extend(found_in_sources("src/nn", "plain_layer!(", ','));
+    required.extend(layers.into_iter().filter(|name| !name.starts_with('$') && !name.contains("'_")));
+    required.extend(found_in_sources("src/nn", "plain_layer!(", ','));
 
     let rows = table();
     let known: Vec<&str> = rows.iter().map(|row| row.name.split(',').next().unwrap()).collect();
-    let missing: Vec<_> = wanted.iter().filter(|name| !known.contains(&name.as_str())).collect();
+    let missing: Vec<_> = required.iter().filter(|name| !known.contains(&name.as_str())).collect();
     assert!(missing.is_empty(), "no row in src/gradcheck.rs for {missing:?}");
     for expected in ["concat", "conv2d_bias", "Linear", "Activation", "Sequential"] {
-        assert!(wanted.iter().any(|name| name == expected), "the search for ops and layers misses {expected}");
+        assert!(required.iter().any(|name| name == expected), "the search for ops and layers misses {expected}");
     }
 }
 

@@ -126,7 +126,7 @@ fn the_summary_knows_figure_1() {
     // 5 x 64 + 64, 64 x 32 + 32, 32 x 3 + 3.
     assert_eq!(json["mlp"]["parameters"], 384 + 2080 + 99);
     let small = ["summary", "--json", "--color", "rgb", "--size", "16", "--classes", "5", "--set", "cnn.widths=[4]"];
-    // 4 filters of 3 x 3 x 3, an 8 x 8 map of 4 channels to 128, then to 5.
+    // 4 filters of 3 x 3 x 3, an 8 x 8 feature map of 4 channels to 128, then to 5.
     let expected = (4 * 27 + 4) + (4 * 8 * 8 * 128 + 128) + (128 * 5 + 5);
     assert_eq!(gradus(&folder, &small).json()["cnn"]["parameters"], expected);
 }

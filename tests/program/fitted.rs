@@ -1,4 +1,4 @@
-//! What is fitted is fitted on the training split: with other images in validation and test, scales, clusters, class weights
+//! Everything is fitted on the training split alone: with other images in validation and test, scales, clusters, class weights
 //! and weights of the network stay the same to the bit. A threshold, and the best epoch, are chosen on validation alone.
 
 use crate::common::{empty_folder, gradus, png};

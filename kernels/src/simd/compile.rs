@@ -3,7 +3,7 @@
 /// Compiles the micro-kernels for one instruction set, as the static `KERNELS`.
 ///
 /// A table has an entry for every size of any instruction set; those beyond the largest of this one repeat it, and are
-/// never asked for.
+/// never used.
 macro_rules! compile {
     ($vector:ty, $features:literal, rows: $rows:literal, vectors: $vectors:expr, taps: $taps:literal,
      units: $units:literal, windows: $windows:literal, transpose: $transpose:path) => {

@@ -233,8 +233,8 @@ mod tests {
         // = 0.1.
         let again = Gaussian::fit(drawn.view()).unwrap();
         (0..4).for_each(|i| assert!((again.mean[i] - fit.mean[i]).abs() < 0.15));
-        let (found, wanted) = (again.covariance(), fit.covariance());
-        assert!(found.iter().zip(&wanted).all(|(f, w)| (f - w).abs() < 0.6), "{found} {wanted}");
+        let (found, expected) = (again.covariance(), fit.covariance());
+        assert!(found.iter().zip(&expected).all(|(f, w)| (f - w).abs() < 0.6), "{found} {expected}");
     }
 
     #[test]
@@ -273,8 +273,8 @@ mod tests {
         near(normal_quantile(0.975), 1.959963984540054);
         near(normal_quantile(0.025), -1.959963984540054);
         near(normal_quantile(1e-10), -6.361340902404056);
-        for (got, wanted) in normal_quantiles(3).into_iter().zip([-0.967421566101701, 0.0, 0.967421566101701]) {
-            near(got, wanted);
+        for (got, expected) in normal_quantiles(3).into_iter().zip([-0.967421566101701, 0.0, 0.967421566101701]) {
+            near(got, expected);
         }
         // And back again, from the smallest number up.
         for p in [f64::MIN_POSITIVE, 1e-300, 1e-100, 1e-20, 1e-5, 0.01, 0.3, 0.49999] {

@@ -86,8 +86,8 @@ mod tests {
     fn active_units_by_hand() {
         let means = array![[0.0, 0.93, 5.08], [2.0f64.sqrt(), 1.07, 4.92]];
         let variances = unit_variances(means.view()).unwrap();
-        for (got, wanted) in variances.iter().zip([1.0, 0.0098, 0.0128]) {
-            assert!((got - wanted).abs() < 1e-12, "{got} {wanted}");
+        for (got, expected) in variances.iter().zip([1.0, 0.0098, 0.0128]) {
+            assert!((got - expected).abs() < 1e-12, "{got} {expected}");
         }
         assert_eq!(active_units(means.view()).unwrap(), [true, false, true]);
         assert!(active_units(array![[1.0]].view()).is_err());

@@ -28,10 +28,10 @@ pub use walk::{analogy, interpolate, plane, traverse};
 
 use crate::error::{Error, Result};
 
-/// Fails unless there are `wanted` numbers.
-fn width(op: &str, what: &str, got: usize, wanted: usize) -> Result<()> {
-    if got == wanted {
+/// Fails unless there are `expected` numbers.
+fn width(op: &str, what: &str, got: usize, expected: usize) -> Result<()> {
+    if got == expected {
         return Ok(());
     }
-    Err(Error::invalid(format!("{op}: {what} has {got} dimensions: expected {wanted}")))
+    Err(Error::invalid(format!("{op}: {what} has {got} dimensions: expected {expected}")))
 }

@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn planes_by_hand() {
         let grid = plane(aview1(&[9.0, 0.0, 0.0]), [2, 1], &[1.0, 2.0, 3.0], &[-5.0, 5.0]).unwrap();
-        let wanted = array![
+        let expected = array![
             [9.0, 5.0, 1.0],
             [9.0, 5.0, 2.0],
             [9.0, 5.0, 3.0],
@@ -113,7 +113,7 @@ mod tests {
             [9.0, -5.0, 2.0],
             [9.0, -5.0, 3.0]
         ];
-        assert_eq!(grid, wanted);
+        assert_eq!(grid, expected);
         assert!(plane(aview1(&[0.0, 0.0]), [1, 1], &[0.0], &[0.0]).is_err());
         assert!(plane(aview1(&[0.0, 0.0]), [0, 2], &[0.0], &[0.0]).is_err());
     }

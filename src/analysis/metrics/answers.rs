@@ -29,29 +29,30 @@ impl Answers {
     pub fn of<T: Real>(probabilities: ArrayView2<'_, T>) -> Result<Self> {
         let p = samples("predictions", probabilities)?;
         let (n, k) = p.dim();
-        let mut answers = Self { class: Vec::new(), confidence: Vec::new(), entropy: Vec::new(), mean: vec![0.0; k] };
+        let mut predictions =
+            Self { class: Vec::new(), confidence: Vec::new(), entropy: Vec::new(), mean: vec![0.0; k] };
         for (i, row) in p.rows().into_iter().enumerate() {
             let sum: f64 = row.iter().map(|v| v.to_f64()).sum();
             if (sum - 1.0).abs() > 1e-3 || row.iter().any(|&v| v < T::ZERO) {
                 return Err(Error::invalid(format!(
-                    "answers: row {i} holds no probabilities (they sum to {sum}); give the softmax of the scores"
+                    "predictions: row {i} holds no probabilities (they sum to {sum}); give the softmax of the scores"
                 )));
             }
             let row: Vec<f64> = row.iter().map(|v| v.to_f64() / sum).collect();
             let best = (1..k).fold(0, |best, c| if row[c] > row[best] { c } else { best });
-            answers.class.push(best);
-            answers.confidence.push(row[best]);
-            answers.entropy.push(entropy(&row));
-            answers.mean.iter_mut().zip(&row).for_each(|(m, p)| *m += p / n as f64);
+            predictions.class.push(best);
+            predictions.confidence.push(row[best]);
+            predictions.entropy.push(entropy(&row));
+            predictions.mean.iter_mut().zip(&row).for_each(|(m, p)| *m += p / n as f64);
         }
-        Ok(answers)
+        Ok(predictions)
     }
 
     /// Returns the fraction of predictions that name the class of `labels`, one for each sample.
     pub fn accuracy(&self, labels: &[usize]) -> Result<f64> {
         super::class_labels("predictions", self.class.len(), self.mean.len(), labels)?;
-        let right = self.class.iter().zip(labels).filter(|(a, b)| a == b).count();
-        Ok(super::ratio(right, labels.len()))
+        let correct = self.class.iter().zip(labels).filter(|(a, b)| a == b).count();
+        Ok(super::ratio(correct, labels.len()))
     }
 
     /// Returns the mean confidence.
@@ -96,19 +97,22 @@ mod tests {
     #[test]
     fn answers_by_hand() {
         let p = array![[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25]];
-        let answers = Answers::of(p.view()).unwrap();
-        assert_eq!((&answers.class[..], &answers.confidence[..]), (&[0, 1, 0, 0][..], &[1.0, 1.0, 0.5, 0.25][..]));
+        let predictions = Answers::of(p.view()).unwrap();
+        assert_eq!(
+            (&predictions.class[..], &predictions.confidence[..]),
+            (&[0, 1, 0, 0][..], &[1.0, 1.0, 0.5, 0.25][..])
+        );
         let (two, four) = (2.0f64.ln(), 4.0f64.ln());
-        for (got, wanted) in answers.entropy.iter().zip([0.0, 0.0, two, four]) {
-            near(*got, wanted);
+        for (got, expected) in predictions.entropy.iter().zip([0.0, 0.0, two, four]) {
+            near(*got, expected);
         }
-        near(answers.mean_confidence(), 2.75 / 4.0);
-        near(answers.mean_entropy(), (two + four) / 4.0);
+        near(predictions.mean_confidence(), 2.75 / 4.0);
+        near(predictions.mean_entropy(), (two + four) / 4.0);
         let of_mean = -2.0 * 7.0 / 16.0 * (7.0f64 / 16.0).ln() + 2.0 / 16.0 * 16.0f64.ln();
-        near(answers.entropy_of_mean(), of_mean);
-        near(answers.inception_score(), (of_mean - (two + four) / 4.0).exp());
-        near(answers.accuracy(&[0, 1, 1, 0]).unwrap(), 0.75);
-        assert!(answers.accuracy(&[0, 1]).is_err() && answers.accuracy(&[0, 1, 2, 4]).is_err());
+        near(predictions.entropy_of_mean(), of_mean);
+        near(predictions.inception_score(), (of_mean - (two + four) / 4.0).exp());
+        near(predictions.accuracy(&[0, 1, 1, 0]).unwrap(), 0.75);
+        assert!(predictions.accuracy(&[0, 1]).is_err() && predictions.accuracy(&[0, 1, 2, 4]).is_err());
     }
 
     /// All classes, each plainly: as many as there are. One class: 1.

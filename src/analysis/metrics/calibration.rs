@@ -43,7 +43,7 @@ impl Reliability {
         }
         let edge = |b: usize| b as f64 / bins as f64;
         let mut sums = vec![(0usize, 0.0, 0usize); bins];
-        for (i, (p, &right)) in probabilities.iter().map(|p| p.to_f64()).zip(came_true).enumerate() {
+        for (i, (p, &correct)) in probabilities.iter().map(|p| p.to_f64()).zip(came_true).enumerate() {
             if !(0.0..=1.0).contains(&p) {
                 return Err(Error::invalid(format!(
                     "reliability: the probability of sample {i} is {p}, not in [0, 1]"
@@ -58,14 +58,14 @@ impl Reliability {
                 b += 1;
             }
             let sum = &mut sums[b];
-            *sum = (sum.0 + 1, sum.1 + p, sum.2 + usize::from(right));
+            *sum = (sum.0 + 1, sum.1 + p, sum.2 + usize::from(correct));
         }
-        let bin = |(b, &(count, sum, right)): (usize, &(usize, f64, usize))| ReliabilityBin {
+        let bin = |(b, &(count, sum, correct)): (usize, &(usize, f64, usize))| ReliabilityBin {
             from: edge(b),
             to: edge(b + 1),
             count,
             confidence: if count == 0 { 0.0 } else { sum / count as f64 },
-            accuracy: super::ratio(right, count),
+            accuracy: super::ratio(correct, count),
         };
         Ok(Self { bins: sums.iter().enumerate().map(bin).collect() })
     }
@@ -75,13 +75,13 @@ impl Reliability {
     pub fn of_answers<T: Real>(probabilities: ArrayView2<'_, T>, labels: &[usize], bins: usize) -> Result<Self> {
         let (n, classes) = probabilities.dim();
         class_labels("reliability", n, classes, labels)?;
-        let answer = |row: ndarray::ArrayView1<'_, T>| {
+        let most_probable = |row: ndarray::ArrayView1<'_, T>| {
             (1..classes).fold((0, row[0]), |best, c| if row[c] > best.1 { (c, row[c]) } else { best })
         };
-        let answers: Vec<(usize, T)> = probabilities.rows().into_iter().map(answer).collect();
-        let right: Vec<bool> = answers.iter().zip(labels).map(|((class, _), label)| class == label).collect();
-        let confidence: Vec<T> = answers.into_iter().map(|(_, p)| p).collect();
-        Self::new(&confidence, &right, bins)
+        let predictions: Vec<(usize, T)> = probabilities.rows().into_iter().map(most_probable).collect();
+        let correct: Vec<bool> = predictions.iter().zip(labels).map(|((class, _), label)| class == label).collect();
+        let confidence: Vec<T> = predictions.into_iter().map(|(_, p)| p).collect();
+        Self::new(&confidence, &correct, bins)
     }
 
     /// Returns the expected calibration error (Naeini et al. 2015): Σ_b n_b / n |accuracy_b - confidence_b|; 0 without

@@ -108,7 +108,7 @@ pub fn silhouettes<T: Real>(x: ArrayView2<'_, T>, labels: &[usize]) -> Result<Ve
 /// Computes Fisher's ratio of the rows of `x` (n x d): the trace of the scatter between classes over that within,
 /// Σ_c n_c |μ_c - μ|² / Σ_i |x_i - μ_{c(i)}|².
 ///
-/// It says how far apart the classes' means lie compared with how wide the classes are. Infinite for classes without
+/// It compares the distances between the classes' means with the widths of the classes. Infinite for classes without
 /// any width at different places; 0 if all samples are the same. Fails with fewer than two classes.
 pub fn fisher_ratio<T: Real>(x: ArrayView2<'_, T>, labels: &[usize]) -> Result<f64> {
     let x = samples("fisher_ratio", x)?;

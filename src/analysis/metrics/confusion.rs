@@ -16,17 +16,17 @@ pub struct Confusion {
 
 impl Confusion {
     /// Counts pairs of true and predicted classes, all below `classes`.
-    pub fn new(truth: &[usize], predicted: &[usize], classes: usize) -> Result<Self> {
-        if truth.len() != predicted.len() {
-            let (t, p) = (truth.len(), predicted.len());
+    pub fn new(labels: &[usize], predicted: &[usize], classes: usize) -> Result<Self> {
+        if labels.len() != predicted.len() {
+            let (t, p) = (labels.len(), predicted.len());
             return Err(Error::invalid(format!("confusion: {t} true classes, but {p} predicted ones")));
         }
-        if let Some(i) = (0..truth.len()).find(|&i| truth[i].max(predicted[i]) >= classes) {
-            let worst = truth[i].max(predicted[i]);
+        if let Some(i) = (0..labels.len()).find(|&i| labels[i].max(predicted[i]) >= classes) {
+            let worst = labels[i].max(predicted[i]);
             return Err(Error::invalid(format!("confusion: sample {i} has class {worst}, there are {classes}")));
         }
         let mut counts = vec![vec![0; classes]; classes];
-        truth.iter().zip(predicted).for_each(|(&t, &p)| counts[t][p] += 1);
+        labels.iter().zip(predicted).for_each(|(&t, &p)| counts[t][p] += 1);
         Ok(Self { counts })
     }
 
@@ -142,7 +142,7 @@ impl Confusion {
     /// [`most_confused`](Self::most_confused) gives them.
     pub fn most_confused_above(&self, least: f64) -> Vec<(usize, usize, usize)> {
         let mut pairs = self.most_confused();
-        pairs.retain(|&(truth, _, n)| ratio(n, self.support(truth)) >= least);
+        pairs.retain(|&(label, _, n)| ratio(n, self.support(label)) >= least);
         pairs
     }
 }
@@ -163,8 +163,8 @@ pub struct Binary {
 impl Binary {
     /// Returns the fraction that was predicted correctly; 0 without samples.
     pub fn accuracy(&self) -> f64 {
-        let right = self.true_positives + self.true_negatives;
-        ratio(right, right + self.false_positives + self.false_negatives)
+        let correct = self.true_positives + self.true_negatives;
+        ratio(correct, correct + self.false_positives + self.false_negatives)
     }
 
     /// Returns the precision: the fraction of predicted positives that are positive; 0 if there are none.

@@ -226,7 +226,7 @@ mod tests {
                 let draw = |rng: &mut Rng| logistic(1.5 + 2.0 * rng.normal() + spread * rng.normal() + shift);
                 (0..100_000).map(|_| draw(&mut rng)).sum::<f64>() / 100_000.0
             };
-            let truth = mean(spread[0], 0.2) - mean(spread[1], 0.0);
+            let true_difference = mean(spread[0], 0.2) - mean(spread[1], 0.0);
             for _ in 0..rounds {
                 let difficulty: Vec<f64> = (0..n).map(|_| 1.5 + 2.0 * rng.normal()).collect();
                 let mut draw = |seeds: usize, spread: f64, shift: f64| {
@@ -237,7 +237,7 @@ mod tests {
                 };
                 let (a, b) = (draw(k[0], spread[0], 0.2), draw(k[1], spread[1], 0.0));
                 let [low, high] = mean_difference(a.view(), b.view(), true).unwrap().interval;
-                covered += usize::from((low..=high).contains(&truth));
+                covered += usize::from((low..=high).contains(&true_difference));
             }
             let coverage = covered as f64 / rounds as f64;
             println!("{k:?} seeds, deviations {spread:?}: {coverage}");

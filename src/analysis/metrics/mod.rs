@@ -79,7 +79,7 @@ mod tests {
     fn means_over_classes_by_hand() {
         let confusion = Confusion::new(&[0, 0, 0, 1, 1, 2], &[0, 1, 1, 1, 0, 1], 3).unwrap();
         // Supports 3, 2, 1; recalls 1/3, 1/2, 0; precisions 1/2, 1/4, 0; F1 2/5, 1/3, 0.
-        let close = |found: f64, wanted: f64| assert!((found - wanted).abs() < 1e-15, "{found} for {wanted}");
+        let close = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-15, "{found} for {expected}");
         close(confusion.weighted_recall(), confusion.accuracy());
         close(confusion.weighted_precision(), (3.0 * 0.5 + 2.0 * 0.25) / 6.0);
         close(confusion.weighted_f1(), (3.0 * 0.4 + 2.0 / 3.0) / 6.0);

@@ -30,8 +30,8 @@ impl RegressionErrors {
     /// assert_eq!((errors.mse, errors.mae, errors.r_squared), (1.0, 0.5, Some(1.0 - 4.0 / 5.0)));
     /// # Ok::<(), gradus::Error>(())
     /// ```
-    pub fn of(truth: &[f64], predicted: &[f64]) -> Result<Self> {
-        let n = truth.len();
+    pub fn of(y_true: &[f64], predicted: &[f64]) -> Result<Self> {
+        let n = y_true.len();
         if n == 0 || n != predicted.len() {
             let what = format!(
                 "regression errors: expected a prediction for each of at least one value, found {n} values and {} predictions",
@@ -39,7 +39,7 @@ impl RegressionErrors {
             );
             return Err(Error::invalid(what));
         }
-        let sum = |f: &dyn Fn(f64, f64) -> f64| truth.iter().zip(predicted).map(|(&y, &p)| f(y, p)).sum::<f64>();
+        let sum = |f: &dyn Fn(f64, f64) -> f64| y_true.iter().zip(predicted).map(|(&y, &p)| f(y, p)).sum::<f64>();
         let squares = sum(&|y, p| (p - y) * (p - y));
         let mean = sum(&|y, _| y) / n as f64;
         let total = sum(&|y, _| (y - mean) * (y - mean));
@@ -55,15 +55,15 @@ impl RegressionErrors {
 
 /// Returns the 95 % interval of R² over new samples: the percentile bootstrap (Efron 1979) of 1000 draws with
 /// replacement, by the stream ("r_squared", 0) of `seed`. `None` where R² has no value.
-pub fn r_squared_interval(truth: &[f64], predicted: &[f64], seed: u64) -> Option<(f64, f64)> {
-    RegressionErrors::of(truth, predicted).ok()?.r_squared?;
+pub fn r_squared_interval(y_true: &[f64], predicted: &[f64], seed: u64) -> Option<(f64, f64)> {
+    RegressionErrors::of(y_true, predicted).ok()?.r_squared?;
     let mut rng = Rng::new(seed, "r_squared", 0);
-    let n = truth.len();
+    let n = y_true.len();
     let mut values: Vec<f64> = (0..DRAWS)
         .filter_map(|_| {
             let drawn: Vec<usize> = (0..n).map(|_| rng.below(n)).collect();
             let of = |values: &[f64]| drawn.iter().map(|&i| values[i]).collect::<Vec<_>>();
-            RegressionErrors::of(&of(truth), &of(predicted)).ok()?.r_squared
+            RegressionErrors::of(&of(y_true), &of(predicted)).ok()?.r_squared
         })
         .collect();
     values.sort_by(f64::total_cmp);
@@ -131,10 +131,10 @@ mod tests {
     fn the_interval_of_r_squared_holds_it_and_shrinks_with_n() {
         let width = |n: usize| {
             let mut rng = Rng::new(3, "test", n as u64);
-            let truth: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
-            let predicted: Vec<f64> = truth.iter().map(|y| y + 0.5 * rng.normal()).collect();
-            let value = RegressionErrors::of(&truth, &predicted).unwrap().r_squared.unwrap();
-            let (low, high) = r_squared_interval(&truth, &predicted, 1).unwrap();
+            let y_true: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
+            let predicted: Vec<f64> = y_true.iter().map(|y| y + 0.5 * rng.normal()).collect();
+            let value = RegressionErrors::of(&y_true, &predicted).unwrap().r_squared.unwrap();
+            let (low, high) = r_squared_interval(&y_true, &predicted, 1).unwrap();
             assert!(low < value && value < high, "{low} {value} {high}");
             high - low
         };

@@ -1,7 +1,7 @@
 //! Intervals and tests: is a difference larger than chance explains?
 //!
 //! Fractions of independent samples: [`wilson_interval`] for one, [`difference_interval`] for two. The same samples
-//! seen by two classifiers: [`mcnemar`]. Any paired differences: [`mean_interval`].
+//! classified by two classifiers: [`mcnemar`]. Any paired differences: [`mean_interval`].
 
 /// The 97.5 % quantile of the normal distribution.
 const Z: f64 = 1.959_963_984_540_054;

@@ -5,7 +5,7 @@
 //! number. Multiplying by Xc Xcᵀ q more times raises each singular value σ to σ^(2q+1) and the small ones fade. With an
 //! orthonormal basis Q of that range (n x l), Qᵀ Xc is a small matrix with nearly the same top singular values and
 //! right singular vectors as Xc (Halko, Martinsson & Tropp 2011, algorithms 4.4 and 5.1). Between the multiplications
-//! a QR decomposition keeps the mixtures apart, which rounding would otherwise blend into the first direction.
+//! a QR decomposition keeps the mixtures distinct, which rounding would otherwise blend into the first direction.
 //!
 //! How good is it? Gu (2015, theorem 5.8): with any p from 0 to l - k, for j up to k,
 //!

@@ -59,7 +59,7 @@ pub fn conditional(squared: &[f64], perplexity: f64, p: &mut [f64]) -> f64 {
     let mut ln_beta = -libm::log(mean);
     for _ in 0..MAX_STEPS {
         let beta = libm::exp(ln_beta);
-        let (entropy, slope) = gaussian(squared, nearest, beta, p);
+        let (entropy, derivative) = gaussian(squared, nearest, beta, p);
         if (libm::exp(entropy) - perplexity).abs() < PERPLEXITY_TOLERANCE / 2.0 {
             break;
         }
@@ -69,7 +69,7 @@ pub fn conditional(squared: &[f64], perplexity: f64, p: &mut [f64]) -> f64 {
         } else {
             high = ln_beta
         }
-        let newton = ln_beta + (target - entropy) / slope;
+        let newton = ln_beta + (target - entropy) / derivative;
         let reach = 8.0; // a factor of 3000 a step while one side of the bracket is open
         ln_beta = if newton > low && newton < high && (newton - ln_beta).abs() < reach {
             newton
@@ -186,17 +186,17 @@ impl<T: Real> Affinity<T> {
 
     /// Computes KL(P‖Q) = Σ p_ij ln(p_ij / q_ij) of an embedding (n x 2 or n x 3), over all pairs with p_ij > 0, in
     /// `f64`; Z over all pairs, each row's fraction of it in `T`.
-    pub fn kl_divergence(&self, map: ArrayView2<'_, T>) -> f64 {
-        assert_eq!(map.nrows(), self.len(), "kl_divergence: one point for each sample");
-        match map.ncols() {
-            2 => self.kl_in::<2>(map),
-            3 => self.kl_in::<3>(map),
+    pub fn kl_divergence(&self, y: ArrayView2<'_, T>) -> f64 {
+        assert_eq!(y.nrows(), self.len(), "kl_divergence: one point for each sample");
+        match y.ncols() {
+            2 => self.kl_in::<2>(y),
+            3 => self.kl_in::<3>(y),
             _ => panic!("kl_divergence: embeddings have two or three dimensions"),
         }
     }
 
-    fn kl_in<const D: usize>(&self, map: ArrayView2<'_, T>) -> f64 {
-        let axes: [Vec<T>; D] = std::array::from_fn(|a| map.column(a).to_vec());
+    fn kl_in<const D: usize>(&self, y: ArrayView2<'_, T>) -> f64 {
+        let axes: [Vec<T>; D] = std::array::from_fn(|a| y.column(a).to_vec());
         let weight = |i: usize, j: usize| {
             let squares = axes.each_ref().map(|a| {
                 let difference = a[i].to_f64() - a[j].to_f64();
@@ -205,10 +205,10 @@ impl<T: Real> Affinity<T> {
             1.0 / squares.into_iter().fold(1.0, |sum, s| sum + s)
         };
         // Σ p ln(p / w) and Σ p need only stored pairs; with them KL = Σ p ln(p / w) + ln Z Σ p.
-        let mut weights = vec![T::ZERO; map.nrows()];
+        let mut weights = vec![T::ZERO; y.nrows()];
         tsne::weights(axes.each_ref().map(Vec::as_slice), &mut weights);
         let z: f64 = weights.iter().map(|w| w.to_f64()).sum();
-        let rows = parallel::map(map.nrows(), |i| {
+        let rows = parallel::map(y.nrows(), |i| {
             let (mut divergence, mut mass) = (0.0, 0.0);
             for (j, p) in self.row(i).map(|(j, p)| (j, p.to_f64())).filter(|e| e.1 > 0.0) {
                 divergence += p * libm::log(p / weight(i, j));

@@ -132,7 +132,7 @@ impl Default for Tsne {
 
 /// A finished embedding.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Map<T> {
+pub struct Embedding<T> {
     /// n x `n_components`.
     pub embedding: Array2<T>,
     /// KL(P‖Q) of the embedding, with exact Q whatever the method.
@@ -153,7 +153,7 @@ pub struct Frame<'a, T> {
 }
 
 impl<T: Real> Frame<'_, T> {
-    /// Computes KL(P‖Q) of this frame (P without exaggeration). Computed when asked for: it costs about as much as a
+    /// Computes KL(P‖Q) of this frame (P without exaggeration). Computed on request: it costs about as much as a
     /// step.
     pub fn kl(&self) -> f64 {
         self.affinity.kl_divergence(self.embedding)
@@ -167,7 +167,7 @@ impl Tsne {
     }
 
     /// Returns the embedding of the rows of `x` (n x d), n at least 5.
-    pub fn fit<T: Real>(&self, x: ArrayView2<'_, T>, seed: u64) -> Result<Map<T>> {
+    pub fn fit<T: Real>(&self, x: ArrayView2<'_, T>, seed: u64) -> Result<Embedding<T>> {
         self.fit_with(x, seed, |_| ())
     }
 
@@ -177,7 +177,7 @@ impl Tsne {
         x: ArrayView2<'_, T>,
         seed: u64,
         hook: impl FnMut(&Frame<'_, T>),
-    ) -> Result<Map<T>> {
+    ) -> Result<Embedding<T>> {
         let x = samples("tsne", x)?;
         let n = x.nrows();
         self.check(n)?;
@@ -205,7 +205,7 @@ impl Tsne {
             _ => self.descend::<T, 2>(start, &affinity, |y, out| exact::forces(&affinity, y, out), hook),
         }?;
         let kl = affinity.kl_divergence(embedding.view());
-        Ok(Map { embedding, kl, method, iterations: self.n_iter })
+        Ok(Embedding { embedding, kl, method, iterations: self.n_iter })
     }
 
     /// Returns all iterations from the points `start`, with the forces of some method.

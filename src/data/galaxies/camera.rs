@@ -116,7 +116,7 @@ mod tests {
         // The variance along an axis is the mixture's, in squared pixels; the kernels end at 3.5 deviations.
         let variance: f32 = (0..128 * 128).map(|p| light.flux[p] / 1000.0 * (p as f32 % 128.0 - 64.0).powi(2)).sum();
         let mixture = 1.3 * 1.3 * (0.88 + 0.12 * 2.4 * 2.4);
-        assert!((variance / mixture - 1.0).abs() < 0.02, "variance {variance}, wanted {mixture}");
+        assert!((variance / mixture - 1.0).abs() < 0.02, "variance {variance}, expected {mixture}");
     }
 
     #[test]

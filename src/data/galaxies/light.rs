@@ -240,8 +240,8 @@ impl Arms {
 mod tests {
     use super::*;
 
-    fn close(got: f64, wanted: f64, tolerance: f64) {
-        assert!((got - wanted).abs() <= tolerance * wanted.abs(), "got {got}, wanted {wanted}");
+    fn close(got: f64, expected: f64, tolerance: f64) {
+        assert!((got - expected).abs() <= tolerance * expected.abs(), "got {got}, expected {expected}");
     }
 
     /// Light within r, by the midpoint rule.

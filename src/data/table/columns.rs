@@ -234,14 +234,14 @@ impl Sheet {
     fn find(&self, column: &Column, key: &str) -> Result<usize, Fault> {
         let number = match column {
             Column::Number(number) => Some(*number),
-            Column::Name(wanted) => {
+            Column::Name(chosen) => {
                 let names = || self.names.iter().flatten();
-                let exact = names().position(|name| name == wanted);
-                let other_case = || names().position(|name| name.eq_ignore_ascii_case(wanted));
-                if let Some(at) = exact.or_else(other_case).filter(|_| !wanted.is_empty()) {
+                let exact = names().position(|name| name == chosen);
+                let other_case = || names().position(|name| name.eq_ignore_ascii_case(chosen));
+                if let Some(at) = exact.or_else(other_case).filter(|_| !chosen.is_empty()) {
                     return Ok(at);
                 }
-                wanted.parse().ok()
+                chosen.parse().ok()
             }
         };
         if let Some(number) = number.filter(|number| (1..=self.width).contains(number)) {
@@ -270,8 +270,8 @@ impl Sheet {
         if rank(last).is_some() {
             return Ok(last);
         }
-        let telling = (0..self.width).filter(|column| rank(*column).is_some() && !settled.contains(column));
-        let Some(named) = telling.min_by_key(|&column| rank(column)) else { return Ok(last) };
+        let usual = (0..self.width).filter(|column| rank(*column).is_some() && !settled.contains(column));
+        let Some(named) = usual.min_by_key(|&column| rank(column)) else { return Ok(last) };
         let has_words = |column: usize| self.cells(column).any(|cell| number(cell).is_none() && !is_missing(cell));
         if has_words(last) && !has_words(named) {
             return Ok(last);
@@ -422,14 +422,14 @@ fn has_header(rows: &[Record]) -> Header {
     let counts = numbers.iter().enumerate().all(|(i, cell)| cell.parse() == Ok(i + start));
     let words: Vec<(usize, &str)> =
         first.cells.iter().enumerate().filter(|(_, cell)| number(cell).is_none() && !cell.is_empty()).collect();
-    let telling = words.iter().any(|(_, word)| LABELS.iter().any(|label| word.eq_ignore_ascii_case(label)));
+    let usual = words.iter().any(|(_, word)| LABELS.iter().any(|label| word.eq_ignore_ascii_case(label)));
     // A gap in the first row makes it no header, unless it stands above pandas' index.
     let gap = first.cells.iter().enumerate().any(|(i, cell)| is_missing(cell) && (i > 0 || !cell.is_empty()));
     let repeats = |row: &Record| words.iter().any(|&(column, word)| &row.cells[column] == word);
     if gap || rows[1..].iter().any(repeats) {
         return Header::None;
     }
-    let named = !words.is_empty() && (telling || (counts && !numbers.is_empty() && rows.len() > 3));
+    let named = !words.is_empty() && (usual || (counts && !numbers.is_empty() && rows.len() > 3));
     let numbered = words.is_empty() && counts && numbers.len() >= 4;
     if named || numbered { Header::Guessed } else { Header::None }
 }

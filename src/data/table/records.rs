@@ -137,10 +137,10 @@ fn line_ends(bytes: &[u8]) -> usize {
 /// many of; else the most frequent one of the first line; else the comma. Separators between quotes do not count.
 pub(super) fn separator(text: &str) -> u8 {
     let lines = sample(text);
-    let count = |line: &str, wanted: u8| line.bytes().filter(|&b| b == wanted).count();
-    let even = |wanted: u8| -> usize {
-        let first = lines.first().map_or(0, |line| count(line, wanted));
-        if lines.iter().all(|line| count(line, wanted) == first) { first } else { 0 }
+    let count = |line: &str, separator: u8| line.bytes().filter(|&b| b == separator).count();
+    let even = |separator: u8| -> usize {
+        let first = lines.first().map_or(0, |line| count(line, separator));
+        if lines.iter().all(|line| count(line, separator) == first) { first } else { 0 }
     };
     let commas_are_decimal = |between: u8| {
         let mut cells = lines.iter().flat_map(|line| line.split(char::from(between)));

@@ -1,7 +1,7 @@
 //! Part 1: features, clusters, and whether they agree with the labels.
 
+use super::embeddings::{EMBEDDING_AXES, EMBEDDING_CAVEAT, points};
 use super::findings::{Agreement, agreement};
-use super::maps::{MAP_AXES, MAP_CAVEAT, points};
 use crate::analysis::features::Feature;
 use crate::analysis::scale::Scaling;
 use crate::error::Result;
@@ -98,15 +98,15 @@ fn clusters(r: &Results, book: &mut Book<'_>) -> Result<()> {
 
 /// 1c. How well clusters agree with labels.
 fn agreement_with_labels(r: &Results, book: &mut Book<'_>) -> Result<()> {
-    let at = points(&r.feature_map);
+    let at = points(&r.feature_embedding);
     let labels = Scatter::new("True labels of the test images", &r.data.classes)
         .panel("", &at, &r.data.test.labels)
-        .dimensions(MAP_AXES.0, MAP_AXES.1);
+        .dimensions(EMBEDDING_AXES.0, EMBEDDING_AXES.1);
     let (names, looks) = cluster_looks(&r.clusters.names, &r.data.classes);
     let clusters = Scatter::new("Clusters, and the class each is named after", &names)
         .looks(&looks)
         .panel("", &at, &r.clusters.test_clusters)
-        .dimensions(MAP_AXES.0, MAP_AXES.1);
+        .dimensions(EMBEDDING_AXES.0, EMBEDDING_AXES.1);
     let labels = book.figure("map_features", labels.draw())?;
     let clusters = book.figure("map_clusters", clusters.draw())?;
     let unnamed = (0..r.data.classes.len()).filter(|c| !r.clusters.names.contains(c));
@@ -127,7 +127,7 @@ fn agreement_with_labels(r: &Results, book: &mut Book<'_>) -> Result<()> {
                          second cluster of the same class has a colour of its own.",
             ),
         ])
-        .callout(Callout::Caveat, "Reading the embedding", MAP_CAVEAT)
+        .callout(Callout::Caveat, "Reading the embedding", EMBEDDING_CAVEAT)
         .answer("How well do the clusters agree with the labels?", &answer)
         .source("src/pipeline/kmeans.rs");
     Ok(())

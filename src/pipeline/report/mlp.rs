@@ -1,8 +1,8 @@
 //! Part 2: the MLP on the features.
 
+use super::embeddings::{EMBEDDING_AXES, EMBEDDING_CAVEAT, points};
 use super::features::moments;
 use super::findings::pair::{self, Added, Pair};
-use super::maps::{MAP_AXES, MAP_CAVEAT, points};
 use crate::error::Result;
 use crate::pipeline::results::Results;
 use crate::report::chart::Scatter;
@@ -82,12 +82,12 @@ fn generalization(r: &Results, book: &mut Book<'_>) -> Result<()> {
 /// 2c. The pair of classes that is confused most, how far each feature separates it, and what the MLP adds.
 fn hardest_pair(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let classes = &r.data.classes;
-    let map = Scatter::new("The test images by the MLP's output", classes)
-        .panel("true labels", &points(&r.mlp_map), &r.data.test.labels)
-        .panel("the MLP's predictions", &points(&r.mlp_map), &r.mlp.scores.test.predicted)
-        .dimensions(MAP_AXES.0, MAP_AXES.1);
-    book.figure("map_mlp_output", map.draw())?;
-    let panels = map.draw_panels();
+    let scatter = Scatter::new("The test images by the MLP's output", classes)
+        .panel("true labels", &points(&r.mlp_embedding), &r.data.test.labels)
+        .panel("the MLP's predictions", &points(&r.mlp_embedding), &r.mlp.scores.test.predicted)
+        .dimensions(EMBEDDING_AXES.0, EMBEDDING_AXES.1);
+    book.figure("map_mlp_output", scatter.draw())?;
+    let panels = scatter.draw_panels();
 
     let pairs = pairs(r);
     let labels: Vec<String> = r.features.names.iter().map(|f| f.label()).collect();
@@ -113,7 +113,7 @@ fn hardest_pair(r: &Results, book: &mut Book<'_>) -> Result<()> {
             (&panels[0], "t-SNE of the MLP's last layer (logits) on the test split, true labels."),
             (&panels[1], "The same embedding with the MLP's predictions."),
         ])
-        .callout(Callout::Caveat, "Reading the embedding", MAP_CAVEAT)
+        .callout(Callout::Caveat, "Reading the embedding", EMBEDDING_CAVEAT)
         .list(confused(confusion, classes, 3))
         .table(
             &table,

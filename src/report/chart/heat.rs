@@ -93,9 +93,9 @@ impl Confusion {
             columns: &classes,
             cells,
         };
-        let right: usize = (0..self.counts.len()).map(|i| self.counts[i].get(i).copied().unwrap_or(0)).sum();
+        let correct: usize = (0..self.counts.len()).map(|i| self.counts[i].get(i).copied().unwrap_or(0)).sum();
         let total: usize = self.counts.iter().flatten().sum();
-        Figure::new(sheet.draw(), format!("Confusion matrix. {}: {right} of {total} correct", self.title))
+        Figure::new(sheet.draw(), format!("Confusion matrix. {}: {correct} of {total} correct", self.title))
     }
 }
 

@@ -133,7 +133,7 @@ pub(crate) fn spaces(features: &Space, mlp: &Space, cnn: &Space, k: usize) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::maps::NamedMap;
+    use crate::pipeline::embeddings::NamedEmbedding;
 
     /// Returns a space in which the neighbours of `correct` of 100 images have their class, with silhouettes about
     /// `silhouette`.
@@ -148,7 +148,7 @@ mod tests {
             silhouettes: (0..100).map(|i| silhouette + wiggle(i)).collect(),
             knn_correct: (0..100).map(|i| i < correct).collect(),
             fisher_resampled: (0..200).map(|i| fisher * (1.0 + wiggle(i % 100))).collect(),
-            map: NamedMap {
+            embedding: NamedEmbedding {
                 name: name.into(),
                 points: ndarray::Array2::zeros((0, 2)),
                 kl: 0.0,

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 /// An embedding and how it was computed.
 #[derive(Clone, Debug)]
-pub struct NamedMap {
+pub struct NamedEmbedding {
     /// The name of the embedded space: a key of `metrics.json`.
     pub name: String,
     /// n x 2.
@@ -23,15 +23,15 @@ pub struct NamedMap {
 }
 
 /// Computes the embedding of the rows of `x`.
-pub fn map(name: &str, config: &TsneConfig, x: ArrayView2<'_, f32>, seed: u64) -> Result<NamedMap> {
+pub fn embed(name: &str, config: &TsneConfig, x: ArrayView2<'_, f32>, seed: u64) -> Result<NamedEmbedding> {
     let start = Instant::now();
     let settings = config.settings(x.nrows());
-    let map = settings.fit(x, seed)?;
-    Ok(NamedMap {
+    let fitted = settings.fit(x, seed)?;
+    Ok(NamedEmbedding {
         name: name.to_owned(),
-        points: map.embedding,
-        kl: map.kl,
-        method: map.method.name(),
+        points: fitted.embedding,
+        kl: fitted.kl,
+        method: fitted.method.name(),
         perplexity: settings.perplexity,
         seconds: start.elapsed().as_secs_f64(),
     })

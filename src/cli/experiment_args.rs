@@ -8,7 +8,7 @@ use gradus::{Error, Result};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
-pub(super) struct Asked {
+pub(super) struct ExperimentArgs {
     /// A file, or the name of a built-in experiment (`gradus init --list`)
     #[arg(value_name = "EXP.toml|NAME", required_unless_present = "resume")]
     experiment: Option<String>,
@@ -35,7 +35,7 @@ pub(super) struct Asked {
     pub(super) force: bool,
 }
 
-impl Asked {
+impl ExperimentArgs {
     /// Returns the experiment as it was typed.
     pub(super) fn word(&self) -> &str {
         self.experiment.as_deref().unwrap_or_default()
