@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_lengths_are_refused() {
+    fn other_lengths_are_refused() {
         assert!(Tensor::new(vec![1.0f32; 5], [2, 3]).is_err());
         assert!(Tensor::<f32>::zeros([2, 3]).reshape([4, 2]).is_err());
     }

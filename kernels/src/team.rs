@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_comes_out_and_the_team_goes_on() {
+    fn a_panic_comes_out_and_the_team_continues() {
         for culprit in 0..4 {
             let tasks = |i| assert!(i != culprit, "task {i}");
             let result = catch_unwind(|| while !share(4, 2, &tasks) {});
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_sees_that_it_is_in_a_team() {
+    fn a_task_knows_that_it_is_in_a_team() {
         let seen = AtomicUsize::new(0);
         while !share(8, 2, &|_| _ = seen.fetch_add(usize::from(is_working()), Relaxed)) {}
         assert_eq!((seen.into_inner(), is_working()), (8, false));

@@ -12,7 +12,8 @@
 //!
 //! * **reshape** changes the shape and leaves the numbers where they are; **permute** (a transpose) moves them;
 //! * **broadcasting**: shapes are aligned at the right, and an axis of size 1 is repeated (a stride of 0, so to speak);
-//! * **shape errors** are the most common mistake in deep learning, and the cheapest to find if the message names the axis.
+//! * **shape errors** are the most common mistake in deep learning, and the cheapest to find if the message names the
+//!   axis.
 //!
 //! Sources: C. R. Harris et al., *Array programming with NumPy*, Nature 585 (2020), for strides and broadcasting.
 //!

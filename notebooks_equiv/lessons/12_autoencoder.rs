@@ -8,8 +8,8 @@
 //! ```
 //!
 //! If E and D are linear, the best that can be reached is known: the projection onto the first k principal components
-//! (Baldi and Hornik 1989). So a linear autoencoder finds what PCA computes, and PCA's error is the baseline. The gain of a
-//! nonlinear one over it is the benefit of depth.
+//! (Baldi and Hornik 1989). So a linear autoencoder finds what PCA computes, and PCA's error is the baseline. The gain
+//! of a nonlinear one over it is the benefit of depth.
 //!
 //! Run it: `cargo run --release --example lesson_12`
 

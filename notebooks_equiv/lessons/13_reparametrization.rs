@@ -1,8 +1,8 @@
 //! # Lesson 13: a gradient through a random draw
 //!
-//! A variational autoencoder draws its code z from a normal distribution whose mean m and deviation s the encoder gives,
-//! and needs the gradient of the expected loss E[f(z)] with respect to m and s. There are two ways to get a gradient through a
-//! random draw:
+//! A variational autoencoder draws its code z from a normal distribution whose mean m and deviation s the encoder
+//! gives, and needs the gradient of the expected loss E[f(z)] with respect to m and s. There are two ways to get a
+//! gradient through a random draw:
 //!
 //! ```text
 //! score function:      ∂/∂m E[f(z)] = E[ f(z) ∂ ln p(z)/∂m ] = E[ f(z) (z - m) / s² ]          (Williams 1992)
@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Both are unbiased. The second uses the derivative of f, and its variance is far smaller: one draw for each sample of
-//! a batch is enough for training. Here both are measured for f(z) = z², where everything is known: E[f] = m² + s², so the
-//! gradient is 2m.
+//! a batch is enough for training. Here both are measured for f(z) = z², where everything is known: E[f] = m² + s², so
+//! the gradient is 2m.
 //!
 //! The KL divergence of a code's distribution from the prior N(0, 1) is
 //! KL = ½ (m² + s² - ln s² - 1); a figure at the end shows it.

@@ -9,8 +9,8 @@
 //! 2. *Learning from trials.* The tree-structured Parzen estimator (Bergstra et al. 2011) splits the trials so far into
 //!    good and bad ones, models where each lie, l(x) and g(x), and tries next where l(x) / g(x) is greatest: that is
 //!    where the expected improvement is.
-//! 3. *Pruning.* After a few epochs most bad settings can be distinguished from good ones. The median rule stops a trial
-//!    that is worse than the median of those before it.
+//! 3. *Pruning.* After a few epochs most bad settings can be distinguished from good ones. The median rule stops a
+//!   trial that is worse than the median of those before it.
 //!
 //! `gradus study` does the same with any experiment file, on several workers, with a journal that survives a crash.
 //!

@@ -531,7 +531,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_has_a_row_for_each_picture() {
+    fn a_table_has_a_row_for_each_image() {
         let (a, b) = ([0.0f32, 0.0, 0.0, 1.0], [0.5f32; 4]);
         let table = extract(&[Feature::MeanIntensity, Feature::Entropy], &[&a, &b], 2, 2).unwrap();
         assert_eq!(table.dim(), (2, 2));

@@ -51,7 +51,7 @@ pub struct Clustering<T> {
 }
 
 impl KMeans {
-    /// `k` clusters, ten starts, at most 300 iterations each, tolerance 1e-4.
+    /// Creates the settings for `k` clusters: ten starts, at most 300 iterations each, tolerance 1e-4.
     pub fn new(k: usize) -> Self {
         Self { k, n_init: 10, max_iter: 300, tol: 1e-4 }
     }
@@ -78,7 +78,7 @@ impl KMeans {
         Ok(best.expect("kmeans: n_init was checked"))
     }
 
-    /// One start, from the given centroids (k x d).
+    /// Clusters the rows of `x` in one start from the given centroids (k x d).
     pub fn fit_from<T: Real>(&self, x: ArrayView2<'_, T>, initial: Array2<T>) -> Result<Clustering<T>> {
         let x = samples("kmeans", x)?;
         self.check(x.nrows())?;
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_settings_and_samples_are_named() {
+    fn invalid_settings_and_samples_are_named() {
         let x = array![[0.0], [1.0]];
         let message = |k: KMeans, x: &Array2<f64>| k.fit(x.view(), 0).unwrap_err().to_string();
         assert!(message(KMeans::new(0), &x).contains("k is 0"));

@@ -46,8 +46,8 @@ pub struct Pca<T> {
 impl<T: Real> Pca<T> {
     /// Returns the first `components` principal components of the rows of `x` (n x d).
     ///
-    /// `components` may be at most min(n, d), and n at least 2. Directions without variance, which only the Gram path
-    /// cannot tell, come out as zero rows with variance 0.
+    /// `components` may be at most min(n, d), and n at least 2. Directions without variance, which the Gram path alone
+    /// cannot determine, come out as zero rows with variance 0.
     pub fn fit(x: ArrayView2<'_, T>, components: usize) -> Result<Self> {
         let (x, mean) = prepared(x, components)?;
         let found = if x.nrows() < x.ncols() { gram(&x, &mean, components) } else { covariance(&x, &mean, components) };
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_inputs_are_named() {
+    fn invalid_inputs_are_named() {
         let x = Array2::from_shape_fn((4, 3), |(i, j)| (i * j) as f64);
         let message = |c| Pca::fit(x.view(), c).unwrap_err().to_string();
         assert_eq!(message(4), "pca: 4 components of 4 samples with 3 dimensions; choose 1 to 3");

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_inputs_are_named() {
+    fn invalid_inputs_are_named() {
         let x = array![[1.0, 2.0]];
         assert!(Scaler::fit(Scaling::MinMax { low: 1.0, high: 1.0 }, x.view()).is_err());
         assert!(Scaler::fit(Scaling::Standard, Array2::<f32>::zeros((0, 3)).view()).is_err());

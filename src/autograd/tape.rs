@@ -165,7 +165,7 @@ impl<T: Real> Tape<T> {
         self.backward_from(loss, one)
     }
 
-    /// Like [`backward`](Self::backward) from any variable `y`, with `seed` as the gradient that arrives there.
+    /// Computes gradients as [`backward`](Self::backward) does, from any variable `y` with the gradient `seed`.
     pub fn backward_from(self, y: &Var<T>, seed: Tensor<T>) -> Result<Gradients<T>> {
         let start = match &y.node {
             Some(node) if Rc::ptr_eq(&node.tape.record, &self.record) => node.index as usize,

@@ -137,7 +137,7 @@ mod tests {
         Blobs { name: "test", n: 1200, d: 3, clusters: 4, centres: Centres::Normal(50.0), spread: 1.0 };
 
     #[test]
-    fn a_file_is_made_once_and_damage_is_told() {
+    fn a_file_is_written_once_and_damage_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let whole = SMALL.load(folder.path(), 1200).unwrap();
         assert_eq!(whole, SMALL.draw());

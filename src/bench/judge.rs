@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_yardstick_agrees_with_the_definitions() {
+    fn the_measures_agree_with_the_definitions() {
         let (high, low) = pair(300);
         let quality = judge(high.view(), low.view()).unwrap();
         let (x, y) = (high.mapv(f64::from), low.mapv(f64::from));
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_samples_themselves_are_the_perfect_map() {
+    fn the_samples_themselves_are_the_perfect_embedding() {
         let (_, flat) = pair(200);
         let quality = judge(flat.view(), flat.view()).unwrap();
         assert_eq!((quality.knn10, quality.trustworthiness), (1.0, 1.0));

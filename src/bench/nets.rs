@@ -52,7 +52,7 @@ pub enum Net {
 }
 
 impl Net {
-    /// `"P1"`..
+    /// Returns the name: `"P1"`..
     pub fn name(self) -> &'static str {
         match self {
             Net::P1 => "P1",
@@ -140,7 +140,7 @@ impl Net {
         Ok(net)
     }
 
-    /// The optimizer.
+    /// Returns the optimizer.
     pub fn optimizer(self) -> Box<dyn Optimizer<f32>> {
         match self {
             Net::P1 | Net::P3 | Net::P8c => Box::new(FirstOrder::new(Adam::new(1e-3))),

@@ -96,7 +96,7 @@ fn get(set: Set, from: Option<&str>, to: Option<PathBuf>) -> Result<()> {
         from => {
             let mirrors = from.map_or_else(|| fetch::mirrors(set), |address| vec![address.to_owned()]);
             let mut meter = Meter::new();
-            fetch::get(&fetch::files_of(set), &mirrors, &to, &mut |event| meter.tell(event))?;
+            fetch::get(&fetch::files_of(set), &mirrors, &to, &mut |event| meter.show(event))?;
         }
     }
     // A single file may have been given: the folder is the result only when it is complete.
@@ -132,7 +132,7 @@ impl Meter {
         Self { bar, spoken: Instant::now() }
     }
 
-    fn tell(&mut self, event: Event<'_>) {
+    fn show(&mut self, event: Event<'_>) {
         match (event, &self.bar) {
             (Event::Note(line), Some(bar)) => bar.suspend(|| output::say(line)),
             (Event::Note(line), None) => output::say(line),

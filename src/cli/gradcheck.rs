@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_gradient_is_exit_code_5() {
+    fn an_incorrect_gradient_is_exit_code_5() {
         let outcome = |name, pass| Outcome {
             name,
             kind: "op",

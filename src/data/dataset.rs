@@ -117,8 +117,8 @@ impl Images {
         counts
     }
 
-    /// At most `n` of the images: a stratified sample that depends on `seed` alone, and of which a smaller one is a
-    /// part (see [`split::subset`]).
+    /// Returns at most `n` of the images: a stratified sample that depends on `seed` alone, and of which a smaller one
+    /// is a part (see [`split::subset`]).
     pub fn sample(&self, n: usize, seed: u64) -> Images {
         if n >= self.len() { self.clone() } else { self.subset(&split::subset(&self.labels, n, seed)) }
     }

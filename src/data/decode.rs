@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn the_right_size_is_copied_unchanged() {
+    fn the_same_size_is_copied_unchanged() {
         let image = ImageBuffer::from_fn(16, 16, |x, y| Luma([(x * 16 + y) as u8]));
         let pixels = decode(&png(image), 16).unwrap();
         assert_eq!(pixels.channels, 1);
@@ -406,7 +406,7 @@ mod tests {
 
     /// What the caller asks for decides whether a slight tint stays.
     #[test]
-    fn a_slight_tint_stays_where_colour_is_asked_for() {
+    fn a_slight_tint_stays_where_colour_is_requested() {
         let tint = png(ImageBuffer::from_fn(9, 9, |x, y| {
             Rgb([(x * 20 + y) as u8 + 2, (x * 20 + y) as u8, 7 + (x * 20) as u8])
         }));

@@ -71,7 +71,7 @@ impl Digits {
         self.render()?.divided("digits", fractions, self.seed)
     }
 
-    /// One image, row by row. Panics for a digit above 9.
+    /// Renders one image, row by row. Panics for a digit above 9.
     pub fn render_one(&self, digit: usize, index: u64) -> Vec<f32> {
         let rng = &mut Rng::new(self.seed, &format!("digit/{digit}"), index);
         let hand = Hand::random(rng);

@@ -187,7 +187,7 @@ pub fn load_all(
     Ok(Folder { images, skipped, sha256: decoded.sha256 })
 }
 
-/// One image from a file, as `[1, channels, size, size]`, treated exactly as the images of a folder are.
+/// Reads one image from a file, as `[1, channels, size, size]`, treated exactly as the images of a folder are.
 pub fn read_image(path: &Path, channels: usize, size: usize) -> Result<Tensor<f32>> {
     image_from_bytes(&file_bytes(path)?, &path.to_string_lossy(), channels, size)
 }
@@ -198,7 +198,7 @@ pub(super) fn file_bytes(path: &Path) -> Result<Vec<u8>> {
     source::read_limited(file).map_err(|why| Error::data(path, why, format!("give a smaller {FORMATS} file")))
 }
 
-/// One image from the bytes of a file, as `[1, channels, size, size]`; `name` is for the error message.
+/// Decodes one image from the bytes of a file, as `[1, channels, size, size]`; `name` is for the error message.
 pub fn image_from_bytes(bytes: &[u8], name: &str, channels: usize, size: usize) -> Result<Tensor<f32>> {
     assert!(channels == 1 || channels == 3, "image_from_bytes: 1 or 3 channels, not {channels}");
     check_size(size)?;

@@ -85,7 +85,7 @@ impl Galaxies {
             .divided("galaxies", fractions, self.seed)
     }
 
-    /// One image, row by row. Panics for a class beyond the three.
+    /// Renders one image, row by row. Panics for a class beyond the three.
     pub fn render_one(&self, class: usize, index: u64) -> Vec<f32> {
         let rng = &mut Rng::new(self.seed, &format!("galaxy/{}", Self::CLASSES[class]), index);
         let camera = Camera::random(rng);

@@ -100,7 +100,7 @@ impl Idx {
         [self.header(), self.data.clone()].concat()
     }
 
-    /// SHA-256 of [`Idx::to_bytes`]: of the file, unpacked.
+    /// Returns the SHA-256 of [`Idx::to_bytes`], which is that of the unpacked file.
     pub fn sha256(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         self.feed(&mut hash);

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_is_told_by_name() {
+    fn changes_are_listed_by_name() {
         let numbers: Vec<usize> = (0..20).collect();
         let before = Manifest::of(&data(&numbers));
         assert_eq!(before.difference(&Manifest::of(&data(&numbers))), None);

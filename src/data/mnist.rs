@@ -52,7 +52,7 @@ impl Set {
         }
     }
 
-    /// SHA-256 of the makers' four files, unpacked, in the order of [`FILES`].
+    /// Returns the SHA-256 of the makers' four files, unpacked, in the order of [`FILES`].
     pub fn sha256(self) -> [&'static str; 4] {
         match self {
             Set::Mnist => [

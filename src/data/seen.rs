@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inverted_image_is_told_by_its_border() {
+    fn an_inverted_image_is_recognized_by_its_border() {
         let training = Tensor::from_fn([20, 1, 6, 6], |i| framed(0.01 * (i / 36) as f32, 0.8).data()[i % 36]);
         let border = Border::fit(&training).unwrap();
         assert!((border.mean - 0.095).abs() < 1e-6 && border.std < 0.06, "{border:?}");

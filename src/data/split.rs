@@ -27,7 +27,7 @@ impl Split {
     /// All three, in order.
     pub const ALL: [Split; 3] = [Split::Train, Split::Val, Split::Test];
 
-    /// `train`, `val` or `test`.
+    /// Returns the name: `train`, `val` or `test`.
     pub fn name(self) -> &'static str {
         match self {
             Split::Train => "train",
@@ -76,7 +76,7 @@ pub fn stratified(labels: &[usize], fractions: &[f64], rng: &mut Rng) -> Vec<usi
     part
 }
 
-/// Like [`stratified`], but items with the same number in `groups` fall into one part.
+/// Splits as [`stratified`] does, with all items of the same number in `groups` in one part.
 ///
 /// Greedy, as in Sechidis, Tsoumakas and Vlahavas (2011): the groups, larger ones first and equal ones in random order,
 /// go one by one to the part that still lacks most of what the group brings. A part that ends without a class takes

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_of_numbers_are_recognized_or_said() {
+    fn headers_of_numbers_are_recognized_or_set() {
         // What pandas writes for a frame without column names.
         let rows = "0.5,1.5,a\n2.5,0.1,b\n0.3,0.2,a\n";
         for head in ["0,1,species\n", "1,2,kind\n", "2001,2002,class\n"] {
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_numbers_the_rows_is_left_out_and_said() {
+    fn a_column_that_numbers_the_rows_is_omitted_with_a_note() {
         for text in
             [",u,y\n0,5,a\n1,6,a\n2,7,b\n", "Unnamed: 0,u,y\n17,5,a\n3,6,a\n9,7,b\n", "Id,u,y\n1,5,a\n3,6,a\n2,7,b\n"]
         {

@@ -153,11 +153,11 @@ impl<T: Real> Op<T, 2> for KlNormal {
 
 /// Latent normal distributions.
 impl<T: Real> Var<T> {
-    /// z = mean + e^(log_var/2) noise, where this is the mean. See [`Reparametrize`].
+    /// Computes z = mean + e^(log_var/2) noise, where this is the mean. See [`Reparametrize`].
     pub fn reparametrize(&self, log_var: &Self, noise: &Tensor<T>) -> Result<Self> {
         apply(Reparametrize { noise: noise.clone() }, [self, log_var])
     }
-    /// KL(N(mean, e^log_var) ‖ N(0, 1)), where this is the mean. See [`KlNormal`].
+    /// Computes KL(N(mean, e^log_var) ‖ N(0, 1)), where this is the mean. See [`KlNormal`].
     pub fn kl_normal(&self, log_var: &Self) -> Result<Self> {
         apply(KlNormal, [self, log_var])
     }

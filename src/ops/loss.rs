@@ -384,7 +384,7 @@ impl<T: Real> Op<T, 2> for Mse {
 /// # Ok::<(), Error>(())
 /// ```
 impl<T: Real> Var<T> {
-    /// Softmax cross-entropy of these logits; see [`SoftmaxCrossEntropy`].
+    /// Computes the softmax cross-entropy of these logits; see [`SoftmaxCrossEntropy`].
     pub fn cross_entropy(&self, target: Target<'_, T>) -> Result<Self> {
         apply(SoftmaxCrossEntropy::new(target, None, self.shape())?, [self])
     }
@@ -397,12 +397,12 @@ impl<T: Real> Var<T> {
     pub fn nll(&self, labels: &[usize], class_weights: Option<&[T]>) -> Result<Self> {
         apply(Nll::new(labels, class_weights, self.shape())?, [self])
     }
-    /// Binary cross-entropy of these probabilities; see [`Bce`]. Fails on one outside [0, 1].
+    /// Computes the binary cross-entropy of these probabilities; see [`Bce`]. Fails on one outside [0, 1].
     pub fn bce(&self, target: &Tensor<T>) -> Result<Self> {
         on_unit("bce (bce_with_logits takes logits)", "probability", self.value())?;
         apply(Bce::new(target)?, [self])
     }
-    /// Binary cross-entropy of these logits, with a weight for the positive predictions if given; see
+    /// Computes the binary cross-entropy of these logits, with a weight for the positive predictions if given; see
     /// [`BceWithLogits`].
     pub fn bce_with_logits(&self, target: &Tensor<T>, positive: Option<&Tensor<T>>) -> Result<Self> {
         apply(BceWithLogits::new(target, positive)?, [self])

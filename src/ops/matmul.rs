@@ -149,7 +149,7 @@ impl<T: Real> Var<T> {
     pub fn bmm(&self, b: &Self) -> Result<Self> {
         apply(BatchedMatMul, [self, b])
     }
-    /// X Wᵀ + b; see [`Linear`].
+    /// Computes X Wᵀ + b; see [`Linear`].
     pub fn linear(&self, weight: &Self, bias: &Self) -> Result<Self> {
         apply(Linear, [self, weight, bias])
     }

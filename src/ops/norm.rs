@@ -17,7 +17,7 @@ use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
 use gradus_kernels::norm::{self, Channels, NormGradients, Scales};
 
-/// The layout of the data of an op on `[N, C, ..]`.
+/// Returns the layout of the data of an op on `[N, C, ..]`.
 fn channels(shape: &[usize]) -> Channels {
     Channels { n: shape[0], c: shape[1], places: shape[2..].iter().product() }
 }
@@ -131,13 +131,13 @@ impl<T: Real> Op<T, 3> for BatchNorm<T> {
 
 /// Normalization.
 impl<T: Real> Var<T> {
-    /// Batch normalization with the batch's own statistics, as in training, and these statistics. See [`BatchNorm`].
+    /// Normalizes with the batch's own statistics, as in training, and returns these statistics too. See [`BatchNorm`].
     pub fn batch_norm(&self, weight: &Self, bias: &Self, eps: f64) -> Result<(Self, Moments<T>)> {
         let moments = Moments::of(self.value())?;
         let op = BatchNorm::new(&moments.mean, &moments.variance, eps, true);
         Ok((apply(op, [self, weight, bias])?, moments))
     }
-    /// Batch normalization with the given mean and variance of each channel, as in evaluation. See [`BatchNorm`].
+    /// Normalizes with the given mean and variance of each channel, as in evaluation. See [`BatchNorm`].
     pub fn batch_norm_with(
         &self,
         weight: &Self,

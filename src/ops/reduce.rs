@@ -31,7 +31,7 @@ impl Axes {
         Self { reduced: [true; MAX_RANK], given: None, keep: false }
     }
 
-    /// These axes, counted from 0. Axes beyond the tensor's rank are an error when the op is applied.
+    /// Selects these axes, counted from 0. Axes beyond the tensor's rank are an error when the op is applied.
     pub fn of(axes: &[usize], keep: bool) -> Self {
         let mut reduced = [false; MAX_RANK];
         axes.iter().filter(|&&a| a < MAX_RANK).for_each(|&a| reduced[a] = true);

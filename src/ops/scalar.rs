@@ -441,7 +441,7 @@ impl<T: Real> Var<T> {
     pub fn neg(&self) -> Result<Self> {
         apply(Neg, [self])
     }
-    /// `scale` · x + `shift`; see [`Affine`].
+    /// Computes `scale` · x + `shift`; see [`Affine`].
     pub fn affine(&self, scale: f64, shift: f64) -> Result<Self> {
         apply(Affine { scale, shift }, [self])
     }

@@ -59,7 +59,7 @@ impl Default for RmsProp {
 }
 
 impl RmsProp {
-    /// PyTorch's conventions and constants: α = 0.99, ε = 1e-8 beside the root.
+    /// Creates the rule with PyTorch's conventions and constants: α = 0.99, ε = 1e-8 beside the root.
     pub fn new(lr: f64) -> Self {
         Self {
             lr,
@@ -74,7 +74,7 @@ impl RmsProp {
         }
     }
 
-    /// Keras's conventions and constants: α = 0.9, ε = 1e-7 inside the root.
+    /// Creates the rule with Keras's conventions and constants: α = 0.9, ε = 1e-7 inside the root.
     pub fn keras(lr: f64) -> Self {
         let conventions = Self { eps_inside_root: true, decoupled: true, lr_in_velocity: true, ..Self::new(lr) };
         Self { alpha: 0.9, eps: 1e-7, ..conventions }

@@ -59,12 +59,12 @@ impl Default for Sgd {
 }
 
 impl Sgd {
-    /// Plain descent, in PyTorch's conventions.
+    /// Creates plain descent, with PyTorch's conventions.
     pub fn new(lr: f64) -> Self {
         Self { lr, momentum: 0.0, nesterov: false, weight_decay: 0.0, decoupled: false, lr_in_velocity: false }
     }
 
-    /// Plain descent; momentum and decay will be Keras's.
+    /// Creates plain descent, with Keras's conventions of momentum and decay.
     pub fn keras(lr: f64) -> Self {
         Self { decoupled: true, lr_in_velocity: true, ..Self::new(lr) }
     }

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_and_surroundings_share_a_table() {
+    fn rule_and_surroundings_stand_in_one_table() {
         let spec = read("kind = \"rmsprop\"\nlr = 1\nmomentum = 0.9\nclip_norm = 2.5\nuse_ema = true");
         let rule = RmsProp { momentum: 0.9, ..RmsProp::new(1.0) };
         assert_eq!(spec.rule, Choice::RmsProp(rule));

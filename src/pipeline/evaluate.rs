@@ -41,7 +41,7 @@ impl Classifiers {
         Ok(Self { artifacts, size: config.data.size, clustering, mlp, cnn })
     }
 
-    /// Channels, height and width of an image.
+    /// Returns channels, height and width of an image.
     pub fn input(&self) -> [usize; 3] {
         [self.artifacts.channels, self.size, self.size]
     }

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_in_a_report_is_told_and_an_interruption_is_not_hidden() {
+    fn a_fault_in_a_report_is_printed_and_an_interruption_is_not_hidden() {
         let folder = RunFolder::at("runs/a");
         let mut watch = Unwatched;
         assert_eq!(told(Ok(()), &folder, &mut watch).unwrap(), None);

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn without_validation_samples_nothing_is_said_of_them() {
+    fn without_validation_samples_no_sentence_mentions_them() {
         for (train, test, begins) in
             [(0.978, 0.974, "It generalizes: "), (1.0, 0.8, "It overfits"), (0.3, 0.3, "There is no evidence")]
         {
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_training_is_told_as_it_was() {
+    fn the_end_of_a_training_is_described_correctly() {
         let course = Course { best: 3, ran: 8, allowed: 20, training_loss_fell_on: true, validated: true };
         assert!(best_epoch(&course).ends_with("stopped early, after 5 epochs without improvement."));
         assert!(best_epoch(&Course { best: 8, allowed: 8, ..course }).contains("more epochs may help"));

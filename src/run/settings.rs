@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_change_is_told() {
+    fn permitted_changes_are_listed() {
         let then = settings(FILE).values().clone();
         let now = settings(&FILE.replace("epochs = 5", "epochs = 8").replace("mistakes = 4", "mistakes = 5"));
         let changes: Vec<String> = now.compare(&then, &["other"]).unwrap().iter().map(Change::to_string).collect();

@@ -221,7 +221,7 @@ mod tests {
 
     /// The database holds for each trial what the journal holds, and is replaced when it is written again.
     #[test]
-    fn the_database_says_what_the_journal_says() {
+    fn the_database_holds_what_the_journal_holds() {
         let folder = tempfile::tempdir().unwrap();
         let (journal, database) = (folder.path().join("study.jsonl"), folder.path().join("study.db"));
         let space = "x = { uniform = [0, 1] }\nk = { choice = [\"a\", \"b\"] }\n\

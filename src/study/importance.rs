@@ -76,7 +76,7 @@ impl Forest {
         self.trees.iter().map(|tree| marginal(tree, fixed)).sum::<f64>() / self.trees.len() as f64
     }
 
-    /// V_i / V of each axis, averaged over the trees that are not constant.
+    /// Returns V_i / V of each axis, averaged over the trees that are not constant.
     pub fn fractions(&self) -> Vec<f64> {
         let (mut sums, mut counted) = (vec![0.0; self.axes], 0);
         for tree in &self.trees {

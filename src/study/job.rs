@@ -85,7 +85,7 @@ impl Job {
         Ok(e)
     }
 
-    /// Small accuracies are as bad as large losses.
+    /// Returns the direction: accuracies are maximized, losses minimized.
     pub fn direction(&self) -> Direction {
         match (self.experiment.kind, self.experiment.train.keep) {
             (Kind::Classify, Keep::Accuracy) => Direction::Maximize,

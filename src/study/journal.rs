@@ -385,7 +385,7 @@ mod tests {
 
     /// Cut at any byte, the journal opens, and the study continues with the same trials.
     #[test]
-    fn torn_anywhere_it_goes_on() {
+    fn torn_anywhere_it_continues() {
         let folder = tempfile::tempdir().unwrap();
         let whole = folder.path().join("whole.jsonl");
         let finish = |path: &Path| {

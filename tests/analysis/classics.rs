@@ -297,8 +297,8 @@ fn reconstruction_errors_agree_with_scikit_learn_and_with_the_way_back() {
     }
 }
 
-/// How much of the variances and components a random projection to `l` mixtures may lose, by Gu's theorem 5.8 (2015), with
-/// a probability of 1 - 1e-6: δ_j, so that found_j >= λ_j / (1 + δ_j).
+/// How much of the variances and components a random projection to `l` mixtures may lose, by Gu's theorem 5.8 (2015),
+/// with a probability of 1 - 1e-6: δ_j, so that found_j >= λ_j / (1 + δ_j).
 fn gus_bound(variances: &[f64], j: usize, components: usize, l: usize, power: usize) -> f64 {
     let (d, l_, odds) = (variances.len() as f64, l as f64, 2e6f64);
     let at = |p: usize| {
@@ -312,10 +312,11 @@ fn gus_bound(variances: &[f64], j: usize, components: usize, l: usize, power: us
     (1..=l - components).map(at).fold(f64::INFINITY, f64::min)
 }
 
-/// Both ways' variances lie between λ / (1 + δ) and λ, so they are no farther apart than that. What the first j directions
-/// found catch is at least their variances, Σ λ / (1 + δ); a part sin² of a direction that leans out of the true first j
-/// costs at least λ_j - λ_{j+1}. So Σ sin² <= η_j = Σ_{i<=j} λ_i δ_i / (λ_j - λ_{j+1}), and the j-th direction, which may
-/// neither lean out of the first j nor into the first j - 1, has a cosine² of at least 1 - η_j - η_{j-1}.
+/// Both ways' variances lie between λ / (1 + δ) and λ, so they are no farther apart than that. What the first j
+/// directions found catch is at least their variances, Σ λ / (1 + δ); a part sin² of a direction that leans out of the
+/// true first j costs at least λ_j - λ_{j+1}. So Σ sin² <= η_j = Σ_{i<=j} λ_i δ_i / (λ_j - λ_{j+1}), and the j-th
+/// direction, which may neither lean out of the first j nor into the first j - 1, has a cosine² of at least 1 - η_j -
+/// η_{j-1}.
 #[test]
 fn randomized_pca_agrees_with_scikit_learn_within_gus_bound() {
     let golden = golden();

@@ -174,7 +174,7 @@ fn given_splits_are_kept_and_missing_ones_carved() {
 }
 
 #[test]
-fn clutter_and_a_wrapping_folder_are_passed_over() {
+fn clutter_and_a_wrapping_folder_are_skipped() {
     for inner in ["", "train/"] {
         let mut files = classes(&format!("my images/{inner}"), &["a", "b"], 0, 8);
         for (name, bytes) in [
@@ -241,7 +241,7 @@ fn formats_endings_and_depths() {
 }
 
 #[test]
-fn colour_is_found_in_the_training_pictures() {
+fn colour_is_found_in_the_training_images() {
     let gray_rgb = |i| encoded(&DynamicImage::from(gray(i).to_rgb8()), ImageFormat::Jpeg);
     let all_gray: Files = (0..16).map(|i| (format!("{}/{i}.jpg", ["a", "b"][i % 2]), gray_rgb(i))).collect();
     let with =

@@ -38,7 +38,7 @@ fn the_values_are_those_of_scikit_image() {
 }
 
 #[test]
-fn a_slope_fills_one_bin() {
+fn a_ramp_fills_one_bin() {
     // Brightness rises by 1/16 a pixel to the right: gx = 1/8 but for the border, direction 0°.
     let ramp = Tensor::from_fn([1, 1, 8, 8], |i| (i % 8) as f32 / 16.0);
     let hog = Hog { orientations: 4, cell: [4, 4], block: [1, 1], ..Hog::default() };

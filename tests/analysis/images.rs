@@ -194,7 +194,7 @@ fn sizes_beyond_the_limits_are_named() {
 // ---- names ------------------------------------------------------------------------------------------------------
 
 #[test]
-fn files_are_told_by_content() {
+fn files_are_recognized_by_content() {
     let mut files = folders(&["a", "b"]);
     for (i, (name, _)) in files.iter_mut().enumerate() {
         *name = match i % 3 {

@@ -19,7 +19,7 @@ fn perplexity(p: &[f64]) -> f64 {
 /// Three equal samples and a perplexity below three: no β will do, and the nearest share evenly. (β has an end as
 /// numbers have: what lies within 1e-299 of the nearest is taken for equal.)
 #[test]
-fn more_equal_samples_than_the_perplexity_share_evenly() {
+fn more_equal_samples_than_the_perplexity_have_equal_probabilities() {
     for rest in [&[1.0, 2.0][..], &[1e-250], &[1e300, 1.0]] {
         let mut squared = vec![0.0; 3];
         squared.extend(rest);
@@ -119,7 +119,7 @@ fn kl_and_gradient_agree_with_scikit_learn_in_three_dimensions() {
 
 /// A third dimension leaves room: neighbours are kept, and the KL divergence is lower than in the plane.
 #[test]
-fn a_map_in_three_dimensions() {
+fn an_embedding_in_three_dimensions() {
     let (x, labels) = blobs(240, 10, 6, 1.0, 21);
     let flat = Tsne { perplexity: 20.0, n_iter: 500, ..Tsne::default() };
     for init in [Init::Pca, Init::Random] {
@@ -280,7 +280,7 @@ fn plain_kl(x: &Array2<f64>, map: ArrayView2<'_, f64>, expected: f64) -> f64 {
 }
 
 #[test]
-fn a_map_keeps_neighbours_and_its_kl_is_what_it_says() {
+fn an_embedding_keeps_neighbours_and_reports_its_kl() {
     let (x, labels) = blobs(240, 10, 6, 1.0, 21);
     let before = metrics::knn_accuracy(x.view(), &labels, 5).unwrap();
     for (method, init) in [

@@ -1,7 +1,7 @@
 //! Which file imports which, read off the sources of a crate, and the circles among them.
 //!
 //! A file imports another where its code names an item that the other one defines: in a `use`, or in a path such as
-//! `super::name` or `child::name`. An item that a face (`mod.rs`, `lib.rs`) only hands on by `pub use` belongs to the
+//! `super::name` or `child::name`. An item that a face (`mod.rs`, `lib.rs`) only re-exports by `pub use` belongs to the
 //! file that defines it. The declarations `mod child;` and the `pub use` of a face are not imports, and tests do not
 //! count.
 
@@ -208,8 +208,8 @@ impl Crate {
         Some(at)
     }
 
-    /// What a module knows under a name: an item of its own, a child, or what a `use` brings in. At the end of a path an
-    /// imported item goes before a child of the same name.
+    /// What a module knows under a name: an item of its own, a child, or what a `use` brings in. At the end of a path
+    /// an imported item goes before a child of the same name.
     fn step(&self, place: &[String], name: &str, last: bool, hops: usize) -> Option<Target> {
         let (module, hops) = (self.0.get(place)?, hops.checked_sub(1)?);
         let child = || Target::Module([place, &[name.to_owned()]].concat());

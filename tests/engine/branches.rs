@@ -138,7 +138,7 @@ fn paths_read_as_the_network_is_written() {
 }
 
 #[test]
-fn a_captured_pass_knows_who_read_what() {
+fn a_captured_pass_records_which_module_read_which_value() {
     let net = network();
     let x = Var::constant(Tensor::randn([2, 2, 12, 10], &mut rng()));
     let mut cx = Ctx::eval().capture(&|_| true);
@@ -165,7 +165,7 @@ fn a_captured_pass_knows_who_read_what() {
     assert_eq!(concat.kind, Kind::Join(Join::Concat));
     assert_eq!(concat.inputs.iter().map(|read| read.shape[1]).collect::<Vec<_>>(), [3, 6, 2]);
     assert_eq!(concat.output.shape(), [2, 11, 3, 2]);
-    // What is made of modules hands on what one of them gave.
+    // A module made of others returns the output of one of them.
     assert_eq!(captured[at("block2")].origin, Source::Module(at("block2.concat")));
     assert_eq!(captured[at("")].origin, Source::Module(at("out")));
     assert_eq!(captured[at("out")].output, *y.value());

@@ -100,7 +100,7 @@ fn noise_is_added_in_training_only() {
 }
 
 #[test]
-fn layer_norm_sees_each_sample_by_itself() {
+fn layer_norm_normalizes_each_sample_by_itself() {
     let norm = LayerNorm::<f64>::new(&[4]);
     let x = Tensor::new(vec![1.0, 2.0, 3.0, 6.0, 10.0, 20.0, 30.0, 60.0], [2, 4]).unwrap();
     let y = norm.forward(&Var::constant(x), &mut Ctx::eval()).unwrap();

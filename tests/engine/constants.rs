@@ -34,7 +34,7 @@ impl Op<f64, 3> for Requested {
 }
 
 #[test]
-fn an_op_is_asked_for_the_gradients_of_its_variables_only() {
+fn an_op_computes_the_gradients_of_its_variables_only() {
     let requested = Rc::new(RefCell::new(Vec::new()));
     for set in 1..8 {
         let tape = Tape::new();
@@ -101,7 +101,7 @@ fn costly_gradients_are_computed_only_where_needed() {
 }
 
 #[test]
-fn an_op_of_any_number_of_inputs_is_asked_for_the_gradients_of_its_variables_only() {
+fn an_op_of_any_number_of_inputs_computes_the_gradients_of_its_variables_only() {
     // The same three sums as above, and each part's gradient counted.
     struct Counting(Rc<RefCell<Vec<bool>>>);
     impl VariadicOp<f64> for Counting {

@@ -46,8 +46,8 @@ fn normalization(channels: usize) -> BatchNorm2d {
     norm
 }
 
-/// Networks that together have every layer, with the shape of a sample. `benches/peers/export_check.py` has the same ones
-/// under the same names.
+/// Networks that together have every layer, with the shape of a sample. `benches/peers/export_check.py` has the same
+/// ones under the same names.
 fn networks() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
     let same = ops::Conv2d { padding: Padding::Same, ..Default::default() };
     let figure_1 = Cnn { input: [1, 32, 32], widths: vec![4, 8], hidden: 16, classes: 3 };
@@ -278,7 +278,7 @@ fn any_number_of_samples_can_be_run() {
 }
 
 #[test]
-fn a_file_says_of_itself_what_it_was_told() {
+fn a_file_holds_its_metadata() {
     let words = [("classes", "[\"é\", \"b\"]"), ("input_range", "0 to 1")].map(|(k, v)| (k.to_owned(), v.to_owned()));
     let (bytes, _) = onnx::export_described(&standardized(), &samples(&[2, 4, 3]), &words).unwrap();
     assert_eq!(*Network::from_bytes(&bytes).unwrap().metadata(), words.into_iter().collect());
@@ -348,7 +348,7 @@ fn branches_meet_in_the_graph() {
 
 /// The exported code is its mean, and the layer of the variance, which nothing depends on, is omitted.
 #[test]
-fn what_the_output_does_not_depend_on_is_left_out() {
+fn what_the_output_does_not_depend_on_is_omitted() {
     let nodes = nodes(&autoencoder(), &[2, 9, 8]);
     assert!(nodes.iter().any(|(name, ..)| name == "latent.mean"), "{nodes:?}");
     assert!(nodes.iter().all(|(name, ..)| name != "latent.log_var"), "{nodes:?}");
@@ -575,8 +575,8 @@ fn arrays_are_read_as_numpy_describes_them() {
     assert!(npz::from_bytes(&compressed).unwrap_err().to_string().contains("numpy.savez"));
 }
 
-/// Every beginning of a file, and the file with each of its bytes changed and with several: an error or another network,
-/// but no panic and no endless memory.
+/// Every beginning of a file, and the file with each of its bytes changed and with several: an error or another
+/// network, but no panic and no endless memory.
 fn survive(bytes: &[u8], read: impl Fn(&[u8]) -> Result<()>) {
     for len in 0..bytes.len() {
         let _ = read(&bytes[..len]);
@@ -637,8 +637,8 @@ fn damaged_files_do_no_harm() {
 
 // ---- other programs ---------------------------------------------------------------------------------------------
 
-/// With `GRADUS_PEERS_PYTHON` set to a Python that has torch, safetensors, onnx and onnxruntime: the ONNX checker accepts
-/// every file, and ONNX Runtime, PyTorch and NumPy get from the files what the networks gave.
+/// With `GRADUS_PEERS_PYTHON` set to a Python that has torch, safetensors, onnx and onnxruntime: the ONNX checker
+/// accepts every file, and ONNX Runtime, PyTorch and NumPy get from the files what the networks gave.
 #[test]
 fn other_programs_get_the_same_outputs() {
     let Some(python) = std::env::var_os("GRADUS_PEERS_PYTHON") else {

@@ -240,8 +240,8 @@ fn evaluate<T: Real>(case: &Case, x: &[Tensor<f64>], u: &Tensor<f64>) -> Vec<Ten
     std::iter::once(y).chain(gradients.into_iter().flatten()).collect()
 }
 
-/// y, and the gradients of ⟨u, y⟩ with respect to the inputs that are `leaves`, the others being constants; zeros where y
-/// does not depend on one.
+/// y, and the gradients of ⟨u, y⟩ with respect to the inputs that are `leaves`, the others being constants; zeros
+/// where y does not depend on one.
 fn evaluate_some<T: Real>(
     case: &Case,
     x: &[Tensor<f64>],

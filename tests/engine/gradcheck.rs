@@ -20,7 +20,7 @@ fn every_row_passes() {
 
 /// For a night: `GRADUS_SEEDS=1000 cargo test --test engine as_many_seeds`.
 #[test]
-fn every_row_passes_for_as_many_seeds_as_are_asked_for() {
+fn every_row_passes_for_as_many_seeds_as_are_requested() {
     let Some(seeds) = std::env::var("GRADUS_SEEDS").ok().and_then(|n| n.parse::<u64>().ok()) else {
         println!("skipped: GRADUS_SEEDS is not set");
         return;
@@ -134,7 +134,7 @@ impl Op<f64, 1> for Kinked {
 }
 
 #[test]
-fn a_point_near_a_kink_is_told_from_a_wrong_derivative() {
+fn a_point_near_a_kink_is_distinguished_from_an_incorrect_derivative() {
     let look = |x: f64, factor: f64| {
         let (x, mut rng) = (Tensor::full([4], x), Rng::new(3, "test", 0));
         check::check(&[x], 1e-8, &mut rng, &|x: &[Var<f64>]| apply(Kinked(factor), [&x[0]])).unwrap()

@@ -91,7 +91,7 @@ fn evaluation_records_nothing_and_gives_the_same_values() {
 }
 
 #[test]
-fn capturing_keeps_what_was_asked_for() {
+fn capturing_keeps_the_requested_values() {
     let (model, x) = (figure_1(), Var::constant(Tensor::zeros([2, 1, 128, 128])));
     let captured = |path: &str| path.ends_with(".pool") || path == "out";
     let mut cx = Ctx::eval().capture(&captured);
@@ -146,8 +146,8 @@ fn blocks_in_one_go_compute_what_their_modules_do() {
     }
 }
 
-/// Convolution, ReLU and max-pooling of every window size and setting, against the three ops called one after the other:
-/// what is computed in one go is chosen by the settings, and a choice that is wrong computes another network.
+/// Convolution, ReLU and max-pooling of every window size and setting, against the three ops called one after the
+/// other: what is computed in one go is chosen by the settings, and a choice that is wrong computes another network.
 #[test]
 fn convolution_relu_and_pooling_are_their_ops_whatever_the_window() {
     let mut windows = Vec::new();
@@ -388,7 +388,7 @@ fn round_corners_hold_far_out_and_near_zero() {
 }
 
 #[test]
-fn kinds_tell_layers_apart() {
+fn kinds_distinguish_layers() {
     let kind = |module: &dyn Module| module.kind();
     let window = Window::square(2);
     assert_eq!(kind(&MaxPool2d(window)), Kind::MaxPool(window));
@@ -418,7 +418,7 @@ fn kinds_tell_layers_apart() {
 }
 
 #[test]
-fn certain_answers_cost_much_but_nothing_infinite() {
+fn certain_predictions_have_a_large_but_finite_loss() {
     let of = |p: f32, q: f32, f: fn(&Var, &Tensor) -> gradus::Result<Var>| {
         let tape = Tape::new();
         let leaf = tape.leaf(Tensor::new(vec![p], [1]).unwrap());

@@ -176,7 +176,7 @@ fn take_steps(optimizer: &mut dyn Optimizer<f64>, model: &Bare<f64>, steps: std:
 }
 
 #[test]
-fn a_resumed_optimizer_goes_on_bit_for_bit() {
+fn a_resumed_optimizer_continues_bit_for_bit() {
     for (name, make) in rules() {
         let (whole, mut optimizer_of_whole) = (fresh(), make());
         take_steps(optimizer_of_whole.as_mut(), &whole, 1..=10);

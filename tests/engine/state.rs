@@ -279,7 +279,7 @@ fn pytorchs_batch_norm_loads_and_computes_the_same() {
 }
 
 #[test]
-fn only_the_count_of_batches_is_passed_over() {
+fn only_the_count_of_batches_is_skipped() {
     let (model, full) = (normed(), from_safetensors::<f64>(NORMED).unwrap());
     let mut counted = full.clone();
     counted.insert("norm.num_batches_tracked".into(), Tensor::scalar(3.0));
@@ -348,8 +348,8 @@ fn a_part_of_a_file_is_loaded_into_tied_parameters_once() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// Loading weights leaves the optimizer's running values alone, and theirs too: two training paths that begin at the same
-/// weights and running values are the same, whatever the network held between.
+/// Loading weights leaves the optimizer's running values alone, and theirs too: two training paths that begin at the
+/// same weights and running values are the same, whatever the network held between.
 #[test]
 fn weights_loaded_between_steps_are_stepped_from_and_shared_buffers_stay_shared() {
     let step = |model: &Sequential<f64>, adam: &mut FirstOrder<f64, Adam>, t: u64| {

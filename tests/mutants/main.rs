@@ -2,8 +2,8 @@
 //!
 //! `faults.toml` beside this file lists one-line faults: a file, a piece of its text, what to put in its place, and the
 //! test that is expected to fail. All of them are planted in one copy of the sources, each behind a switch:
-//! `OLD` becomes `if planted(7) { NEW } else { OLD }`, so that the copy is compiled once and each fault costs only the run
-//! of a test. The switch is the environment variable `GRADUS_FAULT`.
+//! `OLD` becomes `if planted(7) { NEW } else { OLD }`, so that the copy is compiled once and each fault costs only the
+//! run of a test. The switch is the environment variable `GRADUS_FAULT`.
 //!
 //! ```text
 //! GRADUS_MUTANTS=all cargo test --test mutants -- --nocapture      every fault: some minutes
@@ -11,8 +11,8 @@
 //! GRADUS_MUTANTS=3,17 cargo test --test mutants                    some of them, by their place in the list
 //! ```
 //!
-//! Without the variable only the list is checked: each text must occur exactly once in its file, or the code has moved on
-//! and the fault must be written anew.
+//! Without the variable only the list is checked: each text must occur exactly once in its file, or the code has moved
+//! on and the fault must be written anew.
 
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};

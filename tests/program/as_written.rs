@@ -2,8 +2,8 @@
 //!
 //! Each page gets a folder of its own with the data and runs that its commands name, and its commands are run in their
 //! order. What would take minutes (a whole training, a study, all measurements) is interrupted after some seconds as by
-//! Ctrl-C. Public data sets are fetched from nowhere: where `GRADUS_DATA` names them they are here already, elsewhere the
-//! commands that need them are skipped, with a message.
+//! Ctrl-C. Public data sets are fetched from nowhere: where `GRADUS_DATA` names them they are here already, elsewhere
+//! the commands that need them are skipped, with a message.
 
 use crate::common::{Ran, gradus, png, write_images};
 use std::fs;

@@ -1,5 +1,5 @@
-//! Autoencoders on the command line: training, analysis of the latent space, transfer of the encoder; and with real data
-//! the accuracy that they must reach.
+//! Autoencoders on the command line: training, analysis of the latent space, transfer of the encoder; and with real
+//! data the accuracy that they must reach.
 
 use crate::common::{Ran, empty_folder, gradus, plain_numbers};
 use serde_json::Value;
@@ -115,11 +115,11 @@ fn the_life_of_an_autoencoder() {
     other.says(0, &["code.weight"]);
 }
 
-/// On Fashion-MNIST, if the variable GRADUS_DATA names a folder that holds `fashion-mnist/`: four epochs are enough to see
-/// that codes of 14 numbers reconstruct images better than as many principal components (0.0215), and separate the
+/// On Fashion-MNIST, if the variable GRADUS_DATA names a folder that holds `fashion-mnist/`: four epochs are enough to
+/// see that codes of 14 numbers reconstruct images better than as many principal components (0.0215), and separate the
 /// classes.
 #[test]
-fn real_images_come_back_and_are_told_apart() {
+fn real_images_are_reconstructed_and_classified() {
     let Some(root) = std::env::var_os("GRADUS_DATA") else {
         println!("skipped: GRADUS_DATA is not set");
         return;
@@ -139,8 +139,8 @@ fn real_images_come_back_and_are_told_apart() {
     let accuracy = frozen["test"]["accuracy"].as_f64().unwrap();
     assert!(accuracy > 0.55, "accuracy {accuracy} with a thousand labels");
 
-    // Latent samples of the prior give images of several classes if the decoder was trained with the prior. Otherwise they
-    // give few, and samples of a distribution fitted to the codes give more.
+    // Latent samples of the prior give images of several classes if the decoder was trained with the prior. Otherwise
+    // they give few, and samples of a distribution fitted to the codes give more.
     run("vae-fashion", "vae", "train.epochs=3", &["--set", "model.layer.code.warmup=0"]);
     run("mlp-300", "mlp", "train.epochs=3", &["--set", "data.kind=fashion-mnist", "--set", "data.normalize=none"]);
     let words = ["latent", "cae", "vae", "--classifier", "mlp", "--samples", "200", "--out", "latent", "--json"];

@@ -108,9 +108,9 @@ pub(crate) fn zip(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     zip.finish().expect("writing to memory").into_inner()
 }
 
-/// Checks every CSV file under a folder as a program would read it: rows of one length, and no cell formatted for people
-/// (`2,056`, `42.5 %`, `+1.2 points`). A column with a number in it holds numbers alone, or sizes (`3x16x16`), or nothing.
-/// Returns how many files and numbers were seen.
+/// Checks every CSV file under a folder as a program would read it: rows of one length, and no cell formatted for
+/// people (`2,056`, `42.5 %`, `+1.2 points`). A column with a number in it holds numbers alone, or sizes (`3x16x16`),
+/// or nothing. Returns how many files and numbers were seen.
 #[track_caller]
 pub(crate) fn plain_numbers(folder: &Path) -> (usize, usize) {
     let number = |cell: &str| cell.parse::<f64>().is_ok();

@@ -342,9 +342,9 @@ fn the_builtin_files_are_printed_and_planned() {
 }
 
 /// Each faulty file or word: the message and the exit code, as they were last reviewed. To write them again after a
-/// change, and review them: `UPDATE_GOLDEN=1 cargo test --test program wrong`.
+/// change, and review them: `UPDATE_GOLDEN=1 cargo test --test program faulty`.
 #[test]
-fn wrong_files_are_refused_in_words() {
+fn faulty_files_are_refused_in_words() {
     let folder = empty_folder("experiment-wrong");
     write_digits(&folder.join("digits"), 40);
     write_digits(&folder.join("cut"), 40);

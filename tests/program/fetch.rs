@@ -216,7 +216,7 @@ fn a_part_that_does_not_fit_is_thrown_away() {
 }
 
 #[test]
-fn a_wrong_sum_is_refused_and_the_next_mirror_asked() {
+fn another_sum_is_refused_and_the_next_mirror_tried() {
     let (packed, expected) = file();
     let mut other = packed.clone();
     other.truncate(40);
@@ -241,7 +241,7 @@ fn a_wrong_sum_is_refused_and_the_next_mirror_asked() {
 }
 
 #[test]
-fn a_mirror_that_is_missing_or_has_nothing_is_passed_over() {
+fn a_mirror_that_is_missing_or_has_nothing_is_skipped() {
     let (packed, expected) = file();
     let nobody = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -264,7 +264,7 @@ fn a_mirror_that_is_missing_or_has_nothing_is_passed_over() {
 
 /// Partial responses without a range request, and ranges other than the requested one: the next mirror is tried.
 #[test]
-fn an_answer_that_does_not_fit_leaves_the_next_mirror() {
+fn a_response_that_does_not_fit_leaves_the_next_mirror() {
     let (packed, expected) = file();
     let partial = |range: &str| Answer::As("206 Partial Content", range.to_owned(), packed[..1000].to_vec());
     for (words, bad) in [
@@ -328,7 +328,7 @@ fn a_body_that_drips_leaves_the_next_mirror() {
 // ---- the command ------------------------------------------------------------------------------------------------
 
 #[test]
-fn the_command_speaks_and_ends_as_it_should() {
+fn the_command_prints_and_exits_as_it_should() {
     let folder = empty_folder("data-command");
     let cached = |args: &[&str]| -> crate::common::Ran {
         command(&folder, args).env("GRADUS_CACHE", folder.join("cache")).output().unwrap().into()

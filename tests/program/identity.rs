@@ -114,7 +114,7 @@ fn a_limit_takes_every_class_in_proportion() {
 }
 
 #[test]
-fn seeds_of_the_training_share_the_split() {
+fn seeds_of_the_training_have_one_split() {
     let folder = empty_folder("identity-seeds");
     write_table(&folder.join("t.csv"), &[40, 40]);
     for (kind, path) in [("csv", "t.csv"), ("digits", ""), ("galaxies", "")] {
@@ -145,9 +145,10 @@ fn names(e: &Experiment) -> [BTreeSet<String>; 3] {
     [data.train, data.val, data.test].map(|images| images.names.into_iter().collect())
 }
 
-/// The best trial's test samples were training samples of no other trial, and nothing that changes the split is searched.
+/// The best trial's test samples were training samples of no other trial, and nothing that changes the split is
+/// searched.
 #[test]
-fn the_trials_of_a_study_share_the_split() {
+fn the_trials_of_a_study_have_one_split() {
     let folder = empty_folder("identity-study");
     write_table(&folder.join("t.csv"), &[40, 40, 20]);
     write_images(&folder.join("images"), &["a", "b"], 12);
@@ -182,7 +183,7 @@ fn the_trials_of_a_study_share_the_split() {
 }
 
 #[test]
-fn a_missing_class_is_said_or_refused() {
+fn a_missing_class_is_a_warning_or_refused() {
     let folder = empty_folder("identity-missing");
     // The test files lack the nine.
     write_idx(&folder.join("digits"), [200, 45], |part, i| (i % (10 - part)) as u8);
@@ -350,7 +351,8 @@ fn autoencoders_of_different_splits_are_not_compared() {
     assert!(!folder.join("x").exists());
 }
 
-/// No sample is in two splits, and none is lost, for each kind of data; with a limit the splits are smaller, and still disjoint.
+/// No sample is in two splits, and none is lost, for each kind of data; with a limit the splits are smaller, and still
+/// disjoint.
 #[test]
 fn no_sample_is_in_two_splits() {
     let folder = empty_folder("identity-overlap");

@@ -77,7 +77,7 @@ fn peak(mut command: Command) -> f64 {
 /// Many samples and a small network; few samples and a large one.
 #[cfg(target_os = "linux")]
 #[test]
-fn the_peak_of_memory_is_told_before() {
+fn the_peak_of_memory_is_estimated_before() {
     let folder = empty_folder("memory-peak");
     write_digits(&folder.join("digits"), 40_000);
     write_rows(&folder.join("rows.npz"), 20_000, 300);

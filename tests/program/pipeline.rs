@@ -161,7 +161,7 @@ fn every_classifier_is_in_the_ledger() {
 }
 
 #[test]
-fn too_few_images_for_the_maps_are_refused_before_training() {
+fn too_few_images_for_the_embeddings_are_refused_before_training() {
     let folder = empty_folder("pipeline-small");
     write_images(&folder.join("data"), &["a", "b"], 14);
     let ran = gradus(&folder, &["pipeline", "--smoke", "--data", "data", "--out", "run"]);
@@ -197,7 +197,7 @@ fn force_replaces_a_run() {
 }
 
 #[test]
-fn a_run_is_not_resumed_on_other_pictures() {
+fn a_run_is_not_resumed_on_other_images() {
     let folder = empty_folder("pipeline-changed");
     write_images(&folder.join("data"), &["a", "b"], 20);
     let small = ["--smoke", "--size", "16", "--set", "cnn.widths=[4,8]"];

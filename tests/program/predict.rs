@@ -149,7 +149,7 @@ fn an_unreadable_image_costs_itself_only() {
 
 /// Other files in a folder of images, and the messages on them.
 #[test]
-fn a_training_tells_what_it_left_out() {
+fn a_training_lists_what_it_skipped() {
     let folder = empty_folder("predict-folder");
     write_images(&folder.join("images"), &["Cat", "cat", "dog\u{1b}[31m"], 8);
     fs::create_dir_all(folder.join("images/Cat/@eaDir")).unwrap();

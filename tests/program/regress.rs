@@ -13,8 +13,8 @@ fn uniform(i: usize, stream: u64) -> f64 {
     (mixed >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// A table of flats: size in m², floor, age in years and distance to the centre in km give the rent in euros, with noise of
-/// deviation 40 or so; a second number is the running costs.
+/// A table of flats: size in m², floor, age in years and distance to the centre in km give the rent in euros, with
+/// noise of deviation 40 or so; a second number is the running costs.
 fn flats(path: &Path, n: usize) {
     let mut text = String::from("id,size,floor,age,distance,rent,costs\n");
     for i in 0..n {

@@ -93,7 +93,7 @@ fn predictions(run: &Path, other: &Path, image: &Path) -> Result<String> {
 
 /// A byte changed anywhere in a finished run: the commands refuse it as bad data, or give the same outputs as before.
 #[test]
-fn a_damaged_run_is_refused_or_gives_the_same_answer() {
+fn a_damaged_run_is_refused_or_gives_the_same_predictions() {
     let folder = place("safety-damage");
     for (out, seed) in [("a", "1"), ("b", "2")] {
         gradus(&folder, &["train", "small.toml", "--seed", seed, "--out", out]).says(0, &[]);
@@ -312,7 +312,7 @@ fn a_family_of_runs_goes_last_together() {
 /// A folder that is deleted or replaced during its run: exit 1, and not a file of ours in the other's.
 #[cfg(unix)]
 #[test]
-fn a_run_whose_folder_vanishes_says_so() {
+fn a_run_reports_that_its_folder_vanished() {
     let folder = place("safety-vanished");
     let args = ["train", "small.toml", "--set", "train.epochs=2000", "--set", "data.per_class=60", "--out", "a"];
     for replace in [false, true] {
@@ -360,7 +360,7 @@ fn a_killed_run_leaves_nothing_for_good() {
 /// A study that was stopped by its time limit is not complete, and is resumed with the same trials; a finished one
 /// takes more.
 #[test]
-fn a_study_that_ran_out_of_time_goes_on() {
+fn a_study_that_ran_out_of_time_is_resumed() {
     let folder = place("safety-study");
     gradus(&folder, &["study", "small.toml", "--out", "whole"]).says(0, &[]);
     let late =
@@ -417,7 +417,7 @@ fn a_running_study_is_not_replaced() {
 /// No room, no permission: an error that names the file and what to do, and the run can be resumed.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_and_a_folder_of_somebody_else_are_named() {
+fn a_full_disk_and_a_folder_without_permission_are_named() {
     let folder = place("safety-disk");
     gradus(&folder, &["train", "small.toml", "--out", "/proc/a"]).says(1, &["cannot create"]);
     gradus(&folder, &["train", "small.toml", "--out", "/dev/null/a"]).says(1, &["cannot create", "/dev/null"]);

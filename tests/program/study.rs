@@ -1,5 +1,5 @@
-//! Studies: samplers and pruners on known functions, workers and processes on one journal, the program from a file to the
-//! best network, and compatibility with Optuna.
+//! Studies: samplers and pruners on known functions, workers and processes on one journal, the program from a file to
+//! the best network, and compatibility with Optuna.
 
 use crate::common::{command, empty_folder, gradus, plain_numbers};
 use gradus::study::{
@@ -48,8 +48,8 @@ fn lowest(trials: &[Trial]) -> f64 {
     best(trials, Direction::Minimize).unwrap().value.unwrap()
 }
 
-/// Over twenty seeds: in 30 trials, ten of them random, TPE comes on average twice as near to the bottom as random search,
-/// and is the better one for most seeds.
+/// Over twenty seeds: in 30 trials, ten of them random, TPE comes on average twice as near to the bottom as random
+/// search, and is the better one for most seeds.
 #[test]
 fn tpe_beats_random_on_a_valley() {
     let of = |study: Study| lowest(&run(&study, &|trial, _| Ok(valley(trial))));
@@ -65,7 +65,7 @@ fn tpe_beats_random_on_a_valley() {
 
 /// Two branches with a parameter of their own each; the good one is `deep`, at 24 units.
 #[test]
-fn tpe_finds_the_right_branch_of_a_tree() {
+fn tpe_finds_the_best_branch_of_a_tree() {
     let text = "kind = { choice = [\"flat\", \"deep\", \"odd\"] }\n\
                 rate = { uniform = [0, 1], when = \"kind = flat | odd\" }\n\
                 units = { int = [4, 64], when = \"kind = deep\" }";
@@ -203,7 +203,7 @@ impl Overseer for Impatient {
 }
 
 #[test]
-fn stopped_anywhere_a_study_goes_on_to_the_same_end() {
+fn stopped_anywhere_a_study_is_resumed_to_the_same_end() {
     let folder = tempfile::tempdir().unwrap();
     let new = || study(VALLEY, Tpe::default(), Hyperband::new(20, 3).unwrap(), 5);
     let whole = essence(&run(&new(), &descent));
@@ -365,7 +365,7 @@ fn the_life_of_a_study() {
 }
 
 #[test]
-fn what_is_said_of_wrong_studies() {
+fn faulty_studies_are_refused_in_words() {
     let folder = empty_folder("study-wrong");
     std::fs::write(folder.join("small.toml"), SMALL).unwrap();
     let plain = SMALL.split("[study]").next().unwrap();
@@ -390,7 +390,8 @@ fn what_is_said_of_wrong_studies() {
     assert!(!folder.join("x").exists(), "a study without data leaves nothing");
 }
 
-/// With `GRADUS_PEERS_PYTHON` set to a Python that has Optuna: it reads our journal and our database, and finds the same.
+/// With `GRADUS_PEERS_PYTHON` set to a Python that has Optuna: it reads our journal and our database, and finds the
+/// same.
 #[test]
 fn optuna_reads_the_journal_and_the_database() {
     let Some(python) = std::env::var_os("GRADUS_PEERS_PYTHON") else {
@@ -466,7 +467,7 @@ fn the_space_of_the_help_fits() {
 
 /// With `GRADUS_PEERS_PYTHON`: Optuna itself runs a trial, adds one whole and leaves one running; the study continues.
 #[test]
-fn a_study_goes_on_after_optuna_has_added_trials() {
+fn a_study_continues_after_optuna_has_added_trials() {
     let Some(python) = std::env::var_os("GRADUS_PEERS_PYTHON") else {
         eprintln!("skipped: GRADUS_PEERS_PYTHON is not set");
         return;

@@ -124,7 +124,7 @@ fn columns_are_found_whatever_the_table_looks_like() {
 }
 
 #[test]
-fn what_a_table_cannot_be_is_said_before_anything_is_trained() {
+fn unusable_tables_are_refused_before_anything_is_trained() {
     let folder = empty_folder("tables-refused");
     fs::write(folder.join("small.toml"), SMALL).unwrap();
     let refused = |name: &str, text: &str, words: &[&str]| {

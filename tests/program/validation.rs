@@ -327,8 +327,8 @@ fn a_training_has_defaults() {
     assert!(config.contains("kind = \"adam\"") && config.contains("lr = 0.01"), "{config}");
 }
 
-/// With `data.val = 0` all epochs are trained, the last is kept, and no figure of a validation set is shown anywhere; the
-/// samples are in the training set.
+/// With `data.val = 0` all epochs are trained, the last is kept, and no figure of a validation set is shown anywhere;
+/// the samples are in the training set.
 #[test]
 fn without_validation_samples_the_last_epoch_is_kept() {
     let folder = empty_folder("validation-none");
@@ -401,7 +401,8 @@ const BACK: &str = r#"
     lr = 0.001
 "#;
 
-/// Divergence is exit code 4, and names the key of the command that was run; it mentions a checkpoint only if there is one.
+/// Divergence is exit code 4, and names the key of the command that was run; it mentions a checkpoint only if there is
+/// one.
 #[test]
 fn divergence_names_the_key_that_was_set() {
     let folder = empty_folder("validation-diverged");

@@ -21,7 +21,7 @@ pub struct Gaussian {
 }
 
 impl Gaussian {
-    /// N(0, I) over `d` dimensions: the prior of a variational autoencoder.
+    /// Returns N(0, I) over `d` dimensions, the prior of a variational autoencoder.
     pub fn standard(d: usize) -> Self {
         Self { mean: vec![0.0; d], cholesky: Array2::eye(d) }
     }
@@ -49,7 +49,7 @@ impl Gaussian {
         Ok(Self { mean, cholesky: cholesky(covariance) })
     }
 
-    /// L Lᵀ.
+    /// Returns the covariance, L Lᵀ.
     pub fn covariance(&self) -> Array2<f64> {
         self.cholesky.dot(&self.cholesky.t())
     }

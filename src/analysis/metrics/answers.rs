@@ -95,7 +95,7 @@ mod tests {
     /// Sure of the first, sure of the second, undecided between the two, undecided among four. The mean is
     /// (7, 7, 1, 1) / 16.
     #[test]
-    fn answers_by_hand() {
+    fn predictions_by_hand() {
         let p = array![[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25]];
         let predictions = Answers::of(p.view()).unwrap();
         assert_eq!(

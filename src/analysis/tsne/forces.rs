@@ -12,7 +12,7 @@ pub struct Forces<T, const D: usize = 2> {
 }
 
 impl<T: Real, const D: usize> Forces<T, D> {
-    /// Room for `n` points.
+    /// Creates room for `n` points.
     pub fn new(n: usize) -> Self {
         Self { rows: vec![Sums::ZERO; n], z: 0.0 }
     }

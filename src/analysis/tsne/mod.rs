@@ -65,7 +65,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// `"auto"`, `"exact"`, `"barnes_hut"` or `"fft"`.
+    /// Returns the name: `"auto"`, `"exact"`, `"barnes_hut"` or `"fft"`.
     pub fn name(self) -> &'static str {
         match self {
             Method::Auto => "auto",

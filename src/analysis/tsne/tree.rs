@@ -90,7 +90,8 @@ impl<T: Real> QuadTree<T> {
         self.cells[index].skip = self.cells.len() as u32;
     }
 
-    /// Repulsion on the point at place `rank` of the curve: Σ w² dx, Σ w² dy and Σ w over all other points.
+    /// Computes the repulsion on the point at place `rank` of the curve: Σ w² dx, Σ w² dy and Σ w over all other
+    /// points.
     ///
     /// A cell without the point stands for its points if width < `theta` times distance; with `theta` 0 none does.
     pub fn repulsion(&self, rank: usize, theta: T) -> [T; 3] {

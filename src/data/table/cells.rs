@@ -23,7 +23,7 @@ pub(super) fn with_comma(cell: &str) -> Option<f32> {
     if plain { with_point(&format!("{whole}.{decimals}")) } else { None }
 }
 
-/// The usual ways to write that a value is missing.
+/// Returns the usual ways to write that a value is missing.
 pub(super) fn is_missing(cell: &str) -> bool {
     ["", "?", "-", "na", "n/a", "nan", "null", "none", "inf", "-inf"].contains(&cell.to_ascii_lowercase().as_str())
 }

@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_of_the_row() {
+    fn fractions_are_of_the_row() {
         let confusion = Confusion::new("t", &names(2), &[vec![3, 1], vec![0, 0]]);
         assert_eq!(confusion.fractions(), vec![vec![0.75, 0.25], vec![0.0, 0.0]]);
     }

@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_by_hand() {
+    fn fractions_by_hand() {
         let fractions = histogram(&[0.0, 0.1, 0.6, 1.0], 0.0, 1.0, 2);
         assert_eq!(fractions, vec![0.5, 0.5]);
         assert_eq!(histogram(&[], 0.0, 1.0, 2), vec![0.0, 0.0]);

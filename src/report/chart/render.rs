@@ -97,7 +97,8 @@ pub(crate) fn svg(canvas: &Canvas, label: &str) -> String {
     );
     // plotters draws the runs of vector marks; images and groups between them are written here
     for run in canvas.marks.split_inclusive(|m| matches!(m, Mark::Image { .. } | Mark::Item(_))) {
-        // Marks on the paper are grouped separately from those on coloured cells: a dark page recolours the former only.
+        // Marks on the paper are grouped separately from those on coloured cells: a dark page recolours the former
+        // only.
         for part in run.chunk_by(|a, b| a.is_themed() == b.is_themed()) {
             let drawn = vector_part(part, canvas);
             match part[0].is_themed() {

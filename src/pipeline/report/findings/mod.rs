@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leak_is_said_of_the_split_it_flatters() {
+    fn a_leak_names_the_split_that_it_biases() {
         assert!(leakage(3, 1).starts_with("3 groups or images are") && leakage(3, 1).contains("test accuracy"));
         assert!(leakage(1, 0).starts_with("One group or image is") && leakage(1, 0).contains("validation accuracy"));
     }
