@@ -10,7 +10,7 @@
 //!    good and bad ones, models where each lie, l(x) and g(x), and tries next where l(x) / g(x) is greatest: that is
 //!    where the expected improvement is.
 //! 3. *Pruning.* After a few epochs most bad settings can be distinguished from good ones. The median rule stops a
-//!   trial that is worse than the median of those before it.
+//!    trial that is worse than the median of those before it.
 //!
 //! `gradus study` does the same with any experiment file, on several workers, with a journal that survives a crash.
 //!

@@ -11,7 +11,7 @@
 //! * A sequential scan holds all 64 coefficients of a block: Huffman codes, each followed by the bits of a value. A
 //!   progressive file spreads them over many scans: the constant coefficient (DC) apart from the others (AC), and the
 //!   last bits of each in refining scans. Reading a refining scan requires knowing which coefficients are not zero so
-//! far.
+//!   far.
 //! * At the end a progressive file must have delivered every bit of every coefficient.
 //!
 //! Source: ITU-T Recommendation T.81 (1992), annexes A, B, F and G. Kinds that the decoder refuses anyway (arithmetic

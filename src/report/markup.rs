@@ -39,8 +39,8 @@ pub(crate) fn inline(text: &str) -> String {
     out
 }
 
-/// Turns `**strong**` and `*emphasis*` into their elements in a text that is already escaped. A star between blanks (2
-/// * 3) is not a mark.
+/// Turns `**strong**` and `*emphasis*` into their elements in a text that is already escaped. A star between blanks
+/// (2 * 3) is not a mark.
 fn emphasis(text: &str) -> String {
     let strong = paired(text, "**", "strong");
     paired(&strong, "*", "em")

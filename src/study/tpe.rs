@@ -12,8 +12,8 @@
 //!   with SGD is not tried with Adam, as it would be if each parameter had a density of its own.
 //! * **Intervals.** A factor is a normal distribution truncated to the interval (in logarithms where the domain is
 //!   logarithmic), around the trial's value; the prior's is as wide as the interval, around its middle. The width is
-//! the distance to the farther one of the two neighbouring values (of a lone value half the distance to the farther
-//! end), and at least 1 / min(100, n + 2) of the interval.
+//!   the distance to the farther one of the two neighbouring values (of a lone value half the distance to the farther
+//!   end), and at least 1 / min(100, n + 2) of the interval.
 //! * **Whole numbers** take the probability of their cell, from ½ below to ½ above.
 //! * **Choices.** Of k choices and n trials, the trial's own has probability (n + 1) / (n + k), the others 1 / (n + k).
 //! * **Conditions** make the tree: a parameter that does not count is not drawn and has no factor in the density; where

@@ -13,9 +13,9 @@
 //!   read. The bounds carry a margin for rounding, so the labels are those that the plain computation would find.
 //! * **Sums without rounding.** Each value is rounded once to a multiple of a quantum of its column, chosen so that the
 //!   sum of any n of them is exact in `f64`. Then the order of a sum is immaterial, no thread count can change it, and
-//!   a sample that changes its cluster is subtracted from one sum and added to another. An `f32` within a factor 2^(29
-//! - log2 n) of its column's largest is not rounded at all; an error of half a quantum is 2^-(54 - log2 n) of the
-//! largest.
+//!   a sample that changes its cluster is subtracted from one sum and added to another. An `f32` within a factor
+//!   2^(29 - log2 n) of its column's largest is not rounded at all; an error of half a quantum is 2^-(54 - log2 n) of
+//!   the largest.
 //!
 //! Without fused multiply-adds ([`Isa::Scalar`]) distances may differ in the last bits; sums never do.
 
