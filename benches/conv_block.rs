@@ -20,7 +20,7 @@ fn block(bench: &mut Criterion) {
         let (mut z, mut y, mut dz) = (vec![0.0; dense], dy.clone(), vec![0.0; dense]);
         let (mut argmax, mut codes) = (vec![0; outputs], vec![0; outputs]);
         let (mut dx, mut dw, mut db) = (x.clone(), w.clone(), bias.clone());
-        let wanted = c > 1;
+        let needs_dx = c > 1;
 
         let mut group = bench.benchmark_group(format!("block {c} to {o} on {side}"));
         group.throughput(Throughput::Elements((2 * dense * g.k()) as u64));
@@ -34,10 +34,10 @@ fn block(bench: &mut Criterion) {
                 f32::max_pool2d_forward(&pool, &z, &mut y, &mut argmax);
             });
         });
-        group.throughput(Throughput::Elements((2 * dense * g.k() * (1 + usize::from(wanted))) as u64));
+        group.throughput(Throughput::Elements((2 * dense * g.k() * (1 + usize::from(needs_dx))) as u64));
         group.bench_function("backward, fused", |bench| {
             bench.iter(|| {
-                let out = BlockGradients { dx: wanted.then_some(&mut dx), dw: &mut dw, db: &mut db };
+                let out = BlockGradients { dx: needs_dx.then_some(&mut dx), dw: &mut dw, db: &mut db };
                 f32::conv2d_block_backward(&g, &x, &w, &dy, &codes, out);
             });
         });
@@ -47,7 +47,7 @@ fn block(bench: &mut Criterion) {
                 dz.iter_mut().zip(&z).for_each(|(dz, &z)| *dz *= if z > 0.0 { 1.0 } else { 0.0 });
                 reduce::sum_channels(&dz, g.n, o, side * side, &mut db);
                 f32::conv2d_backward_weights(&g, &x, &dz, &mut dw);
-                if wanted {
+                if needs_dx {
                     f32::conv2d_backward_data(&g, &dz, &w, &mut dx);
                 }
             });

@@ -1,6 +1,6 @@
 //! How many numbers a second do elementwise functions take, in cache and in memory?
 //!
-//! ReLU does no arithmetic to speak of: it shows what reading and writing cost, and the others how much their polynomials
+//! ReLU does hardly any arithmetic: it shows what reading and writing cost, and the others how much their polynomials
 //! add.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

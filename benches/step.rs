@@ -1,6 +1,7 @@
 //! How long does a whole training step take: gather, forward, loss, backward, optimizer?
 //!
-//! The networks of `gradus bench`, under criterion's statistics: to tell whether a change of some percent is real.
+//! The networks of `gradus bench`, under criterion's statistics: to decide whether a change of some percent is
+//! significant.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gradus::bench::nets::{Net, Training};

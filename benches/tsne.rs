@@ -1,7 +1,7 @@
 //! What does a step of t-SNE cost, by each way to its gradient, and what do the affinities cost before the first?
 //!
-//! The samples are ten blobs in 50 dimensions; the map is a disk about as wide as theirs becomes. Criterion's "elem/s" counts
-//! points.
+//! The samples are ten blobs in 50 dimensions; the embedding is a disk about as wide as theirs becomes. Criterion's
+//! "elem/s" counts points.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use gradus::analysis::tsne::affinity::Affinity;
@@ -18,7 +18,7 @@ fn blobs(n: usize) -> Array2<f32> {
     Array2::from_shape_fn((n, 50), |(i, j)| (centers[[i % 10, j]] + rng.normal()) as f32)
 }
 
-/// Points all over a disk, one to a unit of area: the map of ten thousand samples becomes as wide.
+/// Points all over a disk, one to a unit of area: the embedding of ten thousand samples becomes as wide.
 fn map(n: usize) -> Vec<f32> {
     let mut rng = Rng::new(7, "map", 0);
     let radius = (n as f64 / std::f64::consts::PI).sqrt();

@@ -1,10 +1,10 @@
-//! # Autoencoders of clothing: compress, look inside, generate, use again
+//! # Autoencoders of clothing: compress, analyse, generate, transfer
 //!
-//! The third course's exercise on Fashion-MNIST. A convolutional autoencoder sends 784 pixels through a code of 14 numbers
-//! (part 1); a search tries other settings of it (part 2); the codes are mapped, walked through and sampled (part 3); a
-//! variational autoencoder does the same with a prior (part 4); and the encoder is used again under a small classifier,
-//! frozen, unfrozen and from scratch, with few labels and with many, beside a plain CNN (part 5). Each part has the
-//! course's form: the code, its results, comments that follow the numbers.
+//! The third course's exercise on Fashion-MNIST. A convolutional autoencoder sends 784 pixels through a code of 14
+//! numbers (part 1); a search tries other settings of it (part 2); the codes are embedded, interpolated and sampled
+//! (part 3); a variational autoencoder does the same with a prior (part 4); and the encoder is used again under a
+//! small classifier, frozen, unfrozen and from scratch, with few labels and with many, beside a plain CNN (part 5).
+//! Each part has the course's form: the code, its results, comments that follow the numbers.
 //!
 //! The networks are built-in experiments of `gradus train`: cae-fashion, vae-fashion, transfer-fashion, cnn-deep;
 //! `gradus latent` does what part 3 does on any run, and `gradus study cae-fashion` is the search of part 2 with more
@@ -35,12 +35,12 @@ use std::time::Instant;
 
 /// This file: its functions are shown in the report.
 const CODE: &str = include_str!("autoencoder_fashion.rs");
-/// What becomes of an encoder, in the order of the variants of transfer-fashion.
+/// The three uses of an encoder, in the order of the variants of transfer-fashion.
 const WAYS: [&str; 3] = ["frozen", "unfrozen", "from scratch"];
-/// A network that sees few images takes at least so many steps.
+/// A network that is trained on few images takes at least so many steps.
 const STEPS: usize = 500;
 
-/// Autoencoders of clothing: compress, look inside, generate, use again.
+/// Autoencoders of clothing: compress, analyse, generate, transfer.
 #[derive(clap::Parser)]
 struct Arguments {
     /// The folder with Fashion-MNIST's four files [default: where `gradus data get fashion-mnist` puts them]
@@ -63,10 +63,10 @@ fn main() {
     }
 }
 
-fn exercise(told: &Arguments) -> gradus::Result<()> {
-    let (smoke, folder) = (told.smoke, &told.out);
+fn exercise(arguments: &Arguments) -> gradus::Result<()> {
+    let (smoke, folder) = (arguments.smoke, &arguments.out);
     let mut settings = Vec::new();
-    match &told.folder {
+    match &arguments.folder {
         _ if smoke => settings.extend(
             ["data.kind=digits", "data.per_class=30", "data.val=0.2", "data.test=0.2", "train.epochs=2"]
                 .map(String::from),
@@ -74,9 +74,9 @@ fn exercise(told: &Arguments) -> gradus::Result<()> {
         Some(path) => settings.push(format!("data.path={}", path.display())),
         None => {} // where `gradus data get fashion-mnist` has put it
     }
-    settings.extend(told.epochs.map(|n| format!("train.epochs={n}")));
+    settings.extend(arguments.epochs.map(|n| format!("train.epochs={n}")));
     let mut page = Page::new("Autoencoders of clothing");
-    page.subtitle("Compress, look inside, generate, use again");
+    page.subtitle("Compress, analyse, generate, transfer");
 
     page.part("Part 1. A convolutional autoencoder");
     let cae = autoencode("cae-fashion", &settings, &mut page, folder)?;
@@ -101,14 +101,14 @@ fn exercise(told: &Arguments) -> gradus::Result<()> {
     Ok(())
 }
 
-/// A built-in experiment with some settings upon it.
+/// Returns a built-in experiment with some settings changed.
 fn source(name: &str, settings: &[String]) -> gradus::Result<Source> {
     let mut source = Source::text(builtin(name).expect("it is built in").text, name)?;
     settings.iter().try_for_each(|set| source.set(set))?;
     Ok(source)
 }
 
-/// Trains an autoencoder and says how well it gives images back.
+/// Trains an autoencoder and reports its reconstruction error.
 fn autoencode(name: &str, settings: &[String], page: &mut Page, folder: &Path) -> gradus::Result<Reconstructed> {
     let e = source(name, settings)?.resolve()?;
     let p = Prepared::new(&e, &mut Unwatched)?;
@@ -144,7 +144,7 @@ fn autoencode(name: &str, settings: &[String], page: &mut Page, folder: &Path) -
     if !found.test().losses.added.is_empty() {
         let divergence: f64 = found.test().losses.added.values().sum();
         facts.push(("Reconstruction, nats", format!("{:.2}", found.test().losses.objective)));
-        facts.push(("Divergence from the prior, nats", format!("{divergence:.2}")));
+        facts.push(("KL divergence from the prior, nats", format!("{divergence:.2}")));
         facts.push(("ELBO, nats", format!("{:.2}", found.test().losses.elbo())));
     }
     body.facts(&facts);
@@ -164,11 +164,11 @@ fn search(settings: &[String], smoke: bool, page: &mut Page, folder: &Path) -> g
     let train = |trial: &Trial, report: &mut dyn FnMut(usize, f64) -> Prune| job.train(trial, None, report, &stops);
     let trials = job.study()?.run(&place.path().join("study.jsonl"), 1, None, &train, &mut Unseen)?;
     let best = study::best(&trials, job.measure().direction)
-        .ok_or_else(|| gradus::Error::invalid("no trial came to its end"))?;
+        .ok_or_else(|| gradus::Error::invalid("no trial was completed"))?;
 
     let mut table = Table::new(&["trial", "validation error", "epochs", "settings"]);
     let mut curves =
-        Curves::new("The trials", ["given up", "complete", "best"]).axes("epoch", "validation error").log_y();
+        Curves::new("The trials", ["pruned", "complete", "best"]).axes("epoch", "validation error").log_y();
     for trial in &trials {
         let look = match trial.state {
             _ if trial.number == best.number => Look::Bold,
@@ -190,31 +190,30 @@ fn search(settings: &[String], smoke: bool, page: &mut Page, folder: &Path) -> g
     );
     println!("{words}\n");
     page.section("", "Code").code(function(CODE, "search"));
-    page.section("", "Results").figure(&curves, "Validation error over the epochs.").table(&table, "What was tried");
+    page.section("", "Results").figure(&curves, "Validation error over the epochs.").table(&table, "The trials");
     page.section("", "Comments").paragraph(&format!("After {epochs} epochs each, {words}."));
     Ok(())
 }
 
-/// The trained network, to be asked.
+/// Loads the trained network.
 fn trained(found: Reconstructed) -> Trained {
     let p = found.run.prepared;
     Trained { experiment: found.run.experiment, preparation: p.preparation, model: p.model, folder: None }
 }
 
-/// Maps, walks and samples; the figures stand in the report of the latent spaces.
+/// Embeddings, interpolations and samples; the figures are in the report of the latent spaces.
 fn look(trained: &Trained, data: &gradus::data::ImageData, smoke: bool, page: &mut Page) -> gradus::Result<Findings> {
     let job = Job { dims: 2, samples: if smoke { 50 } else { 2000 }, seed: trained.experiment.seed };
     let found = explore(trained, None, data, &job, &mut Unwatched)?;
-    println!("{}: the five nearest codes name the class of {}", found.name, percent(found.knn_accuracy));
-    let mut table =
-        Table::new(&["codes drawn from", "diversity, test images being 1", "to the nearest training image"]);
+    println!("{}: 5-NN accuracy of the codes {}", found.name, percent(found.knn_accuracy));
+    let mut table = Table::new(&["latent samples from", "diversity (1: test images)", "to the nearest training image"]);
     for g in &found.generated {
         table.row([g.source.to_owned(), format!("{:.3}", g.diversity), format!("{:.3}", g.nearest)]);
     }
-    page.section("", "Results of looking inside").table(&table, "Images nobody has drawn").facts(&[
-        ("Five nearest codes name the class", percent(found.knn_accuracy)),
+    page.section("", "Results of the analysis").table(&table, "Generated images").facts(&[
+        ("5-NN accuracy of the codes", percent(found.knn_accuracy)),
         ("Silhouette of the classes", format!("{:.3}", found.silhouette)),
-        ("Maps, walks and samples", "latent/report.html".to_owned()),
+        ("Embeddings, interpolations and samples", "latent/report.html".to_owned()),
     ]);
     Ok(found)
 }
@@ -258,7 +257,7 @@ fn transfer(weights: &Path, settings: &[String], smoke: bool, page: &mut Page, f
     }
     let scores = classify(&source("cnn-deep", &settings)?.resolve()?)?;
     let (plain, n) = (scores.test.accuracy, scores.test.predicted.len());
-    println!("cnn-deep, all labels, nothing taken over: {plain:.4}");
+    println!("cnn-deep, all labels, from scratch: {plain:.4}");
     page.section("", "Code").code(function(CODE, "classify"));
     page.section("", "Results")
         .facts(&[("The plain classifier cnn-deep, all labels", percent(plain))])
@@ -287,7 +286,7 @@ fn transfer(weights: &Path, settings: &[String], smoke: bool, page: &mut Page, f
     Ok(())
 }
 
-/// Trains a classifier; what it takes from other weights, and what is frozen, the experiment says.
+/// Trains a classifier; the experiment sets its initial weights and which of them are frozen.
 fn classify(e: &Experiment) -> gradus::Result<Scores> {
     let p = Prepared::new(e, &mut Unwatched)?;
     let mut optimizer = e.train.optimizer.build();

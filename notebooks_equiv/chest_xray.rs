@@ -1,8 +1,9 @@
 //! # Chest X-rays: is there pneumonia?
 //!
 //! The second half of the first course: images of children's chests (Kermany et al. 2018), a convolutional network
-//! with a sigmoid at its end, class weights, augmentation, and the question at which probability one calls it
-//! pneumonia. Each part has the course's form: the code, its results, comments that follow the numbers.
+//! with a sigmoid at its end, class weights, augmentation, and the choice of the threshold above which an image
+//! is classified as pneumonia. Each part has the course's form: the code, its results, comments that follow the
+//! numbers.
 //!
 //! The network is the built-in experiment `pneumonia` of `gradus train` (`gradus init pneumonia` prints it as a file).
 //!
@@ -58,18 +59,18 @@ fn main() {
     }
 }
 
-fn exercise(told: &Arguments) -> gradus::Result<()> {
-    let folder = &told.out;
+fn exercise(arguments: &Arguments) -> gradus::Result<()> {
+    let folder = &arguments.out;
     let mut settings = Vec::new();
-    if told.smoke {
+    if arguments.smoke {
         let painted = folder.join("painted");
         paint(&painted)?;
         settings.extend([format!("data.path={}", painted.display()), "data.size=32".into(), "train.epochs=2".into()]);
-    } else if let Some(path) = &told.folder {
+    } else if let Some(path) = &arguments.folder {
         settings.push(format!("data.path={}", path.display()));
     }
-    settings.extend(told.epochs.map(|n| format!("train.epochs={n}")));
-    settings.extend(told.seed.map(|n| format!("seed={n}")));
+    settings.extend(arguments.epochs.map(|n| format!("train.epochs={n}")));
+    settings.extend(arguments.seed.map(|n| format!("seed={n}")));
 
     let (experiment, prepared) = data(&settings)?;
     let mut page = Page::new("Chest X-rays: is there pneumonia?");
@@ -80,7 +81,7 @@ fn exercise(told: &Arguments) -> gradus::Result<()> {
     learning(&experiment, &scores, seconds, &mut page, folder)?;
     let Some([half, chosen]) = decisions(&prepared, &scores) else {
         let help = "two sub-folders, such as NORMAL and PNEUMONIA";
-        return Err(gradus::Error::data(&experiment.data.path, "has no two classes on each split", help));
+        return Err(gradus::Error::data(&experiment.data.path, "does not have two classes on each split", help));
     };
     decision(&prepared, &scores, [&half, &chosen], &mut page, folder)?;
     mistakes(&prepared, &scores, &mut page, folder)?;
@@ -101,7 +102,7 @@ fn exercise(told: &Arguments) -> gradus::Result<()> {
     Ok(())
 }
 
-/// Images to samples: gray, 128 x 128, each brought to mean 0 and deviation 1, persons kept within one split.
+/// Prepares the samples: gray, 128 x 128, each standardized to mean 0 and deviation 1, persons kept within one split.
 fn data(settings: &[String]) -> gradus::Result<(Experiment, Prepared)> {
     let mut source = Source::text(builtin("pneumonia").expect("it is built in").text, "pneumonia")?;
     settings.iter().try_for_each(|set| source.set(set))?;
@@ -110,7 +111,7 @@ fn data(settings: &[String]) -> gradus::Result<(Experiment, Prepared)> {
     Ok((experiment, prepared))
 }
 
-/// Part 1: how many, what they look like, and what augmentation makes of them.
+/// Part 1: how many images, what they look like, and their augmentation.
 fn images_part(e: &Experiment, p: &Prepared, page: &mut Page, folder: &Path) -> gradus::Result<()> {
     let mut counts = Table::new(&["split", "images", &p.data.classes[0], p.data.classes.last().map_or("", |c| c)]);
     for (name, images) in p.data.splits() {
@@ -125,16 +126,16 @@ fn images_part(e: &Experiment, p: &Prepared, page: &mut Page, folder: &Path) -> 
         let tile = |&i: &usize| Tile::chw(&p.data.train.pixels.data()[i * size * size..][..size * size], 1, size, size);
         sheet = sheet.group(class, some.iter().map(tile).collect());
     }
-    // One image as six epochs see it.
+    // One image as augmented in six epochs.
     let first = of_class(&p.data.train, 1, 1);
     let seen = (0..6).map(|epoch| {
         let xray = p.train.batch(&first, Some(epoch));
         Tile::plane(xray.data(), size, size, ColourMap::Gray, None).caption(&format!("epoch {}", epoch + 1))
     });
-    let varied = ImageGrid::new("One image, as six epochs see it").smooth().group("", seen.collect()).draw();
+    let varied = ImageGrid::new("One image, as augmented in six epochs").smooth().group("", seen.collect()).draw();
     let (sheet, varied) = (save(folder, "images", sheet.draw())?, save(folder, "augmented", varied)?);
     let kept = match p.data.grouped {
-        Some(n) => format!("{n} file names tell the person; "),
+        Some(n) => format!("{n} file names contain the person; "),
         None => String::new(),
     };
     let shared = p.data.leakage.len();
@@ -142,13 +143,16 @@ fn images_part(e: &Experiment, p: &Prepared, page: &mut Page, folder: &Path) -> 
     page.section("", "Code").code(function(CODE, "data"));
     page.section("", "Results").table(&counts, "Images of each class").figures(&[
         (&sheet, "Six of each class."),
-        (&varied, "Moved, turned, stretched, mirrored, in another light: a new image each time."),
+        (
+            &varied,
+            "Shifted, rotated, stretched, mirrored, with changed brightness and contrast: a new image each time.",
+        ),
     ]);
     page.section("", "Comments").paragraph(&format!(
-        "{kept}images of one person stay in one split, and {shared} persons or images stand in more than one. \
-         Validation is carved from the training images; the test split is its authors' own, and it is not made \
-         like them: its fraction of {} is another. The exposure of an image is the machine's and not the lung's, so \
-         each image is brought to mean 0 and deviation 1 by itself.",
+        "{kept}images of one person stay in one split, and {shared} persons or images are in more than one. \
+         Validation is carved from the training images; the test split is its authors' own and has \
+         another distribution: its fraction of {} differs. The exposure of an image depends on the machine, not on the \
+         lung, so each image is standardized by itself.",
         p.data.classes[1]
     ));
     Ok(())
@@ -161,7 +165,7 @@ fn of_class(images: &Images, class: usize, most: usize) -> Vec<usize> {
 /// Part 2: topology and weights.
 fn network(p: &Prepared, page: &mut Page) {
     let formulas = formulas(&p.model, &p.summary);
-    let mut layers = Table::new(&["layer", "sort", "output", "weights and biases", "parameters"]);
+    let mut layers = Table::new(&["layer", "kind", "output", "weights and biases", "parameters"]);
     for row in &p.summary.rows {
         let output: Vec<String> = row.output.iter().map(usize::to_string).collect();
         let formula = formulas.iter().find(|(path, ..)| *path == row.path);
@@ -176,9 +180,9 @@ fn network(p: &Prepared, page: &mut Page) {
         ("Multiply-adds for one image", thousands(p.summary.macs as usize)),
     ]);
     page.section("", "Comments").paragraph(&format!(
-        "The last layer gives one number z, the logit of {}: p = σ(z) = 1 / (1 + e⁻ᶻ). The cost is the binary \
-         cross-entropy -[y ln p + (1 - y) ln(1 - p)], a sample of {} weighing {:.2} and one of {} {:.2}: both classes \
-         count the same, though one has {} times the images.",
+        "The last layer gives one number z, the logit of {}: p = σ(z) = 1 / (1 + e⁻ᶻ). The loss is the binary \
+        cross-entropy -[y ln p + (1 - y) ln(1 - p)], a sample of {} with weight {:.2} and one of {} with {:.2}: both \
+        classes count the same, though one has {} times the images.",
         p.data.classes[1],
         p.data.classes[0],
         weights[0],
@@ -216,7 +220,7 @@ fn learning(e: &Experiment, s: &Scores, seconds: f64, page: &mut Page, folder: &
     Ok(())
 }
 
-/// Part 4: at which probability is it pneumonia?
+/// Part 4: the threshold of the decision.
 fn decision(
     p: &Prepared,
     s: &Scores,
@@ -265,8 +269,8 @@ fn decision(
     page.section("", "Comments").paragraph(&format!(
         "The area under the ROC curve is {:.3} on validation and {:.3} on test.{} The threshold {:.3} has the largest true \
          positive rate less false positive rate on validation (Youden 1950); on test it {verdict}. At one half {} of the \
-         healthy are predicted as ill and {} of the ill as healthy: which of the two costs more is not for the network to \
-         say.",
+         healthy are predicted as ill and {} of the ill as healthy: the costs of the two mistakes are not known to \
+         the network.",
         areas[0],
         areas[1],
         splits.val.map_or(String::new(), |val| validation_against_test(val, splits.test)),
@@ -277,7 +281,7 @@ fn decision(
     Ok(())
 }
 
-/// Part 5: the mistakes of which the network was surest.
+/// Part 5: the mistakes with the highest predicted probability.
 fn mistakes(p: &Prepared, s: &Scores, page: &mut Page, folder: &Path) -> gradus::Result<()> {
     let (test, shares) = (&p.data.test, probabilities(&s.test.probabilities));
     let sure = |i: usize| shares[[i, s.test.predicted[i]]];
@@ -292,11 +296,11 @@ fn mistakes(p: &Prepared, s: &Scores, page: &mut Page, folder: &Path) -> gradus:
     };
     page.part("Part 5. Mistakes");
     let body = page.section("", "Results");
-    if wrong.is_empty() {
+    if mistakes.is_empty() {
         body.paragraph("There are none.");
         return Ok(());
     }
-    let sheet = ImageGrid::new("Worst mistakes").smooth().group("", wrong.iter().take(12).map(tile).collect());
+    let sheet = ImageGrid::new("Worst mistakes").smooth().group("", mistakes.iter().take(12).map(tile).collect());
     body.figure(
         &save(folder, "mistakes", sheet.columns(4).draw())?,
         "The mistakes with the highest predicted probability.",
@@ -304,8 +308,8 @@ fn mistakes(p: &Prepared, s: &Scores, page: &mut Page, folder: &Path) -> gradus:
     let healthy = wrong.iter().filter(|&&i| test.labels()[i] == 0).count();
     page.section("", "Comments").paragraph(&format!(
         "Of {} mistakes {healthy} are healthy chests predicted as ill, {} ill ones predicted as healthy.",
-        wrong.len(),
-        wrong.len() - healthy
+        mistakes.len(),
+        mistakes.len() - healthy
     ));
     Ok(())
 }
@@ -317,7 +321,7 @@ fn save(folder: &Path, name: &str, figure: Figure) -> gradus::Result<Figure> {
 /// For the smoke run: two dark lungs in a gray chest; where there is pneumonia, a bright patch lies in one of them.
 fn paint(folder: &Path) -> gradus::Result<()> {
     const SIDE: u32 = 48;
-    // Other persons in the test split.
+    // The test split has other persons.
     for (split, persons) in [("train", 0..40), ("test", 40..52)] {
         for (c, class) in ["NORMAL", "PNEUMONIA"].iter().enumerate() {
             let place = folder.join(split).join(class);

@@ -1,8 +1,8 @@
 //! # Input optimization: which image makes the network predict this?
 //!
 //! The second course's exercise. A convolutional network somewhat more complex than AlexNet learns digits (parts 1 and
-//! 2). Then its weights stay as they are, and gradient descent moves the *pixels* until the network predicts what is
-//! asked: a class, a mixture, any distribution (parts 3 to 5). Each part has the course's form: the code, its results,
+//! 2). Then its weights are frozen, and gradient descent moves the *pixels* until the network predicts a
+//! target: a class, a mixture, any distribution (parts 3 to 5). Each part has the course's form: the code, its results,
 //! comments that follow the numbers.
 //!
 //! The network is the built-in experiment `alexnet-digits` of `gradus train`; `gradus dream` does what parts 3 to 5 do
@@ -53,10 +53,10 @@ fn main() {
     }
 }
 
-fn exercise(told: &Arguments) -> gradus::Result<()> {
-    let (smoke, folder) = (told.smoke, &told.out);
+fn exercise(arguments: &Arguments) -> gradus::Result<()> {
+    let (smoke, folder) = (arguments.smoke, &arguments.out);
     let mut settings = Vec::new();
-    match &told.folder {
+    match &arguments.folder {
         _ if smoke => settings.extend(
             ["data.kind=digits", "data.per_class=20", "data.val=0.2", "data.test=0.2", "train.epochs=2"]
                 .map(String::from),
@@ -64,7 +64,7 @@ fn exercise(told: &Arguments) -> gradus::Result<()> {
         Some(path) => settings.push(format!("data.path={}", path.display())),
         None => {} // where `gradus data get mnist` has put it
     }
-    settings.extend(told.epochs.map(|n| format!("train.epochs={n}")));
+    settings.extend(arguments.epochs.map(|n| format!("train.epochs={n}")));
     let mut page = Page::new("Input optimization");
     page.subtitle("Which image makes the network predict this?");
 
@@ -116,7 +116,7 @@ fn network(e: &Experiment, p: &Prepared, page: &mut Page) {
     let both = sizes(&[(&e.name, own.clone()), (known.name(), known.size())]);
     println!("Part 1. The network\n\n{}", both.text());
     let formulas = formulas(&p.model, &p.summary);
-    let mut layers = Table::new(&["layer", "sort", "output", "weights and biases", "parameters", "receptive field"]);
+    let mut layers = Table::new(&["layer", "kind", "output", "weights and biases", "parameters", "receptive field"]);
     for row in &p.summary.rows {
         let output: Vec<String> = row.output.iter().map(usize::to_string).collect();
         let formula = formulas.iter().find(|(path, ..)| *path == row.path);
@@ -128,8 +128,8 @@ fn network(e: &Experiment, p: &Prepared, page: &mut Page) {
     page.part("Part 1. The network");
     page.section("", "Results").table(&both, "Beside AlexNet").table(&layers, "Layer by layer");
     page.section("", "Comments").paragraph(&format!(
-        "AlexNet's {} convolutions see {} x {} pixels; here {} convolutions see {} x {}, so kernels are small, no \
-         stride is needed, and each layer is followed by batch normalization, which AlexNet did not have. It is deeper \
+        "AlexNet's {} convolutions are for {} x {} pixels; here {} convolutions are for {} x {}, so kernels are small, no \
+        stride is needed, and each layer is followed by batch normalization, which AlexNet did not have. It is deeper \
          by {} layers with weights, and smaller by a factor of {} in parameters: AlexNet has most of its own in the \
          first fully connected layer, behind 9216 inputs.",
         theirs.convolutions,
@@ -151,7 +151,7 @@ fn train(e: &Experiment, p: &Prepared) -> gradus::Result<(Scores, f64)> {
     Ok((p.score(trained.history)?, start.elapsed().as_secs_f64()))
 }
 
-/// Part 2: how it learned, and how good it is.
+/// Part 2: training and accuracy.
 fn learning(
     e: &Experiment,
     p: &Prepared,
@@ -179,9 +179,9 @@ fn learning(
     page.part("Part 2. Training");
     page.section("", "Code").code(function(CODE, "train"));
     page.section("", "Results")
-        .table(&splits, "The best epoch's weights on each split; training images as they are, not varied")
+        .table(&splits, "The best epoch's weights on each split; training images without augmentation")
         .figures(&[
-            (&loss, "Cross-entropy; training images are varied, validation images are not."),
+            (&loss, "Cross-entropy; training images are augmented, validation images are not."),
             (&accuracy, "Accuracy over the epochs."),
             (&confusion, "Rows are the true label, columns the prediction."),
         ]);
@@ -220,14 +220,14 @@ fn dreams(
             .figures(&[(&answer, "The network's prediction for the last step."), (&losses, "Distance to the target.")]);
     }
     page.section("", "Comments").paragraph(&comments(&found, &data.classes)).paragraph(
-        "Cross-entropy asks for the prediction and nothing else, and the network's prediction is fixed only on images like \
-         those it has seen. Total variation, blur and jitter ask for what strokes have: neighbours alike, the same \
-         prediction a pixel further on. They ease off at the end of the way, so that the last steps settle the prediction.",
+        "Cross-entropy constrains the prediction alone, and the network's predictions are meaningful only for images like \
+        the training images. Total variation, blur and jitter favour properties of strokes: smooth neighbourhoods, the same \
+        prediction after a shift by a pixel. They are reduced towards the end, so the last steps refine the prediction.",
     );
     Ok(found)
 }
 
-/// What the numbers say.
+/// Returns the comment on the numbers.
 fn comments(found: &[Found], classes: &[String]) -> String {
     let worst = found.iter().map(|f| f.target.distance(&f.best.reached)).fold(0.0, f32::max);
     let looks = |which: usize| -> Vec<String> {

@@ -1,7 +1,7 @@
 //! # Digits in three ways: an MLP on pixels, an MLP on HOG features, a CNN on pixels
 //!
-//! A course's comparison with library calls only. The same digits are learned by a fully connected network that sees
-//! the raw pixels (part 1), by one that sees histograms of oriented gradients (part 2), and by a convolutional network
+//! A course's comparison with library calls only. The same digits are classified by a fully connected network on
+//! the raw pixels (part 1), by one on histograms of oriented gradients (part 2), and by a convolutional network
 //! (part 3); then the course's questions are answered by numbers that the program has computed.
 //!
 //! The networks are the built-in experiments of `gradus train`: `gradus init mlp-300` prints one as a file. Here their
@@ -9,8 +9,8 @@
 //! fit, score.
 //!
 //! Run it: `cargo run --release --example mnist_mlp_hog_cnn -- FOLDER`, where FOLDER holds the four files of MNIST (or
-//! of Fashion-MNIST, with `--fashion`); `--out DIR` for another place than target/lessons/mnist_mlp_hog_cnn; `--smoke` for a
-//! try in seconds on digits that the program renders, whose numbers mean nothing.
+//! of Fashion-MNIST, with `--fashion`); `--out DIR` for another place than target/lessons/mnist_mlp_hog_cnn; `--smoke`
+//! for a try in seconds on digits that the program renders, whose numbers mean nothing.
 
 use clap::Parser;
 use gradus::analysis::metrics::selection_gain;
@@ -51,31 +51,31 @@ fn main() {
     }
 }
 
-/// One network: what it is, what it is made of, how it did.
+/// One network: its experiment, its layers, its results.
 struct Study {
     experiment: Experiment,
     input: Vec<usize>,
     summary: Summary,
-    /// For each layer with weights, how they are counted.
+    /// For each layer with weights, the formula of their number.
     formulas: Vec<(String, String, usize)>,
     scores: Scores,
     seconds: f64,
     classes: Vec<String>,
 }
 
-fn comparison(told: &Arguments) -> gradus::Result<()> {
-    let folder = &told.out;
+fn comparison(arguments: &Arguments) -> gradus::Result<()> {
+    let folder = &arguments.out;
     let mut settings = vec![format!("seed={SEED}")];
-    match &told.folder {
-        _ if told.smoke => settings
+    match &arguments.folder {
+        _ if arguments.smoke => settings
             .extend(["data.kind=digits", "data.per_class=60", "data.val=0.2", "data.test=0.2"].map(String::from)),
         Some(path) => settings.push(format!("data.path={}", path.display())),
         None => {} // where `gradus data get mnist` has put it
     }
-    if told.fashion {
+    if arguments.fashion {
         settings.push("data.kind=fashion-mnist".into());
     }
-    let epochs = |e: &mut Experiment| e.train.epochs = if told.smoke { 2 } else { e.train.epochs };
+    let epochs = |e: &mut Experiment| e.train.epochs = if arguments.smoke { 2 } else { e.train.epochs };
 
     let parts = [
         (
@@ -103,13 +103,13 @@ fn comparison(told: &Arguments) -> gradus::Result<()> {
         }
         println!();
     }
-    answers(&studies, &mut page, folder)?;
+    questions(&studies, &mut page, folder)?;
     page.save(&folder.join("report.html"))?;
     println!("report: {}", folder.join("report.html").display());
     Ok(())
 }
 
-/// The whole way from an experiment to its figures.
+/// Trains an experiment and returns its results.
 fn learn(e: Experiment) -> gradus::Result<Study> {
     let p = Prepared::new(&e, &mut Unwatched)?;
     let mut optimizer = e.train.optimizer.build();
@@ -164,10 +164,10 @@ fn describe(s: &Study, page: &mut Page, folder: &std::path::Path) -> gradus::Res
 }
 
 /// The course's questions.
-fn answers(studies: &[Study], page: &mut Page, folder: &std::path::Path) -> gradus::Result<()> {
+fn questions(studies: &[Study], page: &mut Page, folder: &std::path::Path) -> gradus::Result<()> {
     let by = |name: &str| studies.iter().find(|s| s.experiment.name == name).expect("it was trained");
     let accuracy = |s: &Study| s.scores.test.accuracy;
-    // Chosen on validation: the best of ten by test accuracy would owe a part of that accuracy to chance.
+    // Chosen on validation: the test accuracy of the best of ten by test accuracy would be too high by chance.
     let validation = |s: &Study| s.scores.validation().accuracy;
     let best = studies.iter().max_by(|a, b| validation(a).total_cmp(&validation(b))).expect("there are some");
     let mut chart = BarChart::new("Test accuracy").percent().axis("test accuracy");
@@ -197,7 +197,7 @@ fn answers(studies: &[Study], page: &mut Page, folder: &std::path::Path) -> grad
     let (wide, deep) = (by("mlp-1000-dropout"), by("mlp-1000-1000-dropout"));
     let (small, mlp) = (by("cnn-small"), by("mlp-300"));
     let depth = format!(
-        "A second hidden layer of 1000 units takes the parameters from {} to {} and the test accuracy from {} to {}. {}: \
+        "A second hidden layer of 1000 units changes the number of parameters from {} to {} and the test accuracy from {} to {}. {}: \
          three small convolutions reach {} with {} parameters, the fully connected network with one hidden layer {} with {}.",
         thousands(wide.scores.parameters),
         thousands(deep.scores.parameters),
@@ -228,15 +228,15 @@ fn answers(studies: &[Study], page: &mut Page, folder: &std::path::Path) -> grad
         .answer("Which digits are confused?", &confused)
         .answer(
             "What is the learning algorithm?",
-            "RMSprop, except for `cnn-deep`, which takes SGD with momentum. With the gradient g of the mean loss of a \
+            "RMSprop, except for `cnn-deep`, which uses SGD with momentum. With the gradient g of the mean loss of a \
              batch: v ← α v + (1 - α) g², p ← p - lr · g / √(v + ε). Its arguments: lr = 0.002, falling to 0 by half a \
              cosine over the epochs; α = 0.9 (Keras's rho), how much of the running mean of g² is kept; ε = 1e-7, which \
              keeps the divisor from 0. SGD: v ← 0.9 v + g, p ← p - lr · v, lr = 0.05.",
         )
         .answer(
-            "What is the cost function?",
-            "Cross-entropy: with logits z and the right class y, L = -log(exp(z_y) / Σ exp(z_k)), averaged over the \
-             batch. Its derivative by z is softmax(z) less the one-hot target: the error itself.",
+            "What is the loss function?",
+            "Cross-entropy: with logits z and the true class y, L = -log(exp(z_y) / Σ exp(z_k)), averaged over the \
+             batch. Its derivative with respect to z is softmax(z) minus the one-hot target: the error itself.",
         );
     page.lead().callout(Callout::Verdict, &best.experiment.name, &words(best));
     Ok(())

@@ -1,8 +1,8 @@
-//! # SH2150, assignment 2: telling images apart in three ways
+//! # SH2150, assignment 2: classifying images in three ways
 //!
-//! The whole assignment with library calls only. Three classes of galaxies (or your own images), and the same
-//! question asked three times: to clusters of hand-made features (part 1), to a small network on these features
-//! (part 2), and to a convolutional network on the pixels (part 3). The numbers 1a to 3e are the assignment's.
+//! The whole assignment with library calls only. Three classes of galaxies (or your own images) are
+//! classified in three ways: by clusters of hand-crafted features (part 1), by a small network on these features
+//! (part 2), and by a convolutional network on the pixels (part 3). The numbers 1a to 3e are the assignment's.
 //!
 //! `gradus pipeline` does the same with intervals, significance tests, checkpoints and a longer report; here every
 //! step stands in the open, to be read and changed.
@@ -32,7 +32,7 @@ use ndarray::{Array2, ArrayView2};
 use std::path::PathBuf;
 
 const SEED: u64 = 42;
-const SHARES: [f64; 3] = [0.70, 0.15, 0.15]; // training, validation, test
+const FRACTIONS: [f64; 3] = [0.70, 0.15, 0.15]; // training, validation, test
 
 /// Features, K-means, t-SNE, an MLP and a CNN on the same images.
 #[derive(clap::Parser)]
@@ -54,19 +54,19 @@ fn main() {
     }
 }
 
-fn assignment(told: &Arguments) -> gradus::Result<()> {
-    let (source, smoke, folder) = (&told.folder, told.smoke, &told.out);
+fn assignment(arguments: &Arguments) -> gradus::Result<()> {
+    let (source, smoke, folder) = (&arguments.folder, arguments.smoke, &arguments.out);
     let (size, per_class) = if smoke { (32, 20) } else { (128, 300) };
     // Rendered galaxies are learned sooner than real images.
     let epochs = [[18, 40], [2, 2]][usize::from(smoke)][usize::from(source.is_some())];
     let save = |name: &str, figure: Figure| figure.save(folder, name).map(|()| figure);
 
-    println!("Part 1. Hand-made features and clusters\n");
+    println!("Part 1. Hand-crafted features and clusters\n");
     let data = match source {
-        None => Galaxies { per_class, size, seed: SEED }.divided(SHARES)?,
+        None => Galaxies { per_class, size, seed: SEED }.divided(FRACTIONS)?,
         Some(path) => {
             let settings =
-                FolderOptions { size, color: Color::Gray, seed: SEED, fractions: SHARES, ..Default::default() };
+                FolderOptions { size, color: Color::Gray, seed: SEED, fractions: FRACTIONS, ..Default::default() };
             load(path, &settings, &mut |_, _| ())?
         }
     };
@@ -83,7 +83,7 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
 
     let features = |images: &Images| of_images(&Feature::DEFAULT, &images.pixels);
     let raw = [features(&train)?, features(&val)?, features(&test)?];
-    let scaler = Scaler::fit(Scaling::Standard, raw[0].view())?; // the test images must not set the scale
+    let scaler = Scaler::fit(Scaling::Standard, raw[0].view())?; // the scaler must not be fitted on test images
     let table = |part: usize| scaler.transform(raw[part].view());
     let [x_train, x_val, x_test] = [table(0)?, table(1)?, table(2)?];
     let mut histograms = Histograms::new("Features of the training images", &classes);
@@ -166,10 +166,10 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
         scores.iter_mut().zip(numbers).for_each(|(column, number)| column.push(number));
         deep_maps = deep_maps.panel(name, &t_sne(x, smoke)?, labels);
     }
-    println!("3d. How the classes come apart, layer by layer:\n\n{}", depth.text());
+    println!("3d. The separation of the classes, layer by layer:\n\n{}", depth.text());
     let names: Vec<String> = spaces.iter().map(|(name, _)| name.clone()).collect();
     let stages = StageChart::new("Separability of the validation images over depth", &names)
-        .joined_from(2) // features and MLP are no layers of the CNN
+        .joined_from(2) // features and MLP are not layers of the CNN
         .measure("silhouette", &scores[0])
         .measure("Fisher ratio", &scores[1])
         .measure("5-nearest-neighbour accuracy", &scores[2]);
@@ -190,12 +190,12 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
     page.section("1a", "The data").figure(&sheet, "");
     page.section("1b", "Features").figure(&histograms, "");
     page.section("1c", "Clusters")
-        .figures(&[(&m1, ""), (&maps, "Distances between clusters carry no scale.")])
+        .figures(&[(&m1, ""), (&maps, "Distances between clusters have no scale.")])
         .answer("Do clusters agree with classes?", &format!("Accuracy {a}, normalized mutual information {nmi:.2}."));
     page.section("2", "MLP on the features")
         .figures(&[(&curve_mlp, ""), (&m2, "")])
         .answer("2b. Does it generalize?", &generalizes(&mlp_history, &mlp_test))
-        .answer("2c. Which classes are hardest to tell apart?", &hardest(&mlp_confusion, &classes));
+        .answer("2c. Which classes are hardest to separate?", &hardest(&mlp_confusion, &classes));
     page.section("3", "CNN on the pixels")
         .paragraph(&format!("3a. A fully connected layer: {dense} parameters; a convolution: {filters}."))
         .figures(&[(&curve_cnn, ""), (&m3, "")])
@@ -208,7 +208,7 @@ fn assignment(told: &Arguments) -> gradus::Result<()> {
     Ok(())
 }
 
-/// A t-SNE map as points to draw.
+/// A t-SNE embedding as points to draw.
 fn t_sne(x: ArrayView2<'_, f32>, smoke: bool) -> gradus::Result<Vec<(f64, f64)>> {
     let (n_iter, exaggeration_iter) = if smoke { (50, 12) } else { (1000, 250) };
     let perplexity = Tsne::perplexity_for(x.nrows());
@@ -229,7 +229,7 @@ impl Observer for Say {
 
 type Learned = (History, Evaluation);
 
-/// Trains with Adam, keeps the epoch with the lowest validation loss, and only then looks at the test images.
+/// Trains with Adam, keeps the epoch with the lowest validation loss, and only then evaluates the test images.
 fn learn(number: &str, model: &Sequential, fit: Fit, [train, val, test]: [&dyn Samples; 3]) -> gradus::Result<Learned> {
     println!("{number}. {} parameters; cross-entropy per epoch (* the best so far):", count_parameters(model));
     let trained =
@@ -237,7 +237,7 @@ fn learn(number: &str, model: &Sequential, fit: Fit, [train, val, test]: [&dyn S
     Ok((trained.history, evaluate(model, test, &fit.objective)?))
 }
 
-/// The gap between training and validation in words.
+/// Returns the gap between training and validation in words.
 fn generalizes(history: &History, test: &Evaluation) -> String {
     let best = history.best().expect("at least one epoch was trained");
     let gap = 100.0 * (best.accuracies()[0] - best.accuracies()[1]);
@@ -250,11 +250,11 @@ fn generalizes(history: &History, test: &Evaluation) -> String {
 
 /// The most frequent mistake in words.
 fn hardest(confusion: &Confusion, classes: &[String]) -> String {
-    let Some(&(truth, answer, n)) = confusion.most_confused().first() else {
+    let Some(&(label, predicted, n)) = confusion.most_confused().first() else {
         return "No mistake on the test images.".into();
     };
-    let of = confusion.support(truth);
-    format!("Most frequent mistake: {n} of {of} of class {} predicted as {}.", classes[truth], classes[answer])
+    let of = confusion.support(label);
+    format!("Most frequent mistake: {n} of {of} of class {} predicted as {}.", classes[label], classes[predicted])
 }
 
 /// By how many standard deviations the means of two classes differ, feature by feature.

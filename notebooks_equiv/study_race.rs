@@ -2,10 +2,10 @@
 //!
 //! The study is small enough to be run many times: a network of one hidden layer on 5,000 images of Fashion-MNIST, 30
 //! trials of at most 20 epochs over its width, its optimizer, learning rate, momentum, weight decay and dropout. Both
-//! searches have the same space, the same number of trials and the same seeds; what is counted is epochs, the only thing
-//! that takes time. Asked is after how many of them TPE with pruning has reached the validation loss at which random
-//! search ends: for each seed, and for the mean of the best losses so far over the seeds. (A seed where it never does
-//! counts as 1 among the shares.)
+//! searches have the same space, the same number of trials and the same seeds; the cost is counted in epochs, which
+//! take nearly all the time. The program reports after how many of them TPE with pruning reaches the final validation
+//! loss of random search: for each seed, and for the mean of the best losses so far over the seeds. (A seed where it
+//! never does counts as the fraction 1.)
 //!
 //! ```text
 //! cargo run --release --example study_race -- FOLDER [FIRST LAST] [KEY=VALUE ...]
@@ -25,7 +25,7 @@ use std::time::Instant;
 /// The fixed study.
 const STUDY: &str = include_str!("study_race.toml");
 
-/// Shows that something happens.
+/// Shows progress.
 struct Dots;
 
 impl Overseer for Dots {
@@ -78,7 +78,7 @@ fn main() -> Result<()> {
     clever.extend(words.iter().filter(|word| word.contains('=')).cloned());
     let started = Instant::now();
     println!("seed  random: loss, epochs    TPE with pruning: loss, epochs, random's loss reached after");
-    let (mut shares, mut ends, mut searches) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut fractions, mut ends, mut searches) = (Vec::new(), Vec::new(), Vec::new());
     let mut epochs = 0;
     for seed in first..=last {
         let random = race(folder, seed, &plain)?;
@@ -88,21 +88,21 @@ fn main() -> Result<()> {
         let reached = tpe.iter().position(|&value| value <= goal).map(|at| at + 1);
         let words = reached.map_or("never".into(), |at| format!("{at} = {:.2}", at as f64 / epochs as f64));
         println!("{seed:>4}  {goal:.5} {epochs:>14}    {:.5} {:>5}   {words}", tpe[tpe.len() - 1], tpe.len());
-        shares.push(reached.map_or(1.0, |at| at as f64 / epochs as f64));
+        fractions.push(reached.map_or(1.0, |at| at as f64 / epochs as f64));
         ends.push(goal);
         searches.push(tpe);
     }
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let after = |epoch: usize| mean(&searches.iter().map(|best| best[epoch.min(best.len()) - 1]).collect::<Vec<_>>());
     let goal = mean(&ends);
-    let share = |at: usize| format!("after {:.2} of its epochs", at as f64 / epochs as f64);
+    let fraction = |at: usize| format!("after {:.2} of its epochs", at as f64 / epochs as f64);
     println!(
         "mean: random search ends at {goal:.5}; TPE with pruning is there {}, stands at {:.5} after half as many, and at \
-         {:.5} at its end; the mean of the shares is {:.2}; {:.0} s",
-        (1..=epochs).find(|&epoch| after(epoch) <= goal).map_or("never".into(), share),
+         {:.5} at its end; the mean of the fractions is {:.2}; {:.0} s",
+        (1..=epochs).find(|&epoch| after(epoch) <= goal).map_or("never".into(), fraction),
         after(epochs / 2),
         after(epochs),
-        mean(&shares),
+        mean(&fractions),
         started.elapsed().as_secs_f64()
     );
     Ok(())

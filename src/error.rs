@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// The crate's result type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything that can go wrong by a user's hand. Broken invariants of our own panic instead.
+/// Every error that a user can cause. Broken internal invariants panic instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -16,7 +16,7 @@ pub enum Error {
         place: String,
         /// Name of the op.
         op: &'static str,
-        /// What was wanted, what was got, and the arithmetic.
+        /// What was expected, what was found, and the arithmetic.
         message: String,
     },
     /// An argument outside its range, or a call that makes no sense.
@@ -86,22 +86,22 @@ pub enum Error {
 }
 
 impl Error {
-    /// A shape error of `op`, its place not yet known.
+    /// Creates a shape error of `op`, its place not yet known.
     pub fn shape(op: &'static str, message: impl Into<String>) -> Self {
         Error::Shape { place: String::new(), op, message: message.into() }
     }
 
-    /// An argument error.
+    /// Creates an argument error.
     pub fn invalid(message: impl Into<String>) -> Self {
         Error::Invalid(message.into())
     }
 
-    /// A data error with a hint.
+    /// Creates a data error with a hint.
     pub fn data(path: impl AsRef<Path>, what: impl Into<String>, help: impl Into<String>) -> Self {
         Error::Data { path: path.as_ref().to_owned(), what: what.into(), help: help.into() }
     }
 
-    /// A configuration error with a hint.
+    /// Creates a configuration error with a hint.
     pub fn config(place: impl Into<String>, what: impl Into<String>, help: impl Into<String>) -> Self {
         Error::Config { place: place.into(), what: what.into(), help: help.into() }
     }
@@ -131,7 +131,8 @@ impl Error {
         self
     }
 
-    /// The process's exit code: 1 runtime, 2 usage or config, 3 data, 4 diverged, 5 a check failed, 130 interrupted.
+    /// Returns the process's exit code: 1 runtime, 2 usage or config, 3 data, 4 diverged, 5 a check failed, 130
+    /// interrupted.
     pub fn exit_code(&self) -> i32 {
         match self {
             Error::Shape { .. } | Error::Invalid(_) | Error::Io { .. } | Error::State(_) => 1,

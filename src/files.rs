@@ -1,4 +1,4 @@
-//! Files that are either whole or absent when written, and regular ones when read.
+//! Reading and writing files: a written file is either whole or absent, and only regular files are read.
 
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
@@ -8,14 +8,14 @@ use std::io::{Read, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
 
-/// Writes a file so that a reader, or a machine that loses power, finds the old contents or the new, never half: to
-/// a temporary name, synced, renamed, and the folder synced. Makes the folder if need be.
+/// Writes a file atomically: a reader finds the old contents or the new, never half, also after a loss of power. It
+/// writes to a temporary name, syncs, renames, and syncs the folder. Creates the folder if it does not exist.
 pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
     write_atomic_by(path, |temporary| temporary.write_all(bytes).map_err(Error::io("write", path)))
 }
 
-/// As [`write_atomic`], the bytes being written by `fill` into the file that it is given.
+/// Does what [`write_atomic`] does, with the bytes that `fill` writes into the file.
 pub fn write_atomic_by(path: &Path, fill: impl FnOnce(&mut NamedTempFile) -> Result<()>) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_folder(folder)?;
@@ -40,9 +40,9 @@ pub fn write_atomic_by(path: &Path, fill: impl FnOnce(&mut NamedTempFile) -> Res
     Ok(())
 }
 
-/// Opens a file for reading, a regular one: a pipe would wait for ever for somebody to write, and a device may never
-/// end. The kind is asked before opening, since opening a pipe already waits, and again after, since the name may have
-/// changed hands meanwhile.
+/// Opens a regular file for reading. A pipe would wait for ever for a writer, and a device may never
+/// end. The kind is checked before opening, since opening a pipe already waits, and again after, since the name may
+/// have changed hands meanwhile.
 pub fn open_regular(path: impl AsRef<Path>) -> std::io::Result<File> {
     let path = path.as_ref();
     refuse_irregular(&std::fs::metadata(path)?)?;
@@ -89,7 +89,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<u8>> {
     read_regular(path.as_ref()).map_err(Error::io("read", path))
 }
 
-/// The SHA-256 of a file's contents, hexadecimal.
+/// Returns the SHA-256 of a file's contents, hexadecimal.
 pub fn sha256(path: impl AsRef<Path>) -> Result<String> {
     let path = path.as_ref();
     let mut file = open_regular(path).map_err(Error::io("read", path))?;
@@ -107,14 +107,14 @@ pub fn create_folder(path: impl AsRef<Path>) -> Result<()> {
     std::fs::create_dir_all(path.as_ref()).map_err(Error::io("create", path))
 }
 
-/// Returns a name that came from outside (a class, a column, a file) in a form that is safe to print: control characters,
-/// line and paragraph separators, and characters that reverse or hide text become `\u{1b}` and the like. All other
-/// characters stay, so a name in any script reads as it was written.
+/// Returns a name that came from outside (a class, a column, a file) in a form that is safe to print: control
+/// characters, line and paragraph separators, and characters that reverse or hide text become `\u{1b}` and the like.
+/// All other characters stay, so a name in any script reads as it was written.
 pub fn printable(name: &str) -> Cow<'_, str> {
     escape_if(name, is_unsafe)
 }
 
-/// As [`printable`] for a whole text: its line ends and tabs stay.
+/// Does what [`printable`] does for a whole text: its line ends and tabs stay.
 pub fn printable_text(text: &str) -> Cow<'_, str> {
     escape_if(text, |c| is_unsafe(c) && !matches!(c, '\n' | '\t'))
 }
@@ -127,7 +127,7 @@ fn escape_if(text: &str, escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(each.collect())
 }
 
-/// Whether a terminal or a page would obey the character instead of showing it.
+/// Returns whether a terminal or a page would obey the character instead of showing it.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

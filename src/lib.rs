@@ -14,10 +14,10 @@
 //! 8. [`experiment`]: any network on any data, from a file.
 //! 9. [`study`]: the search for its best settings.
 //!
-//! Beside them stand [`analysis`] (K-means, PCA, t-SNE, metrics: plain mathematics that never sees the tape),
+//! Beside them stand [`analysis`] (K-means, PCA, t-SNE, metrics: plain mathematics without the tape),
 //! [`data`] (files to batches), [`report`] (charts and the one-file page) and [`gradcheck`] (the table of derivatives
-//! held against differences). The fast kernels are a crate of their own, `gradus-kernels`, whose `reference` module
-//! is the plain truth of each.
+//! compared with differences). The fast kernels are a crate of their own, `gradus-kernels`, whose `reference` module
+//! is the plain definition of each.
 //!
 //! # A network in a few lines
 //!
@@ -44,16 +44,16 @@
 //! # Ok::<(), gradus::Error>(())
 //! ```
 //!
-//! The [`prelude`] has all that such a program needs; its documentation shows a residual network with an op and a loss of
-//! one's own, checked, trained by [`Fit`](train::Fit), saved and loaded.
+//! The [`prelude`] has all that such a program needs; its documentation shows a residual network with an op and a loss
+//! of one's own, checked, trained by [`Fit`](train::Fit), saved and loaded.
 //!
 //! # Promises
 //!
 //! * It reads like a textbook: names are the field's, and each public item states its formula, shapes and source.
-//! * It is right: derivatives are checked against differences and values against PyTorch and scikit-learn.
+//! * It is correct: derivatives are checked against differences and values against PyTorch and scikit-learn.
 //! * The same seed gives the same bits on any number of threads.
 //!
-//! Who may import whom is written in `ARCHITECTURE.md` and held by a test.
+//! Which module may import which is written in `ARCHITECTURE.md` and enforced by a test.
 
 #![forbid(unsafe_code)]
 

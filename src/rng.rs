@@ -1,10 +1,10 @@
 //! Reproducible randomness: one independent stream per (seed, purpose, index).
 //!
-//! Nothing in Gradus shares a running generator. Whoever needs random numbers opens the stream of its own purpose, so
-//! that drawing a figure, resuming a run or adding a stage changes nobody else's numbers. The stream is ChaCha8
-//! (Bernstein 2008), which is portable: the same numbers on every machine and in every version.
+//! Nothing in Gradus shares a running generator. Each part of the code opens the stream of its own purpose. Drawing a
+//! figure, resuming a run or adding a stage therefore changes no other numbers. The stream is ChaCha8 (Bernstein 2008),
+//! which is portable: the same numbers on every machine and in every version.
 //!
-//! Its key is the SHA-256 of a text that says whose stream it is, and no two owners have the same text:
+//! Its key is the SHA-256 of a byte string that names the stream's owner; no two owners have the same one:
 //!
 //! ```text
 //! of a purpose:   seed (8 bytes)  index (8)  the purpose, valid UTF-8
@@ -12,8 +12,8 @@
 //!                                                            length (8) of the layer's path, the path   call (8)
 //! ```
 //!
-//! The byte 255 begins no UTF-8 text, so no layer, whatever it is called, meets a purpose; lengths in front of the names
-//! keep one name from running into the next; all other fields have fixed widths.
+//! The byte 255 begins no UTF-8 text, so the stream of a layer, whatever its name, is never that of a purpose; lengths
+//! in front of the names keep one name from running into the next; all other fields have fixed widths.
 
 use rand::{Rng as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -36,7 +36,7 @@ pub struct Rng {
     spare_normal: Option<f64>,
 }
 
-/// Whose random numbers a layer draws; see [`Rng::of_layer`].
+/// Identifies the random stream of a layer; see [`Rng::of_layer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LayerDraw<'a> {
     /// Whether this is a training step, as opposed to an evaluation that draws.
@@ -52,13 +52,13 @@ pub struct LayerDraw<'a> {
 }
 
 impl Rng {
-    /// The stream for `purpose` (such as `"shuffle"`) and `index` (such as the epoch) under a run's `seed`.
+    /// Returns the stream for `purpose` (such as `"shuffle"`) and `index` (such as the epoch) under a run's `seed`.
     pub fn new(seed: u64, purpose: &str, index: u64) -> Self {
         Self::keyed(&[&seed.to_le_bytes(), &index.to_le_bytes(), purpose.as_bytes()])
     }
 
-    /// The stream of a layer of a network at one step under a run's `seed`. It meets no purpose of [`new`](Self::new)
-    /// and no other layer, call or step; see the [module](self).
+    /// Returns the stream of a layer of a network at one step under a run's `seed`. It meets no purpose of
+    /// [`new`](Self::new) and no other layer, call or step; see the [module](self).
     pub fn of_layer(seed: u64, draw: &LayerDraw<'_>) -> Self {
         let length = |name: &str| (name.len() as u64).to_le_bytes();
         Self::keyed(&[
@@ -73,30 +73,30 @@ impl Rng {
         ])
     }
 
-    /// The stream whose key is the hash of these bytes, one part after the other.
+    /// Returns the stream whose key is the hash of these bytes, one part after the other.
     fn keyed(parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         parts.iter().for_each(|part| hash.update(part));
         Self { chacha: ChaCha8Rng::from_seed(hash.finalize().into()), spare_normal: None }
     }
 
-    /// 64 random bits.
+    /// Draws 64 random bits.
     pub fn bits(&mut self) -> u64 {
         self.chacha.next_u64()
     }
 
-    /// Uniform on [0, 1), a multiple of 2^-53.
+    /// Draws a number uniform on [0, 1), a multiple of 2^-53.
     pub fn uniform(&mut self) -> f64 {
         (self.bits() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
-    /// Uniform on [low, high). A number that rounds to `high` becomes the one below it.
+    /// Draws a number uniform on [low, high). A number that rounds to `high` becomes the one below it.
     pub fn range(&mut self, low: f64, high: f64) -> f64 {
         let x = low + (high - low) * self.uniform();
         if x >= high && low < high { high.next_down() } else { x }
     }
 
-    /// Uniform on 0, .., n - 1, without bias (Lemire 2019, multiply and reject). Panics for n = 0.
+    /// Draws a whole number uniform on 0, .., n - 1, without bias (Lemire 2019, multiply and reject). Panics for n = 0.
     pub fn below(&mut self, n: usize) -> usize {
         assert!(n > 0, "Rng::below: n must be positive");
         let n = n as u64;
@@ -109,7 +109,7 @@ impl Rng {
         }
     }
 
-    /// Standard normal, by the transform of Box and Muller (1958): two uniforms make two normals.
+    /// Draws a standard normal number, by the transform of Box and Muller (1958): two uniforms make two normals.
     pub fn normal(&mut self) -> f64 {
         if let Some(spare) = self.spare_normal.take() {
             return spare;
@@ -120,7 +120,7 @@ impl Rng {
         radius * cos
     }
 
-    /// True with probability `p`.
+    /// Returns true with probability `p`.
     pub fn chance(&mut self, p: f64) -> bool {
         self.uniform() < p
     }
@@ -132,7 +132,7 @@ impl Rng {
         }
     }
 
-    /// The numbers 0, .., n - 1 in random order.
+    /// Returns the numbers 0, .., n - 1 in random order.
     pub fn permutation(&mut self, n: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..n).collect();
         self.shuffle(&mut order);

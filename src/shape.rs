@@ -13,7 +13,7 @@ use std::ops::Deref;
 /// The largest number of axes.
 pub const MAX_RANK: usize = 6;
 
-/// Elements above which a result's memory is asked for before it is computed.
+/// Elements above which a result's memory is requested before it is computed.
 const PROBED: usize = 1 << 28;
 
 /// The sizes of a tensor's axes, outermost first. Stored inline: a shape costs no allocation.
@@ -32,7 +32,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// The shape with these sizes. Panics beyond [`MAX_RANK`] axes.
+    /// Returns the shape with these sizes. Panics beyond [`MAX_RANK`] axes.
     pub fn new(sizes: &[usize]) -> Self {
         assert!(sizes.len() <= MAX_RANK, "a tensor has at most {MAX_RANK} axes, got {sizes:?}");
         let mut inline = [0; MAX_RANK];
@@ -40,20 +40,22 @@ impl Shape {
         Self { sizes: inline, rank: sizes.len() }
     }
 
-    /// Number of elements: the product of the sizes, 1 for a scalar. `None` if no tensor can have this shape.
+    /// Returns the number of elements: the product of the sizes, 1 for a scalar. `None` if no tensor can have this
+    /// shape.
     pub fn checked_numel(&self) -> Option<usize> {
         let mut others = self.iter().filter(|&&size| size > 0);
         let product = others.try_fold(1usize, |all, &size| all.checked_mul(size).filter(|&all| all <= MAX_LEN))?;
         Some(if self.contains(&0) { 0 } else { product })
     }
 
-    /// Number of elements, and `usize::MAX`, which is the length of no buffer, if no tensor can have this shape.
+    /// Returns the number of elements, and `usize::MAX`, which is the length of no buffer, if no tensor can have this
+    /// shape.
     pub fn numel(&self) -> usize {
         self.checked_numel().unwrap_or(usize::MAX)
     }
 
-    /// Returns the shape if a tensor of `T` can have it; otherwise an error of the op whose result would have it, because
-    /// there are no such sizes, or not as much memory.
+    /// Returns the shape if a tensor of `T` can have it; otherwise an error of the op whose result would have it,
+    /// because there are no such sizes, or not as much memory.
     pub(crate) fn fits<T>(self, op: &'static str) -> Result<Self> {
         let Some(numel) = self.checked_numel() else {
             return Err(Error::shape(op, format!("gives {self:?}: expected at most {MAX_LEN} elements")));
@@ -66,12 +68,12 @@ impl Shape {
         Ok(self)
     }
 
-    /// The number of elements in words.
+    /// Returns the number of elements in words.
     pub(crate) fn count(&self) -> String {
         self.checked_numel().map_or_else(|| format!("more than {MAX_LEN} elements"), |n| format!("{n} elements"))
     }
 
-    /// The strides of the row-major layout. Those of a shape that no tensor can have mean nothing.
+    /// Returns the strides of the row-major layout. Those of a shape that no tensor can have mean nothing.
     pub fn strides(&self) -> Shape {
         let mut strides = *self;
         let mut step = 1usize;
@@ -82,7 +84,7 @@ impl Shape {
         strides
     }
 
-    /// The same shape with one axis resized.
+    /// Returns the same shape with one axis resized.
     pub fn with(mut self, axis: usize, size: usize) -> Self {
         assert!(axis < self.rank, "axis {axis} of {self:?}");
         self.sizes[axis] = size;
@@ -115,7 +117,7 @@ impl<const N: usize> From<[usize; N]> for Shape {
     }
 }
 
-/// The shape that NumPy's rule gives two operands: aligned at the right, equal or 1.
+/// Returns the shape that NumPy's rule gives two operands: aligned at the right, equal or 1.
 ///
 /// ```
 /// use gradus::shape::broadcast;
@@ -181,12 +183,12 @@ impl Dims {
         Ok(dims)
     }
 
-    /// The size that a letter took. Panics for a letter no pattern has.
+    /// Returns the size that a letter took. Panics for a letter no pattern has.
     pub fn get(&self, letter: &str) -> usize {
         self.0.iter().find(|(l, _)| *l == letter).unwrap_or_else(|| panic!("no axis is called {letter}")).1
     }
 
-    /// The shape spelled by these letters.
+    /// Returns the shape spelled by these letters.
     pub fn shape(&self, letters: &str) -> Shape {
         let mut shape = Shape { sizes: [0; MAX_RANK], rank: 0 };
         for letter in letters.split_ascii_whitespace() {

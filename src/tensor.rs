@@ -21,7 +21,7 @@ pub(crate) fn lend<T: Real, R>(len: usize, work: impl FnOnce(&mut [T]) -> R) -> 
     work(&mut Buffer::recycled(len))
 }
 
-/// Whole numbers in a recycled buffer: which inputs won, for ops that remember it for their backward pass.
+/// Whole numbers in a recycled buffer: the argmaxes that ops keep for their backward pass.
 #[derive(Debug)]
 pub struct Indices<I: Pooled = u32>(Buffer<I>);
 
@@ -57,14 +57,14 @@ pub struct Tensor<T: Real = f32> {
     buffer: Arc<Buffer<T>>,
 }
 
-/// The shape, if a tensor can have it.
+/// Returns the shape, if a tensor can have it.
 fn possible(shape: Shape) -> Shape {
     assert!(shape.checked_numel().is_some(), "no tensor has the shape {shape:?}: it is too large for the memory");
     shape
 }
 
 impl<T: Real> Tensor<T> {
-    /// A tensor of these elements, in row-major order. Fails unless there are as many as the shape has places.
+    /// Creates a tensor of these elements, in row-major order. Fails unless there are as many as the shape has places.
     pub fn new(data: Vec<T>, shape: impl Into<Shape>) -> Result<Self> {
         let shape = shape.into();
         if data.len() != shape.numel() {
@@ -76,7 +76,7 @@ impl<T: Real> Tensor<T> {
         Ok(Self { shape, buffer: Arc::new(data.into()) })
     }
 
-    /// A tensor whose elements `f(index)` computes, `index` counting in row-major order.
+    /// Creates a tensor whose elements `f(index)` computes, `index` counting in row-major order.
     ///
     /// # Panics
     /// Like all constructors that return no `Result`, if no tensor can have this shape; see [`Shape::checked_numel`].
@@ -85,7 +85,7 @@ impl<T: Real> Tensor<T> {
         Self { shape, buffer: Arc::new((0..shape.numel()).map(f).collect::<Vec<T>>().into()) }
     }
 
-    /// A tensor from `f64` numbers, rounded to `T`: for literals in lessons and tests.
+    /// Creates a tensor from `f64` numbers, rounded to `T`: for literals in lessons and tests.
     pub fn from_f64(data: &[f64], shape: impl Into<Shape>) -> Result<Self> {
         Self::new(data.iter().map(|&x| T::from_f64(x)).collect(), shape)
     }
@@ -102,28 +102,28 @@ impl<T: Real> Tensor<T> {
         Self { shape, buffer: Arc::new(buffer) }
     }
 
-    /// Every element `value`.
+    /// Creates a tensor whose elements are all `value`.
     pub fn full(shape: impl Into<Shape>, value: T) -> Self {
         Self::build(shape, |data| data.fill(value))
     }
 
-    /// All zeros.
+    /// Returns all zeros.
     pub fn zeros(shape: impl Into<Shape>) -> Self {
         Self::full(shape, T::ZERO)
     }
 
-    /// A tensor of rank 0.
+    /// Creates a tensor of rank 0.
     pub fn scalar(value: T) -> Self {
         Self::full([], value)
     }
 
-    /// Independent standard normals.
+    /// Creates a tensor of independent standard normal numbers.
     pub fn randn(shape: impl Into<Shape>, rng: &mut Rng) -> Self {
         Self::from_fn(shape, |_| T::from_f64(rng.normal()))
     }
 
-    /// Independent uniforms on [low, high), both bounds rounded to `T`. A number that rounds to the upper bound becomes
-    /// the one below it.
+    /// Creates a tensor of independent uniform numbers on [low, high), both bounds rounded to `T`. A number that
+    /// rounds to the upper bound becomes the one below it.
     pub fn rand(shape: impl Into<Shape>, low: f64, high: f64, rng: &mut Rng) -> Self {
         let [bottom, top] = [low, high].map(T::from_f64);
         Self::from_fn(shape, |_| {
@@ -132,37 +132,37 @@ impl<T: Real> Tensor<T> {
         })
     }
 
-    /// The sizes of the axes.
+    /// Returns the sizes of the axes.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    /// The shape as a value.
+    /// Returns the shape as a value.
     pub fn shape_owned(&self) -> Shape {
         self.shape
     }
 
-    /// Number of axes.
+    /// Returns the number of axes.
     pub fn rank(&self) -> usize {
         self.shape.len()
     }
 
-    /// Number of elements.
+    /// Returns the number of elements.
     pub fn numel(&self) -> usize {
         self.buffer.len()
     }
 
-    /// The elements in row-major order.
+    /// Returns the elements in row-major order.
     pub fn data(&self) -> &[T] {
         &self.buffer
     }
 
-    /// The elements, to be written. A buffer shared with another tensor is copied first.
+    /// Returns the elements, to be written. A buffer shared with another tensor is copied first.
     pub fn data_mut(&mut self) -> &mut [T] {
         &mut Arc::make_mut(&mut self.buffer)[..]
     }
 
-    /// Whether writing would copy, because another tensor shares the buffer.
+    /// Returns whether writing would copy, because another tensor shares the buffer.
     pub fn is_shared(&self) -> bool {
         Arc::strong_count(&self.buffer) > 1
     }
@@ -173,12 +173,12 @@ impl<T: Real> Tensor<T> {
         self.shape == other.shape && Arc::ptr_eq(&self.buffer, &other.buffer)
     }
 
-    /// The elements as a vector.
+    /// Returns the elements as a vector.
     pub fn to_vec(&self) -> Vec<T> {
         self.data().to_vec()
     }
 
-    /// The element at an index. Panics outside the shape.
+    /// Returns the element at an index. Panics outside the shape.
     pub fn at(&self, index: &[usize]) -> T {
         assert!(
             index.len() == self.rank() && index.iter().zip(self.shape()).all(|(i, n)| i < n),
@@ -188,13 +188,13 @@ impl<T: Real> Tensor<T> {
         self.data()[index.iter().zip(self.shape.strides().iter()).map(|(i, s)| i * s).sum::<usize>()]
     }
 
-    /// The one element of a tensor that has one. Panics otherwise.
+    /// Returns the one element of a tensor that has one. Panics otherwise.
     pub fn item(&self) -> T {
         assert_eq!(self.numel(), 1, "item() of a tensor of shape {:?}", self.shape);
         self.data()[0]
     }
 
-    /// The same elements under another shape of as many.
+    /// Returns the same elements under another shape of as many.
     pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Self> {
         let shape = shape.into();
         if shape.numel() != self.numel() {
@@ -217,12 +217,12 @@ impl<T: Real> Tensor<T> {
         Self::build(self.shape, |out| gradus_kernels::math::map(self.data(), out, f))
     }
 
-    /// The same numbers in another precision.
+    /// Returns the same numbers in another precision.
     pub fn cast<U: Real>(&self) -> Tensor<U> {
         Tensor::from_fn(self.shape, |i| U::from_f64(self.data()[i].to_f64()))
     }
 
-    /// A matrix as an `ndarray` view, without a copy. Fails unless the rank is 2.
+    /// Returns a matrix as an `ndarray` view, without a copy. Fails unless the rank is 2.
     pub fn array2(&self) -> Result<ArrayView2<'_, T>> {
         match *self.shape() {
             [rows, cols] => Ok(ArrayView2::from_shape((rows, cols), self.data()).expect("contiguous by construction")),
@@ -230,7 +230,7 @@ impl<T: Real> Tensor<T> {
         }
     }
 
-    /// Number of buffers this thread's pool had to allocate since the thread began.
+    /// Returns the number of buffers this thread's pool had to allocate since the thread began.
     pub fn fresh_buffers() -> u64 {
         T::pool().with_borrow(Pool::fresh)
     }
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_lengths_are_refused() {
+    fn other_lengths_are_refused() {
         assert!(Tensor::new(vec![1.0f32; 5], [2, 3]).is_err());
         assert!(Tensor::<f32>::zeros([2, 3]).reshape([4, 2]).is_err());
     }

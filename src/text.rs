@@ -1,7 +1,7 @@
 //! Words for messages: counts with their nouns.
 //!
-//! Everybody who composes a sentence imports this module, so that a count agrees with its noun everywhere. [`guess`] says
-//! what was probably meant by a word that nobody knows.
+//! Every module that composes a sentence imports this one, so a count agrees with its noun everywhere. [`guess`]
+//! suggests the known word that was probably meant by an unknown one.
 
 pub mod guess;
 
@@ -20,8 +20,8 @@ pub fn thousands(n: usize) -> String {
 
 /// Formats a count with its noun in the number that fits: `1 image`, `3 images`, `2 classes`, `2 entries`.
 ///
-/// The plural is the regular one: `-es` after `s`, `x`, `sh` and `ch` (but `epochs`, where it sounds as `k`), `-ies` for a `y`
-/// after a consonant.
+/// The plural is the regular one: `-es` after `s`, `x`, `sh` and `ch` (but `epochs`, where it sounds as `k`), `-ies`
+/// for a `y` after a consonant.
 pub fn counted(n: usize, noun: &str) -> String {
     let plural = || match noun.as_bytes() {
         [.., b'e', b'p', b'o', b'c', b'h'] => format!("{noun}s"),

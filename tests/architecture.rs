@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Each module of `src/`, and the modules it may import. Siblings do not import each other: they meet further up.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("error", &[]),
-    // Words for messages: everybody who composes sentences may use them.
+    // Words for messages: every module that composes sentences may use them.
     ("text", &[]),
     ("rng", &[]),
     ("shape", &["error"]),

@@ -83,7 +83,7 @@ fn twenty_thousand_mutants_neither_panic_nor_ask_for_memory() {
         // The unpacker's own tables are 60 KB; a mutant holds a few hundred bytes, and deflate packs 1 : 1032 at most.
         assert!(allocated < 1 << 20, "mutant {number} of {} bytes allocated {allocated}", bytes.len());
     }
-    // Damage to a label is no damage to the form; most else is.
+    // Damage to a label keeps the format valid; most other damage does not.
     assert!(taken > 1000 && refused > 10_000, "{taken} taken, {refused} refused");
 }
 

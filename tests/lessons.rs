@@ -14,7 +14,7 @@ const LESSONS: &[Lesson] = &[
     ("lesson_03", &[], &["five-point", "backward says"], &["v_curve"]),
     ("lesson_04", &[], &["wᵀ · C", "col2im"], &["im2col", "toeplitz"]),
     ("lesson_05", &[], &["the gradient at x", "6.2 %"], &["galaxy", "x", "routed"]),
-    ("lesson_06", &[], &["p - y"], &["loss", "slope"]),
+    ("lesson_06", &[], &["p - y"], &["loss", "derivative"]),
     ("lesson_07", &[], &["momentum"], &["paths", "paths_turned", "loss"]),
     ("lesson_08", &[], &["1168"], &["loss", "filters"]),
     ("lesson_09", &[], &["k-means++"], &["bad_start", "plus_plus"]),
@@ -39,7 +39,7 @@ const LESSONS: &[Lesson] = &[
             "16 different learning rates",
             "after trial",
             "the best six of one search",
-            "were given up",
+            "were pruned",
             "the median rule saves",
         ],
         &["grid_or_random", "over_trials", "over_epochs", "pruned"],
@@ -98,7 +98,7 @@ fn run((name, arguments, words, figures): &Lesson) {
         for (ending, start) in [("svg", &b"<svg"[..]), ("png", &b"\x89PNG"[..])] {
             let path = folder.path().join(format!("{figure}.{ending}"));
             let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{name}: {figure}.{ending}: {e}"));
-            assert!(bytes.starts_with(start), "{name}: {figure}.{ending} is no {ending}");
+            assert!(bytes.starts_with(start), "{name}: {figure}.{ending} is not a {ending}");
         }
     }
 }

@@ -33,7 +33,7 @@ def arguments(description, **switches):
     for name, help in switches.items():
         parser.add_argument("--" + name.replace("_", "-"), action="store_true", help=help)
     args = parser.parse_args()
-    args.wants = lambda workload: not args.names or any(workload.startswith(name) for name in args.names)
+    args.chooses = lambda workload: not args.names or any(workload.startswith(name) for name in args.names)
     return args
 
 
@@ -65,5 +65,5 @@ def samples_of(net):
 
 
 def say(text):
-    """For whoever watches."""
+    """Prints progress."""
     print(text, file=sys.stderr, flush=True)

@@ -63,8 +63,8 @@ def cnn_deep():
 def accuracy(model, x, y):
     model.eval()
     with torch.no_grad():
-        right = sum((model(x[i : i + 1000]).argmax(1) == y[i : i + 1000]).sum().item() for i in range(0, len(x), 1000))
-    return right / len(x)
+        correct = sum((model(x[i : i + 1000]).argmax(1) == y[i : i + 1000]).sum().item() for i in range(0, len(x), 1000))
+    return correct / len(x)
 
 
 def cosine(base, epoch, epochs, warmup):

@@ -53,7 +53,7 @@ class Code(nn.Module):
 
 
 class Tied(nn.Module):
-    """The way back through a linear layer, with its weight."""
+    """A linear layer with the transposed weight of another."""
 
     def __init__(self, linear):
         super().__init__()
@@ -189,14 +189,14 @@ def main(folder):
     worst = 0.0
     for name, net in NETWORKS.items():
         values = load_file(folder / f"{name}.values")
-        x, wanted = values["input"], values["output"]
+        x, expected = values["input"], values["output"]
         arrays = np.load(folder / f"{name}.npz")
         got = {
             "onnx": by_onnx(str(folder / f"{name}.onnx"), x),
             "npz": by_torch(net, {key: torch.from_numpy(arrays[key]) for key in arrays.files}, x),
             "safetensors": by_torch(net, load_file(folder / f"{name}.safetensors"), x),
         }
-        errors = {form: float((y - wanted).abs().max()) for form, y in got.items()}
+        errors = {form: float((y - expected).abs().max()) for form, y in got.items()}
         print(f"{name:12}", *(f"{form} {error:.1e}" for form, error in errors.items()))
         worst = max(worst, *errors.values())
     if not worst <= TOLERANCE:

@@ -64,13 +64,13 @@ def encoded_and_decoded(params, x):
     return x
 
 
-def pictures(net):
+def images(net):
     return jnp.array(rng.uniform(size=(common.samples_of(net), 28, 28, 1)) ** 2, jnp.float32)
 
 
 def infer(net):
     if net in common.WIDTHS:
-        params, x = autoencoder(net), pictures(net)[: common.BATCH[net]]
+        params, x = autoencoder(net), images(net)[: common.BATCH[net]]
         compiled = jax.jit(encoded_and_decoded)
 
         def decoded(n):
@@ -142,7 +142,7 @@ def training(net, scan):
     state = (2 if net in ADAM else 1 if net == "P7" else 0) * (zeros,)
     state = jax.tree.map(jnp.array, state)  # each a buffer of its own: they are given away to the step
     if net in common.WIDTHS:
-        x = y = pictures(net)
+        x = y = images(net)
     else:
         x = jnp.array(rng.standard_normal((n, 784 if net == "P7" else 2)), jnp.float32)
         y = jnp.array(rng.integers(0, 10, n)) if net == "P7" else jnp.sin(2 * x[:, :1]) * x[:, 1:]
@@ -183,8 +183,8 @@ def training(net, scan):
 
 
 for net in ("P2", "P3", *common.WIDTHS):
-    if args.wants(f"{net} infer") and not args.scan:
+    if args.chooses(f"{net} infer") and not args.scan:
         infer(net)
 for net in (*common.WIDTHS, "P7", "P8a", "P8b", "P8c"):
-    if args.wants(f"{net} train") and not (net in common.WIDTHS and args.scan):
+    if args.chooses(f"{net} train") and not (net in common.WIDTHS and args.scan):
         training(net, args.scan)

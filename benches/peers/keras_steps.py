@@ -54,7 +54,7 @@ class Clock(keras.callbacks.Callback):
 
 
 for net in ("P1", "P3"):
-    if args.wants(f"{net} train"):
+    if args.chooses(f"{net} train"):
         # An epoch has its own cost: more samples than elsewhere make it count little.
         steps, batch = (20 if net == "P1" else 80), common.BATCH[net]
         height, width = common.INPUT[net][1:]

@@ -12,7 +12,7 @@ args = common.arguments(__doc__)
 folder = Path(args.data)
 
 for name, n, iterations in (("T2", 10_000, 1000), ("T3", 60_000, 500)):
-    if args.wants(name):
+    if args.chooses(name):
         x = np.load(folder / "T-600x50.npy")[:300] if args.quick else np.load(folder / "T-60000x50.npy")[:n]
         later = 0 if args.quick else iterations - 250
         start = time.perf_counter()

@@ -7,7 +7,7 @@ FOLDER is filled, and this script run, by
     GRADUS_PEERS_PYTHON=/path/to/python cargo test --test study optuna
 
 It holds study.jsonl, study.db made of it, and known.json, which says what the study's own side knows: every trial and
-the best one. Optuna must find the same in the journal and in the database, and be able to go on with both.
+the best one. Optuna must find the same in the journal and in the database, and be able to continue both.
 """
 
 import json
@@ -37,7 +37,7 @@ def check(storage, known):
         assert trial.user_attrs.get("fault", "") == ours["fault"]
         assert trial.datetime_start <= trial.datetime_complete
     assert study.best_trial.number == known["best"], (study.best_trial.number, known["best"])
-    # Its own samplers learn from our trials and go on with the study.
+    # Its own samplers learn from our trials and continue the study.
     study.sampler = optuna.samplers.TPESampler(seed=1)
     trial = study.ask({name: d for t in study.trials for name, d in t.distributions.items() if name in ("lr", "p")})
     study.tell(trial, 1.0)

@@ -1,4 +1,4 @@
-"""Whose search is the faster one? Optuna's TPE beside ours, and beside random search, on the study of study_race.
+"""Which search is faster? Optuna's TPE beside ours, and beside random search, on the study of study_race.
 
     python3 benches/peers/optuna_race.py FOLDER [FIRST LAST] [--multivariate]      (needs optuna, and a release build)
 

@@ -15,7 +15,7 @@ folder = Path(args.data)
 
 with threadpool_limits(args.threads):
     for name, n, d, k in (("K1", 60_000, 784, 10), ("K2", 1_000_000, 5, 3), ("K3", 100_000, 50, 100)):
-        if args.wants(name):
+        if args.chooses(name):
             x = np.load(folder / f"{name}-{n // 100 if args.quick else n}x{d}.npy")
             fitted = None
 
@@ -27,7 +27,7 @@ with threadpool_limits(args.threads):
                 args, name, fit, 5, 1, iterations=lambda: fitted.n_iter_, inertia=lambda: float(fitted.inertia_)
             )
 
-    if args.wants("T1"):
+    if args.chooses("T1"):
         x = np.load(folder / "T-600x50.npy")[:300] if args.quick else np.load(folder / "T-60000x50.npy")[:2000]
         iterations = 250 if args.quick else 1000
         start = time.perf_counter()

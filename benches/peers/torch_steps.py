@@ -104,11 +104,11 @@ class Training:
 
 
 for net in common.BATCH:
-    if args.wants(f"{net} train"):
+    if args.chooses(f"{net} train"):
         training = Training(net)
         losses = training.losses
         common.measure(args, f"{net} train", training.steps, loss_first=lambda: losses[0], loss_last=lambda: losses[-1])
-    if len(common.INPUT.get(net, ())) == 3 and args.wants(f"{net} infer"):
+    if len(common.INPUT.get(net, ())) == 3 and args.chooses(f"{net} infer"):
         training = Training(net)
         training.model.eval()
         x, _ = training.batch()
@@ -123,7 +123,7 @@ for net in common.BATCH:
 squares = [(size, size, size) for size in (256, 512, 1024, 2048)]
 for m, k, n in squares + [(32, 288, 8192), (64, 576, 4096), (128, 1152, 1024), (16, 9, 16384)]:
     name = f"G {m}x{k}x{n}"
-    if args.wants(name):
+    if args.chooses(name):
         a, b, c = torch.randn(m, k), torch.randn(k, n), torch.empty(m, n)
 
         def products(times):

@@ -25,7 +25,7 @@ fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| x.into()).collect()
 }
 
-/// Prints the largest error, relative to the largest exact value if that is asked for.
+/// Prints the largest error, relative to the largest exact value if `relative`.
 fn report(name: &str, got: &[f32], exact: &[f64], relative: bool) {
     let error = got.iter().zip(exact).map(|(&g, e)| (f64::from(g) - e).abs()).fold(0.0, f64::max);
     let size = if relative { exact.iter().fold(0.0f64, |m, e| m.max(e.abs())) } else { 1.0 };

@@ -185,7 +185,7 @@ impl<T: Scalar> Transform<T> {
         }
     }
 
-    /// The transform of length R.
+    /// Returns the transform of length R.
     #[inline(always)]
     fn small<const R: usize>(&self, x: &[Complex<T>; R]) -> [Complex<T>; R] {
         let mut y = [x[0]; R];

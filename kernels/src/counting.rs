@@ -1,6 +1,6 @@
-//! How many bytes a piece of work allocates.
+//! Counts the bytes that a piece of work allocates.
 //!
-//! A program that wants to know installs the system's allocator with a counter in front:
+//! A program that counts installs the system's allocator with a counter in front:
 //!
 //! ```
 //! use gradus_kernels::counting::{Counting, bytes_during};
@@ -21,14 +21,14 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-/// The system's allocator, and a count of what it gives.
+/// The system's allocator with a counter of the allocated bytes.
 #[derive(Debug)]
 pub struct Counting;
 
 static ON: AtomicBool = AtomicBool::new(false);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 
-/// Runs `f` and counts the bytes that all threads ask for meanwhile (what they give back is not taken off). Zero if the
+/// Runs `f` and counts the bytes that all threads allocate meanwhile (freed bytes are not subtracted). Zero if the
 /// program has another allocator. Calls must not overlap.
 pub fn bytes_during<R>(f: impl FnOnce() -> R) -> (R, u64) {
     let before = BYTES.load(Relaxed);
@@ -44,7 +44,7 @@ fn count(bytes: usize) {
     }
 }
 
-/// What the system gave. Nothing: the end.
+/// Returns the memory that the system gave; aborts if it gave none.
 fn given(pointer: *mut u8, bytes: usize) -> *mut u8 {
     if pointer.is_null() { out_of_memory(bytes) } else { pointer }
 }
@@ -54,8 +54,8 @@ fn out_of_memory(bytes: usize) -> ! {
     // Stderr has no buffer, and numbers are written without allocating.
     let _ = writeln!(
         std::io::stderr(),
-        "error: there is not enough memory: {bytes} bytes more were asked for\n  help: `gradus train .. --dry-run` tells what \
-         takes how much; make train.batch, data.size or the largest layers smaller"
+        "error: there is not enough memory: {bytes} bytes more were requested\n  help: `gradus train .. --dry-run` shows \
+        the demand; make train.batch, data.size or the largest layers smaller"
     );
     std::process::exit(1)
 }

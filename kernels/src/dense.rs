@@ -91,7 +91,7 @@ fn kernel(isa: Isa) -> Option<&'static Kernel> {
     }
 }
 
-/// Rows of B that are asked for ahead of the one that is copied.
+/// Rows of B that are prefetched ahead of the one that is copied.
 const AHEAD: usize = 8;
 
 /// Up to [`VECTORS`] vectors of columns of C, over one block of k: `c[i][j] (+)= sum over k of a[i][k] b[k][j]`.
@@ -132,7 +132,7 @@ impl Next {
     unsafe fn copy<S: Vector>(&self, k: usize) {
         let from = self.from.wrapping_add(k * self.stride);
         for v in 0..VECTORS {
-            // SAFETY: promised by the caller; what is asked for ahead is not read.
+            // SAFETY: promised by the caller; prefetched rows are not read.
             unsafe {
                 S::prefetch(from.wrapping_add(AHEAD * self.stride + v * S::LANES));
                 S::load(from.add(v * S::LANES)).store(self.to.add((k * VECTORS + v) * S::LANES));
@@ -171,11 +171,11 @@ unsafe fn rows<S: Vector, const R: usize, const V: usize, const CUT: bool>(p: &P
                 tile::<S, R, V, CUT, false>(p, t * R, 0..0);
             }
         } else {
-            let share = p.depth / tiles.max(1);
+            let part = p.depth / tiles.max(1);
             for t in 0..tiles {
-                tile::<S, R, V, CUT, true>(p, t * R, t * share..(t + 1) * share);
+                tile::<S, R, V, CUT, true>(p, t * R, t * part..(t + 1) * part);
             }
-            for k in tiles * share..p.depth {
+            for k in tiles * part..p.depth {
                 p.next.copy::<S>(k);
             }
         }
@@ -355,7 +355,7 @@ impl Product<'_> {
         VECTORS * self.kernel.lanes
     }
 
-    /// Chooses how the work is shared out.
+    /// Chooses how the work is divided among tasks.
     fn run(&self, c: MatMut<'_, f32>) {
         let (rows, cols, depth) = (self.a.rows, self.b.cols, self.a.cols);
         let (panels, step) = (cols.div_ceil(self.width()), depth * self.width());
@@ -478,8 +478,8 @@ impl Product<'_> {
         });
     }
 
-    /// Some rows of A with all panels, then the next, so that they stay in the cache meanwhile. `b(j)` is panel j, and
-    /// how far its rows are apart; `next(j)` says how it is copied.
+    /// Multiplies some rows of A with all panels, then the next, so that they stay in the cache meanwhile. `b(j)` is
+    /// panel j, and how far its rows are apart; `next(j)` says how it is copied.
     ///
     /// # Safety
     /// As for [`panels`](Self::panels), and the panels must be there when their turn comes.

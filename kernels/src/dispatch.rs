@@ -1,6 +1,6 @@
-//! Which instruction set the kernels run on: found out once at run time, so that one binary runs anywhere.
+//! Detects the instruction set of the kernels once at run time, so one binary runs anywhere.
 //!
-//! A kernel asks [`isa`] once, on the thread that calls it, and hands the answer to its workers. Tests walk
+//! A kernel asks [`isa`] once, on the thread that calls it, and passes the result to its workers. Tests walk
 //! [`variants`] and force each level in turn with [`with`]; the bits must not change.
 //!
 //! # Three ways to write code for vectors

@@ -80,7 +80,7 @@ fn add_squares<T: Scalar>(d: &mut [T; LANES], x: T, y: &[T]) {
     }
 }
 
-/// A matrix whose rows are contiguous: itself, or a copy.
+/// Returns a matrix whose rows are contiguous: itself, or a copy.
 fn rows_of<'a, T: Scalar>(x: &MatRef<'a, T>, copy: &'a mut Vec<T>) -> MatRef<'a, T> {
     if x.col_stride == 1 {
         return *x;
@@ -97,7 +97,7 @@ fn four<'a, T>(x: &MatRef<'a, T>, i: usize) -> [&'a [T]; ROWS] {
     })
 }
 
-/// Whether the work is too small to be shared out.
+/// Returns whether the work is too small for several threads.
 fn serial<T>(x: &MatRef<'_, T>, others: usize) -> bool {
     x.rows.saturating_mul(x.cols).saturating_mul(others) < 1 << 16
 }

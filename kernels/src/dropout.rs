@@ -1,4 +1,4 @@
-//! Dropout without a stored mask: whether element i is kept is a function of a key and i, cheap enough to be asked
+//! Dropout without a stored mask: whether element i is kept is a function of a key and i, cheap enough to be computed
 //! again in the backward pass.
 
 use crate::dispatch::{Loop, isa, vectorize};

@@ -1,4 +1,4 @@
-//! Rows of a matrix, copied in another order: how a batch is taken out of the data.
+//! Copies rows of a matrix in a given order, as for a batch of the data.
 
 use crate::geometry::product;
 use crate::parallel;

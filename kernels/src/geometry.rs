@@ -10,7 +10,7 @@ use std::fmt;
 /// The longest array that can exist: a slice has at most `isize::MAX` bytes, and the widest number has 8.
 pub const MAX_LEN: usize = isize::MAX as usize / size_of::<f64>();
 
-/// Why there is no such geometry.
+/// The reason why a geometry is not possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SizeError {
     /// This setting is 0 and must not be.
@@ -42,12 +42,12 @@ pub fn product(sizes: &[usize]) -> Option<usize> {
     sizes.iter().try_fold(1usize, |all, &size| all.checked_mul(size)).filter(|&all| all <= MAX_LEN)
 }
 
-/// [`product`] as the length of the array called `what`.
+/// Returns [`product`] as the length of the array called `what`.
 pub(crate) fn length(what: &'static str, sizes: &[usize]) -> Result<usize, SizeError> {
     product(sizes).ok_or(SizeError::TooLarge(what))
 }
 
-/// The value, if it fits into an `isize`: kernels also count backwards.
+/// Returns the value, if it fits into an `isize`: kernels also count backwards.
 fn signed(what: &'static str, size: Option<usize>) -> Result<usize, SizeError> {
     size.filter(|&size| isize::try_from(size).is_ok()).ok_or(SizeError::TooLarge(what))
 }
@@ -202,7 +202,7 @@ impl Conv2d {
     }
 }
 
-/// `groups` convolutions side by side (Krizhevsky et al. 2012): group i sees channels `i c .. (i + 1) c` of the image
+/// `groups` convolutions side by side (Krizhevsky et al. 2012): group i reads channels `i c .. (i + 1) c` of the image
 /// and makes channels `i o .. (i + 1) o` of the output, with filters of its own. Its c and o are those of
 /// [`each`](Self::each). One group is plain convolution; as many groups as channels is depthwise convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -90,7 +90,8 @@ struct Sieve<T> {
 }
 
 impl<T: Scalar> Sieve<T> {
-    /// None if there are values with which the bound does not hold: those not finite, or with squares that are not.
+    /// Prepares the samples; `None` if there are values with which the bound does not hold: those not finite, or with
+    /// squares that are not.
     fn new(x: &Samples<'_, T>) -> Option<Self> {
         let (n, d) = (x.rows, x.cols);
         let mean: Vec<f64> = (0..d).map(|k| (0..n).map(|i| x.row(i)[k].to_f64()).sum::<f64>() / n as f64).collect();
@@ -158,7 +159,7 @@ impl<T: Scalar> Sieve<T> {
             |j: u32| 2.0 * (self.bound * (own + self.half[j as usize].to_f64()) + TINY * (self.cols + 1) as f64);
         let Candidates { near, limit } = &mut found.rows[row];
         if near.len() > k {
-            // A floor is relative to the row: own h is left out, but for its part of the bound.
+            // A floor is relative to the row: own h is omitted, but for its part of the bound.
             let ceiling = |&(floor, j): &(T, u32)| T::from_f64(floor.to_f64() + slack(j));
             found.ceilings.clear();
             found.ceilings.extend(near.iter().map(ceiling));

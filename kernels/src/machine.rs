@@ -1,7 +1,7 @@
-//! What this machine can do at most: multiply-adds a second, and bytes a second to and from memory.
+//! Measures the limits of this machine: multiply-adds a second, and bytes a second to and from memory.
 //!
-//! Two loops that do nothing useful as fast as possible, measured on the threads in use. Every benchmark is a fraction
-//! of one of the two limits; which one says what to work on.
+//! Two loops that do nothing useful as fast as possible, measured on the computing threads. Every benchmark is a
+//! fraction of one of the two limits; the nearer limit shows what to optimize.
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::parallel;
@@ -98,7 +98,7 @@ mod tests {
         }
     }
 
-    /// A fraction of the peak above 1 would mislead. Half is asked for, since the machine may be busy with other work.
+    /// A fraction of the peak above 1 would mislead. Half is required, since the machine may be busy with other work.
     #[test]
     fn no_product_is_much_faster_than_the_peak() {
         let n = 192;

@@ -30,7 +30,7 @@ pub fn exp(x: f32) -> f32 {
     e * power_of_two(half) * power_of_two(n.wrapping_sub(half))
 }
 
-/// The factors of `e^x = e^r 2^n`: `x = n ln 2 + r` with `|r| <= ln 2 / 2`, and e^r is a polynomial.
+/// Returns the factors of `e^x = e^r 2^n`: `x = n ln 2 + r` with `|r| <= ln 2 / 2`, and e^r is a polynomial.
 #[inline(always)]
 fn exp_parts(x: f32) -> (f32, i32) {
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
@@ -46,7 +46,7 @@ fn exp_parts(x: f32) -> (f32, i32) {
     (e, (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32))
 }
 
-/// 2^n for n in -126..=127.
+/// Returns 2^n for n in -126..=127.
 #[inline(always)]
 fn power_of_two(n: i32) -> f32 {
     f32::from_bits((n.wrapping_add(127) << 23) as u32)
@@ -111,7 +111,7 @@ pub fn sigmoid(x: f32) -> f32 {
     top / (1.0 + e)
 }
 
-/// erf x for x in [0, 0.9].
+/// Computes erf x for x in [0, 0.9].
 #[inline(always)]
 fn erf_near(x: f32) -> f32 {
     let z = x * x;
@@ -173,8 +173,8 @@ pub fn erfc(x: f32) -> f32 {
 
 /// A function of N numbers, for [`apply`].
 ///
-/// A closure will do for most: see [`map`]. But the compiler leaves a large closure out of line, one call per element,
-/// some fifty times slower. A method marked `#[inline(always)]` is never left out.
+/// A closure will do for most: see [`map`]. But the compiler keeps a large closure out of line, one call per element,
+/// some fifty times slower. A method marked `#[inline(always)]` is always inlined.
 pub trait Pointwise<T, const N: usize>: Sync {
     /// Returns the function's value. Mark the implementation `#[inline(always)]`.
     fn at(&self, x: [T; N]) -> T;

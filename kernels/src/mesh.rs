@@ -36,7 +36,7 @@ pub fn nodes(f: f64) -> f64 {
     (66.0 + 52.0 * libm::cos(angle) + 2.0 * libm::cos(2.0 * angle)) / 120.0
 }
 
-/// 120 B at the six nodes around a point `t` beyond the third of them; two zeros fill up a vector.
+/// Returns 120 B at the six nodes around a point `t` beyond the third of them; two zeros fill up a vector.
 #[inline(always)]
 fn spline<T: Scalar>(t: T) -> [T; LANES] {
     let s = T::ONE - t;
@@ -58,7 +58,7 @@ fn inner<T: Scalar>(t: T) -> T {
     polynomial([66.0, 0.0, -60.0, 0.0, 30.0, -10.0], t)
 }
 
-/// The derivative of [`spline`] along `t`.
+/// Returns the derivative of [`spline`] along `t`.
 #[inline(always)]
 fn derivative<T: Scalar>(t: T) -> [T; LANES] {
     let s = T::ONE - t;
@@ -78,12 +78,12 @@ fn polynomial<T: Scalar>(c: [f64; 6], t: T) -> T {
 }
 
 impl<T: Scalar> Mesh<T> {
-    /// The first of a point's nodes along an axis, and how far the point is beyond the second.
+    /// Returns the first of a point's nodes along an axis, and how far the point is beyond the second.
     #[inline(always)]
     fn place(&self, point: [T; 2], axis: usize) -> (usize, T) {
         let u = (point[axis] - self.center[axis]) * self.per_unit;
         let cell = u.floor();
-        // NaN and what lies outside end up at some node: the values will tell.
+        // NaN and points outside end up at some node: the values will be NaN or large.
         let first = cell.to_f64() as i32 + self.size as i32 / 2 - 2;
         (first.clamp(0, (self.size - LANES) as i32) as usize, u - cell)
     }
@@ -148,7 +148,7 @@ impl<T: Scalar> Mesh<T> {
     }
 }
 
-/// Σ a b, by halves.
+/// Returns Σ a b, by halves.
 #[inline(always)]
 fn dot<T: Scalar>(a: [T; LANES], b: [T; LANES]) -> T {
     let mut sum = a;

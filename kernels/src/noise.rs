@@ -13,7 +13,7 @@ use crate::{Scalar, parallel};
 /// Elements per piece of parallel work.
 const PIECE: usize = 1 << 12;
 
-/// `(..(c[0] x + c[1]) x + ..) x + c[last]`.
+/// Returns `(..(c[0] x + c[1]) x + ..) x + c[last]`.
 #[inline(always)]
 fn polynomial<T: Scalar, const N: usize>(x: T, coefficients: [f64; N]) -> T {
     coefficients.into_iter().fold(T::ZERO, |sum, c| sum * x + T::from_f64(c))

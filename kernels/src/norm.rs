@@ -30,7 +30,7 @@ pub struct Channels {
 }
 
 impl Channels {
-    /// Number of elements.
+    /// Returns the number of elements.
     fn len(&self) -> usize {
         product(&[self.n, self.c, self.places])
             .unwrap_or_else(|| panic!("norm: the data do not fit into memory: {self:?}"))
@@ -45,7 +45,7 @@ impl Channels {
     }
 }
 
-/// What a channel is normalized with.
+/// The coefficients by which a channel is normalized.
 #[derive(Clone, Copy, Debug)]
 pub struct Scales<'a, T> {
     /// The mean.
@@ -146,13 +146,13 @@ fn check(name: &str, g: &Channels, whole: &[usize], channels: &[usize]) {
     assert!(fits, "{name}: the lengths do not fit");
 }
 
-/// `a[i] b[i]`.
+/// Returns `a[i] b[i]`.
 fn products<T: Scalar>(a: &[T], b: &[T]) -> Vec<T> {
     a.iter().zip(b).map(|(&a, &b)| a * b).collect()
 }
 
-/// `y[s][c] = Σ term([x[0], x[1], ..], coefficients of c)[s]` over the elements of channel c of the arrays, in the
-/// order of the module.
+/// Returns `y[s][c] = Σ term([x[0], x[1], ..], coefficients of c)[s]` over the elements of channel c of the arrays, in
+/// the order of the module.
 fn sums<T: Scalar, const N: usize, const K: usize, const S: usize>(
     g: &Channels,
     x: [&[T]; N],
@@ -183,7 +183,7 @@ fn sums<T: Scalar, const N: usize, const K: usize, const S: usize>(
     });
 }
 
-/// The first `len` elements of each: the compiler then knows the lengths and drops its checks.
+/// Returns the first `len` elements of each: the compiler then knows the lengths and drops its checks.
 #[inline(always)]
 fn cut<T, const K: usize>(x: [&[T]; K], len: usize) -> [&[T]; K] {
     x.map(|x| &x[..len])
@@ -195,7 +195,7 @@ fn at<T: Copy, const K: usize>(x: [&[T]; K], j: usize) -> [T; K] {
     x.map(|x| x[j])
 }
 
-/// `out = f([a, b], coefficients of the channel)` for each element.
+/// Computes `out = f([a, b], coefficients of the channel)` for each element.
 fn each<T: Scalar, const K: usize>(
     g: &Channels,
     x: [&[T]; 2],

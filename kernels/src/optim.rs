@@ -9,7 +9,7 @@ use crate::{Scalar, parallel};
 
 const PIECE: usize = 1 << 14;
 
-/// What an Adam step needs to know; `lr`, `eps` and the decay rates are per step, corrections included.
+/// The settings of an Adam step; `lr`, `eps` and the decay rates are per step, corrections included.
 #[derive(Clone, Copy, Debug)]
 pub struct Adam {
     /// Decay rate of the gradient's mean.
@@ -92,7 +92,7 @@ pub fn adam<T: Scalar>(h: &Adam, p: &mut [T], g: &[T], m: &mut [T], v: &mut [T],
     });
 }
 
-/// What a step of stochastic gradient descent needs to know.
+/// The settings of a step of stochastic gradient descent.
 #[derive(Clone, Copy, Debug)]
 pub struct Sgd {
     /// Factor on the velocity where it changes the parameter: the learning rate, or 1 if `gain` is the learning rate.
@@ -151,7 +151,7 @@ pub fn sgd<T: Scalar>(h: &Sgd, p: &mut [T], g: &[T], velocity: &mut [T]) {
     });
 }
 
-/// What a step of RMSprop needs to know.
+/// The settings of a step of RMSprop.
 #[derive(Clone, Copy, Debug)]
 pub struct RmsProp {
     /// Factor on the velocity where it changes the parameter: the learning rate, or 1 if `gain` is the learning rate.
@@ -236,7 +236,7 @@ pub fn rmsprop<T: Scalar>(h: &RmsProp, p: &mut [T], g: &[T], square: &mut [T], m
     });
 }
 
-/// What a step of Adagrad needs to know.
+/// The settings of a step of Adagrad.
 #[derive(Clone, Copy, Debug)]
 pub struct Adagrad {
     /// Learning rate.
@@ -283,7 +283,7 @@ pub fn adagrad<T: Scalar>(h: &Adagrad, p: &mut [T], g: &[T], sum: &mut [T]) {
     });
 }
 
-/// What a step of Adadelta needs to know.
+/// The settings of a step of Adadelta.
 #[derive(Clone, Copy, Debug)]
 pub struct Adadelta {
     /// Factor on the step.

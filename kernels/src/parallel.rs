@@ -107,7 +107,7 @@ impl<'a, T> Shared<'a, T> {
         self.0
     }
 
-    /// Up to `len` elements from `start` on, fewer where the slice ends.
+    /// Returns up to `len` elements from `start` on, fewer where the slice ends.
     ///
     /// # Safety
     /// No two tasks may ask for the same element.

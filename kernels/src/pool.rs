@@ -11,7 +11,7 @@ fn check(name: &str, g: &Pool2d, input: usize, output: usize) {
     assert!(g.planes == 0 || input / g.planes <= u32::MAX as usize, "{name}: a plane of more than 2^32 pixels");
 }
 
-/// The rows and columns of the input that the window of output (i, j) covers.
+/// Returns the rows and columns of the input that the window of output (i, j) covers.
 #[inline(always)]
 fn window(g: &Pool2d, axis: usize, i: usize) -> Range<usize> {
     let size = if axis == 0 { g.h } else { g.w };
@@ -71,12 +71,12 @@ pub(crate) fn max_backward<T: Scalar>(g: &Pool2d, dy: &[T], argmax: &[u32], dx: 
     });
 }
 
-/// Whether the windows are the common ones: 2 x 2, side by side, no padding.
+/// Returns whether the windows are the common ones: 2 x 2, side by side, no padding.
 fn is_halving(g: &Pool2d) -> bool {
     g.kernel == [2, 2] && g.stride == [2, 2] && g.pad == [[0, 0], [0, 0]] && g.h >= 2 && g.w >= 2
 }
 
-/// The larger of two candidates (value, place), by the rule of [`Scalar::exceeds`].
+/// Returns the larger of two candidates (value, place), by the rule of [`Scalar::exceeds`].
 #[inline(always)]
 fn larger<T: Scalar>(first: (T, u32), second: (T, u32)) -> (T, u32) {
     let later = second.0.exceeds(first.0);
@@ -145,12 +145,12 @@ impl<T: Scalar> Loop for HalveBackward<'_, T> {
     }
 }
 
-/// One over the number of places of a window; their product may be too large for an integer.
+/// Returns one over the number of places of a window; their product may be too large for an integer.
 fn scale<T: Scalar>(g: &Pool2d) -> T {
     T::ONE / T::from_f64(g.kernel[0] as f64 * g.kernel[1] as f64)
 }
 
-/// The sum over a window, pixel after pixel: in turn and then in pairs, see [`reduce`].
+/// Returns the sum over a window, pixel after pixel: in turn and then in pairs, see [`reduce`].
 #[inline(always)]
 fn window_sum<T: Scalar>(rows: Range<usize>, cols: Range<usize>, at: impl Fn(usize, usize) -> T) -> T {
     if rows.len() * cols.len() <= reduce::TURNS {
@@ -182,7 +182,7 @@ pub fn avg_forward<T: Scalar>(g: &Pool2d, x: &[T], y: &mut [T]) {
     });
 }
 
-/// Computes the adjoint of [`avg_forward`]: each output's gradient is shared out evenly over its window.
+/// Computes the adjoint of [`avg_forward`]: each output's gradient is divided evenly over its window.
 pub fn avg_backward<T: Scalar>(g: &Pool2d, dy: &[T], dx: &mut [T]) {
     check("avg_pool2d backward", g, dx.len(), dy.len());
     if dy.is_empty() {

@@ -66,7 +66,7 @@ impl<'a, T: Scalar, const W: usize, const S: usize> Pairs<'a, T, W, S> {
         self.blocks += 1;
     }
 
-    /// The sums of all blocks; zero if there were none.
+    /// Returns the sums of all blocks; zero if there were none.
     #[inline(always)]
     pub(crate) fn total(&self) -> [[T; W]; S] {
         let mut left = (0..self.levels.len()).filter(|k| self.blocks >> k & 1 == 1);
@@ -88,7 +88,7 @@ fn plus<T: Scalar, const W: usize, const S: usize>(a: &[[T; W]; S], mut b: [[T; 
     b
 }
 
-/// `S` sums of `term(k)` for k below `n`, in turn and then in pairs.
+/// Returns the `S` sums of `term(k)` for k below `n`, in turn and then in pairs.
 #[inline(always)]
 pub(crate) fn in_turn<T: Scalar, const S: usize>(n: usize, mut term: impl FnMut(usize) -> [T; S]) -> [T; S] {
     let mut room = [[[T::ZERO; 1]; S]; ALL];
@@ -113,7 +113,7 @@ pub(crate) struct Fold<'a, T, F, const N: usize, const S: usize> {
 }
 
 impl<T: Scalar, F: Fn([T; N]) -> [T; S], const N: usize, const S: usize> Fold<'_, T, F, N, S> {
-    /// The lanes of one block.
+    /// Returns the lanes of one block.
     #[inline(always)]
     fn block(&self, start: usize, end: usize) -> [[T; LANES]; S] {
         let mut lanes = [[T::ZERO; LANES]; S];
@@ -136,7 +136,7 @@ impl<T: Scalar, F: Fn([T; N]) -> [T; S], const N: usize, const S: usize> Fold<'_
         lanes
     }
 
-    /// The lanes of up to 256 blocks.
+    /// Returns the lanes of up to 256 blocks.
     #[inline(always)]
     fn piece(&self, start: usize, end: usize) -> [[T; LANES]; S] {
         let mut room = [[[T::ZERO; LANES]; S]; levels(PIECE / BLOCK)];
@@ -169,7 +169,7 @@ impl<T: Scalar, F: Fn([T; N]) -> [T; S], const N: usize, const S: usize> Loop fo
     }
 }
 
-/// The lanes' sum: halves added to halves.
+/// Returns the lanes' sum: halves added to halves.
 #[inline(always)]
 pub(crate) fn tree<T: Scalar>(mut lanes: [T; LANES]) -> T {
     let mut width = LANES / 2;
@@ -182,7 +182,7 @@ pub(crate) fn tree<T: Scalar>(mut lanes: [T; LANES]) -> T {
     lanes[0]
 }
 
-/// A sum in up to [`PIECES`] pieces, whose sums are summed in the same way.
+/// Returns a sum in up to [`PIECES`] pieces, whose sums are summed in the same way.
 fn fold_pieces<T: Scalar, const N: usize>(x: [&[T]; N], term: impl Fn([T; N]) -> T + Copy + Sync) -> T {
     let (level, len, term) = (isa(), x[0].len(), move |x| [term(x)]);
     let sum_of = |x: [&[T]; N]| {
@@ -212,7 +212,7 @@ pub fn dot<T: Scalar>(x: &[T], y: &[T]) -> T {
     fold_pieces([x, y], |[x, y]| x * y)
 }
 
-/// The sum of a slice on the calling thread, in one piece.
+/// Returns the sum of a slice on the calling thread, in one piece.
 pub(crate) fn sum_at<T: Scalar>(level: Isa, x: &[T]) -> T {
     let [sum] = vectorize(level, Fold { x: [x], term: |[x]: [T; 1]| [x] });
     sum
@@ -229,7 +229,8 @@ pub(crate) struct Rows<'a, T, const N: usize, const K: usize> {
     pub(crate) coefficients: [&'a [T]; K],
 }
 
-/// `y[s][j] = Σ_k term([x[0][k, j], x[1][k, j], ..], coefficients of column j)[s]`, rows in turn and then in pairs.
+/// Returns `y[s][j] = Σ_k term([x[0][k, j], x[1][k, j], ..], coefficients of column j)[s]`, rows in turn and then in
+/// pairs.
 pub(crate) fn add_rows<T, F, const N: usize, const K: usize, const S: usize>(
     level: Isa,
     rows: Rows<'_, T, N, K>,
@@ -258,7 +259,7 @@ where
     T: Scalar,
     F: Fn([T; N], [T; K]) -> [T; S],
 {
-    /// The sums of `W` columns over one block, in registers.
+    /// Returns the sums of `W` columns over one block, in registers.
     #[inline(always)]
     fn block<const W: usize>(&self, block: usize, start: usize) -> [[T; W]; S] {
         let Rows { x, stride, rows, coefficients } = &self.rows;
@@ -350,7 +351,7 @@ where
     }
 }
 
-/// The sum of every `stride`-th element, in lanes.
+/// Returns the sum of every `stride`-th element, in lanes.
 fn sum_strided<T: Scalar>(x: &[T], stride: usize, n: usize) -> T {
     let mut room = [[[T::ZERO; LANES]; 1]; ALL];
     let mut pairs = Pairs::after(0, &mut room);

@@ -91,7 +91,7 @@ fn for_each_tap(g: &Conv2d, mut f: impl FnMut(usize, usize, usize, usize)) {
     }
 }
 
-/// The input pixel under tap (p, q) of output (i, j), or none in the padding.
+/// Returns the input pixel under tap (p, q) of output (i, j), or none in the padding.
 #[inline(always)]
 fn source(g: &Conv2d, i: usize, j: usize, p: usize, q: usize) -> Option<(usize, usize)> {
     let y = (i * g.stride[0] + p * g.dilation[0]).checked_sub(g.pad[0][0])?;
@@ -158,7 +158,8 @@ pub fn conv_transpose2d_forward<T: Scalar>(g: &Conv2d, x: &[T], w: &[T], bias: O
     }
 }
 
-/// The taps p along one axis that can fall on place `at`, each with the output i (inside or not) from which it does.
+/// Returns the taps p along one axis that can fall on place `at`, each with the output i (inside or not) from which it
+/// does.
 fn taps_over(g: &Conv2d, axis: usize, at: usize) -> Vec<(usize, isize)> {
     let (s, place) = (g.stride[axis] as isize, (at + g.pad[axis][0]) as isize);
     let distance = |p: usize| place - (p * g.dilation[axis]) as isize;
@@ -192,8 +193,8 @@ pub fn sum_in_lanes<T: Scalar>(len: usize, term: impl Fn(usize) -> T) -> T {
     crate::reduce::tree(std::array::from_fn(|lane| sum_in_turn(rows, |row| at(row, lane))))
 }
 
-/// The sum over the images: image n adds its parts to lane n % 16 one by one, the blocks of a group in turn, then the
-/// groups in turn, and at last the lanes as a tree.
+/// Returns the sum over the images: image n adds its parts to lane n % 16 one by one, the blocks of a group in turn,
+/// then the groups in turn, and at last the lanes as a tree.
 fn lane_sum<T: Scalar>(images: usize, parts: impl Fn(usize) -> Vec<T>) -> T {
     let (groups, mut total) = (lane_groups(images), [T::ZERO; 16]);
     for group in 0..groups.len() {
@@ -284,14 +285,14 @@ pub fn grouped_conv2d<T: Scalar>(g: &GroupedConv2d, x: &[T], w: &[T], bias: Opti
     out
 }
 
-/// The argmax of window (n, o, i, j): its pixel of the convolution, and its gradient.
+/// Returns the argmax of window (n, o, i, j): its pixel of the convolution, and its gradient.
 fn argmax<T: Scalar>(g: &Conv2d, dy: &[T], codes: &[u8], [n, o, i, j]: [usize; 4]) -> ([usize; 2], T) {
     let cell = ((n * g.o + o) * (g.out_h() / 2) + i) * (g.out_w() / 2) + j;
     let gradient = if codes[cell] < DEAD { dy[cell] } else { T::ZERO };
     ([2 * i + usize::from(codes[cell] >> 1 & 1), 2 * j + usize::from(codes[cell] & 1)], gradient)
 }
 
-/// The columns of windows in the order in which they are taken: of each sixteen 0, 8, 1, 9, .. 7, 15.
+/// Returns the columns of windows in the order in which they are taken: of each sixteen 0, 8, 1, 9, .. 7, 15.
 fn columns(pw: usize) -> impl Iterator<Item = usize> + Clone {
     (0..pw.next_multiple_of(16)).map(|j| j / 16 * 16 + j % 16 / 2 + j % 2 * 8).filter(move |&j| j < pw)
 }
@@ -366,7 +367,7 @@ pub fn conv2d_block_backward_first<T: Scalar>(g: &Conv2d, x: &[T], dy: &[T], cod
     })
 }
 
-/// The sums over images of what `image(n, dw, db)` adds, in groups.
+/// Returns the sums over images of what `image(n, dw, db)` adds, in groups.
 fn sum_groups<T: Scalar>(g: &Conv2d, mut image: impl FnMut(usize, &mut [T], &mut [T])) -> [Vec<T>; 2] {
     let zeros = || [vec![T::ZERO; g.o * g.k()], vec![T::ZERO; g.o]];
     let (mut total, size) = (zeros(), block_groups(g.n));
@@ -395,8 +396,8 @@ fn add_gradients<T: Scalar>(g: &Conv2d, dy: &[T], codes: &[u8], n: usize, db: &m
     }
 }
 
-/// The sum over channel `c` of `term(place in the data)`: the places of a sample as [`sum_in_lanes`], the samples as
-/// [`sum_in_turn`].
+/// Returns the sum over channel `c` of `term(place in the data)`: the places of a sample as [`sum_in_lanes`], the
+/// samples as [`sum_in_turn`].
 fn channel_sum<T: Scalar>(g: &Channels, c: usize, term: impl Fn(usize) -> T) -> T {
     sum_in_turn(g.n, |n| sum_in_lanes(g.places, |p| term((n * g.c + c) * g.places + p)))
 }
@@ -415,7 +416,7 @@ pub fn moments<T: Scalar>(g: &Channels, x: &[T]) -> [Vec<T>; 2] {
     [0, 1].map(|k| all.iter().map(|moments| moments[k]).collect())
 }
 
-/// The channel that element `i` belongs to.
+/// Returns the channel that element `i` belongs to.
 fn channel(g: &Channels, i: usize) -> usize {
     i / g.places % g.c
 }
@@ -443,7 +444,7 @@ pub fn batch_norm_backward<T: Scalar>(g: &Channels, x: &[T], dy: &[T], s: &Scale
     [(0..x.len()).map(dx).collect(), dw, db]
 }
 
-/// The pixels that an output lies between, with their weights.
+/// Returns the pixels that an output lies between, with their weights.
 fn weights<T: Scalar>(between: Between) -> Vec<(usize, T)> {
     match between.second {
         None => vec![(between.first, T::ONE)],

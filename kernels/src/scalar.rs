@@ -1,5 +1,4 @@
-//! What a number type is to the kernels, and the kernels as they are reached through it. `floats.rs` says it of `f32`
-//! and `f64`.
+//! The trait of number types, through which the kernels are reached. `floats.rs` implements it for `f32` and `f64`.
 
 use crate::chain::{FilterGradients, Filters, Passed, Stage};
 use crate::dispatch::Isa;

@@ -38,7 +38,7 @@ pub(crate) fn bytes<R>(len: usize, f: impl FnOnce(&mut [u8]) -> R) -> R {
     result
 }
 
-/// The smallest kept buffer that is long enough, else the longest one grown, else a new one.
+/// Returns the smallest kept buffer that is long enough, else the longest one grown, else a new one.
 fn take<T: Copy + Default>(pool: &'static std::thread::LocalKey<RefCell<Vec<Vec<T>>>>, len: usize) -> Vec<T> {
     pool.with_borrow_mut(|pool| {
         let fits = (0..pool.len()).filter(|&i| pool[i].len() >= len).min_by_key(|&i| pool[i].len());

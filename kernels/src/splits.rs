@@ -1,6 +1,6 @@
 //! How the long sums are split: into blocks, groups and tiles that depend on the sizes alone.
 //!
-//! A sum of floating-point numbers has no value without an order. These functions fix it: the kernels share out their
+//! A sum of floating-point numbers has no value without an order. These functions fix it: the kernels divide their
 //! work along these splits and [`crate::reference`] adds up along the same ones, so both find the same bits, on any
 //! number of threads.
 
@@ -55,8 +55,8 @@ pub fn lane_rows(cols: usize) -> usize {
 }
 
 /// Returns the rows of pooled pixels that a block's backward pass
-/// ([`conv2d_block_backward`](crate::reference::conv2d_block_backward)) takes at a time: as many as see 6,144 floats of
-/// the image.
+/// ([`conv2d_block_backward`](crate::reference::conv2d_block_backward)) takes at a time: as many as cover 6,144 floats
+/// of the image.
 pub fn block_bands(g: &Conv2d) -> usize {
     let row = (g.out_w() / 2 * 2 + g.kernel[1] - 1) * g.c;
     ((6144 / row.max(1)).saturating_sub(g.kernel[0] - 1) / 2).max(1)

@@ -1,7 +1,7 @@
-//! The team: threads that share out the tasks of one kernel, and stay awake for a moment afterwards.
+//! The team: threads that divide the tasks of one kernel among them, and stay awake for a moment afterwards.
 //!
 //! Waking a sleeping thread takes 30 to 40 microseconds, which is several steps of a small network; a thread that
-//! still watches for the next job joins in after a fraction of one. So the team's workers spin for [`AWAKE`] after
+//! still polls for the next job joins in after a fraction of one. So the team's workers spin for [`AWAKE`] after
 //! their last job and sleep only then.
 //!
 //! Each member starts on its own contiguous part of the tasks, the same one from kernel to kernel, so that it finds in
@@ -56,7 +56,7 @@ struct Worker {
 }
 
 struct Team {
-    /// Whether a job is being shared out; the thread that sets it owns the job.
+    /// Whether a job is being worked on; the thread that sets it owns the job.
     taken: AtomicBool,
     state: Apart<AtomicU64>,
     job: UnsafeCell<Option<Job>>,
@@ -83,7 +83,7 @@ thread_local! {
     static WORKING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is in the middle of a team's task.
+/// Returns whether this thread is in the middle of a team's task.
 pub(crate) fn is_working() -> bool {
     WORKING.get()
 }
@@ -197,7 +197,7 @@ impl Worker {
         }
     }
 
-    /// The next state that `fits`: watches for a while, then sleeps until called.
+    /// Returns the next state that `fits`: polls for a while, then sleeps until called.
     fn wait(&self, fits: impl Fn(u64) -> bool) -> u64 {
         let mut since = Instant::now();
         loop {
@@ -211,7 +211,7 @@ impl Worker {
             if since.elapsed() < AWAKE {
                 continue;
             }
-            // Whoever opens a job after this line sees it; a job opened before it is seen here.
+            // A thread that opens a job after this line sees it; a job opened before it is seen here.
             self.asleep.store(true, SeqCst);
             if !fits(TEAM.state.0.load(SeqCst)) {
                 thread::park();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_comes_out_and_the_team_goes_on() {
+    fn a_panic_comes_out_and_the_team_continues() {
         for culprit in 0..4 {
             let tasks = |i| assert!(i != culprit, "task {i}");
             let result = catch_unwind(|| while !share(4, 2, &tasks) {});
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_sees_that_it_is_in_a_team() {
+    fn a_task_knows_that_it_is_in_a_team() {
         let seen = AtomicUsize::new(0);
         while !share(8, 2, &|_| _ = seen.fetch_add(usize::from(is_working()), Relaxed)) {}
         assert_eq!((seen.into_inner(), is_working()), (8, false));

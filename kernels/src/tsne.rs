@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The one order of each sum: term j goes to lane j mod 16 of its block of `BLOCK` terms, j rising; a block's lanes
-//! are added up by halves, then the blocks. No sum depends on how rows are shared out.
+//! are added up by halves, then the blocks. No sum depends on how rows are divided among tasks.
 //!
 //! Division is the slowest step, so two terms share one: 1/a = b / (ab) and 1/b = a / (ab). That costs 1.5 units in the
 //! last place at most, and the same ones on every machine, unlike the approximate reciprocals of the instruction sets.
@@ -162,7 +162,7 @@ fn add_weights<T: Scalar, const D: usize>(at: [T; D], others: [&Lanes<T>; D], su
     }
 }
 
-/// The sum of the lanes.
+/// Returns the sum of the lanes.
 ///
 /// Out of line, lest the compiler cut the loop before it into the small vectors of the tree.
 #[inline(never)]
@@ -176,7 +176,7 @@ fn far<T: Scalar>() -> T {
     T::from_f64(1e18)
 }
 
-/// `rest` and then `fill`.
+/// Returns `rest` and then `fill`.
 #[inline(always)]
 fn filled<T: Scalar>(rest: &[T], fill: T) -> Lanes<T> {
     let mut lanes = [fill; LANES];
@@ -184,7 +184,7 @@ fn filled<T: Scalar>(rest: &[T], fill: T) -> Lanes<T> {
     lanes
 }
 
-/// 1 / `a` and 1 / `b`, by one division.
+/// Returns 1 / `a` and 1 / `b`, by one division.
 #[inline(always)]
 fn reciprocals<T: Scalar>(a: &Lanes<T>, b: &Lanes<T>) -> [Lanes<T>; 2] {
     let mut both = [[T::ZERO; LANES]; 2];

@@ -77,7 +77,7 @@ impl Upsample2d {
     }
 }
 
-/// `(1 - t) a + t b`.
+/// Returns `(1 - t) a + t b`.
 #[inline(always)]
 fn mix<T: Scalar>(a: T, b: T, t: f64) -> T {
     a * T::from_f64(1.0 - t) + b * T::from_f64(t)
@@ -114,7 +114,7 @@ pub fn backward<T: Scalar>(g: &Upsample2d, dy: &[T], dx: &mut [T]) {
         return dx.fill(T::ZERO);
     };
     let columns: Vec<Between> = (0..g.out()[1]).map(|j| g.between(1, j)).collect();
-    let share = |t: f64| T::from_f64(t);
+    let weight = |t: f64| T::from_f64(t);
     parallel::chunks_unless(dy.len() < PIECE, dx, count * small, |piece, dx| {
         T::lend(g.w, |sums| {
             for (p, dx) in dx.chunks_exact_mut(small.max(1)).enumerate() {
@@ -126,14 +126,14 @@ pub fn backward<T: Scalar>(g: &Upsample2d, dy: &[T], dx: &mut [T]) {
                         match column.second {
                             None => sums[column.first] += dy,
                             Some((next, t)) => {
-                                sums[column.first] += dy * share(1.0 - t);
-                                sums[next] += dy * share(t);
+                                sums[column.first] += dy * weight(1.0 - t);
+                                sums[next] += dy * weight(t);
                             }
                         }
                     }
                     let Between { first, second } = g.between(0, i);
-                    let left = second.map_or(T::ONE, |(_, t)| share(1.0 - t));
-                    let rows = [(first, left)].into_iter().chain(second.map(|(next, t)| (next, share(t))));
+                    let left = second.map_or(T::ONE, |(_, t)| weight(1.0 - t));
+                    let rows = [(first, left)].into_iter().chain(second.map(|(next, t)| (next, weight(t))));
                     for (row, weight) in rows {
                         dx[row * g.w..][..g.w].iter_mut().zip(&*sums).for_each(|(dx, &sum)| *dx += sum * weight);
                     }

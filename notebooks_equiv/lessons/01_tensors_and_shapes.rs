@@ -12,7 +12,8 @@
 //!
 //! * **reshape** changes the shape and leaves the numbers where they are; **permute** (a transpose) moves them;
 //! * **broadcasting**: shapes are aligned at the right, and an axis of size 1 is repeated (a stride of 0, so to speak);
-//! * **shape errors** are the commonest mistake in deep learning, and the cheapest to find if the message names the axis.
+//! * **shape errors** are the most common mistake in deep learning, and the cheapest to find if the message names the
+//!   axis.
 //!
 //! Sources: C. R. Harris et al., *Array programming with NumPy*, Nature 585 (2020), for strides and broadcasting.
 //!
@@ -61,8 +62,8 @@ fn main() -> gradus::Result<()> {
 
     println!("\n3. Broadcasting: aligned at the right, and a 1 is repeated\n");
     for (a, b) in [(&[3, 1][..], &[4][..]), (&[8, 16, 32, 32], &[16, 1, 1]), (&[32, 10], &[10]), (&[32, 10], &[32])] {
-        let answer = broadcast("add", a, b).map_or_else(|error| error.to_string(), |shape| format!("{shape:?}"));
-        println!("   {:>16} and {:>10}:  {answer}", format!("{a:?}"), format!("{b:?}"));
+        let result = broadcast("add", a, b).map_or_else(|error| error.to_string(), |shape| format!("{shape:?}"));
+        println!("   {:>16} and {:>10}:  {result}", format!("{a:?}"), format!("{b:?}"));
     }
     println!(
         "\n   The second line is how a bias of 16 channels meets a batch of images. The last is the classic mistake:"

@@ -13,7 +13,7 @@
 //! variables).
 //!
 //! This lesson writes such a tape in a few lines, for single numbers; the library's does the same for tensors. The
-//! example is one neuron with the squared error of its answer:
+//! example is one neuron with the squared error of its prediction:
 //!
 //! ```text
 //! L = (σ(w x + b) - y)²,    σ(z) = 1 / (1 + e⁻ᶻ),    σ' = σ (1 - σ)
@@ -58,20 +58,20 @@ fn record(x: f64, w: f64, b: f64, y: f64) -> Vec<Entry> {
     ]
 }
 
-/// Backpropagation: from the last entry to the first, each hands its gradient on to its inputs.
+/// Backpropagation: from the last entry to the first, each passes its gradient to its inputs.
 fn backward(tape: &[Entry]) -> Vec<f64> {
     let mut gradient = vec![0.0; tape.len()];
     gradient[tape.len() - 1] = 1.0; // dL/dL
     for (i, entry) in tape.iter().enumerate().rev() {
-        for &(input, slope) in &entry.inputs {
-            gradient[input] += slope * gradient[i];
+        for &(input, derivative) in &entry.inputs {
+            gradient[input] += derivative * gradient[i];
         }
     }
     gradient
 }
 
 /// The same neuron on the library's tape: its loss, and the derivatives by w, b and the intermediate result d. The
-/// library frees an intermediate gradient as soon as it was handed on, unless it is told to retain it.
+/// library frees an intermediate gradient as soon as it was passed on, unless it is retained.
 fn with_the_library(x: f64, w: f64, b: f64, y: f64) -> gradus::Result<[f64; 4]> {
     let tape = Tape::new();
     let (w, b) = (tape.leaf(Tensor::scalar(w)), tape.leaf(Tensor::scalar(b)));
@@ -94,19 +94,19 @@ fn main() -> gradus::Result<()> {
     let table = Table::new(&["entry", "name", "computed as", "value", "derivatives by its inputs"]);
     let mut table = table.align(&[Right, Left, Left, Right, Left]);
     for (i, e) in tape.iter().enumerate() {
-        let slopes = e.inputs.iter().map(|&(j, s)| format!("∂{}/∂{} = {s:.4}", e.name, tape[j].name));
+        let locals = e.inputs.iter().map(|&(j, s)| format!("∂{}/∂{} = {s:.4}", e.name, tape[j].name));
         let formula = if e.inputs.is_empty() { "given" } else { e.formula };
         let value = format!("{:.4}", e.value);
-        table.row([i.to_string(), e.name.into(), formula.into(), value, slopes.collect::<Vec<_>>().join(", ")]);
+        table.row([i.to_string(), e.name.into(), formula.into(), value, locals.collect::<Vec<_>>().join(", ")]);
     }
     println!("{}", table.text());
 
     println!("2. Backward: from the last entry to the first, (gradient so far) x (local derivative)\n");
     let gradient = backward(&tape);
     for (i, e) in tape.iter().enumerate().rev().filter(|(_, e)| !e.inputs.is_empty()) {
-        for &(j, slope) in &e.inputs {
+        for &(j, derivative) in &e.inputs {
             let (from, to, g) = (e.name, tape[j].name, gradient[i]);
-            println!("   {from} -> {to}:  {g:8.4} x {slope:8.4} = {:8.4}", g * slope);
+            println!("   {from} -> {to}:  {g:8.4} x {derivative:8.4} = {:8.4}", g * derivative);
         }
     }
     println!("\n   d is used twice in d · d, so two gradients arrive at d and add up: {:.4}", gradient[7]);
@@ -121,7 +121,7 @@ fn main() -> gradus::Result<()> {
     approx::assert_abs_diff_eq!(db, gradient[3], epsilon = 1e-14);
     approx::assert_abs_diff_eq!(dd, gradient[7], epsilon = 1e-14);
 
-    println!("\n4. What it is good for: walk downhill\n");
+    println!("\n4. Its use: gradient descent\n");
     let (mut w, mut b, mut losses) = (w, b, vec![]);
     for step in 0..=40 {
         let [loss, dw, db, _] = with_the_library(x, w, b, y)?;
@@ -143,9 +143,9 @@ fn main() -> gradus::Result<()> {
             _ => NodeKind::Op,
         };
         let head = if e.formula.is_empty() { e.name.to_owned() } else { format!("{} = {}", e.name, e.formula) };
-        let (value, slope) = (format!("{:.4}", e.value), format!("∂L/∂{} = {g:.4}", e.name));
-        let [value, slope] = [value, slope].map(|words| words.replace('-', "−"));
-        let to = graph.node(kind, &[&head, &value, &slope]);
+        let (value, gradient) = (format!("{:.4}", e.value), format!("∂L/∂{} = {g:.4}", e.name));
+        let [value, gradient] = [value, gradient].map(|words| words.replace('-', "−"));
+        let to = graph.node(kind, &[&head, &value, &gradient]);
         let mut inputs: Vec<usize> = e.inputs.iter().map(|i| i.0).collect();
         inputs.dedup(); // d enters L twice: one arrow says so
         for from in inputs {

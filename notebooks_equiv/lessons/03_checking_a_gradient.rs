@@ -1,7 +1,7 @@
 //! # Lesson 03: checking a gradient
 //!
-//! A wrong derivative does not crash: the network merely learns badly. So every derivative in this library is held
-//! against differences of the function itself:
+//! An incorrect derivative does not crash: the network merely learns badly. So every derivative in this library is
+//! compared with differences of the function itself:
 //!
 //! ```text
 //! forward     (f(x+h) - f(x)) / h                                    error  h |f''| / 2      + rounding
@@ -12,7 +12,7 @@
 //! A small h makes the first term small. But f is only known to about ε |f| (ε is 1.1e-16 in `f64`, 6e-8 in `f32`), and
 //! dividing by h blows that up to ε |f| / h. The sum of a growing and a falling power of h is a **V** on double
 //! logarithmic paper. Its lowest point lies near h = ε^(1/2), ε^(1/3), ε^(1/5) for the three formulas, and its depth
-//! is what a check can promise. In `f32` it is so shallow that gradient checks are done in `f64`.
+//! is the accuracy of a check. In `f32` it is so shallow that gradient checks are done in `f64`.
 //!
 //! Sources: W. Press et al., *Numerical Recipes*, section 5.7 (2007); B. Fornberg, Math. Comp. 51 (1988), for the
 //! five-point formula.
@@ -37,13 +37,13 @@ fn value<T: Real>(x: f64) -> f64 {
     f(&Var::constant(Tensor::scalar(T::from_f64(x)))).expect("one number fits").value().item().to_f64()
 }
 
-/// A difference formula: from a function, a point and a step to an estimate of the slope.
+/// A difference formula: from a function, a point and a step to an estimate of the derivative.
 type Formula = fn(&dyn Fn(f64) -> f64, f64, f64) -> f64;
 const FORWARD: Formula = |f, x, h| (f(x + h) - f(x)) / h;
 const CENTRAL: Formula = |f, x, h| (f(x + h) - f(x - h)) / (2.0 * h);
 const FIVE_POINT: Formula = |f, x, h| (8.0 * (f(x + h) - f(x - h)) - (f(x + 2.0 * h) - f(x - 2.0 * h))) / (12.0 * h);
 
-/// An op with a mistake: y = x³, whose derivative is 3x² and not 3x. Forward is right, so nobody notices.
+/// An op with a mistake: y = x³, whose derivative is 3x² and not 3x. Forward is correct, so nothing shows the mistake.
 struct WrongCube;
 impl Op<f64, 1> for WrongCube {
     const NAME: &'static str = "wrong_cube";
@@ -66,18 +66,18 @@ fn main() -> gradus::Result<()> {
     let folder = std::env::args().nth(1).map_or("target/lessons/03".into(), PathBuf::from);
     let at = 0.7;
 
-    println!("1. One slope, three formulas, many steps: f(x) = tanh(x) eˣ at x = {at}\n");
+    println!("1. One derivative, three formulas, many steps: f(x) = tanh(x) eˣ at x = {at}\n");
     let tape = Tape::new();
     let x = tape.leaf(Tensor::<f64>::scalar(at));
     let y = f(&x)?;
-    let slope = tape.backward(&y)?.of(&x)?.expect("y depends on x").item();
+    let derivative = tape.backward(&y)?.of(&x)?.expect("y depends on x").item();
     let by_hand = (1.0 - libm::tanh(at).powi(2) + libm::tanh(at)) * libm::exp(at); // (tanh' + tanh) eˣ
-    println!("   the tape says f' = {slope:.15}\n   by hand,      f' = {by_hand:.15}\n");
-    assert!((slope - by_hand).abs() < 1e-14);
+    println!("   the tape gives f' = {derivative:.15}\n   by hand,      f' = {by_hand:.15}\n");
+    assert!((derivative - by_hand).abs() < 1e-14);
 
     let steps: Vec<f64> = (0..=60).map(|i| libm::exp10(-1.0 - 0.2 * f64::from(i))).collect();
     let errors = |formula: Formula, f: &dyn Fn(f64) -> f64| -> Vec<(f64, f64)> {
-        steps.iter().map(|&h| (h, ((formula(f, at, h) - slope) / slope).abs())).collect()
+        steps.iter().map(|&h| (h, ((formula(f, at, h) - derivative) / derivative).abs())).collect()
     };
     let forward = errors(FORWARD, &value::<f64>);
     let central = errors(CENTRAL, &value::<f64>);
@@ -131,12 +131,14 @@ fn main() -> gradus::Result<()> {
         "   worst relative error {:.2}\n   {worst}\n   (both times the random weight that the check gave this element)",
         report.relative_error
     );
-    assert!(report.relative_error > 0.01 && worst.contains("element 2"), "at x = 1 even 3x is right; at 2 it is not");
+    assert!(report.relative_error > 0.01 && worst.contains("element 2"), "at x = 1 even 3x is correct; at 2 it is not");
 
     println!("\n5. At a kink no formula helps: relu at 0\n");
     let relu = |x: f64| Var::constant(Tensor::<f64>::scalar(x)).relu().expect("one number fits").value().item();
     let (half, h) = (CENTRAL(&relu, 0.0, 1e-5), 1e-5);
-    println!("   central difference with h = {h:e}: {half}; the true slopes are 0 on the left and 1 on the right.");
+    println!(
+        "   central difference with h = {h:e}: {half}; the true derivatives are 0 on the left and 1 on the right."
+    );
     println!("   Gradient checks therefore keep away from kinks, by more than the step.");
     assert_eq!(half, 0.5);
 

@@ -71,7 +71,7 @@ fn main() -> gradus::Result<()> {
     show("kernel w (Sobel's, for vertical edges)", &w);
     let as_image = |t: &Tensor<f64>| t.reshape([1, 1, t.shape()[0], t.shape()[1]]);
     let [y, dx, dw] = conv2d(&as_image(&x)?, &as_image(&w)?, Conv2d::default(), &as_image(&g)?)?;
-    show("what the conv2d op gives, y", &y.reshape([2, 2])?);
+    show("the output of the conv2d op, y", &y.reshape([2, 2])?);
 
     println!("2. im2col: each patch becomes a column\n");
     let columns = Tensor::build([9, 4], |columns| reference::im2col(&sizes, x.data(), columns));
@@ -111,7 +111,7 @@ fn main() -> gradus::Result<()> {
     assert_eq!(col2im(&d_columns).data(), dx.data());
     assert_eq!(matmul(&transposed(&toeplitz)?, &g.reshape([4, 1])?)?.data(), dx.data());
     println!(
-        "   The same dx comes from Tᵀ · g, and both are what the conv2d op hands back. Checked, number by number.\n"
+        "   The same dx comes from Tᵀ · g, and both equal the gradient of the conv2d op. Checked, number by number.\n"
     );
     let visits = col2im(&Tensor::full([9, 4], 1.0));
     show("in how many patches each pixel was (col2im of ones)", &visits);

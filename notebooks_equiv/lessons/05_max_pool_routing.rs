@@ -6,17 +6,17 @@
 //! y[i, j] = max over the window (i, j) of x
 //! ```
 //!
-//! Near any point without ties this is a selection: y[i, j] = x[winner], so its derivative is 1 at the winner and 0
-//! at the others. Backward therefore *routes*: each output's gradient goes, whole, to the pixel that won, and the
-//! losers get nothing. Average-pooling shares out instead: every pixel of a window of m gets 1/m.
+//! Near any point without ties this is a selection: y[i, j] = x[argmax], so its derivative is 1 at the argmax and 0
+//! at the other pixels. Backward therefore *routes*: each output's gradient goes, whole, to the argmax, and the other
+//! pixels get nothing. Average-pooling divides instead: every pixel of a window of m gets 1/m.
 //!
 //! What follows from it:
 //!
 //! * with windows of 2 x 2, three quarters of the pixels get no gradient at all: work that a clever engine can skip;
-//! * forward has to remember who won (one index an output), or backward cannot know;
-//! * on a tie somebody must win: here the first in reading order, as in PyTorch;
-//! * where windows overlap, a pixel may win several times, and its gradients add up;
-//! * padding never wins, not even against negative numbers (it counts as -∞, and not as 0).
+//! * forward has to store the argmax (one index an output) for backward;
+//! * on a tie one pixel must be the argmax: here the first in reading order, as in PyTorch;
+//! * where windows overlap, a pixel may be the argmax several times, and its gradients add up;
+//! * padding is never the argmax, not even beside negative numbers (it counts as -∞, and not as 0).
 //!
 //! Sources: M. Riesenhuber and T. Poggio, Nature Neuroscience 2 (1999); D. Scherer, A. Müller and S. Behnke, ICANN
 //! (2010), for max against average.
@@ -61,7 +61,7 @@ fn main() -> gradus::Result<()> {
     let folder = std::env::args().nth(1).map_or("target/lessons/05".into(), PathBuf::from);
     let plane = |values: &[f64], h: usize, w: usize| Tensor::from_f64(values, [1, 1, h, w]);
 
-    println!("1. Windows of 2 x 2: the winner takes the whole gradient\n");
+    println!("1. Windows of 2 x 2: the argmax takes the whole gradient\n");
     let x = plane(&[1., 3., 2., 1., 4., 2., 0., 5., 7., 1., 2., 2., 0., 6., 3., 1.], 4, 4)?;
     let g = plane(&[10., 20., 30., 40.], 2, 2)?;
     let (y, dx) = pool(&x, Window::square(2), Some(&g))?;
@@ -69,7 +69,7 @@ fn main() -> gradus::Result<()> {
     show(&[("g, the gradient at y", &g), ("the gradient at x", &dx)]);
     assert_eq!(y.data(), [4., 5., 7., 3.]);
     assert_eq!(dx.data(), [0., 0., 0., 0., 10., 0., 0., 20., 30., 0., 0., 0., 0., 0., 40., 0.]);
-    println!("   4 of 16 pixels hear anything. Average-pooling would give every pixel a quarter:\n");
+    println!("   4 of 16 pixels get a gradient. Average-pooling would give every pixel a quarter:\n");
     let tape = Tape::new();
     let leaf = tape.leaf(x.clone());
     let mean = leaf.avg_pool2d(Window::square(2))?;
@@ -80,43 +80,47 @@ fn main() -> gradus::Result<()> {
     println!("   Either way nothing is lost: the sums are {}, {} and {}.", sum(&g), sum(&dx), sum(&shared));
     assert!(sum(&dx) == sum(&g) && sum(&shared) == sum(&g));
 
-    println!("\n2. It is the derivative: raise a winner and a loser by 0.001, and look\n");
+    println!("\n2. It is the derivative: raise an argmax and another pixel by 0.001\n");
     let mut raised = x.clone();
-    raised.data_mut()[4] += 0.001; // the 4, a winner
-    raised.data_mut()[1] += 0.001; // the 3, a loser of the same window
+    raised.data_mut()[4] += 0.001; // the 4, an argmax
+    raised.data_mut()[1] += 0.001; // the 3, another pixel of the same window
     let (z, _) = pool(&raised, Window::square(2), None)?;
-    println!("   in the first window the 4 (winner) and the 3 (loser) are raised:");
-    println!("   y[0, 0] goes from {} to {}, by the winner's share alone.", y.data()[0], z.data()[0]);
+    println!("   in the first window the 4 (argmax) and the 3 are raised:");
+    println!("   y[0, 0] goes from {} to {}, by the step of the argmax alone.", y.data()[0], z.data()[0]);
     approx::assert_abs_diff_eq!(z.data()[0] - y.data()[0], 0.001, epsilon = 1e-12);
 
-    println!("\n3. A tie: the first one wins\n");
+    println!("\n3. A tie: the argmax is the first\n");
     let tie = plane(&[5., 5., 5., 5.], 2, 2)?;
     let (_, routed) = pool(&tie, Window::square(2), None)?;
     show(&[("x", &tie), ("gradient at x, for g = 1", &routed)]);
     assert_eq!(routed.data(), [1., 0., 0., 0.]);
 
-    println!("4. Overlapping windows (3 x 3, stride 1): a pixel may win several times\n");
+    println!("4. Overlapping windows (3 x 3, stride 1): a pixel may be the argmax several times\n");
     let peak = plane(&[0., 1., 2., 1., 1., 9., 3., 2., 2., 3., 4., 0., 1., 2., 0., 8.], 4, 4)?;
     let window = Window { kernel: [3, 3], stride: [1, 1], padding: [0, 0] };
     let (y, wins) = pool(&peak, window, None)?;
     show(&[("x", &peak), ("y", &y), ("gradient at x, for g = 1", &wins)]);
-    assert_eq!((wins.at(&[0, 0, 1, 1]), sum(&wins)), (4., 4.), "the 9 lies in all four windows and wins them all");
+    assert_eq!(
+        (wins.at(&[0, 0, 1, 1]), sum(&wins)),
+        (4., 4.),
+        "the 9 lies in all four windows and is the argmax of each"
+    );
 
-    println!("5. Padding never wins, even where all numbers are negative\n");
+    println!("5. Padding is never the argmax, even where all numbers are negative\n");
     let negative = plane(&[-1., -2., -3., -4.], 2, 2)?;
     let window = Window { kernel: [2, 2], stride: [2, 2], padding: [1, 1] };
     let (y, _) = pool(&negative, window, None)?;
     show(&[("x, padded by one on all sides", &negative), ("y: no zero among them", &y)]);
     assert_eq!(y.data(), [-1., -2., -3., -4.]);
 
-    println!("6. On an image: what is kept, and who hears the gradient\n");
+    println!("6. On an image: the pooled values, and the pixels that get a gradient\n");
     const SIZE: usize = 64;
     let galaxy = Galaxies { per_class: 1, size: SIZE, seed: 4 }.render_one(2, 0);
     let image = Tensor::new(galaxy.clone(), [1, 1, SIZE, SIZE])?.cast::<f64>();
     let tile = |t: &Tensor<f64>| Tile::chw(t.cast::<f32>().data(), 1, t.shape()[2], t.shape()[3]);
     let (mut pooled, mut routes) = (vec![tile(&image).caption("64 x 64")], vec![tile(&image).caption("the image")]);
     for depth in 1..=3 {
-        // Pool `depth` times on one tape, so that the gradient has to find its way back through all of them.
+        // Pool `depth` times on one tape, so the gradient passes through all of them.
         let tape = Tape::new();
         let leaf = tape.leaf(image.clone());
         let y = (0..depth).try_fold(leaf.clone(), |v: Var<f64>, _| v.max_pool2d(Window::square(2)))?;
@@ -124,9 +128,9 @@ fn main() -> gradus::Result<()> {
         let dx = tape.backward(&y.sum()?)?.of(&leaf)?.expect("it depends").clone();
         let hear = dx.data().iter().filter(|v| **v != 0.0).count();
         let side = SIZE >> depth;
-        let share = 100.0 * hear as f64 / dx.numel() as f64;
+        let percent = 100.0 * hear as f64 / dx.numel() as f64;
         println!(
-            "   pooled {depth}x: {side:2} x {side:2} left; {hear:4} of {} pixels hear the gradient ({share:.1} %)",
+            "   pooled {depth}x: {side:2} x {side:2} left; {hear:4} of {} pixels get a gradient ({percent:.1} %)",
             dx.numel()
         );
         assert_eq!(hear, side * side, "one pixel for each output, whatever the depth");
@@ -135,8 +139,8 @@ fn main() -> gradus::Result<()> {
     }
 
     ImageGrid::new("A galaxy through max-pools of 2 x 2")
-        .group("forward: what is kept", pooled)
-        .group("backward: the pixels that hear the gradient", routes)
+        .group("forward: the pooled values", pooled)
+        .group("backward: the pixels that get a gradient", routes)
         .columns(4)
         .tile_size(150.0)
         .draw()

@@ -1,7 +1,7 @@
 //! Lesson 06: softmax and cross-entropy, and why the gradient is p - y.
 //!
 //! A classifier ends in K numbers z of any sign and size, the *logits*. Softmax (Bridle 1990) turns them into
-//! probabilities p; cross-entropy measures how surprised p is by the true label y, which is 1 at the right class c and 0
+//! probabilities p; cross-entropy measures how surprised p is by the true label y, which is 1 at the true class c and 0
 //! elsewhere:
 //!
 //! ```text
@@ -15,9 +15,9 @@
 //! dL/dz_k = -[k = c] + exp(z_k) / Σ_j exp(z_j) = p_k - y_k
 //! ```
 //!
-//! The gradient is the error itself: what was said minus what was true. It lies between -1 and 1, sums to zero over
-//! the classes, and is small only where the prediction is right. A squared error on top of softmax has no such luck: its
-//! slope carries the factor p (1 - p), so a network that is sure and wrong learns almost nothing (Golik et al. 2013).
+//! The gradient is the error itself: prediction minus target. It lies between -1 and 1, sums to zero over the classes,
+//! and is small only where the prediction is correct. The gradient of a squared error on top of softmax has the factor
+//! p (1 - p), so a network learns almost nothing from a confident incorrect prediction (Golik et al. 2013).
 //!
 //! **Large logits.** exp(89) is already too large for `f32`. But softmax does not change when the same number is
 //! taken from all logits, since exp(z - m) = exp(z) / exp(m) and the divisor cancels; with m = max z no exponent is
@@ -34,7 +34,7 @@ fn main() -> gradus::Result<()> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "target/lessons/06".into()));
 
     println!("1. From logits to a loss, by hand\n");
-    let (z, right) = ([2.0, 1.0, -1.0], 1);
+    let (z, label) = ([2.0, 1.0, -1.0], 1);
     let e = z.map(libm::exp);
     let sum: f64 = e.iter().sum();
     let p = e.map(|e| e / sum);
@@ -42,10 +42,10 @@ fn main() -> gradus::Result<()> {
     row("logit z", &z);
     row("exp z", &e);
     row("p = exp z / sum", &p);
-    let loss = -libm::log(p[right]);
-    println!("\n   loss = -log p[1] = -log {:.4} = {loss:.4}", p[right]);
+    let loss = -libm::log(p[label]);
+    println!("\n   loss = -log p[1] = -log {:.4} = {loss:.4}", p[label]);
 
-    println!("\n2. Its gradient, by four ways that know nothing of each other\n");
+    println!("\n2. Its gradient, by four independent ways\n");
     let y = [0.0, 1.0, 0.0];
     let formula: [f64; 3] = std::array::from_fn(|k| p[k] - y[k]);
     row("p - y", &formula);
@@ -54,14 +54,14 @@ fn main() -> gradus::Result<()> {
     let (value, by_op) = slope(&z, |z| z.cross_entropy(ClassTarget::Labels(&[right])))?;
     row("cross_entropy", &by_op);
 
-    // The definition, op by op: the tape multiplies the slopes of softmax, log, product, sum and sign.
-    let truth = Var::constant(Tensor::from_f64(&y, [1, 3])?);
-    let (_, by_chain) = slope(&z, |z| z.softmax(1)?.log()?.mul(&truth)?.sum()?.neg())?;
+    // The definition, op by op: the tape multiplies the derivatives of softmax, log, product, sum and sign.
+    let target = Var::constant(Tensor::from_f64(&y, [1, 3])?);
+    let (_, by_chain) = loss_and_gradient(&z, |z| z.softmax(1)?.log()?.mul(&target)?.sum()?.neg())?;
     row("chain rule", &by_chain);
 
     // Differences: nudge one logit up and down, and see what the loss does.
     let h = 1e-5;
-    let loss_at = |z: &[f64]| libm::log(z.iter().map(|&z| libm::exp(z)).sum()) - z[right];
+    let loss_at = |z: &[f64]| libm::log(z.iter().map(|&z| libm::exp(z)).sum()) - z[label];
     let by_differences: [f64; 3] = std::array::from_fn(|k| {
         let (mut up, mut down) = (z, z);
         (up[k], down[k]) = (z[k] + h, z[k] - h);
@@ -87,7 +87,7 @@ fn main() -> gradus::Result<()> {
     println!("   softmax op             = {:.4}", op.value().data()[0]);
     assert!(naive.is_nan() && (stable - op.value().data()[0]).abs() < 1e-6);
 
-    // Sure and wrong: the right class is 200 behind, and its probability e^-200 is 0 in f32.
+    // Confident and incorrect: the true class is 200 behind, and its probability e^-200 is 0 in f32.
     let tape = Tape::<f32>::new();
     let leaf = tape.leaf(Tensor::new(vec![200.0, 0.0], [1, 2])?);
     let log_of_rounded = leaf.softmax(1)?.log()?.value().data()[1];
@@ -103,36 +103,36 @@ fn main() -> gradus::Result<()> {
     println!("\n4. Against the squared error, for two classes and z = [d, 0], the first being true\n");
     println!(
         "   {:>6} {:>8} | {:>13} {:>9} | {:>13} {:>9}",
-        "d", "p[0]", "cross-entropy", "slope", "(p - y)²", "slope"
+        "d", "p[0]", "cross-entropy", "gradient", "(p - y)²", "gradient"
     );
-    let truth = Var::constant(Tensor::from_f64(&[1.0, 0.0], [1, 2])?);
+    let target = Var::constant(Tensor::from_f64(&[1.0, 0.0], [1, 2])?);
     let mut curves: [Vec<(f64, f64)>; 4] = Default::default();
     for i in -40..=40 {
         let d = f64::from(i) / 5.0;
         let (entropy, entropy_slope) = slope(&[d, 0.0], |z| z.cross_entropy(ClassTarget::Labels(&[0])))?;
         let (squared, squared_slope) = slope(&[d, 0.0], |z| z.softmax(1)?.mse(&truth))?;
         if i % 10 == 0 {
-            let (p, a, b) = (libm::exp(-entropy), entropy_slope[0], squared_slope[0]);
+            let (p, a, b) = (libm::exp(-entropy), entropy_gradient[0], squared_gradient[0]);
             println!("   {d:>6.1} {p:>8.4} | {entropy:>13.4} {a:>9.4} | {squared:>13.4} {b:>9.4}");
         }
-        let values = [entropy, squared, entropy_slope[0], squared_slope[0]];
+        let values = [entropy, squared, entropy_gradient[0], squared_gradient[0]];
         curves.iter_mut().zip(values).for_each(|(curve, v)| curve.push((d, v)));
     }
     let (pull, weak) = (curves[2][0].1, curves[3][0].1);
     assert!(pull < -0.999 && weak.abs() < 0.001);
     println!(
-        "\n   At d = -8 the prediction is sure and wrong. Cross-entropy pulls with {pull:.4}, the squared error with {weak:.4}."
+        "\n   At d = -8 the prediction is confident and incorrect. The gradient of cross-entropy is {pull:.4}, of the squared error {weak:.4}."
     );
 
     let chart = |title: &str, y: &str, [a, b]: [&[(f64, f64)]; 2]| {
         let chart = LineChart::new(title).axes("d: logit of the true class minus the other", y);
         chart.series("cross-entropy", a).series("squared error", b).draw()
     };
-    let title = "Sure and wrong is expensive only with cross-entropy";
+    let title = "Confident mistakes have a large loss only with cross-entropy";
     chart(title, "loss", [&curves[0], &curves[1]]).save(&folder, "loss")?;
-    let title = "The slope of the squared error dies on both sides";
-    chart(title, "slope of the loss along d", [&curves[2], &curves[3]]).save(&folder, "slope")?;
-    println!("\nFigures: loss and slope (.svg, .png) in {}", folder.display());
+    let title = "The gradient of the squared error vanishes on both sides";
+    chart(title, "derivative of the loss with respect to d", [&curves[2], &curves[3]]).save(&folder, "derivative")?;
+    println!("\nFigures: loss and derivative (.svg, .png) in {}", folder.display());
     Ok(())
 }
 
@@ -143,8 +143,8 @@ fn row(name: &str, values: &[f64]) {
     println!();
 }
 
-/// The loss that `f` makes of one sample's logits, and its gradient by the tape.
-fn slope(z: &[f64], f: impl Fn(&Var<f64>) -> gradus::Result<Var<f64>>) -> gradus::Result<(f64, Vec<f64>)> {
+/// Returns the loss `f` of one sample's logits, and its gradient by the tape.
+fn loss_and_gradient(z: &[f64], f: impl Fn(&Var<f64>) -> gradus::Result<Var<f64>>) -> gradus::Result<(f64, Vec<f64>)> {
     let tape = Tape::new();
     let z = tape.leaf(Tensor::from_f64(z, [1, z.len()])?);
     let loss = f(&z)?;

@@ -108,9 +108,11 @@ fn main() -> gradus::Result<()> {
     println!("\n2. SGD is two geometric series: a times 0.982 at each step, b times 1 - 100 · 0.018 = -0.8\n");
     for t in [1, 2, 10] {
         let (a, b, _) = straight[0].1[t];
-        let (a_wanted, b_wanted) = (START.0 * libm::pow(0.982, t as f64), START.1 * libm::pow(-0.8, t as f64));
-        println!("   step {t:>2}:  a = {a:>8.4}, wanted {a_wanted:>8.4};   b = {b:>7.4}, wanted {b_wanted:>7.4}");
-        assert!((a - a_wanted).abs() < 1e-12 && (b - b_wanted).abs() < 1e-12);
+        let (a_expected, b_expected) = (START.0 * libm::pow(0.982, t as f64), START.1 * libm::pow(-0.8, t as f64));
+        println!(
+            "   step {t:>2}:  a = {a:>8.4}, expected {a_expected:>8.4};   b = {b:>7.4}, expected {b_expected:>7.4}"
+        );
+        assert!((a - a_expected).abs() < 1e-12 && (b - b_expected).abs() < 1e-12);
     }
     let beyond = descend(Sgd::new(0.0202), 0.0)?;
     let (from, to) = (beyond[0], beyond[STEPS - 1]);
@@ -146,7 +148,7 @@ fn main() -> gradus::Result<()> {
     draw(title, &turned, (-9.0, 4.0), (-8.0, 4.0), quarter).save(&folder, "paths_turned")?;
     let chart = LineChart::new("Loss on the way down").axes("step", "loss").log_y();
     let curve = |path: &[Place]| -> Vec<(f64, f64)> { path.iter().enumerate().map(|(t, p)| (t as f64, p.2)).collect() };
-    // The colours of the map's paths.
+    // The colours of the paths in the contour plot.
     let colours = [1, 2, 3, 6].map(Colour::class);
     let runs = straight.iter().zip(colours);
     runs.fold(chart, |chart, ((name, path), c)| chart.styled(name, &curve(path), c, false))

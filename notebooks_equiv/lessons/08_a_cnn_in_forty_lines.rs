@@ -2,11 +2,11 @@
 //!
 //! Everything so far, put together: images, a network, a loss, a tape, an optimizer. The network is LeNet's scheme
 //! (LeCun et al. 1998) with today's parts: *convolutions* look for small patterns, the same everywhere in the image;
-//! *ReLU* keeps what was found; *max-pooling* keeps the best of each 2x2 and halves the image. Two such blocks turn
-//! 1x32x32 pixels into 16 maps of 8x8; a fully connected layer reads the class off them.
+//! *ReLU* keeps positive responses; *max-pooling* keeps the largest of each 2x2 and halves the image. Two such blocks
+//! turn 1x32x32 pixels into 16 feature maps of 8x8; a fully connected layer computes the logits from them.
 //!
-//! Training repeats four lines: forward, loss, backward, step. The context of a forward pass knows the number of the step,
-//! so that a layer with dropout would draw another mask in each. An *epoch* is one pass over the training images in a
+//! Training repeats four lines: forward, loss, backward, step. The context of a forward pass knows the number of the
+//! step, so a layer with dropout would draw another mask in each. An *epoch* is one pass over the training images in a
 //! new order; flips and quarter turns make each pass a little different, since a galaxy has no up and down. The test
 //! images are never trained on. Their accuracy is the result.
 //!
@@ -30,7 +30,7 @@ fn main() -> gradus::Result<()> {
     let (seed, epochs) = (42, 12);
     let (pixels, labels, _) = Galaxies { per_class: 200, size: 32, seed }.render()?;
     let part = stratified(&labels, &[0.75, 0.25], &mut Rng::new(seed, "split", 0));
-    let pick = |wanted: usize| -> Vec<usize> { (0..part.len()).filter(|&i| part[i] == wanted).collect() };
+    let pick = |expected: usize| -> Vec<usize> { (0..part.len()).filter(|&i| part[i] == expected).collect() };
     let normalization = Normalization::fit(&pixels.gather(&pick(0)))?;
     let images = |of: &[usize]| {
         ImageSamples::new(&pixels.gather(of), of.iter().map(|&i| labels[i]).collect::<Vec<_>>(), &normalization)
@@ -74,25 +74,19 @@ fn main() -> gradus::Result<()> {
 
     println!("1. The network, layer by layer\n");
     let summary = summary::summarize(&model, &[1, 32, 32])?;
-    let mut table = Table::new(&["layer", "sort", "output", "parameters", "multiply-adds", "sees"]).align(&[
-        Align::Left,
-        Align::Left,
-        Align::Left,
-        Align::Right,
-        Align::Right,
-        Align::Right,
-    ]);
+    let mut table = Table::new(&["layer", "kind", "output", "parameters", "multiply-adds", "receptive field"])
+        .align(&[Align::Left, Align::Left, Align::Left, Align::Right, Align::Right, Align::Right]);
     for row in &summary.rows {
         let output = row.output.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
-        let sees = row.receptive_field.map_or("all".into(), |[h, w]| format!("{h}x{w}"));
-        let counts = [row.parameters.to_string(), row.macs.to_string(), sees];
+        let field = row.receptive_field.map_or("all".into(), |[h, w]| format!("{h}x{w}"));
+        let counts = [row.parameters.to_string(), row.macs.to_string(), field];
         table.row([row.path.clone(), row.kind.clone(), output].into_iter().chain(counts));
     }
     table.strong_row(["total", "", "", &summary.parameters.to_string(), &summary.macs.to_string(), ""]);
     println!("{}", table.text());
     println!("By hand: conv1 has 8 filters of 1·3·3 weights and a bias each, 8 · (9 + 1) = 80 parameters; conv2");
     println!(
-        "16 · (8·9 + 1) = 1168; out 3 · (16·8·8 + 1) = 3075. \"Sees\" is the square of pixels that one output looks at."
+        "16 · (8·9 + 1) = 1168; out 3 · (16·8·8 + 1) = 3075. \"Receptive field\" is the square of pixels that one output depends on."
     );
     assert_eq!(summary.parameters, 80 + 1168 + 3075);
 

@@ -48,7 +48,8 @@ fn assign(x: &[Point], centroids: &[Point]) -> (Vec<usize>, f64) {
     (found.iter().map(|f| f.0).collect(), found.iter().map(|f| f.1).sum())
 }
 
-/// Step 2. The mean of each cluster. An empty one stays where it is (the library moves it to the worst-served sample).
+/// Step 2. The mean of each cluster. An empty one stays where it is (the library moves it to the sample farthest from
+/// its centroid).
 fn update(x: &[Point], labels: &[usize], centroids: &[Point]) -> Vec<Point> {
     let mean = |(c, &old): (usize, &Point)| {
         let own: Vec<Point> = x.iter().zip(labels).filter(|(_, l)| **l == c).map(|(p, _)| *p).collect();
@@ -95,9 +96,9 @@ fn main() -> gradus::Result<()> {
     // Four blobs of 60 samples: two on the left, two on the right.
     let (k, rng) = (4, &mut Rng::new(9, "blobs", 0));
     let centers = [(-4.0, 2.5), (-4.0, -2.5), (4.0, 2.5), (4.0, -2.5)];
-    let truth: Vec<usize> = (0..240).map(|i| i / 60).collect();
+    let blobs: Vec<usize> = (0..240).map(|i| i / 60).collect();
     let x: Vec<Point> =
-        truth.iter().map(|&c| (centers[c].0 + 0.9 * rng.normal(), centers[c].1 + 0.9 * rng.normal())).collect();
+        blobs.iter().map(|&c| (centers[c].0 + 0.9 * rng.normal(), centers[c].1 + 0.9 * rng.normal())).collect();
 
     // The bad start: the first samples of the list, which all lie in one blob. The good start: k-means++ (of whose
     // starts not all are good, see 2.; this one shows it at work).
@@ -111,12 +112,12 @@ fn main() -> gradus::Result<()> {
             println!("   {i:>4} {:>10.2}   cluster sizes {sizes:?}", frame.inertia);
         }
         assert!(frames.windows(2).all(|f| f[1].inertia <= f[0].inertia));
-        let index = adjusted_rand(&frames[frames.len() - 1].labels, &truth);
+        let index = adjusted_rand(&frames[frames.len() - 1].labels, &blobs);
         println!("        adjusted Rand index with the true blobs: {index:.3} (1 is perfect, 0 is chance)\n");
     }
 
     let (worse, best) = (bad[bad.len() - 1].inertia, good[good.len() - 1].inertia);
-    println!("2. How often is the best answer found? 200 starts of each kind\n");
+    println!("2. How often is the best minimum found? 200 starts of each kind\n");
     let share = |start: &dyn Fn(&mut Rng) -> Vec<Point>| {
         let run = |i: u64| lloyd(&x, start(&mut Rng::new(9, "starts", i))).pop().expect("a start is a frame").inertia;
         (0..200).filter(|&i| run(i) < 1.001 * best).count() as f64 / 2.0
@@ -147,7 +148,7 @@ fn main() -> gradus::Result<()> {
 
     let names: Vec<String> = (1..=k).map(|c| format!("cluster {c}")).collect();
     for (file, title, frames) in [
-        ("bad_start", "A bad start: two centroids share a blob, one serves two", &bad),
+        ("bad_start", "A bad start: two centroids in one blob, one for two blobs", &bad),
         ("plus_plus", "A start by k-means++", &good),
     ] {
         // The start, the first iterations, and the end; a star is a centroid.

@@ -1,22 +1,22 @@
-//! Lesson 10: t-SNE, from distances to a map (van der Maaten and Hinton 2008).
+//! Lesson 10: t-SNE, from distances to an embedding (van der Maaten and Hinton 2008).
 //!
-//! Samples with many features shall become points on paper such that neighbours stay neighbours. Five steps:
+//! Samples with many features become points in two dimensions such that neighbours stay neighbours. Five steps:
 //!
 //! ```text
 //! 1. distances      d_ij² = |x_i - x_j|²
 //! 2. conditional    p(j|i) ∝ exp(-β_i d_ij²)          β_i such that exp(-Σ_j p(j|i) log p(j|i)) = perplexity
 //! 3. symmetric      p_ij = (p(j|i) + p(i|j)) / 2n     how much i and j are neighbours in the data
-//! 4. on the map     q_ij = w_ij / Σ w,  w_ij = 1 / (1 + |y_i - y_j|²)
+//! 4. embedding      q_ij = w_ij / Σ w,  w_ij = 1 / (1 + |y_i - y_j|²)
 //! 5. descent        KL = Σ p_ij log(p_ij / q_ij),  dKL/dy_i = 4 Σ_j (p_ij - q_ij) w_ij (y_i - y_j)
 //! ```
 //!
 //! The *perplexity* is the number of neighbours that each sample should have: crowded regions get narrow Gaussians,
-//! empty ones wide ones. On the map the Gaussian is replaced by Student's t with one degree of freedom, whose heavy
-//! tail gives far points room. KL punishes a close pair that is drawn far apart (p large, q small), and hardly a far
-//! pair that is drawn close: the map shows neighbourhoods.
+//! empty ones wide ones. In the embedding the Gaussian is replaced by Student's t with one degree of freedom, whose
+//! heavy tail gives far points room. KL punishes a close pair that is drawn far apart (p large, q small), and hardly a
+//! far pair that is drawn close: the embedding shows neighbourhoods.
 //!
 //! It shows **nothing else**. β_i has divided each region by its own scale, so the width of a cluster and the distance
-//! between clusters on the map say nothing about the data. The last table shows it in numbers.
+//! between clusters in the embedding say nothing about the data. The last table shows it in numbers.
 
 use gradus::analysis::tsne::{Tsne, affinity};
 use gradus::report::chart::{LineChart, Scatter};
@@ -45,7 +45,7 @@ fn conditional(d: &[f64], i: usize, beta: f64) -> (Vec<f64>, f64) {
     (p, libm::exp(entropy))
 }
 
-/// The β with the wanted perplexity, by bisection on a logarithmic scale: perplexity falls as β grows.
+/// The β with the given perplexity, by bisection on a logarithmic scale: perplexity falls as β grows.
 fn search(d: &[f64], i: usize) -> (f64, Vec<f64>) {
     let (mut low, mut high) = (1e-6, 1e3);
     for _ in 0..60 {
@@ -55,7 +55,7 @@ fn search(d: &[f64], i: usize) -> (f64, Vec<f64>) {
     (low, conditional(d, i, low).0)
 }
 
-/// The unnormalized w and the normalized q of a map.
+/// The unnormalized w and the normalized q of an embedding.
 fn student(y: &Array2<f64>) -> (Array2<f64>, Array2<f64>) {
     let mut w = distances(y).mapv(|d| 1.0 / (1.0 + d));
     w.diag_mut().fill(0.0);
@@ -102,7 +102,7 @@ fn main() -> gradus::Result<()> {
     println!("\n3. P is symmetric, p[0,1] = {:.6} = p[1,0], and sums to {:.6}", p[[0, 1]], p.sum());
     assert!((p.sum() - 1.0).abs() < 1e-12 && p[[0, 1]] == p[[1, 0]]);
 
-    println!("\n4.-5. The gradient, by the formula and by differences of KL, at a random map\n");
+    println!("\n4.-5. The gradient, by the formula and by differences of KL, at a random embedding\n");
     let y = Array2::from_shape_fn((N, 2), |_| rng.normal());
     let by_formula = gradient(&p, &y);
     for at in [[0, 0], [0, 1], [EACH, 0]] {
@@ -120,7 +120,7 @@ fn main() -> gradus::Result<()> {
     println!("   iteration       KL");
     let shown = [1, 25, 50, 250, 300, 1000];
     let (mut frames, mut curve) = (Vec::new(), Vec::new());
-    // So few samples want smaller steps than the least of the automatic rate, 50.
+    // So few samples need smaller steps than the least of the automatic rate, 50.
     let tsne = Tsne { perplexity: PERPLEXITY, learning_rate: Some(10.0), ..Tsne::default() };
     let map = tsne.fit_with(x.view(), 10, |frame| {
         if frame.iteration % 10 == 0 || frame.iteration == 1 {
@@ -139,13 +139,13 @@ fn main() -> gradus::Result<()> {
     );
     println!("   Then P is taken as it is, and the dots unfold: KL takes its second step down.\n");
     println!(
-        "   KL of the last map, computed here: {own_kl:.6}. Its gradient's length: {end:.1e} (at random: {random:.1e})."
+        "   KL of the last embedding, computed here: {own_kl:.6}. Its gradient's length: {end:.1e} (at random: {random:.1e})."
     );
     assert!((own_kl - map.kl).abs() < 1e-4 && end < 0.01 * random);
     assert!(frames.windows(2).all(|f| f[1].1 < f[0].1));
 
-    println!("\n7. What the map does not show\n");
-    println!("   {:<34} {:>9} {:>9}", "", "in data", "on map");
+    println!("\n7. What the embedding does not show\n");
+    println!("   {:<34} {:>9} {:>9}", "", "in data", "embedded");
     let (y, ratio) = (&map.embedding, |x: &Array2<f64>| gap(x, 1, 2) / gap(x, 0, 1));
     let rows = [
         ("width of C / width of A", widths(&x, 2, 0), widths(y, 2, 0)),
@@ -155,15 +155,19 @@ fn main() -> gradus::Result<()> {
         println!("   {name:<34} {data:>9.2} {paper:>9.2}");
         assert!(data > 8.0 && paper < 3.0);
     }
-    println!("\n   C is ten times as wide and nine times as far away, and the map knows neither.");
+    println!("\n   C is ten times as wide and nine times as far away, and the embedding shows neither.");
 
     let names = ["A: tight", "B: tight, near A", "C: wide, far away"].map(String::from);
-    let sheet = frames.iter().fold(Scatter::new("A map finds its form", &names).columns(3), |sheet, (t, kl, y)| {
-        let points: Vec<(f64, f64)> = y.rows().into_iter().map(|r| (r[0], r[1])).collect();
-        sheet.panel(&format!("iteration {t}: KL = {kl:.2}"), &points, &labels)
-    });
+    let sheet = frames.iter().fold(
+        Scatter::new("The embedding over the iterations", &names).columns(3),
+        |sheet, (t, kl, y)| {
+            let points: Vec<(f64, f64)> = y.rows().into_iter().map(|r| (r[0], r[1])).collect();
+            sheet.panel(&format!("iteration {t}: KL = {kl:.2}"), &points, &labels)
+        },
+    );
     sheet.draw().save(&folder, "frames")?;
-    let chart = LineChart::new("KL falls").axes("iteration", "KL divergence of the map from P").series("KL", &curve);
+    let chart =
+        LineChart::new("KL falls").axes("iteration", "KL divergence of the embedding from P").series("KL", &curve);
     chart.marker(250.0, "exaggeration ends").y_range(0.0, curve[0].1).draw().save(&folder, "kl")?;
     println!("\nFigures: frames and kl (.svg, .png) in {}", folder.display());
     Ok(())

@@ -1,15 +1,16 @@
-//! # Lesson 11: transposed convolution, the way back
+//! # Lesson 11: transposed convolution
 //!
-//! A convolution with stride 2 halves an image. An autoencoder must come back from the small maps to the large image,
-//! and the way back is the *transpose* of the way there. With the convolution written as a matrix, y = A x, it is
+//! A convolution with stride 2 halves an image. The decoder of an autoencoder must enlarge small feature maps to the
+//! large image, and its layers are the *transpose* of the encoder's convolutions. With the convolution written as a
+//! matrix, y = A x, it is
 //!
 //! ```text
 //! x' = Aᵀ y,     so that     ⟨y, A x⟩ = ⟨Aᵀ y, x⟩     for all x and y.
 //! ```
 //!
 //! That is not the inverse: Aᵀ A x is not x. It is what backward computes anyway, the convolution's gradient of its
-//! input; used forwards it has an image of its own: every pixel of the small map lays its multiple of the kernel down
-//! on the large one, two pixels further for each step, and what overlaps is added.
+//! input; used forwards it works so: every pixel of the small feature map adds its multiple of the kernel to the large
+//! one, two pixels further for each step, and overlaps are summed.
 //!
 //! Where kernels overlap unevenly, a checkerboard appears (Odena, Dumoulin and Olah 2016): a 3x3 kernel with stride 2
 //! covers some pixels once, some twice, some four times. Learned kernels can make up for that; kernels at the beginning
@@ -72,7 +73,7 @@ fn main() -> gradus::Result<()> {
     let x: Tensor<f64> = Tensor::randn([1, 1, 7, 7], &mut rng);
     let w: Tensor<f64> = Tensor::randn([1, 1, 3, 3], &mut rng);
     let y: Tensor<f64> = Tensor::randn([1, 1, 4, 4], &mut rng);
-    // The definition: each pixel lays its multiple of the kernel down; the padding is cut off at the end.
+    // The definition: each pixel adds its multiple of the kernel; the padding is cut off at the end.
     let mut laid = vec![0.0; 9 * 9];
     for (place, value) in y.data().iter().enumerate() {
         let (row, column) = (2 * (place / 4), 2 * (place % 4));
@@ -93,7 +94,7 @@ fn main() -> gradus::Result<()> {
     let gradient = tape.backward(&inner)?.of(&leaf)?.expect("x took part").clone();
     // The op.
     let op = Var::constant(y.clone()).conv_transpose2d(&Var::constant(w.clone()), None, up)?.into_value();
-    for (name, other) in [("laid down pixel by pixel", &cut), ("Aᵀ y", &transposed), ("a gradient", &gradient)] {
+    for (name, other) in [("kernel by kernel", &cut), ("Aᵀ y", &transposed), ("a gradient", &gradient)] {
         let most = op.data().iter().zip(other.data()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         println!("   the op and {name}: largest difference {most:.1e}");
         assert!(most < 1e-12);
@@ -106,7 +107,9 @@ fn main() -> gradus::Result<()> {
     assert!((dot(&y, &ax) - dot(&op, &x)).abs() < 1e-12);
 
     println!("\n4. Sizes\n");
-    println!("   a convolution with stride 2 takes 7 and 8 pixels to 4, so the way back is told which:");
+    println!(
+        "   a convolution with stride 2 takes 7 and 8 pixels to 4, so the output padding chooses the size of the inverse direction:"
+    );
     for output_padding in [0, 1] {
         let up = ConvTranspose2d { output_padding: [output_padding; 2], ..up };
         let back = Var::constant(y.clone()).conv_transpose2d(&Var::constant(w.clone()), None, up)?;
@@ -117,7 +120,7 @@ fn main() -> gradus::Result<()> {
     println!("\n5. The checkerboard\n");
     let ones = |n: usize| Var::constant(Tensor::<f64>::full([1, 1, n, n], 1.0));
     let free = ConvTranspose2d { stride: [2, 2], ..ConvTranspose2d::default() };
-    let mut grid = ImageGrid::new("How often each pixel is painted").columns(3).tile_size(150.0);
+    let mut grid = ImageGrid::new("How many kernels cover each pixel").columns(3).tile_size(150.0);
     for (kernel, words) in [(2, "kernel 2, stride 2"), (3, "kernel 3, stride 2"), (4, "kernel 4, stride 2")] {
         let painted = ones(6).conv_transpose2d(&ones(kernel), None, free)?.into_value();
         let side = painted.shape()[2];
@@ -126,7 +129,7 @@ fn main() -> gradus::Result<()> {
         for line in painted.data().chunks(side).take(6) {
             println!("      {}", line.iter().take(8).map(|v| format!("{v} ")).collect::<String>().trim_end());
         }
-        // A kernel whose size is a multiple of the stride paints evenly; 3 is not one of 2.
+        // A kernel whose size is a multiple of the stride covers evenly; 3 is not a multiple of 2.
         assert_eq!(inner.iter().all(|v| *v == inner[0]), kernel % 2 == 0);
         let values: Vec<f32> = painted.data().iter().map(|&v| v as f32).collect();
         let tile = Tile::plane(&values, side, side, ColourMap::Blues, Some((0.0, 4.0)));

@@ -1,16 +1,15 @@
-//! # Lesson 12: an autoencoder, and what it has to do with principal components
+//! # Lesson 12: an autoencoder, and its relation to principal components
 //!
-//! A network that shall give back its input, through a layer that is too narrow to let it pass: the *code*. What it
-//! learns is a way to say an image in few numbers (Hinton and Salakhutdinov 2006). Its target is its input, so no labels
-//! are needed:
+//! An autoencoder reconstructs its input through a layer that is too narrow for it: the *code*. It learns to represent
+//! an image by few numbers (Hinton and Salakhutdinov 2006). Its target is its input, so no labels are needed:
 //!
 //! ```text
 //! minimize   mean |x - D(E(x))|²      E: 784 -> k, D: k -> 784.
 //! ```
 //!
 //! If E and D are linear, the best that can be reached is known: the projection onto the first k principal components
-//! (Baldi and Hornik 1989). So a linear autoencoder finds what PCA computes, and PCA's error is the yardstick. What a
-//! nonlinear one reaches beyond is what depth is good for.
+//! (Baldi and Hornik 1989). So a linear autoencoder finds what PCA computes, and PCA's error is the baseline. The gain
+//! of a nonlinear one over it is the benefit of depth.
 //!
 //! Run it: `cargo run --release --example lesson_12`
 
@@ -40,13 +39,13 @@ fn main() -> gradus::Result<()> {
     let samples = |of: &[usize]| Matrix::new(rows(of)?, images.target.gather(of));
     let (x_train, x_test) = (samples(&train)?, samples(&test)?);
 
-    println!("1. The yardstick: {CODE} principal components\n");
+    println!("1. The baseline: {CODE} principal components\n");
     let view = |t: &Tensor| ArrayView2::from_shape((t.shape()[0], PIXELS), t.data()).expect("rows").to_owned();
     let (seen, unseen) = (view(&rows(&train)?), view(&rows(&test)?));
     let pca = Pca::fit(seen.view(), CODE)?;
     let projected = pca.inverse_transform(pca.transform(unseen.view())?.view())?;
     let by_pca = (&projected - &unseen).mapv(|d| f64::from(d * d)).mean().expect("there are images");
-    println!("   mean squared error of a pixel on images not seen: {by_pca:.5}");
+    println!("   mean squared error of a pixel on test images: {by_pca:.5}");
 
     let rng = &mut Rng::new(12, "init", 0);
     let linear = Sequential::new()
@@ -62,9 +61,9 @@ fn main() -> gradus::Result<()> {
         .with("out", Linear::new(128, PIXELS, Init::XavierUniform, rng))
         .with("sigmoid", Activation::Sigmoid);
 
-    println!("\n2. Two autoencoders: error on images not seen\n");
+    println!("\n2. Two autoencoders: error on test images\n");
     let objective = Objective { loss: Loss::ReconstructionMse, ..Objective::default() };
-    let mut chart = LineChart::new("Error on images not seen").axes("epoch", "mean squared error").log_y();
+    let mut chart = LineChart::new("Error on test images").axes("epoch", "mean squared error").log_y();
     let mut errors = Vec::new();
     for (name, model, lr) in [("linear", &linear, 2e-3), ("with a hidden layer", &deep, 2e-3)] {
         let fit = Fit { objective: objective.clone(), ..Fit::new(60, 60, 50, 12) };
@@ -78,9 +77,9 @@ fn main() -> gradus::Result<()> {
         errors.push(least);
     }
     chart.epochs("principal components", &vec![by_pca; 60]).draw().save(&folder, "errors")?;
-    // On the images it has seen, no linear network can do better than PCA; on others, hardly.
+    // On the training images no linear network can do better than PCA; on others, hardly.
     assert!(errors[0] > 0.9 * by_pca && errors[0] < 1.3 * by_pca, "{} {by_pca}", errors[0]);
-    assert!(errors[1] < errors[0], "depth is good for something");
+    assert!(errors[1] < errors[0], "depth lowers the error");
 
     println!(
         "   the least: principal components {by_pca:.5}, linear {:.5}, with a hidden layer {:.5}",
@@ -100,7 +99,7 @@ fn main() -> gradus::Result<()> {
     println!("   of the images themselves from those of the components: {by_pca:.5}");
     assert!(apart < 0.3 * by_pca, "they lie near each other: {apart} {by_pca}");
 
-    println!("\n4. Which digits are hard to say in {CODE} numbers\n");
+    println!("\n4. Which digits are hard to represent by {CODE} numbers\n");
     println!("   digit   components   linear   with a hidden layer");
     for digit in 0..10 {
         let of: Vec<usize> = (0..test.len()).filter(|&i| labels[test[i]] == digit).collect();
@@ -111,7 +110,7 @@ fn main() -> gradus::Result<()> {
         println!("   {digit:>5} {:12.5} {:8.5} {:14.5}", error(&by_components), error(&by_linear), error(&by_deep));
     }
 
-    println!("\n5. What comes back\n");
+    println!("\n5. Reconstructions\n");
     let some: Vec<usize> =
         (0..10).map(|d| *test.iter().find(|&&i| labels[i] == d).expect("each digit is there")).collect();
     let x = rows(&some)?;

@@ -6,13 +6,13 @@
 //! 1. *Grid or random?* On a grid of k x k points each parameter takes only k values. If one parameter matters and the
 //!    other does not, k trials of every k are wasted; drawn at random, all of them try something new of the one that
 //!    matters (Bergstra and Bengio 2012).
-//! 2. *Learning from trials.* The tree-structured Parzen estimator (Bergstra et al. 2011) divides what has been tried in
-//!    good and bad trials, models where each lie, l(x) and g(x), and tries next where l(x) / g(x) is greatest: that is
+//! 2. *Learning from trials.* The tree-structured Parzen estimator (Bergstra et al. 2011) splits the trials so far into
+//!    good and bad ones, models where each lie, l(x) and g(x), and tries next where l(x) / g(x) is greatest: that is
 //!    where the expected improvement is.
-//! 3. *Giving up early.* After a few epochs most bad settings can be told from good ones. The median rule stops a trial
-//!    that is behind the median of those before it.
+//! 3. *Pruning.* After a few epochs most bad settings can be distinguished from good ones. The median rule stops a
+//!    trial that is worse than the median of those before it.
 //!
-//! `gradus study` does the same with any experiment file, on several workers, with a journal that outlives a crash.
+//! `gradus study` does the same with any experiment file, on several workers, with a journal that survives a crash.
 //!
 //! Run it: `cargo run --release --example lesson_14`
 
@@ -37,7 +37,7 @@ fn main() -> gradus::Result<()> {
     let folder: PathBuf = std::env::args().nth(1).map_or("target/lessons/14".into(), PathBuf::from);
 
     println!("1. Sixteen trials, one parameter that matters\n");
-    // The loss of an imagined network: the learning rate wants to be 0.01, dropout is almost the same everywhere.
+    // The loss of an imagined network: the best learning rate is 0.01, dropout hardly matters.
     let valley = |lr: f64, dropout: f64| (lr.log10() + 2.0) * (lr.log10() + 2.0) + 0.05 * dropout;
     let space = space("lr = { log = [1e-4, 1.0] }\ndropout = { uniform = [0.0, 1.0] }")?;
     let place = |trial: &Trial| {
@@ -68,7 +68,7 @@ fn main() -> gradus::Result<()> {
     chart.draw().save(&folder, "grid_or_random")?;
     assert!(least[1] < least[0], "sixteen learning rates come nearer to the best one than four");
 
-    println!("\n2. Thirty trainings: drawn at random, or where good ones have been\n");
+    println!("\n2. Thirty trainings: drawn at random, or near good ones\n");
     let digits = Work::new()?;
     let space = self::space(
         r#"lr = { log = [1e-5, 1.0] }
@@ -88,7 +88,7 @@ fn main() -> gradus::Result<()> {
             .log_y(),
     );
     let (mut ends, mut epochs) = (Vec::new(), Vec::new());
-    let (mut curves, mut given_up) = (None, Vec::new());
+    let (mut curves, mut pruned) = (None, Vec::new());
     println!("   best validation loss, mean of three searches, after trial     1       5      10      20      30");
     for (name, sampler, pruner) in ways {
         let searches: Vec<Vec<Trial>> = (0..3)
@@ -113,16 +113,16 @@ fn main() -> gradus::Result<()> {
         if name == "TPE" {
             where_good_ones_are(&space, &searches[0]);
         }
-        given_up = searches[0].iter().filter(|trial| trial.state == State::Pruned).map(|t| t.curve.len()).collect();
+        pruned = searches[0].iter().filter(|trial| trial.state == State::Pruned).map(|t| t.curve.len()).collect();
         curves = Some(draw_curves(&searches[0]));
     }
     by_trial.draw().save(&folder, "over_trials")?;
     by_epoch.draw().save(&folder, "over_epochs")?;
     assert!(ends[1] < ends[0], "TPE ends below random search: {} and {}", ends[1], ends[0]);
 
-    println!("\n3. Giving up early\n");
+    println!("\n3. Pruning\n");
     curves.expect("there were searches").save(&folder, "pruned")?;
-    println!("   of the {TRIALS} trials of one search {} were given up, after epoch {given_up:?}", given_up.len());
+    println!("   of the {TRIALS} trials of one search {} were pruned, after epoch {pruned:?}", pruned.len());
     let saved = 1.0 - epochs[2] / epochs[1];
     println!(
         "   the median rule saves {:.0} % of the epochs, and ends at {:.4} for {:.4}",
@@ -135,7 +135,7 @@ fn main() -> gradus::Result<()> {
     Ok(())
 }
 
-/// A way to search: its name, where it looks next, when it gives up.
+/// A search: its name, sampler and pruner.
 type Way = (&'static str, fn() -> Box<dyn Sampler>, fn() -> Box<dyn Pruner>);
 
 /// A space from its text.
@@ -176,7 +176,7 @@ fn where_good_ones_are(space: &Space, trials: &[Trial]) {
     }
 }
 
-/// What a trial has come to, pruned or not.
+/// The value of a trial, pruned or not.
 fn least_of(trial: &Trial) -> f64 {
     trial.curve.iter().map(|(_, value)| *value).fold(f64::INFINITY, f64::min)
 }
@@ -195,10 +195,10 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     values.sum::<f64>() / n
 }
 
-/// The curves of all trials of a search, those given up faint.
+/// The curves of all trials of a search, pruned ones faint.
 fn draw_curves(trials: &[Trial]) -> Figure {
     let best = trials.iter().map(least_of).fold(f64::INFINITY, f64::min);
-    let mut chart = Curves::new("The trials of one search", ["given up", "complete", "best"])
+    let mut chart = Curves::new("The trials of one search", ["pruned", "complete", "best"])
         .axes("epoch", "validation loss")
         .log_y();
     for trial in trials {
@@ -213,7 +213,7 @@ fn draw_curves(trials: &[Trial]) -> Figure {
     chart.draw()
 }
 
-/// What a trial trains: a network of one hidden layer on a few rendered digits.
+/// The network of a trial: one hidden layer, trained on a few rendered digits.
 struct Work {
     train: Matrix,
     val: Matrix,
@@ -244,14 +244,14 @@ impl Work {
             _ => fit.run(&model, &mut sgd, &self.train, &self.val, None, &mut epochs),
         };
         match trained {
-            // The study knows that it has said so.
+            // The study has recorded the decision.
             Err(gradus::Error::Interrupted(_)) if epochs.stop => Ok(f64::INFINITY),
             result => Ok(result?.history.curve("val_loss").into_iter().fold(f64::INFINITY, f64::min)),
         }
     }
 }
 
-/// Hands the validation loss of each epoch to the search, and stops if it says so.
+/// Reports the validation loss of each epoch to the search, and stops if it prunes the trial.
 struct Epochs<'a> {
     report: &'a mut dyn FnMut(usize, f64) -> Prune,
     stop: bool,

@@ -1,4 +1,4 @@
-//! Hand-crafted features: an image in a few numbers, chosen by a person who has looked at it.
+//! Hand-crafted features: an image in a few numbers that a person has chosen.
 //!
 //! Before networks learnt their own, this was how images were classified, and for galaxies it still is how they are
 //! described: the concentration-asymmetry system goes back to Abraham et al. (1994) and Conselice (2003). Each
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// A slope, in intensity per pixel, above which a pixel counts as an edge. A step from black to white has 0.5.
+/// The gradient, in intensity per pixel, above which a pixel counts as an edge. A step from black to white has 0.5.
 pub const EDGE_THRESHOLD: f64 = 0.05;
 
 /// One number that describes an image.
@@ -65,7 +65,7 @@ impl Feature {
         Feature::Skewness,
     ];
 
-    /// The name in configurations and tables, such as `mean_intensity`.
+    /// Returns the name in configurations and tables, such as `mean_intensity`.
     pub fn name(self) -> &'static str {
         match self {
             Feature::MeanIntensity => "mean_intensity",
@@ -79,12 +79,12 @@ impl Feature {
         }
     }
 
-    /// The name for people: `mean intensity`.
+    /// Returns the name for people: `mean intensity`.
     pub fn label(self) -> String {
         self.name().replace('_', " ")
     }
 
-    /// The name for people with its unit or range: the title of an axis.
+    /// Returns the name for people with its unit or range: the title of an axis.
     pub fn title(self) -> &'static str {
         match self {
             Feature::MeanIntensity => "mean intensity (0 black, 1 white)",
@@ -98,7 +98,7 @@ impl Feature {
         }
     }
 
-    /// Why it may separate classes of any images, in a sentence.
+    /// Returns why it may separate classes of any images, in a sentence.
     pub fn why(self) -> &'static str {
         match self {
             Feature::MeanIntensity => {
@@ -115,9 +115,7 @@ impl Feature {
                  the light is even."
             }
             Feature::Asymmetry => "What half a turn about the centre changes: a regular object matches itself.",
-            Feature::Entropy => {
-                "How many gray levels are really in use: texture spreads the histogram, flat areas narrow it."
-            }
+            Feature::Entropy => "How many gray levels occur: texture spreads the histogram, flat areas narrow it.",
             Feature::Ellipticity => "How elongated the object is: 0 for a round one, near 1 for a streak.",
             Feature::Skewness => {
                 "Whether a few pixels are much brighter than the rest (positive), much darker (negative), or the tones are \
@@ -126,7 +124,7 @@ impl Feature {
         }
     }
 
-    /// What it measures in images of galaxies, in a sentence.
+    /// Returns what it measures in images of galaxies, in a sentence.
     pub fn in_galaxies(self) -> &'static str {
         match self {
             Feature::MeanIntensity => {
@@ -144,7 +142,7 @@ impl Feature {
             Feature::Asymmetry => {
                 "What half a turn changes: smooth or regular galaxies match themselves, clumpy ones do not."
             }
-            Feature::Entropy => "How many gray levels are in use: few where most of the frame is dark sky.",
+            Feature::Entropy => "How many gray levels occur: few where most of the frame is dark sky.",
             Feature::Ellipticity => {
                 "How elongated the galaxy is: a disc seen edge-on is a streak, a sphere is round from everywhere."
             }
@@ -154,7 +152,7 @@ impl Feature {
         }
     }
 
-    /// The feature of one image. Panics if there are not `h` x `w` pixels, or none.
+    /// Returns the feature of one image. Panics if there are not `h` x `w` pixels, or none.
     pub fn compute(self, pixels: &[f32], h: usize, w: usize) -> f64 {
         assert!(pixels.len() == h * w && !pixels.is_empty(), "features: {h} x {w} pixels, found {}", pixels.len());
         match self {
@@ -179,17 +177,17 @@ impl fmt::Display for Feature {
 impl FromStr for Feature {
     type Err = Error;
 
-    /// The feature of this name; `-` and `_` are the same.
+    /// Returns the feature of this name; `-` and `_` are the same.
     fn from_str(name: &str) -> Result<Self> {
-        let wanted = name.trim().replace('-', "_");
-        Feature::ALL.into_iter().find(|f| f.name() == wanted).ok_or_else(|| {
+        let key = name.trim().replace('-', "_");
+        Feature::ALL.into_iter().find(|f| f.name() == key).ok_or_else(|| {
             let known: Vec<&str> = Feature::ALL.iter().map(|f| f.name()).collect();
             Error::invalid(format!("there is no feature \"{name}\"; there are {}", known.join(", ")))
         })
     }
 }
 
-/// The table of features, n x `features.len()`, of `n` images of `h` x `w` pixels each; images in parallel.
+/// Returns the table of features, n x `features.len()`, of `n` images of `h` x `w` pixels each; images in parallel.
 pub fn extract(features: &[Feature], images: &[&[f32]], h: usize, w: usize) -> Result<Array2<f32>> {
     if features.is_empty() {
         return Err(Error::invalid("features: none chosen; name at least one"));
@@ -210,8 +208,8 @@ pub fn extract(features: &[Feature], images: &[&[f32]], h: usize, w: usize) -> R
     Ok(Array2::from_shape_vec((images.len(), features.len()), rows.concat()).expect("features: one row an image"))
 }
 
-/// The features of images `[N, C, H, W]` of one channel, or of three, which are first turned to gray. Fails for other
-/// shapes, and for images without pixels.
+/// Returns the features of images `[N, C, H, W]` of one channel, or of three, which are first turned to gray. Fails
+/// for other shapes, and for images without pixels.
 pub fn of_images(features: &[Feature], pixels: &Tensor) -> Result<Array2<f32>> {
     let &[_, 1 | 3, h, w] = pixels.shape() else {
         let found = pixels.shape();
@@ -225,7 +223,7 @@ pub fn of_images(features: &[Feature], pixels: &Tensor) -> Result<Array2<f32>> {
     extract(features, &planes, h, w)
 }
 
-/// Luma, 0.299 R + 0.587 G + 0.114 B; gray images stay.
+/// Returns luma, 0.299 R + 0.587 G + 0.114 B; gray images stay.
 fn to_gray(pixels: &Tensor) -> Tensor {
     let &[n, channels, h, w] = pixels.shape() else { unreachable!("of_images() looked") };
     if channels == 1 {
@@ -245,7 +243,7 @@ fn mean(pixels: &[f32]) -> f64 {
     pixels.iter().map(|&v| f64::from(v)).sum::<f64>() / pixels.len() as f64
 }
 
-/// The mean of (x - mean)^order.
+/// Returns the mean of (x - mean)^order.
 fn central_moment(pixels: &[f32], order: i32) -> f64 {
     let m = mean(pixels);
     pixels.iter().map(|&v| power(f64::from(v) - m, order)).sum::<f64>() / pixels.len() as f64
@@ -271,7 +269,8 @@ fn entropy(pixels: &[f32]) -> f64 {
     histogram.iter().filter(|&&c| c > 0).map(|&c| c as f64 / n).map(|p| -p * libm::log2(p)).sum()
 }
 
-/// Sobel's operator over 8 is the slope per pixel; the outermost pixels have no full neighbourhood and are omitted.
+/// Computes Sobel's operator over 8, which is the gradient per pixel; the outermost pixels have no full neighbourhood
+/// and are omitted.
 fn edge_density(pixels: &[f32], h: usize, w: usize) -> f64 {
     if h < 3 || w < 3 {
         return 0.0;
@@ -335,18 +334,19 @@ impl Object {
             return 1.0;
         }
         rings.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        let radius = |share: f64| {
+        let radius = |fraction: f64| {
             let mut inside = 0.0;
             let ring = rings.iter().find(|(_, light)| {
                 inside += light;
-                inside >= share * self.total
+                inside >= fraction * self.total
             });
             ring.unwrap_or(&rings[rings.len() - 1]).0.sqrt().max(0.5)
         };
         radius(0.8) / radius(0.2)
     }
 
-    /// The turn is about the nearest half pixel, so that pixels meet pixels and nothing is interpolated.
+    /// Computes the asymmetry. The turn is about the nearest half pixel, so each pixel falls on a pixel and nothing is
+    /// interpolated.
     fn asymmetry(&self) -> f64 {
         if self.total == 0.0 {
             return 0.0;
@@ -384,7 +384,7 @@ impl Object {
     }
 }
 
-/// The middle value; the lower of two.
+/// Returns the middle value; the lower of two.
 fn median(values: &mut [f64]) -> f64 {
     let middle = (values.len() - 1) / 2;
     *values.select_nth_unstable_by(middle, f64::total_cmp).1
@@ -394,14 +394,14 @@ fn median(values: &mut [f64]) -> f64 {
 mod tests {
     use super::*;
 
-    /// An image from a function of row and column.
+    /// Returns an image from a function of row and column.
     fn draw(h: usize, w: usize, f: impl Fn(usize, usize) -> f32) -> Vec<f32> {
         (0..h * w).map(|i| f(i / w, i % w)).collect()
     }
 
     #[track_caller]
-    fn near(got: f64, wanted: f64) {
-        assert!((got - wanted).abs() < 1e-6, "got {got}, wanted {wanted}");
+    fn near(got: f64, expected: f64) {
+        assert!((got - expected).abs() < 1e-6, "got {got}, expected {expected}");
     }
 
     #[test]
@@ -422,8 +422,8 @@ mod tests {
     #[test]
     fn edges_of_a_step() {
         near(Feature::EdgeDensity.compute(&draw(8, 8, |_, x| if x < 4 { 0.0 } else { 1.0 }), 8, 8), 2.0 / 6.0);
-        let slope = |s: f32| Feature::EdgeDensity.compute(&draw(6, 9, |y, _| s * y as f32), 6, 9);
-        assert_eq!((slope(0.049), slope(0.051)), (0.0, 1.0));
+        let edges = |s: f32| Feature::EdgeDensity.compute(&draw(6, 9, |y, _| s * y as f32), 6, 9);
+        assert_eq!((edges(0.049), edges(0.051)), (0.0, 1.0));
     }
 
     /// For an even disc the radii go with the square root of the light: √0.8 / √0.2 = 2. A cusp is more concentrated.
@@ -478,7 +478,7 @@ mod tests {
                 assert!(feature.compute(pixels, h, w).is_finite(), "{feature} of {pixels:?}");
             }
         }
-        for (feature, wanted) in [
+        for (feature, expected) in [
             (Feature::EdgeDensity, 0.0),
             (Feature::Concentration, 1.0),
             (Feature::Asymmetry, 0.0),
@@ -486,7 +486,7 @@ mod tests {
             (Feature::Ellipticity, 0.0),
             (Feature::Skewness, 0.0),
         ] {
-            assert_eq!(feature.compute(&[0.1; 81], 9, 9), wanted, "{feature}");
+            assert_eq!(feature.compute(&[0.1; 81], 9, 9), expected, "{feature}");
         }
     }
 
@@ -532,7 +532,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_has_a_row_for_each_picture() {
+    fn a_table_has_a_row_for_each_image() {
         let (a, b) = ([0.0f32, 0.0, 0.0, 1.0], [0.5f32; 4]);
         let table = extract(&[Feature::MeanIntensity, Feature::Entropy], &[&a, &b], 2, 2).unwrap();
         assert_eq!(table.dim(), (2, 2));

@@ -1,14 +1,14 @@
-//! Histograms of oriented gradients (Dalal and Triggs 2005): an image as the directions of its edges.
+//! Histograms of oriented gradients (Dalal and Triggs 2005): features from the directions of an image's edges.
 //!
-//! Where a person stands in a photograph, or how thick a pen was, changes every pixel and hardly any outline. So each
-//! pixel is asked only two things, how steep its slope is and in which direction, and a small square of pixels, a
-//! *cell*, forgets where in it the slopes were: it keeps a histogram of directions, weighted by steepness. Light and
+//! Where a person stands in a photograph, or how thick a pen was, changes every pixel and hardly any outline. So only
+//! the size and the direction of each pixel's gradient count, and a small square of pixels, a *cell*, keeps a
+//! histogram of the directions, weighted by size, without the places of the gradients in it. Light and
 //! contrast still scale a whole histogram, so *blocks* of neighbouring cells are brought to a common length. What
 //! comes out is a vector that small shifts and shadows leave nearly alone, and a linear classifier on it was the best
 //! way to find pedestrians for years, until networks learned filters that do the same and more.
 //!
-//! The definition is that of scikit-image (`skimage.feature.hog`), which simplifies the paper: a pixel's vote goes whole
-//! to one bin of its own cell, not shared among neighbouring bins and cells. In order:
+//! The definition is that of scikit-image (`skimage.feature.hog`), which simplifies the paper: a pixel's vote goes
+//! whole to one bin of its own cell and is not split among neighbouring bins and cells. In order:
 //!
 //! 1. perhaps the square root of each pixel, which lifts the shadows;
 //! 2. central differences, not halved: gx = I(x+1) - I(x-1), gy = I(y+1) - I(y-1), and 0 on the border; of several
@@ -19,10 +19,10 @@
 //!    right and at the bottom are omitted;
 //! 5. for each block, at a stride of one cell, its cells' histograms one after the other, normalized.
 //!
-//! Differences are rounded to `f32`, as scikit-image rounds those of `f32` images: a gradient of exactly 45° lies on the
-//! bound between two of 4, 8, 12 or 16 bins, and whether gx = gy is decided by that rounding (of pixels k/255 a third are
-//! such cases). All else is computed in `f64`, each sum in row-major order; only the result is rounded to `f32`
-//! (scikit-image adds in `f32`).
+//! Differences are rounded to `f32`, as scikit-image rounds those of `f32` images: a gradient of exactly 45° lies on
+//! the bound between two of 4, 8, 12 or 16 bins, and whether gx = gy is decided by that rounding (of pixels k/255 a
+//! third are such cases). All else is computed in `f64`, each sum in row-major order; only the result is rounded to
+//! `f32` (scikit-image adds in `f32`).
 
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
@@ -86,8 +86,8 @@ impl Default for Hog {
 }
 
 impl Hog {
-    /// The number of cells, downwards and to the right, in an image of `[height, width]`. Fails if there is not even
-    /// one block, or a setting is 0.
+    /// Returns the number of cells, downwards and to the right, in an image of `[height, width]`. Fails if there is
+    /// not even one block, or a setting is 0.
     pub fn cells(&self, [h, w]: [usize; 2]) -> Result<[usize; 2]> {
         if self.orientations == 0 || self.cell.contains(&0) || self.block.contains(&0) {
             return Err(Error::invalid(format!(
@@ -106,14 +106,14 @@ impl Hog {
         Ok(cells)
     }
 
-    /// The length of the descriptor of an image of `[height, width]`: blocks · cells of a block · orientations.
+    /// Returns the length of the descriptor of an image of `[height, width]`: blocks · cells of a block · orientations.
     pub fn dimensions(&self, size: [usize; 2]) -> Result<usize> {
         let [rows, columns] = self.cells(size)?;
         let blocks = (rows - self.block[0] + 1) * (columns - self.block[1] + 1);
         Ok(blocks * self.block[0] * self.block[1] * self.orientations)
     }
 
-    /// The descriptors of images `[N, C, H, W]` as the rows of an N x [`Hog::dimensions`] matrix; images in
+    /// Returns the descriptors of images `[N, C, H, W]` as the rows of an N x [`Hog::dimensions`] matrix; images in
     /// parallel. Along a row: blocks in row-major order, in each its cells in row-major order, in each its bins.
     /// Fails for other shapes, images that are too small, and pixels that are not finite (or negative, if their
     /// square root is to be taken).
@@ -129,7 +129,7 @@ impl Hog {
         Ok(Array2::from_shape_vec((n, d), rows).expect("hog: a row for each image"))
     }
 
-    /// The histograms of image `index` of `[N, C, H, W]` before any normalization: cells down x cells across x
+    /// Returns the histograms of image `index` of `[N, C, H, W]` before any normalization: cells down x cells across x
     /// orientations. This is what a drawing of the descriptor shows. Fails as [`Hog::of_images`] does.
     pub fn histograms(&self, pixels: &Tensor, index: usize) -> Result<Array3<f64>> {
         let [n, image] = self.check(pixels)?;
@@ -143,13 +143,13 @@ impl Hog {
         Ok(Array3::from_shape_vec(shape, histograms).expect("hog: a histogram for each cell"))
     }
 
-    /// The middle of each bin in degrees, as the direction in which brightness rises (y downwards); the edge itself
-    /// runs at right angles to it.
+    /// Returns the middle of each bin in degrees, as the direction in which brightness rises (y downwards); the edge
+    /// itself runs at right angles to it.
     pub fn directions(&self) -> Vec<f64> {
         (0..self.orientations).map(|i| 180.0 * (i as f64 + 0.5) / self.orientations as f64).collect()
     }
 
-    /// Number of images, and of values in each.
+    /// Returns the number of images, and of values in each.
     fn check(&self, pixels: &Tensor) -> Result<[usize; 2]> {
         let &[n, c, h, w] = pixels.shape() else {
             return Err(Error::shape("hog", format!("expected [\"N C H W\"]; found {:?}", pixels.shape())));
@@ -243,7 +243,7 @@ fn l2(block: &mut [f64]) {
     block.iter_mut().for_each(|v| *v /= length);
 }
 
-/// (gx, gy) of a plane at (y, x); 0 in a direction that would look over the border.
+/// Returns (gx, gy) of a plane at (y, x); 0 in a direction that would look over the border.
 fn central_difference(plane: &[f32], [h, w]: [usize; 2], [y, x]: [usize; 2]) -> [f64; 2] {
     let at = y * w + x;
     let gx = if x > 0 && x + 1 < w { plane[at + 1] - plane[at - 1] } else { 0.0 };
@@ -251,8 +251,8 @@ fn central_difference(plane: &[f32], [h, w]: [usize; 2], [y, x]: [usize; 2]) -> 
     [gx, gy].map(f64::from)
 }
 
-/// The bin of a gradient's direction. The bounds are compared as scikit-image does (it has them in `f32`), so that 45°
-/// between bins of 22.5° goes the same way; an angle that rounds up to 180° belongs to the last bin.
+/// Returns the bin of a gradient's direction. The bounds are compared as scikit-image does (it has them in `f32`), so
+/// that 45° between bins of 22.5° goes the same way; an angle that rounds up to 180° belongs to the last bin.
 fn bin([gx, gy]: [f64; 2], k: usize) -> usize {
     let angle = (libm::atan2(gy, gx) * (180.0 / std::f64::consts::PI)).rem_euclid(180.0);
     let width = 180.0 / k as f64;
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn directions_fall_into_their_bins() {
         // 8 bins of 22.5°: multiples open a bin, opposite directions share one.
-        for (g, wanted) in [
+        for (g, expected) in [
             ([1.0, 0.0], 0),
             ([-1.0, 0.0], 0),
             ([1.0, 1.0], 2),
@@ -288,7 +288,7 @@ mod tests {
             ([1.0, 0.4], 0),
             ([1.0, 0.42], 1),
         ] {
-            assert_eq!(bin(g, 8), wanted, "{g:?}");
+            assert_eq!(bin(g, 8), expected, "{g:?}");
         }
         assert_eq!(bin([-0.3, 0.9], 1), 0);
     }

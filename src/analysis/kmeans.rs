@@ -1,4 +1,4 @@
-//! K-means: groups without labels.
+//! K-means clustering.
 //!
 //! The method looks for k centroids μ that make the *inertia*, the sum over samples of the squared distance to the
 //! nearest centroid, small. Lloyd (1957, published 1982) alternates two steps, neither of which can raise it:
@@ -8,10 +8,11 @@
 //!
 //! It ends in a local minimum that depends on where it starts. So it starts well (k-means++, Arthur & Vassilvitskii
 //! 2007: spread-out samples, each drawn with probability proportional to its squared distance from those already
-//! chosen) and it starts often (`n_init` times, the lowest inertia wins). A centroid that loses all its samples is
-//! moved to the sample that is worst served, as scikit-learn does.
+//! chosen) and it starts often (`n_init` times; the lowest inertia is kept). A centroid that loses all its samples is
+//! moved to the sample that is farthest from its centroid, as scikit-learn does.
 //!
-//! Both steps are one pass over the samples, [`Clusters::assign`], which reads only those that may have changed sides.
+//! Both steps are one pass over the samples, [`Clusters::assign`], which reads only those that may have changed
+//! clusters.
 
 use super::{column_means, column_variances, mat, samples};
 use crate::error::{Error, Result};
@@ -45,12 +46,12 @@ pub struct Clustering<T> {
     pub labels: Vec<usize>,
     /// Sum over samples of the squared distance to their centroid.
     pub inertia: f64,
-    /// Iterations of the winning start.
+    /// Iterations of the start that was kept.
     pub iterations: usize,
 }
 
 impl KMeans {
-    /// `k` clusters, ten starts, at most 300 iterations each, tolerance 1e-4.
+    /// Creates the settings for `k` clusters: ten starts, at most 300 iterations each, tolerance 1e-4.
     pub fn new(k: usize) -> Self {
         Self { k, n_init: 10, max_iter: 300, tol: 1e-4 }
     }
@@ -77,13 +78,13 @@ impl KMeans {
         Ok(best.expect("kmeans: n_init was checked"))
     }
 
-    /// One start, from the given centroids (k x d).
+    /// Clusters the rows of `x` in one start from the given centroids (k x d).
     pub fn fit_from<T: Real>(&self, x: ArrayView2<'_, T>, initial: Array2<T>) -> Result<Clustering<T>> {
         let x = samples("kmeans", x)?;
         self.check(x.nrows())?;
         if initial.dim() != (self.k, x.ncols()) {
-            let (wanted, got) = ((self.k, x.ncols()), initial.dim());
-            return Err(Error::invalid(format!("kmeans: the initial centroids must be {wanted:?}, found {got:?}")));
+            let (expected, got) = ((self.k, x.ncols()), initial.dim());
+            return Err(Error::invalid(format!("kmeans: the initial centroids must be {expected:?}, found {got:?}")));
         }
         let initial = samples("kmeans, initial centroids", initial.view())?.into_owned();
         let tol = self.absolute_tol(&x);
@@ -102,7 +103,7 @@ impl KMeans {
         Err(Error::invalid(format!("kmeans: {wrong}")))
     }
 
-    /// The tolerance in the data's own units: `tol` times the mean variance of the columns.
+    /// Returns the tolerance in the data's own units: `tol` times the mean variance of the columns.
     fn absolute_tol<T: Real>(&self, x: &CowArray<'_, T, Ix2>) -> f64 {
         if self.tol == 0.0 {
             return 0.0;
@@ -141,13 +142,13 @@ impl KMeans {
 }
 
 impl<T: Real> Clustering<T> {
-    /// The nearest centroid of each row of `x` (n x d).
+    /// Returns the nearest centroid of each row of `x` (n x d).
     pub fn predict(&self, x: ArrayView2<'_, T>) -> Result<Vec<usize>> {
         let x = samples("kmeans predict", x)?;
         if x.ncols() != self.centroids.ncols() {
-            let (got, wanted) = (x.ncols(), self.centroids.ncols());
+            let (got, expected) = (x.ncols(), self.centroids.ncols());
             return Err(Error::invalid(format!(
-                "kmeans predict: x has {got} columns, but the centroids have {wanted}"
+                "kmeans predict: x has {got} columns, but the centroids have {expected}"
             )));
         }
         Ok(with_samples(&x, |samples| {
@@ -167,12 +168,12 @@ fn square(x: f64) -> f64 {
     x * x
 }
 
-/// All centroids, one after the other.
+/// Returns all centroids, one after the other.
 fn elements<T>(centroids: &Array2<T>) -> &[T] {
     centroids.as_slice().expect("kmeans: standard layout")
 }
 
-/// The means of the clusters, empty ones relocated; and whether any was.
+/// Returns the means of the clusters, empty ones relocated; and whether any was.
 fn update<T: Real>(x: &CowArray<'_, T, Ix2>, centroids: &Array2<T>, clusters: &Clusters<'_, T>) -> (Array2<T>, bool) {
     let (k, d) = centroids.dim();
     let mut sums = clusters.sums().clone();
@@ -246,7 +247,7 @@ fn plus_plus<T: Real>(x: MatRef<'_, T>, k: usize, rng: &mut Rng) -> Array2<T> {
     Array2::from_shape_fn((k, x.cols()), |(c, j)| x.at(chosen[c], j))
 }
 
-/// The index at which the running sum of `weights` first exceeds `at`.
+/// Returns the index at which the running sum of `weights` first exceeds `at`.
 fn draw(weights: &[f64], at: f64) -> usize {
     let mut sum = 0.0;
     let over = weights.iter().position(|w| {
@@ -256,7 +257,7 @@ fn draw(weights: &[f64], at: f64) -> usize {
     over.unwrap_or(weights.len() - 1)
 }
 
-/// Squared distances of all rows from row `i`.
+/// Returns the squared distances of all rows from row `i`.
 fn squared_to_row<T: Real>(x: MatRef<'_, T>, i: usize) -> Vec<f64> {
     let center = MatRef::new(&x.data()[i * x.cols()..][..x.cols()], 1, x.cols());
     let mut squared = vec![T::ZERO; x.rows()];
@@ -268,17 +269,17 @@ fn squared_to_row<T: Real>(x: MatRef<'_, T>, i: usize) -> Vec<f64> {
 ///
 /// Ties go to the lower class; an empty cluster gets the class that is the most frequent overall. Panics if the slices
 /// differ in length or hold numbers beyond `k` and `classes`.
-pub fn name_clusters(labels: &[usize], truth: &[usize], k: usize, classes: usize) -> Vec<usize> {
-    assert_eq!(labels.len(), truth.len(), "name_clusters: one true class for each label");
-    let winner = |votes: &[usize]| (1..votes.len()).fold(0, |b, c| if votes[c] > votes[b] { c } else { b });
+pub fn name_clusters(labels: &[usize], true_labels: &[usize], k: usize, classes: usize) -> Vec<usize> {
+    assert_eq!(labels.len(), true_labels.len(), "name_clusters: one true class for each label");
+    let argmax = |votes: &[usize]| (1..votes.len()).fold(0, |b, c| if votes[c] > votes[b] { c } else { b });
     let mut votes = vec![vec![0usize; classes]; k];
     let mut overall = vec![0usize; classes];
-    for (&label, &class) in labels.iter().zip(truth) {
+    for (&label, &class) in labels.iter().zip(true_labels) {
         votes[label][class] += 1;
         overall[class] += 1;
     }
-    let majority = winner(&overall);
-    votes.iter().map(|v| if v.iter().all(|&n| n == 0) { majority } else { winner(v) }).collect()
+    let majority = argmax(&overall);
+    votes.iter().map(|v| if v.iter().all(|&n| n == 0) { majority } else { argmax(v) }).collect()
 }
 
 #[cfg(test)]
@@ -294,7 +295,7 @@ mod tests {
         assert_eq!(fit.labels, [0, 0, 1, 1]);
         assert_eq!(fit.centroids, array![[0.5], [11.0]]);
         assert_eq!(fit.inertia, 0.25 + 0.25 + 1.0 + 1.0);
-        assert_eq!(fit.iterations, 3); // one wrong, one right, one to see that nothing changes
+        assert_eq!(fit.iterations, 3); // two that change labels, one in which nothing changes
         assert_eq!(fit.predict(array![[5.75], [5.76]].view()).unwrap(), [0, 1]); // halfway goes to the lower
     }
 
@@ -340,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_settings_and_samples_are_named() {
+    fn invalid_settings_and_samples_are_named() {
         let x = array![[0.0], [1.0]];
         let message = |k: KMeans, x: &Array2<f64>| k.fit(x.view(), 0).unwrap_err().to_string();
         assert!(message(KMeans::new(0), &x).contains("k is 0"));
@@ -362,7 +363,7 @@ mod tests {
 
     #[test]
     fn clusters_are_named_by_majority() {
-        let (labels, truth) = ([0, 0, 0, 1, 1, 3], [2, 2, 1, 1, 0, 2]);
-        assert_eq!(name_clusters(&labels, &truth, 4, 3), [2, 0, 2, 2]); // cluster 1 is tied, cluster 2 is empty
+        let (labels, true_labels) = ([0, 0, 0, 1, 1, 3], [2, 2, 1, 1, 0, 2]);
+        assert_eq!(name_clusters(&labels, &true_labels, 4, 3), [2, 0, 2, 2]); // cluster 1 is tied, cluster 2 is empty
     }
 }

@@ -8,14 +8,14 @@
 //! | [`features`] | which few numbers describe an image? |
 //! | [`hog`] | which way do the edges of an image run, and where? |
 //! | [`scale`] | how do features of different units become comparable? |
-//! | [`kmeans`] | which groups are there, if nobody tells us the labels? |
+//! | [`kmeans`] | which groups are there, without labels? |
 //! | [`pca`] | along which few directions do the samples vary most? |
-//! | [`tsne`] | what does the neighbourhood structure look like on paper? |
-//! | [`neighbors`] | who is close to whom? |
+//! | [`tsne`] | what does the neighbourhood structure look like in two dimensions? |
+//! | [`neighbors`] | which samples are close to each other? |
 //! | [`latent`] | what is in the space of an encoder's codes? |
 //! | [`metrics`] | how good is a prediction, and how sure are we? |
 //!
-//! Names and conventions are scikit-learn's, and the golden tests hold the numbers against it. Long sums (means,
+//! Names and conventions are scikit-learn's, and the golden tests compare the numbers with it. Long sums (means,
 //! inertia, scatter) are accumulated in `f64` whatever the samples' type, always in the same order, so results have
 //! the same bits on any number of threads.
 
@@ -37,7 +37,8 @@ use ndarray::{ArrayView2, CowArray, Ix2};
 /// Numbers that one task looks through.
 const PIECE: usize = 1 << 18;
 
-/// The samples in one contiguous row-major block (copied only if they are not already), all finite, at least 1 x 1.
+/// Returns the samples in one contiguous row-major block (copied only if they are not already), all finite, at least 1
+/// x 1.
 pub(crate) fn samples<'a, T: Real>(op: &str, x: ArrayView2<'a, T>) -> Result<CowArray<'a, T, Ix2>> {
     let (n, d) = x.dim();
     if n == 0 || d == 0 {
@@ -59,17 +60,17 @@ pub(crate) fn samples<'a, T: Real>(op: &str, x: ArrayView2<'a, T>) -> Result<Cow
     Ok(x)
 }
 
-/// The same elements in row-major order, without gaps.
+/// Returns the same elements in row-major order, without gaps.
 pub(crate) fn standard<'a, T: Real>(x: ArrayView2<'a, T>) -> CowArray<'a, T, Ix2> {
     if x.is_standard_layout() { CowArray::from(x) } else { CowArray::from(x.as_standard_layout().into_owned()) }
 }
 
-/// The elements of a standard-layout matrix.
+/// Returns the elements of a standard-layout matrix.
 pub(crate) fn flat<'a, T>(x: &'a CowArray<'_, T, Ix2>) -> &'a [T] {
     x.as_slice().expect("analysis: a standard layout was promised")
 }
 
-/// The kernels' view of a standard-layout matrix.
+/// Returns the kernels' view of a standard-layout matrix.
 pub(crate) fn mat<'a, T>(x: &'a CowArray<'_, T, Ix2>) -> MatRef<'a, T> {
     MatRef::new(flat(x), x.nrows(), x.ncols())
 }
@@ -82,7 +83,7 @@ pub(crate) fn one_label_a_row(op: &str, rows: usize, labels: &[usize]) -> Result
     Err(Error::invalid(format!("{op}: x has {rows} rows, but there are {} labels", labels.len())))
 }
 
-/// The mean of each column, in `f64`.
+/// Returns the mean of each column, in `f64`.
 pub(crate) fn column_means<T: Real>(x: &CowArray<'_, T, Ix2>) -> Vec<f64> {
     let mut mean = vec![0.0; x.ncols()];
     for row in flat(x).chunks(x.ncols()) {
@@ -94,7 +95,7 @@ pub(crate) fn column_means<T: Real>(x: &CowArray<'_, T, Ix2>) -> Vec<f64> {
     mean
 }
 
-/// The mean squared deviation of each column from `mean`, in `f64`.
+/// Returns the mean squared deviation of each column from `mean`, in `f64`.
 pub(crate) fn column_variances<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &[f64]) -> Vec<f64> {
     let mut variance = vec![0.0; x.ncols()];
     for row in flat(x).chunks(x.ncols()) {

@@ -17,7 +17,8 @@ pub(crate) const ROWS: usize = 16;
 /// The same for rows that look into another set.
 const QUERIES: usize = 64;
 
-/// For each sample its `k` nearest others, or nearest rows of another set, the nearest first; equal distances in the order of the samples.
+/// For each sample its `k` nearest others, or nearest rows of another set, the nearest first; equal distances in the
+/// order of the samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Neighbors<T> {
     /// Neighbours per sample.
@@ -29,13 +30,13 @@ pub struct Neighbors<T> {
 }
 
 impl<T> Neighbors<T> {
-    /// The neighbours of sample `i`.
+    /// Returns the neighbours of sample `i`.
     pub fn of(&self, i: usize) -> &[u32] {
         &self.index[i * self.k..][..self.k]
     }
 }
 
-/// `f(i, squared distances of row i to all rows)` for each row, in parallel, the results in order.
+/// Returns `f(i, squared distances of row i to all rows)` for each row, in parallel, the results in order.
 pub(crate) fn map_rows<T: Real, R: Send>(
     x: &CowArray<'_, T, Ix2>,
     f: impl Fn(usize, &mut [T]) -> R + Sync + Send,
@@ -51,7 +52,7 @@ pub(crate) fn map_rows<T: Real, R: Send>(
     pieces.into_iter().flatten().collect()
 }
 
-/// The `k` nearest others of each row of `x`, `k < n`.
+/// Returns the `k` nearest others of each row of `x`, `k < n`.
 pub(crate) fn nearest_others<T: Real>(x: &CowArray<'_, T, Ix2>, k: usize) -> Neighbors<T> {
     assert!(k < x.nrows(), "neighbors: k must be below the number of samples");
     let (mut index, mut squared) = (vec![0; x.nrows() * k], vec![T::ZERO; x.nrows() * k]);
@@ -59,7 +60,7 @@ pub(crate) fn nearest_others<T: Real>(x: &CowArray<'_, T, Ix2>, k: usize) -> Nei
     Neighbors { k, index, squared }
 }
 
-/// The `k` nearest rows of `x` (n x d) to each row of `queries` (m x d), k from 1 to n, m x k of them.
+/// Returns the `k` nearest rows of `x` (n x d) to each row of `queries` (m x d), k from 1 to n, m x k of them.
 pub fn nearest_rows<T: Real>(queries: ArrayView2<'_, T>, x: ArrayView2<'_, T>, k: usize) -> Result<Neighbors<T>> {
     let (queries, x) = (samples("nearest_rows, queries", queries)?, samples("nearest_rows", x)?);
     let (n, d) = x.dim();
@@ -86,7 +87,7 @@ pub fn nearest_rows<T: Real>(queries: ArrayView2<'_, T>, x: ArrayView2<'_, T>, k
     Ok(Neighbors { k, index, squared })
 }
 
-/// The places and values of the `k` smallest numbers, rising; equal ones in order.
+/// Returns the places and values of the `k` smallest numbers, rising; equal ones in order.
 fn smallest<T: Real>(values: &[T], k: usize) -> Vec<(u32, T)> {
     let by_value = |a: &u32, b: &u32| {
         let (x, y) = (values[*a as usize].to_f64(), values[*b as usize].to_f64());

@@ -4,13 +4,13 @@
 //! their mean (Pearson 1901; Hotelling 1933); the eigenvalues are the variances along them.
 //!
 //! C is d x d. Where there are fewer samples than dimensions (2000 activations of 65,536 numbers) the same directions
-//! come from the small Gram matrix G = Xc Xcᵀ (n x n): if G u = λ u, then v = Xcᵀ u / √λ is a unit eigenvector of C with
-//! variance λ / (n - 1) (the "snapshot" method, Sirovich 1987). Where samples and dimensions are both many, a random
-//! projection finds the few directions wanted without any large matrix ([`Pca::fit_randomized`]). Xc is never stored
-//! whole, but made block by block.
+//! come from the small Gram matrix G = Xc Xcᵀ (n x n): if G u = λ u, then v = Xcᵀ u / √λ is a unit eigenvector of C
+//! with variance λ / (n - 1) (the "snapshot" method, Sirovich 1987). Where samples and dimensions are both many, a
+//! random projection finds the few leading directions without any large matrix ([`Pca::fit_randomized`]). Xc is never
+//! stored whole, but made block by block.
 //!
 //! Of all ways to put samples through `c` numbers by linear maps and back, the components lose least (Eckart & Young
-//! 1936), and the spectrum says how much: what an autoencoder has to beat ([`Pca::reconstruction_errors`]).
+//! 1936), and the spectrum says how much: the baseline for an autoencoder ([`Pca::reconstruction_errors`]).
 //!
 //! An eigenvector's sign is arbitrary. Ours has its largest loading positive, as in scikit-learn.
 
@@ -44,18 +44,18 @@ pub struct Pca<T> {
 }
 
 impl<T: Real> Pca<T> {
-    /// The first `components` principal components of the rows of `x` (n x d).
+    /// Returns the first `components` principal components of the rows of `x` (n x d).
     ///
-    /// `components` may be at most min(n, d), and n at least 2. Directions without variance, which only the Gram path
-    /// cannot tell, come out as zero rows with variance 0.
+    /// `components` may be at most min(n, d), and n at least 2. Directions without variance, which the Gram path alone
+    /// cannot determine, come out as zero rows with variance 0.
     pub fn fit(x: ArrayView2<'_, T>, components: usize) -> Result<Self> {
         let (x, mean) = prepared(x, components)?;
         let found = if x.nrows() < x.ncols() { gram(&x, &mean, components) } else { covariance(&x, &mean, components) };
         Ok(Self::from_directions(found, mean, x.nrows()))
     }
 
-    /// The same, nearly, by a random projection (see [`Randomized`]). With q power iterations and l mixtures it takes
-    /// (2q + 2) n d l multiplications instead of n d min(n, d), and no large matrix.
+    /// Returns the same, nearly, by a random projection (see [`Randomized`]). With q power iterations and l mixtures
+    /// it takes (2q + 2) n d l multiplications instead of n d min(n, d), and no large matrix.
     ///
     /// The same `seed` gives the same components. Variances are at most the true ones; directions without any come out
     /// as zero rows with variance 0.
@@ -84,7 +84,7 @@ impl<T: Real> Pca<T> {
         }
     }
 
-    /// The coordinates of the rows of `x` (n x d) along the components: n x c.
+    /// Returns the coordinates of the rows of `x` (n x d) along the components: n x c.
     pub fn transform(&self, x: ArrayView2<'_, T>) -> Result<Array2<T>> {
         let x = samples("pca transform", x)?;
         self.check("transform", x.ncols(), self.mean.len())?;
@@ -96,7 +96,7 @@ impl<T: Real> Pca<T> {
         Ok(out)
     }
 
-    /// The samples (n x d) that lie at the coordinates `y` (n x c) in the components' plane.
+    /// Returns the samples (n x d) that lie at the coordinates `y` (n x c) in the components' plane.
     pub fn inverse_transform(&self, y: ArrayView2<'_, T>) -> Result<Array2<T>> {
         let y = samples("pca inverse_transform", y)?;
         self.check("inverse_transform", y.ncols(), self.components.nrows())?;
@@ -111,8 +111,8 @@ impl<T: Real> Pca<T> {
         Ok(x)
     }
 
-    /// The mean squared error per number of the fitted samples if only the first k components are kept, for k from 0
-    /// (each sample replaced by the mean) to c, all at once from the spectrum:
+    /// Returns the mean squared error per number of the fitted samples if only the first k components are kept, for k
+    /// from 0 (each sample replaced by the mean) to c, all at once from the spectrum:
     ///
     /// ```text
     /// E_k = Σ_ij (x_ij - x̂_ij)² / (n d) = (n - 1) / (n d) (total variance - Σ_{i <= k} variance_i)
@@ -125,8 +125,8 @@ impl<T: Real> Pca<T> {
         without_first(self.total_variance, &self.explained_variance).map(|left| left.max(0.0) * scale).collect()
     }
 
-    /// The same of any samples `x` (n x d), such as test samples. The components being orthonormal, what the k-th
-    /// takes away from a squared error is its squared coordinate: |x - x̂_k|² = |x - mean|² - Σ_{i <= k} y_i².
+    /// Returns the same of any samples `x` (n x d), such as test samples. The components being orthonormal, what the
+    /// k-th takes away from a squared error is its squared coordinate: |x - x̂_k|² = |x - mean|² - Σ_{i <= k} y_i².
     pub fn reconstruction_errors_of(&self, x: ArrayView2<'_, T>) -> Result<Vec<f64>> {
         let y = self.transform(x)?;
         let mut taken = vec![0.0; self.components.nrows()];
@@ -141,15 +141,15 @@ impl<T: Real> Pca<T> {
         Ok(without_first(whole, &taken).map(|left| left.max(0.0) * scale).collect())
     }
 
-    fn check(&self, what: &str, got: usize, wanted: usize) -> Result<()> {
-        if got == wanted {
+    fn check(&self, what: &str, got: usize, expected: usize) -> Result<()> {
+        if got == expected {
             return Ok(());
         }
-        Err(Error::invalid(format!("pca {what}: the matrix has {got} columns: expected {wanted}")))
+        Err(Error::invalid(format!("pca {what}: the matrix has {got} columns: expected {expected}")))
     }
 }
 
-/// The samples and their mean, if `components` can be had of them.
+/// Returns the samples and their mean, if `components` can be had of them.
 fn prepared<'a, T: Real>(x: ArrayView2<'a, T>, components: usize) -> Result<(CowArray<'a, T, Ix2>, Array1<T>)> {
     let x = samples("pca", x)?;
     let (n, d) = x.dim();
@@ -166,7 +166,7 @@ fn prepared<'a, T: Real>(x: ArrayView2<'a, T>, components: usize) -> Result<(Cow
     Ok((x, mean))
 }
 
-/// `whole`, and what is left of it after the first part, the first two, and so on.
+/// Returns `whole`, and what is left of it after the first part, the first two, and so on.
 fn without_first(whole: f64, parts: &[f64]) -> impl Iterator<Item = f64> {
     std::iter::once(whole).chain(parts.iter().scan(whole, |left, part| {
         *left -= part;
@@ -174,7 +174,7 @@ fn without_first(whole: f64, parts: &[f64]) -> impl Iterator<Item = f64> {
     }))
 }
 
-/// Some columns, minus the mean.
+/// Returns some columns of the centred data.
 fn centred_columns<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &Array1<T>, columns: Range<usize>) -> Array2<T> {
     let part = x.slice_axis(Axis(1), Slice::from(columns.clone()));
     Array2::from_shape_fn(part.dim(), |(i, j)| part[[i, j]] - mean[columns.start + j])
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_inputs_are_named() {
+    fn invalid_inputs_are_named() {
         let x = Array2::from_shape_fn((4, 3), |(i, j)| (i * j) as f64);
         let message = |c| Pca::fit(x.view(), c).unwrap_err().to_string();
         assert_eq!(message(4), "pca: 4 components of 4 samples with 3 dimensions; choose 1 to 3");

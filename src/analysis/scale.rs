@@ -2,9 +2,9 @@
 //!
 //! Distances (K-means, t-SNE) and gradient steps (MLP) add features up, so a feature measured in thousands would drown
 //! one measured in hundredths. A [`Scaler`] learns each column's place and width from the *training* samples only and
-//! applies the same affine map everywhere: what it learnt from test samples would be leakage.
+//! applies the same affine map everywhere. Learning from test samples would be leakage.
 //!
-//! Its numbers are saved with a run; hence it serializes.
+//! Its numbers are saved with a run.
 
 use super::{column_means, column_variances, flat, samples};
 use crate::error::{Error, Result};
@@ -73,19 +73,19 @@ impl Scaler {
         Ok(Self { scaling, center, width })
     }
 
-    /// The scaled samples.
+    /// Returns the scaled samples.
     pub fn transform<T: Real>(&self, x: ArrayView2<'_, T>) -> Result<Array2<T>> {
         let base = self.base();
         self.apply(x, |v, center, width| (v - center) / width + base)
     }
 
-    /// The samples that would be scaled to `y`.
+    /// Returns the samples that would be scaled to `y`.
     pub fn inverse_transform<T: Real>(&self, y: ArrayView2<'_, T>) -> Result<Array2<T>> {
         let base = self.base();
         self.apply(y, |v, center, width| (v - base) * width + center)
     }
 
-    /// The image of `center`.
+    /// Returns the image of `center`.
     fn base(&self) -> f64 {
         match self.scaling {
             Scaling::Standard => 0.0,
@@ -95,14 +95,14 @@ impl Scaler {
 
     fn apply<T: Real>(&self, x: ArrayView2<'_, T>, f: impl Fn(f64, f64, f64) -> f64) -> Result<Array2<T>> {
         if x.ncols() != self.center.len() {
-            let (got, wanted) = (x.ncols(), self.center.len());
-            return Err(Error::invalid(format!("scaler: x has {got} columns, but it was fitted on {wanted}")));
+            let (got, expected) = (x.ncols(), self.center.len());
+            return Err(Error::invalid(format!("scaler: x has {got} columns, but it was fitted on {expected}")));
         }
         Ok(Array2::from_shape_fn(x.dim(), |(i, j)| T::from_f64(f(x[[i, j]].to_f64(), self.center[j], self.width[j]))))
     }
 }
 
-/// The standard deviation, or 1 where the variance is no more than the rounding errors of computing it
+/// Returns the standard deviation, or 1 where the variance is no more than the rounding errors of computing it
 /// (scikit-learn's bound: n eps variance + (n eps mean)²).
 fn deviation(mean: f64, variance: f64, n: f64) -> f64 {
     let rounding = n * f64::EPSILON * variance + (n * f64::EPSILON * mean) * (n * f64::EPSILON * mean);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_inputs_are_named() {
+    fn invalid_inputs_are_named() {
         let x = array![[1.0, 2.0]];
         assert!(Scaler::fit(Scaling::MinMax { low: 1.0, high: 1.0 }, x.view()).is_err());
         assert!(Scaler::fit(Scaling::Standard, Array2::<f32>::zeros((0, 3)).view()).is_err());

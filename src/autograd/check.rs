@@ -1,4 +1,4 @@
-//! Derivatives held against finite differences.
+//! Gradient checking: derivatives compared with finite differences.
 //!
 //! For y = f(x) with Jacobian J, any direction v and any weighting u, two numbers must agree: ⟨u, J v⟩, which
 //! differences of f along v approximate, and ⟨Jᵀ u, v⟩, which backward computes. Random u and v test all of J at the
@@ -10,13 +10,13 @@
 //!
 //! leaves some 1e-10. Near a kink of f (a ReLU at 0, two equal candidates of a maximum) the differences themselves are
 //! wrong. They show it: half the step gives another number. So where backward and the differences disagree, the
-//! differences are taken once more with h/2; if they do not agree with each other, the point is unfit for a check (rounding
-//! can also make it so), and the [`Report`] says so. Whoever drew the point draws another.
+//! differences are taken once more with h/2; if they do not agree with each other, the point is unfit for a check
+//! (rounding can also make it so), and the [`Report`] says so. The caller then draws another point.
 //!
-//! A gradient has a second way to be wrong: it is computed only where it is needed, and what is right when all inputs are
-//! variables may be missing when some are constants, as the images of a first layer are. So the gradients are computed
-//! again with subsets of the inputs constant, and held against those with all of them on the tape
-//! ([`hold_subsets`]).
+//! A gradient can also fail in a second way. It is computed only where it is needed, so a gradient that is correct
+//! when all inputs are variables may be missing when some are constants, as the images of a first layer are. The
+//! check therefore computes the gradients again with subsets of the inputs constant and compares them with those of
+//! all inputs on the tape ([`hold_subsets`]).
 
 use super::tape::{Tape, Var};
 use crate::error::Result;
@@ -29,13 +29,13 @@ pub const STEP: f64 = 1e-3;
 const DIRECTIONS: usize = 4;
 /// Inputs up to which every subset is tried.
 const ALL_SUBSETS: usize = 5;
-/// By how much the differences of two steps may disagree where they are held against a gradient, of the tolerance.
+/// The fraction of the tolerance by which the differences of two step sizes may disagree.
 const UNSETTLED: f64 = 0.1;
 /// By how much a gradient may depend on which other inputs are constant, relative to its largest element: only by the
 /// order of its sums, where another kernel computes it.
 const SAME: f64 = 1e-11;
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The worst relative error over all inputs and directions; infinite if a subset of the inputs has other gradients.
@@ -47,7 +47,7 @@ pub struct Report {
     pub near_kink: bool,
 }
 
-/// The function that a check is about.
+/// The function that is checked.
 pub type Function<'a> = dyn Fn(&[Var<f64>]) -> Result<Var<f64>> + 'a;
 
 /// Checks the gradients of `f` with respect to every input. `f` must be deterministic.
@@ -72,7 +72,7 @@ pub fn check(inputs: &[Tensor<f64>], tolerance: f64, rng: &mut Rng, f: &Function
     let mut report = compare(inputs, &gradients, STEP, tolerance, rng, &|x| Ok(inner(value(x)?.data(), u.data())))?;
     let fault = match taped == y {
         true => hold_subsets(&y, &gradients, &evaluate)?,
-        false => Some("the value with all inputs on the tape is not that of constants".to_owned()),
+        false => Some("the value with all inputs on the tape differs from that of constants".to_owned()),
     };
     if fault.is_some() {
         report = Report { relative_error: f64::INFINITY, worst: fault, near_kink: false };
@@ -83,7 +83,7 @@ pub fn check(inputs: &[Tensor<f64>], tolerance: f64, rng: &mut Rng, f: &Function
 /// A function's value, and for each input the gradient of ⟨u, value⟩; none for a constant.
 pub type Evaluated = (Tensor<f64>, Vec<Option<Tensor<f64>>>);
 
-/// Evaluates `f` with those inputs as leaves that `leaves` says, the others as constants.
+/// Evaluates `f` with the inputs marked in `leaves` as leaves and the others as constants.
 fn gradients_of(inputs: &[Tensor<f64>], leaves: &[bool], u: &Tensor<f64>, f: &Function<'_>) -> Result<Evaluated> {
     let tape = Tape::new();
     let var = |(x, &leaf): (&Tensor<f64>, &bool)| if leaf { tape.leaf(x.clone()) } else { Var::constant(x.clone()) };
@@ -98,8 +98,8 @@ fn gradients_of(inputs: &[Tensor<f64>], leaves: &[bool], u: &Tensor<f64>, f: &Fu
     Ok((value, vars.iter().zip(leaves).map(of).collect::<Result<_>>()?))
 }
 
-/// Holds the value and the gradients that `evaluate(leaves)` gives, where only the inputs that `leaves` says are on the
-/// tape, against `value` and the `gradients` with all of them on it; returns what is wrong, if anything is.
+/// Compares the value and the gradients of `evaluate(leaves)`, which puts only the inputs marked in `leaves` on the
+/// tape, with `value` and the `gradients` of all inputs on the tape. Returns what differs, if anything does.
 ///
 /// Up to five inputs, every subset is tried; of more, each input alone, and all but each.
 pub fn hold_subsets(
@@ -111,7 +111,7 @@ pub fn hold_subsets(
         let (y, found) = evaluate(&leaves)?;
         let which: Vec<usize> = (0..leaves.len()).filter(|&i| leaves[i]).collect();
         if y.data().iter().zip(value.data()).any(|(a, b)| (a - b).abs() > SAME * b.abs().max(1.0)) {
-            return Ok(Some(format!("with only the inputs {which:?} on the tape the value is another")));
+            return Ok(Some(format!("with only the inputs {which:?} on the tape the value differs")));
         }
         for (i, (all, found)) in gradients.iter().zip(&found).enumerate() {
             let size = all.data().iter().fold(0.0, |m: f64, g| m.max(g.abs()));
@@ -130,7 +130,7 @@ pub fn hold_subsets(
     Ok(None)
 }
 
-/// Which of `n` inputs are leaves, in each run of [`hold_subsets`].
+/// Returns which of `n` inputs are leaves, in each run of [`hold_subsets`].
 fn subsets(n: usize) -> Vec<Vec<bool>> {
     if n <= ALL_SUBSETS {
         return (0..1 << n).map(|set: usize| (0..n).map(|i| set >> i & 1 == 1).collect()).collect();
@@ -139,7 +139,7 @@ fn subsets(n: usize) -> Vec<Vec<bool>> {
     one(true).chain(one(false)).collect()
 }
 
-/// Holds the `gradients` of a function `phi` with one value, such as ⟨u, f(x)⟩, against its differences. `step` is
+/// Compares the `gradients` of a function `phi` with one value, such as ⟨u, f(x)⟩, with its differences. `step` is
 /// [`STEP`], or less where kinks are near: the rounding error, some 1e-16 / step, grows in exchange.
 pub fn compare(
     inputs: &[Tensor<f64>],
@@ -182,7 +182,7 @@ pub fn compare(
     Ok(report)
 }
 
-/// Iterates over all elements of input `i` and tells where backward and differences disagree most.
+/// Iterates over all elements of input `i` and returns where backward and differences disagree most.
 fn worst_element(
     i: usize,
     shape: &[usize],
@@ -205,12 +205,12 @@ fn worst_element(
     ))
 }
 
-/// The inner product ⟨a, b⟩.
+/// Returns the inner product ⟨a, b⟩.
 pub(crate) fn inner(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// |a - b| over the scale; 0 where both vanish, infinite where either is not finite.
+/// Returns |a - b| over the scale; 0 where both vanish, infinite where either is not finite.
 fn relative(a: f64, b: f64, scale: f64) -> f64 {
     if !(a.is_finite() && b.is_finite()) {
         f64::INFINITY

@@ -40,21 +40,21 @@ use crate::tensor::Tensor;
 pub trait Op<T: Real, const N: usize>: 'static {
     /// The name in messages and in the gradient table.
     const NAME: &'static str;
-    /// Exactly what `backward` needs.
+    /// The values that `backward` needs.
     type Saved: 'static;
 
-    /// The shape of the result, or why there is none. The only method that can fail. Sizes must not wrap; that the result
-    /// as a whole can exist is checked by [`apply`].
+    /// Returns the shape of the result, or why there is none. The only method that can fail. Sizes must not wrap; that
+    /// the result as a whole can exist is checked by [`apply`].
     fn shape(&self, x: [&[usize]; N]) -> Result<Shape>;
 
-    /// The value y = f(x), and what the derivative will need.
+    /// Computes the value y = f(x), and returns it with the values that the derivative needs.
     fn forward(&self, x: [&Tensor<T>; N], out: Shape) -> (Tensor<T>, Self::Saved);
 
-    /// Given g, the gradient of the loss with respect to y, the gradients with respect to the inputs, `Jᵀ g`.
-    /// Those that `need` does not ask for may be left out.
+    /// Computes the gradients with respect to the inputs, `Jᵀ g`, from g, the gradient of the loss with respect to y.
+    /// Gradients that `need` does not ask for may be omitted.
     fn backward(&self, saved: &Self::Saved, g: &Tensor<T>, need: [bool; N]) -> [Option<Tensor<T>>; N];
 
-    /// The value alone. Worth overriding where saving costs something.
+    /// Computes the value alone. Worth overriding where saving costs something.
     fn infer(&self, x: [&Tensor<T>; N], out: Shape) -> Tensor<T> {
         self.forward(x, out).0
     }

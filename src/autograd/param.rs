@@ -36,18 +36,18 @@ struct Cell<T: Real> {
 pub struct Param<T: Real = f32>(Arc<Cell<T>>);
 
 impl<T: Real> Param<T> {
-    /// A new, trainable parameter.
+    /// Creates a new, trainable parameter.
     pub fn new(value: Tensor<T>) -> Self {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(Cell { id, value: RwLock::new(value), trainable: AtomicBool::new(true) }))
     }
 
-    /// The identity, the same for tied handles.
+    /// Returns the identity, the same for tied handles.
     pub fn id(&self) -> u64 {
         self.0.id
     }
 
-    /// The value now; shares the buffer.
+    /// Returns the value now; shares the buffer.
     pub fn get(&self) -> Tensor<T> {
         self.0.value.read().expect("a thread panicked while it wrote this parameter").clone()
     }
@@ -62,7 +62,7 @@ impl<T: Real> Param<T> {
         f(&mut self.0.value.write().expect("a thread panicked while it wrote this parameter"))
     }
 
-    /// Whether gradients are wanted.
+    /// Returns whether the parameter is trainable: only then is its gradient computed.
     pub fn is_trainable(&self) -> bool {
         self.0.trainable.load(Ordering::Relaxed)
     }

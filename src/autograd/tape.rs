@@ -36,7 +36,7 @@ impl Inputs {
 }
 
 struct Record<T: Real> {
-    /// Tells tapes apart, after they are consumed too.
+    /// Identifies the tape, also after it is consumed.
     id: u64,
     entries: Vec<Entry<T>>,
     /// Entries of ops whose gradients are kept.
@@ -46,7 +46,7 @@ struct Record<T: Real> {
     spent: bool,
 }
 
-/// A flat list of what was computed. See the [module](super) for how it works.
+/// A record of the computed ops, in order. See the [module](super) for how it works.
 ///
 /// A tape serves one backward pass, which consumes it. It is not `Send`: one tape, one thread (the kernels below it
 /// use all cores).
@@ -78,7 +78,7 @@ impl<T: Real> Default for Tape<T> {
 }
 
 impl<T: Real> Tape<T> {
-    /// An empty tape.
+    /// Creates an empty tape.
     pub fn new() -> Self {
         Self {
             record: Rc::new(RefCell::new(Record {
@@ -91,17 +91,17 @@ impl<T: Real> Tape<T> {
         }
     }
 
-    /// Number of entries so far.
+    /// Returns the number of entries so far.
     pub fn len(&self) -> usize {
         self.record.borrow().entries.len()
     }
 
-    /// Whether nothing has been recorded.
+    /// Returns whether nothing has been recorded.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// A variable whose gradient will be wanted.
+    /// Returns a variable for which the backward pass computes the gradient.
     pub fn leaf(&self, value: Tensor<T>) -> Var<T> {
         let mut record = self.record.borrow_mut();
         record.entries.push(Entry { inputs: Inputs::Few([None; 3]), op: None });
@@ -109,7 +109,7 @@ impl<T: Real> Tape<T> {
         Var { value, node: Some(Node { tape: self.clone(), index, leaf: true }) }
     }
 
-    /// The variable of a parameter: the same one each time, so that the gradients of all uses add up.
+    /// Returns the variable of a parameter: the same one each time, so that the gradients of all uses add up.
     pub fn param(&self, param: &Param<T>) -> Var<T> {
         if !param.is_trainable() {
             return Var::constant(param.get());
@@ -122,7 +122,7 @@ impl<T: Real> Tape<T> {
         })
     }
 
-    /// The tape that the inputs of `op` are on, if any; an error if they are on two, or on one that is used up.
+    /// Returns the tape that the inputs of `op` are on, if any; an error if they are on two, or on one that is used up.
     pub(crate) fn of(op: &'static str, x: &[&Var<T>]) -> Result<Option<Tape<T>>> {
         let mut tapes = x.iter().filter_map(|v| v.node.as_ref()).map(|node| &node.tape);
         let Some(tape) = tapes.next() else { return Ok(None) };
@@ -155,7 +155,7 @@ impl<T: Real> Tape<T> {
         Var { value, node: Some(Node { tape: self.clone(), index, leaf: false }) }
     }
 
-    /// The gradients of a scalar `loss` with respect to all leaves and parameters, and to the variables that
+    /// Returns the gradients of a scalar `loss` with respect to all leaves and parameters, and to the variables that
     /// [`retain`](Var::retain) theirs. Consumes the tape.
     pub fn backward(self, loss: &Var<T>) -> Result<Gradients<T>> {
         if loss.value.numel() != 1 {
@@ -165,7 +165,7 @@ impl<T: Real> Tape<T> {
         self.backward_from(loss, one)
     }
 
-    /// Like [`backward`](Self::backward) from any variable `y`, with `seed` as the gradient that arrives there.
+    /// Computes gradients as [`backward`](Self::backward) does, from any variable `y` with the gradient `seed`.
     pub fn backward_from(self, y: &Var<T>, seed: Tensor<T>) -> Result<Gradients<T>> {
         let start = match &y.node {
             Some(node) if Rc::ptr_eq(&node.tape.record, &self.record) => node.index as usize,
@@ -233,10 +233,10 @@ impl<T: Real> Clone for Node<T> {
     }
 }
 
-/// What is wrong with asking for a constant's gradient.
+/// The error message for a constant, which has no gradient.
 const CONSTANT: &str = "this variable is a constant, which has no gradient. help: make it with tape.leaf(value)";
 
-/// A tensor that may remember how it was made. Ops take and give variables.
+/// A tensor that may be on a tape, which records how it was computed. Ops take and return variables.
 ///
 /// ```
 /// use gradus::prelude::*;
@@ -255,27 +255,27 @@ pub struct Var<T: Real = f32> {
 }
 
 impl<T: Real> Var<T> {
-    /// A variable with no history: nothing is recorded for it.
+    /// Creates a variable with no history: nothing is recorded for it.
     pub fn constant(value: Tensor<T>) -> Self {
         Self { value, node: None }
     }
 
-    /// The value.
+    /// Returns the value.
     pub fn value(&self) -> &Tensor<T> {
         &self.value
     }
 
-    /// The value, the history forgotten.
+    /// Returns the value, the history forgotten.
     pub fn into_value(self) -> Tensor<T> {
         self.value
     }
 
-    /// The value's shape.
+    /// Returns the value's shape.
     pub fn shape(&self) -> &[usize] {
         self.value.shape()
     }
 
-    /// Whether a tape knows this variable.
+    /// Returns whether a tape knows this variable.
     pub fn is_recorded(&self) -> bool {
         self.node.is_some()
     }
@@ -309,7 +309,7 @@ impl<T: Real> Var<T> {
         Ok(self)
     }
 
-    /// The same value without its history: gradients stop here.
+    /// Returns the same value without its history: gradients stop here.
     pub fn detach(&self) -> Self {
         Self::constant(self.value.clone())
     }
@@ -360,8 +360,8 @@ impl<T: Real> Gradients<T> {
     /// Returns the gradient of a leaf, or of a variable that [retained](Var::retain) its own; `None` if the loss does
     /// not depend on it, so that its gradient is zero.
     ///
-    /// Fails for what has no gradient here: a constant, a variable of another tape, and the result of an op that did not
-    /// retain its gradient, which is freed on the way.
+    /// Fails for what has no gradient here: a constant, a variable of another tape, and the result of an op that did
+    /// not retain its gradient, which is freed on the way.
     pub fn of(&self, var: &Var<T>) -> Result<Option<&Tensor<T>>> {
         let why = match &var.node {
             None => CONSTANT,
@@ -377,12 +377,13 @@ impl<T: Real> Gradients<T> {
         Err(Error::invalid(format!("gradient: {why}")))
     }
 
-    /// The gradient of the first parameter that the loss depends on and that is not `known` by its [`Param::id`].
+    /// Returns the gradient of the first parameter that the loss depends on and that is not `known` by its
+    /// [`Param::id`].
     pub(crate) fn of_unknown(&self, known: impl Fn(u64) -> bool) -> Option<&Tensor<T>> {
         self.params.iter().filter(|(id, _)| !known(*id)).find_map(|&(_, index)| self.at(index))
     }
 
-    /// The gradient of a parameter; none if the loss does not depend on it or it is frozen.
+    /// Returns the gradient of a parameter; none if the loss does not depend on it or it is frozen.
     pub fn param(&self, param: &Param<T>) -> Option<&Tensor<T>> {
         self.params.iter().find(|(id, _)| *id == param.id()).and_then(|&(_, index)| self.at(index))
     }

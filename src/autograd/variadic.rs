@@ -1,4 +1,4 @@
-//! Ops of any number of inputs: what [`Op`](super::Op) is to a fixed number.
+//! Ops of any number of inputs, as [`Op`](super::Op) is for a fixed number.
 
 use super::backward::Backward;
 use super::tape::{Tape, Var};
@@ -46,20 +46,20 @@ use crate::tensor::Tensor;
 pub trait VariadicOp<T: Real>: 'static {
     /// The name in messages and in the gradient table.
     const NAME: &'static str;
-    /// Exactly what `backward` needs.
+    /// The values that `backward` needs.
     type Saved: 'static;
 
-    /// The shape of the result, or why there is none; as in [`Op::shape`](super::Op::shape).
+    /// Returns the shape of the result, or why there is none; as in [`Op::shape`](super::Op::shape).
     fn shape(&self, x: &[&[usize]]) -> Result<Shape>;
 
-    /// The value y = f(x), and what the derivative will need.
+    /// Computes the value y = f(x), and returns it with the values that the derivative needs.
     fn forward(&self, x: &[&Tensor<T>], out: Shape) -> (Tensor<T>, Self::Saved);
 
-    /// Given g, the gradient of the loss with respect to y, the gradient with respect to each input, in order. Those that
-    /// `need` does not ask for may be left out.
+    /// Computes the gradient with respect to each input, in order, from g, the gradient of the loss with respect to y.
+    /// Gradients that `need` does not ask for may be omitted.
     fn backward(&self, saved: &Self::Saved, g: &Tensor<T>, need: &[bool]) -> Vec<Option<Tensor<T>>>;
 
-    /// The value alone. Worth overriding where saving costs something.
+    /// Computes the value alone. Worth overriding where saving costs something.
     fn infer(&self, x: &[&Tensor<T>], out: Shape) -> Tensor<T> {
         self.forward(x, out).0
     }
@@ -86,8 +86,8 @@ impl<T: Real, O: VariadicOp<T>> Backward<T> for Recorded<O, O::Saved> {
     }
 }
 
-/// Applies an op to any number of variables: checks the shapes, computes the value, and records the op if any input is on
-/// a tape.
+/// Applies an op to any number of variables: checks the shapes, computes the value, and records the op if any input is
+/// on a tape.
 pub fn apply_variadic<T: Real, O: VariadicOp<T>>(op: O, x: &[&Var<T>]) -> Result<Var<T>> {
     let shapes: Vec<&[usize]> = x.iter().map(|v| v.shape()).collect();
     let out = op.shape(&shapes)?.fits::<T>(O::NAME)?;

@@ -1,7 +1,7 @@
-//! The data that several programs share: Gaussian blobs, in files of NumPy's format.
+//! Gaussian blobs in files of NumPy's format, the data of the benchmarks in several programs.
 //!
-//! A file is made once, from a seed, and then only read. Sample i belongs to a cluster drawn at random; each row is drawn
-//! from a stream of its own, so the files have the same bytes on any number of threads.
+//! A file is made once, from a seed, and then only read. Sample i belongs to a cluster drawn at random; each row is
+//! drawn from a stream of its own, so the files have the same bytes on any number of threads.
 
 use super::nets::SEED;
 use crate::error::{Error, Result};
@@ -41,7 +41,7 @@ pub enum Centres {
 const PIECE: usize = 512;
 
 impl Blobs {
-    /// The first `n` samples of the file in `folder`, which is made if it is not there.
+    /// Returns the first `n` samples of the file in `folder`, which is written if it does not exist.
     pub fn load(&self, folder: &Path, n: usize) -> Result<Array2<f32>> {
         let path = self.path(folder);
         if !path.exists() {
@@ -49,17 +49,17 @@ impl Blobs {
         }
         let whole = from_npy(&path)?;
         if whole.dim() != (self.n, self.d) || n > self.n {
-            let (wanted, got) = ((self.n, self.d), whole.dim());
+            let (expected, got) = ((self.n, self.d), whole.dim());
             return Err(Error::data(
                 &path,
-                format!("holds {got:?} numbers, not {wanted:?}"),
-                "delete it: it is made again",
+                format!("holds {got:?} numbers, not {expected:?}"),
+                "delete it: it will be written again",
             ));
         }
         Ok(if n == self.n { whole } else { whole.view().split_at(Axis(0), n).0.to_owned() })
     }
 
-    /// Where the file is.
+    /// Returns the path of the file.
     pub fn path(&self, folder: &Path) -> PathBuf {
         folder.join(format!("{}-{}x{}.npy", self.name, self.n, self.d))
     }
@@ -86,7 +86,7 @@ impl Blobs {
 /// The first bytes of NumPy's format, version 1.0.
 const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
 
-/// A matrix in NumPy's format: magic, the header's length, the header (padded to 64 bytes), the numbers.
+/// Returns a matrix in NumPy's format: magic, the header's length, the header (padded to 64 bytes), the numbers.
 pub fn to_npy(x: &Array2<f32>) -> Vec<u8> {
     let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {:?}, }}", x.dim());
     while !(MAGIC.len() + 2 + header.len() + 1).is_multiple_of(64) {
@@ -123,7 +123,7 @@ pub fn from_npy(path: &Path) -> Result<Array2<f32>> {
     parse().ok_or_else(|| {
         Error::data(
             path,
-            "is no matrix of f32 in NumPy's format, or is damaged",
+            "is not a matrix of f32 in NumPy's format, or is damaged",
             "write it with numpy.save; C order, float32",
         )
     })
@@ -137,7 +137,7 @@ mod tests {
         Blobs { name: "test", n: 1200, d: 3, clusters: 4, centres: Centres::Normal(50.0), spread: 1.0 };
 
     #[test]
-    fn a_file_is_made_once_and_damage_is_told() {
+    fn a_file_is_written_once_and_damage_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let whole = SMALL.load(folder.path(), 1200).unwrap();
         assert_eq!(whole, SMALL.draw());

@@ -1,9 +1,9 @@
-//! Fifty losses from given weights, and everything that another program needs to compute them too.
+//! Writes the first fifty losses of a training, and everything that another program needs to compute them too.
 //!
-//! Same weights, same batches, same dropout masks: then two engines differ by rounding alone, which a training amplifies
-//! slowly. `benches/peers/curves.py` lays PyTorch's losses beside ours.
+//! Same weights, same batches, same dropout masks: then two engines differ by rounding alone, which a training
+//! amplifies slowly. `benches/peers/curves.py` compares PyTorch's losses with ours.
 
-use super::nets::{Answers, Net, SEED, Training};
+use super::nets::{Net, SEED, Targets, Training};
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::files;
@@ -25,7 +25,7 @@ pub const NETS: [Net; 4] = [Net::P1, Net::P2, Net::P3, Net::P7];
 /// | `weight/PATH` | PyTorch's | the parameters before the first step |
 /// | `inputs`, `labels` | `[N, ..]`, `[N]` | the samples |
 /// | `order` | `[STEPS, batch]` | the samples of each step |
-/// | `mask/PATH` | `[STEPS, batch, ..]` | what each dropout layer multiplies with |
+/// | `mask/PATH` | `[STEPS, batch, ..]` | the mask of each dropout layer |
 /// | `losses` | `[STEPS]` | ours |
 pub fn export(net: Net, folder: &Path) -> Result<()> {
     let mut training = Training::new(net)?;
@@ -33,7 +33,7 @@ pub fn export(net: Net, folder: &Path) -> Result<()> {
     let numbers = |values: &mut dyn Iterator<Item = usize>, shape: &[usize]| {
         Tensor::new(values.map(|v| v as f32).collect(), shape)
     };
-    let Answers::Labels(labels) = &training.answers else {
+    let Targets::Labels(labels) = &training.targets else {
         return Err(Error::invalid(format!("curves: {} has no classes", net.name())));
     };
     let order = training.order.iter().cycle().take(STEPS);
@@ -59,7 +59,7 @@ pub fn export(net: Net, folder: &Path) -> Result<()> {
     files::write_atomic(folder.join(format!("{}.safetensors", net.name())), &to_safetensors(&state)?)
 }
 
-/// What the dropout layer at `path` makes of ones, step by step: its masks.
+/// Returns the masks of the dropout layer at `path`, step by step: its outputs for ones.
 fn masks(path: &str, dropout: Dropout, shape: &[usize]) -> Result<Tensor> {
     let (alone, ones) = (Sequential::new().with(path, dropout), Var::constant(Tensor::full(shape, 1.0)));
     let mut all = Vec::new();

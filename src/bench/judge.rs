@@ -1,8 +1,9 @@
-//! How good a map is, by one yardstick for every program: from the samples and the finished map alone, in `f64`.
+//! The quality of an embedding by the same measures for every program: from the samples and the embedding alone, in
+//! `f64`.
 //!
 //! * KL(P‖Q) as in [`crate::analysis::tsne`], perplexity 30. Up to [`DENSE_UP_TO`] samples P has all pairs; beyond, the
 //!   91 nearest neighbours of each sample, as the large-scale methods define it. Z sums all pairs always.
-//! * The fraction of each sample's ten nearest neighbours that are among its ten nearest on the map.
+//! * The fraction of each sample's ten nearest neighbours that are among its ten nearest in the embedding.
 //! * Trustworthiness (Venna & Kaski 2001) with 12 neighbours, defined as in scikit-learn.
 //!
 //! The last two are means over all samples, or over [`JUDGED`] of them drawn from a fixed seed if there are more.
@@ -19,43 +20,43 @@ use serde::Serialize;
 /// Samples up to which P has all pairs.
 pub const DENSE_UP_TO: usize = 10_000;
 
-/// Samples whose neighbours are looked at, at most.
+/// Most samples whose neighbours are compared.
 pub const JUDGED: usize = 10_000;
 
 /// The perplexity of P.
 pub const PERPLEXITY: f64 = 30.0;
 
-/// Neighbours of each sample in a P that has not all pairs: 3 times the perplexity and one, as in scikit-learn.
+/// Neighbours of each sample in a P without all pairs: 3 times the perplexity and one, as in scikit-learn.
 const KEPT: usize = 91;
 
-/// Neighbours that a map should keep.
+/// Neighbours that an embedding should keep.
 const NEAR: usize = 10;
 
 /// Neighbours of trustworthiness.
 const TRUSTED: usize = 12;
 
-/// The quality of a map.
+/// The quality of an embedding.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Quality {
     /// KL(P‖Q).
     pub kl: f64,
-    /// Fraction of the ten nearest neighbours that the map keeps.
+    /// Fraction of the ten nearest neighbours that the embedding keeps.
     pub knn10: f64,
     /// Trustworthiness.
     pub trustworthiness: f64,
 }
 
-/// Judges the map `low` (n x 2) of the samples `high` (n x d). Fails unless there is a point for each sample, and at
-/// least 100 of them.
+/// Evaluates the embedding `low` (n x 2) of the samples `high` (n x d). Fails unless there is a point for each sample,
+/// and at least 100 of them.
 pub fn judge(high: ArrayView2<'_, f32>, low: ArrayView2<'_, f32>) -> Result<Quality> {
     let n = high.nrows();
     if low.dim() != (n, 2) || n < KEPT + NEAR {
         return Err(Error::invalid(format!(
-            "judge: a map of {n} samples, at least 100, is {n} x 2; found {:?}",
+            "judge: an embedding of {n} samples, at least 100, is {n} x 2; found {:?}",
             low.dim()
         )));
     }
-    // Whom P knows is found in `f32`, by the engine's exact search; how near they are is computed in `f64`.
+    // The neighbours in P are found in `f32`, by the engine's exact search; their distances are computed in `f64`.
     let near = (n > DENSE_UP_TO).then(|| nearest_others(&standard(high), KEPT));
     let (high, low) = (Points::new(high), Points::new(low));
     let judged: Vec<usize> = match n <= JUDGED {
@@ -82,7 +83,7 @@ impl Points {
         Self { n: x.nrows(), columns }
     }
 
-    /// Squared distances of point `i` from all, its own infinite.
+    /// Returns the squared distances of point `i` from all, its own infinite.
     fn squared<'a>(&self, i: usize, room: &'a mut Vec<f64>) -> &'a mut [f64] {
         room.clear();
         room.resize(self.n, 0.0);
@@ -94,13 +95,14 @@ impl Points {
         room
     }
 
-    /// Squared distance of two points.
+    /// Returns the squared distance of two points.
     fn between(&self, i: usize, j: usize) -> f64 {
         self.columns.iter().map(|column| (column[i] - column[j]) * (column[i] - column[j])).sum()
     }
 }
 
-/// `f(i)` for i below `n`, in parallel, with room for two rows of distances: a new one for each i would be slow to touch.
+/// Returns `f(i)` for i below `n`, in parallel, with room for two rows of distances: a new one for each i would be
+/// slow to touch.
 fn each<R: Send>(n: usize, f: impl Fn(usize, &mut [Vec<f64>; 2]) -> R + Sync + Send) -> Vec<R> {
     const PIECE: usize = 64;
     let pieces = parallel::map(n.div_ceil(PIECE), |piece| {
@@ -110,7 +112,7 @@ fn each<R: Send>(n: usize, f: impl Fn(usize, &mut [Vec<f64>; 2]) -> R + Sync + S
     pieces.into_iter().flatten().collect()
 }
 
-/// The `k` smallest entries, nearest first, equals in order.
+/// Returns the `k` smallest entries, nearest first, equals in order.
 fn smallest(squared: &[f64], k: usize) -> Vec<usize> {
     let mut found: Vec<usize> = Vec::with_capacity(k + 1);
     let mut limit = f64::INFINITY;
@@ -126,7 +128,8 @@ fn smallest(squared: &[f64], k: usize) -> Vec<usize> {
     found
 }
 
-/// Of one sample: the fraction of its near ones that the map keeps, and the ranks by which those on the map are wrong.
+/// Returns for one sample the fraction of its neighbours that the embedding keeps, and the penalty by ranks of the
+/// embedding's false neighbours.
 fn neighbourhood(high: &Points, low: &Points, i: usize, [room, other]: &mut [Vec<f64>; 2]) -> [f64; 2] {
     let (squared, on_map) = (high.squared(i, room), smallest(low.squared(i, other), TRUSTED));
     let near = smallest(squared, NEAR);
@@ -136,7 +139,7 @@ fn neighbourhood(high: &Points, low: &Points, i: usize, [room, other]: &mut [Vec
     [kept as f64 / NEAR as f64, penalty as f64]
 }
 
-/// KL(P‖Q) = Σ p ln (p / w) + ln Z, with p_ij = (p(j|i) + p(i|j)) / 2n, w = 1 / (1 + |y_i - y_j|²), Z = Σ w.
+/// Computes KL(P‖Q) = Σ p ln (p / w) + ln Z, with p_ij = (p(j|i) + p(i|j)) / 2n, w = 1 / (1 + |y_i - y_j|²), Z = Σ w.
 fn divergence(high: &Points, low: &Points, near: Option<&Neighbors<f32>>) -> f64 {
     let n = high.n;
     // Each sample's p(j|i) with j rising: of all samples, or of its neighbours.
@@ -178,7 +181,8 @@ fn divergence(high: &Points, low: &Points, near: Option<&Neighbors<f32>>) -> f64
                 let pairs = of[i].iter().zip(&rows[i]).map(|(&j, p)| (j as usize, p));
                 let terms = pairs.map(|(j, p)| match of[j].binary_search(&(i as u32)) {
                     Ok(at) => term(j, p + rows[j][at]),
-                    // The pair has a term in two rows of the sum; j does not know i, so its row leaves it to this one.
+                    // The pair has a term in two rows of the sum; i is not a neighbour of j, so the row of j leaves it
+                    // to this one.
                     Err(_) => 2.0 * term(j, *p),
                 });
                 terms.sum()
@@ -197,7 +201,7 @@ mod tests {
     use crate::analysis::tsne::affinity::Affinity;
     use ndarray::Array2;
 
-    /// Samples, and a map of them that is far from perfect.
+    /// Samples, and an embedding of them that is far from perfect.
     fn pair(n: usize) -> (Array2<f32>, Array2<f32>) {
         let mut rng = Rng::new(3, "test", n as u64);
         let high = Array2::from_shape_fn((n, 6), |_| rng.normal() as f32);
@@ -206,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_yardstick_agrees_with_the_definitions() {
+    fn the_measures_agree_with_the_definitions() {
         let (high, low) = pair(300);
         let quality = judge(high.view(), low.view()).unwrap();
         let (x, y) = (high.mapv(f64::from), low.mapv(f64::from));
@@ -221,14 +225,14 @@ mod tests {
     fn with_nearest_neighbours_only_it_agrees_too() {
         let (high, low) = pair(300);
         let (x, y) = (high.mapv(f64::from), low.mapv(f64::from));
-        let wanted = Affinity::sparse(x.view(), PERPLEXITY).kl_divergence(y.view());
+        let expected = Affinity::sparse(x.view(), PERPLEXITY).kl_divergence(y.view());
         let near = nearest_others(&standard(high.view()), KEPT);
         let got = divergence(&Points::new(high.view()), &Points::new(low.view()), Some(&near));
-        assert!((got / wanted - 1.0).abs() < 1e-6, "{got} and {wanted}");
+        assert!((got / expected - 1.0).abs() < 1e-6, "{got} and {expected}");
     }
 
     #[test]
-    fn the_samples_themselves_are_the_perfect_map() {
+    fn the_samples_themselves_are_the_perfect_embedding() {
         let (_, flat) = pair(200);
         let quality = judge(flat.view(), flat.view()).unwrap();
         assert_eq!((quality.knn10, quality.trustworthiness), (1.0, 1.0));

@@ -1,13 +1,13 @@
-//! What the measurements were made on.
+//! The machine of the measurements.
 
 use gradus_kernels::{dispatch, machine};
 use serde::Serialize;
 use std::time::Duration;
 
-/// The machine, and its limits on the threads in use.
+/// The machine, and its limits with the computing threads.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
-    /// The processor's name, where the system tells it.
+    /// The processor's name, where the system reports it.
     pub cpu: String,
     /// Cores that the process may use.
     pub cores: usize,
@@ -23,7 +23,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Measures; `quick` does so in milliseconds, roughly.
+    /// Measures the machine; `quick` does so in milliseconds, roughly.
     pub fn measure(quick: bool) -> Self {
         let (round, share) = if quick { (1, 0.01) } else { (50, 1.0) };
         Self {
@@ -37,7 +37,7 @@ impl Machine {
     }
 }
 
-/// The first `model name` of Linux's list of processors; else the architecture.
+/// Returns the first `model name` of Linux's list of processors; else the architecture.
 fn cpu_name() -> String {
     let list = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let named = list.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));

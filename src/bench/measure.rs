@@ -1,4 +1,4 @@
-//! How a workload is timed, and what is told of it.
+//! Times a workload and reports its measurements.
 
 use super::machine::Machine;
 use crate::error::Result;
@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// How to measure.
+/// The settings of a measurement.
 pub struct Bench {
     /// The machine's limits.
     pub machine: Machine,
-    /// A few steps on little data: to see that everything works.
+    /// A few steps on little data, to check that everything works.
     pub quick: bool,
-    /// The folder of the shared data; what is missing there is made.
+    /// The folder of the common data; missing files are written.
     pub data: PathBuf,
     /// The program `gradus`, to be started as a whole process.
     pub program: PathBuf,
@@ -38,7 +38,7 @@ pub struct Row {
     pub share_of_peak: f64,
     /// Bytes allocated in a step (an iteration, for K and T), if the program installed [`gradus_kernels::counting`].
     pub allocated_bytes_per_step: u64,
-    /// What only some workloads have: losses, memory, the quality of a map.
+    /// What only some workloads have: losses, memory, the quality of an embedding.
     #[serde(flatten)]
     pub more: Map<String, Value>,
 }
@@ -83,7 +83,7 @@ impl Bench {
         Ok(Timing { median: times[samples / 2], min: times[0], bytes: bytes[1] })
     }
 
-    /// The row of the workload `name`, of so many operations.
+    /// Returns the row of the workload `name`, of so many operations.
     pub(super) fn row(&self, name: impl Into<String>, timing: Timing, operations: f64) -> Row {
         let gflops = operations / timing.median / 1e6;
         Row {

@@ -6,19 +6,20 @@
 //! | `process` | one epoch over 60,000 images from files to a trained model, a whole process ([`process`]) |
 //! | `G 256x256x256`.. | matrix products M x K x N ([`products`]) |
 //! | `K1`..`K3` | twenty iterations of K-means ([`clusters`]) |
-//! | `T1`..`T3` | t-SNE maps, with their quality ([`maps`], [`judge`]) |
+//! | `T1`..`T3` | t-SNE embeddings, with their quality ([`embeddings`], [`judge`]) |
 //!
 //! A row's time is the median of repeated steps after warm-up. Its arithmetic is that of the textbook definition, a
-//! multiply-add counting two: a method that leaves arithmetic out (because a factor is zero, or by interpolating) may
+//! multiply-add counting two: a method that skips arithmetic (because a factor is zero, or by interpolating) may
 //! therefore show more than the machine's peak. K and T, and `process`, read files that [`blobs`] writes once, so that
-//! other programs work on the same numbers; `benches/peers` has those programs. [`curves`] hands them whole trainings.
+//! other programs work on the same numbers; `benches/peers` has those programs. [`curves`] writes whole trainings for
+//! them.
 
 pub mod blobs;
 pub mod clusters;
 pub mod curves;
+pub mod embeddings;
 pub mod judge;
 pub mod machine;
-pub mod maps;
 mod measure;
 pub mod nets;
 pub mod process;

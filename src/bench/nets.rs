@@ -1,10 +1,10 @@
-//! Training steps and forward passes of nine course networks.
+//! Benchmarks of training steps and forward passes of nine course networks.
 //!
-//! A training step gathers the batch, computes forward, loss and backward, and applies the optimizer. Inputs are standard
-//! normal; the class of a sample is the part of it (of as many as there are classes) with the largest sum, and a
-//! regression wants `sin(2 x₁) x₂`. The autoencoder's inputs, which it has to give back, are squares of uniform numbers:
-//! darker than the grey that it starts with. So there is something to learn, and the first and last loss show that it is
-//! learned.
+//! A training step gathers the batch, computes forward, loss and backward, and applies the optimizer. Inputs are
+//! standard normal; the class of a sample is the part of it (of as many as there are classes) with the largest sum,
+//! and the target of a regression is `sin(2 x₁) x₂`. The autoencoder's inputs, which are its targets, are squares of
+//! uniform numbers: darker than its first outputs. So there is something to learn, and the first and last loss show
+//! that it is learned.
 
 use super::measure::{Bench, Row};
 use crate::autograd::{Tape, Var};
@@ -35,9 +35,9 @@ pub enum Net {
     P2,
     /// 1x28x28, two such blocks without padding with 32, 64 channels, dropout 0.5, Linear 10; batch 128; Adam.
     P3,
-    /// Autoencoder of 1x28x28: convolutions 3x3 with stride 2 to 8, 16, 32 channels of 3x3, Linear 64, Linear 14, and the
-    /// same way back by transposed convolutions; ReLU, and a sigmoid at the end; squared error; batch 256; Adam with
-    /// weight decay.
+    /// Autoencoder of 1x28x28: convolutions 3x3 with stride 2 to 8, 16, 32 channels of 3x3, Linear 64, Linear 14, and
+    /// a mirrored decoder by transposed convolutions; ReLU, and a sigmoid at the end; squared error; batch 256; Adam
+    /// with weight decay.
     P4,
     /// The same with 32, 64, 128 channels and a code of 64.
     P4w,
@@ -52,7 +52,7 @@ pub enum Net {
 }
 
 impl Net {
-    /// `"P1"`..
+    /// Returns the name: `"P1"`..
     pub fn name(self) -> &'static str {
         match self {
             Net::P1 => "P1",
@@ -78,7 +78,7 @@ impl Net {
         }
     }
 
-    /// Shape of a sample.
+    /// Returns the shape of a sample.
     pub fn input(self) -> &'static [usize] {
         match self {
             Net::P1 => &[1, 128, 128],
@@ -88,7 +88,7 @@ impl Net {
         }
     }
 
-    /// Number of classes; none for a regression or an autoencoder.
+    /// Returns the number of classes; none for a regression or an autoencoder.
     pub fn classes(self) -> Option<usize> {
         match self {
             Net::P1 => Some(3),
@@ -145,7 +145,7 @@ impl Net {
         Ok(net)
     }
 
-    /// Its optimizer.
+    /// Returns the optimizer.
     pub fn optimizer(self) -> Box<dyn Optimizer<f32>> {
         match self {
             Net::P1 | Net::P3 | Net::P8c => Box::new(FirstOrder::new(Adam::new(1e-3))),
@@ -172,7 +172,7 @@ fn blocks(widths: &[usize], padding: Padding, rng: &mut Rng) -> Sequential {
     net
 }
 
-/// The autoencoder of 28x28 images with `n`, 2 n, 4 n channels and codes of `d` numbers.
+/// Returns the autoencoder of 28x28 images with `n`, 2 n, 4 n channels and codes of `d` numbers.
 fn autoencoder(n: usize, d: usize, rng: &mut Rng) -> Sequential {
     let mut net = Sequential::new();
     for (i, (inputs, outputs, padding)) in [(1, n, 2), (n, 2 * n, 1), (2 * n, 4 * n, 0)].into_iter().enumerate() {
@@ -201,9 +201,9 @@ fn autoencoder(n: usize, d: usize, rng: &mut Rng) -> Sequential {
     net
 }
 
-/// What the network should predict.
+/// The targets of the network.
 #[derive(Clone, Debug)]
-pub enum Answers {
+pub enum Targets {
     /// A class for each sample.
     Labels(Vec<usize>),
     /// A number for each sample, `[N, 1]`.
@@ -212,16 +212,16 @@ pub enum Answers {
     Inputs,
 }
 
-/// A training about to begin.
+/// A training before its first step.
 pub struct Training {
     /// The network.
     pub net: Sequential,
-    /// Its optimizer.
+    /// The optimizer.
     pub optimizer: Box<dyn Optimizer<f32>>,
     /// The samples.
     pub inputs: Tensor,
-    /// Their predictions.
-    pub answers: Answers,
+    /// Their targets.
+    pub targets: Targets,
     /// The samples of each step, in turn.
     pub order: Vec<Vec<usize>>,
     /// Steps taken.
@@ -229,7 +229,7 @@ pub struct Training {
 }
 
 impl Training {
-    /// The first state: the same in every run.
+    /// Returns the initial state: the same in every run.
     pub fn new(net: Net) -> Result<Self> {
         let (n, mut rng) = (net.samples(), Rng::new(SEED, "bench data", 0));
         let mut shape = vec![n];
@@ -239,17 +239,17 @@ impl Training {
             _ => Tensor::randn(&shape[..], &mut rng),
         };
         let rows = inputs.data().chunks(inputs.numel() / n);
-        let answers = match net.classes() {
-            Some(classes) => Answers::Labels(rows.map(|row| largest_part(row, classes)).collect()),
-            None if matches!(net, Net::P4 | Net::P4w) => Answers::Inputs,
-            None => Answers::Values(Tensor::new(rows.map(|x| libm::sinf(2.0 * x[0]) * x[1]).collect(), [n, 1])?),
+        let targets = match net.classes() {
+            Some(classes) => Targets::Labels(rows.map(|row| largest_part(row, classes)).collect()),
+            None if matches!(net, Net::P4 | Net::P4w) => Targets::Inputs,
+            None => Targets::Values(Tensor::new(rows.map(|x| libm::sinf(2.0 * x[0]) * x[1]).collect(), [n, 1])?),
         };
         let order = (0..10).flat_map(|epoch| Batches::new(n, net.batch(), SEED, epoch, true)).collect();
         let model = net.build(&mut Rng::new(SEED, "bench weights", 0))?;
-        Ok(Self { net: model, optimizer: net.optimizer(), inputs, answers, order, steps: 0 })
+        Ok(Self { net: model, optimizer: net.optimizer(), inputs, targets, order, steps: 0 })
     }
 
-    /// One step; gives the loss before it.
+    /// Makes one step; returns the loss before it.
     pub fn step(&mut self) -> Result<f32> {
         let chosen = &self.order[self.steps as usize % self.order.len()];
         self.steps += 1;
@@ -257,16 +257,16 @@ impl Training {
         let whole = chosen.len() == self.inputs.shape()[0];
         let gather = |all: &Tensor| if whole { all.clone() } else { all.gather(chosen) };
         let x = gather(&self.inputs);
-        match &self.answers {
-            Answers::Values(values) => {
+        match &self.targets {
+            Targets::Values(values) => {
                 let y = Var::constant(gather(values));
                 step(&self.net, self.optimizer.as_mut(), x, self.steps, &|out| out.mse(&y))
             }
-            Answers::Inputs => {
+            Targets::Inputs => {
                 let y = Var::constant(x.clone());
                 step(&self.net, self.optimizer.as_mut(), x, self.steps, &|out| out.mse(&y))
             }
-            Answers::Labels(labels) => {
+            Targets::Labels(labels) => {
                 let y: Vec<usize> = chosen.iter().map(|&i| labels[i]).collect();
                 let loss = |out: &Var| out.cross_entropy(ClassTarget::Labels(&y));
                 step(&self.net, self.optimizer.as_mut(), x, self.steps, &loss)
@@ -275,7 +275,7 @@ impl Training {
     }
 }
 
-/// Forward, loss, backward, optimizer.
+/// Computes forward, loss and backward, and applies the optimizer.
 pub fn step(
     net: &dyn Module,
     optimizer: &mut dyn Optimizer<f32>,
@@ -291,14 +291,14 @@ pub fn step(
     })
 }
 
-/// Which of `parts` equal parts of a row has the largest sum.
+/// Returns which of `parts` equal parts of a row has the largest sum.
 fn largest_part(row: &[f32], parts: usize) -> usize {
     let sums: Vec<f32> = row.chunks_exact(row.len() / parts).take(parts).map(|part| part.iter().sum()).collect();
     (1..parts).fold(0, |best, k| if sums[k] > sums[best] { k } else { best })
 }
 
 /// Operations of a forward pass, and of a training step, on `batch` samples. The gradients cost twice the forward pass,
-/// but for the first layer, whose input wants none.
+/// but for the first layer, whose input needs none.
 pub fn operations(net: &dyn Module, input: &[usize], batch: usize) -> Result<[f64; 2]> {
     let layers = summarize(net, input)?;
     let first = layers.rows.iter().map(|row| row.macs).find(|&macs| macs > 0).unwrap_or(0);
@@ -306,12 +306,12 @@ pub fn operations(net: &dyn Module, input: &[usize], batch: usize) -> Result<[f6
     Ok([operations(layers.macs), operations(3 * layers.macs - first)])
 }
 
-/// The name of a network's training step as a workload.
+/// Returns the name of a network's training step as a workload.
 pub(super) fn train_name(net: Net) -> String {
     format!("{} train", net.name())
 }
 
-/// The name of its forward pass.
+/// Returns the name of its forward pass.
 pub(super) fn infer_name(net: Net) -> String {
     format!("{} infer", net.name())
 }

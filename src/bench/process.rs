@@ -1,7 +1,9 @@
-//! A whole process: start, read 60,000 images and labels from IDX files, train one epoch, save the model, end.
+//! Benchmark of a whole process: start, read 60,000 images and labels from IDX files, train one epoch, save the model,
+//! end.
 //!
-//! The network is that of P3. The work is done by `gradus bench --epoch FOLDER` in a process of its own, so that start-up
-//! counts and the peak of its memory is its own. The pixels stay bytes; each batch is turned into numbers as it is drawn.
+//! The network is that of P3. The work is done by `gradus bench --epoch FOLDER` in a process of its own, so that
+//! start-up counts and the peak of its memory is its own. The pixels stay bytes; each batch is converted to numbers as
+//! it is drawn.
 
 use super::measure::{Bench, Row, Timing};
 use super::nets::{self, Net, SEED};
@@ -26,7 +28,7 @@ pub(super) const NAME: &str = "process";
 /// The files' names, MNIST's own.
 pub const FILES: [&str; 2] = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"];
 
-/// What the process tells about itself.
+/// The report of the process.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// Loss of the first batch.
@@ -39,7 +41,7 @@ pub struct Report {
     pub images: usize,
     /// Bytes allocated.
     pub allocated: u64,
-    /// Most memory ever resident, in 10⁶ bytes; none where the system does not tell.
+    /// Most memory ever resident, in 10⁶ bytes; `None` where the system does not report it.
     pub rss_mb: Option<f64>,
 }
 
@@ -69,7 +71,7 @@ pub(super) fn run(bench: &Bench) -> Result<Row> {
     Ok(row)
 }
 
-/// The work of the process.
+/// Runs the work of the process.
 pub fn epoch(folder: &Path) -> Result<Report> {
     let (report, allocated) = bytes_during(|| train(folder));
     Ok(Report { allocated, ..report? })
@@ -108,7 +110,8 @@ fn train(folder: &Path) -> Result<Report> {
     })
 }
 
-/// Writes images and labels, unless they are there: ten images of blurred noise, each image one of them with more noise.
+/// Writes images and labels, unless they are there: ten images of blurred noise, each image one of them with more
+/// noise.
 fn make_files(folder: &Path, n: usize) -> Result<()> {
     let paths = FILES.map(|name| folder.join(name));
     if paths.iter().all(|path| path.exists()) {
@@ -130,7 +133,7 @@ fn make_files(folder: &Path, n: usize) -> Result<()> {
     files::write_atomic(&paths[1], &Idx { shape: vec![n], data: labels }.to_bytes())
 }
 
-/// The most memory this process ever had resident, as Linux counts it.
+/// Returns the most memory this process ever had resident, as Linux counts it.
 fn peak_memory() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"))?;

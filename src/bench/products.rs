@@ -22,7 +22,7 @@ pub const SHAPES: [[usize; 3]; 8] = [
 /// Operations after which a measurement of a product may end: about half a second.
 const ENOUGH: f64 = 1e11;
 
-/// The name of a product as a workload.
+/// Returns the name of a product as a workload.
 pub(super) fn name([m, k, n]: [usize; 3]) -> String {
     format!("G {m}x{k}x{n}")
 }

@@ -2,11 +2,11 @@
 
 use super::measure::{Bench, Row};
 use super::nets::{self, Net};
-use super::{clusters, maps, process, products};
+use super::{clusters, embeddings, process, products};
 use crate::error::{Error, Result};
 use crate::text::guess::nearest;
 
-/// Something to be measured.
+/// A workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workload {
     /// A training step.
@@ -19,12 +19,12 @@ pub enum Workload {
     Product([usize; 3]),
     /// K-means on this data set.
     Clusters(&'static clusters::Clusters),
-    /// A map.
-    Map(&'static maps::Map),
+    /// A t-SNE embedding.
+    Embedding(&'static embeddings::Embedding),
 }
 
 impl Workload {
-    /// All of them, in the order in which they are printed.
+    /// Returns all of them, in the order in which they are printed.
     pub fn all() -> Vec<Self> {
         let nets = [Net::P1, Net::P2, Net::P3, Net::P4, Net::P4w]
             .into_iter()
@@ -33,11 +33,11 @@ impl Workload {
             .chain([Self::Process])
             .chain(products::SHAPES.map(Self::Product))
             .chain(clusters::ALL.iter().map(Self::Clusters))
-            .chain(maps::ALL.iter().map(Self::Map))
+            .chain(embeddings::ALL.iter().map(Self::Embedding))
             .collect()
     }
 
-    /// The name under which it is asked for and reported.
+    /// Returns its name in arguments and reports.
     pub fn name(self) -> String {
         match self {
             Self::Train(net) => nets::train_name(net),
@@ -45,12 +45,12 @@ impl Workload {
             Self::Process => process::NAME.into(),
             Self::Product(shape) => products::name(shape),
             Self::Clusters(clusters) => clusters.name.into(),
-            Self::Map(map) => map.name.into(),
+            Self::Embedding(embedding) => embedding.name.into(),
         }
     }
 
-    /// Those whose name is one of `names` or begins with it; all, if there are no names. Fails on a name that fits
-    /// none, and says which comes nearest.
+    /// Selects those whose name is one of `names` or begins with it; all, if there are no names. Fails on a name that
+    /// fits none, and suggests the nearest one.
     pub fn select(names: &[String]) -> Result<Vec<Self>> {
         let all = Self::all();
         for name in names {
@@ -74,7 +74,7 @@ impl Workload {
             Self::Process => process::run(bench),
             Self::Product(shape) => products::run(shape, bench),
             Self::Clusters(clusters) => clusters.run(bench),
-            Self::Map(map) => map.run(bench),
+            Self::Embedding(embedding) => embedding.run(bench),
         }
     }
 }

@@ -10,11 +10,11 @@ use gradus_kernels::counting::Counting;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Counts only while `gradus bench` asks it to.
+/// Counts allocations only while `gradus bench` measures.
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How long training steps, forward passes, matrix products, K-means and t-SNE take on this machine.
+/// Measures how long training steps, forward passes, matrix products, K-means and t-SNE take on this machine.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Bench {
@@ -24,18 +24,18 @@ pub(crate) struct Bench {
     /// Print machine and measurements as JSON
     #[arg(long)]
     json: bool,
-    /// A few steps on little data: to see that everything works; the times mean nothing
+    /// A few steps on little data, to check that everything works; the times mean nothing
     #[arg(long)]
     quick: bool,
     /// Print the names of all workloads
     #[arg(long)]
     list: bool,
-    /// The folder of the data of K, T and process; what is missing is made [default: gradus-bench in the system's
+    /// The folder of the data of K, T and process; missing files are written [default: gradus-bench in the system's
     /// folder for temporary files]
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// Judge a map (.npy, n x 2, float32) that any program made of the named T workload's samples
-    #[arg(long, value_name = "MAP.npy", requires = "names", conflicts_with_all = ["quick", "list"])]
+    /// Evaluate an embedding (.npy, n x 2, float32) of the named T workload's samples, made by any program
+    #[arg(long, value_name = "EMBEDDING.npy", requires = "names", conflicts_with_all = ["quick", "list"])]
     judge: Option<PathBuf>,
     /// Write weights, batches, dropout masks and the first 50 losses of P1, P2, P3 and P7 into this folder, for
     /// benches/peers/curves.py
@@ -50,7 +50,7 @@ const EXAMPLES: &str = "\
 Examples:
   gradus bench                 everything: some minutes
   gradus bench P1 G --json     the Figure-1 network, and all matrix products
-  gradus bench T2 --judge map.npy   how good another program's map of T2's samples is
+  gradus bench T2 --judge y.npy     the quality of another program's embedding of T2's samples
 
 benches/README.md explains the names, and how to measure other programs beside this one.";
 
@@ -66,14 +66,14 @@ impl Bench {
             return output::json(&process::epoch(folder)?);
         }
         if let Some(path) = &self.judge {
-            let [Workload::Map(map)] = chosen[..] else {
-                return Err(Error::config("--judge", "wants one of T1, T2, T3", ""));
+            let [Workload::Embedding(embedding)] = chosen[..] else {
+                return Err(Error::config("--judge", "needs one of T1, T2, T3", ""));
             };
-            return output::json(&map.judge(&data, blobs::from_npy(path)?.view())?);
+            return output::json(&embedding.judge(&data, blobs::from_npy(path)?.view())?);
         }
         if let Some(folder) = &self.curves {
-            let wanted = |net: &&Net| chosen.contains(&Workload::Train(**net));
-            return curves::NETS.iter().filter(wanted).try_for_each(|net| curves::export(*net, folder));
+            let is_chosen = |net: &&Net| chosen.contains(&Workload::Train(**net));
+            return curves::NETS.iter().filter(is_chosen).try_for_each(|net| curves::export(*net, folder));
         }
         let program = std::env::current_exe().map_err(Error::io("find", "gradus"))?;
         let machine = Machine::measure(self.quick);
@@ -102,7 +102,7 @@ impl Bench {
     }
 }
 
-/// The measurements, and below them what only some workloads have.
+/// Returns the measurements, and below them those that only some workloads have.
 fn table(rows: &[Row]) -> String {
     let head = ["workload", "median ms", "images/s", "GFLOP/s", "of peak", "bytes/step", "more"];
     let mut cells = vec![head.map(String::from).to_vec()];
@@ -124,7 +124,7 @@ fn table(rows: &[Row]) -> String {
     output::table(&cells, 1)
 }
 
-/// Three digits or more.
+/// Formats a number with three digits or more.
 fn digits(x: f64) -> String {
     let decimals = if x < 0.1 { 4 } else { (2.0 - x.abs().log10().floor()).clamp(0.0, 3.0) as usize };
     format!("{x:.decimals$}")

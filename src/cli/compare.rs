@@ -1,4 +1,4 @@
-//! `gradus compare`: runs side by side.
+//! `gradus compare`: compares runs.
 
 use super::{output, signals};
 use clap::{Args, ValueEnum};
@@ -8,10 +8,10 @@ use gradus::run::RunFolder;
 use gradus::{Error, Result};
 use std::path::PathBuf;
 
-/// Which of several runs is better, and whether the difference is significant.
+/// Compares runs: which is better, and is the difference significant?
 ///
-/// Runs with the same settings and other seeds are one variant. Give at least three seeds of each (--seed 1, 2, 3): with
-/// one seed a difference holds for the trained networks only.
+/// Runs with the same settings and other seeds are one variant. Give at least three seeds of each (--seed 1, 2, 3):
+/// with one seed a difference holds for the trained networks only.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -68,7 +68,7 @@ impl Compare {
     }
 }
 
-/// The table of variants, a line for each pair, and the notes.
+/// Returns the table of variants, a line for each pair, and the notes.
 pub(super) fn words(comparison: &Comparison) -> String {
     let measure = comparison.measure;
     let head = ["variant", "seeds", measure.title(), "range", "macro F1", "parameters", "seconds"];

@@ -1,4 +1,4 @@
-//! `gradus completions`: words that a shell can complete.
+//! `gradus completions`: completions for a shell.
 
 use super::output;
 use clap::{Args, Command};

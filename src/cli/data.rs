@@ -1,4 +1,4 @@
-//! `gradus data`: public data sets, fetched once and known by their checksum.
+//! `gradus data`: public data sets, fetched once and verified by checksum.
 
 use super::output;
 use clap::{Args, Subcommand};
@@ -9,10 +9,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Where lines cannot be redrawn, progress is told no more often than this.
+/// Where lines cannot be redrawn, progress is shown no more often than this.
 const SPEAK_EVERY: Duration = Duration::from_secs(3);
 
-/// Lists, fetches and checks public data sets. They are no part of this program and have licences of their own.
+/// Lists, fetches and checks public data sets. They are not part of this program and have licences of their own.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  gradus data list\n  gradus data get mnist\n  gradus data get fashion-mnist --from downloads/fashion-mnist\n  gradus data verify mnist"
@@ -24,17 +24,17 @@ pub(crate) struct Data {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// The sets that are known, and which are here
+    /// Lists the known sets, and which of them are here
     #[command(after_help = "Example:\n  gradus data list")]
     List,
-    /// Fetches a set, checks it and says where it is
+    /// Fetches a set, checks it and prints where it is
     #[command(
         after_help = "Examples:\n  gradus data get mnist\n  gradus data get fashion-mnist --from downloads/fashion-mnist"
     )]
     Get {
         /// mnist or fashion-mnist
         name: Set,
-        /// A folder or file available, or the address of a mirror, instead of the usual mirrors
+        /// A local folder or file, or the address of a mirror, instead of the usual mirrors
         #[arg(long, value_name = "PATH|URL")]
         from: Option<String>,
         /// The folder to put it in [default: one for it in the cache, see GRADUS_CACHE]
@@ -90,16 +90,16 @@ fn get(set: Set, from: Option<&str>, to: Option<PathBuf>) -> Result<()> {
                 return Err(Error::data(path, "does not exist", "give a folder or file, or an address with http"));
             }
             for name in fetch::copy(set, Path::new(path), &to)? {
-                output::say(&format!("{name}: the sum is right"));
+                output::say(&format!("{name}: the checksum is correct"));
             }
         }
         from => {
             let mirrors = from.map_or_else(|| fetch::mirrors(set), |address| vec![address.to_owned()]);
             let mut meter = Meter::new();
-            fetch::get(&fetch::wanted(set), &mirrors, &to, &mut |event| meter.tell(event))?;
+            fetch::get(&fetch::files_of(set), &mirrors, &to, &mut |event| meter.show(event))?;
         }
     }
-    // A single file may have been given: the folder is the result only when it is whole.
+    // A single file may have been given: the folder is the result only when it is complete.
     fetch::verify(set, &to)?;
     output::print(&to.display().to_string())
 }
@@ -132,7 +132,7 @@ impl Meter {
         Self { bar, spoken: Instant::now() }
     }
 
-    fn tell(&mut self, event: Event<'_>) {
+    fn show(&mut self, event: Event<'_>) {
         match (event, &self.bar) {
             (Event::Note(line), Some(bar)) => bar.suspend(|| output::say(line)),
             (Event::Note(line), None) => output::say(line),

@@ -1,4 +1,4 @@
-//! `gradus dream`: the input that makes a network predict what is asked for.
+//! `gradus dream`: optimizes an input until the network gives a target prediction.
 
 use super::evaluate::open_finished;
 use super::progress::Terminal;
@@ -12,7 +12,7 @@ use gradus::{Error, Result, files};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// Optimizes images until a trained network gives the prediction that is asked for.
+/// Optimizes images until a trained network gives the target prediction.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DreamArgs {
@@ -24,7 +24,7 @@ pub(crate) struct DreamArgs {
     /// Every class
     #[arg(long, conflicts_with = "target")]
     all: bool,
-    /// Where to begin: `random`, `test:CLASS`, or an image file
+    /// The starting image: `random`, `test:CLASS`, or an image file
     #[arg(long, value_name = "START", default_value = "random")]
     init: String,
     /// Deviation of the noise that is added to a real start
@@ -33,7 +33,7 @@ pub(crate) struct DreamArgs {
     /// Starts for each target; the best is kept
     #[arg(long, default_value = "8", value_parser = clap::value_parser!(u16).range(1..=256))]
     restarts: u16,
-    /// Steps; a prediction that is not there by then may settle for as many again
+    /// Steps; if the target is not reached by then, as many more
     #[arg(long, default_value = "400", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     steps: u32,
     /// How pixels are kept between 0 and 1
@@ -51,7 +51,7 @@ pub(crate) struct DreamArgs {
     /// Deviation of the blur in pixels
     #[arg(long, default_value = "0.5")]
     blur: f64,
-    /// Most pixels by which the image is moved before each look
+    /// Most pixels by which the image is shifted before each step
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u8).range(0..=32))]
     jitter: u8,
     /// Seed of starts and jitter [default: the run's]
@@ -83,8 +83,8 @@ const EXAMPLES: &str = "\
 Examples:
   gradus dream RUN --all                          one image for each class
   gradus dream RUN --target 2:0.5,3:0.5           between two and three
-  gradus dream RUN --target 7 --init test:1       a one that is taken for a seven
-  gradus dream RUN --target 3 --tv 0 --l2 0 --blur 0 --jitter 0    the prediction and nothing else";
+  gradus dream RUN --target 7 --init test:1       a one that is classified as a seven
+  gradus dream RUN --target 3 --tv 0 --l2 0 --blur 0 --jitter 0    the target alone, no priors";
 
 impl DreamArgs {
     pub(crate) fn run(self) -> Result<()> {
@@ -159,7 +159,7 @@ impl DreamArgs {
     }
 }
 
-/// The first number that is free.
+/// Returns the first number that is free.
 pub(crate) fn fresh(folder: &Path) -> PathBuf {
     (1..).map(|n: u32| folder.join(n.to_string())).find(|path| !path.exists()).expect("numbers do not end")
 }
@@ -169,8 +169,8 @@ fn words(results: &Value, classes: &[String], out: &Path) -> String {
         vec![["target", "reached", "difference", "loss", "steps", "looks like it"].map(String::from).to_vec()];
     for result in results["results"].as_array().into_iter().flatten() {
         let say = |p: &Value| {
-            let shares = p.as_array().into_iter().flatten().map(|v| v.as_f64().unwrap_or(0.0)).enumerate();
-            let some = shares.filter(|(_, p)| *p >= 0.01);
+            let fractions = p.as_array().into_iter().flatten().map(|v| v.as_f64().unwrap_or(0.0)).enumerate();
+            let some = fractions.filter(|(_, p)| *p >= 0.01);
             some.map(|(c, p)| format!("{} {:.1} %", classes[c], 100.0 * p)).collect::<Vec<_>>().join(", ")
         };
         let number = |v: &Value| format!("{:.4}", v.as_f64().unwrap_or(f64::NAN));

@@ -1,7 +1,7 @@
-//! `gradus train --dry-run`: what a training would be, and what it would cost.
+//! `gradus train --dry-run`: shows a training and its cost without running it.
 //!
-//! Everything is looked at that a training looks at before its first step: so what would be refused there is refused
-//! here. Of a network that no memory could hold the sizes are told, and nothing is allocated.
+//! It makes all checks that a training makes before its first step, and fails where the training would. For a network
+//! that does not fit into memory it prints the sizes and allocates nothing.
 
 use super::output;
 use super::progress::Terminal;
@@ -12,7 +12,7 @@ use gradus::experiment::{Experiment, Prepared, Source, cost, plan};
 use gradus::run::memory;
 use serde_json::{Value, json};
 
-/// The settings, the network and what it will cost. Fails as the training would.
+/// Returns the settings, the network and its cost as text. Fails as the training would.
 pub(super) fn dry_run(e: &Experiment, source: &Source, as_json: bool) -> Result<()> {
     let mut watch = Terminal::new(None);
     // A network that does not fit should not wait for its data.
@@ -22,7 +22,7 @@ pub(super) fn dry_run(e: &Experiment, source: &Source, as_json: bool) -> Result<
     let p = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
-            // What the file alone tells is told all the same.
+            // What follows from the file alone is printed all the same.
             if !as_json {
                 let sizes = sizes(e).map(|sizes| format!("\n{}", sketch(&sizes))).unwrap_or_default();
                 output::print(&format!("{}{sizes}", to_toml(e)))?;
@@ -61,14 +61,14 @@ pub(super) fn dry_run(e: &Experiment, source: &Source, as_json: bool) -> Result<
     cost::check(e, &p)
 }
 
-/// The sizes of the network, as far as the file alone tells them.
+/// Returns the sizes of the network, as far as they follow from the file alone.
 fn sizes(e: &Experiment) -> Option<Vec<Outline>> {
     let input = e.input()?;
     let outputs = e.train.loss.outputs(&input, e.classes().unwrap_or(2)).ok()?;
     outline(&e.model.layer, &input, outputs.iter().product()).ok()
 }
 
-/// The layers with their outputs and parameters.
+/// Returns the layers with their outputs and parameters.
 fn sketch(sizes: &[Outline]) -> String {
     let mut rows = vec![["layer", "kind", "output", "parameters"].map(String::from).to_vec()];
     for layer in sizes {

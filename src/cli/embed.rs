@@ -1,4 +1,4 @@
-//! `gradus embed`: how a layer of a trained network sees the test samples.
+//! `gradus embed`: embeds the activations of a layer for the test samples in two or three dimensions.
 
 use super::evaluate::open_finished;
 use super::progress::Terminal;
@@ -13,19 +13,19 @@ use gradus::{Error, Result};
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Lays the test samples out in two or three dimensions as a layer of a trained network sees them.
+/// Embeds the test samples in two or three dimensions by the activations of a layer of a trained network.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  gradus embed runs/2026-11-20_cnn-small_k7f3 --layer linear1 --method tsne")]
 pub(crate) struct Embed {
     /// The folder of a finished run of `gradus train`
     run: PathBuf,
-    /// The layer; `input` is what the network is given
+    /// The layer; `input` is the input of the network
     #[arg(long)]
     layer: String,
-    /// How the samples are laid out
+    /// The method
     #[arg(long, value_enum, default_value = "tsne")]
     method: Way,
-    /// Dimensions of the map
+    /// Dimensions of the embedding
     #[arg(long, default_value = "2", value_parser = clap::value_parser!(u8).range(2..=3))]
     dims: u8,
     /// Most samples
@@ -47,7 +47,7 @@ impl Embed {
         signals::stop_at_once()?;
         let folder = open_finished(&self.run)?;
         if folder.recipe()? != "train" {
-            let help = "its report already shows the maps of the depth lesson";
+            let help = "its report already shows the embeddings of the depth lesson";
             return Err(Error::config("embed", "takes runs of `gradus train`; this is one of the main job", help));
         }
         let mut trained = Trained::open(&folder)?;
@@ -83,12 +83,12 @@ impl Embed {
                 "figure": image,
             }));
         }
-        let explained = map.explained.as_ref().map_or(String::new(), |shares| {
-            let shares: Vec<String> = shares.iter().map(|share| percent(*share)).collect();
-            format!("the axes explain {} of the variance\n", listed(&shares))
+        let explained = map.explained.as_ref().map_or(String::new(), |fractions| {
+            let fractions: Vec<String> = fractions.iter().map(|f| percent(*f)).collect();
+            format!("the axes explain {} of the variance\n", listed(&fractions))
         });
         output::print(&format!(
-            "{} samples, {} dimensions; 5 nearest neighbours there name the class of {}, in the map of {}\n\
+            "{} samples, {} dimensions; 5-NN accuracy there {}, in the embedding {}\n\
              {explained}figure: {}\n",
             map.labels.len(),
             embedding.dimensions,

@@ -1,4 +1,4 @@
-//! `gradus evaluate`: a trained run on other images.
+//! `gradus evaluate`: evaluates a trained run.
 
 use super::progress::Terminal;
 use super::{output, signals};
@@ -12,7 +12,7 @@ use gradus::run::RunFolder;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// How well a trained run does: on its own test split, or on all images of another folder with the same classes.
+/// Evaluates a trained run: on its own test split, or on all images of another folder with the same classes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -21,8 +21,9 @@ Examples:
 pub(crate) struct Evaluate {
     /// The folder of a finished run
     run: PathBuf,
-    /// Other data, evaluated whole: a folder or .zip with one sub-folder of images per class. For a run of `gradus train` also a folder of IDX
-    /// files, a .csv, a .npz, or a kind of data such as fashion-mnist [default: the run's own test split]
+    /// Other data, evaluated whole: a folder or .zip with one sub-folder of images per class. For a run of `gradus
+    /// train` also a folder of IDX files, a .csv, a .npz, or a kind of data such as fashion-mnist [default: the run's
+    /// own test split]
     #[arg(long, value_name = "SPEC")]
     data: Option<String>,
     /// Print the result as JSON
@@ -57,12 +58,12 @@ impl Evaluate {
     }
 }
 
-/// A finished run, whose files are compared with their checksums when they are read.
+/// Returns a finished run, whose files are compared with their checksums when they are read.
 pub(crate) fn open_finished(path: &Path) -> Result<RunFolder> {
     RunFolder::finished(path)
 }
 
-/// The figures of one split, and its confusion matrix.
+/// Returns the figures of one split, and its confusion matrix.
 fn split(result: &Value, classes: &[String]) -> String {
     let number = |key: &str| result[key].as_f64().unwrap_or(f64::NAN);
     if result["mae"].is_number() {
@@ -82,7 +83,7 @@ fn split(result: &Value, classes: &[String]) -> String {
     text
 }
 
-/// A confusion matrix as a table.
+/// Returns a confusion matrix as a table.
 fn confusion(classes: &[String], counts: &Value) -> String {
     let mut rows = vec![[vec![String::new()], classes.to_vec()].concat()];
     for (class, counts) in classes.iter().zip(list(counts)) {
@@ -96,7 +97,7 @@ fn list(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_default()
 }
 
-/// Accuracies, and each classifier's confusion matrix.
+/// Returns the accuracies, and each classifier's confusion matrix.
 fn words(result: &Value) -> String {
     let classes: Vec<String> =
         list(&result["data"]["classes"]).iter().map(|c| c.as_str().unwrap_or("").into()).collect();
@@ -107,7 +108,7 @@ fn words(result: &Value) -> String {
     }
     for (name, label) in [("kmeans", "K-means"), ("mlp", "MLP on features"), ("cnn", "CNN on pixels")] {
         let accuracy = 100.0 * result[name]["test_accuracy"].as_f64().unwrap_or(f64::NAN);
-        text.push_str(&format!("{label}: {accuracy:.1} % right (rows: true class, columns: prediction)\n"));
+        text.push_str(&format!("{label}: {accuracy:.1} % correct (rows: true class, columns: prediction)\n"));
         text.push_str(&confusion(&classes, &result[name]["confusion"]));
     }
     text

@@ -1,4 +1,4 @@
-//! `gradus export`: a trained network for other programs.
+//! `gradus export`: writes a trained network for other programs.
 
 use super::evaluate::open_finished;
 use super::progress::Terminal;
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 /// Writes a trained network as ONNX, NPZ or safetensors, reads it back and compares its predictions for 32 samples.
 ///
-/// An ONNX file holds the whole way from raw pixels in [0, 1] to probabilities, and says so in its metadata; features such
+/// An ONNX file takes raw pixels in [0, 1] and gives probabilities, and its metadata say so; features such
 /// as HOG are computed before it. The other two hold the weights alone.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  gradus export runs/2026-11-20_cnn-small_k7f3 --to onnx --out digits.onnx")]
@@ -67,7 +67,7 @@ impl Export {
         let exported = if format == Format::Onnx {
             let (raw, metadata) = (&reference.raw, &deployed.metadata);
             let exported = export::write_described(&deployed, &raw.shape()[1..], format, &path, raw, metadata)?;
-            // The file has the scale inside, so it is held against what the run itself makes of the same samples.
+            // The file contains the scale, so it is compared with the run's own predictions for the same samples.
             let found = Network::from_bytes(&gradus::files::read(&path)?)?.run(raw)?;
             let error = export::largest_error(&found, &reference.expected);
             Exported { largest_error: exported.largest_error.max(error), ..exported }
@@ -95,7 +95,7 @@ impl Export {
     }
 }
 
-/// How another program uses the file.
+/// Returns how another program uses the file.
 fn usage(format: Format, path: &str, input: &[usize], deployed: &Deployed<'_>) -> String {
     let sizes = input.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
     match format {

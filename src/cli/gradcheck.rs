@@ -1,4 +1,4 @@
-//! `gradus gradcheck`: every derivative against finite differences.
+//! `gradus gradcheck`: checks every derivative against finite differences.
 
 use super::{output, signals};
 use clap::Args;
@@ -42,7 +42,7 @@ impl Gradcheck {
     }
 }
 
-/// Name, worst relative error, tolerance, pass or fail.
+/// Formats a row: name, worst relative error, tolerance, pass or fail.
 fn line(outcome: &Outcome, width: usize) -> String {
     let Outcome { name, relative_error, tolerance, .. } = outcome;
     let verdict = if outcome.pass { "pass" } else { "FAIL" };
@@ -50,15 +50,15 @@ fn line(outcome: &Outcome, width: usize) -> String {
     format!("{name:<width$}  {relative_error:>8.1e}  (at most {tolerance:.0e})  {verdict}{worst}")
 }
 
-/// An error if a check failed.
+/// Fails if a check failed.
 fn verdict(outcomes: &[Outcome]) -> Result<()> {
     let failed: Vec<&str> = outcomes.iter().filter(|outcome| !outcome.pass).map(|outcome| &*outcome.name).collect();
     if failed.is_empty() {
         output::say(&format!("all {} gradients agree with finite differences", outcomes.len()));
         return Ok(());
     }
-    let (wrong, all) = (failed.len(), outcomes.len());
-    Err(Error::Check(format!("{wrong} of {all} gradients are wrong: {}", failed.join("; "))))
+    let (incorrect, all) = (failed.len(), outcomes.len());
+    Err(Error::Check(format!("{incorrect} of {all} gradients are incorrect: {}", failed.join("; "))))
 }
 
 #[cfg(test)]
@@ -77,7 +77,7 @@ mod tests {
         };
         assert!(verdict(&[outcome("exp", true)]).is_ok());
         let error = verdict(&[outcome("exp", true), outcome("log", false)]).unwrap_err();
-        assert_eq!((error.exit_code(), error.to_string().as_str()), (5, "1 of 2 gradients are wrong: log"));
+        assert_eq!((error.exit_code(), error.to_string().as_str()), (5, "1 of 2 gradients are incorrect: log"));
         assert!(line(&outcome("log", false), 5).ends_with("FAIL  input 0 at [1, 2]"));
     }
 }

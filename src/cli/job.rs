@@ -1,4 +1,4 @@
-//! A command that runs a job in a run's folder: what it says, what it leaves, and how it is resumed.
+//! Runs a job in the folder of a run, with its messages, its clean-up and the hint how to resume it.
 
 use super::output;
 use super::progress::Terminal;
@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// The words of the command line, for the record.
+/// Returns the words of the command line, for the record.
 pub(crate) fn command_line() -> Vec<String> {
     std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
-/// Runs `job` in its folder and returns its figures. A new run that failed for want of good data leaves nothing, and one
-/// that was to replace another and learned nothing leaves the other.
+/// Runs `job` in its folder and returns its figures. A new run that failed because of its data is removed, and the
+/// run that it was to replace is kept.
 pub(crate) fn run(
     command: &str,
     folder: &RunFolder,
@@ -37,7 +37,7 @@ pub(crate) fn run(
                 Ok(Fate::Kept) => with_way_back(error, command, folder.root()),
                 Ok(Fate::KeptBeside(old)) => {
                     output::say(&format!(
-                        "note: the run that was to be replaced is kept as {} until the new one is complete",
+                        "note: the replaced run is kept as {} until the new one is complete",
                         old.display()
                     ));
                     with_way_back(error, command, folder.root())
@@ -45,29 +45,29 @@ pub(crate) fn run(
                 Ok(Fate::Removed { restored }) => {
                     if restored {
                         let run = folder.root().display();
-                        output::say(&format!("note: {run} is again the run that was to be replaced"));
+                        output::say(&format!("note: {run} holds the previous run again"));
                     }
                     error
                 }
-                // The first error is the one to be heard.
+                // The first error is the one to report.
                 Err(_) => error,
             }
         },
     )
 }
 
-/// Notes that a run is resumed.
+/// Records that a run is resumed.
 pub(crate) fn note_resumed(folder: &RunFolder) -> Result<()> {
     folder.extend_env("resumed", [json!(utc(SystemTime::now()))])
 }
 
-/// Where the report is; nothing if it could not be written.
+/// Returns the path of the report; `None` if it could not be written.
 pub(crate) fn report_line(folder: &RunFolder) -> String {
     let report = folder.path("report.html");
     if report.exists() { format!("report: {}\n", report.display()) } else { String::new() }
 }
 
-/// Tells how to go on with a run that was stopped.
+/// Adds to an error how to resume the run that was stopped.
 fn with_way_back(error: Error, command: &str, run: &Path) -> Error {
     let program = std::env::args().next().unwrap_or_else(|| "gradus".into());
     let way = format!("{program} {command} --resume {}", shell_word(&run.display().to_string()));
@@ -77,7 +77,7 @@ fn with_way_back(error: Error, command: &str, run: &Path) -> Error {
         }
         // A full disk, say. What was saved last is still there.
         Error::Io { action, path, source } if run.exists() => {
-            let words = format!("{source}\n  help: when that is mended, continue with: {way}");
+            let words = format!("{source}\n  help: when that is fixed, continue with: {way}");
             Error::Io { action, path, source: std::io::Error::new(source.kind(), words) }
         }
         other => other,

@@ -1,4 +1,4 @@
-//! `gradus latent`: what is in the codes of an autoencoder.
+//! `gradus latent`: analyses the latent space of autoencoders.
 
 use super::evaluate::open_finished;
 use super::progress::Terminal;
@@ -14,22 +14,22 @@ use gradus::{Error, Result, files};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// Looks into the codes of trained autoencoders: maps, walks, samples, numbers. Several runs are set side by side.
+/// Analyses the latent space of trained autoencoders: embeddings, walks, samples, metrics. Compares several runs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gradus latent runs/2026-11-20_cae-fashion_k7f3\n  gradus latent CAE VAE --classifier CNN    point by point, judged by a trained classifier"
+    after_help = "Examples:\n  gradus latent runs/2026-11-20_cae-fashion_k7f3\n  gradus latent CAE VAE --classifier CNN    point by point, with a trained classifier"
 )]
 pub(crate) struct Latent {
     /// Folders of finished runs of autoencoders, on the same data and split
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
-    /// A finished run that tells the classes of the same data apart: it judges what is generated
+    /// A finished run of a classifier of the same data, which classifies the generated images
     #[arg(long, value_name = "RUN")]
     classifier: Option<PathBuf>,
-    /// Dimensions of the maps
+    /// Dimensions of the embeddings
     #[arg(long, default_value = "2", value_parser = clap::value_parser!(u8).range(2..=3))]
     dims: u8,
-    /// Most test samples in the maps
+    /// Most test samples in the embeddings
     #[arg(long, default_value = "2000", value_parser = clap::value_parser!(u32).range(20..=20_000))]
     samples: u32,
     /// Seed of everything random [default: the first run's]
@@ -120,10 +120,10 @@ fn open(run: &Path) -> Result<(RunFolder, Trained)> {
     Ok((folder, trained))
 }
 
-/// The numbers of each run, short.
+/// Returns the numbers of each run, short.
 fn words(results: &Value, out: &Path) -> String {
     let number = |value: &Value| value.as_f64().map_or("-".to_owned(), |v| format!("{v:.4}"));
-    let mut rows = vec![["run", "code", "error", "5-NN", "silhouette", "in use"].map(String::from).to_vec()];
+    let mut rows = vec![["run", "code", "error", "5-NN", "silhouette", "active units"].map(String::from).to_vec()];
     for r in results["results"].as_array().into_iter().flatten() {
         rows.push(vec![
             r["run"].as_str().unwrap_or("?").to_owned(),

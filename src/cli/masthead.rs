@@ -17,7 +17,7 @@ pub(crate) struct Masthead {
 }
 
 impl Masthead {
-    /// Notes title and author in the run's env.json, where its report finds them, and whether the run is a smoke run.
+    /// Records title and author in the run's env.json, where its report finds them, and whether the run is a smoke run.
     pub(crate) fn note(&self, folder: &RunFolder, is_smoke: bool) -> Result<()> {
         for (key, words) in [(TITLE, &self.title), (AUTHOR, &self.author)] {
             if let Some(words) = words.as_ref().filter(|words| !words.trim().is_empty()) {

@@ -1,10 +1,9 @@
 //! The command line: one struct per command, each in its file, and here the table of them.
 //!
-//! The commands are thin: they turn words into a call of the library and its answer into text. Results go to stdout,
-//! everything else to stderr. Errors are printed in one place, here, and decide the exit code:
-//! 0 ok; 1 runtime; 2 usage or config; 3 data; 4 diverged; 5 a check failed; 130 interrupted.
+//! The commands are thin: they turn arguments into a call of the library and its result into text. Results go to
+//! stdout, everything else to stderr. Errors are printed in one place, here, and decide the exit code: 0 ok; 1
+//! runtime; 2 usage or config; 3 data; 4 diverged; 5 a check failed; 130 interrupted.
 
-mod asked;
 mod bench;
 mod compare;
 mod completions;
@@ -13,6 +12,7 @@ mod dream;
 mod dry_run;
 mod embed;
 mod evaluate;
+mod experiment_args;
 mod export;
 mod gradcheck;
 mod init;
@@ -74,7 +74,7 @@ const EXAMPLES: &str = "\
 Examples:
   gradus pipeline                          the whole job on galaxies that the program renders
   gradus pipeline --data photos.zip        the same on your own images, one sub-folder per class
-  gradus predict runs/RUN a.png b.jpg      what the trained networks say about new images
+  gradus predict runs/RUN a.png b.jpg      the predictions of the trained networks for new images
   gradus help pipeline                     everything about a command
 
 Exit codes: 0 ok; 1 runtime; 2 usage or config; 3 data; 4 diverged; 5 a check failed; 130 interrupted.";
@@ -121,7 +121,7 @@ impl Cli {
     }
 }
 
-/// A bug of ours must not look like a mistake of the user's.
+/// Marks an internal error as a bug, since it must not look like a mistake of the user.
 fn report_panic(info: &PanicHookInfo<'_>) {
     let words = info.payload();
     let message = words.downcast_ref::<&str>().copied().or_else(|| words.downcast_ref::<String>().map(String::as_str));

@@ -1,12 +1,12 @@
-//! Words on stdout and stderr. A reader who goes away (`| head`) ends the output, not the work. Names of classes, columns
-//! and files come from elsewhere: their control characters are shown, never obeyed.
+//! Output on stdout and stderr. A closed pipe (`| head`) ends the output, not the work. Names of classes, columns and
+//! files come from elsewhere: their control characters are printed escaped.
 
 use gradus::files::printable_text;
 use gradus::{Error, Result};
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
 
-/// A result, on stdout.
+/// Prints a result on stdout.
 pub(crate) fn print(text: &str) -> Result<()> {
     let (mut out, text) = (stdout().lock(), printable_text(text));
     let written = out.write_all(text.as_bytes()).and_then(|()| match text.ends_with('\n') {
@@ -19,13 +19,13 @@ pub(crate) fn print(text: &str) -> Result<()> {
     }
 }
 
-/// A result as JSON, on stdout.
+/// Prints a result as JSON on stdout.
 pub(crate) fn json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value).map_err(|e| Error::invalid(format!("no JSON: {e}")))?;
     print(&text)
 }
 
-/// Everything that is not a result, on stderr.
+/// Prints anything but results on stderr.
 pub(crate) fn say(line: &str) {
     write_line(&printable_text(line));
 }
@@ -34,18 +34,18 @@ fn write_line(line: &str) {
     let _ = writeln!(stderr().lock(), "{line}");
 }
 
-/// Whether stderr is a terminal that shows colours, and its user wants them.
+/// Returns whether stderr is a terminal that shows colours, and its user wants them.
 pub(crate) fn colored() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|v| !v.is_empty());
     is_terminal() && !set("NO_COLOR")
 }
 
-/// Whether stderr is a terminal that can redraw a line.
+/// Returns whether stderr is a terminal that can redraw a line.
 pub(crate) fn is_terminal() -> bool {
     stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// What went wrong, where, and what to do about it.
+/// Prints an error: what is wrong, where, and what to do about it.
 pub(crate) fn error(error: &Error) {
     let head = if matches!(error, Error::Interrupted(_)) { "stopped" } else { "error" };
     let text = error.to_string();
@@ -57,7 +57,7 @@ pub(crate) fn error(error: &Error) {
     }
 }
 
-/// Columns of text, the first `left` of them left-aligned, the others right-aligned.
+/// Formats columns of text, the first `left` of them left-aligned, the others right-aligned.
 pub(crate) fn table(rows: &[Vec<String>], left: usize) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |c: usize| rows.iter().filter_map(|row| row.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0);
@@ -72,7 +72,7 @@ pub(crate) fn table(rows: &[Vec<String>], left: usize) -> String {
     text
 }
 
-/// A count with its thousands apart: `1,146,243`.
+/// Returns a count with thousands separators: `1,146,243`.
 pub(crate) fn thousands(n: u64) -> String {
     gradus::text::thousands(usize::try_from(n).unwrap_or(usize::MAX))
 }

@@ -23,7 +23,7 @@ pub(crate) struct Pipeline {
     /// Replace --out if it holds a Gradus run (and only then)
     #[arg(long)]
     force: bool,
-    /// Go on with a run that was stopped
+    /// Resume a run that was stopped
     #[arg(long, value_name = "RUN", conflicts_with = "force")]
     resume: Option<PathBuf>,
     /// Print metrics.json to stdout
@@ -42,7 +42,7 @@ Examples:
   gradus pipeline --data photos/ --epochs 20          your own images
   gradus pipeline --data xray.zip --group-by '(person\\d+)_' --size 64
   gradus pipeline --set cnn.lr=1e-4 --set cnn.widths=[8,16,32]
-  gradus pipeline --print-config > my.toml            all settings, to be changed and given back:
+  gradus pipeline --print-config > my.toml            all settings, to be changed and passed back:
   gradus pipeline --config my.toml
   gradus pipeline --resume runs/2026-11-20_pipeline_k7f3
 
@@ -75,7 +75,7 @@ impl Pipeline {
         self.show(&folder, &job::run("pipeline", &folder, true, |watch| pipeline::run(&config, &folder, watch))?)
     }
 
-    /// Goes on with the run at `path`, under its own settings.
+    /// Resumes the run at `path`, with its own settings.
     fn resume(&self, path: &Path) -> Result<()> {
         let place = format!("--resume {}", path.display());
         let as_usage = |error| match error {
@@ -90,7 +90,7 @@ impl Pipeline {
         }
         if folder.is_complete() {
             let folder = folder.verified()?;
-            folder.config_text()?; // an edited file would misstate how the run was made
+            folder.config_text()?; // checked: an edited file would misstate how the run was made
             output::say(&format!("{} is complete: there is nothing left to do", path.display()));
             return self.show(&folder, &folder.read_json("metrics.json")?);
         }
@@ -105,7 +105,7 @@ impl Pipeline {
 
     /// A resumed run keeps its settings and its place.
     fn check_unchanged(&self, place: &str, path: &Path, config: &Config) -> Result<()> {
-        let help = "leave it out, or start a new run";
+        let help = "omit it, or start a new run";
         if self.out.as_ref().is_some_and(|out| out != path) {
             return Err(Error::config(place, "stays where it is: --out cannot be changed", help));
         }
@@ -118,14 +118,14 @@ impl Pipeline {
         }
     }
 
-    /// The result, short or as JSON.
+    /// Prints the result, short or as JSON.
     fn show(&self, folder: &RunFolder, metrics: &Value) -> Result<()> {
         if self.json {
             return output::json(metrics);
         }
         let accuracy = |name: &str| {
-            let share = metrics[name]["test_accuracy"].as_f64();
-            share.map_or("-".into(), |a| format!("{:.1} %", 100.0 * a))
+            let fraction = metrics[name]["test_accuracy"].as_f64();
+            fraction.map_or("-".into(), |a| format!("{:.1} %", 100.0 * a))
         };
         let rows = [("K-means", "kmeans"), ("MLP on features", "mlp"), ("CNN on pixels", "cnn")];
         let rows = rows.map(|(label, name)| vec![label.to_owned(), accuracy(name)]);

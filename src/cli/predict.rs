@@ -1,7 +1,7 @@
-//! `gradus predict`: the predictions of a trained run for single images.
+//! `gradus predict`: predicts with a trained run for single images.
 //!
-//! Images are the user's own, so each may be unreadable, inverted or of another kind than the run was trained on. One
-//! that cannot be read costs itself only; what the network is shown can be looked at.
+//! Images are the user's own, so each may be unreadable, inverted or of another kind than the run was trained on. An
+//! unreadable one does not stop the others; the input of the network can be shown.
 
 use super::evaluate::open_finished;
 use super::{output, signals};
@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 /// Most images that are sketched on the terminal.
 const SKETCHES: usize = 5;
 
-/// What a trained run says about images.
+/// Predicts the classes of images by a trained run.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  gradus predict runs/2026-11-20_pipeline_k7f3 a.png b.jpg\n  gradus predict runs/2026-11-20_mnist-cnn_x2p9 my_seven.jpg --like mnist --show seen\n\nAn image that cannot be read is named, the others are classified; the exit code is then 3."
@@ -33,15 +33,15 @@ const SKETCHES: usize = 5;
 pub(crate) struct Predict {
     /// The folder of a finished run
     run: PathBuf,
-    /// Image files: PNG, JPEG, GIF (first frame), WebP, BMP, TIFF or PNM, told by content. For a run on a table: a CSV
-    /// file, whose rows need no class
+    /// Image files: PNG, JPEG, GIF (first frame), WebP, BMP, TIFF or PNM, recognized by content. For a run on a table:
+    /// a CSV file, whose rows need no class
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
-    /// Make each image as those of a data set were made: `mnist` inverts black on white, crops, scales the digit to
+    /// Preprocess each image like those of a data set: `mnist` inverts black on white, crops, scales the digit to
     /// 20x20 and centres it by mass in 28x28
     #[arg(long, value_name = "SET")]
     like: Option<Like>,
-    /// Write each image as the network is shown it into this folder, as PNG; the folder must be new or empty
+    /// Write each image as the network receives it into this folder, as PNG; the folder must be new or empty
     #[arg(long, value_name = "DIR")]
     show: Option<PathBuf>,
     /// Print the predictions as JSON; an image that could not be read has `error` instead
@@ -89,7 +89,7 @@ impl Predict {
         self.summed_up(failures)
     }
 
-    /// The predictions of a run on a table for the rows of a table, as CSV.
+    /// Prints the predictions of a run on a table for the rows of a table, as CSV.
     fn rows(&self, run: &Trained) -> Result<()> {
         let ([table], None, None) = (&self.images[..], self.like, &self.show) else {
             let what = "this run was trained on a table: expected one table, without --like and --show";
@@ -109,7 +109,7 @@ impl Predict {
         output::print(&String::from_utf8_lossy(&rows_csv(&found, &run.preparation.classes)?))
     }
 
-    /// Shows what the network is given, and returns what is strange about it.
+    /// Shows the input of the network, and returns a warning if it looks unusual.
     fn look(&self, i: usize, path: &Path, image: &Tensor, border: Option<&Border>) -> Result<Option<String>> {
         if let Some(folder) = &self.show {
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -117,7 +117,7 @@ impl Predict {
         }
         if self.like.is_some() {
             if !self.json && i < SKETCHES {
-                output::say(&format!("{} as the network sees it:\n{}", path.display(), sketch(image)));
+                output::say(&format!("{} as the network receives it:\n{}", path.display(), sketch(image)));
             } else if !self.json && i == SKETCHES && self.show.is_none() {
                 output::say("The other images are not sketched; --show DIR writes all of them as files.");
             }
@@ -143,7 +143,7 @@ impl Predict {
         let Some(first) = failures.first() else { return Ok(()) };
         let what = format!("could not be read: {} of {}", failures.len(), counted(self.images.len(), "image"));
         let what = format!("{what}; the first: {}", first.to_string().lines().next().unwrap_or_default());
-        Err(Error::data(&self.run, what, "mend or leave out the files named above; all others were classified"))
+        Err(Error::data(&self.run, what, "fix or omit the files named above; all others were classified"))
     }
 }
 
@@ -192,7 +192,7 @@ impl Run {
         }
     }
 
-    /// The prediction for one image, as JSON and as a row of the table.
+    /// Returns the prediction for one image, as JSON and as a row of the table.
     fn predict(&self, path: &Path, image: &Tensor) -> Result<(Value, Vec<String>)> {
         let percent = |p: f64| format!("{:.1} %", 100.0 * p);
         Ok(match self {

@@ -5,7 +5,7 @@ use gradus::run::{RunFolder, Watch};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 
-/// Where lines cannot be redrawn, progress within an epoch or a stage is told no more often than this.
+/// Where lines cannot be redrawn, progress within an epoch or a stage is shown no more often than this.
 const SPEAK_EVERY: Duration = Duration::from_secs(3);
 
 /// A bar that counts, with and without colours.
@@ -14,13 +14,13 @@ const COUNTING: [&str; 2] = [
     "{prefix}  {bar:24} {percent:>3} %  {eta:>4} left  {msg}",
 ];
 
-/// A bar's looks, coloured if the user wants it.
+/// Returns a bar's style, coloured if the user wants it.
 fn style([colored, plain]: [&str; 2]) -> ProgressStyle {
     let template = if output::colored() { colored } else { plain };
     ProgressStyle::with_template(template).expect("the template is well-formed")
 }
 
-/// Shows a job on stderr and writes it down in the run's log.
+/// Shows the progress of a job on stderr and writes it to the run's log.
 pub(crate) struct Terminal {
     log: Option<RunFolder>,
     bar: Option<ProgressBar>,
@@ -34,7 +34,7 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// A terminal that writes a log into `folder`, if there is one.
+    /// Creates a terminal that writes a log into `folder`, if there is one.
     pub(crate) fn new(folder: Option<RunFolder>) -> Self {
         let now = Instant::now();
         Self { log: folder, bar: None, stage: String::new(), started: now, counting: (0, now), done: 0, spoken: now }
@@ -48,14 +48,14 @@ impl Terminal {
         }
     }
 
-    /// Writes a line into the log alone. A full disk shows itself at the next file that matters.
+    /// Writes a line into the log alone. Errors are ignored: a full disk shows at the next file that matters.
     pub(crate) fn log(&self, line: &str) {
         if let Some(folder) = &self.log {
             let _ = folder.log(line);
         }
     }
 
-    /// A wheel that turns until something is counted.
+    /// Returns a spinner for a stage that has counted nothing yet.
     fn new_bar(&self) -> ProgressBar {
         let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
         bar.set_style(style(["{prefix:.bold}  {spinner:.cyan}", "{prefix}  {spinner}"]));
@@ -64,7 +64,7 @@ impl Terminal {
         bar
     }
 
-    /// `40 %, about 12 s left`, from the speed since counting began.
+    /// Returns `40 %, about 12 s left`, from the speed since counting began.
     fn estimate(&self, done: usize, total: usize) -> String {
         let percent = 100 * done / total.max(1);
         let (from, since) = self.counting;

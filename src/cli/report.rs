@@ -1,4 +1,4 @@
-//! `gradus report`: a finished run's report, written again.
+//! `gradus report`: writes a finished run's report again.
 
 use super::evaluate::open_finished;
 use super::masthead::Masthead;
@@ -30,7 +30,7 @@ impl Report {
         if !folder.is_complete() {
             return open_finished(&self.run).map(drop);
         }
-        // Without its checksums, what the run's state holds is written again, and with it the checksums.
+        // Without its checksums, the files are written again from the run's state, and with them the checksums.
         let folder = folder.verified().or_else(|error| {
             output::say(&format!("warning: {error}"));
             Ok::<_, Error>(folder.clone())

@@ -1,4 +1,4 @@
-//! `gradus runs`: what has been run.
+//! `gradus runs`: lists runs.
 
 use super::{output, signals};
 use clap::Args;
@@ -6,7 +6,7 @@ use gradus::Result;
 use gradus::run::list::{Listed, Progress, list};
 use std::path::PathBuf;
 
-/// Lists runs: what each is, on which data, how far it has come and what it found.
+/// Lists runs with their kind, data, state and result.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  gradus runs\n  gradus runs --json > runs.json")]
 pub(crate) struct Runs {

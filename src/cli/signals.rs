@@ -1,4 +1,4 @@
-//! Ctrl-C and termination. A job that can save itself is asked to; anybody else stops at once.
+//! Ctrl-C and termination. A job that can save its state does so first; any other command stops at once.
 
 use super::output::say;
 use gradus::{Error, Result};
@@ -23,7 +23,7 @@ pub(crate) fn stop_at_once() -> Result<()> {
     handle(|| exit(INTERRUPTED))
 }
 
-/// Whether a signal has come.
+/// Returns whether a signal has come.
 pub(crate) fn received() -> bool {
     SIGNALS.load(Ordering::SeqCst) > 0
 }

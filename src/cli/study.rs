@@ -1,6 +1,6 @@
-//! `gradus study`: the search for good settings of an experiment.
+//! `gradus study`: searches good settings of an experiment.
 
-use super::asked::Asked;
+use super::experiment_args::ExperimentArgs;
 use super::progress::Terminal;
 use super::{job, output, signals};
 use clap::{Args, ValueEnum};
@@ -14,19 +14,20 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Searches good settings of an experiment: many trainings, of which the best is trained again and tested.
+/// Searches good settings of an experiment: many trainings, of which the best is trained again and evaluated on the
+/// test set.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Study {
     #[command(flatten)]
-    asked: Asked,
+    experiment: ExperimentArgs,
     /// Trainings to try [default: study.trials, or 20]. With --resume, as many in all: also of a finished study
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     trials: Option<u32>,
-    /// Where to look next [default: study.sampler, or tpe]
+    /// The sampler [default: study.sampler, or tpe]
     #[arg(long, value_enum)]
     sampler: Option<SamplerArg>,
-    /// When to give a trial up [default: study.pruner, or none]
+    /// The pruner [default: study.pruner, or none]
     #[arg(long, value_enum)]
     pruner: Option<PrunerArg>,
     /// A setting to search and its domain, as in [study.space]; may be repeated
@@ -35,10 +36,10 @@ pub(crate) struct Study {
     /// Trainings at the same time, at most study.parallel (2). The results are the same for any number
     #[arg(short = 'j', long = "jobs", value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: u16,
-    /// Seconds after which no trial is begun; what is left can be done later: --resume RUN
+    /// Seconds after which no trial is begun; the rest can be done later: --resume RUN
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     timeout: Option<u64>,
-    /// Go on with a study that was stopped, or help one that is running
+    /// Resume a study that was stopped, or join one that is running
     #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "experiment", "set", "data", "epochs", "batch", "search", "seed", "out", "sampler", "pruner"])]
     resume: Option<PathBuf>,
     /// Also write RUN/study.db: the study as an SQLite database with Optuna's tables. With --resume, of a finished one
@@ -64,7 +65,7 @@ enum PrunerArg {
 }
 
 const EXAMPLES: &str = "\
-A file says what is searched; each built-in one has a space to start from, and these lines fit cnn-small:
+A file defines the search space; each built-in one has a space to start from, and these lines fit cnn-small:
   [study.space]
   \"train.optimizer.lr\" = { log = [1e-4, 1e-1] }
   \"train.optimizer.kind\" = { choice = [\"adam\", \"sgd\"] }
@@ -87,7 +88,7 @@ RUN/study.jsonl is in the format of Optuna's journals, RUN/study.db (--sqlite) i
 impl Study {
     pub(crate) fn run(self) -> Result<()> {
         if self.sqlite && !cfg!(feature = "sqlite") {
-            let help = "build it with --features sqlite, or leave the flag out";
+            let help = "build it with --features sqlite, or omit the flag";
             return Err(Error::config("--sqlite", "is not possible: this program was built without SQLite", help));
         }
         let (study, folder) = match &self.resume {
@@ -100,19 +101,19 @@ impl Study {
                 let folder = if folder.is_complete() { folder.verified()? } else { folder };
                 folder.check_beginning(JOURNAL)?;
                 let mut study = of_run(&folder)?;
-                let wanted = self.trials.map_or(study.settings.trials, |trials| trials as usize);
-                if wanted < study.settings.trials {
-                    let what = format!("is {wanted}, and the study has {}", study.settings.trials);
+                let requested = self.trials.map_or(study.settings.trials, |trials| trials as usize);
+                if requested < study.settings.trials {
+                    let what = format!("is {requested}, and the study has {}", study.settings.trials);
                     return Err(Error::config("--trials", what, "give as many or more: they are counted in all"));
                 }
-                if folder.is_complete() && wanted == study.settings.trials {
+                if folder.is_complete() && requested == study.settings.trials {
                     output::say(&format!("{} is complete: there is nothing left to do", path.display()));
                     return self.show(&folder, &folder.read_json("metrics.json")?);
                 }
                 signals::ask_first()?;
                 let folder = folder.shared()?;
-                if wanted > study.settings.trials {
-                    study = study.with_trials(wanted, &folder)?;
+                if requested > study.settings.trials {
+                    study = study.with_trials(requested, &folder)?;
                 }
                 job::note_resumed(&folder)?;
                 (study, folder)
@@ -137,7 +138,7 @@ impl Study {
         self.show(&folder, &metrics)?;
         if !folder.is_complete() {
             output::say(&format!(
-                "{} of {} trials are over\n  help: continue with: gradus study --resume {}",
+                "{} of {} trials are finished\n  help: continue with: gradus study --resume {}",
                 metrics["trials"],
                 study.study()?.limit(),
                 folder.root().display()
@@ -146,9 +147,9 @@ impl Study {
         Ok(())
     }
 
-    /// The file, with everything set upon it.
+    /// Returns the file with the settings of the command line.
     fn source(&self) -> Result<Source> {
-        let mut source = self.asked.source()?;
+        let mut source = self.experiment.source()?;
         if !source.variants()?.is_empty() {
             output::say(
                 "note: the file's variants are not used; a study searches [study.space] from the file's own settings",
@@ -176,19 +177,19 @@ impl Study {
         Ok(source)
     }
 
-    /// Makes the folder. It is held together with other processes that work on the study too.
+    /// Creates the folder and locks it, shared with other processes that work on the study.
     fn begin(&self, study: &Job) -> Result<RunFolder> {
         let e = &study.experiment;
-        let path = self.asked.folder(&format!("{}-study", e.name));
+        let path = self.experiment.folder(&format!("{}-study", e.name));
         let line = job::command_line();
         let data = (!e.data.path.is_empty()).then(|| Path::new(&e.data.path));
         let (config, threads) = (study.source.to_toml(), rayon::current_num_threads());
         let beginning =
             Beginning { recipe: "study", config: &config, seed: e.seed, data, command_line: &line, threads };
-        Ok(RunFolder::create(&path, beginning, self.asked.force)?.share())
+        Ok(RunFolder::create(&path, beginning, self.experiment.force)?.share())
     }
 
-    /// The result, short or as JSON.
+    /// Prints the result, short or as JSON.
     fn show(&self, folder: &RunFolder, metrics: &Value) -> Result<()> {
         let database = self.sqlite.then(|| folder.path(DATABASE));
         #[cfg(feature = "sqlite")]
@@ -229,7 +230,7 @@ pub(super) fn report(folder: &RunFolder) -> Result<()> {
     output::print(&job::report_line(&folder))
 }
 
-/// The study of a run. Relative data are looked for where it was begun, if they are not here.
+/// Returns the study of a run. Relative data are looked for where it was begun, if they are not here.
 fn of_run(folder: &RunFolder) -> Result<Job> {
     let mut source = Source::text(&folder.config_text()?, "config.toml")?;
     let path = source.resolve()?.data.path;

@@ -1,4 +1,4 @@
-//! `gradus summary`: the layers of both networks in numbers.
+//! `gradus summary`: prints the layers of both networks.
 
 use super::output::{self, thousands};
 use super::settings::SettingsArgs;
@@ -10,7 +10,7 @@ use gradus::nn::summary::{Row, Summary as Layers, summarize};
 use gradus::pipeline::{Config, cnn, mlp};
 use serde_json::{Value, json};
 
-/// The layers of the MLP and the CNN: output shapes, parameters, multiply-adds, receptive field, memory.
+/// Shows the layers of the MLP and the CNN: output shapes, parameters, multiply-adds, receptive field, memory.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Summary {
@@ -51,7 +51,7 @@ fn channels(config: &Config) -> usize {
     if config.data.color == Color::Rgb { 3 } else { 1 }
 }
 
-/// Both networks as the pipeline would build them.
+/// Builds both networks as the pipeline would.
 fn networks(config: &Config, classes: usize) -> Result<[Layers; 2]> {
     let (inputs, side) = (config.features.names.len(), config.data.size);
     let on_features = mlp::build(&config.mlp, config.mlp.activation, inputs, classes, config.seed);
@@ -80,7 +80,7 @@ fn as_json(layers: &Layers) -> Value {
 }
 
 pub(crate) fn words(title: &str, layers: &Layers) -> String {
-    let head = ["layer", "kind", "output", "parameters", "multiply-adds", "sees", "bytes"];
+    let head = ["layer", "kind", "output", "parameters", "multiply-adds", "receptive field", "bytes"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for row in &layers.rows {
         let output: Vec<String> = row.output.iter().map(usize::to_string).collect();

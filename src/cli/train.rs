@@ -1,7 +1,7 @@
-//! `gradus train`: an experiment from a file, run.
+//! `gradus train`: runs an experiment from a file.
 
-use super::asked::Asked;
 use super::dry_run::dry_run;
+use super::experiment_args::ExperimentArgs;
 use super::masthead::Masthead;
 use super::{job, output, signals};
 use clap::Args;
@@ -20,11 +20,11 @@ use std::path::{Path, PathBuf};
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Train {
     #[command(flatten)]
-    asked: Asked,
-    /// Go on with a run that was stopped
+    experiment: ExperimentArgs,
+    /// Resume a run that was stopped
     #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "experiment", "set", "data", "epochs", "batch", "seed", "out", "smoke"])]
     resume: Option<PathBuf>,
-    /// Few samples, two epochs; what --set says counts all the same
+    /// Few samples, two epochs; --set overrides both
     #[arg(long)]
     smoke: bool,
     /// Read the data, show the settings, the network, the memory and an estimate of the time, and stop
@@ -40,7 +40,7 @@ pub(crate) struct Train {
 const EXAMPLES: &str = "\
 Examples:
   gradus train mlp-300 --set data.path=mnist/               a built-in experiment
-  gradus train cnn-small --set data.path=mnist/ --dry-run   what it would be
+  gradus train cnn-small --set data.path=mnist/ --dry-run   its settings and cost
   gradus init cnn-small --out mine.toml                     its file, to be changed:
   gradus train mine.toml --data mnist/ --epochs 3 --seed 1
   gradus train --resume runs/2026-11-20_cnn-small_k7f3";
@@ -50,7 +50,7 @@ impl Train {
         if let Some(path) = &self.resume {
             return self.resume(path);
         }
-        let source = self.asked.source()?;
+        let source = self.experiment.source()?;
         let variants = source.variants()?;
         if variants.is_empty() {
             if self.dry_run {
@@ -58,32 +58,32 @@ impl Train {
             }
             let e = self.experiment(&source)?;
             signals::ask_first()?;
-            let (folder, metrics) = self.begin(&e, &self.asked.folder(&e.name))?;
+            let (folder, metrics) = self.begin(&e, &self.experiment.folder(&e.name))?;
             return self.show(&folder, &metrics);
         }
         if self.dry_run {
             return variants.iter().try_for_each(|v| dry_run(&self.settings(v)?, v, self.json));
         }
-        // All of them are looked at before the first is trained.
+        // All of them are checked before the first is trained.
         let experiments: Vec<Experiment> = variants.iter().map(|v| self.experiment(v)).collect::<Result<_>>()?;
         signals::ask_first()?;
         self.family(&source.resolve()?.name, &experiments)
     }
 
-    /// Trains the variants of a file, each in a folder of its own, and sets them side by side.
+    /// Trains the variants of a file, each in a folder of its own, and compares them.
     fn family(&self, name: &str, experiments: &[Experiment]) -> Result<()> {
-        let root = self.asked.folder(name);
-        if root.exists() && !self.asked.force {
+        let root = self.experiment.folder(name);
+        if root.exists() && !self.experiment.force {
             let help = "choose another --out; --force replaces the runs in it";
             return Err(Error::config(format!("--out {}", root.display()), "exists already", help));
         }
-        // The old runs go last, all together.
+        // The old runs are removed last, all together.
         let mut replaced = None;
         if root.exists() {
             let data = &experiments[0].data.path;
             check_family(&root, (!data.is_empty()).then(|| Path::new(data)))?;
             let old = Aside::put(&root)?;
-            // How often a test set was evaluated on is not forgotten with the runs.
+            // The counts of evaluations on test sets are kept.
             if let Ok(ledger) = std::fs::read(old.path().join(SHARED)) {
                 gradus::files::write_atomic(root.join(SHARED), &ledger)?;
             }
@@ -110,41 +110,41 @@ impl Train {
         output::print(&format!("{}runs: {}\n", super::compare::words(&comparison), root.display()))
     }
 
-    /// Begins a run at `path`, and runs it to its end.
+    /// Creates a run at `path`, and runs it to its end.
     fn begin(&self, e: &Experiment, path: &Path) -> Result<(RunFolder, Value)> {
         let line = job::command_line();
         let data = (!e.data.path.is_empty()).then(|| Path::new(&e.data.path));
         let text = to_toml(e);
         let threads = rayon::current_num_threads();
         let beginning = Beginning { recipe: "train", config: &text, seed: e.seed, data, command_line: &line, threads };
-        let folder = RunFolder::create(path, beginning, self.asked.force)?;
+        let folder = RunFolder::create(path, beginning, self.experiment.force)?;
         self.masthead.note(&folder, self.smoke)?;
         let metrics = job::run("train", &folder, true, |watch| experiment::run(e, &folder, watch))?;
         Ok((folder, metrics))
     }
 
-    /// The experiment of a file.
+    /// Returns the experiment of a file.
     fn settings(&self, source: &Source) -> Result<Experiment> {
         if self.smoke { source.resolve_small() } else { source.resolve() }
     }
 
-    /// The experiment of a file, its network looked at.
+    /// Returns the experiment of a file, its network checked.
     fn experiment(&self, source: &Source) -> Result<Experiment> {
         let e = self.settings(source)?;
-        // The shapes are known before the data are: a network that does not fit should not wait for them.
+        // The shapes are known before the data are read: a network that does not fit should not wait for them.
         if let Some(input) = e.input() {
             plan(&e, &input, e.classes().unwrap_or(2)).map_err(|error| source.say_where(error))?;
         }
         Ok(e)
     }
 
-    /// Goes on with the run at `path`, under its own settings.
+    /// Resumes the run at `path`, with its own settings.
     fn resume(&self, path: &Path) -> Result<()> {
         let folder = RunFolder::open(path)?;
         let e = read::of_run(&folder)?;
         if folder.is_complete() {
             let folder = folder.verified()?;
-            folder.config_text()?; // an edited file would misstate how the run was made
+            folder.config_text()?; // checked: an edited file would misstate how the run was made
             output::say(&format!("{} is complete: there is nothing left to do", path.display()));
             return self.show(&folder, &folder.read_json("metrics.json")?);
         }
@@ -157,7 +157,7 @@ impl Train {
         self.show(&folder, &metrics)
     }
 
-    /// The result, short or as JSON.
+    /// Prints the result, short or as JSON.
     fn show(&self, folder: &RunFolder, metrics: &Value) -> Result<()> {
         if self.json {
             return output::json(metrics);
@@ -179,15 +179,15 @@ impl Train {
     }
 }
 
-/// Puts old runs back if no new one has learned anything; else tells where they are.
+/// Puts old runs back if no new one has learned anything; else prints where they are.
 fn put_back(old: Aside, root: &Path) -> Result<()> {
     let is_run = |entry: std::fs::DirEntry| entry.file_name() != SHARED;
     let has_runs = root.exists() && std::fs::read_dir(root).is_ok_and(|entries| entries.flatten().any(is_run));
     if has_runs {
-        output::say(&format!("note: the runs that were to be replaced are kept in {}", old.path().display()));
+        output::say(&format!("note: the replaced runs are kept in {}", old.path().display()));
         return Ok(());
     }
     let _ = std::fs::remove_dir_all(root);
-    output::say(&format!("note: {} holds again the runs that were to be replaced", root.display()));
+    output::say(&format!("note: {} holds the previous runs again", root.display()));
     old.restore()
 }

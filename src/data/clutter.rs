@@ -1,7 +1,7 @@
-//! What systems, file managers and network drives leave lying about among images, in one list.
+//! The list of files that systems, file managers and network drives leave among images.
 //!
-//! Thumbnails beside an image are images as well: taken for samples, they would be trained on twice, and with given
-//! splits stand in a class of their own. All of it is skipped wherever folders and zips are listed, and counted.
+//! Thumbnails beside an image are images as well. Taken for samples, they would be duplicates in the training set, and
+//! with given splits a class of their own. They are skipped wherever folders and zips are listed, and counted.
 
 /// Names, compared without regard to upper and lower case.
 const NAMES: &[&str] = &[
@@ -40,10 +40,11 @@ const NAMES: &[&str] = &[
 ];
 
 /// Beginnings of names, compared as they are: hidden files and folders (`.DS_Store`, `._a.png`, `.Trash-1000`,
-/// `.ipynb_checkpoints`, `.@__thumb`, `.picasa.ini`), Synology's thumbnails, and what offices lock their files with.
+/// `.ipynb_checkpoints`, `.@__thumb`, `.picasa.ini`), Synology's thumbnails, and lock files of office programs.
 const BEGINNINGS: &[(&str, &str)] = &[(".", "hidden"), ("SYNOFILE_THUMB_", "SYNOFILE_THUMB_"), ("~$", "~$")];
 
-/// What kind of clutter a file or folder of this name is: its name in the list, or `hidden`. `None` for all others.
+/// Returns the kind of clutter of a file or folder of this name: its name in the list, or `hidden`. `None` for all
+/// others.
 pub(super) fn clutter(name: &str) -> Option<&'static str> {
     let listed = NAMES.iter().find(|known| known.eq_ignore_ascii_case(name)).map(|known| known.trim_end());
     listed.or_else(|| BEGINNINGS.iter().find(|(start, _)| name.starts_with(start)).map(|&(_, kind)| kind))

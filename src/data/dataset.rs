@@ -1,5 +1,4 @@
-//! What the loader hands on: images as one tensor, their labels, and everything a reader of the report should know
-//! about where they came from.
+//! The data set that the loader returns: images as one tensor, their labels, and what the report says of their origin.
 
 use super::split::{self, Split, stratified};
 use crate::error::{Error, Result};
@@ -42,12 +41,12 @@ pub struct Images {
 }
 
 impl Images {
-    /// Number of images.
+    /// Returns the number of images.
     pub fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
@@ -62,32 +61,32 @@ impl Images {
         if let Target::Classes(labels) = &self.target { labels.clone() } else { vec![0; self.len()] }
     }
 
-    /// 1 for gray, 3 for colour.
+    /// Returns 1 for gray, 3 for colour.
     pub fn channels(&self) -> usize {
         self.pixels.shape()[1]
     }
 
-    /// Whether the samples are rows of a table, which are kept as images of height 1.
+    /// Returns whether the samples are rows of a table, which are kept as images of height 1.
     pub fn is_table(&self) -> bool {
         self.pixels.shape()[1..3] == [1, 1]
     }
 
-    /// What one sample is called in messages and reports: `row` or `image`.
+    /// Returns the word for one sample in messages and reports: `row` or `image`.
     pub fn noun(&self) -> &'static str {
         if self.is_table() { "row" } else { "image" }
     }
 
-    /// Height in pixels.
+    /// Returns the height in pixels.
     pub fn height(&self) -> usize {
         self.pixels.shape()[2]
     }
 
-    /// Width in pixels.
+    /// Returns the width in pixels.
     pub fn width(&self) -> usize {
         self.pixels.shape()[3]
     }
 
-    /// The images `indices`, in that order. Panics on an index outside.
+    /// Returns the images `indices`, in that order. Panics on an index outside.
     pub fn subset(&self, indices: &[usize]) -> Images {
         Images {
             names: indices.iter().map(|&i| self.names[i].clone()).collect(),
@@ -99,22 +98,22 @@ impl Images {
         }
     }
 
-    /// Number of images of each class; without classes, of all.
+    /// Returns the number of images of each class.
     pub fn counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len().max(1)];
         self.strata().into_iter().for_each(|label| counts[label] += 1);
         counts
     }
 
-    /// At most `n` of the images: a stratified sample that depends on `seed` alone, and of which a smaller one is a part
-    /// (see [`split::subset`]).
+    /// Returns at most `n` of the images: a stratified sample that depends on `seed` alone, and of which a smaller one
+    /// is a part (see [`split::subset`]).
     pub fn sample(&self, n: usize, seed: u64) -> Images {
         if n >= self.len() { self.clone() } else { self.subset(&split::subset(&self.strata(), n, seed)) }
     }
 
     /// Splits these samples into training, validation and test set by these fractions, class by class, by the stream
-    /// ("split", 0) of `seed`. The checksum of the result is over classes, labels and pixels. Nothing is listed as skipped,
-    /// and no sample is in two splits.
+    /// ("split", 0) of `seed`. The checksum of the result is over classes, labels and pixels. Nothing is listed as
+    /// skipped, and no sample is in two splits.
     ///
     /// Fails, as a folder does, if a class has fewer samples than there are splits; `place` is named in the message.
     pub fn divided(self, place: impl AsRef<Path>, fractions: [f64; 3], seed: u64) -> Result<ImageData> {
@@ -170,11 +169,11 @@ pub struct ImageData {
     pub test: Images,
     /// Names of the classes, in the order of the labels.
     pub classes: Vec<String>,
-    /// Images that were not used, and why.
+    /// Skipped images, with the reasons.
     pub skipped: Vec<Skipped>,
-    /// What file managers and network drives had left among the images, by kind: how many files and folders.
+    /// The number of ignored files and folders of file managers and network drives, by kind.
     pub ignored: BTreeMap<String, usize>,
-    /// What stands in more than one split and so makes the test too easy.
+    /// Leakage: images and groups that are in more than one split, which make the test too easy.
     pub leakage: Vec<Leak>,
     /// SHA-256 (hexadecimal) over names and contents of all files read, in order: the same for a folder and its zip.
     pub sha256: String,
@@ -185,17 +184,17 @@ pub struct ImageData {
 }
 
 impl ImageData {
-    /// 1 for gray, 3 for colour.
+    /// Returns 1 for gray, 3 for colour.
     pub fn channels(&self) -> usize {
         self.train.channels()
     }
 
-    /// What one sample is called in messages and reports: `row` or `image`.
+    /// Returns the word for one sample in messages and reports: `row` or `image`.
     pub fn noun(&self) -> &'static str {
         self.train.noun()
     }
 
-    /// What is worth saying of it: its classes and sizes, what was skipped, what stands in several splits.
+    /// Returns notes on the data: classes and sizes, skipped images, leakage between splits.
     pub fn notes(&self) -> Vec<String> {
         let counts = self.splits().map(|(name, images)| format!("{} {name}", images.len())).join(", ");
         let (named, more) = self.classes.split_at(self.classes.len().min(NAMED));
@@ -226,10 +225,11 @@ impl ImageData {
         notes
     }
 
-    /// The classes without a sample in the training, validation or test set. Figures of such a split say nothing of them.
+    /// Returns the classes without a sample in the training, validation or test set. Figures of such a split say
+    /// nothing of them.
     pub fn missing(&self) -> Vec<Missing> {
         let mut missing = Vec::new();
-        // A split that was not made lacks no class.
+        // A split that does not exist lacks no class.
         for (split, images) in self.splits().into_iter().filter(|(_, images)| !images.is_empty()) {
             let none = images.counts().into_iter().enumerate().filter(|&(_, n)| n == 0);
             missing.extend(none.map(|(c, _)| Missing { split: split.to_owned(), class: self.classes[c].clone() }));
@@ -237,7 +237,7 @@ impl ImageData {
         missing
     }
 
-    /// The splits with their names, in the order train, val, test.
+    /// Returns the splits with their names, in the order train, val, test.
     pub fn splits(&self) -> [(&'static str, &Images); 3] {
         [("train", &self.train), ("val", &self.val), ("test", &self.test)]
     }
@@ -253,7 +253,7 @@ pub struct Missing {
 }
 
 impl Missing {
-    /// The sentence that runs and reports say.
+    /// Returns the sentence for logs and reports.
     pub fn words(&self) -> String {
         let set = match self.split.as_str() {
             "train" => "training",
@@ -264,14 +264,15 @@ impl Missing {
     }
 }
 
-/// An image that was not used, or several of one folder.
+/// A skipped image, or several of one folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     /// Path inside the data folder or zip; of a folder with a slash at its end.
     pub path: String,
-    /// Why it was not used.
+    /// The reason.
     pub reason: String,
-    /// For how many images this stands; 0 for a folder that could not be opened, whose images nobody knows.
+    /// For how many images this stands; 0 for a folder that could not be opened, since the number of its images is
+    /// unknown.
     #[serde(default = "one")]
     pub images: usize,
 }
@@ -281,16 +282,16 @@ fn one() -> usize {
 }
 
 impl Skipped {
-    /// A line for all that was skipped, with the first reason; `None` if nothing was.
+    /// Returns a line for everything that was skipped, with the first reason; `None` if nothing was skipped.
     pub fn note(skipped: &[Skipped]) -> Option<String> {
         let first = skipped.first()?;
         let first_of = if skipped.len() > 1 { "; the first" } else { "" };
-        // What was in a folder is not known: perhaps a whole class.
+        // The contents of such a folder are unknown: perhaps a whole class.
         let warning = if skipped.iter().any(|s| s.images == 0) { "warning: " } else { "" };
         Some(format!("{warning}skipped {}{first_of}: {}: {}", Self::counted(skipped), first.path, first.reason))
     }
 
-    /// How much was skipped, in words: `2 images`, `1 folder`, `2 images and 1 folder`.
+    /// Returns how much was skipped, in words: `2 images`, `1 folder`, `2 images and 1 folder`.
     pub fn counted(skipped: &[Skipped]) -> String {
         let images = skipped.iter().map(|s| s.images).sum();
         let folders = skipped.iter().filter(|s| s.images == 0).count();
@@ -302,35 +303,35 @@ impl Skipped {
     }
 }
 
-/// Neighbouring pairs of names that are one name but for upper and lower case and spaces: `Cat` and `cat `.
+/// Returns neighbouring pairs of names that differ only in upper and lower case and spaces: `Cat` and `cat `.
 pub(super) fn alike(names: &[String]) -> Vec<[&str; 2]> {
     let mut of: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     names.iter().for_each(|name| of.entry(folded(name)).or_default().push(name));
     of.values().flat_map(|same| same.windows(2).map(|pair| [pair[0], pair[1]])).collect()
 }
 
-/// The name in lower case and without its outer spaces.
+/// Returns the name in lower case and without its outer spaces.
 pub(super) fn folded(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
-/// In what sense two splits share something.
+/// The kind of a leak between splits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LeakKind {
     /// The same group (patient) by `group_by`.
     Group,
-    /// Images that are the same, pixel for pixel, at the size the network sees.
+    /// Images that are the same, pixel for pixel, at the size of the network's input.
     Identical,
 }
 
-/// Something that stands in more than one split.
+/// An image or a group that is in more than one split.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leak {
     /// A shared group, or images that are the same.
     pub kind: LeakKind,
     /// The group, or the names of the images, joined by ` = `.
     pub what: String,
-    /// The splits it stands in.
+    /// The splits it is in.
     pub splits: Vec<String>,
 }

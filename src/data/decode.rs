@@ -1,7 +1,7 @@
-//! One image: from the bytes of a file to `size` x `size` numbers in [0, 1].
+//! Decodes one image: from the bytes of a file to `size` x `size` numbers in [0, 1].
 //!
-//! The format is told by the contents, never by the name: PNG, JPEG, GIF (its first frame), WebP, BMP, TIFF, PNM. A
-//! file that ends before its image does is refused, since decoders fill what is missing with gray.
+//! The format is recognized by the contents, never by the name: PNG, JPEG, GIF (its first frame), WebP, BMP, TIFF,
+//! PNM. A file that ends before its image does is refused, since decoders fill what is missing with gray.
 //!
 //! The image is scaled until it covers the square and cut to its middle, so nothing is stretched and nothing is
 //! padded; what lies beyond the square on the longer side is lost. Scaling uses the triangle filter: linear
@@ -23,12 +23,12 @@ pub enum Color {
     Auto,
     /// One channel: 0.299 R + 0.587 G + 0.114 B.
     Gray,
-    /// Three channels, as they are: a tint however slight stays.
+    /// Three channels, unchanged: even a slight tint stays.
     Rgb,
 }
 
 impl Color {
-    /// The number of channels, if the images need not be seen for it.
+    /// Returns the number of channels, if it does not depend on the images.
     pub fn channels(self) -> Option<usize> {
         match self {
             Color::Auto => None,
@@ -42,7 +42,7 @@ impl Color {
 pub(super) const MAX_SIDE: u32 = 20_000;
 /// Most memory that one decoded image may take, in bytes.
 pub(super) const MAX_BYTES: u64 = 256 << 20;
-/// Shortest side that is of use, in pixels.
+/// Shortest side that is accepted, in pixels.
 pub(super) const MIN_SIDE: u32 = 8;
 /// The formats that are read, for messages.
 pub(super) const FORMATS: &str = "PNG, JPEG, GIF, WebP, BMP, TIFF or PNM";
@@ -59,7 +59,7 @@ pub(super) struct Pixels {
     /// One plane (gray) or three (red, green, blue), one after the other.
     pub(super) planes: Vec<f32>,
     pub(super) channels: usize,
-    /// Whether a tint too slight to count as colour was dropped. Whoever wants colour decodes once more.
+    /// Whether a tint too slight to count as colour was dropped. A caller that needs colour decodes once more.
     pub(super) tinted: bool,
 }
 
@@ -105,14 +105,15 @@ impl Pixels {
         }
     }
 
-    /// Brightness as ITU-R BT.601 weighs it, 0.299 R + 0.587 G + 0.114 B, written so that R = G = B stays what it is.
+    /// Returns the brightness by the weights of ITU-R BT.601, 0.299 R + 0.587 G + 0.114 B, written so that R = G = B
+    /// stays what it is.
     fn luma(&self, area: usize) -> Vec<f32> {
         let (r, gb) = self.planes.split_at(area);
         let (g, b) = gb.split_at(area);
         (0..area).map(|i| g[i] + 0.299 * (r[i] - g[i]) + 0.114 * (b[i] - g[i])).collect()
     }
 
-    /// The largest difference of red or blue from green.
+    /// Returns the largest difference of red or blue from green.
     fn largest_difference(&self) -> f32 {
         let (r, gb) = self.planes.split_at(self.planes.len() / 3);
         let (g, b) = gb.split_at(gb.len() / 2);
@@ -120,8 +121,8 @@ impl Pixels {
     }
 }
 
-/// A whole image in gray, its longer side at most `longest`: its width, height, and brightnesses row by row. The error
-/// is a reason as for [`Pixels::decode`].
+/// Returns a whole image in gray, its longer side at most `longest`: its width, height, and brightnesses row by row.
+/// The error is a reason as for [`Pixels::decode`].
 pub(super) fn gray(bytes: &[u8], longest: usize) -> Result<(usize, usize, Vec<f32>), String> {
     let image = read(bytes)?;
     let (width, height) = (image.width() as usize, image.height() as usize);
@@ -133,10 +134,10 @@ pub(super) fn gray(bytes: &[u8], longest: usize) -> Result<(usize, usize, Vec<f3
     Ok((w, h, if channels == 3 { pixels.luma(w * h) } else { pixels.planes }))
 }
 
-/// The format of a file that begins with these bytes (the first [`HEAD`] suffice), if it is one that is read.
+/// Returns the format of a file that begins with these bytes (the first [`HEAD`] suffice), if it is one that is read.
 ///
-/// Signatures of two letters are too common in texts to be believed alone: of BMP the reserved zeros and the size of
-/// the second header must be right, and a PNM's `P1` to `P7` must be followed by a space or the end of a line.
+/// Signatures of two letters are too common in texts to suffice alone: of BMP the reserved zeros and the size of
+/// the second header must be correct, and a PNM's `P1` to `P7` must be followed by a space or the end of a line.
 pub(super) fn format_of(head: &[u8]) -> Option<ImageFormat> {
     use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tiff, WebP};
     let format = image::guess_format(head).ok()?;
@@ -152,7 +153,7 @@ pub(super) fn format_of(head: &[u8]) -> Option<ImageFormat> {
     believed.then_some(format)
 }
 
-/// Why bytes of no known format are not read.
+/// Returns the reason for refusing bytes of no known format.
 fn foreign(bytes: &[u8]) -> String {
     let brand = bytes.get(4..12).unwrap_or_default();
     let kind = match brand {
@@ -166,7 +167,7 @@ fn foreign(bytes: &[u8]) -> String {
     format!("is {kind}, which is not read: export it as {FORMATS}")
 }
 
-/// Decodes by content, whatever the file is called, upright (cameras note how they were held).
+/// Decodes by content, whatever the file is called, upright (by the orientation that cameras note).
 fn read(bytes: &[u8]) -> Result<DynamicImage, String> {
     let format = format_of(bytes).ok_or_else(|| foreign(bytes))?;
     let too_large = |what: String| {
@@ -205,7 +206,7 @@ pub(super) struct Region {
     pub(super) height: f64,
 }
 
-/// A region of the image, scaled to `width` x `height`: the number of planes (1 or 3) and the planes.
+/// Returns a region of the image, scaled to `width` x `height`: the number of planes (1 or 3) and the planes.
 fn resample(image: &DynamicImage, region: &Region, width: usize, height: usize) -> Result<(usize, Vec<f32>), String> {
     match (image.as_flat_samples_u8(), image.as_flat_samples_u16()) {
         (Some(flat), _) => Ok(resize(image, flat.samples, |v| f32::from(v) / 255.0, region, [width, height])),
@@ -214,7 +215,7 @@ fn resample(image: &DynamicImage, region: &Region, width: usize, height: usize) 
     }
 }
 
-/// The same of samples of one type.
+/// Returns the same of samples of one type.
 ///
 /// The filter is separable: first along each row, then down the columns.
 fn resize<S: Copy>(
@@ -227,7 +228,7 @@ fn resize<S: Copy>(
     let width = image.width() as usize;
     let color = image.color();
     let (stored, channels) = (usize::from(color.channel_count()), if color.has_color() { 3 } else { 1 });
-    // One row of one channel at a time; what shows through a transparent image is white paper.
+    // One row of one channel at a time; transparent pixels are white.
     let row = |c: usize, y: usize, line: &mut [f32]| {
         for (v, pixel) in line.iter_mut().zip(samples[y * width * stored..].chunks_exact(stored)) {
             *v = value(pixel[c]);
@@ -317,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn the_right_size_is_copied_unchanged() {
+    fn the_same_size_is_copied_unchanged() {
         let image = ImageBuffer::from_fn(16, 16, |x, y| Luma([(x * 16 + y) as u8]));
         let pixels = decode(&png(image), 16).unwrap();
         assert_eq!(pixels.channels, 1);
@@ -406,7 +407,7 @@ mod tests {
 
     /// What the caller asks for decides whether a slight tint stays.
     #[test]
-    fn a_slight_tint_stays_where_colour_is_asked_for() {
+    fn a_slight_tint_stays_where_colour_is_requested() {
         let tint = png(ImageBuffer::from_fn(9, 9, |x, y| {
             Rgb([(x * 20 + y) as u8 + 2, (x * 20 + y) as u8, 7 + (x * 20) as u8])
         }));

@@ -1,12 +1,12 @@
-//! Digits that the program writes itself: ten classes without a download, in the form of MNIST.
+//! Rendered digits: a data set of ten classes without a download, in the form of MNIST.
 //!
 //! A digit is a few strokes of a pen (`strokes.rs`): smooth curves through a handful of points, with a variant or two
-//! where hands differ (an open or a closed 4, a 7 with or without its bar). No two are written alike: the sheet under
+//! where hands differ (an open or a closed 4, a 7 with or without its bar). No two are alike: the sheet under
 //! the pen is bent by slow waves, the digit is slanted, turned, stretched and moved a little, and the pen is thin or
-//! thick. Then each pixel asks how far it is from the nearest stroke, the edge is blurred and the ink made uneven.
+//! thick. Each pixel is set by its distance from the nearest stroke, the edge is blurred and the ink made uneven.
 //!
-//! It is an easier set than MNIST: the variants are few, where people have many. What it is for is examples and tests
-//! that must run anywhere, and there a network should come near 100 %.
+//! It is an easier set than MNIST: the variants are few, where people have many. It serves examples and tests
+//! that must run anywhere, in which a network should come near 100 %.
 //!
 //! Every image has a random stream of its own, keyed by seed, class and index, and only plain arithmetic and `libm`
 //! are used: the same bits on any machine, whether 10 or 10,000 are written.
@@ -66,12 +66,13 @@ impl Digits {
         })
     }
 
-    /// The set divided into training, validation and test by these shares, class by class, as a folder would be.
-    pub fn divided(&self, shares: [f64; 3]) -> Result<ImageData> {
-        self.render()?.divided("digits", shares, self.seed)
+    /// Returns the set split into training, validation and test by these fractions, class by class, as a folder would
+    /// be.
+    pub fn divided(&self, fractions: [f64; 3]) -> Result<ImageData> {
+        self.render()?.divided("digits", fractions, self.seed)
     }
 
-    /// One image, row by row. Panics for a digit above 9.
+    /// Renders one image, row by row. Panics for a digit above 9.
     pub fn render_one(&self, digit: usize, index: u64) -> Vec<f32> {
         let rng = &mut Rng::new(self.seed, &format!("digit/{digit}"), index);
         let hand = Hand::random(rng);
@@ -93,7 +94,7 @@ impl Digits {
     }
 }
 
-/// How one digit is written: everything about it but its shape.
+/// How one digit is written, apart from its shape.
 struct Hand {
     /// (x, y) of the result = matrix · (x, y) of the bent sheet + middle, in pixels.
     matrix: [[f64; 2]; 2],
@@ -130,7 +131,8 @@ impl Hand {
         }
     }
 
-    /// A point of the unit square, on the image. Bending is a function of the place, so strokes that meet still do.
+    /// Returns a point of the unit square, on the image. Bending is a function of the place, so strokes that meet
+    /// still do.
     fn place(&self, [x, y]: [f64; 2]) -> [f64; 2] {
         let wave = |i: usize, t: f64, waves: f64| self.waves[i] * libm::sin(waves * t + self.phase[i]);
         let bent_x = x + wave(0, y, 4.0) + wave(1, y, 9.0) - 0.5;
@@ -140,8 +142,8 @@ impl Hand {
     }
 }
 
-/// Adds a piece of a stroke: each pixel keeps the most ink that any piece gives it. Fully covered inside the radius, not
-/// at all a pixel further out.
+/// Adds a piece of a stroke: each pixel keeps the most ink that any piece gives it. Fully covered inside the radius,
+/// not at all a pixel further out.
 fn draw_segment(ink: &mut [f64], a: [f64; 2], b: [f64; 2], radius: f64) {
     let reach = radius + 0.5;
     let bounds = |i: usize| {
@@ -165,14 +167,15 @@ fn draw_segment(ink: &mut [f64], a: [f64; 2], b: [f64; 2], radius: f64) {
     }
 }
 
-/// Each pixel keeps 1 - 2 `share` of its light on a line and gives the rest to its neighbours; along rows, then columns.
-fn blur(ink: &[f64], share: f64) -> Vec<f64> {
+/// Blurs an image: each pixel keeps 1 - 2 `spread` of its light on a line and gives the rest to its neighbours; along
+/// rows, then columns.
+fn blur(ink: &[f64], spread: f64) -> Vec<f64> {
     let pass = |from: &[f64], step: usize, place: fn(usize) -> usize| -> Vec<f64> {
         let neighbours = |i: usize| {
             let before = if place(i) > 0 { from[i - step] } else { 0.0 };
             before + if place(i) + 1 < SIZE { from[i + step] } else { 0.0 }
         };
-        (0..from.len()).map(|i| (1.0 - 2.0 * share) * from[i] + share * neighbours(i)).collect()
+        (0..from.len()).map(|i| (1.0 - 2.0 * spread) * from[i] + spread * neighbours(i)).collect()
     };
     pass(&pass(ink, 1, |i| i % SIZE), SIZE, |i| i / SIZE)
 }
@@ -203,8 +206,8 @@ mod tests {
         let images = set(500, 3);
         for (image, name) in images.pixels.data().chunks(SIZE * SIZE).zip(&images.names) {
             assert!(image.iter().all(|&v| (0.0..=1.0).contains(&v) && (v * 255.0).round() / 255.0 == v));
-            let share = image.iter().filter(|&&v| v > 0.5).count() as f64 / 784.0;
-            assert!((0.02..0.4).contains(&share), "{name}: {share} of the pixels are white");
+            let fraction = image.iter().filter(|&&v| v > 0.5).count() as f64 / 784.0;
+            assert!((0.02..0.4).contains(&fraction), "{name}: {fraction} of the pixels are white");
             let border = (0..784).filter(|i| i / SIZE == 0 || i / SIZE == 27 || i % SIZE == 0 || i % SIZE == 27);
             let cut: f32 = border.map(|i| image[i]).sum();
             assert!(cut < 6.0, "{name} is cut off: {cut}");
@@ -217,15 +220,15 @@ mod tests {
         let images = set(700, 5);
         let drawn: Vec<&[f32]> = images.pixels.data().chunks(SIZE * SIZE).collect();
         let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
-        let right = (500..700).filter(|&i| {
+        let correct = (500..700).filter(|&i| {
             let nearest =
                 (0..500).min_by(|&a, &b| distance(drawn[a], drawn[i]).total_cmp(&distance(drawn[b], drawn[i])));
             let nearest = nearest.unwrap();
             assert!(distance(drawn[nearest], drawn[i]) > 1.0);
             images.labels()[nearest] == images.labels()[i]
         });
-        let right = right.count();
-        assert!((150..200).contains(&right), "{right} of 200");
+        let correct = correct.count();
+        assert!((150..200).contains(&correct), "{correct} of 200");
     }
 
     #[test]

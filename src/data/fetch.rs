@@ -1,13 +1,13 @@
-//! Data sets from elsewhere, known by their checksum: `gradus data get`.
+//! Downloads of data sets, verified by checksum: `gradus data get`.
 //!
-//! A file on a mirror may be gone, cut short, or another one. So nothing is believed but the SHA-256 of the *unpacked*
+//! A file on a mirror may be gone, cut short, or another one. So nothing is trusted but the SHA-256 of the *unpacked*
 //! contents (packed again by another program, the same contents have other bytes): a file gets its name only after
-//! that agrees, by one atomic rename, and until then it is called `.part`. A download that breaks off leaves its part, and
-//! the next one asks for the rest (HTTP range requests, RFC 9110); if what was put together so does not have the sum, it
-//! is fetched once more from the start. When a mirror fails, the next is asked: whatever a mirror answers, and however
-//! slowly, only the own disk ends a download. A body that drips has a floor of bytes a minute.
+//! that agrees, by one atomic rename, and until then it is called `.part`. A download that breaks off leaves its part,
+//! and the next one requests the rest (HTTP range requests, RFC 9110); if the joined file does not have the sum, it is
+//! fetched once more from the start. When a mirror fails, the next one is tried: whatever a mirror answers, and however
+//! slowly, only an error of the local disk ends a download. A slow body must deliver a least number of bytes a minute.
 //!
-//! This is the one place in the crate that talks to the network, and it does so only when asked to.
+//! This is the only module of the crate that uses the network, and only when the user asks for a download.
 
 use super::mnist::{self, BYTES, FILES, Set, hexadecimal};
 use crate::error::{Error, Result};
@@ -19,9 +19,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How often a mirror is asked again after it broke off.
+/// The number of retries after a mirror broke off.
 const ATTEMPTS: usize = 3;
-/// How long a mirror may keep us waiting.
+/// Timeouts of a mirror.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
     /// Longest silence: until connected, until the answer begins, and between two pieces of it.
@@ -39,9 +39,9 @@ impl Default for Patience {
     }
 }
 
-/// A file that is wanted.
+/// A file to be fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct RemoteFile {
     /// Its name on a mirror and in the folder, such as `train-images-idx3-ubyte.gz`.
     pub name: String,
     /// SHA-256 of its contents, unpacked, in hexadecimal.
@@ -50,7 +50,7 @@ pub struct Wanted {
     pub bytes: u64,
 }
 
-/// What happens meanwhile.
+/// An event of a download, for showing progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// So many bytes of a file are here, of so many if the mirror says.
@@ -59,13 +59,13 @@ pub enum Event<'a> {
     Note(&'a str),
 }
 
-/// The four files of a set.
-pub fn wanted(set: Set) -> [Wanted; 4] {
+/// Returns the four files of a set.
+pub fn files_of(set: Set) -> [RemoteFile; 4] {
     let name = |i: usize| format!("{}-idx{}-ubyte.gz", FILES[i].0, FILES[i].1);
-    std::array::from_fn(|i| Wanted { name: name(i), sha256: set.sha256()[i].to_owned(), bytes: BYTES[i] as u64 })
+    std::array::from_fn(|i| RemoteFile { name: name(i), sha256: set.sha256()[i].to_owned(), bytes: BYTES[i] as u64 })
 }
 
-/// Where a set is to be had: addresses to which a file's name is appended, the most reliable first.
+/// Returns the mirrors of a set: addresses to which a file's name is appended, the most reliable first.
 pub fn mirrors(set: Set) -> Vec<String> {
     let addresses: &[&str] = match set {
         // The makers' own page has refused most visitors for years, so it comes last.
@@ -83,8 +83,8 @@ pub fn mirrors(set: Set) -> Vec<String> {
     addresses.iter().map(|address| (*address).to_owned()).collect()
 }
 
-/// The folder of a set in the user's cache: `GRADUS_CACHE`, else `gradus` in `XDG_CACHE_HOME`, else in the platform's
-/// usual place (`~/.cache`, `~/Library/Caches`, `%LOCALAPPDATA%`). It may not exist yet.
+/// Returns the folder of a set in the user's cache: `GRADUS_CACHE`, else `gradus` in `XDG_CACHE_HOME`, else in the
+/// platform's usual place (`~/.cache`, `~/Library/Caches`, `%LOCALAPPDATA%`). It may not exist yet.
 pub fn home(set: Set) -> Result<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let usual = || match std::env::consts::OS {
@@ -98,34 +98,34 @@ pub fn home(set: Set) -> Result<PathBuf> {
     cache.map(|cache| cache.join(set.name())).ok_or_else(|| Error::config("cache", "no folder is known for it", help))
 }
 
-/// Puts what is wanted into the folder `to`, from the first of `mirrors` that has it; what is there already, with the
-/// right sum, stays. Fails with [`Error::Data`] if no mirror has a file.
-pub fn get(wanted: &[Wanted], mirrors: &[String], to: &Path, tell: &mut dyn FnMut(Event<'_>)) -> Result<()> {
-    get_within(&Patience::default(), wanted, mirrors, to, tell)
+/// Fetches the files into the folder `to`, each from the first of `mirrors` that has it; a file that is there with the
+/// correct sum stays. Fails with [`Error::Data`] if no mirror has a file.
+pub fn get(files: &[RemoteFile], mirrors: &[String], to: &Path, on_event: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+    get_within(&Patience::default(), files, mirrors, to, on_event)
 }
 
-/// As [`get`], with other patience.
+/// Does what [`get`] does, with other timeouts.
 pub fn get_within(
     patience: &Patience,
-    wanted: &[Wanted],
+    files: &[RemoteFile],
     mirrors: &[String],
     to: &Path,
-    tell: &mut dyn FnMut(Event<'_>),
+    on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<()> {
     files::create_folder(to)?;
-    for file in wanted {
+    for file in files {
         let path = to.join(&file.name);
         if path.is_file() && check(&path, file).is_ok() {
-            tell(Event::Note(&format!("{} is here already", file.name)));
+            on_event(Event::Note(&format!("{} is here already", file.name)));
             continue;
         }
         let mut failures = Vec::new();
         for mirror in mirrors {
-            match from_mirror(patience, file, mirror, &path, tell) {
+            match from_mirror(patience, file, mirror, &path, on_event) {
                 Ok(()) => break,
                 Err(Failure::Ours(error)) => return Err(error),
                 Err(Failure::Theirs(why)) => {
-                    tell(Event::Note(&format!("{mirror}: {}: {why}", file.name)));
+                    on_event(Event::Note(&format!("{mirror}: {}: {why}", file.name)));
                     failures.push(format!("{mirror}: {why}"));
                 }
             }
@@ -139,15 +139,15 @@ pub fn get_within(
     Ok(())
 }
 
-/// Copies the files of a set from a folder, under any of their usual names, or a single one of them from a file; sums are
-/// checked first. Returns the names under which they are in `to`.
+/// Copies the files of a set from a folder, under any of their usual names, or a single one of them from a file; sums
+/// are checked first. Returns the names under which they are in `to`.
 pub fn copy(set: Set, from: &Path, to: &Path) -> Result<Vec<String>> {
     let sources = if from.is_file() { vec![from.to_owned()] } else { mnist::find(from, set)?.to_vec() };
-    let wanted = wanted(set);
+    let known = files_of(set);
     let mut placed = Vec::new();
     for path in sources {
         let sum = sum(&path, BYTES[0] as u64)?;
-        let Some(file) = wanted.iter().find(|file| file.sha256 == sum) else {
+        let Some(file) = known.iter().find(|file| file.sha256 == sum) else {
             let what = format!("is none of the files of {}: SHA-256 of its contents is {sum}", set.name());
             return Err(Error::data(path, what, "it is damaged or another; get it from elsewhere"));
         };
@@ -160,23 +160,23 @@ pub fn copy(set: Set, from: &Path, to: &Path) -> Result<Vec<String>> {
     Ok(placed)
 }
 
-/// Checks the files of a set in a folder: their paths, if all four are the makers' own. Fails with [`Error::Data`] for
-/// the first that is missing or another.
+/// Checks the files of a set in a folder and returns their paths, if all four are the makers' own. Fails with
+/// [`Error::Data`] for the first that is missing or another.
 pub fn verify(set: Set, folder: &Path) -> Result<[PathBuf; 4]> {
     let paths = mnist::find(folder, set)?;
-    for (path, file) in paths.iter().zip(wanted(set)) {
+    for (path, file) in paths.iter().zip(files_of(set)) {
         check(path, &file)?;
     }
     Ok(paths)
 }
 
-/// Fails unless the file's contents are those wanted.
-fn check(path: &Path, wanted: &Wanted) -> Result<()> {
-    let found = sum(path, wanted.bytes)?;
-    if found == wanted.sha256 {
+/// Fails unless the file has the expected contents.
+fn check(path: &Path, expected: &RemoteFile) -> Result<()> {
+    let found = sum(path, expected.bytes)?;
+    if found == expected.sha256 {
         return Ok(());
     }
-    let what = format!("has the SHA-256 {found}: expected {}", wanted.sha256);
+    let what = format!("has the SHA-256 {found}: expected {}", expected.sha256);
     Err(Error::data(path, what, "it is damaged or another; remove it and get it again"))
 }
 
@@ -201,21 +201,21 @@ fn sum(path: &Path, most: u64) -> Result<String> {
     }
 }
 
-/// Why a mirror did not do.
+/// Why a mirror failed.
 enum Failure {
-    /// Its fault, or that of the way there: another may do better.
+    /// The mirror or the connection failed: another may work.
     Theirs(String),
-    /// The disk is full, say: no other will do better.
+    /// A local error, such as a full disk: no other mirror will work.
     Ours(Error),
 }
 
 /// Fetches a file from one mirror, checks it and gives it its name.
 fn from_mirror(
     patience: &Patience,
-    file: &Wanted,
+    file: &RemoteFile,
     mirror: &str,
     path: &Path,
-    tell: &mut dyn FnMut(Event<'_>),
+    on_event: &mut dyn FnMut(Event<'_>),
 ) -> std::result::Result<(), Failure> {
     let address = format!("{}/{}", mirror.trim_end_matches('/'), file.name);
     let part = path.with_file_name(format!("{}.part", file.name));
@@ -225,7 +225,7 @@ fn from_mirror(
     };
     let mut broken = String::new();
     for _ in 0..ATTEMPTS {
-        let resumed = match download(patience, file, &address, &part, tell) {
+        let resumed = match download(patience, file, &address, &part, on_event) {
             Ok(resumed) => resumed,
             Err(Stop::BrokeOff(why)) => {
                 broken = why;
@@ -249,7 +249,7 @@ fn from_mirror(
                 if !resumed {
                     return Err(Failure::Theirs(broken));
                 }
-                tell(Event::Note(&format!("{}: the rest does not fit the part; from the start", file.name)));
+                on_event(Event::Note(&format!("{}: the rest does not fit the part; from the start", file.name)));
             }
         }
     }
@@ -258,9 +258,9 @@ fn from_mirror(
 
 /// Why a download ended early.
 enum Stop {
-    /// The part is there; the rest may be asked for.
+    /// The part is there; the rest may be requested.
     BrokeOff(String),
-    /// The part is of no use.
+    /// The part is useless.
     Restart(String),
     Failed(Failure),
 }
@@ -269,7 +269,7 @@ enum Stop {
 #[cfg(not(feature = "download"))]
 fn download(
     _: &Patience,
-    file: &Wanted,
+    file: &RemoteFile,
     _: &str,
     _: &Path,
     _: &mut dyn FnMut(Event<'_>),
@@ -279,14 +279,14 @@ fn download(
     Err(Stop::Failed(Failure::Ours(error)))
 }
 
-/// Fetches what `part` lacks. Returns whether there was something before.
+/// Fetches the rest of `part`. Returns whether there was something before.
 #[cfg(feature = "download")]
 fn download(
     patience: &Patience,
-    file: &Wanted,
+    file: &RemoteFile,
     address: &str,
     part: &Path,
-    tell: &mut dyn FnMut(Event<'_>),
+    on_event: &mut dyn FnMut(Event<'_>),
 ) -> std::result::Result<bool, Stop> {
     let ours = |action| move |e| Stop::Failed(Failure::Ours(Error::io(action, part)(e)));
     let before = match std::fs::metadata(part) {
@@ -312,7 +312,7 @@ fn download(
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     let length = header("Content-Length").and_then(|value| value.parse::<u64>().ok());
     let range = header("Content-Range").and_then(content_range);
-    // What is here after this answer, and how long the whole is, as far as the mirror says.
+    // The length that is here after this response, and the length of the whole, as far as the mirror says.
     let (mut here, total) = match (response.status().as_u16(), range) {
         (200, _) => (0, length),
         (206, Some((first, last, whole))) if first == before => (before, whole.or(Some(last + 1))),
@@ -334,7 +334,7 @@ fn download(
     let (mut from, mut buffer) = (response.into_body().into_reader(), vec![0; 1 << 16]);
     let (mut since, mut then) = (Instant::now(), here);
     loop {
-        tell(Event::Bytes(&file.name, here, total));
+        on_event(Event::Bytes(&file.name, here, total));
         let read = from.read(&mut buffer).map_err(|e| Stop::BrokeOff(format!("broke off after {here} bytes: {e}")))?;
         if read == 0 {
             break;
@@ -362,8 +362,8 @@ fn download(
     Ok(resumed)
 }
 
-/// The first and last byte of a partial answer, and the length of the whole unless it is `*` (RFC 9110, 14.4):
-/// `bytes 100-199/5000`.
+/// Returns the first and last byte of a partial response, and the length of the whole unless it is `*` (RFC 9110,
+/// 14.4): `bytes 100-199/5000`.
 #[cfg(feature = "download")]
 fn content_range(value: &str) -> Option<(u64, u64, Option<u64>)> {
     let (range, whole) = value.trim().strip_prefix("bytes ")?.split_once('/')?;

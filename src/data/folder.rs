@@ -1,8 +1,8 @@
-//! Images from a folder or a zip, divided into training, validation and test.
+//! Loads images from a folder or a zip, split into training, validation and test.
 //!
-//! Files are read and decoded in parallel, but everything that is decided (order, labels, splits, hashes) is decided
-//! from sorted names and the seed, so the result is the same on any machine. An image that cannot be used is skipped
-//! and listed with its reason; a data set that cannot be used is an error that says what to change.
+//! Files are read and decoded in parallel, but order, labels, splits and hashes depend only on sorted names and the
+//! seed, so the result is the same on any machine. An image that cannot be used is skipped and listed with its reason;
+//! a data set that cannot be used is an error that says what to change.
 
 use super::dataset::{Columns, ImageData, Images, Leak, LeakKind, Skipped, folded};
 use super::decode::{Color, FORMATS, Pixels};
@@ -31,7 +31,7 @@ const MAX_VALUES: usize = 1 << 32;
 /// Images decoded between two reports of progress.
 const STRIDE: usize = 128;
 
-/// How a folder is read and divided.
+/// How a folder is read and split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FolderOptions {
@@ -39,10 +39,10 @@ pub struct FolderOptions {
     pub size: usize,
     /// Gray or colour.
     pub color: Color,
-    /// A regular expression; the text of its first capture group in a file's name says which images belong
-    /// together, across classes too. A file that does not match is a group of its own.
+    /// A regular expression; the text of its first capture group in a file's name names its group,
+    /// across classes too. A file that does not match is a group of its own.
     pub group_by: Option<String>,
-    /// Seed of the division.
+    /// Seed of the split.
     pub seed: u64,
     /// Fractions of training, validation and test. With 0 for validation, none is carved from the training images.
     pub fractions: [f64; 3],
@@ -90,7 +90,8 @@ fn compile(pattern: &str) -> Result<Regex> {
 
 /// Loads a folder or a `.zip`: one sub-folder per class, or `train`, `val`, `test` holding such folders.
 ///
-/// Given splits stay as they are; a split that is missing is carved from `train`. `progress` is told (done, total).
+/// Given splits stay as they are; a split that is missing is carved from `train`. `progress` is called with (done,
+/// total).
 pub fn load(path: &Path, options: &FolderOptions, progress: &mut dyn FnMut(usize, usize)) -> Result<ImageData> {
     let regex = options.validate()?;
     let source = Source::open(path)?;
@@ -136,16 +137,16 @@ fn all_skipped(source: &Source, images: Vec<(usize, Skipped)>, strays: Vec<Skipp
 /// All images of a folder, as [`load_all`] returns them.
 #[derive(Clone, Debug)]
 pub struct Folder {
-    /// The images, labelled by the classes asked for.
+    /// The images, labelled by the given classes.
     pub images: Images,
-    /// Images that were not used, and why.
+    /// Skipped images, with the reasons.
     pub skipped: Vec<Skipped>,
     /// SHA-256 over names and contents of all files read.
     pub sha256: String,
 }
 
 impl Folder {
-    /// What is worth saying of it: what was skipped.
+    /// Returns notes on the data: what was skipped.
     pub fn note(&self) -> Option<String> {
         Skipped::note(&self.skipped)
     }
@@ -187,18 +188,18 @@ pub fn load_all(
     Ok(Folder { images, skipped, sha256: decoded.sha256 })
 }
 
-/// One image from a file, as `[1, channels, size, size]`, treated exactly as the images of a folder are.
+/// Reads one image from a file, as `[1, channels, size, size]`, treated exactly as the images of a folder are.
 pub fn read_image(path: &Path, channels: usize, size: usize) -> Result<Tensor<f32>> {
     image_from_bytes(&file_bytes(path)?, &path.to_string_lossy(), channels, size)
 }
 
-/// The bytes of an image's file; a pipe, a folder or a file beyond the limit is refused.
+/// Returns the bytes of an image's file; a pipe, a folder or a file beyond the limit is refused.
 pub(super) fn file_bytes(path: &Path) -> Result<Vec<u8>> {
     let file = files::open_regular(path).map_err(|e| source::unreadable(path, &e))?;
     source::read_limited(file).map_err(|why| Error::data(path, why, format!("give a smaller {FORMATS} file")))
 }
 
-/// One image from the bytes of a file, as `[1, channels, size, size]`; `name` is for the error message.
+/// Decodes one image from the bytes of a file, as `[1, channels, size, size]`; `name` is for the error message.
 pub fn image_from_bytes(bytes: &[u8], name: &str, channels: usize, size: usize) -> Result<Tensor<f32>> {
     assert!(channels == 1 || channels == 3, "image_from_bytes: 1 or 3 channels, not {channels}");
     check_size(size)?;
@@ -207,12 +208,12 @@ pub fn image_from_bytes(bytes: &[u8], name: &str, channels: usize, size: usize) 
     Ok(Tensor::build([1, channels, size, size], |out| pixels.write(channels, out)))
 }
 
-/// What to keep of an image of which so many channels are needed.
+/// Returns the colour mode that yields this number of channels.
 fn color_of(channels: usize) -> Color {
     if channels == 1 { Color::Gray } else { Color::Rgb }
 }
 
-/// The images that could be decoded, with what was learned on the way.
+/// The decoded images.
 struct Decoded {
     items: Vec<Item>,
     /// Taken out when they are written to a tensor, so that pixels are not held twice.
@@ -225,8 +226,8 @@ struct Decoded {
 }
 
 impl Decoded {
-    /// Moves the images `members` to a tensor. Those that lost a slight tint, while nobody knew yet that colour would
-    /// be needed, are decoded once more.
+    /// Moves the images `members` to a tensor. Those that lost a slight tint, before it was known that colour is
+    /// needed, are decoded once more.
     fn images(
         &mut self,
         members: &[usize],
@@ -309,13 +310,13 @@ fn decode(
     Ok(Decoded { items, pixels, digests, skipped, sha256 })
 }
 
-/// SHA-256 over an image's pixels at the size the network sees.
+/// SHA-256 over an image's pixels at the size of the network's input.
 fn digest(pixels: &Pixels) -> [u8; 32] {
     let bytes: Vec<u8> = pixels.planes.iter().flat_map(|v| v.to_le_bytes()).collect();
     Sha256::digest(&bytes).into()
 }
 
-/// Which images belong together.
+/// The groups of the images.
 struct Groups {
     /// For each image, its group.
     of: Vec<usize>,
@@ -344,7 +345,7 @@ impl Groups {
     }
 }
 
-/// The split of each image: as given, and missing ones carved from `train`.
+/// Returns the split of each image: as given, and missing ones carved from `train`.
 fn divide(
     source: &Source,
     layout: &Layout,
@@ -363,8 +364,8 @@ fn divide(
     let labels: Vec<usize> = pool.iter().map(|&i| decoded.items[i].label).collect();
     check_counts(source, layout, decoded, &labels, &carved)?;
 
-    let shares: Vec<f64> = carved.iter().map(|&s| options.fractions[s as usize]).collect();
-    let fractions: Vec<f64> = shares.iter().map(|share| share / shares.iter().sum::<f64>()).collect();
+    let parts: Vec<f64> = carved.iter().map(|&s| options.fractions[s as usize]).collect();
+    let fractions: Vec<f64> = parts.iter().map(|part| part / parts.iter().sum::<f64>()).collect();
     let mut rng = Rng::new(options.seed, "split", 0);
     let parts = match groups {
         None => split::stratified(&labels, &fractions, &mut rng),
@@ -417,7 +418,7 @@ fn check_counts(source: &Source, layout: &Layout, decoded: &Decoded, labels: &[u
     Ok(())
 }
 
-/// The first few of what was skipped, each on a line of its own.
+/// Returns the first few of what was skipped, each on a line of its own.
 fn reasons<'a>(skipped: impl Iterator<Item = &'a Skipped>) -> String {
     let lines: Vec<String> = skipped.map(|s| format!("\n    skipped: {} {}", s.path, s.reason)).collect();
     let more = lines.len().saturating_sub(5);

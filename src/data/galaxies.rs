@@ -1,6 +1,6 @@
-//! Galaxies that the program paints itself: a first data set without a download.
+//! Rendered galaxies: a first data set without a download.
 //!
-//! Three classes that astronomers tell apart by eye (Hubble 1926): **ellipticals**, smooth balls of old stars;
+//! Three classes that astronomers distinguish by eye (Hubble 1926): **ellipticals**, smooth balls of old stars;
 //! **spirals**, flat discs with arms; and discs seen **edge-on**, where the arms hide in a thin streak. Each image
 //! is computed from the physics in small: Sérsic's law for ellipticals and bulges, an exponential disc with
 //! logarithmic spiral arms tilted against the line of sight, a disc of sech² layers with a lane of dust seen from the
@@ -8,8 +8,8 @@
 //! survey images (`camera.rs`).
 //!
 //! The set is meant to be instructively hard. Size, brightness, concentration and asymmetry are drawn so that they
-//! overlap between the classes; stars and neighbours spoil the rest. No single number tells a galaxy's class, five
-//! numbers together tell it often, and a network that sees the pixels tells it nearly always.
+//! overlap between the classes; stars and neighbours spoil the rest. No single feature determines a galaxy's
+//! class; five features together often do, and a network on the pixels is correct nearly always.
 //!
 //! Every image has a random stream of its own, keyed by seed, class and index: spiral number 7 is the same whether
 //! 10 or 1000 are painted, on one thread or on eight.
@@ -77,8 +77,9 @@ impl Galaxies {
         Ok((images, labels, names))
     }
 
-    /// The set divided into training, validation and test by these shares, class by class, as a folder would be.
-    pub fn divided(&self, shares: [f64; 3]) -> Result<ImageData> {
+    /// Returns the set split into training, validation and test by these fractions, class by class, as a folder would
+    /// be.
+    pub fn divided(&self, fractions: [f64; 3]) -> Result<ImageData> {
         let (pixels, labels, names) = self.render()?;
         let classes = Self::CLASSES.map(String::from).to_vec();
         Images {
@@ -89,10 +90,10 @@ impl Galaxies {
             value_names: Vec::new(),
             columns: Columns::default(),
         }
-        .divided("galaxies", shares, self.seed)
+        .divided("galaxies", fractions, self.seed)
     }
 
-    /// One image, row by row. Panics for a class beyond the three.
+    /// Renders one image, row by row. Panics for a class beyond the three.
     pub fn render_one(&self, class: usize, index: u64) -> Vec<f32> {
         let rng = &mut Rng::new(self.seed, &format!("galaxy/{}", Self::CLASSES[class]), index);
         let camera = Camera::random(rng);
@@ -163,7 +164,7 @@ mod tests {
         }
     }
 
-    /// The best accuracy that two thresholds on one number can reach on the very images they are chosen by.
+    /// Returns the best accuracy that two thresholds on one number can reach on the very images they are chosen by.
     fn best_of_two_thresholds(values: &[f64], labels: &[usize]) -> f64 {
         let mut order: Vec<usize> = (0..values.len()).collect();
         order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
@@ -178,10 +179,10 @@ mod tests {
             (0, |from: &[usize; 3], to: &[usize; 3]| (0..3).map(|c| to[c] - from[c]).max().unwrap());
         for low in 0..=n {
             for high in low..=n {
-                let right = majority(&below[0], &below[low])
+                let correct = majority(&below[0], &below[low])
                     + majority(&below[low], &below[high])
                     + majority(&below[high], &below[n]);
-                best = best.max(right);
+                best = best.max(correct);
             }
         }
         best as f64 / n as f64
@@ -194,7 +195,7 @@ mod tests {
         let measure = |name: &str, f: &dyn Fn(&[f32]) -> f64| {
             let values: Vec<f64> = drawn.iter().map(|p| f(p)).collect();
             let accuracy = best_of_two_thresholds(&values, &labels);
-            assert!(accuracy > 0.34 && accuracy < 0.75, "{name} alone is right in {accuracy}");
+            assert!(accuracy > 0.34 && accuracy < 0.75, "{name} alone is correct in {accuracy}");
             for class in 0..3 {
                 let own: Vec<f64> = (0..values.len()).filter(|&k| labels[k] == class).map(|k| values[k]).collect();
                 let (low, high) = own.iter().fold((f64::MAX, f64::MIN), |(l, h), &v| (l.min(v), h.max(v)));

@@ -1,13 +1,13 @@
-//! Digits of one's own, made as those of MNIST were made.
+//! Converts images of handwritten digits to the form of MNIST.
 //!
-//! A network that learned from MNIST has seen white ink on black, each digit of one size and in one place. A photograph
-//! or a drawing shows black on white, somewhere, of some size; the network's prediction to that means nothing. LeCun,
+//! A network trained on MNIST has seen white ink on black, each digit of one size and in one place. A photograph or a
+//! drawing shows black on white, somewhere, of some size; the network's prediction for it means nothing. LeCun,
 //! Cortes and Burges describe how their images were made, and [`as_mnist`] follows them: the digit is scaled into a box
 //! of 20 x 20 pixels keeping its proportions, with the grays that smoothing leaves, and laid into a field of 28 x 28 so
 //! that the centre of mass of its ink is at the centre of the field.
 //!
-//! Before that, ink must be told from paper, which MNIST's makers were spared: the paper is what is seen along the
-//! border, ink is what Otsu's threshold separates from it. Whichever is brighter, ink becomes white.
+//! Before that, ink must be separated from paper: the border shows the paper, and Otsu's threshold separates the ink
+//! from it. Whichever is brighter, ink becomes white.
 //!
 //! Sources: Y. LeCun, C. Cortes, C. Burges, *The MNIST database of handwritten digits* (1998); N. Otsu, *A threshold
 //! selection method from gray-level histograms*, IEEE Trans. SMC 9 (1979).
@@ -30,7 +30,7 @@ const CONTRAST: f32 = 0.1;
 /// Ink fainter than this does not widen the box: JPEG leaves ripples around edges.
 const FAINT: f32 = 0.1;
 
-/// A data set after whose images one's own are to be made.
+/// A data set whose preprocessing is imitated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Like {
     /// White on black, 20 x 20 in 28 x 28, centred by mass.
@@ -57,8 +57,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A reader for a network of inputs `[channels, height, width]`. Fails if they are not square, or `like` asks for
-    /// images of another shape.
+    /// Creates a reader for a network of inputs `[channels, height, width]`. Fails if they are not square, or `like`
+    /// asks for images of another shape.
     pub fn new([channels, height, width]: [usize; 3], like: Option<Like>) -> Result<Self> {
         if height != width {
             let what = format!("expected a run on square images, found {height}x{width}");
@@ -66,12 +66,12 @@ impl Reader {
         }
         if like.is_some() && [channels, height] != [1, FIELD] {
             let what = format!("mnist expects a run on gray images of 28x28, found {channels}x{height}x{width}");
-            return Err(Error::config("--like", what, "leave the flag out, or choose a run on such images"));
+            return Err(Error::config("--like", what, "omit the flag, or choose a run on such images"));
         }
         Ok(Self { channels, size: height, like })
     }
 
-    /// The image of a file, `[1, channels, size, size]` with values in [0, 1].
+    /// Returns the image of a file, `[1, channels, size, size]` with values in [0, 1].
     pub fn read(&self, path: &Path) -> Result<Tensor<f32>> {
         if self.like.is_none() {
             return read_image(path, self.channels, self.size);
@@ -83,8 +83,8 @@ impl Reader {
     }
 }
 
-/// A digit in an image of `size` = [width, height] with these brightnesses in [0, 1], as an image of MNIST: 28 x 28
-/// values, ink at 1. The error says why there is none.
+/// Returns a digit in an image of `size` = [width, height] with these brightnesses in [0, 1], as an image of MNIST: 28
+/// x 28 values, ink at 1. The error says why it cannot be made.
 ///
 /// 1. Paper is the median of the border. If it is brighter than Otsu's threshold, the image is inverted.
 /// 2. Brightness is stretched: what differs from paper no more than the border does (three deviations) becomes 0, the
@@ -122,7 +122,7 @@ pub fn as_mnist([width, height]: [usize; 2], brightness: &[f32]) -> Result<Vec<f
     Ok(centred(&digit, w, h))
 }
 
-/// The box around all ink that is not faint, and its size when the longer side is [`BOX`].
+/// Returns the box around all ink that is not faint, and its size when the longer side is [`BOX`].
 fn scaled_box(ink: &[f32], width: usize) -> Option<(Region, [usize; 2])> {
     let seen = |i: &usize| ink[*i] > FAINT;
     let at = || (0..ink.len()).filter(seen);
@@ -134,7 +134,7 @@ fn scaled_box(ink: &[f32], width: usize) -> Option<(Region, [usize; 2])> {
     Some((Region { left: left as f64, top: top as f64, width: w, height: h }, size))
 }
 
-/// A digit of `w` x `h` in the field, its centre of mass at the centre.
+/// Returns a digit of `w` x `h` in the field, its centre of mass at the centre.
 fn centred(digit: &[f32], w: usize, h: usize) -> Vec<f32> {
     let mass: f64 = digit.iter().map(|&v| f64::from(v)).sum();
     let centre = |coordinate: &dyn Fn(usize) -> usize| {
@@ -150,7 +150,7 @@ fn centred(digit: &[f32], w: usize, h: usize) -> Vec<f32> {
     field
 }
 
-/// The outer ring of pixels.
+/// Returns the outer ring of pixels.
 fn border(values: &[f32], width: usize, height: usize) -> Vec<f32> {
     let outer =
         |i: &usize| i.is_multiple_of(width) || i % width == width - 1 || i / width == 0 || i / width == height - 1;
@@ -189,7 +189,7 @@ fn otsu(values: &[f32]) -> f32 {
 mod tests {
     use super::*;
 
-    /// A seven of strokes, `scale` pixels a step, its corner at (left, top).
+    /// Returns a seven of strokes, `scale` pixels a step, its corner at (left, top).
     fn seven(size: [usize; 2], corner: [usize; 2], scale: usize, ink: f32, paper: f32) -> Vec<f32> {
         let shape = [
             "#######", "#######", ".....##", "....##.", "...##..", "...##..", "..##...", "..##...", "..##...",

@@ -1,11 +1,11 @@
-//! IDX files: the format in which MNIST and its like are given away.
+//! IDX files: the format in which MNIST and similar sets are distributed.
 //!
-//! Big-endian: two zero bytes, the type of the numbers (8 for `u8`, the only one in use), the number of axes, the size of
-//! each axis in four bytes, then the numbers in row-major order; the whole perhaps gzipped.
+//! Big-endian: two zero bytes, the type of the numbers (8 for `u8`, the only one that occurs), the number of axes, the
+//! size of each axis in four bytes, then the numbers in row-major order; the whole perhaps gzipped.
 //!
-//! The header is not believed. It may ask for 1 GiB at most, no more is unpacked than it asks for, memory grows only with
-//! what is really there, and the numbers must account for the file's end exactly: a damaged file can neither ask for
-//! memory nor be read askew, and a few bytes that unpack to terabytes are put down after the first ones.
+//! The header is not trusted. It may declare 1 GiB at most, no more is unpacked than it declares, memory grows only
+//! with the bytes that are there, and the numbers must end exactly where the file ends. So a damaged file can neither
+//! claim memory nor be misread, and reading a few bytes that unpack to terabytes stops after the first ones.
 
 use crate::error::{Error, Result};
 use crate::files;
@@ -45,7 +45,7 @@ impl Idx {
         Self::parse(BufReader::new(file?)).map_err(|(what, help)| Error::data(path, what, help))
     }
 
-    /// The same of a file's bytes, plain or gzipped.
+    /// Parses a file's bytes, plain or gzipped.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         Self::parse(bytes).map_err(|(what, help)| Error::data("IDX", what, help))
     }
@@ -75,7 +75,7 @@ impl Idx {
         let Some(numbers) = numbers else {
             return Err((format!("has a header for {shape:?}; at most {MOST} numbers are taken"), DAMAGED));
         };
-        // One more than wanted, to see whether the file goes on.
+        // One more than expected, to see whether the file is longer.
         let mut data = Vec::new();
         let found = from.take(numbers as u64 + 1).read_to_end(&mut data).map_err(broken)?;
         if found != numbers {
@@ -85,7 +85,7 @@ impl Idx {
         Ok(Self { shape, data })
     }
 
-    /// What stands before the numbers.
+    /// Returns the header.
     fn header(&self) -> Vec<u8> {
         let mut header = vec![0, 0, U8, self.shape.len() as u8];
         for &size in &self.shape {
@@ -94,13 +94,13 @@ impl Idx {
         header
     }
 
-    /// The bytes of a file. Panics if the numbers do not fill the shape, or an axis is longer than 2³² - 1.
+    /// Returns the bytes of a file. Panics if the numbers do not fill the shape, or an axis is longer than 2³² - 1.
     pub fn to_bytes(&self) -> Vec<u8> {
         assert_eq!(self.shape.iter().product::<usize>(), self.data.len(), "Idx: numbers and shape");
         [self.header(), self.data.clone()].concat()
     }
 
-    /// SHA-256 of [`Idx::to_bytes`]: of the file, unpacked.
+    /// Returns the SHA-256 of [`Idx::to_bytes`], which is that of the unpacked file.
     pub fn sha256(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         self.feed(&mut hash);
@@ -114,7 +114,7 @@ impl Idx {
     }
 }
 
-/// The next `N` bytes.
+/// Returns the next `N` bytes.
 fn exactly<const N: usize>(from: &mut impl Read) -> Result<[u8; N], Fault> {
     let mut bytes = [0; N];
     from.read_exact(&mut bytes).map_err(|e| match e.kind() {

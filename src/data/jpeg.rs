@@ -1,8 +1,8 @@
-//! Whether a JPEG file is whole: its Huffman codes are read to the end, without computing a pixel.
+//! Checks that a JPEG file is complete by reading its Huffman codes to the end, without computing a pixel.
 //!
-//! A decoder fills what a broken file lacks with gray, and a half-gray image would be trained on unnoticed. The end
-//! marker proves nothing: a program that repairs files glues one on, and a phone appends a video behind one. What
-//! counts is that each scan holds the codes of all its blocks. So this module walks the file as a decoder does:
+//! A decoder fills the missing part of a broken file with gray, and a half-gray image would be trained on unnoticed.
+//! The end marker proves nothing: a program that repairs files appends one, and a phone appends a video behind one. A
+//! file is complete if each scan holds the codes of all its blocks. So this module walks the file as a decoder does:
 //!
 //! * An image is divided into blocks of 8 x 8 samples of one component (brightness, or a colour difference, which may
 //!   be stored at a fraction of the resolution).
@@ -10,7 +10,8 @@
 //!   of `h x v` blocks of each component. A scan of one component codes its blocks row by row.
 //! * A sequential scan holds all 64 coefficients of a block: Huffman codes, each followed by the bits of a value. A
 //!   progressive file spreads them over many scans: the constant coefficient (DC) apart from the others (AC), and the
-//!   last bits of each in refining scans. To read a refining scan one must know which coefficients are not zero so far.
+//!   last bits of each in refining scans. Reading a refining scan requires knowing which coefficients are not zero so
+//!   far.
 //! * At the end a progressive file must have delivered every bit of every coefficient.
 //!
 //! Source: ITU-T Recommendation T.81 (1992), annexes A, B, F and G. Kinds that the decoder refuses anyway (arithmetic
@@ -64,10 +65,10 @@ const END_OF_IMAGE: u8 = 0xD9;
 /// More scans than any program writes: the decoder refuses them, and walking thousands of empty ones would take long.
 const MOST_SCANS: usize = 100;
 const CUT: &str = "is cut short: the file ends before its image does";
-const INVALID_CODE: &str = "is damaged: it holds a code that stands for nothing";
+const INVALID_CODE: &str = "is damaged: it holds an undefined code";
 const INVALID_SCAN: &str = "is damaged: a scan does not fit the image";
 
-/// A place in the file, and what was read before it.
+/// A reader: its position in the file, and the tables and headers read so far.
 struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -79,14 +80,14 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// The next marker: the byte behind one or more `FF`. `None` at the end of the file.
+    /// Returns the next marker: the byte behind one or more `FF`. `None` at the end of the file.
     fn marker(&mut self) -> Option<u8> {
         let next = self.bytes.get(self.at..)?.windows(2).position(|w| w[0] == 0xFF && !matches!(w[1], 0 | 0xFF))?;
         self.at += next + 2;
         Some(self.bytes[self.at - 1])
     }
 
-    /// The contents of a marker's segment, which begins with its own length. `None` if the file ends within.
+    /// Returns the contents of a marker's segment, which begins with its own length. `None` if the file ends within.
     fn segment(&mut self) -> Option<&'a [u8]> {
         let length = self.bytes.get(self.at..)?.get(..2)?;
         let length = usize::from(u16::from_be_bytes([length[0], length[1]])).max(2);
@@ -107,8 +108,8 @@ impl<'a> Walk<'a> {
         Some(())
     }
 
-    /// Reads all codes of the scan whose header is `header`. False for one that is not judged: frames of films leave their
-    /// Huffman tables out, and decoders know which are meant.
+    /// Reads all codes of the scan whose header is `header`. False for one that is not checked: frames of films omit
+    /// their Huffman tables, and decoders use the standard ones.
     fn scan(&mut self, header: &[u8]) -> Result<bool, String> {
         let frame = self.frame.as_mut().ok_or(INVALID_SCAN)?;
         let scan = Scan::read(header, frame).ok_or(INVALID_SCAN)?;
@@ -167,7 +168,7 @@ struct Component {
     missing: [u8; 64],
 }
 
-/// What the frame header says.
+/// The frame header.
 struct Frame {
     progressive: bool,
     units_across: usize,
@@ -210,7 +211,7 @@ impl Frame {
         Some(Frame { progressive, units_across, units_down, components: specs.iter().map(component).collect() })
     }
 
-    /// Whether the scans so far delivered every component, and of a progressive file every bit.
+    /// Returns whether the scans so far delivered every component, and of a progressive file every bit.
     fn is_complete(&self) -> bool {
         self.components.iter().all(|c| c.missing.iter().all(|&bits| bits == 0))
     }
@@ -223,7 +224,7 @@ struct Selected {
     ac: usize,
 }
 
-/// What the scan header says.
+/// The scan header.
 struct Scan {
     progressive: bool,
     selected: Vec<Selected>,
@@ -267,7 +268,7 @@ impl Scan {
         self.last > 0
     }
 
-    /// Whether the scan interleaves components, and its number of minimum coded units.
+    /// Returns whether the scan interleaves components, and its number of minimum coded units.
     fn units(&self, frame: &Frame) -> (bool, usize) {
         match &self.selected[..] {
             [alone] => {
@@ -363,7 +364,7 @@ impl Scan {
         Ok(())
     }
 
-    /// The refining bits of the coefficients from `k` on that are known not to be zero.
+    /// Returns the refining bits of the coefficients from `k` on that are known not to be zero.
     fn refine_rest(&self, bits: &mut Bits<'_>, k: usize, nonzero: u64) -> Result<(), String> {
         let n = (k..=self.last).filter(|&k| nonzero >> k & 1 == 1).count();
         (0..n).try_for_each(|_| bits.take(1).map(drop))
@@ -382,7 +383,8 @@ struct Huffman {
 }
 
 impl Huffman {
-    /// A table of `counts[i]` codes of `i + 1` bits; `None` if there are more than the bits can tell apart.
+    /// Returns a table of `counts[i]` codes of `i + 1` bits; `None` if there are more codes than the bits can
+    /// represent.
     fn new(counts: &[u8; 16], symbols: &[u8]) -> Option<Huffman> {
         let (mut limit, mut offset, mut short) = ([0; 17], [0; 17], vec![(0, 0); 256]);
         let (mut code, mut seen) = (0u32, 0usize);
@@ -431,7 +433,7 @@ impl Bits<'_> {
         }
     }
 
-    /// The next sixteen bits, filled up with zeros.
+    /// Returns the next sixteen bits, filled up with zeros.
     fn peek(&mut self) -> u32 {
         if self.count < 16 {
             self.fill();
@@ -440,14 +442,14 @@ impl Bits<'_> {
         (bits & 0xFFFF) as u32
     }
 
-    /// The next `n` bits as a number, at most sixteen.
+    /// Returns the next `n` bits as a number, at most sixteen.
     fn take(&mut self, n: u32) -> Result<u32, String> {
         let bits = self.peek();
         self.count = self.count.checked_sub(n).ok_or(CUT)?;
         Ok(if n == 0 { 0 } else { bits >> (16 - n) })
     }
 
-    /// The symbol of the next code.
+    /// Returns the symbol of the next code.
     fn code(&mut self, table: &Huffman) -> Result<u8, String> {
         let bits = self.peek();
         let (length, symbol) = table.short[(bits >> 8) as usize];
@@ -462,14 +464,14 @@ impl Bits<'_> {
         Ok(*symbol)
     }
 
-    /// Why no code begins with the next bits: there are none, or they are wrong.
+    /// Returns why no code begins with the next bits: the scan ends, or they are invalid.
     fn no_code(&self) -> &'static str {
         if self.count < 16 { CUT } else { INVALID_CODE }
     }
 
-    /// Goes on behind the restart marker number `expected`, which must come next.
+    /// Continues behind the restart marker number `expected`, which must come next.
     fn restart(&mut self, expected: usize) -> Result<(), String> {
-        // What is left of a byte is filled up with ones; whole bytes would be codes of nothing, which do no harm.
+        // What is left of a byte is filled up with ones; whole bytes would be padding, which is harmless.
         let rest = &self.bytes[self.at..];
         let next = rest.windows(2).position(|w| w[0] == 0xFF && !matches!(w[1], 0 | 0xFF)).ok_or(CUT)?;
         let marker = rest[next + 1];

@@ -1,4 +1,4 @@
-//! Which image is of which class, told from the names alone.
+//! Determines the class and the split of each image from the names alone.
 //!
 //! Two layouts are known: `CLASS/image`, and `train/CLASS/image` with `val` and `test` beside it. A folder that
 //! only wraps one of these (as zips often have) is looked through. Deeper folders inside a class belong to the class.
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::text::counted;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An image with what its name says.
+/// An image with its class and split.
 #[derive(Debug)]
 pub(super) struct Item {
     /// Number of the file in its source.
@@ -21,7 +21,7 @@ pub(super) struct Item {
     pub(super) split: Option<Split>,
 }
 
-/// What the names say about a whole source.
+/// The classes and splits of a whole source.
 #[derive(Debug)]
 pub(super) struct Layout {
     /// All images that have a class, in the order of the source.
@@ -75,7 +75,7 @@ impl Layout {
     }
 }
 
-/// Number of folders that hold all class folders and nothing but one folder each.
+/// Returns the number of folders that hold all class folders and nothing but one folder each.
 fn wrapping_levels(parts: &[Vec<&str>]) -> usize {
     let mut level = 0;
     loop {
@@ -89,13 +89,13 @@ fn wrapping_levels(parts: &[Vec<&str>]) -> usize {
     }
 }
 
-/// Whether the folders at `level` are splits: one is called `train` and holds folders of images.
+/// Returns whether the folders at `level` are splits: one is called `train` and holds folders of images.
 fn has_splits(source: &Source, parts: &[Vec<&str>], level: usize) -> Result<bool> {
     let with_classes: BTreeSet<&str> = parts.iter().filter(|p| p.len() > level + 2).map(|p| p[level]).collect();
     let named = |split| with_classes.iter().filter(move |f| split_named(f) == Some(split)).collect::<Vec<_>>();
     if named(Split::Train).is_empty() {
         if !with_classes.is_empty() && with_classes.iter().all(|f| split_named(f).is_some()) {
-            let help = "put the images to learn from into train/CLASS/, or all of them into CLASS/ folders";
+            let help = "put the training images into train/CLASS/, or all of them into CLASS/ folders";
             return Err(Error::data(&source.path, "has a folder for validation or test, but no train folder", help));
         }
         return Ok(false);
@@ -109,7 +109,7 @@ fn has_splits(source: &Source, parts: &[Vec<&str>], level: usize) -> Result<bool
     Ok(true)
 }
 
-/// The split a folder's name stands for.
+/// Returns the split a folder's name stands for.
 fn split_named(folder: &str) -> Option<Split> {
     match folder.to_ascii_lowercase().as_str() {
         "train" | "training" => Some(Split::Train),

@@ -1,10 +1,10 @@
 //! The manifest of a data set: which samples there are, and in which split each of them is.
 //!
-//! A split keeps training and test apart only as long as it stays the same. A file added to a folder changes the split of all
-//! others, because the split is drawn anew from all of them: a network that is evaluated after that meets samples it was
-//! trained on. So a run keeps the manifest of the data it was made of, one line a sample, and whoever reads the data
-//! again holds them against it. The checksum of a sample is that of its pixels as the network's preparation gets them;
-//! it also tells whether samples from elsewhere were trained on.
+//! A split separates training and test only as long as it stays the same. A file added to a folder changes the split of
+//! all others, because the split is drawn anew from all of them: a network that is evaluated after that would be
+//! evaluated on samples it was trained on. So a run keeps the manifest of its data, one line a sample, and every
+//! command that reads the data again compares them with it. The checksum of a sample is that of its pixels before the
+//! network's preprocessing; it also shows whether samples from elsewhere were trained on.
 
 use super::dataset::{ImageData, Images};
 use super::split::Split;
@@ -41,7 +41,7 @@ pub struct Manifest {
     pub samples: Vec<Sample>,
 }
 
-/// The checksum of each image: the first eight bytes of the SHA-256 of its numbers (`f32`, little-endian).
+/// Returns the checksum of each image: the first eight bytes of the SHA-256 of its numbers (`f32`, little-endian).
 pub fn checksums(images: &Images) -> Vec<u64> {
     let size = images.channels() * images.height() * images.width();
     parallel::map(images.len(), |i| {
@@ -51,8 +51,9 @@ pub fn checksums(images: &Images) -> Vec<u64> {
     })
 }
 
-/// The identity of a set of samples that networks are evaluated on: 16 hexadecimal digits of the SHA-256 over the checksum
-/// of the data and the samples' names in ascending order. It is the same whatever size images are brought to.
+/// Returns the identity of a set of samples that networks are evaluated on: 16 hexadecimal digits of the SHA-256 over
+/// the checksum of the data and the samples' names in ascending order. It is the same whatever size images are brought
+/// to.
 pub fn identity(sha256: &str, images: &Images) -> String {
     let names: BTreeSet<&String> = images.names.iter().collect();
     let mut hash = Sha256::new();
@@ -62,7 +63,7 @@ pub fn identity(sha256: &str, images: &Images) -> String {
 }
 
 impl Manifest {
-    /// The manifest of a data set.
+    /// Returns the manifest of a data set.
     pub fn of(data: &ImageData) -> Self {
         let mut samples = Vec::new();
         for (split, (_, images)) in Split::ALL.into_iter().zip(data.splits()) {
@@ -86,7 +87,7 @@ impl Manifest {
         Self { samples }
     }
 
-    /// The manifest as a file: CSV, gzipped; columns `split`, `class`, `checksum` (hexadecimal), `name`.
+    /// Returns the manifest as a file: CSV, gzipped; columns `split`, `class`, `checksum` (hexadecimal), `name`.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut csv = csv::Writer::from_writer(GzEncoder::new(Vec::new(), Compression::fast()));
         let mut write = |row: [&str; 4]| csv.write_record(row).expect("writing to memory cannot fail");
@@ -117,8 +118,8 @@ impl Manifest {
         Ok(Self { samples })
     }
 
-    /// What has changed since this manifest was written; `None` if every split holds the same samples of the same classes in
-    /// the same order. Names may differ: they are not what a network sees.
+    /// Returns what has changed since this manifest was written; `None` if every split holds the same samples of the
+    /// same classes in the same order. Names may differ: a network does not see them.
     pub fn difference(&self, now: &Manifest) -> Option<Difference> {
         let place = |s: &Sample| (s.split, s.class.clone(), s.checksum);
         if self.samples.iter().map(place).eq(now.samples.iter().map(place)) {
@@ -144,14 +145,14 @@ impl Manifest {
         })
     }
 
-    /// How many of these images are, number for number, training samples.
+    /// Returns how many of these images are identical to training samples.
     pub fn trained_on(&self, images: &Images) -> usize {
         let training = self.samples.iter().filter(|s| s.split == Split::Train);
         let known: HashSet<u64> = training.map(|s| s.checksum).collect();
         checksums(images).iter().filter(|checksum| known.contains(checksum)).count()
     }
 
-    /// The samples of one split.
+    /// Returns the samples of one split.
     pub fn part(&self, split: Split) -> Manifest {
         Manifest { samples: self.samples.iter().filter(|s| s.split == split).cloned().collect() }
     }
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_is_told_by_name() {
+    fn changes_are_listed_by_name() {
         let numbers: Vec<usize> = (0..20).collect();
         let before = Manifest::of(&data(&numbers));
         assert_eq!(before.difference(&Manifest::of(&data(&numbers))), None);
@@ -243,7 +244,7 @@ mod tests {
         assert_eq!(words(&moved), "the same samples in another order, 1 in another split");
         let mut renamed = before.clone();
         renamed.samples[3].name = "other".into();
-        assert_eq!(before.difference(&renamed), None, "a name is not what a network sees");
+        assert_eq!(before.difference(&renamed), None, "a network does not see a name");
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! MNIST and the sets made in its image: four IDX files, 60,000 training and 10,000 test images of 28 x 28.
+//! MNIST and sets of the same form: four IDX files, 60,000 training and 10,000 test images of 28 x 28.
 //!
-//! LeCun, Cortes and Burges (1998) gave away the digits; Xiao, Rasul and Vollgraf (2017) clothes in the same form. So
-//! many others carry the files on that their names and folders differ a little, and their contents may: the files are
-//! looked for under all usual names, and known by their checksum ([`Set::sha256`]) if they are the makers' own. Other
-//! sets in the same form, or a part of one, are read as well; they are just not [`TrainTest::genuine`].
+//! LeCun, Cortes and Burges (1998) published the digits; Xiao, Rasul and Vollgraf (2017) clothes in the same form. Many
+//! mirrors carry the files under slightly different names and folders, perhaps with other contents: the files are
+//! searched under all usual names, and recognized by their checksum ([`Set::sha256`]) if they are the makers' own.
+//! Other sets in the same form, or a part of one, are read as well; they are just not [`TrainTest::genuine`].
 
 use super::dataset::{Columns, Images};
 use super::idx::Idx;
@@ -35,7 +35,7 @@ impl Set {
     /// Both.
     pub const ALL: [Set; 2] = [Set::Mnist, Set::Fashion];
 
-    /// Names of the classes.
+    /// Returns the names of the classes.
     pub fn classes(self) -> [&'static str; 10] {
         match self {
             Set::Mnist => ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
@@ -45,7 +45,7 @@ impl Set {
         }
     }
 
-    /// The name in experiment files and on the command line.
+    /// Returns the name in experiment files and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Set::Mnist => "mnist",
@@ -53,7 +53,7 @@ impl Set {
         }
     }
 
-    /// SHA-256 of the makers' four files, unpacked, in the order of [`FILES`].
+    /// Returns the SHA-256 of the makers' four files, unpacked, in the order of [`FILES`].
     pub fn sha256(self) -> [&'static str; 4] {
         match self {
             Set::Mnist => [
@@ -71,7 +71,7 @@ impl Set {
         }
     }
 
-    /// Where in a folder the files may lie: itself, and where a package or another framework puts them.
+    /// Returns where in a folder the files may be: in itself, or where a package or another framework puts them.
     fn places(self) -> [&'static str; 5] {
         match self {
             Set::Mnist => ["", "data", "raw", "mnist", "MNIST/raw"],
@@ -90,12 +90,12 @@ impl FromStr for Set {
     }
 }
 
-/// The images of a set, as their makers divided them.
+/// The images of a set, as their makers split them.
 #[derive(Clone, Debug)]
 pub struct TrainTest {
-    /// To learn from: 60,000 in the makers' files.
+    /// The training set: 60,000 in the makers' files.
     pub train: Images,
-    /// To be measured on: 10,000.
+    /// The test set: 10,000.
     pub test: Images,
     /// SHA-256 (hexadecimal) over the uncompressed files, in the order of [`FILES`].
     pub sha256: String,
@@ -113,9 +113,9 @@ pub fn load(folder: &Path, set: Set) -> Result<TrainTest> {
         let sum = hexadecimal(&file.sha256());
         genuine &= sum == set.sha256()[i];
         if let Some(other) = Set::ALL.into_iter().find(|other| *other != set && other.sha256()[i] == sum) {
-            let (is, wanted) = (other.name(), set.name());
-            let help = format!("give the folder of {wanted}, or ask for {is}");
-            return Err(Error::data(path, format!("belongs to {is}, not to {wanted}"), help));
+            let (is, expected) = (other.name(), set.name());
+            let help = format!("give the folder of {expected}, or ask for {is}");
+            return Err(Error::data(path, format!("belongs to {is}, not to {expected}"), help));
         }
         if file.shape.len() != FILES[i].1 {
             let what = format!("has {} axes: expected {}", file.shape.len(), FILES[i].1);
@@ -126,7 +126,7 @@ pub fn load(folder: &Path, set: Set) -> Result<TrainTest> {
     let [train, train_labels, test, test_labels] = <[Idx; 4]>::try_from(files).expect("mnist: four files");
     if train.shape[1..] != test.shape[1..] {
         let what = format!("holds images {:?} to train on, but {:?} to test on", &train.shape[1..], &test.shape[1..]);
-        return Err(Error::data(folder, what, "the files do not belong together"));
+        return Err(Error::data(folder, what, "the files are not of one set"));
     }
     Ok(TrainTest {
         train: join(folder, &train, &train_labels, set, "train")?,
@@ -136,8 +136,8 @@ pub fn load(folder: &Path, set: Set) -> Result<TrainTest> {
     })
 }
 
-/// Finds the four files: `train-images-idx3-ubyte` or `train-images.idx3-ubyte`, plain or `.gz`, in the folder itself or
-/// in its `data`, `raw`, or the set's own folder. The first of these that holds any of them must hold all.
+/// Finds the four files: `train-images-idx3-ubyte` or `train-images.idx3-ubyte`, plain or `.gz`, in the folder itself
+/// or in its `data`, `raw`, or the set's own folder. The first of these that holds any of them must hold all.
 pub fn find(folder: &Path, set: Set) -> Result<[PathBuf; 4]> {
     let get =
         format!("put the four files there, or get them: gradus data get {0} (--from PATH if available)", set.name());
@@ -169,7 +169,7 @@ pub fn find(folder: &Path, set: Set) -> Result<[PathBuf; 4]> {
     Ok(paths)
 }
 
-/// The names under which a file may lie.
+/// Returns the names under which a file may lie.
 pub(crate) fn names(stem: &str, axes: usize) -> [String; 4] {
     [
         format!("{stem}-idx{axes}-ubyte"),
@@ -182,7 +182,7 @@ pub(crate) fn names(stem: &str, axes: usize) -> [String; 4] {
 /// Images and their labels.
 fn join(folder: &Path, images: &Idx, labels: &Idx, set: Set, split: &str) -> Result<Images> {
     let n = images.shape[0];
-    let refuse = |what: String| Err(Error::data(folder, what, "the files do not belong together"));
+    let refuse = |what: String| Err(Error::data(folder, what, "the files are not of one set"));
     if images.data.is_empty() {
         return refuse(format!("holds no {split} images ({:?})", images.shape));
     }

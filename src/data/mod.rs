@@ -1,15 +1,16 @@
-//! From files to batches.
+//! Reads data sets from files.
 //!
-//! A folder of images becomes three sets of numbers: training, validation and test. On the way stand the decisions
-//! on which an honest result depends, each in a file of its own:
+//! A folder of images becomes three sets of numbers: training, validation and test. The decisions on which an honest
+//! result depends are made here, each in a file of its own:
 //!
 //! * [`folder`]: which file is an image of which class, and which files are skipped or refused;
-//! * [`split`]: who is trained on and who is tested on: stratified by class, a patient's images kept together;
+//! * [`split`]: which samples are trained on and which are tested on: stratified by class, a patient's images together;
 //!
-//! [`galaxies`] and [`digits`] render data sets where none is available; [`mnist`] reads the set that everybody knows, from
-//! the files of [`idx`], which [`fetch`] gets; [`table`] and [`npz`] read rows of numbers and NumPy's files.
-//! [`handwriting`] makes one's own digits as MNIST's were made, and [`seen`] shows what a network is given.
-//! [`dataset`] holds what comes out, [`manifest`] which samples it is, to know it again. Nothing here computes features or knows of networks.
+//! [`galaxies`] and [`digits`] render data sets where none is available; [`mnist`] reads the usual set from the
+//! files of [`idx`], which [`fetch`] gets; [`table`] and [`npz`] read rows of numbers and NumPy's files.
+//! [`handwriting`] converts images of digits to MNIST's form, and [`seen`] shows the input of a network. [`dataset`]
+//! holds the result, [`manifest`] the list of its samples, by which it is recognized. Nothing here computes features or
+//! depends on networks.
 
 mod clutter;
 pub mod dataset;

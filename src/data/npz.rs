@@ -1,8 +1,8 @@
 //! NumPy's files: `.npz`, a zip of arrays, each in the `.npy` format.
 //!
-//! Two of the arrays are the samples and their labels. They go by many names, so the usual ones are tried in turn, and
-//! where none is there, the shapes tell: labels are as many as there are samples. What was found is said, unless it is `x`
-//! and `y`. Labels are whole numbers, words, or rows with a single 1 (one-hot).
+//! Two of the arrays are the samples and their labels. The usual names are tried in turn, and where none is there, the
+//! shapes decide: there are as many labels as samples. A note says which were found, unless they are `x` and `y`.
+//! Labels are whole numbers, words, or rows with a single 1 (one-hot).
 
 mod array;
 
@@ -19,11 +19,11 @@ use std::io::BufReader;
 use std::path::Path;
 use zip::ZipArchive;
 
-/// What people call the samples, and what they call the labels beside them; compared without regard to case.
+/// The usual names of the samples and of the labels beside them; compared without regard to case.
 const SAMPLES: [&str; 9] = ["x", "data", "images", "features", "inputs", "samples", "pixels", "digits", "arr_0"];
 const LABELS: [&str; 8] = ["y", "labels", "label", "target", "targets", "classes", "class", "arr_1"];
 
-/// What a file holds: rows, or images.
+/// The contents of a file: rows, or images.
 #[derive(Clone, Debug)]
 pub enum Npz {
     /// From features `[N, D]`.
@@ -45,10 +45,10 @@ pub struct NpzOptions {
     pub values: bool,
 }
 
-/// Reads samples and labels of a file, and what is to be said of how. The classes are the different labels, from the smallest.
-/// Bytes that are images are divided by 255, and so are other whole numbers from 0 to 255; other pixels must be in [0, 1]. Of
-/// four axes the second is taken for the channels if it is 1 or 3, else the last. Fails with [`Error::Data`] for anything
-/// else.
+/// Reads samples and labels of a file, and notes on how they were found. The classes are the different labels, from the
+/// smallest. Bytes that are images are divided by 255, and so are other whole numbers from 0 to 255; other pixels must
+/// be in [0, 1]. Of four axes the second is taken for the channels if it is 1 or 3, else the last. Fails with
+/// [`Error::Data`] for anything else.
 pub fn load(path: impl AsRef<Path>, options: &NpzOptions) -> Result<(Npz, Vec<String>)> {
     let path = path.as_ref();
     let mut notes = Vec::new();
@@ -76,7 +76,7 @@ fn open(path: &Path) -> Result<Archive, Fault> {
         .map_err(|e| (format!("is not an npz file: {e}"), "numpy.savez writes one".to_owned()))
 }
 
-/// The names of the arrays.
+/// Returns the names of the arrays.
 fn names(zip: &Archive) -> Vec<String> {
     zip.file_names().flatten().filter_map(|name| name.strip_suffix(".npy").map(str::to_owned)).collect()
 }
@@ -95,7 +95,7 @@ fn listed(names: &[String]) -> String {
     names.iter().map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// The names of the samples and of the labels.
+/// Returns the names of the samples and of the labels.
 fn find(zip: &mut Archive, options: &NpzOptions, notes: &mut Vec<String>) -> Result<[String; 2], Fault> {
     let there = names(zip);
     let free = |taken: &Option<String>| there.iter().filter(|name| taken.as_ref() != Some(*name)).cloned().collect();
@@ -129,7 +129,7 @@ fn find(zip: &mut Archive, options: &NpzOptions, notes: &mut Vec<String>) -> Res
     Ok([x, y])
 }
 
-/// The array with the most usual name: `x` before `data`, and `x_train` before what has no such ending.
+/// Returns the array with the most usual name: `x` before `data`, and `x_train` before names without such an ending.
 fn usual(there: &[String], usual: &[&str]) -> Option<String> {
     let rank = |name: &String| {
         let plain = name.to_lowercase();
@@ -220,7 +220,7 @@ fn assemble(
     Ok(Npz::Images(Images { names, pixels, target, classes, value_names, columns: Columns::default() }))
 }
 
-/// The numbers to predict of each of `n` samples, after their names.
+/// Returns the numbers to predict of each of `n` samples.
 fn numbers(n: usize, (name, y): (&str, &NpyArray)) -> Result<(Vec<String>, Tensor), Fault> {
     let fault = |what: String, help: &str| Err((format!("array `{name}` {what}"), help.to_owned()));
     let expected = format!("expected [{n}] or [{n}, M], the numbers to predict of each sample");
@@ -237,7 +237,7 @@ fn numbers(n: usize, (name, y): (&str, &NpyArray)) -> Result<(Vec<String>, Tenso
     let Some(values) = y.numbers.to_f32() else {
         return fault(
             "holds strings: expected numbers to predict".to_owned(),
-            "to predict words, leave kind = \"regress\" out",
+            "to predict words, omit kind = \"regress\"",
         );
     };
     if let Some(at) = values.iter().position(|v| !v.is_finite()) {

@@ -1,8 +1,8 @@
-//! What a network is shown: an image as letters or as a file, and whether it looks like those of the training set.
+//! Shows the input of a network, as letters or as a file, and checks whether it looks like the training images.
 //!
-//! The commonest mistake with images of one's own is black on white where the network learned white on black. The
-//! border tells: it shows the background, and a training set whose images all have the same background has a border of
-//! one brightness.
+//! The most common mistake with images of one's own is black on white where the network was trained on white on black.
+//! The border shows the background, and a training set whose images all have the same background has a border of one
+//! brightness.
 
 use crate::error::{Error, Result};
 use crate::files;
@@ -26,7 +26,7 @@ pub struct Border {
 }
 
 impl Border {
-    /// The border of images `[N, C, H, W]` with values in [0, 1]. `None` if there is no pixel.
+    /// Returns the border of images `[N, C, H, W]` with values in [0, 1]. `None` if there is no pixel.
     pub fn fit(pixels: &Tensor) -> Option<Border> {
         let all = brightness(pixels);
         let n = all.len() as f64;
@@ -35,8 +35,8 @@ impl Border {
         mean.is_finite().then_some(Border { mean, std })
     }
 
-    /// The brightness of an image's border, if the image looks inverted beside the training images: it differs from
-    /// their mean by a quarter of the range and by three standard deviations, and would differ less if inverted.
+    /// Returns the brightness of an image's border, if the image looks inverted beside the training images: it differs
+    /// from their mean by a quarter of the range and by three standard deviations, and would differ less if inverted.
     ///
     /// `image` is `[1, C, H, W]` with values in [0, 1].
     pub fn inverted(&self, image: &Tensor) -> Option<f64> {
@@ -65,8 +65,8 @@ fn brightness(pixels: &Tensor) -> Vec<f64> {
     (0..n).map(of).collect()
 }
 
-/// An image `[1, C, H, W]` with values in [0, 1] as text: a letter for each pixel, every second row omitted, since
-/// letters are twice as high as wide.
+/// Returns an image `[1, C, H, W]` with values in [0, 1] as text: a letter for each pixel, every second row omitted,
+/// since letters are twice as high as wide.
 pub fn sketch(image: &Tensor) -> String {
     let &[_, c, h, w] = image.shape() else { return String::new() };
     let mut text = String::new();
@@ -107,14 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn an_inverted_image_is_told_by_its_border() {
+    fn an_inverted_image_is_recognized_by_its_border() {
         let training = Tensor::from_fn([20, 1, 6, 6], |i| framed(0.01 * (i / 36) as f32, 0.8).data()[i % 36]);
         let border = Border::fit(&training).unwrap();
         assert!((border.mean - 0.095).abs() < 1e-6 && border.std < 0.06, "{border:?}");
         assert!((border.inverted(&framed(0.9, 0.1)).unwrap() - 0.9).abs() < 1e-6);
         assert_eq!(border.inverted(&framed(0.1, 0.9)), None);
         assert_eq!(border.inverted(&framed(0.3, 0.9)), None);
-        // Where training images have every kind of border, none is strange.
+        // Where training images have every kind of border, no border is unusual.
         let any = Tensor::from_fn([20, 1, 6, 6], |i| framed(0.05 * (i / 36) as f32, 0.8).data()[i % 36]);
         assert_eq!(Border::fit(&any).unwrap().inverted(&framed(1.0, 0.0)), None);
         assert_eq!(Border::fit(&Tensor::from_fn([0, 1, 6, 6], |_| 0.0)), None);

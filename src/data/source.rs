@@ -1,10 +1,10 @@
-//! Where images lie: a folder or a zip, listed and read the same way.
+//! Sources of images: a folder or a zip, listed and read the same way.
 //!
 //! Both give names with `/` between the parts, sorted as people sort (`img2` before `img10`), in Unicode's composed
 //! form (NFC), since one system writes `é` as one character and another as two. A file is an image by the ending of
-//! its name, or by its first bytes whatever its name. What systems leave lying about is skipped (see [`clutter`]), and
-//! what cannot be opened is listed with its reason. A zip comes from elsewhere and is distrusted: names that climb out
-//! of it, directories without a bound and contents that swell without end are refused.
+//! its name, or by its first bytes whatever its name. Clutter of systems is skipped (see [`clutter`]), and
+//! what cannot be opened is listed with its reason. A zip comes from elsewhere and is not trusted: names that lead out
+//! of it, unbounded directories and unbounded contents are refused.
 
 use super::clutter::clutter;
 use super::dataset::Skipped;
@@ -72,7 +72,7 @@ pub(super) struct Source {
     place: Place,
 }
 
-/// What listing collects: images with the place to read them from, and all the rest.
+/// The result of listing: images with the place to read them from, and everything else.
 struct Listing<P> {
     images: Vec<(String, P)>,
     folders: BTreeSet<String>,
@@ -93,7 +93,7 @@ impl<P: Ord> Listing<P> {
         }
     }
 
-    /// Whether the last of these parts of a name is clutter, which is counted once.
+    /// Returns whether the last of these parts of a name is clutter, which is counted once.
     fn ignores(&mut self, parts: &[&str]) -> bool {
         let kind = parts.last().and_then(|part| clutter(part));
         if let Some(kind) = kind
@@ -147,7 +147,7 @@ impl Source {
             return Err(Error::data(path, what, "unpack it and give the folder"));
         }
         let archive = ZipArchive::new(Cursor::new(Shared(Arc::new(bytes)))).map_err(|e| {
-            Error::data(path, format!("is no complete zip ({e})"), "it may be cut short: download or copy it again")
+            Error::data(path, format!("is not a complete zip ({e})"), "it may be cut short: download or copy it again")
         })?;
         Self::list_zip(path, archive)
     }
@@ -220,7 +220,7 @@ impl Source {
         Ok(listing.source(path, |places| Place::Zip(archive, places.into_iter().map(|(_, index)| index).collect())))
     }
 
-    /// The bytes of file `index`; the error is a reason that fits after "skipped:".
+    /// Returns the bytes of file `index`; the error is a reason that fits after "skipped:".
     pub(super) fn read(&self, index: usize) -> Result<Vec<u8>, String> {
         match &self.place {
             Place::Folder(paths) => {
@@ -244,7 +244,7 @@ impl Source {
     }
 }
 
-/// All bytes of a file that may lie about its size.
+/// Returns all bytes of a file that may lie about its size.
 pub(super) fn read_limited(file: impl Read) -> Result<Vec<u8>, String> {
     let mut bytes = vec![];
     file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {e}"))?;
@@ -313,7 +313,7 @@ pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     }
 }
 
-/// The system's reason, in the words of [`unreadable`].
+/// Returns the system's reason, in the words of [`unreadable`].
 fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::PermissionDenied => "permission denied".into(),
@@ -321,7 +321,8 @@ fn reason(error: &std::io::Error) -> String {
     }
 }
 
-/// A part of a name as it is shown, compared and hashed: composed (NFC), and without anything a terminal would obey.
+/// Returns a part of a name as it is shown, compared and hashed: composed (NFC), and without anything a terminal would
+/// obey.
 pub(super) fn shown(part: &str) -> String {
     let composed: String = part.nfc().collect();
     printable(&composed).into_owned()
@@ -332,7 +333,7 @@ fn has_image_ending(name: &str) -> bool {
     ending.is_some_and(|e| ENDINGS.contains(&e.as_str()))
 }
 
-/// Whether a file of any name holds an image, by its first bytes.
+/// Returns whether a file of any name holds an image, by its first bytes.
 fn begins_like_an_image(file: impl Read) -> bool {
     let mut head = vec![];
     file.take(HEAD as u64).read_to_end(&mut head).is_ok() && format_of(&head).is_some()

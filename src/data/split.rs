@@ -1,8 +1,8 @@
-//! Which samples the network is trained on, and which it is evaluated on.
+//! Splits samples into training, validation and test set.
 //!
 //! A test is honest only if nothing of it was seen in training. Two rules see to that here. *Stratified*: each class is
-//! divided in the same proportions, so that a rare class does not fall into one split by chance. *Grouped*: images
-//! that belong together (ten X-rays of one patient) go to one split together, or the network would be rewarded for
+//! split in the same proportions, so that a rare class does not fall into one split by chance. *Grouped*: images
+//! of one group (ten X-rays of one patient) go to one split, or the network would be rewarded for
 //! recognizing the patient. Scikit-learn knows the two as `StratifiedShuffleSplit` and `StratifiedGroupKFold`.
 //!
 //! The same holds for a part of a split ([`subset`]): files lie class by class, so the first 100 of them may be of one
@@ -27,7 +27,7 @@ impl Split {
     /// All three, in order.
     pub const ALL: [Split; 3] = [Split::Train, Split::Val, Split::Test];
 
-    /// `train`, `val` or `test`.
+    /// Returns the name: `train`, `val` or `test`.
     pub fn name(self) -> &'static str {
         match self {
             Split::Train => "train",
@@ -37,15 +37,15 @@ impl Split {
     }
 }
 
-/// Divides `n` things into whole parts as close to `fractions` (of sum 1) as whole numbers allow: each part gets its
-/// rounded-down share, and what is left goes to the largest remainders (Hamilton's method), the earlier part first.
+/// Divides `n` items into whole parts as close to `fractions` (of sum 1) as whole numbers allow: each part gets its
+/// fraction, rounded down, and the rest goes to the largest remainders (Hamilton's method), the earlier part first.
 /// Then an empty part takes one from the largest, while that has one to give.
 pub fn apportion(n: usize, fractions: &[f64]) -> Vec<usize> {
-    let shares: Vec<f64> = fractions.iter().map(|f| f * n as f64).collect();
+    let exact: Vec<f64> = fractions.iter().map(|f| f * n as f64).collect();
     // 0.15 * 300 is 44.99999..: the tiny addition keeps what is whole in decimals whole.
-    let mut parts: Vec<usize> = shares.iter().map(|s| (s + 1e-9).floor() as usize).collect();
+    let mut parts: Vec<usize> = exact.iter().map(|s| (s + 1e-9).floor() as usize).collect();
     let mut order: Vec<usize> = (0..fractions.len()).collect();
-    let remainder = |i: usize, parts: &[usize]| shares[i] - parts[i] as f64;
+    let remainder = |i: usize, parts: &[usize]| exact[i] - parts[i] as f64;
     order.sort_by(|&a, &b| {
         let (a, b) = (remainder(a, &parts), remainder(b, &parts));
         if (a - b).abs() < 1e-9 { std::cmp::Ordering::Equal } else { b.total_cmp(&a) }
@@ -62,7 +62,7 @@ pub fn apportion(n: usize, fractions: &[f64]) -> Vec<usize> {
     parts
 }
 
-/// For each item the number of the part it falls into: each class is shuffled and divided by [`apportion`].
+/// Returns for each item the number of its part: each class is shuffled and divided by [`apportion`].
 pub fn stratified(labels: &[usize], fractions: &[f64], rng: &mut Rng) -> Vec<usize> {
     let mut part = vec![0; labels.len()];
     for class in 0..number_of(labels) {
@@ -76,7 +76,7 @@ pub fn stratified(labels: &[usize], fractions: &[f64], rng: &mut Rng) -> Vec<usi
     part
 }
 
-/// Like [`stratified`], but items with the same number in `groups` fall into one part.
+/// Splits as [`stratified`] does, with all items of the same number in `groups` in one part.
 ///
 /// Greedy, as in Sechidis, Tsoumakas and Vlahavas (2011): the groups, larger ones first and equal ones in random order,
 /// go one by one to the part that still lacks most of what the group brings. A part that ends without a class takes
@@ -127,21 +127,23 @@ fn fill_gaps(content: &[Vec<usize>], home: &mut [usize], fractions: &[f64]) {
     }
 }
 
-/// The first class, if any, that has fewer items than there are `parts` to be made of it: one of them would lack the class.
-/// `counts` holds the number of items of each class. Folders, tables and arrays all refuse such a class before they split.
+/// Returns the first class, if any, that has fewer items than there are `parts` to be made of it: one of them would
+/// lack the class. `counts` holds the number of items of each class. Folders, tables and arrays all refuse such a
+/// class before they split.
 pub fn too_small(counts: &[usize], parts: usize) -> Option<usize> {
     counts.iter().position(|&n| n < parts)
 }
 
 /// Returns the items 0, .., N - 1 in a random order of which every beginning is a stratified sample.
 ///
-/// With N_c items of class c, the first n of the order hold a_c(n) of them. The order begins with one item of each class,
-/// the larger classes first, so that no class is missing from n items or more if there are n classes. From there
+/// With N_c items of class c, the first n of the order hold a_c(n) of them. The order begins with one item of each
+/// class, the larger classes first, so that no class is missing from n items or more if there are n classes. From
+/// there
 /// |a_c(n) - n N_c / N| < 1 for each class wherever n N_c / N >= 1 for all: as exact as whole numbers allow.
 ///
-/// This is Tijdeman's chairman assignment (1980), with the deadlines of Steiner and Yeomans (1993): the j-th item of class
-/// c may stand at place n as soon as n N_c / N > j - 1, and must as soon as n N_c / N >= j; of the classes that may, the
-/// one with the earliest deadline goes first. Within a class the order is a random permutation by `rng`.
+/// This is Tijdeman's chairman assignment (1980), with the deadlines of Steiner and Yeomans (1993): the j-th item of
+/// class c may stand at place n as soon as n N_c / N > j - 1, and must as soon as n N_c / N >= j; of the classes that
+/// may, the one with the earliest deadline goes first. Within a class the order is a random permutation by `rng`.
 pub fn stratified_order(labels: &[usize], rng: &mut Rng) -> Vec<usize> {
     beginning(labels, labels.len(), rng)
 }
@@ -157,7 +159,7 @@ pub fn subset(labels: &[usize], n: usize, seed: u64) -> Vec<usize> {
     chosen
 }
 
-/// The first `most` items of [`stratified_order`].
+/// Returns the first `most` items of [`stratified_order`].
 fn beginning(labels: &[usize], most: usize, rng: &mut Rng) -> Vec<usize> {
     let mut members = vec![vec![]; number_of(labels)];
     labels.iter().enumerate().for_each(|(i, &label)| members[label].push(i));
@@ -217,7 +219,8 @@ mod tests {
 
     #[test]
     fn an_order_by_hand() {
-        // Nine of class 0 and three of class 1: first one of each; of class 1 there are two by place 8 and three by place 12.
+        // Nine of class 0 and three of class 1: first one of each; of class 1 there are two by place 8 and three by
+        // place 12.
         let labels: Vec<usize> = (0..12).map(|i| usize::from(i >= 9)).collect();
         let order = stratified_order(&labels, &mut Rng::new(3, "subset", 0));
         let classes: Vec<usize> = order.iter().map(|&i| labels[i]).collect();
@@ -265,8 +268,8 @@ mod tests {
             }
         }
 
-        /// Every beginning holds each class within one of its proportion as soon as each is owed one item, and no class is
-        /// missing once there are as many items as classes.
+        /// Every beginning holds each class within one of its proportion as soon as each is owed one item, and no
+        /// class is missing once there are as many items as classes.
         #[test]
         fn every_beginning_is_stratified(labels in prop::collection::vec(0usize..5, 1..200), seed: u64) {
             let order = stratified_order(&labels, &mut Rng::new(seed, "subset", 0));
@@ -324,7 +327,8 @@ mod tests {
                 let n = labels.iter().filter(|&&l| l == class).count();
                 for p in 0..3 {
                     let got = (0..part.len()).filter(|&i| labels[i] == class && part[i] == p).count();
-                    // A group of 3 may overshoot by 2 what a part still lacks, and three parts share the difference.
+                    // A group of 3 may overshoot by 2 what a part still lacks, and the difference is spread over three
+                    // parts.
                     prop_assert!((got as f64 - USUAL[p] * n as f64).abs() <= 3.0, "{got} of {n} in part {p}");
                     prop_assert!(n < 12 || got > 0);
                 }

@@ -1,15 +1,15 @@
 //! Tables: samples that are rows of numbers, with a class each, from CSV files.
 //!
-//! CSV has no standard that all keep, so some things are found out by looking, and each of them can be said instead
-//! ([`TableOptions`]): the separator, whether the first line holds names, and which column holds the class. What was found
-//! is a note of the table, where it is more than usual. Three things are omitted, and said: a column that numbers the rows
-//! (the index that pandas writes; in a table that is sorted by class it gives the class away), a column without a name
-//! and without a value, and lines of separators alone. Nothing else is guessed. A cell that is empty, or not a number, would be
-//! a wrong number whatever one put in its place, and it is refused with its line and column.
+//! CSV has no standard that all programs follow, so some properties are detected, and each of them can be set instead
+//! ([`TableOptions`]): the separator, whether the first line holds names, and which column holds the class. Unusual
+//! findings are notes of the table. Three things are omitted, with a note: a column that numbers the rows (the index
+//! that pandas writes; in a table that is sorted by class it leaks the class), a column without a name and without a
+//! value, and lines of separators alone. Nothing else is guessed. A cell that is empty, or not a number, is refused
+//! with its line and column, since any number in its place would be invented.
 //!
 //! Labels are words or numbers; either way the classes are the different ones that occur, in natural order (2 before
 //! 10), and a label is its class's place among them. Numbers that are equal are one class (`1` and `1.0`). Numbers that
-//! nearly all differ are no classes but a quantity, and are refused.
+//! nearly all differ are not classes but a quantity, and are refused.
 
 mod cells;
 mod columns;
@@ -34,28 +34,28 @@ use std::path::Path;
 pub struct Table {
     /// N x D numbers, all finite.
     pub features: Array2<f32>,
-    /// What the columns are called.
+    /// The names of the columns.
     pub columns: Columns,
     /// What is to be predicted of each row: its class as an index into `classes`, or numbers if the options ask for them.
     pub target: Target,
     /// Names of the classes; empty where numbers are to be predicted.
     pub classes: Vec<String>,
-    /// Names of the numbers to predict; empty where there are classes.
+    /// The numbers to predict, if the options ask for them; then there are no classes, and every label is 0.
     pub value_names: Vec<String>,
-    /// What was found out or omitted while reading, a sentence each.
+    /// Notes on what was detected or omitted while reading, a sentence each.
     pub notes: Vec<String>,
 }
 
 impl Table {
-    /// Reads a CSV file. Fails with [`Error::Data`] if it is missing, not UTF-8, without rows, uneven, has a quote that is
-    /// not closed, has fewer than two classes, or if a feature is missing or not a finite number.
+    /// Reads a CSV file. Fails with [`Error::Data`] if it is missing, not UTF-8, without rows, uneven, has a quote
+    /// that is not closed, has fewer than two classes, or if a feature is missing or not a finite number.
     pub fn read_csv(path: impl AsRef<Path>, options: &TableOptions) -> Result<Table> {
         read(path.as_ref(), |bytes| Self::parse_csv(bytes, options))
     }
 
-    /// Reads a CSV file for a network that was trained on a table with these columns. They are matched by name, so their
-    /// order is free; by place if one of the two tables has no names. Columns of the file that the run omitted do no harm;
-    /// any other one, and one that is missing, is refused by name.
+    /// Reads a CSV file for a network that was trained on a table with these columns. They are matched by name, so
+    /// their order is free; by place if one of the two tables has no names. Columns of the file that the run omitted
+    /// are ignored; any other one, and one that is missing, is refused by name.
     pub fn read_csv_like(path: impl AsRef<Path>, options: &TableOptions, columns: &Columns) -> Result<Table> {
         read(path.as_ref(), |bytes| {
             let mut sheet = Sheet::new(bytes, options)?;
@@ -89,7 +89,7 @@ impl Table {
         Ok(Table { features, columns, target, classes, value_names, notes: sheet.notes })
     }
 
-    /// The rows `indices`, in that order. Panics on an index outside.
+    /// Returns the rows `indices`, in that order. Panics on an index outside.
     pub fn subset(&self, indices: &[usize]) -> Table {
         Table {
             features: self.features.select(ndarray::Axis(0), indices),
@@ -102,10 +102,10 @@ impl Table {
     }
 }
 
-/// What is to be predicted of each row, the names of the classes, and the names of the numbers.
+/// The targets of the rows: labels with the names of their classes, or numbers.
 type ToPredict = (Target, Vec<String>, Vec<String>);
 
-/// What is to be predicted; the inputs have been chosen.
+/// Returns the targets; the inputs have been chosen.
 fn targets(sheet: &mut Sheet, options: &TableOptions) -> Result<ToPredict, Fault> {
     if options.targets.is_none() {
         let (labels, classes) = sheet.labels()?;
@@ -120,7 +120,7 @@ fn targets(sheet: &mut Sheet, options: &TableOptions) -> Result<ToPredict, Fault
     Ok((Target::Values(numbers), Vec::new(), names))
 }
 
-/// What `parse` makes of a file's bytes.
+/// Reads a file and returns what `parse` makes of its bytes.
 fn read<R>(path: &Path, parse: impl FnOnce(&[u8]) -> Result<R, Fault>) -> Result<R> {
     let help = "check the path and who may read it";
     let bytes = files::read_regular(path).map_err(|e| Error::data(path, format!("cannot be read: {e}"), help))?;
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_of_numbers_are_recognized_or_said() {
+    fn headers_of_numbers_are_recognized_or_set() {
         // What pandas writes for a frame without column names.
         let rows = "0.5,1.5,a\n2.5,0.1,b\n0.3,0.2,a\n";
         for head in ["0,1,species\n", "1,2,kind\n", "2001,2002,class\n"] {
@@ -185,7 +185,7 @@ mod tests {
         }
         let counted = read("0,1,2,3\n0.5,1.5,1,0\n2.5,0.1,7,1\n0.3,0.2,0,1\n");
         assert_eq!((counted.columns.features.join(" "), counted.target), ("0 1 2".into(), vec![0, 1, 1].into()));
-        // A row that could be a header, and is none; and the other way round, by setting.
+        // A row that could be a header, and is not one; and the converse, by setting.
         assert_eq!(read("0,7,b\n1,5,a\n0,2,b\n").target.labels(), [1, 0, 1]);
         let none = TableOptions { header: Some(false), ..TableOptions::default() };
         assert_eq!(with(&format!("0,1,species\n{rows}"), none).unwrap().classes, ["a", "b", "species"]);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_numbers_the_rows_is_left_out_and_said() {
+    fn a_column_that_numbers_the_rows_is_omitted_with_a_note() {
         for text in
             [",u,y\n0,5,a\n1,6,a\n2,7,b\n", "Unnamed: 0,u,y\n17,5,a\n3,6,a\n9,7,b\n", "Id,u,y\n1,5,a\n3,6,a\n2,7,b\n"]
         {
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(read(",u,y\n1,5,a\n1,6,a\n2,7,b\n").features.ncols(), 2);
         assert_eq!(read("id,u,y\n10,5,a\n30,6,a\n20,7,b\n").features.ncols(), 2);
         assert_eq!(read(",y\n1,a\n2,a\n3,b\n").features.ncols(), 1, "else nothing is left");
-        // Whoever names it gets it.
+        // Naming it chooses it.
         let all = TableOptions { columns: vec![Column::Number(1), word("u")], ..TableOptions::default() };
         assert_eq!(with(",u,y\n0,5,a\n1,6,a\n2,7,b\n", all).unwrap().features.ncols(), 2);
         // Spreadsheets leave empty columns and lines behind.
@@ -267,7 +267,7 @@ mod tests {
         assert!(labelled("1,2\n3,4", Column::Number(0)).is_err());
         let part = by_name.subset(&[2, 1]);
         assert_eq!((part.features, part.target), (ndarray::array![[5.0, 6.0], [3.0, 4.0]], vec![1, 0].into()));
-        // A telling name is the class, wherever it stands; a coordinate called y is not, beside words.
+        // A column with a usual name is the class, wherever it stands; a coordinate called y is not, beside words.
         for name in ["label", "Class", "TARGET", "species", "y"] {
             let first = read(&format!("{name},u,v\na,1,2\nb,3,4\n"));
             assert_eq!((first.columns.label.as_str(), first.classes.join(" ")), (name, "a b".into()));

@@ -22,7 +22,7 @@ pub struct Cnn {
 }
 
 impl Cnn {
-    /// Draws the weights (PyTorch's defaults) and builds the network. Children: `block1`.., `flatten`, `fc1`,
+    /// Builds the network and draws its weights (PyTorch's defaults). Children: `block1`.., `flatten`, `fc1`,
     /// `relu`, `out`. Fails if pooling would leave no pixels.
     pub fn build<T: Real>(&self, rng: &mut Rng) -> Result<Sequential<T>> {
         let [mut channels, mut h, mut w] = self.input;

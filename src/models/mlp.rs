@@ -4,7 +4,8 @@ use crate::nn::{Activation, Init, Linear, Sequential};
 use crate::real::Real;
 use crate::rng::Rng;
 
-/// An MLP from `inputs` through the `hidden` widths to `classes` logits: `fc1`, its activation, `fc2`, ..., `out`.
+/// Returns an MLP from `inputs` through the `hidden` widths to `classes` logits: `fc1`, its activation, `fc2`, ...,
+/// `out`.
 pub fn mlp<T: Real>(
     inputs: usize,
     hidden: &[usize],

@@ -8,8 +8,8 @@ use crate::shape::{Shape, broadcast};
 use crate::tensor::Tensor;
 use gradus_kernels::{math, reduce};
 
-/// A function of two numbers, and the gradients of its inputs where g = dL/dy arrives. They take g along, rather than
-/// giving a factor for it: a quotient's 1/b may overflow where g/b does not.
+/// A function of two numbers, and the gradients of its inputs where g = dL/dy arrives. They include g, rather than
+/// return a factor for it: a quotient's 1/b may overflow where g/b does not.
 ///
 /// ```
 /// use gradus::ops::arith::{Binary, Div};
@@ -20,7 +20,7 @@ use gradus_kernels::{math, reduce};
 pub trait Binary: Copy + Send + Sync + 'static {
     /// The op's name.
     const NAME: &'static str;
-    /// The value f(a, b).
+    /// Returns the value f(a, b).
     fn f<T: Real>(a: T, b: T) -> T;
     /// g ∂f/∂a.
     fn da<T: Real>(a: T, b: T, g: T) -> T;
@@ -104,8 +104,8 @@ impl Binary for Div {
     }
 }
 
-/// y = max(a, b); the gradient goes to the larger, half of it to each of two equals. NaN on either side gives NaN, and both
-/// have the gradient, as in PyTorch.
+/// y = max(a, b); the gradient goes to the larger, half of it to each of two equals. NaN on either side gives NaN, and
+/// both have the gradient, as in PyTorch.
 #[derive(Clone, Copy, Debug)]
 pub struct Maximum;
 impl Binary for Maximum {
@@ -205,7 +205,7 @@ pub(crate) fn expand<T: Real>(x: &Tensor<T>, out: Shape) -> Tensor<T> {
     })
 }
 
-/// The adjoint of [`expand`]: sums over the repetitions.
+/// Returns the adjoint of [`expand`]: sums over the repetitions.
 pub(crate) fn reduce_to<T: Real>(g: &Tensor<T>, shape: Shape) -> Tensor<T> {
     let target = aligned(&shape, g.rank());
     let reduced = (0..g.rank()).fold(g.clone(), |g, axis| {
@@ -221,7 +221,7 @@ pub(crate) fn reduce_to<T: Real>(g: &Tensor<T>, shape: Shape) -> Tensor<T> {
     reduced.reshape(shape).expect("axes of size 1 in front change nothing")
 }
 
-/// The shape with axes of size 1 put in front, up to `rank`.
+/// Returns the shape with axes of size 1 put in front, up to `rank`.
 fn aligned(shape: &[usize], rank: usize) -> Shape {
     let mut sizes = vec![1; rank - shape.len()];
     sizes.extend_from_slice(shape);
@@ -258,11 +258,12 @@ impl<T: Real> Var<T> {
     pub fn div(&self, b: &Self) -> Result<Self> {
         apply(Div, [self, b])
     }
-    /// The larger of two, element by element; see [`Maximum`]. For the largest of one tensor see [`max`](Self::max).
+    /// Returns the larger of two, element by element; see [`Maximum`]. For the largest of one tensor see
+    /// [`max`](Self::max).
     pub fn maximum(&self, b: &Self) -> Result<Self> {
         apply(Maximum, [self, b])
     }
-    /// The smaller of two, element by element; see [`Minimum`].
+    /// Returns the smaller of two, element by element; see [`Minimum`].
     pub fn minimum(&self, b: &Self) -> Result<Self> {
         apply(Minimum, [self, b])
     }

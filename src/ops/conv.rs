@@ -9,8 +9,8 @@
 //! `gradus_kernels::reference` are written just so; the fast ones compute the same without storing the columns.
 //! Lesson 04 prints the matrices.
 //!
-//! With `groups` > 1 (Krizhevsky et al. 2012), the channels fall into that many groups, and an output channel sees those
-//! of its own group alone: c runs over C/groups channels, and the filters are `[O, C/groups, KH, KW]`.
+//! With `groups` > 1 (Krizhevsky et al. 2012), the channels fall into that many groups, and an output channel reads
+//! those of its own group alone: c runs over C/groups channels, and the filters are `[O, C/groups, KH, KW]`.
 
 use crate::autograd::{Op, Var, apply};
 use crate::error::{Error, Result};
@@ -60,8 +60,8 @@ pub struct Conv2d {
     pub padding: Padding,
     /// Distance between kernel taps.
     pub dilation: [usize; 2],
-    /// Groups of channels that see nothing of each other; it divides the channels, in and out. As many groups as
-    /// channels is depthwise convolution.
+    /// Number of groups of channels that are convolved separately; it divides the channels, in and out. As many groups
+    /// as channels is depthwise convolution.
     pub groups: usize,
 }
 
@@ -72,8 +72,8 @@ impl Default for Conv2d {
 }
 
 impl Conv2d {
-    /// All sizes of this convolution on an image batch `x` = N C H W with filters `w` = O C/groups KH KW. Fails for images
-    /// without pixels, settings that are 0, and sizes that wrap.
+    /// Returns all sizes of this convolution on an image batch `x` = N C H W with filters `w` = O C/groups KH KW.
+    /// Fails for images without pixels, settings that are 0, and sizes that wrap.
     pub(crate) fn geometry(&self, x: &[usize], w: &[usize]) -> Result<kernels::GroupedConv2d> {
         let (dims, c, o) = self.channels(x, w)?;
         let kernel = [dims.get("KH"), dims.get("KW")];
@@ -124,7 +124,7 @@ impl Conv2d {
         Ok(kernels::GroupedConv2d { each: with_strides_that_are_taken(g), ..all })
     }
 
-    /// The sizes by their letters, and the channels of one group, in and out.
+    /// Returns the sizes by their letters, and the channels of one group, in and out.
     fn channels(&self, x: &[usize], w: &[usize]) -> Result<(Dims, usize, usize)> {
         if self.groups == 1 {
             let dims = Dims::unify("conv2d", &["N C H W", "O C KH KW"], &[x, w])?;
@@ -202,8 +202,9 @@ impl<T: Real> Op<T, 3> for Conv2d {
     }
 }
 
-/// The same convolution with no stride longer than the way that the kernel has on the padded image. A longer one is never
-/// taken, but the kernels sort the pixels by their place within a stride, and would look through all of it.
+/// Returns the same convolution with no stride longer than the way that the kernel has on the padded image. A longer
+/// one is never taken, but the kernels sort the pixels by their place within a stride, and would look through all of
+/// it.
 pub(super) fn with_strides_that_are_taken(mut g: kernels::Conv2d) -> kernels::Conv2d {
     for (axis, size) in [g.h, g.w].into_iter().enumerate() {
         let padded = size + g.pad[axis][0] + g.pad[axis][1];

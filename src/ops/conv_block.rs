@@ -9,7 +9,7 @@
 //! The same numbers as the four ops one after the other give (the gradients up to the order of their sums), without
 //! the activation in between ever going to memory. What the backward pass must know of it fits in a byte: which of a
 //! window's four pixels is the argmax, and whether ReLU sent it to zero. Networks need not ask for this op: a
-//! [`Sequential`](crate::nn::Sequential) sees where it fits.
+//! [`Sequential`](crate::nn::Sequential) recognizes where it fits.
 //!
 //! # Where the block is computed
 //!

@@ -1,14 +1,14 @@
-//! Convolutions and transposed convolutions one after the other, each with a bias and perhaps ReLU, in one op: the encoders
-//! and decoders of small pictures.
+//! Convolutions and transposed convolutions one after the other, each with a bias and perhaps ReLU, in one op: the
+//! encoders and decoders of small images.
 //!
 //! ```text
 //! a₀ = x      zᵢ = wᵢ * aᵢ₋₁ + bᵢ      aᵢ = max(0, zᵢ) or zᵢ      y = aₙ
 //! ```
 //!
 //! The same numbers as the ops one after the other give (the gradients of filters and biases up to the order of their
-//! sums), without the activations between them ever going to memory in the order of their axes: the kernel keeps sixteen
-//! pictures side by side from the first stage to the last, and back. Networks need not ask for this op: a
-//! [`Sequential`](crate::nn::Sequential) sees where it pays.
+//! sums), without the activations between them ever going to memory in the order of their axes: the kernel keeps
+//! sixteen images side by side from the first stage to the last, and back. Networks need not ask for this op: a
+//! [`Sequential`](crate::nn::Sequential) recognizes where it is faster.
 
 use super::conv::Conv2d;
 use super::conv_transpose::ConvTranspose2d;
@@ -38,8 +38,8 @@ pub struct ChainStage {
 }
 
 impl Filtering {
-    /// The axis of the filters that counts the channels of the output: `[O, C, KH, KW]` of a convolution, and of the one
-    /// whose adjoint a transposed convolution is.
+    /// Returns the axis of the filters that counts the channels of the output: `[O, C, KH, KW]` of a convolution, and
+    /// of the one whose adjoint a transposed convolution is.
     pub fn output_axis(&self) -> usize {
         match self {
             Filtering::Conv(_) => 0,
@@ -48,7 +48,7 @@ impl Filtering {
     }
 }
 
-/// The sizes of all stages for an input `x` and filters of these shapes; and the shape of the output.
+/// Returns the sizes of all stages for an input `x` and filters of these shapes; and the shape of the output.
 fn plan(stages: &[ChainStage], x: &[usize], filters: &[&[usize]]) -> Result<(Vec<Stage>, Shape)> {
     if stages.is_empty() || stages.len() != filters.len() {
         let (stages, filters) = (stages.len(), filters.len());
@@ -74,7 +74,7 @@ fn plan(stages: &[ChainStage], x: &[usize], filters: &[&[usize]]) -> Result<(Vec
     Ok((plan, shape))
 }
 
-/// Whether these stages fit each other and are quicker as one op: a question of sizes alone.
+/// Returns whether these stages fit each other and are quicker as one op: a question of sizes alone.
 pub fn pays(stages: &[ChainStage], x: &[usize], filters: &[&[usize]]) -> bool {
     plan(stages, x, filters).is_ok_and(|(plan, _)| chain::pays(&plan))
 }

@@ -1,16 +1,16 @@
-//! Transposed convolution (Zeiler et al. 2010; also called fractionally strided, or by a wrong name deconvolution): the
-//! adjoint of [`conv2d`](super::conv), which takes small maps back to large ones.
+//! Transposed convolution (Zeiler et al. 2010; also called fractionally strided convolution, or incorrectly
+//! deconvolution): the adjoint of [`conv2d`](super::conv), which enlarges feature maps.
 //!
 //! ```text
 //! y[n,o,i,j] = b[o] + Σ x[n,c,u,v] · w[c,o,p,q]    over all c and u·s + p·d - pad = i, v·s + q·d - pad = j
 //! ```
 //!
 //! Each input pixel lays its multiple of the filter down on the output, s pixels further for each step, and what
-//! overlaps is added. As a linear map this is the transpose of a convolution A from y's shape to x's: y = Aᵀx. So nothing
-//! new has to be computed. The value is that convolution's gradient of its input, dx = A·g is that convolution of g, and
-//! dw is its gradient of the filters with both roles exchanged: `⟨g, Aᵀx⟩ = ⟨A g, x⟩`.
+//! overlaps is added. As a linear map this is the transpose of a convolution A from y's shape to x's: y = Aᵀx. So
+//! nothing new has to be computed. The value is that convolution's gradient of its input, dx = A·g is that convolution
+//! of g, and dw is its gradient of the filters with both roles exchanged: `⟨g, Aᵀx⟩ = ⟨A g, x⟩`.
 //!
-//! A convolution with stride s gives several input sizes the same output size, so the way back is not unique: of the
+//! A convolution with stride s gives several input sizes the same output size, so the inverse is not unique: of the
 //! sizes that fit, `output_padding` = 0 .. s - 1 chooses one,
 //!
 //! ```text
@@ -49,7 +49,7 @@ pub struct ConvTranspose2d {
     pub output_padding: [usize; 2],
     /// Distance between kernel taps.
     pub dilation: [usize; 2],
-    /// Groups of channels that see nothing of each other; it divides the channels, in and out.
+    /// Number of groups of channels that are convolved separately; it divides the channels, in and out.
     pub groups: usize,
 }
 
@@ -60,8 +60,8 @@ impl Default for ConvTranspose2d {
 }
 
 impl ConvTranspose2d {
-    /// The convolution that this is the adjoint of, for `x` = N C H W and filters `w` = C O/groups KH KW: its input has
-    /// the shape of our output.
+    /// Returns the convolution that this is the adjoint of, for `x` = N C H W and filters `w` = C O/groups KH KW: its
+    /// input has the shape of our output.
     pub(super) fn adjoint(&self, x: &[usize], w: &[usize]) -> Result<kernels::GroupedConv2d> {
         let dims = Dims::unify("conv_transpose2d", &["N C H W", "C O/groups KH KW"], &[x, w])?;
         let (c, groups, size) = (dims.get("C"), self.groups, [dims.get("H"), dims.get("W")]);

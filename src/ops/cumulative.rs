@@ -21,7 +21,7 @@ pub struct CumSum {
     pub axis: usize,
 }
 
-/// The running sums of `x` along `axis`, from the front or from the end.
+/// Returns the running sums of `x` along `axis`, from the front or from the end.
 fn running<T: Real>(x: &Tensor<T>, axis: usize, from_end: bool) -> Tensor<T> {
     let (n, inner) = (x.shape()[axis], x.shape()[axis + 1..].iter().product::<usize>());
     let block = (n * inner).max(1);

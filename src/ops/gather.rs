@@ -1,4 +1,4 @@
-//! Elements and rows picked by their numbers. The gradient goes back to where each was taken from; what was taken several
+//! Selection of elements and rows by index. The gradient goes back to where each was taken from; what was taken several
 //! times gets the sum.
 //!
 //! Both ops copy rows of a matrix: for [`Embedding`] the rows of the table, for [`Gather`] single elements.
@@ -68,8 +68,8 @@ impl<T: Real> Op<T, 1> for Gather {
     }
 }
 
-/// Picks rows of a table `[V, ..]` by their numbers: a word's vector, for instance. An index of shape `[N, L]` and a table
-/// `[V, D]` give `[N, L, D]`.
+/// Picks rows of a table `[V, ..]` by their numbers: a word's vector, for instance. An index of shape `[N, L]` and a
+/// table `[V, D]` give `[N, L, D]`.
 #[derive(Clone, Debug)]
 pub struct Embedding {
     /// The rows' numbers, in row-major order.

@@ -1,5 +1,5 @@
-//! What a variational autoencoder needs beyond an autoencoder (Kingma and Welling, *Auto-encoding variational Bayes*,
-//! 2014): drawing codes so that gradients pass, and the price of a code.
+//! The ops of variational autoencoders (Kingma and Welling, *Auto-encoding variational Bayes*, 2014): latent samples
+//! through which gradients pass (the reparametrization trick), and the KL divergence of the latent distribution.
 //!
 //! The encoder gives a normal distribution for each sample, of mean m and variance v = eˡ, l being the logarithm that a
 //! linear layer can give unbounded. The evidence lower bound to be maximized is
@@ -8,8 +8,8 @@
 //! ELBO = E[log p(x|z)] - KL(N(m, v) ‖ N(0, 1)),     z drawn from N(m, v).
 //! ```
 //!
-//! Drawing has no derivative, but z = m + e^(l/2) ε with ε drawn from N(0, 1) beforehand has the same distribution, and is
-//! a plain function of m and l: the *reparametrization*. The divergence needs no drawing at all.
+//! Drawing has no derivative, but z = m + e^(l/2) ε with ε drawn from N(0, 1) beforehand has the same distribution,
+//! and is a plain function of m and l: the *reparametrization*. The divergence needs no drawing at all.
 
 use crate::autograd::{Op, Var, apply};
 use crate::error::{Error, Result};
@@ -31,8 +31,9 @@ fn same(op: &'static str, mean: &[usize], log_var: &[usize]) -> Result<Shape> {
     Ok(Shape::new(mean))
 }
 
-/// Independent standard normals, a function of the first number of `rng` and of the element's place (Salmon et al.
-/// 2011), so that they are the same on any number of threads. Unlike [`Tensor::randn`], made for every step of a training.
+/// Draws independent standard normals, a function of the first number of `rng` and of the element's place (Salmon et
+/// al. 2011), so that they are the same on any number of threads. Unlike [`Tensor::randn`], made for every step of a
+/// training.
 pub fn standard_normals<T: Real>(shape: impl Into<Shape>, mut rng: Rng) -> Tensor<T> {
     let key = rng.bits();
     Tensor::build(shape, |out| noise::normals(key, out))
@@ -81,8 +82,8 @@ impl<T: Real> Op<T, 2> for Reparametrize<T> {
 
     fn backward(&self, away: &Self::Saved, g: &Tensor<T>, need: [bool; 2]) -> [Option<Tensor<T>>; 2] {
         let half = T::from_f64(0.5);
-        let slope = |out: &mut [T]| math::zip_map(g.data(), away.data(), out, |g, away| half * g * away);
-        [Some(g.clone()), need[1].then(|| Tensor::build(g.shape_owned(), slope))]
+        let d_log_var = |out: &mut [T]| math::zip_map(g.data(), away.data(), out, |g, away| half * g * away);
+        [Some(g.clone()), need[1].then(|| Tensor::build(g.shape_owned(), d_log_var))]
     }
 }
 
@@ -93,8 +94,8 @@ impl<T: Real> Op<T, 2> for Reparametrize<T> {
 /// KL = -1/(2N) Σ (1 + l - m² - eˡ),    dm = m/N,    dl = (eˡ - 1)/(2N)
 /// ```
 ///
-/// A coordinate costs nothing where m = 0 and l = 0: there it also tells nothing of the sample. No cost is negative, and
-/// none loses its digits to a difference: for |l| < 1, eˡ - 1 - l is summed as the series l²/2! + l³/3! + ...
+/// A unit with m = 0 and l = 0 has no divergence, and carries no information on the sample. No term is negative,
+/// and none loses its digits to a difference: for |l| < 1, eˡ - 1 - l is summed as the series l²/2! + l³/3! + ...
 ///
 /// ```
 /// use gradus::prelude::*;
@@ -107,18 +108,18 @@ impl<T: Real> Op<T, 2> for Reparametrize<T> {
 pub struct KlNormal;
 
 impl KlNormal {
-    /// What each element costs, -(1 + l - m² - eˡ)/2: `[N, ..]`.
+    /// Returns each element's term, -(1 + l - m² - eˡ)/2: `[N, ..]`.
     pub fn of_elements<T: Real>(mean: &Tensor<T>, log_var: &Tensor<T>) -> Tensor<T> {
         Tensor::build(mean.shape_owned(), |out| math::apply([mean.data(), log_var.data()], out, &Cost))
     }
 }
 
-/// The cost of one element, from m and l.
+/// The term of one element, from m and l.
 struct Cost;
 impl<T: Real> Pointwise<T, 2> for Cost {
     #[inline(always)]
     fn at(&self, [m, l]: [T; 2]) -> T {
-        // l²/2 (1 + l/3 (1 + l/4 (1 + ...))): what is left out is below 1/21!.
+        // l²/2 (1 + l/3 (1 + l/4 (1 + ...))): the omitted rest is below 1/21!.
         let series = (3..=20).rev().fold(T::ONE, |rest, k| T::ONE + rest * l / T::from_usize(k)) * l * l;
         let half = T::from_f64(0.5);
         let bend = if l.abs() < T::ONE { half * series } else { l.exp() - T::ONE - l };
@@ -144,19 +145,19 @@ impl<T: Real> Op<T, 2> for KlNormal {
     }
 
     fn backward(&self, [mean, log_var]: &Self::Saved, g: &Tensor<T>, need: [bool; 2]) -> [Option<Tensor<T>>; 2] {
-        let share = g.item() / T::from_usize(mean.shape()[0]);
-        let half = T::from_f64(0.5) * share;
-        [need[0].then(|| mean.map(|m| share * m)), need[1].then(|| log_var.map(|l| half * exp_m1(l)))]
+        let scale = g.item() / T::from_usize(mean.shape()[0]);
+        let half = T::from_f64(0.5) * scale;
+        [need[0].then(|| mean.map(|m| scale * m)), need[1].then(|| log_var.map(|l| half * exp_m1(l)))]
     }
 }
 
 /// Latent normal distributions.
 impl<T: Real> Var<T> {
-    /// z = mean + e^(log_var/2) noise, where this is the mean. See [`Reparametrize`].
+    /// Computes z = mean + e^(log_var/2) noise, where this is the mean. See [`Reparametrize`].
     pub fn reparametrize(&self, log_var: &Self, noise: &Tensor<T>) -> Result<Self> {
         apply(Reparametrize { noise: noise.clone() }, [self, log_var])
     }
-    /// KL(N(mean, e^log_var) ‖ N(0, 1)), where this is the mean. See [`KlNormal`].
+    /// Computes KL(N(mean, e^log_var) ‖ N(0, 1)), where this is the mean. See [`KlNormal`].
     pub fn kl_normal(&self, log_var: &Self) -> Result<Self> {
         apply(KlNormal, [self, log_var])
     }

@@ -1,16 +1,16 @@
-//! Layer normalization (Ba, Kiros and Hinton 2016): each sample is shifted and scaled to mean 0 and variance 1 by itself,
-//! over its last axes, and then element by element as weight and bias say.
+//! Layer normalization (Ba, Kiros and Hinton 2016): each sample is shifted and scaled to mean 0 and variance 1 by
+//! itself, over its last axes; then weight and bias are applied element by element.
 //!
 //! ```text
 //! z = (x - μ)/√(σ² + ε),    y = w z + b
 //! dw = Σ g z    db = Σ g    dz = w g    dx = (dz - mean(dz) - z mean(dz z))/√(σ² + ε)
 //! ```
 //!
-//! μ and σ² belong to a row (a sample, or a place in it), w and b to an element of a row; dw and db sum over the rows, the
-//! means run along one. No other sample comes in, so training and evaluation compute the same.
+//! μ and σ² belong to a row (a sample, or a place in it), w and b to an element of a row; dw and db sum over the rows,
+//! the means run along one. No other sample comes in, so training and evaluation compute the same.
 //!
-//! It is batch normalization twice: first with the rows for channels, then, with the mean 0 and the variance 1 given, with
-//! the elements for channels. So it takes the kernels of [`norm`](super::norm).
+//! It is batch normalization twice: first with the rows for channels, then, with the mean 0 and the variance 1 given,
+//! with the elements for channels. So it takes the kernels of [`norm`](super::norm).
 
 use crate::autograd::{Op, Var, apply};
 use crate::error::{Error, Result};
@@ -41,7 +41,7 @@ fn views(x: &[usize], w: &[usize]) -> [Channels; 2] {
     [Channels { n: 1, c: rows, places: row }, Channels { n: rows, c: row, places: 1 }]
 }
 
-/// The coefficients that change nothing: as many summands and factors.
+/// Returns the coefficients of the identity: shifts of 0 and scales of 1.
 fn zeros_and_ones<T: Real>(count: usize) -> (Tensor<T>, Tensor<T>) {
     (Tensor::full([count], T::ZERO), Tensor::full([count], T::ONE))
 }
@@ -90,9 +90,9 @@ impl<T: Real> Op<T, 3> for LayerNorm {
             let dz = Tensor::build(z.shape_owned(), |dz| through_weights(Some(dz)));
             let (zeros, ones) = zeros_and_ones::<T>(rows.c);
             let own = Scales { mean: zeros.data(), inverse: ones.data(), weight: inverse.data() };
-            let (mut slopes, mut shifts) = (Tensor::zeros([rows.c]), Tensor::zeros([rows.c]));
+            let (mut scales, mut shifts) = (Tensor::zeros([rows.c]), Tensor::zeros([rows.c]));
             Tensor::build(z.shape_owned(), |dx| {
-                let out = NormGradients { dx: Some(dx), dw: slopes.data_mut(), db: shifts.data_mut() };
+                let out = NormGradients { dx: Some(dx), dw: scales.data_mut(), db: shifts.data_mut() };
                 norm::batch_norm_backward(&rows, z.data(), dz.data(), &own, true, out);
             })
         });

@@ -287,12 +287,13 @@ impl<T: Real> Var<T> {
     pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Self> {
         apply(Reshape(shape.into()), [self])
     }
-    /// `[N, ..]` to `[N, product of the rest]`.
+    /// Reshapes `[N, ..]` to `[N, product of the rest]`.
     pub fn flatten(&self) -> Result<Self> {
         let (n, rest) = self.shape().split_first().map_or((1, 1), |(&n, rest)| (n, rest.iter().product()));
         self.reshape([n, rest])
     }
-    /// `[N, ..]` to `[N, sizes]`: what [`flatten`](Self::flatten) undoes. An axis of size 1 in front if there is none.
+    /// Reshapes `[N, ..]` to `[N, sizes]`, the inverse of [`flatten`](Self::flatten). An axis of size 1 in front if
+    /// there is none.
     pub fn unflatten(&self, sizes: &[usize]) -> Result<Self> {
         if sizes.len() >= MAX_RANK {
             return Err(Error::shape(

@@ -1,12 +1,12 @@
-//! Losses: one number that says how wrong the predictions are. All are means over the batch, as in PyTorch.
+//! Losses. All are means over the batch, as in PyTorch.
 //!
-//! For one class out of K: [`SoftmaxCrossEntropy`] from logits, [`Nll`] from log-probabilities. For predictions of yes or
-//! no, each on its own: [`BceWithLogits`] from logits, [`Bce`] from probabilities. For numbers: [`Mse`]. What takes
+//! For one class out of K: [`SoftmaxCrossEntropy`] from logits, [`Nll`] from log-probabilities. For predictions of yes
+//! or no, each on its own: [`BceWithLogits`] from logits, [`Bce`] from probabilities. For numbers: [`Mse`]. What takes
 //! logits is exact where probabilities have long been rounded to 0 or 1, and so to be preferred.
 //!
 //! The losses of logits are written without differences of almost equal numbers: where a prediction is confident and
-//! correct, the loss is small and its gradient too, and both keep their digits (within 16 units in the last place of the
-//! largest of their terms; `tests/engine/precision.rs`).
+//! correct, the loss is small and its gradient too, and both keep their digits (within 16 units in the last place of
+//! the largest of their terms; `tests/engine/precision.rs`).
 
 use crate::autograd::{Op, Var, apply};
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ use crate::tensor::Tensor;
 use gradus_kernels::math::{self, Pointwise};
 use gradus_kernels::reduce;
 
-/// What the network should have predicted.
+/// The target of a classification.
 ///
 /// ```
 /// use gradus::prelude::*;
@@ -31,7 +31,7 @@ use gradus_kernels::reduce;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub enum ClassTarget<'a, T: Real = f32> {
-    /// The number of the right class, for each sample.
+    /// The index of the true class, for each sample.
     Labels(&'a [usize]),
     /// A probability for each class (one-hot or soft), for each sample: `[N, K]`.
     Probabilities(&'a Tensor<T>),
@@ -45,7 +45,7 @@ pub enum ClassTarget<'a, T: Real = f32> {
 ///
 /// where q is the target times the class weights, if there are any. W is the number of samples; with integer labels
 /// and class weights it is the sum of the samples' weights: both as in PyTorch. For plain labels the gradient is
-/// (p - y)/N: the error itself, which is why the two belong together. For a class with p > 1/2 it is computed as
+/// (p - y)/N: the error itself, which is why the two form one op. For a class with p > 1/2 it is computed as
 /// `Σⱼ q[n,j] (p - 1) + Σ q[n,j] over j ≠ k`, with p - 1 from log p: so nothing of a small error is lost.
 ///
 /// The mean over no samples is NaN; no classes are an error.
@@ -58,7 +58,7 @@ pub struct SoftmaxCrossEntropy<T: Real> {
 }
 
 impl<T: Real> SoftmaxCrossEntropy<T> {
-    /// The loss for logits of shape `[n, classes]`. Fails on a label or shape that does not fit.
+    /// Returns the loss for logits of shape `[n, classes]`. Fails on a label or shape that does not fit.
     pub fn new(target: ClassTarget<'_, T>, class_weights: Option<&[T]>, logits: &[usize]) -> Result<Self> {
         let (q, divisor) = weighted_targets("cross_entropy", target, class_weights, logits)?;
         Ok(Self { q, divisor })
@@ -106,7 +106,7 @@ fn weighted_targets<T: Real>(
     }
 }
 
-/// -Σ q log p. A class that is not wanted counts nothing, even where its log p is -∞.
+/// Computes -Σ q log p. A class with q = 0 contributes nothing, even where its log p is -∞.
 fn cross<T: Real>(q: &Tensor<T>, log_p: &Tensor<T>) -> T {
     let terms = Tensor::build(q.shape_owned(), |t| {
         math::zip_map(q.data(), log_p.data(), t, |q, l| if q == T::ZERO && !l.is_nan() { T::ZERO } else { -q * l });
@@ -114,10 +114,10 @@ fn cross<T: Real>(q: &Tensor<T>, log_p: &Tensor<T>) -> T {
     reduce::sum(terms.data())
 }
 
-/// The shape of a loss of `x`, which must be as the loss was made for.
-fn scalar_of(name: &'static str, wanted: &[usize], x: &[usize]) -> Result<Shape> {
-    if x != wanted {
-        return Err(Error::shape(name, format!("expected {wanted:?}; found {x:?}")));
+/// Checks that `x` has the shape for which the loss was made, and returns the shape of the loss.
+fn scalar_of(name: &'static str, expected: &[usize], x: &[usize]) -> Result<Shape> {
+    if x != expected {
+        return Err(Error::shape(name, format!("expected {expected:?}; found {x:?}")));
     }
     Ok(Shape::from([]))
 }
@@ -173,7 +173,7 @@ pub struct Nll<T: Real> {
 }
 
 impl<T: Real> Nll<T> {
-    /// The loss for log-probabilities of shape `[n, classes]`. Fails on a label or shape that does not fit.
+    /// Returns the loss for log-probabilities of shape `[n, classes]`. Fails on a label or shape that does not fit.
     pub fn new(labels: &[usize], class_weights: Option<&[T]>, log_p: &[usize]) -> Result<Self> {
         let (q, divisor) = weighted_targets("nll", ClassTarget::Labels(labels), class_weights, log_p)?;
         Ok(Self { q, divisor })
@@ -204,15 +204,15 @@ impl<T: Real> Op<T, 1> for Nll<T> {
 /// L = -(1/n) Σ  q ln p + (1 - q) ln(1 - p),     dL/dp = (p - q) / (n p (1 - p))
 /// ```
 ///
-/// As in PyTorch, a logarithm counts as -100 at the least, and p (1 - p) as 1e-12: so a wrong prediction that is quite
-/// certain costs much, but nothing infinite.
+/// As in PyTorch, a logarithm counts as -100 at the least, and p (1 - p) as 1e-12: so a confident incorrect prediction
+/// has a large loss, but not an infinite one.
 #[derive(Clone, Debug)]
 pub struct Bce<T: Real> {
     target: Tensor<T>,
 }
 
 impl<T: Real> Bce<T> {
-    /// The loss for these targets. Fails on one outside [0, 1].
+    /// Returns the loss for these targets. Fails on one outside [0, 1].
     pub fn new(target: &Tensor<T>) -> Result<Self> {
         Ok(Self { target: on_unit("bce", "target", target)?.clone() })
     }
@@ -252,8 +252,8 @@ impl<T: Real> Op<T, 1> for Bce<T> {
     fn backward(&self, p: &Tensor<T>, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
         let (scale, least) = (g.item() / T::from_usize(p.numel()), T::from_f64(1e-12));
         [Some(Tensor::build(p.shape_owned(), |d| {
-            let slope = |p: T, q: T| scale * (p - q) / (p * (T::ONE - p)).max(least);
-            math::zip_map(p.data(), self.target.data(), d, slope);
+            let derivative = |p: T, q: T| scale * (p - q) / (p * (T::ONE - p)).max(least);
+            math::zip_map(p.data(), self.target.data(), d, derivative);
         }))]
     }
 }
@@ -265,7 +265,7 @@ impl<T: Real> Op<T, 1> for Bce<T> {
 /// L = (1/n) Σ  (1 - q) ln(1 + eˣ) + w q ln(1 + e⁻ˣ),     dL/dx = ((1 - q) σ(x) - w q σ(-x)) / n
 /// ```
 ///
-/// w weighs the predictions that should be yes (PyTorch's `pos_weight`); it is 1 if not given, and the derivative then
+/// w is the weight of positive targets (PyTorch's `pos_weight`); it is 1 if not given, and the derivative then
 /// (p - q)/n. ln(1 + eˣ) is computed as max(x, 0) + ln(1 + e^-|x|). For a hard target one of the two terms is 0, so
 /// nothing cancels; for a soft one only near the minimum, where p = q.
 #[derive(Clone, Debug)]
@@ -276,8 +276,8 @@ pub struct BceWithLogits<T: Real> {
 }
 
 impl<T: Real> BceWithLogits<T> {
-    /// The loss for these targets; `positive` is w, of a shape that broadcasts to the targets'. Fails on a target
-    /// outside [0, 1] or a shape that does not fit.
+    /// Returns the loss for these targets; `positive` is w, of a shape that broadcasts to the targets'. Fails on a
+    /// target outside [0, 1] or a shape that does not fit.
     pub fn new(target: &Tensor<T>, positive: Option<&Tensor<T>>) -> Result<Self> {
         const NAME: &str = "bce_with_logits";
         on_unit(NAME, "target", target)?;
@@ -304,8 +304,8 @@ impl<T: Real> Pointwise<T, 3> for LogitTerm {
 }
 
 /// n times the derivative of [`BceWithLogits`], from x, q and w.
-struct LogitSlope;
-impl<T: Real> Pointwise<T, 3> for LogitSlope {
+struct LogitDerivative;
+impl<T: Real> Pointwise<T, 3> for LogitDerivative {
     #[inline(always)]
     fn at(&self, [x, q, w]: [T; 3]) -> T {
         let e = (-x.abs()).exp();
@@ -330,7 +330,7 @@ impl<T: Real> Op<T, 1> for BceWithLogits<T> {
 
     fn backward(&self, x: &Tensor<T>, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
         let scale = g.item() / T::from_usize(x.numel());
-        [Some(self.each(x, &LogitSlope).map(|slope| scale * slope))]
+        [Some(self.each(x, &LogitDerivative).map(|derivative| scale * derivative))]
     }
 }
 
@@ -384,28 +384,30 @@ impl<T: Real> Op<T, 2> for Mse {
 /// # Ok::<(), Error>(())
 /// ```
 impl<T: Real> Var<T> {
-    /// Softmax cross-entropy of these logits; see [`SoftmaxCrossEntropy`].
+    /// Computes the softmax cross-entropy of these logits; see [`SoftmaxCrossEntropy`].
     pub fn cross_entropy(&self, target: ClassTarget<'_, T>) -> Result<Self> {
         apply(SoftmaxCrossEntropy::new(target, None, self.shape())?, [self])
     }
-    /// The same with a weight for each class.
+    /// Returns the same with a weight for each class.
     pub fn cross_entropy_weighted(&self, target: ClassTarget<'_, T>, class_weights: &[T]) -> Result<Self> {
         apply(SoftmaxCrossEntropy::new(target, Some(class_weights), self.shape())?, [self])
     }
-    /// The negative log-likelihood of these log-probabilities, with a weight for each class if given; see [`Nll`].
+    /// Returns the negative log-likelihood of these log-probabilities, with a weight for each class if given; see
+    /// [`Nll`].
     pub fn nll(&self, labels: &[usize], class_weights: Option<&[T]>) -> Result<Self> {
         apply(Nll::new(labels, class_weights, self.shape())?, [self])
     }
-    /// Binary cross-entropy of these probabilities; see [`Bce`]. Fails on one outside [0, 1].
+    /// Computes the binary cross-entropy of these probabilities; see [`Bce`]. Fails on one outside [0, 1].
     pub fn bce(&self, target: &Tensor<T>) -> Result<Self> {
         on_unit("bce (bce_with_logits takes logits)", "probability", self.value())?;
         apply(Bce::new(target)?, [self])
     }
-    /// Binary cross-entropy of these logits, with a weight for the positive predictions if given; see [`BceWithLogits`].
+    /// Computes the binary cross-entropy of these logits, with a weight for the positive predictions if given; see
+    /// [`BceWithLogits`].
     pub fn bce_with_logits(&self, target: &Tensor<T>, positive: Option<&Tensor<T>>) -> Result<Self> {
         apply(BceWithLogits::new(target, positive)?, [self])
     }
-    /// The mean squared error; see [`Mse`].
+    /// Returns the mean squared error; see [`Mse`].
     pub fn mse(&self, b: &Self) -> Result<Self> {
         apply(Mse, [self, b])
     }

@@ -7,12 +7,12 @@ use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
 use gradus_kernels::{MatMut, MatRef, dispatch, parallel};
 
-/// A tensor of rank 2 as a matrix view.
+/// Returns a tensor of rank 2 as a matrix view.
 fn mat<T: Real>(x: &Tensor<T>) -> MatRef<'_, T> {
     MatRef::new(x.data(), x.shape()[0], x.shape()[1])
 }
 
-/// The product of two matrix views as a new tensor.
+/// Returns the product of two matrix views as a new tensor.
 fn product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Tensor<T> {
     Tensor::build([a.rows(), b.cols()], |y| T::gemm(a, b, T::ZERO, MatMut::new(y, a.rows(), b.cols())))
 }
@@ -68,7 +68,7 @@ fn nth<T: Real>(x: &Tensor<T>, i: usize) -> MatRef<'_, T> {
     MatRef::new(&x.data()[i * rows * cols..][..rows * cols], rows, cols)
 }
 
-/// The products of `pair(i)` for each i of a batch, in a tensor of this shape.
+/// Returns the products of `pair(i)` for each i of a batch, in a tensor of this shape.
 fn products<'a, T: Real>(shape: [usize; 3], pair: impl Fn(usize) -> [MatRef<'a, T>; 2] + Sync) -> Tensor<T> {
     let ([batch, rows, cols], level) = (shape, dispatch::isa());
     Tensor::build(shape, |y| {
@@ -145,11 +145,11 @@ impl<T: Real> Var<T> {
     pub fn matmul(&self, b: &Self) -> Result<Self> {
         apply(MatMul, [self, b])
     }
-    /// The products of a batch of pairs; see [`BatchedMatMul`].
+    /// Returns the products of a batch of pairs; see [`BatchedMatMul`].
     pub fn bmm(&self, b: &Self) -> Result<Self> {
         apply(BatchedMatMul, [self, b])
     }
-    /// X Wᵀ + b; see [`Linear`].
+    /// Computes X Wᵀ + b; see [`Linear`].
     pub fn linear(&self, weight: &Self, bias: &Self) -> Result<Self> {
         apply(Linear, [self, weight, bias])
     }

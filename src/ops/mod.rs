@@ -20,16 +20,16 @@
 //!
 //! # Conventions
 //!
-//! Where mathematics leaves a choice, the choice is PyTorch's, so that numbers can be compared: derivatives at kinks and
-//! of NaN (relu and elu 1, abs and clamp 0), clamp's derivative 1 on its limits and its value `high` where low > high,
-//! softmax of a line with +∞ or NaN or of -∞ alone NaN throughout, means of nothing NaN. The exceptions, all of them, with
-//! their reasons (`tests/engine/conventions.rs` holds each row; PyTorch is version 2.15 on a CPU):
+//! Where mathematics leaves a choice, the choice is PyTorch's, so that numbers can be compared: derivatives at kinks
+//! and of NaN (relu and elu 1, abs and clamp 0), clamp's derivative 1 on its limits and its value `high` where low >
+//! high, softmax of a line with +∞ or NaN or of -∞ alone NaN throughout, means of nothing NaN. The exceptions, all of
+//! them, with their reasons (`tests/engine/conventions.rs` holds each row; PyTorch is version 2.15 on a CPU):
 //!
 //! | question | PyTorch | here | why |
 //! |---|---|---|---|
 //! | which of several NaN in a pooling window has the gradient | the last | the first | one rule for ties: the first of equals, NaN above all numbers |
-//! | which of several equal elements has the gradient of `max` over all or several axes | all share it | the first | the same rule as in pooling windows, and as `max` along one axis has in PyTorch |
-//! | who has the gradient of `clamp_by` where low = high ≥ x, or where one of the three is NaN | x or low alone; of NaN mostly x | equals share it, and of NaN both sides have it, as of `maximum` and `minimum` | it is these two, one after the other |
+//! | which of several equal elements has the gradient of `max` over all or several axes | all, in equal parts | the first | the same rule as in pooling windows, and as `max` along one axis has in PyTorch |
+//! | which input has the gradient of `clamp_by` where low = high ≥ x, or where one of the three is NaN | x or low alone; of NaN mostly x | equals have half of it each, and of NaN both sides have it, as of `maximum` and `minimum` | it is these two, one after the other |
 //! | cross-entropy with a *soft* target 0 for a class of log-probability -∞ | NaN | 0, as with a label | 0 · log 0 = 0: a one-hot target and its label are one loss |
 //! | targets outside [0, 1] of `bce_with_logits` | accepted | an error | `bce` refuses them in both; they are almost always labels of several classes |
 //! | GELU of +∞ | NaN | ∞ | x Φ(x) rises beyond all bounds |
@@ -40,8 +40,8 @@
 //! | padding `Same` with a stride above 1 | an exception | ⌈size / stride⌉ places, an odd zero below and right | as in TensorFlow |
 //! | which samples refill several empty clusters of K-means | in the order of a partial sort (scikit-learn) | the farthest first, the first of equals | an order that can be stated; see [`kmeans`](crate::analysis::kmeans) |
 //!
-//! Not offered: dampening of SGD's momentum, `ceil_mode` and dilation of pooling windows, means that leave the padding
-//! out, `align_corners`, interpolation by factors that are not whole, padding by reflection, `ignore_index`, losses as
+//! Not offered: dampening of SGD's momentum, `ceil_mode` and dilation of pooling windows, means without the padding,
+//! `align_corners`, interpolation by factors that are not whole, padding by reflection, `ignore_index`, losses as
 //! sums or per sample, second derivatives.
 
 pub mod arith;

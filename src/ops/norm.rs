@@ -1,5 +1,5 @@
 //! Batch normalization (Ioffe and Szegedy 2015): each channel is shifted and scaled to mean 0 and variance 1, and then
-//! as its weight and bias say.
+//! scaled by its weight and shifted by its bias.
 //!
 //! ```text
 //! z = (x - μ)/√(σ² + ε),    y = w z + b
@@ -17,7 +17,7 @@ use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
 use gradus_kernels::norm::{self, Channels, NormGradients, Scales};
 
-/// How an op on `[N, C, ..]` sees its data.
+/// Returns the layout of the data of an op on `[N, C, ..]`.
 fn channels(shape: &[usize]) -> Channels {
     Channels { n: shape[0], c: shape[1], places: shape[2..].iter().product() }
 }
@@ -34,7 +34,7 @@ pub struct Moments<T: Real> {
 }
 
 impl<T: Real> Moments<T> {
-    /// The moments of `x` = `[N, C, ..]`. Fails where a channel has less than two values: it has no spread.
+    /// Returns the moments of `x` = `[N, C, ..]`. Fails where a channel has less than two values: it has no spread.
     pub fn of(x: &Tensor<T>) -> Result<Self> {
         let shape = x.shape();
         if shape.len() < 2 {
@@ -57,7 +57,7 @@ impl<T: Real> Moments<T> {
         Ok(Self { mean, variance, count })
     }
 
-    /// The unbiased variances, Σ (x - μ)²/(m - 1): what the running ones are made of.
+    /// Returns the unbiased variances, Σ (x - μ)²/(m - 1): what the running ones are made of.
     pub fn unbiased(&self) -> Tensor<T> {
         let (m, less) = (T::from_usize(self.count), T::from_usize(self.count - 1));
         self.variance.map(|v| v * m / less)
@@ -131,13 +131,13 @@ impl<T: Real> Op<T, 3> for BatchNorm<T> {
 
 /// Normalization.
 impl<T: Real> Var<T> {
-    /// Batch normalization with the batch's own statistics, as in training, and these statistics. See [`BatchNorm`].
+    /// Normalizes with the batch's own statistics, as in training, and returns these statistics too. See [`BatchNorm`].
     pub fn batch_norm(&self, weight: &Self, bias: &Self, eps: f64) -> Result<(Self, Moments<T>)> {
         let moments = Moments::of(self.value())?;
         let op = BatchNorm::new(&moments.mean, &moments.variance, eps, true);
         Ok((apply(op, [self, weight, bias])?, moments))
     }
-    /// Batch normalization with the given mean and variance of each channel, as in evaluation. See [`BatchNorm`].
+    /// Normalizes with the given mean and variance of each channel, as in evaluation. See [`BatchNorm`].
     pub fn batch_norm_with(
         &self,
         weight: &Self,

@@ -1,8 +1,8 @@
 //! The operators `+`, `-`, `*` and `/` between variables, between tensors, and with numbers, and the unary `-`.
 //!
 //! An operator is its method ([`add`](Var::add), [`sub`](Var::sub), [`mul`](Var::mul), [`div`](Var::div),
-//! [`neg`](Var::neg)) and gives the same bits; between variables it is recorded on the tape as the method is. A number is a
-//! constant of rank 0, which broadcasts to every shape. Operands may be owned or borrowed.
+//! [`neg`](Var::neg)) and gives the same bits; between variables it is recorded on the tape as the method is. A number
+//! is a constant of rank 0, which broadcasts to every shape. Operands may be owned or borrowed.
 //!
 //! ```
 //! use gradus::prelude::*;
@@ -18,9 +18,9 @@
 //! ```
 //!
 //! # Panics
-//! An operator cannot return an error. Where the shapes do not fit (and where variables are on two tapes, or on one that
-//! was consumed) it panics with the message that the method returns. Operators are for formulas whose shapes are known as
-//! they are written; a program whose shapes come from outside calls the methods.
+//! An operator cannot return an error. Where the shapes do not fit (and where variables are on two tapes, or on one
+//! that was consumed) it panics with the message that the method returns. Operators are for formulas whose shapes are
+//! known as they are written; a program whose shapes come from outside calls the methods.
 //!
 //! ```should_panic
 //! use gradus::prelude::*;
@@ -34,7 +34,7 @@ use crate::error::Result;
 use crate::real::Real;
 use crate::tensor::Tensor;
 
-/// What the operator's method gives, or a panic with its message.
+/// Returns the value of the operator's method; panics with the method's message if it fails.
 #[track_caller]
 fn expect<X>(result: Result<X>) -> X {
     match result {
@@ -43,7 +43,7 @@ fn expect<X>(result: Result<X>) -> X {
     }
 }
 
-/// An op of two tensors that are on no tape.
+/// Returns an op of two tensors that are on no tape.
 fn of_tensors<T: Real>(op: impl Op<T, 2>, a: &Tensor<T>, b: &Tensor<T>) -> Result<Tensor<T>> {
     apply(op, [a, b].map(|x| Var::constant(x.clone())).each_ref()).map(Var::into_value)
 }
@@ -68,7 +68,7 @@ impl<T: Real> Tensor<T> {
     }
 }
 
-/// A number as a constant of rank 0.
+/// Returns a number as a constant of rank 0.
 fn constant<T: Real>(x: T) -> Var<T> {
     Var::constant(Tensor::scalar(x))
 }

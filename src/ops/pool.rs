@@ -28,7 +28,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// A square window that steps by its own size: the usual pooling.
+    /// Creates a square window that steps by its own size: the usual pooling.
     pub fn square(size: usize) -> Self {
         Self { kernel: [size, size], stride: [size, size], padding: [0, 0] }
     }
@@ -71,8 +71,8 @@ impl Window {
     }
 }
 
-/// Max-pooling: `y[n,c,i,j]` is the largest x under the window. The whole gradient goes to the winner (the first, on a
-/// tie); padding never wins. Source: Riesenhuber and Poggio 1999.
+/// Max-pooling: `y[n,c,i,j]` is the largest x under the window. The whole gradient goes to the argmax (the first, on a
+/// tie); padding is never the argmax. Source: Riesenhuber and Poggio 1999.
 #[derive(Clone, Copy, Debug)]
 pub struct MaxPool2d(pub Window);
 
@@ -99,7 +99,7 @@ impl<T: Real> Op<T, 1> for MaxPool2d {
 }
 
 /// Average-pooling: the mean of the window, zeros of the padding counted in (PyTorch's `count_include_pad=True`). The
-/// gradient is shared out evenly.
+/// gradient is divided evenly.
 #[derive(Clone, Copy, Debug)]
 pub struct AvgPool2d(pub Window);
 
@@ -122,8 +122,8 @@ impl<T: Real> Op<T, 1> for AvgPool2d {
     }
 }
 
-/// Global average-pooling (Lin, Chen and Yan 2013): `y[n,c]` is the mean of plane (n, c), whatever its size. `[N, C, H, W]`
-/// to `[N, C]`; the gradient is shared out evenly over the plane. A plane without pixels has no mean: an error.
+/// Global average-pooling (Lin, Chen and Yan 2013): `y[n,c]` is the mean of plane (n, c), whatever its size. `[N, C,
+/// H, W]` to `[N, C]`; the gradient is divided evenly over the plane. A plane without pixels has no mean: an error.
 #[derive(Clone, Copy, Debug)]
 pub struct GlobalAvgPool2d;
 

@@ -26,19 +26,19 @@ pub struct Axes {
 }
 
 impl Axes {
-    /// All axes: the result is a scalar.
+    /// Returns all axes: the result is a scalar.
     pub fn all() -> Self {
         Self { reduced: [true; MAX_RANK], given: None, keep: false }
     }
 
-    /// These axes, counted from 0. Axes beyond the tensor's rank are an error when the op is applied.
+    /// Selects these axes, counted from 0. Axes beyond the tensor's rank are an error when the op is applied.
     pub fn of(axes: &[usize], keep: bool) -> Self {
         let mut reduced = [false; MAX_RANK];
         axes.iter().filter(|&&a| a < MAX_RANK).for_each(|&a| reduced[a] = true);
         Self { reduced, given: axes.iter().max().copied(), keep }
     }
 
-    /// The input's shape with the reduced axes at size 1.
+    /// Returns the input's shape with the reduced axes at size 1.
     fn kept(&self, x: &[usize]) -> Shape {
         x.iter().enumerate().fold(Shape::new(x), |s, (axis, _)| if self.reduced[axis] { s.with(axis, 1) } else { s })
     }
@@ -55,7 +55,7 @@ impl Axes {
         Ok(Shape::new(&left))
     }
 
-    /// Number of elements that make one output.
+    /// Returns the number of elements that make one output.
     fn count(&self, x: &[usize]) -> usize {
         (0..x.len()).filter(|&axis| self.reduced[axis]).map(|axis| x[axis]).product()
     }
@@ -91,7 +91,7 @@ fn total<T: Real>(x: &Tensor<T>, axes: &Axes) -> Tensor<T> {
     reduce_to(x, axes.kept(x.shape()))
 }
 
-/// The mean over the axes: the sum over the number of summands. NaN for no summands.
+/// The mean over the axes: the sum over the number of elements. NaN of no elements.
 #[derive(Clone, Copy, Debug)]
 pub struct Mean(pub Axes);
 
@@ -116,7 +116,7 @@ impl<T: Real> Op<T, 1> for Mean {
     }
 }
 
-/// The largest element over the axes. The whole gradient goes to the winner, on a tie to the first.
+/// The largest element over the axes. The whole gradient goes to the argmax, on a tie to the first.
 #[derive(Clone, Copy, Debug)]
 pub struct Max(pub Axes);
 
@@ -136,40 +136,40 @@ impl<T: Real> Op<T, 1> for Max {
         let strides = kept.strides();
         let none = u32::MAX;
         assert!(x.numel() < none as usize, "max: {} elements are too many to number", x.numel());
-        let (winner, ()) = Indices::build(out.numel(), |winner| {
-            winner.fill(none);
+        let (argmax, ()) = Indices::build(out.numel(), |argmax| {
+            argmax.fill(none);
             for (i, &value) in x.data().iter().enumerate() {
-                // The output's index: the input's, with the reduced axes left out.
+                // The output's index: the input's, without the reduced axes.
                 let (mut rest, mut at) = (i, 0);
                 for axis in (0..x.rank()).rev() {
                     let k = rest % x.shape()[axis];
                     rest /= x.shape()[axis];
                     at += if self.0.reduced[axis] { 0 } else { k * strides[axis] };
                 }
-                if winner[at] == none || above(value, x.data()[winner[at] as usize]) {
-                    winner[at] = i as u32;
+                if argmax[at] == none || above(value, x.data()[argmax[at] as usize]) {
+                    argmax[at] = i as u32;
                 }
             }
         });
-        let y = Tensor::build(out, |y| y.iter_mut().zip(&*winner).for_each(|(y, &i)| *y = x.data()[i as usize]));
-        (y, (x.shape_owned(), winner))
+        let y = Tensor::build(out, |y| y.iter_mut().zip(&*argmax).for_each(|(y, &i)| *y = x.data()[i as usize]));
+        (y, (x.shape_owned(), argmax))
     }
 
-    fn backward(&self, (shape, winner): &Self::Saved, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
+    fn backward(&self, (shape, argmax): &Self::Saved, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
         let mut dx = Tensor::zeros(*shape);
         let data = dx.data_mut();
-        winner.iter().zip(g.data()).for_each(|(&i, &g)| data[i as usize] = g);
+        argmax.iter().zip(g.data()).for_each(|(&i, &g)| data[i as usize] = g);
         [Some(dx)]
     }
 }
 
-/// Whether `a` is larger than `b`, NaN being above all numbers.
+/// Returns whether `a` is larger than `b`, NaN being above all numbers.
 #[inline]
 fn above<T: Real>(a: T, b: T) -> bool {
     a > b || (a.is_nan() && !b.is_nan())
 }
 
-/// The place of the largest of `n` elements, the first of equals; of the first NaN, if there is one.
+/// Returns the place of the largest of `n` elements, the first of equals; of the first NaN, if there is one.
 pub(super) fn largest<T: Real>(n: usize, at: impl Fn(usize) -> T) -> usize {
     (1..n).fold(0, |best, k| if above(at(k), at(best)) { k } else { best })
 }
@@ -185,7 +185,7 @@ pub fn argmax<T: Real>(x: &[T]) -> usize {
 
 /// Reductions.
 impl<T: Real> Var<T> {
-    /// The sum of all elements, a scalar.
+    /// Returns the sum of all elements, a scalar.
     pub fn sum(&self) -> Result<Self> {
         apply(Sum(Axes::all()), [self])
     }
@@ -193,19 +193,19 @@ impl<T: Real> Var<T> {
     pub fn sum_axes(&self, axes: &[usize], keep: bool) -> Result<Self> {
         apply(Sum(Axes::of(axes, keep)), [self])
     }
-    /// The mean of all elements, a scalar.
+    /// Returns the mean of all elements, a scalar.
     pub fn mean(&self) -> Result<Self> {
         apply(Mean(Axes::all()), [self])
     }
-    /// The mean over `axes`; see [`Mean`].
+    /// Returns the mean over `axes`; see [`Mean`].
     pub fn mean_axes(&self, axes: &[usize], keep: bool) -> Result<Self> {
         apply(Mean(Axes::of(axes, keep)), [self])
     }
-    /// The largest of all elements, a scalar.
+    /// Returns the largest of all elements, a scalar.
     pub fn max(&self) -> Result<Self> {
         apply(Max(Axes::all()), [self])
     }
-    /// The largest over `axes`; see [`Max`].
+    /// Returns the largest over `axes`; see [`Max`].
     pub fn max_axes(&self, axes: &[usize], keep: bool) -> Result<Self> {
         apply(Max(Axes::of(axes, keep)), [self])
     }

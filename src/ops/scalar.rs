@@ -3,10 +3,10 @@
 //! Such an op is a block with `f` and `df`; the rest is the same for all and written once, below them.
 //!
 //! Where a function saturates, its derivative is the difference of two almost equal numbers if it is computed from the
-//! value: of σ' = y (1 - y) no digit is left at x = 17 in `f32`, of 1 - y² none at x = 9. So the derivatives of sigmoid,
-//! tanh and ELU are computed from x, in forms that add and multiply positive numbers. Values and derivatives of all
-//! functions here are within 16 units in the last place (GELU's within 16 + x²), a derivative that crosses zero (GELU's)
-//! relative to its terms; `tests/engine/precision.rs` holds them to it over the range of `f32`.
+//! value: of σ' = y (1 - y) no digit is left at x = 17 in `f32`, of 1 - y² none at x = 9. So the derivatives of
+//! sigmoid, tanh and ELU are computed from x, in forms that add and multiply positive numbers. Values and derivatives
+//! of all functions here are within 16 units in the last place (GELU's within 16 + x²), a derivative that crosses zero
+//! (GELU's) relative to its terms; `tests/engine/precision.rs` holds them to it over the range of `f32`.
 
 use crate::autograd::{Op, Var, apply};
 use crate::error::Result;
@@ -21,7 +21,7 @@ use gradus_kernels::math::{self, Pointwise};
 /// use gradus::prelude::*;
 /// use gradus::ops::scalar::Elementwise;
 ///
-/// /// y = x³; an op by being this.
+/// /// y = x³; every `Elementwise` is an op.
 /// #[derive(Clone, Copy)]
 /// struct Cube;
 ///
@@ -46,9 +46,9 @@ pub trait Elementwise: Copy + Send + Sync + 'static {
     const NAME: &'static str;
     /// Whether f'(x) can be computed from y alone; x is then not kept, and the next layers work in its memory.
     const BY_VALUE: bool = false;
-    /// The value f(x).
+    /// Returns the value f(x).
     fn f<T: Real>(&self, x: T) -> T;
-    /// The derivative f'(x), from x and y = f(x).
+    /// Returns the derivative f'(x), from x and y = f(x).
     fn df<T: Real>(&self, x: T, y: T) -> T;
 }
 
@@ -69,7 +69,7 @@ impl<T: Real, E: Elementwise> Op<T, 1> for E {
     fn backward(&self, (x, y): &Self::Saved, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
         let x = x.as_ref().unwrap_or(y); // not looked at in the latter case
         [Some(Tensor::build(y.shape_owned(), |dx| {
-            math::apply([x.data(), y.data(), g.data()], dx, &Slope(*self));
+            math::apply([x.data(), y.data(), g.data()], dx, &Derivative(*self));
         }))]
     }
 }
@@ -84,8 +84,8 @@ impl<T: Real, E: Elementwise> Pointwise<T, 1> for Value<E> {
 }
 
 /// g · f' as the kernels' loops take it.
-struct Slope<E>(E);
-impl<T: Real, E: Elementwise> Pointwise<T, 3> for Slope<E> {
+struct Derivative<E>(E);
+impl<T: Real, E: Elementwise> Pointwise<T, 3> for Derivative<E> {
     #[inline(always)]
     fn at(&self, [x, y, g]: [T; 3]) -> T {
         g * self.0.df(x, y)
@@ -98,7 +98,7 @@ pub(super) fn exp_m1<T: Real>(x: T) -> T {
     (c::<T>(0.5) * x).tanh() * (x.exp() + T::ONE)
 }
 
-/// A constant of type `T`.
+/// Returns a constant of type `T`.
 #[inline(always)]
 fn c<T: Real>(x: f64) -> T {
     T::from_f64(x)
@@ -122,9 +122,9 @@ impl Elementwise for Neg {
 /// y = scale · x + shift.
 #[derive(Clone, Copy, Debug)]
 pub struct Affine {
-    /// The factor.
+    /// The scale.
     pub scale: f64,
-    /// The summand.
+    /// The shift.
     pub shift: f64,
 }
 impl Elementwise for Affine {
@@ -400,8 +400,8 @@ impl Elementwise for Softplus {
     }
 }
 
-/// y = min(max(x, low), high); dy/dx = 1 on [low, high], limits included, else 0. NaN stays NaN, with derivative 0. Where
-/// low > high, y is high everywhere.
+/// y = min(max(x, low), high); dy/dx = 1 on [low, high], limits included, else 0. NaN stays NaN, with derivative 0.
+/// Where low > high, y is high everywhere.
 #[derive(Clone, Copy, Debug)]
 pub struct Clamp {
     /// The lower limit.
@@ -440,7 +440,7 @@ impl<T: Real> Var<T> {
     pub fn neg(&self) -> Result<Self> {
         apply(Neg, [self])
     }
-    /// `scale` · x + `shift`; see [`Affine`].
+    /// Computes `scale` · x + `shift`; see [`Affine`].
     pub fn affine(&self, scale: f64, shift: f64) -> Result<Self> {
         apply(Affine { scale, shift }, [self])
     }

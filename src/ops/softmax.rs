@@ -1,9 +1,9 @@
 //! Softmax along one axis: `p[k] = exp(x[k]) / Σⱼ exp(x[j])`, computed from x - max x so that nothing overflows.
 //!
-//! The largest term, exp(0) = 1, is kept apart from the sum of the others: where it dominates, log p = -ln(1 + rest) of
-//! its class keeps all the digits of a small rest, which 1 + rest has lost. The backward passes have 1 - p in the same way,
-//! or refer all gradients to the one of the most probable class, so that what is left of a confident prediction's gradient
-//! is not a difference of almost equal numbers. Sums run in `f64`, in order.
+//! The largest term, exp(0) = 1, is kept separate from the sum of the others: where it dominates, log p = -ln(1 +
+//! rest) of its class keeps all the digits of a small rest, which 1 + rest has lost. The backward passes have 1 - p in
+//! the same way, or refer all gradients to the one of the most probable class, so that what is left of a confident
+//! prediction's gradient is not a difference of almost equal numbers. Sums run in `f64`, in order.
 //!
 //! Infinities: an entry of -∞ beside finite ones has probability 0. A line with +∞ or NaN, or of -∞ alone, is NaN
 //! throughout, as in PyTorch.
@@ -66,12 +66,12 @@ fn each_line(shape: &[usize], axis: usize, mut f: impl FnMut(&dyn Fn(usize) -> u
     }
 }
 
-/// The sum of `term(k)` over k = 0, .., n - 1 but for one, in `f64`.
+/// Returns the sum of `term(k)` over k = 0, .., n - 1 but for one, in `f64`.
 pub(super) fn sum_except<T: Real>(n: usize, except: Option<usize>, term: impl Fn(usize) -> T) -> T {
     T::from_f64((0..n).filter(|&k| Some(k) != except).fold(0.0, |sum, k| sum + term(k).to_f64()))
 }
 
-/// The maximum m of a line, and Σ exp(x - m) over its other elements; the latter is NaN if m is not finite.
+/// Returns the maximum m of a line, and Σ exp(x - m) over its other elements; the latter is NaN if m is not finite.
 fn max_and_rest<T: Real>(n: usize, at: impl Fn(usize) -> T) -> (T, T) {
     let top = largest(n, &at);
     let max = at(top);

@@ -1,14 +1,14 @@
-//! Upsampling by whole factors: enlarging maps without weights.
+//! Upsampling by integer factors: enlarging feature maps without weights.
 //!
 //! ```text
 //! nearest:   y[i, j] = x[⌊i/s⌋, ⌊j/s'⌋]
-//! bilinear:  y[i, j] = Σ a[i, u] b[j, v] x[u, v],   a, b the shares of the two pixels around (i + ½)/s - ½
+//! bilinear:  y[i, j] = Σ a[i, u] b[j, v] x[u, v],   a, b the weights of the two pixels around (i + ½)/s - ½
 //! ```
 //!
-//! Bilinear outputs lie between the centres of their pixels, borders repeated: PyTorch's `align_corners = false`. Both are
-//! linear, y = Ux, so dx = Uᵀg: each gradient goes back in the shares in which its output was mixed. Followed by a
-//! convolution this is the gentler alternative to a transposed convolution, whose filters overlap unevenly (Odena,
-//! Dumoulin and Olah, *Deconvolution and checkerboard artifacts*, 2016).
+//! Bilinear outputs lie between the centres of their pixels, borders repeated: PyTorch's `align_corners = false`. Both
+//! are linear, y = Ux, so dx = Uᵀg: each gradient goes back with the weights of its output. Followed by a convolution
+//! this is the gentler alternative to a transposed convolution, whose filters overlap unevenly (Odena, Dumoulin and
+//! Olah, *Deconvolution and checkerboard artifacts*, 2016).
 
 use crate::autograd::{Op, Var, apply};
 use crate::error::{Error, Result};

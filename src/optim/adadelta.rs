@@ -51,12 +51,13 @@ impl Default for Adadelta {
 }
 
 impl Adadelta {
-    /// PyTorch's constants: ρ = 0.9, ε = 1e-6.
+    /// Creates the rule with PyTorch's constants: ρ = 0.9, ε = 1e-6.
     pub fn new(lr: f64) -> Self {
         Self { lr, rho: 0.9, eps: 1e-6, weight_decay: 0.0, decoupled: false }
     }
 
-    /// Keras's constants: ρ = 0.95, ε = 1e-7. Its learning rate is 0.001 unless told otherwise, which is very little.
+    /// Creates the rule with Keras's constants: ρ = 0.95, ε = 1e-7. Its learning rate is 0.001 by default, which is
+    /// very small.
     pub fn keras(lr: f64) -> Self {
         Self { rho: 0.95, eps: 1e-7, decoupled: true, ..Self::new(lr) }
     }

@@ -51,7 +51,7 @@ impl Default for Adagrad {
 }
 
 impl Adagrad {
-    /// PyTorch's conventions and constants: the sum starts from 0, ε = 1e-10 beside the root.
+    /// Creates the rule with PyTorch's conventions and constants: the sum starts from 0, ε = 1e-10 beside the root.
     pub fn new(lr: f64) -> Self {
         Self {
             lr,
@@ -64,7 +64,7 @@ impl Adagrad {
         }
     }
 
-    /// Keras's conventions and constants: the sum starts from 0.1, ε = 1e-7 inside the root.
+    /// Creates the rule with Keras's conventions and constants: the sum starts from 0.1, ε = 1e-7 inside the root.
     pub fn keras(lr: f64) -> Self {
         let conventions = Self { eps_inside_root: true, decoupled: true, ..Self::new(lr) };
         Self { initial_accumulator_value: 0.1, eps: 1e-7, ..conventions }

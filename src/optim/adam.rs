@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 /// p ← p - lr · m̂ / (√ŵ + ε),   m̂ = m/(1 - β₁ᵗ),  ŵ = w/(1 - β₂ᵗ)
 /// ```
 ///
-/// With [`eps_uncorrected`](Self::eps_uncorrected), as in Keras and at the end of the paper's section 2, ε stands beside
-/// the root of w before its correction: p ← p - lr · √(1 - β₂ᵗ) · m̂ / (√w + ε). It then acts as the larger
-/// ε / √(1 - β₂ᵗ) in the first steps.
+/// With [`eps_uncorrected`](Self::eps_uncorrected), as in Keras and at the end of the paper's section 2, ε stands
+/// beside the root of w before its correction: p ← p - lr · √(1 - β₂ᵗ) · m̂ / (√w + ε). It then acts as the larger ε /
+/// √(1 - β₂ᵗ) in the first steps.
 ///
 /// ```
 /// use gradus::optim::{Adam, Rule};
@@ -55,7 +55,7 @@ impl Default for Adam {
 }
 
 impl Adam {
-    /// Adam with the paper's constants: β = (0.9, 0.999), ε = 1e-8, no decay.
+    /// Creates Adam with the paper's constants: β = (0.9, 0.999), ε = 1e-8, no decay.
     pub fn new(lr: f64) -> Self {
         Self {
             lr,
@@ -68,12 +68,13 @@ impl Adam {
         }
     }
 
-    /// AdamW with PyTorch's default decay of 0.01.
+    /// Creates AdamW with PyTorch's default decay of 0.01.
     pub fn w(lr: f64) -> Self {
         Self { weight_decay: 0.01, decoupled: true, ..Self::new(lr) }
     }
 
-    /// Keras's conventions and constants: ε = 1e-7 before the correction. With a decay it is Keras's AdamW.
+    /// Creates the rule with Keras's conventions and constants: ε = 1e-7 before the correction. With a decay it is
+    /// Keras's AdamW.
     pub fn keras(lr: f64) -> Self {
         Self { eps: 1e-7, eps_uncorrected: true, decoupled: true, ..Self::new(lr) }
     }

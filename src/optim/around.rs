@@ -1,4 +1,4 @@
-//! What may be done around any rule: gradients are accumulated and clipped before it, weights averaged after it.
+//! Steps around any rule: gradients are accumulated and clipped before it, weights averaged after it.
 
 use crate::real::Real;
 use crate::tensor::Tensor;
@@ -78,20 +78,21 @@ impl Around {
         self.gradient_accumulation_steps.max(1) as u64
     }
 
-    /// Names of the values kept for each parameter: the average, then the sum of gradients, as far as they are needed.
+    /// Returns the names of the values kept for each parameter: the average, then the sum of gradients, as far as they
+    /// are needed.
     pub(super) fn slots(&self) -> impl Iterator<Item = &'static str> {
         let average = self.use_ema.then_some(Self::AVERAGE);
         average.into_iter().chain((self.every() > 1).then_some("accumulated"))
     }
 
-    /// These values at first: the average is the parameter itself.
+    /// Returns these values as they are at first: the average is the parameter itself.
     pub(super) fn make<T: Real>(&self, value: &Tensor<T>) -> impl Iterator<Item = Tensor<T>> {
         // A copy: a shared buffer could not be written in place.
         let average = self.use_ema.then(|| value.map(|v| v));
         average.into_iter().chain((self.every() > 1).then(|| Tensor::zeros(value.shape_owned())))
     }
 
-    /// Whether step `step` (from 1) moves the parameters.
+    /// Returns whether step `step` (from 1) moves the parameters.
     pub(super) fn moves_at(&self, step: u64) -> bool {
         step.is_multiple_of(self.every())
     }

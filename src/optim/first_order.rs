@@ -39,11 +39,11 @@ pub struct FirstOrder<T: Real, R> {
     steps: u64,
     /// The parameters of the model of the last step.
     known: Vec<Known<T>>,
-    /// What is kept of parameters that were not in it.
+    /// The state of parameters that were not in it.
     parted: BTreeMap<String, Kept<T>>,
 }
 
-/// A parameter, its path, and what is kept of it: nothing before its first gradient.
+/// A parameter, its path, and its state: none before its first gradient.
 #[derive(Clone, Debug)]
 struct Known<T: Real> {
     path: String,
@@ -51,7 +51,7 @@ struct Known<T: Real> {
     kept: Option<Kept<T>>,
 }
 
-/// What an optimizer keeps of one parameter.
+/// The optimizer's state for one parameter.
 #[derive(Clone, Debug)]
 struct Kept<T: Real> {
     /// How often the parameter has moved.
@@ -78,29 +78,29 @@ fn read_count<T: Real>(written: &Tensor<T>) -> Option<u64> {
 }
 
 impl<T: Real, R: Rule<T>> FirstOrder<T, R> {
-    /// An optimizer that has taken no step yet.
+    /// Creates an optimizer that has taken no step yet.
     pub fn new(mut rule: R) -> Self {
         let lr = *rule.lr();
         Self { rule, around: Around::default(), lr, steps: 0, known: Vec::new(), parted: BTreeMap::new() }
     }
 
-    /// Does this around the rule.
+    /// Sets what is done around the rule.
     pub fn around(mut self, around: Around) -> Self {
         self.around = around;
         self
     }
 
-    /// The names of a parameter's running values.
+    /// Returns the names of a parameter's running values.
     fn names(&self) -> Vec<&'static str> {
         self.rule.slots().iter().copied().chain(self.around.slots()).collect()
     }
 
-    /// Whether the number of a parameter's moves matters, and so belongs to the state.
+    /// Returns whether the number of a parameter's moves matters, and so belongs to the state.
     fn counts(&self) -> bool {
         self.rule.counts_moves() || self.around.use_ema
     }
 
-    /// What is kept, by the path of the parameter.
+    /// Returns the state by the path of the parameter.
     fn values(&self) -> impl Iterator<Item = (&String, &Kept<T>)> {
         let known = self.known.iter().filter_map(|known| Some((&known.path, known.kept.as_ref()?)));
         self.parted.iter().chain(known)
@@ -126,7 +126,7 @@ impl<T: Real, R: Rule<T>> FirstOrder<T, R> {
                 let shape = param.get().shape_owned();
                 let fits = |kept: &Kept<T>| kept.slots.iter().all(|slot| *slot.shape() == *shape);
                 if !self.parted.get(&path).is_none_or(fits) {
-                    let what = format!("the optimizer's state of {path} is of another shape than {shape:?}");
+                    let what = format!("the optimizer's state of {path} has another shape than {shape:?}");
                     return Err(Error::State(what));
                 }
                 let kept = self.parted.remove(&path);
@@ -142,8 +142,8 @@ impl<T: Real, R: Rule<T>> FirstOrder<T, R> {
         self.parted.extend(used);
     }
 
-    /// Fails for a parameter that has a gradient, but that the model does not name: it would never be trained. And fails at
-    /// the first gradient with a NaN or an infinity in it.
+    /// Fails for a parameter that has a gradient, but that the model does not name: it would never be trained. And
+    /// fails at the first gradient with a NaN or an infinity in it.
     fn check(&self, gradients: &Gradients<T>) -> Result<()> {
         let named = |id: u64| self.known.iter().any(|known| known.param.id() == id);
         if let Some(gradient) = gradients.of_unknown(named) {
@@ -162,7 +162,7 @@ impl<T: Real, R: Rule<T>> FirstOrder<T, R> {
         Ok(())
     }
 
-    /// The error of a step whose loss or gradient is not finite.
+    /// Returns the error of a step whose loss or gradient is not finite.
     fn diverged(&self, value: T, place: String) -> Error {
         Error::Diverged {
             what: if value.is_nan() { "NaN" } else { "infinity" }.into(),
@@ -173,8 +173,8 @@ impl<T: Real, R: Rule<T>> FirstOrder<T, R> {
     }
 }
 
-/// The first number of a tensor that is not finite. The squares' sum, one fast reduction, is finite only if all numbers
-/// are; where it is not, a large number may be the cause too, and each is looked at.
+/// Returns the first number of a tensor that is not finite. The squares' sum, one fast reduction, is finite only if
+/// all numbers are; where it is not, a large number may be the cause too, and each is looked at.
 fn not_finite<T: Real>(x: &Tensor<T>) -> Option<T> {
     if reduce::dot(x.data(), x.data()).is_finite() {
         return None;

@@ -2,10 +2,10 @@
 //!
 //! A first-order [`Rule`] is a formula for one parameter and lives in a file of its own. [`FirstOrder`] applies it to
 //! all parameters of a model and keeps its running values (momenta) by the parameter's name, so that they can be
-//! saved and resumed. [`Around`] is what may be done around any rule: clipping, accumulating, averaging.
-//! [`OptimizerSpec`] is all of this as a table of a file, and [`Schedule`] says how the learning rate changes from epoch
-//! to epoch. The conventions are PyTorch's; where Keras differs, the rule has a setting for it, and a constructor
-//! `keras` with Keras's conventions and constants.
+//! saved and resumed. [`Around`] holds the settings of what is done around any rule: clipping, accumulating, averaging.
+//! [`OptimizerSpec`] describes all of this as a table of a file, and [`Schedule`] says how the learning rate changes
+//! from epoch to epoch. The conventions are PyTorch's; where Keras differs, the rule has a setting for it, and a
+//! constructor `keras` with Keras's conventions and constants.
 
 mod around;
 mod first_order;
@@ -121,7 +121,7 @@ rules! {
 /// Computes the loss and the gradients at the parameters' present values.
 pub type Closure<'a, T> = dyn FnMut() -> Result<(T, Gradients<T>)> + 'a;
 
-/// Something that improves a model's parameters.
+/// Updates a model's parameters from the gradients of the loss.
 ///
 /// ```
 /// use gradus::prelude::*;
@@ -145,28 +145,29 @@ pub type Closure<'a, T> = dyn FnMut() -> Result<(T, Gradients<T>)> + 'a;
 pub trait Optimizer<T: Real> {
     /// One step; returns the loss before it. First-order rules call `closure` once, line searches as often as they
     /// like. Fails with [`Error::Diverged`](crate::Error::Diverged), and changes nothing, if the loss or a parameter's
-    /// gradient is not finite: a finite loss may have a NaN gradient (√x at 0), which would end in every weight. Fails, and
-    /// changes nothing, if the loss depends on a trainable parameter that `model` does not name in its
-    /// [`walk`](Module::walk): it would never be trained. What another optimizer trains is to be frozen meanwhile.
+    /// gradient is not finite: a finite loss may have a NaN gradient (√x at 0), which would end in every weight.
+    /// Fails, and changes nothing, if the loss depends on a trainable parameter that `model` does not name in its
+    /// [`walk`](Module::walk): it would never be trained. Freeze the parameters that another optimizer trains.
     fn step(&mut self, model: &dyn Module<T>, closure: &mut Closure<'_, T>) -> Result<T>;
 
-    /// Number of steps taken.
+    /// Returns the number of steps taken.
     fn steps(&self) -> u64;
 
-    /// The learning rate.
+    /// Returns the learning rate.
     fn lr(&self) -> f64;
 
     /// Changes the learning rate.
     fn set_lr(&mut self, lr: f64);
 
-    /// The running values by name (`block1.conv.weight/exp_avg`) for a checkpoint.
+    /// Returns the running values by name (`block1.conv.weight/exp_avg`) for a checkpoint.
     fn state(&self) -> State<T>;
 
-    /// Takes up where [`state`](Self::state) and [`steps`](Self::steps) were taken.
+    /// Restores the running values of [`state`](Self::state) and the number of [`steps`](Self::steps).
     fn load(&mut self, steps: u64, state: State<T>) -> Result<()>;
 
-    /// The model's state with averaged weights in place of those that move, by which it should be evaluated and which
-    /// it should keep in the end. `None` if no average is taken: the weights are then to be used as they are.
+    /// Returns the model's state with averaged weights in place of those that move, by which it should be evaluated
+    /// and which it should keep in the end. `None` if no average is taken: the weights are then to be used as they
+    /// are.
     fn averaged(&self, model: &dyn Module<T>) -> Option<State<T>> {
         let _ = model;
         None
@@ -202,20 +203,20 @@ pub trait Optimizer<T: Real> {
 /// assert_eq!(optimizer.lr(), 0.5);
 /// ```
 pub trait Rule<T: Real> {
-    /// Names of the running values it keeps for each parameter, each of the parameter's shape.
+    /// Returns the names of the running values it keeps for each parameter, each of the parameter's shape.
     fn slots(&self) -> &'static [&'static str];
 
-    /// What the running values are at first.
+    /// Returns the initial running values.
     fn initial(&self) -> f64 {
         0.0
     }
 
-    /// Whether a move depends on how many the parameter has made before.
+    /// Returns whether a move depends on how many the parameter has made before.
     fn counts_moves(&self) -> bool {
         false
     }
 
-    /// The learning rate.
+    /// Returns the learning rate.
     fn lr(&mut self) -> &mut f64;
 
     /// A parameter's move number `t` (from 1), as a function that updates the parameter from its gradient and its
@@ -223,8 +224,8 @@ pub trait Rule<T: Real> {
     fn step(&self, t: u64) -> impl Fn(&mut [T], &[T], &mut [Tensor<T>]);
 }
 
-/// Weight decay as two numbers: the factor on the parameter that is added to its gradient, and the factor on the
-/// parameter itself.
+/// Returns the weight decay as two numbers: the factor on the parameter that is added to its gradient, and the factor
+/// on the parameter itself.
 fn decay(lr: f64, weight_decay: f64, decoupled: bool) -> (f64, f64) {
     if decoupled { (0.0, 1.0 - lr * weight_decay) } else { (weight_decay, 1.0) }
 }

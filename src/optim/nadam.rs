@@ -50,12 +50,12 @@ impl Default for Nadam {
 }
 
 impl Nadam {
-    /// PyTorch's constants: β = (0.9, 0.999), ε = 1e-8, a momentum decay of 0.004.
+    /// Creates the rule with PyTorch's constants: β = (0.9, 0.999), ε = 1e-8, a momentum decay of 0.004.
     pub fn new(lr: f64) -> Self {
         Self { lr, betas: [0.9, 0.999], eps: 1e-8, momentum_decay: 4e-3, weight_decay: 0.0, decoupled: false }
     }
 
-    /// Keras's constants: ε = 1e-7, a momentum decay of 1.
+    /// Creates the rule with Keras's constants: ε = 1e-7, a momentum decay of 1.
     pub fn keras(lr: f64) -> Self {
         Self { eps: 1e-7, momentum_decay: 1.0, decoupled: true, ..Self::new(lr) }
     }

@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 /// v ← momentum · v + lr d,  p ← p - v                             (lr_in_velocity)
 /// ```
 ///
-/// The first of two is PyTorch's, the second Keras's. The two velocities go the same way while the rate stays the same.
-/// s - m² is never negative but by rounding, and then counts as 0.
+/// The first of two is PyTorch's, the second Keras's. The two velocities give the same steps while the rate stays the
+/// same. s - m² is never negative but by rounding, and then counts as 0.
 ///
 /// ```
 /// use gradus::optim::{RmsProp, Rule};
@@ -60,7 +60,7 @@ impl Default for RmsProp {
 }
 
 impl RmsProp {
-    /// PyTorch's conventions and constants: α = 0.99, ε = 1e-8 beside the root.
+    /// Creates the rule with PyTorch's conventions and constants: α = 0.99, ε = 1e-8 beside the root.
     pub fn new(lr: f64) -> Self {
         Self {
             lr,
@@ -75,7 +75,7 @@ impl RmsProp {
         }
     }
 
-    /// Keras's conventions and constants: α = 0.9, ε = 1e-7 inside the root.
+    /// Creates the rule with Keras's conventions and constants: α = 0.9, ε = 1e-7 inside the root.
     pub fn keras(lr: f64) -> Self {
         let conventions = Self { eps_inside_root: true, decoupled: true, lr_in_velocity: true, ..Self::new(lr) };
         Self { alpha: 0.9, eps: 1e-7, ..conventions }

@@ -1,7 +1,7 @@
 //! How the learning rate changes from epoch to epoch.
 //!
 //! A schedule is a pure function of the epoch and of the validation losses so far, so a resumed training needs nothing
-//! but its history to go on at the same rate.
+//! but its history to continue at the same rate.
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -64,10 +64,10 @@ pub enum Schedule {
     /// (`ReduceLROnPlateau`; Keras does so one epoch earlier, at `patience`). Better means below (1 - threshold) times
     /// the best loss; a NaN is never better. After a change the waiting begins anew.
     Plateau {
-        /// What the rate is multiplied by.
+        /// The factor by which the rate is multiplied.
         #[serde(default = "tenth")]
         factor: f64,
-        /// Epochs without a better validation loss before the rate falls.
+        /// Epochs without a better loss that are tolerated.
         #[serde(default = "ten")]
         #[cfg_attr(feature = "program", schemars(extend("unit" = "epochs")))]
         patience: usize,
@@ -82,8 +82,8 @@ pub enum Schedule {
     /// base / (div_factor · final_div_factor) in the last epoch (`OneCycleLR` with `max_lr = base`; momentum is left
     /// alone). The top is at e = pct_start · E, which need not be a whole number. A single epoch has the base rate.
     OneCycle {
-        /// Fraction of the epochs in which the rate rises, 0 to 1.
-        #[serde(default = "share")]
+        /// The fraction of the epochs in which the rate rises.
+        #[serde(default = "usual_start")]
         pct_start: f64,
         /// What the base rate is divided by in the first epoch.
         #[serde(default = "div")]
@@ -110,7 +110,7 @@ fn ten() -> usize {
 fn little() -> f64 {
     1e-4
 }
-fn share() -> f64 {
+fn usual_start() -> f64 {
     0.3
 }
 fn div() -> f64 {
@@ -120,14 +120,15 @@ fn final_div() -> f64 {
     1e4
 }
 
-/// Half a cosine, from `from` at 0 to `to` at 1.
+/// Returns half a cosine, from `from` at 0 to `to` at 1.
 fn anneal(from: f64, to: f64, at: f64) -> f64 {
     to + (from - to) / 2.0 * (1.0 + libm::cos(std::f64::consts::PI * at))
 }
 
 impl Schedule {
-    /// The learning rate of epoch `epoch` (from 1) of `epochs`. `val_losses` are the validation losses of the epochs
-    /// before it, in order; those of later epochs are not looked at, and no loss but for [`Plateau`](Self::Plateau).
+    /// Returns the learning rate of epoch `epoch` (from 1) of `epochs`. `val_losses` are the validation losses of the
+    /// epochs before it, in order; those of later epochs are not looked at, and no loss but for
+    /// [`Plateau`](Self::Plateau).
     ///
     /// Epochs past the last have the last one's rate.
     pub fn lr(&self, base: f64, epoch: usize, epochs: usize, val_losses: &[f64]) -> f64 {
@@ -222,10 +223,10 @@ mod tests {
         assert_eq!(rates(Schedule::Step { every: 2, factor: 0.5 }, 5, &[]), [8.0, 8.0, 4.0, 4.0, 2.0]);
         assert_eq!(rates(Schedule::Exponential { factor: 0.5 }, 3, &[]), [8.0, 4.0, 2.0]);
         // Two of warm-up, then cosines of 0 and 90 degrees from 8 to 2.
-        let close = |found: Vec<f64>, wanted: &[f64]| {
-            assert_eq!(found.len(), wanted.len());
-            let off = found.iter().zip(wanted).map(|(f, w)| (f - w).abs()).fold(0.0, f64::max);
-            assert!(off < 1e-14, "{found:?} for {wanted:?}");
+        let close = |found: Vec<f64>, expected: &[f64]| {
+            assert_eq!(found.len(), expected.len());
+            let off = found.iter().zip(expected).map(|(f, w)| (f - w).abs()).fold(0.0, f64::max);
+            assert!(off < 1e-14, "{found:?} for {expected:?}");
         };
         let cosine = Schedule::Cosine { to: 2.0, warmup: 2 };
         close(rates(cosine, 4, &[]), &[8.0 / 3.0, 16.0 / 3.0, 8.0, 5.0]);

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 /// p ← p - (nesterov ? lr · g + momentum · v : v)
 /// ```
 ///
-/// This is the same path at a constant rate, and another one when the rate changes: what is under way keeps its speed.
+/// Both give the same path at a constant rate. When the rate changes they differ: here the velocity keeps its size.
 ///
 /// ```
 /// use gradus::optim::{Sgd, Rule};
@@ -60,12 +60,12 @@ impl Default for Sgd {
 }
 
 impl Sgd {
-    /// Plain descent, in PyTorch's conventions.
+    /// Creates plain descent, with PyTorch's conventions.
     pub fn new(lr: f64) -> Self {
         Self { lr, momentum: 0.0, nesterov: false, weight_decay: 0.0, decoupled: false, lr_in_velocity: false }
     }
 
-    /// Plain descent; momentum and decay will be Keras's.
+    /// Creates plain descent, with Keras's conventions of momentum and decay.
     pub fn keras(lr: f64) -> Self {
         Self { decoupled: true, lr_in_velocity: true, ..Self::new(lr) }
     }

@@ -7,7 +7,7 @@
 //! clip_norm = 1.0
 //! ```
 //!
-//! Rule and surroundings share one table, so the keys are told apart by the names that the structs know: each name
+//! Rule and surroundings share one table, so the keys are distinguished by the fields of the structs: each name
 //! belongs to the rule or to [`Around`], and one that belongs to neither is refused.
 
 #[cfg(feature = "program")]
@@ -50,7 +50,7 @@ pub(super) fn as_adamw(schema: &mut schemars::Schema) {
     }
 }
 
-/// A setting, what it may be in words, and whether a number is that.
+/// A setting, its range in words, and whether a number is in that range.
 type Range = (&'static str, &'static str, fn(f64) -> bool);
 
 /// The settings that have a range. The largest numbers are such as `f32` holds.
@@ -83,17 +83,17 @@ fn fraction(x: f64) -> bool {
 }
 
 impl OptimizerSpec {
-    /// A rule with nothing around it.
+    /// Creates a rule with nothing around it.
     pub fn new(rule: Choice) -> Self {
         Self { rule, around: Around::default() }
     }
 
-    /// An optimizer that has taken no step yet.
+    /// Returns an optimizer that has taken no step yet.
     pub fn build(&self) -> Box<dyn Optimizer<f32>> {
         self.build_for()
     }
 
-    /// The same for parameters of any number type.
+    /// Returns the same for parameters of any number type.
     pub fn build_for<T: Real>(&self) -> Box<dyn Optimizer<T>> {
         self.rule.build(self.around)
     }
@@ -103,7 +103,7 @@ impl OptimizerSpec {
         Some([Choice::keys(kind)?, fields::<Around>()].concat())
     }
 
-    /// The learning rate to start with.
+    /// Returns the learning rate to start with.
     pub fn lr(&self) -> f64 {
         self.rule.lr()
     }
@@ -133,7 +133,7 @@ impl OptimizerSpec {
 impl<'de> Deserialize<'de> for OptimizerSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut table = Map::deserialize(deserializer)?;
-        // NaN and infinities have become null, and a setting that may be left out would take that for nothing.
+        // NaN and infinities have become null, and a setting that is optional would take that for an omission.
         let is_null =
             |value: &Value| value.is_null() || value.as_array().is_some_and(|list| list.contains(&Value::Null));
         if table.values().any(is_null) {
@@ -177,7 +177,7 @@ pub(super) fn read<R: DeserializeOwned>(mut table: Map<String, Value>) -> Result
     Ok((rule, around))
 }
 
-/// The names of a struct's settings, as its `Deserialize` asks for them.
+/// Returns the names of a struct's settings, as its `Deserialize` asks for them.
 pub(super) fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
     struct Ask<'a>(&'a mut &'static [&'static str]);
 
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_and_surroundings_share_a_table() {
+    fn rule_and_surroundings_stand_in_one_table() {
         let spec = read("kind = \"rmsprop\"\nlr = 1\nmomentum = 0.9\nclip_norm = 2.5\nuse_ema = true");
         let rule = RmsProp { momentum: 0.9, ..RmsProp::new(1.0) };
         assert_eq!(spec.rule, Choice::RmsProp(rule));
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_refused_by_name() {
-        for (text, wanted) in [
+        for (text, fragment) in [
             ("kind = \"rmsprop\"\nrho = 0.9", "unknown field `rho`, expected one of `lr`, `alpha`"),
             ("kind = \"sgd\"\nclip = 1.0", "`gradient_accumulation_steps`"),
             ("kind = \"rmsprob\"", "unknown variant `rmsprob`, expected one of `sgd`, `adam`"),
@@ -263,7 +263,7 @@ mod tests {
             ("kind = \"adam\"\nbetas = [0.9, inf]", "not a finite number"),
         ] {
             let message = toml::from_str::<OptimizerSpec>(text).unwrap_err().to_string();
-            assert!(message.contains(wanted), "{message}");
+            assert!(message.contains(fragment), "{message}");
         }
     }
 
@@ -283,7 +283,7 @@ mod tests {
             ("eps = 0.0", "eps"),
             ("clip_value = 1e300", "clip_value"),
         ] {
-            // Infinity is no number of JSON, through which tables are read.
+            // JSON has no infinity, and tables are read through it.
             let read = toml::from_str::<OptimizerSpec>(&format!("kind = \"adam\"\n{line}"));
             let Ok(spec) = read else {
                 assert_eq!(line, "lr = inf");

@@ -1,4 +1,4 @@
-//! What `evaluate` and `predict` need of a run besides the networks' weights.
+//! The artifacts of a run that `evaluate` and `predict` need besides the networks' weights.
 
 use super::cnn::{self, CnnStage};
 use super::config::Config;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 /// The file in the run folder.
 const FILE: &str = "artifacts.json";
 
-/// The numbers that were learned outside the networks.
+/// The values that were fitted outside the networks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Artifacts {
     /// Names of the classes.
@@ -63,19 +63,19 @@ impl Artifacts {
         folder.write(FILE, &serde_json::to_vec_pretty(&artifacts).expect("plain numbers and words"))
     }
 
-    /// Reads those of a finished run.
+    /// Reads the artifacts of a finished run.
     pub fn read(folder: &RunFolder) -> Result<Self> {
         folder.verified()?.read_json(FILE)
     }
 
-    /// The centroids as a matrix.
+    /// Returns the centroids as a matrix.
     pub fn centroids(&self) -> Result<Array2<f32>> {
         let (k, d) = (self.centroids.len(), self.features.len());
         Array2::from_shape_vec((k, d), self.centroids.concat())
             .map_err(|_| Error::State(format!("artifacts.json: the centroids are not {k} rows of {d} numbers")))
     }
 
-    /// The two networks with the best epoch's weights.
+    /// Returns the two networks with the best epoch's weights.
     pub fn networks(&self, folder: &RunFolder, config: &Config) -> Result<(Sequential, Sequential)> {
         let classes = self.classes.len();
         let mlp = mlp::build(&config.mlp, config.mlp.activation, self.features.len(), classes, config.seed);

@@ -1,4 +1,4 @@
-//! What any prediction must be better than: the majority-class baseline, and logistic regression on the pixels.
+//! Baselines: the majority-class baseline, and logistic regression on the pixels.
 
 use super::cnn::CnnStage;
 use super::config::Config;
@@ -13,9 +13,9 @@ use crate::train::{Fit, ImageSamples};
 /// The baselines.
 #[derive(Clone, Debug)]
 pub struct Baselines {
-    /// The commonest class of the training split.
+    /// The most frequent class of the training split.
     pub majority_class: usize,
-    /// Test accuracy of always answering it.
+    /// Test accuracy of always predicting it.
     pub majority_accuracy: f64,
     /// Softmax regression on all pixels, trained like the CNN but without hidden layers or augmentation.
     pub logistic: Scores,
@@ -26,7 +26,7 @@ const EPOCHS: usize = 20;
 /// Its learning rate: its many weights all move together, and a larger one overshoots.
 const LR: f64 = 1e-4;
 
-/// Measures the baselines.
+/// Computes the baselines.
 pub fn measure(config: &Config, data: &ImageData, cnn: &CnnStage, trainer: &mut Trainer<'_>) -> Result<Baselines> {
     let counts = data.train.counts();
     let majority_class = (0..counts.len()).fold(0, |best, c| if counts[c] > counts[best] { c } else { best });

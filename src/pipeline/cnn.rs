@@ -31,8 +31,8 @@ pub fn build(config: &Config, channels: usize, classes: usize) -> Result<Sequent
     figure_1.build(&mut Rng::new(config.seed, "cnn.init", 0))
 }
 
-/// Refuses a network whose weights will not fit into memory, before anything is done for it. The images, which may be in
-/// colour, are not looked at: a channel more or less does not matter then.
+/// Refuses a network if its weights will not fit into memory, before anything is computed. The number of channels is
+/// not known yet, but does not matter for such a size.
 pub(super) fn check_size(config: &Config) -> Result<()> {
     let (c, mut inputs, mut weights) = (&config.cnn, 1u64, 0u64);
     for &width in &c.widths {

@@ -1,7 +1,7 @@
 //! Stage 1. Data: images, split once into training, validation and test set.
 //!
-//! Nothing is chosen by the test set. Given splits are kept; otherwise the images are split 70/15/15, class by class, by a
-//! shuffle that `data.seed` decides.
+//! Nothing is chosen by the test set. Given splits are kept; otherwise the images are split 70/15/15, class by class,
+//! by a shuffle that `data.seed` decides.
 
 use super::config::Config;
 use crate::data::{FolderOptions, Galaxies, ImageData, load};
@@ -10,10 +10,10 @@ use crate::run::Watch;
 use crate::text::counted;
 use std::path::Path;
 
-/// Fewer samples than this have no neighbourhoods to map.
+/// Fewer samples than this are too few for t-SNE.
 const FEWEST: usize = 5;
 
-/// Loads or renders the images and divides them.
+/// Loads or renders the images and splits them.
 pub fn prepare(config: &Config, watch: &mut dyn Watch) -> Result<ImageData> {
     let d = &config.data;
     let data = if config.is_rendered() {
@@ -24,7 +24,7 @@ pub fn prepare(config: &Config, watch: &mut dyn Watch) -> Result<ImageData> {
     for (name, images) in data.splits() {
         if images.len() < FEWEST {
             let what = format!(
-                "leaves {} for {name}; maps and metrics need at least {FEWEST}",
+                "leaves {} for {name}; embeddings and metrics need at least {FEWEST}",
                 counted(images.len(), "image")
             );
             let help = "give more images, or change the fractions of data.split";

@@ -1,13 +1,13 @@
-//! Stage 8. The depth lesson: how the classes come apart from layer to layer.
+//! Stage 8. The depth lesson: how the separation of the classes changes from layer to layer.
 //!
-//! The same validation samples are looked at in seven or so spaces: the hand-crafted features, the MLP's output, the
+//! The same validation samples are measured in several spaces: the hand-crafted features, the MLP's output, the
 //! activations after each block's pooling, the CNN's output. Spaces of many dimensions are first reduced by PCA, so
-//! that distances are comparable. In each space three numbers say how compact and how separate the classes are.
+//! that distances are comparable. In each space three measures describe how compact and how separate the classes are.
 
 use super::cnn::CnnStage;
 use super::config::Config;
+use super::embeddings::{NamedEmbedding, embed};
 use super::features::Features;
-use super::maps::{NamedMap, map};
 use super::mlp::MlpStage;
 use crate::analysis::metrics::{fisher_ratio, knn_correct, silhouettes};
 use crate::analysis::pca::Pca;
@@ -27,7 +27,7 @@ pub struct Space {
     pub name: String,
     /// Number of dimensions before PCA.
     pub dimensions: usize,
-    /// Mean silhouette (Rousseeuw 1987): 1 where classes are compact and apart, 0 where they touch.
+    /// Mean silhouette (Rousseeuw 1987): 1 where classes are compact and separate, 0 where they touch.
     pub silhouette: f64,
     /// Trace of the scatter between classes over that within.
     pub fisher_ratio: f64,
@@ -37,20 +37,20 @@ pub struct Space {
     pub silhouettes: Vec<f64>,
     /// Whether each sample's nearest neighbours classify it correctly.
     pub knn_correct: Vec<bool>,
-    /// Fisher's ratio of bootstrap samples, the same samples in every space: how sure the ratio is.
+    /// Fisher's ratio of bootstrap samples, the same samples in every space, for the uncertainty of the ratio.
     pub fisher_resampled: Vec<f64>,
     /// t-SNE of the space.
-    pub map: NamedMap,
+    pub embedding: NamedEmbedding,
 }
 
 /// The spaces from shallow to deep.
 #[derive(Clone, Debug)]
 pub struct DepthLesson {
-    /// Labels of the samples looked at.
+    /// Labels of the samples.
     pub labels: Vec<usize>,
     /// One entry a space; none if the measures are not defined for the samples.
     pub spaces: Vec<Space>,
-    /// Why there are no spaces, as a sentence.
+    /// The reason if there are no spaces, as a sentence.
     pub omitted: Option<String>,
 }
 
@@ -93,8 +93,8 @@ pub fn measure(
     Ok(DepthLesson { labels, spaces, omitted: None })
 }
 
-/// Why compactness and separability cannot be measured on samples with these labels, if they cannot: a class has a spread
-/// and a neighbour of its own only with two samples, and a silhouette is a comparison with another class.
+/// Returns why compactness and separability cannot be measured on samples with these labels, if they cannot: a class
+/// has a spread and a neighbour of its own only with two samples, and a silhouette is a comparison with another class.
 fn undefined(labels: &[usize]) -> Option<String> {
     let classes = labels.iter().collect::<BTreeSet<_>>().len();
     if classes >= 2 && classes < labels.len() {
@@ -123,12 +123,12 @@ fn space(config: &Config, name: &str, x: Array2<f32>, labels: &[usize]) -> Resul
         silhouettes,
         knn_correct,
         fisher_resampled: resampled_fisher(x.view(), labels, config.seed)?,
-        map: map(name, &config.tsne, x.view(), config.seed)?,
+        embedding: embed(name, &config.tsne, x.view(), config.seed)?,
     })
 }
 
-/// Fisher's ratio of [`RESAMPLES`] bootstrap samples (Efron 1979). The draws depend on the seed alone, so that the same
-/// samples are drawn in every space and differences between spaces are paired.
+/// Computes Fisher's ratio of [`RESAMPLES`] bootstrap samples (Efron 1979). The draws depend on the seed alone:
+/// every space has the same samples, so differences between spaces are paired.
 fn resampled_fisher(x: ArrayView2<'_, f32>, labels: &[usize], seed: u64) -> Result<Vec<f64>> {
     let n = labels.len();
     let mut ratios = Vec::with_capacity(RESAMPLES);

@@ -1,4 +1,4 @@
-//! `gradus evaluate` and `gradus predict`: a trained run on other images.
+//! `gradus evaluate` and `gradus predict`: applies a trained run to other images.
 
 use super::artifacts::Artifacts;
 use super::config::Config;
@@ -42,7 +42,7 @@ impl Classifiers {
         Ok(Self { artifacts, size: config.data.size, clustering, mlp, cnn })
     }
 
-    /// Channels, height and width of an image.
+    /// Returns channels, height and width of an image.
     pub fn input(&self) -> [usize; 3] {
         [self.artifacts.channels, self.size, self.size]
     }
@@ -63,7 +63,7 @@ impl Classifiers {
         })
     }
 
-    /// The predictions for the image `[1, C, H, W]` that was read from `path`.
+    /// Returns the predictions for the image `[1, C, H, W]` that was read from `path`.
     pub fn predict(&self, path: &Path, image: &Tensor) -> Result<Prediction> {
         let classes = &self.artifacts.classes;
         let prepared = self.prepare(image, &Target::None)?;

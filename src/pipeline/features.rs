@@ -1,6 +1,6 @@
-//! Stage 2. Features: a few numbers instead of many pixels, brought to one scale.
+//! Stage 2. Features: a few numbers for each image, scaled to a common range.
 //!
-//! The scale is learned from the training split alone; validation and test are only mapped by it.
+//! The scaler is fitted on the training split alone and applied to validation and test.
 
 use super::config::FeatureConfig;
 use crate::analysis::features::{Feature, of_images};
@@ -12,13 +12,13 @@ use ndarray::Array2;
 /// The feature tables of the three splits, one row an image.
 #[derive(Clone, Debug)]
 pub struct Features {
-    /// Which features, in the order of the columns.
+    /// The features, in the order of the columns.
     pub names: Vec<Feature>,
     /// As computed: train, val, test.
     pub raw: [Array2<f32>; 3],
     /// On the common scale: train, val, test.
     pub scaled: [Array2<f32>; 3],
-    /// The scale, learned from the training split.
+    /// The scaler, fitted on the training split.
     pub scaler: Scaler,
 }
 

@@ -1,7 +1,7 @@
-//! Stage 3. K-means on the features: what groups are there, if nobody tells the labels?
+//! Stage 3. K-means on the features: which groups are there, without labels?
 //!
 //! K is the number of classes. A majority vote over the training labels names each cluster, and so makes a
-//! classifier of the clustering; the test split says how good a one.
+//! classifier of the clustering; the test split measures its accuracy.
 
 use super::config::Config;
 use super::features::Features;

@@ -1,6 +1,6 @@
 //! `metrics.json` and the tables: the run in numbers. The keys are a contract; new ones may be added.
 
-use super::maps::NamedMap;
+use super::embeddings::NamedEmbedding;
 use super::results::Results;
 use crate::data::manifest::identity as identity_of;
 use crate::error::Result;
@@ -8,7 +8,7 @@ use crate::report::table::csv_bytes;
 use crate::run::{RunFolder, Scores, ledger};
 use serde_json::{Map, Value, json};
 
-/// The content of `metrics.json`.
+/// Returns the content of `metrics.json`.
 pub fn metrics(r: &Results) -> Value {
     let separability: Map<String, Value> = r
         .depth
@@ -24,8 +24,8 @@ pub fn metrics(r: &Results) -> Value {
             (s.name.clone(), numbers)
         })
         .collect();
-    let maps = [&r.feature_map, &r.mlp_map].into_iter().chain(r.depth.spaces.iter().map(|s| &s.map));
-    let tsne: Map<String, Value> = maps.map(|m| (tsne_key(r, m), map_numbers(m))).collect();
+    let all = [&r.feature_embedding, &r.mlp_embedding].into_iter().chain(r.depth.spaces.iter().map(|s| &s.embedding));
+    let tsne: Map<String, Value> = all.map(|m| (tsne_key(r, m), embedding_numbers(m))).collect();
     let total: f64 = r.seconds.iter().map(|(_, s)| s).sum();
     let mut seconds: Map<String, Value> = r.seconds.iter().map(|(name, s)| (name.clone(), json!(s))).collect();
     seconds.insert("total".into(), json!(total));
@@ -73,13 +73,14 @@ pub fn metrics(r: &Results) -> Value {
     })
 }
 
-/// The stage-4 and stage-5 maps are of the test split; those of the depth lesson of the validation split.
-fn tsne_key(r: &Results, map: &NamedMap) -> String {
-    let of_test = std::ptr::eq(map, &r.feature_map) || std::ptr::eq(map, &r.mlp_map);
-    if of_test { format!("{}_test", map.name) } else { map.name.clone() }
+/// Returns the key of an embedding. Those of stages 4 and 5 are of the test split, those of the depth lesson of the
+/// validation split.
+fn tsne_key(r: &Results, embedding: &NamedEmbedding) -> String {
+    let of_test = std::ptr::eq(embedding, &r.feature_embedding) || std::ptr::eq(embedding, &r.mlp_embedding);
+    if of_test { format!("{}_test", embedding.name) } else { embedding.name.clone() }
 }
 
-fn map_numbers(m: &NamedMap) -> Value {
+fn embedding_numbers(m: &NamedEmbedding) -> Value {
     json!({ "n": m.points.nrows(), "method": m.method, "perplexity": m.perplexity, "kl": m.kl, "seconds": m.seconds })
 }
 
@@ -99,7 +100,7 @@ fn network(s: &Scores) -> Value {
     })
 }
 
-/// Notes in the ledger every classifier that was evaluated on the test set.
+/// Records in the ledger every classifier that was evaluated on the test set.
 pub(super) fn note(r: &Results, folder: &RunFolder) -> Result<ledger::Summary> {
     let figures = |s: &Scores| json!({ "accuracy": s.test.accuracy, "loss": s.test.loss });
     let mut networks = vec![
@@ -115,7 +116,8 @@ pub(super) fn note(r: &Results, folder: &RunFolder) -> Result<ledger::Summary> {
     ledger::record(folder, "pipeline", (&split, r.data.test.len()), &networks)
 }
 
-/// `tables/splits.csv`: every image, its class, and the split it is in, so that others can train on the same.
+/// Makes `tables/splits.csv`: every image, its class, and the split it is in, so other programs can train on the same
+/// splits.
 pub fn splits_csv(r: &Results) -> Vec<u8> {
     let mut rows = vec![["file", "class", "split"]];
     for (split, images) in r.data.splits() {
@@ -125,7 +127,7 @@ pub fn splits_csv(r: &Results) -> Vec<u8> {
     csv_bytes(rows).expect("the rows have one length")
 }
 
-/// `tables/predictions.csv`: every test image, its true label, the three predictions, the probabilities.
+/// Makes `tables/predictions.csv`: every test image, its true label, the three predictions, the probabilities.
 pub fn predictions_csv(r: &Results) -> Vec<u8> {
     let mut header: Vec<String> = ["file", "true_label", "kmeans", "mlp", "cnn"].map(String::from).to_vec();
     for network in ["mlp", "cnn"] {

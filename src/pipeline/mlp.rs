@@ -24,7 +24,7 @@ pub struct MlpStage {
     pub model: Sequential,
     /// Its figures.
     pub scores: Scores,
-    /// Logits of the validation samples (for the depth lesson) and of the test samples (for the map).
+    /// Logits of the validation samples (for the depth lesson) and of the test samples (for the embedding).
     pub logits: [Array2<f32>; 2],
     /// The same network with each activation.
     pub activations: Vec<(Activation, Scores)>,

@@ -1,7 +1,7 @@
 //! The main job: from a folder of images to a report.
 //!
-//! Hand-crafted features, K-means, an MLP on the features and a CNN on the pixels answer the same question about the
-//! same test images; the report compares them. Each stage is a file that reads as the assignment does, and [`run`]
+//! K-means and an MLP on hand-crafted features and a CNN on the pixels classify the same test images; the report
+//! compares them. Each stage is a file that reads as the assignment does, and [`run`]
 //! calls them in order.
 
 pub mod artifacts;
@@ -10,10 +10,10 @@ pub mod cnn;
 pub mod config;
 pub mod data;
 pub mod depth;
+pub mod embeddings;
 pub mod evaluate;
 pub mod features;
 pub mod kmeans;
-pub mod maps;
 pub mod metrics;
 pub mod mlp;
 pub mod parameters;
@@ -53,10 +53,10 @@ pub fn run(config: &Config, folder: &RunFolder, watch: &mut dyn Watch) -> Result
     identity::settle(folder, &config.data.source, &mut data)?;
     let features = stages.time("features", t, |_| features::compute(&config.features, &data))?;
     let clusters = stages.time("kmeans", t, |_| kmeans::cluster(config, &features, &data))?;
-    let map = |name: &str, x: &ndarray::Array2<f32>| maps::map(name, &config.tsne, x.view(), config.seed);
-    let feature_map = stages.time("tsne", t, |_| map("features", &features.scaled[2]))?;
+    let embed = |name: &str, x: &ndarray::Array2<f32>| embeddings::embed(name, &config.tsne, x.view(), config.seed);
+    let feature_embedding = stages.time("tsne", t, |_| embed("features", &features.scaled[2]))?;
     let mlp = stages.time("mlp", t, |t| mlp::train(&config.mlp, config.seed, &features, &data, t))?;
-    let mlp_map = map("mlp_output", &mlp.logits[1])?;
+    let mlp_embedding = embed("mlp_output", &mlp.logits[1])?;
     let (cnn, baselines) = stages.time("cnn", t, |t| {
         let cnn = cnn::train(config, &data, t)?;
         let baselines = baselines::measure(config, &data, &cnn, t)?;
@@ -77,9 +77,9 @@ pub fn run(config: &Config, folder: &RunFolder, watch: &mut dyn Watch) -> Result
         data,
         features,
         clusters,
-        feature_map,
+        feature_embedding,
         mlp,
-        mlp_map,
+        mlp_embedding,
         cnn,
         baselines,
         parameters,

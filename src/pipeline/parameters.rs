@@ -1,4 +1,4 @@
-//! Stage 7. The parameter count lesson: why a convolution needs so few.
+//! Stage 7. The parameter count lesson: why a convolution has so few parameters.
 //!
 //! A fully connected layer has a weight for each pair of input and output; a convolution has one for each tap of each
 //! filter, and uses it at every place of the image.
@@ -10,9 +10,9 @@ use crate::nn::summary::{Summary, summarize};
 /// A layer of the lesson.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Count {
-    /// What it is.
+    /// Its kind.
     pub layer: String,
-    /// How its parameters are counted.
+    /// The formula of its number of parameters.
     pub formula: String,
     /// Their number.
     pub parameters: usize,
@@ -33,7 +33,7 @@ pub struct ParameterLesson {
     pub training_images: usize,
 }
 
-/// Counts.
+/// Returns the counts.
 pub fn count(
     mlp: &dyn Module,
     features: usize,
@@ -50,7 +50,7 @@ pub fn count(
     })
 }
 
-/// A fully connected layer: inputs · outputs weights and a bias for each output.
+/// Returns a fully connected layer: inputs · outputs weights and a bias for each output.
 fn dense(inputs: usize, outputs: usize) -> Count {
     Count {
         layer: format!("fully connected, {inputs} -> {outputs}"),
@@ -59,7 +59,7 @@ fn dense(inputs: usize, outputs: usize) -> Count {
     }
 }
 
-/// A convolution: for each filter, channels · kernel · kernel weights and a bias.
+/// Returns a convolution: for each filter, channels · kernel · kernel weights and a bias.
 fn convolution(channels: usize, filters: usize, kernel: usize) -> Count {
     Count {
         layer: format!("convolution, {filters} filters {kernel}x{kernel} on {channels} channel"),

@@ -1,11 +1,11 @@
-//! Everything that a run of the main job found out.
+//! The results of a run of the main job.
 
 use super::config::Config;
-use super::{baselines, cnn, depth, features, kmeans, maps, mlp, parameters};
+use super::{baselines, cnn, depth, embeddings, features, kmeans, mlp, parameters};
 use crate::data::ImageData;
 use crate::run::ledger;
 
-/// Everything a run found out.
+/// The results of a run.
 pub struct Results {
     /// The settings.
     pub config: Config,
@@ -16,14 +16,14 @@ pub struct Results {
     /// Stage 3.
     pub clusters: kmeans::Clusters,
     /// Stage 4: t-SNE of the test features.
-    pub feature_map: maps::NamedMap,
+    pub feature_embedding: embeddings::NamedEmbedding,
     /// Stage 5.
     pub mlp: mlp::MlpStage,
     /// Stage 5: t-SNE of the MLP's output on the test split.
-    pub mlp_map: maps::NamedMap,
+    pub mlp_embedding: embeddings::NamedEmbedding,
     /// Stage 6.
     pub cnn: cnn::CnnStage,
-    /// What to be better than.
+    /// The baselines.
     pub baselines: baselines::Baselines,
     /// Stage 7.
     pub parameters: parameters::ParameterLesson,

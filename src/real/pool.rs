@@ -2,7 +2,7 @@
 //!
 //! Each thread has one pool for each type of number. A pool is bounded twice, in bytes and in the number of lengths it
 //! knows; what was not used for the longest time goes first. So batches of ever new sizes, which would fill a pool for
-//! good with buffers that nobody asks for again, cost no more memory than a training that repeats itself.
+//! good with buffers that are never used again, cost no more memory than a training with one batch size.
 //!
 //! A [`Buffer`] owns elements and hands them to the pool when it is dropped. Tensors are made of buffers, so the pool
 //! stands below them and knows nothing of shapes.
@@ -49,12 +49,12 @@ impl<T> Default for Pool<T> {
 }
 
 impl<T> Pool<T> {
-    /// An empty pool that holds at most `limit` elements, in buffers of at most `lengths` lengths.
+    /// Creates an empty pool that holds at most `limit` elements, in buffers of at most `lengths` lengths.
     fn bounded(limit: usize, lengths: usize) -> Self {
         Self { shelves: Vec::new(), held: 0, limit, lengths, clock: 0, fresh: 0 }
     }
 
-    /// Number of buffers that this pool had to allocate.
+    /// Returns the number of buffers that this pool had to allocate.
     pub(crate) fn fresh(&self) -> u64 {
         self.fresh
     }
@@ -63,7 +63,7 @@ impl<T> Pool<T> {
         self.shelves.binary_search_by_key(&len, |shelf| shelf.len)
     }
 
-    /// The shelf among those that `counts` accepts which was not used for the longest time.
+    /// Returns the shelf among those that `counts` accepts which was not used for the longest time.
     fn oldest(&self, counts: impl Fn(&Shelf<T>) -> bool) -> Option<usize> {
         let candidates = self.shelves.iter().enumerate().filter(|(_, shelf)| counts(shelf));
         candidates.min_by_key(|(_, shelf)| shelf.used).map(|(at, _)| at)
@@ -101,7 +101,7 @@ impl<T> Pool<T> {
 }
 
 impl<T: Copy + Default> Pool<T> {
-    /// A buffer of `len` elements with arbitrary contents.
+    /// Returns a buffer of `len` elements with arbitrary contents.
     fn take(&mut self, len: usize) -> Vec<T> {
         self.clock += 1;
         if let Ok(at) = self.find(len) {
@@ -118,7 +118,7 @@ impl<T: Copy + Default> Pool<T> {
 
 /// The types of numbers whose buffers are pooled: those of tensors, and the whole numbers that ops remember.
 pub trait Pooled: Copy + Default + 'static {
-    /// The running thread's pool of this type's buffers.
+    /// Returns the running thread's pool of this type's buffers.
     #[doc(hidden)]
     fn pool() -> &'static LocalKey<RefCell<Pool<Self>>>;
 }
@@ -225,8 +225,8 @@ mod tests {
             usual.into_iter().for_each(|buffer| pool.give(buffer));
             held(&pool);
         }
-        // What serves in each step is still there, and none of it was allocated twice: 501 odd lengths, each at most twice
-        // in 1,000 steps.
+        // What serves in each step is still there, and none of it was allocated twice: 501 odd lengths, each at most
+        // twice in 1,000 steps.
         let fresh = pool.fresh;
         assert!(fresh <= 1000 + 2, "{fresh}");
         let usual = [pool.take(700), pool.take(700)];

@@ -1,5 +1,5 @@
-//! Every kind of figure once, with data as they occur, and a page of them: what the tests look at.
-//! `GRADUS_GALLERY=folder cargo test --lib report::` also writes them out for the eye.
+//! A gallery of every kind of figure, with typical data, and a page of them, for the tests.
+//! `GRADUS_GALLERY=folder cargo test --lib report::` also writes them to look at.
 
 use super::chart::*;
 use super::{Callout, Page, Table};
@@ -195,12 +195,14 @@ fn image_sheets() -> Vec<(&'static str, Figure)> {
     for (c, name) in galaxies().iter().enumerate() {
         contact = contact.group(name, (0..6).map(|i| tile(10 * c as u64 + i)).collect());
     }
-    let wrong = |s: u64| {
+    let mistake = |s: u64| {
         let tile = tile(s).caption("spiral_0132.png").caption("is spiral").caption("CNN: edge_on 0.97");
         tile.border(Colour::WRONG)
     };
-    let mistakes =
-        ImageGrid::new("Worst mistakes of the CNN").tile_size(120.0).columns(4).group("", (0..6).map(wrong).collect());
+    let mistakes = ImageGrid::new("Worst mistakes of the CNN")
+        .tile_size(120.0)
+        .columns(4)
+        .group("", (0..6).map(mistake).collect());
     let filter = |s: u64| {
         let mut noise = Noise(s + 1);
         let values: Vec<f32> = (0..9).map(|_| noise.normal() as f32 / 5.0).collect();
@@ -218,7 +220,7 @@ fn image_sheets() -> Vec<(&'static str, Figure)> {
     ]
 }
 
-/// A blob that moves to the right and grows: what a decoder might make of two numbers.
+/// Returns a blob that moves to the right and grows: what a decoder might make of two numbers.
 fn decoded(a: f64, b: f64) -> Tile {
     let pixels: Vec<f32> = (0..28 * 28)
         .map(|k| {
@@ -239,9 +241,9 @@ fn latent_figures() -> Vec<(&'static str, Figure)> {
     let walk = walk.row("a dimension with a long name", values.iter().map(|_| decoded(0.0, 0.0)).collect());
     let mut pairs = ImageStrips::new("Reconstructions of test images").tile_size(64.0);
     for (heading, error) in [("best", 0.0021), ("typical", 0.0137), ("worst", 0.0713)] {
-        let wrong = |i: usize| decoded(0.3 * i as f64, 10.0 * error).caption(&number(error + 1e-4 * i as f64));
+        let output = |i: usize| decoded(0.3 * i as f64, 10.0 * error).caption(&number(error + 1e-4 * i as f64));
         pairs = pairs.group(heading).row("input", (0..8).map(|i| decoded(0.3 * i as f64, 0.0)).collect());
-        pairs = pairs.row("output", (0..8).map(wrong).collect());
+        pairs = pairs.row("output", (0..8).map(output).collect());
     }
     let grid: Vec<f64> = (0..15).map(|i| -1.83 + 3.66 * f64::from(i) / 14.0).collect();
     let tiles = grid.iter().rev().flat_map(|&b| grid.iter().map(move |&a| decoded(a, b))).collect();
@@ -300,7 +302,7 @@ fn lesson_figures() -> Vec<(&'static str, Figure)> {
     vec![("stages", depth.draw()), ("contour", paths.draw()), ("graph", graph.draw())]
 }
 
-/// A study of 40 trials over a learning rate, a width, a rule, and a momentum that counts for one rule alone.
+/// Returns a study of 40 trials over a learning rate, a width, a rule, and a momentum that counts for one rule alone.
 fn study_figures() -> Vec<(&'static str, Figure)> {
     let mut noise = Noise(9);
     let axis = |name: &str, scale, range| Dimension { name: name.into(), scale, range };
@@ -314,7 +316,7 @@ fn study_figures() -> Vec<(&'static str, Figure)> {
     };
     let mut all = dimensions();
     all.push(axis("validation loss", Scale::Log, None));
-    let mut parallel = ParallelCoordinates::new("Settings and what they came to", all);
+    let mut parallel = ParallelCoordinates::new("Settings and values", all);
     let mut curves = Curves::new("Validation curves", ["pruned", "complete", "the best"]).axes("epoch", "loss");
     let mut trials: Vec<([Option<f64>; 4], f64)> = Vec::new();
     for _ in 0..40 {
@@ -361,7 +363,7 @@ fn study_figures() -> Vec<(&'static str, Figure)> {
     ]
 }
 
-/// All figures by name.
+/// Returns all figures by name.
 pub(super) fn figures() -> Vec<(&'static str, Figure)> {
     [
         line_charts(),
@@ -379,7 +381,7 @@ pub(super) fn figures() -> Vec<(&'static str, Figure)> {
     .collect()
 }
 
-/// A page that uses every element.
+/// Returns a page that uses every element.
 pub(super) fn page(figures: &[(&str, Figure)]) -> Page {
     let features = feature_sheet().draw_panels();
     let get = |name: &str| &figures.iter().find(|f| f.0 == name).expect("a figure of this name").1;
@@ -389,14 +391,14 @@ pub(super) fn page(figures: &[(&str, Figure)]) -> Page {
     page.lead()
         .callout(
             Callout::Verdict,
-            "The CNN wins.",
+            "The CNN is the most accurate.",
             "It predicts 132 of 135 test images correctly; the MLP 116, K-means 84.",
         )
         .scores(&[
             ("62.2 %", "K-means", "95 % interval 53.8 to 70.0 %"),
             ("85.9 %", "MLP", "95 % interval 79.0 to 90.8 %"),
             ("97.8 %", "CNN", "95 % interval 93.7 to 99.2 %"),
-            ("33.3 %", "majority class", "the least one may expect"),
+            ("33.3 %", "majority class", "baseline"),
         ])
         .figure(get("bars"), "Accuracy on the same 135 test images; whiskers are **Wilson's** intervals.");
     page.part("Part 1. Hand-crafted features");
@@ -420,7 +422,7 @@ pub(super) fn page(figures: &[(&str, Figure)]) -> Page {
             (get("confusion_ten"), "ten classes"),
         ])
         .figure(get("scatter"), "Test images.")
-        .callout(Callout::Caveat, "Careful:", "distances between clusters of a t-SNE map carry no scale.")
+        .callout(Callout::Caveat, "Careful:", "distances between clusters in a t-SNE embedding have no scale.")
         .answer(
             "How well do the clusters agree with the labels?",
             "Moderately: accuracy 62 %, normalized mutual information 0.31.",
@@ -430,12 +432,15 @@ pub(super) fn page(figures: &[(&str, Figure)]) -> Page {
         .figures(&[(get("lines"), "Loss."), (get("lines_six"), "Activations.")])
         .figure(get("grouped"), "Scores by class.");
     page.part("Part 3. A convolutional network");
-    page.section("3c", "Filters, maps, mistakes")
-        .figures(&[(get("filters"), "Blue is negative, red positive."), (get("maps"), "Each map on its own scale.")])
+    page.section("3c", "Filters, feature maps, mistakes")
+        .figures(&[
+            (get("filters"), "Blue is negative, red positive."),
+            (get("maps"), "Each feature map on its own scale."),
+        ])
         .figure(get("mistakes"), "The misclassified samples with the highest predicted probability.");
     page.section("3d", "Depth")
         .figure(get("stages"), "Validation images.")
-        .figure(get("scatter_six"), "One map per stage.");
+        .figure(get("scatter_six"), "One embedding per stage.");
     page.section("", "How this was made")
         .heading("Command")
         .code("gradus pipeline --data galaxies --seed 42 --set train.epochs=40 --out runs/2026-11-20_pipeline_k7f3")

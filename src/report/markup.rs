@@ -1,8 +1,8 @@
-//! Texts in HTML: escaped, with `` `code` ``, `**strong**` and `*emphasis*` understood.
+//! Converts texts to HTML: escapes them and renders `` `code` ``, `**strong**` and `*emphasis*`.
 
 use std::fmt::Write;
 
-/// Makes a text harmless in HTML and SVG, inside elements and inside quoted attributes.
+/// Escapes a text for HTML and SVG, inside elements and inside quoted attributes.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -39,7 +39,8 @@ pub(crate) fn inline(text: &str) -> String {
     out
 }
 
-/// `**strong**` and `*emphasis*` in a text that is already escaped. A star between blanks (2 * 3) is no mark.
+/// Turns `**strong**` and `*emphasis*` into their elements in a text that is already escaped. A star between blanks
+/// (2 * 3) is not a mark.
 fn emphasis(text: &str) -> String {
     let strong = paired(text, "**", "strong");
     paired(&strong, "*", "em")

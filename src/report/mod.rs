@@ -1,6 +1,6 @@
 //! Figures and the one-file HTML report.
 //!
-//! A toolkit without opinions on what is reported: it takes plain slices, so the pipeline and the lessons share it.
+//! It takes plain slices and knows nothing of the contents, so the pipeline and the lessons share it.
 //!
 //! ```text
 //! every chart: X::new(..).what_it_shows(..).draw() -> Figure { svg, width, height, alt }, with a dark version
@@ -13,7 +13,7 @@
 //!               .line(value, name)  .percent()  .range(lo, hi)  .axis(title)  .width(w)
 //! GroupedBars   new(title, &groups)  .series(name, &[f64])  .axis(title)  .range(lo, hi)
 //! Histograms    new(title, &classes)  .panel(name, &values, &labels)  .axes(y)  .bins(n)  .columns(n)  .draw_panels()
-//! Confusion     new(title, &classes, &counts[true class][prediction])  .shares()
+//! Confusion     new(title, &classes, &counts[true class][prediction])  .fractions()
 //! HeatMap       new(title, &rows, &columns, &values)  .sides(rows, columns)  .map(ColourMap)  .range(lo, hi)
 //! Scatter       new(title, &classes)  .panel(name, &[(f64, f64)], &labels)  .stars(&[(f64, f64)])  .axes(x, y)
 //!               .dimensions(x, y)  .looks(&[usize])  .columns(n)  .draw_panels()

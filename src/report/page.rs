@@ -1,5 +1,5 @@
-//! One HTML page that needs nothing but itself: style, font, figures and images are inside, no network, and no script
-//! unless the page is given one.
+//! Self-contained HTML pages: style, font, figures and images are inside; no network, and no script unless the page is
+//! given one.
 //!
 //! Every text that comes in is escaped, then a little markup is read: `` `code` ``, `**strong**`, `*emphasis*`.
 //! So a file name with `<` or `&` in it can do no harm, and neither can a class name with a star.
@@ -50,11 +50,11 @@ pub struct Body {
 /// The tone of a boxed remark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Callout {
-    /// The outcome, first of all.
+    /// The main result.
     Verdict,
-    /// Something worth knowing.
+    /// A remark.
     Note,
-    /// Something that could mislead.
+    /// A warning against a wrong reading.
     Caveat,
 }
 
@@ -88,7 +88,7 @@ struct PageHtml<'a> {
 const HEAVY_SVG: usize = 300_000;
 
 impl Page {
-    /// An empty page in English.
+    /// Creates an empty page in English.
     pub fn new(title: &str) -> Self {
         Page {
             title: title.into(),
@@ -104,32 +104,32 @@ impl Page {
         }
     }
 
-    /// A line below the title.
+    /// Adds a line below the title.
     pub fn subtitle(&mut self, words: &str) -> &mut Self {
         self.subtitle = words.into();
         self
     }
 
-    /// A line below the subtitle: the author and the date.
+    /// Adds a line below the subtitle: the author and the date.
     pub fn byline(&mut self, words: &str) -> &mut Self {
         self.byline = words.into();
         self
     }
 
-    /// A warning that stays in sight: at the top of the window on a screen, and on every sheet of paper.
+    /// Adds a warning that stays in sight: at the top of the window on a screen, and on every sheet of paper.
     pub fn banner(&mut self, words: &str) -> &mut Self {
         self.banner = words.into();
         self
     }
 
-    /// A line at the page's end.
+    /// Adds a line at the page's end.
     pub fn footer(&mut self, words: &str) -> &mut Self {
         self.footer = words.into();
         self
     }
 
-    /// Links the figures: what is pointed at, or caught in a rectangle that is dragged over a figure, is lit in all of
-    /// them. Items are the numbers that charts were given; `words` says what each is.
+    /// Links the figures: items under the pointer, or in a rectangle that is dragged over a figure, are highlighted in
+    /// all of them. Items are the numbers given to the charts; `words` describes each.
     pub fn brushed(&mut self, words: &[(usize, String)]) -> &mut Self {
         let words: serde_json::Map<String, serde_json::Value> =
             words.iter().map(|(item, text)| (item.to_string(), text.as_str().into())).collect();
@@ -139,12 +139,12 @@ impl Page {
         self
     }
 
-    /// What stands before the table of contents: the verdict.
+    /// Returns the part before the table of contents, for the verdict.
     pub fn lead(&mut self) -> &mut Body {
         &mut self.lead
     }
 
-    /// A heading over the sections that follow ("Part 1. Hand-crafted features").
+    /// Adds a heading over the sections that follow ("Part 1. Hand-crafted features").
     pub fn part(&mut self, title: &str) -> &mut Self {
         self.next_part = title.into();
         self
@@ -158,7 +158,7 @@ impl Page {
         &mut self.sections[last].body
     }
 
-    /// The whole page.
+    /// Returns the whole page.
     pub fn render(&self) -> String {
         let mut ids: Vec<String> = Vec::new();
         for s in &self.sections {
@@ -190,14 +190,14 @@ impl Page {
     }
 }
 
-/// A text as it stands between quotes in CSS, whatever is in it: all but letters, digits, blanks and `.,:;-` is written by
-/// its number.
+/// Escapes a text for a quoted string in CSS: all but letters, digits, blanks and `.,:;-`
+/// is written by its number.
 fn css_words(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || " .,:;-".contains(c);
     text.chars().map(|c| if plain(c) { c.to_string() } else { format!("\\{:06x}", u32::from(c)) }).collect()
 }
 
-/// `s-` and the letters and digits of a text.
+/// Returns `s-` and the letters and digits of a text.
 fn anchor(text: &str) -> String {
     let clean: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
@@ -205,53 +205,53 @@ fn anchor(text: &str) -> String {
 }
 
 impl Body {
-    /// A heading within the section.
+    /// Adds a heading within the section.
     pub fn heading(&mut self, words: &str) -> &mut Self {
         self.push(format_args!("<h3>{}</h3>\n", inline(words)))
     }
 
-    /// A paragraph.
+    /// Adds a paragraph.
     pub fn paragraph(&mut self, words: &str) -> &mut Self {
         self.push(format_args!("<p>{}</p>\n", inline(words)))
     }
 
-    /// A list with bullets, in columns if it is long.
+    /// Adds a list with bullets, in columns if it is long.
     pub fn list<S: AsRef<str>>(&mut self, items: impl IntoIterator<Item = S>) -> &mut Self {
         let items: Vec<String> = items.into_iter().map(|i| format!("<li>{}</li>\n", inline(i.as_ref()))).collect();
         let class = if items.len() > 6 { " class=\"many\"" } else { "" };
         self.push(format_args!("<ul{class}>\n{}</ul>\n", items.concat()))
     }
 
-    /// Text as it is, in a typewriter's face: a command, a configuration.
+    /// Adds text verbatim in a monospaced font: a command, a configuration.
     pub fn code(&mut self, text: &str) -> &mut Self {
         self.push(format_args!("<pre><code>{}</code></pre>\n", escape(text)))
     }
 
-    /// A figure with its caption.
+    /// Adds a figure with its caption.
     pub fn figure(&mut self, figure: &Figure, caption: &str) -> &mut Self {
         let html = figure_html(figure, caption);
         self.push(format_args!("{html}"))
     }
 
-    /// Figures side by side where the screen is wide enough.
+    /// Adds figures side by side where the screen is wide enough.
     pub fn figures(&mut self, figures: &[(&Figure, &str)]) -> &mut Self {
         let all: String = figures.iter().map(|(f, c)| figure_html(f, c)).collect();
         self.push(format_args!("<div class=\"grid\">\n{all}</div>\n"))
     }
 
-    /// What `fill` adds (tables, figures), side by side where the screen is wide enough.
+    /// Adds the tables and figures of `fill`, side by side where the screen is wide enough.
     pub fn row(&mut self, fill: impl FnOnce(&mut Body)) -> &mut Self {
         let mut inner = Body::default();
         fill(&mut inner);
         self.push(format_args!("<div class=\"row\">\n{}</div>\n", inner.html))
     }
 
-    /// A table with its caption.
+    /// Adds a table with its caption.
     pub fn table(&mut self, table: &Table, caption: &str) -> &mut Self {
         self.push(format_args!("{}", table.html(caption)))
     }
 
-    /// A boxed remark.
+    /// Adds a boxed remark.
     pub fn callout(&mut self, tone: Callout, title: &str, words: &str) -> &mut Self {
         let class = match tone {
             Callout::Verdict => "verdict",
@@ -262,7 +262,7 @@ impl Body {
         self.push(format_args!("<aside class=\"box {class}\"><p>{title}{}</p></aside>\n", inline(words)))
     }
 
-    /// Large numbers side by side: value, name, remark ("0.97", "CNN", "95 % interval 0.92 to 0.99").
+    /// Adds large numbers side by side: value, name, remark ("0.97", "CNN", "95 % interval 0.92 to 0.99").
     pub fn scores(&mut self, scores: &[(&str, &str, &str)]) -> &mut Self {
         let one = |(value, name, remark): &(&str, &str, &str)| {
             format!(
@@ -276,7 +276,7 @@ impl Body {
         self.push(format_args!("<div class=\"scores\">\n{all}</div>\n"))
     }
 
-    /// Facts: names and values.
+    /// Adds facts: names and values.
     pub fn facts<A: AsRef<str>, B: AsRef<str>>(&mut self, facts: &[(A, B)]) -> &mut Self {
         let one =
             |(name, value): &(A, B)| format!("<dt>{}</dt><dd>{}</dd>\n", inline(name.as_ref()), inline(value.as_ref()));
@@ -284,14 +284,14 @@ impl Body {
         self.push(format_args!("<dl>\n{all}</dl>\n"))
     }
 
-    /// Something that is folded until it is asked for (and open on paper).
+    /// Adds a foldable part, closed on screen and open on paper.
     pub fn details(&mut self, summary: &str, fill: impl FnOnce(&mut Body)) -> &mut Self {
         let mut inner = Body::default();
         fill(&mut inner);
         self.push(format_args!("<details><summary>{}</summary>\n{}</details>\n", inline(summary), inner.html))
     }
 
-    /// A question of the assignment, and the answer this run gives.
+    /// Adds a question of the assignment, and the answer this run gives.
     pub fn answer(&mut self, question: &str, answer: &str) -> &mut Self {
         self.push(format_args!(
             "<div class=\"answer\"><p class=\"question\"><span>Question</span>{}</p>\n<p><span>Answer from this run</span>{}</p></div>\n",
@@ -300,12 +300,12 @@ impl Body {
         ))
     }
 
-    /// Which source file computed the section.
+    /// Adds a line that names the source file of the section.
     pub fn source(&mut self, file: &str) -> &mut Self {
         self.push(format_args!("<p class=\"source\">computed by <code>{}</code></p>\n", escape(file)))
     }
 
-    /// An empty field to write in, on screen or on paper.
+    /// Adds an empty field to write in, on screen or on paper.
     pub fn field(&mut self, label: &str) -> &mut Self {
         let label = escape(label);
         self.push(format_args!(
@@ -319,8 +319,8 @@ impl Body {
     }
 }
 
-/// The figure on a card: SVG as it is, or PNGs for a light and a dark page if the SVG is heavy. A figure that a dark page
-/// does not recolour keeps a white card. Wide ones may scroll sideways on a phone.
+/// Returns the figure on a card: SVG as it is, or PNGs for a light and a dark page if the SVG is heavy. A figure that
+/// a dark page does not recolour keeps a white card. Wide ones may scroll sideways on a phone.
 fn figure_html(figure: &Figure, caption: &str) -> String {
     let wide = if figure.width > 620 { " wide" } else { "" };
     let white = if figure.is_themed() { "" } else { " white" };
@@ -338,7 +338,7 @@ fn figure_html(figure: &Figure, caption: &str) -> String {
     )
 }
 
-/// A figure as an image, and its dark version where it has one.
+/// Returns a figure as an image, and its dark version where it has one.
 fn pixels_html(figure: &Figure, png: &[u8]) -> String {
     let data = |png: &[u8]| format!("data:image/png;base64,{}", base64::engine::general_purpose::STANDARD.encode(png));
     let image = format!(

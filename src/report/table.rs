@@ -1,5 +1,5 @@
-//! Tables: one value, two forms. A reader sees `2,056` and `42.5 %` (HTML in the page, text in the terminal); a program
-//! that reads the CSV file finds `2056` and `0.425`.
+//! Tables with two forms of each value: `2,056` and `42.5 %` for readers (HTML in the page, text in the terminal),
+//! `2056` and `0.425` for programs (CSV).
 
 use super::markup::inline;
 use super::words::{percent, thousands};
@@ -8,7 +8,7 @@ use crate::files;
 use askama::Template;
 use std::path::Path;
 
-/// Side to which a column's cells are pushed.
+/// The alignment of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
     /// Words.
@@ -17,7 +17,7 @@ pub enum Align {
     Right,
 }
 
-/// One cell of a table: what a reader sees, and what stands in the CSV file.
+/// One cell of a table: its text for readers, and its value in the CSV file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell {
     /// For people: with thousands separators, percent signs and units.
@@ -27,42 +27,42 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Words; the same in both forms.
+    /// Creates a cell of words, the same in both forms.
     pub fn text(words: impl Into<String>) -> Self {
         let shown = words.into();
         Cell { value: shown.clone(), shown }
     }
 
-    /// A count: `2,056`, and `2056` in the file.
+    /// Creates a count: `2,056`, and `2056` in the file.
     pub fn count(n: usize) -> Self {
         Cell { shown: thousands(n), value: n.to_string() }
     }
 
-    /// A number, shown with so many decimals; the file has all its digits.
+    /// Creates a number, shown with so many decimals; the file has all its digits.
     pub fn number(x: f64, decimals: usize) -> Self {
         Cell { shown: format!("{x:.decimals$}"), value: x.to_string() }
     }
 
-    /// A part of a whole: `42.5 %`, and `0.425` in the file.
+    /// Creates a fraction: `42.5 %`, and `0.425` in the file.
     pub fn fraction(x: f64) -> Self {
         Cell { shown: percent(x), value: x.to_string() }
     }
 
-    /// A difference of two fractions: `+1.2 points`, and `0.012` in the file. A difference that rounds to zero has no
-    /// sign.
+    /// Creates a difference of two fractions: `+1.2 points`, and `0.012` in the file. A difference that rounds to zero
+    /// has no sign.
     pub fn points(x: f64) -> Self {
         let rounded = (1000.0 * x).round() / 10.0;
         let shown = if rounded == 0.0 { "0.0 points".to_owned() } else { format!("{rounded:+.1} points") };
         Cell { shown, value: x.to_string() }
     }
 
-    /// The sizes of axes: `16 x 14 x 14`, and `16x14x14` in the file.
+    /// Returns the sizes of axes: `16 x 14 x 14`, and `16x14x14` in the file.
     pub fn sizes(axes: &[usize]) -> Self {
         let join = |between: &str| axes.iter().map(usize::to_string).collect::<Vec<_>>().join(between);
         Cell { shown: join(" x "), value: join("x") }
     }
 
-    /// No value: a dash, and nothing in the file.
+    /// Creates a cell without a value: a dash, and nothing in the file.
     pub fn none() -> Self {
         Cell { shown: "-".to_owned(), value: String::new() }
     }
@@ -115,7 +115,7 @@ struct TableHtml<'a> {
 }
 
 impl Table {
-    /// An empty table. The first column holds words, the others numbers; [`Table::align`] changes that.
+    /// Creates an empty table. The first column holds words, the others numbers; [`Table::align`] changes that.
     pub fn new(columns: &[&str]) -> Self {
         let align = (0..columns.len()).map(|i| if i == 0 { Align::Left } else { Align::Right }).collect();
         Table {
@@ -134,8 +134,8 @@ impl Table {
         self
     }
 
-    /// Names the column under `heading` in the CSV file: a heading is for people and may be worded anew, the name in the file
-    /// is what programs know the column by. Panics if there is no such heading.
+    /// Names the column under `heading` in the CSV file: a heading is for people and may change, the name in
+    /// the file is for programs and stays. Panics if there is no such heading.
     pub fn key(mut self, heading: &str, name: &str) -> Self {
         let column = self.columns.iter().position(|c| c == heading);
         self.keys.push((column.unwrap_or_else(|| panic!("Table::key: no column {heading:?}")), name.to_owned()));
@@ -156,7 +156,7 @@ impl Table {
         self.row(cells)
     }
 
-    /// The same table with a row for each column after the first: the first column's cells become the names.
+    /// Returns the same table with a row for each column after the first: the first column's cells become the names.
     pub fn transposed(&self) -> Table {
         let names: Vec<&str> = self
             .columns
@@ -172,7 +172,8 @@ impl Table {
         table
     }
 
-    /// The table in HTML, with an optional caption, in which `` `code` ``, `**strong**` and `*emphasis*` are understood.
+    /// Returns the table in HTML, with an optional caption, in which `` `code` ``, `**strong**` and `*emphasis*` are
+    /// understood.
     pub fn html(&self, caption: &str) -> String {
         let rows = self.rows.iter().enumerate().map(|(i, row)| Row {
             strong: self.strong.contains(&i),
@@ -188,7 +189,7 @@ impl Table {
         texts.zip(sides).map(|(text, side)| Shown { text, right: *side == Align::Right }).collect()
     }
 
-    /// The table for a terminal or a Markdown file: columns padded to one width, between bars.
+    /// Returns the table for a terminal or a Markdown file: columns padded to one width, between bars.
     pub fn text(&self) -> String {
         let clean = |s: &String| s.replace(['\n', '\r'], " ").replace('|', "\\|");
         let head = self.columns.iter().map(clean).collect();
@@ -213,7 +214,7 @@ impl Table {
         line(&all[0]) + &rule + &body
     }
 
-    /// The table as CSV, header first: the cells' values, quoted where needed.
+    /// Returns the table as CSV, header first: the cells' values, quoted where needed.
     pub fn csv(&self) -> Result<Vec<u8>> {
         let rows = self.rows.iter().map(|row| row.iter().map(|cell| cell.value.as_str()).collect::<Vec<_>>());
         let mut head: Vec<&str> = self.columns.iter().map(String::as_str).collect();
@@ -227,8 +228,8 @@ impl Table {
     }
 }
 
-/// Rows of equal length as the bytes of a CSV file (RFC 4180): fields that hold a comma, a quote or a line end are quoted.
-/// Fails with [`Error::Invalid`] if the rows differ in length.
+/// Rows of equal length as the bytes of a CSV file (RFC 4180): fields that hold a comma, a quote or a line end are
+/// quoted. Fails with [`Error::Invalid`] if the rows differ in length.
 pub fn csv_bytes<R>(rows: impl IntoIterator<Item = R>) -> Result<Vec<u8>>
 where
     R: IntoIterator,

@@ -1,4 +1,4 @@
-//! The report held against small checks of its own.
+//! Tests of the report.
 
 use super::gallery::{figures, page};
 use super::*;
@@ -27,7 +27,7 @@ fn assert_balanced(xml: &str) {
     }
 }
 
-/// Every value of `name="..."` in a page.
+/// Returns every value of `name="..."` in a page.
 fn attributes<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
     let key = format!(" {name}=\"");
     html.match_indices(&key).map(|(i, _)| html[i + key.len()..].split('"').next().unwrap_or("")).collect()
@@ -226,7 +226,7 @@ fn charts_without_data_or_with_odd_data_are_drawn() {
     assert_balanced(&page.render());
 }
 
-/// Not a test of anything but the eye: writes every figure and the page where `GRADUS_GALLERY` says.
+/// Writes every figure and the page into the folder `GRADUS_GALLERY`, to look at.
 #[test]
 fn gallery_for_the_eye() {
     let Ok(folder) = std::env::var("GRADUS_GALLERY") else {

@@ -1,23 +1,24 @@
-//! Numbers as words, and the small sentences that several reports share.
+//! Formats numbers, and the short sentences that several reports fraction.
 
 pub use crate::text::{counted, thousands};
 
-/// A fraction in percent with one decimal: `73.4 %`.
-pub fn percent(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share)
+/// Returns a fraction in percent with one decimal: `73.4 %`.
+pub fn percent(fraction: f64) -> String {
+    format!("{:.1} %", 100.0 * fraction)
 }
 
-/// A difference of fractions in percentage points with one decimal and a real minus sign, never `-0.0`: `8.7`, `−3.0`.
+/// Returns a difference of fractions in percentage points with one decimal and a real minus sign, never `-0.0`: `8.7`,
+/// `−3.0`.
 pub fn points(difference: f64) -> String {
     let text = format!("{:.1}", 100.0 * difference);
     if text == "-0.0" { "0.0".into() } else { text.replace('-', "−") }
 }
 
-/// The text of a top-level function of a Rust source, for a report that shows the code it speaks of.
+/// Returns the text of a top-level function of a Rust source, for a report that shows its code.
 ///
 /// # Panics
 ///
-/// If the source has no such function: the two are one file.
+/// If the source has no such function.
 pub fn function<'a>(source: &'a str, name: &str) -> &'a str {
     let start =
         source.find(&format!("\nfn {name}(")).unwrap_or_else(|| panic!("no function {name} in this source")) + 1;
@@ -34,25 +35,25 @@ pub fn listed(names: &[String]) -> String {
     }
 }
 
-/// A p-value as it is usually given.
+/// Returns a p-value as it is usually given.
 pub fn p_value(p: f64) -> String {
     if p < 0.001 { "p < 0.001".into() } else { format!("p = {p:.3}") }
 }
 
-/// The most confused pairs as sentences, at most `most` of them.
+/// Returns the most confused pairs as sentences, at most `most` of them.
 pub fn confused(confusion: &crate::analysis::metrics::Confusion, classes: &[String], most: usize) -> Vec<String> {
     confusion.most_confused().iter().take(most).map(|&pair| confused_pair(confusion, classes, pair)).collect()
 }
 
-/// A pair of classes that is confused, `(true class, prediction, count)`, as a sentence.
+/// Returns a pair of classes that is confused, `(true class, prediction, count)`, as a sentence.
 pub fn confused_pair(
     confusion: &crate::analysis::metrics::Confusion,
     classes: &[String],
     (label, predicted, count): (usize, usize, usize),
 ) -> String {
     let all = confusion.support(label);
-    let share = percent(count as f64 / all as f64);
-    format!("{} predicted as {}: {count} of {all} ({share})", classes[label], classes[predicted])
+    let fraction = percent(count as f64 / all as f64);
+    format!("{} predicted as {}: {count} of {all} ({fraction})", classes[label], classes[predicted])
 }
 
 #[cfg(test)]

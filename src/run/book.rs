@@ -1,4 +1,4 @@
-//! The report of a run while it is written: every figure and table also goes into the folder as a file of its own.
+//! Writes the report of a run: every figure and table is also saved in the folder as a file of its own.
 
 use super::Watch;
 use super::folder::RunFolder;
@@ -10,29 +10,30 @@ use crate::report::chart::{Confusion, LineChart};
 use crate::report::{Cell, Figure, Page, Table};
 use serde_json::Value;
 
-/// Keys of `env.json` that a report shows: the title and the author given by the user, and whether the run is a smoke run.
+/// Keys of `env.json` that a report shows: the title and the author given by the user, and whether the run is a smoke
+/// run.
 pub const TITLE: &str = "title";
 /// See [`TITLE`].
 pub const AUTHOR: &str = "author";
 /// See [`TITLE`].
 pub const SMOKE: &str = "smoke";
 
-/// What the report of a smoke run says on every page.
+/// The warning on every page of a smoke run's report.
 pub const SMOKE_WORDS: &str =
     "Smoke run: a few samples and epochs, to see that every stage works. Its numbers mean nothing.";
 
-/// Whether a run is a smoke run.
+/// Returns whether a run is a smoke run.
 pub fn is_smoke(folder: &RunFolder) -> bool {
     folder.env(SMOKE).is_ok_and(|value| value == true)
 }
 
-/// Author and date: `A. Student, 2026-11-30`. `started` is a time as in `env.json`.
+/// Returns the author and date: `A. Student, 2026-11-30`. `started` is a time as in `env.json`.
 fn byline(author: Option<&str>, started: Option<&str>) -> String {
     let date = started.map(|time| time.split('T').next().unwrap_or(time));
     [author, date].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// The report while it is written: the page, and the folder that takes each figure and table as a file of its own.
+/// A report in progress: the page, and the folder in which each figure and table is saved as a file of its own.
 pub struct Book<'a> {
     /// Takes figures and tables.
     pub folder: &'a RunFolder,
@@ -55,8 +56,8 @@ impl<'a> Book<'a> {
         Self { folder, page }
     }
 
-    /// Saves a figure as SVG and PNG, and hands it back for the page. One that cannot be drawn is replaced by a sheet that
-    /// says why: no figure is worth a run's report.
+    /// Saves a figure as SVG and PNG, and returns it for the page. One that cannot be drawn is replaced by a sheet that
+    /// says why, since a fault in a figure must not cost the report.
     pub fn figure(&self, name: &str, figure: Figure) -> Result<Figure> {
         self.folder.check_held()?;
         let figures = self.folder.path("figures");
@@ -76,14 +77,14 @@ impl<'a> Book<'a> {
         self.folder.write_unlisted("report.html", self.page.render().as_bytes())
     }
 
-    /// Saves a table as CSV, and hands it back for the page.
+    /// Saves a table as CSV, and returns it for the page.
     pub fn table(&self, name: &str, table: Table) -> Result<Table> {
         self.folder.check_held()?;
         table.save(&self.folder.path("tables"), name)?;
         Ok(table)
     }
 
-    /// Training and validation loss and accuracy over the epochs.
+    /// Draws the learning curves: training and validation loss and accuracy over the epochs.
     pub fn curves(&self, name: &str, title: &str, scores: &Scores) -> Result<[Figure; 2]> {
         let column = |f: fn(&crate::train::Epoch) -> f64| -> Vec<f64> { scores.history.epochs.iter().map(f).collect() };
         let best = scores.history.best_epoch as f64;
@@ -104,12 +105,12 @@ impl<'a> Book<'a> {
         ])
     }
 
-    /// A confusion matrix on the test split.
+    /// Returns a confusion matrix on the test split.
     pub fn confusion(&self, name: &str, title: &str, classes: &[String], counts: &[Vec<usize>]) -> Result<Figure> {
         self.figure(&format!("confusion_{name}"), Confusion::new(title, classes, counts).draw())
     }
 
-    /// A network's layers, one a row.
+    /// Returns a network's layers, one a row.
     pub fn layers(&self, name: &str, summary: &Summary) -> Result<Table> {
         let mut table = Table::new(&["layer", "sort", "output", "parameters", "multiply-adds", "receptive field"]);
         for row in &summary.rows {
@@ -127,7 +128,7 @@ impl<'a> Book<'a> {
         self.table(name, table)
     }
 
-    /// A word or list of words from the record of how the run was made.
+    /// Returns a text or list of texts from the record of how the run was made.
     pub fn said(&self, key: &str) -> String {
         match self.folder.env(key).unwrap_or_default() {
             Value::Null => "not recorded".to_owned(),
@@ -140,21 +141,21 @@ impl<'a> Book<'a> {
     }
 }
 
-/// A word as a shell takes it, so that a command in a report can be run again: `'A. Student'`.
+/// Quotes a word for a shell, so a command in a report can be run again: `'A. Student'`.
 pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@%,\\".contains(c) || !c.is_ascii();
     let is_plain = !word.is_empty() && word.chars().all(plain);
     if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// How to read a confusion matrix.
+/// The caption of a confusion matrix.
 pub const CONFUSION: &str =
     "Rows are true classes, columns predictions; where a cell has room for a percentage, it is of its row.";
-/// What the table of [`per_class`] is.
+/// The caption of the table of [`per_class`].
 pub const PER_CLASS: &str = "Per class, on the test split; the macro mean is over the classes that occur";
 
-/// What came of the report of a run that has its weights: a fault in it is told, and handed back in words, but does not end
-/// the run. An interruption does, and so does a folder that is no longer there.
+/// Handles the result of writing the report of a run whose weights are saved: a fault is printed and returned in words,
+/// but does not end the run. An interruption does, and so does a folder that is no longer there.
 pub fn told(written: Result<()>, folder: &RunFolder, watch: &mut dyn Watch) -> Result<Option<String>> {
     match written {
         Ok(()) => Ok(None),
@@ -162,15 +163,16 @@ pub fn told(written: Result<()>, folder: &RunFolder, watch: &mut dyn Watch) -> R
         Err(error) => {
             folder.check_held()?;
             let words = format!("the report could not be written: {error}");
-            let help = format!("the run is whole without it; to try again: gradus report {}", folder.root().display());
+            let help =
+                format!("the run is complete without it; to try again: gradus report {}", folder.root().display());
             watch.note(&format!("warning: {words}\n    help: {help}"));
             Ok(Some(words))
         }
     }
 }
 
-/// Precision, recall and F1 of each class, and their means over the classes that occur. A class without samples says so:
-/// nothing is known about it.
+/// Returns the precision, recall and F1 of each class, and their means over the classes that occur. A class without
+/// samples is marked: its metrics are undefined.
 pub fn per_class(confusion: &metrics::Confusion, classes: &[String]) -> Table {
     let mut table = Table::new(&["class", "precision", "recall", "F1", "samples"]);
     for (c, class) in classes.iter().enumerate() {
@@ -242,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_in_a_report_is_told_and_an_interruption_is_not_hidden() {
+    fn a_fault_in_a_report_is_printed_and_an_interruption_is_not_hidden() {
         let folder = RunFolder::at("runs/a");
         let mut watch = Unwatched;
         assert_eq!(told(Ok(()), &folder, &mut watch).unwrap(), None);

@@ -1,4 +1,4 @@
-//! What a run was made with and on: the content of `env.json`, times, and names for new runs.
+//! The environment of a run: the content of `env.json`, times, and names for new runs.
 
 use crate::rng::Rng;
 use serde_json::{Value, json};
@@ -6,23 +6,23 @@ use std::fs;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What `env.json` says under `program`: the mark by which a run folder is known.
+/// The value of `program` in `env.json`, by which a run folder is recognized.
 pub(super) const PROGRAM: &str = "gradus";
 /// The settings of the run.
 pub(super) const CONFIG: &str = "config.toml";
-/// What the run was made with and on.
+/// The environment of the run.
 pub(super) const ENV: &str = "env.json";
 
-/// What a run is begun with.
+/// The settings with which a run begins.
 #[derive(Clone, Copy, Debug)]
 pub struct Beginning<'a> {
-    /// What sort of run it is: `pipeline`, `train`.
+    /// The kind of run: `pipeline`, `train`.
     pub recipe: &'a str,
     /// All settings, as the text of `config.toml`.
     pub config: &'a str,
     /// The seed among them.
     pub seed: u64,
-    /// Where the data lie, if in a folder or file.
+    /// The path of the data, if they are in a folder or file.
     pub data: Option<&'a Path>,
     /// The command line, for the record.
     pub command_line: &'a [String],
@@ -30,13 +30,13 @@ pub struct Beginning<'a> {
     pub threads: usize,
 }
 
-/// Whether a folder bears our mark.
+/// Returns whether a folder is a run of this program.
 pub(super) fn is_run(path: &Path) -> bool {
     let env = fs::read(path.join(ENV)).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     path.join(CONFIG).is_file() && env.is_some_and(|env| env["program"] == PROGRAM)
 }
 
-/// The content of `env.json` at the beginning of a run.
+/// Returns the content of `env.json` at the beginning of a run.
 pub(super) fn environment(beginning: Beginning<'_>) -> Value {
     json!({
         "program": PROGRAM,
@@ -53,7 +53,7 @@ pub(super) fn environment(beginning: Beginning<'_>) -> Value {
     })
 }
 
-/// The instruction sets that the kernels ask for.
+/// Returns the instruction sets that the kernels ask for.
 fn cpu_features() -> Vec<&'static str> {
     #[cfg(target_arch = "x86_64")]
     let known = [
@@ -68,7 +68,7 @@ fn cpu_features() -> Vec<&'static str> {
     known.into_iter().filter(|&(_, there)| there).map(|(name, _)| name).collect()
 }
 
-/// Four letters and digits that hardly come twice. A name only: no result depends on it.
+/// Returns four random letters and digits for a name. No result depends on them.
 pub(super) fn random_word() -> String {
     const LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
@@ -76,7 +76,7 @@ pub(super) fn random_word() -> String {
     (0..4).map(|_| char::from(LETTERS[rng.below(LETTERS.len())])).collect()
 }
 
-/// A time as `2026-11-20T05:48:28Z` (days to a date: Hinnant, "chrono-compatible low-level date algorithms").
+/// Returns a time as `2026-11-20T05:48:28Z` (days to a date: Hinnant, "chrono-compatible low-level date algorithms").
 pub fn utc(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let (days, rest) = (seconds / 86_400, seconds % 86_400);

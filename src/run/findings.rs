@@ -1,11 +1,11 @@
-//! What a report says of a trained classifier: each sentence is a function of numbers, so that each can be tested with
-//! numbers for which it is true and with numbers for which it is false.
+//! The sentences of reports on a trained classifier. Each sentence is a function of numbers, and is tested with numbers
+//! for which it is true and with numbers for which it is false.
 //!
 //! A classifier *has learned* something if its test accuracy is above that of the majority-class baseline by more than
-//! chance explains: if that baseline lies below Wilson's 95 % interval. It *generalizes* if, besides, its test accuracy is
-//! not significantly below its training accuracy, and neither is its validation accuracy (Newcombe's interval for the
-//! difference of two fractions). Validation and test accuracy are compared by the same interval: the best epoch is chosen
-//! on the validation set, so that set flatters.
+//! chance explains: if that baseline lies below Wilson's 95 % interval. It *generalizes* if, besides, its test
+//! accuracy is not significantly below its training accuracy, and neither is its validation accuracy (Newcombe's
+//! interval for the difference of two fractions). Validation and test accuracy are compared by the same interval: the
+//! best epoch is chosen on the validation set, so accuracy on that set is too high in expectation.
 
 pub use super::scores::{Hits, OnSplits};
 
@@ -13,7 +13,7 @@ use super::scores::Scores;
 use crate::analysis::metrics::difference_interval;
 use crate::report::words::{counted, percent, points};
 
-/// How a training ended.
+/// The course of a training.
 #[derive(Clone, Copy, Debug)]
 pub struct Course {
     /// The epoch that was kept.
@@ -28,7 +28,7 @@ pub struct Course {
     pub validated: bool,
 }
 
-/// Whether a trained classifier does as well on new samples, in words.
+/// Says whether a trained classifier generalizes to new samples.
 pub fn generalizes(s: &Scores, epochs: usize) -> String {
     let (best, ran) = (s.history.best_epoch, s.history.epochs.len());
     let loss =
@@ -38,8 +38,8 @@ pub fn generalizes(s: &Scores, epochs: usize) -> String {
     format!("{} {}", generalization(&s.on_splits()), best_epoch(&course))
 }
 
-/// Decides by the training, validation and test accuracy and by the majority-class baseline. The gap is that to validation or
-/// test accuracy, whichever is larger.
+/// Decides by the training, validation and test accuracy and by the majority-class baseline. The gap is that to
+/// validation or test accuracy, whichever is larger.
 pub fn generalization(s: &OnSplits) -> String {
     let to_test = ("test", gap(s.train, s.test));
     let gaps: Vec<_> = s.val.map(|val| ("validation", gap(s.train, val))).into_iter().chain([to_test]).collect();
@@ -64,7 +64,7 @@ pub fn generalization(s: &OnSplits) -> String {
     let verdict = if !s.test.beats(s.baseline) {
         let memorized = if low > 0.0 {
             format!(
-                " It fits its training set better than new samples, with {}: what it learned does not carry over.",
+                " It fits its training set better than new samples, with {}: what it learned does not generalize.",
                 with_gap()
             )
         } else {
@@ -97,12 +97,12 @@ pub fn generalization(s: &OnSplits) -> String {
     format!("{verdict}{}", s.val.map_or(String::new(), |val| validation_against_test(val, s.test)))
 }
 
-/// p_a - p_b with its 95 % interval.
+/// Returns p_a - p_b with its 95 % interval.
 fn gap(a: Hits, b: Hits) -> (f64, (f64, f64)) {
     (a.accuracy() - b.accuracy(), difference_interval((a.correct, a.n), (b.correct, b.n)))
 }
 
-/// A sentence if validation and test accuracy differ significantly; nothing otherwise.
+/// Returns a sentence if validation and test accuracy differ significantly; nothing otherwise.
 pub fn validation_against_test(val: Hits, test: Hits) -> String {
     let (difference, (low, high)) = gap(val, test);
     let size = points(difference.abs());
@@ -121,7 +121,7 @@ pub fn validation_against_test(val: Hits, test: Hits) -> String {
     }
 }
 
-/// Which epoch was kept, and why the training ended.
+/// Says which epoch was kept, and why the training ended.
 pub fn best_epoch(c: &Course) -> String {
     if !c.validated {
         return format!(
@@ -134,9 +134,11 @@ pub fn best_epoch(c: &Course) -> String {
         let without = counted(c.ran - c.best, "epoch");
         format!("{kept}: the training stopped early, after {without} without improvement.")
     } else if c.best == c.ran {
-        format!("{kept}; it was the last one, so more epochs might help.")
+        format!("{kept}; it was the last one, so more epochs may help.")
     } else if c.training_loss_fell_on {
-        format!("{kept}: afterwards the training loss went on falling, and no epoch was better on the validation set.")
+        format!(
+            "{kept}: afterwards the training loss continued to fall, and no epoch was better on the validation set."
+        )
     } else {
         format!("{kept}; no later epoch was better on the validation set.")
     }
@@ -160,7 +162,7 @@ mod tests {
         ] {
             let words = generalization(&splits(train, test, test, baseline, n));
             assert!(words.starts_with("There is no evidence that it learned"), "{words}");
-            assert_eq!(words.contains("does not carry over"), train == 1.0, "{words}");
+            assert_eq!(words.contains("does not generalize"), train == 1.0, "{words}");
         }
     }
 
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn without_validation_samples_nothing_is_said_of_them() {
+    fn without_validation_samples_no_sentence_mentions_them() {
         for (train, test, begins) in
             [(0.978, 0.974, "It generalizes: "), (1.0, 0.8, "It overfits"), (0.3, 0.3, "There is no evidence")]
         {
@@ -205,12 +207,12 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_training_is_told_as_it_was() {
+    fn the_end_of_a_training_is_described_correctly() {
         let course = Course { best: 3, ran: 8, allowed: 20, training_loss_fell_on: true, validated: true };
         assert!(best_epoch(&course).ends_with("stopped early, after 5 epochs without improvement."));
-        assert!(best_epoch(&Course { best: 8, allowed: 8, ..course }).contains("more epochs might help"));
+        assert!(best_epoch(&Course { best: 8, allowed: 8, ..course }).contains("more epochs may help"));
         let whole = Course { allowed: 8, ..course };
-        assert!(best_epoch(&whole).contains("the training loss went on falling"));
+        assert!(best_epoch(&whole).contains("the training loss continued to fall"));
         let both = best_epoch(&Course { training_loss_fell_on: false, ..whole });
         assert!(both.ends_with("no later epoch was better on the validation set.") && !both.contains("training loss"));
         let last = best_epoch(&Course { best: 8, validated: false, ..whole });

@@ -1,13 +1,13 @@
 //! The folder of a run.
 //!
 //! A run folder appears on the disk whole: `config.toml` and `env.json` are written into a temporary folder beside it,
-//! which is then renamed. So whatever moment a process is killed at, a folder that is there can be resumed. While a
+//! which is then renamed. So a folder that is there can be resumed, at whatever moment its process is killed. While a
 //! process writes a folder it holds a lock on it (`lock.rs`), and before each write it looks whether the folder is
 //! still the one that it locked.
 //!
 //! A finished run has `checksums.json` (`manifest.rs`) and, written last of all, `COMPLETE`. Files of a finished
-//! run are compared with their checksums when they are read. Whoever changes one of them later first takes
-//! `COMPLETE` away: killed halfway, the run is unfinished, not damaged, and can be resumed.
+//! run are compared with their checksums when they are read. A command that changes one of them later first removes
+//! `COMPLETE`: killed halfway, the run is unfinished, not damaged, and can be resumed.
 
 pub use super::environment::utc;
 use super::environment::{Beginning, CONFIG, ENV, environment, is_run, random_word};
@@ -25,20 +25,20 @@ use std::time::{Duration, SystemTime};
 
 /// There when the run is over.
 const COMPLETE: &str = "COMPLETE";
-/// The lock of whoever writes the end of a run that several processes share.
+/// The lock of the process that writes the end of a run that several processes share.
 const FINISH: &str = ".finish.lock";
 /// Under this key `env.json` names the neighbours that the run replaces, until it is complete.
 const REPLACES: &str = "replaces";
-/// Where there is one of these, something was learned that is worth keeping.
+/// Files whose presence shows that the run holds trained weights worth keeping.
 const LEARNED: [&str; 2] = ["checkpoints", "study.jsonl"];
 
 /// The folder that holds everything a run writes.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    /// Held by whoever writes the run.
+    /// The lock of the process that writes the run.
     lock: Option<Arc<Lock>>,
-    /// What the files hold that were written through this handle, or that the finished run lists.
+    /// The checksums of the files that were written through this handle, or that the finished run lists.
     sums: Arc<Mutex<Manifest>>,
     /// Whether files are compared with these when they are read.
     verified: bool,
@@ -50,14 +50,14 @@ pub struct Finisher {
     _lock: Lock,
 }
 
-/// What became of a new run that failed.
+/// The outcome of cleaning up after a new run that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It stays as it is.
     Kept,
     /// It stays, and the run that it was to replace is still there, under this name.
     KeptBeside(PathBuf),
-    /// It had learned nothing and is gone; what it was to replace is in its place again, if there was something.
+    /// It had learned nothing and is removed; the run that it was to replace is in its place again, if there was one.
     Removed {
         /// Whether a run was put back.
         restored: bool,
@@ -65,7 +65,7 @@ pub enum Fate {
 }
 
 impl RunFolder {
-    /// The run at `path`, unchecked.
+    /// Returns the run at `path`, unchecked.
     pub fn at(path: impl AsRef<Path>) -> Self {
         Self { path: path.as_ref().to_owned(), lock: None, sums: Arc::default(), verified: false }
     }
@@ -119,7 +119,7 @@ impl RunFolder {
         Self::at(path).locked()
     }
 
-    /// A path for a new run, `runs/<date>_<recipe>_<four letters>`.
+    /// Returns a path for a new run, `runs/<date>_<recipe>_<four letters>`.
     pub fn fresh_path(recipe: &str) -> PathBuf {
         let date = &utc(SystemTime::now())[..10];
         loop {
@@ -130,7 +130,7 @@ impl RunFolder {
         }
     }
 
-    /// An existing run. Data at fault if there is none.
+    /// Opens an existing run. Fails with [`Error::Data`] if there is none.
     pub fn open(path: &Path) -> Result<Self> {
         if !path.exists() {
             return Err(Error::data(
@@ -146,35 +146,36 @@ impl RunFolder {
         Ok(Self::at(path))
     }
 
-    /// A run that is over, its files compared with their checksums when they are read. Data at fault if it is not over.
+    /// Opens a finished run, whose files are compared with their checksums when they are read. Fails with
+    /// [`Error::Data`] if it is not finished.
     pub fn finished(path: &Path) -> Result<Self> {
         Self::open(path)?.verified()
     }
 
-    /// The same run, its files compared with their checksums when they are read; refused if it is not over.
+    /// Returns the same run, its files compared with their checksums when they are read; refused if it is not finished.
     pub fn verified(&self) -> Result<Self> {
         if self.verified {
             return Ok(self.clone());
         }
         if !self.is_complete() {
             let help = format!("finish it first: gradus {} --resume {}", self.recipe()?, self.path.display());
-            return Err(Error::data(&self.path, "is a run that did not end", help));
+            return Err(Error::data(&self.path, "is an unfinished run", help));
         }
         let sums = Arc::new(Mutex::new(Manifest::read(&self.path)?));
         Ok(Self { sums, verified: true, ..self.clone() })
     }
 
-    /// Holds the folder for writing, alone. Refused if another process holds it. What processes that were killed left
-    /// half written is removed.
+    /// Locks the folder for writing, exclusively. Refused if another process holds it. Removes files that killed
+    /// processes left half written.
     pub fn locked(mut self) -> Result<Self> {
         self.lock = Some(Arc::new(Lock::demand(&self.path, LOCK, Hold::Alone)?));
         sweep_run(&self.path);
         Ok(self)
     }
 
-    /// Holds the folder for writing together with other processes that hold it so.
+    /// Locks the folder for writing, shared with other processes.
     pub fn shared(mut self) -> Result<Self> {
-        // If nobody else is there, what killed processes left can be removed.
+        // If no other process is there, what killed processes left can be removed.
         let alone = Lock::take(&self.path, LOCK, Hold::Alone, Duration::ZERO)?;
         self.lock = Some(Arc::new(match alone {
             Some(lock) => {
@@ -188,13 +189,13 @@ impl RunFolder {
         Ok(self)
     }
 
-    /// Lets other processes hold a folder too that this one held alone.
+    /// Turns an exclusive lock into a shared one.
     pub fn share(self) -> Self {
         self.lock.iter().for_each(|lock| lock.share());
         self
     }
 
-    /// The right to write the end of a run that several processes share; none while another process has it.
+    /// Returns the right to write the end of a run that several processes share; none while another process has it.
     pub fn finisher(&self) -> Result<Option<Finisher>> {
         Ok(Lock::take(&self.path, FINISH, Hold::Alone, Duration::ZERO)?.map(|lock| Finisher { _lock: lock }))
     }
@@ -204,27 +205,27 @@ impl RunFolder {
         self.lock.as_ref().map_or(Ok(()), |lock| lock.check(&self.path))
     }
 
-    /// The folder itself.
+    /// Returns the folder itself.
     pub fn root(&self) -> &Path {
         &self.path
     }
 
-    /// The path of a file in the folder.
+    /// Returns the path of a file in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// The run's settings: the text of `config.toml`.
+    /// Returns the run's settings: the text of `config.toml`.
     pub fn config_text(&self) -> Result<String> {
         Ok(String::from_utf8_lossy(&self.read(CONFIG)?).into_owned())
     }
 
-    /// Replaces the run's settings: for those that may change while it is under way.
+    /// Replaces the run's settings, for those that may change before it is resumed.
     pub fn write_config(&self, text: &str) -> Result<()> {
         self.write(CONFIG, text.as_bytes())
     }
 
-    /// What sort of run it is.
+    /// Returns the kind of the run.
     pub fn recipe(&self) -> Result<String> {
         Ok(self.env("recipe")?.as_str().unwrap_or("pipeline").to_owned())
     }
@@ -246,7 +247,7 @@ impl RunFolder {
         self.update_env(key, list)
     }
 
-    /// A fact from `env.json`, or null.
+    /// Returns a fact from `env.json`, or null.
     pub fn env(&self, key: &str) -> Result<Value> {
         Ok(self.read_json::<Value>(ENV)?[key].take())
     }
@@ -265,8 +266,8 @@ impl RunFolder {
         file.write_all(line.as_bytes()).map_err(Error::io("write", &path))
     }
 
-    /// Declares the run over: lists its files with their checksums, writes `COMPLETE`, and removes the runs that this one
-    /// replaces.
+    /// Completes the run: lists its files with their checksums, writes `COMPLETE`, and removes the runs that this
+    /// one replaces.
     pub fn complete(&self) -> Result<()> {
         let replaced = self.replaced()?;
         if !replaced.is_empty() {
@@ -285,13 +286,13 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Whether the run is over.
+    /// Returns whether the run is finished.
     pub fn is_complete(&self) -> bool {
         self.path(COMPLETE).exists()
     }
 
-    /// What becomes of this new run, which failed: one that has learned nothing is removed if it replaces another, which
-    /// is put back, or if it is `unfit` to be resumed.
+    /// Cleans up after this new run, which failed: one that has learned nothing is removed if it replaces
+    /// another, which is put back, or if it is `unfit` to be resumed.
     pub fn give_up(&self, unfit: bool) -> Result<Fate> {
         let replaced = self.replaced()?;
         if LEARNED.iter().any(|name| self.path(name).exists()) {
@@ -307,18 +308,18 @@ impl RunFolder {
         Ok(Fate::Removed { restored })
     }
 
-    /// The runs that this one replaces, as long as it is not complete.
+    /// Returns the runs that this one replaces, as long as it is not complete.
     fn replaced(&self) -> Result<Vec<Aside>> {
         let names = self.env(REPLACES)?;
         let names = names.as_array().into_iter().flatten().filter_map(Value::as_str);
-        // A name alone: whoever edits the file shall not have other folders removed.
+        // A name alone: an edited file must not cause other folders to be removed.
         let neighbours = names.filter(|name| !name.contains(['/', '\\']) && name.contains(".replaced"));
         let known = neighbours.map(|name| Aside::known(&self.path, name));
         Ok(known.filter(|old| old.path().is_dir()).collect())
     }
 
-    /// Writes a file, atomically. It is listed with its checksum if this handle holds the run; a finished run of which a
-    /// listed file changes is unfinished until it is completed again.
+    /// Writes a file, atomically. It is listed with its checksum if this handle holds the run; a finished run of which
+    /// a listed file changes is unfinished until it is completed again.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         if self.lock.is_none() {
             return self.write_unlisted(name, bytes);
@@ -337,7 +338,8 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Writes a file, atomically, that no command reads again, or that has a checksum of its own.
+    /// Writes a file, atomically, without listing it: one that no command reads again, or that has a checksum of its
+    /// own.
     pub fn write_unlisted(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.check_held()?;
         files::write_atomic(self.path(name), bytes)
@@ -354,7 +356,7 @@ impl RunFolder {
     pub fn read(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.path(name);
         if self.verified && !path.exists() {
-            let help = "copy the run again from where it is whole, or train it again";
+            let help = "copy the run again from an intact copy, or train it again";
             return Err(Error::data(&path, "is missing from a finished run", help));
         }
         let bytes = files::read(path)?;

@@ -1,9 +1,9 @@
-//! The data of a run, known again.
+//! The identity of a run's data: checks that data that are read again are those that the run was trained on.
 //!
-//! When a run has read its data it keeps their checksum (in `env.json`) and their [`Manifest`] (`data.csv.gz`): each sample,
-//! its class and its split. Whatever reads the data again, to resume the run or to look at it afterwards, holds them against
-//! the manifest. Changed data are refused: the split would be another one, and test samples would be among those that the
-//! run was trained on.
+//! When a run has read its data it keeps their checksum (in `env.json`) and their [`Manifest`] (`data.csv.gz`): each
+//! sample, its class and its split. A command that reads the data again, to resume the run or to evaluate it, compares
+//! them with the manifest. Changed data are refused: the split would be another one, and test samples would be among
+//! those that the run was trained on.
 
 use super::RunFolder;
 use super::trainer::LAST_STATE;
@@ -15,18 +15,18 @@ pub const MANIFEST: &str = "data.csv.gz";
 /// The checksum's key in `env.json`.
 pub const CHECKSUM: &str = "data_sha256";
 
-/// Keeps the identity of the data that a run begins with or, in a run that has it already, refuses other data. `source` is
-/// where the data come from, for the message.
+/// Keeps the identity of the data that a run begins with or, in a run that has it already, refuses other data.
+/// `source` is where the data come from, for the message.
 ///
-/// Data with the same samples in the same splits are the same data, whatever has come to lie beside them; they keep the
-/// checksum that the run knows them by.
+/// Data with the same samples in the same splits are the same data, whatever lies beside them; they keep the checksum
+/// of the run.
 pub fn settle(folder: &RunFolder, source: &str, data: &mut ImageData) -> Result<()> {
     if folder.path(MANIFEST).exists() {
         check(folder, source, data)?;
         return folder.list(MANIFEST); // a process before this one wrote it
     }
     if folder.path(LAST_STATE).exists() {
-        let what = format!("has a checkpoint, but no {MANIFEST}, so its split cannot be told again");
+        let what = format!("has a checkpoint, but no {MANIFEST}, so its split cannot be restored");
         return Err(Error::data(folder.root(), what, "begin a new run"));
     }
     match folder.env(CHECKSUM)?.as_str() {
@@ -37,7 +37,7 @@ pub fn settle(folder: &RunFolder, source: &str, data: &mut ImageData) -> Result<
     folder.write(MANIFEST, &Manifest::of(data).to_bytes())
 }
 
-/// Refuses data that are not those a run was made of.
+/// Refuses data other than those of the run.
 pub fn check(folder: &RunFolder, source: &str, data: &mut ImageData) -> Result<()> {
     if let Some(difference) = manifest(folder)?.difference(&Manifest::of(data)) {
         return Err(refused(source, &difference.to_string()));
@@ -48,11 +48,11 @@ pub fn check(folder: &RunFolder, source: &str, data: &mut ImageData) -> Result<(
     Ok(())
 }
 
-/// The manifest of a run's data.
+/// Returns the manifest of a run's data.
 pub fn manifest(folder: &RunFolder) -> Result<Manifest> {
     let path = folder.path(MANIFEST);
     if !path.exists() {
-        let what = format!("has no {MANIFEST}, so its split cannot be told again");
+        let what = format!("has no {MANIFEST}, so its split cannot be restored");
         return Err(Error::data(folder.root(), what, "train it again, or evaluate it on other data: --data SPEC"));
     }
     Manifest::from_bytes(&folder.read(MANIFEST)?)
@@ -105,7 +105,7 @@ mod tests {
             let error = result.unwrap_err();
             assert!(error.exit_code() == 3 && error.to_string().contains("1 added (16)"), "{error}");
         }
-        // A folder that was told the checksum before it saw the data, as that of a study's best trial.
+        // A folder that has the checksum before the data are read, as that of a study's best trial.
         std::fs::remove_file(run.path(MANIFEST)).unwrap();
         assert_eq!(settle(&run, "numbers", &mut data(17)).unwrap_err().exit_code(), 3);
         settle(&run, "numbers", &mut data(16)).unwrap();

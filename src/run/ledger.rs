@@ -1,11 +1,12 @@
 //! The ledger of test sets: how often each was evaluated on, and by how many networks.
 //!
-//! A test set measures a network once. Of many networks that are evaluated on it, the best looks better than it is, by as
-//! much as [`selection_gain`] says. So each evaluation is written down: in the run (`ledger.jsonl`) and, together with those of
-//! other runs, beside the runs (`test_ledger.jsonl`), a line of JSON each. Reports say what the ledger says.
+//! A test set measures a network once. Of many networks that are evaluated on it, the best looks better than it is, by
+//! as much as [`selection_gain`] returns. So each evaluation is recorded: in the run (`ledger.jsonl`) and, together
+//! with those of other runs, beside the runs (`test_ledger.jsonl`), a line of JSON each. Reports quote the
+//! ledger.
 //!
-//! A line is appended under a lock and in one write, so any number of processes may write; a line that a crash has cut is
-//! skipped when the file is read.
+//! A line is appended under a lock and in one write, so any number of processes may write; a line that a crash has cut
+//! is skipped when the file is read.
 
 use super::environment::utc;
 use super::{RunFolder, Watch};
@@ -28,13 +29,13 @@ pub const LEDGER: &str = "ledger.jsonl";
 /// One evaluation of one network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// When, as `2026-11-20T05:48:28Z`.
+    /// The time, as `2026-11-20T05:48:28Z`.
     pub when: String,
     /// The command: `train`, `evaluate`, `pipeline`, ..
     pub command: String,
     /// The name of the run's folder.
     pub run: String,
-    /// Which of the run's networks.
+    /// The name of the network in the run.
     pub network: String,
     /// The run's settings and the network's name, as 16 hexadecimal digits: equal for the same training.
     pub configuration: String,
@@ -42,24 +43,24 @@ pub struct Evaluation {
     pub split: String,
     /// Their number.
     pub samples: usize,
-    /// What was measured.
+    /// The measured figures.
     pub figures: Value,
 }
 
-/// What the ledger says of one test set.
+/// The ledger's counts for one test set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Evaluations of a network on it.
     pub evaluations: usize,
-    /// Different networks that were evaluated: each setting, seed or sort counts as one.
+    /// Different networks that were evaluated: each combination of settings, seed and kind counts as one.
     pub configurations: usize,
     /// Its samples.
     pub samples: usize,
 }
 
 impl Summary {
-    /// What the ledger says of a test set, in a sentence or two; `accuracy` is that of the network the report is about, if
-    /// it is a classifier.
+    /// Returns a sentence or two on how often the test set was evaluated; `accuracy` is that of the network of the
+    /// report, if it is a classifier.
     pub fn words(&self, accuracy: Option<f64>) -> String {
         let times = match self.evaluations {
             0 | 1 => return "The held-out test set was evaluated once.".into(),
@@ -72,7 +73,8 @@ impl Summary {
         format!("The held-out test set was {times}, {by}.{}", self.by_chance(accuracy))
     }
 
-    /// The same for a page that is about a choice: how many configurations there were, not how often they were evaluated.
+    /// Returns the sentence for a report on a choice: how many configurations there were, not how often they were
+    /// evaluated.
     pub fn configurations_in_words(&self, accuracy: Option<f64>) -> String {
         match self.configurations {
             0 | 1 => "No other configuration was evaluated on this test set.".into(),
@@ -80,7 +82,7 @@ impl Summary {
         }
     }
 
-    /// What the choice among the configurations would gain; empty for one, and where there is no accuracy.
+    /// Returns the expected gain of choosing the best configuration; empty for one, and where there is no accuracy.
     fn by_chance(&self, accuracy: Option<f64>) -> String {
         let Some(accuracy) = accuracy.filter(|_| self.configurations > 1) else { return String::new() };
         let gain = 100.0 * selection_gain(likely(accuracy, self.samples), self.samples, self.configurations);
@@ -92,18 +94,18 @@ impl Summary {
     }
 }
 
-/// A true accuracy that a measured one speaks for: two samples more are correct and two are not (Agresti and Coull 1998). Taken as
-/// measured, 100 % would leave chance nothing to add, however few the samples.
+/// Returns an estimate of the true accuracy from a measured one: two samples more are correct and two are not (Agresti
+/// and Coull 1998). With the measured value itself, 100 % would give a gain of 0, however few the samples.
 fn likely(accuracy: f64, samples: usize) -> f64 {
     let n = samples as f64;
     (accuracy * n + 2.0) / (n + 4.0)
 }
 
-/// Writes down that networks of a run were evaluated on `samples` samples called `split`: the names of the networks with
-/// their figures. Returns what the ledger beside the runs says of this test set, these evaluations among it.
+/// Records that networks of a run were evaluated on `samples` samples called `split`: the names of the networks with
+/// their figures. Returns the counts of the ledger beside the runs for this test set, with these evaluations.
 ///
-/// A report that is written again evaluates again what is known: if the run's ledger holds the same command, network and
-/// figures already, nothing is added. That does not hold for `evaluate`, where each evaluation counts.
+/// A report that is written again repeats known evaluations: if the run's ledger already holds the same command,
+/// network and figures, nothing is added. For `evaluate` each evaluation counts.
 ///
 /// Fails if the run's own ledger cannot be written. Where the one beside the runs cannot, the run's own is what counts.
 pub fn record(
@@ -140,7 +142,8 @@ pub fn record(
     Ok(summary(folder, split, samples))
 }
 
-/// What the ledgers of a run, and of the runs beside it, say of the test set `split` of `samples` samples.
+/// Returns the counts of the ledgers of a run, and of the runs beside it, for the test set `split` of `samples`
+/// samples.
 pub fn summary(folder: &RunFolder, split: &str, samples: usize) -> Summary {
     let mut all = read(&beside(folder.root()));
     // The run may have been moved away from the others, or may lie where nothing can be written beside it.
@@ -151,7 +154,8 @@ pub fn summary(folder: &RunFolder, split: &str, samples: usize) -> Summary {
     Summary { evaluations: of_split.len(), configurations: configurations.len(), samples }
 }
 
-/// Writes down evaluations as [`record`] does, and says what the ledger says; where the run cannot be written to, it says that.
+/// Records evaluations as [`record`] does, and prints the ledger's sentence; or a warning where the run cannot be
+/// written to.
 pub fn note(
     folder: &RunFolder,
     command: &str,
@@ -166,14 +170,14 @@ pub fn note(
     }
 }
 
-/// All evaluations in a ledger; none if there is no such file.
+/// Returns all evaluations in a ledger; none if there is no such file.
 pub fn read(path: &Path) -> Vec<Evaluation> {
     let text = std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// The ledger that a run shares with others: in the nearest folder above it that is called `runs`, else in the one that
-/// holds it. The best run of a study lies within the study's run, and shares that one's.
+/// Returns the ledger that a run shares with others: in the nearest folder above it that is called `runs`, else in the
+/// one that holds it. The best run of a study lies within the study's run, and shares that one's.
 pub fn beside(run: &Path) -> PathBuf {
     let whole = std::path::absolute(run).unwrap_or_else(|_| run.to_owned());
     let above: Vec<&Path> = whole.ancestors().skip(1).take(3).collect();
@@ -182,7 +186,7 @@ pub fn beside(run: &Path) -> PathBuf {
     runs.or(outside).map_or_else(|| whole.join(SHARED), |folder| folder.join(SHARED))
 }
 
-/// The same for each training with the same settings, and for no other.
+/// Returns the identity of a training: equal for equal settings, and different for others.
 fn configuration(settings: &str, network: &str) -> String {
     let digest = Sha256::digest([settings.as_bytes(), &[0], network.as_bytes()].concat());
     digest[..8].iter().map(|b| format!("{b:02x}")).collect()
@@ -200,7 +204,7 @@ fn append(path: &Path, entry: &Evaluation) -> Result<()> {
     file.write_all(line.as_bytes()).map_err(Error::io("write", path))
 }
 
-/// Whether the last line has no end: its writer was killed.
+/// Returns whether the last line has no end: its writer was killed.
 fn ends_within_a_line(file: &mut File) -> std::io::Result<bool> {
     if file.seek(SeekFrom::End(0))? == 0 {
         return Ok(false);
@@ -231,9 +235,9 @@ mod tests {
         let once = [("model", figures.clone())];
         let of = |run: &RunFolder, command: &str, split: &str| record(run, command, (split, 100), &once).unwrap();
         assert_eq!(of(&a, "train", "x"), Summary { evaluations: 1, configurations: 1, samples: 100 });
-        assert_eq!(of(&a, "train", "x").evaluations, 1, "a report that is written again is no new evaluation");
+        assert_eq!(of(&a, "train", "x").evaluations, 1, "a report that is written again is not a new evaluation");
         assert_eq!(of(&a, "evaluate", "x").evaluations, 2);
-        assert_eq!(of(&a, "evaluate", "x").evaluations, 3, "each one that was asked for counts");
+        assert_eq!(of(&a, "evaluate", "x").evaluations, 3, "each evaluation counts");
         assert_eq!(of(&b, "train", "x"), Summary { evaluations: 4, configurations: 2, samples: 100 });
         assert_eq!(of(&b, "train", "y").evaluations, 1, "another test set");
         let three = [("kmeans", figures.clone()), ("mlp", figures.clone()), ("cnn", figures)];

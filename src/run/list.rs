@@ -1,4 +1,4 @@
-//! The runs in a folder, with what they are and what they found.
+//! Lists the runs in a folder with their results.
 
 use super::folder::RunFolder;
 use super::lock::is_held;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// How far a run has come.
+/// The state of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Progress {
@@ -33,16 +33,16 @@ pub struct Listed {
     pub data: String,
     /// The seed.
     pub seed: Option<u64>,
-    /// When it was begun, as the run wrote it (UTC).
+    /// The time at which it began, as the run wrote it (UTC).
     pub started: String,
-    /// How far it has come.
+    /// Its state.
     pub progress: Progress,
     /// The figure it is ranked by and its value on the held-out test set, once it is complete.
     pub figure: Option<(String, f64)>,
 }
 
-/// All runs in `root` and, where one of its folders holds no run itself, in that folder (the variants of one file). The
-/// earliest first. Errors: `root` cannot be read.
+/// Returns all runs in `root` and, where one of its folders holds no run itself, in that folder (the variants of one
+/// file). The earliest first. Errors: `root` cannot be read.
 pub fn list(root: &Path) -> Result<Vec<Listed>> {
     let mut found = Vec::new();
     for path in folders(root)? {
@@ -58,7 +58,7 @@ pub fn list(root: &Path) -> Result<Vec<Listed>> {
     Ok(found)
 }
 
-/// The folders in a folder, those of programs (`.name`) omitted.
+/// Returns the folders in a folder, those of programs (`.name`) omitted.
 fn folders(root: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(root).map_err(Error::io("read", root))?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
@@ -66,7 +66,7 @@ fn folders(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths.filter(|path| path.is_dir() && !hidden(path)).collect())
 }
 
-/// What one run says of itself. A damaged file leaves its fields empty: a list shows what there is.
+/// Reads the summary of one run. A damaged file leaves its fields empty: a list shows what there is.
 fn listed(run: &RunFolder) -> Listed {
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let env = |key: &str| run.env(key).unwrap_or_default();
@@ -104,7 +104,7 @@ fn listed(run: &RunFolder) -> Listed {
     }
 }
 
-/// The figure that a finished run is ranked by.
+/// Returns the figure that a finished run is ranked by.
 fn figure(metrics: &Value) -> Option<(String, f64)> {
     let of = |value: &Value, name: &str| value.as_f64().map(|v| (name.to_owned(), v));
     let tested = |test: &Value| {

@@ -1,10 +1,10 @@
-//! The lock on the folder of a run: who writes it, and whether it is still the folder that was locked.
+//! The lock on the folder of a run: one process writes it, and only while it is still the folder that was locked.
 //!
-//! A process that writes a run holds the system's lock on the file `.lock` in its folder; the processes of a study share
-//! it. The system gives a lock back when its process ends, however it ends. Killed processes take a moment to die, so
-//! whoever finds the lock taken waits for [`PATIENCE`] before it gives up.
+//! A process that writes a run holds the system's lock on the file `.lock` in its folder; the processes of a study
+//! share it. The system releases a lock when its process ends, however it ends. Killed processes take a moment to end,
+//! so a process that finds the lock taken waits for [`PATIENCE`] before it fails.
 //!
-//! A folder can be deleted or replaced while its run goes on. The lock is held on a file, not on a name: before each
+//! A folder can be deleted or replaced during its run. The lock is held on a file, not on a name: before each
 //! write [`Lock::check`] compares the file that was locked with the one that has the name now.
 
 use crate::error::{Error, Result};
@@ -12,19 +12,19 @@ use std::fs::{self, File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// The lock of whoever writes the run.
+/// The lock of the process that writes the run.
 pub(super) const LOCK: &str = ".lock";
-/// How long to wait for a process that is dying.
+/// The time to wait for a process that is ending.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often to look whether it is dead.
+/// The interval at which the lock is tried again.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Whether others may hold the lock too.
+/// Whether other processes may hold the lock too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hold {
-    /// Nobody else.
+    /// Exclusive.
     Alone,
-    /// Others that share it.
+    /// Shared.
     Shared,
 }
 
@@ -36,8 +36,8 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock `name` in `folder`; none if another process still holds it after `patience`. A file system without
-    /// locks is used without: then nobody is refused.
+    /// Takes the lock `name` in `folder`; none if another process still holds it after `patience`. A file system
+    /// without locks is used without: then no process is refused.
     pub(super) fn take(folder: &Path, name: &'static str, hold: Hold, patience: Duration) -> Result<Option<Self>> {
         let path = folder.join(name);
         let file = File::options().create(true).append(true).open(&path).map_err(Error::io("write", &path))?;
@@ -55,7 +55,7 @@ impl Lock {
         }
     }
 
-    /// As [`take`](Self::take), and a lock that somebody else keeps is refused.
+    /// Takes a lock as [`take`](Self::take) does; fails if another process keeps it.
     pub(super) fn demand(folder: &Path, name: &'static str, hold: Hold) -> Result<Self> {
         Self::take(folder, name, hold, PATIENCE)?.ok_or_else(|| {
             let what = "another gradus process is using this folder";
@@ -74,7 +74,7 @@ impl Lock {
         if self.is_at(&folder.join(self.name)).unwrap_or(false) {
             return Ok(());
         }
-        let what = "the folder of this run was deleted or replaced while the run was going on";
+        let what = "the folder of this run was deleted or replaced during the run";
         let help = "nothing more is written there; start the run again, in a folder of its own";
         Err(Error::State(format!("{}: {what}\n  help: {help}", folder.display())))
     }
@@ -92,7 +92,7 @@ impl Lock {
     }
 }
 
-/// Whether some process holds the run in `folder`, alone or shared. Does not wait, and leaves no file behind.
+/// Returns whether some process holds the run in `folder`, alone or shared. Does not wait, and leaves no file behind.
 pub(super) fn is_held(folder: &Path) -> bool {
     let file = File::open(folder.join(LOCK));
     file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
@@ -117,7 +117,7 @@ mod tests {
         assert!(!is_held(folder.path()) && take(Hold::Alone).is_some());
     }
 
-    /// A process that was killed gives its lock back a moment later.
+    /// The lock of a process that was killed is released a moment later.
     #[test]
     fn the_lock_of_a_dying_process_is_waited_for() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,9 +1,9 @@
-//! The checksums of a finished run: what its files held when it was completed.
+//! The checksums of a finished run's files.
 //!
 //! `checksums.json` lists each file that a command reads again (settings, weights, scales, figures) with its length and
-//! its SHA-256. It is written just before `COMPLETE`, from the bytes that were handed to the disk, not from what the
-//! disk gives back. A file of a finished run is compared with it whenever it is read: a flipped bit in a weight gives
-//! no figure. Files that grow after the end of a run (a log, a ledger) are not listed.
+//! its SHA-256. It is written just before `COMPLETE`, from the bytes that were written, not from what is read
+//! back. A file of a finished run is compared with it whenever it is read, so a flipped bit in a weight is an error.
+//! Files that grow after the end of a run (a log, a ledger) are not listed.
 
 use crate::error::{Error, Result};
 use crate::files;
@@ -16,7 +16,7 @@ use std::path::Path;
 /// The file's name in the folder of a run.
 pub(super) const CHECKSUMS: &str = "checksums.json";
 
-/// What a file held.
+/// Length and checksum of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
     bytes: u64,
@@ -41,20 +41,20 @@ impl Manifest {
         serde_json::from_slice(&files::read(&path)?).map_err(|e| Error::data(&path, format!("is damaged: {e}"), help))
     }
 
-    /// The text of the file.
+    /// Returns the text of the file.
     pub(super) fn to_json(&self) -> Vec<u8> {
         let mut text = serde_json::to_vec_pretty(self).expect("plain words and numbers");
         text.push(b'\n');
         text
     }
 
-    /// Notes what a file holds now.
+    /// Records the contents of a file.
     pub(super) fn record(&mut self, name: &str, bytes: &[u8]) {
         let entry = Entry { bytes: bytes.len() as u64, sha256: sha256(bytes) };
         self.files.insert(name.to_owned(), entry);
     }
 
-    /// Fails unless `bytes` are what the file `name` of the run in `folder` held.
+    /// Fails unless `bytes` are the recorded contents of the file `name` of the run in `folder`.
     pub(super) fn check(&self, folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
         let entry = self.entry(folder, name)?;
         if entry.bytes != bytes.len() as u64 {
@@ -68,7 +68,7 @@ impl Manifest {
         Ok(())
     }
 
-    /// As [`check`](Self::check), for a file that may have grown since.
+    /// Does what [`check`](Self::check) does for a file that may have grown since.
     pub(super) fn check_beginning(&self, folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
         let length = self.entry(folder, name)?.bytes.min(bytes.len() as u64) as usize;
         self.check(folder, name, &bytes[..length])
@@ -82,10 +82,10 @@ impl Manifest {
     }
 }
 
-const DAMAGED: &str = "copy the run again from where it is whole; weights and figures can also be written again from the \
+const DAMAGED: &str = "copy the run again from an intact copy; weights and figures can also be written again from the \
                        run's state: gradus report RUN";
 
-/// A SHA-256 in hexadecimal.
+/// Returns a SHA-256 in hexadecimal.
 fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

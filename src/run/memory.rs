@@ -1,16 +1,16 @@
-//! How much memory there is, and whether what a job needs fits into it.
+//! The available memory, and the check whether a job fits into it.
 //!
-//! A system that runs out of memory ends the program without a word, or another program. So a job that will not fit is
-//! refused before it begins, with what it needs and which setting asks for it. How much there is can be said by hand:
-//! `GRADUS_MEMORY=8GB`.
+//! A system that runs out of memory kills the program without a message, or another program. So a job that will not fit
+//! is refused before it begins, with its demand and the setting that causes most of it. `GRADUS_MEMORY=8GB` overrides
+//! the available memory.
 
 use crate::error::{Error, Result};
 use sysinfo::System;
 
-/// The variable by which the user says how much memory may be used.
+/// The environment variable that sets how much memory may be used.
 pub const VARIABLE: &str = "GRADUS_MEMORY";
 
-/// Bytes that may be used; none where the system does not tell.
+/// Returns the bytes that may be used; `None` where the system does not report them.
 pub fn available() -> Result<Option<u64>> {
     if let Some(text) = std::env::var_os(VARIABLE) {
         let text = text.to_string_lossy();
@@ -30,7 +30,7 @@ pub fn available() -> Result<Option<u64>> {
     Ok((least > 0).then_some(least))
 }
 
-/// What is left of the address space that this process is limited to (`ulimit -v`).
+/// Returns the rest of the address space that this process is limited to (`ulimit -v`).
 #[cfg(target_os = "linux")]
 fn address_space() -> Option<u64> {
     let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
@@ -47,19 +47,20 @@ fn address_space() -> Option<u64> {
     None
 }
 
-/// Refuses what needs more bytes than there are. `place` is the setting that asks for most of it, `what` what it is for.
+/// Fails if a job needs more bytes than are available. `place` is the setting that causes most of the demand, `what`
+/// the purpose.
 pub fn demand(place: &str, what: &str, bytes: u64, help: &str) -> Result<()> {
     match available()? {
         Some(there) if bytes > there => {
             let what = format!("{what} needs about {}, and {} are available", words(bytes), words(there));
-            let help = format!("{help}; {VARIABLE}=16GB would say that there are 16 GB, whatever the system tells");
+            let help = format!("{help}; {VARIABLE}=16GB overrides what the system reports");
             Err(Error::config(place, what, help))
         }
         _ => Ok(()),
     }
 }
 
-/// A number of bytes for people: `676 MB`, `2.3 GB`.
+/// Returns a number of bytes for people: `676 MB`, `2.3 GB`.
 pub fn words(bytes: u64) -> String {
     match bytes as f64 / 1e6 {
         mb if mb < 9.95 => format!("{mb:.1} MB"),
@@ -69,7 +70,7 @@ pub fn words(bytes: u64) -> String {
     }
 }
 
-/// `500MB`, `8 GB`, `1e9`.
+/// Parses a number of bytes: `500MB`, `8 GB`, `1e9`.
 fn parse(text: &str) -> Option<u64> {
     let text = text.trim().to_ascii_uppercase();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());

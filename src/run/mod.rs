@@ -1,18 +1,18 @@
-//! A run: a job with a folder, somebody who watches it, and a checkpoint from which it goes on.
+//! A run: a job with a folder, an observer, and a checkpoint from which it is resumed.
 //!
 //! The main job ([`pipeline`](crate::pipeline)) and the experiments ([`experiment`](crate::experiment)) are runs.
 //!
 //! * [`folder`]: the folder on the disk, written whole, locked by its writer, with checksums at the end;
-//! * [`replace`]: runs that make room for others, and what killed processes left;
-//! * [`settings`]: what a run was trained with, and what of it may change;
-//! * [`identity`]: the data of a run, known again; [`ledger`]: how often test sets were evaluated on;
-//! * [`memory`]: how much there is, and whether a job fits into it;
+//! * [`replace`]: replacing runs, and removing the leftovers of killed processes;
+//! * [`settings`]: the settings of a run, and which of them may change;
+//! * [`identity`]: the identity of a run's data; [`ledger`]: how often test sets were evaluated on;
+//! * [`memory`]: the available memory, and whether a job fits into it;
 //! * [`weights`]: a finished run's weights, whole and finite;
-//! * [`book`]: the report while it is written;
-//! * [`findings`]: what it says of a trained classifier, as functions of numbers;
+//! * [`book`]: writing the report;
+//! * [`findings`]: its sentences on a trained classifier, as functions of numbers;
 //! * [`list`](mod@list): the runs in a folder;
-//! * [`stages`]: a run from its first stage to its figures; [`trainer`]: trainings with a checkpoint; [`scores`]: a trained classifier's figures;
-//! * [`watch`]: who is told how it goes.
+//! * [`trainer`]: trainings with a checkpoint; [`scores`]: a trained classifier's figures;
+//! * [`watch`]: observers of a run.
 
 pub mod book;
 mod environment;

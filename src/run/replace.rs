@@ -1,4 +1,4 @@
-//! What may be removed beside a run and within it: runs that are replaced, and files that killed processes left.
+//! Removes replaced runs, and files that killed processes left.
 //!
 //! `--force` replaces a run, but the old one goes last: it is renamed aside (`NAME.replaced`), and removed when the new
 //! one is complete. A new run that fails before it has learned anything is removed instead, and the old one gets its
@@ -15,9 +15,9 @@ use std::time::{Duration, SystemTime};
 /// The ledger of many runs, beside their folders.
 pub const SHARED: &str = "test_ledger.jsonl";
 
-/// Temporary files and folders begin and end so.
+/// The beginning and the end of the names of temporary files and folders.
 pub(super) const TEMPORARY: [&str; 2] = [".gradus-", ".tmp"];
-/// A temporary file that nobody holds a lock on is taken for dead after this time: writing one takes seconds.
+/// A temporary file without a lock is abandoned after this time: writing one takes seconds.
 const DEAD_AFTER: Duration = Duration::from_secs(3600);
 /// Folders within folders of a run that are swept.
 const DEPTH: usize = 4;
@@ -41,12 +41,12 @@ impl Aside {
         Ok(Self { place: place.to_owned(), aside })
     }
 
-    /// Where it is now.
+    /// Returns its present path.
     pub fn path(&self) -> &Path {
         &self.aside
     }
 
-    /// Gives it its name back. What has the name by now must be gone.
+    /// Renames it back. Nothing may have the name by then.
     pub fn restore(self) -> Result<()> {
         fs::rename(&self.aside, &self.place).map_err(Error::io("rename", &self.aside))
     }
@@ -56,7 +56,7 @@ impl Aside {
         fs::remove_dir_all(&self.aside).map_err(Error::io("remove", &self.aside))
     }
 
-    /// What `name`, a neighbour of `place`, says was put aside.
+    /// Returns the original name of `name`, a neighbour of `place` that was renamed aside.
     pub(super) fn known(place: &Path, name: &str) -> Self {
         Self { place: place.to_owned(), aside: place.with_file_name(name) }
     }
@@ -68,7 +68,7 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Refuses to replace what is not a run, what another process uses, and what holds things still needed.
+/// Refuses to replace a folder that is not a run, that another process uses, or that holds files still needed.
 pub(super) fn check_replaceable(path: &Path, data: Option<&Path>) -> Result<()> {
     let refuse = |what: &str| Err(Error::config(format!("--force {}", path.display()), what, "choose another --out"));
     if !is_run(path) || path.is_symlink() {
@@ -78,7 +78,7 @@ pub(super) fn check_replaceable(path: &Path, data: Option<&Path>) -> Result<()> 
     refuse_if_held(path)
 }
 
-/// Refuses to replace a folder of several runs, unless it holds nothing else and nobody uses one of them.
+/// Refuses to replace a folder of several runs, unless it holds nothing else and no process uses one of them.
 pub fn check_family(root: &Path, data: Option<&Path>) -> Result<()> {
     let refuse = |what: String| {
         let help = "choose another --out; --force replaces folders that `gradus train` made";
@@ -125,7 +125,7 @@ pub(super) fn sweep_run(folder: &Path) {
     sweep(folder, DEPTH, &|_| true);
 }
 
-/// Removes what killed processes left beside runs: temporary files and folders that nobody holds and that are old.
+/// Removes what killed processes left beside runs: old temporary files and folders without a lock.
 pub(super) fn sweep_beside(parent: &Path) {
     sweep(parent, 0, &|path| {
         let age = fs::symlink_metadata(path)
@@ -135,7 +135,7 @@ pub(super) fn sweep_beside(parent: &Path) {
     });
 }
 
-/// What cannot be removed stays: a later sweep may have more luck, and nothing depends on it.
+/// Removes a folder if it can; a later sweep may succeed where this one fails, and nothing depends on it.
 fn sweep(folder: &Path, depth: usize, is_dead: &dyn Fn(&Path) -> bool) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let (path, kind) = (entry.path(), entry.file_type());

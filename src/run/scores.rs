@@ -1,4 +1,4 @@
-//! The figures of a trained classifier on its three splits.
+//! The metrics of a trained classifier on its three splits.
 
 use crate::analysis::metrics::{Confusion, wilson_interval};
 use crate::error::Result;
@@ -6,7 +6,7 @@ use crate::nn::{Module, count_parameters};
 use crate::report::words::{percent, thousands};
 use crate::train::{Evaluation, History, Objective, Samples, evaluate};
 
-/// A trained classifier's figures.
+/// A trained classifier's metrics.
 #[derive(Clone, Debug)]
 pub struct Scores {
     /// Number of parameters.
@@ -21,28 +21,29 @@ pub struct Scores {
     pub test: Evaluation,
     /// True labels against predictions on the test split.
     pub confusion: Confusion,
-    /// The most frequent class of the training split (the first among equals): what the majority-class baseline predicts.
+    /// The most frequent class of the training split (the first among equals): what the majority-class baseline
+    /// predicts.
     pub majority_class: usize,
 }
 
 impl Scores {
-    /// Test accuracy of the majority-class baseline.
+    /// Returns the test accuracy of the majority-class baseline.
     pub fn baseline(&self) -> f64 {
         Hits { correct: self.confusion.support(self.majority_class), n: self.confusion.total() }.accuracy()
     }
 
-    /// The evaluations with the names of their splits: train, val (if there is one), test.
+    /// Returns the evaluations with the names of their splits: train, val (if there is one), test.
     pub fn splits(&self) -> impl Iterator<Item = (&'static str, &Evaluation)> {
         let val = self.val.as_ref().map(|val| ("val", val));
         [Some(("train", &self.train)), val, Some(("test", &self.test))].into_iter().flatten()
     }
 
-    /// The evaluation on the validation split. Panics if there is none: for programs that have seen to it.
+    /// Returns the evaluation on the validation split. Panics if there is none.
     pub fn validation(&self) -> &Evaluation {
         self.val.as_ref().expect("there are validation samples")
     }
 
-    /// The accuracies with their numbers of samples, beside the baseline.
+    /// Returns the accuracies with their numbers of samples, beside the baseline.
     pub fn on_splits(&self) -> OnSplits {
         let hits = |e: &Evaluation| Hits::of(e.accuracy, e.predicted.len());
         let (train, val, test) = (hits(&self.train), self.val.as_ref().map(hits), hits(&self.test));
@@ -59,7 +60,7 @@ pub fn score(
     classes: usize,
 ) -> Result<Scores> {
     let [train, val, test] = samples;
-    let answers = evaluate(model, test, objective)?;
+    let on_test = evaluate(model, test, objective)?;
     let mut counts = vec![0usize; classes];
     train.target().labels().iter().for_each(|&label| counts[label] += 1);
     let majority_class = (0..classes).fold(0, |best, c| if counts[c] > counts[best] { c } else { best });
@@ -69,8 +70,8 @@ pub fn score(
         history,
         train: evaluate(model, train, objective)?,
         val: (!val.is_empty()).then(|| evaluate(model, val, objective)).transpose()?,
-        confusion: Confusion::new(test.target().labels(), &answers.predicted, classes)?,
-        test: answers,
+        confusion: Confusion::new(test.target().labels(), &on_test.predicted, classes)?,
+        test: on_test,
     })
 }
 
@@ -84,33 +85,33 @@ pub struct Hits {
 }
 
 impl Hits {
-    /// From a fraction of `n` samples.
+    /// Converts a fraction of `n` samples.
     pub fn of(accuracy: f64, n: usize) -> Self {
         Self { correct: (accuracy * n as f64).round() as usize, n }
     }
 
-    /// The fraction of correct predictions; 0 without samples.
+    /// Returns the fraction of correct predictions; 0 without samples.
     pub fn accuracy(self) -> f64 {
         self.correct as f64 / self.n.max(1) as f64
     }
 
-    /// Wilson's 95 % interval.
+    /// Computes Wilson's 95 % interval.
     pub fn interval(self) -> (f64, f64) {
         wilson_interval(self.correct, self.n)
     }
 
-    /// The interval and n: `95 % interval 85.1 to 90.1 %, n = 640`.
+    /// Returns the interval and n: `95 % interval 85.1 to 90.1 %, n = 640`.
     pub fn precision(self) -> String {
         let (low, high) = self.interval();
         format!("95 % interval {:.1} to {}, n = {}", 100.0 * low, percent(high), thousands(self.n))
     }
 
-    /// The fraction with its interval: `87.8 % (95 % interval 85.1 to 90.1 %, n = 640)`.
+    /// Returns the fraction with its interval: `87.8 % (95 % interval 85.1 to 90.1 %, n = 640)`.
     pub fn words(self) -> String {
         format!("{} ({})", percent(self.accuracy()), self.precision())
     }
 
-    /// Whether the fraction is above `baseline` by more than chance explains.
+    /// Returns whether the fraction is above `baseline` by more than chance explains.
     pub fn beats(self, baseline: f64) -> bool {
         self.interval().0 > baseline
     }

@@ -1,15 +1,15 @@
-//! What a run was trained with, kept in its state.
+//! The settings of a run, kept in its state.
 //!
-//! `config.toml` is a text that anybody can edit. A run that was stopped must not be resumed with other settings than it
-//! began with, half of it trained one way and half the other: so its state keeps every setting by its dotted key, and
-//! [`Settings::compare`] refuses the first one that differs. Some may change. What only the report reads is free; and how
-//! long a training goes on is free until that training has ended.
+//! `config.toml` is a text that can be edited. A run that was stopped must not be resumed with other settings than it
+//! began with, half of it trained one way and half the other. So its state keeps every setting by its dotted key, and
+//! [`Settings::compare`] refuses the first one that differs. Some may change: settings that only the report reads, and
+//! the length of a training until that training has ended.
 
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
-/// Every setting, and which of them may change while the run is under way.
+/// Every setting, and which of them may change before the run is resumed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     values: Values,
@@ -20,14 +20,14 @@ pub struct Settings {
 /// The settings by dotted key, each as TOML.
 pub type Values = BTreeMap<String, String>;
 
-/// A setting that changed, and may.
+/// A permitted change of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// Its dotted key.
     pub key: String,
-    /// What it was; none if it was not given.
+    /// The old value; `None` if it was not given.
     pub old: Option<String>,
-    /// What it is now.
+    /// The new value.
     pub new: Option<String>,
 }
 
@@ -40,31 +40,31 @@ impl std::fmt::Display for Change {
 }
 
 impl Settings {
-    /// All settings of a run; none may change.
+    /// Returns all settings of a run; none may change.
     pub fn new(table: &Table) -> Self {
         Self { values: values_of(table), ..Self::default() }
     }
 
-    /// These keys, and all keys below them, may change at any time.
+    /// Allows these keys, and all keys below them, to change at any time.
     pub fn free(mut self, keys: &[&'static str]) -> Self {
         self.free.extend(keys);
         self
     }
 
-    /// This key says how long the trainings last whose names begin with `training`: it may change until one of them has
-    /// ended.
+    /// Marks the key that sets the length of the trainings whose names begin with `training`: it may change until one
+    /// of them has ended.
     pub fn length(mut self, key: &'static str, training: &'static str) -> Self {
         self.lengths.push((key, training));
         self
     }
 
-    /// What the state of the run keeps.
+    /// Returns the values for the state of the run.
     pub fn values(&self) -> &Values {
         &self.values
     }
 
-    /// What changed since the run began with `then`. Fails with the first key that must not: `ended` are the trainings
-    /// that have ended.
+    /// Returns the changes since the run began with `then`. Fails with the first key that must not change; `ended` are
+    /// the trainings that have ended.
     pub fn compare(&self, then: &Values, ended: &[&str]) -> Result<Vec<Change>> {
         let changes = changes(then, &self.values);
         for change in &changes {
@@ -89,14 +89,14 @@ impl Settings {
     }
 }
 
-/// The values of a table by dotted key.
+/// Returns the values of a table by dotted key.
 pub fn values_of(table: &Table) -> Values {
     let mut values = BTreeMap::new();
     table.iter().for_each(|(key, value)| flatten(key, value, &mut values));
     values
 }
 
-/// What differs between two sets of values, by key.
+/// Returns the differences between two sets of values, by key.
 fn changes(then: &Values, now: &Values) -> Vec<Change> {
     let mut keys: Vec<&String> = now.keys().chain(then.keys()).collect();
     keys.sort();
@@ -150,11 +150,11 @@ mod tests {
     }
 
     #[test]
-    fn what_may_change_is_told() {
+    fn permitted_changes_are_listed() {
         let then = settings(FILE).values().clone();
         let now = settings(&FILE.replace("epochs = 5", "epochs = 8").replace("mistakes = 4", "mistakes = 5"));
-        let told: Vec<String> = now.compare(&then, &["other"]).unwrap().iter().map(Change::to_string).collect();
-        assert_eq!(told, ["report.mistakes: 4 -> 5", "train.epochs: 5 -> 8"]);
+        let changes: Vec<String> = now.compare(&then, &["other"]).unwrap().iter().map(Change::to_string).collect();
+        assert_eq!(changes, ["report.mistakes: 4 -> 5", "train.epochs: 5 -> 8"]);
         let late = now.compare(&then, &["model"]).unwrap_err().to_string();
         assert!(late.contains("train.epochs") && late.contains("training model has ended"), "{late}");
     }

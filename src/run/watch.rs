@@ -1,6 +1,6 @@
-//! Who is told how a run goes, and may stop it.
+//! Observers of a run, which receive its progress and may stop it.
 
-/// Whoever watches a job: the terminal, a log, a test.
+/// An observer of a job: the terminal, a log, a test.
 pub trait Watch {
     /// A stage begins.
     fn stage(&mut self, number: usize, of: usize, name: &str);
@@ -16,11 +16,11 @@ pub trait Watch {
         self.note(line);
     }
 
-    /// Whether the user wants to stop.
+    /// Returns whether the user wants to stop.
     fn interrupted(&self) -> bool;
 }
 
-/// Nobody watches: a test, or a program that prints its own words.
+/// An observer that does nothing, for tests and for programs with output of their own.
 pub struct Unwatched;
 
 impl Watch for Unwatched {

@@ -1,7 +1,7 @@
-//! The weights of a finished run, for whoever asks its network or begins with them.
+//! Loads the weights of a finished run.
 //!
-//! Weights that were damaged on the way, or that are no numbers, must give no figures: a file of a run is compared with
-//! its checksum, and every weight must be finite, whatever file it comes from.
+//! Damaged or non-finite weights must not yield results: a file of a run is compared with its checksum, and every
+//! weight must be finite, whatever file it comes from.
 
 use super::RunFolder;
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ pub fn load_best(model: &dyn Module, folder: &RunFolder, name: &str) -> Result<(
     load_state_dict(model, &state).map_err(|e| Error::State(format!("{}: {e}", folder.path(&file).display())))
 }
 
-/// The weights that a network begins with: those of training `name` in the folder of a finished run, or of a
+/// Returns the initial weights for a network: those of training `name` in the folder of a finished run, or of a
 /// .safetensors file. A file that lies in a finished run is compared with the run's checksum.
 pub fn starting_weights(path: &Path, name: &str) -> Result<State<f32>> {
     if path.is_dir() {
@@ -43,7 +43,7 @@ fn best(name: &str) -> String {
     format!("checkpoints/{name}-best.safetensors")
 }
 
-/// The run in whose folder `checkpoints` a file lies, and its name there.
+/// Returns the run in whose folder `checkpoints` a file lies, and its name there.
 fn of_run(path: &Path) -> Option<(&Path, String)> {
     let (folder, file) = (path.parent()?, path.file_name()?.to_str()?);
     let root = folder.parent()?;
@@ -52,7 +52,7 @@ fn of_run(path: &Path) -> Option<(&Path, String)> {
 }
 
 fn finite(bytes: &[u8], path: &Path) -> Result<State<f32>> {
-    let refuse = |e: Error| Error::data(path, format!("cannot be used: {e}"), "give weights that are whole");
+    let refuse = |e: Error| Error::data(path, format!("cannot be used: {e}"), "give undamaged weights");
     let state = from_safetensors(bytes).map_err(refuse)?;
     check_finite(&state).map_err(refuse)?;
     Ok(state)

@@ -1,8 +1,8 @@
-//! A study as an SQLite database, for Optuna's dashboard and for queries of one's own.
+//! Writes a study as an SQLite database, for Optuna's dashboard and for queries.
 //!
-//! The journal stays the study's one truth; the database is made of it, event by event, whenever it is asked for. Its
-//! tables are those that Optuna keeps (Akiba et al. 2019; its schema 12), so `sqlite:///study.db` opens there as any
-//! study does. The ones to ask:
+//! The journal remains the study's only record; the database is made from it, event by event, on request. Its tables
+//! are those of Optuna (Akiba et al. 2019; its schema 12), so `sqlite:///study.db` opens there as any study does. The
+//! useful ones:
 //!
 //! ```text
 //! trials                     trial_id, number, state (COMPLETE, PRUNED, FAIL, RUNNING), datetime_start, datetime_complete
@@ -26,7 +26,7 @@ use rusqlite::{Connection, params};
 use serde_json::Value;
 use std::path::Path;
 
-/// What Optuna asks of a database before it reads it: the version of the tables, and that of their migrations.
+/// The versions that Optuna checks before it reads a database: of the tables, and of their migrations.
 const SCHEMA: i64 = 12;
 const MIGRATION: &str = "v3.2.0.a";
 
@@ -72,7 +72,7 @@ const TABLES: &str = "
         heartbeat DATETIME NOT NULL);
 ";
 
-/// Writes the study of a journal as a database, whole or not at all; one that is there is replaced.
+/// Writes the study of a journal as a database, whole or not at all; an existing one is replaced.
 pub fn write(journal: &Path, database: &Path) -> Result<()> {
     let bytes = files::read(journal)?;
     files::write_atomic_by(database, |file| {
@@ -120,12 +120,12 @@ const VALUE: &str = "INSERT OR REPLACE INTO trial_values (trial_id, objective, v
                      VALUES (?1, 0, ?2, 'FINITE')";
 const FACT: &str = "INSERT OR REPLACE INTO trial_user_attributes (trial_id, key, value_json) VALUES (?1, ?2, ?3)";
 
-/// A trial's state as the tables call it, from its number in the journal.
+/// Returns the name of a trial's state in the tables, from its number in the journal.
 fn state_name(number: u64) -> &'static str {
     ["RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"].get(number as usize).copied().unwrap_or("RUNNING")
 }
 
-/// A value that a trial reported at a step; none if it was not finite.
+/// Returns a value that a trial reported at a step; none if it was not finite.
 fn reported(db: &Connection, trial: i64, step: i64, value: Option<f64>) -> rusqlite::Result<()> {
     let sql = "INSERT OR REPLACE INTO trial_intermediate_values
                (trial_id, step, intermediate_value, intermediate_value_type) VALUES (?1, ?2, ?3, ?4)";
@@ -184,7 +184,7 @@ fn insert(db: &Connection, event: &Value) -> std::result::Result<(), Fault> {
             let state: String =
                 db.query_row("SELECT state FROM trials WHERE trial_id = ?1", [trial], |row| row.get(0))?;
             if !["RUNNING", "WAITING"].contains(&state.as_str()) {
-                return Ok(()); // what comes after a trial's end does not count
+                return Ok(()); // events after a trial's end are ignored
             }
             match code {
                 SET_TRIAL_PARAM => {
@@ -219,9 +219,9 @@ mod tests {
     use super::*;
     use crate::study::{Direction, Median, Prune, Random, Space, State, Study, Trial, Unseen};
 
-    /// The database says of each trial what the journal says, and is replaced when it is asked for again.
+    /// The database holds for each trial what the journal holds, and is replaced when it is written again.
     #[test]
-    fn the_database_says_what_the_journal_says() {
+    fn the_database_holds_what_the_journal_holds() {
         let folder = tempfile::tempdir().unwrap();
         let (journal, database) = (folder.path().join("study.jsonl"), folder.path().join("study.db"));
         let space = "x = { uniform = [0, 1] }\nk = { choice = [\"a\", \"b\"] }\n\
@@ -249,7 +249,7 @@ mod tests {
         for state in [State::Complete, State::Pruned, State::Failed] {
             assert!(trials.iter().any(|trial| trial.state == state), "no trial is {state:?}");
         }
-        // A torn line is nobody's event.
+        // A torn line is not an event.
         let mut torn = files::read(&journal).unwrap();
         torn.extend(b"{\"op_code\":4,");
         std::fs::write(&journal, torn).unwrap();
@@ -270,12 +270,12 @@ mod tests {
                     |row| Ok((row.get(0)?, row.get(1)?)),
                 )
                 .unwrap();
-            let wanted = match trial.state {
+            let expected = match trial.state {
                 State::Complete => "COMPLETE",
                 State::Pruned => "PRUNED",
                 _ => "FAIL",
             };
-            assert_eq!((state.as_str(), value), (wanted, trial.value), "trial {}", trial.number);
+            assert_eq!((state.as_str(), value), (expected, trial.value), "trial {}", trial.number);
             let rows = |sql: &str| -> Vec<(String, f64)> {
                 let mut statement = db.prepare(sql).unwrap();
                 let rows = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();

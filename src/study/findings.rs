@@ -2,7 +2,7 @@
 
 use crate::report::words::{counted, percent};
 
-/// What retraining the best trial gave, on the validation split.
+/// Says which value retraining the best trial gave on the validation split.
 pub fn retrained(number: usize, again: Option<f64>, value: Option<f64>) -> String {
     let same = match (again, value) {
         (Some(again), Some(value)) if again == value => "It reached the same value, bit for bit.".to_owned(),
@@ -15,34 +15,34 @@ pub fn retrained(number: usize, again: Option<f64>, value: Option<f64>) -> Strin
     words.trim_end().to_owned()
 }
 
-/// How to read the chart of each parameter alone. `adaptive`: the sampler learns from the trials before.
+/// Returns the caption of the chart of each parameter alone. `adaptive`: the sampler learns from the trials before.
 pub fn slices(adaptive: bool) -> &'static str {
     if adaptive {
-        "The darker a point, the later its trial: dark clouds are where the search went. Rings are pruned."
+        "The darker a point, the later its trial: the search concentrated where points are dark. Rings are pruned trials."
     } else {
-        "The darker a point, the later its trial; this sampler does not learn from earlier trials. Rings are pruned."
+        "The darker a point, the later its trial; this sampler does not learn from earlier trials. Rings are pruned trials."
     }
 }
 
-/// Which parameter explains most of the variance, and what that is worth. `shares` are of the parameters alone.
-pub fn importance(names: &[String], shares: &[f64], trials: usize) -> String {
-    let first = (0..shares.len()).fold(None, |best: Option<usize>, i| match best {
-        Some(b) if shares[b] >= shares[i] => Some(b),
+/// Says which parameter explains most of the variance. `fractions` are those of the parameters alone.
+pub fn importance(names: &[String], fractions: &[f64], trials: usize) -> String {
+    let first = (0..fractions.len()).fold(None, |best: Option<usize>, i| match best {
+        Some(b) if fractions[b] >= fractions[i] => Some(b),
         _ => Some(i),
     });
     let Some(first) = first else { return "The study has no parameters.".to_owned() };
-    let together = (1.0 - shares.iter().sum::<f64>()).max(0.0);
-    let clear = if shares[first] < together {
-        "More of it belongs to parameters acting together than to any parameter alone."
+    let together = (1.0 - fractions.iter().sum::<f64>()).max(0.0);
+    let clear = if fractions[first] < together {
+        "Interactions of parameters explain more of it than any parameter alone."
     } else {
         "No interaction of parameters explains more."
     };
     format!(
-        "`{}` alone explains {} of the variance of the trials' values, the largest fraction of any parameter alone; {} belongs \
-         to parameters acting together. {clear} The fractions are those of a random forest fitted to {} (functional analysis of \
-         variance, Hutter et al. 2014): they suggest where to search and prove nothing.",
+        "`{}` alone explains {} of the variance of the trials' values, the largest fraction of any parameter alone; interactions \
+        of parameters explain {}. {clear} The fractions are those of a random forest fitted to {} (functional analysis of \
+         variance, Hutter et al. 2014): they suggest where to search; they are not a test of significance.",
         names[first],
-        percent(shares[first]),
+        percent(fractions[first]),
         percent(together),
         counted(trials, "trial")
     )
@@ -61,16 +61,20 @@ mod tests {
 
     #[test]
     fn only_an_adaptive_search_goes_anywhere() {
-        assert!(slices(true).contains("where the search went") && !slices(false).contains("where the search went"));
+        assert!(slices(true).contains("the search concentrated") && !slices(false).contains("the search concentrated"));
     }
 
     #[test]
     fn the_most_important_parameter_is_named() {
         let names = ["lr", "width"].map(String::from);
         let words = importance(&names, &[0.2, 0.5], 30);
-        assert!(words.starts_with("`width` alone explains 50.0 %") && words.contains("30.0 % belongs"), "{words}");
+        assert!(
+            words.starts_with("`width` alone explains 50.0 %")
+                && words.contains("interactions of parameters explain 30.0 %"),
+            "{words}"
+        );
         assert!(words.contains("No interaction") && words.contains("30 trials"), "{words}");
-        assert!(importance(&names, &[0.1, 0.2], 30).contains("More of it belongs"));
+        assert!(importance(&names, &[0.1, 0.2], 30).contains("explain more of it than"));
         assert!(importance(&[], &[], 0).contains("no parameters"));
     }
 }

@@ -1,4 +1,4 @@
-//! Which parameters mattered: functional analysis of variance on a random forest (Hutter, Hoos and Leyton-Brown 2014).
+//! Importance of parameters: functional analysis of variance on a random forest (Hutter, Hoos and Leyton-Brown 2014).
 //!
 //! A forest of regression trees (Breiman 2001) is fitted to the trials' losses over the unit cube, one axis for each
 //! parameter. A tree is constant on boxes, so its mean over all parameters but some, the marginal, is a finite sum:
@@ -7,12 +7,13 @@
 //! a(x_i) = Σ_leaves [x_i in the leaf] · value · volume / width_i        V_i = ∫ (a(x_i) - mean)² dx_i
 //! ```
 //!
-//! The importance of parameter i is V_i / V, the fraction of the tree's whole variance V that i explains alone, averaged
-//! over the trees. What is missing from 1 belongs to parameters acting together.
+//! The importance of parameter i is V_i / V, the fraction of the tree's whole variance V that i explains alone,
+//! averaged over the trees. The rest to 1 belongs to interactions of parameters.
 //!
-//! The forest learns from complete and pruned trials (these with the best they reached, which is more than they would have
-//! come to). Losses far above the median (by more than twice the way from the best to it) are cut there: else one trial
-//! that went astray would be all the variance there is. A parameter that did not count in a trial is put in the middle.
+//! The forest is fitted to complete and pruned trials (the latter with the best value that they reached, which is worse
+//! than their final one would have been). Losses far above the median (by more than twice the distance from the best to
+//! it) are cut there: else one diverged trial would dominate the variance. A parameter that was not used in a trial is
+//! put in the middle.
 
 use super::space::{Point, Space};
 use super::trial::{State, Trial};
@@ -21,10 +22,10 @@ use crate::train::Direction;
 
 /// Trees of a forest.
 const TREES: usize = 64;
-/// Samples below which a leaf is not divided, and fewest in a leaf.
+/// Samples below which a leaf is not split, and fewest in a leaf.
 const SPLIT_FROM: usize = 4;
 const LEAF_FROM: usize = 2;
-/// Fewest trials from which anything is learned.
+/// Fewest trials for a fit.
 const FEWEST: usize = 6;
 
 /// A box of the unit cube and the mean of the samples in it.
@@ -71,13 +72,13 @@ impl Forest {
         Self { trees: (0..TREES).map(grow).collect(), axes }
     }
 
-    /// The mean over the cube where the axes `fixed` have these values.
+    /// Returns the mean over the cube where the axes `fixed` have these values.
     pub fn marginal(&self, fixed: &[(usize, f64)]) -> f64 {
         self.trees.iter().map(|tree| marginal(tree, fixed)).sum::<f64>() / self.trees.len() as f64
     }
 
-    /// V_i / V of each axis, averaged over the trees that are not constant.
-    pub fn shares(&self) -> Vec<f64> {
+    /// Returns V_i / V of each axis, averaged over the trees that are not constant.
+    pub fn fractions(&self) -> Vec<f64> {
         let (mut sums, mut counted) = (vec![0.0; self.axes], 0);
         for tree in &self.trees {
             let mean = marginal(tree, &[]);
@@ -87,7 +88,7 @@ impl Forest {
             }
             counted += 1;
             for (axis, sum) in sums.iter_mut().enumerate() {
-                // The marginal is constant between the places where the tree is divided.
+                // The marginal is constant between the thresholds of the tree.
                 let mut cuts: Vec<f64> = tree.iter().flat_map(|leaf| [leaf.low[axis], leaf.high[axis]]).collect();
                 cuts.sort_by(f64::total_cmp);
                 cuts.dedup();
@@ -109,7 +110,7 @@ fn marginal(tree: &[Leaf], fixed: &[(usize, f64)]) -> f64 {
         .sum()
 }
 
-/// Divides a box where the squared error falls most, and its parts again.
+/// Splits a box where the squared error falls most, and its parts again.
 fn divide(x: &[Vec<f64>], y: &[f64], samples: Vec<usize>, mut leaf: Leaf, leaves: &mut Vec<Leaf>) {
     let n = samples.len();
     let mean = samples.iter().map(|&i| y[i]).sum::<f64>() / n as f64;
@@ -145,17 +146,17 @@ fn divide(x: &[Vec<f64>], y: &[f64], samples: Vec<usize>, mut leaf: Leaf, leaves
     divide(x, y, above, upper, leaves);
 }
 
-/// What a study says about its parameters.
+/// The importance of a study's parameters.
 #[derive(Clone, Debug)]
 pub struct Importance {
     /// The fraction of the variance that each parameter explains alone, in the order of the space.
-    pub shares: Vec<f64>,
+    pub fractions: Vec<f64>,
     forest: Forest,
     direction: Direction,
 }
 
 impl Importance {
-    /// Learns from the trials that have a value; none if they are too few, or all alike.
+    /// Fits the forest to the trials that have a value; `None` if they are too few, or all equal.
     pub fn of(space: &Space, trials: &[Trial], direction: Direction, seed: u64) -> Option<Self> {
         let usable = trials.iter().filter(|trial| matches!(trial.state, State::Complete | State::Pruned));
         let (x, mut y): (Vec<Vec<f64>>, Vec<f64>) =
@@ -170,18 +171,18 @@ impl Importance {
             y.iter_mut().for_each(|loss| *loss = loss.min(median + 2.0 * (median - best)));
         }
         let forest = Forest::fit(&x, &y, seed);
-        Some(Self { shares: forest.shares(), forest, direction })
+        Some(Self { fractions: forest.fractions(), forest, direction })
     }
 
-    /// The two most important parameters, those that explain most first; none if there are not two.
+    /// Returns the two most important parameters, those that explain most first; none if there are not two.
     pub fn leading(&self) -> Option<[usize; 2]> {
-        let mut order: Vec<usize> = (0..self.shares.len()).collect();
-        order.sort_by(|&a, &b| self.shares[b].total_cmp(&self.shares[a]).then(a.cmp(&b)));
+        let mut order: Vec<usize> = (0..self.fractions.len()).collect();
+        order.sort_by(|&a, &b| self.fractions[b].total_cmp(&self.fractions[a]).then(a.cmp(&b)));
         Some([*order.first()?, *order.get(1)?])
     }
 
-    /// The value that the forest expects, on average over the other parameters, where these are at places between 0
-    /// and 1 of their intervals.
+    /// Returns the value that the forest predicts, on average over the other parameters, where these are at places
+    /// between 0 and 1 of their intervals.
     pub fn expected(&self, fixed: &[(usize, f64)]) -> f64 {
         self.direction.loss(self.forest.marginal(fixed))
     }
@@ -207,14 +208,14 @@ mod tests {
             leaf([0.5, 0.5], [1.0, 1.0], 3.0),
         ];
         let forest = Forest { trees: vec![tree], axes: 2 };
-        let shares = forest.shares();
-        assert!((shares[0] - 1.0 / 1.5).abs() < 1e-12 && (shares[1] - 0.25 / 1.5).abs() < 1e-12, "{shares:?}");
+        let fractions = forest.fractions();
+        assert!((fractions[0] - 1.0 / 1.5).abs() < 1e-12 && (fractions[1] - 0.25 / 1.5).abs() < 1e-12, "{fractions:?}");
         assert_eq!(forest.marginal(&[(0, 1.0)]), 2.0);
         assert_eq!(forest.marginal(&[(0, 0.7), (1, 0.2)]), 1.0);
     }
 
-    /// f = 5 (x - 0.3)² + 0.5 y, z does nothing. By integration: the variance of x's part is 25 (4/45 + ..) and so on; what is
-    /// asked for is the order, and that z explains next to nothing.
+    /// f = 5 (x - 0.3)² + 0.5 y, z does nothing. By integration: the variance of x's part is 25 (4/45 + ..) and so on;
+    /// the test checks the order, and that z explains next to nothing.
     #[test]
     fn what_matters_is_found() {
         let text = "x = { uniform = [0, 1] }\ny = { uniform = [0, 1] }\nz = { choice = [\"a\", \"b\"] }";
@@ -229,14 +230,14 @@ mod tests {
             })
             .collect();
         let found = Importance::of(&space, &trials, Direction::Minimize, 1).unwrap();
-        let [x, y, z] = found.shares[..] else { panic!() };
-        assert!(x > 0.6 && y > 0.02 && y < 0.4 && z < 0.02, "{:?}", found.shares);
+        let [x, y, z] = found.fractions[..] else { panic!() };
+        assert!(x > 0.6 && y > 0.02 && y < 0.4 && z < 0.02, "{:?}", found.fractions);
         assert_eq!(found.leading(), Some([0, 1]));
         assert!(found.expected(&[(0, 0.3)]) < found.expected(&[(0, 0.9)]));
-        // Turned round, the same shares, and values come back with their sign.
+        // With the other direction, the same fractions, and values come back with their sign.
         let turned: Vec<Trial> = trials.iter().map(|t| Trial { value: t.value.map(|v| -v), ..t.clone() }).collect();
         let up = Importance::of(&space, &turned, Direction::Maximize, 1).unwrap();
-        assert_eq!(up.shares, found.shares);
+        assert_eq!(up.fractions, found.fractions);
         assert_eq!(up.expected(&[(0, 0.3)]), -found.expected(&[(0, 0.3)]));
         assert!(Importance::of(&space, &trials[..5], Direction::Minimize, 1).is_none());
     }

@@ -1,9 +1,9 @@
-//! A study of an experiment: from its file, over many trainings, to its best network, tested.
+//! A study of an experiment: searches its settings over many trainings and tests the best network.
 //!
-//! A trial is the experiment with the trial's settings and seed. Its value is the best validation accuracy or loss,
-//! whichever the experiment keeps its best epoch by (`train.keep`), and what it reports is that of each epoch. At the
-//! end the best complete trial is trained once more as a run of its own, in the folder `best/`, and tested. It has the
-//! trial's seed, so it comes to the same weights, bit for bit; the test split was never looked at before.
+//! A trial is the experiment with the trial's settings and seed. Its value is the best validation accuracy or loss
+//! (the one by which the experiment keeps its best epoch, `train.keep`), and it reports that of each epoch. At the end
+//! the best complete trial is trained once more as a run of its own, in the folder `best/`, and evaluated on the test
+//! split, which is not used before. It has the trial's seed, so its weights are the same, bit for bit.
 
 use super::run::Study;
 use super::settings::{Seeds, StudySettings};
@@ -16,21 +16,21 @@ use crate::train::{Epoch, Measure, Observer};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// An experiment and what is to be searched in it.
+/// An experiment and the space that is searched.
 pub struct Job {
-    /// The file, with all that was set upon it.
+    /// The file, with the settings of the command line.
     pub source: Source,
     /// The experiment as the file has it.
     pub experiment: Experiment,
     /// Section `[study]`.
     pub settings: StudySettings,
-    /// What is searched.
+    /// The space that is searched.
     pub space: Space,
 }
 
 impl Job {
-    /// Reads the section, and tries every parameter at its ends, and at each choice, on the experiment: a study should not
-    /// fail in its tenth trial for a key that was misspelt.
+    /// Reads the section, and tries every parameter at its ends, and at each choice, on the experiment: a study should
+    /// not fail in its tenth trial for a key that was misspelt.
     pub fn new(source: Source) -> Result<Self> {
         let experiment = source.resolve()?;
         let settings = StudySettings::read(&experiment.study).map_err(|error| source.say_where(error))?;
@@ -44,7 +44,7 @@ impl Job {
         Ok(job)
     }
 
-    /// A point where parameter `i` has a value, its conditions hold, and the others are in their middles.
+    /// Returns a point where parameter `i` has a value, its conditions hold, and the others are in their middles.
     fn with(&self, i: usize, value: f64) -> Point {
         let mut given = BTreeMap::from([(i, value)]);
         let mut child = i;
@@ -58,7 +58,7 @@ impl Job {
     fn check(&self, point: &Point) -> Result<()> {
         let check = || {
             let e = self.at(point, self.experiment.seed)?;
-            // Else a test sample of the best trial might have been a training sample of another.
+            // Else a test sample of the best trial could have been a training sample of another.
             if let Some(key) = e.data.other_split(&self.experiment.data) {
                 let what = "changes the split, which all trials of a study share";
                 return Err(Error::config(key, what, "search settings of the network or of its training"));
@@ -73,7 +73,7 @@ impl Job {
         })
     }
 
-    /// The experiment with the settings of a point.
+    /// Returns the experiment with the settings of a point.
     pub fn at(&self, point: &Point, seed: u64) -> Result<Experiment> {
         let mut source = self.source.clone();
         for (key, value) in self.space.settings(point) {
@@ -90,7 +90,7 @@ impl Job {
         self.experiment.measures()[0]
     }
 
-    /// The study: what is searched, and how.
+    /// Returns the study: space, sampler, pruner and the rest.
     pub fn study(&self) -> Result<Study> {
         Ok(Study {
             name: self.experiment.name.clone(),
@@ -105,7 +105,7 @@ impl Job {
         })
     }
 
-    /// The same study with more trials; the settings in its folder say so from now on.
+    /// Returns the study with more trials, and writes the new number into the settings in its folder.
     pub fn with_trials(mut self, trials: usize, folder: &RunFolder) -> Result<Self> {
         let change = format!("study.trials: {} -> {trials}", self.settings.trials);
         let trials = toml::Value::Integer(i64::try_from(trials).unwrap_or(i64::MAX));
@@ -118,8 +118,8 @@ impl Job {
         Self::new(self.source)
     }
 
-    /// The settings of the study, and which of them may change before it is resumed: more trials may be wanted. Data may
-    /// lie elsewhere by then: their checksum tells whether they are the same.
+    /// Returns the settings of the study, and which of them may change before it is resumed: the number of
+    /// trials, and the place of the data, whose checksum shows whether they are the same.
     pub(super) fn kept_settings(&self) -> Settings {
         let mut e = toml::Table::try_from(&self.experiment).expect("an experiment is plain tables");
         let study = toml::Table::try_from(&self.settings).expect("settings are plain tables");
@@ -127,8 +127,9 @@ impl Job {
         Settings::new(&e).free(&["name", "about", "report", "data.path", "study.trials"])
     }
 
-    /// Trains one trial. `sha256` is the checksum of the study's data, if it is known: a trial on other data could not be
-    /// compared with the rest, and its training set might hold test samples of the best. `stops` is asked after each step.
+    /// Trains one trial. `sha256` is the checksum of the study's data, if it is known: a trial on other data could not
+    /// be compared with the rest, and its training set might hold test samples of the best. `stops` is called after
+    /// each step.
     pub fn train(
         &self,
         trial: &Trial,
@@ -149,7 +150,7 @@ impl Job {
             Err(Error::Interrupted(_)) if observer.pruned => {}
             result => drop(result?),
         }
-        observer.best.ok_or_else(|| Error::invalid("no epoch came to its end"))
+        observer.best.ok_or_else(|| Error::invalid("no epoch was completed"))
     }
 }
 

@@ -12,16 +12,16 @@
 //! {"op_code":6, .. "trial_id":0, "state":1, "values":[0.7], "datetime_complete":..}    1 complete, 2 pruned, 3 failed
 //! ```
 //!
-//! Who wants a database has one made of it ([`super::database`]).
+//! [`super::database`] makes a database from it.
 //!
-//! Whoever appends holds the system's lock on the file, so several threads and processes may work on one study. A
-//! process that dies in the middle of a line leaves a torn last line: readers stop before it, and the next writer cuts it
-//! off. And a process that dies in the middle of a trial leaves a trial that is running and that nobody runs: to run a
-//! trial is to hold the lock on a file of its own beside the journal, and the system gives that back. The next one to
-//! look takes the trial up again from its beginning, under its number; what it reports then is what stood there before.
+//! A writer holds the system's lock on the file, so several threads and processes may work on one study. A process that
+//! dies in the middle of a line leaves a torn last line: readers stop before it, and the next writer cuts it off. A
+//! process that dies in the middle of a trial leaves a trial in the state running. The process that runs a trial holds
+//! the lock on a file for it beside the journal, and the system releases that lock. The next worker then runs the trial
+//! again from its beginning, under its number, and reports the same values.
 //!
-//! Optuna may write into the journal too. A trial that another program began is that program's to end: it is neither run
-//! nor waited for, samplers learn from it when it is over, and the best trial, which is trained again, is one of ours.
+//! Optuna may write into the journal too. Gradus neither runs nor waits for a trial that another program began;
+//! samplers learn from it when it is finished. The best trial, which is trained again, is one that Gradus ran.
 
 mod codes;
 mod replay;
@@ -42,12 +42,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-/// The lines that are whole: the last may be torn, or still being written.
+/// Returns the lines that are whole: the last may be torn, or still being written.
 pub(super) fn whole(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1)]
 }
 
-/// A study's journal, and what it says.
+/// A study's journal, and its contents so far.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -58,7 +58,7 @@ pub struct Journal {
     space: Space,
     /// The distribution of each parameter, as the journal writes it.
     distributions: Vec<String>,
-    /// What the lines read so far say.
+    /// The study according to the lines read so far.
     replay: Replay,
 }
 
@@ -73,14 +73,14 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The trial is over and written down: nobody will ask for the file again.
+    /// The trial is finished and recorded: the file is not needed again.
     fn settle(self) {
         let _ = fs::remove_file(&self.path);
     }
 }
 
 impl Journal {
-    /// Opens the journal of a study, and begins it if there is none. Refused if the file is another study's.
+    /// Opens the journal of a study, and creates it if there is none. Refused if the file is another study's.
     pub fn open(path: &Path, name: &str, direction: Direction, seed: u64, space: &Space) -> Result<Self> {
         static HANDLES: AtomicUsize = AtomicUsize::new(0);
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -115,12 +115,12 @@ impl Journal {
         Ok(journal)
     }
 
-    /// All trials so far, by number.
+    /// Returns all trials so far, by number.
     pub fn trials(&self) -> &[Trial] {
         &self.replay.trials
     }
 
-    /// The settings that the study was begun with; these, if none are written down yet.
+    /// Returns the settings with which the study began; these, if none are recorded yet.
     pub fn settle(&mut self, settings: &Values) -> Result<Values> {
         self.exclusively(|journal| {
             if let Some(known) = journal.replay.facts.get(SETTINGS) {
@@ -132,7 +132,7 @@ impl Journal {
         })
     }
 
-    /// Reads what was written since.
+    /// Reads the lines that were written since.
     pub fn read_on(&mut self) -> Result<()> {
         let mut bytes = Vec::new();
         let path = self.path.clone();
@@ -152,7 +152,7 @@ impl Journal {
         Error::data(&self.path, format!("is not a journal of this study: {what}"), "was it edited? Begin a new study")
     }
 
-    /// Does something while nobody else may write, everything read before.
+    /// Runs `work` under the lock, after reading everything that was written.
     fn exclusively<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         let path = self.path.clone();
         // A file system without locks is used without; then one process alone should work on a study.
@@ -160,7 +160,7 @@ impl Journal {
         let result = self.read_on().and_then(|()| {
             let length = self.file.metadata().map_err(Error::io("read", &path))?.len();
             if length > self.read {
-                // Nobody is writing, so this is what somebody's death has left.
+                // No process is writing, so this is a line of a process that died.
                 self.file.set_len(self.read).map_err(Error::io("write", &path))?;
             }
             work(self)
@@ -188,9 +188,9 @@ impl Journal {
         self.read_on()
     }
 
-    /// Finds a trial that may be run now and takes the right to it. `limit`: how many trials there shall be; `parallel`:
-    /// trial t waits for those numbered up to t - `parallel`; `start` makes the point and the seed of a new trial from
-    /// its number and all trials.
+    /// Finds a trial that may be run now and takes the right to it. `limit`: the number of trials of the study;
+    /// `parallel`: trial t waits for those numbered up to t - `parallel`; `start` makes the point and the seed of a
+    /// new trial from its number and all trials.
     pub(super) fn claim(
         &mut self,
         limit: usize,
@@ -216,7 +216,7 @@ impl Journal {
         })
     }
 
-    /// The lock on a trial; none if somebody alive holds it.
+    /// Returns the lock on a trial; `None` if another process holds it.
     fn take(&self, number: usize) -> Result<Option<Claim>> {
         let folder = self.path.with_extension("running");
         crate::files::create_folder(&folder)?;
@@ -228,7 +228,7 @@ impl Journal {
         }
     }
 
-    /// Writes a trial's beginning, unless it stands there from one who did not end it.
+    /// Writes a trial's beginning, unless it is there from a process that did not end it.
     fn begin(&mut self, trial: &Trial) -> Result<()> {
         let id = self.replay.id_of(trial.number);
         let mut lines = Vec::new();
@@ -268,7 +268,7 @@ impl Journal {
         self.exclusively(|journal| journal.append(&[line]))
     }
 
-    /// Writes a trial's end, to the disk itself, and gives the right to it back.
+    /// Writes a trial's end, to the disk itself, and releases the right to it.
     pub fn finish(&mut self, trial: &Trial, claim: Claim) -> Result<()> {
         let id = self.replay.id_of(trial.number);
         let mut lines = vec![self.fact(id, "seconds", json!(trial.seconds))];
@@ -291,23 +291,23 @@ impl Journal {
     }
 }
 
-/// What a worker finds to do.
+/// The next task of a worker.
 #[derive(Debug)]
 pub(super) enum Next {
     /// This trial.
     Run(Box<Trial>, Claim),
-    /// Nothing before others have come to their ends.
+    /// Nothing before other trials have ended.
     Wait,
     /// Nothing any more.
     Over,
 }
 
-/// The time without a zone, as the format wants it.
+/// Returns the time without a zone, as the format wants it.
 fn now() -> String {
     utc(SystemTime::now()).trim_end_matches('Z').to_owned()
 }
 
-/// A domain as the format writes it: JSON within a string.
+/// Returns a domain as the format writes it: JSON within a string.
 fn distribution(domain: &Domain) -> String {
     let (name, attributes) = match domain {
         Domain::Float { low, high, log, step } => {
@@ -322,7 +322,7 @@ fn distribution(domain: &Domain) -> String {
                 toml::Value::Integer(n) => json!(n),
                 toml::Value::Float(x) => json!(x),
                 toml::Value::Boolean(b) => json!(b),
-                // Lists and tables are no choices there: they go by their text.
+                // Lists and tables are not choices there: they are written as text.
                 other => json!(other.to_string()),
             };
             ("CategoricalDistribution", json!({ "choices": choices.iter().map(choice).collect::<Vec<_>>() }))
@@ -384,9 +384,9 @@ mod tests {
         assert!(error.exit_code() == 3 && error.to_string().contains("does not belong"), "{error}");
     }
 
-    /// Cut at any byte, the journal opens, and the study goes on to the same trials.
+    /// Cut at any byte, the journal opens, and the study continues with the same trials.
     #[test]
-    fn torn_anywhere_it_goes_on() {
+    fn torn_anywhere_it_continues() {
         let folder = tempfile::tempdir().unwrap();
         let whole = folder.path().join("whole.jsonl");
         let finish = |path: &Path| {
@@ -401,13 +401,13 @@ mod tests {
             }
             journal.trials().to_vec()
         };
-        let wanted = finish(&whole);
-        assert_eq!(wanted.len(), 2);
+        let expected = finish(&whole);
+        assert_eq!(expected.len(), 2);
         let bytes = fs::read(&whole).unwrap();
         for cut in (0..bytes.len()).step_by(7) {
             let path = folder.path().join(format!("{cut}.jsonl"));
             fs::write(&path, &bytes[..cut]).unwrap();
-            assert_eq!(finish(&path), wanted, "cut after {cut} bytes");
+            assert_eq!(finish(&path), expected, "cut after {cut} bytes");
             let text = fs::read_to_string(&path).unwrap();
             assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "cut after {cut} bytes");
         }
@@ -427,7 +427,7 @@ mod tests {
         a.finish(&zero, claim_0).unwrap();
         let (two, _held) = run(&mut b, 9, 2);
         assert_eq!(two.number, 2);
-        // Whoever ran trial 1 has died: its lock is free, and it is run again under its number.
+        // The process that ran trial 1 has died: its lock is free, and it is run again under its number.
         drop(claim_1);
         let (again, _claim) = run(&mut a, 9, 2);
         assert_eq!((again.number, again.point.clone()), (1, one.point.clone()));
@@ -435,8 +435,8 @@ mod tests {
         assert_eq!(begun, 3, "a trial that is run again is not created again");
     }
 
-    /// Lines as Optuna writes them: a trial that is told whole, one that runs for ever, one with a parameter of its own and
-    /// values that JSON does not know, and another study in the same file.
+    /// Lines as Optuna writes them: a trial that is added whole, one that runs for ever, one with a parameter of its
+    /// own and values that JSON does not know, and another study in the same file.
     #[test]
     fn trials_of_other_programs_are_left_to_them() {
         let folder = tempfile::tempdir().unwrap();
@@ -470,7 +470,7 @@ mod tests {
         assert!(known[1].foreign && known[1].value == Some(0.5) && known[1].curve == [(1, 0.7)]);
         assert!(known[1].point.contains(&Some(0.01)) && known[2].point == [None, None], "{known:?}");
         assert!(known[2].state == State::Running && !known[2].is_ours_to_run());
-        // Ours go on behind them, under the ids that the file counts.
+        // Ours continue behind them, under the ids that the file counts.
         let (mut three, claim) = run(&mut journal, 5, 1);
         assert_eq!(three.number, 3);
         journal.report(&three, 1, 0.25).unwrap();

@@ -1,14 +1,14 @@
 //! Studies: the search for good settings of an experiment.
 //!
-//! A study tries points of a space, learns from what came of them, and gives up early on those that are no good.
+//! A study tries points of a space, learns from their results, and prunes bad ones early.
 //!
 //! * [`space`]: what is searched; [`trial`]: a point, tried;
-//! * [`sampler`]: at random, on a grid; [`tpe`]: where good points have been; [`pruner`]: when to give up;
-//! * [`journal`]: the file in which everything is written down, and [`database`], made of it;
-//!   [`run`](mod@run): workers, and why their number does not matter;
-//! * [`settings`]: the section of the experiment file; [`job`]: an experiment and what is searched in it;
+//! * [`sampler`]: at random, on a grid; [`tpe`]: near good points; [`pruner`]: when to stop a trial;
+//! * [`journal`]: the file in which everything is recorded, and [`database`], made from it;
+//!   [`run`](mod@run): workers, and why their number does not change the results;
+//! * [`settings`]: the section of the experiment file; [`job`]: an experiment and its space;
 //!   [`search`]: the study as a whole, from its trials to its best network, tested;
-//! * [`importance`]: which parameters mattered; [`outcome`] and [`report`]: what was found.
+//! * [`importance`]: importance of the parameters; [`outcome`] and [`report`]: the results.
 //!
 //! Everything but [`job`], [`search`], [`outcome`] and [`report`] works on any objective, a function of a point:
 //!

@@ -1,4 +1,4 @@
-//! Everything a study found out, in numbers.
+//! The results of a study.
 
 use super::importance::Importance;
 use super::job::Job;
@@ -13,9 +13,9 @@ use serde_json::{Map, Value, json};
 /// The folder of the best trial's run.
 pub const BEST: &str = "best";
 
-/// Everything a study found out.
+/// The results of a study.
 pub struct Outcome<'a> {
-    /// What was searched.
+    /// The experiment and its space.
     pub job: &'a Job,
     /// Which values are better.
     pub direction: Direction,
@@ -23,14 +23,14 @@ pub struct Outcome<'a> {
     pub trials: &'a [Trial],
     /// The best of them.
     pub best: &'a Trial,
-    /// Which parameters mattered, if there are trials enough to tell.
+    /// The importance of the parameters, if there are enough trials.
     pub importance: Option<Importance>,
     /// The figures of the best trial's run.
     pub metrics: &'a Value,
 }
 
 impl Outcome<'_> {
-    /// The trials in this state.
+    /// Returns the trials in this state.
     pub fn count(&self, state: State) -> usize {
         self.trials.iter().filter(|trial| trial.state == state).count()
     }
@@ -40,7 +40,7 @@ impl Outcome<'_> {
         self.trials.iter().map(|trial| trial.curve.len()).sum()
     }
 
-    /// The content of `metrics.json`.
+    /// Returns the content of `metrics.json`.
     pub(super) fn figures(&self, seconds: f64) -> Value {
         let space = &self.job.space;
         let set = |trial: &Trial| -> Map<String, Value> {
@@ -48,9 +48,9 @@ impl Outcome<'_> {
             let named = each.filter_map(|(param, value)| Some((param.name.clone(), param.domain.value((*value)?))));
             named.map(|(name, value)| (name, serde_json::to_value(value).expect("plain values"))).collect()
         };
-        let shares = self.importance.as_ref().map(|importance| {
-            let each = space.params.iter().zip(&importance.shares);
-            each.map(|(param, share)| (param.name.clone(), json!(share))).collect::<Map<String, Value>>()
+        let fractions = self.importance.as_ref().map(|importance| {
+            let each = space.params.iter().zip(&importance.fractions);
+            each.map(|(param, fraction)| (param.name.clone(), json!(fraction))).collect::<Map<String, Value>>()
         });
         json!({
             "recipe": "study",
@@ -66,12 +66,12 @@ impl Outcome<'_> {
                 "trial": self.best.number, "value": self.best.value, "seed": self.best.seed, "settings": set(self.best),
                 "run": BEST, "val": self.metrics["val"], "test": self.metrics["test"],
             },
-            "importance": shares,
+            "importance": fractions,
             "seconds": { "trials": self.trials.iter().map(|trial| trial.seconds).sum::<f64>(), "total": seconds },
         })
     }
 
-    /// All trials as a file: what was tried, and what came of it.
+    /// Returns all trials as a CSV file: parameters and results.
     pub fn table(&self) -> Vec<u8> {
         let head = ["trial", "state", "value", "epochs", "seconds", "seed"].map(String::from);
         let names = self.job.space.params.iter().map(|param| param.name.clone());

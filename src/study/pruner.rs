@@ -1,16 +1,16 @@
-//! When to give a trial up: its curve so far against those of others.
+//! Pruners: stop a trial whose curve so far is worse than those of others.
 //!
 //! Both rules compare the best value that a trial has reported by a step (of an epoch here) with what earlier trials
 //! had reported by that step, and only earlier trials that this one is allowed to see, all of them finished. So the
-//! decision does not depend on who runs beside whom.
+//! decision does not depend on which trials run at the same time.
 
 use super::trial::{State, Trial};
 use crate::error::{Error, Result};
 use crate::train::Direction;
 
-/// Decides whether a trial goes on.
+/// Decides whether a trial is pruned.
 pub trait Pruner: Sync {
-    /// Whether to stop `trial`, which has just reported the last step of its curve. `seen`: finished trials.
+    /// Returns whether to stop `trial`, which has just reported the last step of its curve. `seen`: finished trials.
     fn prune(&self, trial: &Trial, seen: &[Trial], direction: Direction) -> bool;
 }
 
@@ -40,7 +40,7 @@ impl Default for Median {
     }
 }
 
-/// The losses that trials had reached at a step; of those that came so far.
+/// Returns the losses of trials at a step, of those that reached it.
 fn losses_at<'a>(
     trials: impl Iterator<Item = &'a Trial> + 'a,
     step: usize,
@@ -68,14 +68,14 @@ impl Pruner for Median {
 }
 
 /// Hyperband (Li, Jamieson, DeSalvo, Rostamizadeh and Talwalkar 2018): several successive halvings that begin with
-/// different numbers of steps, as nobody knows how soon a curve tells its end.
+/// different numbers of steps, since it is unknown how early a curve predicts its end.
 ///
 /// With at most R steps and a factor η there are brackets s = 0, .., s_max = ⌊log_η R⌋. A trial of bracket s is judged
-/// after R η^-s, R η^(1-s), .. steps, and goes on if it is among the best 1/η of its bracket there. Of each round of
+/// after R η^-s, R η^(1-s), .. steps, and continues if it is among the best 1/η of its bracket there. Of each round of
 /// trials ⌈(s_max + 1) / (s + 1) · η^s⌉ go to bracket s, mixed evenly.
 ///
 /// A trial is judged when it arrives, against those that were there before (asynchronous halving, Li et al. 2020): so
-/// nobody waits for a rung to fill, at the price of some early trials that go further than they deserve.
+/// no trial waits for a rung to fill, at the price of some early trials that run longer than they would otherwise.
 #[derive(Clone, Debug)]
 pub struct Hyperband {
     /// R: most steps of a trial.
@@ -87,7 +87,7 @@ pub struct Hyperband {
 }
 
 impl Hyperband {
-    /// For trials of at most `most` steps. Refused if `factor` is below 2.
+    /// Creates the pruner for trials of at most `most` steps. Refused if `factor` is below 2.
     pub fn new(most: usize, factor: usize) -> Result<Self> {
         if factor < 2 || most == 0 {
             let what = format!("is {factor} with {most} epochs");
@@ -102,12 +102,12 @@ impl Hyperband {
         Ok(Self { most, factor, round: places.into_iter().map(|(_, s)| s).collect() })
     }
 
-    /// The bracket of a trial: the larger, the sooner it is judged.
+    /// Returns the bracket of a trial: the larger, the sooner it is judged.
     pub fn bracket(&self, number: usize) -> u32 {
         self.round[number % self.round.len()]
     }
 
-    /// The steps at which trials of a bracket are judged.
+    /// Returns the steps at which trials of a bracket are judged.
     pub fn rungs(&self, bracket: u32) -> Vec<usize> {
         (0..bracket).map(|k| (self.most / self.factor.pow(bracket - k)).max(1)).collect()
     }
@@ -159,7 +159,7 @@ mod tests {
         assert!(!rule.prune(&trial(5, &[2.0, 0.55]), &seen, DOWN));
         assert!(!rule.prune(&trial(5, &[0.1, 9.0]), &seen, DOWN), "its best counts");
         assert!(!rule.prune(&trial(5, &[9.0]), &seen, DOWN), "warm-up");
-        assert!(!rule.prune(&trial(5, &[9.0, 9.0, 9.0]), &seen, DOWN), "one trial came so far, four are wanted");
+        assert!(!rule.prune(&trial(5, &[9.0, 9.0, 9.0]), &seen, DOWN), "one trial came so far, four are needed");
         assert!(rule.prune(&trial(5, &[0.0, 0.1]), &seen, Direction::Maximize));
         let failed: Vec<Trial> = seen.iter().cloned().map(|t| Trial { state: State::Failed, ..t }).collect();
         assert!(!rule.prune(&trial(5, &[9.0, 9.0]), &failed, DOWN));
@@ -183,11 +183,11 @@ mod tests {
         let rule = Hyperband::new(9, 3).unwrap();
         let in_bracket: Vec<usize> = (0..).filter(|&number| rule.bracket(number) == 2).take(7).collect();
         let seen: Vec<Trial> = in_bracket[..5].iter().zip(1..).map(|(&n, i)| finished(n, &[f64::from(i)])).collect();
-        // With 1, 2, 3, 4, 5 there already, a sixth goes on if it is among the best two.
+        // With 1, 2, 3, 4, 5 there already, a sixth continues if it is among the best two.
         assert!(!rule.prune(&trial(in_bracket[5], &[1.5]), &seen, DOWN));
         assert!(rule.prune(&trial(in_bracket[5], &[2.5]), &seen, DOWN));
-        assert!(!rule.prune(&trial(in_bracket[5], &[2.5, 2.5]), &seen, DOWN), "two is no rung");
-        // The first to come has nobody to be compared with; the second must be the best.
+        assert!(!rule.prune(&trial(in_bracket[5], &[2.5, 2.5]), &seen, DOWN), "two is not a rung");
+        // The first to arrive is compared with none; the second must be the best.
         assert!(!rule.prune(&trial(in_bracket[0], &[9.0]), &[], DOWN));
         assert!(rule.prune(&trial(in_bracket[1], &[9.0]), &seen[..1], DOWN));
         let other = (0..).find(|&number| rule.bracket(number) == 1).unwrap();

@@ -1,4 +1,4 @@
-//! The report of a study: what was found, how the search went, and which settings mattered.
+//! The report of a study: the best trials, the course of the search, and the importance of the settings.
 
 use super::findings;
 use super::importance::Importance;
@@ -42,7 +42,7 @@ pub fn write(o: &Outcome<'_>, folder: &RunFolder) -> Result<()> {
     book.finish()
 }
 
-/// A loss or an accuracy: trials differ in their last digits.
+/// Returns a loss or an accuracy: trials differ in their last digits.
 fn measured(value: f64) -> String {
     format!("{value:.5}")
 }
@@ -75,7 +75,7 @@ fn verdict(o: &Outcome<'_>, book: &mut Book<'_>) {
     }
 }
 
-/// Complete trials, the best first.
+/// Returns the complete trials, the best first.
 fn ranked<'a>(o: &Outcome<'a>) -> Vec<&'a Trial> {
     let mut ranked: Vec<&Trial> = o.trials.iter().filter(|trial| trial.state == State::Complete).collect();
     let loss = |trial: &Trial| o.direction.loss(trial.value.unwrap_or(f64::NAN));
@@ -83,7 +83,7 @@ fn ranked<'a>(o: &Outcome<'a>) -> Vec<&'a Trial> {
     ranked
 }
 
-/// The best trials, and where the best one's run is.
+/// Writes the section on the best trials and the best one's run.
 fn best(o: &Outcome<'_>, folder: &RunFolder, book: &mut Book<'_>) -> Result<()> {
     let params = &o.job.space.params;
     let names: Vec<String> = params.iter().map(Param::short).collect();
@@ -128,7 +128,7 @@ fn best(o: &Outcome<'_>, folder: &RunFolder, book: &mut Book<'_>) -> Result<()> 
     Ok(())
 }
 
-/// What the ledger says of the test set that only the best trial was evaluated on.
+/// Returns the ledger's sentence on the test set, on which only the best trial was evaluated.
 fn evaluated(o: &Outcome<'_>, folder: &RunFolder) -> String {
     let data = &o.metrics["data"];
     let samples: u64 = data["test"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_u64).sum();
@@ -138,7 +138,7 @@ fn evaluated(o: &Outcome<'_>, folder: &RunFolder) -> String {
     format!("The trials were compared on the validation set alone. {words}")
 }
 
-/// Whether values spread over more than a decade, all of them positive: then a logarithmic axis shows more.
+/// Returns whether values spread over more than a decade, all of them positive: then a logarithmic axis shows more.
 fn wide(values: impl Iterator<Item = f64>) -> bool {
     let (lo, hi) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), v| (lo.min(v), hi.max(v)));
     lo > 0.0 && hi > 10.0 * lo
@@ -194,7 +194,7 @@ fn search(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A parameter as an axis.
+/// Returns a parameter as an axis.
 fn dimension(param: &Param) -> Dimension {
     let (scale, range) = match &param.domain {
         Domain::Choice(choices) => ((0..choices.len()).map(|i| param.domain.words(i as f64)).collect(), None),
@@ -209,11 +209,11 @@ fn dimension(param: &Param) -> Dimension {
     Dimension { name: param.short(), scale, range }
 }
 
-/// Which settings came to what: all at once, and each alone.
+/// Writes the section on settings and values: all settings at once, and each alone.
 fn settings(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     let params = &o.job.space.params;
     let valued: Vec<(&Trial, f64)> = o.trials.iter().filter_map(|trial| Some((trial, trial.value?))).collect();
-    // By rank: one trial that went astray should not make all others look alike.
+    // By rank: one diverged trial should not make all others look equal.
     let mut order: Vec<f64> = valued.iter().map(|(_, value)| o.direction.loss(*value)).collect();
     order.sort_by(f64::total_cmp);
     let merit = |value: f64| {
@@ -253,7 +253,7 @@ fn settings(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Which parameters mattered, and how the two that mattered most act together.
+/// Writes the section on the importance of the parameters and the interaction of the two most important.
 fn importance(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     let Some(found) = &o.importance else {
         let body = book.page.section("4", "Importance of the parameters");
@@ -262,10 +262,10 @@ fn importance(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     };
     let params = &o.job.space.params;
     let mut order: Vec<usize> = (0..params.len()).collect();
-    order.sort_by(|&a, &b| found.shares[b].total_cmp(&found.shares[a]).then(a.cmp(&b)));
+    order.sort_by(|&a, &b| found.fractions[b].total_cmp(&found.fractions[a]).then(a.cmp(&b)));
     let mut bars = BarChart::new("Importance of the parameters").axis("fraction of the variance").percent();
     for &i in &order {
-        bars = bars.coloured(&params[i].short(), found.shares[i], None, Colour::class(0));
+        bars = bars.coloured(&params[i].short(), found.fractions[i], None, Colour::class(0));
     }
     let bars = book.figure("importance", bars.draw())?;
     let numeric: Vec<usize> =
@@ -276,16 +276,16 @@ fn importance(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
     };
     let body = book.page.section("4", "Importance of the parameters");
     let names: Vec<String> = params.iter().map(Param::short).collect();
-    body.paragraph(&findings::importance(&names, &found.shares, o.trials.len()));
+    body.paragraph(&findings::importance(&names, &found.fractions, o.trials.len()));
     body.figure(&bars, "The fraction of the variance that each parameter explains alone.");
     if let Some(map) = &map {
-        body.figure(map, "The forest's prediction over the two most important numerical parameters, averaged over the others: the lighter, the lower. Points are trials.");
+        body.figure(map, "The forest's prediction over the two most important numerical parameters, averaged over the others; lighter is lower. Points are trials.");
     }
     body.source("src/study/importance.rs");
     Ok(())
 }
 
-/// The forest's expectation over two parameters.
+/// Returns the chart of the forest's prediction over two parameters.
 fn contour(o: &Outcome<'_>, found: &Importance, a: usize, b: usize) -> Figure {
     let (x, y) = (&o.job.space.params[a], &o.job.space.params[b]);
     let bounds = |domain: &Domain| match *domain {
@@ -312,7 +312,7 @@ fn contour(o: &Outcome<'_>, found: &Importance, a: usize, b: usize) -> Figure {
         .draw()
 }
 
-/// How to make this report again.
+/// Writes the section on how to make this report again.
 fn colophon(o: &Outcome<'_>, book: &mut Book<'_>) {
     let settings = &o.job.settings;
     let facts = [
@@ -322,7 +322,7 @@ fn colophon(o: &Outcome<'_>, book: &mut Book<'_>) {
         ("Pruner", format!("{:?}", settings.pruner).to_lowercase()),
         (
             "Trials at the same time",
-            format!("at most {}: each learns from those that many before it", settings.parallel),
+            format!("at most {}: each uses the trials up to that many before it", settings.parallel),
         ),
         ("Data, SHA-256", format!("`{}`", book.said("data_sha256"))),
         ("Seconds of all trials", format!("{:.1}", o.trials.iter().map(|trial| trial.seconds).sum::<f64>())),

@@ -1,13 +1,13 @@
-//! The loop of a study: workers take trials, run them, and write down what comes of them.
+//! The loop of a study: workers take trials, run them, and record their results.
 //!
 //! # The same trials for any number of workers
 //!
 //! With several workers, which trials are finished when the next one begins is a matter of chance; a sampler that used
-//! them all would never give the same study twice. So trial t sees the trials numbered up to t - `parallel` and no
-//! others, and does not begin before these are finished. `parallel` belongs to the study, like its seed: with one worker
-//! trial t knows more than it is shown, and with more than `parallel` workers some have nothing to do. The price is
-//! that the sampler learns of the last `parallel` - 1 trials late; with 1 it always knows everything, and trials run
-//! one after the other. Pruners are held to the same rule.
+//! them all would never give the same study twice. So trial t uses the trials numbered up to t - `parallel` and no
+//! others, and does not begin before these are finished. `parallel` belongs to the study, like its seed: with one
+//! worker trial t could use more trials than it is shown, and with more than `parallel` workers some are idle. The
+//! price is that the sampler does not use the last `parallel` - 1 trials; with 1 it uses all, and trials run one after
+//! the other. The same rule holds for pruners.
 //!
 //! What a trial reports must depend on its point and its seed alone, which training does, on any number of threads.
 
@@ -24,24 +24,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-/// How often somebody who waits looks again.
+/// The interval at which a waiting worker looks again.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// A study: what is searched, how, and for how long.
+/// A study: the space, how it is searched, and for how long.
 pub struct Study {
     /// Its name.
     pub name: String,
     /// What is searched.
     pub space: Space,
-    /// Where to look next.
+    /// Chooses the next point.
     pub sampler: Box<dyn Sampler>,
-    /// When to give up.
+    /// Decides when to stop a trial.
     pub pruner: Box<dyn Pruner>,
     /// Which values are better.
     pub direction: Direction,
-    /// How many trials there shall be.
+    /// The number of trials.
     pub trials: usize,
-    /// Trials that may run at the same time: trial t sees those up to t - `parallel`.
+    /// Trials that may run at the same time: trial t uses those up to t - `parallel`.
     pub parallel: usize,
     /// Seed of the points and of the trials' own seeds.
     pub seed: u64,
@@ -49,34 +49,34 @@ pub struct Study {
     pub own_seeds: bool,
 }
 
-/// What is searched for: a trial's value, from its point and its seed. It reports steps on the way, and stops when it
-/// is told to; what it returns then is not used. An error of its own making (a loss that is not a number, settings that do not
-/// fit) fails the trial; missing data, or an interruption, end the study.
+/// The objective: computes a trial's value from its point and its seed. It reports each step, and stops when the report
+/// returns [`Prune::Yes`]; what it returns then is not used. An error of the trial (a loss that is not finite, settings
+/// that do not fit) fails the trial; missing data, or an interruption, end the study.
 pub type Objective<'a> = dyn Fn(&Trial, &mut dyn FnMut(usize, f64) -> Prune) -> Result<f64> + Sync + 'a;
 
-/// What happens while a study runs.
+/// An event of a running study.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A trial begins, or is run again.
     Begun(Trial),
     /// A trial has reported: its number and the step.
     Step(usize, usize),
-    /// A trial is over.
+    /// A trial is finished.
     Over(Trial),
 }
 
-/// Whoever watches the workers, and can stop them.
+/// An observer of the workers, which can stop them.
 pub trait Overseer {
-    /// Something happened.
+    /// Receives an event.
     fn event(&mut self, event: Event);
 
-    /// Asked often: whether to stop. Trials that are running then are run again when the study is taken up.
+    /// Returns whether to stop; called often. Trials that are running then are run again when the study is resumed.
     fn stops(&mut self) -> bool {
         false
     }
 }
 
-/// Nobody watches.
+/// An observer that does nothing.
 #[derive(Debug)]
 pub struct Unseen;
 
@@ -85,8 +85,8 @@ impl Overseer for Unseen {
 }
 
 impl Study {
-    /// Runs the study, or goes on with it, until all trials are over or it is `until`; `journal` is its file. Returns the
-    /// trials by number.
+    /// Runs the study, or resumes it, until all trials are finished or the time is `until`; `journal` is its file.
+    /// Returns the trials by number.
     pub fn run(
         &self,
         journal: &Path,
@@ -114,7 +114,7 @@ impl Study {
                         if workers == 1 {
                             return work();
                         }
-                        // The threads are divided among the workers.
+                        // Each worker gets an equal part of the threads.
                         let pool = rayon::ThreadPoolBuilder::new().num_threads(each).build();
                         pool.map_err(|e| Error::invalid(format!("cannot start {each} threads: {e}")))?.install(work)
                     })
@@ -138,7 +138,7 @@ impl Study {
             handles.into_iter().map(join).collect()
         });
         let trials = self.open(journal)?.trials().to_vec();
-        // A worker that only stopped because of another's fault is not the one to be heard.
+        // The error of a worker that only stopped because of another's fault is not reported.
         let faults = results.into_iter().filter_map(Result::err);
         match faults.min_by_key(|fault| matches!(fault, Error::Interrupted(_))) {
             Some(fault) => Err(fault),
@@ -146,22 +146,22 @@ impl Study {
         }
     }
 
-    /// The study's journal.
+    /// Returns the study's journal.
     pub fn open(&self, journal: &Path) -> Result<Journal> {
         Journal::open(journal, &self.name, self.direction, self.seed, &self.space)
     }
 
-    /// How many trials there will be: a grid may have fewer points than trials were asked for.
+    /// Returns how many trials there will be: a grid may have fewer points than the requested trials.
     pub fn limit(&self) -> usize {
         self.sampler.most(&self.space).map_or(self.trials, |most| most.min(self.trials))
     }
 
-    /// The trials that trial `number` may see.
+    /// Returns the trials that trial `number` may see.
     pub fn seen<'t>(&self, number: usize, trials: &'t [Trial]) -> &'t [Trial] {
         &trials[..(number + 1).saturating_sub(self.parallel.max(1)).min(trials.len())]
     }
 
-    /// Trial `number`, from those before it.
+    /// Returns the new trial `number`, from those before it.
     pub fn trial(&self, number: usize, trials: &[Trial]) -> Trial {
         let seen = self.seen(number, trials);
         let at = Situation { space: &self.space, seen, number, seed: self.seed, direction: self.direction };
@@ -205,7 +205,7 @@ impl Study {
         events: &Sender<Event>,
         stop: &AtomicBool,
     ) -> Result<()> {
-        // Nobody may be listening any more; the journal is what counts.
+        // The receiver may be gone; the journal is what counts.
         let _ = events.send(Event::Begun(trial.clone()));
         let (started, given) = (Instant::now(), trial.clone());
         let seen = self.seen(trial.number, journal.trials()).to_vec();

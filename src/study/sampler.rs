@@ -1,14 +1,15 @@
-//! Where to look next: at random, on a grid, or ([`super::tpe`]) where good points have been.
+//! Samplers, which choose the next point: at random, on a grid, or ([`super::tpe`]) near good points.
 //!
 //! A sampler has no memory and no generator of its own. The point of trial t is a function of the study's seed, of t,
-//! and of those earlier trials that t is allowed to see; so it does not matter who computes it, when, or how often.
+//! and of those earlier trials that t is allowed to see; so it does not matter which process computes it, when, or how
+//! often.
 
 use super::space::{Point, Space};
 use super::trial::Trial;
 use crate::rng::Rng;
 use crate::train::Direction;
 
-/// What a sampler may know when it chooses the point of a trial.
+/// The information for choosing the point of a trial.
 #[derive(Clone, Copy, Debug)]
 pub struct Situation<'a> {
     /// The space.
@@ -24,7 +25,7 @@ pub struct Situation<'a> {
 }
 
 impl Situation<'_> {
-    /// The trial's own stream of random numbers.
+    /// Returns the trial's own stream of random numbers.
     pub fn rng(&self) -> Rng {
         Rng::new(self.seed, "study point", self.number as u64)
     }
@@ -32,10 +33,10 @@ impl Situation<'_> {
 
 /// Chooses points.
 pub trait Sampler: Sync {
-    /// The point of a trial.
+    /// Returns the point of a trial.
     fn sample(&self, at: &Situation<'_>) -> Point;
 
-    /// After how many trials there is nothing left to try.
+    /// Returns the number of trials after which there is nothing left to try.
     fn most(&self, space: &Space) -> Option<usize> {
         let _ = space;
         None
@@ -54,8 +55,8 @@ impl Sampler for Random {
     }
 }
 
-/// All combinations of some values of each parameter, in an order shuffled by the seed, so that a study that is stopped
-/// early has not only seen one corner.
+/// All combinations of some values of each parameter, in an order shuffled by the seed, so a study that is stopped
+/// early has not covered one corner only.
 #[derive(Clone, Copy, Debug)]
 pub struct Grid {
     /// Values of a parameter that has more.

@@ -1,4 +1,4 @@
-//! A study of an experiment as a whole: its trials, the best network, tested, and the report.
+//! Runs a study of an experiment as a whole: its trials, the test of the best network, and the report.
 
 use super::importance::Importance;
 use super::job::Job;
@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 
 /// The journal's name in the run's folder.
 pub const JOURNAL: &str = "study.jsonl";
-/// The database's name there, if one is asked for.
+/// The database's name there, if one is requested.
 pub const DATABASE: &str = "study.db";
 
-/// How much is done at once, and for how long.
+/// The number of concurrent trials, and the time limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
     /// Trials that are trained at the same time.
@@ -33,14 +33,14 @@ pub struct Effort {
 }
 
 impl Job {
-    /// Runs the study in `folder`, or continues it; several processes may. Then the best trial is trained again and tested,
-    /// and the report written; if all trials are over by then, and not only the time, the study is complete. Returns
-    /// `metrics.json`.
+    /// Runs the study in `folder`, or continues it; several processes may. Then the best trial is trained again and
+    /// tested, and the report written; if all trials are finished, and not only the time is over, the study is
+    /// complete. Returns `metrics.json`.
     pub fn run(&self, folder: &RunFolder, effort: Effort, watch: &mut dyn Watch) -> Result<Value> {
         const STAGES: usize = 3;
         let started = Instant::now();
         watch.stage(1, STAGES, "trials");
-        // The data are looked at before the first trial: what is wrong with them is no trial's fault.
+        // The data are checked before the first trial: a fault in them is not the fault of a trial.
         let mut prepared = Prepared::new(&self.experiment, watch)?;
         experiment::cost::check(&self.experiment, &prepared)?;
         if prepared.val.is_empty() {
@@ -73,11 +73,11 @@ impl Job {
         let Some(best) = best(&trials, study.direction) else {
             let fault = trials.iter().find(|trial| !trial.fault.is_empty()).map(|trial| trial.fault.as_str());
             let what = fault.unwrap_or("the time was too short").replace("\n  help: ", "; ");
-            return Err(Error::invalid(format!("no trial came to its end: {what}")));
+            return Err(Error::invalid(format!("no trial was completed: {what}")));
         };
 
         watch.stage(2, STAGES, "best trial");
-        // Another process may be at it: who comes second finds the work done.
+        // Another process may be doing it: the second one finds the work done.
         let _finisher = wait_for(folder, watch)?;
         let metrics = self.retrain(best, folder, &sha256, watch)?;
 
@@ -91,7 +91,7 @@ impl Job {
             metrics["warning"] = fault.into();
         }
         folder.write("metrics.json", &serde_json::to_vec_pretty(&metrics).expect("numbers and words"))?;
-        // Another process may have been asked for more trials meanwhile.
+        // Another process may have requested more trials meanwhile.
         let file = Source::text(&folder.config_text()?, "config.toml")?.resolve()?;
         let limit = Study { trials: StudySettings::read(&file.study)?.trials, ..study }.limit();
         if trials.len() >= limit && !trials.iter().any(Trial::is_ours_to_run) {
@@ -102,11 +102,11 @@ impl Job {
         Ok(metrics)
     }
 
-    /// Trains the best trial as a run of its own, or goes on with that; what is there of another trial is replaced.
+    /// Trains the best trial as a run of its own, or resumes that; a run of another trial there is replaced.
     fn retrain(&self, best: &Trial, folder: &RunFolder, sha256: &str, watch: &mut dyn Watch) -> Result<Value> {
         let (path, e) = (folder.path(BEST), self.at(&best.point, best.seed)?);
         let config = to_toml(&e);
-        // Its data may lie elsewhere by now; their checksum tells whether they are the same.
+        // Its data may lie elsewhere by now; their checksum shows whether they are the same.
         let is_same = |run: &RunFolder| {
             read::of_run(run).is_ok_and(|mut there| {
                 there.data.path.clone_from(&e.data.path);
@@ -137,7 +137,7 @@ impl Job {
     }
 }
 
-/// The right to write the end of the study; waits while another process has it.
+/// Returns the right to write the end of the study; waits while another process has it.
 fn wait_for(folder: &RunFolder, watch: &mut dyn Watch) -> Result<Finisher> {
     loop {
         if let Some(finisher) = folder.finisher()? {
@@ -150,7 +150,7 @@ fn wait_for(folder: &RunFolder, watch: &mut dyn Watch) -> Result<Finisher> {
     }
 }
 
-/// The state of a study while it runs, told to a [`Watch`].
+/// Reports the state of a running study to a [`Watch`].
 struct Live<'a> {
     job: &'a Job,
     limit: usize,
@@ -175,7 +175,7 @@ impl<'a> Live<'a> {
         live
     }
 
-    /// Takes a finished trial in; tells whether it is the best so far.
+    /// Adds a finished trial; returns whether it is the best so far.
     fn count(&mut self, trial: &Trial) -> bool {
         self.over += 1;
         self.pruned += usize::from(trial.state == State::Pruned);
@@ -240,7 +240,7 @@ impl Overseer for Live<'_> {
     }
 }
 
-/// A row of the live table.
+/// Returns a row of the live table.
 fn row([number, word, value, epochs, seconds, settings]: [String; 6]) -> String {
     format!("{number:>5} {word:<6} {value:>19} {epochs:>6} {seconds:>8}  {settings}")
 }

@@ -22,19 +22,19 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use toml::Table;
 
-/// How the next point is chosen.
+/// The sampler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SamplerKind {
-    /// At random, anywhere in the space.
+    /// At random.
     Random,
-    /// Tree-structured Parzen estimator: near points that were good (Bergstra et al. 2011).
+    /// Near good points (tree-structured Parzen estimator).
     Tpe,
     /// Every combination of the values of a grid.
     Grid,
 }
 
-/// When a trial is pruned.
+/// The pruner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PrunerKind {
@@ -46,14 +46,14 @@ pub enum PrunerKind {
     Hyperband,
 }
 
-/// Which seed a trial has.
+/// The seeds of the trials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Seeds {
-    /// Its own, made of the study's and its number: a setting is not chosen for going well with one seed.
+    /// Each trial has its own, made of the study's and its number: no setting is chosen for its result with one seed.
     Own,
-    /// The study's: differences are those of the settings. The split is the same in all trials either way: it has a seed
-    /// of its own, `data.seed`.
+    /// All have the study's: differences are those of the settings. The split is the same in all trials either way: it
+    /// has a seed of its own, `data.seed`.
     Same,
 }
 
@@ -137,12 +137,12 @@ impl StudySettings {
         Ok(settings)
     }
 
-    /// What is searched.
+    /// Returns the space.
     pub fn space(&self) -> Result<Space> {
         Space::read(&self.space)
     }
 
-    /// The sampler.
+    /// Returns the sampler.
     pub fn sampler(&self) -> Box<dyn Sampler> {
         match self.sampler {
             SamplerKind::Random => Box::new(Random),
@@ -151,7 +151,7 @@ impl StudySettings {
         }
     }
 
-    /// The pruner, for trials of at most `epochs` epochs.
+    /// Returns the pruner, for trials of at most `epochs` epochs.
     pub fn pruner(&self, epochs: usize) -> Result<Box<dyn Pruner>> {
         Ok(match self.pruner {
             PrunerKind::None => Box::new(NoPruner),

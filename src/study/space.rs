@@ -1,4 +1,4 @@
-//! The space of a study: which settings are searched, and between what bounds.
+//! The search space of a study: settings and their domains.
 //!
 //! A parameter is a key of the experiment file with a domain: an interval (even or logarithmic), whole numbers, or
 //! choices. Some parameters count only under a condition, such as the momentum of SGD where Adam is the other choice.
@@ -54,8 +54,8 @@ pub enum Domain {
 }
 
 impl Domain {
-    /// The interval in the coordinate in which a sampler works: the logarithm if `log`. Where only some values are
-    /// allowed, each has a cell around it, so the interval begins half a step below the first.
+    /// Returns the interval in the coordinate in which a sampler works: the logarithm if `log`. Where only some values
+    /// are allowed, each has a cell around it, so the interval begins half a step below the first.
     pub fn interval(&self) -> (f64, f64) {
         let ends = |low: f64, high: f64, log: bool| if log { (libm::log(low), libm::log(high)) } else { (low, high) };
         match *self {
@@ -69,12 +69,12 @@ impl Domain {
         }
     }
 
-    /// Where a value lies in [`Domain::interval`].
+    /// Returns where a value lies in [`Domain::interval`].
     pub fn coordinate(&self, value: f64) -> f64 {
         if self.is_log() { libm::log(value) } else { value }
     }
 
-    /// The allowed value nearest to a place in the interval.
+    /// Returns the allowed value nearest to a place in the interval.
     pub fn value_at(&self, coordinate: f64) -> f64 {
         let x = if self.is_log() { libm::exp(coordinate) } else { coordinate };
         match *self {
@@ -90,7 +90,7 @@ impl Domain {
         }
     }
 
-    /// The cell around an allowed value, in the coordinate; none where every number of an interval is allowed.
+    /// Returns the cell around an allowed value, in the coordinate; none where every number of an interval is allowed.
     pub fn cell(&self, value: f64) -> Option<(f64, f64)> {
         let half = match *self {
             Domain::Float { step, .. } => 0.5 * step?,
@@ -100,24 +100,24 @@ impl Domain {
         Some((self.coordinate(value - half), self.coordinate(value + half)))
     }
 
-    /// The place of a value between 0 and 1 along the interval.
+    /// Returns the place of a value between 0 and 1 along the interval.
     pub fn unit(&self, value: f64) -> f64 {
         let (low, high) = self.interval();
         if high > low { ((self.coordinate(value) - low) / (high - low)).clamp(0.0, 1.0) } else { 0.5 }
     }
 
-    /// A value drawn evenly over the interval.
+    /// Returns a value drawn evenly over the interval.
     pub fn draw(&self, rng: &mut Rng) -> f64 {
         let (low, high) = self.interval();
         self.value_at(rng.range(low, high))
     }
 
-    /// Whether equal ratios count alike.
+    /// Returns whether the domain is logarithmic.
     pub fn is_log(&self) -> bool {
         matches!(self, Domain::Float { log: true, .. } | Domain::Int { log: true, .. })
     }
 
-    /// The allowed values in order, if they are at most `most`; else `most` of them, evenly over the interval.
+    /// Returns the allowed values in order, if they are at most `most`; else `most` of them, evenly over the interval.
     pub fn spread(&self, most: usize) -> Vec<f64> {
         let all: Option<Vec<f64>> = match *self {
             Domain::Float { step: None, .. } => None,
@@ -139,13 +139,13 @@ impl Domain {
             Domain::Choice(_) => unreachable!("returned above"),
         };
         let (low, high) = (self.coordinate(low), self.coordinate(high));
-        let share = |i: usize| if most > 1 { i as f64 / (most - 1) as f64 } else { 0.5 };
-        let mut values: Vec<f64> = (0..most.max(1)).map(|i| self.value_at(low + share(i) * (high - low))).collect();
+        let place = |i: usize| if most > 1 { i as f64 / (most - 1) as f64 } else { 0.5 };
+        let mut values: Vec<f64> = (0..most.max(1)).map(|i| self.value_at(low + place(i) * (high - low))).collect();
         values.dedup();
         values
     }
 
-    /// A value as the file writes it.
+    /// Returns a value in the form of the file.
     pub fn value(&self, value: f64) -> Value {
         match self {
             Domain::Float { .. } => Value::Float(value),
@@ -154,7 +154,7 @@ impl Domain {
         }
     }
 
-    /// A value for people: four significant digits of a real number, a word without quotes.
+    /// Returns a value for people: four significant digits of a real number, a word without quotes.
     pub fn words(&self, value: f64) -> String {
         match self.value(value) {
             Value::Float(x) if x != 0.0 && !(1e-3..1e4).contains(&x.abs()) => format!("{x:.3e}"),
@@ -281,16 +281,16 @@ pub struct When {
 pub struct Param {
     /// Its name: a key of the file, or a word if it sets several.
     pub name: String,
-    /// The keys that it sets, each to so many times its value.
+    /// The keys that it sets, each with the factor on its value.
     pub keys: Vec<(String, f64)>,
-    /// What it may be.
+    /// Its domain.
     pub domain: Domain,
-    /// Under what condition it counts.
+    /// The condition under which it counts.
     pub when: Option<When>,
 }
 
 impl Param {
-    /// A short name: what stands after the last dot, with the layer's name if it belongs to one.
+    /// Returns a short name: what stands after the last dot, with the layer's name if it belongs to one.
     pub fn short(&self) -> String {
         let parts: Vec<&str> = self.name.split('.').collect();
         match parts.as_slice() {
@@ -304,7 +304,7 @@ impl Param {
 /// One number for each parameter; none where it does not count.
 pub type Point = Vec<Option<f64>>;
 
-/// All parameters, conditions after what they ask for.
+/// All parameters, each after the parameter of its condition.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Space {
     /// In the order in which they are drawn.
@@ -318,12 +318,12 @@ impl Space {
         for (name, value) in table {
             let help = "write it as { log = [1e-4, 1e-1] }, { int = [4, 64] } or { choice = [\"a\", \"b\"] }";
             if !value.is_table() {
-                return Err(Error::config(place(name), format!("is {value}, which is no domain"), help));
+                return Err(Error::config(place(name), format!("is {value}, which is not a domain"), help));
             }
             waiting.push((name, read(&place(name), value.clone())?));
         }
         let mut space = Space::default();
-        // Whoever has a condition waits for what it asks for.
+        // A parameter with a condition comes after the parameter of that condition.
         while !waiting.is_empty() {
             let before = waiting.len();
             let mut later = Vec::new();
@@ -336,7 +336,7 @@ impl Space {
             if later.len() == before {
                 let (name, searched) = &later[0];
                 let when = searched.when.as_deref().unwrap_or_default();
-                let what = format!("asks for `{when}`, which is no searched choice");
+                let what = format!("asks for `{when}`, which is not a searched choice");
                 return Err(Error::config(place(name), what, "write when = \"KEY = WORD\", KEY being another choice"));
             }
             waiting = later;
@@ -375,7 +375,7 @@ impl Space {
         Ok(Some(Param { name: name.into(), keys, domain, when: Some(When { parent, choices }) }))
     }
 
-    /// Whether parameter `i` counts, by the values of those before it.
+    /// Returns whether parameter `i` counts, by the values of those before it.
     pub fn counts(&self, i: usize, before: &[Option<f64>]) -> bool {
         self.params[i]
             .when
@@ -383,7 +383,7 @@ impl Space {
             .is_none_or(|when| before[when.parent].is_some_and(|choice| when.choices.contains(&(choice as usize))))
     }
 
-    /// A point whose parameters are drawn by `draw`, in order, where they count.
+    /// Returns a point whose parameters are drawn by `draw`, in order, where they count.
     pub fn point(&self, mut draw: impl FnMut(usize, &Param) -> f64) -> Point {
         let mut point = Point::new();
         for (i, param) in self.params.iter().enumerate() {
@@ -392,7 +392,7 @@ impl Space {
         point
     }
 
-    /// The keys that a point sets, and to what.
+    /// Returns the keys that a point sets, with their values.
     pub fn settings(&self, point: &[Option<f64>]) -> Vec<(String, Value)> {
         let mut settings = Vec::new();
         for (param, value) in self.params.iter().zip(point) {
@@ -410,14 +410,14 @@ impl Space {
         settings
     }
 
-    /// `lr 0.001, kind adam`.
+    /// Formats a point: `lr 0.001, kind adam`.
     pub fn words(&self, point: &[Option<f64>]) -> String {
         let each = self.params.iter().zip(point);
         let words = each.filter_map(|(param, v)| Some(format!("{} {}", param.short(), param.domain.words((*v)?))));
         words.collect::<Vec<_>>().join(", ")
     }
 
-    /// Every point of a grid with at most `most` values of each parameter.
+    /// Returns every point of a grid with at most `most` values of each parameter.
     pub fn grid(&self, most: usize) -> Vec<Point> {
         let mut points = vec![Point::new()];
         for (i, param) in self.params.iter().enumerate() {
@@ -508,7 +508,7 @@ mod tests {
 
     #[test]
     fn what_is_no_space_is_refused_by_name() {
-        for (text, wanted) in [
+        for (text, fragment) in [
             ("a = 3", "study.space.a: is 3"),
             ("a = { int = [1, 2], uniform = [1, 2] }", "needs one of"),
             ("a = { int = [1.5, 2] }", "whole numbers"),
@@ -517,13 +517,13 @@ mod tests {
             ("a = { log = [1, 2], step = 1 }", "does not go with `log`"),
             ("a = { choice = [] }", "needs choices"),
             ("a = { choice = [1, 1] }", "each of them once"),
-            ("a = { uniform = [0, 1], when = \"b = c\" }", "no searched choice"),
+            ("a = { uniform = [0, 1], when = \"b = c\" }", "not a searched choice"),
             ("a = { uniform = [0, 1], when = \"b\" }", "without `=`"),
             ("a = { uniform = [0, 1], when = \"b = c\" }\nb = { choice = [\"d\"] }", "not among d"),
             ("a = { choice = [1, 2], keys = { x = 2 } }", "no multiples"),
         ] {
             let message = space(text).unwrap_err().to_string();
-            assert!(message.contains(wanted), "{text}: {message}");
+            assert!(message.contains(fragment), "{text}: {message}");
         }
     }
 

@@ -1,23 +1,23 @@
-//! The tree-structured Parzen estimator (Bergstra, Bardenet, Bengio and Kégl 2011), with joint densities (Falkner, Klein
-//! and Hutter 2018).
+//! The tree-structured Parzen estimator (Bergstra, Bardenet, Bengio and Kégl 2011), with joint densities (Falkner,
+//! Klein and Hutter 2018).
 //!
-//! The trials seen so far are divided at a quantile of their losses into good and bad ones. Two densities over the space
-//! are fitted, l(x) to the good points and g(x) to the bad ones. The expected improvement over the quantile grows with
-//! l(x) / g(x), so some candidates are drawn from l, and the one with the largest ratio is tried.
+//! The trials seen so far are split at a quantile of their losses into good and bad ones. Two densities over the
+//! space are fitted, l(x) to the good points and g(x) to the bad ones. The expected improvement over the quantile
+//! grows with l(x) / g(x), so some candidates are drawn from l, and the one with the largest ratio is tried.
 //!
 //! * **Good and bad.** Of n trials the best ⌈γ n⌉ are good, 25 at most. Complete trials come first, by their value;
-//!   then pruned ones, those that came further before the others; then failed ones, which so tell where not to look.
+//!   then pruned ones, those that came further before the others; then failed ones, which thereby count as bad.
 //! * **A density** is the mean of one kernel around each trial and one over the whole space, the prior. A kernel is a
-//!   product of a factor for each parameter. So what belongs together stays together: a learning rate that was good
+//!   product of a factor for each parameter. So the density is joint: a learning rate that was good
 //!   with SGD is not tried with Adam, as it would be if each parameter had a density of its own.
 //! * **Intervals.** A factor is a normal distribution truncated to the interval (in logarithms where the domain is
-//!   logarithmic), around the trial's value; the prior's is as wide as the interval, around its middle. The width is the
-//!   distance to the farther one of the two neighbouring values (of a lone value half the distance to the farther end),
-//!   and at least 1 / min(100, n + 2) of the interval.
+//!   logarithmic), around the trial's value; the prior's is as wide as the interval, around its middle. The width is
+//!   the distance to the farther one of the two neighbouring values (of a lone value half the distance to the farther
+//!   end), and at least 1 / min(100, n + 2) of the interval.
 //! * **Whole numbers** take the probability of their cell, from ½ below to ½ above.
 //! * **Choices.** Of k choices and n trials, the trial's own has probability (n + 1) / (n + k), the others 1 / (n + k).
-//! * **Conditions** make the tree: whoever does not count is not drawn and has no factor in the density; where it did not
-//!   count in a trial, that trial's factor is the prior's.
+//! * **Conditions** make the tree: a parameter that does not count is not drawn and has no factor in the density; where
+//!   it did not count in a trial, that trial's factor is the prior's.
 
 use super::sampler::{Random, Sampler, Situation};
 use super::space::{Domain, Param, Point, Space};
@@ -59,7 +59,7 @@ impl Sampler for Tpe {
 }
 
 impl Tpe {
-    /// The good trials and the bad ones.
+    /// Returns the good trials and the bad ones.
     fn divide<'a>(&self, at: &Situation<'a>) -> (Vec<&'a Trial>, Vec<&'a Trial>) {
         let mut ranked: Vec<&Trial> = at.seen.iter().filter(|trial| trial.is_finished()).collect();
         let rank = |trial: &Trial| {
@@ -127,7 +127,7 @@ impl<'a> Parzen<'a> {
 }
 
 impl Factor {
-    /// The factors of a parameter: around the value of each trial, and the prior's.
+    /// Returns the factors of a parameter: around the value of each trial, and the prior's.
     fn around(param: &Param, values: &[Option<f64>]) -> Vec<Self> {
         let (low, high) = param.domain.interval();
         let is_choice = matches!(param.domain, Domain::Choice(_));
@@ -159,7 +159,8 @@ impl Factor {
                 let is_own = rng.uniform() * (count + high - low) < count;
                 if is_own { choice as f64 } else { domain.draw(rng) }
             }
-            // The middle lies in the interval and the width is at most its length: at least a third of draws are inside.
+            // The middle lies in the interval and the width is at most its length: at least a third of draws are
+            // inside.
             Factor::Normal { middle, width } => loop {
                 let x = middle + width * rng.normal();
                 if (low..=high).contains(&x) {
@@ -194,7 +195,7 @@ impl Factor {
     }
 }
 
-/// Φ(z) = ½ (1 + erf(z / √2)).
+/// Computes Φ(z) = ½ (1 + erf(z / √2)).
 fn normal_cdf(z: f64) -> f64 {
     0.5 * (1.0 + libm::erf(z / SQRT_2))
 }
@@ -247,8 +248,8 @@ mod tests {
         assert!((whole - 1.0).abs() < 1e-6, "{whole}");
         let mut rng = Rng::new(1, "test", 0);
         let draws: Vec<Point> = (0..4000).map(|_| l.draw(&mut rng)).collect();
-        let share = draws.iter().filter(|point| point[0] == Some(0.0)).count() as f64 / 4000.0;
-        assert!((share - of_a).abs() < 0.03, "draws {share}, density {of_a}");
+        let drawn = draws.iter().filter(|point| point[0] == Some(0.0)).count() as f64 / 4000.0;
+        assert!((drawn - of_a).abs() < 0.03, "draws {drawn}, density {of_a}");
         assert!(draws.iter().all(|point| point[1].is_some() == (point[0] == Some(0.0))));
         assert!(draws.iter().flat_map(|point| point[1]).all(|x| (1e-3..=10.0).contains(&x)));
     }
@@ -262,17 +263,20 @@ mod tests {
             let values: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
             Factor::around(&space.params[0], &values)
         };
-        let wanted = [(0.6, 0.4), (0.1, 0.2), (0.2, 0.4), (0.5, 1.0), (0.3, 0.35), (0.5, 1.0)];
+        let expected = [(0.6, 0.4), (0.1, 0.2), (0.2, 0.4), (0.5, 1.0), (0.3, 0.35), (0.5, 1.0)];
         let found = [factors(&[0.6, 0.1, 0.2]), factors(&[0.3])].concat();
-        assert_eq!(found.len(), wanted.len());
-        for (found, wanted) in found.iter().zip(wanted) {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
             let Factor::Normal { middle, width } = *found else { panic!("{found:?}") };
-            assert!((middle - wanted.0).abs() < 1e-12 && (width - wanted.1).abs() < 1e-12, "{found:?}, {wanted:?}");
+            assert!(
+                (middle - expected.0).abs() < 1e-12 && (width - expected.1).abs() < 1e-12,
+                "{found:?}, {expected:?}"
+            );
         }
     }
 
-    /// Adam was good at 1e-3, SGD at 1e-1. If each parameter had a density of its own, the rate would be judged alike with
-    /// both, and the two differences would add up to nothing.
+    /// Adam was good at 1e-3, SGD at 1e-1. If each parameter had a density of its own, the rate would be judged alike
+    /// with both, and the two differences would add up to nothing.
     #[test]
     fn what_was_good_together_stays_together() {
         let space = space("kind = { choice = [\"adam\", \"sgd\"] }\nlr = { log = [1e-5, 10] }");

@@ -1,40 +1,40 @@
-//! A trial: one point of the space, tried; and which of two values is better.
+//! A trial: one evaluated point of the space; and which of two values is better.
 
 use super::space::Point;
 use crate::train::Direction;
 
-/// What the one who runs an objective is told after each report.
+/// The decision on a trial after each report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prune {
-    /// Go on.
+    /// Continue.
     No,
-    /// Stop: it is not worth its time.
+    /// Stop: the trial is pruned.
     Yes,
 }
 
-/// Where a trial stands.
+/// The state of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It has begun. It may be that nobody goes on with it: then somebody will run it again.
+    /// It has begun. If its process has died, another one runs it again.
     Running,
-    /// It came to its end.
+    /// It is complete.
     Complete,
     /// It was stopped because it was worse than others.
     Pruned,
-    /// It has no value: the loss was no number, or the network could not be built.
+    /// It has no value: the loss was not finite, or the network could not be built.
     Failed,
 }
 
-/// One point, and what came of it.
+/// One point and its result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
     /// Its number, from 0.
     pub number: usize,
-    /// What was tried.
+    /// The point.
     pub point: Point,
     /// Seed of everything random in it but the data, which all trials share.
     pub seed: u64,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
     /// The objective. A pruned trial's is the best that it reported.
     pub value: Option<f64>,
@@ -44,34 +44,34 @@ pub struct Trial {
     pub seconds: f64,
     /// Why it failed.
     pub fault: String,
-    /// Whether another program began it: then it is not ours to run, and not ours to train again.
+    /// Whether another program began it: then it is neither run nor trained again here.
     pub foreign: bool,
 }
 
 impl Trial {
-    /// A trial that begins.
+    /// Creates a trial in the state running.
     pub fn new(number: usize, point: Point, seed: u64) -> Self {
         let (state, fault) = (State::Running, String::new());
         Self { number, point, seed, state, value: None, curve: Vec::new(), seconds: 0.0, fault, foreign: false }
     }
 
-    /// Whether it is over.
+    /// Returns whether it is finished.
     pub fn is_finished(&self) -> bool {
         self.state != State::Running
     }
 
-    /// Whether it has no end yet, and nobody else will see to that.
+    /// Returns whether it is unfinished, and no other program will finish it.
     pub fn is_ours_to_run(&self) -> bool {
         !self.is_finished() && !self.foreign
     }
 
-    /// The best value reported up to and with `step`; none before the first.
+    /// Returns the best value reported up to and with `step`; none before the first.
     pub fn best_until(&self, step: usize, direction: Direction) -> Option<f64> {
         let values = self.curve.iter().filter(|(at, _)| *at <= step).map(|(_, value)| *value);
         values.reduce(|a, b| direction.better(a, b))
     }
 
-    /// The last step that it reported.
+    /// Returns the last step that it reported.
     pub fn last_step(&self) -> usize {
         self.curve.last().map_or(0, |(step, _)| *step)
     }
@@ -86,7 +86,7 @@ impl Trial {
     }
 }
 
-/// The best complete trial of ours, of equals the first.
+/// Returns the best complete trial of ours, of equals the first.
 pub fn best(trials: &[Trial], direction: Direction) -> Option<&Trial> {
     let complete = trials.iter().filter(|trial| trial.state == State::Complete && !trial.foreign);
     let loss = |trial: &&Trial| direction.loss(trial.value.unwrap_or(f64::NAN));

@@ -1,7 +1,7 @@
-//! What was probably meant by a word that nobody knows: the same word written otherwise, another library's name for it,
-//! or the one that takes few slips of the finger.
+//! Suggestions for unknown words: the same word in another spelling, another library's name for it, or the known word
+//! at a small edit distance.
 //!
-//! A guess that is far off is worse than none: it sends the reader to look for a connection that is not there.
+//! A suggestion that is far off is worse than none: it sends the reader to look for a connection that is not there.
 
 /// What other libraries (and people) call our keys, layers, losses and optimizers.
 const ELSEWHERE: [(&str, &str); 46] = [
@@ -61,7 +61,7 @@ fn plain(word: &str) -> String {
     word.chars().filter(|c| !['-', '_'].contains(c)).flat_map(char::to_lowercase).collect()
 }
 
-/// Our name for another library's word.
+/// Returns our name for another library's word.
 fn ours(word: &str) -> Option<&'static str> {
     ELSEWHERE.iter().find(|(theirs, _)| plain(theirs) == plain(word)).map(|(_, ours)| *ours)
 }
@@ -77,7 +77,8 @@ pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str> + Clone)
     if let Some(word) = spelt(word, words.clone()) {
         return Some(word);
     }
-    // One slip in three letters is still a word that can be recognized (Damerau 1964); of equals the one that begins alike.
+    // One slip in three letters is still a word that can be recognized (Damerau 1964); of equals the one that begins
+    // alike.
     let slips = |known: &&str| strsim::damerau_levenshtein(word, known);
     let alike = |known: &&str| word.chars().zip(known.chars()).take_while(|(a, b)| a == b).count();
     words
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn other_libraries_words_are_known() {
         let layers = ["linear", "conv2d", "max_pool2d", "batch_norm", "global_avg_pool2d"];
-        for (theirs, wanted) in [
+        for (theirs, expected) in [
             ("dense", "linear"),
             ("Dense", "linear"),
             ("fc", "linear"),
@@ -105,7 +106,7 @@ mod tests {
             ("BatchNorm2d", "batch_norm"),
             ("lineer", "linear"),
         ] {
-            assert_eq!(nearest(theirs, layers), Some(wanted), "{theirs}");
+            assert_eq!(nearest(theirs, layers), Some(expected), "{theirs}");
         }
         assert_eq!(nearest("learning_rate", ["lr", "eps"]), Some("lr"));
     }

@@ -52,9 +52,9 @@ fn whole_steps_are_exact_and_symmetries_come_first() {
         assert_eq!(*v, x[y.saturating_sub(1) * 5 + (x_ + 2).min(4)]);
     }
     for symmetry in [Symmetry::turn(1), Symmetry::turn(2), Symmetry { flip_x: true, ..Symmetry::turn(3) }] {
-        let mut wanted = vec![0.0; 25];
-        symmetry.apply(&x, &mut wanted, 5, 5);
-        assert_eq!(through(Affine::IDENTITY, symmetry, &x, size), wanted);
+        let mut expected = vec![0.0; 25];
+        symmetry.apply(&x, &mut expected, 5, 5);
+        assert_eq!(through(Affine::IDENTITY, symmetry, &x, size), expected);
     }
     // Twice as wide and half as tall: from the middle outwards, each column stands twice, and rows are two apart.
     let stretched = through(Affine { stretch: 2.0, ..Affine::IDENTITY }, Symmetry::IDENTITY, &x, size);
@@ -63,10 +63,10 @@ fn whole_steps_are_exact_and_symmetries_come_first() {
     assert_eq!((at(&stretched, 2, 4), at(&stretched, 2, 0)), (at(&x, 2, 3), at(&x, 2, 1)));
     assert_eq!((at(&stretched, 1, 2), at(&stretched, 3, 2)), (at(&x, 0, 2), at(&x, 4, 2)));
     // A turn by 90° is a quarter turn, but for the rounding of the cosine.
-    let mut wanted = vec![0.0; 25];
-    Symmetry::turn(1).apply(&x, &mut wanted, 5, 5);
+    let mut expected = vec![0.0; 25];
+    Symmetry::turn(1).apply(&x, &mut expected, 5, 5);
     let turned = through(Affine { degrees: 90.0, ..Affine::IDENTITY }, Symmetry::IDENTITY, &x, size);
-    assert!(turned.iter().zip(&wanted).all(|(a, b)| (a - b).abs() < 1e-6));
+    assert!(turned.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-6));
 }
 
 #[test]

@@ -73,10 +73,10 @@ fn kmeans_equals_plain_lloyd() {
 
 #[test]
 fn kmeans_finds_separate_blobs_whatever_the_seed() {
-    let (x, truth) = blobs(300, 4, 5, 0.3, 8);
+    let (x, labels) = blobs(300, 4, 5, 0.3, 8);
     for seed in 0..10 {
         let fit = KMeans::new(5).fit(x.view(), seed).unwrap();
-        close(metrics::normalized_mutual_information(&fit.labels, &truth), 1.0, "nmi");
+        close(metrics::normalized_mutual_information(&fit.labels, &labels), 1.0, "nmi");
     }
 }
 
@@ -95,8 +95,8 @@ fn the_best_of_several_starts_is_kept() {
 #[test]
 fn classification_metrics_agree_with_scikit_learn() {
     let golden = &golden()["classes"];
-    let (truth, predicted) = (indices(&golden["truth"]), indices(&golden["predicted"]));
-    let confusion = Confusion::new(&truth, &predicted, 4).unwrap();
+    let (labels, predicted) = (indices(&golden["truth"]), indices(&golden["predicted"]));
+    let confusion = Confusion::new(&labels, &predicted, 4).unwrap();
     assert_eq!(confusion.counts, list(&golden["confusion"], indices));
     close(confusion.accuracy(), number(&golden["accuracy"]), "accuracy");
     close(confusion.macro_f1(), number(&golden["macro_f1"]), "macro F1");
@@ -104,8 +104,8 @@ fn classification_metrics_agree_with_scikit_learn() {
         close(confusion.precision(c), number(&golden["precision"][c]), "precision");
         close(confusion.recall(c), number(&golden["recall"][c]), "recall");
     }
-    close(metrics::normalized_mutual_information(&truth, &predicted), number(&golden["nmi"]), "nmi");
-    close(metrics::adjusted_rand(&truth, &predicted), number(&golden["adjusted_rand"]), "adjusted Rand index");
+    close(metrics::normalized_mutual_information(&labels, &predicted), number(&golden["nmi"]), "nmi");
+    close(metrics::adjusted_rand(&labels, &predicted), number(&golden["adjusted_rand"]), "adjusted Rand index");
 }
 
 #[test]
@@ -214,9 +214,9 @@ fn significance_agrees_with_scipy() {
 fn trustworthiness_agrees_with_scikit_learn() {
     let golden = &golden()["tsne"];
     let (x, map) = (matrix(&golden["x"]), matrix(&golden["map"]));
-    for (k, wanted) in golden["trustworthiness"].as_object().unwrap() {
+    for (k, expected) in golden["trustworthiness"].as_object().unwrap() {
         let got = metrics::trustworthiness(x.view(), map.view(), k.parse().unwrap()).unwrap();
-        close(got, number(wanted), "trustworthiness");
+        close(got, number(expected), "trustworthiness");
     }
     assert_eq!(metrics::trustworthiness(x.view(), x.view(), 7).unwrap(), 1.0);
 }
@@ -228,10 +228,10 @@ fn scalers_agree_with_scikit_learn_and_invert() {
     let golden = &golden()["scale"];
     let x = matrix(&golden["x"]);
     let min_max = Scaling::MinMax { low: -1.0, high: 1.0 };
-    for (scaling, wanted) in [(Scaling::Standard, "standard"), (min_max, "min_max")] {
+    for (scaling, expected) in [(Scaling::Standard, "standard"), (min_max, "min_max")] {
         let scaler = Scaler::fit(scaling, x.view()).unwrap();
         let y = scaler.transform(x.view()).unwrap();
-        all_close(&y, &matrix(&golden[wanted]), wanted);
+        all_close(&y, &matrix(&golden[expected]), expected);
         all_close(&scaler.inverse_transform(y.view()).unwrap(), &x, "inverse");
         let saved = serde_json::to_string(&scaler).unwrap();
         assert_eq!(serde_json::from_str::<Scaler>(&saved).unwrap(), scaler);
@@ -269,10 +269,10 @@ fn pca_inverts_and_its_components_are_orthonormal() {
 #[test]
 fn reconstruction_errors_agree_with_scikit_learn_and_with_the_way_back() {
     for case in golden()["pca"].as_array().unwrap() {
-        let (x, wanted) = (matrix(&case["x"]), list(&case["errors"], number));
+        let (x, expected) = (matrix(&case["x"]), list(&case["errors"], number));
         let pca = Pca::fit(x.view(), 4).unwrap();
-        all_close(&pca.reconstruction_errors(), &wanted, "errors from the spectrum");
-        all_close(&pca.reconstruction_errors_of(x.view()).unwrap(), &wanted, "errors of the same samples");
+        all_close(&pca.reconstruction_errors(), &expected, "errors from the spectrum");
+        all_close(&pca.reconstruction_errors_of(x.view()).unwrap(), &expected, "errors of the same samples");
     }
     for (n, d) in [(2100, 5), (9, 2100), (40, 40)] {
         let (x, _) = blobs(2 * n, d, 3, 1.0, 12);
@@ -289,16 +289,16 @@ fn reconstruction_errors_agree_with_scikit_learn_and_with_the_way_back() {
             }
         }
         let single = Pca::fit(single(&train.to_owned()).view(), 4).unwrap();
-        for (got, wanted) in single.reconstruction_errors().iter().zip(&found[0]) {
+        for (got, expected) in single.reconstruction_errors().iter().zip(&found[0]) {
             // A sum of products in blocks of 256 is off by at most 256 + 9 roundings of 6e-8 of the total variance, and
             // the total and four variances are such sums.
-            assert!((got - wanted).abs() < 8e-5 * found[0][0], "{got} {wanted}");
+            assert!((got - expected).abs() < 8e-5 * found[0][0], "{got} {expected}");
         }
     }
 }
 
-/// How much of the variances and components a random projection to `l` mixtures may lose, by Gu's theorem 5.8 (2015), with
-/// a probability of 1 - 1e-6: δ_j, so that found_j >= λ_j / (1 + δ_j).
+/// How much of the variances and components a random projection to `l` mixtures may lose, by Gu's theorem 5.8 (2015),
+/// with a probability of 1 - 1e-6: δ_j, so that found_j >= λ_j / (1 + δ_j).
 fn gus_bound(variances: &[f64], j: usize, components: usize, l: usize, power: usize) -> f64 {
     let (d, l_, odds) = (variances.len() as f64, l as f64, 2e6f64);
     let at = |p: usize| {
@@ -312,10 +312,11 @@ fn gus_bound(variances: &[f64], j: usize, components: usize, l: usize, power: us
     (1..=l - components).map(at).fold(f64::INFINITY, f64::min)
 }
 
-/// Both ways' variances lie between λ / (1 + δ) and λ, so they are no farther apart than that. What the first j directions
-/// found catch is at least their variances, Σ λ / (1 + δ); a part sin² of a direction that leans out of the true first j
-/// costs at least λ_j - λ_{j+1}. So Σ sin² <= η_j = Σ_{i<=j} λ_i δ_i / (λ_j - λ_{j+1}), and the j-th direction, which may
-/// neither lean out of the first j nor into the first j - 1, has a cosine² of at least 1 - η_j - η_{j-1}.
+/// Both ways' variances lie between λ / (1 + δ) and λ, so they are no farther apart than that. What the first j
+/// directions found catch is at least their variances, Σ λ / (1 + δ); a part sin² of a direction that leans out of the
+/// true first j costs at least λ_j - λ_{j+1}. So Σ sin² <= η_j = Σ_{i<=j} λ_i δ_i / (λ_j - λ_{j+1}), and the j-th
+/// direction, which may neither lean out of the first j nor into the first j - 1, has a cosine² of at least 1 - η_j -
+/// η_{j-1}.
 #[test]
 fn randomized_pca_agrees_with_scikit_learn_within_gus_bound() {
     let golden = golden();
@@ -329,7 +330,7 @@ fn randomized_pca_agrees_with_scikit_learn_within_gus_bound() {
             Pca::fit_randomized(x.view(), 3, how, 1).unwrap()
         };
         let (pca, careless) = (fit(power), fit(0));
-        let (theirs, truth) = (list(&case["variance"], number), matrix(&case["true_components"]));
+        let (theirs, exact) = (list(&case["variance"], number), matrix(&case["true_components"]));
         close(pca.total_variance, all.iter().sum(), "total variance");
         let bounds: Vec<f64> = (0..3).map(|j| gus_bound(&all, j, 3, 13, power)).collect();
         let eta = |j: usize| (0..j).map(|i| all[i] * bounds[i]).sum::<f64>() / (all[j.max(1) - 1] - all[j.max(1)]);
@@ -339,7 +340,7 @@ fn randomized_pca_agrees_with_scikit_learn_within_gus_bound() {
             assert!(found <= all[j] * (1.0 + 1e-9) && found >= all[j] * (1.0 - bound), "{found} of {}", all[j]);
             assert!((found - theirs[j]).abs() <= all[j] * bound, "{found} {}", theirs[j]);
             close(pca.explained_variance_ratio[j], found / pca.total_variance, "ratio");
-            let cosine = pca.components.row(j).dot(&truth.row(j));
+            let cosine = pca.components.row(j).dot(&exact.row(j));
             assert!(cosine > 0.0 && 1.0 - cosine * cosine <= 1e-9 + eta(j + 1) + eta(j), "{cosine}");
         }
         // The power iterations are what does it.
@@ -353,7 +354,7 @@ fn randomized_pca_agrees_with_scikit_learn_within_gus_bound() {
     }
 }
 
-/// More samples than a block has rows, more dimensions than samples, fewer directions than asked for, `f32`.
+/// More samples than a block has rows, more dimensions than samples, fewer directions than requested, `f32`.
 #[test]
 fn randomized_pca_finds_what_there_is() {
     for (n, d) in [(2100, 40), (60, 5000), (30, 30)] {
@@ -399,9 +400,9 @@ fn codes_agree_with_numpy_and_scipy() {
     let (queries, rest) = codes.view().split_at(ndarray::Axis(0), 5);
     let near = nearest_rows(queries, rest, 3).unwrap();
     assert_eq!(near.index.iter().map(|&j| j as usize).collect::<Vec<_>>(), list(&golden["nearest"], indices).concat());
-    let answers = Answers::of(matrix(&self::golden()["calibration"]["p"]).view()).unwrap();
-    all_close(&answers.entropy, &numbers("entropies"), "entropy");
-    close(answers.entropy_of_mean(), number(&golden["entropy_of_mean"]), "entropy of the mean");
+    let predictions = Answers::of(matrix(&self::golden()["calibration"]["p"]).view()).unwrap();
+    all_close(&predictions.entropy, &numbers("entropies"), "entropy");
+    close(predictions.entropy_of_mean(), number(&golden["entropy_of_mean"]), "entropy of the mean");
 }
 
 // Determinism --------------------------------------------------------------------------------------------------------

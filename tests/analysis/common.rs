@@ -26,19 +26,19 @@ pub(crate) fn matrix(v: &Value) -> Array2<f64> {
 
 /// Equal to the 12 digits that the goldens keep, and a few rounding errors.
 #[track_caller]
-pub(crate) fn close(got: f64, wanted: f64, what: &str) {
-    assert!((got - wanted).abs() <= 1e-9 * (1.0 + wanted.abs()), "{what}: got {got}, wanted {wanted}");
+pub(crate) fn close(got: f64, expected: f64, what: &str) {
+    assert!((got - expected).abs() <= 1e-9 * (1.0 + expected.abs()), "{what}: got {got}, expected {expected}");
 }
 
 #[track_caller]
 pub(crate) fn all_close<'a>(
     got: impl IntoIterator<Item = &'a f64>,
-    wanted: impl IntoIterator<Item = &'a f64>,
+    expected: impl IntoIterator<Item = &'a f64>,
     what: &str,
 ) {
-    let (got, wanted): (Vec<_>, Vec<_>) = (got.into_iter().collect(), wanted.into_iter().collect());
-    assert_eq!(got.len(), wanted.len(), "{what}");
-    for (g, w) in got.into_iter().zip(wanted) {
+    let (got, expected): (Vec<_>, Vec<_>) = (got.into_iter().collect(), expected.into_iter().collect());
+    assert_eq!(got.len(), expected.len(), "{what}");
+    for (g, w) in got.into_iter().zip(expected) {
         close(*g, *w, what);
     }
 }

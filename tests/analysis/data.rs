@@ -174,7 +174,7 @@ fn given_splits_are_kept_and_missing_ones_carved() {
 }
 
 #[test]
-fn clutter_and_a_wrapping_folder_are_passed_over() {
+fn clutter_and_a_wrapping_folder_are_skipped() {
     for inner in ["", "train/"] {
         let mut files = classes(&format!("my images/{inner}"), &["a", "b"], 0, 8);
         for (name, bytes) in [
@@ -241,7 +241,7 @@ fn formats_endings_and_depths() {
 }
 
 #[test]
-fn colour_is_found_in_the_training_pictures() {
+fn colour_is_found_in_the_training_images() {
     let gray_rgb = |i| encoded(&DynamicImage::from(gray(i).to_rgb8()), ImageFormat::Jpeg);
     let all_gray: Files = (0..16).map(|i| (format!("{}/{i}.jpg", ["a", "b"][i % 2]), gray_rgb(i))).collect();
     let with =
@@ -323,7 +323,7 @@ fn leakage_between_given_splits_is_reported() {
     }
     files.push(("train/a/p7_1.png".into(), png(2000)));
     files.push(("test/a/p7_2.png".into(), png(2001)));
-    // The same pixels, once as PNG of one channel and once of three, and a pair inside one split, which is no leak.
+    // The same pixels, once as PNG of one channel and once of three, and a pair inside one split, which is not a leak.
     files.push(("val/b/copy.png".into(), encoded(&DynamicImage::from(gray(10).to_rgb8()), ImageFormat::Png)));
     files.push(("train/b/again.png".into(), png(11)));
     let dir = write(&files);
@@ -413,7 +413,7 @@ fn hostile_and_damaged_zips_are_refused_whole() {
     let good = classes("", &["a", "b"], 0, 6);
     let whole = zipped(&good);
     for cut in [whole.len() / 2, whole.len() - 10, 5] {
-        assert!(complaint(load_zip(&whole[..cut])).contains("no complete zip"));
+        assert!(complaint(load_zip(&whole[..cut])).contains("not a complete zip"));
     }
     // The writer cleans names up, so the dots are put into the finished bytes: in the file's header and the directory.
     for evil in ["../x.png", "a/../../q", "/etc/x.p", "C:/x.png", "..\\x.png", "a\\..\\..q"] {

@@ -32,13 +32,13 @@ fn the_values_are_those_of_scikit_image() {
         // unit. A vote in the wrong bin or cell would be off by a hundredth or more.
         let relative = 2.0 * (hog.cell[0] * hog.cell[1] + 1) as f64 * 2f64.powi(-24);
         for (i, (g, w)) in got.iter().zip(&vector).enumerate() {
-            assert!((f64::from(*g) - w).abs() <= relative * w + 2f64.powi(-25), "{hog:?}, {i}: got {g}, wanted {w}");
+            assert!((f64::from(*g) - w).abs() <= relative * w + 2f64.powi(-25), "{hog:?}, {i}: got {g}, expected {w}");
         }
     }
 }
 
 #[test]
-fn a_slope_fills_one_bin() {
+fn a_ramp_fills_one_bin() {
     // Brightness rises by 1/16 a pixel to the right: gx = 1/8 but for the border, direction 0°.
     let ramp = Tensor::from_fn([1, 1, 8, 8], |i| (i % 8) as f32 / 16.0);
     let hog = Hog { orientations: 4, cell: [4, 4], block: [1, 1], ..Hog::default() };
@@ -52,7 +52,7 @@ fn a_slope_fills_one_bin() {
     // Downwards: 90°, which opens bin 2 of 4.
     let ramp = Tensor::from_fn([1, 1, 8, 8], |i| (i / 8) as f32 / 16.0);
     assert_eq!(hog.histograms(&ramp, 0).unwrap()[[1, 0, 2]], 12.0 / 8.0 / 16.0);
-    // The channel with the steepest slope decides, wherever it stands.
+    // The channel with the largest gradient decides, wherever it stands.
     let both = |order: [usize; 2]| {
         Tensor::from_fn([1, 2, 8, 8], move |i| {
             let steep = order[i / 64] == 0;

@@ -115,7 +115,7 @@ fn every_format_is_read_as_pillow_reads_it() {
     }
 }
 
-/// Wherever a JPEG is cut, and whether or not somebody glued an end marker on, it is refused; whatever follows a whole
+/// Wherever a JPEG is cut, with or without an appended end marker, it is refused; whatever follows a whole
 /// one is not looked at.
 #[test]
 fn a_jpeg_is_whole_if_its_codes_are() {
@@ -194,7 +194,7 @@ fn sizes_beyond_the_limits_are_named() {
 // ---- names ------------------------------------------------------------------------------------------------------
 
 #[test]
-fn files_are_told_by_content() {
+fn files_are_recognized_by_content() {
     let mut files = folders(&["a", "b"]);
     for (i, (name, _)) in files.iter_mut().enumerate() {
         *name = match i % 3 {
@@ -236,7 +236,7 @@ fn one_name_in_two_spellings_of_unicode_is_one_class() {
     assert_eq!(folder.classes, ["caf\u{e9}", "tea"]);
     assert_eq!((samples(&folder), &zip.classes, &zip.sha256), (24, &folder.classes, &folder.sha256));
     assert_eq!(folder.test.names, zip.test.names);
-    // A run whose classes were written by the other system.
+    // A run with classes written by the other system.
     let dir = write(&files);
     let trained = ["cafe\u{301}".to_owned(), "tea".to_owned()];
     let all = data::load_all(dir.path(), &trained, 1, 9, &mut |_, _| {}).unwrap();
@@ -268,7 +268,7 @@ fn names_cannot_steer_a_terminal() {
 
 // ---- colour -----------------------------------------------------------------------------------------------------
 
-/// Red is two steps of 255 above the others: gray where nobody asks, but what is asked for as colour stays.
+/// Red is two steps of 255 above the others: gray by default, but kept if colour is requested.
 #[test]
 fn a_slight_tint_is_kept_for_colour() {
     let tinted = |i: usize| {

@@ -37,7 +37,7 @@ fn images(path: &str, x: &str, y: &str) -> Images {
 
 #[test]
 fn all_types_and_forms_of_labels_are_read() {
-    let wanted = array![[0.0, 0.25, 0.5], [0.75, 1.0, 1.25], [1.5, 1.75, 2.0], [2.25, 2.5, 2.75]];
+    let expected = array![[0.0, 0.25, 0.5], [0.75, 1.0, 1.25], [1.5, 1.75, 2.0], [2.25, 2.5, 2.75]];
     for (x, scale) in [
         ("rows32", 1.0),
         ("rows64", 1.0),
@@ -196,7 +196,7 @@ fn arrays_are_found_by_what_they_are_called() {
         &["arr_0", "arr_1"],
         &["target", "data"],
         &["Features", "Labels"],
-        // Nothing but their shapes tells these two.
+        // Only their shapes distinguish these two.
         &["second", "first"],
     ] {
         write(names);

@@ -32,7 +32,7 @@ fn columns_are_matched_by_name() {
         "v,u,kind\n2,1,b\n4,3,a\n",
         // The class is where its name is, not in the last column.
         "kind,v,u\nb,2,1\na,4,3\n",
-        // What numbers the rows is no feature here either.
+        // A column that numbers the rows is not a feature here either.
         ",v,kind,u\n0,2,b,1\n1,4,a,3\n",
         "id,v,kind,u\n7,2,b,1\n8,4,a,3\n",
         // Without names the place counts.
@@ -63,8 +63,8 @@ fn columns_are_matched_by_name() {
 fn columns_that_are_missing_or_too_many_are_named() {
     let (plain, run) = (TableOptions::default(), columns(&["u", "v"], "kind"));
     for (text, words) in [
-        ("u,w,kind\n1,2,b\n3,4,a\n", "lacks columns of the run: v; and has columns that the run does not know: w"),
-        ("u,v,w,kind\n1,2,5,b\n3,4,6,a\n", "has columns that the run does not know: w"),
+        ("u,w,kind\n1,2,b\n3,4,a\n", "lacks columns of the run: v; and has columns that the run does not have: w"),
+        ("u,v,w,kind\n1,2,5,b\n3,4,6,a\n", "has columns that the run does not have: w"),
         ("u,kind\n1,b\n3,a\n", "lacks columns of the run: v"),
         ("1,2,3,b\n3,4,5,a\n", "has 3 features: expected 2, as the run"),
     ] {

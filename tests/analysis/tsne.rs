@@ -16,10 +16,10 @@ fn perplexity(p: &[f64]) -> f64 {
     p.iter().filter(|p| **p > 0.0).map(|p| -p * p.ln()).sum::<f64>().exp()
 }
 
-/// Three equal samples and a perplexity below three: no β will do, and the nearest share evenly. (β has an end as numbers
-/// have: what lies within 1e-299 of the nearest is taken for equal.)
+/// Three equal samples and a perplexity below three: no β will do, and the nearest share evenly. (β has an end as
+/// numbers have: what lies within 1e-299 of the nearest is taken for equal.)
 #[test]
-fn more_equal_samples_than_the_perplexity_share_evenly() {
+fn more_equal_samples_than_the_perplexity_have_equal_probabilities() {
     for rest in [&[1.0, 2.0][..], &[1e-250], &[1e300, 1.0]] {
         let mut squared = vec![0.0; 3];
         squared.extend(rest);
@@ -38,14 +38,14 @@ fn more_equal_samples_than_the_perplexity_share_evenly() {
 #[test]
 fn the_perplexity_is_reached() {
     let mut rng = Rng::new(3, "distances", 0);
-    for (n, wanted) in [(5, 1.2), (30, 9.0), (200, 1.01), (200, 30.0), (999, 5.0), (999, 333.0)] {
+    for (n, expected) in [(5, 1.2), (30, 9.0), (200, 1.01), (200, 30.0), (999, 5.0), (999, 333.0)] {
         for scale in [1e-12, 1.0, 1e12] {
             for power in [0.1, 1.0, 5.0] {
                 let squared: Vec<f64> = (0..n).map(|_| scale * rng.uniform().powf(power)).collect();
                 let mut p = vec![0.0; n];
-                let beta = conditional(&squared, wanted, &mut p);
+                let beta = conditional(&squared, expected, &mut p);
                 let got = perplexity(&p);
-                assert!((got - wanted).abs() < PERPLEXITY_TOLERANCE, "{got} for {wanted} of {n}, {scale}, {power}");
+                assert!((got - expected).abs() < PERPLEXITY_TOLERANCE, "{got} for {expected} of {n}, {scale}, {power}");
                 let sum: f64 = p.iter().sum();
                 close(sum, 1.0, "sum of p");
                 // p(j) / p(k) = exp(-beta (d_j - d_k)), where neither is negligible.
@@ -64,7 +64,7 @@ fn impossible_perplexities_end_in_uniform_neighbours() {
     let mut p = vec![0.0; 9];
     conditional(&[2.0; 9], 3.0, &mut p);
     assert_eq!(p, [1.0 / 9.0; 9]);
-    let twins = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 9.0]; // five at distance 0, two wanted
+    let twins = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 9.0]; // five at distance 0, two expected
     conditional(&twins, 2.0, &mut p);
     assert!(p[..5].iter().all(|v| (v - 0.2).abs() < 1e-12) && p[5..].iter().all(|v| *v < 1e-12), "{p:?}");
 }
@@ -74,10 +74,10 @@ fn impossible_perplexities_end_in_uniform_neighbours() {
 #[test]
 fn joint_probabilities_agree_with_scikit_learn() {
     let golden = &golden()["tsne"];
-    let (x, wanted) = (matrix(&golden["x"]), matrix(&golden["p"]));
+    let (x, expected) = (matrix(&golden["x"]), matrix(&golden["p"]));
     let Affinity::Dense { n, p } = Affinity::dense(x.view(), number(&golden["perplexity"])) else { panic!() };
-    for (i, (got, wanted)) in p.iter().zip(&wanted).enumerate() {
-        assert!((got - wanted).abs() <= 3e-4 * wanted + 1e-12, "p[{}, {}]: {got} {wanted}", i / n, i % n);
+    for (i, (got, expected)) in p.iter().zip(&expected).enumerate() {
+        assert!((got - expected).abs() <= 3e-4 * expected + 1e-12, "p[{}, {}]: {got} {expected}", i / n, i % n);
     }
     close(p.iter().sum(), 1.0, "sum of P");
 }
@@ -119,7 +119,7 @@ fn kl_and_gradient_agree_with_scikit_learn_in_three_dimensions() {
 
 /// A third dimension leaves room: neighbours are kept, and the KL divergence is lower than in the plane.
 #[test]
-fn a_map_in_three_dimensions() {
+fn an_embedding_in_three_dimensions() {
     let (x, labels) = blobs(240, 10, 6, 1.0, 21);
     let flat = Tsne { perplexity: 20.0, n_iter: 500, ..Tsne::default() };
     for init in [Init::Pca, Init::Random] {
@@ -136,7 +136,7 @@ fn a_map_in_three_dimensions() {
     }
     let message = |settings: Tsne, n| settings.fit(Array2::<f32>::zeros((n, 2)).view(), 0).unwrap_err().to_string();
     let of = |n_components, method| Tsne { n_components, method, ..Tsne::default() };
-    assert!(message(of(4, Method::Auto), 100).contains("n_components is 4; a map has 2 or 3"));
+    assert!(message(of(4, Method::Auto), 100).contains("n_components is 4; an embedding has 2 or 3"));
     assert!(message(of(3, Method::Fft), 100).contains("method fft is for two dimensions"));
     assert!(message(of(3, Method::BarnesHut), 100).contains("choose exact for three"));
     assert!(message(of(3, Method::Auto), 3001).contains("at most 3000 samples"));
@@ -162,10 +162,10 @@ fn gradient_in<const D: usize>() {
             map[[i, axis]] -= shift;
             kl
         };
-        let slope = (at(h) - at(-h)) / (2.0 * h);
+        let derivative = (at(h) - at(-h)) / (2.0 * h);
         let row = forces.rows[i];
         let got = 4.0 * (row.attraction[axis] - row.repulsion[axis] / forces.z);
-        assert!((got - slope).abs() < 1e-8, "{got} {slope}");
+        assert!((got - derivative).abs() < 1e-8, "{got} {derivative}");
     }
 }
 
@@ -230,9 +230,9 @@ fn mesh_error<T: Real>(y: &[f64]) -> (f64, f64) {
     ((error / size).sqrt(), mesh.z / all.z - 1.0)
 }
 
-/// From the first steps, where the map is a dot, to the last; also off the origin, and with all in one place. The widest
-/// has a point on some ten units of area, sparser than t-SNE leaves them: there the mesh's force of a point on itself, which
-/// should be none, is as large as the error gets.
+/// From the first steps, where the map is a dot, to the last; also off the origin, and with all in one place. The
+/// widest has a point on some ten units of area, sparser than t-SNE leaves them: there the mesh's force of a point on
+/// itself, which should be none, is as large as the error gets.
 #[test]
 fn the_mesh_is_close() {
     let mut rng = Rng::new(6, "map", 0);
@@ -250,7 +250,7 @@ fn the_mesh_is_close() {
 }
 
 /// KL from the samples and the map alone: plain bisection, plain sums.
-fn plain_kl(x: &Array2<f64>, map: ArrayView2<'_, f64>, wanted: f64) -> f64 {
+fn plain_kl(x: &Array2<f64>, map: ArrayView2<'_, f64>, expected: f64) -> f64 {
     let n = x.nrows();
     let squared = |m: ArrayView2<'_, f64>, i: usize, j: usize| -> f64 {
         m.row(i).iter().zip(m.row(j)).map(|(a, b)| (a - b) * (a - b)).sum()
@@ -264,7 +264,7 @@ fn plain_kl(x: &Array2<f64>, map: ArrayView2<'_, f64>, wanted: f64) -> f64 {
                 (0..n).map(|j| if j == i { 0.0 } else { (-beta * squared(x.view(), i, j)).exp() }).collect();
             let sum: f64 = row.iter().sum();
             let row: Vec<f64> = row.iter().map(|v| v / sum).collect();
-            if perplexity(&row) > wanted {
+            if perplexity(&row) > expected {
                 low = beta
             } else {
                 high = beta
@@ -280,7 +280,7 @@ fn plain_kl(x: &Array2<f64>, map: ArrayView2<'_, f64>, wanted: f64) -> f64 {
 }
 
 #[test]
-fn a_map_keeps_neighbours_and_its_kl_is_what_it_says() {
+fn an_embedding_keeps_neighbours_and_reports_its_kl() {
     let (x, labels) = blobs(240, 10, 6, 1.0, 21);
     let before = metrics::knn_accuracy(x.view(), &labels, 5).unwrap();
     for (method, init) in [

@@ -1,13 +1,13 @@
 //! Which file imports which, read off the sources of a crate, and the circles among them.
 //!
 //! A file imports another where its code names an item that the other one defines: in a `use`, or in a path such as
-//! `super::name` or `child::name`. An item that a face (`mod.rs`, `lib.rs`) only hands on by `pub use` belongs to the
-//! file that defines it. The declarations `mod child;` and the `pub use` of a face are no imports, and tests do not
+//! `super::name` or `child::name`. An item that a face (`mod.rs`, `lib.rs`) only re-exports by `pub use` belongs to the
+//! file that defines it. The declarations `mod child;` and the `pub use` of a face are not imports, and tests do not
 //! count.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Splits Rust code into words, `::` and single signs; comments, strings and characters are left out.
+/// Splits Rust code into words, `::` and single signs; comments, strings and characters are omitted.
 fn tokens(text: &str) -> Vec<&str> {
     let (bytes, mut found, mut at) = (text.as_bytes(), Vec::new(), 0);
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80;
@@ -120,7 +120,7 @@ pub(crate) struct Crate(BTreeMap<Place, Module>);
 
 impl Crate {
     /// Reads the files of a crate, given by their paths under its `src/` and their texts. Files that no module declares
-    /// (those of tests) are left out.
+    /// (those of tests) are omitted.
     pub(crate) fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut all = Self::default();
         for (file, text) in files {
@@ -208,8 +208,8 @@ impl Crate {
         Some(at)
     }
 
-    /// What a module knows under a name: an item of its own, a child, or what a `use` brings in. At the end of a path an
-    /// imported item goes before a child of the same name.
+    /// What a module knows under a name: an item of its own, a child, or what a `use` brings in. At the end of a path
+    /// an imported item goes before a child of the same name.
     fn step(&self, place: &[String], name: &str, last: bool, hops: usize) -> Option<Target> {
         let (module, hops) = (self.0.get(place)?, hops.checked_sub(1)?);
         let child = || Target::Module([place, &[name.to_owned()]].concat());

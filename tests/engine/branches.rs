@@ -79,8 +79,8 @@ fn blocks_compute_what_their_formulas_say() {
         .with("relu", Sequential::new().with("relu", Activation::Relu))
         .with("tanh", Sequential::new().with("tanh", Activation::Tanh))
         .with("same", Sequential::new());
-    let wanted = x.relu().unwrap().add(&x.tanh().unwrap()).unwrap().add(&x).unwrap();
-    assert_eq!(sum.forward(&x, &mut Ctx::eval()).unwrap().value(), wanted.value());
+    let expected = x.relu().unwrap().add(&x.tanh().unwrap()).unwrap().add(&x).unwrap();
+    assert_eq!(sum.forward(&x, &mut Ctx::eval()).unwrap().value(), expected.value());
 }
 
 /// The engine looks at neighbours inside a branch as it does anywhere: with the bits of the modules one by one.
@@ -138,7 +138,7 @@ fn paths_read_as_the_network_is_written() {
 }
 
 #[test]
-fn a_captured_pass_knows_who_read_what() {
+fn a_captured_pass_records_which_module_read_which_value() {
     let net = network();
     let x = Var::constant(Tensor::randn([2, 2, 12, 10], &mut rng()));
     let mut cx = Ctx::eval().capture(&|_| true);
@@ -165,15 +165,15 @@ fn a_captured_pass_knows_who_read_what() {
     assert_eq!(concat.kind, Kind::layer("concat"));
     assert_eq!(concat.inputs.iter().map(|read| read.shape[1]).collect::<Vec<_>>(), [3, 6, 2]);
     assert_eq!(concat.output.shape(), [2, 11, 3, 2]);
-    // What is made of modules hands on what one of them gave.
+    // A module made of others returns the output of one of them.
     assert_eq!(captured[at("block2")].origin, Source::Module(at("block2.concat")));
     assert_eq!(captured[at("")].origin, Source::Module(at("out")));
     assert_eq!(captured[at("out")].output, *y.value());
 
-    // Layers that do nothing hand on their input, and what nobody captured is known as that.
+    // Layers that do nothing pass on their input, and a value that is not captured is recognized as that input.
     let idle = Sequential::new().with("first", Dropout(0.5)).with("act", Activation::Tanh).with("last", Dropout(0.5));
-    let wanted = |path: &str| path != "act";
-    let mut cx = Ctx::eval().capture(&wanted);
+    let captured = |path: &str| path != "act";
+    let mut cx = Ctx::eval().capture(&captured);
     idle.forward(&x, &mut cx).unwrap();
     let sources: Vec<Source> = cx.captured().iter().map(|layer| layer.inputs[0].from).collect();
     assert_eq!(sources, [Source::Input, Source::Unknown]);
@@ -212,8 +212,8 @@ fn summaries_count_what_lies_in_branches() {
 fn parts_of_a_block_are_frozen_by_name() {
     let net = network();
     let frozen = freeze(&net, "block1.*").unwrap();
-    let wanted = ["conv", "shortcut.conv", "shortcut.norm"];
-    assert_eq!(frozen, wanted.map(|l| [format!("block1.{l}.weight"), format!("block1.{l}.bias")]).concat());
+    let expected = ["conv", "shortcut.conv", "shortcut.norm"];
+    assert_eq!(frozen, expected.map(|l| [format!("block1.{l}.weight"), format!("block1.{l}.bias")]).concat());
     unfreeze(&net, "block1.*").unwrap();
     freeze(&net, "block2.branch1.*").unwrap();
     freeze(&net, "*shortcut*").unwrap();
@@ -250,7 +250,7 @@ fn what_does_not_meet_is_refused_with_its_shapes() {
     let x = Var::constant(Tensor::<f32>::zeros([2, 4, 6, 6]));
     let message = |net: Sequential| net.forward(&x, &mut Ctx::eval()).unwrap_err().to_string();
     let one = |module| Sequential::new().with("conv", module);
-    // One channel would broadcast to four; that is no sum of two branches.
+    // One channel would broadcast to four; that is not a sum of two branches.
     let said = message(Sequential::new().with("block", Residual::new(one(conv(4, 1, 3, same())))));
     assert!(said.starts_with("block.sum: sum expected branches of one shape"), "{said}");
     assert!(said.contains("[2, 1, 6, 6] and [2, 4, 6, 6]") && said.contains("shortcut"), "{said}");

@@ -1,5 +1,5 @@
-//! Each op on a few small whole numbers, worked out by hand. Here finite differences cannot help: a mistake that
-//! value and derivative share would look right to them.
+//! Each op on a few small whole numbers, worked out by hand. Here finite differences cannot help: a mistake in
+//! both value and derivative would look correct to them.
 
 use gradus::autograd::{Tape, Var};
 use gradus::ops::layout::concat;
@@ -10,7 +10,7 @@ use gradus::tensor::Tensor;
 type Numbers = &'static [f64];
 type Shape = &'static [usize];
 
-/// The gradient that arrives at y is 1, 2, 3, .. in row-major order. `wanted` holds y and the inputs' gradients.
+/// The gradient that arrives at y is 1, 2, 3, .. in row-major order. `expected` holds y and the inputs' gradients.
 fn expect(
     name: &str,
     inputs: &[(Numbers, Shape)],
@@ -25,17 +25,17 @@ fn expect(
     assert_close(name, "y", result.value().data(), y);
     let seed = Tensor::from_fn(result.shape(), |i| i as f64 + 1.0);
     let found = tape.backward_from(&result, seed).unwrap();
-    for (i, wanted) in gradients.iter().enumerate() {
-        assert_close(name, &format!("gradient of input {i}"), found.of(&x[i]).unwrap().unwrap().data(), wanted);
+    for (i, expected) in gradients.iter().enumerate() {
+        assert_close(name, &format!("gradient of input {i}"), found.of(&x[i]).unwrap().unwrap().data(), expected);
     }
 }
 
 /// Equal, but for the last digits of exp, log and the like.
-fn assert_close(name: &str, what: &str, found: &[f64], wanted: &[f64]) {
+fn assert_close(name: &str, what: &str, found: &[f64], expected: &[f64]) {
     let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-14 * b.abs().max(1.0) || a == b;
     assert!(
-        found.len() == wanted.len() && found.iter().zip(wanted).all(close),
-        "{name}, {what}: {found:?} for {wanted:?}"
+        found.len() == expected.len() && found.iter().zip(expected).all(close),
+        "{name}, {what}: {found:?} for {expected:?}"
     );
 }
 
@@ -47,10 +47,10 @@ fn elementwise() {
     };
     row("neg", |x| x.neg(), &[2., 0., -3.], &[-1., -2., -3.]);
     row("affine", |x| x.affine(2., 1.), &[-3., 1., 7.], &[2., 4., 6.]);
-    row("abs, slope 0 at the kink", |x| x.abs(), &[2., 0., 3.], &[-1., 0., 3.]);
-    row("relu, slope 0 at the kink", |x| x.relu(), &[0., 0., 3.], &[0., 0., 3.]);
+    row("abs, derivative 0 at the kink", |x| x.abs(), &[2., 0., 3.], &[-1., 0., 3.]);
+    row("relu, derivative 0 at the kink", |x| x.relu(), &[0., 0., 3.], &[0., 0., 3.]);
     row("leaky_relu", |x| x.leaky_relu(0.5), &[-1., 0., 3.], &[0.5, 1., 3.]);
-    row("clamp, slope 1 on the limit", |x| x.clamp(-1., 3.), &[-1., 0., 3.], &[0., 2., 3.]);
+    row("clamp, derivative 1 on the limit", |x| x.clamp(-1., 3.), &[-1., 0., 3.], &[0., 2., 3.]);
     row("pow 2", |x| x.pow(2.), &[4., 0., 9.], &[-4., 0., 18.]);
     row("pow 3", |x| x.pow(3.), &[-8., 0., 27.], &[12., 0., 81.]);
     row("pow 4", |x| x.pow(4.), &[16., 0., 81.], &[-32., 0., 324.]);
@@ -94,8 +94,8 @@ fn arithmetic() {
     expect("mul", X, |x| x[0].mul(&x[1]), y(&[2., 8., 6., 16.]), &[&[2., 8., 6., 16.], &[10., 20.]]);
     expect("div", X, |x| x[0].div(&x[1]), y(&[0.5, 0.5, 1.5, 1.]), &[&[0.5, 0.5, 1.5, 1.], &[-2.5, -1.25]]);
     const OUTER: &[(Numbers, Shape)] = &[(&[1., 2.], &[2, 1]), (&[3., 4., 5.], &[3])];
-    let wanted: (Numbers, Shape) = (&[3., 4., 5., 6., 8., 10.], &[2, 3]);
-    expect("mul, outer", OUTER, |x| x[0].mul(&x[1]), wanted, &[&[26., 62.], &[9., 12., 15.]]);
+    let expected: (Numbers, Shape) = (&[3., 4., 5., 6., 8., 10.], &[2, 3]);
+    expect("mul, outer", OUTER, |x| x[0].mul(&x[1]), expected, &[&[26., 62.], &[9., 12., 15.]]);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn convolution() {
     let same = Conv2d { padding: Padding::Same, ..valid };
     let y: Numbers = &[5421., 6532., 603., 8754., 9865., 906., 87., 98., 9.];
     expect("conv2d, same", X, |x| x[0].conv2d(&x[1], None, same), (y, &[1, 1, 3, 3]), &[]);
-    // Two apart, the kernel sees the four corners.
+    // With dilation 2 the kernel covers the four corners.
     let dilated = Conv2d { dilation: [2, 2], ..valid };
     let g: [Numbers; 2] = [&[1., 0., 10., 0., 0., 0., 100., 0., 1000.], &[1., 3., 7., 9.]];
     expect("conv2d, dilated", X, |x| x[0].conv2d(&x[1], None, dilated), (&[9731.], &[1, 1, 1, 1]), &g);

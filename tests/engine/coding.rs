@@ -1,4 +1,4 @@
-//! What the modules of autoencoders promise: the way back, codes that are drawn, tied weights, frozen parts.
+//! The modules of autoencoders: decoders, latent samples, tied weights, frozen parts.
 
 use gradus::autograd::{Tape, Var};
 use gradus::nn::summary::summarize;
@@ -59,7 +59,7 @@ fn a_code_is_drawn_in_training_and_its_mean_in_evaluation() {
     let latent = GaussianLatent::<f64>::new(5, 3, 0.25, Init::PyTorch, &mut rng());
     let model = Sequential::new().with("latent", latent).with("out", Linear::new(3, 2, Init::PyTorch, &mut rng()));
     let x = Var::constant(Tensor::randn([4, 5], &mut rng()));
-    let wanted = |path: &str| path.starts_with("latent");
+    let expected = |path: &str| path.starts_with("latent");
     let of = |mut cx: Ctx<'_, f64>| {
         model.forward(&x, &mut cx).unwrap();
         let losses: Vec<_> =
@@ -68,7 +68,7 @@ fn a_code_is_drawn_in_training_and_its_mean_in_evaluation() {
         let seen = |path: &str| captured.iter().find(|c| c.path == path).unwrap().output.clone();
         ([seen("latent.mean"), seen("latent.log_var"), seen("latent")], losses)
     };
-    let ([mean, log_var, z], losses) = of(Ctx::eval().capture(&wanted));
+    let ([mean, log_var, z], losses) = of(Ctx::eval().capture(&expected));
     assert_eq!(z, mean);
     let kl = Var::constant(mean.clone()).kl_normal(&Var::constant(log_var.clone())).unwrap().value().item();
     let by_hand: f64 = mean.data().iter().zip(log_var.data()).map(|(m, l)| (m * m + l.exp() - l - 1.0) / 8.0).sum();
@@ -76,10 +76,10 @@ fn a_code_is_drawn_in_training_and_its_mean_in_evaluation() {
     assert_eq!(losses, [("latent.kl".to_owned(), 0.25 * kl)]);
 
     let tape = Tape::new();
-    let train = |seed, step| of(Ctx::train(&tape, seed, step).capture(&wanted)).0[2].clone();
+    let train = |seed, step| of(Ctx::train(&tape, seed, step).capture(&expected)).0[2].clone();
     let drawn = train(1, 7);
-    let evaluated = of(Ctx::eval_drawing(1, 7).capture(&wanted)).0[2].clone();
-    assert!(evaluated != drawn && of(Ctx::eval_drawing(1, 7).capture(&wanted)).0[2] == evaluated);
+    let evaluated = of(Ctx::eval_drawing(1, 7).capture(&expected)).0[2].clone();
+    assert!(evaluated != drawn && of(Ctx::eval_drawing(1, 7).capture(&expected)).0[2] == evaluated);
     let draw = LayerDraw { training: true, network: "", path: "latent", call: 0, step: 7 };
     let noise = standard_normals::<f64>([4, 3], Rng::of_layer(1, &draw));
     let by_hand = Tensor::from_fn([4, 3], |i| mean.data()[i] + (0.5 * log_var.data()[i]).exp() * noise.data()[i]);
@@ -100,13 +100,13 @@ fn noise_is_added_in_training_only() {
 }
 
 #[test]
-fn layer_norm_sees_each_sample_by_itself() {
+fn layer_norm_normalizes_each_sample_by_itself() {
     let norm = LayerNorm::<f64>::new(&[4]);
     let x = Tensor::new(vec![1.0, 2.0, 3.0, 6.0, 10.0, 20.0, 30.0, 60.0], [2, 4]).unwrap();
     let y = norm.forward(&Var::constant(x), &mut Ctx::eval()).unwrap();
     let row = |scale: f64| [-2.0, -1.0, 0.0, 3.0].map(|d| d * scale / (3.5 * scale * scale + 1e-5).sqrt());
-    let wanted = [row(1.0), row(10.0)].concat();
-    assert!(y.value().data().iter().zip(wanted).all(|(y, w)| (y - w).abs() < 1e-14));
+    let expected = [row(1.0), row(10.0)].concat();
+    assert!(y.value().data().iter().zip(expected).all(|(y, w)| (y - w).abs() < 1e-14));
     let wrong = norm.forward(&Var::constant(Tensor::zeros([2, 3])), &mut Ctx::eval()).unwrap_err().to_string();
     assert!(wrong.contains("layer_norm") && wrong.contains("[2, 3]"), "{wrong}");
 }
@@ -127,7 +127,7 @@ fn tied_decoders_share_the_encoders_weights() {
         let loss = y.mul(&y).unwrap().sum().unwrap();
         (loss.value().item(), tape.backward(&loss).unwrap().param(&w).unwrap().clone())
     };
-    let (_, slope) = loss();
+    let (_, derivative) = loss();
     let (before, step) = (w.get(), 1e-6);
     for i in 0..10 {
         let at = |shift: f64| {
@@ -135,7 +135,7 @@ fn tied_decoders_share_the_encoders_weights() {
             loss().0
         };
         let found = (at(step) - at(-step)) / (2.0 * step);
-        assert!((found - slope.data()[i]).abs() < 1e-7, "{i}: {found} {}", slope.data()[i]);
+        assert!((found - derivative.data()[i]).abs() < 1e-7, "{i}: {found} {}", derivative.data()[i]);
     }
     let conv =
         Conv2d::<f64>::new(2, 6, [3, 3], ops::Conv2d { groups: 2, ..Default::default() }, Init::PyTorch, &mut rng());

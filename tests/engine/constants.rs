@@ -15,11 +15,11 @@ use gradus::tensor::Tensor;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// The sum of three tensors; remembers which gradients it was asked for.
-struct Asked(Rc<RefCell<Vec<[bool; 3]>>>);
+/// The sum of three tensors; remembers which gradients were requested.
+struct Requested(Rc<RefCell<Vec<[bool; 3]>>>);
 
-impl Op<f64, 3> for Asked {
-    const NAME: &'static str = "asked";
+impl Op<f64, 3> for Requested {
+    const NAME: &'static str = "requested";
     type Saved = ();
     fn shape(&self, [x, ..]: [&[usize]; 3]) -> gradus::Result<Shape> {
         Ok(Shape::new(x))
@@ -34,8 +34,8 @@ impl Op<f64, 3> for Asked {
 }
 
 #[test]
-fn an_op_is_asked_for_the_gradients_of_its_variables_only() {
-    let asked = Rc::new(RefCell::new(Vec::new()));
+fn an_op_computes_the_gradients_of_its_variables_only() {
+    let requested = Rc::new(RefCell::new(Vec::new()));
     for set in 1..8 {
         let tape = Tape::new();
         let leaves = [0, 1, 2].map(|i| set >> i & 1 == 1);
@@ -43,9 +43,9 @@ fn an_op_is_asked_for_the_gradients_of_its_variables_only() {
             let value = Tensor::full([2], 1.0);
             if leaf { tape.leaf(value) } else { Var::constant(value) }
         });
-        let y = apply(Asked(asked.clone()), x.each_ref()).unwrap().sum().unwrap();
+        let y = apply(Requested(requested.clone()), x.each_ref()).unwrap().sum().unwrap();
         let gradients = tape.backward(&y).unwrap();
-        assert_eq!(asked.borrow_mut().pop(), Some(leaves));
+        assert_eq!(requested.borrow_mut().pop(), Some(leaves));
         for (x, leaf) in x.iter().zip(leaves) {
             assert_eq!(gradients.of(x).is_ok(), leaf, "a constant has no gradient to ask for");
         }
@@ -66,12 +66,12 @@ fn obeys<const N: usize>(name: &str, op: &impl Op<f32, N>, shapes: [&[usize]; N]
         for (i, (found, all)) in found.iter().zip(&all).enumerate() {
             if need[i] {
                 // Beside other gradients, the sums may run in another order.
-                let [found, all] = [found, all].map(|g| g.as_ref().expect("it was asked for").data());
+                let [found, all] = [found, all].map(|g| g.as_ref().expect("it was requested").data());
                 let size = all.iter().fold(0.0f32, |m, g| m.max(g.abs()));
                 let same = found.iter().zip(all).all(|(f, a)| (f - a).abs() <= 1e-5 * size);
                 assert!(same, "{name}: input {i} of {need:?} has {found:?}, beside all others {all:?}");
             } else if costly.contains(&i) {
-                assert!(found.is_none(), "{name}: input {i} has a gradient nobody asked for ({need:?})");
+                assert!(found.is_none(), "{name}: input {i} has a gradient that was not requested ({need:?})");
             }
         }
     }
@@ -101,7 +101,7 @@ fn costly_gradients_are_computed_only_where_needed() {
 }
 
 #[test]
-fn an_op_of_any_number_of_inputs_is_asked_for_the_gradients_of_its_variables_only() {
+fn an_op_of_any_number_of_inputs_computes_the_gradients_of_its_variables_only() {
     // The same three sums as above, and each part's gradient counted.
     struct Counting(Rc<RefCell<Vec<bool>>>);
     impl VariadicOp<f64> for Counting {
@@ -119,18 +119,18 @@ fn an_op_of_any_number_of_inputs_is_asked_for_the_gradients_of_its_variables_onl
         }
     }
     for set in 0..32 {
-        let (tape, asked) = (Tape::new(), Rc::new(RefCell::new(Vec::new())));
+        let (tape, requested) = (Tape::new(), Rc::new(RefCell::new(Vec::new())));
         let leaves: Vec<bool> = (0..5).map(|i| set >> i & 1 == 1).collect();
         let var = |&leaf: &bool| {
             let value = Tensor::full([2], 1.0);
             if leaf { tape.leaf(value) } else { Var::constant(value) }
         };
         let x: Vec<Var<f64>> = leaves.iter().map(var).collect();
-        let y = apply_variadic(Counting(asked.clone()), &x.iter().collect::<Vec<_>>()).unwrap();
+        let y = apply_variadic(Counting(requested.clone()), &x.iter().collect::<Vec<_>>()).unwrap();
         assert_eq!((y.value().data(), y.is_recorded()), (&[5.0; 2][..], set > 0));
         if set > 0 {
             let gradients = tape.backward(&y.sum().unwrap()).unwrap();
-            assert_eq!(*asked.borrow(), leaves);
+            assert_eq!(*requested.borrow(), leaves);
             for (x, leaf) in x.iter().zip(leaves) {
                 assert_eq!(gradients.of(x).is_ok_and(|g| g.unwrap().data() == [1.0; 2]), leaf);
             }

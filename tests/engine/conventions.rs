@@ -61,7 +61,7 @@ fn of_three(x: [f32; 3], f: impl Fn(&[Var; 3]) -> gradus::Result<Var>) -> [Vec<f
 }
 
 #[test]
-fn equals_share_the_gradient_of_maximum_and_minimum_and_of_nan_both_have_it() {
+fn equals_have_half_the_gradient_of_maximum_and_minimum_and_of_nan_both_have_it() {
     let (i, larger) = (INFINITY, |x: &[Var; 3]| x[0].maximum(&x[1]));
     for (a, b, max, d_max) in [
         (1., 2., 2., [0., 1.]),
@@ -81,7 +81,7 @@ fn equals_share_the_gradient_of_maximum_and_minimum_and_of_nan_both_have_it() {
 }
 
 #[test]
-fn limits_that_are_tensors_share_the_gradient_with_what_lies_on_them() {
+fn limits_that_are_tensors_have_half_the_gradient_of_what_lies_on_them() {
     let of = |x| of_three(x, |x| x[0].clamp_by(&x[1], &x[2]));
     for (x, y, d) in [
         ([0., -1., 1.], 0., [1., 0., 0.]),
@@ -140,7 +140,7 @@ fn a_target_of_0_costs_nothing_even_at_probability_0() {
     let soft = run(&x, &[1, 2], |x| x.cross_entropy(ClassTarget::Probabilities(&one_hot)));
     assert_eq!(label, [vec![0.0], vec![0.0, 0.0]]);
     assert_eq!(soft, label);
-    // But what is certain to be wrong costs infinitely much, and NaN is not hidden.
+    // But a certain incorrect prediction has an infinite loss, and NaN is not hidden.
     assert_eq!(run(&x, &[1, 2], |x| x.cross_entropy(ClassTarget::Labels(&[1])))[0], [INFINITY]);
     assert!(run(&[0.0, NAN], &[1, 2], |x| x.cross_entropy(ClassTarget::Labels(&[0])))[0][0].is_nan());
 }

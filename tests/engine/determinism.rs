@@ -107,8 +107,8 @@ fn dropout_masks_belong_to_seed_layer_and_step() {
     let model = Sequential::<f32>::new().with("a", Dropout(0.5)).with("b", Dropout(0.5));
     let mask = |seed, step, layer: &str| {
         let tape = Tape::new();
-        let wanted = |path: &str| path == layer;
-        let mut cx = Ctx::train(&tape, seed, step).capture(&wanted);
+        let expected = |path: &str| path == layer;
+        let mut cx = Ctx::train(&tape, seed, step).capture(&expected);
         model.forward(&tape.leaf(x.clone()), &mut cx).unwrap();
         cx.captured()[0].output.to_vec()
     };

@@ -136,8 +136,8 @@ fn each_op_prints_its_arithmetic() {
         (message(zeros(&[2]).mse(&zeros(&[2, 1]))), "mse needs equal shapes; found [2] and [2, 1]"),
         (message(zeros(&[2]).dropout(1.0, Rng::new(0, "m", 0))), "dropout: p = 1 is not in [0, 1)"),
     ];
-    for (found, wanted) in cases {
-        assert!(found.contains(wanted), "\n found: {found}\nwanted: {wanted}");
+    for (found, expected) in cases {
+        assert!(found.contains(expected), "\n found: {found}\nwanted: {expected}");
     }
 }
 

@@ -51,8 +51,8 @@ fn normalization(channels: usize) -> BatchNorm2d {
     norm
 }
 
-/// Networks that together have every layer, with the shape of a sample. `benches/peers/export_check.py` has the same ones
-/// under the same names.
+/// Networks that together have every layer, with the shape of a sample. `benches/peers/export_check.py` has the same
+/// ones under the same names.
 fn networks() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
     let same = ops::Conv2d { padding: Padding::Same, ..Default::default() };
     let figure_1 = Cnn { input: [1, 32, 32], widths: vec![4, 8], hidden: 16, classes: 3 };
@@ -302,7 +302,7 @@ fn any_number_of_samples_can_be_run() {
 }
 
 #[test]
-fn a_file_says_of_itself_what_it_was_told() {
+fn a_file_holds_its_metadata() {
     let words = [("classes", "[\"é\", \"b\"]"), ("input_range", "0 to 1")].map(|(k, v)| (k.to_owned(), v.to_owned()));
     let (bytes, _) = onnx::export_described(&standardized(), &samples(&[2, 4, 3]), &words).unwrap();
     assert_eq!(*Network::from_bytes(&bytes).unwrap().metadata(), words.into_iter().collect());
@@ -338,7 +338,7 @@ fn a_tied_weight_is_written_once() {
     assert_eq!((Network::from_bytes(&bytes).unwrap().run(&x).unwrap(), error), (run(&model, &x), 0.0));
 }
 
-/// The nodes of an exported network, each with its operator and what it takes that is no weight.
+/// The nodes of an exported network, each with its operator and its inputs other than weights.
 fn nodes(model: &dyn Module, input: &[usize]) -> Vec<(String, String, Vec<String>)> {
     let (bytes, error) = onnx::export(model, &samples(input)).unwrap();
     assert_eq!(error, 0.0);
@@ -370,9 +370,9 @@ fn branches_meet_in_the_graph() {
     assert_eq!((names, find(alone, "sum")), (vec!["fc", "sum"], ("Add", "fc and input".into())));
 }
 
-/// The exported code is its mean, and the layer of the variance, which nothing depends on, is left out.
+/// The exported code is its mean, and the layer of the variance, which nothing depends on, is omitted.
 #[test]
-fn what_the_output_does_not_depend_on_is_left_out() {
+fn what_the_output_does_not_depend_on_is_omitted() {
     let nodes = nodes(&autoencoder(), &[2, 9, 8]);
     assert!(nodes.iter().any(|(name, ..)| name == "latent.mean"), "{nodes:?}");
     assert!(nodes.iter().all(|(name, ..)| name != "latent.log_var"), "{nodes:?}");
@@ -381,7 +381,7 @@ fn what_the_output_does_not_depend_on_is_left_out() {
     assert_eq!(names, ["fork.right"]);
 }
 
-/// x + f(x), computed outside of any layer: nobody can know what stands between.
+/// x + f(x), computed outside of any layer: the ops between are unknown.
 struct Between(Sequential);
 
 impl Module for Between {
@@ -411,7 +411,7 @@ impl Module for Doubled {
     }
 }
 
-/// Two layers that both take x; only the second's output goes on.
+/// Two layers that both take x; only the second's output is used.
 struct Fork(Linear, Linear);
 
 impl Module for Fork {
@@ -441,7 +441,7 @@ impl Module for Cube {
     }
 }
 
-/// A layer that says it is another one: only the numbers tell.
+/// A layer that claims to be another one: only the numbers show it.
 struct Pretender;
 
 impl Module for Pretender {
@@ -566,7 +566,7 @@ fn array(header: &str, data: &[u8]) -> Vec<u8> {
     [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
 }
 
-/// An archive with one such file in it, its checksum right.
+/// An archive with one such file in it, its checksum correct.
 fn archive(array: &[u8], compression: CompressionMethod) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file("fc.weight.npy", SimpleFileOptions::default().compression_method(compression)).unwrap();
@@ -580,8 +580,8 @@ fn arrays_are_read_as_numpy_describes_them() {
         let data: Vec<u8> = [1.5f32, -2.0, 3.0].iter().flat_map(|x| x.to_le_bytes()).collect();
         npz::from_bytes(&archive(&array(header, &data), CompressionMethod::Stored))
     };
-    let wanted = [("fc.weight".to_owned(), Tensor::new(vec![1.5, -2.0, 3.0], [3, 1]).unwrap())].into();
-    assert_eq!(read("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 1), }").unwrap(), wanted);
+    let expected = [("fc.weight".to_owned(), Tensor::new(vec![1.5, -2.0, 3.0], [3, 1]).unwrap())].into();
+    assert_eq!(read("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 1), }").unwrap(), expected);
     for wrong in [
         "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 1), }",
         "{'descr': '>f4', 'fortran_order': False, 'shape': (3, 1), }",
@@ -602,8 +602,8 @@ fn arrays_are_read_as_numpy_describes_them() {
     assert!(npz::from_bytes(&compressed).unwrap_err().to_string().contains("numpy.savez"));
 }
 
-/// Every beginning of a file, and the file with each of its bytes changed and with several: an error or another network,
-/// but no panic and no endless memory.
+/// Every beginning of a file, and the file with each of its bytes changed and with several: an error or another
+/// network, but no panic and no endless memory.
 fn survive(bytes: &[u8], read: impl Fn(&[u8]) -> Result<()>) {
     for len in 0..bytes.len() {
         let _ = read(&bytes[..len]);
@@ -664,8 +664,8 @@ fn damaged_files_do_no_harm() {
 
 // ---- other programs ---------------------------------------------------------------------------------------------
 
-/// With `GRADUS_PEERS_PYTHON` set to a Python that has torch, safetensors, onnx and onnxruntime: the ONNX checker accepts
-/// every file, and ONNX Runtime, PyTorch and NumPy get from the files what the networks gave.
+/// With `GRADUS_PEERS_PYTHON` set to a Python that has torch, safetensors, onnx and onnxruntime: the ONNX checker
+/// accepts every file, and ONNX Runtime, PyTorch and NumPy get from the files what the networks gave.
 #[test]
 fn other_programs_get_the_same_outputs() {
     let Some(python) = std::env::var_os("GRADUS_PEERS_PYTHON") else {

@@ -240,8 +240,8 @@ fn evaluate<T: Real>(case: &Case, x: &[Tensor<f64>], u: &Tensor<f64>) -> Vec<Ten
     std::iter::once(y).chain(gradients.into_iter().flatten()).collect()
 }
 
-/// y, and the gradients of ⟨u, y⟩ with respect to the inputs that are `leaves`, the others being constants; zeros where y
-/// does not depend on one.
+/// y, and the gradients of ⟨u, y⟩ with respect to the inputs that are `leaves`, the others being constants; zeros
+/// where y does not depend on one.
 fn evaluate_some<T: Real>(
     case: &Case,
     x: &[Tensor<f64>],
@@ -292,16 +292,16 @@ fn values_and_gradients_in_f64_are_pytorchs() {
         let (x, u) = inputs(index, case);
         let results = evaluate::<f64>(case, &x, &u);
         assert_eq!(results[0].shape(), case.shape, "case {index}: the shape of {}", case.op);
-        let wanted: Vec<&Vec<f64>> = std::iter::once(&case.y).chain(&case.g).collect();
-        assert_eq!(results.len(), wanted.len(), "case {index}");
-        for (which, (result, wanted)) in results.iter().zip(wanted).enumerate() {
+        let expected: Vec<&Vec<f64>> = std::iter::once(&case.y).chain(&case.g).collect();
+        assert_eq!(results.len(), expected.len(), "case {index}");
+        for (which, (result, expected)) in results.iter().zip(expected).enumerate() {
             let found = digest(result);
-            assert_eq!(found.len(), wanted.len(), "case {index}, {}: result {which}", case.op);
-            for (&(found, scale), &wanted) in found.iter().zip(wanted) {
+            assert_eq!(found.len(), expected.len(), "case {index}, {}: result {which}", case.op);
+            for (&(found, scale), &expected) in found.iter().zip(expected) {
                 let what = if which == 0 { "y".into() } else { format!("the gradient of input {}", which - 1) };
                 assert!(
-                    (found - wanted).abs() <= TOLERANCE * scale.max(1e-3),
-                    "case {index}, {} {:?}: {what} has {found}, PyTorch {wanted}",
+                    (found - expected).abs() <= TOLERANCE * scale.max(1e-3),
+                    "case {index}, {} {:?}: {what} has {found}, PyTorch {expected}",
                     case.op,
                     case.inputs
                 );

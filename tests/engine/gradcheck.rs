@@ -21,7 +21,7 @@ fn every_row_passes() {
 
 /// For a night: `GRADUS_SEEDS=1000 cargo test --test engine as_many_seeds`.
 #[test]
-fn every_row_passes_for_as_many_seeds_as_are_asked_for() {
+fn every_row_passes_for_as_many_seeds_as_are_requested() {
     let Some(seeds) = std::env::var("GRADUS_SEEDS").ok().and_then(|n| n.parse::<u64>().ok()) else {
         println!("skipped: GRADUS_SEEDS is not set");
         return;
@@ -67,17 +67,17 @@ fn found_in_sources(folder: &str, before: &str, after: char) -> Vec<String> {
 
 #[test]
 fn every_op_and_layer_has_a_row() {
-    let mut wanted = found_in_sources("src/ops", "const NAME: &'static str = \"", '"');
-    wanted.extend(found_in_sources("src/ops", "fn name(&self) -> &'static str {\n        \"", '"'));
-    assert!(wanted.len() > 35, "the search for ops found only {wanted:?}");
+    let mut required = found_in_sources("src/ops", "const NAME: &'static str = \"", '"');
+    required.extend(found_in_sources("src/ops", "fn name(&self) -> &'static str {\n        \"", '"'));
+    assert!(required.len() > 35, "the search for ops found only {required:?}");
     let layers =
         ["src/nn", "src/nn/layers"].map(|folder| found_in_sources(folder, "impl<T: Real> Module<T> for ", '{'));
     // What borrows its modules runs them as its owner does.
-    wanted.extend(layers.into_iter().flatten().filter(|name| !name.contains("'_")));
+    required.extend(layers.into_iter().flatten().filter(|name| !name.contains("'_")));
 
     let rows = table();
     let known: Vec<&str> = rows.iter().map(|row| row.name.split(',').next().unwrap()).collect();
-    let missing: Vec<_> = wanted.iter().filter(|name| !known.contains(&name.as_str())).collect();
+    let missing: Vec<_> = required.iter().filter(|name| !known.contains(&name.as_str())).collect();
     assert!(missing.is_empty(), "no row in src/gradcheck.rs for {missing:?}");
     // Ops of activation functions that stand beside their layer are checked by it.
     for activation in Activation::ALL {
@@ -85,7 +85,7 @@ fn every_op_and_layer_has_a_row() {
         assert!(rows.iter().any(|known| known.name == row), "no row {row}");
     }
     for expected in ["concat", "conv2d_bias", "Linear", "Activation", "Sequential"] {
-        assert!(wanted.iter().any(|name| name == expected), "the search for ops and layers misses {expected}");
+        assert!(required.iter().any(|name| name == expected), "the search for ops and layers misses {expected}");
     }
 }
 
@@ -141,7 +141,7 @@ impl Op<f64, 1> for Kinked {
 }
 
 #[test]
-fn a_point_near_a_kink_is_told_from_a_wrong_derivative() {
+fn a_point_near_a_kink_is_distinguished_from_an_incorrect_derivative() {
     let look = |x: f64, factor: f64| {
         let (x, mut rng) = (Tensor::full([4], x), Rng::new(3, "test", 0));
         check::check(&[x], 1e-8, &mut rng, &|x: &[Var<f64>]| apply(Kinked(factor), [&x[0]])).unwrap()

@@ -61,7 +61,7 @@ fn each_layer_draws_by_its_formula() {
         let linear = Linear::<f64>::new(40, 500, init, &mut rng());
         layer("linear", init, &linear.weight, &linear.bias, 40.0, 500.0);
 
-        // Of 6 channels in 2 groups a filter sees 3, through 3 x 5 taps.
+        // Of 6 channels in 2 groups a filter reads 3, through 3 x 5 taps.
         let settings = ops::Conv2d { groups: 2, ..Default::default() };
         let conv = Conv2d::<f64>::new(6, 400, [3, 5], settings, init, &mut rng());
         assert_eq!(conv.weight.get().shape(), [400, 3, 3, 5]);
@@ -95,7 +95,7 @@ fn normalizations_begin_as_the_identity() {
     }
 }
 
-/// A layer without inputs has no weight, and its bias is 0, as in PyTorch: 1/√0 is no bound.
+/// A layer without inputs has no weight, and its bias is 0, as in PyTorch: 1/√0 is not a bound.
 #[test]
 fn layers_without_inputs_or_outputs_are_finite() {
     for init in Init::ALL {

@@ -93,10 +93,10 @@ fn evaluation_records_nothing_and_gives_the_same_values() {
 }
 
 #[test]
-fn capturing_keeps_what_was_asked_for() {
+fn capturing_keeps_the_requested_values() {
     let (model, x) = (figure_1(), Var::constant(Tensor::zeros([2, 1, 128, 128])));
-    let wanted = |path: &str| path.ends_with(".pool") || path == "out";
-    let mut cx = Ctx::eval().capture(&wanted);
+    let captured = |path: &str| path.ends_with(".pool") || path == "out";
+    let mut cx = Ctx::eval().capture(&captured);
     let y = model.forward(&x, &mut cx).unwrap();
     let captured = cx.captured();
     let seen: Vec<_> = captured.iter().map(|c| (c.path.as_str(), c.output.shape().to_vec())).collect();
@@ -148,8 +148,8 @@ fn blocks_in_one_go_compute_what_their_modules_do() {
     }
 }
 
-/// Convolution, ReLU and max-pooling of every window size and setting, against the three ops called one after the other:
-/// what is computed in one go is chosen by the settings, and a choice that is wrong computes another network.
+/// Convolution, ReLU and max-pooling of every window size and setting, against the three ops called one after the
+/// other: what is computed in one go is chosen by the settings, and a choice that is wrong computes another network.
 #[test]
 fn convolution_relu_and_pooling_are_their_ops_whatever_the_window() {
     let mut windows = Vec::new();
@@ -298,8 +298,8 @@ fn a_shared_parameters_gradients_add_up() {
     let gradients = tape.backward(&y).unwrap();
     // y = Σ W(Wx + b) + b, so dy/db = Wᵀ1 + 1.
     let columns: Vec<f64> = (0..3).map(|k| (0..3).map(|o| w.get().at(&[o, k])).sum::<f64>() + 1.0).collect();
-    for (found, wanted) in gradients.param(&b).unwrap().data().iter().zip(columns) {
-        assert!((found - wanted).abs() < 1e-14);
+    for (found, expected) in gradients.param(&b).unwrap().data().iter().zip(columns) {
+        assert!((found - expected).abs() < 1e-14);
     }
 }
 
@@ -446,18 +446,18 @@ fn layers_say_of_which_operators_they_are() {
 }
 
 #[test]
-fn certain_answers_cost_much_but_nothing_infinite() {
+fn certain_predictions_have_a_large_but_finite_loss() {
     let of = |p: f32, q: f32, f: fn(&Var, &Tensor) -> gradus::Result<Var>| {
         let tape = Tape::new();
         let leaf = tape.leaf(Tensor::new(vec![p], [1]).unwrap());
         let loss = f(&leaf, &Tensor::new(vec![q], [1]).unwrap()).unwrap();
         (loss.value().item(), tape.backward(&loss).unwrap().of(&leaf).unwrap().unwrap().item())
     };
-    // PyTorch's numbers: the logarithm stops at -100, the slope's divisor at 1e-12.
+    // PyTorch's numbers: the logarithm stops at -100, the derivative's divisor at 1e-12.
     let bce = |p, q| of(p, q, |p, q| p.bce(q));
     assert_eq!([bce(0.0, 0.0), bce(1.0, 1.0)], [(0.0, 0.0), (0.0, 0.0)]);
     assert_eq!([bce(0.0, 1.0), bce(1.0, 0.0)], [(100.0, -1e12), (100.0, 1e12)]);
-    // Logits say how wrong they are however far out they lie.
+    // Losses of logits keep their size however far out the logits lie.
     let logits = |x, q| of(x, q, |x, q| x.bce_with_logits(q, None));
     assert_eq!([logits(500.0, 0.0), logits(-500.0, 1.0)], [(500.0, 1.0), (500.0, -1.0)]);
     assert_eq!([logits(500.0, 1.0), logits(-500.0, 0.0)], [(0.0, 0.0), (0.0, 0.0)]);
@@ -473,17 +473,17 @@ fn batch_norm_uses_the_batch_in_training_and_running_statistics_in_evaluation() 
     let mut cx = Ctx::train(&tape, 0, 1);
     let y = norm.forward(&x, &mut cx).unwrap();
     let deviation = (14.0f64 / 4.0 + 1e-5).sqrt();
-    let wanted = [-2.0 / deviation, -1.0 / deviation, 0.0, 0.0, 0.0, 3.0 / deviation, 0.0, 0.0];
-    assert!(y.value().data().iter().zip(wanted).all(|(y, w)| (y - w).abs() < 1e-15));
+    let expected = [-2.0 / deviation, -1.0 / deviation, 0.0, 0.0, 0.0, 3.0 / deviation, 0.0, 0.0];
+    assert!(y.value().data().iter().zip(expected).all(|(y, w)| (y - w).abs() < 1e-15));
     assert_eq!(norm.forward(&x, &mut Ctx::eval()).unwrap().value().at(&[0, 1, 0, 0]), 5.0 / (1.0f64 + 1e-5).sqrt());
 
-    // A layer that serves twice in a pass goes on from what it proposed first, as in PyTorch.
+    // A layer that is called twice in a pass continues from its first proposal, as in PyTorch.
     norm.forward(&x, &mut cx).unwrap();
     assert_eq!(norm.running_mean.get().data(), [0.0, 0.0]);
     cx.proposals().commit();
     let after = |start: f64, batch: f64| 0.9 * (0.9 * start + 0.1 * batch) + 0.1 * batch;
     let near =
-        |found: &Tensor<f64>, wanted: [f64; 2]| found.data().iter().zip(wanted).all(|(f, w)| (f - w).abs() < 1e-15);
+        |found: &Tensor<f64>, expected: [f64; 2]| found.data().iter().zip(expected).all(|(f, w)| (f - w).abs() < 1e-15);
     assert!(near(&norm.running_mean.get(), [after(0.0, 3.0), after(0.0, 5.0)]));
     assert!(near(&norm.running_var.get(), [after(1.0, 14.0 / 3.0), after(1.0, 0.0)]));
     assert_eq!(norm.eps, 1e-5);
@@ -526,8 +526,8 @@ fn a_batch_of_products_is_each_product() {
         let y = Var::constant(a.clone()).bmm(&Var::constant(b.clone())).unwrap();
         for i in 0..batch {
             let one = |x: &Tensor, rows, cols| Var::constant(x.gather(&[i]).reshape([rows, cols]).unwrap());
-            let wanted = one(&a, 33, 40).matmul(&one(&b, 40, 21)).unwrap();
-            assert_eq!(y.value().gather(&[i]).reshape([33, 21]).unwrap(), *wanted.value());
+            let expected = one(&a, 33, 40).matmul(&one(&b, 40, 21)).unwrap();
+            assert_eq!(y.value().gather(&[i]).reshape([33, 21]).unwrap(), *expected.value());
         }
     }
     let none = Var::constant(Tensor::<f32>::zeros([0, 2, 3])).bmm(&Var::constant(Tensor::zeros([0, 3, 4]))).unwrap();

@@ -96,27 +96,27 @@ fn ten_steps_agree<T: Real>(tolerance: f64) {
     assert_eq!(runs.iter().filter(|run| run.unfrozen > 1).count(), 8);
     for run in &runs {
         let (model, mut optimizer) = (fresh::<T>(), run.spec().build_for::<T>());
-        let close = |value: &Tensor<T>, wanted: &[f64], step: usize| {
-            for ((found, scale), wanted) in digest(&value.cast()).into_iter().zip(wanted) {
-                let error = (found - wanted).abs() / scale.max(1.0);
+        let close = |value: &Tensor<T>, expected: &[f64], step: usize| {
+            for ((found, scale), expected) in digest(&value.cast()).into_iter().zip(expected) {
+                let error = (found - expected).abs() / scale.max(1.0);
                 let (rule, settings) = (&run.rule, &run.settings);
-                assert!(error < tolerance, "{rule} {settings:?}, step {}: {found} for {wanted}", step + 1);
+                assert!(error < tolerance, "{rule} {settings:?}, step {}: {found} for {expected}", step + 1);
             }
         };
         assert_eq!(run.steps.len(), 10);
-        for (step, wanted) in run.steps.iter().enumerate() {
+        for (step, expected) in run.steps.iter().enumerate() {
             if step == 6 {
                 optimizer.set_lr(optimizer.lr() * 0.1);
             }
             model.0[0].set_trainable(step + 1 >= run.unfrozen);
             optimizer.step(&model, &mut || loss(&model, step as u64 + 1)).unwrap();
-            for (param, wanted) in model.0.iter().zip(wanted) {
-                close(&param.get(), wanted, step);
+            for (param, expected) in model.0.iter().zip(expected) {
+                close(&param.get(), expected, step);
             }
             let averaged = optimizer.averaged(&model);
             assert_eq!(averaged.is_some(), !run.averages.is_empty());
             if let Some(averaged) = averaged {
-                averaged.values().zip(&run.averages[step]).for_each(|(value, wanted)| close(value, wanted, step));
+                averaged.values().zip(&run.averages[step]).for_each(|(value, expected)| close(value, expected, step));
             }
         }
     }
@@ -140,9 +140,9 @@ fn rates_are_pytorchs() {
     assert_eq!(golden.schedules.len(), 11);
     for Rates { schedule, rates } in &golden.schedules {
         schedule.validate("").unwrap();
-        for (e, wanted) in rates.iter().enumerate() {
+        for (e, expected) in rates.iter().enumerate() {
             let found = schedule.lr(golden.base, e + 1, rates.len(), &losses[..e.min(losses.len())]);
-            assert!((found - wanted).abs() < 1e-14, "{schedule:?}, epoch {}: {found} for {wanted}", e + 1);
+            assert!((found - expected).abs() < 1e-14, "{schedule:?}, epoch {}: {found} for {expected}", e + 1);
         }
     }
 }
@@ -176,7 +176,7 @@ fn take_steps(optimizer: &mut dyn Optimizer<f64>, model: &Bare<f64>, steps: std:
 }
 
 #[test]
-fn a_resumed_optimizer_goes_on_bit_for_bit() {
+fn a_resumed_optimizer_continues_bit_for_bit() {
     for (name, make) in rules() {
         let (whole, mut optimizer_of_whole) = (fresh(), make());
         take_steps(optimizer_of_whole.as_mut(), &whole, 1..=10);
@@ -211,7 +211,7 @@ fn a_loss_that_is_not_finite_changes_nothing() {
     }
 }
 
-/// A loss that is finite, as of √x at 0, with one number in a gradient that is not; a large one is no fault.
+/// A loss that is finite, as of √x at 0, with one number in a gradient that is not; a large one is not a fault.
 #[test]
 fn a_gradient_that_is_not_finite_changes_nothing() {
     for (name, make) in rules() {
@@ -221,8 +221,8 @@ fn a_gradient_that_is_not_finite_changes_nothing() {
             let (before, state) = (bits(&model), optimizer.state());
             let mut odd = || {
                 let tape = Tape::new();
-                let slopes = Var::constant(Tensor::new(vec![0.5, -0.5, 0.25, bad, 1.0], [5])?);
-                let total = tape.param(&model.0[0]).sum()?.add(&tape.param(&model.0[1]).mul(&slopes)?.sum()?)?;
+                let factors = Var::constant(Tensor::new(vec![0.5, -0.5, 0.25, bad, 1.0], [5])?);
+                let total = tape.param(&model.0[0]).sum()?.add(&tape.param(&model.0[1]).mul(&factors)?.sum()?)?;
                 Ok((1.0, tape.backward(&total)?))
             };
             let stepped = optimizer.step(&model, &mut odd);
@@ -256,8 +256,8 @@ fn decaying() -> Vec<(String, Make)> {
     found
 }
 
-/// Frozen from the start, or after some steps and, where gradients are accumulated, in the midst of them: it stays to the
-/// bit, whatever decays or has momentum; unfrozen it moves again.
+/// Frozen from the start, or after some steps and, where gradients are accumulated, in the midst of them: it stays to
+/// the bit, whatever decays or has momentum; unfrozen it moves again.
 #[test]
 fn frozen_parameters_stay() {
     for (name, make) in rules().into_iter().chain(decaying()) {
@@ -318,7 +318,7 @@ fn counts_of_moves_are_kept_exactly() {
     state.insert("p0/step".into(), Tensor::new(vec![0.0, 1.0], [2]).unwrap());
     optimizer.load(1, state).unwrap();
     let error = optimizer.step(&model, &mut || loss(&model, 2)).unwrap_err().to_string();
-    assert!(error.contains("p0 is of another shape"), "{error}");
+    assert!(error.contains("p0 has another shape"), "{error}");
 }
 
 #[test]
@@ -377,8 +377,8 @@ fn accumulated_gradients_move_once() {
     assert_eq!(model.0[1].get().to_vec(), start);
     optimizer.step(&model, &mut || loss(&model, 2)).unwrap();
     let (a, b) = (gradient::<f64>(1, 1), gradient::<f64>(2, 1));
-    let wanted: Vec<f64> = (0..5).map(|i| start[i] - 0.5 * ((a.data()[i] + b.data()[i]) / 2.0)).collect();
-    assert_eq!((model.0[1].get().to_vec(), optimizer.steps()), (wanted, 2));
+    let expected: Vec<f64> = (0..5).map(|i| start[i] - 0.5 * ((a.data()[i] + b.data()[i]) / 2.0)).collect();
+    assert_eq!((model.0[1].get().to_vec(), optimizer.steps()), (expected, 2));
     assert!(optimizer.state().values().all(|sum| sum.data().iter().all(|v| *v == 0.0)), "the sums begin anew");
 
     // A parameter that has a gradient in one of the steps only.
@@ -387,8 +387,8 @@ fn accumulated_gradients_move_once() {
     optimizer.step(&model, &mut || loss(&model, 3)).unwrap();
     optimizer.step(&model, &mut || loss(&half, 4)).unwrap();
     let g = gradient::<f64>(3, 1);
-    let wanted: Vec<f64> = (0..5).map(|i| before[i] - 0.5 * (g.data()[i] / 2.0)).collect();
-    assert_eq!(model.0[1].get().to_vec(), wanted);
+    let expected: Vec<f64> = (0..5).map(|i| before[i] - 0.5 * (g.data()[i] / 2.0)).collect();
+    assert_eq!(model.0[1].get().to_vec(), expected);
 }
 
 /// Each clipping alone is Keras's (see the goldens); together they act one after the other.

@@ -131,8 +131,8 @@ fn pytorchs_weights_load_and_compute_the_same() {
     let model = network::<f32>(7);
     load_state_dict(&model, &from_safetensors(FROM_PYTHON).unwrap()).unwrap();
     for (i, (name, param)) in parameters(&model).into_iter().enumerate() {
-        let wanted = Portable::new(i as u64).draw("signed", param.get().shape());
-        assert_eq!(param.get().cast::<f64>(), wanted, "{name}");
+        let expected = Portable::new(i as u64).draw("signed", param.get().shape());
+        assert_eq!(param.get().cast::<f64>(), expected, "{name}");
     }
     // All numbers are multiples of small powers of two: the answer is exact in any order of summation.
     let x = Tensor::new(vec![1.0, 2.0, 3.0, 4.0], [1, 4]).unwrap();
@@ -237,9 +237,9 @@ fn normed() -> Sequential<f64> {
     model
 }
 
-fn close(found: &Tensor<f64>, wanted: &[f64]) -> bool {
-    found.numel() == wanted.len()
-        && found.data().iter().zip(wanted).all(|(f, w)| (f - w).abs() <= 1e-14 * w.abs().max(1.0))
+fn close(found: &Tensor<f64>, expected: &[f64]) -> bool {
+    found.numel() == expected.len()
+        && found.data().iter().zip(expected).all(|(f, w)| (f - w).abs() <= 1e-14 * w.abs().max(1.0))
 }
 
 #[test]
@@ -264,9 +264,9 @@ fn running_statistics_follow_pytorchs() {
         assert_eq!(state_dict(&model), before, "a forward pass changes nothing");
         cx.proposals().commit();
     }
-    let (state, wanted) = (state_dict(&model), from_safetensors::<f64>(NORMED).unwrap());
-    assert_eq!(state.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>());
-    assert!(wanted.iter().all(|(name, wanted)| close(&state[name], wanted.data())), "{state:?} for {wanted:?}");
+    let (state, expected) = (state_dict(&model), from_safetensors::<f64>(NORMED).unwrap());
+    assert_eq!(state.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    assert!(expected.iter().all(|(name, expected)| close(&state[name], expected.data())), "{state:?} for {expected:?}");
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn pytorchs_batch_norm_loads_and_computes_the_same() {
 }
 
 #[test]
-fn only_the_count_of_batches_is_passed_over() {
+fn only_the_count_of_batches_is_skipped() {
     let (model, full) = (normed(), from_safetensors::<f64>(NORMED).unwrap());
     let mut counted = full.clone();
     counted.insert("norm.num_batches_tracked".into(), Tensor::scalar(3.0));
@@ -348,8 +348,8 @@ fn a_part_of_a_file_is_loaded_into_tied_parameters_once() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// Loading weights leaves the optimizer's running values alone, and theirs too: two training paths that begin at the same
-/// weights and running values are the same, whatever the network held between.
+/// Loading weights leaves the optimizer's running values alone, and theirs too: two training paths that begin at the
+/// same weights and running values are the same, whatever the network held between.
 #[test]
 fn weights_loaded_between_steps_are_stepped_from_and_shared_buffers_stay_shared() {
     let step = |model: &Sequential<f64>, adam: &mut FirstOrder<f64, Adam>, t: u64| {

@@ -280,7 +280,7 @@ fn own_loss(output: &Var, batch: &Batch<'_>) -> Result<Var> {
     output.cross_entropy(ops::ClassTarget::Labels(batch.labels()))
 }
 
-/// The same with classes, and a count of what was asked.
+/// The same with classes, and a count of the calls.
 #[derive(Clone)]
 struct OwnClasses;
 
@@ -369,7 +369,7 @@ fn targets_reach_a_loss_that_asks_for_them() {
     let [w, b] = ["weight", "bias"].map(|name| state_dict(&model)[name].item());
     let by_hand = (0..6).map(|x| f64::from(w * x as f32 + b - 3.0 * x as f32).powi(2)).sum::<f64>() / 6.0;
     assert!((measured / by_hand - 1.0).abs() < 1e-6, "{measured} {by_hand}");
-    // Labels are no targets, and the numbers must agree.
+    // Labels are not targets, and the numbers must agree.
     let error = losses(&two_layers(), &matrix(3), &squared, 1).unwrap_err().to_string();
     assert!(error.contains("help: Target::Values"), "{error}");
     assert!(Matrix::new(rows.clone(), Target::Values(Tensor::zeros([5, 1]))).is_err());
@@ -436,7 +436,7 @@ fn a_child_forgotten_in_walk_is_named_before_anything_is_written() {
         "{error}"
     );
     assert_eq!(state_dict(&model), before);
-    // One of the two frozen is the other's turn; both frozen are no fault.
+    // One of the two frozen is the other's turn; both frozen are not a fault.
     let parameters = gradus::nn::parameters(&model.forgotten);
     parameters[0].1.set_trainable(false);
     let error = run().unwrap_err().to_string();

@@ -116,9 +116,9 @@ fn strays(found: &Tensor<f64>, exact: &Tensor<f64>) -> f64 {
     norm(&Tensor::from_fn(exact.shape(), |i| found.data()[i] - exact.data()[i])) / norm(exact)
 }
 
-fn assert_digest(what: &str, tensor: &Tensor<f64>, wanted: &[f64]) {
-    for ((found, scale), wanted) in digest(tensor).into_iter().zip(wanted) {
-        assert!((found - wanted).abs() <= 1e-9 * scale, "{what}: {found} for {wanted}");
+fn assert_digest(what: &str, tensor: &Tensor<f64>, expected: &[f64]) {
+    for ((found, scale), expected) in digest(tensor).into_iter().zip(expected) {
+        assert!((found - expected).abs() <= 1e-9 * scale, "{what}: {found} for {expected}");
     }
 }
 
@@ -136,17 +136,17 @@ fn compare(fused: bool) {
     let golden = golden();
     let exact = train::<f64>(fused);
     assert_eq!(exact.names, golden.names);
-    for (found, wanted) in exact.logits.data().iter().zip(&golden.logits) {
-        assert!((found - wanted).abs() < 1e-9 * norm(&exact.logits), "logit {found} for {wanted}");
+    for (found, expected) in exact.logits.data().iter().zip(&golden.logits) {
+        assert!((found - expected).abs() < 1e-9 * norm(&exact.logits), "logit {found} for {expected}");
     }
     for (i, name) in golden.names.iter().enumerate() {
         assert_digest(&format!("gradient of {name}"), &exact.gradients[i], &golden.gradients[i]);
-        let (found, wanted) = (norm(&exact.gradients[i]), golden.gradient_norms[i]);
-        assert!((found / wanted - 1.0).abs() < 1e-9, "norm of the gradient of {name}: {found} for {wanted}");
+        let (found, expected) = (norm(&exact.gradients[i]), golden.gradient_norms[i]);
+        assert!((found / expected - 1.0).abs() < 1e-9, "norm of the gradient of {name}: {found} for {expected}");
         assert_digest(&format!("{name} in the end"), &exact.weights[i], &golden.weights[i]);
     }
-    for (step, (found, wanted)) in exact.losses.iter().zip(&golden.losses).enumerate() {
-        assert!((found - wanted).abs() < 1e-9, "loss of step {}: {found} for {wanted}", step + 1);
+    for (step, (found, expected)) in exact.losses.iter().zip(&golden.losses).enumerate() {
+        assert!((found - expected).abs() < 1e-9, "loss of step {}: {found} for {expected}", step + 1);
     }
 
     let (rounded, allowed) = (train::<f32>(fused), golden.float32);
@@ -158,7 +158,7 @@ fn compare(fused: bool) {
         check(&format!("gradient of {name}"), strays(&rounded.gradients[i], &exact.gradients[i]), allowed.gradients[i]);
         check(&format!("{name} in the end"), strays(&rounded.weights[i], &exact.weights[i]), allowed.weights[i]);
     }
-    // A single loss may be right by luck: the worst of ten counts.
+    // A single loss may agree by chance: the worst of ten counts.
     let worst = allowed.losses.iter().fold(0.0, |m: f64, &v| m.max(v));
     for (step, (rounded, exact)) in rounded.losses.iter().zip(&exact.losses).enumerate() {
         check(&format!("loss of step {}", step + 1), (rounded - exact).abs(), worst);

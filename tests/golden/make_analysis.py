@@ -131,15 +131,15 @@ for n, levels in [(40, 64), (60, 4), (30, 1)]:  # few ties, many, nothing but ti
 labels = rng.integers(0, 4, 80)
 p = exact(rng.random((80, 4)) + 0.75 * np.eye(4)[labels]) + 1 / 64
 p = np.round(p / p.sum(axis=1, keepdims=True), 12)  # what is written is what is meant
-right, sure = p.argmax(axis=1) == labels, p.max(axis=1)
+correct, sure = p.argmax(axis=1) == labels, p.max(axis=1)
 bins = 8
-prob_true, prob_pred = calibration_curve(right, sure, n_bins=bins, strategy="uniform")
+prob_true, prob_pred = calibration_curve(correct, sure, n_bins=bins, strategy="uniform")
 inside = [(sure > b / bins) & (sure <= (b + 1) / bins) for b in range(bins)]
 out["calibration"] = dict(
     p=p, labels=labels, bins=bins, counts=[i.sum() for i in inside],
     accuracy=prob_true, confidence=prob_pred,
-    ece=sum(i.sum() / 80 * abs(right[i].mean() - sure[i].mean()) for i in inside if i.any()),
-    mce=max(abs(right[i].mean() - sure[i].mean()) for i in inside if i.any()),
+    ece=sum(i.sum() / 80 * abs(correct[i].mean() - sure[i].mean()) for i in inside if i.any()),
+    mce=max(abs(correct[i].mean() - sure[i].mean()) for i in inside if i.any()),
     brier=metrics.brier_score_loss(labels, p, scale_by_half=False),
     macro_auc=metrics.roc_auc_score(labels, p, multi_class="ovr", average="macro"),
 )

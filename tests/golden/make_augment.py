@@ -16,7 +16,7 @@ rng = np.random.default_rng(20261122)
 
 
 def matrix(degrees, zoom, shift, h, w):
-    """Forwards, on (x, y, 1) with y downwards: to the middle, zoom, turn counter-clockwise as one sees it, back, shift."""
+    """Forwards, on (x, y, 1) with y downwards: to the middle, zoom, turn counter-clockwise as displayed, back, shift."""
     a, cy, cx = np.radians(degrees), (h - 1) / 2, (w - 1) / 2
     to = np.array([[1, 0, -cx], [0, 1, -cy], [0, 0, 1]])
     zoomed = np.diag([zoom, zoom, 1])

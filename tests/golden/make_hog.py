@@ -16,7 +16,7 @@ from skimage.feature import hog
 rng = np.random.default_rng(20261121)
 
 
-def picture(c, h, w):
+def image(c, h, w):
     """Few gray levels, large flat areas, some noise: flats, ties and all directions."""
     y, x = np.mgrid[0:h, 0:w]
     planes = []
@@ -61,7 +61,7 @@ def levels(c, h, w):
 
 cases = []
 for unit, (c, h, w, orientations, cell, block, norm, sqrt) in [(64, s) for s in settings] + [(255, s) for s in rounded]:
-    x = picture(c, h, w) if unit == 64 else levels(c, h, w).astype(np.float32) / np.float32(255)
+    x = image(c, h, w) if unit == 64 else levels(c, h, w).astype(np.float32) / np.float32(255)
     kwargs = dict(orientations=orientations, pixels_per_cell=cell, transform_sqrt=sqrt,
                   channel_axis=0 if c > 1 else None)
     image = x if c > 1 else x[0]

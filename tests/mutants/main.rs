@@ -2,8 +2,8 @@
 //!
 //! `faults.toml` beside this file lists one-line faults: a file, a piece of its text, what to put in its place, and the
 //! test that is expected to fail. All of them are planted in one copy of the sources, each behind a switch:
-//! `OLD` becomes `if planted(7) { NEW } else { OLD }`, so that the copy is compiled once and each fault costs only the run
-//! of a test. The switch is the environment variable `GRADUS_FAULT`.
+//! `OLD` becomes `if planted(7) { NEW } else { OLD }`, so that the copy is compiled once and each fault costs only the
+//! run of a test. The switch is the environment variable `GRADUS_FAULT`.
 //!
 //! ```text
 //! GRADUS_MUTANTS=all cargo test --test mutants -- --nocapture      every fault: some minutes
@@ -11,8 +11,8 @@
 //! GRADUS_MUTANTS=3,17 cargo test --test mutants                    some of them, by their place in the list
 //! ```
 //!
-//! Without the variable only the list is checked: each text must occur exactly once in its file, or the code has moved on
-//! and the fault must be written anew.
+//! Without the variable only the list is checked: each text must occur exactly once in its file, or the code has moved
+//! on and the fault must be written anew.
 
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +41,7 @@ struct Fault {
     file: String,
     /// The text that it takes the place of.
     old: String,
-    /// The wrong text.
+    /// The faulty text.
     new: String,
     /// The test that is expected to fail: the program, and a filter on the names of its tests.
     by: String,
@@ -77,7 +77,7 @@ fn each_fault_has_its_text_once() {
         // A switch stands around an expression or a statement: not around a part of one, nor around what binds a name.
         let is_whole = [&fault.old, &fault.new].iter().all(|text| balanced(text)) && !fault.old.starts_with("let ");
         if !is_whole {
-            moved.push(format!("{}. {}: is no whole expression or statement: {}", i + 1, fault.name, fault.old));
+            moved.push(format!("{}. {}: is not a whole expression or statement: {}", i + 1, fault.name, fault.old));
         }
         if found != 1 || fault.old == fault.new {
             moved.push(format!("{}. {}: {} occurs {found} times: {}", i + 1, fault.name, fault.file, fault.old));
@@ -156,7 +156,7 @@ fn copy() -> PathBuf {
     {
         copy_into(&root().join(name), &to.join(name));
     }
-    // Errors of style are no faults here, and a switch may well be one.
+    // Errors of style are ignored here, since a switch may be one.
     let manifest = to.join("Cargo.toml");
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(&manifest, text.replace("[workspace.lints.rust]\n", "[workspace.lints.rust]\nwarnings = \"allow\"\n"))
@@ -239,7 +239,7 @@ fn build(copy: &Path, programs: &BTreeSet<&str>) -> BTreeMap<String, PathBuf> {
     let kernels = if of_kernels { 3 } else { 1 };
     command.env("CARGO_PROFILE_TEST_OPT_LEVEL", "0").env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
     command.args(["--config", &format!("profile.dev.package.gradus-kernels.opt-level={kernels}")]);
-    // What cargo has told this test of its own package would have build scripts of others run again.
+    // Cargo's variables for this test's package would make build scripts of others run again.
     for (name, _) in std::env::vars_os() {
         let name_is = |beginning: &str| name.to_string_lossy().starts_with(beginning);
         if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"].into_iter().any(name_is) {

@@ -2,8 +2,8 @@
 //!
 //! Each page gets a folder of its own with the data and runs that its commands name, and its commands are run in their
 //! order. What would take minutes (a whole training, a study, all measurements) is interrupted after some seconds as by
-//! Ctrl-C. Public data sets are fetched from nowhere: where `GRADUS_DATA` names them they are here already, elsewhere the
-//! commands that want them are omitted, and that is said.
+//! Ctrl-C. Public data sets are fetched from nowhere: where `GRADUS_DATA` names them they are here already, elsewhere
+//! the commands that need them are skipped, with a message.
 
 use crate::common::{Ran, gradus, png, write_images};
 use std::fs;
@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// How long a command that may take minutes is watched before it is interrupted.
+/// The time after which a command that may take minutes is interrupted.
 const LOOK: Duration = Duration::from_secs(2);
 /// How long any other may take.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -40,7 +40,7 @@ fn of_help(page: &str, help: &str) -> Vec<String> {
     let is_title = |line: &&str| ["Example:", "Examples:"].contains(line);
     let examples = help.lines().skip_while(|line| !is_title(line)).skip(1).take_while(|line| !line.is_empty());
     let command = |line: &str| {
-        assert!(line.starts_with("  gradus "), "{page} --help: an example that goes on in the next line: {line:?}");
+        assert!(line.starts_with("  gradus "), "{page} --help: an example that continues in the next line: {line:?}");
         line.trim().split("   ").next().unwrap_or_default().trim().to_owned()
     };
     examples.map(command).collect()
@@ -48,8 +48,8 @@ fn of_help(page: &str, help: &str) -> Vec<String> {
 
 /// The help of every command, and of the commands of commands, under the words that lead to it.
 fn helps(folder: &Path, words: &[String], pages: &mut Vec<(String, String)>) {
-    let asked: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
-    let ran = gradus(folder, &asked);
+    let args: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
+    let ran = gradus(folder, &args);
     ran.says(0, &[]);
     let listed = ran.out.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     for line in listed.filter(|line| line.starts_with("  ") && !line.starts_with("   ")) {
@@ -99,7 +99,7 @@ static PREPARED: LazyLock<PathBuf> = LazyLock::new(|| {
     for name in ["mnist", "cache/mnist", "cache/fashion-mnist"] {
         write_set(&folder.join(name));
     }
-    // Any map of ten thousand samples.
+    // Any embedding of ten thousand samples.
     let map = ndarray::Array2::from_shape_fn((10_000, 2), |(i, axis)| (i * (axis + 7) % 1009) as f32);
     ndarray_npy::write_npy(folder.join("map.npy"), &map).unwrap();
     // The makers' own files, which no test can write.
@@ -193,7 +193,7 @@ fn follow(page: &str, commands: &[String]) {
 fn shell(folder: &Path, line: &str, cache: &str) -> Ran {
     let path = std::env::var("PATH").unwrap_or_default();
     let child = Command::new("sh")
-        .args(["-c", &format!("trap : INT\n{line}")]) // the shell outlives the interruption and hands the code on
+        .args(["-c", &format!("trap : INT\n{line}")]) // the shell survives the interruption and returns the code
         .current_dir(folder)
         .env("PATH", format!("{}:{path}", folder.join("bin").display()))
         .env("HOME", folder)

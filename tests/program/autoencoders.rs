@@ -1,5 +1,5 @@
-//! Autoencoders on the command line: trained, looked into, and their encoders used again; and with real data, the accuracy
-//! that these are to reach.
+//! Autoencoders on the command line: training, analysis of the latent space, transfer of the encoder; and with real
+//! data the accuracy that they must reach.
 
 use crate::common::{Ran, empty_folder, gradus, plain_numbers};
 use serde_json::Value;
@@ -39,7 +39,7 @@ fn the_life_of_an_autoencoder() {
     let csv = std::fs::read_to_string(folder.join("cae/tables/embed_code_pca_3d.csv")).unwrap();
     assert!(csv.starts_with("x,y,z,class\n"));
 
-    // A variational one: what its layers add, the bound, and the numbers in use.
+    // A variational one: what its layers add, the bound, and the active units.
     let vae = train(&folder, "vae-mnist", "vae", &[]).says(0, &[]).json();
     let test = &vae["test"];
     let number = |value: &Value| value.as_f64().unwrap();
@@ -53,7 +53,7 @@ fn the_life_of_an_autoencoder() {
     let whole = number(&test["reconstruction"]) + 4.0 * number(&test["added"]["code.kl"]);
     assert!((number(&test["loss"]) - whole).abs() < 1e-6 * whole, "{test}");
 
-    // Point by point, judged by a classifier.
+    // A comparison, with a classifier.
     train(&folder, "mlp-300", "mlp", &["--set", "data.normalize=none"]).says(0, &[]);
     let words = ["latent", "cae", "vae", "--classifier", "mlp", "--samples", "40", "--out", "l", "--json"];
     let latent = gradus(&folder, &words).says(0, &[]).json();
@@ -75,7 +75,7 @@ fn the_life_of_an_autoencoder() {
     gradus(&folder, &["latent", "cae", "--dims", "3", "--samples", "40", "--out", "l3"]).says(0, &[]);
     gradus(&folder, &["latent", "cae", "--classifier", "vae", "--out", "l4"]).says(2, &["--classifier"]);
 
-    // A variational autoencoder is ranked by its bound, another by its error; asked by errors, both have them.
+    // A variational autoencoder is ranked by its bound, another by its error; compared by errors, both have them.
     gradus(&folder, &["compare", "cae", "vae"]).says(3, &["ranked by elbo", "--by mse"]);
     let by_error = ["compare", "cae", "vae", "--by", "mse", "--json", "--out", "compared"];
     let compared = gradus(&folder, &by_error).says(0, &[]).json();
@@ -115,11 +115,11 @@ fn the_life_of_an_autoencoder() {
     other.says(0, &["code.weight"]);
 }
 
-/// On Fashion-MNIST, if the variable GRADUS_DATA names a folder that holds `fashion-mnist/`: four epochs are enough to see
-/// that codes of 14 numbers give images back, better than as many principal components (0.0215), and tell clothes
-/// apart.
+/// On Fashion-MNIST, if the variable GRADUS_DATA names a folder that holds `fashion-mnist/`: four epochs are enough to
+/// see that codes of 14 numbers reconstruct images better than as many principal components (0.0215), and separate the
+/// classes.
 #[test]
-fn real_images_come_back_and_are_told_apart() {
+fn real_images_are_reconstructed_and_classified() {
     let Some(root) = std::env::var_os("GRADUS_DATA") else {
         println!("skipped: GRADUS_DATA is not set");
         return;
@@ -139,17 +139,17 @@ fn real_images_come_back_and_are_told_apart() {
     let accuracy = frozen["test"]["accuracy"].as_f64().unwrap();
     assert!(accuracy > 0.55, "accuracy {accuracy} with a thousand labels");
 
-    // Codes drawn from the prior are clothes of several classes to a decoder that was taught with it. One that was not
-    // makes little of them, and more of codes drawn as its own are spread.
+    // Latent samples of the prior give images of several classes if the decoder was trained with the prior. Otherwise
+    // they give few, and samples of a distribution fitted to the codes give more.
     run("vae-fashion", "vae", "train.epochs=3", &["--set", "model.layer.code.warmup=0"]);
     run("mlp-300", "mlp", "train.epochs=3", &["--set", "data.kind=fashion-mnist", "--set", "data.normalize=none"]);
     let words = ["latent", "cae", "vae", "--classifier", "mlp", "--samples", "200", "--out", "latent", "--json"];
     let found = gradus(&folder, &words).says(0, &[]).json();
-    let (own, prior, taught) = (shown(&found, 0, 0), shown(&found, 0, 2), shown(&found, 1, 2));
-    assert!(own > 1.5 * prior && taught > 2.0 * prior, "classes shown: {own}, {prior}; {taught}");
+    let (own, prior, trained) = (shown(&found, 0, 0), shown(&found, 0, 2), shown(&found, 1, 2));
+    assert!(own > 1.5 * prior && trained > 2.0 * prior, "classes shown: {own}, {prior}; {trained}");
 }
 
-/// How many classes a classifier sees in the images that a run makes of codes from a source (Gaussian, box, prior).
+/// The effective number of classes of the images that a run decodes from a source of codes (Gaussian, box, prior).
 fn shown(found: &Value, run: usize, source: usize) -> f64 {
     found["results"][run]["generated"][source]["inception_score"].as_f64().unwrap()
 }

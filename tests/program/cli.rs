@@ -36,7 +36,7 @@ fn without_a_command_the_help_is_shown() {
 }
 
 #[test]
-fn wrong_words_are_usage_errors() {
+fn unknown_words_are_usage_errors() {
     let folder = empty_folder("cli-words");
     gradus(&folder, &["pipelin"]).says(2, &["pipeline"]);
     gradus(&folder, &["pipeline", "--sed", "1"]).says(2, &["--seed"]);
@@ -49,7 +49,7 @@ fn wrong_words_are_usage_errors() {
 }
 
 #[test]
-fn wrong_settings_say_where_what_and_what_to_do() {
+fn faulty_settings_say_where_what_and_what_to_do() {
     let folder = empty_folder("cli-settings");
     fs::write(folder.join("my.toml"), "seed = 1\n\n[cnn]\nepoch = 3\n").unwrap();
     gradus(&folder, &["pipeline", "--config", "my.toml"])
@@ -127,7 +127,7 @@ fn the_summary_knows_figure_1() {
     // 5 x 64 + 64, 64 x 32 + 32, 32 x 3 + 3.
     assert_eq!(json["mlp"]["parameters"], 384 + 2080 + 99);
     let small = ["summary", "--json", "--color", "rgb", "--size", "16", "--classes", "5", "--set", "cnn.widths=[4]"];
-    // 4 filters of 3 x 3 x 3, an 8 x 8 map of 4 channels to 128, then to 5.
+    // 4 filters of 3 x 3 x 3, an 8 x 8 feature map of 4 channels to 128, then to 5.
     let expected = (4 * 27 + 4) + (4 * 8 * 8 * 128 + 128) + (128 * 5 + 5);
     assert_eq!(gradus(&folder, &small).json()["cnn"]["parameters"], expected);
 }
@@ -191,7 +191,7 @@ fn workloads_are_measured() {
 }
 
 #[test]
-fn a_reader_who_goes_away_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let folder = empty_folder("cli-pipe");
     let mut child = command(&folder, &["gradcheck"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());

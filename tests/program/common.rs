@@ -1,4 +1,4 @@
-//! What the tests of the program share: running it, and small images to run it on.
+//! Helpers of the tests of the program: running it, and small images to run it on.
 
 use image::GrayImage;
 use std::fs;
@@ -6,7 +6,7 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// What a run of the program came to.
+/// The output of a run of the program.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -75,7 +75,7 @@ pub(crate) fn empty_folder(name: &str) -> PathBuf {
 /// A PNG of 16 x 16 pixels with stripes: class 0 lying, class 1 standing, class 2 a checkerboard; `seed` shifts the
 /// grays so that no two are the same.
 pub(crate) fn png(class: usize, seed: u32) -> Vec<u8> {
-    let picture = GrayImage::from_fn(16, 16, |x, y| {
+    let stripes = GrayImage::from_fn(16, 16, |x, y| {
         let on = match class {
             0 => y / 2 % 2,
             1 => x / 2 % 2,
@@ -84,7 +84,7 @@ pub(crate) fn png(class: usize, seed: u32) -> Vec<u8> {
         image::Luma([(60 + 100 * on + (seed * 7 + x * 3 + y * seed) % 50) as u8])
     });
     let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, image::ImageFormat::Png).expect("writing to memory");
+    stripes.write_to(&mut bytes, image::ImageFormat::Png).expect("writing to memory");
     bytes.into_inner()
 }
 
@@ -108,9 +108,9 @@ pub(crate) fn zip(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     zip.finish().expect("writing to memory").into_inner()
 }
 
-/// Checks every CSV file under a folder as a program would read it: rows of one length, and no cell written for people
-/// (`2,056`, `42.5 %`, `+1.2 points`). A column with a number in it holds numbers alone, or sizes (`3x16x16`), or nothing.
-/// Returns how many files and numbers were seen.
+/// Checks every CSV file under a folder as a program would read it: rows of one length, and no cell formatted for
+/// people (`2,056`, `42.5 %`, `+1.2 points`). A column with a number in it holds numbers alone, or sizes (`3x16x16`),
+/// or nothing. Returns how many files and numbers were seen.
 #[track_caller]
 pub(crate) fn plain_numbers(folder: &Path) -> (usize, usize) {
     let number = |cell: &str| cell.parse::<f64>().is_ok();

@@ -1,5 +1,5 @@
-//! An exported network alone gives the run's own predictions on raw pixels: scale before it, probabilities after it, and
-//! words about both inside the file.
+//! An exported network alone gives the run's own predictions on raw pixels: scale before it, probabilities after it,
+//! and words about both inside the file.
 
 use crate::common::{empty_folder, gradus, png, write_images};
 use gradus::data::read_image;
@@ -111,7 +111,7 @@ fn by_onnx_runtime(folder: &Path, images: &[String], predicted: &Value) {
 }
 
 #[test]
-fn what_a_file_does_not_compute_is_said() {
+fn what_a_file_does_not_compute_is_in_its_metadata() {
     let folder = empty_folder("deployed-hog");
     write_images(&folder.join("data"), &["a", "b"], 16);
     let hog = experiment("features = \"hog\"\n[data.hog]\ncell = [4, 4]\nblock = [1, 1]", "", "");

@@ -1,4 +1,4 @@
-//! Experiments on the command line: the life of one from its file to its dreams, and what is said of wrong files.
+//! Experiments on the command line: from the file to optimized inputs, and the messages for faulty files.
 
 use crate::common::{Ran, empty_folder, gradus, plain_numbers};
 use std::fs;
@@ -165,8 +165,8 @@ lr = 0.003
 fn a_residual_network_is_written_trained_and_exported() {
     let folder = empty_folder("experiment-residual");
     fs::write(folder.join("residual.toml"), RESIDUAL).unwrap();
-    let told = gradus(&folder, &["train", "residual.toml", "--dry-run", "--json"]).says(0, &[]).json();
-    let layers = told["layers"].as_array().unwrap();
+    let described = gradus(&folder, &["train", "residual.toml", "--dry-run", "--json"]).says(0, &[]).json();
+    let layers = described["layers"].as_array().unwrap();
     let row = |name: &str| layers.iter().find(|row| row["name"] == name).unwrap_or_else(|| panic!("no layer {name}"));
     let shape = |name: &str| serde_json::from_value::<Vec<usize>>(row(name)["output"].clone()).unwrap();
     assert_eq!([shape("block1.sum"), shape("block2.sum"), shape("wide.concat")], [[4, 14, 14], [8, 7, 7], [12, 7, 7]]);
@@ -175,7 +175,7 @@ fn a_residual_network_is_written_trained_and_exported() {
 
     let ran = gradus(&folder, &["train", "residual.toml", "--out", "a", "--json"]);
     let metrics = ran.says(0, &[]).json();
-    assert_eq!(metrics["parameters"], told["parameters"]);
+    assert_eq!(metrics["parameters"], described["parameters"]);
     let accuracy = metrics["test"]["accuracy"].as_f64().unwrap();
     assert!(accuracy > 0.4, "ten classes, and the accuracy is {accuracy}");
     let again =
@@ -183,7 +183,7 @@ fn a_residual_network_is_written_trained_and_exported() {
     assert_eq!(again["test"], metrics["test"]);
     gradus(&folder, &["export", "a", "--to", "onnx"]).says(0, &[]);
 
-    // Its blocks go on in another network: what has their names and shapes is taken, the rest begins anew.
+    // Its blocks are used in another network: weights with their names and shapes are loaded, the rest is initialized.
     let other = RESIDUAL
         .replace("freeze = [\"block2.shortcut.*\"]", "weights = \"a\"\ntake = [\"block*\"]\nfreeze = [\"block1.*\"]")
         .replace("epochs = 6", "epochs = 1");
@@ -209,7 +209,7 @@ fn the_life_of_an_experiment() {
     for words in ["<h1>Spirals and zeros</h1>", "A. Student, 20", "majority-class baseline", "95 % interval"] {
         assert!(page.contains(words), "the report does not say: {words}");
     }
-    assert!(!page.contains("class=\"banner\""), "this is no smoke run");
+    assert!(!page.contains("class=\"banner\""), "this is not a smoke run");
     assert_eq!(
         (&metrics["experiment"], &metrics["seed"], &metrics["epochs"]),
         (&"small".into(), &42.into(), &3.into())
@@ -227,7 +227,7 @@ fn the_life_of_an_experiment() {
         assert!(fs::metadata(folder.join("a").join(file)).is_ok_and(|m| m.len() > 0), "{file}");
     }
 
-    // What the run keeps of its file makes the same bits again, on one thread too.
+    // The file that the run keeps gives the same bits again, on one thread too.
     let again = gradus(&folder, &["train", "a/config.toml", "--out", "b", "--threads", "1", "--json"]);
     let repeated: serde_json::Value = serde_json::from_str(&again.says(0, &[]).out).unwrap();
     assert_eq!(repeated["test"], metrics["test"]);
@@ -236,7 +236,7 @@ fn the_life_of_an_experiment() {
         fs::read(folder.join("b").join(weights[0])).unwrap()
     );
 
-    // Asked afterwards, it says what it said.
+    // Evaluated afterwards, it gives the same numbers.
     let evaluated = gradus(&folder, &["evaluate", "a", "--json"]);
     let test: serde_json::Value = serde_json::from_str(&evaluated.says(0, &[]).out).unwrap();
     assert_eq!(test, metrics["test"]);
@@ -286,7 +286,7 @@ fn the_life_of_an_experiment() {
     assert!(folder.join("side-by-side/figures/validation_accuracy.svg").exists());
     gradus(&folder, &["compare", "a", "s1", "--out", "side-by-side"]).says(2, &["exists already"]);
 
-    // What has been run.
+    // The list of runs.
     let listed = gradus(&folder, &["runs", ".", "--json"]).says(0, &[]).json();
     let of = |path: &str| listed.as_array().unwrap().iter().find(|run| run["path"] == path).unwrap().clone();
     let run = of("./s1");
@@ -307,10 +307,10 @@ fn a_network_dreams() {
     let results: serde_json::Value = serde_json::from_str(&dreamt.says(0, &["1 zeros"]).out).unwrap();
     let results = results["results"].as_array().unwrap();
     assert_eq!(results.len(), 2);
-    for (result, wanted) in results.iter().zip([[1.0, 0.0, 0.0], [0.5, 0.0, 0.5]]) {
+    for (result, expected) in results.iter().zip([[1.0, 0.0, 0.0], [0.5, 0.0, 0.5]]) {
         let reached: Vec<f64> = result["reached"].as_array().unwrap().iter().map(|p| p.as_f64().unwrap()).collect();
         assert!((reached.iter().sum::<f64>() - 1.0).abs() < 1e-4);
-        for (a, b) in reached.iter().zip(wanted) {
+        for (a, b) in reached.iter().zip(expected) {
             assert!((a - b).abs() < 0.3, "{result}");
         }
     }
@@ -345,10 +345,10 @@ fn the_builtin_files_are_printed_and_planned() {
     assert!(!folder.join("runs").exists());
 }
 
-/// Each wrong file or word: what is said, and the exit code, as they were when somebody last read them. To write them
-/// anew after a change, and read them again: `UPDATE_GOLDEN=1 cargo test --test experiments wrong`.
+/// Each faulty file or word: the message and the exit code, as they were last reviewed. To write them again after a
+/// change, and review them: `UPDATE_GOLDEN=1 cargo test --test program faulty`.
 #[test]
-fn wrong_files_are_refused_in_words() {
+fn faulty_files_are_refused_in_words() {
     let folder = empty_folder("experiment-wrong");
     write_digits(&folder.join("digits"), 40);
     write_digits(&folder.join("cut"), 40);
@@ -437,9 +437,9 @@ fn wrong_files_are_refused_in_words() {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&golden, &said).unwrap();
     }
-    let wanted = fs::read_to_string(&golden).unwrap();
-    for (said, wanted) in said.split("## ").zip(wanted.split("## ")) {
-        assert_eq!(said, wanted);
+    let expected = fs::read_to_string(&golden).unwrap();
+    for (said, expected) in said.split("## ").zip(expected.split("## ")) {
+        assert_eq!(said, expected);
     }
-    assert_eq!(said, wanted);
+    assert_eq!(said, expected);
 }

@@ -3,7 +3,7 @@
 use crate::common::{command, empty_folder, gradus};
 use flate2::{Compression, write::GzEncoder};
 use gradus::data::Idx;
-use gradus::data::fetch::{self, Event, Patience, Wanted};
+use gradus::data::fetch::{self, Event, Patience, RemoteFile};
 use gradus::data::mnist::Set;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -14,63 +14,63 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::tempdir;
 
-/// How the server answers, whatever is asked for.
+/// The server's response to every request.
 #[derive(Clone)]
 enum Answer {
-    /// The whole body, or the range asked for.
+    /// The whole body, or the requested range.
     Body(Vec<u8>),
-    /// The whole body, even if a range is asked for.
+    /// The whole body, even if a range is requested.
     WholeAlways(Vec<u8>),
     /// Says how long the body is, but hangs up after so many bytes; ranges are honoured.
     HangsUp(Vec<u8>, usize),
     /// A status without a body.
     Status(&'static str),
-    /// A status, a header and a body, whatever was asked.
+    /// A status, a header and a body, for every request.
     As(&'static str, String, Vec<u8>),
     /// A byte of the body now and then, for ever.
     Drips(Vec<u8>, Duration),
 }
 
-/// A server on 127.0.0.1: request i gets answer i, the last one again and again. Keeps what was asked.
+/// A server on 127.0.0.1: request i gets answer i, the last one again and again. Keeps the requests.
 struct Server {
     address: String,
-    asked: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
     fn new(answers: Vec<Answer>) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}/set/", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = asked.clone();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let log = requests.clone();
         std::thread::spawn(move || {
             for (i, stream) in listener.incoming().enumerate() {
                 answer(stream.unwrap(), &answers[i.min(answers.len() - 1)], &log);
             }
         });
-        Server { address, asked }
+        Server { address, requests }
     }
 
     /// `path` or `path range` of each request.
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
 fn answer(mut stream: TcpStream, answer: &Answer, log: &Mutex<Vec<String>>) {
-    let (mut asked, mut from) = (String::new(), 0);
+    let (mut requests, mut from) = (String::new(), 0);
     for line in BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok) {
         let lower = line.to_ascii_lowercase();
         if let Some(rest) = line.strip_prefix("GET ") {
-            asked = rest.split(' ').next().unwrap().to_owned();
+            requests = rest.split(' ').next().unwrap().to_owned();
         } else if let Some(range) = lower.strip_prefix("range: bytes=") {
             from = range.trim_end_matches('-').parse().unwrap();
-            asked += &format!(" {range}");
+            requests += &format!(" {range}");
         } else if line.is_empty() {
             break;
         }
     }
-    log.lock().unwrap().push(asked);
+    log.lock().unwrap().push(requests);
     let mut send = |status: &str, headers: String, body: &[u8]| {
         let head = format!("HTTP/1.1 {status}\r\n{headers}Connection: close\r\n\r\n");
         // A client may have heard enough.
@@ -111,18 +111,18 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
-/// A file of 5000 bytes, packed, and what is wanted of it.
-fn file() -> (Vec<u8>, Wanted) {
+/// A file of 5000 bytes, packed, and what is expected of it.
+fn file() -> (Vec<u8>, RemoteFile) {
     let plain: Vec<u8> = (0..5000u32).map(|i| (i * i % 251) as u8).collect();
     let sha256 = Sha256::digest(&plain).iter().map(|b| format!("{b:02x}")).collect();
-    (gzip(&plain), Wanted { name: "digits.gz".into(), sha256, bytes: 5000 })
+    (gzip(&plain), RemoteFile { name: "digits.gz".into(), sha256, bytes: 5000 })
 }
 
 /// Fetches into `to`; all notes on the way.
-fn get(wanted: &Wanted, servers: &[&Server], to: &Path) -> (gradus::Result<()>, Vec<String>) {
+fn get(expected: &RemoteFile, servers: &[&Server], to: &Path) -> (gradus::Result<()>, Vec<String>) {
     let mirrors: Vec<String> = servers.iter().map(|server| server.address.clone()).collect();
     let mut notes = Vec::new();
-    let result = fetch::get(std::slice::from_ref(wanted), &mirrors, to, &mut |event| {
+    let result = fetch::get(std::slice::from_ref(expected), &mirrors, to, &mut |event| {
         if let Event::Note(line) = event {
             notes.push(line.to_owned());
         }
@@ -139,12 +139,12 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[test]
 fn a_whole_file_comes_once() {
-    let (packed, wanted) = file();
+    let (packed, expected) = file();
     let server = Server::new(vec![Answer::Body(packed.clone())]);
     let dir = tempdir().unwrap();
     let to = dir.path().join("new/folder");
     let mut seen = Vec::new();
-    fetch::get(std::slice::from_ref(&wanted), std::slice::from_ref(&server.address), &to, &mut |event| {
+    fetch::get(std::slice::from_ref(&expected), std::slice::from_ref(&server.address), &to, &mut |event| {
         if let Event::Bytes(name, here, total) = event {
             assert_eq!((name, total), ("digits.gz", Some(packed.len() as u64)));
             seen.push(here);
@@ -154,50 +154,50 @@ fn a_whole_file_comes_once() {
     assert_eq!((seen.first(), seen.last()), (Some(&0), Some(&(packed.len() as u64))));
     assert_eq!(fs::read(to.join("digits.gz")).unwrap(), packed);
     assert_eq!(names(&to), ["digits.gz"]);
-    // Again: it is here, and nobody is asked.
-    let (result, notes) = get(&wanted, &[&server], &to);
+    // Again: it is here, and no request is made.
+    let (result, notes) = get(&expected, &[&server], &to);
     result.unwrap();
-    assert_eq!((server.asked().len(), &*notes[0]), (1, "digits.gz is here already"));
-    assert_eq!(server.asked(), ["/set/digits.gz"]);
+    assert_eq!((server.requests().len(), &*notes[0]), (1, "digits.gz is here already"));
+    assert_eq!(server.requests(), ["/set/digits.gz"]);
     // What has the name but not the contents is replaced.
     fs::write(to.join("digits.gz"), b"something else").unwrap();
-    get(&wanted, &[&server], &to).0.unwrap();
+    get(&expected, &[&server], &to).0.unwrap();
     assert_eq!(fs::read(to.join("digits.gz")).unwrap(), packed);
 }
 
 #[test]
 fn what_broke_off_is_resumed() {
-    let (packed, wanted) = file();
+    let (packed, expected) = file();
     let server = Server::new(vec![Answer::HangsUp(packed.clone(), 2000)]);
     let dir = tempdir().unwrap();
-    get(&wanted, &[&server], dir.path()).0.unwrap();
-    assert_eq!(server.asked(), ["/set/digits.gz", "/set/digits.gz 2000-", "/set/digits.gz 4000-"]);
+    get(&expected, &[&server], dir.path()).0.unwrap();
+    assert_eq!(server.requests(), ["/set/digits.gz", "/set/digits.gz 2000-", "/set/digits.gz 4000-"]);
     assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), packed);
     assert_eq!(names(dir.path()), ["digits.gz"]);
 }
 
 #[test]
 fn a_part_of_an_earlier_run_is_gone_on_with() {
-    let (packed, wanted) = file();
+    let (packed, expected) = file();
     let dir = tempdir().unwrap();
     // Too slow for three attempts: fails, and leaves what came.
     let server = Server::new(vec![Answer::HangsUp(packed.clone(), 1000)]);
-    let error = get(&wanted, &[&server], dir.path()).0.unwrap_err();
+    let error = get(&expected, &[&server], dir.path()).0.unwrap_err();
     assert_eq!(error.exit_code(), 3);
     assert!(error.to_string().contains("broke off after 3000 bytes"), "{error}");
     assert_eq!(fs::read(dir.path().join("digits.gz.part")).unwrap(), packed[..3000]);
 
     let server = Server::new(vec![Answer::Body(packed.clone())]);
-    get(&wanted, &[&server], dir.path()).0.unwrap();
-    assert_eq!(server.asked(), ["/set/digits.gz 3000-"]);
+    get(&expected, &[&server], dir.path()).0.unwrap();
+    assert_eq!(server.requests(), ["/set/digits.gz 3000-"]);
     assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), packed);
     assert_eq!(names(dir.path()), ["digits.gz"]);
 }
 
 #[test]
 fn a_part_that_does_not_fit_is_thrown_away() {
-    let (packed, wanted) = file();
-    for (part, answers, asked) in [
+    let (packed, expected) = file();
+    for (part, answers, requests) in [
         // Another packer's beginning, and one that is longer than the whole.
         (vec![7; 100], vec![Answer::Body(packed.clone())], vec!["/set/digits.gz 100-", "/set/digits.gz"]),
         (vec![7; 9000], vec![Answer::Body(packed.clone())], vec!["/set/digits.gz 9000-", "/set/digits.gz"]),
@@ -208,16 +208,16 @@ fn a_part_that_does_not_fit_is_thrown_away() {
         let dir = tempdir().unwrap();
         fs::write(dir.path().join("digits.gz.part"), part).unwrap();
         let server = Server::new(answers);
-        get(&wanted, &[&server], dir.path()).0.unwrap();
-        assert_eq!(server.asked(), asked);
+        get(&expected, &[&server], dir.path()).0.unwrap();
+        assert_eq!(server.requests(), requests);
         assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), packed);
         assert_eq!(names(dir.path()), ["digits.gz"]);
     }
 }
 
 #[test]
-fn a_wrong_sum_is_refused_and_the_next_mirror_asked() {
-    let (packed, wanted) = file();
+fn another_sum_is_refused_and_the_next_mirror_tried() {
+    let (packed, expected) = file();
     let mut other = packed.clone();
     other.truncate(40);
     for (wrong, words) in [
@@ -229,11 +229,11 @@ fn a_wrong_sum_is_refused_and_the_next_mirror_asked() {
     ] {
         let (bad, good) = (Server::new(vec![Answer::Body(wrong)]), Server::new(vec![Answer::Body(packed.clone())]));
         let dir = tempdir().unwrap();
-        let error = get(&wanted, &[&bad], dir.path()).0.unwrap_err();
+        let error = get(&expected, &[&bad], dir.path()).0.unwrap_err();
         assert!(error.exit_code() == 3 && error.to_string().contains(words), "{words}: {error}");
         assert!(error.to_string().contains("--from PATH"), "{error}");
         assert_eq!(names(dir.path()), Vec::<String>::new());
-        let (result, notes) = get(&wanted, &[&bad, &good], dir.path());
+        let (result, notes) = get(&expected, &[&bad, &good], dir.path());
         result.unwrap();
         assert!(notes.len() == 1 && notes[0].starts_with(&bad.address), "{notes:?}");
         assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), packed);
@@ -241,31 +241,31 @@ fn a_wrong_sum_is_refused_and_the_next_mirror_asked() {
 }
 
 #[test]
-fn a_mirror_that_is_missing_or_has_nothing_is_passed_over() {
-    let (packed, wanted) = file();
+fn a_mirror_that_is_missing_or_has_nothing_is_skipped() {
+    let (packed, expected) = file();
     let nobody = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Server { address: format!("http://{}/", listener.local_addr().unwrap()), asked: Arc::default() }
+        Server { address: format!("http://{}/", listener.local_addr().unwrap()), requests: Arc::default() }
     };
     let without = Server::new(vec![Answer::Status("404 Not Found")]);
     let ill = Server::new(vec![Answer::Status("503 Service Unavailable")]);
     let good = Server::new(vec![Answer::Body(packed.clone())]);
     let dir = tempdir().unwrap();
-    let error = get(&wanted, &[&nobody, &without, &ill], dir.path()).0.unwrap_err().to_string();
+    let error = get(&expected, &[&nobody, &without, &ill], dir.path()).0.unwrap_err().to_string();
     assert!(
         error.contains("answers 404") && error.contains("answers 503") && error.contains(&nobody.address),
         "{error}"
     );
-    let (result, notes) = get(&wanted, &[&nobody, &without, &ill, &good], dir.path());
+    let (result, notes) = get(&expected, &[&nobody, &without, &ill, &good], dir.path());
     result.unwrap();
     assert_eq!(notes.len(), 3, "{notes:?}");
     assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), packed);
 }
 
-/// Partial answers to no request for a part, and ranges that are not those asked for: never the end of all mirrors.
+/// Partial responses without a range request, and ranges other than the requested one: the next mirror is tried.
 #[test]
-fn an_answer_that_does_not_fit_leaves_the_next_mirror() {
-    let (packed, wanted) = file();
+fn a_response_that_does_not_fit_leaves_the_next_mirror() {
+    let (packed, expected) = file();
     let partial = |range: &str| Answer::As("206 Partial Content", range.to_owned(), packed[..1000].to_vec());
     for (words, bad) in [
         ("answers 416", Answer::Status("416 Range Not Satisfiable")),
@@ -279,7 +279,7 @@ fn an_answer_that_does_not_fit_leaves_the_next_mirror() {
             if let Some(part) = part {
                 fs::write(dir.path().join("digits.gz.part"), part).unwrap();
             }
-            let (result, notes) = get(&wanted, &[&bad, &good], dir.path());
+            let (result, notes) = get(&expected, &[&bad, &good], dir.path());
             result.unwrap_or_else(|e| panic!("{words}: {e}"));
             assert!(notes.len() == 1 && notes[0].contains(words), "{notes:?}");
             assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), packed);
@@ -288,24 +288,24 @@ fn an_answer_that_does_not_fit_leaves_the_next_mirror() {
     }
 }
 
-/// A server may send less than the rest: what came stays, and the rest is asked for.
+/// A server may send less than the rest: what came stays, and the rest is requested.
 #[test]
 fn a_part_of_the_part_is_gone_on_with() {
-    let (packed, wanted) = file();
+    let (packed, expected) = file();
     let piece = |from: usize, to: usize| {
         let range = format!("Content-Range: bytes {from}-{}/{}", to - 1, packed.len());
         Answer::As("206 Partial Content", range, packed[from..to].to_vec())
     };
     let server = Server::new(vec![piece(0, 2000), piece(2000, 4000), piece(4000, packed.len())]);
     let dir = tempdir().unwrap();
-    get(&wanted, &[&server], dir.path()).0.unwrap();
-    assert_eq!(server.asked(), ["/set/digits.gz", "/set/digits.gz 2000-", "/set/digits.gz 4000-"]);
+    get(&expected, &[&server], dir.path()).0.unwrap();
+    assert_eq!(server.requests(), ["/set/digits.gz", "/set/digits.gz 2000-", "/set/digits.gz 4000-"]);
     assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), packed);
 }
 
 #[test]
 fn a_body_that_drips_leaves_the_next_mirror() {
-    let (packed, wanted) = file();
+    let (packed, expected) = file();
     let drips = Server::new(vec![Answer::Drips(packed.clone(), Duration::from_millis(20))]);
     let good = Server::new(vec![Answer::Body(packed.clone())]);
     let dir = tempdir().unwrap();
@@ -313,7 +313,7 @@ fn a_body_that_drips_leaves_the_next_mirror() {
     let patience = Patience { window: Duration::from_millis(300), floor: 1000, ..Patience::default() };
     let mirrors = [drips.address.clone(), good.address.clone()];
     let start = Instant::now();
-    fetch::get_within(&patience, std::slice::from_ref(&wanted), &mirrors, dir.path(), &mut |event| {
+    fetch::get_within(&patience, std::slice::from_ref(&expected), &mirrors, dir.path(), &mut |event| {
         if let Event::Note(line) = event {
             notes.push(line.to_owned());
         }
@@ -328,7 +328,7 @@ fn a_body_that_drips_leaves_the_next_mirror() {
 // ---- the command ------------------------------------------------------------------------------------------------
 
 #[test]
-fn the_command_speaks_and_ends_as_it_should() {
+fn the_command_prints_and_exits_as_it_should() {
     let folder = empty_folder("data-command");
     let cached = |args: &[&str]| -> crate::common::Ran {
         command(&folder, args).env("GRADUS_CACHE", folder.join("cache")).output().unwrap().into()
@@ -343,12 +343,12 @@ fn the_command_speaks_and_ends_as_it_should() {
     cached(&["data", "get", "mnist", "--from", "."]).says(3, &["none of the four files"]);
     let server = Server::new(vec![Answer::Status("404 Not Found")]);
     cached(&["data", "get", "mnist", "--from", &server.address]).says(3, &["answers 404", "train-images"]);
-    assert_eq!(server.asked(), ["/set/train-images-idx3-ubyte.gz"]);
-    // Files of the right names and the wrong contents.
+    assert_eq!(server.requests(), ["/set/train-images-idx3-ubyte.gz"]);
+    // Files of the correct names and other contents.
     fs::create_dir_all(folder.join("own")).unwrap();
-    for wanted in fetch::wanted(Set::Mnist) {
+    for expected in fetch::files_of(Set::Mnist) {
         let labels = Idx { shape: vec![3], data: vec![1, 2, 3] };
-        fs::write(folder.join("own").join(wanted.name), gzip(&labels.to_bytes())).unwrap();
+        fs::write(folder.join("own").join(expected.name), gzip(&labels.to_bytes())).unwrap();
     }
     cached(&["data", "verify", "mnist", "--from", "own"]).says(3, &["train-images-idx3-ubyte.gz", "SHA-256"]);
     cached(&["data", "get", "mnist", "--from", "own"]).says(3, &["is none of the files of mnist"]);
@@ -369,23 +369,23 @@ fn the_real_set_is_copied_and_fetched() {
     };
     let copied = run(&["data", "get", "mnist", "--from", mnist.to_str().unwrap()]);
     assert_eq!(
-        copied.says(0, &["t10k-labels-idx1-ubyte.gz: the sum is right"]).out.trim(),
+        copied.says(0, &["t10k-labels-idx1-ubyte.gz: the checksum is correct"]).out.trim(),
         folder.join("cache/mnist").to_str().unwrap()
     );
     assert_eq!(run(&["data", "verify", "mnist"]).says(0, &[]).out.matches("ok ").count(), 4);
     assert!(run(&["data", "list"]).says(0, &[]).out.contains("cache/mnist"));
-    // A file alone is taken for what it is; the others are still missing.
+    // A single file is recognized; the others are still missing.
     let labels = mnist.join("t10k-labels-idx1-ubyte.gz");
     let alone = ["data", "get", "mnist", "--to", "alone", "--from", labels.to_str().unwrap()];
-    run(&alone).says(3, &["t10k-labels-idx1-ubyte.gz: the sum is right", "lacks one of the four files"]);
+    run(&alone).says(3, &["t10k-labels-idx1-ubyte.gz: the checksum is correct", "lacks one of the four files"]);
     // From a server that hangs up in the middle of each file.
     let mut answers = Vec::new();
-    for wanted in fetch::wanted(Set::Mnist) {
-        let body = fs::read(mnist.join(wanted.name)).unwrap();
+    for expected in fetch::files_of(Set::Mnist) {
+        let body = fs::read(mnist.join(expected.name)).unwrap();
         answers.extend([Answer::HangsUp(body.clone(), body.len() / 2), Answer::Body(body)]);
     }
     let server = Server::new(answers);
     run(&["data", "get", "mnist", "--from", &server.address, "--to", "fetched"]).says(0, &[]);
-    assert_eq!(server.asked().len(), 8);
+    assert_eq!(server.requests().len(), 8);
     run(&["data", "verify", "mnist", "--from", "fetched"]).says(0, &[]);
 }

@@ -1,5 +1,6 @@
-//! What is fitted is fitted on the training split: with other images in validation and test, scales, clusters, class weights
-//! and weights of the network stay the same to the bit. A threshold, and the best epoch, are chosen on validation alone.
+//! Everything is fitted on the training split alone: with other images in validation and test, scales, clusters, class
+//! weights and weights of the network stay the same to the bit. A threshold, and the best epoch, are chosen on
+//! validation alone.
 
 use crate::common::{empty_folder, gradus, png};
 use gradus::experiment::{Prepared, Source};
@@ -18,8 +19,8 @@ fn negative(bytes: &[u8]) -> Vec<u8> {
     negative.into_inner()
 }
 
-/// Two classes of unequal size in three given splits. In a split of `changed` each image is a negative, and there is one
-/// more of the second class, so that the fractions of the classes are others too.
+/// Two classes of unequal size in three given splits. In a split of `changed` each image is a negative, and there is
+/// one more of the second class, so that the fractions of the classes are others too.
 fn write_splits(folder: &Path, changed: &[&str]) {
     for (split, counts, seed) in [("train", [14, 6], 0), ("val", [6, 4], 100), ("test", [6, 4], 200)] {
         let other = changed.contains(&split);

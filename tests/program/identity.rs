@@ -1,4 +1,4 @@
-//! Which samples a run is made of, and which split: subsets, splits that belong to the data, and data that have changed.
+//! The samples of a run and their split: subsets, splits that belong to the data, and data that have changed.
 
 use crate::common::{Ran, empty_folder, gradus, write_images};
 use gradus::experiment::{Experiment, Source, load};
@@ -103,7 +103,7 @@ fn a_limit_takes_every_class_in_proportion() {
     let embedded = fs::read_to_string(folder.join("limit/tables/embed_input_pca.csv")).unwrap();
     let of = |class: &str| embedded.lines().filter(|line| line.trim_end_matches('"').ends_with(class)).count();
     assert_eq!((of("k0"), of("k1")), (15, 5));
-    // Fewer samples than classes cannot teach them all.
+    // Fewer samples than classes are refused.
     train(&folder, "one", &["--set", "data.limit=1"]).says(2, &["data.limit", "is 1", "class `k1`", "2"]);
 
     // Images in folders, class by class too.
@@ -114,7 +114,7 @@ fn a_limit_takes_every_class_in_proportion() {
 }
 
 #[test]
-fn seeds_of_the_training_share_the_split() {
+fn seeds_of_the_training_have_one_split() {
     let folder = empty_folder("identity-seeds");
     write_table(&folder.join("t.csv"), &[40, 40]);
     for (kind, path) in [("csv", "t.csv"), ("digits", ""), ("galaxies", "")] {
@@ -145,9 +145,10 @@ fn names(e: &Experiment) -> [BTreeSet<String>; 3] {
     [data.train, data.val, data.test].map(|images| images.names.into_iter().collect())
 }
 
-/// The winner's test samples were training samples of no other trial, and nothing that changes the split is searched.
+/// The best trial's test samples were training samples of no other trial, and nothing that changes the split is
+/// searched.
 #[test]
-fn the_trials_of_a_study_share_the_split() {
+fn the_trials_of_a_study_have_one_split() {
     let folder = empty_folder("identity-study");
     write_table(&folder.join("t.csv"), &[40, 40, 20]);
     write_images(&folder.join("images"), &["a", "b"], 12);
@@ -167,10 +168,10 @@ fn the_trials_of_a_study_share_the_split() {
             .collect();
         assert_ne!(trials[0].seed, trials[1].seed, "each trial has a seed of its own");
         let splits: Vec<_> = trials.iter().map(names).collect();
-        for (i, winner) in splits.iter().enumerate() {
+        for (i, one) in splits.iter().enumerate() {
             for other in &splits {
-                assert!(winner[2].is_disjoint(&other[0]), "{kind}: test samples of trial {i} were trained on");
-                assert_eq!(winner, other, "{kind}");
+                assert!(one[2].is_disjoint(&other[0]), "{kind}: test samples of trial {i} were trained on");
+                assert_eq!(one, other, "{kind}");
             }
         }
     }
@@ -182,7 +183,7 @@ fn the_trials_of_a_study_share_the_split() {
 }
 
 #[test]
-fn a_missing_class_is_said_or_refused() {
+fn a_missing_class_is_a_warning_or_refused() {
     let folder = empty_folder("identity-missing");
     // The test files lack the nine.
     write_idx(&folder.join("digits"), [200, 45], |part, i| (i % (10 - part)) as u8);
@@ -208,7 +209,7 @@ fn a_missing_class_is_said_or_refused() {
     assert!(!folder.join("x").exists());
 }
 
-/// With `GRADUS_DATA`: a smoke run on chest X-rays, which lie class by class, sees both classes in each split.
+/// With `GRADUS_DATA`: a smoke run on chest X-rays, which lie class by class, has both classes in each split.
 #[test]
 fn a_smoke_run_on_real_data_has_both_classes() {
     let Some(root) = std::env::var_os("GRADUS_DATA").map(|root| Path::new(&root).join("chest-xray")) else {
@@ -286,25 +287,25 @@ fn changed_data_are_refused_by_every_command() {
             assert_eq!(ran.code, Some(3), "{command:?} after {words}: {ran:?}");
             ran.says(3, &["images", "other samples than when this run began", words, "help:", "--data"]);
         }
-        // What is there now is other data, and is told from what the run was trained on.
+        // The present data are other data, and are distinguished from those that the run was trained on.
         let ran = gradus(&folder, &["evaluate", "run", "--data", "images", "--json"]);
         let seen = ran.says(0, &["samples are in the run's training set"]).json()["in_training_set"].as_u64().unwrap();
-        assert!((29..=30).contains(&seen), "30 training images, of which at most one was touched: {seen}");
+        assert!((29..=30).contains(&seen), "30 training images, of which at most one was changed: {seen}");
         let _ = fs::remove_file(image("a", "new.png"));
         fs::write(image("a", "3.png"), &kept).unwrap();
     }
     for command in commands {
         gradus(&folder, command).says(0, &[]);
     }
-    // The run's kind of data stands for all of it, not for a split of it.
+    // The run's kind of data means all samples, not a split of them.
     let ran = gradus(&folder, &["evaluate", "run", "--data", "folder", "--json"]);
     assert_eq!(ran.says(0, &["30 of 50 samples are in"]).json()["in_training_set"], 30);
-    // Weights from a run with another split have seen some of what is held out here.
+    // Weights from a run with another split were trained on some of the samples that are held out here.
     let ran = train(&folder, "transfer", &["--set", "model.weights=run", "--set", "data.seed=5"]);
     ran.says(0, &["warning: the run of these weights was trained on", "of the 10 test samples"]);
     let ran = train(&folder, "continued", &["--set", "model.weights=run"]);
     assert!(!ran.says(0, &[]).err.contains("was trained on"), "{}", ran.err);
-    // Another name for the same image changes nothing that a network sees.
+    // Another name for the same image changes nothing for a network.
     fs::rename(image("b", "24.png"), image("b", "24b.png")).unwrap();
     gradus(&folder, &["evaluate", "run"]).says(0, &[]);
 
@@ -350,7 +351,8 @@ fn autoencoders_of_different_splits_are_not_compared() {
     assert!(!folder.join("x").exists());
 }
 
-/// No sample is in two splits, and none is lost, for each kind of data; with a limit the splits are smaller, and still apart.
+/// No sample is in two splits, and none is lost, for each kind of data; with a limit the splits are smaller, and still
+/// disjoint.
 #[test]
 fn no_sample_is_in_two_splits() {
     let folder = empty_folder("identity-overlap");
@@ -441,14 +443,14 @@ fn the_ledger_counts_every_evaluation() {
         assert_eq!((&entry["split"], &entry["samples"]), (&metrics["data"]["test_set"], &json!(24)));
     }
     assert_eq!(lines("test_ledger.jsonl").len(), 4);
-    // Written again, a report is no new evaluation; other data, and another split, are other test sets.
+    // Written again, a report is not a new evaluation; other data, and another split, are other test sets.
     gradus(&folder, &["report", "b"]).says(0, &[]);
     assert!(page("b").contains("evaluated 4 times, by 2 configurations"));
     gradus(&folder, &["evaluate", "a", "--data", "t.csv"]).says(0, &["72 of 120 samples are in", "evaluated once"]);
     train(&folder, "c", &["--set", "data.seed=9"]).says(0, &[]);
     assert!(page("c").contains("The held-out test set was evaluated once."));
     assert_eq!(lines("test_ledger.jsonl").len(), 6);
-    // The trials of a study see validation alone: the whole study is one configuration more.
+    // The trials of a study use validation alone: the whole study is one configuration more.
     let search = ["--search", "train.optimizer.lr = { log = [1e-3, 1e-1] }", "--trials", "4", "--out", "s"];
     gradus(&folder, &[&["study", "linear.toml"], &search[..]].concat()).says(0, &[]);
     assert_eq!(lines("test_ledger.jsonl").len(), 7);

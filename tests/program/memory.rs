@@ -1,5 +1,5 @@
-//! What an experiment will cost: `--dry-run` refuses what a training would refuse, tells the peak of memory before it is
-//! reached, and allocates nothing that it only describes.
+//! The cost of an experiment: `--dry-run` refuses what a training would refuse, estimates the peak of memory, and
+//! allocates nothing that it only describes.
 
 use crate::common::{Ran, command, empty_folder, gradus, write_images, zip};
 use std::fs;
@@ -77,7 +77,7 @@ fn peak(mut command: Command) -> f64 {
 /// Many samples and a small network; few samples and a large one.
 #[cfg(target_os = "linux")]
 #[test]
-fn the_peak_of_memory_is_told_before() {
+fn the_peak_of_memory_is_estimated_before() {
     let folder = empty_folder("memory-peak");
     write_digits(&folder.join("digits"), 40_000);
     write_rows(&folder.join("rows.npz"), 20_000, 300);
@@ -88,15 +88,15 @@ fn the_peak_of_memory_is_told_before() {
     ] {
         let file = format!("{name}.toml");
         fs::write(folder.join(&file), text).unwrap();
-        let told = gradus(&folder, &["train", &file, "--dry-run", "--json"]).says(0, &[]).json();
-        let told = told["memory_bytes"].as_f64().unwrap();
+        let estimated = gradus(&folder, &["train", &file, "--dry-run", "--json"]).says(0, &[]).json();
+        let estimated = estimated["memory_bytes"].as_f64().unwrap();
         let measured = peak(command(&folder, &["train", &file, "--out", name]));
-        println!("{name}: {:.0} MB told, {:.0} MB measured", told / 1e6, measured / 1e6);
-        assert!((told / measured - 1.0).abs() < 0.2, "{name}: {told} told, {measured} measured");
+        println!("{name}: {:.0} MB estimated, {:.0} MB measured", estimated / 1e6, measured / 1e6);
+        assert!((estimated / measured - 1.0).abs() < 0.2, "{name}: {estimated} estimated, {measured} measured");
     }
 }
 
-/// What a training refuses, a dry run refuses with the same exit code; tables and folders are told like images.
+/// What a training refuses, a dry run refuses with the same exit code; tables and folders are described like images.
 #[test]
 fn a_dry_run_looks_at_the_data() {
     let folder = empty_folder("memory-dry");
@@ -120,7 +120,7 @@ fn a_dry_run_looks_at_the_data() {
     fs::write(folder.join("e.toml"), experiment("mnist", "digits", 8, &plain)).unwrap();
     let dry = |more: &[&str]| gradus(&folder, &[&["train", "e.toml", "--dry-run"], more].concat());
     dry(&["--set", "data.path=nowhere"]).says(3, &["nowhere"]);
-    assert_ne!(dry(&["--set", "data.val=60000"]).code, Some(0), "nothing would be left to learn from");
+    assert_ne!(dry(&["--set", "data.val=60000"]).code, Some(0), "no training samples would be left");
     assert!(!folder.join("runs").exists());
 }
 
@@ -142,7 +142,7 @@ fn a_network_too_large_is_described_and_refused() {
     assert!(!folder.join("a").exists());
 }
 
-/// A training that will not fit is refused before it begins, with the setting that asks for most of it.
+/// A training that will not fit is refused before it begins, with the setting that needs most memory.
 #[test]
 fn a_training_that_does_not_fit_is_refused() {
     let folder = empty_folder("memory-training");

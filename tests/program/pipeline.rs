@@ -1,4 +1,4 @@
-//! The main job through the program: a whole run, resuming, bad data, divergence, and a trained run put to use.
+//! The main job through the program: a whole run, resuming, bad data, divergence, and the use of a trained run.
 
 use crate::common::{Ran, command, empty_folder, gradus, plain_numbers, png, write_images, zip};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// A smoke run that several tests look at; made once. Gives the folder it lies in and what was on stdout.
+/// A smoke run that several tests look at; made once. Returns its folder and its stdout.
 fn smoke_run() -> &'static (PathBuf, Value) {
     static RUN: OnceLock<(PathBuf, Value)> = OnceLock::new();
     RUN.get_or_init(|| {
@@ -96,7 +96,7 @@ fn the_keys_of_metrics_are_a_contract() {
     for name in ["kmeans", "mlp", "cnn"] {
         let rows = metrics[name]["confusion"].as_array().unwrap();
         let cells = rows.iter().flat_map(|row| row.as_array().unwrap());
-        assert_eq!(cells.map(|n| n.as_u64().unwrap()).sum::<u64>(), tested, "{name} did not answer every test image");
+        assert_eq!(cells.map(|n| n.as_u64().unwrap()).sum::<u64>(), tested, "{name} did not classify every test image");
     }
 }
 
@@ -115,11 +115,8 @@ fn the_report_is_whole_and_points_to_nothing_outside() {
         assert!(page.contains(&format!("id=\"s-{number}\"")), "there is no section {number}");
     }
     assert_eq!(page.matches("class=\"answer\"").count(), 8, "each question of the assignment has an answer");
-    assert!(
-        page.contains("class=\"banner\"") && page.contains("Its numbers mean nothing"),
-        "a smoke run says what it is"
-    );
-    // What a test figure is shown for is settled beforehand: activations are compared on the validation split.
+    assert!(page.contains("class=\"banner\"") && page.contains("Its numbers mean nothing"), "a smoke run is marked");
+    // Test figures are shown for choices made beforehand only: activations are compared on the validation split.
     let activations = fs::read_to_string(folder.join("run/tables/activations.csv")).unwrap();
     assert!(activations.contains("validation") && !activations.contains("test"), "{activations}");
     assert!(
@@ -164,7 +161,7 @@ fn every_classifier_is_in_the_ledger() {
 }
 
 #[test]
-fn too_few_images_for_the_maps_are_refused_before_training() {
+fn too_few_images_for_the_embeddings_are_refused_before_training() {
     let folder = empty_folder("pipeline-small");
     write_images(&folder.join("data"), &["a", "b"], 14);
     let ran = gradus(&folder, &["pipeline", "--smoke", "--data", "data", "--out", "run"]);
@@ -200,7 +197,7 @@ fn force_replaces_a_run() {
 }
 
 #[test]
-fn a_run_is_not_resumed_on_other_pictures() {
+fn a_run_is_not_resumed_on_other_images() {
     let folder = empty_folder("pipeline-changed");
     write_images(&folder.join("data"), &["a", "b"], 20);
     let small = ["--smoke", "--size", "16", "--set", "cnn.widths=[4,8]"];
@@ -216,7 +213,7 @@ fn a_run_is_not_resumed_on_other_pictures() {
     gradus(&elsewhere, &["pipeline", "--resume", run.to_str().unwrap()]).says(0, &[]);
 }
 
-/// A job on few small images that goes on for many epochs.
+/// A job on few small images with many epochs.
 const LONG: [&str; 9] = [
     "pipeline",
     "--smoke",
@@ -278,7 +275,7 @@ fn interrupted_killed_and_resumed_it_ends_in_the_same_bits() {
     let ran: Ran = child.wait_with_output().unwrap().into();
     ran.says(130, &["pipeline --resume run"]);
     assert!(folder.join("run/checkpoints/last.state").exists() && !folder.join("run/COMPLETE").exists());
-    // A run that did not end is not put to use.
+    // An unfinished run cannot be used.
     gradus(&folder, &["evaluate", "run", "--data", "."]).says(3, &["--resume run"]);
 
     // Resumed from the middle of an epoch, and killed some epochs later.
@@ -298,7 +295,7 @@ fn interrupted_killed_and_resumed_it_ends_in_the_same_bits() {
 #[test]
 fn a_run_has_one_writer_and_stops_when_terminated() {
     let folder = empty_folder("pipeline-writer");
-    // Both refusals wait two seconds for a process that may be dying: the job must outlast them.
+    // Both refusals wait two seconds for a process that may be ending: the job must last longer.
     let longer = ["run", "--set", "cnn.epochs=9000"];
     let child = start_until(&folder, &[&LONG[..], &longer].concat(), "run", "cnn epoch  1");
     gradus(&folder, &["pipeline", "--resume", "run"]).says(2, &["another gradus"]);
@@ -377,12 +374,12 @@ fn images_of_ones_own_from_a_zip_and_back() {
     gradus(&folder, &["evaluate", "a", "--data", "nowhere"]).says(3, &["nowhere"]);
 
     let images = ["images/lying/0.png", "images/checked/3.png"];
-    let answers = gradus(&folder, &["predict", "a", images[0], images[1], "--json"]);
-    let answers = answers.says(0, &[]).json();
-    for (answer, path) in answers.as_array().unwrap().iter().zip(images) {
-        assert_eq!(answer["path"], path);
-        assert!(classes.contains(&answer["class"].as_str().unwrap()));
-        let sum: f64 = answer["probabilities"].as_array().unwrap().iter().map(|p| p.as_f64().unwrap()).sum();
+    let predictions = gradus(&folder, &["predict", "a", images[0], images[1], "--json"]);
+    let predictions = predictions.says(0, &[]).json();
+    for (prediction, path) in predictions.as_array().unwrap().iter().zip(images) {
+        assert_eq!(prediction["path"], path);
+        assert!(classes.contains(&prediction["class"].as_str().unwrap()));
+        let sum: f64 = prediction["probabilities"].as_array().unwrap().iter().map(|p| p.as_f64().unwrap()).sum();
         assert!((sum - 1.0).abs() < 1e-5);
     }
     assert!(gradus(&folder, &["predict", "a", images[0]]).says(0, &[]).out.contains(images[0]));

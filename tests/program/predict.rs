@@ -91,7 +91,7 @@ fn digits_of_ones_own_are_made_like_mnist() {
     inverted.invert();
     inverted.save(folder.join("inverted.bmp")).unwrap();
 
-    // Without the flag, the border gives it away.
+    // Without the flag, the border shows it.
     let plain = gradus(&folder, &["predict", "run", "one.png", "inverted.bmp", "paper.png", "--json"]);
     plain.says(0, &["warning: inverted.bmp: looks inverted", "warning: paper.png: looks inverted", "--like mnist"]);
     assert!(!plain.err.contains("one.png"), "{}", plain.err);
@@ -100,10 +100,10 @@ fn digits_of_ones_own_are_made_like_mnist() {
 
     let like = ["predict", "run", "one.png", "inverted.bmp", "paper.png", "--like", "mnist", "--show", "seen"];
     let ran = gradus(&folder, &like);
-    ran.says(0, &["one.png as the network sees it:", "@@@"]);
+    ran.says(0, &["one.png as the network receives it:", "@@@"]);
     assert!(!ran.err.contains("inverted:"), "{}", ran.err);
     let seen = |name: &str| folder.join("seen").join(name);
-    // Already as MNIST has it: unchanged, to the bit but for rounding; the others the same within their blur.
+    // Already in MNIST's form: unchanged, to the bit but for rounding; the others the same within their blur.
     assert!(difference(&seen("001_one.png"), &folder.join("one.png")) < 1e-3);
     assert!(difference(&seen("002_inverted.png"), &seen("001_one.png")) < 1e-3);
     assert!(difference(&seen("003_paper.png"), &seen("001_one.png")) < 0.02);
@@ -129,15 +129,15 @@ fn an_unreadable_image_costs_itself_only() {
         assert!(std::process::Command::new("mkfifo").arg(folder.join("pipe.png")).status().unwrap().success());
         images.push("pipe.png");
     }
-    let asked: Vec<&str> = ["predict", "run"].into_iter().chain(images.iter().copied()).collect();
-    let ran = gradus(&folder, &asked);
+    let args: Vec<&str> = ["predict", "run"].into_iter().chain(images.iter().copied()).collect();
+    let ran = gradus(&folder, &args);
     let failed = images.len() - 2;
     ran.says(3, &["torn.jpg: ", "nowhere.png: does not exist", "expected a regular file, found a folder"]);
     ran.says(3, &[&format!("could not be read: {failed} of {} images", images.len())]);
     assert_eq!(ran.out.lines().count(), 3, "{}", ran.out);
     assert!(ran.out.contains("images/lying/0.png") && ran.out.contains("without-ending"), "{}", ran.out);
 
-    let entries = gradus(&folder, &[&asked[..], &["--json"]].concat());
+    let entries = gradus(&folder, &[&args[..], &["--json"]].concat());
     let entries = entries.says(3, &[]).json();
     let errors: Vec<bool> = entries.as_array().unwrap().iter().map(|e| e["error"].is_string()).collect();
     assert_eq!(errors[..5], [false, true, true, true, false]);
@@ -147,9 +147,9 @@ fn an_unreadable_image_costs_itself_only() {
     gradus(&folder, &["predict", "run", "images/lying/0.png", "--like", "mnist"]).says(2, &["--like", "28x28"]);
 }
 
-/// What lies in a folder besides images, and how it is spoken of.
+/// Other files in a folder of images, and the messages on them.
 #[test]
-fn a_training_tells_what_it_left_out() {
+fn a_training_lists_what_it_skipped() {
     let folder = empty_folder("predict-folder");
     write_images(&folder.join("images"), &["Cat", "cat", "dog\u{1b}[31m"], 8);
     fs::create_dir_all(folder.join("images/Cat/@eaDir")).unwrap();
@@ -177,7 +177,7 @@ fn settings_that_are_a_pipe_are_refused() {
     }
 }
 
-/// Two hundred real test digits as people would bring them: large, black on white, off centre. With `--like mnist` they
+/// Two hundred real test digits as user images: large, black on white, off centre. With `--like mnist` they
 /// are classified nearly as well as the originals, without they are not.
 #[test]
 fn real_digits_on_paper_are_read() {
@@ -201,8 +201,8 @@ fn real_digits_on_paper_are_read() {
         on_paper(&digit).save_with_format(folder.join(&paths[1][i]), ImageFormat::Jpeg).unwrap();
     }
     let correct = |paths: &[String], more: &[&str]| {
-        let asked = ["predict", "run"].into_iter().chain(paths.iter().map(String::as_str)).chain(more.iter().copied());
-        let ran = gradus(&folder, &asked.chain(["--json"]).collect::<Vec<_>>());
+        let args = ["predict", "run"].into_iter().chain(paths.iter().map(String::as_str)).chain(more.iter().copied());
+        let ran = gradus(&folder, &args.chain(["--json"]).collect::<Vec<_>>());
         let entries = ran.says(0, &[]).json();
         let labels = mnist.test.labels().iter().map(|label| label.to_string());
         entries.as_array().unwrap().iter().zip(labels).filter(|(e, label)| e["class"] == label.as_str()).count()

@@ -13,8 +13,8 @@ fn uniform(i: usize, stream: u64) -> f64 {
     (mixed >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// A table of flats: size in m², floor, age in years and distance to the centre in km give the rent in euros, with noise of
-/// deviation 40 or so; a second number is the running costs.
+/// A table of flats: size in m², floor, age in years and distance to the centre in km give the rent in euros, with
+/// noise of deviation 40 or so; a second number is the running costs.
 fn flats(path: &Path, n: usize) {
     let mut text = String::from("id,size,floor,age,distance,rent,costs\n");
     for i in 0..n {
@@ -81,7 +81,7 @@ fn a_number_is_learned_by_each_loss_and_predicted_with_its_interval() {
     let config = fs::read_to_string(folder.join("run0/config.toml")).unwrap();
     assert!(config.contains("kind = \"regress\"") && config.contains("loss = \"mse\""), "{config}");
 
-    // What the run wrote agrees with itself and with what is asked afterwards.
+    // The files of the run agree with each other and with later evaluations.
     let metrics: Value = serde_json::from_slice(&fs::read(folder.join("run0/metrics.json")).unwrap()).unwrap();
     let again = gradus(&folder, &["evaluate", "run0", "--json"]).says(0, &[]).json();
     assert_eq!((&again["mse"], &again["r_squared"]), (&metrics["test"]["mse"], &metrics["test"]["r_squared"]));

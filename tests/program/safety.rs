@@ -79,8 +79,8 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// All that the commands say about a run, or why they refuse it.
-fn answers(run: &Path, other: &Path, image: &Path) -> Result<String> {
+/// All outputs of the commands on a run, or the error.
+fn predictions(run: &Path, other: &Path, image: &Path) -> Result<String> {
     let folder = RunFolder::finished(run)?;
     let trained = Trained::open(&folder)?;
     let figures = trained.evaluate(None, &mut Unwatched)?;
@@ -91,16 +91,16 @@ fn answers(run: &Path, other: &Path, image: &Path) -> Result<String> {
     Ok(format!("{figures} {predictions:?} {} {rows}", embedding.knn_accuracy))
 }
 
-/// A byte changed anywhere in a finished run: the commands refuse it as bad data, or say what they said before.
+/// A byte changed anywhere in a finished run: the commands refuse it as bad data, or give the same outputs as before.
 #[test]
-fn a_damaged_run_is_refused_or_gives_the_same_answer() {
+fn a_damaged_run_is_refused_or_gives_the_same_predictions() {
     let folder = place("safety-damage");
     for (out, seed) in [("a", "1"), ("b", "2")] {
         gradus(&folder, &["train", "small.toml", "--seed", seed, "--out", out]).says(0, &[]);
     }
     let (run, other, image) = (folder.join("a"), folder.join("b"), folder.join("image.png"));
     fs::write(&image, png(1, 1)).unwrap();
-    let known = answers(&run, &other, &image).unwrap();
+    let known = predictions(&run, &other, &image).unwrap();
     let mut rng = Rng::new(1, "damage", 0);
     let files =
         ["config.toml", "env.json", "preparation.json", "metrics.json", "checksums.json", "data.csv.gz", "COMPLETE"];
@@ -118,7 +118,7 @@ fn a_damaged_run_is_refused_or_gives_the_same_answer() {
             let mut bytes = whole.clone();
             bytes[rng.below(whole.len())] ^= 1 << rng.below(8);
             fs::write(&path, &bytes).unwrap();
-            match answers(&run, &other, &image) {
+            match predictions(&run, &other, &image) {
                 Ok(said) => assert_eq!(said, known, "{name}"),
                 Err(error) => {
                     assert_eq!(error.exit_code(), 3, "{name}: {error}");
@@ -126,15 +126,15 @@ fn a_damaged_run_is_refused_or_gives_the_same_answer() {
                 }
             }
         }
-        // What the commands read is refused wherever it is hit.
+        // Every file that the commands read is refused wherever it is changed.
         if is_read && !["env.json", "checksums.json"].contains(name) {
             assert_eq!(refused, places, "{name}");
         }
         fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-        answers(&run, &other, &image).map_or_else(|e| assert_eq!(e.exit_code(), 3), |said| assert_eq!(said, known));
+        predictions(&run, &other, &image).map_or_else(|e| assert_eq!(e.exit_code(), 3), |said| assert_eq!(said, known));
         fs::write(&path, &whole).unwrap();
     }
-    assert_eq!(answers(&run, &other, &image).unwrap(), known);
+    assert_eq!(predictions(&run, &other, &image).unwrap(), known);
 
     // The program: every command that reads weights, and a network that begins with them.
     let weights = run.join(weights[0]);
@@ -162,7 +162,7 @@ fn a_damaged_run_is_refused_or_gives_the_same_answer() {
     gradus(&folder, &transfer).says(0, &["taken"]);
 }
 
-/// Weights that are no numbers are refused by name, and so are outputs, which finite weights can give too.
+/// Weights that are not finite are refused by name, and so are such outputs, which finite weights can give too.
 #[test]
 fn numbers_that_are_not_finite_are_refused_by_name() {
     let folder = place("safety-finite");
@@ -226,7 +226,7 @@ fn wait_for(done: impl Fn() -> bool) {
     }
 }
 
-/// config.toml edited before a run is resumed: what shapes the training is refused, what only lengthens it is told.
+/// config.toml edited before a run is resumed: a change of the training is refused, one of its length is printed.
 #[cfg(unix)]
 #[test]
 fn a_run_is_resumed_with_the_settings_it_began_with() {
@@ -272,15 +272,16 @@ fn a_run_that_is_replaced_goes_last() {
     let known = gradus(&folder, &["evaluate", "a", "--json"]).says(0, &[]).json();
     let unfit =
         ["train", "small.toml", "--set", "data.kind=folder", "--set", "data.path=typo", "--out", "a", "--force"];
-    gradus(&folder, &unfit).says(3, &["typo", "is again the run that was to be replaced"]);
+    gradus(&folder, &unfit).says(3, &["typo", "holds the previous run again"]);
     assert_eq!(gradus(&folder, &["evaluate", "a", "--json"]).says(0, &[]).json(), known);
     // A study or a pipeline in its place, with the same mistake.
     let study = ["study", "small.toml", "--set", "data.kind=mnist", "--set", "data.path=typo", "--out", "a", "--force"];
-    gradus(&folder, &study).says(3, &["is again the run"]);
+    gradus(&folder, &study).says(3, &["holds the previous run again"]);
     fs::create_dir(folder.join("empty")).unwrap();
-    gradus(&folder, &["pipeline", "--data", "empty", "--out", "a", "--force"]).says(3, &["is again the run"]);
+    gradus(&folder, &["pipeline", "--data", "empty", "--out", "a", "--force"])
+        .says(3, &["holds the previous run again"]);
     assert_eq!(gradus(&folder, &["evaluate", "a", "--json"]).says(0, &[]).json(), known);
-    // One that diverges has learned something: both are kept, and it is said where.
+    // One that diverges has learned something: both are kept, with a note where.
     let diverging = ["train", "small.toml", "--set", "train.optimizer.lr=1e30", "--out", "a", "--force"];
     let ran = gradus(&folder, &diverging);
     ran.says(4, &[]);
@@ -299,7 +300,7 @@ fn a_family_of_runs_goes_last_together() {
     fs::write(folder.join("both.toml"), format!("{}{variants}", SMALL.split("[study]").next().unwrap())).unwrap();
     gradus(&folder, &["train", "both.toml", "--out", "f"]).says(0, &[]);
     let unfit = ["train", "both.toml", "--set", "data.kind=mnist", "--set", "data.path=typo", "--out", "f", "--force"];
-    gradus(&folder, &unfit).says(3, &["holds again the runs"]);
+    gradus(&folder, &unfit).says(3, &["holds the previous runs again"]);
     gradus(&folder, &["evaluate", "f/one"]).says(0, &[]);
     fs::write(folder.join("f/thesis.txt"), "mine").unwrap();
     gradus(&folder, &["train", "both.toml", "--out", "f", "--force"]).says(2, &["thesis.txt", "left alone"]);
@@ -308,10 +309,10 @@ fn a_family_of_runs_goes_last_together() {
     assert_eq!(names(&folder), ["both.toml", "f"]);
 }
 
-/// A folder that is deleted or replaced while its run goes on: exit 1, and not a file of ours in the other's.
+/// A folder that is deleted or replaced during its run: exit 1, and not a file of ours in the other's.
 #[cfg(unix)]
 #[test]
-fn a_run_whose_folder_vanishes_says_so() {
+fn a_run_reports_that_its_folder_vanished() {
     let folder = place("safety-vanished");
     let args = ["train", "small.toml", "--set", "train.epochs=2000", "--set", "data.per_class=60", "--out", "a"];
     for replace in [false, true] {
@@ -341,7 +342,7 @@ fn a_killed_run_leaves_nothing_for_good() {
     let args = ["train", "small.toml", "--set", "train.epochs=400", "--set", "data.per_class=60", "--out", "a"];
     let mut child = command(&folder, &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_for(|| fs::read_to_string(folder.join("a/log.txt")).is_ok_and(|log| log.contains("epoch  1")));
-    // Stopped, it is still there and holds its lock; it is killed a moment after somebody asks for the folder.
+    // Stopped, it is still there and holds its lock; it is killed a moment after another process asks for the lock.
     assert!(signal(child.id(), "-STOP"));
     for name in ["a/.gradus-dead.tmp", "a/checkpoints/.gradus-dead.tmp"] {
         fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
@@ -356,15 +357,16 @@ fn a_killed_run_leaves_nothing_for_good() {
     assert!(!folder.join("a/.gradus-dead.tmp").exists() && !folder.join("a/checkpoints/.gradus-dead.tmp").exists());
 }
 
-/// A study whose time is over is not complete, and goes on to the trials that it would have had; a finished one takes more.
+/// A study that was stopped by its time limit is not complete, and is resumed with the same trials; a finished one
+/// takes more.
 #[test]
-fn a_study_that_ran_out_of_time_goes_on() {
+fn a_study_that_ran_out_of_time_is_resumed() {
     let folder = place("safety-study");
     gradus(&folder, &["study", "small.toml", "--out", "whole"]).says(0, &[]);
     let late =
         ["study", "small.toml", "--set", "study.trials=6", "--set", "train.epochs=100", "--timeout", "1", "--out", "s"];
     let ran = gradus(&folder, &[&late[..], &["--set", "data.per_class=100"]].concat());
-    ran.says(0, &["of 6 trials are over", "--resume s"]);
+    ran.says(0, &["of 6 trials are finished", "--resume s"]);
     assert!(!folder.join("s/COMPLETE").exists() && folder.join("s/report.html").exists());
     let edited = folder.join("s/config.toml");
     edit(&edited, "batch = 8", "batch = 16");
@@ -387,7 +389,7 @@ fn a_study_that_ran_out_of_time_goes_on() {
         without_seconds.map(|cells| cells.map(|(_, cell)| cell.to_owned()).collect()).collect::<Vec<Vec<_>>>()
     };
     assert_eq!(table("whole"), table("at-once"));
-    // Its journal is whole, or it is not asked; another program may have added to it.
+    // A damaged journal is refused; another program may have added to it.
     let journal = folder.join("whole/study.jsonl");
     let text = fs::read_to_string(&journal).unwrap();
     fs::write(&journal, text.replacen("0.", "1.", 1)).unwrap();
@@ -407,7 +409,7 @@ fn a_running_study_is_not_replaced() {
     wait_for(|| folder.join("s/study.jsonl").exists());
     gradus(&folder, &["study", "small.toml", "--out", "s", "--force"]).says(2, &["another gradus process"]);
     gradus(&folder, &["train", "small.toml", "--out", "s", "--force"]).says(2, &["another gradus process"]);
-    assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    assert!(child.try_wait().unwrap().is_none(), "it continues");
     child.kill().unwrap();
     child.wait().unwrap();
 }
@@ -415,7 +417,7 @@ fn a_running_study_is_not_replaced() {
 /// No room, no permission: an error that names the file and what to do, and the run can be resumed.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_and_a_folder_of_somebody_else_are_named() {
+fn a_full_disk_and_a_folder_without_permission_are_named() {
     let folder = place("safety-disk");
     gradus(&folder, &["train", "small.toml", "--out", "/proc/a"]).says(1, &["cannot create"]);
     gradus(&folder, &["train", "small.toml", "--out", "/dev/null/a"]).says(1, &["cannot create", "/dev/null"]);
@@ -424,7 +426,7 @@ fn a_full_disk_and_a_folder_of_somebody_else_are_named() {
     let limited = "trap '' XFSZ; ulimit -f 8; exec \"$0\" train small.toml --set train.epochs=8 --out full";
     let output = std::process::Command::new("bash").arg("-c").arg(limited).arg(&program).current_dir(&folder).output();
     let ran: crate::common::Ran = output.unwrap().into();
-    ran.says(1, &["cannot write", "full/", "help: when that is mended, continue with:", "train --resume full"]);
+    ran.says(1, &["cannot write", "full/", "help: when that is fixed, continue with:", "train --resume full"]);
     assert!(!folder.join("full/COMPLETE").exists());
     gradus(&folder, &["train", "--resume", "full"]).says(0, &[]);
     let left: Vec<String> = names(&folder.join("full")).into_iter().filter(|name| name.ends_with(".tmp")).collect();
@@ -454,7 +456,7 @@ fn a_report_never_ends_a_run() {
     assert_eq!(gradus(&folder, &["evaluate", "a", "--json"]).says(0, &[]).json(), known);
 }
 
-/// What the refusals of the library are for programs: a class of error each.
+/// The refusals of the library for programs: a class of error each.
 #[test]
 fn a_refusal_is_an_error_of_data() {
     let missing = RunFolder::finished(Path::new("no/such/run")).unwrap_err();

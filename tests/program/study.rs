@@ -1,5 +1,5 @@
-//! Studies: samplers and pruners on functions that are known, workers and processes that share a journal, the program from a file to
-//! the best network, and what Optuna reads.
+//! Studies: samplers and pruners on known functions, workers and processes on one journal, the program from a file to
+//! the best network, and compatibility with Optuna.
 
 use crate::common::{command, empty_folder, gradus, plain_numbers};
 use gradus::study::{
@@ -16,7 +16,7 @@ fn space(text: &str) -> Space {
     Space::read(&text.parse().unwrap()).unwrap()
 }
 
-/// A learning rate on a logarithmic axis, and a share: the valley is at (0.01, 0.7).
+/// A learning rate on a logarithmic axis, and a fraction: the valley is at (0.01, 0.7).
 const VALLEY: &str = "lr = { log = [1e-5, 1] }\np = { uniform = [0, 1] }";
 
 fn valley(trial: &Trial) -> f64 {
@@ -48,8 +48,8 @@ fn lowest(trials: &[Trial]) -> f64 {
     best(trials, Direction::Minimize).unwrap().value.unwrap()
 }
 
-/// Over twenty seeds: in 30 trials, ten of them random, TPE comes on average twice as near to the bottom as random search,
-/// and is the better one for most seeds.
+/// Over twenty seeds: in 30 trials, ten of them random, TPE comes on average twice as near to the bottom as random
+/// search, and is the better one for most seeds.
 #[test]
 fn tpe_beats_random_on_a_valley() {
     let of = |study: Study| lowest(&run(&study, &|trial, _| Ok(valley(trial))));
@@ -65,7 +65,7 @@ fn tpe_beats_random_on_a_valley() {
 
 /// Two branches with a parameter of their own each; the good one is `deep`, at 24 units.
 #[test]
-fn tpe_finds_the_right_branch_of_a_tree() {
+fn tpe_finds_the_best_branch_of_a_tree() {
     let text = "kind = { choice = [\"flat\", \"deep\", \"odd\"] }\n\
                 rate = { uniform = [0, 1], when = \"kind = flat | odd\" }\n\
                 units = { int = [4, 64], when = \"kind = deep\" }";
@@ -112,7 +112,7 @@ fn pruners_save_steps_and_keep_the_best() {
     }
 }
 
-/// What does not depend on the clock.
+/// The parts of a trial that do not depend on the clock.
 fn essence(trials: &[Trial]) -> Vec<Trial> {
     trials.iter().map(|trial| Trial { seconds: 0.0, ..trial.clone() }).collect()
 }
@@ -179,7 +179,7 @@ fn faults_fail_a_trial_or_end_the_study() {
     }
     assert!(trials.iter().all(|trial| trial.is_finished()) && trials.len() == 30);
 
-    // Missing data are no trial's fault: the study stops, and goes on when they are back.
+    // Missing data are not the fault of a trial: the study stops, and is resumed when they are back.
     let path = folder.path().join("other.jsonl");
     let missing = |trial: &Trial, report: &mut dyn FnMut(usize, f64) -> Prune| match trial.number {
         7 => Err(Error::data("images", "is gone", "bring it back")),
@@ -203,7 +203,7 @@ impl Overseer for Impatient {
 }
 
 #[test]
-fn stopped_anywhere_a_study_goes_on_to_the_same_end() {
+fn stopped_anywhere_a_study_is_resumed_to_the_same_end() {
     let folder = tempfile::tempdir().unwrap();
     let new = || study(VALLEY, Tpe::default(), Hyperband::new(20, 3).unwrap(), 5);
     let whole = essence(&run(&new(), &descent));
@@ -288,7 +288,7 @@ fn the_life_of_a_study() {
     let metrics = ran.says(0, &["[1/3] trials", "[2/3] best trial"]).json();
     assert_eq!((&metrics["recipe"], &metrics["trials"], &metrics["failed"]), (&"study".into(), &8.into(), &0.into()));
     let best = &metrics["best"];
-    assert_eq!(best["value"], best["val"]["loss"], "trained again, it comes to the same bits");
+    assert_eq!(best["value"], best["val"]["loss"], "trained again, it gives the same bits");
     for file in ["study.jsonl", "report.html", "tables/trials.csv", "figures/parallel.png", "figures/curves.svg"] {
         assert!(folder.join("a").join(file).exists(), "{file}");
     }
@@ -332,7 +332,7 @@ fn the_life_of_a_study() {
     let evaluated = gradus(&folder, &["evaluate", "a/best", "--json"]).says(0, &[]).json();
     assert_eq!(evaluated, best["test"]);
     gradus(&folder, &["study", "--resume", "a"]).says(0, &["complete"]);
-    assert!(!folder.join("a/study.db").exists(), "a database is made when it is asked for");
+    assert!(!folder.join("a/study.db").exists(), "a database is made only on request");
     gradus(&folder, &["study", "--resume", "a", "--sqlite"]).says(0, &["complete"]);
     let head = std::fs::read(folder.join("a/study.db")).unwrap();
     assert!(head.starts_with(b"SQLite format 3\0"));
@@ -365,7 +365,7 @@ fn the_life_of_a_study() {
 }
 
 #[test]
-fn what_is_said_of_wrong_studies() {
+fn faulty_studies_are_refused_in_words() {
     let folder = empty_folder("study-wrong");
     std::fs::write(folder.join("small.toml"), SMALL).unwrap();
     let plain = SMALL.split("[study]").next().unwrap();
@@ -390,7 +390,8 @@ fn what_is_said_of_wrong_studies() {
     assert!(!folder.join("x").exists(), "a study without data leaves nothing");
 }
 
-/// With `GRADUS_PEERS_PYTHON` set to a Python that has Optuna: it reads our journal and our database, and finds the same.
+/// With `GRADUS_PEERS_PYTHON` set to a Python that has Optuna: it reads our journal and our database, and finds the
+/// same.
 #[test]
 fn optuna_reads_the_journal_and_the_database() {
     let Some(python) = std::env::var_os("GRADUS_PEERS_PYTHON") else {
@@ -413,7 +414,7 @@ fn optuna_reads_the_journal_and_the_database() {
         assert_eq!(names, ["k", "lr", "n", "p"]);
         let trials = study.run(&path, 2, None, &objective, &mut Unseen).unwrap();
         database::write(&path, &folder.path().join("study.db")).unwrap();
-        // What this side knows, in plain words.
+        // The study as this program reads it, as text.
         let rows: Vec<serde_json::Value> = trials
             .iter()
             .map(|trial| {
@@ -464,9 +465,9 @@ fn the_space_of_the_help_fits() {
     assert_eq!(job.space.params.len(), 5);
 }
 
-/// With `GRADUS_PEERS_PYTHON`: Optuna itself runs a trial, adds one whole and leaves one running; the study goes on.
+/// With `GRADUS_PEERS_PYTHON`: Optuna itself runs a trial, adds one whole and leaves one running; the study continues.
 #[test]
-fn a_study_goes_on_after_optuna_has_added_trials() {
+fn a_study_continues_after_optuna_has_added_trials() {
     let Some(python) = std::env::var_os("GRADUS_PEERS_PYTHON") else {
         eprintln!("skipped: GRADUS_PEERS_PYTHON is not set");
         return;

@@ -1,4 +1,4 @@
-//! Tables and arrays as people bring them: trained on, evaluated, predicted.
+//! Tables and arrays of all forms: training, evaluation, prediction.
 
 use crate::common::{Ran, empty_folder, gradus};
 use serde_json::Value;
@@ -70,11 +70,11 @@ fn columns_are_found_whatever_the_table_looks_like() {
         serde_json::from_slice(&fs::read(folder.join("plain.csv.run/preparation.json")).unwrap()).unwrap();
     assert_eq!(kept["columns"], serde_json::json!({ "features": ["u", "v"], "label": "y" }));
 
-    // The same samples in other clothes come to the same weights.
+    // The same samples in other formats give the same weights.
     for (name, head, words, more) in [
         ("numbered.csv", "0,1,species\n", "read as names", &[][..]),
         ("index.csv", ",u,v,y\n", "column 1 numbers the rows", &[]),
-        ("first.csv", "label,u,v\n", "column 1 (`label`) is taken for the class", &[]),
+        ("first.csv", "label,u,v\n", "column 1 (`label`) is read as the class", &[]),
         ("number.csv", "u,kind,v\n", "", &["--set", "data.label=2"]),
         ("ignored.csv", "u,name,v,y\n", "", &["--set", "data.ignore=[\"name\"]"]),
         ("chosen.csv", "u,name,v,y\n", "", &["--set", "data.columns=[1, \"v\"]"]),
@@ -107,7 +107,7 @@ fn columns_are_found_whatever_the_table_looks_like() {
     assert!(all.as_f64().unwrap() > 0.6, "{all}");
     assert_eq!(accuracy(&folder, "plain.csv.run", "swapped.csv"), all);
     assert_eq!(accuracy(&folder, "plain.csv.run", "index.csv"), all);
-    // Rows without a class are predicted, in their order; with one, it is not looked at.
+    // Rows without a class are predicted, in their order; with one, it is ignored.
     table(&folder, "rows.csv", "v,u\n", |_, u, v, _| format!("{v:.3},{u:.3}\n"));
     let predicted = gradus(&folder, &["predict", "plain.csv.run", "rows.csv"]);
     let mut csv = csv::Reader::from_reader(predicted.says(0, &[]).out.as_bytes());
@@ -120,11 +120,11 @@ fn columns_are_found_whatever_the_table_looks_like() {
     gradus(&folder, &["predict", "plain.csv.run", "small.toml"]).says(3, &["small.toml"]);
     table(&folder, "other.csv", "u,w,y\n", |_, u, v, c| format!("{u:.3},{v:.3},{c}\n"));
     let other = gradus(&folder, &["evaluate", "plain.csv.run", "--data", "other.csv"]);
-    other.says(3, &["lacks columns of the run: v", "does not know: w"]);
+    other.says(3, &["lacks columns of the run: v", "does not have: w"]);
 }
 
 #[test]
-fn what_a_table_cannot_be_is_said_before_anything_is_trained() {
+fn unusable_tables_are_refused_before_anything_is_trained() {
     let folder = empty_folder("tables-refused");
     fs::write(folder.join("small.toml"), SMALL).unwrap();
     let refused = |name: &str, text: &str, words: &[&str]| {

@@ -1,4 +1,4 @@
-//! What is refused before anything is read or trained, and what is said when a training fails: every number of every
+//! Checks before anything is read or trained, and the messages when a training fails: every number of every
 //! setting, ends of a network that do not fit the loss, divergence; and the smallest data that a run takes.
 
 use crate::common::{empty_folder, gradus, write_images};
@@ -320,15 +320,15 @@ fn a_training_has_defaults() {
     for words in ["batch = 32", "loss = \"cross_entropy\"", "kind = \"adam\"", "lr = 0.001", "kind = \"classify\""] {
         assert!(config.contains(words), "{words}: {config}");
     }
-    // What is set of the optimizer is set of the usual one.
+    // Settings of the optimizer without a kind are those of Adam.
     let set = ["train", "short.toml", "--epochs", "1", "--set", "train.optimizer.lr=0.01", "--out", "set"];
     gradus(&folder, &set).says(0, &[]);
     let config = fs::read_to_string(folder.join("set/config.toml")).unwrap();
     assert!(config.contains("kind = \"adam\"") && config.contains("lr = 0.01"), "{config}");
 }
 
-/// With `data.val = 0` all epochs are trained, the last is kept, and no figure of a validation set is shown anywhere; the
-/// samples are in the training set.
+/// With `data.val = 0` all epochs are trained, the last is kept, and no figure of a validation set is shown anywhere;
+/// the samples are in the training set.
 #[test]
 fn without_validation_samples_the_last_epoch_is_kept() {
     let folder = empty_folder("validation-none");
@@ -358,8 +358,8 @@ fn without_validation_samples_the_last_epoch_is_kept() {
         assert!(sum("train") > 4 * sum("test"), "{metrics}");
         assert!(!ran.err.contains("validation"), "{}", ran.err);
         let report = fs::read_to_string(folder.join(run).join("report.html")).unwrap();
-        let told = report.split("The experiment file").next().unwrap();
-        assert!(told.contains("there are no validation samples") && !told.contains("NaN"), "{run}");
+        let text = report.split("The experiment file").next().unwrap();
+        assert!(text.contains("there are no validation samples") && !text.contains("NaN"), "{run}");
         gradus(&folder, &["evaluate", run]).says(0, &[]);
     }
     let history = fs::read_to_string(folder.join("rendered/history.jsonl")).unwrap();
@@ -401,7 +401,8 @@ const BACK: &str = r#"
     lr = 0.001
 "#;
 
-/// Divergence is exit code 4, and names the key of the command that was run; of a checkpoint it speaks only if there is one.
+/// Divergence is exit code 4, and names the key of the command that was run; it mentions a checkpoint only if there is
+/// one.
 #[test]
 fn divergence_names_the_key_that_was_set() {
     let folder = empty_folder("validation-diverged");

@@ -26,7 +26,7 @@ struct Sizes {
 }
 
 impl Sizes {
-    /// The sizes, after a look at the slices' lengths.
+    /// Returns the sizes, after a look at the slices' lengths.
     fn of(name: &str, g: &GroupedConv2d, x: usize, w: usize, y: usize) -> Self {
         let lengths = g.lengths().unwrap_or_else(|e| panic!("grouped {name}: {e}: {g:?}"));
         let fits = [lengths.x, lengths.w, lengths.y] == [x, w, y];
@@ -37,7 +37,7 @@ impl Sizes {
     }
 }
 
-/// Where group `i` has its `len` elements of image `n`.
+/// Returns where group `i` has its `len` elements of image `n`.
 fn place(g: &GroupedConv2d, i: usize, n: usize, len: usize) -> Range<usize> {
     let start = (n * g.groups + i) * len;
     start..start + len

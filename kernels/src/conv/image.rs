@@ -14,7 +14,7 @@ pub(super) struct Layout {
     pub(super) source: [usize; 2],
     /// Rows kept, border included.
     pub(super) rows: usize,
-    /// Rows and columns of zeros before the source begins; negative where its first ones are left out.
+    /// Rows and columns of zeros before the source begins; negative where its first ones are omitted.
     pub(super) border: [isize; 2],
     /// Horizontal stride.
     pub(super) phases: usize,
@@ -23,7 +23,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// For the output rows `rows` of a convolution.
+    /// Returns the layout for the output rows `rows` of a convolution.
     pub(super) fn forward(g: &Conv2d, rows: std::ops::Range<usize>) -> Self {
         let reach = |axis: usize| (g.kernel[axis] - 1) * g.dilation[axis] + 1;
         Self {
@@ -51,7 +51,7 @@ impl Layout {
         self.channels * self.plane_len() + lanes
     }
 
-    /// Where the pixel lies that an output at the origin sees under a tap `y` down and `x` to the right.
+    /// Returns the position of the pixel under a tap `y` down and `x` to the right, for an output at the origin.
     pub(super) fn offset(&self, channel: usize, y: usize, x: usize) -> usize {
         let column = if self.phases == 1 { x } else { x % self.phases * self.phase_len + x / self.phases };
         channel * self.plane_len() + y * self.row_len() + column

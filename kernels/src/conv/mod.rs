@@ -5,7 +5,7 @@
 //! micro-kernels read it there. Three products follow:
 //! * forward: filters x columns ([`sweep`]);
 //! * the gradient of the image, which is also transposed convolution: the same sweep over dY with the filters
-//!   transposed, one for each of the `stride x stride` classes of pixels that see the same taps;
+//!   transposed, one for each of the `stride x stride` classes of pixels under the same taps;
 //! * the gradient of the filters: dY x columnsᵀ ([`weights`]).
 //!
 //! [`pooled`] adds what follows a convolution in most networks, bias, ReLU and max-pooling, without a trip to memory.

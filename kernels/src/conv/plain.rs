@@ -12,7 +12,7 @@ fn each_image<T: Scalar>(g: &Conv2d, mut f: impl FnMut(&mut [T], usize)) {
     (0..g.n).for_each(|n| f(&mut columns, n));
 }
 
-/// The `n`-th of `count` equal parts.
+/// Returns the `n`-th of `count` equal parts.
 fn part<T>(data: &[T], n: usize, count: usize) -> &[T] {
     let len = data.len() / count;
     &data[n * len..][..len]

@@ -1,4 +1,4 @@
-//! How large a convolution is: whether it is worth threads, and whether the fast paths may take it.
+//! Decides by the size of a convolution whether it is worth threads, and whether the fast paths may take it.
 
 use crate::Conv2d;
 use crate::geometry::product;
@@ -6,17 +6,17 @@ use crate::geometry::product;
 /// Multiply-adds below which a convolution stays on the calling thread.
 const SERIAL_BELOW: usize = 1 << 18;
 
-/// The product, or `usize::MAX` if it is larger.
+/// Returns the product, or `usize::MAX` if it is larger.
 fn times(sizes: &[usize]) -> usize {
     sizes.iter().fold(1, |all, &size| all.saturating_mul(size))
 }
 
-/// Multiply-adds of a convolution.
+/// Returns the multiply-adds of a convolution.
 pub(super) fn work(g: &Conv2d) -> usize {
     times(&[g.n, g.o, g.k(), g.out_h(), g.out_w()])
 }
 
-/// Whether the work is too small to be shared out.
+/// Returns whether the work is too small for several threads.
 pub(super) fn serial(g: &Conv2d) -> bool {
     work(g) < SERIAL_BELOW
 }
@@ -48,8 +48,8 @@ pub(super) fn bordered(g: &Conv2d) -> Option<usize> {
     Some(forward.max(backward)).filter(|&floats| floats <= most)
 }
 
-/// Whether the fast paths may take this convolution: their copies of an image are of the order of the data, and places
-/// in them and in the filters fit into 32 bits.
+/// Returns whether the fast paths may take this convolution: their copies of an image are of the order of the data,
+/// and places in them and in the filters fit into 32 bits.
 pub(super) fn is_compact(g: &Conv2d) -> bool {
     const PLACES: usize = u32::MAX as usize / 2;
     bordered(g).is_some_and(|floats| floats <= PLACES) && product(&[g.o, g.k()]).is_some_and(|len| len <= PLACES)

@@ -76,10 +76,10 @@ fn pack_coefficients(rows: usize, m: usize, k: usize, a: impl Fn(usize, usize) -
     }
 }
 
-/// The taps along one axis that a pixel sees, and where.
+/// The taps along one axis that reach a pixel, and their outputs.
 ///
 /// Pixel `x` is reached by tap p from output i when `i s + p d = x + pad`. Every s-th pixel from `first` on (a class)
-/// sees the same taps: those with `p d = first + pad (mod s)`, the t-th one from output `t + (first + pad - p d) / s`.
+/// has the same taps: those with `p d = first + pad (mod s)`, the t-th one from output `t + (first + pad - p d) / s`.
 pub(super) struct Class {
     /// The first pixel of the class, and how many there are.
     pub(super) first: usize,
@@ -89,7 +89,7 @@ pub(super) struct Class {
 }
 
 impl Class {
-    /// The classes along an axis; there may be fewer pixels than remainders.
+    /// Returns the classes along an axis; there may be fewer pixels than remainders.
     pub(super) fn all(g: &Conv2d, axis: usize) -> impl Iterator<Item = Self> + use<'_> {
         (0..g.stride[axis].min([g.h, g.w][axis])).map(move |first| Self::new(g, axis, first))
     }
@@ -104,7 +104,7 @@ impl Class {
         Self { first, count: (size - first).div_ceil(s), taps }
     }
 
-    /// The outputs seen: the first one, and one past the last.
+    /// Returns the outputs that reach the class: the first one, and one past the last.
     pub(super) fn reach(&self) -> (isize, isize) {
         let low = self.taps.iter().map(|t| t.1).min().unwrap_or(0);
         let high = self.taps.iter().map(|t| t.1).max().unwrap_or(0);
@@ -213,7 +213,7 @@ struct Cover {
 }
 
 impl Sweep<'_> {
-    /// Row by row or from end to end, whichever takes fewer vectors.
+    /// Chooses the order, row by row or from end to end, whichever takes fewer vectors.
     fn cover(&self) -> Cover {
         let lanes = self.kernels.lanes;
         let per_row = self.cols.div_ceil(lanes);
@@ -356,7 +356,7 @@ struct Segment {
 }
 
 impl Segment {
-    /// Whether `next` begins where this one ends, in the tile and in the output.
+    /// Returns whether `next` begins where this one ends, in the tile and in the output.
     fn continues(&self, next: &Segment) -> bool {
         self.i == next.i && self.j + self.len == next.j && self.from + self.len == next.from
     }

@@ -46,7 +46,7 @@ pub(super) fn backward(kernels: &Kernels, g: &Conv2d, x: &[f32], dy: &[f32], dw:
     });
 }
 
-/// What all groups share.
+/// The data common to all groups.
 struct Job<'a> {
     kernels: &'a Kernels,
     g: &'a Conv2d,

@@ -1,4 +1,4 @@
-//! What the search for the nearest centroids reads and finds: centroids by the group, samples by the tile of sixteen.
+//! Data structures of the search for the nearest centroids: groups of centroids, tiles of sixteen samples.
 
 use crate::MatRef;
 use crate::dispatch::Isa;
@@ -41,13 +41,13 @@ pub struct Nearest<T> {
 }
 
 impl<T: Copy> Nearest<T> {
-    /// Before the search; `zero` is the type's.
+    /// Returns the state before the search; `zero` is the type's.
     pub(super) const fn none(zero: T) -> Self {
         Self { first: [zero; LANES], second: [zero; LANES], index: [zero; LANES] }
     }
 }
 
-/// Row `i`, which is contiguous.
+/// Returns row `i`, which is contiguous.
 #[inline(always)]
 pub(super) fn row<'a, T>(x: &MatRef<'a, T>, i: usize) -> &'a [T] {
     &x.data[i * x.row_stride..][..x.cols]

@@ -139,7 +139,7 @@ impl<T: Scalar, V: Lanes<T>> Loop for Search<'_, T, V> {
     }
 }
 
-/// What is known after some centroids.
+/// The state of the search after some centroids.
 struct Best<V> {
     first: V,
     second: V,
@@ -195,7 +195,7 @@ impl<V> Best<V> {
 /// Of every function: the instruction set must be present.
 trait Lanes<T>: Copy {
     unsafe fn splat(x: T) -> Self;
-    /// The first 16 of `x`.
+    /// Returns the first 16 of `x`.
     unsafe fn load(x: &[T]) -> Self;
     /// Into the first 16 of `to`.
     unsafe fn store(self, to: &mut [T]);

@@ -13,8 +13,9 @@
 //!   read. The bounds carry a margin for rounding, so the labels are those that the plain computation would find.
 //! * **Sums without rounding.** Each value is rounded once to a multiple of a quantum of its column, chosen so that the
 //!   sum of any n of them is exact in `f64`. Then the order of a sum is immaterial, no thread count can change it, and
-//!   a sample that changes sides is subtracted here and added there. An `f32` within a factor 2^(29 - log2 n) of its
-//!   column's largest is not rounded at all; an error of half a quantum is 2^-(54 - log2 n) of the largest.
+//!   a sample that changes its cluster is subtracted from one sum and added to another. An `f32` within a factor
+//!   2^(29 - log2 n) of its column's largest is not rounded at all; an error of half a quantum is 2^-(54 - log2 n) of
+//!   the largest.
 //!
 //! Without fused multiply-adds ([`Isa::Scalar`]) distances may differ in the last bits; sums never do.
 
@@ -33,7 +34,7 @@ pub(crate) use lanes::{nearest_f32, nearest_f64, transpose_f32, transpose_f64};
 
 /// Samples that are searched at a time for those whose bounds have failed.
 const PIECE: usize = 512;
-/// Most tasks that the samples are divided among.
+/// Most tasks for the samples.
 const TASKS: usize = 32;
 /// Multiply-adds per sample below which a distance costs less than keeping bounds.
 const BOUNDS_FROM: usize = 64;
@@ -89,7 +90,7 @@ impl<'a, T: Scalar> Samples<'a, T> {
     }
 }
 
-/// 1.5 · 2^52 quanta, where n times the power of two above `largest` is at most 2^53 quanta.
+/// Returns 1.5 · 2^52 quanta, where n times the power of two above `largest` is at most 2^53 quanta.
 fn rounding_constant(largest: f64, n: usize) -> f64 {
     let above = 2.0 * f64::from_bits(largest.to_bits() & 0x7ff0_0000_0000_0000);
     let bits = 53 - n.max(8).next_power_of_two().trailing_zeros() as i32;
@@ -117,7 +118,7 @@ impl<T: Scalar> Loop for Largest<'_, T> {
     }
 }
 
-/// The partition of the samples into `k` clusters, and what is known about it.
+/// The partition of the samples into `k` clusters, with the bounds of the search.
 pub struct Clusters<'a, T> {
     samples: &'a Samples<'a, T>,
     k: usize,
@@ -170,7 +171,7 @@ struct Task<T> {
     /// At least the distance to the own centroid, and at most that to any other; empty if distances are cheap.
     upper: Vec<T>,
     lower: Vec<T>,
-    /// What the last pass changed.
+    /// The changes of the last pass.
     changed: usize,
     change: Sums,
 }
@@ -265,7 +266,7 @@ impl<T: Scalar> Loop for Inertia<'_, T> {
     }
 }
 
-/// What all tasks of one pass share.
+/// The data common to all tasks of one pass.
 struct Pass<'a, T> {
     level: Isa,
     samples: &'a Samples<'a, T>,
@@ -437,7 +438,7 @@ impl<T: Scalar> Task<T> {
     }
 }
 
-/// A label as an index.
+/// Returns a label as an index.
 #[inline(always)]
 fn index<T: Scalar>(label: T) -> usize {
     label.to_f64() as usize

@@ -1,5 +1,5 @@
-//! What the micro-kernels are called with: for each a struct that says what it computes and what must be readable, the
-//! type of the function, and the table of all functions of one instruction set.
+//! The arguments of the micro-kernels: for each a struct that documents its computation and the memory that must be
+//! readable, the type of the function, and the table of all functions of one instruction set.
 
 /// The most vectors that a [`Tile`] is wide.
 pub(crate) const MAX_VECTORS: usize = 3;
@@ -43,7 +43,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// The bias of row `m`. Adding -0 changes nothing, so that stands for none.
+    /// Returns the bias of row `m`. Adding -0 changes nothing, so that stands for none.
     ///
     /// # Safety
     /// `bias` must be null or readable at `m`.
@@ -188,8 +188,8 @@ pub(crate) struct Scatter<'a> {
     pub(crate) w_stride: usize,
 }
 
-/// The order in which the windows of a unit are listed. Neighbours are kept apart: their pixels overlap, and a scatter
-/// that has to wait for the one before it is slow.
+/// The order in which the windows of a unit are listed. Neighbours are not consecutive: their pixels overlap, and a
+/// scatter that has to wait for the one before it is slow.
 pub(crate) const ORDER: [usize; UNIT] = [0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15];
 
 /// The windows of a row, to be listed: where their argmaxes are, and the gradients that are not 0.

@@ -38,7 +38,7 @@ pub(super) unsafe fn tile<S: Vector, const ROWS: usize, const V: usize>(t: &Tile
     }
 }
 
-/// `sum ← x · sum + y` in [`SUMS`] registers, `rounds` times; what has become of the sums, added up.
+/// Computes `sum ← x · sum + y` in [`SUMS`] registers, `rounds` times; returns the total of the sums.
 ///
 /// # Safety
 /// The instruction set must be present.

@@ -3,7 +3,7 @@
 /// Compiles the micro-kernels for one instruction set, as the static `KERNELS`.
 ///
 /// A table has an entry for every size of any instruction set; those beyond the largest of this one repeat it, and are
-/// never asked for.
+/// never used.
 macro_rules! compile {
     ($vector:ty, $features:literal, rows: $rows:literal, vectors: $vectors:expr, taps: $taps:literal,
      units: $units:literal, windows: $windows:literal, transpose: $transpose:path) => {
@@ -53,7 +53,7 @@ macro_rules! compile {
             ]
         }
 
-        /// `n`, or the `most` there is.
+        /// Returns `n`, or the `most` there is.
         const fn upto(n: usize, most: usize) -> usize {
             if n < most { n } else { most }
         }

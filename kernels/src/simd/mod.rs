@@ -35,7 +35,7 @@ pub(crate) use args::{
 
 use crate::dispatch::Isa;
 
-/// The micro-kernels for `isa`, if it has any.
+/// Returns the micro-kernels for `isa`, if it has any.
 pub(crate) fn kernels(isa: Isa) -> Option<&'static Kernels> {
     match isa {
         #[cfg(target_arch = "x86_64")]

@@ -15,7 +15,7 @@ pub(crate) trait Vector: Copy {
     /// Number of floats.
     const LANES: usize;
 
-    /// The first `n` places, `n` from 0 to `LANES`.
+    /// Returns the first `n` places, `n` from 0 to `LANES`.
     unsafe fn mask(n: usize) -> Self::Mask;
     unsafe fn splat(x: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -31,9 +31,9 @@ pub(crate) trait Vector: Copy {
     unsafe fn fma(self, a: Self, b: Self) -> Self;
 
     unsafe fn sub(self, other: Self) -> Self;
-    /// The smaller in each place; not for NaN, of which the instruction sets make different things.
+    /// Returns the smaller in each place; not for NaN, of which the instruction sets make different things.
     unsafe fn min(self, other: Self) -> Self;
-    /// The larger in each place; not for NaN either.
+    /// Returns the larger in each place; not for NaN either.
     unsafe fn max(self, other: Self) -> Self;
     /// Where `self < other`, `yes`, else `no`.
     unsafe fn pick_if_less(self, other: Self, yes: Self, no: Self) -> Self;
@@ -61,7 +61,8 @@ pub(crate) trait Vector: Copy {
         count
     }
 
-    /// ReLU and max-pooling of `LANES` windows, whose four pixels are given: the values and the codes of [`pool_window`].
+    /// ReLU and max-pooling of `LANES` windows, whose four pixels are given: the values and the codes of
+    /// [`pool_window`].
     #[inline(always)]
     unsafe fn pool(window: [Self; 4], y: *mut f32, codes: *mut u8) {
         let mut pixels = [[0.0; UNIT]; 4];

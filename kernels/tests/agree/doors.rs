@@ -305,7 +305,7 @@ fn sums_and_norms() {
 
 /// Clusters, maps and points on a mesh.
 #[test]
-fn clusters_and_maps() {
+fn clusters_and_embeddings() {
     let (mut data, mut returned) = (Data::new(7), 0);
     let numbers = data.floats(60);
     for _ in 0..2_000 {

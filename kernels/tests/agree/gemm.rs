@@ -58,7 +58,7 @@ fn sizes_around_the_tiles() {
 }
 
 #[test]
-fn big_enough_to_be_shared_out() {
+fn big_enough_for_several_threads() {
     check(130, 200, 300, [1, 0, 0], 1.0, 1);
     check(300, 70, 520, [0, 1, 1], 0.0, 2);
     check(33, 1000, 257, [0, 0, 3], 0.5, 3);

@@ -104,7 +104,7 @@ fn depthwise_and_few_and_many_groups() {
     for (groups, c, o) in [(1, 4, 5), (2, 4, 6), (7, 2, 1), (8, 1, 1), (33, 1, 1), (16, 1, 2)] {
         Case::new(same(groups, 3, c, o, 14), groups as u64).check();
     }
-    // Enough to be shared out.
+    // Enough for several threads.
     Case::new(same(24, 5, 1, 1, 28), 9).check();
 }
 

@@ -92,7 +92,7 @@ fn special_values() {
     }
 }
 
-/// Derivative of GELU: a function large enough to be left out of line as a closure.
+/// Derivative of GELU: a function large enough that a closure would not be inlined.
 struct GeluDerivative;
 impl math::Pointwise<f32, 2> for GeluDerivative {
     #[inline(always)]
@@ -145,7 +145,7 @@ fn every_level_and_thread_count_gives_the_same_bits() {
 }
 
 #[test]
-fn loops_compute_what_they_are_told() {
+fn loops_apply_their_functions() {
     let x: Vec<f64> = (0..100).map(f64::from).collect();
     let mut y = vec![0.0; 100];
     math::map(&x, &mut y, |x| 2.0 * x);

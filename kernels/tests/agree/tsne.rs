@@ -122,7 +122,7 @@ fn sizes_for_transforms() {
     for (n, size) in sizes {
         assert_eq!(Convolution::<f32>::size_for(n), size, "{n}");
     }
-    assert_eq!([193, 225].map(Convolution::<f32>::size_for), [256, 256], "7 x 32 is no product of 2, 3 and 5");
+    assert_eq!([193, 225].map(Convolution::<f32>::size_for), [256, 256], "7 x 32 is not a product of 2, 3 and 5");
 }
 
 /// Lengths 64, 192, 320, 384, 576: all radices, odd and even numbers of stages.

@@ -50,7 +50,7 @@ fn backward_is_the_adjoint() {
 }
 
 #[test]
-fn large_enough_to_be_shared_out() {
+fn large_enough_for_several_threads() {
     check(Upsample2d { planes: 40, h: 14, w: 14, scale: [2, 2], bilinear: true }, 1);
     check(Upsample2d { planes: 3, h: 60, w: 70, scale: [2, 3], bilinear: false }, 2);
     check(Upsample2d { planes: 0, h: 4, w: 4, scale: [2, 2], bilinear: true }, 3);

@@ -1,7 +1,7 @@
 //! Where the codes lie: a Gaussian fitted to them, or a box around them; and the quantiles of the normal distribution.
 //!
-//! The codes of a plain autoencoder follow no law that anybody asked for. To make new images one has to guess theirs: a
-//! normal distribution with the codes' mean and covariance knows how dimensions hang together, a box does not. A
+//! Nothing in the training of a plain autoencoder fixes the distribution of its codes. To sample new images one has to
+//! estimate it: a normal distribution with the codes' mean and covariance keeps the correlations, a box does not. A
 //! variational autoencoder is trained so that its codes come from the prior N(0, I), [`Gaussian::standard`].
 
 use super::width;
@@ -21,14 +21,16 @@ pub struct Gaussian {
 }
 
 impl Gaussian {
-    /// N(0, I) over `d` dimensions: the prior of a variational autoencoder.
+    /// Returns N(0, I) over `d` dimensions, the prior of a variational autoencoder.
     pub fn standard(d: usize) -> Self {
         Self { mean: vec![0.0; d], cholesky: Array2::eye(d) }
     }
 
-    /// The mean and the covariance (divided by n - 1, as `numpy.cov` does) of the rows of `codes` (n x d), n at least 2.
+    /// Returns the mean and the covariance (divided by n - 1, as `numpy.cov` does) of the rows of `codes` (n x d), n
+    /// at least 2.
     ///
-    /// The covariance may be singular: a dimension that never changes, or that others determine, gets no width of its own.
+    /// The covariance may be singular: a dimension that never changes, or that others determine, gets no width of its
+    /// own.
     pub fn fit<T: Real>(codes: ArrayView2<'_, T>) -> Result<Self> {
         let x = samples("gaussian", codes)?;
         let (n, d) = x.dim();
@@ -47,12 +49,12 @@ impl Gaussian {
         Ok(Self { mean, cholesky: cholesky(covariance) })
     }
 
-    /// L Lᵀ.
+    /// Returns the covariance, L Lᵀ.
     pub fn covariance(&self) -> Array2<f64> {
         self.cholesky.dot(&self.cholesky.t())
     }
 
-    /// `n` draws, n x d: y = mean + L z, z standard normal. Row i is that of the stream (`seed`, i).
+    /// Returns `n` draws, n x d: y = mean + L z, z standard normal. Row i is that of the stream (`seed`, i).
     pub fn sample<T: Real>(&self, n: usize, seed: u64) -> Array2<T> {
         let d = self.mean.len();
         rows(n, d, |i| {
@@ -64,7 +66,7 @@ impl Gaussian {
     }
 }
 
-/// The rows that `f` makes, n x d.
+/// Returns the rows that `f` makes, n x d.
 fn rows<T: Real>(n: usize, d: usize, f: impl Fn(u64) -> Vec<f64>) -> Array2<T> {
     let data: Vec<T> = (0..n as u64).flat_map(f).map(T::from_f64).collect();
     Array2::from_shape_vec((n, d), data).expect("latent: rows of one length")
@@ -100,18 +102,18 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// The smallest box around the rows of `codes` (n x d).
+    /// Returns the smallest box around the rows of `codes` (n x d).
     pub fn of<T: Real>(codes: ArrayView2<'_, T>) -> Result<Self> {
         Self::of_share(codes, 1.0)
     }
 
-    /// The box that holds the central `share` (above 0, at most 1) of each dimension's values, so that a few outliers do
-    /// not set its size: between the quantiles (1 - share) / 2 and (1 + share) / 2, by linear interpolation as in
+    /// Returns the box that holds the central `fraction` (above 0, at most 1) of each dimension's values, without a few
+    /// outliers: between the quantiles (1 - fraction) / 2 and (1 + fraction) / 2, by linear interpolation as in
     /// `numpy.quantile`.
-    pub fn of_share<T: Real>(codes: ArrayView2<'_, T>, share: f64) -> Result<Self> {
+    pub fn of_share<T: Real>(codes: ArrayView2<'_, T>, fraction: f64) -> Result<Self> {
         let x = samples("bounds", codes)?;
-        if !(share > 0.0 && share <= 1.0) {
-            return Err(Error::invalid(format!("bounds: share is {share}; it must be above 0 and at most 1")));
+        if !(fraction > 0.0 && fraction <= 1.0) {
+            return Err(Error::invalid(format!("bounds: fraction is {fraction}; it must be above 0 and at most 1")));
         }
         let ends = x.columns().into_iter().map(|column| {
             let mut sorted: Vec<f64> = column.iter().map(|v| v.to_f64()).collect();
@@ -122,13 +124,13 @@ impl Bounds {
                 let above = (below + 1).min(sorted.len() - 1);
                 sorted[below] + (place - below as f64) * (sorted[above] - sorted[below])
             };
-            (at((1.0 - share) / 2.0), at((1.0 + share) / 2.0))
+            (at((1.0 - fraction) / 2.0), at((1.0 + fraction) / 2.0))
         });
         let (low, high) = ends.unzip();
         Ok(Self { low, high })
     }
 
-    /// `n` draws, uniform in the box, n x d. Row i is that of the stream (`seed`, i).
+    /// Returns `n` draws, uniform in the box, n x d. Row i is that of the stream (`seed`, i).
     pub fn sample<T: Real>(&self, n: usize, seed: u64) -> Array2<T> {
         rows(n, self.low.len(), |i| {
             let mut rng = Rng::new(seed, "latent box", i);
@@ -136,18 +138,18 @@ impl Bounds {
         })
     }
 
-    /// `n` evenly spaced values along a dimension, from its lowest to its highest; the middle for n = 1.
+    /// Returns `n` evenly spaced values along a dimension, from its lowest to its highest; the middle for n = 1.
     pub fn axis(&self, dimension: usize, n: usize) -> Result<Vec<f64>> {
         if dimension >= self.low.len() {
             let d = self.low.len();
             return Err(Error::invalid(format!("bounds: there is no dimension {dimension}; choose 0 to {}", d - 1)));
         }
         let (low, high) = (self.low[dimension], self.high[dimension]);
-        let share = |i: usize| if n == 1 { 0.5 } else { i as f64 / (n - 1) as f64 };
-        Ok((0..n).map(|i| low + share(i) * (high - low)).collect())
+        let place = |i: usize| if n == 1 { 0.5 } else { i as f64 / (n - 1) as f64 };
+        Ok((0..n).map(|i| low + place(i) * (high - low)).collect())
     }
 
-    /// Which rows of `codes` (n x d) lie in the box, its faces included.
+    /// Returns which rows of `codes` (n x d) lie in the box, its faces included.
     pub fn contains<T: Real>(&self, codes: ArrayView2<'_, T>) -> Result<Vec<bool>> {
         width("bounds", "codes", codes.ncols(), self.low.len())?;
         let inside = |(j, v): (usize, &T)| (self.low[j]..=self.high[j]).contains(&v.to_f64());
@@ -155,10 +157,11 @@ impl Bounds {
     }
 }
 
-/// The z below which a standard normal variate lies with probability `p`, for p in (0, 1): Φ(z) = p.
+/// Returns the z below which a standard normal variate lies with probability `p`, for p in (0, 1): Φ(z) = p.
 ///
 /// Newton's method on ln Φ(z) = ln p. ln Φ is concave and rises, so its tangents lie above it: from the left each step
-/// comes closer and none goes too far. z = -√(-2 ln p) is on the left, since Φ(z) <= exp(-z²/2) / 2. Panics for other p.
+/// comes closer and none goes too far. z = -√(-2 ln p) is on the left, since Φ(z) <= exp(-z²/2) / 2. Panics for other
+/// p.
 pub fn normal_quantile(p: f64) -> f64 {
     assert!(p > 0.0 && p < 1.0, "normal_quantile: p is {p}; it must be between 0 and 1");
     if p > 0.5 {
@@ -178,9 +181,9 @@ pub fn normal_quantile(p: f64) -> f64 {
     z
 }
 
-/// `n` values that cut the standard normal distribution into n parts of the same probability, each at the middle of its
-/// part: z_i = Φ⁻¹((i + ½) / n). So a grid over a prior shows each code as often as the prior draws it (Kingma & Welling
-/// 2014, figure 4).
+/// Returns the `n` values that cut the standard normal distribution into n parts of the same probability, each at the
+/// middle of its part: z_i = Φ⁻¹((i + ½) / n). So a grid over a prior shows each code as often as the prior draws it
+/// (Kingma & Welling 2014, figure 4).
 pub fn normal_quantiles(n: usize) -> Vec<f64> {
     (0..n).map(|i| normal_quantile((i as f64 + 0.5) / n as f64)).collect()
 }
@@ -226,11 +229,12 @@ mod tests {
         for row in drawn.rows() {
             assert!((row[0] + row[2] - 1.0 - row[3]).abs() < 1e-9, "{row}");
         }
-        // A mean of 20,000 has a deviation of at most 3 / √20,000 = 0.02, a covariance one of at most 10 √(2 / 20,000) = 0.1.
+        // A mean of 20,000 has a deviation of at most 3 / √20,000 = 0.02, a covariance one of at most 10 √(2 / 20,000)
+        // = 0.1.
         let again = Gaussian::fit(drawn.view()).unwrap();
         (0..4).for_each(|i| assert!((again.mean[i] - fit.mean[i]).abs() < 0.15));
-        let (found, wanted) = (again.covariance(), fit.covariance());
-        assert!(found.iter().zip(&wanted).all(|(f, w)| (f - w).abs() < 0.6), "{found} {wanted}");
+        let (found, expected) = (again.covariance(), fit.covariance());
+        assert!(found.iter().zip(&expected).all(|(f, w)| (f - w).abs() < 0.6), "{found} {expected}");
     }
 
     #[test]
@@ -269,8 +273,8 @@ mod tests {
         near(normal_quantile(0.975), 1.959963984540054);
         near(normal_quantile(0.025), -1.959963984540054);
         near(normal_quantile(1e-10), -6.361340902404056);
-        for (got, wanted) in normal_quantiles(3).into_iter().zip([-0.967421566101701, 0.0, 0.967421566101701]) {
-            near(got, wanted);
+        for (got, expected) in normal_quantiles(3).into_iter().zip([-0.967421566101701, 0.0, 0.967421566101701]) {
+            near(got, expected);
         }
         // And back again, from the smallest number up.
         for p in [f64::MIN_POSITIVE, 1e-300, 1e-100, 1e-20, 1e-5, 0.01, 0.3, 0.49999] {

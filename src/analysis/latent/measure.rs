@@ -1,4 +1,4 @@
-//! Measures of codes and of what is made from them.
+//! Measures of codes and of the samples decoded from them.
 
 use super::width;
 use crate::analysis::{column_means, column_variances, neighbors, samples};
@@ -9,8 +9,8 @@ use ndarray::ArrayView2;
 /// The variance above which a latent dimension counts as active (Burda et al. 2016).
 pub const ACTIVE: f64 = 0.01;
 
-/// The variance over the samples of each dimension of `means` (n x d, n at least 2), the means that an encoder gives its
-/// codes: Var_x(E\[z | x\]), divided by n - 1.
+/// Returns the variance over the samples of each dimension of `means` (n x d, n at least 2), the means that an encoder
+/// gives its codes: Var_x(E\[z | x\]), divided by n - 1.
 pub fn unit_variances<T: Real>(means: ArrayView2<'_, T>) -> Result<Vec<f64>> {
     let x = samples("unit_variances", means)?;
     let n = x.nrows() as f64;
@@ -20,13 +20,14 @@ pub fn unit_variances<T: Real>(means: ArrayView2<'_, T>) -> Result<Vec<f64>> {
     Ok(column_variances(&x, &column_means(&x)).into_iter().map(|v| v * n / (n - 1.0)).collect())
 }
 
-/// Which dimensions of a variational code are in use: those whose mean varies by more than [`ACTIVE`] from sample to
-/// sample. The others are prior and nothing else: the encoder says the same of every image.
+/// Returns the active units of a variational code: the dimensions whose mean has a variance above [`ACTIVE`] over the
+/// samples. The others have collapsed to the prior: the encoder gives every image the same distribution there.
 pub fn active_units<T: Real>(means: ArrayView2<'_, T>) -> Result<Vec<bool>> {
     Ok(unit_variances(means)?.into_iter().map(|v| v > ACTIVE).collect())
 }
 
-/// The mean Euclidean distance of two different rows of `x` (n x d, n at least 2): 2 / (n (n - 1)) Σ_{i<j} |x_i - x_j|.
+/// Returns the mean Euclidean distance of two different rows of `x` (n x d, n at least 2): 2 / (n (n - 1)) Σ_{i<j}
+/// |x_i - x_j|.
 pub fn mean_distance<T: Real>(x: ArrayView2<'_, T>) -> Result<f64> {
     let x = samples("mean_distance", x)?;
     let n = x.nrows();
@@ -37,8 +38,9 @@ pub fn mean_distance<T: Real>(x: ArrayView2<'_, T>) -> Result<f64> {
     Ok(rows.iter().sum::<f64>() * 2.0 / (n as f64 * (n - 1) as f64))
 }
 
-/// How varied generated `samples` (m x d) are beside true `data` (n x d): the ratio of their [`mean_distance`]s. 1 is as
-/// varied; 0, all the same; more than 1, farther apart than the data are. Fails if all data coincide.
+/// Returns the diversity of generated `samples` (m x d) beside true `data` (n x d): the ratio of their
+/// [`mean_distance`]s. 1 is
+/// as varied; 0, all the same; more than 1, farther apart than the data are. Fails if all data coincide.
 pub fn diversity<T: Real>(samples: ArrayView2<'_, T>, data: ArrayView2<'_, T>) -> Result<f64> {
     width("diversity", "the data", data.ncols(), samples.ncols())?;
     let whole = mean_distance(data)?;
@@ -48,7 +50,7 @@ pub fn diversity<T: Real>(samples: ArrayView2<'_, T>, data: ArrayView2<'_, T>) -
     Ok(mean_distance(samples)? / whole)
 }
 
-/// Which samples come out best, as most do, and worst, by an error of each: what to show of a reconstruction.
+/// The samples with the smallest, median and largest errors, to show of a reconstruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extremes {
     /// The samples of the smallest errors, the smallest first.
@@ -60,7 +62,8 @@ pub struct Extremes {
 }
 
 impl Extremes {
-    /// `k` samples of each, or as many as there are; equal errors in the order of the samples. NaN counts as the worst.
+    /// Selects `k` samples of each, or as many as there are; equal errors in the order of the samples. NaN counts as
+    /// the worst.
     pub fn of<T: Real>(errors: &[T], k: usize) -> Self {
         let (n, k) = (errors.len(), k.min(errors.len()));
         let key = |i: usize| if errors[i].to_f64().is_nan() { f64::INFINITY } else { errors[i].to_f64() };
@@ -83,8 +86,8 @@ mod tests {
     fn active_units_by_hand() {
         let means = array![[0.0, 0.93, 5.08], [2.0f64.sqrt(), 1.07, 4.92]];
         let variances = unit_variances(means.view()).unwrap();
-        for (got, wanted) in variances.iter().zip([1.0, 0.0098, 0.0128]) {
-            assert!((got - wanted).abs() < 1e-12, "{got} {wanted}");
+        for (got, expected) in variances.iter().zip([1.0, 0.0098, 0.0128]) {
+            assert!((got - expected).abs() < 1e-12, "{got} {expected}");
         }
         assert_eq!(active_units(means.view()).unwrap(), [true, false, true]);
         assert!(active_units(array![[1.0]].view()).is_err());

@@ -5,9 +5,10 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use ndarray::{Array1, Array2, ArrayView1};
 
-/// `steps` codes evenly spaced on the straight line from `a` to `b`, both included: steps x d.
+/// Returns `steps` codes evenly spaced on the straight line from `a` to `b`, both included: steps x d.
 ///
-/// Row i is (1 - t) a + t b with t = i / (steps - 1); the ends are `a` and `b` themselves. Fails for fewer than 2 steps.
+/// Row i is (1 - t) a + t b with t = i / (steps - 1); the ends are `a` and `b` themselves. Fails for fewer than 2
+/// steps.
 pub fn interpolate<T: Real>(a: ArrayView1<'_, T>, b: ArrayView1<'_, T>, steps: usize) -> Result<Array2<T>> {
     width("interpolate", "the second code", b.len(), a.len())?;
     if steps < 2 {
@@ -19,7 +20,7 @@ pub fn interpolate<T: Real>(a: ArrayView1<'_, T>, b: ArrayView1<'_, T>, steps: u
     }))
 }
 
-/// The code with its number at `dimension` replaced by each of `values` in turn: values x d.
+/// Returns the code with its number at `dimension` replaced by each of `values` in turn: values x d.
 pub fn traverse<T: Real>(code: ArrayView1<'_, T>, dimension: usize, values: &[f64]) -> Result<Array2<T>> {
     known("traverse", code, dimension)?;
     Ok(Array2::from_shape_fn(
@@ -30,8 +31,8 @@ pub fn traverse<T: Real>(code: ArrayView1<'_, T>, dimension: usize, values: &[f6
     ))
 }
 
-/// The code with two of its numbers replaced by all pairs of values, (rows · columns) x d, in the order of reading: the
-/// first dimension rises from left to right, the second, as on paper, from the bottom row to the top row.
+/// Returns the code with two of its numbers replaced by all pairs of values, (rows · columns) x d, in the order of
+/// reading: the first dimension rises from left to right, the second, as on paper, from the bottom row to the top row.
 pub fn plane<T: Real>(
     code: ArrayView1<'_, T>,
     dimensions: [usize; 2],
@@ -56,8 +57,8 @@ pub fn plane<T: Real>(
     }))
 }
 
-/// a - b + c: what makes `a` differ from `b`, put on `c` (Mikolov et al. 2013 for words, Radford et al. 2016 for
-/// images, with means of a few codes for a, b and c).
+/// Computes a - b + c: the difference of `a` and `b`, added to `c` (Mikolov et al. 2013 for words, Radford et al. 2016
+/// for images, with means of a few codes for a, b and c).
 pub fn analogy<T: Real>(a: ArrayView1<'_, T>, b: ArrayView1<'_, T>, c: ArrayView1<'_, T>) -> Result<Array1<T>> {
     width("analogy", "the second code", b.len(), a.len())?;
     width("analogy", "the third code", c.len(), a.len())?;
@@ -104,7 +105,7 @@ mod tests {
     #[test]
     fn planes_by_hand() {
         let grid = plane(aview1(&[9.0, 0.0, 0.0]), [2, 1], &[1.0, 2.0, 3.0], &[-5.0, 5.0]).unwrap();
-        let wanted = array![
+        let expected = array![
             [9.0, 5.0, 1.0],
             [9.0, 5.0, 2.0],
             [9.0, 5.0, 3.0],
@@ -112,7 +113,7 @@ mod tests {
             [9.0, -5.0, 2.0],
             [9.0, -5.0, 3.0]
         ];
-        assert_eq!(grid, wanted);
+        assert_eq!(grid, expected);
         assert!(plane(aview1(&[0.0, 0.0]), [1, 1], &[0.0], &[0.0]).is_err());
         assert!(plane(aview1(&[0.0, 0.0]), [0, 2], &[0.0], &[0.0]).is_err());
     }

@@ -1,11 +1,11 @@
-//! Partitions against each other, and groups against the space they live in.
+//! Metrics of clusterings: two partitions compared, and groups compared with the distances in their space.
 
 use crate::analysis::{column_means, flat, neighbors, one_label_a_row, samples};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use ndarray::ArrayView2;
 
-/// How often label i of `a` meets label j of `b`.
+/// Returns how often label i of `a` meets label j of `b`.
 fn contingency(a: &[usize], b: &[usize]) -> Vec<Vec<usize>> {
     assert_eq!(a.len(), b.len(), "two partitions of the same samples");
     let size = |x: &[usize]| x.iter().max().map_or(0, |m| m + 1);
@@ -14,14 +14,14 @@ fn contingency(a: &[usize], b: &[usize]) -> Vec<Vec<usize>> {
     table
 }
 
-/// Row and column sums.
+/// Returns the row and column sums.
 fn margins(table: &[Vec<usize>]) -> (Vec<usize>, Vec<usize>) {
     let columns = table.first().map_or(0, Vec::len);
     (table.iter().map(|r| r.iter().sum()).collect(), (0..columns).map(|j| table.iter().map(|r| r[j]).sum()).collect())
 }
 
-/// Normalized mutual information of two partitions: I(a; b) / ((H(a) + H(b)) / 2), from 0 (independent) to 1 (the same
-/// groups, whatever they are called).
+/// Computes the normalized mutual information of two partitions: I(a; b) / ((H(a) + H(b)) / 2), from 0 (independent)
+/// to 1 (the same groups, whatever they are called).
 ///
 /// The arithmetic mean is scikit-learn's default. 1 if both partitions have at most one group, also without samples.
 /// Panics if the slices differ in length.
@@ -48,8 +48,8 @@ pub fn normalized_mutual_information(a: &[usize], b: &[usize]) -> f64 {
     (information / (0.5 * (entropy(&rows) + entropy(&columns)))).clamp(0.0, 1.0)
 }
 
-/// The adjusted Rand index (Hubert & Arabie 1985): pairs on whose togetherness two partitions agree, less what chance
-/// gives; 1 for the same groups, about 0 for independent ones. Panics if the slices differ in length.
+/// Returns the adjusted Rand index (Hubert & Arabie 1985): pairs on whose togetherness two partitions agree, less what
+/// chance gives; 1 for the same groups, about 0 for independent ones. Panics if the slices differ in length.
 pub fn adjusted_rand(a: &[usize], b: &[usize]) -> f64 {
     let table = contingency(a, b);
     let (rows, columns) = margins(&table);
@@ -61,7 +61,7 @@ pub fn adjusted_rand(a: &[usize], b: &[usize]) -> f64 {
     if most == chance { 1.0 } else { (both - chance) / (most - chance) }
 }
 
-/// The number of samples per label; at least two labels must have some.
+/// Returns the number of samples per label; at least two labels must have some.
 fn group_sizes(op: &str, rows: usize, labels: &[usize]) -> Result<Vec<usize>> {
     one_label_a_row(op, rows, labels)?;
     let mut sizes = vec![0usize; labels.iter().max().map_or(0, |m| m + 1)];
@@ -72,7 +72,7 @@ fn group_sizes(op: &str, rows: usize, labels: &[usize]) -> Result<Vec<usize>> {
     }
 }
 
-/// The mean silhouette (Rousseeuw 1987) of the rows of `x` (n x d) under `labels`, from -1 to 1.
+/// Returns the mean silhouette (Rousseeuw 1987) of the rows of `x` (n x d) under `labels`, from -1 to 1.
 ///
 /// For a sample, a is its mean distance to the others of its group and b that to the nearest other group; its
 /// silhouette is (b - a) / max(a, b), and 0 if it is alone. Fails unless there are 2 to n - 1 groups.
@@ -81,7 +81,7 @@ pub fn silhouette<T: Real>(x: ArrayView2<'_, T>, labels: &[usize]) -> Result<f64
     Ok(values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// The silhouette of each sample, of which [`silhouette`] is the mean.
+/// Returns the silhouette of each sample, of which [`silhouette`] is the mean.
 pub fn silhouettes<T: Real>(x: ArrayView2<'_, T>, labels: &[usize]) -> Result<Vec<f64>> {
     let x = samples("silhouette", x)?;
     let sizes = group_sizes("silhouette", x.nrows(), labels)?;
@@ -105,10 +105,10 @@ pub fn silhouettes<T: Real>(x: ArrayView2<'_, T>, labels: &[usize]) -> Result<Ve
     }))
 }
 
-/// Fisher's ratio of the rows of `x` (n x d): the trace of the scatter between classes over that within,
+/// Computes Fisher's ratio of the rows of `x` (n x d): the trace of the scatter between classes over that within,
 /// Σ_c n_c |μ_c - μ|² / Σ_i |x_i - μ_{c(i)}|².
 ///
-/// It says how far apart the classes' means lie compared with how wide the classes are. Infinite for classes without
+/// It compares the distances between the classes' means with the widths of the classes. Infinite for classes without
 /// any width at different places; 0 if all samples are the same. Fails with fewer than two classes.
 pub fn fisher_ratio<T: Real>(x: ArrayView2<'_, T>, labels: &[usize]) -> Result<f64> {
     let x = samples("fisher_ratio", x)?;

@@ -1,115 +1,116 @@
-//! The confusion matrix and what is read off it.
+//! The confusion matrix and the metrics computed from it.
 
 use super::ratio;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// How often each class (row) was taken for each class (column).
+/// How often samples of each true class (row) were predicted as each class (column).
 ///
 /// Serializes as the plain matrix of counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Confusion {
-    /// `counts[truth][predicted]`.
+    /// `counts[true label][predicted]`.
     pub counts: Vec<Vec<usize>>,
 }
 
 impl Confusion {
     /// Counts pairs of true and predicted classes, all below `classes`.
-    pub fn new(truth: &[usize], predicted: &[usize], classes: usize) -> Result<Self> {
-        if truth.len() != predicted.len() {
-            let (t, p) = (truth.len(), predicted.len());
+    pub fn new(labels: &[usize], predicted: &[usize], classes: usize) -> Result<Self> {
+        if labels.len() != predicted.len() {
+            let (t, p) = (labels.len(), predicted.len());
             return Err(Error::invalid(format!("confusion: {t} true classes, but {p} predicted ones")));
         }
-        if let Some(i) = (0..truth.len()).find(|&i| truth[i].max(predicted[i]) >= classes) {
-            let worst = truth[i].max(predicted[i]);
+        if let Some(i) = (0..labels.len()).find(|&i| labels[i].max(predicted[i]) >= classes) {
+            let worst = labels[i].max(predicted[i]);
             return Err(Error::invalid(format!("confusion: sample {i} has class {worst}, there are {classes}")));
         }
         let mut counts = vec![vec![0; classes]; classes];
-        truth.iter().zip(predicted).for_each(|(&t, &p)| counts[t][p] += 1);
+        labels.iter().zip(predicted).for_each(|(&t, &p)| counts[t][p] += 1);
         Ok(Self { counts })
     }
 
-    /// Number of classes.
+    /// Returns the number of classes.
     pub fn classes(&self) -> usize {
         self.counts.len()
     }
 
-    /// Number of samples.
+    /// Returns the number of samples.
     pub fn total(&self) -> usize {
         self.counts.iter().flatten().sum()
     }
 
-    /// Samples on the diagonal.
+    /// Returns the number of samples on the diagonal.
     pub fn correct(&self) -> usize {
         (0..self.classes()).map(|c| self.counts[c][c]).sum()
     }
 
-    /// The fraction of samples on the diagonal; 0 without samples.
+    /// Returns the fraction of samples on the diagonal; 0 without samples.
     pub fn accuracy(&self) -> f64 {
         ratio(self.correct(), self.total())
     }
 
-    /// Samples that truly are of class `c`.
+    /// Returns the number of samples of true class `c`.
     pub fn support(&self, c: usize) -> usize {
         self.counts[c].iter().sum()
     }
 
-    /// Samples taken for class `c`.
+    /// Returns the number of samples predicted as class `c`.
     pub fn predicted(&self, c: usize) -> usize {
         self.counts.iter().map(|row| row[c]).sum()
     }
 
-    /// Of those taken for class `c`, the share that are; 0 if none was.
+    /// Returns the precision: the fraction of samples predicted as class `c` that are of it; 0 if none was predicted.
     pub fn precision(&self, c: usize) -> f64 {
         ratio(self.counts[c][c], self.predicted(c))
     }
 
-    /// Of those of class `c`, the share that was found; 0 if there are none.
+    /// Returns the recall: the fraction of the samples of class `c` that were predicted as it; 0 if there are none.
     pub fn recall(&self, c: usize) -> f64 {
         ratio(self.counts[c][c], self.support(c))
     }
 
-    /// The harmonic mean of precision and recall, 2 tp / (support + predicted); 0 if both are.
+    /// Returns the harmonic mean of precision and recall, 2 tp / (support + predicted); 0 if both are.
     pub fn f1(&self, c: usize) -> f64 {
         ratio(2 * self.counts[c][c], self.support(c) + self.predicted(c))
     }
 
-    /// Whether class `c` occurs at all: among the true labels or among the predictions.
+    /// Returns whether class `c` occurs at all: among the true labels or among the predictions.
     ///
-    /// The macro means are over these classes, as scikit-learn's are when no list of labels is given: nothing can be said
-    /// about a class that neither has samples nor is predicted, and a 0 for it would be an invention.
+    /// The macro means are over these classes, as scikit-learn's are when no list of labels is given: nothing can be
+    /// said about a class that neither has samples nor is predicted, and a 0 for it would be an invention.
     pub fn occurs(&self, c: usize) -> bool {
         self.support(c) + self.predicted(c) > 0
     }
 
-    /// The mean F1 over the classes that [occur](Self::occurs), each with the same weight; 0 without samples.
+    /// Returns the mean F1 over the classes that [occur](Self::occurs), each with the same weight; 0 without samples.
     pub fn macro_f1(&self) -> f64 {
         self.mean(Self::f1, |c| usize::from(self.occurs(c)))
     }
 
-    /// The mean precision over the classes that [occur](Self::occurs), each with the same weight; 0 without samples.
+    /// Returns the mean precision over the classes that [occur](Self::occurs), each with the same weight; 0 without
+    /// samples.
     pub fn macro_precision(&self) -> f64 {
         self.mean(Self::precision, |c| usize::from(self.occurs(c)))
     }
 
-    /// The mean recall over the classes that [occur](Self::occurs), each with the same weight; 0 without samples. If every
-    /// class that is predicted has samples, this is the balanced accuracy.
+    /// Returns the mean recall over the classes that [occur](Self::occurs), each with the same weight; 0 without
+    /// samples. If every class that is predicted has samples, this is the balanced accuracy.
     pub fn macro_recall(&self) -> f64 {
         self.mean(Self::recall, |c| usize::from(self.occurs(c)))
     }
 
-    /// The mean F1, each class counting by its samples; 0 without any.
+    /// Returns the mean F1, each class counting by its samples; 0 without any.
     pub fn weighted_f1(&self) -> f64 {
         self.mean(Self::f1, |c| self.support(c))
     }
 
-    /// The mean precision, each class counting by its samples; 0 without any.
+    /// Returns the mean precision, each class counting by its samples; 0 without any.
     pub fn weighted_precision(&self) -> f64 {
         self.mean(Self::precision, |c| self.support(c))
     }
 
-    /// The mean recall, each class counting by its samples: the accuracy, but for rounding.
+    /// Returns the mean recall, each class counting by its samples: the accuracy, but for rounding.
     pub fn weighted_recall(&self) -> f64 {
         self.mean(Self::recall, |c| self.support(c))
     }
@@ -119,7 +120,7 @@ impl Confusion {
         (0..self.classes()).map(|c| weight(c) as f64 * figure(self, c)).sum::<f64>() / total.max(1) as f64
     }
 
-    /// The four counts of class `positive` against the rest.
+    /// Returns the four counts of class `positive` against the rest.
     pub fn binary(&self, positive: usize) -> Binary {
         let true_positives = self.counts[positive][positive];
         let false_positives = self.predicted(positive) - true_positives;
@@ -128,7 +129,7 @@ impl Confusion {
         Binary { true_positives, false_positives, false_negatives, true_negatives }
     }
 
-    /// The mistakes that occurred, `(true label, predicted, count)`, the most frequent first; ties by class.
+    /// Returns the mistakes that occurred, `(true label, predicted, count)`, the most frequent first; ties by class.
     pub fn most_confused(&self) -> Vec<(usize, usize, usize)> {
         let k = self.classes();
         let cells = (0..k * k).map(|i| (i / k, i % k, self.counts[i / k][i % k]));
@@ -137,11 +138,11 @@ impl Confusion {
         pairs
     }
 
-    /// The mistakes into which at least `share` of the true class's samples fell, as
+    /// Returns the mistakes into which at least the fraction `least` of the true class's samples fell, as
     /// [`most_confused`](Self::most_confused) gives them.
-    pub fn most_confused_above(&self, share: f64) -> Vec<(usize, usize, usize)> {
+    pub fn most_confused_above(&self, least: f64) -> Vec<(usize, usize, usize)> {
         let mut pairs = self.most_confused();
-        pairs.retain(|&(truth, _, n)| ratio(n, self.support(truth)) >= share);
+        pairs.retain(|&(label, _, n)| ratio(n, self.support(label)) >= least);
         pairs
     }
 }
@@ -149,44 +150,45 @@ impl Confusion {
 /// One class against the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binary {
-    /// Positive, and called so.
+    /// True positives: positive and predicted positive.
     pub true_positives: usize,
-    /// Negative, but called positive.
+    /// False positives: negative, but predicted positive.
     pub false_positives: usize,
-    /// Positive, but called negative.
+    /// False negatives: positive, but predicted negative.
     pub false_negatives: usize,
-    /// Negative, and called so.
+    /// True negatives: negative and predicted negative.
     pub true_negatives: usize,
 }
 
 impl Binary {
-    /// The share that was called rightly; 0 without samples.
+    /// Returns the fraction that was predicted correctly; 0 without samples.
     pub fn accuracy(&self) -> f64 {
-        let right = self.true_positives + self.true_negatives;
-        ratio(right, right + self.false_positives + self.false_negatives)
+        let correct = self.true_positives + self.true_negatives;
+        ratio(correct, correct + self.false_positives + self.false_negatives)
     }
 
-    /// Of those called positive, the share that are; 0 if none was.
+    /// Returns the precision: the fraction of predicted positives that are positive; 0 if there are none.
     pub fn precision(&self) -> f64 {
         ratio(self.true_positives, self.true_positives + self.false_positives)
     }
 
-    /// Of the positives, the share that was found (sensitivity); 0 if there are none.
+    /// Returns the recall (sensitivity): the fraction of positives that were predicted positive; 0 if there are none.
     pub fn recall(&self) -> f64 {
         ratio(self.true_positives, self.true_positives + self.false_negatives)
     }
 
-    /// Of the negatives, the share that was called so; 0 if there are none.
+    /// Returns the specificity: the fraction of negatives that were predicted negative; 0 if there are none.
     pub fn specificity(&self) -> f64 {
         ratio(self.true_negatives, self.true_negatives + self.false_positives)
     }
 
-    /// The harmonic mean of precision and recall; 0 if both are.
+    /// Returns the harmonic mean of precision and recall; 0 if both are.
     pub fn f1(&self) -> f64 {
         ratio(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
     }
 
-    /// Matthews' correlation (1975) between true label and prediction, from -1 to 1; 0 if either is always the same.
+    /// Computes Matthews' correlation coefficient (1975) between true label and prediction, from -1 to 1; 0 if either
+    /// is always the same.
     pub fn matthews(&self) -> f64 {
         let [tp, fp, fn_, tn] =
             [self.true_positives, self.false_positives, self.false_negatives, self.true_negatives].map(|n| n as f64);

@@ -1,4 +1,4 @@
-//! What a classifier's scores are worth before a threshold is chosen: ROC and precision-recall curves.
+//! ROC and precision-recall curves: a classifier's scores over all thresholds.
 //!
 //! A sample is called positive if its score is at least a threshold. Lowering the threshold past one score after the
 //! other draws a curve. Samples with equal scores change sides together, so that a curve does not depend on their
@@ -8,8 +8,7 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use ndarray::ArrayView2;
 
-/// The receiver operating characteristic: the fraction of positives that are found against the fraction of negatives that
-/// are taken for positives.
+/// The receiver operating characteristic: the true positive rate against the false positive rate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Roc {
     /// False positive rates, rising from 0 to 1.
@@ -23,9 +22,9 @@ pub struct Roc {
 /// Precision against recall.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PrecisionRecall {
-    /// Of those called positive, the share that are; 1 at first, where there are none.
+    /// The fraction of predicted positives that are positive; 1 at first, where there are none.
     pub precision: Vec<f64>,
-    /// Of the positives, the share that is found, rising from 0 to 1.
+    /// The fraction of positives that are predicted positive, rising from 0 to 1.
     pub recall: Vec<f64>,
     /// The threshold at each point, falling; infinity at first.
     pub thresholds: Vec<f64>,
@@ -65,7 +64,7 @@ fn count<T: Real>(op: &str, scores: &[T], labels: &[bool]) -> Result<Counts> {
     Ok(Counts { thresholds, positives })
 }
 
-/// The ROC curve of `scores`, larger for what is rather positive. Fails unless there are samples of both kinds.
+/// Returns the ROC curve of `scores`, larger for what is rather positive. Fails unless there are samples of both kinds.
 ///
 /// scikit-learn's `roc_curve(drop_intermediate=False)`.
 pub fn roc_curve<T: Real>(scores: &[T], labels: &[bool]) -> Result<Roc> {
@@ -76,22 +75,22 @@ pub fn roc_curve<T: Real>(scores: &[T], labels: &[bool]) -> Result<Roc> {
             "roc_curve: {yes} positive and {no} negative samples; at least one of each is needed"
         )));
     }
-    let share = |part: usize, whole: usize| part as f64 / whole as f64;
-    let (tpr, fpr) = positives.iter().map(|&(t, f)| (share(t, yes), share(f, no))).unzip();
+    let fraction = |part: usize, whole: usize| part as f64 / whole as f64;
+    let (tpr, fpr) = positives.iter().map(|&(t, f)| (fraction(t, yes), fraction(f, no))).unzip();
     Ok(Roc { fpr, tpr, thresholds })
 }
 
 impl Roc {
-    /// The area under the curve by trapezoids: the chance that a positive sample scores higher than a negative one, a
-    /// tie counting as half (Hanley and McNeil 1982). 1/2 for scores that know nothing.
+    /// Returns the area under the curve by trapezoids: the chance that a positive sample scores higher than a negative
+    /// one, a tie counting as half (Hanley and McNeil 1982). 1/2 for uninformative scores.
     pub fn area(&self) -> f64 {
         let pairs = self.fpr.windows(2).zip(self.tpr.windows(2));
         pairs.map(|(x, y)| (x[1] - x[0]) * (y[0] + y[1]) / 2.0).sum()
     }
 
-    /// The threshold with the largest tpr - fpr (Youden 1950; the highest of several). Both kinds of mistake count by
-    /// their rates, so it does not matter how many samples there are of each. It lies midway between the last score
-    /// that is called positive and the next, if there is one.
+    /// Returns the threshold with the largest tpr - fpr (Youden 1950; the highest of several). Both kinds of mistake
+    /// count by their rates, so it does not matter how many samples there are of each. It lies midway between the last
+    /// score that is called positive and the next, if there is one.
     pub fn best_threshold(&self) -> f64 {
         let gain = |i: usize| self.tpr[i] - self.fpr[i];
         let best = (2..self.tpr.len()).fold(1, |best, i| if gain(i) > gain(best) { i } else { best });
@@ -100,7 +99,8 @@ impl Roc {
     }
 }
 
-/// The precision-recall curve of `scores`, larger for what is rather positive. Fails unless there is a positive sample.
+/// Returns the precision-recall curve of `scores`, larger for what is rather positive. Fails unless there is a
+/// positive sample.
 ///
 /// scikit-learn's `precision_recall_curve` in the other order, with the threshold of its last point.
 pub fn precision_recall_curve<T: Real>(scores: &[T], labels: &[bool]) -> Result<PrecisionRecall> {
@@ -118,15 +118,15 @@ pub fn precision_recall_curve<T: Real>(scores: &[T], labels: &[bool]) -> Result<
 }
 
 impl PrecisionRecall {
-    /// Average precision: Σ (Rₙ - Rₙ₋₁) Pₙ, the area under the curve by steps. Trapezoids would be too kind, because
-    /// precision does not fall along a straight line (Davis and Goadrich 2006).
+    /// Computes the average precision: Σ (Rₙ - Rₙ₋₁) Pₙ, the area under the curve by steps. Trapezoids would be too
+    /// kind, because precision does not fall along a straight line (Davis and Goadrich 2006).
     pub fn average_precision(&self) -> f64 {
         let steps = self.recall.windows(2).map(|r| r[1] - r[0]);
         steps.zip(&self.precision[1..]).map(|(step, precision)| step * precision).sum()
     }
 }
 
-/// The mean over the classes of the area under the ROC curve of each class against the rest.
+/// Returns the mean over the classes of the area under the ROC curve of each class against the rest.
 ///
 /// `scores` (n x k) has a column for each class; `labels` are the true classes. Every class must have samples, and not
 /// all of them. scikit-learn's `roc_auc_score(multi_class="ovr", average="macro")`; for two classes it is the area of

@@ -2,15 +2,16 @@
 //!
 //! Two methods are trained with several seeds each and evaluated on the same n test samples. Value x[s, i] (correct or
 //! not, an error, a likelihood) of seed s on sample i has two sources of chance: which samples happen to be in the
-//! test set, and which seed the training happened to have. An interval that knows only the samples promises too much
-//! for another seed; one that knows only the seeds takes the test set for the whole world. This is the crossed
+//! test set, and which seed the training happened to have. An interval over the samples alone is too narrow
+//! for another seed; one over the seeds alone ignores the chance in the test set. This is the crossed
 //! two-way layout of the analysis of variance (Searle, Casella and McCulloch 1992, chapter 4), for each method
 //!
 //! ```text
 //! x[s, i] = mean + seed[s] + sample[i] + residual[s, i]
 //! ```
 //!
-//! Samples are shared by both methods, so they are paired; seeds are not, since a seed means nothing in another network.
+//! Samples are shared by both methods, so they are paired; seeds are not, since a seed means nothing in another
+//! network.
 
 use crate::error::{Error, Result};
 use ndarray::{ArrayView2, Axis};
@@ -33,7 +34,7 @@ pub struct MeanDifference {
     pub over_seeds: bool,
 }
 
-/// What one method's values say of its seeds.
+/// The variation of one method's values between its seeds.
 struct Seeds {
     /// The number of seeds.
     count: f64,
@@ -44,8 +45,8 @@ struct Seeds {
     free: f64,
 }
 
-/// The mean difference of `a` and `b`, each `[seeds, samples]` with the same samples in the same order, its 95 % interval
-/// and p value. `proportion` says that the values are 0 or 1.
+/// Returns the mean difference of `a` and `b`, each `[seeds, samples]` with the same samples in the same order, its 95
+/// % interval and p value. `proportion` says that the values are 0 or 1.
 ///
 /// With `c[i]` the difference of the methods' means over seeds on sample i, the variance of the mean difference is
 ///
@@ -54,12 +55,12 @@ struct Seeds {
 /// ```
 ///
 /// where MS is a mean square and k the method's number of seeds. The term of a method with one seed is missing from the
-/// sum, and then the result speaks of these networks only. MS(seeds) of few seeds may be far too small by chance, so
+/// sum, and the result then holds for these networks only. MS(seeds) of few seeds may be far too small by chance, so
 /// the larger of the method's own and of that pooled over both methods is taken, with its degrees of freedom; with two
 /// seeds each only 0.7 MS(residual) are taken off. Where the sum is negative, which is chance, V is at least 0.8 MS(c)
 /// / n. The interval is the difference ± t √V with the degrees of freedom of Satterthwaite (1946). In simulations it
 /// covers the true difference in 93 to 97 % of cases, with one to ten seeds a method and seeds that do not scatter to
-/// seeds that scatter more than samples, if the seeds of both methods scatter alike. Two seeds cannot tell that they do
+/// seeds that scatter more than samples, if the seeds of both methods scatter alike. Two seeds cannot show that they do
 /// not: where those of one method scatter five times as much as ten of the other, it covers 88 %. For proportions half
 /// a success and half a failure are added to each cell of the paired 2 x 2 table (Agresti and Min 2005), so that the
 /// width is not zero where both methods agree on every sample. Errors: fewer than two samples, or numbers of samples
@@ -86,16 +87,16 @@ pub fn mean_difference(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, proportio
     if over_seeds {
         let seeds = at_least_pooled([seeds(a), seeds(b)]);
         // Of two seeds each, the residual is by chance too large too often.
-        let share = if seeds.iter().all(|s| s.count < 3.0) { 0.7 } else { 1.0 };
-        let all = of_samples + seeds.iter().map(|s| (s.between - share * s.residual) / s.count).sum::<f64>();
-        // A floor at MS(c) / n would be biased upwards where seeds do not scatter, one without bias too low where they do:
-        // the numbers were chosen by the simulation below.
+        let weight = if seeds.iter().all(|s| s.count < 3.0) { 0.7 } else { 1.0 };
+        let all = of_samples + seeds.iter().map(|s| (s.between - weight * s.residual) / s.count).sum::<f64>();
+        // A floor at MS(c) / n would be biased upwards where seeds do not scatter, one without bias too low where they
+        // do: the numbers were chosen by the simulation below.
         variance = all.clamp(0.8 * of_samples, of_samples);
         if all > of_samples {
-            let shares = of_samples * of_samples / free
+            let denominator = of_samples * of_samples / free
                 + seeds.iter().map(|s| (s.between / s.count).powi(2) / s.free).sum::<f64>()
                 + seeds.iter().map(|s| (s.residual / s.count).powi(2) / ((s.count - 1.0) * (n - 1.0))).sum::<f64>();
-            (variance, free) = (all, (all * all / shares).max(1.0));
+            (variance, free) = (all, (all * all / denominator).max(1.0));
         }
     }
     let error = variance.sqrt();
@@ -109,7 +110,7 @@ pub fn mean_difference(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, proportio
     Ok(MeanDifference { difference, interval, p_value, degrees_of_freedom: free, over_seeds })
 }
 
-/// Mean squares of one method's values between its seeds and of the residuals.
+/// Returns the mean squares of one method's values between its seeds and of the residuals.
 fn seeds(x: ArrayView2<'_, f64>) -> Seeds {
     let (k, n) = (x.nrows() as f64, x.ncols() as f64);
     let of_seed = x.mean_axis(Axis(1)).expect("at least two samples");
@@ -195,8 +196,9 @@ mod tests {
         assert!(holm(&[]).is_empty());
     }
 
-    /// 95 % intervals hold the true difference in 93 to 97 % of simulated comparisons of methods that scatter alike. Each network's chance to classify
-    /// a sample correctly has a part of the sample and one of the seed; the true difference is that of 100,000 draws.
+    /// 95 % intervals hold the true difference in 93 to 97 % of simulated comparisons of methods that scatter alike.
+    /// Each network's probability to classify a sample correctly depends on the sample and on the seed; the true
+    /// difference is that of 100,000 draws.
     #[test]
     fn intervals_cover() {
         let mut rng = Rng::new(11, "coverage", 0);
@@ -224,7 +226,7 @@ mod tests {
                 let draw = |rng: &mut Rng| logistic(1.5 + 2.0 * rng.normal() + spread * rng.normal() + shift);
                 (0..100_000).map(|_| draw(&mut rng)).sum::<f64>() / 100_000.0
             };
-            let truth = mean(spread[0], 0.2) - mean(spread[1], 0.0);
+            let true_difference = mean(spread[0], 0.2) - mean(spread[1], 0.0);
             for _ in 0..rounds {
                 let difficulty: Vec<f64> = (0..n).map(|_| 1.5 + 2.0 * rng.normal()).collect();
                 let mut draw = |seeds: usize, spread: f64, shift: f64| {
@@ -235,11 +237,11 @@ mod tests {
                 };
                 let (a, b) = (draw(k[0], spread[0], 0.2), draw(k[1], spread[1], 0.0));
                 let [low, high] = mean_difference(a.view(), b.view(), true).unwrap().interval;
-                covered += usize::from((low..=high).contains(&truth));
+                covered += usize::from((low..=high).contains(&true_difference));
             }
             let coverage = covered as f64 / rounds as f64;
             println!("{k:?} seeds, deviations {spread:?}: {coverage}");
-            // Two seeds cannot tell that they scatter more than the ten of the other method.
+            // Two seeds cannot show that they scatter more than the ten of the other method.
             let least = if spread[0] > spread[1] { 0.87 } else { 0.93 };
             let most = if spread[0] < spread[1] { 1.0 } else { 0.97 };
             assert!((least..=most).contains(&coverage), "{k:?} seeds, deviations {spread:?}: {coverage}");

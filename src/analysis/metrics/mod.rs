@@ -1,14 +1,14 @@
-//! Metrics: how good is a prediction, and how sure are we?
+//! Metrics: how good a prediction is, and with which uncertainty.
 //!
-//! * [`Confusion`]: which class is taken for which; accuracy, precision, recall, F1.
+//! * [`Confusion`]: which classes are confused; accuracy, precision, recall, F1.
 //! * `curve`: scores before a threshold is chosen (ROC and precision-recall curves, and their areas).
-//! * `calibration`: probabilities against what came true (reliability, calibration error, Brier score).
-//! * `answers`: how sure a classifier is, without knowing the true label (confidence, entropy, inception score).
-//! * `cluster`: clusters against labels (mutual information, Rand index), and groups against the space they live in
-//!   (silhouette, Fisher's ratio).
-//! * `neighbor`: what the nearest neighbours say (k-NN accuracy, trustworthiness of a map).
+//! * `calibration`: probabilities against outcomes (reliability, calibration error, Brier score).
+//! * `answers`: how certain a classifier is, without true labels (confidence, entropy, inception score).
+//! * `cluster`: clusters against labels (mutual information, Rand index), and groups against the distances in their
+//!   space (silhouette, Fisher's ratio).
+//! * `neighbor`: agreement of nearest neighbours (k-NN accuracy, trustworthiness of an embedding).
 //! * `regression`: errors of predicted numbers (R², intervals by residuals).
-//! * `selection`: what choosing the best of several gains by chance alone.
+//! * `selection`: the gain that choosing the best of several has by chance alone.
 //! * `significance`: is a difference larger than chance explains (Wilson's and Newcombe's intervals, McNemar's test)?
 //! * `difference`: by how much one method is better than another, over samples and seeds; Holm's correction.
 
@@ -37,7 +37,7 @@ pub use significance::{McNemar, difference_interval, mcnemar, mean_interval, wil
 use crate::analysis::one_label_a_row;
 use crate::error::{Error, Result};
 
-/// 0 of nothing.
+/// Returns `a / b`, or 0 if `b` is 0.
 fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
@@ -79,7 +79,7 @@ mod tests {
     fn means_over_classes_by_hand() {
         let confusion = Confusion::new(&[0, 0, 0, 1, 1, 2], &[0, 1, 1, 1, 0, 1], 3).unwrap();
         // Supports 3, 2, 1; recalls 1/3, 1/2, 0; precisions 1/2, 1/4, 0; F1 2/5, 1/3, 0.
-        let close = |found: f64, wanted: f64| assert!((found - wanted).abs() < 1e-15, "{found} for {wanted}");
+        let close = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-15, "{found} for {expected}");
         close(confusion.weighted_recall(), confusion.accuracy());
         close(confusion.weighted_precision(), (3.0 * 0.5 + 2.0 * 0.25) / 6.0);
         close(confusion.weighted_f1(), (3.0 * 0.4 + 2.0 / 3.0) / 6.0);
@@ -189,7 +189,7 @@ mod tests {
         assert!((nmi(&[0, 0, 1, 1], &[5, 5, 2, 2]) - 1.0).abs() < 1e-15);
         assert_eq!(nmi(&[0, 0, 1, 1], &[0, 1, 0, 1]), 0.0);
         assert_eq!((nmi(&[0, 0], &[1, 1]), nmi(&[0, 0], &[0, 1]), nmi(&[], &[])), (1.0, 0.0, 1.0));
-        // 0001 against 0011: joint shares 1/2, 1/4, 1/4; independent 3/8, 3/8, 1/8.
+        // 0001 against 0011: joint proportions 1/2, 1/4, 1/4; independent 3/8, 3/8, 1/8.
         let information = 0.5 * (4.0f64 / 3.0).ln() + 0.25 * (2.0f64 / 3.0).ln() + 0.25 * 2.0f64.ln();
         let entropies = (2.0f64.ln() + 0.25 * 4.0f64.ln() + 0.75 * (4.0f64 / 3.0).ln()) / 2.0;
         assert!((nmi(&[0, 0, 0, 1], &[0, 0, 1, 1]) - information / entropies).abs() < 1e-14);
@@ -226,11 +226,11 @@ mod tests {
         assert!(knn_accuracy(x.view(), &[0; 5], 5).is_err() && knn_accuracy(x.view(), &[0; 5], 0).is_err());
     }
 
-    /// 0 1 3 7 on a line; the map swaps the ends' neighbours: 0 sits by 7.
+    /// 0 1 3 7 on a line; the embedding swaps the ends' neighbours: 0 sits by 7.
     #[test]
     fn trustworthiness_by_hand() {
         let (high, low) = (array![[0.0], [1.0], [3.0], [7.0]], array![[6.0], [1.0], [3.0], [7.5]]);
-        // Nearest in the map: 0→3 (rank 3), 1→2 (rank 2), 2→1 (rank 1), 3→0 (rank 3): penalty 2 + 1 + 0 + 2.
+        // Nearest in the embedding: 0→3 (rank 3), 1→2 (rank 2), 2→1 (rank 1), 3→0 (rank 3): penalty 2 + 1 + 0 + 2.
         assert_eq!(trustworthiness(high.view(), low.view(), 1).unwrap(), 1.0 - 2.0 / (4.0 * 4.0) * 5.0);
         assert!(trustworthiness(high.view(), low.view(), 2).is_err());
     }

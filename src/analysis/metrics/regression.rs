@@ -1,4 +1,4 @@
-//! How near predicted numbers come to the true ones.
+//! Metrics of predicted numbers: errors, R², prediction intervals.
 
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -16,8 +16,8 @@ pub struct RegressionErrors {
     pub rmse: f64,
     /// The mean absolute error, Σ |ŷ - y| / n.
     pub mae: f64,
-    /// The coefficient of determination R² = 1 - Σ (ŷ - y)² / Σ (y - ȳ)², ȳ being the mean of y: 1 is perfect, 0 is as good as
-    /// always predicting ȳ, and below 0 is worse. `None` if all true values are equal.
+    /// The coefficient of determination R² = 1 - Σ (ŷ - y)² / Σ (y - ȳ)², ȳ being the mean of y: 1 is perfect, 0 is as
+    /// good as always predicting ȳ, and below 0 is worse. `None` if all true values are equal.
     pub r_squared: Option<f64>,
 }
 
@@ -30,8 +30,8 @@ impl RegressionErrors {
     /// assert_eq!((errors.mse, errors.mae, errors.r_squared), (1.0, 0.5, Some(1.0 - 4.0 / 5.0)));
     /// # Ok::<(), gradus::Error>(())
     /// ```
-    pub fn of(truth: &[f64], predicted: &[f64]) -> Result<Self> {
-        let n = truth.len();
+    pub fn of(y_true: &[f64], predicted: &[f64]) -> Result<Self> {
+        let n = y_true.len();
         if n == 0 || n != predicted.len() {
             let what = format!(
                 "regression errors: expected a prediction for each of at least one value, found {n} values and {} predictions",
@@ -39,7 +39,7 @@ impl RegressionErrors {
             );
             return Err(Error::invalid(what));
         }
-        let sum = |f: &dyn Fn(f64, f64) -> f64| truth.iter().zip(predicted).map(|(&y, &p)| f(y, p)).sum::<f64>();
+        let sum = |f: &dyn Fn(f64, f64) -> f64| y_true.iter().zip(predicted).map(|(&y, &p)| f(y, p)).sum::<f64>();
         let squares = sum(&|y, p| (p - y) * (p - y));
         let mean = sum(&|y, _| y) / n as f64;
         let total = sum(&|y, _| (y - mean) * (y - mean));
@@ -53,17 +53,17 @@ impl RegressionErrors {
     }
 }
 
-/// The 95 % interval of R² over new samples: the percentile bootstrap (Efron 1979) of 1000 draws with replacement, by the
-/// stream ("r_squared", 0) of `seed`. `None` where R² has no value.
-pub fn r_squared_interval(truth: &[f64], predicted: &[f64], seed: u64) -> Option<(f64, f64)> {
-    RegressionErrors::of(truth, predicted).ok()?.r_squared?;
+/// Returns the 95 % interval of R² over new samples: the percentile bootstrap (Efron 1979) of 1000 draws with
+/// replacement, by the stream ("r_squared", 0) of `seed`. `None` where R² has no value.
+pub fn r_squared_interval(y_true: &[f64], predicted: &[f64], seed: u64) -> Option<(f64, f64)> {
+    RegressionErrors::of(y_true, predicted).ok()?.r_squared?;
     let mut rng = Rng::new(seed, "r_squared", 0);
-    let n = truth.len();
+    let n = y_true.len();
     let mut values: Vec<f64> = (0..DRAWS)
         .filter_map(|_| {
             let drawn: Vec<usize> = (0..n).map(|_| rng.below(n)).collect();
             let of = |values: &[f64]| drawn.iter().map(|&i| values[i]).collect::<Vec<_>>();
-            RegressionErrors::of(&of(truth), &of(predicted)).ok()?.r_squared
+            RegressionErrors::of(&of(y_true), &of(predicted)).ok()?.r_squared
         })
         .collect();
     values.sort_by(f64::total_cmp);
@@ -71,10 +71,10 @@ pub fn r_squared_interval(truth: &[f64], predicted: &[f64], seed: u64) -> Option
     Some((at(0.025)?, at(0.975)?))
 }
 
-/// The half-width q of prediction intervals ŷ ± q that hold a new true value with probability `coverage` at least, learned
-/// from absolute residuals |ŷ - y| of samples that the network was not trained on: the k-th smallest of n, with
-/// k = ⌈(n + 1) coverage⌉ (split conformal prediction; Vovk, Gammerman and Shafer 2005, Lei et al. 2018). It holds if these
-/// samples and the new ones are exchangeable. `None` if n is too small for it.
+/// Returns the half-width q of prediction intervals ŷ ± q that hold a new true value with probability `coverage` at
+/// least, learned from absolute residuals |ŷ - y| of samples that the network was not trained on: the k-th smallest of
+/// n, with k = ⌈(n + 1) coverage⌉ (split conformal prediction; Vovk, Gammerman and Shafer 2005, Lei et al. 2018). It
+/// holds if these samples and the new ones are exchangeable. `None` if n is too small for it.
 pub fn conformal_half_width(residuals: &[f64], coverage: f64) -> Option<f64> {
     let mut sorted: Vec<f64> = residuals.iter().map(|r| r.abs()).collect();
     sorted.sort_by(f64::total_cmp);
@@ -82,9 +82,10 @@ pub fn conformal_half_width(residuals: &[f64], coverage: f64) -> Option<f64> {
     sorted.get(k.checked_sub(1)?).copied()
 }
 
-/// The range, central and of probability 95 % or more, of the fraction of `m` new values that intervals of half-width q hold,
-/// q being learned from `n` residuals by [`conformal_half_width`]. q is a random number itself: with k as there and without
-/// ties, the number held is beta-binomial with α = k and β = n + 1 - k (Vovk 2012). `None` where q has no value, or m is 0.
+/// Returns the range, central and of probability 95 % or more, of the fraction of `m` new values that intervals of
+/// half-width q hold, q being learned from `n` residuals by [`conformal_half_width`]. q is a random number itself:
+/// with k as there and without ties, the number held is beta-binomial with α = k and β = n + 1 - k (Vovk 2012). `None`
+/// where q has no value, or m is 0.
 pub fn conformal_coverage_range(n: usize, m: usize, coverage: f64) -> Option<(f64, f64)> {
     let k = ((n + 1) as f64 * coverage).ceil() as usize;
     if k == 0 || k > n || m == 0 {
@@ -130,17 +131,18 @@ mod tests {
     fn the_interval_of_r_squared_holds_it_and_shrinks_with_n() {
         let width = |n: usize| {
             let mut rng = Rng::new(3, "test", n as u64);
-            let truth: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
-            let predicted: Vec<f64> = truth.iter().map(|y| y + 0.5 * rng.normal()).collect();
-            let value = RegressionErrors::of(&truth, &predicted).unwrap().r_squared.unwrap();
-            let (low, high) = r_squared_interval(&truth, &predicted, 1).unwrap();
+            let y_true: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
+            let predicted: Vec<f64> = y_true.iter().map(|y| y + 0.5 * rng.normal()).collect();
+            let value = RegressionErrors::of(&y_true, &predicted).unwrap().r_squared.unwrap();
+            let (low, high) = r_squared_interval(&y_true, &predicted, 1).unwrap();
             assert!(low < value && value < high, "{low} {value} {high}");
             high - low
         };
         assert!(width(2000) < 0.5 * width(100));
     }
 
-    /// Of one value and 19 residuals, 1 in 20 is not held, so both results are usual; of many, the range is that of α / (α + β).
+    /// Of one value and 19 residuals, 1 in 20 is not held, so both results are usual; of many, the range is that of α
+    /// / (α + β).
     #[test]
     fn the_range_of_coverage_by_hand_and_by_simulation() {
         assert_eq!(conformal_coverage_range(19, 1, 0.95), Some((0.0, 1.0)));

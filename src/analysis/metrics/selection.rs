@@ -1,14 +1,15 @@
-//! What choosing the best of several gains by chance alone.
+//! The gain that choosing the best of several has by chance alone.
 
 use std::f64::consts::{PI, SQRT_2};
 
-/// The expected maximum of `k` independent standard normal variables,
+/// Returns the expected maximum of `k` independent standard normal variables,
 ///
 /// E = ∫ x k φ(x) Φ(x)^(k-1) dx,
 ///
-/// with the density φ and the distribution function Φ. It is 0 for k = 1, 0.5642 for 2, 1.5388 for 10, 2.5076 for 100, and
-/// grows like √(2 ln k); 0 for k = 0. The trapezoidal rule on [-12, 12] in steps of 1/64: for an analytic integrand that vanishes with
-/// all derivatives at both ends its error falls exponentially with the step (Trefethen and Weideman 2014), here below 1e-12.
+/// with the density φ and the distribution function Φ. It is 0 for k = 1, 0.5642 for 2, 1.5388 for 10, 2.5076 for 100,
+/// and grows like √(2 ln k); 0 for k = 0. The trapezoidal rule on [-12, 12] in steps of 1/64: for an analytic
+/// integrand that vanishes with all derivatives at both ends its error falls exponentially with the step (Trefethen
+/// and Weideman 2014), here below 1e-12.
 pub fn expected_maximum(k: usize) -> f64 {
     if k == 0 {
         return 0.0;
@@ -23,8 +24,8 @@ pub fn expected_maximum(k: usize) -> f64 {
     (-768..=768).map(value).sum::<f64>() * STEP
 }
 
-/// How far above its true accuracy the best of `k` networks is expected to come out on `n` test samples, if all of them
-/// have the true accuracy `p` and one is chosen by that very test:
+/// Returns how far above its true accuracy the best of `k` networks is expected to come out on `n` test samples, if
+/// all of them have the true accuracy `p` and one is chosen by that very test:
 ///
 /// √(p (1 - p) / n) · E\[max of k standard normals\].
 ///
@@ -56,7 +57,8 @@ mod tests {
         }
     }
 
-    /// 20 networks that are right in 90 of 100 cases, tested on 500 samples: the best of them, in the mean of 2,000 such races.
+    /// 20 networks that are correct in 90 of 100 cases, tested on 500 samples: the best of them, in the mean of 2,000
+    /// such races.
     #[test]
     fn the_best_of_twenty_by_simulation() {
         let (p, n, k, races) = (0.9, 500, 20, 2000);

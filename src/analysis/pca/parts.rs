@@ -1,4 +1,4 @@
-//! What every way to the principal components is made of: products by blocks, centred rows, eigenvectors.
+//! The parts that all methods of PCA share: products by blocks, centred rows, eigenvectors.
 
 use crate::analysis::flat;
 use crate::real::Real;
@@ -24,12 +24,12 @@ pub(super) fn view<T>(x: &Array2<T>) -> MatRef<'_, T> {
     MatRef::new(x.as_slice().expect("pca: standard layout"), x.nrows(), x.ncols())
 }
 
-/// 0..`len` in ranges of `size`, the last one shorter.
+/// Splits 0..`len` into ranges of `size`, the last one shorter.
 pub(super) fn blocks(len: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
     (0..len).step_by(size).map(move |start| start..len.min(start + size))
 }
 
-/// Some rows, minus the mean.
+/// Returns some rows of the centred data.
 pub(super) fn centred_rows<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &Array1<T>, rows: Range<usize>) -> Array2<T> {
     let d = x.ncols();
     let mut data = Vec::with_capacity(rows.len() * d);
@@ -39,8 +39,8 @@ pub(super) fn centred_rows<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &Array1<T>, 
     Array2::from_shape_vec((rows.len(), d), data).expect("pca: whole rows")
 }
 
-/// The top eigenvalues of Mᵀ M and its unit eigenvectors (c x d, one a row) from the small G = M Mᵀ (m x m), M being
-/// m x d and given by some columns at a time: v = Mᵀ u / √λ. Where λ is no more than noise, both are zero.
+/// Returns the top eigenvalues of Mᵀ M and its unit eigenvectors (c x d, one a row) from the small G = M Mᵀ (m x m), M
+/// being m x d and given by some columns at a time: v = Mᵀ u / √λ. Where λ is no more than noise, both are zero.
 pub(super) fn lifted<T: Real>(
     g: &[f64],
     m: usize,
@@ -71,7 +71,7 @@ pub(super) fn lifted<T: Real>(
     ((0..components).map(value).collect(), rows)
 }
 
-/// The sum over blocks of products of `len` numbers, each made in T, added up in `f64`.
+/// Returns the sum over blocks of products of `len` numbers, each made in T, added up in `f64`.
 pub(super) fn accumulate<T: Real>(
     len: usize,
     blocks: impl Iterator<Item = Range<usize>>,
@@ -90,8 +90,8 @@ pub(super) fn trace(a: &[f64], size: usize) -> f64 {
     (0..size).map(|i| a[i * size + i]).sum()
 }
 
-/// Eigenvalues, rising, and eigenvectors (columns) of a symmetric matrix. On one thread: its bits then depend on the
-/// machine's instruction set at most.
+/// Computes the eigenvalues, rising, and the eigenvectors (columns) of a symmetric matrix. On one thread: its bits
+/// then depend on the machine's instruction set at most.
 pub(super) fn eigen(a: &[f64], size: usize) -> (Vec<f64>, Mat<f64>) {
     let a = Mat::from_fn(size, size, |i, j| a[i * size + j]);
     let (mut values, mut vectors) = (Diag::zeros(size), Mat::zeros(size, size));

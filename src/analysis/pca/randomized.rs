@@ -1,11 +1,11 @@
 //! Principal components by a random projection, for many samples of many dimensions.
 //!
 //! Xc Ω, with Ω a d x l matrix of normal variates, is l random mixtures of the samples' dimensions. Directions of large
-//! variance dominate every mixture, so the range of Xc Ω nearly holds them, if l is a little more than the number
-//! wanted. Multiplying by Xc Xcᵀ q more times raises each singular value σ to σ^(2q+1) and the small ones fade. With an
-//! orthonormal basis Q of that range (n x l), Qᵀ Xc is a small matrix with nearly the same top singular values and right
-//! singular vectors as Xc (Halko, Martinsson & Tropp 2011, algorithms 4.4 and 5.1). Between the multiplications a QR
-//! decomposition keeps the mixtures apart, which rounding would otherwise blend into the first direction.
+//! variance dominate every mixture, so the range of Xc Ω nearly holds them, if l is a little more than their
+//! number. Multiplying by Xc Xcᵀ q more times raises each singular value σ to σ^(2q+1) and the small ones fade. With an
+//! orthonormal basis Q of that range (n x l), Qᵀ Xc is a small matrix with nearly the same top singular values and
+//! right singular vectors as Xc (Halko, Martinsson & Tropp 2011, algorithms 4.4 and 5.1). Between the multiplications
+//! a QR decomposition keeps the mixtures distinct, which rounding would otherwise blend into the first direction.
 //!
 //! How good is it? Gu (2015, theorem 5.8): with any p from 0 to l - k, for j up to k,
 //!
@@ -33,7 +33,7 @@ use std::ops::Range;
 /// The settings of the random projection, with scikit-learn's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Randomized {
-    /// Mixtures beyond the number of components wanted; l is their sum, at most min(n, d).
+    /// Mixtures beyond the number of components; l is their sum, at most min(n, d).
     pub n_oversamples: usize,
     /// Power iterations q: each reads the samples twice.
     pub iterated_power: usize,
@@ -49,7 +49,7 @@ impl Default for Randomized {
 /// Numbers of one centred block.
 const NUMBERS: usize = 1 << 22;
 
-/// The top eigenpairs of the covariance matrix of `x` (n x d), nearly.
+/// Returns the top eigenpairs of the covariance matrix of `x` (n x d), nearly.
 pub(super) fn directions<T: Real>(
     x: &CowArray<'_, T, Ix2>,
     mean: &Array1<T>,
@@ -103,12 +103,12 @@ fn transposed_times<T: Real>(x: &CowArray<'_, T, Ix2>, mean: &Array1<T>, b: &Arr
     Array2::from_shape_vec((d, l), sum.into_iter().map(T::from_f64).collect()).expect("pca: whole rows")
 }
 
-/// Some rows of a matrix.
+/// Returns some rows of a matrix.
 fn rows<T: Real>(a: &Array2<T>, range: Range<usize>) -> Array2<T> {
     a.slice_axis(Axis(0), Slice::from(range)).to_owned()
 }
 
-/// An orthonormal basis, one vector a column, that holds the columns of `a` (m x l, m at least l): Q of its QR
+/// Returns an orthonormal basis, one vector a column, that holds the columns of `a` (m x l, m at least l): Q of its QR
 /// decomposition, by Householder's reflections (1958), which are orthonormal also where columns of `a` depend on each
 /// other. On one thread, in `f64`: its bits then depend on the machine's instruction set at most.
 fn orthonormal<T: Real>(a: &Array2<T>) -> Array2<T> {

@@ -1,7 +1,7 @@
-//! P: how close samples are, as probabilities.
+//! The joint probabilities P, which measure how close samples are.
 //!
 //! Sample i would pick j as its neighbour with p(j|i) ∝ exp(-β_i |x_i - x_j|²). The precision β_i is searched until the
-//! *perplexity* exp(H), H = -Σ_j p(j|i) ln p(j|i), is the wanted one: dense regions get narrow Gaussians, sparse ones
+//! *perplexity* exp(H), H = -Σ_j p(j|i) ln p(j|i), is the given one: dense regions get narrow Gaussians, sparse ones
 //! wide. The joint probability is p_ij = (p(j|i) + p(i|j)) / 2n, so that no outlier is without pull.
 //!
 //! For Barnes-Hut only the 3·perplexity nearest neighbours of each sample are kept: the rest is zero to many digits.
@@ -14,7 +14,7 @@ use ndarray::ArrayView2;
 /// The perplexity is met to within this.
 pub const PERPLEXITY_TOLERANCE: f64 = 1e-5;
 
-/// Steps after which the search gives up: among duplicates some perplexities cannot be had at any width.
+/// Steps after which the search stops: among duplicates some perplexities are reached at no width.
 const MAX_STEPS: usize = 200;
 
 /// |ln β| stays below this: e⁷⁰⁹ is the largest number of `f64`.
@@ -41,7 +41,7 @@ pub enum Affinity<T> {
     },
 }
 
-/// Turns squared distances from one sample to some others into p(·|i) with the wanted perplexity; gives β.
+/// Turns squared distances from one sample to some others into p(·|i) with the given perplexity; returns β.
 ///
 /// Newton's method on ln β, kept inside a bracket by bisection. With d measured from the nearest neighbour (which
 /// cancels in p), `H = ln Σ e^(-βd) + β E[d]`, and `dH/dlnβ = -β² Var[d]`. If more samples lie at distance 0 than
@@ -59,7 +59,7 @@ pub fn conditional(squared: &[f64], perplexity: f64, p: &mut [f64]) -> f64 {
     let mut ln_beta = -libm::log(mean);
     for _ in 0..MAX_STEPS {
         let beta = libm::exp(ln_beta);
-        let (entropy, slope) = gaussian(squared, nearest, beta, p);
+        let (entropy, derivative) = gaussian(squared, nearest, beta, p);
         if (libm::exp(entropy) - perplexity).abs() < PERPLEXITY_TOLERANCE / 2.0 {
             break;
         }
@@ -69,7 +69,7 @@ pub fn conditional(squared: &[f64], perplexity: f64, p: &mut [f64]) -> f64 {
         } else {
             high = ln_beta
         }
-        let newton = ln_beta + (target - entropy) / slope;
+        let newton = ln_beta + (target - entropy) / derivative;
         let reach = 8.0; // a factor of 3000 a step while one side of the bracket is open
         ln_beta = if newton > low && newton < high && (newton - ln_beta).abs() < reach {
             newton
@@ -86,7 +86,7 @@ pub fn conditional(squared: &[f64], perplexity: f64, p: &mut [f64]) -> f64 {
     libm::exp(ln_beta)
 }
 
-/// p for a given β; its entropy in nats and the entropy's slope along ln β.
+/// Computes p for a given β; returns its entropy in nats and the entropy's derivative with respect to ln β.
 fn gaussian(squared: &[f64], nearest: f64, beta: f64, p: &mut [f64]) -> (f64, f64) {
     let (mut sum, mut first, mut second) = (0.0, 0.0, 0.0);
     for (p, d) in p.iter_mut().zip(squared) {
@@ -103,7 +103,7 @@ fn gaussian(squared: &[f64], nearest: f64, beta: f64, p: &mut [f64]) -> (f64, f6
 }
 
 impl<T: Real> Affinity<T> {
-    /// All pairs of the rows of `x`, which must be finite and at least two.
+    /// Returns all pairs of the rows of `x`, which must be finite and at least two.
     pub fn dense(x: ArrayView2<'_, T>, perplexity: f64) -> Self {
         let (x, n) = (&standard(x), x.nrows());
         let rows = neighbors::map_rows(x, |i, squared| {
@@ -126,7 +126,8 @@ impl<T: Real> Affinity<T> {
         Affinity::Dense { n, p }
     }
 
-    /// The 3·`perplexity` (at most n - 1) nearest neighbours of each row of `x`, which must be finite and at least two.
+    /// Returns the 3·`perplexity` (at most n - 1) nearest neighbours of each row of `x`, which must be finite and at
+    /// least two.
     pub fn sparse(x: ArrayView2<'_, T>, perplexity: f64) -> Self {
         let (x, n) = (&standard(x), x.nrows());
         let k = (n - 1).min((3.0 * perplexity) as usize + 1);
@@ -159,7 +160,7 @@ impl<T: Real> Affinity<T> {
         Affinity::Sparse { offsets, columns, p }
     }
 
-    /// Number of samples.
+    /// Returns the number of samples.
     pub fn len(&self) -> usize {
         match self {
             Affinity::Dense { n, .. } => *n,
@@ -167,12 +168,12 @@ impl<T: Real> Affinity<T> {
         }
     }
 
-    /// Whether there are no samples.
+    /// Returns whether there are no samples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The stored p_ij of row `i`, with their j.
+    /// Returns the stored p_ij of row `i`, with their j.
     pub fn row(&self, i: usize) -> Box<dyn Iterator<Item = (usize, T)> + '_> {
         match self {
             Affinity::Dense { n, p } => Box::new(p[i * n..][..*n].iter().copied().enumerate()),
@@ -183,19 +184,19 @@ impl<T: Real> Affinity<T> {
         }
     }
 
-    /// KL(P‖Q) = Σ p_ij ln(p_ij / q_ij) of a map (n x 2 or n x 3), over all pairs with p_ij > 0, in `f64`; Z over all
-    /// pairs, each row's fraction of it in `T`.
-    pub fn kl_divergence(&self, map: ArrayView2<'_, T>) -> f64 {
-        assert_eq!(map.nrows(), self.len(), "kl_divergence: one point for each sample");
-        match map.ncols() {
-            2 => self.kl_in::<2>(map),
-            3 => self.kl_in::<3>(map),
-            _ => panic!("kl_divergence: maps have two or three dimensions"),
+    /// Computes KL(P‖Q) = Σ p_ij ln(p_ij / q_ij) of an embedding (n x 2 or n x 3), over all pairs with p_ij > 0, in
+    /// `f64`; Z over all pairs, each row's fraction of it in `T`.
+    pub fn kl_divergence(&self, y: ArrayView2<'_, T>) -> f64 {
+        assert_eq!(y.nrows(), self.len(), "kl_divergence: one point for each sample");
+        match y.ncols() {
+            2 => self.kl_in::<2>(y),
+            3 => self.kl_in::<3>(y),
+            _ => panic!("kl_divergence: embeddings have two or three dimensions"),
         }
     }
 
-    fn kl_in<const D: usize>(&self, map: ArrayView2<'_, T>) -> f64 {
-        let axes: [Vec<T>; D] = std::array::from_fn(|a| map.column(a).to_vec());
+    fn kl_in<const D: usize>(&self, y: ArrayView2<'_, T>) -> f64 {
+        let axes: [Vec<T>; D] = std::array::from_fn(|a| y.column(a).to_vec());
         let weight = |i: usize, j: usize| {
             let squares = axes.each_ref().map(|a| {
                 let difference = a[i].to_f64() - a[j].to_f64();
@@ -204,10 +205,10 @@ impl<T: Real> Affinity<T> {
             1.0 / squares.into_iter().fold(1.0, |sum, s| sum + s)
         };
         // Σ p ln(p / w) and Σ p need only stored pairs; with them KL = Σ p ln(p / w) + ln Z Σ p.
-        let mut weights = vec![T::ZERO; map.nrows()];
+        let mut weights = vec![T::ZERO; y.nrows()];
         tsne::weights(axes.each_ref().map(Vec::as_slice), &mut weights);
         let z: f64 = weights.iter().map(|w| w.to_f64()).sum();
-        let rows = parallel::map(map.nrows(), |i| {
+        let rows = parallel::map(y.nrows(), |i| {
             let (mut divergence, mut mass) = (0.0, 0.0);
             for (j, p) in self.row(i).map(|(j, p)| (j, p.to_f64())).filter(|e| e.1 > 0.0) {
                 divergence += p * libm::log(p / weight(i, j));

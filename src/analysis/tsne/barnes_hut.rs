@@ -15,7 +15,9 @@ const PIECE: usize = 64;
 
 /// Attraction, repulsion and Z for the points `y` (x and y of each in turn).
 pub fn forces<T: Real>(affinity: &Affinity<T>, y: &[T], theta: f64, out: &mut Forces<T>) {
-    let Affinity::Sparse { offsets, columns, p } = affinity else { panic!("tsne barnes_hut: neighbours are wanted") };
+    let Affinity::Sparse { offsets, columns, p } = affinity else {
+        panic!("tsne barnes_hut: expected the affinities of neighbours")
+    };
     let tree = QuadTree::new(y);
     let theta = T::from_f64(theta);
     let order = tree.order();
@@ -36,7 +38,7 @@ pub fn forces<T: Real>(affinity: &Affinity<T>, y: &[T], theta: f64, out: &mut Fo
     out.sum_z();
 }
 
-/// Σ_j p_ij w_ij (y_i - y_j) over the neighbours of `i`.
+/// Returns Σ_j p_ij w_ij (y_i - y_j) over the neighbours of `i`.
 fn attraction<T: Real>(i: usize, columns: &[u32], p: &[T], y: &[T]) -> [T; 2] {
     let mut sum = [T::ZERO; 2];
     for (&j, &p) in columns.iter().zip(p) {

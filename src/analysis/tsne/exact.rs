@@ -14,7 +14,7 @@ use gradus_kernels::tsne;
 /// attraction_i = Σ_j p_ij w_ij (y_i - y_j)      repulsion_i = Σ_j w_ij² (y_i - y_j)      Z = Σ_{i≠j} w_ij
 /// ```
 pub fn forces<T: Real, const D: usize>(affinity: &Affinity<T>, y: &[T], out: &mut Forces<T, D>) {
-    let Affinity::Dense { p, .. } = affinity else { panic!("tsne exact: all pairs are wanted") };
+    let Affinity::Dense { p, .. } = affinity else { panic!("tsne exact: expected the affinities of all pairs") };
     let axes = super::forces::coordinates::<T, D>(y);
     tsne::all_pairs(p, axes.each_ref().map(Vec::as_slice), &mut out.rows);
     out.sum_z();

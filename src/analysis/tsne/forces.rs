@@ -1,4 +1,4 @@
-//! What pushes and pulls the points of a map.
+//! The forces on the points of an embedding.
 
 use crate::real::Real;
 use gradus_kernels::tsne::Sums;
@@ -12,7 +12,7 @@ pub struct Forces<T, const D: usize = 2> {
 }
 
 impl<T: Real, const D: usize> Forces<T, D> {
-    /// Room for `n` points.
+    /// Creates room for `n` points.
     pub fn new(n: usize) -> Self {
         Self { rows: vec![Sums::ZERO; n], z: 0.0 }
     }
@@ -23,7 +23,7 @@ impl<T: Real, const D: usize> Forces<T, D> {
     }
 }
 
-/// The coordinates of the points `y`, axis by axis.
+/// Returns the coordinates of the points `y`, axis by axis.
 pub(super) fn coordinates<T: Real, const D: usize>(y: &[T]) -> [Vec<T>; D] {
     std::array::from_fn(|axis| y.iter().skip(axis).step_by(D).copied().collect())
 }

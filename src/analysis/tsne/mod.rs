@@ -1,9 +1,9 @@
-//! t-SNE: a map on which neighbours stay neighbours (van der Maaten & Hinton 2008).
+//! t-SNE: an embedding in two or three dimensions in which neighbours stay neighbours (van der Maaten & Hinton 2008).
 //!
 //! High-dimensional samples become probabilities: p_ij is large where i and j are close, measured with a Gaussian whose
-//! width adapts to the local density until each sample has about `perplexity` neighbours ([`affinity`]). Points on the
-//! map become probabilities too, with a heavy-tailed Student kernel, q_ij = w_ij / Z, w_ij = 1 / (1 + |y_i - y_j|²).
-//! Gradient descent moves the points until Q looks like P, as measured by KL(P‖Q) = Σ p_ij ln(p_ij / q_ij):
+//! width adapts to the local density until each sample has about `perplexity` neighbours ([`affinity`]). Points of the
+//! embedding become probabilities too, with a heavy-tailed Student kernel, q_ij = w_ij / Z, w_ij = 1 / (1 + |y_i -
+//! y_j|²). Gradient descent moves the points until Q looks like P, as measured by KL(P‖Q) = Σ p_ij ln(p_ij / q_ij):
 //!
 //! ```text
 //! dKL/dy_i = 4 Σ_j (p_ij - q_ij) w_ij (y_i - y_j) = 4 (attraction_i - repulsion_i / Z)
@@ -11,18 +11,19 @@
 //! ```
 //!
 //! Attraction pulls along p_ij, which is tiny except among neighbours; repulsion pushes every pair apart. [`exact`]
-//! computes all n² pairs. The others keep 3·perplexity neighbours: [`barnes_hut`] lets the [`tree`] speak for far groups,
-//! [`fft`] sees repulsion as the slope of a potential, which it finds on a mesh.
+//! computes all n² pairs. The others keep 3·perplexity neighbours: [`barnes_hut`] replaces far groups by
+//! cells of the [`tree`], [`fft`] computes repulsion as the gradient of a potential, which it finds on a mesh.
 //!
 //! The tricks are the classic ones: P is exaggerated at first so that clusters form before they spread; momentum 0.5,
 //! later 0.8; every coordinate has its own gain (Jacobs 1988). The start is the PCA of the samples scaled to a standard
 //! deviation of 1e-4: a random start loses the global arrangement (Kobak & Berens 2019).
 //!
-//! A map may have three dimensions instead of two; the formulas are the same. (scikit-learn then takes another kernel,
-//! Student's with two degrees of freedom; here it is always one, as in the paper.) All pairs only: the tree and the mesh
-//! are those of a plane.
+//! An embedding may have three dimensions instead of two; the formulas are the same. (scikit-learn then takes another
+//! kernel, Student's with two degrees of freedom; here it is always one, as in the paper.) All pairs only: the tree
+//! and the mesh are those of a plane.
 //!
-//! How to read the map: near means similar. The distance between clusters and the size of clusters carry no scale.
+//! How to read the embedding: near means similar. The distance between clusters and the size of clusters carry no
+//! scale.
 
 pub mod affinity;
 pub mod barnes_hut;
@@ -65,7 +66,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// `"auto"`, `"exact"`, `"barnes_hut"` or `"fft"`.
+    /// Returns the name: `"auto"`, `"exact"`, `"barnes_hut"` or `"fft"`.
     pub fn name(self) -> &'static str {
         match self {
             Method::Auto => "auto",
@@ -90,22 +91,23 @@ pub enum Init {
 /// The settings of t-SNE, with scikit-learn's names and defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tsne {
-    /// Dimensions of the map: 2, or 3 (by all pairs only).
+    /// Dimensions of the embedding: 2, or 3 (by all pairs only).
     pub n_components: usize,
     /// Effective number of neighbours, above 1 and at most (n - 1) / 3.
     pub perplexity: f64,
     /// Factor on P during the first `exaggeration_iter` iterations.
     pub early_exaggeration: f64,
-    /// Step size; `None` is max(n / exaggeration / 4, 50), with the exaggeration of the moment: early_exaggeration, later 1.
+    /// Step size; `None` is max(n / exaggeration / 4, 50), with the exaggeration of the moment: early_exaggeration,
+    /// later 1.
     ///
     /// That is n / exaggeration of Belkina et al. (2019), divided by 4 because our gradient, like scikit-learn's,
-    /// contains the factor 4 that the original program leaves out.
+    /// contains the factor 4 that the original program omits.
     pub learning_rate: Option<f64>,
     /// Iterations in all.
     pub n_iter: usize,
     /// Iterations with exaggeration and low momentum.
     pub exaggeration_iter: usize,
-    /// Barnes-Hut's accuracy: a cell speaks for its points if width / distance < theta. 0 is exact.
+    /// Barnes-Hut's accuracy: a cell stands for its points if width / distance < theta. 0 is exact.
     pub theta: f64,
     /// How repulsion is computed.
     pub method: Method,
@@ -129,9 +131,9 @@ impl Default for Tsne {
     }
 }
 
-/// A finished map.
+/// A finished embedding.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Map<T> {
+pub struct Embedding<T> {
     /// n x `n_components`.
     pub embedding: Array2<T>,
     /// KL(P‖Q) of the embedding, with exact Q whatever the method.
@@ -142,7 +144,7 @@ pub struct Map<T> {
     pub iterations: usize,
 }
 
-/// The map after an iteration, as a hook sees it.
+/// The embedding after an iteration, as a hook receives it.
 pub struct Frame<'a, T> {
     /// Iterations made, from 1.
     pub iteration: usize,
@@ -152,30 +154,31 @@ pub struct Frame<'a, T> {
 }
 
 impl<T: Real> Frame<'_, T> {
-    /// KL(P‖Q) of this frame (P without exaggeration). Computed when asked for: it costs about as much as a step.
+    /// Computes KL(P‖Q) of this frame (P without exaggeration). Computed on request: it costs about as much as a
+    /// step.
     pub fn kl(&self) -> f64 {
         self.affinity.kl_divergence(self.embedding)
     }
 }
 
 impl Tsne {
-    /// The largest perplexity up to 30 that `n` samples allow: min(30, (n - 1) / 3).
+    /// Returns the largest perplexity up to 30 that `n` samples allow: min(30, (n - 1) / 3).
     pub fn perplexity_for(n: usize) -> f64 {
         (n.saturating_sub(1) as f64 / 3.0).min(30.0)
     }
 
-    /// The map of the rows of `x` (n x d), n at least 5.
-    pub fn fit<T: Real>(&self, x: ArrayView2<'_, T>, seed: u64) -> Result<Map<T>> {
+    /// Returns the embedding of the rows of `x` (n x d), n at least 5.
+    pub fn fit<T: Real>(&self, x: ArrayView2<'_, T>, seed: u64) -> Result<Embedding<T>> {
         self.fit_with(x, seed, |_| ())
     }
 
-    /// The same, calling `hook` after each iteration.
+    /// Returns the same, calling `hook` after each iteration.
     pub fn fit_with<T: Real>(
         &self,
         x: ArrayView2<'_, T>,
         seed: u64,
         hook: impl FnMut(&Frame<'_, T>),
-    ) -> Result<Map<T>> {
+    ) -> Result<Embedding<T>> {
         let x = samples("tsne", x)?;
         let n = x.nrows();
         self.check(n)?;
@@ -203,10 +206,10 @@ impl Tsne {
             _ => self.descend::<T, 2>(start, &affinity, |y, out| exact::forces(&affinity, y, out), hook),
         }?;
         let kl = affinity.kl_divergence(embedding.view());
-        Ok(Map { embedding, kl, method, iterations: self.n_iter })
+        Ok(Embedding { embedding, kl, method, iterations: self.n_iter })
     }
 
-    /// All iterations from the points `start`, with the forces of some method.
+    /// Returns all iterations from the points `start`, with the forces of some method.
     fn descend<T: Real, const D: usize>(
         &self,
         start: Vec<T>,
@@ -227,7 +230,7 @@ impl Tsne {
         if let Some(at) = descent.y.iter().position(|v| !v.is_finite()) {
             let rate_given = self.learning_rate.map_or("automatic".to_owned(), |r| r.to_string());
             return Err(Error::invalid(format!(
-                "tsne: point {} left the map; the learning rate ({rate_given}) is too high for these samples",
+                "tsne: point {} left the embedding; the learning rate ({rate_given}) is too high for these samples",
                 at / D
             )));
         }
@@ -237,7 +240,7 @@ impl Tsne {
     fn check(&self, n: usize) -> Result<()> {
         let limit = n.saturating_sub(1) as f64 / 3.0;
         let wrong = if limit <= 1.0 {
-            format!("{n} samples are too few for a map; at least 5 are needed")
+            format!("{n} samples are too few for an embedding; at least 5 are needed")
         } else if !(self.perplexity > 1.0 && self.perplexity <= limit) {
             format!(
                 "perplexity is {}; with {n} samples it must be above 1 and at most (n - 1) / 3 = {limit:.4}",
@@ -250,7 +253,7 @@ impl Tsne {
         } else if !(self.theta >= 0.0 && self.theta <= 1.0) {
             format!("theta is {}; it must be from 0 to 1", self.theta)
         } else if ![2, 3].contains(&self.n_components) {
-            format!("n_components is {}; a map has 2 or 3 dimensions", self.n_components)
+            format!("n_components is {}; an embedding has 2 or 3 dimensions", self.n_components)
         } else if self.n_components == 3 && matches!(self.method, Method::BarnesHut | Method::Fft) {
             let method = self.method.name();
             format!("method {method} is for two dimensions; choose exact for three, or n_components 2")
@@ -265,8 +268,8 @@ impl Tsne {
         Err(Error::invalid(format!("tsne: {wrong}")))
     }
 
-    /// The starting points, the coordinates of each in turn. Where PCA has no variance to offer (one feature, samples on
-    /// a line), normal variates stand in: points on a line would never leave it.
+    /// Returns the starting points, the coordinates of each in turn. Where PCA has no variance to offer (one feature,
+    /// samples on a line), normal variates stand in: points on a line would never leave it.
     fn start<T: Real>(&self, x: &CowArray<'_, T, Ix2>, seed: u64) -> Result<Vec<T>> {
         let (n, dims) = (x.nrows(), self.n_components);
         let mut rng = Rng::new(seed, "tsne", 0);
@@ -312,7 +315,8 @@ impl<T: Real, const D: usize> Descent<T, D> {
             for axis in 0..D {
                 let (pull, push) = (exaggeration * row.attraction[axis], row.repulsion[axis] * per_z);
                 let (k, gradient) = (D * i + axis, four * (pull - push));
-                // The velocity points downhill: a gradient of the other sign means that the way goes on.
+                // The velocity points downhill: a gradient of the other sign means that the descent continues in its
+                // direction.
                 let onward = (gradient > T::ZERO) != (self.velocity[k] > T::ZERO);
                 let gain = if onward { self.gains[k] + up } else { self.gains[k] * down };
                 self.gains[k] = gain.max(least);

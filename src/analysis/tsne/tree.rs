@@ -40,7 +40,7 @@ pub struct QuadTree<T> {
 }
 
 impl<T: Real> QuadTree<T> {
-    /// The tree over the points `y` (x and y of each in turn), which must be finite.
+    /// Returns the tree over the points `y` (x and y of each in turn), which must be finite.
     pub fn new(y: &[T]) -> Self {
         let (codes, width) = morton_codes(y);
         let mut order: Vec<u32> = (0..codes.len() as u32).collect();
@@ -54,12 +54,12 @@ impl<T: Real> QuadTree<T> {
         tree
     }
 
-    /// The points' indices along the curve: neighbours here are mostly neighbours in the plane.
+    /// Returns the points' indices along the curve: neighbours here are mostly neighbours in the plane.
     pub fn order(&self) -> &[u32] {
         &self.order
     }
 
-    /// Number of cells.
+    /// Returns the number of cells.
     pub fn cells(&self) -> usize {
         self.cells.len()
     }
@@ -90,9 +90,10 @@ impl<T: Real> QuadTree<T> {
         self.cells[index].skip = self.cells.len() as u32;
     }
 
-    /// Repulsion on the point at place `rank` of the curve: Σ w² dx, Σ w² dy and Σ w over all other points.
+    /// Computes the repulsion on the point at place `rank` of the curve: Σ w² dx, Σ w² dy and Σ w over all other
+    /// points.
     ///
-    /// A cell without the point speaks for its points if width < `theta` times distance; with `theta` 0 none does.
+    /// A cell without the point stands for its points if width < `theta` times distance; with `theta` 0 none does.
     pub fn repulsion(&self, rank: usize, theta: T) -> [T; 3] {
         let (point, theta2) = (self.points[rank], theta * theta);
         let mut sum = [T::ZERO; 3];
@@ -126,7 +127,7 @@ impl<T: Real> QuadTree<T> {
     }
 }
 
-/// Each point's index along the Z-curve, and the width of the square around all.
+/// Returns each point's index along the Z-curve, and the width of the square around all.
 fn morton_codes<T: Real>(y: &[T]) -> (Vec<u64>, f64) {
     let bounds = |axis: usize| {
         let values = y.iter().skip(axis).step_by(2).map(|v| v.to_f64());

@@ -1,4 +1,4 @@
-//! The shapes: for each digit its variants, for each its strokes, for each the points it goes through.
+//! The shapes of the digits: for each digit its variants, for each its strokes, for each the points on it.
 //!
 //! Points are (x, y) in the unit square, y downwards. A stroke is smooth from end to end; where the pen turns a corner,
 //! a new one begins at the point where the last one ended.
@@ -179,8 +179,9 @@ const NINE: &[Variant] = &[
 /// Pieces into which a curve between two points is cut.
 const PIECES: usize = 6;
 
-/// The curve through the points (Catmull and Rom 1974): between two points the cubic whose slope at each is half the
-/// way from the point before to the point after; at the ends the missing point is the mirror image of its opposite.
+/// Returns the curve through the points (Catmull and Rom 1974): between two points the cubic whose derivative at each
+/// is half the way from the point before to the point after; at the ends the missing point is the mirror image of its
+/// opposite.
 pub(super) fn smooth(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
     let last = points.len() - 1;
     let beyond = |end: usize, inner: usize| [0, 1].map(|i| 2.0 * points[end][i] - points[inner][i]);

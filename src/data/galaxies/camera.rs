@@ -1,9 +1,9 @@
-//! What the telescope makes of the light: blur, photon noise, read noise, and the stretch to an image.
+//! The camera model: blur, photon noise, read noise, and the stretch to an image.
 
 use super::light::{Canvas, FRAME};
 use crate::rng::Rng;
 
-/// Atmosphere, detector and darkroom of one exposure.
+/// The settings of one exposure: atmosphere, detector and stretch.
 pub(super) struct Camera {
     /// Standard deviation of the point-spread function's core, in frame pixels.
     pub(super) seeing: f64,
@@ -19,12 +19,12 @@ impl Camera {
     /// Light up to which the stretch is nearly linear.
     const SOFTENING: f64 = 45.0;
 
-    /// A random night.
+    /// Draws the settings of an exposure at random.
     pub(super) fn random(rng: &mut Rng) -> Self {
         Self { seeing: rng.range(0.8, 1.5), sky: rng.range(60.0, 130.0), read_noise: rng.range(3.0, 6.0) }
     }
 
-    /// Exposes and develops: gray values in [0, 1], in steps of 1/255 like an 8-bit image.
+    /// Simulates the exposure: gray values in [0, 1], in steps of 1/255 like an 8-bit image.
     pub(super) fn expose(&self, mut light: Canvas, rng: &mut Rng) -> Vec<f32> {
         self.blur(&mut light);
         light.flux.iter().map(|&flux| self.develop(self.detect(f64::from(flux), rng))).collect()
@@ -41,9 +41,10 @@ impl Camera {
         }
     }
 
-    /// Counts electrons. Photons follow Poisson's law of mean m = flux + sky, reading adds a normal error. The sum's
-    /// first three cumulants are m, s^2 = m + read_noise^2 and m; with m beyond 50 the quantile expansion of Cornish
-    /// and Fisher (1938), m + s z + (m / s^2) (z^2 - 1) / 6 for a standard normal z, is all that can be seen of it.
+    /// Counts electrons. Photons follow Poisson's law of mean m = flux + sky, reading adds a normal error.
+    /// The sum's first three cumulants are m, s^2 = m + read_noise^2 and m; with m beyond 50 the quantile expansion of
+    /// Cornish and Fisher (1938), m + s z + (m / s^2) (z^2 - 1) / 6 for a standard normal z, is all that can be seen
+    /// of it.
     fn detect(&self, flux: f64, rng: &mut Rng) -> f64 {
         let mean = flux + self.sky;
         let variance = mean + self.read_noise * self.read_noise;
@@ -61,7 +62,7 @@ impl Camera {
     }
 }
 
-/// A Gaussian's weights at -k, .., k with k = 3.5 standard deviations, summing to 1.
+/// Returns a Gaussian's weights at -k, .., k with k = 3.5 standard deviations, summing to 1.
 fn gaussian(sigma: f64) -> Vec<f32> {
     let reach = (3.5 * sigma).ceil() as i32;
     let weights: Vec<f64> = (-reach..=reach).map(|k| libm::exp(-0.5 * f64::from(k * k) / (sigma * sigma))).collect();
@@ -115,7 +116,7 @@ mod tests {
         // The variance along an axis is the mixture's, in squared pixels; the kernels end at 3.5 deviations.
         let variance: f32 = (0..128 * 128).map(|p| light.flux[p] / 1000.0 * (p as f32 % 128.0 - 64.0).powi(2)).sum();
         let mixture = 1.3 * 1.3 * (0.88 + 0.12 * 2.4 * 2.4);
-        assert!((variance / mixture - 1.0).abs() < 0.02, "variance {variance}, wanted {mixture}");
+        assert!((variance / mixture - 1.0).abs() < 0.02, "variance {variance}, expected {mixture}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a galaxy sends out: profiles, discs, arms and dust, painted without noise on a [`Canvas`].
+//! The light of a galaxy: profiles, discs, arms and dust, painted without noise on a [`Canvas`].
 
 use crate::rng::Rng;
 use std::f64::consts::TAU;
@@ -22,7 +22,7 @@ impl Canvas {
         (i / self.size as f64 - 0.5) * FRAME
     }
 
-    /// The inverse of [`coordinate`](Self::coordinate).
+    /// Returns the inverse of [`coordinate`](Self::coordinate).
     fn pixel(&self, x: f64) -> f64 {
         (x / FRAME + 0.5) * self.size as f64
     }
@@ -83,8 +83,8 @@ impl Canvas {
     /// Adds a point source, shared by the four nearest pixels.
     pub(super) fn add_point(&mut self, total: f64, x: f64, y: f64) {
         let neighbours = |pixel: f64| {
-            let share = pixel - 0.5 - (pixel - 0.5).floor();
-            [((pixel - 0.5).floor(), 1.0 - share), ((pixel + 0.5).floor(), share)]
+            let fraction = pixel - 0.5 - (pixel - 0.5).floor();
+            [((pixel - 0.5).floor(), 1.0 - fraction), ((pixel + 0.5).floor(), fraction)]
         };
         let (rows, columns) = (neighbours(self.pixel(y)), neighbours(self.pixel(x)));
         for (i, row_share) in rows {
@@ -126,7 +126,7 @@ impl Pose {
         (self.cos * dx + self.sin * dy, self.cos * dy - self.sin * dx)
     }
 
-    /// The inverse of [`own`](Self::own).
+    /// Returns the inverse of [`own`](Self::own).
     pub(super) fn frame(&self, x: f64, y: f64) -> (f64, f64) {
         (self.x + self.cos * x - self.sin * y, self.y + self.sin * x + self.cos * y)
     }
@@ -164,9 +164,9 @@ pub(super) fn sersic(n: f64, r_e: f64) -> Table {
     Table::new(12.0 * r_e, |r| libm::exp(-b * (libm::pow(r / r_e, 1.0 / n) - 1.0)))
 }
 
-/// An exponential disc of scale length `h`, cut at `edge`, seen exactly from the side: the light met along the line
-/// of sight at distance x from the centre, the integral of exp(-sqrt(x^2 + t^2) / h) dt. (Without the cut it is
-/// 2 x K_1(x / h), K_1 a Bessel function; van der Kruit and Searle 1981.)
+/// Returns an exponential disc of scale length `h`, cut at `edge`, seen exactly from the side: the light met along the
+/// line of sight at distance x from the centre, the integral of exp(-sqrt(x^2 + t^2) / h) dt. (Without the cut it is 2
+/// x K_1(x / h), K_1 a Bessel function; van der Kruit and Searle 1981.)
 pub(super) fn disc_from_the_side(h: f64, edge: f64) -> Table {
     const STEPS: usize = 48;
     Table::new(edge, |x| {
@@ -181,7 +181,7 @@ pub(super) fn disc_from_the_side(h: f64, edge: f64) -> Table {
     })
 }
 
-/// The vertical profile of a self-gravitating disc (Spitzer 1942): sech^2(z / z0).
+/// Returns the vertical profile of a self-gravitating disc (Spitzer 1942): sech^2(z / z0).
 pub(super) fn sech2(z0: f64) -> Table {
     Table::new(6.0 * z0, |z| {
         let cosh = libm::cosh(z / z0);
@@ -240,8 +240,8 @@ impl Arms {
 mod tests {
     use super::*;
 
-    fn close(got: f64, wanted: f64, tolerance: f64) {
-        assert!((got - wanted).abs() <= tolerance * wanted.abs(), "got {got}, wanted {wanted}");
+    fn close(got: f64, expected: f64, tolerance: f64) {
+        assert!((got - expected).abs() <= tolerance * expected.abs(), "got {got}, expected {expected}");
     }
 
     /// Light within r, by the midpoint rule.

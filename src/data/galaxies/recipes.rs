@@ -1,4 +1,4 @@
-//! The three kinds of galaxy, and what else is in the field.
+//! The three classes of galaxies, and the other objects in the field.
 //!
 //! Lengths are in pixels of a frame of 128, brightness in electrons per such pixel. The ranges are chosen so that the
 //! classes overlap in size, brightness and shape: an elliptical may be as long as a tilted spiral, a spiral as smooth
@@ -16,8 +16,8 @@ fn log_range(low: f64, high: f64, rng: &mut Rng) -> f64 {
     libm::exp(rng.range(libm::log(low), libm::log(high)))
 }
 
-/// A galaxy's electrons. Half of them fall on its half-light ellipse of axes a and b, whose area is pi a b, with
-/// `brightness` on the average, give or take a factor of nearly three (more than a magnitude).
+/// Returns a galaxy's electrons. Half of them fall on its half-light ellipse of axes a and b, whose area is pi a b,
+/// with `brightness` on the average, give or take a factor of nearly three (more than a magnitude).
 fn total_flux(a: f64, b: f64, brightness: f64, rng: &mut Rng) -> f64 {
     TAU * a * b * brightness * log_range(0.4, 3.2, rng)
 }
@@ -103,8 +103,8 @@ pub(super) fn edge_on(canvas: &mut Canvas, pose: &Pose, rng: &mut Rng) {
     }
 }
 
-/// Stars of our own Galaxy, faint far galaxies, often a companion: what a feature of the whole frame measures too, and
-/// a network learns to look past.
+/// Stars of our own Galaxy, faint far galaxies, often a companion. Features of the whole frame measure them too;
+/// a network learns to ignore them.
 pub(super) fn neighbours(canvas: &mut Canvas, rng: &mut Rng) {
     let anywhere = |rng: &mut Rng| rng.range(-0.5, 0.5) * FRAME;
     for _ in 0..rng.below(24) {
@@ -162,7 +162,7 @@ fn bar(canvas: &mut Canvas, total: f64, pose: &Pose, length: f64, q: f64) {
     });
 }
 
-/// Shares `total` electrons among `n` knots, unequally.
+/// Divides `total` electrons among `n` knots, unequally.
 fn knots(total: f64, n: usize, rng: &mut Rng) -> Vec<f64> {
     (0..n).map(|_| total / n as f64 * rng.range(0.3, 1.7)).collect()
 }

@@ -2,8 +2,8 @@
 //!
 //! An array is a header, a Python dictionary such as `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, and
 //! then its numbers. The dictionary is always written in this form (NEP 1), so three regular expressions read it. As
-//! with [`crate::data::idx`], the header is not believed: the shape must account for the array's length exactly, and no more than
-//! 4 GiB are unpacked.
+//! with [`crate::data::idx`], the header is not trusted: the shape must account for the array's length exactly, and
+//! no more than 4 GiB are unpacked.
 
 use crate::data::table::Fault;
 use crate::shape::MAX_RANK;
@@ -42,7 +42,8 @@ pub struct NpyArray {
     pub numbers: Numbers,
 }
 
-/// The type of an element: its kind, as NumPy's letter, its size in bytes, and whether its bytes are in big-endian order.
+/// The type of an element: its kind, as NumPy's letter, its size in bytes, and whether its bytes are in big-endian
+/// order.
 struct Element {
     kind: u8,
     size: usize,
@@ -64,7 +65,7 @@ impl Element {
         b"<>|=".contains(&order).then_some(Self { kind, size, big: order == b'>' })
     }
 
-    /// The bytes that an element takes once it is read.
+    /// Returns the bytes that an element takes once it is read.
     fn in_memory(&self) -> usize {
         match (self.kind, self.size) {
             (b'u', 1) => 1,
@@ -119,7 +120,7 @@ impl Element {
     }
 }
 
-/// The number whose IEEE 754 half-precision bits these are.
+/// Returns the number whose IEEE 754 half-precision bits these are.
 fn half(bits: u16) -> f32 {
     let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f32::from(bits & 0x3ff));
     let magnitude = match exponent {
@@ -131,7 +132,7 @@ fn half(bits: u16) -> f32 {
     if bits >> 15 == 1 { -magnitude } else { magnitude }
 }
 
-/// An array of `.npy` bytes.
+/// Returns an array of `.npy` bytes.
 pub(super) fn parse(mut from: impl Read) -> Result<NpyArray, Fault> {
     let damaged = |what: String| (what, "write it again with numpy.savez; it is damaged".to_owned());
     let broken = |e: std::io::Error| damaged(format!("cannot be unpacked: {e}"));
@@ -177,7 +178,7 @@ pub(super) fn parse(mut from: impl Read) -> Result<NpyArray, Fault> {
         let what = format!("has the shape {shape:?}: expected at most {MAX_RANK} axes and {} GiB", MOST >> 30);
         return Err((what, "save fewer samples, or several files; or it is damaged".to_owned()));
     };
-    // One more than expected, to see whether the file goes on.
+    // One more than expected, to see whether the file is longer.
     let mut data = Vec::new();
     let found = from.take(expected as u64 + 1).read_to_end(&mut data).map_err(broken)?;
     if found != expected {
@@ -190,7 +191,7 @@ pub(super) fn parse(mut from: impl Read) -> Result<NpyArray, Fault> {
     Ok(NpyArray { shape, numbers })
 }
 
-/// The same array, whose first axis moved fastest, with the last one moving fastest.
+/// Returns the same array, whose first axis moved fastest, with the last one moving fastest.
 fn row_major(numbers: Numbers, shape: &[usize]) -> Numbers {
     fn turned<V: Clone>(values: Vec<V>, shape: &[usize]) -> Vec<V> {
         let array = ArrayD::from_shape_vec(IxDyn(shape).f(), values).expect("npz: the numbers fill the shape");
@@ -217,7 +218,7 @@ impl Numbers {
         })
     }
 
-    /// Each element as a word: `7`, `0.5`, `cat`. Equal numbers are equal words.
+    /// Returns each element as a word: `7`, `0.5`, `cat`. Equal numbers are equal words.
     pub(super) fn words(&self) -> Vec<String> {
         match self {
             Numbers::F32(v) => v.iter().map(|&x| (x + 0.0).to_string()).collect(),

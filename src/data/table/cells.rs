@@ -1,4 +1,4 @@
-//! What the cells of a table mean: numbers, missing values, and the classes that a column of labels holds.
+//! Parses the cells of a table: numbers, missing values, and the classes of a column of labels.
 
 use crate::data::source::natural;
 use crate::files::printable;
@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 /// What is wrong, and what to do.
 pub(crate) type Fault = (String, String);
 
-/// A finite number, with a point or a comma before its decimals.
+/// Returns a finite number, with a point or a comma before its decimals.
 pub(super) fn number(cell: &str) -> Option<f32> {
     with_point(cell).or_else(|| with_comma(cell))
 }
@@ -16,20 +16,20 @@ pub(super) fn with_point(cell: &str) -> Option<f32> {
     cell.parse::<f32>().ok().filter(|value| value.is_finite())
 }
 
-/// A number as half of the world writes it: `1,5`.
+/// Returns a number as half of the world writes it: `1,5`.
 pub(super) fn with_comma(cell: &str) -> Option<f32> {
     let (whole, decimals) = cell.split_once(',')?;
     let plain = !whole.contains('.') && decimals.starts_with(|c: char| c.is_ascii_digit());
     if plain { with_point(&format!("{whole}.{decimals}")) } else { None }
 }
 
-/// How people write that a value is missing.
+/// Returns the usual ways to write that a value is missing.
 pub(super) fn is_missing(cell: &str) -> bool {
     ["", "?", "-", "na", "n/a", "nan", "null", "none", "inf", "-inf"].contains(&cell.to_ascii_lowercase().as_str())
 }
 
-/// Classes by their names, and for each name its class. If all names are numbers, equal ones are one class and the order
-/// is theirs; else the order is natural.
+/// Classes by their names, and for each name its class. If all names are numbers, equal ones are one class and the
+/// order is theirs; else the order is natural.
 pub(in crate::data) fn encode<'a>(names: impl Iterator<Item = &'a str> + Clone) -> (Vec<usize>, Vec<String>) {
     let different: BTreeSet<&str> = names.clone().collect();
     let numbers: Option<Vec<(f64, &str)>> = different.iter().map(|&name| Some((precise(name)?, name))).collect();
@@ -56,24 +56,25 @@ pub(in crate::data) fn encode<'a>(names: impl Iterator<Item = &'a str> + Clone) 
     (names.map(|name| place[name]).collect(), classes)
 }
 
-/// A label that is a number, unless it has more digits than an `f64` holds: such a one is a word.
+/// Returns a label that is a number, unless it has more digits than an `f64` holds: such a label is a word.
 fn precise(label: &str) -> Option<f64> {
     let value: f64 = label.parse().or_else(|_| label.replacen(',', ".", 1).parse()).ok()?;
     // Minus zero is zero.
     (value.is_finite() && value.abs() < 9e15).then_some(value + 0.0)
 }
 
-/// Why these labels of `n` samples are no classes to learn, if so: there is only one, or they are a quantity or names.
+/// Returns why these labels of `n` samples cannot be classes, if so: there is only one, or they are a quantity or
+/// names.
 pub(in crate::data) fn no_classes(n: usize, classes: &[String]) -> Option<Fault> {
     let k = classes.len();
     if let [only] = classes {
         let help =
-            "check that the class's column or array is the right one (data.label, data.y), or add samples of another";
+            "check that the class's column or array is the correct one (data.label, data.y), or add samples of another";
         return Some((format!("holds one class only, `{only}`"), help.to_owned()));
     }
     let numbers: Option<Vec<f64>> = classes.iter().map(|class| precise(class)).collect();
     let is_fractional = numbers.as_ref().is_some_and(|all| all.iter().any(|x| x.fract() != 0.0));
-    // Of so many numbers with decimals, or of values of which hardly two are alike, nobody asks for the class.
+    // So many numbers with decimals, or values that nearly all differ, are not classes.
     if !(is_fractional && k > 20 || n >= 8 && 2 * k > n) {
         return None;
     }

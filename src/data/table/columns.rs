@@ -1,4 +1,4 @@
-//! What the columns of a table are: names or none, the class, the features, and what is omitted.
+//! Determines the columns of a table: names or none, the class, the features, and what is omitted.
 
 use super::cells::{Fault, encode, is_missing, number, with_comma, with_point};
 use super::options::{Column, TableOptions};
@@ -8,16 +8,16 @@ use crate::files::printable;
 use ndarray::Array2;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// Names that say of a column that it holds the class, the most telling first.
+/// Usual names of a column with the class, the most usual first.
 const LABELS: [&str; 9] = ["label", "class", "target", "species", "y", "labels", "classes", "category", "outcome"];
-/// Names that say of a column that it may number the rows; one without a name may, too.
+/// Usual names of a column that numbers the rows; one without a name may, too.
 const INDEX: [&str; 8] = ["id", "index", "row", "rowid", "row_id", "nr", "no", "number"];
 /// Rows from which on a first column that counts 0, 1, 2, .. numbers the rows of a table without names.
 const COUNTED: usize = 10;
 /// Most names that a message lists.
 const LISTED: usize = 12;
 
-/// The cells of a table, and what its columns are.
+/// The cells of a table and the roles of its columns.
 pub(super) struct Sheet {
     /// Names of the columns, no two alike, if the file gives any; some may be empty.
     names: Option<Vec<String>>,
@@ -25,7 +25,7 @@ pub(super) struct Sheet {
     width: usize,
     /// The column with the class; meaningful once the inputs are chosen.
     pub(super) label: usize,
-    /// What was found out or omitted.
+    /// Notes on what was detected or omitted.
     pub(super) notes: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ impl Sheet {
         Ok(Self { names: None, rows, width, label: width - 1, notes })
     }
 
-    /// The name of a column, unless it has none.
+    /// Returns the name of a column, unless it has none.
     pub(super) fn name(&self, column: usize) -> Option<String> {
         self.names.as_ref().map(|names| names[column].clone()).filter(|name| !name.is_empty())
     }
@@ -82,7 +82,7 @@ impl Sheet {
         self.rows.iter().map(move |row| &row.cells[column])
     }
 
-    /// A column for a message.
+    /// Returns a column for a message.
     pub(super) fn called(&self, column: usize) -> String {
         match self.name(column) {
             Some(name) => format!("column {} (`{name}`)", column + 1),
@@ -90,7 +90,7 @@ impl Sheet {
         }
     }
 
-    /// The columns that are features, by the options or by looking; settles the label's column.
+    /// Returns the columns that are features, by the options or by looking; settles the label's column.
     pub(super) fn inputs(&mut self, options: &TableOptions) -> Result<Vec<usize>, Fault> {
         let hollow = self.hollow();
         let targets = self.all(options.targets.as_deref().unwrap_or_default(), "data.target")?;
@@ -101,7 +101,7 @@ impl Sheet {
             _ if !targets.is_empty() => targets[0],
             Some(column) => self.find(column, "data.label")?,
             None => {
-                // What is said to be a feature, or nothing, is not the class.
+                // A column that the options call a feature, or ignore, is not the class.
                 let settled: HashSet<usize> = hollow.iter().chain(&ignored).chain(&chosen).copied().collect();
                 self.guess_label(&settled)?
             }
@@ -118,13 +118,13 @@ impl Sheet {
         Ok(inputs)
     }
 
-    /// The columns with the numbers to predict; the inputs have been chosen.
+    /// Returns the columns with the numbers to predict; the inputs have been chosen.
     pub(super) fn targets(&self, options: &TableOptions) -> Result<Vec<usize>, Fault> {
         let named = self.all(options.targets.as_deref().unwrap_or_default(), "data.target")?;
         Ok(if named.is_empty() { vec![self.label] } else { named })
     }
 
-    /// All columns but the label's, the ignored ones, those without any value, and one that numbers the rows.
+    /// Returns all columns but the label's, the ignored ones, those without any value, and one that numbers the rows.
     fn usual(&mut self, hollow: &HashSet<usize>, ignored: &[usize]) -> Vec<usize> {
         let ignored: HashSet<usize> = ignored.iter().copied().collect();
         let kept = |column: &usize| *column != self.label && !hollow.contains(column) && !ignored.contains(column);
@@ -146,7 +146,7 @@ impl Sheet {
         inputs
     }
 
-    /// The columns that a network with these columns is given, in its order; settles the label's column.
+    /// Returns the columns that a network with these columns is given, in its order; settles the label's column.
     pub(super) fn inputs_like(&mut self, options: &TableOptions, run: &Columns) -> Result<Vec<usize>, Fault> {
         let mut own = TableOptions { ignore: self.present(&options.ignore), ..options.clone() };
         // A column that has the name of the run's label holds the class, whatever its place.
@@ -178,7 +178,7 @@ impl Sheet {
         self.matched(found, options, run)
     }
 
-    /// `found` in the order of the run's columns. Where the options choose columns, others do no harm.
+    /// Returns `found` in the order of the run's columns. Where the options choose columns, others are ignored.
     fn matched(&self, found: Vec<usize>, options: &TableOptions, run: &Columns) -> Result<Vec<usize>, Fault> {
         let expected = &run.features;
         let numbered = expected.iter().enumerate().all(|(i, name)| *name == format!("x{i}"));
@@ -204,13 +204,12 @@ impl Sheet {
         }
         if !extra.is_empty() {
             faults.push(format!(
-                "has columns that the run does not know: {}",
+                "has columns that the run does not have: {}",
                 shortened(extra.iter().map(String::as_str))
             ));
         }
         if !faults.is_empty() {
-            let help =
-                "give the columns the names of the run's table, or leave out others by data.ignore before training";
+            let help = "give the columns the names of the run's table, or omit others by data.ignore before training";
             return Err((faults.join("; and "), help.to_owned()));
         }
         Ok(expected.iter().map(|name| place[name.as_str()]).collect())
@@ -226,23 +225,23 @@ impl Sheet {
         columns.iter().map(|column| self.find(column, key)).collect()
     }
 
-    /// Those of the columns that the table has.
+    /// Returns those of the columns that the table has.
     fn present(&self, columns: &[Column]) -> Vec<Column> {
         columns.iter().filter(|column| self.find(column, "").is_ok()).cloned().collect()
     }
 
-    /// The column of this name or number.
+    /// Returns the column of this name or number.
     fn find(&self, column: &Column, key: &str) -> Result<usize, Fault> {
         let number = match column {
             Column::Number(number) => Some(*number),
-            Column::Name(wanted) => {
+            Column::Name(chosen) => {
                 let names = || self.names.iter().flatten();
-                let exact = names().position(|name| name == wanted);
-                let other_case = || names().position(|name| name.eq_ignore_ascii_case(wanted));
-                if let Some(at) = exact.or_else(other_case).filter(|_| !wanted.is_empty()) {
+                let exact = names().position(|name| name == chosen);
+                let other_case = || names().position(|name| name.eq_ignore_ascii_case(chosen));
+                if let Some(at) = exact.or_else(other_case).filter(|_| !chosen.is_empty()) {
                     return Ok(at);
                 }
-                wanted.parse().ok()
+                chosen.parse().ok()
             }
         };
         if let Some(number) = number.filter(|number| (1..=self.width).contains(number)) {
@@ -259,8 +258,8 @@ impl Sheet {
         Err((format!("has no column `{column}` ({key}): expected {expected}"), help))
     }
 
-    /// The label's column where nobody says it: the last one, unless another one has a telling name and the last has not.
-    /// A column of words can only be the class, so a name that tells of it yields to such a one.
+    /// Returns the label's column if no option names it: the last one, unless another one has a usual name and the
+    /// last has not. A column of words can only be the class, so it comes before a column with a usual name.
     fn guess_label(&mut self, settled: &HashSet<usize>) -> Result<usize, Fault> {
         let Some(last) = (0..self.width).rev().find(|column| !settled.contains(column)) else {
             let what = "has no column left for the class: all are features or omitted".to_owned();
@@ -271,14 +270,14 @@ impl Sheet {
         if rank(last).is_some() {
             return Ok(last);
         }
-        let telling = (0..self.width).filter(|column| rank(*column).is_some() && !settled.contains(column));
-        let Some(named) = telling.min_by_key(|&column| rank(column)) else { return Ok(last) };
+        let usual = (0..self.width).filter(|column| rank(*column).is_some() && !settled.contains(column));
+        let Some(named) = usual.min_by_key(|&column| rank(column)) else { return Ok(last) };
         let has_words = |column: usize| self.cells(column).any(|cell| number(cell).is_none() && !is_missing(cell));
         if has_words(last) && !has_words(named) {
             return Ok(last);
         }
         let called = self.called(named);
-        self.notes.push(format!("{called} is taken for the class; data.label names another"));
+        self.notes.push(format!("{called} is read as the class; data.label names another"));
         Ok(named)
     }
 
@@ -288,9 +287,9 @@ impl Sheet {
         unnamed.filter(|&column| self.cells(column).all(str::is_empty)).collect()
     }
 
-    /// Whether a column numbers the rows: whole numbers, no two alike, in a column without a name (pandas' index, in
-    /// whatever order and with whatever gaps); without gaps in one that is called `id` and the like; 0, 1, 2, .. or 1, 2,
-    /// 3, .. in the first column of a table without names.
+    /// Returns whether a column numbers the rows: whole numbers, no two alike, in a column without a name (pandas'
+    /// index, in whatever order and with whatever gaps); without gaps in one that is called `id` and the like; 0, 1,
+    /// 2, .. or 1, 2, 3, .. in the first column of a table without names.
     fn numbers_rows(&self, column: usize) -> bool {
         let name = self.name(column).unwrap_or_default().to_ascii_lowercase();
         let unnamed = name.is_empty() || name.starts_with("unnamed: ");
@@ -310,7 +309,7 @@ impl Sheet {
         numbers.iter().collect::<HashSet<_>>().len() == numbers.len() && (unnamed || dense)
     }
 
-    /// The features as numbers.
+    /// Returns the features as numbers.
     pub(super) fn numbers(&self, inputs: &[usize]) -> Result<Array2<f32>, Fault> {
         let mut features = Vec::with_capacity(self.rows.len() * inputs.len());
         let mut commas = BTreeSet::new();
@@ -328,7 +327,7 @@ impl Sheet {
         Ok(Array2::from_shape_vec((self.rows.len(), inputs.len()), features).expect("table: rows of one width"))
     }
 
-    /// What is wrong with the first cell that is not a number, and how many like it there are.
+    /// Returns what is wrong with the first cell that is not a number, and how many like it there are.
     fn not_a_number(&self, inputs: &[usize], row: &Record, column: usize) -> Fault {
         let (cell, mut count, mut columns) = (&row.cells[column], 0, Vec::new());
         for &column in inputs {
@@ -343,25 +342,25 @@ impl Sheet {
         let holds = if cell.is_empty() { "is empty".to_owned() } else { format!("holds `{}`", cell.escape_debug()) };
         let mut what = format!("line {}, column {} (`{name}`) {holds}: expected a number", row.line, column + 1);
         if count > 1 {
-            what += &format!("; {count} cells of {} are no numbers", shortened(columns.iter().map(String::as_str)));
+            what += &format!("; {count} cells of {} are not numbers", shortened(columns.iter().map(String::as_str)));
         }
         let named = self.name(column).map_or((column + 1).to_string(), |name| format!("\"{name}\""));
         let help = if is_missing(cell) {
             format!(
-                "fill in a number, remove the row, or leave the column out (data.ignore = [{named}]); tables with gaps \
+                "fill in a number, remove the row, or omit the column (data.ignore = [{named}]); tables with gaps \
                  come in a later release"
             )
         } else {
             format!(
-                "if this is the class, say data.label = {named}; else leave the column out (data.ignore = [{named}]) or \
+                "if this is the class, say data.label = {named}; else omit the column (data.ignore = [{named}]) or \
                  write numbers for its words; columns of words come in a later release"
             )
         };
         (what, help)
     }
 
-    /// Refuses a column in which `1,234` may be a thousand or one: each comma is followed by three digits, and other cells
-    /// are whole numbers.
+    /// Refuses a column in which `1,234` may be a thousand or one: each comma is followed by three digits, and other
+    /// cells are whole numbers.
     fn thousands(&self, columns: BTreeSet<usize>) -> Result<(), Fault> {
         for column in columns {
             let commas = || self.cells(column).filter(|cell| cell.contains(','));
@@ -398,7 +397,7 @@ impl Sheet {
     }
 }
 
-/// What the first line is.
+/// The role of the first line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Header {
     /// A row like the others.
@@ -409,9 +408,9 @@ enum Header {
     Guessed,
 }
 
-/// Whether the first row holds names. It does if a word stands above a number. Where all words stand above words, or there are
-/// none, it does if its numbers count the columns (0, 1, 2, .. or 1, 2, 3, ..), as pandas calls columns without names, or if
-/// one of its words names a class's column; and no row below has the same words.
+/// Returns whether the first row holds names. It does if a word stands above a number. Where all words stand above
+/// words, or there are none, it does if its numbers count the columns (0, 1, 2, .. or 1, 2, 3, ..), as pandas calls
+/// columns without names, or if one of its words names a class's column; and no row below has the same words.
 fn has_header(rows: &[Record]) -> Header {
     let [first, second, ..] = rows else { return Header::None };
     let mut above = first.cells.iter().zip(&second.cells).filter(|(_, b)| number(b).is_some()).map(|(a, _)| a);
@@ -423,19 +422,19 @@ fn has_header(rows: &[Record]) -> Header {
     let counts = numbers.iter().enumerate().all(|(i, cell)| cell.parse() == Ok(i + start));
     let words: Vec<(usize, &str)> =
         first.cells.iter().enumerate().filter(|(_, cell)| number(cell).is_none() && !cell.is_empty()).collect();
-    let telling = words.iter().any(|(_, word)| LABELS.iter().any(|label| word.eq_ignore_ascii_case(label)));
+    let usual = words.iter().any(|(_, word)| LABELS.iter().any(|label| word.eq_ignore_ascii_case(label)));
     // A gap in the first row makes it no header, unless it stands above pandas' index.
     let gap = first.cells.iter().enumerate().any(|(i, cell)| is_missing(cell) && (i > 0 || !cell.is_empty()));
     let repeats = |row: &Record| words.iter().any(|&(column, word)| &row.cells[column] == word);
     if gap || rows[1..].iter().any(repeats) {
         return Header::None;
     }
-    let named = !words.is_empty() && (telling || (counts && !numbers.is_empty() && rows.len() > 3));
+    let named = !words.is_empty() && (usual || (counts && !numbers.is_empty() && rows.len() > 3));
     let numbered = words.is_empty() && counts && numbers.len() >= 4;
     if named || numbered { Header::Guessed } else { Header::None }
 }
 
-/// Names of which no two are alike: the second `u` is `u.1`, as in pandas.
+/// Returns the names of which no two are alike: the second `u` is `u.1`, as in pandas.
 fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
     let names: Vec<String> = names.collect();
     let all: HashSet<String> = names.iter().cloned().collect();
@@ -456,7 +455,7 @@ fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
     each.collect()
 }
 
-/// The first names of many.
+/// Returns the first names of many.
 fn shortened<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
     let first = names.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");

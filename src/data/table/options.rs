@@ -1,4 +1,4 @@
-//! How a CSV file is read, as far as it is said and not found out.
+//! The options of reading a CSV file.
 
 use crate::files::printable;
 use schemars::JsonSchema;
@@ -23,12 +23,12 @@ impl std::fmt::Display for Column {
     }
 }
 
-/// How a CSV file is read. The default finds everything out.
+/// The options of reading a CSV file. The default detects everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TableOptions {
-    /// Whether the first line holds names; `None` looks.
+    /// Whether the first line holds names; `None` detects it.
     pub header: Option<bool>,
-    /// What separates cells; `None` looks for comma, semicolon and tab.
+    /// What separates cells; `None` detects comma, semicolon or tab.
     pub delimiter: Option<u8>,
     /// The column with the class; `None` takes the last, or the one that is called label, class, target, species or y.
     pub label: Option<Column>,
@@ -36,7 +36,7 @@ pub struct TableOptions {
     pub columns: Vec<Column>,
     /// Columns that are omitted.
     pub ignore: Vec<Column>,
-    /// The columns with the numbers to predict, for a regression; an empty list takes the one that `label` names or that is
-    /// found in its place. `None`: the label is a class.
+    /// The columns with the numbers to predict, for a regression; an empty list takes the one that `label` names or
+    /// that is detected in its place. `None`: the label is a class.
     pub targets: Option<Vec<Column>>,
 }

@@ -1,14 +1,15 @@
-//! The text of a CSV file as records: cells, each record with the number of its line.
+//! Parses the text of a CSV file into records: cells, each record with the number of its line.
 //!
-//! The rules are RFC 4180's, read generously where people differ: any of comma, semicolon and tab separates cells; a line
-//! ends with LF, CRLF or CR; spaces around a cell and around its quotes are dropped. What would change the meaning of the
-//! rest of the file is refused instead, with the line where it begins: a quote that is never closed, and text that follows
-//! a closing quote. (The `csv` crate, which writes our files, reads on over both without a word.)
+//! The rules are RFC 4180's, read generously where people differ: any of comma, semicolon and tab separates cells; a
+//! line ends with LF, CRLF or CR; spaces around a cell and around its quotes are dropped. What would change the
+//! meaning of the rest of the file is refused instead, with the line where it begins: a quote that is never closed,
+//! and text that follows a closing quote. (The `csv` crate, which writes our files, reads on over both without a
+//! word.)
 
 use super::cells::{Fault, number};
 use csv::StringRecord;
 
-/// Lines from which the separator is found.
+/// Lines from which the separator is detected.
 const SAMPLE: usize = 20;
 
 /// One record.
@@ -19,7 +20,7 @@ pub(super) struct Record {
     pub(super) cells: StringRecord,
 }
 
-/// The text of a file: UTF-8, with or without a byte order mark.
+/// Returns the text of a file: UTF-8, with or without a byte order mark.
 pub(super) fn text(bytes: &[u8]) -> Result<&str, Fault> {
     let fault = |what: String, help: &str| Err((what, help.to_owned()));
     let as_utf8 = "save the table as UTF-8 (spreadsheets call it `CSV UTF-8`)";
@@ -39,8 +40,8 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, Fault> {
     }
 }
 
-/// All records of a text. Lines that are empty, or hold nothing but separators, are no records; the second result counts
-/// the latter.
+/// Returns all records of a text. Lines that are empty, or hold nothing but separators, are not records; the second
+/// result counts the latter.
 pub(super) fn records(text: &str, separator: u8) -> Result<(Vec<Record>, usize), Fault> {
     let bytes = text.as_bytes();
     let (mut records, mut hollow) = (Vec::new(), 0);
@@ -97,7 +98,8 @@ pub(super) fn records(text: &str, separator: u8) -> Result<(Vec<Record>, usize),
     Ok((records, hollow))
 }
 
-/// The text between quotes from `start` on, and where it ends, behind the closing quote. `None`: nothing closes it.
+/// Returns the text between quotes from `start` on, and where it ends, behind the closing quote. `None`: nothing
+/// closes it.
 fn unquote(text: &str, start: usize) -> Option<(String, usize)> {
     let (mut value, mut at) = (String::new(), start);
     loop {
@@ -112,32 +114,33 @@ fn unquote(text: &str, start: usize) -> Option<(String, usize)> {
     }
 }
 
-/// Whether a line ends here.
+/// Returns whether a line ends here.
 fn ends(byte: Option<&u8>) -> bool {
     matches!(byte, None | Some(b'\n' | b'\r'))
 }
 
-/// How many spaces and tabs stand in front, apart from the separator. Spaces that separate count as one separator.
+/// Returns how many spaces and tabs stand in front, apart from the separator. Spaces that separate count as one
+/// separator.
 fn blanks(bytes: &[u8], separator: u8) -> usize {
     let blank = |&&b: &&u8| b == b' ' || (b == b'\t' && separator != b'\t');
     bytes.iter().take_while(blank).count()
 }
 
-/// How many lines end in these bytes: LF, CRLF and CR count once each.
+/// Returns how many lines end in these bytes: LF, CRLF and CR count once each.
 fn line_ends(bytes: &[u8]) -> usize {
     let lone = |i: &usize| bytes[*i] == b'\n' || (bytes[*i] == b'\r' && bytes.get(i + 1) != Some(&b'\n'));
     (0..bytes.len()).filter(lone).count()
 }
 
-/// The separator of a text. Tab or semicolon, if each of the first lines has as many of them and every comma between them
-/// belongs to a number (`1,5`); else the most frequent of the three that each of the first lines has as many of; else the
-/// most frequent one of the first line; else the comma. Separators between quotes do not count.
+/// Returns the separator of a text. Tab or semicolon, if each of the first lines has as many of them and every comma
+/// between them belongs to a number (`1,5`); else the most frequent of the three that each of the first lines has as
+/// many of; else the most frequent one of the first line; else the comma. Separators between quotes do not count.
 pub(super) fn separator(text: &str) -> u8 {
     let lines = sample(text);
-    let count = |line: &str, wanted: u8| line.bytes().filter(|&b| b == wanted).count();
-    let even = |wanted: u8| -> usize {
-        let first = lines.first().map_or(0, |line| count(line, wanted));
-        if lines.iter().all(|line| count(line, wanted) == first) { first } else { 0 }
+    let count = |line: &str, separator: u8| line.bytes().filter(|&b| b == separator).count();
+    let even = |separator: u8| -> usize {
+        let first = lines.first().map_or(0, |line| count(line, separator));
+        if lines.iter().all(|line| count(line, separator) == first) { first } else { 0 }
     };
     let commas_are_decimal = |between: u8| {
         let mut cells = lines.iter().flat_map(|line| line.split(char::from(between)));
@@ -151,7 +154,7 @@ pub(super) fn separator(text: &str) -> u8 {
     most(&all[..2], &whole).or_else(|| most(&all, &even)).or_else(|| most(&all, &in_first)).unwrap_or(b',')
 }
 
-/// The first lines that hold anything, without what stands between quotes.
+/// Returns the first lines that hold anything, without what stands between quotes.
 fn sample(text: &str) -> Vec<String> {
     let (mut lines, mut line, mut quoted) = (Vec::new(), String::new(), false);
     for c in text.chars() {

@@ -1,9 +1,9 @@
 //! Part 3: the CNN on the pixels, parameter counts, mistakes, and depth.
 
 use super::data::tile;
+use super::embeddings::{EMBEDDING_AXES, EMBEDDING_CAVEAT, points};
 use super::findings::cnn::{Confused, Parameters, Restraint, augmentation, misclassified, overfitting};
 use super::findings::depth;
-use super::maps::{MAP_AXES, MAP_CAVEAT, points};
 use crate::analysis::metrics::mcnemar;
 use crate::autograd::Var;
 use crate::error::Result;
@@ -111,7 +111,7 @@ fn training(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let shape = weight.shape().try_into().expect("the first layer is a convolution");
     let (kernels, reading) = filters(weight.data(), shape);
     let kernels = book.figure("filters", kernels.draw())?;
-    let maps = feature_maps(r, book)?;
+    let figures = feature_maps(r, book)?;
     let body = book.page.section("3b", "Training the CNN");
     body.paragraph(&text)
         .figures(&[(&loss, "Loss over the epochs."), (&accuracy, "Accuracy over the epochs.")])
@@ -122,13 +122,13 @@ fn training(r: &Results, book: &mut Book<'_>) -> Result<()> {
         } else {
             "Feature maps for an image of each class"
         });
-    let maps: Vec<(&Figure, &str)> = maps.iter().map(|(figure, caption)| (figure, caption.as_str())).collect();
-    body.figures(&maps).source("src/pipeline/cnn.rs");
+    let captioned: Vec<(&Figure, &str)> = figures.iter().map(|(figure, caption)| (figure, caption.as_str())).collect();
+    body.figures(&captioned).source("src/pipeline/cnn.rs");
     Ok(())
 }
 
-/// For the first correctly predicted test image of each class (or simply the first): the strongest maps of each block, with a
-/// caption.
+/// Draws for the first correctly predicted test image of each class (or simply the first) the feature maps of each
+/// block with the largest mean, with a caption.
 fn feature_maps(r: &Results, book: &Book<'_>) -> Result<Vec<(Figure, String)>> {
     let test = &r.data.test;
     let mut figures = Vec::new();
@@ -155,7 +155,7 @@ fn feature_maps(r: &Results, book: &Book<'_>) -> Result<Vec<(Figure, String)>> {
     Ok(figures)
 }
 
-/// The maps with the largest mean activation.
+/// Returns the feature maps with the largest mean activation.
 fn strongest(output: &Tensor) -> Vec<Tile> {
     let &[_, channels, h, w] = output.shape() else { unreachable!("a block gives planes") };
     let plane = |c: usize| &output.data()[c * h * w..][..h * w];
@@ -165,16 +165,16 @@ fn strongest(output: &Tensor) -> Vec<Tile> {
     order.into_iter().take(MAPS).map(|c| Tile::plane(plane(c), w, h, ColourMap::Gray, None)).collect()
 }
 
-/// 3c. What is most often misclassified.
+/// 3c. The most frequent confusion.
 fn mistakes(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let (s, test, classes) = (&r.cnn.scores, &r.data.test, &r.data.classes);
     let confusion = book.confusion("cnn", "CNN on the test split", classes, &s.confusion.counts)?;
     let table = book.table("cnn_classes", per_class(&s.confusion, classes))?;
     let k = classes.len();
     let probability = |i: usize| s.test.probabilities.data()[i * k + s.test.predicted[i]];
-    let mut wrong: Vec<usize> = (0..test.len()).filter(|&i| s.test.predicted[i] != test.labels()[i]).collect();
-    wrong.sort_by(|&a, &b| probability(b).total_cmp(&probability(a)).then(a.cmp(&b)));
-    let tiles: Vec<Tile> = wrong
+    let mut mistakes: Vec<usize> = (0..test.len()).filter(|&i| s.test.predicted[i] != test.labels()[i]).collect();
+    mistakes.sort_by(|&a, &b| probability(b).total_cmp(&probability(a)).then(a.cmp(&b)));
+    let tiles: Vec<Tile> = mistakes
         .iter()
         .take(MISTAKES)
         .map(|&i| {
@@ -184,7 +184,7 @@ fn mistakes(r: &Results, book: &mut Book<'_>) -> Result<()> {
                 .border(Colour::WRONG)
         })
         .collect();
-    let confident = wrong.iter().filter(|&&i| probability(i) > 0.9).count();
+    let confident = mistakes.iter().filter(|&&i| probability(i) > 0.9).count();
     let most = s.confusion.most_confused().first().map(|&(label, predicted, count)| {
         let of: Vec<usize> = (0..test.len()).filter(|&i| test.labels()[i] == label).collect();
         let confused = |p: &[usize]| -> Vec<bool> { of.iter().map(|&i| p[i] == predicted).collect() };
@@ -192,7 +192,7 @@ fn mistakes(r: &Results, book: &mut Book<'_>) -> Result<()> {
         let mlp = r.mlp.scores.confusion.counts[label][predicted];
         Confused { label: &classes[label], predicted: &classes[predicted], of: of.len(), cnn: count, mlp, test }
     });
-    let answer = misclassified(most, wrong.len(), confident);
+    let answer = misclassified(most, mistakes.len(), confident);
     let sheet =
         (!tiles.is_empty()).then(|| ImageGrid::new("Worst mistakes").group("", tiles).columns(6).tile_size(104.0));
     let sheet = sheet.map(|grid| book.figure("mistakes", grid.draw())).transpose()?;
@@ -218,7 +218,7 @@ fn separation(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let spaces = &r.depth.spaces;
     let names: Vec<String> = spaces.iter().map(|s| s.name.replace('_', " ")).collect();
     let column = |f: fn(&Space) -> f64| -> Vec<f64> { spaces.iter().map(f).collect() };
-    // Features and MLP are no earlier stages of the CNN: only its own layers are joined.
+    // Features and MLP are not earlier stages of the CNN: only its own layers are joined.
     let first_block = spaces.iter().position(|s| s.name.starts_with("block")).unwrap_or(0);
     let chart = StageChart::new("How well each space separates the classes", &names)
         .joined_from(first_block)
@@ -239,16 +239,21 @@ fn separation(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let table = book.table("separability", table)?;
     let mut sheet = Scatter::new("The validation images in each space", &r.data.classes)
         .columns(3)
-        .dimensions(MAP_AXES.0, MAP_AXES.1);
+        .dimensions(EMBEDDING_AXES.0, EMBEDDING_AXES.1);
     for s in spaces {
-        sheet = sheet.panel(&s.name.replace('_', " "), &points(&s.map), &r.depth.labels);
+        sheet = sheet.panel(&s.name.replace('_', " "), &points(&s.embedding), &r.depth.labels);
     }
     book.figure("map_depth", sheet.draw())?;
     let panels = sheet.draw_panels();
     let captions: Vec<String> = spaces
         .iter()
         .map(|s| {
-            format!("{} dimensions, perplexity {:.0}, KL {:.2}.", thousands(s.dimensions), s.map.perplexity, s.map.kl)
+            format!(
+                "{} dimensions, perplexity {:.0}, KL {:.2}.",
+                thousands(s.dimensions),
+                s.embedding.perplexity,
+                s.embedding.kl
+            )
         })
         .collect();
     let figures: Vec<(&Figure, &str)> = panels.iter().zip(captions.iter().map(String::as_str)).collect();
@@ -262,7 +267,7 @@ fn separation(r: &Results, book: &mut Book<'_>) -> Result<()> {
         .figure(&chart, "Silhouette: 1 for compact, separate classes, 0 where they touch. Fisher ratio: scatter between classes over scatter within. Lines join the layers of the CNN.")
         .table(&table, "The numbers of the chart")
         .figures(&figures)
-        .callout(Callout::Caveat, "Reading the embeddings", MAP_CAVEAT)
+        .callout(Callout::Caveat, "Reading the embeddings", EMBEDDING_CAVEAT)
         .answer("How do compactness and separability change from block to block?", &depth::trend(spaces))
         .source("src/pipeline/depth.rs");
     Ok(())

@@ -1,7 +1,7 @@
 //! Part 1: features, clusters, and whether they agree with the labels.
 
+use super::embeddings::{EMBEDDING_AXES, EMBEDDING_CAVEAT, points};
 use super::findings::{Agreement, agreement};
-use super::maps::{MAP_AXES, MAP_CAVEAT, points};
 use crate::analysis::features::Feature;
 use crate::analysis::scale::Scaling;
 use crate::error::Result;
@@ -45,8 +45,8 @@ fn features(r: &Results, book: &mut Book<'_>) -> Result<()> {
     book.page
         .section("1a", "Features")
         .paragraph(&format!(
-            "Each image of {1} pixels is described by {0} numbers. {2} computed on the training split; the validation and \
-             test splits are only mapped by them.",
+            "Each image of {1} pixels is described by {0} numbers. {2} computed on the training split and applied to the \
+            validation and test splits.",
             r.features.names.len(),
             thousands(r.config.data.size * r.config.data.size),
             scaling(r.config.features.scaling)
@@ -98,15 +98,15 @@ fn clusters(r: &Results, book: &mut Book<'_>) -> Result<()> {
 
 /// 1c. How well clusters agree with labels.
 fn agreement_with_labels(r: &Results, book: &mut Book<'_>) -> Result<()> {
-    let at = points(&r.feature_map);
+    let at = points(&r.feature_embedding);
     let labels = Scatter::new("True labels of the test images", &r.data.classes)
         .panel("", &at, r.data.test.labels())
-        .dimensions(MAP_AXES.0, MAP_AXES.1);
+        .dimensions(EMBEDDING_AXES.0, EMBEDDING_AXES.1);
     let (names, looks) = cluster_looks(&r.clusters.names, &r.data.classes);
     let clusters = Scatter::new("Clusters, and the class each is named after", &names)
         .looks(&looks)
         .panel("", &at, &r.clusters.test_clusters)
-        .dimensions(MAP_AXES.0, MAP_AXES.1);
+        .dimensions(EMBEDDING_AXES.0, EMBEDDING_AXES.1);
     let labels = book.figure("map_features", labels.draw())?;
     let clusters = book.figure("map_clusters", clusters.draw())?;
     let unnamed = (0..r.data.classes.len()).filter(|c| !r.clusters.names.contains(c));
@@ -127,22 +127,22 @@ fn agreement_with_labels(r: &Results, book: &mut Book<'_>) -> Result<()> {
                          second cluster of the same class has a colour of its own.",
             ),
         ])
-        .callout(Callout::Caveat, "Reading the embedding", MAP_CAVEAT)
+        .callout(Callout::Caveat, "Reading the embedding", EMBEDDING_CAVEAT)
         .answer("How well do the clusters agree with the labels?", &answer)
         .source("src/pipeline/kmeans.rs");
     Ok(())
 }
 
-/// How the features are scaled, as the beginning of a sentence.
+/// Returns how the features are scaled, as the beginning of a sentence.
 fn scaling(scaling: Scaling) -> &'static str {
     match scaling {
         Scaling::Standard => "They are standardized by mean and standard deviation,",
-        Scaling::MinMax { .. } => "They are mapped to one range by minimum and maximum,",
+        Scaling::MinMax { .. } => "They are scaled to one range by minimum and maximum,",
     }
 }
 
-/// The legend of the clusters, and the look of each: that of the class it is named after, or, for a further cluster of the
-/// same class, the next look that no class has.
+/// Returns the legend of the clusters, and the marker of each: that of the class it is named after, or, for a further
+/// cluster of the same class, the next marker that no class has.
 fn cluster_looks(named_after: &[usize], classes: &[String]) -> (Vec<String>, Vec<usize>) {
     let mut free = classes.len()..;
     let mut looks: Vec<usize> = Vec::new();
@@ -154,7 +154,7 @@ fn cluster_looks(named_after: &[usize], classes: &[String]) -> (Vec<String>, Vec
     (names.map(|(i, &class)| format!("cluster {}: {}", i + 1, classes[class])).collect(), looks)
 }
 
-/// Mean and standard deviation.
+/// Returns the mean and standard deviation.
 pub(super) fn moments(x: &[f64]) -> (f64, f64) {
     let n = x.len().max(1) as f64;
     let mean = x.iter().sum::<f64>() / n;

@@ -1,8 +1,8 @@
 //! Part 2: the MLP on the features.
 
+use super::embeddings::{EMBEDDING_AXES, EMBEDDING_CAVEAT, points};
 use super::features::moments;
 use super::findings::pair::{self, Added, Pair};
-use super::maps::{MAP_AXES, MAP_CAVEAT, points};
 use crate::error::Result;
 use crate::pipeline::results::Results;
 use crate::report::chart::Scatter;
@@ -58,7 +58,7 @@ fn training(r: &Results, book: &mut Book<'_>) -> Result<()> {
             (&loss, "Loss over the epochs. Training values are means over the epoch while the weights changed."),
             (&accuracy, "Accuracy over the epochs."),
         ])
-        .table(&table, "The same network with other activations on the validation split (in bold the one that was set beforehand and is tested)")
+        .table(&table, "The same network with other activations on the validation split (in bold the one that was chosen beforehand and is evaluated on the test set)")
         .source("src/pipeline/mlp.rs");
     Ok(())
 }
@@ -83,9 +83,9 @@ fn generalization(r: &Results, book: &mut Book<'_>) -> Result<()> {
 fn hardest_pair(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let classes = &r.data.classes;
     let map = Scatter::new("The test images by the MLP's output", classes)
-        .panel("true labels", &points(&r.mlp_map), r.data.test.labels())
-        .panel("the MLP's predictions", &points(&r.mlp_map), &r.mlp.scores.test.predicted)
-        .dimensions(MAP_AXES.0, MAP_AXES.1);
+        .panel("true labels", &points(&r.mlp_embedding), r.data.test.labels())
+        .panel("the MLP's predictions", &points(&r.mlp_embedding), &r.mlp.scores.test.predicted)
+        .dimensions(EMBEDDING_AXES.0, EMBEDDING_AXES.1);
     book.figure("map_mlp_output", map.draw())?;
     let panels = map.draw_panels();
 
@@ -113,11 +113,11 @@ fn hardest_pair(r: &Results, book: &mut Book<'_>) -> Result<()> {
             (&panels[0], "t-SNE of the MLP's last layer (logits) on the test split, true labels."),
             (&panels[1], "The same embedding with the MLP's predictions."),
         ])
-        .callout(Callout::Caveat, "Reading the embedding", MAP_CAVEAT)
+        .callout(Callout::Caveat, "Reading the embedding", EMBEDDING_CAVEAT)
         .list(confused(confusion, classes, 3))
         .table(
             &table,
-            "For each pair the test images that the MLP takes for the other class, and how far each feature separates the two \
+            "For each pair the test images that the MLP predicts as the other class, and how far each feature separates the two \
              on the training split (Cohen's d: difference of the means over the pooled deviation)",
         )
         .answer("Which pair of classes is hardest, and by which feature do they differ?", &answer)
@@ -128,7 +128,7 @@ fn hardest_pair(r: &Results, book: &mut Book<'_>) -> Result<()> {
 /// Pairs that the table lists.
 const LISTED: usize = 15;
 
-/// Every pair of classes, with its mistakes on the test split and its distances on the training split.
+/// Returns every pair of classes, with its mistakes on the test split and its distances on the training split.
 fn pairs(r: &Results) -> Vec<Pair> {
     let (k, counts) = (r.data.classes.len(), &r.mlp.scores.confusion.counts);
     // Mean and deviation of each feature in each class.
@@ -156,8 +156,8 @@ fn column(r: &Results, part: usize, j: usize, labels: &[usize], class: usize) ->
     values.iter().zip(labels).filter(|(_, l)| **l == class).map(|(&v, _)| f64::from(v)).collect()
 }
 
-/// Which validation samples of a pair are classified correctly by the best threshold on its best feature, which is fitted on
-/// the training split, and by the MLP.
+/// Returns which validation samples of a pair are classified correctly by the best threshold on its best feature,
+/// which is fitted on the training split, and by the MLP.
 fn on_validation(r: &Results, pair: &Pair) -> (Vec<bool>, Vec<bool>) {
     let ((a, b), (j, _)) = (pair.classes, pair.best_feature());
     let (first, second) = (column(r, 0, j, r.data.train.labels(), a), column(r, 0, j, r.data.train.labels(), b));

@@ -7,9 +7,9 @@
 
 mod cnn;
 mod data;
+mod embeddings;
 mod features;
 mod findings;
-mod maps;
 mod mlp;
 mod verdict;
 

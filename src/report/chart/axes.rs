@@ -4,7 +4,7 @@ use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, fit, text_width};
 use super::palette::Colour;
 use super::shape::Shape;
 
-/// A number for people: three significant digits or so, a real minus sign, no exponent unless it is needed.
+/// Returns a number for people: three significant digits or so, a real minus sign, no exponent unless it is needed.
 pub fn number(v: f64) -> String {
     if !v.is_finite() {
         return if v.is_nan() {
@@ -35,7 +35,7 @@ pub fn number(v: f64) -> String {
     text.replace('-', "−")
 }
 
-/// A whole number with a comma at each third digit.
+/// Returns a whole number with a comma at each third digit.
 fn thousands(v: f64) -> String {
     let digits = format!("{:.0}", v.abs());
     let mut out = String::from(if v < 0.0 { "-" } else { "" });
@@ -60,7 +60,7 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// A linear axis over `lo..hi` with about `want` round ticks. A range without width is widened.
+    /// Creates a linear axis over `lo..hi` with about `want` round ticks. A range without width is widened.
     pub(crate) fn linear(lo: f64, hi: f64, want: usize) -> Self {
         let (lo, hi) = widened(lo, hi);
         let step = round_step((hi - lo) / want.max(1) as f64);
@@ -70,7 +70,7 @@ impl Axis {
         Axis { lo, hi, log: false, from: 0.0, to: 1.0, ticks }
     }
 
-    /// Like `linear`, over whole numbers only (epochs).
+    /// Creates a linear axis over whole numbers only (epochs).
     pub(crate) fn whole(lo: f64, hi: f64, want: usize) -> Self {
         let mut axis = Axis::linear(lo, hi, want);
         axis.ticks.retain(|t| (t.0 - t.0.round()).abs() < 1e-9);
@@ -80,14 +80,14 @@ impl Axis {
         axis
     }
 
-    /// A linear axis whose ends are ticks.
+    /// Creates a linear axis whose ends are ticks.
     pub(crate) fn rounded(lo: f64, hi: f64, want: usize) -> Self {
         let (lo, hi) = widened(lo, hi);
         let step = round_step((hi - lo) / want.max(1) as f64);
         Axis::linear((lo / step + 1e-9).floor() * step, (hi / step - 1e-9).ceil() * step, want)
     }
 
-    /// A logarithmic axis; values not above zero have no place on it.
+    /// Creates a logarithmic axis; values not above zero have no place on it.
     pub(crate) fn log(lo: f64, hi: f64, want: usize) -> Self {
         let lo = if lo > 0.0 { lo } else { 1e-12 };
         let hi = if hi > lo { hi } else { 10.0 * lo };
@@ -122,13 +122,13 @@ impl Axis {
         self
     }
 
-    /// Puts the axis on paper: `lo` at `from`, `hi` at `to`.
+    /// Places the axis: `lo` at `from`, `hi` at `to`.
     pub(crate) fn placed(mut self, from: f64, to: f64) -> Self {
         (self.from, self.to) = (from, to);
         self
     }
 
-    /// Where a value is on paper.
+    /// Returns the position of a value.
     pub(crate) fn at(&self, v: f64) -> f64 {
         let t = if self.log {
             if v > 0.0 { libm::log10(v / self.lo) / libm::log10(self.hi / self.lo) } else { f64::NAN }
@@ -138,12 +138,12 @@ impl Axis {
         self.from + t * (self.to - self.from)
     }
 
-    /// Width of the widest tick label.
+    /// Returns the width of the widest tick label.
     pub(crate) fn label_width(&self) -> f64 {
         self.ticks.iter().map(|t| text_width(&t.1, SMALL, false)).fold(0.0, f64::max)
     }
 
-    /// Half the width of the last tick label: what stands over the edge.
+    /// Returns half the width of the last tick label, which extends beyond the edge.
     pub(crate) fn overhang(&self) -> f64 {
         self.ticks.last().map_or(0.0, |t| 0.5 * text_width(&t.1, SMALL, false))
     }
@@ -160,7 +160,7 @@ fn widened(lo: f64, hi: f64) -> (f64, f64) {
     }
 }
 
-/// 1, 2 or 5 times a power of ten, not below `raw`.
+/// Returns 1, 2 or 5 times a power of ten, not below `raw`.
 fn round_step(raw: f64) -> f64 {
     let power = libm::exp10(libm::log10(raw).floor());
     [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|s| *s >= raw * (1.0 - 1e-9)).unwrap_or(10.0 * power)
@@ -209,12 +209,13 @@ pub(crate) struct Area {
     pub(crate) bottom: f64,
 }
 
-/// Height of what stands below an area with numbers and a title on its x axis.
+/// Returns the height of the labels below an area with numbers and a title on its x axis.
 pub(crate) fn below(x_title: &str) -> f64 {
     if x_title.is_empty() { 26.0 } else { 46.0 }
 }
 
-/// Horizontal grid lines with their numbers; the y title stands above the axis, where it is read without turning one's head.
+/// Draws horizontal grid lines with their numbers; the y title stands above the axis, so it reads
+/// horizontally.
 pub(crate) fn draw_y(canvas: &mut Canvas, area: Area, y: &Axis, title: &str) {
     for (value, label) in &y.ticks {
         let at = y.at(*value);
@@ -225,7 +226,7 @@ pub(crate) fn draw_y(canvas: &mut Canvas, area: Area, y: &Axis, title: &str) {
     canvas.text((8.0, area.top - 15.0), &fit(title, LABEL, false, room), LABEL, Colour::GRAY, Anchor::Start);
 }
 
-/// The x axis: line, ticks, numbers and title.
+/// Draws the x axis: line, ticks, numbers and title.
 pub(crate) fn draw_x(canvas: &mut Canvas, area: Area, x: &Axis, title: &str) {
     canvas.line(&[(area.left, area.bottom), (area.right, area.bottom)], Colour::GRAY, 1.0);
     for (value, label) in &x.ticks {
@@ -239,7 +240,7 @@ pub(crate) fn draw_x(canvas: &mut Canvas, area: Area, x: &Axis, title: &str) {
     canvas.text((middle, area.bottom + 38.0), &title, LABEL, Colour::GRAY, Anchor::Middle);
 }
 
-/// What stands before a name in a legend.
+/// The symbol before a name in a legend.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Swatch {
     Line { dashed: bool },
@@ -255,7 +256,7 @@ pub(crate) struct Legend {
     more: usize,
 }
 
-/// Most entries of a legend: nobody reads more.
+/// Most entries of a legend.
 const MOST: usize = 40;
 
 const ROW: f64 = 20.0;
@@ -273,12 +274,12 @@ impl Legend {
         Legend { entries, width, more }
     }
 
-    /// The legend of classes by colour and shape.
+    /// Returns the legend of classes by colour and shape.
     pub(crate) fn classes(width: f64, names: &[String], swatch: fn(usize) -> Swatch) -> Self {
         Legend::new(width, names.iter().enumerate().map(|(i, n)| (n.clone(), Colour::class(i), swatch(i))))
     }
 
-    /// Left end and row of each entry.
+    /// Returns the left end and row of each entry.
     fn places(&self) -> Vec<(f64, usize)> {
         let (mut x, mut row) = (0.0, 0);
         self.entries
@@ -319,7 +320,7 @@ impl Legend {
     }
 }
 
-/// Smallest and largest finite value; `None` if there is none.
+/// Returns the smallest and largest finite value; `None` if there is none.
 pub(crate) fn extent(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
     values.into_iter().filter(|v| v.is_finite()).fold(None, |range, v| match range {
         None => Some((v, v)),

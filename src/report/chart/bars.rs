@@ -12,7 +12,7 @@ struct Bar {
     colour: Colour,
 }
 
-/// Lying bars with names at the left, 95 % whiskers and the value at the right: accuracies side by side.
+/// Horizontal bars with names at the left, 95 % whiskers and the value at the right: a comparison of accuracies.
 pub struct BarChart {
     title: String,
     axis: String,
@@ -24,37 +24,37 @@ pub struct BarChart {
 }
 
 impl BarChart {
-    /// An empty chart.
+    /// Creates an empty chart.
     pub fn new(title: &str) -> Self {
         let (title, axis) = (title.into(), String::new());
         BarChart { title, axis, bars: Vec::new(), lines: Vec::new(), range: None, percent: false, width: 480.0 }
     }
 
-    /// What the value axis shows.
+    /// Sets the title of the value axis.
     pub fn axis(mut self, title: &str) -> Self {
         self.axis = title.into();
         self
     }
 
-    /// A bar, and the ends of its interval if it has one. Colours follow the order.
+    /// Adds a bar, and the ends of its interval if it has one. Colours follow the order.
     pub fn bar(self, name: &str, value: f64, interval: Option<(f64, f64)>) -> Self {
         let colour = Colour::class(self.bars.len());
         self.coloured(name, value, interval, colour)
     }
 
-    /// A bar of a given colour (gray for a baseline).
+    /// Adds a bar of a given colour (gray for a baseline).
     pub fn coloured(mut self, name: &str, value: f64, interval: Option<(f64, f64)>, colour: Colour) -> Self {
         self.bars.push(Bar { name: name.into(), value, interval, colour });
         self
     }
 
-    /// A dashed line at a value, named below the bars (chance, majority class).
+    /// Adds a dashed line at a value, named below the bars (chance, majority class).
     pub fn line(mut self, value: f64, name: &str) -> Self {
         self.lines.push((value, name.into()));
         self
     }
 
-    /// Range of the value axis.
+    /// Sets the range of the value axis.
     pub fn range(mut self, lo: f64, hi: f64) -> Self {
         self.range = Some((lo, hi));
         self
@@ -67,7 +67,7 @@ impl BarChart {
         self
     }
 
-    /// Width in user units; 480 unless told.
+    /// Sets the width in user units; the default is 480.
     pub fn width(mut self, width: f64) -> Self {
         self.width = width;
         self
@@ -165,7 +165,7 @@ impl BarChart {
     }
 }
 
-/// Standing bars in groups: precision, recall and F1 of each class.
+/// Vertical bars in groups: precision, recall and F1 of each class.
 pub struct GroupedBars {
     title: String,
     axis: String,
@@ -175,7 +175,7 @@ pub struct GroupedBars {
 }
 
 impl GroupedBars {
-    /// A chart with these groups along the x axis.
+    /// Creates a chart with these groups along the x axis.
     pub fn new(title: &str, groups: &[String]) -> Self {
         GroupedBars {
             title: title.into(),
@@ -186,19 +186,19 @@ impl GroupedBars {
         }
     }
 
-    /// What the value axis shows.
+    /// Sets the title of the value axis.
     pub fn axis(mut self, title: &str) -> Self {
         self.axis = title.into();
         self
     }
 
-    /// One value per group.
+    /// Adds a series with one value per group.
     pub fn series(mut self, name: &str, values: &[f64]) -> Self {
         self.series.push((name.into(), values.to_vec()));
         self
     }
 
-    /// Range of the value axis.
+    /// Sets the range of the value axis.
     pub fn range(mut self, lo: f64, hi: f64) -> Self {
         self.range = Some((lo, hi));
         self
@@ -246,7 +246,7 @@ impl GroupedBars {
         Figure::new(canvas, format!("Grouped bars. {}", self.title))
     }
 
-    /// Names under the groups: wrapped where they fit, else turned. Returns the height they took.
+    /// Writes the names under the groups: wrapped where they fit, else turned. Returns the height they took.
     fn draw_names(&self, canvas: &mut Canvas, area: Area, step: f64) -> f64 {
         let at = |g: usize| area.left + step * (g as f64 + 0.5);
         let lines: Vec<Vec<String>> = self.groups.iter().map(|n| wrap(n, SMALL, false, step - 6.0)).collect();

@@ -56,12 +56,12 @@ pub(crate) enum Mark {
         pixels: Arc<RgbImage>,
         smooth: bool,
     },
-    /// What follows belongs to the item of this number, until the next such mark: a page's script finds it by that.
+    /// The following marks belong to the item of this number, until the next such mark; a page's script uses it.
     Item(Option<usize>),
 }
 
 impl Mark {
-    /// Whether it stands on the paper, in a colour that a dark page replaces.
+    /// Returns whether it is drawn on the paper, in a colour that a dark page replaces.
     pub(crate) fn is_themed(&self) -> bool {
         match self {
             Mark::Line { colour, .. } => colour.themed,
@@ -71,12 +71,12 @@ impl Mark {
         }
     }
 
-    /// The mark as it is drawn on a dark page.
+    /// Returns the mark as it is drawn on a dark page.
     pub(crate) fn darkened(self) -> Self {
         self.recoloured(Colour::dark)
     }
 
-    /// The mark in a colour that no page replaces.
+    /// Returns the mark in a colour that no page replaces.
     pub(crate) fn fixed(self) -> Self {
         self.recoloured(|colour| Colour { themed: false, ..colour })
     }
@@ -183,7 +183,7 @@ impl Canvas {
         self.marks.push(Mark::Item(None));
     }
 
-    /// A figure's title over its width, wrapped; returns the y where the rest may begin.
+    /// Writes a figure's title over its width, wrapped; returns the y where the rest may begin.
     pub(crate) fn title(&mut self, x: f64, words: &str) -> f64 {
         if words.is_empty() {
             return 8.0;
@@ -239,7 +239,7 @@ fn dashes(points: &[Point], on: f64, off: f64) -> Vec<Vec<Point>> {
 /// Name of the embedded font: a subset of Inter, see `assets/GradusSans-OFL.txt`.
 pub(crate) const FONT: &str = "Gradus Sans";
 
-/// The embedded font, so that text has the same width on every machine.
+/// Returns the embedded font, so that text has the same width on every machine.
 pub(crate) fn font(bold: bool) -> &'static FontRef<'static> {
     static FONTS: OnceLock<[FontRef<'static>; 2]> = OnceLock::new();
     let fonts = FONTS.get_or_init(|| {
@@ -258,14 +258,14 @@ pub(crate) fn px_scale(font: &FontRef<'_>, size: f64) -> PxScale {
     PxScale::from((size * f64::from(font.height_unscaled()) / em) as f32)
 }
 
-/// Width of a text in user units.
+/// Returns the width of a text in user units.
 pub(crate) fn text_width(words: &str, size: f64, bold: bool) -> f64 {
     let font = font(bold);
     let scaled = font.as_scaled(px_scale(font, size));
     words.chars().map(|c| f64::from(scaled.h_advance(scaled.glyph_id(c)))).sum()
 }
 
-/// The text, or its beginning and an ellipsis if it is wider than `room`.
+/// Returns the text, or its beginning and an ellipsis if it is wider than `room`.
 pub(crate) fn fit(words: &str, size: f64, bold: bool, room: f64) -> String {
     if text_width(words, size, bold) <= room {
         return words.to_owned();

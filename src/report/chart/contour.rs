@@ -1,4 +1,4 @@
-//! A function of two variables as a coloured map with contour lines, and paths over it (how optimizers descend).
+//! Contour plots: a function of two variables in colours with contour lines, and paths over it (as of optimizers).
 
 use super::axes::{Area, Axis, Legend, Swatch, draw_x, draw_y, extent};
 use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, text_width};
@@ -8,7 +8,7 @@ use super::shape::Shape;
 use image::RgbImage;
 use std::sync::Arc;
 
-/// A surface seen from above.
+/// A contour plot.
 pub struct Contour {
     title: String,
     axes: [String; 2],
@@ -51,38 +51,39 @@ impl Contour {
         }
     }
 
-    /// Logarithmic axes: the ranges and arguments given to [`Contour::new`] are then decimal logarithms of what the axes
-    /// show. Paths and points are given as what the axes show.
+    /// Makes the axes logarithmic: the ranges and arguments of [`Contour::new`] are then decimal logarithms of the
+    /// values on the axes. Paths and points are given in the values on the axes.
     pub fn log_axes(mut self, x: bool, y: bool) -> Self {
         self.log_axes = [x, y];
         self
     }
 
-    /// Numbered points over the map, such as the trials of a study.
+    /// Adds numbered points over the plot, such as the trials of a study.
     pub fn items(mut self, items: &[(usize, (f64, f64))]) -> Self {
         self.items = items.to_vec();
         self
     }
 
-    /// Titles of the axes.
+    /// Sets the titles of the axes.
     pub fn axes(mut self, x: &str, y: &str) -> Self {
         self.axes = [x.into(), y.into()];
         self
     }
 
-    /// Levels evenly spaced in log(1 + f - min f): for functions with a steep rim and a flat floor.
+    /// Spaces the levels evenly in log(1 + f - min f): for functions with a steep rim and a flat floor.
     pub fn log_levels(mut self) -> Self {
         self.log = true;
         self
     }
 
-    /// A strip of the colours beside the map, with the values that they stand for. (Not with [`Contour::log_levels`].)
+    /// Adds a colour bar beside the plot. (Not with
+    /// [`Contour::log_levels`].)
     pub fn key(mut self, name: &str) -> Self {
         self.key = Some(name.into());
         self
     }
 
-    /// A path with its start (ring) and end (dot); the part outside the map is not drawn.
+    /// Adds a path with its start (ring) and end (dot); the part outside the plot is not drawn.
     pub fn path(mut self, name: &str, points: &[(f64, f64)]) -> Self {
         self.paths.push((name.into(), points.to_vec()));
         self
@@ -94,7 +95,7 @@ impl Contour {
         self
     }
 
-    /// Draws the map.
+    /// Draws the plot.
     pub fn draw(&self) -> Figure {
         let mut canvas = Canvas::new(480.0, 0.0);
         let mut top = canvas.title(8.0, &self.title);
@@ -146,11 +147,11 @@ impl Contour {
         }
         draw_x(&mut canvas, area, &x, &self.axes[0]);
         let names: Vec<&str> = self.paths.iter().map(|p| p.0.as_str()).collect();
-        Figure::on_white(canvas, format!("Contour map. {} {}", self.title, names.join(", ")))
+        Figure::on_white(canvas, format!("Contour plot. {} {}", self.title, names.join(", ")))
     }
 
     fn colour(i: usize) -> Colour {
-        // the map itself is blue, so paths begin with vermillion
+        // the plot itself is blue, so paths begin with vermillion
         Colour::class([1, 2, 3, 6, 4, 7, 5, 0][i % 8])
     }
 
@@ -158,7 +159,7 @@ impl Contour {
         extent(self.values.iter().copied()).unwrap_or((0.0, 1.0))
     }
 
-    /// The strip of colours: what the map shows at each place between its lowest and its highest value.
+    /// Draws the colour bar from the lowest to the highest value.
     fn draw_key(&self, canvas: &mut Canvas, area: Area, name: &str, axis: Axis) {
         let (left, right) = (area.right + KEY, area.right + 2.0 * KEY);
         let pixels =
@@ -174,7 +175,7 @@ impl Contour {
         }
     }
 
-    /// Values between 0 and 1, as the levels see them.
+    /// Returns the values between 0 and 1, on the scale of the levels.
     fn scaled(&self) -> Vec<f64> {
         let (lo, hi) = self.extent();
         let f = |v: f64| if self.log { libm::log1p(v - lo) } else { v - lo };
@@ -202,7 +203,7 @@ impl Contour {
     }
 }
 
-/// Pale where the function is low.
+/// Returns the colour of a value: pale where the function is low.
 fn shade(v: f64) -> Colour {
     ColourMap::Blues.at(0.04 + 0.6 * v)
 }

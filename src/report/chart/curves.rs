@@ -1,14 +1,14 @@
-//! Many curves of few sorts: the validation curves of all trials of a study, the best one bold, pruned ones faint.
+//! Many curves in few styles: the validation curves of all trials of a study, the best one bold, pruned ones faint.
 //!
-//! A [`LineChart`](super::LineChart) names each curve; here the legend names the sorts, and each curve bears a number by
-//! which a page's script finds it.
+//! A [`LineChart`](super::LineChart) names each curve; here the legend names the styles, and each curve has a number
+//! by which a page's script finds it.
 
 use super::axes::{Area, Axis, Legend, Swatch, below, draw_x, draw_y, extent};
 use super::canvas::{Canvas, Point};
 use super::figure::Figure;
 use super::palette::Colour;
 
-/// What sort of curve it is.
+/// The style of a curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
     /// Cut short: faint.
@@ -41,25 +41,25 @@ pub struct Curves {
 }
 
 impl Curves {
-    /// An empty chart, with the names of faint, plain and bold curves.
+    /// Creates an empty chart, with the names of faint, plain and bold curves.
     pub fn new(title: &str, names: [&str; 3]) -> Self {
         let (axes, names) = ([String::new(), String::new()], names.map(String::from));
         Curves { title: title.into(), axes, names, curves: Vec::new(), log_y: false }
     }
 
-    /// Titles of the axes.
+    /// Sets the titles of the axes.
     pub fn axes(mut self, x: &str, y: &str) -> Self {
         self.axes = [x.into(), y.into()];
         self
     }
 
-    /// The curve of an item.
+    /// Adds the curve of an item.
     pub fn curve(mut self, item: usize, look: Look, points: &[(f64, f64)]) -> Self {
         self.curves.push((item, look, points.to_vec()));
         self
     }
 
-    /// Logarithmic y axis.
+    /// Makes the y axis logarithmic.
     pub fn log_y(mut self) -> Self {
         self.log_y = true;
         self
@@ -97,7 +97,7 @@ impl Curves {
                 let path: Vec<Point> = points.iter().map(|p| (x.at(p.0), y.at(p.1))).collect();
                 canvas.item(*item, |canvas| {
                     canvas.line(&path, colour, width);
-                    // The end is what a curve was stopped at, and all there is of one that was stopped at once.
+                    // The end shows where a curve was stopped, and is all there is of one that was stopped at once.
                     if let Some(end) = path.iter().rev().find(|p| p.0.is_finite() && p.1.is_finite()) {
                         canvas.circle(*end, 1.5 + width, colour);
                     }

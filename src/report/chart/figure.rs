@@ -42,12 +42,12 @@ impl Figure {
         figure
     }
 
-    /// Whether a dark page recolours it.
+    /// Returns whether a dark page recolours it.
     pub(crate) fn is_themed(&self) -> bool {
         self.canvas.marks.iter().any(canvas::Mark::is_themed)
     }
 
-    /// A sheet with words, in the place of a figure that could not be drawn.
+    /// Creates a sheet with words, in the place of a figure that could not be drawn.
     pub fn notice(words: &str) -> Self {
         const SIZE: f64 = 14.0;
         let mut canvas = Canvas::new(640.0, 0.0);
@@ -59,22 +59,22 @@ impl Figure {
         Figure::new(canvas, words)
     }
 
-    /// Replaces the words a screen reader says.
+    /// Replaces the description for screen readers.
     pub fn with_alt(self, alt: &str) -> Self {
         Figure { svg: render::svg(&self.canvas, alt), alt: alt.to_owned(), ..self }
     }
 
-    /// The same drawing as PNG, two pixels per CSS pixel.
+    /// Returns the same drawing as PNG, two pixels per CSS pixel.
     pub fn png(&self) -> Result<Vec<u8>> {
         render::png(&self.canvas, false)
     }
 
-    /// The same for a dark page: ink and paper change places, images and coloured cells stay as they are.
+    /// Returns the same for a dark page: ink and paper change places, images and coloured cells stay as they are.
     pub fn dark_png(&self) -> Result<Vec<u8>> {
         render::png(&self.canvas, true)
     }
 
-    /// The SVG with the font inside, so that the file looks the same on any machine.
+    /// Returns the SVG with the font inside, so that the file looks the same on any machine.
     pub fn svg_with_font(&self) -> String {
         let style = format!("<style>{}</style>\n", font_face());
         self.svg.replacen(">\n", &format!(">\n{style}"), 1)
@@ -87,7 +87,7 @@ impl Figure {
     }
 }
 
-/// CSS that recolours the themed marks of figures on a dark page.
+/// Returns CSS that recolours the themed marks of figures on a dark page.
 pub(crate) fn dark_theme() -> String {
     let hex = |[r, g, b]: [u8; 3]| format!("#{r:02X}{g:02X}{b:02X}");
     let rule = |(light, dark): &([u8; 3], [u8; 3])| {
@@ -98,7 +98,7 @@ pub(crate) fn dark_theme() -> String {
     format!("@media screen and (prefers-color-scheme: dark) {{\n{rules}}}\n")
 }
 
-/// CSS that brings the embedded font, for pages and stand-alone SVG.
+/// Returns CSS that brings the embedded font, for pages and stand-alone SVG.
 pub(crate) fn font_face() -> String {
     let face = |bytes: &[u8], weight: &str| {
         let data = base64::engine::general_purpose::STANDARD.encode(bytes);

@@ -1,19 +1,19 @@
-//! A computation graph: boxes for values, circles for operations, arrows for who feeds whom.
+//! Computation graphs: boxes for values, circles for operations, arrows from inputs to outputs.
 
 use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, text_width};
 use super::figure::Figure;
 use super::palette::Colour;
 
-/// How a node looks.
+/// The kind of a node, which sets its style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NodeKind {
     /// A leaf: input or constant.
     Input,
-    /// A leaf that learns.
+    /// A trainable leaf.
     Parameter,
     /// An operation.
     Op,
-    /// What backward starts from.
+    /// The output, where the backward pass starts.
     Output,
 }
 
@@ -30,7 +30,7 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// An empty graph.
+    /// Creates an empty graph.
     pub fn new(title: &str) -> Self {
         Graph { title: title.into(), nodes: Vec::new(), edges: Vec::new() }
     }
@@ -41,15 +41,16 @@ impl Graph {
         self.nodes.len() - 1
     }
 
-    /// An arrow, with words beside it if there are any. `from` must have been added before `to`, as on a tape.
+    /// Adds an arrow, with words beside it if there are any. `from` must have been added before `to`, as on a tape.
     ///
-    /// Panics on a number that is no node's, or on an arrow backwards.
+    /// Panics on a number without a node, or on an arrow backwards.
     pub fn edge(&mut self, from: usize, to: usize, label: &str) {
         assert!(from < to && to < self.nodes.len(), "Graph::edge: {from} -> {to} does not go forward");
         self.edges.push((from, to, label.into()));
     }
 
-    /// Column of each node: one more than the furthest of its inputs; a leaf stands just before its first reader.
+    /// Returns the column of each node: one more than the furthest of its inputs; a leaf stands just before its first
+    /// reader.
     fn columns(&self) -> Vec<usize> {
         let mut column = vec![0usize; self.nodes.len()];
         for to in 0..self.nodes.len() {
@@ -66,7 +67,8 @@ impl Graph {
         column
     }
 
-    /// Row of each node within its column: nodes follow the mean height of their neighbours, from -1/2 to 1/2.
+    /// Returns the row of each node within its column: nodes follow the mean height of their neighbours, from -1/2 to
+    /// 1/2.
     fn heights(&self, column: &[usize]) -> Vec<f64> {
         let last = column.iter().max().map_or(0, |c| c + 1);
         let mut height: Vec<f64> = (0..self.nodes.len()).map(|n| n as f64).collect();
@@ -157,7 +159,7 @@ fn draw_node(canvas: &mut Canvas, node: &Node, at: Point, size: Point) {
     }
 }
 
-/// A rectangle with round corners as a polygon.
+/// Returns a rectangle with round corners as a polygon.
 fn rounded(at: Point, size: Point, radius: f64) -> Vec<Point> {
     let (a, b) = (0.5 * size.0 - radius, 0.5 * size.1 - radius);
     let corner = |quarter: usize, i: usize| {

@@ -1,11 +1,11 @@
-//! Tables in colour: any matrix, and the confusion matrix.
+//! Heat maps: any matrix, and the confusion matrix.
 
 use super::axes::number;
 use super::canvas::{Anchor, Canvas, LABEL, SMALL, fit, text_width, wrap};
 use super::figure::Figure;
 use super::palette::{Colour, ColourMap};
 
-/// What one cell shows.
+/// The contents of one cell.
 struct Cell {
     fill: Colour,
     lines: Vec<String>,
@@ -21,14 +21,14 @@ struct Sheet<'a> {
     cells: Vec<Vec<Cell>>,
 }
 
-/// Classes of which a confusion matrix can still be read.
+/// Most classes for which a confusion matrix is readable.
 const LEGIBLE: usize = 60;
-/// Classes that are shown of more: those with the most mistakes.
+/// Classes shown if there are more: those with the most mistakes.
 const SHOWN: usize = 30;
 
-/// A confusion matrix: rows are the true class, columns the prediction. A cell shows the count and its fraction of the row;
-/// correct predictions are blue, mistakes orange, the deeper the larger the fraction. Of more than 60 classes the 30 with
-/// the most mistakes are shown, each row's fractions still of all its samples.
+/// A confusion matrix: rows are the true class, columns the prediction. A cell shows the count and its fraction of the
+/// row; correct predictions are blue, mistakes orange, the deeper the larger the fraction. Of more than 60 classes the
+/// 30 with the most mistakes are shown, each row's fractions still of all its samples.
 pub struct Confusion {
     title: String,
     classes: Vec<String>,
@@ -36,21 +36,21 @@ pub struct Confusion {
 }
 
 impl Confusion {
-    /// `counts[truth][answer]`.
+    /// Creates the matrix from `counts[true label][prediction]`.
     pub fn new(title: &str, classes: &[String], counts: &[Vec<usize>]) -> Self {
         Confusion { title: title.into(), classes: classes.to_vec(), counts: counts.to_vec() }
     }
 
-    /// Each count as a fraction of its row; a row without counts is all zero.
-    pub fn shares(&self) -> Vec<Vec<f64>> {
-        let share = |row: &Vec<usize>| {
+    /// Returns each count as a fraction of its row; a row without counts is all zero.
+    pub fn fractions(&self) -> Vec<Vec<f64>> {
+        let fraction = |row: &Vec<usize>| {
             let total = row.iter().sum::<usize>().max(1) as f64;
             row.iter().map(|&n| n as f64 / total).collect()
         };
-        self.counts.iter().map(share).collect()
+        self.counts.iter().map(fraction).collect()
     }
 
-    /// The classes to show, in their own order.
+    /// Returns the classes to show, in their own order.
     fn shown(&self) -> Vec<usize> {
         let k = self.classes.len();
         if k <= LEGIBLE {
@@ -75,16 +75,16 @@ impl Confusion {
         } else {
             self.title.clone()
         };
-        let shares = self.shares();
-        let cell = |i: usize, j: usize, share: f64| {
+        let fractions = self.fractions();
+        let cell = |i: usize, j: usize, fraction: f64| {
             let map = if i == j { ColourMap::Blues } else { ColourMap::Oranges };
             let count = self.counts[i][j];
             // the faintest error still shows
-            let depth = if count == 0 { 0.0 } else { 0.12 + 0.88 * share };
-            let percent = if count > 0 { format!("{:.0} %", 100.0 * share) } else { String::new() };
+            let depth = if count == 0 { 0.0 } else { 0.12 + 0.88 * fraction };
+            let percent = if count > 0 { format!("{:.0} %", 100.0 * fraction) } else { String::new() };
             Cell { fill: map.at(depth), lines: vec![count.to_string(), percent] }
         };
-        let cells = shown.iter().map(|&i| shown.iter().map(|&j| cell(i, j, shares[i][j])).collect()).collect();
+        let cells = shown.iter().map(|&i| shown.iter().map(|&j| cell(i, j, fractions[i][j])).collect()).collect();
         let sheet = Sheet {
             title: &title,
             row_title: "true class ↓",
@@ -93,9 +93,9 @@ impl Confusion {
             columns: &classes,
             cells,
         };
-        let right: usize = (0..self.counts.len()).map(|i| self.counts[i].get(i).copied().unwrap_or(0)).sum();
+        let correct: usize = (0..self.counts.len()).map(|i| self.counts[i].get(i).copied().unwrap_or(0)).sum();
         let total: usize = self.counts.iter().flatten().sum();
-        Figure::new(sheet.draw(), format!("Confusion matrix. {}: {right} of {total} correct", self.title))
+        Figure::new(sheet.draw(), format!("Confusion matrix. {}: {correct} of {total} correct", self.title))
     }
 }
 
@@ -111,7 +111,7 @@ pub struct HeatMap {
 }
 
 impl HeatMap {
-    /// `values[row][column]`.
+    /// Creates a heat map of `values[row][column]`.
     pub fn new(title: &str, rows: &[String], columns: &[String], values: &[Vec<f64>]) -> Self {
         HeatMap {
             title: title.into(),
@@ -124,19 +124,19 @@ impl HeatMap {
         }
     }
 
-    /// What rows and columns are.
+    /// Sets the titles of rows and columns.
     pub fn sides(mut self, rows: &str, columns: &str) -> Self {
         self.sides = [rows.into(), columns.into()];
         self
     }
 
-    /// Colours; [`ColourMap::Diverging`] is centred on zero.
+    /// Sets the colours; [`ColourMap::Diverging`] is centred on zero.
     pub fn map(mut self, map: ColourMap) -> Self {
         self.map = map;
         self
     }
 
-    /// Values at the two ends of the colours; the data's unless told.
+    /// Sets the values at the two ends of the colours; the default is the range of the data.
     pub fn range(mut self, lo: f64, hi: f64) -> Self {
         self.range = Some((lo, hi));
         self
@@ -295,9 +295,9 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_of_the_row() {
+    fn fractions_are_of_the_row() {
         let confusion = Confusion::new("t", &names(2), &[vec![3, 1], vec![0, 0]]);
-        assert_eq!(confusion.shares(), vec![vec![0.75, 0.25], vec![0.0, 0.0]]);
+        assert_eq!(confusion.fractions(), vec![vec![0.75, 0.25], vec![0.0, 0.0]]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct Histograms {
 }
 
 impl Histograms {
-    /// An empty sheet for these classes.
+    /// Creates an empty sheet for these classes.
     pub fn new(title: &str, classes: &[String]) -> Self {
         Histograms {
             title: title.into(),
@@ -33,7 +33,7 @@ impl Histograms {
         }
     }
 
-    /// A quantity: its values, and each value's class.
+    /// Adds a quantity: its values, and each value's class.
     pub fn panel(mut self, title: &str, values: &[f64], labels: &[usize]) -> Self {
         let mut by_class = vec![Vec::new(); self.classes.len()];
         for (&value, &label) in values.iter().zip(labels) {
@@ -45,25 +45,25 @@ impl Histograms {
         self
     }
 
-    /// What the height of a bin is. The x axis bears the panel's title.
+    /// Sets the title of the y axis. The x axis has the panel's title.
     pub fn axes(mut self, y: &str) -> Self {
         self.y_title = y.into();
         self
     }
 
-    /// Number of bins; 24 unless told.
+    /// Sets the number of bins; the default is 24.
     pub fn bins(mut self, bins: usize) -> Self {
         self.bins = bins.max(1);
         self
     }
 
-    /// Panels per row; 2 unless told.
+    /// Sets the number of panels per row; the default is 2.
     pub fn columns(mut self, columns: usize) -> Self {
         self.columns = columns.max(1);
         self
     }
 
-    /// Each panel as a figure of its own, for a page that puts them side by side where there is room.
+    /// Draws each panel as a figure of its own, for a page that places them side by side where there is room.
     pub fn draw_panels(&self) -> Vec<Figure> {
         let alone = |p: &Panel| Histograms {
             title: String::new(),
@@ -99,8 +99,8 @@ impl Histograms {
     fn draw_panel(&self, canvas: &mut Canvas, panel: &Panel, corner: Point, (wide, high): Point, head: f64) {
         let (lo, hi) = extent(panel.values.iter().flatten().copied()).unwrap_or((0.0, 1.0));
         let x = Axis::linear(lo, hi, 7);
-        let shares: Vec<Vec<f64>> = panel.values.iter().map(|v| histogram(v, x.lo, x.hi, self.bins)).collect();
-        let y = Axis::rounded(0.0, shares.iter().flatten().copied().fold(0.01, f64::max), 4);
+        let fractions: Vec<Vec<f64>> = panel.values.iter().map(|v| histogram(v, x.lo, x.hi, self.bins)).collect();
+        let y = Axis::rounded(0.0, fractions.iter().flatten().copied().fold(0.01, f64::max), 4);
         let y = y.percent();
         let area = Area {
             left: corner.0 + 16.0 + y.label_width(),
@@ -114,19 +114,20 @@ impl Histograms {
         draw_y(&mut part, area, &y, "");
         let title = fit(&self.y_title, LABEL, false, wide - 16.0);
         part.text((corner.0 + 8.0, area.top - 15.0), &title, LABEL, Colour::GRAY, Anchor::Start);
-        for (class, share) in shares.iter().enumerate() {
-            let steps = outline(share, &x, &y);
-            canvas.polygon(steps, Colour::class(class).faint(if shares.len() > 5 { 0.08 } else { 0.22 }));
+        for (class, fraction) in fractions.iter().enumerate() {
+            let steps = outline(fraction, &x, &y);
+            canvas.polygon(steps, Colour::class(class).faint(if fractions.len() > 5 { 0.08 } else { 0.22 }));
         }
-        for (class, share) in shares.iter().enumerate() {
-            canvas.line(&outline(share, &x, &y), Colour::class(class), 1.75);
+        for (class, fraction) in fractions.iter().enumerate() {
+            canvas.line(&outline(fraction, &x, &y), Colour::class(class), 1.75);
         }
         draw_x(&mut part, area, &x, &fit(&panel.title, LABEL, false, wide - 16.0));
         canvas.marks.append(&mut part.marks);
     }
 }
 
-/// Fraction of the values in each of `bins` equal bins over `lo..=hi`; the last bin is closed. The fractions sum to one.
+/// Returns the fraction of the values in each of `bins` equal bins over `lo..=hi`; the last bin is closed. The
+/// fractions sum to one.
 fn histogram(values: &[f64], lo: f64, hi: f64, bins: usize) -> Vec<f64> {
     let mut counts = vec![0.0; bins];
     for v in values {
@@ -137,14 +138,14 @@ fn histogram(values: &[f64], lo: f64, hi: f64, bins: usize) -> Vec<f64> {
     counts.iter().map(|c| c / n).collect()
 }
 
-/// The stairs of a histogram, from the base line and back to it.
-fn outline(shares: &[f64], x: &Axis, y: &Axis) -> Vec<Point> {
-    let edge = |i: usize| x.at(x.lo + (x.hi - x.lo) * i as f64 / shares.len() as f64);
+/// Returns the stairs of a histogram, from the base line and back to it.
+fn outline(fractions: &[f64], x: &Axis, y: &Axis) -> Vec<Point> {
+    let edge = |i: usize| x.at(x.lo + (x.hi - x.lo) * i as f64 / fractions.len() as f64);
     let mut stairs = vec![(edge(0), y.at(0.0))];
-    for (i, &share) in shares.iter().enumerate() {
-        stairs.extend([(edge(i), y.at(share)), (edge(i + 1), y.at(share))]);
+    for (i, &fraction) in fractions.iter().enumerate() {
+        stairs.extend([(edge(i), y.at(fraction)), (edge(i + 1), y.at(fraction))]);
     }
-    stairs.push((edge(shares.len()), y.at(0.0)));
+    stairs.push((edge(fractions.len()), y.at(0.0)));
     stairs
 }
 
@@ -153,9 +154,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_by_hand() {
-        let shares = histogram(&[0.0, 0.1, 0.6, 1.0], 0.0, 1.0, 2);
-        assert_eq!(shares, vec![0.5, 0.5]);
+    fn fractions_by_hand() {
+        let fractions = histogram(&[0.0, 0.1, 0.6, 1.0], 0.0, 1.0, 2);
+        assert_eq!(fractions, vec![0.5, 0.5]);
         assert_eq!(histogram(&[], 0.0, 1.0, 2), vec![0.0, 0.0]);
     }
 }

@@ -17,14 +17,14 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// Any image.
+    /// Creates a tile of any image.
     pub fn new(pixels: RgbImage) -> Self {
         Tile { pixels: Arc::new(pixels), caption: Vec::new(), border: None }
     }
 
-    /// A plane of values, row by row, through a colour map; `range` are the values at its two ends. Without one the
-    /// plane's own smallest and largest value are taken (for [`ColourMap::Diverging`]: plus and minus the largest
-    /// magnitude, so that white is zero).
+    /// Creates a plane of values, row by row, through a colour map; `range` are the values at its two ends. Without
+    /// one the plane's own smallest and largest value are taken (for [`ColourMap::Diverging`]: plus and minus the
+    /// largest magnitude, so that white is zero).
     ///
     /// Panics if `values` is not `width * height` long.
     pub fn plane(values: &[f32], width: usize, height: usize, map: ColourMap, range: Option<(f32, f32)>) -> Self {
@@ -45,7 +45,7 @@ impl Tile {
         }))
     }
 
-    /// An image with values in [0, 1], stored as channels x height x width: one channel is gray, three are RGB.
+    /// Creates an image with values in [0, 1], stored as channels x height x width: one channel is gray, three are RGB.
     ///
     /// Panics if `values` does not have that length.
     pub fn chw(values: &[f32], channels: usize, height: usize, width: usize) -> Self {
@@ -57,13 +57,13 @@ impl Tile {
         }))
     }
 
-    /// A line below the image; call again for more lines.
+    /// Adds a line below the image; call again for more lines.
     pub fn caption(mut self, line: &str) -> Self {
         self.caption.push(line.into());
         self
     }
 
-    /// A coloured border ([`Colour::WRONG`], a class's colour).
+    /// Adds a coloured border ([`Colour::WRONG`], a class's colour).
     pub fn border(mut self, colour: Colour) -> Self {
         self.border = Some(colour);
         self
@@ -86,11 +86,11 @@ impl Tile {
     }
 }
 
-/// The filters of a convolution's first layer, `weights` as `[filters, channels, height, width]` one after the other, each
-/// numbered and on a scale of its own, with the caption that says how to read them.
+/// Returns the filters of a convolution's first layer, `weights` as `[filters, channels, height, width]` one after the
+/// other, each numbered and on a scale of its own, with the caption that says how to read them.
 ///
-/// Of three channels a filter is one colour kernel: gray is zero, and a pixel is the redder the larger its weight for red.
-/// Otherwise each channel is a tile of its own: blue is negative, orange positive, white zero.
+/// Of three channels a filter is one colour kernel: gray is zero, and a pixel is the redder the larger its weight for
+/// red. Otherwise each channel is a tile of its own: blue is negative, orange positive, white zero.
 pub fn filters(weights: &[f32], [filters, channels, h, w]: [usize; 4]) -> (ImageGrid, String) {
     /// Filters shown.
     const MOST: usize = 64;
@@ -129,30 +129,30 @@ pub struct ImageGrid {
 }
 
 impl ImageGrid {
-    /// An empty sheet.
+    /// Creates an empty sheet.
     pub fn new(title: &str) -> Self {
         ImageGrid { title: title.into(), groups: Vec::new(), columns: 6, size: 84.0, smooth: false }
     }
 
-    /// Some tiles under a heading (empty: none).
+    /// Adds a group of tiles under a heading (empty: none).
     pub fn group(mut self, heading: &str, tiles: Vec<Tile>) -> Self {
         self.groups.push((heading.into(), tiles));
         self
     }
 
-    /// Tiles per row; 6 unless told.
+    /// Sets the number of tiles per row; the default is 6.
     pub fn columns(mut self, columns: usize) -> Self {
         self.columns = columns.max(1);
         self
     }
 
-    /// Width of a tile in user units; 84 unless told.
+    /// Sets the width of a tile in user units; the default is 84.
     pub fn tile_size(mut self, size: f64) -> Self {
         self.size = size.max(8.0);
         self
     }
 
-    /// Smooth scaling for photographs; without it pixels stay square (right for filters and feature maps).
+    /// Scales images smoothly, as for photographs; otherwise pixels stay square, as for filters and feature maps.
     pub fn smooth(mut self) -> Self {
         self.smooth = true;
         self

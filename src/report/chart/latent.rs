@@ -1,8 +1,8 @@
-//! Images made from a latent space: strips (interpolations, traversals, images beside their reconstructions) and a
-//! plane of it, image by image.
+//! Images decoded from a latent space: strips (interpolations, traversals, images beside their reconstructions) and a
+//! plane of it.
 //!
-//! They differ from [`ImageGrid`](super::ImageGrid) in what is read: there each image by itself, here a row or the whole
-//! as one thing. So rows have names, and the images of a plane leave no gaps.
+//! In an [`ImageGrid`](super::ImageGrid) each image is read by itself, here a row or the whole as one. So rows have
+//! names, and there are no gaps between the images of a plane.
 
 use super::axes::number;
 use super::canvas::{Anchor, Canvas, LABEL, SMALL, TITLE, fit, text_width, wrap};
@@ -28,12 +28,12 @@ pub struct ImageStrips {
 }
 
 impl ImageStrips {
-    /// An empty sheet.
+    /// Creates an empty sheet.
     pub fn new(title: &str) -> Self {
         ImageStrips { title: title.into(), columns: Vec::new(), groups: Vec::new(), size: 56.0, smooth: false }
     }
 
-    /// Words above the columns, such as the place on a line.
+    /// Sets the words above the columns, such as the place on a line.
     pub fn columns(mut self, names: &[String]) -> Self {
         self.columns = names.to_vec();
         self
@@ -45,7 +45,7 @@ impl ImageStrips {
         self
     }
 
-    /// A row of the present group: its name (empty: none) and its images, whose captions stand below them.
+    /// Adds a row of the present group: its name (empty: none) and its images, whose captions stand below them.
     pub fn row(mut self, name: &str, tiles: Vec<Tile>) -> Self {
         if self.groups.is_empty() {
             self.groups.push((String::new(), Vec::new()));
@@ -56,13 +56,13 @@ impl ImageStrips {
         self
     }
 
-    /// Width of an image in user units; 56 unless told.
+    /// Sets the width of an image in user units; the default is 56.
     pub fn tile_size(mut self, size: f64) -> Self {
         self.size = size.max(8.0);
         self
     }
 
-    /// Smooth scaling for photographs; without it pixels stay square.
+    /// Scales images smoothly, as for photographs; otherwise pixels stay square.
     pub fn smooth(mut self) -> Self {
         self.smooth = true;
         self
@@ -143,8 +143,8 @@ pub struct ImagePlane {
 const WIDTH: f64 = 560.0;
 
 impl ImagePlane {
-    /// The images in the order of reading (the top row first, where y is largest), for the values `x` from left to right
-    /// and `y` from the bottom up.
+    /// Creates a plane of images in the order of reading (the top row first, where y is largest), for the values `x`
+    /// from left to right and `y` from the bottom up.
     ///
     /// Panics unless there is one image for each pair, all of one size.
     pub fn new(title: &str, x: &[f64], y: &[f64], tiles: Vec<Tile>) -> Self {
@@ -154,13 +154,13 @@ impl ImagePlane {
         ImagePlane { title: title.into(), axes: Default::default(), x: x.to_vec(), y: y.to_vec(), tiles }
     }
 
-    /// What the two numbers are.
+    /// Sets the titles of the two sides.
     pub fn axes(mut self, x: &str, y: &str) -> Self {
         self.axes = [x.into(), y.into()];
         self
     }
 
-    /// All images as one.
+    /// Returns all images as one.
     fn mosaic(&self) -> RgbImage {
         let (w, h) = self.tiles.first().map_or((1, 1), |t| t.pixels.dimensions());
         let (columns, rows) = (self.x.len() as u32, self.y.len() as u32);

@@ -1,4 +1,4 @@
-//! Curves: loss and accuracy over epochs, error over step size.
+//! Line charts: loss and accuracy over epochs, error over step size.
 
 use super::axes::{Area, Axis, Legend, Swatch, below, draw_x, draw_y, extent};
 use super::canvas::{Anchor, Canvas, Point, SMALL, text_width};
@@ -26,7 +26,7 @@ pub struct LineChart {
 }
 
 impl LineChart {
-    /// An empty chart.
+    /// Creates an empty chart.
     pub fn new(title: &str) -> Self {
         LineChart {
             title: title.into(),
@@ -41,44 +41,44 @@ impl LineChart {
         }
     }
 
-    /// Titles of the axes.
+    /// Sets the titles of the axes.
     pub fn axes(mut self, x: &str, y: &str) -> Self {
         (self.x_title, self.y_title) = (x.into(), y.into());
         self
     }
 
-    /// A curve. Points that are not finite leave a gap. Colours follow the order of the curves.
+    /// Adds a curve. Points that are not finite leave a gap. Colours follow the order of the curves.
     pub fn series(self, name: &str, points: &[(f64, f64)]) -> Self {
         let colour = Colour::class(self.series.len());
         self.styled(name, points, colour, false)
     }
 
-    /// A curve over 1, 2, 3, ... (epochs); the x axis then shows whole numbers only.
+    /// Adds a curve over 1, 2, 3, ... (epochs); the x axis then shows whole numbers only.
     pub fn epochs(mut self, name: &str, values: &[f64]) -> Self {
         self.whole_x = true;
         let points: Vec<Point> = values.iter().enumerate().map(|(i, &v)| (i as f64 + 1.0, v)).collect();
         self.series(name, &points)
     }
 
-    /// Whole numbers alone on the x axis, as of epochs.
+    /// Shows whole numbers only on the x axis, as for epochs.
     pub fn whole_x(mut self) -> Self {
         self.whole_x = true;
         self
     }
 
-    /// A curve of a given colour, dashed or not.
+    /// Adds a curve of a given colour, dashed or not.
     pub fn styled(mut self, name: &str, points: &[(f64, f64)], colour: Colour, dashed: bool) -> Self {
         self.series.push(Series { name: name.into(), points: points.to_vec(), colour, dashed });
         self
     }
 
-    /// Logarithmic x axis.
+    /// Makes the x axis logarithmic.
     pub fn log_x(mut self) -> Self {
         self.log[0] = true;
         self
     }
 
-    /// Logarithmic y axis.
+    /// Makes the y axis logarithmic.
     pub fn log_y(mut self) -> Self {
         self.log[1] = true;
         self
@@ -90,13 +90,13 @@ impl LineChart {
         self
     }
 
-    /// A vertical line with words, such as the best epoch.
+    /// Adds a vertical line with words, such as the best epoch.
     pub fn marker(mut self, x: f64, label: &str) -> Self {
         self.marker = Some((x, label.into()));
         self
     }
 
-    /// Width and height in user units; 480 x 330 unless told.
+    /// Sets the width and height in user units; the default is 480 x 330.
     pub fn size(mut self, width: f64, height: f64) -> Self {
         self.size = (width, height);
         self

@@ -1,6 +1,6 @@
-//! Charts, drawn once and kept as SVG and PNG.
+//! Charts, as SVG and PNG.
 //!
-//! Each kind of chart is a small builder in a file of its own: say what it shows, then `draw()` to get a [`Figure`].
+//! Each kind of chart is a small builder in a file of its own; `draw()` returns a [`Figure`].
 //! Common rules: legends stand above the data, never on it; every text is measured with the embedded font before it is
 //! placed, so nothing overlaps or is cut off; a class has the same colour and shape in every figure; equal input gives
 //! equal bytes.

@@ -1,8 +1,8 @@
-//! Colours and shapes. Classes wear the colours of Okabe and Ito (2008), which people with any common kind of colour
-//! blindness can distinguish, and a shape besides, so that a figure survives a black-and-white printer.
+//! Colours and shapes. Classes have the colours of Okabe and Ito (2008), which people with any common kind of colour
+//! blindness can distinguish, and a shape besides, so a figure is readable in black and white.
 //!
-//! Colours that stand on the paper itself (ink, grid, classes) are *themed*: on a dark page each gives way to its partner in
-//! [`DARK`]. Colours that stand on a coloured cell are fixed, as the cell is the same on any page.
+//! Colours that stand on the paper itself (ink, grid, classes) are *themed*: on a dark page each gives way to its
+//! partner in [`DARK`]. Colours that stand on a coloured cell are fixed, as the cell is the same on any page.
 
 /// An sRGB colour with opacity.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,28 +36,28 @@ impl Colour {
     pub const GRID: Colour = Colour::themed(0xe3, 0xe6, 0xea);
     /// Paper.
     pub const PAPER: Colour = Colour::themed(0xff, 0xff, 0xff);
-    /// A green border for what is correct.
+    /// A green border for correct predictions.
     pub const RIGHT: Colour = Colour::new(0x00, 0x9e, 0x73);
-    /// A red border for what is wrong.
+    /// A red border for incorrect predictions.
     pub const WRONG: Colour = Colour::new(0xd5, 0x5e, 0x00);
 
-    /// A solid colour, the same on any page.
+    /// Creates a solid colour, the same on any page.
     pub const fn new(r: u8, g: u8, b: u8) -> Self {
         Colour { rgb: [r, g, b], alpha: 1.0, themed: false }
     }
 
-    /// A solid colour that stands on the paper.
+    /// Creates a solid colour that stands on the paper.
     const fn themed(r: u8, g: u8, b: u8) -> Self {
         Colour { rgb: [r, g, b], alpha: 1.0, themed: true }
     }
 
-    /// What is drawn in its place on a dark page.
+    /// Returns the colour that replaces it on a dark page.
     pub(super) fn dark(self) -> Self {
         let partner = DARK.iter().find(|(light, _)| self.themed && *light == self.rgb);
         partner.map_or(self, |&(_, rgb)| Colour { rgb, ..self })
     }
 
-    /// The colour of a class, the same in every figure. Repeats after 10; the shape of points then differs.
+    /// Returns the colour of a class, the same in every figure. Repeats after 10; the shape of points then differs.
     /// From 80 on the colours are lighter.
     pub fn class(index: usize) -> Self {
         const CLASSES: [Colour; 10] = [
@@ -77,12 +77,12 @@ impl Colour {
         if index < 80 { colour } else { colour.mix(Colour::PAPER, 0.45) }
     }
 
-    /// The same colour, see-through.
+    /// Returns the same colour, see-through.
     pub fn faint(self, alpha: f64) -> Self {
         Colour { alpha, ..self }
     }
 
-    /// `t` of the way to another colour.
+    /// Returns the mixture with another colour, `t` of which is the other one.
     pub fn mix(self, other: Colour, t: f64) -> Self {
         let t = t.clamp(0.0, 1.0);
         let blend = |a: u8, b: u8| (f64::from(a) + t * (f64::from(b) - f64::from(a))).round() as u8;
@@ -90,7 +90,7 @@ impl Colour {
         Colour { rgb, alpha: self.alpha, themed: false }
     }
 
-    /// Ink or paper, whichever is easier to read on this colour (contrast by WCAG 2's relative luminance).
+    /// Returns ink or paper, whichever is easier to read on this colour (contrast by WCAG 2's relative luminance).
     pub fn readable(self) -> Self {
         let light = self.luminance();
         let on_paper = 1.05 / (light + 0.05);
@@ -124,7 +124,7 @@ pub enum ColourMap {
 }
 
 impl ColourMap {
-    /// The colour at `t`, clamped to [0, 1]; a value that is not a number is gray.
+    /// Returns the colour at `t`, clamped to [0, 1]; a value that is not a number is gray.
     pub fn at(self, t: f64) -> Colour {
         if t.is_nan() {
             return Colour::new(0xb0, 0xb0, 0xb0);

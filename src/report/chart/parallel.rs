@@ -5,7 +5,7 @@ use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, fit, text_width};
 use super::figure::Figure;
 use super::palette::{Colour, ColourMap};
 
-/// How values lie on an axis.
+/// The scale of an axis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scale {
     /// Equal differences, equal distances.
@@ -28,7 +28,7 @@ pub struct Dimension {
 }
 
 impl Dimension {
-    /// The axis for these values, with ticks.
+    /// Returns the axis for these values, with ticks.
     pub(crate) fn axis(&self, values: impl Iterator<Item = f64>, ticks: usize) -> Axis {
         let known = self.range.iter().flat_map(|range| [range.0, range.1]);
         let positive = |v: &f64| self.scale != Scale::Log || *v > 0.0;
@@ -62,13 +62,13 @@ pub struct ParallelCoordinates {
 }
 
 impl ParallelCoordinates {
-    /// An empty chart of these dimensions.
+    /// Creates an empty chart of these dimensions.
     pub fn new(title: &str, dimensions: Vec<Dimension>) -> Self {
         Self { title: title.into(), dimensions, lines: Vec::new() }
     }
 
-    /// An item with a value for each dimension (none where it has none: it then passes below the axis). `merit` from 0
-    /// to 1 colours it, from pale to dark; `highlighted` ones stand out.
+    /// Adds an item with a value for each dimension (none where it has none: it then passes below the axis).
+    /// `merit` from 0 to 1 colours it, from pale to dark; `highlighted` ones stand out.
     pub fn line(mut self, item: usize, values: &[Option<f64>], merit: f64, highlighted: bool) -> Self {
         self.lines.push(Line { item, values: values.to_vec(), merit, highlighted });
         self

@@ -1,4 +1,4 @@
-//! Painting a list of marks with plotters' two backends: SVG text, and pixels for PNG.
+//! Renders a list of marks with plotters' two backends: SVG text, and pixels for PNG.
 //!
 //! Both work on whole pixels only, so both are given a sheet four times as wide: an SVG's view box scales it back to
 //! quarter-pixel precision, and the bitmap is averaged 2 x 2 afterwards, which smooths every edge and leaves two pixels
@@ -60,7 +60,7 @@ fn paint<B: DrawingBackend>(backend: &mut B, mark: &Mark) {
     assert!(drawn.is_ok(), "chart: drawing into memory cannot fail");
 }
 
-/// Two opposite corners, if the four points are a rectangle as `Canvas::rect` makes it.
+/// Returns the two opposite corners, if the four points are a rectangle as `Canvas::rect` makes it.
 #[allow(clippy::type_complexity)]
 fn axis_parallel(p: &[(i32, i32)]) -> Option<((i32, i32), (i32, i32))> {
     let rect = p.len() == 4 && p[0].1 == p[1].1 && p[1].0 == p[2].0 && p[2].1 == p[3].1 && p[3].0 == p[0].0;
@@ -84,7 +84,7 @@ fn smooth_runs(path: &[(i32, i32)]) -> Vec<&[(i32, i32)]> {
 
 // ---------------------------------------------------------------- SVG
 
-/// The whole drawing as SVG. `label` is what a screen reader says.
+/// Returns the whole drawing as SVG. `label` is the description for screen readers.
 pub(crate) fn svg(canvas: &Canvas, label: &str) -> String {
     let (width, height) = (canvas.width.round(), canvas.height.round());
     let mut out = format!(
@@ -97,7 +97,8 @@ pub(crate) fn svg(canvas: &Canvas, label: &str) -> String {
     );
     // plotters draws the runs of vector marks; images and groups between them are written here
     for run in canvas.marks.split_inclusive(|m| matches!(m, Mark::Image { .. } | Mark::Item(_))) {
-        // Marks on the paper are grouped apart from those on coloured cells: a dark page recolours the former only.
+        // Marks on the paper are grouped separately from those on coloured cells: a dark page recolours the former
+        // only.
         for part in run.chunk_by(|a, b| a.is_themed() == b.is_themed()) {
             let drawn = vector_part(part, canvas);
             match part[0].is_themed() {
@@ -129,7 +130,7 @@ pub(crate) fn svg(canvas: &Canvas, label: &str) -> String {
     out
 }
 
-/// The elements plotters writes for these marks, without its own `<svg>` around them.
+/// Returns the elements plotters writes for these marks, without its own `<svg>` around them.
 fn vector_part(marks: &[Mark], canvas: &Canvas) -> String {
     let mut document = String::new();
     {
@@ -170,12 +171,12 @@ fn svg_text(backend: &mut SVGBackend<'_>, text: &Text) {
 
 // ---------------------------------------------------------------- pixels
 
-/// The whole drawing in pixels, two per user unit, for a light page.
+/// Returns the whole drawing in pixels, two per user unit, for a light page.
 pub(crate) fn pixels(canvas: &Canvas) -> RgbImage {
     paint_pixels(canvas.width, canvas.height, &canvas.marks)
 }
 
-/// The same for a dark page.
+/// Returns the same for a dark page.
 pub(crate) fn dark_pixels(canvas: &Canvas) -> RgbImage {
     let marks: Vec<Mark> = canvas.marks.iter().cloned().map(Mark::darkened).collect();
     paint_pixels(canvas.width, canvas.height, &marks)
@@ -284,7 +285,7 @@ fn halve(buffer: &[u8], width: usize, height: usize) -> RgbImage {
     RgbImage::from_raw((width / 2) as u32, (height / 2) as u32, small).expect("chart: sizes agree")
 }
 
-/// PNG bytes of an image; a gray one takes a third of the room.
+/// Encodes an image as PNG; a gray one takes a third of the room.
 pub(crate) fn encode_png(pixels: &RgbImage) -> Vec<u8> {
     let mut bytes = Vec::new();
     let encoder = image::codecs::png::PngEncoder::new_with_quality(
@@ -303,7 +304,7 @@ pub(crate) fn encode_png(pixels: &RgbImage) -> Vec<u8> {
     bytes
 }
 
-/// PNG bytes of the drawing, for a light or a dark page.
+/// Renders the drawing as PNG, for a light or a dark page.
 pub(crate) fn png(canvas: &Canvas, dark: bool) -> Result<Vec<u8>> {
     if canvas.width * canvas.height > 16e6 {
         return Err(Error::invalid(format!(

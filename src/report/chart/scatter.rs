@@ -1,4 +1,5 @@
-//! Embeddings: points by class, several side by side (true labels beside cluster labels); three dimensions as three views.
+//! Embeddings: points by class, several side by side (true labels beside cluster labels); three dimensions as three
+//! views.
 
 use super::axes::{Area, Axis, Legend, Swatch, below, draw_x, draw_y, extent};
 use super::canvas::{Anchor, Canvas, LABEL, Point, SMALL, wrap};
@@ -14,7 +15,7 @@ struct Panel {
     stars: Vec<Point>,
     /// Dashed lines of reference, each with its ends.
     lines: Vec<[Point; 2]>,
-    /// Half the width of the frame in the map's units; as wide as the points unless told.
+    /// Half the width of the frame in the embedding's units; by default as wide as the points.
     half: Option<f64>,
 }
 
@@ -26,13 +27,13 @@ pub struct Scatter {
     axes: Option<(String, String)>,
     /// Names of two directions without numbers.
     dimensions: Option<(String, String)>,
-    /// The look of each class: its own number unless told.
+    /// The marker of each class; by default its own number.
     looks: Vec<usize>,
     columns: usize,
 }
 
 impl Scatter {
-    /// An empty sheet for these classes.
+    /// Creates an empty sheet for these classes.
     pub fn new(title: &str, classes: &[String]) -> Self {
         Scatter {
             title: title.into(),
@@ -45,7 +46,7 @@ impl Scatter {
         }
     }
 
-    /// A map: a point and a label for each sample.
+    /// Adds an embedding: a point and a label for each sample.
     pub fn panel(mut self, title: &str, points: &[(f64, f64)], labels: &[usize]) -> Self {
         let (points, labels) = (points.to_vec(), labels.to_vec());
         self.panels.push(Panel {
@@ -59,8 +60,8 @@ impl Scatter {
         self
     }
 
-    /// A map in three dimensions as three panels in a row: from the front (x and y), from above (x and z) and from the
-    /// side (y and z), all to one scale.
+    /// Adds an embedding in three dimensions as three panels in a row: from the front (x and y), from above (x and z)
+    /// and from the side (y and z), all to one scale.
     pub fn projections(mut self, title: &str, points: &[[f64; 3]], labels: &[usize]) -> Self {
         let range = |a: usize| extent(points.iter().map(|p| p[a])).unwrap_or((0.0, 1.0));
         let widest = (0..3).map(range).map(|(lo, hi)| hi - lo).fold(1e-12, f64::max);
@@ -90,7 +91,7 @@ impl Scatter {
         self
     }
 
-    /// Shows numbers on both axes (for features). Without this call there are none, as a t-SNE map's axes mean nothing,
+    /// Shows numbers on both axes (for features). Without this call there are none, as the axes of t-SNE mean nothing,
     /// and both directions have one scale.
     pub fn axes(mut self, x: &str, y: &str) -> Self {
         self.axes = Some((x.into(), y.into()));
@@ -103,13 +104,13 @@ impl Scatter {
         self
     }
 
-    /// The number of the colour and shape that each class wears, where that is not its own number.
+    /// Sets the number of the colour and shape of each class, where that is not its own number.
     pub fn looks(mut self, looks: &[usize]) -> Self {
         self.looks = looks.to_vec();
         self
     }
 
-    /// Panels per row; 2 unless told.
+    /// Sets the number of panels per row; the default is 2.
     pub fn columns(mut self, columns: usize) -> Self {
         self.columns = columns.max(1);
         self
@@ -119,7 +120,7 @@ impl Scatter {
         self.looks.get(class).copied().unwrap_or(class)
     }
 
-    /// Each panel as a figure of its own, for a page that puts them side by side where there is room.
+    /// Draws each panel as a figure of its own, for a page that places them side by side where there is room.
     pub fn draw_panels(&self) -> Vec<Figure> {
         let alone = |p: &Panel| Scatter {
             title: p.title.clone(),
@@ -168,7 +169,7 @@ impl Scatter {
         }
         canvas.height = top;
         let names: Vec<&str> = self.panels.iter().map(|p| p.title.as_str()).collect();
-        Figure::new(canvas, format!("Map of points by class. {}: {}", self.title, names.join(", ")))
+        Figure::new(canvas, format!("Scatter plot by class. {}: {}", self.title, names.join(", ")))
     }
 
     fn draw_panel(&self, canvas: &mut Canvas, panel: &Panel, (left, top): Point, side: f64) {

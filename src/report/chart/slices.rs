@@ -33,7 +33,7 @@ pub struct Slices {
 }
 
 impl Slices {
-    /// An empty sheet; `y` is what all panels show upwards.
+    /// Creates an empty sheet; `y` is the title of the common upright axis.
     pub fn new(title: &str, y: &str) -> Self {
         let (title, y_title, panels) = (title.into(), y.into(), Vec::new());
         Self { title, y_title, log_y: false, y_most: None, panels, columns: 3, size: (250.0, 230.0) }
@@ -45,7 +45,7 @@ impl Slices {
         self
     }
 
-    /// An item in the last panel; `shade` from 0 to 1 makes it darker, `hollow` draws its rim alone.
+    /// Adds an item in the last panel; `shade` from 0 to 1 makes it darker, `hollow` draws its rim alone.
     pub fn dot(mut self, item: usize, at: (f64, f64), shade: f64, hollow: bool) -> Self {
         if let Some(panel) = self.panels.last_mut() {
             panel.dots.push(Dot { item, at, shade, hollow });
@@ -53,7 +53,7 @@ impl Slices {
         self
     }
 
-    /// A line through the last panel, such as the best so far.
+    /// Adds a line through the last panel, such as the best so far.
     pub fn line(mut self, points: &[(f64, f64)]) -> Self {
         if let Some(panel) = self.panels.last_mut() {
             panel.line = points.to_vec();
@@ -61,7 +61,7 @@ impl Slices {
         self
     }
 
-    /// Logarithmic upright axis.
+    /// Makes the upright axis logarithmic.
     pub fn log_y(mut self) -> Self {
         self.log_y = true;
         self
@@ -73,7 +73,7 @@ impl Slices {
         self
     }
 
-    /// Width and height of a panel; 250 x 230 unless told.
+    /// Sets the width and height of a panel; the default is 250 x 230.
     pub fn panel_size(mut self, width: f64, height: f64) -> Self {
         self.size = (width, height);
         self

@@ -14,18 +14,18 @@ pub struct StageChart {
 }
 
 impl StageChart {
-    /// An empty chart over these stages.
+    /// Creates an empty chart over these stages.
     pub fn new(title: &str, stages: &[String]) -> Self {
         StageChart { title: title.into(), stages: stages.to_vec(), measures: Vec::new(), first_joined: 0 }
     }
 
-    /// A measure: one value per stage.
+    /// Adds a measure: one value per stage.
     pub fn measure(mut self, name: &str, values: &[f64]) -> Self {
         self.measures.push((name.into(), values.to_vec()));
         self
     }
 
-    /// Joins only the stages from this one on by lines: those before it are no steps of one way.
+    /// Joins only the stages from this one on by lines: those before it are not consecutive.
     pub fn joined_from(mut self, stage: usize) -> Self {
         self.first_joined = stage;
         self
@@ -68,7 +68,7 @@ impl StageChart {
     }
 }
 
-/// From zero, with room above and below for numbers.
+/// Returns the axis from zero, with room above and below for numbers.
 fn measure_axis(values: &[f64]) -> Axis {
     let (lo, hi) = extent(values.iter().copied()).unwrap_or((0.0, 1.0));
     let (lo, hi) = (lo.min(0.0), hi.max(0.0));

@@ -1,4 +1,4 @@
-//! The life of a run folder: made, held, completed, replaced, damaged.
+//! Tests of run folders: created, locked, completed, replaced, damaged.
 
 use super::*;
 
@@ -102,7 +102,7 @@ fn a_replaced_run_goes_last() {
     assert_eq!(names(place.path()), ["run"]);
     assert_eq!(RunFolder::finished(&path).unwrap().read("words").unwrap(), b"old");
 
-    // It learns something, and is stopped; then another one replaces it in turn, and fails: the first is kept.
+    // It learns something, and is stopped; then another run replaces it in turn, and fails: the first is kept.
     let new = create(&path, true).unwrap();
     new.write("checkpoints/last.state", b"some").unwrap();
     assert_eq!(new.give_up(true).unwrap(), Fate::KeptBeside(path.with_file_name("run.replaced")));
@@ -133,7 +133,7 @@ fn a_folder_has_one_writer() {
     RunFolder::open(&path).unwrap().locked().unwrap();
 }
 
-/// The processes of a study share its folder; nobody replaces it under them, and one alone writes the end.
+/// The processes of a study share its folder; no process replaces it meanwhile, and one alone writes the end.
 #[test]
 fn a_shared_folder_is_not_replaced() {
     let place = tempfile::tempdir().unwrap();

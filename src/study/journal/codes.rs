@@ -17,5 +17,5 @@ pub(in crate::study) fn state_of(number: u64) -> State {
     STATES.get(number as usize).copied().unwrap_or(State::Running)
 }
 
-/// How our workers call themselves in the journal.
+/// The beginning of the names of our workers in the journal.
 pub(super) const WORKER: &str = "gradus-";

@@ -1,4 +1,4 @@
-//! What the lines of a journal say, taken in one after the other.
+//! Replays the lines of a journal, one after the other.
 
 use super::codes::{
     CREATE_STUDY, CREATE_TRIAL, SET_STUDY_USER_ATTR, SET_TRIAL_INTERMEDIATE_VALUE, SET_TRIAL_PARAM,
@@ -8,7 +8,7 @@ use crate::study::space::{Domain, Space};
 use crate::study::trial::{State, Trial};
 use serde_json::{Map, Value};
 
-/// The study as far as its journal was read.
+/// The state of the study after the lines read so far.
 #[derive(Debug)]
 pub(super) struct Replay {
     space: Space,
@@ -24,7 +24,7 @@ pub(super) struct Replay {
     numbers: Vec<Option<usize>>,
 }
 
-/// The event of a line. Python writes `NaN` and `Infinity`, which JSON does not know: they are read as null.
+/// The event of a line. Python writes `NaN` and `Infinity`, which JSON does not have: they are read as null.
 pub(in crate::study) fn event_of(line: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice(line).or_else(|error| {
         let text = String::from_utf8_lossy(line);
@@ -34,7 +34,8 @@ pub(in crate::study) fn event_of(line: &[u8]) -> Result<Value, serde_json::Error
 }
 
 impl Replay {
-    /// Nothing read yet. `distributions` are those of the space's parameters, as the journal writes them.
+    /// Creates the state before the first line. `distributions` are those of the space's parameters, as the journal
+    /// writes them.
     pub(super) fn new(space: &Space, distributions: &[String]) -> Self {
         let parsed = distributions.iter().map(|text| serde_json::from_str(text).expect("we write JSON"));
         Self {
@@ -47,12 +48,13 @@ impl Replay {
         }
     }
 
-    /// How the file calls a trial: trials of all its studies are counted together. One that is not there yet comes next.
+    /// Returns the id of a trial in the file, which counts the trials of all its studies together. A trial that is not
+    /// there yet gets the next id.
     pub(super) fn id_of(&self, number: usize) -> usize {
         self.numbers.iter().position(|&known| known == Some(number)).unwrap_or(self.numbers.len())
     }
 
-    /// Takes an event in; none if it makes no sense here.
+    /// Applies an event; `None` if it is not valid here.
     pub(super) fn apply(&mut self, event: &Value) -> Option<()> {
         let is_first = |event: &Value| event["study_id"].as_u64() == Some(0);
         match event["op_code"].as_u64()? {
@@ -74,7 +76,7 @@ impl Replay {
         Some(())
     }
 
-    /// A new trial. Another program's may come whole, with its parameters and its value.
+    /// Returns a new trial. Another program may add one whole, with its parameters and its value.
     fn create(&mut self, event: &Value) -> Option<()> {
         let mut trial = Trial::new(self.trials.len(), vec![None; self.space.params.len()], 0);
         trial.foreign = !event["worker_id"].as_str()?.starts_with(WORKER);
@@ -125,8 +127,8 @@ impl Replay {
         Some(())
     }
 
-    /// Sets a parameter of a trial. Ours are those of the space, or the journal is not this study's. Another program may
-    /// search elsewhere: of its values those are taken that lie in the space.
+    /// Sets a parameter of a trial. Ours are those of the space, or the journal is not this study's. Another program
+    /// may search elsewhere: of its values those are taken that lie in the space.
     fn set(&mut self, number: usize, name: &str, value: &Value, distribution: &Value) -> Option<()> {
         let foreign = self.trials[number].foreign;
         let theirs: Value = serde_json::from_str(distribution.as_str()?).ok()?;
@@ -148,7 +150,7 @@ impl Replay {
     }
 }
 
-/// Whether two JSON values are the same, numbers being compared as numbers: `1` is `1.0`.
+/// Returns whether two JSON values are the same, numbers being compared as numbers: `1` is `1.0`.
 fn alike(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),

@@ -1,12 +1,12 @@
-//! The checks of what goes into a chain and comes out, and the length of what is kept between its two passes.
+//! The checks of a chain's arguments, and the length of the values kept between its two passes.
 
 use super::super::size::{bordered, is_compact};
 use super::map;
 use super::stage::{FilterGradients, Filters, Passed, Stage};
 use crate::reduce;
 
-/// Whether all stages may go through the lanes: no array is empty, and sixteen images with their borders have places of
-/// 32 bits.
+/// Returns whether all stages may go through the lanes: no array is empty, and sixteen images with their borders have
+/// places of 32 bits.
 pub(super) fn fits_lanes(stages: &[Stage]) -> bool {
     let small = |floats: usize| floats <= u32::MAX as usize / (2 * reduce::LANES);
     stages.iter().all(|s| is_compact(&s.conv) && bordered(&s.conv).is_some_and(small))
@@ -24,13 +24,13 @@ pub fn kept_len(stages: &[Stage]) -> usize {
     stages[..stages.len() - 1].iter().map(output_len).fold(0, usize::saturating_add)
 }
 
-/// Length of a stage's input.
+/// Returns the length of a stage's input.
 fn input_len(stage: &Stage) -> usize {
     let lengths = stage.conv.lengths().unwrap_or_else(|e| panic!("chain: {e}: {stage:?}"));
     if stage.transposed { lengths.y } else { lengths.x }
 }
 
-/// Length of a stage's output.
+/// Returns the length of a stage's output.
 pub(super) fn output_len(stage: &Stage) -> usize {
     input_len(&Stage { transposed: !stage.transposed, ..*stage })
 }

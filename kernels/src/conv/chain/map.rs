@@ -1,7 +1,7 @@
-//! Where the pixels of sixteen images side by side lie, and the sums that a stage takes over them.
+//! The memory layout of sixteen images side by side, and the sums that a stage takes over them.
 //!
 //! Pixel (c, y, x) of all sixteen is one stretch of 16 floats. Around each channel lies the border of zeros that its
-//! reader wants: a tap then is a distance, and a stride just a longer step.
+//! reader needs: a tap then is a distance, and a stride just a longer step.
 
 use super::super::sweep::Class;
 use super::stage::Stage;
@@ -21,12 +21,12 @@ pub(super) struct Map {
 }
 
 impl Map {
-    /// Without a border.
+    /// Returns the layout without a border.
     pub(super) fn bare(sizes: [usize; 3]) -> Self {
         Self { sizes, border: [0, 0], whole: [sizes[1], sizes[2]] }
     }
 
-    /// As the convolution reads its input: with all pixels that a tap falls on.
+    /// Returns the layout in which the convolution reads its input: with all pixels that a tap falls on.
     pub(super) fn for_conv(g: &Conv2d) -> Self {
         let (sizes, out) = ([g.c, g.h, g.w], [g.out_h(), g.out_w()]);
         let whole = [0, 1].map(|axis| {
@@ -36,7 +36,7 @@ impl Map {
         Self { sizes, border: [g.pad[0][0], g.pad[1][0]], whole }
     }
 
-    /// As the convolution's adjoint reads its input, which is the convolution's output.
+    /// Returns the layout in which the convolution's adjoint reads its input, which is the convolution's output.
     pub(super) fn for_adjoint(g: &Conv2d) -> Self {
         let sizes = [g.o, g.out_h(), g.out_w()];
         let reach = |axis: usize| {
@@ -48,12 +48,12 @@ impl Map {
         Self { sizes, border: [-top as usize, -left as usize], whole }
     }
 
-    /// As the stage reads its input.
+    /// Returns the layout in which the stage reads its input.
     pub(super) fn input_of(stage: &Stage) -> Self {
         if stage.transposed { Self::for_adjoint(&stage.conv) } else { Self::for_conv(&stage.conv) }
     }
 
-    /// As the stage, going backwards, reads the gradient of its output.
+    /// Returns the layout in which the stage's backward pass reads the gradient of its output.
     pub(super) fn gradients_of(stage: &Stage) -> Self {
         if stage.transposed { Self::for_conv(&stage.conv) } else { Self::for_adjoint(&stage.conv) }
     }
@@ -63,7 +63,7 @@ impl Map {
         self.sizes[0] * self.whole[0] * self.whole[1] * LANES
     }
 
-    /// Where a pixel lies.
+    /// Returns the position of a pixel.
     pub(super) fn at(&self, c: usize, y: usize, x: usize) -> usize {
         ((c * self.whole[0] + self.border[0] + y) * self.whole[1] + self.border[1] + x) * LANES
     }
@@ -73,25 +73,25 @@ impl Map {
         [self.whole[1] * LANES, self.whole[0] * self.whole[1] * LANES]
     }
 
-    /// Whether there is no border.
+    /// Returns whether there is no border.
     pub(super) fn is_bare(&self) -> bool {
         self.whole == [self.sizes[1], self.sizes[2]]
     }
 
-    /// The rows of the images: where each lies here, all of the same length, channel after channel.
+    /// Returns the rows of the images: where each lies here, all of the same length, channel after channel.
     pub(super) fn rows(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let map = *self;
         let [c, h, w] = map.sizes;
         (0..c * h).map(move |r| map.at(r / h, r % h, 0)..map.at(r / h, r % h, 0) + w * LANES)
     }
 
-    /// Where the rows of each channel begin, and how many there are.
+    /// Returns where the rows of each channel begin, and how many there are.
     pub(super) fn sizes_by_channel(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let map = *self;
         (0..map.sizes[0]).map(move |c| (map.at(c, 0, 0), map.sizes[1]))
     }
 
-    /// Writes zeros to the lanes from `images` on, which hold no image. Their values would not show, but a zero
+    /// Writes zeros to the lanes from `images` on, which hold no image. Their values are never read, but a zero
     /// gradient times the infinity that an infinite bias leaves there is NaN, which would.
     pub(super) fn clear_missing(&self, images: usize, data: &mut [f32]) {
         if images < LANES {
@@ -170,7 +170,7 @@ pub(super) fn room(g: &Conv2d, adjoint: bool, rows: usize) -> [usize; 2] {
     [m.next_multiple_of(height(m, rows)) * k, k]
 }
 
-/// The sweeps of a convolution or its adjoint: one, or one for each class of pixels that see the same taps.
+/// The sweeps of a convolution or its adjoint: one, or one for each class of pixels under the same taps.
 pub(super) fn sweeps(
     g: &Conv2d,
     adjoint: bool,
@@ -262,7 +262,8 @@ impl Tables<'_> {
     }
 }
 
-/// Where the taps of a convolution fall on its input for the first output: the offset of each k from the first one's.
+/// Returns where the taps of a convolution fall on its input for the first output: the offset of each k from the first
+/// one's.
 pub(super) fn taps(g: &Conv2d, image: &Map, offsets: &mut [u32]) -> usize {
     let ([kh, kw], [row, plane]) = (g.kernel, image.steps());
     for (k, to) in offsets.iter_mut().enumerate() {

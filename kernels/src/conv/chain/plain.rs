@@ -4,7 +4,7 @@ use super::check::{check_backward, check_forward, kept_len, output_len};
 use super::stage::{FilterGradients, Filters, Passed, Stage};
 use crate::{Scalar, math, reduce};
 
-/// Stage after stage; `kept` receives the outputs of all but the last one after the other.
+/// Computes stage after stage; `kept` receives the outputs of all but the last one after the other.
 pub(crate) fn plain_forward<T: Scalar>(
     stages: &[Stage],
     x: &[T],
@@ -40,7 +40,7 @@ pub(crate) fn plain_forward<T: Scalar>(
     run(&stages[last], &filters[last], from, y);
 }
 
-/// Stage after stage, backwards.
+/// Computes the gradients, stage after stage backwards.
 pub(crate) fn plain_backward<T: Scalar>(
     stages: &[Stage],
     passed: Passed<'_, T>,

@@ -1,4 +1,4 @@
-//! What a chain is made of: its stages, their filters, and what its backward pass reads and writes.
+//! The stages of a chain, their filters, and the data that its backward pass reads and writes.
 
 use crate::Conv2d;
 
@@ -45,13 +45,13 @@ pub struct FilterGradients<'a, T> {
     pub db: &'a mut [T],
 }
 
-/// What [`backward`](super::backward) reads beside the filters.
+/// The data that [`backward`](super::backward) reads beside the filters.
 #[derive(Clone, Copy, Debug)]
 pub struct Passed<'a, T> {
     /// The input.
     pub x: &'a [T],
     /// The output.
     pub y: &'a [T],
-    /// What [`forward`](super::forward) kept.
+    /// The values that [`forward`](super::forward) kept.
     pub kept: &'a [T],
 }

@@ -17,7 +17,7 @@ use crate::splits::{BLOCK_UNITS, block_bands, block_tiles};
 use crate::{Conv2d, scratch};
 use std::ops::Range;
 
-/// Computes the gradients; returns whether all factors were finite, so that the result holds.
+/// Computes the gradients; returns whether all factors were finite; otherwise the result is not valid.
 pub(super) fn run(
     kernels: &Kernels,
     g: &Conv2d,
@@ -60,7 +60,7 @@ struct Job<'a> {
     g: &'a Conv2d,
     ph: usize,
     pw: usize,
-    /// Pixels per row of the bordered image, and its rows: those that the pooled outputs see.
+    /// Pixels per row of the bordered image, and its rows: those under the pooled outputs.
     width: usize,
     rows: usize,
     /// Floats of a row of a filter, rounded up to whole units; and of a filter.
@@ -98,7 +98,8 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// One image: adds its part to the sums (filters, then biases), writes its dX. Returns whether all was finite.
+    /// Processes one image: adds its part to the sums (filters, then biases), writes its dX. Returns whether all was
+    /// finite.
     fn image(
         &self,
         x: &[f32],
@@ -233,7 +234,7 @@ impl<'a> Job<'a> {
         count as u32
     }
 
-    /// `dw[o] += sum over the argmaxes of o of gradient * image`.
+    /// Adds to each filter: `dw[o] += sum over the argmaxes of o of gradient * image`.
     fn gather<'l>(&self, list: impl Fn(usize) -> (&'l [u32], &'l [f32]), image: &[f32], dw: &mut [f32]) {
         for [p, l] in block_tiles(self.g, self.kernels.units) {
             let row = |r: usize| image[(p.start + r.min(p.len() - 1)) * self.width * self.g.c + l.start..].as_ptr();
@@ -248,7 +249,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// `bordered += gradient * weights[o]` at the argmaxes of each o.
+    /// Adds to the image's gradient: `bordered += gradient * weights[o]` at the argmaxes of each o.
     fn scatter<'l>(&self, list: impl Fn(usize) -> (&'l [u32], &'l [f32]), weights: &[f32], bordered: &mut [f32]) {
         let bordered = bordered.as_mut_ptr();
         for [p, l] in block_tiles(self.g, BLOCK_UNITS) {

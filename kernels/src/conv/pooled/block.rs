@@ -1,10 +1,10 @@
-//! The sizes of a block, where its gradients go, and the checks of what goes in and out.
+//! The sizes of a block, the targets of its gradients, and the checks of its arguments.
 
 use super::super::size::is_compact;
 use crate::Conv2d;
 use crate::geometry::product;
 
-/// Where the gradients of a block go; all are written, not added.
+/// The targets of the gradients of a block; all are written, not added.
 #[derive(Debug)]
 pub struct Gradients<'a, T> {
     /// Of the image, if it is needed.
@@ -15,7 +15,7 @@ pub struct Gradients<'a, T> {
     pub db: &'a mut [T],
 }
 
-/// Height and width after pooling.
+/// Returns the height and width after pooling.
 pub(super) fn pooled(g: &Conv2d) -> [usize; 2] {
     [g.out_h() / 2, g.out_w() / 2]
 }
@@ -41,7 +41,8 @@ pub(super) fn check_backward<T>(g: &Conv2d, x: &[T], w: &[T], dy: &[T], codes: &
     assert!(fit, "conv2d block backward: the lengths of dw or dx do not fit {g:?}");
 }
 
-/// Whether the fast paths take this convolution: one that does not skip pixels, and is not empty, pooled or not.
+/// Returns whether the fast paths take this convolution: one that does not skip pixels, and is not empty, pooled or
+/// not.
 pub(super) fn fits(g: &Conv2d) -> bool {
     g.stride == [1, 1] && g.dilation == [1, 1] && is_compact(g) && !pooled(g).contains(&0)
 }

@@ -19,12 +19,12 @@ const GRADIENTS: usize = 1 << 12;
 /// Taps of a filter.
 const TAPS: usize = 9;
 
-/// Whether this is such a layer, whose image needs no gradient.
+/// Returns whether this is such a layer, whose image needs no gradient.
 pub(super) fn fits(g: &Conv2d, with_dx: bool) -> bool {
     !with_dx && g.kernel == [3, 3] && g.c <= CHANNELS
 }
 
-/// Computes dW and db; returns whether all factors were finite, so that the result holds.
+/// Computes dW and db; returns whether all factors were finite; otherwise the result is not valid.
 pub(super) fn run(
     kernels: &Kernels,
     g: &Conv2d,
@@ -45,7 +45,7 @@ pub(super) fn run(
     })
 }
 
-/// One image: adds its part to the sums (filters, then biases). Returns whether all was finite.
+/// Processes one image: adds its part to the sums (filters, then biases). Returns whether all was finite.
 fn image(kernels: &Kernels, level: Isa, g: &Conv2d, x: &[f32], dy: &[f32], codes: &[u8], sums: &mut [f32]) -> bool {
     let [ph, pw] = pooled(g);
     let cols = pw.next_multiple_of(UNIT);
@@ -137,7 +137,7 @@ impl Loop for Spread<'_, '_> {
     }
 }
 
-/// The gradient that ReLU lets through. Not simply 0 where it lets nothing through: 0 times infinity is NaN.
+/// Returns the gradient that ReLU lets through. Not simply 0 where it lets nothing through: 0 times infinity is NaN.
 #[inline(always)]
 fn live(dy: f32, code: u8) -> f32 {
     dy * if code < DEAD { 1.0 } else { 0.0 }

@@ -75,7 +75,7 @@ pub(super) fn run(
     });
 }
 
-/// The filters that are taken together: two vectors, or the one that is left.
+/// Returns the filters that are taken together: two vectors, or the one that is left.
 fn panels(kernels: &Kernels, width: usize) -> impl Iterator<Item = Range<usize>> {
     (0..width).step_by(2 * kernels.lanes).map(move |o| o..width.min(o + 2 * kernels.lanes))
 }
@@ -175,7 +175,8 @@ unsafe fn transpose_codes(by_cell: &[u8], [o, cells, width, plane]: [usize; 4], 
     }
 }
 
-/// The transpose of 8 x 8 bytes, each row a word: blocks of four, two and one are exchanged across the diagonal.
+/// Returns the transpose of 8 x 8 bytes, each row a word: blocks of four, two and one are exchanged across the
+/// diagonal.
 #[inline(always)]
 fn transposed(block: [[u8; BLOCK]; BLOCK]) -> [[u8; BLOCK]; BLOCK] {
     let mut rows = block.map(u64::from_le_bytes);

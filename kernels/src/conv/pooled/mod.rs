@@ -1,4 +1,4 @@
-//! Convolution, bias, ReLU and 2 x 2 max-pooling in one go: what a block of a convolutional network is made of.
+//! Convolution, bias, ReLU and 2 x 2 max-pooling in one kernel: a block of a convolutional network.
 //!
 //! Written one after the other, these four stream an activation of four times the output's size through memory again
 //! and again. Here the activation before pooling never leaves the cache ([`forward`]); a byte per output remembers

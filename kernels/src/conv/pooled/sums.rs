@@ -81,7 +81,7 @@ pub(super) fn in_groups(
     finite.into_inner()
 }
 
-/// Whether no number is infinite or NaN.
+/// Returns whether no number is infinite or NaN.
 pub(super) fn finite(level: Isa, x: &[f32]) -> bool {
     vectorize(level, Finite(x))
 }

@@ -4,7 +4,7 @@ use crate::analysis::metrics::{McNemar, difference_interval};
 use crate::report::words::{counted, listed, p_value, percent, points, thousands};
 use crate::run::findings::Hits;
 
-/// What 3a compares.
+/// The numbers of 3a.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parameters {
     /// Parameters of the fully connected layer and of the convolution that are compared.
@@ -17,7 +17,7 @@ pub(crate) struct Parameters {
     pub images: usize,
 }
 
-/// What held overfitting back in this training, as far as it was switched on.
+/// Measures against overfitting that were active in this training.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Restraint {
     /// Training images were augmented.
@@ -26,7 +26,7 @@ pub(crate) struct Restraint {
     pub stopped_early: bool,
 }
 
-/// What the numbers of parameters imply for overfitting.
+/// Says what the numbers of parameters imply for overfitting.
 pub(crate) fn overfitting(p: &Parameters, train: Hits, test: Hits, restraint: Restraint) -> String {
     let gap = train.accuracy() - test.accuracy();
     let (low, high) = difference_interval((train.correct, train.n), (test.correct, test.n));
@@ -40,12 +40,12 @@ pub(crate) fn overfitting(p: &Parameters, train: Hits, test: Hits, restraint: Re
         let names: Vec<String> = switched.iter().filter(|s| s.0).map(|s| s.1.to_owned()).collect();
         let with = match names.as_slice() {
             [] => "without augmentation or early stopping".to_owned(),
-            names => format!("with {} in use", listed(names)),
+            names => format!("with {}", listed(names)),
         };
         format!("yet here, {with}, training accuracy is not significantly above test accuracy")
     };
-    let share = p.in_convolutions as f64 / p.cnn.max(1) as f64;
-    let rest = if share < 0.5 {
+    let fraction = p.in_convolutions as f64 / p.cnn.max(1) as f64;
+    let rest = if fraction < 0.5 {
         "most are in the fully connected layers behind them"
     } else {
         "the others are in the fully connected layers behind them"
@@ -57,7 +57,7 @@ pub(crate) fn overfitting(p: &Parameters, train: Hits, test: Hits, restraint: Re
          in the convolutions; {rest}.",
         thousands(p.dense / p.convolution.max(1)),
         thousands((p.cnn as f64 / p.images.max(1) as f64).round() as usize),
-        percent(share)
+        percent(fraction)
     )
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct Confused<'a> {
     /// True class and predicted class.
     pub label: &'a str,
     pub predicted: &'a str,
-    /// Images of the true class, and how many of them CNN and MLP take for the other class.
+    /// Images of the true class, and how many of them CNN and MLP predict as the other class.
     pub of: usize,
     pub cnn: usize,
     pub mlp: usize,
@@ -75,7 +75,8 @@ pub(crate) struct Confused<'a> {
     pub test: McNemar,
 }
 
-/// What the CNN misclassifies most often. `mistakes` counts all, `confident` those with a probability above 90 %.
+/// Says which classes the CNN confuses most often. `mistakes` counts all, `confident` those with a probability above 90
+/// %.
 pub(crate) fn misclassified(most: Option<Confused<'_>>, mistakes: usize, confident: usize) -> String {
     let Some(c) = most else { return "Nothing: the CNN makes no mistake on the test split.".to_owned() };
     let pair = if c.test.p_value >= 0.05 {
@@ -101,7 +102,7 @@ pub(crate) fn misclassified(most: Option<Confused<'_>>, mistakes: usize, confide
     )
 }
 
-/// How training images are augmented: `mirrored and turned by quarters at random`.
+/// Returns how training images are augmented: `mirrored and turned by quarters at random`.
 pub(crate) fn augmentation(flips: bool, quarter_turns: bool) -> &'static str {
     match (flips, quarter_turns) {
         (true, true) => "mirrored and turned by quarters at random",
@@ -129,9 +130,9 @@ mod tests {
             words.contains("without augmentation or early stopping") && words.contains("2,000 times as many"),
             "{words}"
         );
-        assert!(of(0.9, 0.9, true, false).contains("with augmentation in use"));
-        assert!(of(0.9, 0.9, false, true).contains("with early stopping in use"));
-        assert!(of(0.9, 0.9, true, true).contains("with augmentation and early stopping in use"));
+        assert!(of(0.9, 0.9, true, false).contains("with augmentation,"));
+        assert!(of(0.9, 0.9, false, true).contains("with early stopping,"));
+        assert!(of(0.9, 0.9, true, true).contains("with augmentation and early stopping,"));
     }
 
     #[test]

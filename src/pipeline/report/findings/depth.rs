@@ -1,11 +1,11 @@
-//! 3d and 3e: how the classes separate from block to block, and in which of three spaces best. The same images are measured
-//! in each space, so each comparison is paired; a step counts only if it is significant at the 5 % level.
+//! 3d and 3e: how the classes separate from block to block, and in which of three spaces best. The same images are
+//! measured in each space, so each comparison is paired; a step counts only if it is significant at the 5 % level.
 
 use crate::analysis::metrics::{mcnemar, mean_interval};
 use crate::pipeline::depth::Space;
 use crate::report::words::{listed, p_value, percent};
 
-/// What happens to a measure from one space to another.
+/// The change of a measure from one space to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// It rises significantly.
@@ -16,7 +16,7 @@ pub(crate) enum Change {
     Stays,
 }
 
-/// By the 95 % interval of the difference.
+/// Decides by the 95 % interval of the difference.
 pub(crate) fn change((low, high): (f64, f64)) -> Change {
     if low > 0.0 {
         Change::Rises
@@ -27,25 +27,25 @@ pub(crate) fn change((low, high): (f64, f64)) -> Change {
     }
 }
 
-/// Silhouettes: the mean of the differences of the same images.
+/// Compares silhouettes by the mean of the differences of the same images.
 pub(crate) fn silhouette_change(from: &Space, to: &Space) -> Change {
     let differences: Vec<f64> = to.silhouettes.iter().zip(&from.silhouettes).map(|(b, a)| b - a).collect();
     change(mean_interval(&differences))
 }
 
-/// Fisher's ratios: the middle 95 % of the differences over common bootstrap samples.
+/// Compares Fisher's ratios by the middle 95 % of the differences over common bootstrap samples.
 pub(crate) fn fisher_change(from: &Space, to: &Space) -> Change {
     let pairs = to.fisher_resampled.iter().zip(&from.fisher_resampled);
     let mut differences: Vec<f64> = pairs.map(|(b, a)| b - a).filter(|d| d.is_finite()).collect();
     if differences.len() < 40 {
-        return Change::Stays; // too few for their outermost fortieth to be known
+        return Change::Stays; // too few for the 2.5 % quantiles
     }
     differences.sort_by(f64::total_cmp);
     let out = differences.len() / 40;
     change((differences[out], differences[differences.len() - 1 - out]))
 }
 
-/// Neighbours: McNemar's test on which images their nearest neighbours classify correctly.
+/// Compares neighbours by McNemar's test on the images that their nearest neighbours classify correctly.
 pub(crate) fn knn_change(from: &Space, to: &Space) -> Change {
     let test = mcnemar(&from.knn_correct, &to.knn_correct);
     match (test.p_value < 0.05, test.only_b > test.only_a) {
@@ -55,7 +55,7 @@ pub(crate) fn knn_change(from: &Space, to: &Space) -> Change {
     }
 }
 
-/// A measure over the blocks in words: each step, and the whole way.
+/// Returns the course of a measure over the blocks in words: each step, and from the first to the last.
 pub(crate) fn course(name: &str, values: &[f64], steps: &[Change], whole: Change) -> String {
     let ends = match values {
         [only] => return format!("{name} is {only:.3} after the only block"),
@@ -77,7 +77,7 @@ pub(crate) fn course(name: &str, values: &[f64], steps: &[Change], whole: Change
     format!("{name} {how} ({ends})")
 }
 
-/// The answer to 3d.
+/// Returns the answer to 3d.
 pub(crate) fn trend(spaces: &[Space]) -> String {
     let blocks: Vec<&Space> = spaces.iter().filter(|s| s.name.starts_with("block")).collect();
     let one = |name: &str, value: fn(&Space) -> f64, change: fn(&Space, &Space) -> Change| {
@@ -100,7 +100,8 @@ pub(crate) fn trend(spaces: &[Space]) -> String {
     )
 }
 
-/// The answer to 3e: hand-crafted features, the MLP's output, the CNN's output. `k` is the number of neighbours.
+/// Returns the answer to 3e: hand-crafted features, the MLP's output, the CNN's output. `k` is the number of
+/// neighbours.
 pub(crate) fn spaces(features: &Space, mlp: &Space, cnn: &Space, k: usize) -> String {
     let three = [("the hand-crafted features", features), ("the MLP's output", mlp), ("the CNN's output", cnn)];
     let best =
@@ -132,9 +133,10 @@ pub(crate) fn spaces(features: &Space, mlp: &Space, cnn: &Space, k: usize) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::maps::NamedMap;
+    use crate::pipeline::embeddings::NamedEmbedding;
 
-    /// A space in which `correct` of 100 images have the right neighbours, with silhouettes about `silhouette`.
+    /// Returns a space in which the neighbours of `correct` of 100 images have their class, with silhouettes about
+    /// `silhouette`.
     fn space(name: &str, silhouette: f64, correct: usize, fisher: f64) -> Space {
         let wiggle = |i: usize| ((i * 37 % 100) as f64 - 49.5) / 1000.0;
         Space {
@@ -146,7 +148,7 @@ mod tests {
             silhouettes: (0..100).map(|i| silhouette + wiggle(i)).collect(),
             knn_correct: (0..100).map(|i| i < correct).collect(),
             fisher_resampled: (0..200).map(|i| fisher * (1.0 + wiggle(i % 100))).collect(),
-            map: NamedMap {
+            embedding: NamedEmbedding {
                 name: name.into(),
                 points: ndarray::Array2::zeros((0, 2)),
                 kl: 0.0,

@@ -2,7 +2,7 @@
 //! with numbers that make it false, and claims a difference only where a test at the 5 % level finds one.
 //!
 //! * here: which classifier is best, whether clusters agree with labels, what a leak between splits means;
-//! * `pair`: which pair of classes is confused most, what the features say of it, and what the MLP adds (2c);
+//! * `pair`: the pair of classes that is confused most, how features separate it, and what the MLP adds (2c);
 //! * `cnn`: what the numbers of parameters imply (3a), what the CNN confuses (3c);
 //! * `depth`: how classes separate from block to block, and in which space best (3d, 3e).
 
@@ -14,8 +14,8 @@ use crate::analysis::metrics::McNemar;
 use crate::report::words::{listed, p_value, percent, points};
 use crate::run::findings::Hits;
 
-/// What the verdict compares: test accuracies of three classifiers, the majority-class baseline, and McNemar's test between
-/// MLP (a) and CNN (b).
+/// The numbers of the verdict: test accuracies of three classifiers, the majority-class baseline, and McNemar's test
+/// between MLP (a) and CNN (b).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Compared<'a> {
     pub kmeans: Hits,
@@ -26,7 +26,7 @@ pub(super) struct Compared<'a> {
     pub majority: (&'a str, f64),
 }
 
-/// Which of MLP and CNN is more accurate, whether that is significant, and whether anything beats the baseline.
+/// Says which of MLP and CNN is more accurate, whether that is significant, and which classifiers beat the baseline.
 pub(super) fn verdict(c: &Compared<'_>) -> String {
     let difference = c.cnn.accuracy() - c.mlp.accuracy();
     let by = points(difference.abs());
@@ -61,7 +61,7 @@ pub(super) fn verdict(c: &Compared<'_>) -> String {
     };
     format!(
         "{first}: of {} test images, the CNN alone predicts {} correctly and the MLP alone {} (McNemar's exact test on the \
-         same images). K-means, which sees a label only when its clusters are named, reaches {}. {above}",
+         same images). K-means, which uses labels only to name its clusters, reaches {}. {above}",
         c.cnn.n,
         c.test.only_b,
         c.test.only_a,
@@ -82,7 +82,7 @@ pub(super) struct Agreement {
     pub unnamed: Vec<String>,
 }
 
-/// How well clusters agree with labels.
+/// Says how well clusters agree with labels.
 pub(super) fn agreement(a: &Agreement) -> String {
     let degree = match a.adjusted_rand {
         v if v >= 0.8 => "The clusters are nearly the classes",
@@ -116,7 +116,8 @@ pub(super) fn agreement(a: &Agreement) -> String {
     words
 }
 
-/// What a leak means: `items` images or groups are in more than one split, `into_test` of them in the test split.
+/// Says what a leak means: `items` images or groups are in more than one split, `into_test` of them in the test
+/// split.
 pub(super) fn leakage(items: usize, into_test: usize) -> String {
     let what = if items == 1 { "One group or image is".to_owned() } else { format!("{items} groups or images are") };
     let which = if into_test > 0 { "test" } else { "validation" };
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leak_is_said_of_the_split_it_flatters() {
+    fn a_leak_names_the_split_that_it_biases() {
         assert!(leakage(3, 1).starts_with("3 groups or images are") && leakage(3, 1).contains("test accuracy"));
         assert!(leakage(1, 0).starts_with("One group or image is") && leakage(1, 0).contains("validation accuracy"));
     }

@@ -1,5 +1,5 @@
-//! 2c: the pair of classes that the MLP confuses most, how far each feature separates it compared with the other pairs, and
-//! what the MLP adds to the best single feature.
+//! 2c: the pair of classes that the MLP confuses most, how far each feature separates it compared with the other
+//! pairs, and what the MLP adds to the best single feature.
 
 use crate::analysis::metrics::mcnemar;
 use crate::report::words::{counted, p_value, percent};
@@ -10,7 +10,7 @@ use crate::run::findings::Hits;
 pub(crate) struct Pair {
     /// The two classes.
     pub classes: (usize, usize),
-    /// Test images of either class that the MLP takes for the other.
+    /// Test images of either class that the MLP predicts as the other.
     pub mistakes: usize,
     /// Test images of the two classes.
     pub samples: usize,
@@ -19,7 +19,7 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// The feature that separates the pair best, and its distance.
+    /// Returns the feature that separates the pair best, and its distance.
     pub(crate) fn best_feature(&self) -> (usize, f64) {
         let larger = |best: (usize, f64), (j, &d): (usize, &f64)| if d > best.1 { (j, d) } else { best };
         self.distances.iter().enumerate().fold((0, f64::NEG_INFINITY), larger)
@@ -31,7 +31,7 @@ impl Pair {
     }
 }
 
-/// The pair with the highest rate of confusion (the first among equals); `None` if no pair is confused.
+/// Returns the pair with the highest rate of confusion (the first among equals); `None` if no pair is confused.
 pub(crate) fn most_confused(pairs: &[Pair]) -> Option<&Pair> {
     let worse = |best: Option<&'_ Pair>, p: &Pair| best.is_none_or(|b| p.rate() > b.rate());
     let mut found = None;
@@ -43,8 +43,8 @@ pub(crate) fn most_confused(pairs: &[Pair]) -> Option<&Pair> {
     found
 }
 
-/// The threshold on one feature that separates two classes best on training samples: `(threshold, whether the second class
-/// lies above it)`. Values and classes (false: first, true: second) have one length, at least one.
+/// Fits the threshold on one feature that separates two classes best on training samples: `(threshold, whether the
+/// second class lies above it)`. Values and classes (false: first, true: second) have one length, at least one.
 pub(crate) fn stump(values: &[f64], second: &[bool]) -> (f64, bool) {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
@@ -84,7 +84,7 @@ pub(crate) struct Added<'a> {
     pub mlp: &'a [bool],
 }
 
-/// The answer to 2c. `features` are names for people.
+/// Returns the answer to 2c. `features` are names for people.
 pub(crate) fn hardest(
     pairs: &[Pair],
     classes: &[String],
@@ -99,7 +99,7 @@ pub(crate) fn hardest(
     let (feature, d) = pair.best_feature();
     let name = features[feature];
     let mut words = format!(
-        "{a} and {b}: {} of their {} test images are taken for the other class ({}), {} of the {} in all. ",
+        "{a} and {b}: {} of their {} test images are predicted as the other class ({}), {} of the {} in all. ",
         pair.mistakes,
         pair.samples,
         percent(pair.rate()),
@@ -111,7 +111,7 @@ pub(crate) fn hardest(
     words
 }
 
-/// How far the best feature separates this pair, compared with the best feature of each other pair.
+/// Says how far the best feature separates this pair, compared with the best feature of each other pair.
 fn rank(pair: &Pair, pairs: &[Pair]) -> String {
     let own = pair.best_feature().1;
     let others: Vec<f64> = pairs.iter().filter(|p| p.classes != pair.classes).map(|p| p.best_feature().1).collect();
@@ -127,8 +127,8 @@ fn rank(pair: &Pair, pairs: &[Pair]) -> String {
     } else if farther == 0 {
         format!(
             "No other pair has a feature that separates it better (d = {low:.2} to {high:.2}), so this distance does not \
-             explain the confusion: the mistakes must come from the images near the border, or from what the other features \
-             say. "
+            explain the confusion: the mistakes must come from images near the decision boundary, or from the other \
+            features. "
         )
     } else {
         format!(
@@ -139,7 +139,7 @@ fn rank(pair: &Pair, pairs: &[Pair]) -> String {
     }
 }
 
-/// The MLP against the best single feature on the pair's validation images.
+/// Compares the MLP with the best single feature on the pair's validation images.
 fn what_the_mlp_adds(name: &str, added: &Added<'_>) -> String {
     let hits = |correct: &[bool]| Hits { correct: correct.iter().filter(|c| **c).count(), n: correct.len() };
     let (feature, mlp) = (hits(added.feature), hits(added.mlp));

@@ -1,4 +1,4 @@
-//! Which experiment is asked for, and where its run goes: the words that `train` and `study` share.
+//! The arguments that `train` and `study` have in common: the experiment, its settings, and the folder of its run.
 
 use clap::Args;
 use gradus::experiment::{self, Source, builtin};
@@ -8,7 +8,7 @@ use gradus::{Error, Result};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
-pub(super) struct Asked {
+pub(super) struct ExperimentArgs {
     /// A file, or the name of a built-in experiment (`gradus init --list`)
     #[arg(value_name = "EXP.toml|NAME", required_unless_present = "resume")]
     experiment: Option<String>,
@@ -35,13 +35,13 @@ pub(super) struct Asked {
     pub(super) force: bool,
 }
 
-impl Asked {
-    /// What was typed for the experiment.
+impl ExperimentArgs {
+    /// Returns the experiment as it was typed.
     pub(super) fn word(&self) -> &str {
         self.experiment.as_deref().unwrap_or_default()
     }
 
-    /// The file, with everything set upon it.
+    /// Returns the file with the settings of the command line.
     pub(super) fn source(&self) -> Result<Source> {
         let word = self.word();
         let mut source = match experiment::builtin(word) {
@@ -63,13 +63,13 @@ impl Asked {
         Ok(source)
     }
 
-    /// The folder of the run, of this name if none was given.
+    /// Returns the folder of the run, of this name if none was given.
     pub(super) fn folder(&self, name: &str) -> PathBuf {
         self.out.clone().unwrap_or_else(|| RunFolder::fresh_path(name))
     }
 }
 
-/// What to say of an experiment that is not there: a file that is missing, or a name that nobody knows.
+/// Returns the error for an experiment that does not exist: a missing file, or an unknown name.
 fn missing(word: &str) -> Error {
     let path = Path::new(word);
     let looks_like_a_file = path.extension().is_some() || path.components().count() > 1;
