@@ -30,9 +30,7 @@ use gradus::report::chart::LineChart;
 use gradus::tensor::Tensor;
 use std::path::PathBuf;
 
-fn main() -> gradus::Result<()> {
-    let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "target/lessons/06".into()));
-
+pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     println!("1. From logits to a loss, by hand\n");
     let (z, right) = ([2.0, 1.0, -1.0], 1);
     let e = z.map(libm::exp);

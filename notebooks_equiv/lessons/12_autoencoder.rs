@@ -12,7 +12,7 @@
 //! (Baldi and Hornik 1989). So a linear autoencoder finds what PCA computes, and PCA's error is the yardstick. What a
 //! nonlinear one reaches beyond is what depth is good for.
 //!
-//! Run it: `cargo run --release --example lesson_12`
+//! Run it: `cargo run --release --example lesson -- 12`
 
 use gradus::analysis::pca::Pca;
 use gradus::autograd::Var;
@@ -30,8 +30,7 @@ use std::path::PathBuf;
 const CODE: usize = 8;
 const PIXELS: usize = 28 * 28;
 
-fn main() -> gradus::Result<()> {
-    let folder: PathBuf = std::env::args().nth(1).map_or("target/lessons/12".into(), PathBuf::from);
+pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     let gradus::data::Images { pixels, labels, .. } = Digits { n: 1200, seed: 12 }.render()?;
     let all: Vec<usize> = (0..pixels.shape()[0]).collect();
     let (train, test): (Vec<usize>, Vec<usize>) = all.into_iter().partition(|i| i % 7 != 0);
