@@ -10,7 +10,7 @@
 //! `gradus latent` does what part 3 does on any run, and `gradus study cae-fashion` is the search of part 2 with more
 //! trials that are trained longer.
 //!
-//! Run it: `cargo run --release --example autoencoder_fashion -- FOLDER`, where FOLDER holds the four files of
+//! Run it: `cargo run --release --example exercise -- autoencoder_fashion FOLDER`, where FOLDER holds the four files of
 //! Fashion-MNIST; `--epochs N` for shorter trainings, `--out DIR` for another place than
 //! target/lessons/autoencoder_fashion; `--smoke` for a try in seconds on digits that the program renders, whose numbers
 //! mean nothing.
@@ -56,11 +56,8 @@ struct Arguments {
     smoke: bool,
 }
 
-fn main() {
-    if let Err(error) = exercise(&Arguments::parse()) {
-        eprintln!("error: {error}");
-        std::process::exit(error.exit_code());
-    }
+pub(crate) fn run(words: &[String]) -> gradus::Result<()> {
+    exercise(&Arguments::parse_from(words))
 }
 
 fn exercise(arguments: &Arguments) -> gradus::Result<()> {

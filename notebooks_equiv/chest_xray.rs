@@ -7,7 +7,7 @@
 //!
 //! The network is the built-in experiment `pneumonia` of `gradus train` (`gradus init pneumonia` prints it as a file).
 //!
-//! Run it: `cargo run --release --example chest_xray -- FOLDER`, where FOLDER holds `train/` and `test/` with the
+//! Run it: `cargo run --release --example exercise -- chest_xray FOLDER`, where FOLDER holds `train/` and `test/` with the
 //! sub-folders `NORMAL` and `PNEUMONIA`; `--out DIR` for another place than target/lessons/chest_xray; `--epochs N`,
 //! `--seed N`; `--smoke` for a try in seconds on images that the program paints, whose numbers mean nothing.
 
@@ -52,11 +52,8 @@ struct Arguments {
     smoke: bool,
 }
 
-fn main() {
-    if let Err(error) = exercise(&Arguments::parse()) {
-        eprintln!("error: {error}");
-        std::process::exit(error.exit_code());
-    }
+pub(crate) fn run(words: &[String]) -> gradus::Result<()> {
+    exercise(&Arguments::parse_from(words))
 }
 
 fn exercise(arguments: &Arguments) -> gradus::Result<()> {

@@ -8,7 +8,7 @@
 //! The network is the built-in experiment `alexnet-digits` of `gradus train`; `gradus dream` does what parts 3 to 5 do
 //! on any run.
 //!
-//! Run it: `cargo run --release --example input_optimization -- FOLDER`, where FOLDER holds the four files of MNIST;
+//! Run it: `cargo run --release --example exercise -- input_optimization FOLDER`, where FOLDER holds the four files of MNIST;
 //! `--epochs N` for a shorter training, `--out DIR` for another place than target/lessons/input_optimization;
 //! `--smoke` for a try in seconds on digits that the program renders, whose numbers mean nothing.
 
@@ -46,11 +46,8 @@ struct Arguments {
     smoke: bool,
 }
 
-fn main() {
-    if let Err(error) = exercise(&Arguments::parse()) {
-        eprintln!("error: {error}");
-        std::process::exit(error.exit_code());
-    }
+pub(crate) fn run(words: &[String]) -> gradus::Result<()> {
+    exercise(&Arguments::parse_from(words))
 }
 
 fn exercise(arguments: &Arguments) -> gradus::Result<()> {

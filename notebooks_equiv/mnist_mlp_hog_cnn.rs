@@ -8,7 +8,7 @@
 //! parts are called one after the other: read the experiment, load the data, prepare the samples, build the network,
 //! fit, score.
 //!
-//! Run it: `cargo run --release --example mnist_mlp_hog_cnn -- FOLDER`, where FOLDER holds the four files of MNIST (or
+//! Run it: `cargo run --release --example exercise -- mnist_mlp_hog_cnn FOLDER`, where FOLDER holds the four files of MNIST (or
 //! of Fashion-MNIST, with `--fashion`); `--out DIR` for another place than target/lessons/mnist_mlp_hog_cnn; `--smoke`
 //! for a try in seconds on digits that the program renders, whose numbers mean nothing.
 
@@ -44,11 +44,8 @@ struct Arguments {
     smoke: bool,
 }
 
-fn main() {
-    if let Err(error) = comparison(&Arguments::parse()) {
-        eprintln!("error: {error}");
-        std::process::exit(error.exit_code());
-    }
+pub(crate) fn run(words: &[String]) -> gradus::Result<()> {
+    comparison(&Arguments::parse_from(words))
 }
 
 /// One network: its experiment, its layers, its results.

@@ -7,7 +7,7 @@
 //! `gradus pipeline` does the same with intervals, significance tests, checkpoints and a longer report; here every
 //! step stands in the open, to be read and changed.
 //!
-//! Run it: `cargo run --release --example sh2150_assignment2`, with `-- FOLDER` for images of your own (one
+//! Run it: `cargo run --release --example exercise -- sh2150_assignment2`, with `FOLDER` for images of your own (one
 //! sub-folder a class), `--out DIR` for another place than target/lessons/sh2150_assignment2, and `--smoke` for a try
 //! in seconds on small images, whose numbers mean nothing.
 
@@ -47,11 +47,8 @@ struct Arguments {
     smoke: bool,
 }
 
-fn main() {
-    if let Err(error) = assignment(&Arguments::parse()) {
-        eprintln!("error: {error}");
-        std::process::exit(error.exit_code());
-    }
+pub(crate) fn run(words: &[String]) -> gradus::Result<()> {
+    assignment(&Arguments::parse_from(words))
 }
 
 fn assignment(arguments: &Arguments) -> gradus::Result<()> {

@@ -8,7 +8,7 @@
 //! never does counts as the fraction 1.)
 //!
 //! ```text
-//! cargo run --release --example study_race -- FOLDER [FIRST LAST] [KEY=VALUE ...]
+//! cargo run --release --example exercise -- study_race FOLDER [FIRST LAST] [KEY=VALUE ...]
 //! ```
 //!
 //! FOLDER holds the four IDX files. FIRST and LAST are the seeds, 0 and 4 if not given; settings such as
@@ -64,11 +64,13 @@ fn race(folder: &str, seed: u64, settings: &[String]) -> Result<Vec<f64>> {
         .collect())
 }
 
-fn main() -> Result<()> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+pub(crate) fn run(words: &[String]) -> Result<()> {
+    let words = &words[1..];
     let folder = words.first().map_or("", String::as_str);
     if !Path::new(folder).is_dir() {
-        println!("usage: study_race FOLDER [FIRST LAST] [KEY=VALUE ...]   (FOLDER holds Fashion-MNIST's files)");
+        println!(
+            "usage: exercise study_race FOLDER [FIRST LAST] [KEY=VALUE ...]   (FOLDER holds Fashion-MNIST's files)"
+        );
         return Ok(());
     }
     let seeds: Vec<u64> = words.iter().filter_map(|word| word.parse().ok()).collect();

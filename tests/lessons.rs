@@ -4,36 +4,37 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A lesson: its program, further arguments, words that its output must have, and its figures.
+/// A lesson: its number or name, further arguments, words that its output must have, and its figures.
 type Lesson = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
 
 const LESSONS: &[Lesson] = &[
-    ("lesson_01", &[], &["strides [12, 4, 1]", "K is 3, then 4"], &["batch", "m", "m_reshaped", "m_permuted"]),
-    ("lesson_02", &[], &["dL/dw = ", "step 40"], &["tape", "descent"]),
-    ("lesson_03", &[], &["five-point", "backward says"], &["v_curve"]),
-    ("lesson_04", &[], &["wᵀ · C", "col2im"], &["im2col", "toeplitz"]),
-    ("lesson_05", &[], &["the gradient at x", "6.2 %"], &["galaxy", "x", "routed"]),
-    ("lesson_06", &[], &["p - y"], &["loss", "derivative"]),
-    ("lesson_07", &[], &["momentum"], &["paths", "paths_turned", "loss"]),
-    ("lesson_08", &[], &["1168"], &["loss", "filters"]),
-    ("lesson_09", &[], &["k-means++"], &["bad_start", "plus_plus"]),
-    ("lesson_10", &[], &["perplexity"], &["frames", "kl"]),
-    ("lesson_11", &[], &["⟨Aᵀ y, x⟩", "Aᵀ A x", "output padding 1: 4 -> 8", "1 1 2 1 2 1 2 1"], &["checkerboard"]),
+    ("01", &[], &["strides [12, 4, 1]", "K is 3, then 4"], &["batch", "m", "m_reshaped", "m_permuted"]),
+    ("02", &[], &["dL/dw = ", "step 40"], &["tape", "descent"]),
+    ("03", &[], &["five-point", "backward says"], &["v_curve"]),
+    ("04", &[], &["wᵀ · C", "col2im"], &["im2col", "toeplitz"]),
+    ("05", &[], &["the gradient at x", "6.2 %"], &["galaxy", "x", "routed"]),
+    ("06", &[], &["p - y"], &["loss", "derivative"]),
+    ("07", &[], &["momentum"], &["paths", "paths_turned", "loss"]),
+    ("08", &[], &["1168"], &["loss", "filters"]),
+    ("09", &[], &["k-means++"], &["bad_start", "plus_plus"]),
+    ("10", &[], &["perplexity"], &["frames", "kl"]),
+    ("11", &[], &["⟨Aᵀ y, x⟩", "Aᵀ A x", "output padding 1: 4 -> 8", "1 1 2 1 2 1 2 1"], &["checkerboard"]),
     (
-        "lesson_12",
+        "12",
         &[],
         &["principal components", "after epoch 1:", "digit   components", "the code of a 2:"],
         &["errors", "reconstructions"],
     ),
     (
-        "lesson_13",
+        "13",
         &[],
         &["score function", "ε        z = m + s ε", " 20000 ", "times as many", "nats"],
         &["estimates", "divergence"],
     ),
     (
-        "lesson_14",
+        "14",
         &[],
         &[
             "16 different learning rates",
@@ -78,17 +79,26 @@ const LESSONS: &[Lesson] = &[
 
 /// `cargo test` builds the examples into `examples` beside the folder of the test programs. (`cargo test --test
 /// lessons` does not: it takes what the last build left.)
-fn program(name: &str) -> PathBuf {
+fn program(example: &str) -> PathBuf {
     let this = std::env::current_exe().expect("a test knows where it is");
     let profile = this.parent().and_then(Path::parent).expect("target/<profile>/deps/test");
-    let path = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    assert!(path.exists(), "{name} is not built: run `cargo test` without --test, or `cargo build --examples` first");
+    let path = profile.join("examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
+    assert!(
+        path.exists(),
+        "{example} is not built: run `cargo test` without --test, or `cargo build --examples` first"
+    );
     path
+}
+
+/// The program that runs it: lessons have numbers, exercises names.
+fn example(name: &str) -> &'static str {
+    if name.parse::<u32>().is_ok() { "lesson" } else { "exercise" }
 }
 
 fn run((name, arguments, words, figures): &Lesson) {
     let folder = tempfile::tempdir().expect("a folder for the figures");
-    let output = Command::new(program(name)).args(*arguments).arg(folder.path()).output().expect("it starts");
+    let mut command = Command::new(program(example(name)));
+    let output = command.arg(name).args(*arguments).arg(folder.path()).output().expect("it starts");
     let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{name}: {}\n{said}\n{complained}", output.status);
     for word in *words {
@@ -105,14 +115,24 @@ fn run((name, arguments, words, figures): &Lesson) {
 
 #[test]
 fn every_lesson_runs_and_keeps_its_promises() {
-    LESSONS.iter().for_each(run);
+    // Two at a time, in the order of the list: much of a lesson runs on one core.
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(lesson) = LESSONS.get(next.fetch_add(1, Ordering::Relaxed)) {
+            run(lesson);
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        work();
+    });
 }
 
 #[test]
 fn the_readme_lists_every_program() {
     let readme = include_str!("../notebooks_equiv/README.md");
     for (name, ..) in LESSONS {
-        let command = format!("cargo run --release --example {name}");
+        let command = format!("cargo run --release --example {} -- {name}", example(name));
         assert!(readme.contains(&command), "notebooks_equiv/README.md lacks `{command}`");
     }
 }

@@ -17,7 +17,7 @@
 //!
 //! Sources: C. R. Harris et al., *Array programming with NumPy*, Nature 585 (2020), for strides and broadcasting.
 //!
-//! Run it: `cargo run --release --example lesson_01`
+//! Run it: `cargo run --release --example lesson -- 01`
 
 use gradus::autograd::Var;
 use gradus::data::Galaxies;
@@ -31,9 +31,7 @@ fn shown(x: &Tensor<f64>) -> String {
     format!("     {x}").replace(".0000", "").replace('\n', "\n     ")
 }
 
-fn main() -> gradus::Result<()> {
-    let folder = std::env::args().nth(1).map_or("target/lessons/01".into(), PathBuf::from);
-
+pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     println!("1. A shape is a way to read a row of numbers\n");
     let x = Tensor::from_fn([2, 3, 4], |offset| offset as f64);
     let strides = x.shape_owned().strides();

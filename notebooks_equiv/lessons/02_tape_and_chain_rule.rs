@@ -22,7 +22,7 @@
 //! Sources: S. Linnainmaa, master's thesis, Helsinki (1970); D. Rumelhart, G. Hinton and R. Williams, Nature 323
 //! (1986); A. Griewank and A. Walther, *Evaluating Derivatives* (2008).
 //!
-//! Run it: `cargo run --release --example lesson_02`
+//! Run it: `cargo run --release --example lesson -- 02`
 
 use gradus::autograd::{Tape, Var};
 use gradus::report::chart::{Graph, LineChart, NodeKind};
@@ -84,8 +84,7 @@ fn with_the_library(x: f64, w: f64, b: f64, y: f64) -> gradus::Result<[f64; 4]> 
     Ok([value, of(&w)?, of(&b)?, of(&d)?])
 }
 
-fn main() -> gradus::Result<()> {
-    let folder = std::env::args().nth(1).map_or("target/lessons/02".into(), PathBuf::from);
+pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     let (x, w, b, y) = (2.0, 0.5, 0.1, 1.0);
 
     println!("1. Forward: compute, and write down what was done\n");

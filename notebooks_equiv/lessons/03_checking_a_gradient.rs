@@ -17,7 +17,7 @@
 //! Sources: W. Press et al., *Numerical Recipes*, section 5.7 (2007); B. Fornberg, Math. Comp. 51 (1988), for the
 //! five-point formula.
 //!
-//! Run it: `cargo run --release --example lesson_03`
+//! Run it: `cargo run --release --example lesson -- 03`
 
 use gradus::Real;
 use gradus::autograd::{Op, Tape, Var, apply, check::check};
@@ -62,8 +62,7 @@ impl Op<f64, 1> for WrongCube {
     }
 }
 
-fn main() -> gradus::Result<()> {
-    let folder = std::env::args().nth(1).map_or("target/lessons/03".into(), PathBuf::from);
+pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     let at = 0.7;
 
     println!("1. One derivative, three formulas, many steps: f(x) = tanh(x) eˣ at x = {at}\n");

@@ -20,7 +20,7 @@
 //! Sources: Y. LeCun et al., Neural Computation 1 (1989); K. Chellapilla et al. (2006) for im2col; V. Dumoulin and
 //! F. Visin, *A guide to convolution arithmetic* (2016), from where the sizes 4x4 and 3x3 are taken.
 //!
-//! Run it: `cargo run --release --example lesson_04`
+//! Run it: `cargo run --release --example lesson -- 04`
 
 use gradus::autograd::{Tape, Var};
 use gradus::ops::{Conv2d, Padding};
@@ -58,8 +58,7 @@ fn conv2d(x: &Tensor<f64>, w: &Tensor<f64>, settings: Conv2d, g: &Tensor<f64>) -
     Ok([y.value().clone(), of(&x)?, of(&w)?])
 }
 
-fn main() -> gradus::Result<()> {
-    let folder = std::env::args().nth(1).map_or("target/lessons/04".into(), PathBuf::from);
+pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     let sizes =
         Sizes { n: 1, c: 1, h: 4, w: 4, o: 1, kernel: [3, 3], stride: [1, 1], pad: [[0, 0]; 2], dilation: [1, 1] };
 

@@ -21,7 +21,7 @@
 //! Sources: M. Riesenhuber and T. Poggio, Nature Neuroscience 2 (1999); D. Scherer, A. Müller and S. Behnke, ICANN
 //! (2010), for max against average.
 //!
-//! Run it: `cargo run --release --example lesson_05`
+//! Run it: `cargo run --release --example lesson -- 05`
 
 use gradus::autograd::{Tape, Var};
 use gradus::data::Galaxies;
@@ -57,8 +57,7 @@ fn pool(x: &Tensor<f64>, window: Window, g: Option<&Tensor<f64>>) -> gradus::Res
     Ok((y.value().clone(), gradients.of(&leaf)?.expect("y depends on x").clone()))
 }
 
-fn main() -> gradus::Result<()> {
-    let folder = std::env::args().nth(1).map_or("target/lessons/05".into(), PathBuf::from);
+pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     let plane = |values: &[f64], h: usize, w: usize| Tensor::from_f64(values, [1, 1, h, w]);
 
     println!("1. Windows of 2 x 2: the argmax takes the whole gradient\n");

@@ -30,9 +30,7 @@ use gradus::report::chart::LineChart;
 use gradus::tensor::Tensor;
 use std::path::PathBuf;
 
-fn main() -> gradus::Result<()> {
-    let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "target/lessons/06".into()));
-
+pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     println!("1. From logits to a loss, by hand\n");
     let (z, label) = ([2.0, 1.0, -1.0], 1);
     let e = z.map(libm::exp);
@@ -51,7 +49,7 @@ fn main() -> gradus::Result<()> {
     row("p - y", &formula);
 
     // The op used in training: softmax and cross-entropy in one.
-    let (value, by_op) = slope(&z, |z| z.cross_entropy(ClassTarget::Labels(&[right])))?;
+    let (value, by_op) = loss_and_gradient(&z, |z| z.cross_entropy(ClassTarget::Labels(&[label])))?;
     row("cross_entropy", &by_op);
 
     // The definition, op by op: the tape multiplies the derivatives of softmax, log, product, sum and sign.
@@ -109,8 +107,8 @@ fn main() -> gradus::Result<()> {
     let mut curves: [Vec<(f64, f64)>; 4] = Default::default();
     for i in -40..=40 {
         let d = f64::from(i) / 5.0;
-        let (entropy, entropy_slope) = slope(&[d, 0.0], |z| z.cross_entropy(ClassTarget::Labels(&[0])))?;
-        let (squared, squared_slope) = slope(&[d, 0.0], |z| z.softmax(1)?.mse(&truth))?;
+        let (entropy, entropy_gradient) = loss_and_gradient(&[d, 0.0], |z| z.cross_entropy(ClassTarget::Labels(&[0])))?;
+        let (squared, squared_gradient) = loss_and_gradient(&[d, 0.0], |z| z.softmax(1)?.mse(&target))?;
         if i % 10 == 0 {
             let (p, a, b) = (libm::exp(-entropy), entropy_gradient[0], squared_gradient[0]);
             println!("   {d:>6.1} {p:>8.4} | {entropy:>13.4} {a:>9.4} | {squared:>13.4} {b:>9.4}");

@@ -100,8 +100,7 @@ fn run_all(angle: f64) -> gradus::Result<[(&'static str, Vec<Place>); 4]> {
     Ok(runs)
 }
 
-fn main() -> gradus::Result<()> {
-    let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "target/lessons/07".into()));
+pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     println!("1. The loss L = (a² + 100 b²) / 2, from (a, b) = {START:?}\n");
     let straight = run_all(0.0)?;
 

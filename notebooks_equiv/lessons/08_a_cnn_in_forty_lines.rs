@@ -25,7 +25,7 @@ use gradus::train::{Augment, Batches, Normalization};
 use gradus::train::{ImageSamples, Objective, Samples, evaluate};
 use std::path::PathBuf;
 
-fn main() -> gradus::Result<()> {
+pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     // ------------------------------------------------------------------------------------ the forty lines begin
     let (seed, epochs) = (42, 12);
     let (pixels, labels, _) = Galaxies { per_class: 200, size: 32, seed }.render()?;
@@ -111,7 +111,6 @@ fn main() -> gradus::Result<()> {
     assert!(result.accuracy > 0.6, "clearly more than chance");
     assert!(train_loss[epochs as usize - 1] < 0.7 * train_loss[0]);
 
-    let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "target/lessons/08".into()));
     let curve = LineChart::new("The loss falls").axes("epoch", "cross-entropy");
     curve.epochs("training", &train_loss).epochs("test", &test_loss).draw().save(&folder, "loss")?;
     let filters = gradus::nn::parameters(&model)[0].1.get();

@@ -90,9 +90,7 @@ fn plus_plus(x: &[Point], k: usize, rng: &mut Rng) -> Vec<Point> {
     chosen
 }
 
-fn main() -> gradus::Result<()> {
-    let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "target/lessons/09".into()));
-
+pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     // Four blobs of 60 samples: two on the left, two on the right.
     let (k, rng) = (4, &mut Rng::new(9, "blobs", 0));
     let centers = [(-4.0, 2.5), (-4.0, -2.5), (4.0, 2.5), (4.0, -2.5)];

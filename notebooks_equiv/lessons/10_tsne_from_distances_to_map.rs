@@ -73,8 +73,7 @@ fn gradient(p: &Array2<f64>, y: &Array2<f64>) -> Array2<f64> {
     Array2::from_shape_fn((N, 2), |(i, a)| (0..N).map(|j| force(i, j) * (y[[i, a]] - y[[j, a]])).sum())
 }
 
-fn main() -> gradus::Result<()> {
-    let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "target/lessons/10".into()));
+pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     // Three clusters in ten dimensions: two tight neighbours, and a wide one far away.
     let (spread, place) = ([0.3, 0.3, 3.0], [0.0, 4.0, 40.0]);
     let labels: Vec<usize> = (0..N).map(|i| i / EACH).collect();

@@ -19,7 +19,7 @@
 //! Sources: M. Zeiler et al., *Deconvolutional networks* (2010); V. Dumoulin and F. Visin, *A guide to convolution
 //! arithmetic* (2016).
 //!
-//! Run it: `cargo run --release --example lesson_11`
+//! Run it: `cargo run --release --example lesson -- 11`
 
 use gradus::autograd::{Tape, Var};
 use gradus::ops::{Conv2d, ConvTranspose2d, Padding};
@@ -38,8 +38,7 @@ fn dot(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
     a.data().iter().zip(b.data()).map(|(a, b)| a * b).sum()
 }
 
-fn main() -> gradus::Result<()> {
-    let folder: PathBuf = std::env::args().nth(1).map_or("target/lessons/11".into(), PathBuf::from);
+pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     let mut rng = Rng::new(11, "lesson", 0);
     let down = Conv2d { stride: [2, 2], padding: Padding::Fixed([1, 1]), ..Conv2d::default() };
     let up = ConvTranspose2d { stride: [2, 2], padding: [1, 1], ..ConvTranspose2d::default() };

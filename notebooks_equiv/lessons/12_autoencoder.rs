@@ -11,7 +11,7 @@
 //! (Baldi and Hornik 1989). So a linear autoencoder finds what PCA computes, and PCA's error is the baseline. The gain
 //! of a nonlinear one over it is the benefit of depth.
 //!
-//! Run it: `cargo run --release --example lesson_12`
+//! Run it: `cargo run --release --example lesson -- 12`
 
 use gradus::analysis::pca::Pca;
 use gradus::autograd::Var;
@@ -29,8 +29,7 @@ use std::path::PathBuf;
 const CODE: usize = 8;
 const PIXELS: usize = 28 * 28;
 
-fn main() -> gradus::Result<()> {
-    let folder: PathBuf = std::env::args().nth(1).map_or("target/lessons/12".into(), PathBuf::from);
+pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     let images = Digits { n: 1200, seed: 12 }.render()?;
     let (pixels, labels) = (&images.pixels, images.labels());
     let all: Vec<usize> = (0..pixels.shape()[0]).collect();

@@ -16,7 +16,7 @@
 //! The KL divergence of a code's distribution from the prior N(0, 1) is
 //! KL = ½ (m² + s² - ln s² - 1); a figure at the end shows it.
 //!
-//! Run it: `cargo run --release --example lesson_13`
+//! Run it: `cargo run --release --example lesson -- 13`
 
 use gradus::autograd::{Tape, Var};
 use gradus::report::chart::LineChart;
@@ -27,8 +27,7 @@ use std::path::PathBuf;
 /// Draws for each estimate.
 const DRAWS: usize = 20_000;
 
-fn main() -> gradus::Result<()> {
-    let folder: PathBuf = std::env::args().nth(1).map_or("target/lessons/13".into(), PathBuf::from);
+pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     let (m, s) = (1.5f64, 0.7f64);
     let log_var = 2.0 * libm::log(s);
 

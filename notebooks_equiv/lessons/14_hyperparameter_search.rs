@@ -14,7 +14,7 @@
 //!
 //! `gradus study` does the same with any experiment file, on several workers, with a journal that survives a crash.
 //!
-//! Run it: `cargo run --release --example lesson_14`
+//! Run it: `cargo run --release --example lesson -- 14`
 
 use gradus::data::Digits;
 use gradus::models::mlp::mlp;
@@ -33,9 +33,7 @@ const TRIALS: usize = 30;
 const EPOCHS: usize = 12;
 const PIXELS: usize = 28 * 28;
 
-fn main() -> gradus::Result<()> {
-    let folder: PathBuf = std::env::args().nth(1).map_or("target/lessons/14".into(), PathBuf::from);
-
+pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     println!("1. Sixteen trials, one parameter that matters\n");
     // The loss of an imagined network: the best learning rate is 0.01, dropout hardly matters.
     let valley = |lr: f64, dropout: f64| (lr.log10() + 2.0) * (lr.log10() + 2.0) + 0.05 * dropout;

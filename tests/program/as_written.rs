@@ -1,7 +1,7 @@
 //! Every command of README.md and of every `--help`, run by a shell letter by letter as it is written there.
 //!
 //! Each page gets a folder of its own with the data and runs that its commands name, and its commands are run in their
-//! order. What would take minutes (a whole training, a study, all measurements) is interrupted after some seconds as by
+//! order. What would take minutes (a whole training, a study, all measurements) is interrupted after a second as by
 //! Ctrl-C. Public data sets are fetched from nowhere: where `GRADUS_DATA` names them they are here already, elsewhere
 //! the commands that need them are skipped, with a message.
 
@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// The time after which a command that may take minutes is interrupted.
-const LOOK: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_secs(1);
 /// How long any other may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Commands that take minutes on whole data: they may be interrupted.

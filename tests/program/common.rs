@@ -72,6 +72,15 @@ pub(crate) fn empty_folder(name: &str) -> PathBuf {
     folder
 }
 
+/// Copies a folder and all that it holds.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a fresh folder");
+    for entry in fs::read_dir(from).expect("a folder").flatten() {
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() { copy(&path, &to) } else { fs::copy(&path, &to).map(drop).expect("a fresh folder") }
+    }
+}
+
 /// A PNG of 16 x 16 pixels with stripes: class 0 lying, class 1 standing, class 2 a checkerboard; `seed` shifts the
 /// grays so that no two are the same.
 pub(crate) fn png(class: usize, seed: u32) -> Vec<u8> {

@@ -10,7 +10,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// A smoke run that several tests look at; made once. Returns its folder and its stdout.
-fn smoke_run() -> &'static (PathBuf, Value) {
+pub(crate) fn smoke_run() -> &'static (PathBuf, Value) {
     static RUN: OnceLock<(PathBuf, Value)> = OnceLock::new();
     RUN.get_or_init(|| {
         let folder = empty_folder("pipeline-smoke");
