@@ -168,7 +168,7 @@ impl<T: Real> Tensor<T> {
     }
 
     /// Returns whether `other` is this tensor under another name: the same shape and the same buffer, no copy of it. So
-    /// a value is known again wherever it went, without comparing its elements.
+    /// a value is recognized wherever it went, without comparing its elements.
     pub fn is_same(&self, other: &Self) -> bool {
         self.shape == other.shape && Arc::ptr_eq(&self.buffer, &other.buffer)
     }

@@ -4,7 +4,7 @@
 
 FOLDER holds Fashion-MNIST's files. For each seed from FIRST to LAST (0 to 4) `gradus study` runs random search without
 pruning and TPE with the median rule, as notebooks_equiv/study_race.rs does. Then Optuna searches the same space with as
-many trials, its own TPE and its own median rule; each of its trials is a `gradus train` of the same file. Asked is after
+many trials, its own TPE and its own median rule; each of its trials is a `gradus train` of the same file. It reports after
 which fraction of random search's epochs a search has reached the loss at which random search ends: for each seed (1 if
 never), and for the mean of the best losses so far over the seeds.
 """

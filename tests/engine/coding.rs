@@ -197,7 +197,7 @@ fn the_weight_of_the_divergence_grows_over_the_first_steps() {
     let tape = Tape::new();
     let weights: Vec<f64> = (1..=6).map(|step| weight(Ctx::train(&tape, 1, step))).collect();
     assert_eq!(weights, [0.125, 0.25, 0.375, 0.5, 0.5, 0.5]);
-    assert_eq!(weight(Ctx::eval()), 0.5, "an evaluation weighs it in full");
+    assert_eq!(weight(Ctx::eval()), 0.5, "an evaluation uses the full weight");
     assert_eq!(weight(Ctx::eval_drawing(1, 1)), 0.5);
 }
 

@@ -177,7 +177,7 @@ fn what_broke_off_is_resumed() {
 }
 
 #[test]
-fn a_part_of_an_earlier_run_is_gone_on_with() {
+fn a_part_of_an_earlier_run_is_continued() {
     let (packed, expected) = file();
     let dir = tempdir().unwrap();
     // Too slow for three attempts: fails, and leaves what came.
@@ -290,7 +290,7 @@ fn a_response_that_does_not_fit_leaves_the_next_mirror() {
 
 /// A server may send less than the rest: what came stays, and the rest is requested.
 #[test]
-fn a_part_of_the_part_is_gone_on_with() {
+fn a_part_of_the_part_is_continued() {
     let (packed, expected) = file();
     let piece = |from: usize, to: usize| {
         let range = format!("Content-Range: bytes {from}-{}/{}", to - 1, packed.len());

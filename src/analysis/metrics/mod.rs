@@ -37,7 +37,7 @@ pub use significance::{McNemar, difference_interval, mcnemar, mean_interval, wil
 use crate::analysis::one_label_a_row;
 use crate::error::{Error, Result};
 
-/// Returns `a / b`, or 0 if `b` is 0.
+/// Returns `part / whole`, or 0 if `whole` is 0.
 fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
