@@ -280,10 +280,10 @@ fn decision(
 
 /// Part 5: the mistakes with the highest predicted probability.
 fn mistakes(p: &Prepared, s: &Scores, page: &mut Page, folder: &Path) -> gradus::Result<()> {
-    let (test, shares) = (&p.data.test, probabilities(&s.test.probabilities));
-    let sure = |i: usize| shares[[i, s.test.predicted[i]]];
-    let mut wrong: Vec<usize> = (0..test.len()).filter(|&i| s.test.predicted[i] != test.labels()[i]).collect();
-    wrong.sort_by(|&a, &b| sure(b).total_cmp(&sure(a)).then(a.cmp(&b)));
+    let (test, fractions) = (&p.data.test, probabilities(&s.test.probabilities));
+    let sure = |i: usize| fractions[[i, s.test.predicted[i]]];
+    let mut mistakes: Vec<usize> = (0..test.len()).filter(|&i| s.test.predicted[i] != test.labels()[i]).collect();
+    mistakes.sort_by(|&a, &b| sure(b).total_cmp(&sure(a)).then(a.cmp(&b)));
     let size = test.width();
     let tile = |&i: &usize| {
         Tile::chw(&test.pixels.data()[i * size * size..][..size * size], 1, size, size)
@@ -302,7 +302,7 @@ fn mistakes(p: &Prepared, s: &Scores, page: &mut Page, folder: &Path) -> gradus:
         &save(folder, "mistakes", sheet.columns(4).draw())?,
         "The mistakes with the highest predicted probability.",
     );
-    let healthy = wrong.iter().filter(|&&i| test.labels()[i] == 0).count();
+    let healthy = mistakes.iter().filter(|&&i| test.labels()[i] == 0).count();
     page.section("", "Comments").paragraph(&format!(
         "Of {} mistakes {healthy} are healthy chests predicted as ill, {} ill ones predicted as healthy.",
         mistakes.len(),

@@ -50,7 +50,7 @@ fn all_types_and_forms_of_labels_are_read() {
     ] {
         for y in ["y", "column", "y_float", "y_int32"] {
             let table = rows(x, y);
-            assert_eq!(table.features, &wanted * scale, "{x}");
+            assert_eq!(table.features, &expected * scale, "{x}");
             assert_eq!((table.target, table.classes.join(" ")), (vec![1, 0, 2, 1].into(), "-1 7 10".into()), "{y}");
         }
     }
