@@ -24,6 +24,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // With the pool of each number type's buffers, which stands below the tensor.
     ("real", &[]),
     ("tensor", &["error", "shape", "rng", "real"]),
+    // What is to be predicted of samples: data hold it, training reads it.
+    ("target", &["tensor"]),
     ("autograd", &["tensor", "error", "shape", "rng", "real"]),
     ("ops", &["autograd", "tensor", "error", "shape", "rng", "real"]),
     ("nn", &["ops", "autograd", "tensor", "error", "shape", "rng", "real", "files"]),
@@ -33,8 +35,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("export", &["nn", "ops", "autograd", "tensor", "error", "shape", "real", "files"]),
     // K-means and t-SNE read as plain mathematics: no autograd.
     ("analysis", &["tensor", "error", "shape", "rng", "real", "files"]),
-    ("data", &["tensor", "error", "shape", "rng", "real", "files", "text"]),
-    ("train", &["optim", "models", "nn", "ops", "autograd", "tensor", "error", "shape", "rng", "real", "files"]),
+    ("data", &["target", "tensor", "error", "shape", "rng", "real", "files", "text"]),
+    (
+        "train",
+        &["optim", "models", "nn", "ops", "autograd", "target", "tensor", "error", "shape", "rng", "real", "files"],
+    ),
     // For programs that use the crate; nothing inside imports it.
     (
         "prelude",
@@ -47,6 +52,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "nn",
             "ops",
             "autograd",
+            "target",
             "tensor",
             "error",
             "shape",
@@ -58,15 +64,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "settings", "train", "report", "optim", "data", "nn", "analysis", "tensor", "error", "shape", "rng",
-            "real", "files", "text",
+            "settings", "train", "report", "optim", "data", "nn", "analysis", "target", "tensor", "error", "shape",
+            "rng", "real", "files", "text",
         ],
     ),
     (
         "experiment",
         &[
             "settings", "run", "train", "report", "optim", "models", "data", "nn", "ops", "autograd", "analysis",
-            "tensor", "error", "shape", "rng", "real", "files", "text",
+            "target", "tensor", "error", "shape", "rng", "real", "files", "text",
         ],
     ),
     // Studies search what experiments train, and see neither ops nor layers.
@@ -86,6 +92,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "ops",
             "autograd",
             "analysis",
+            "target",
             "tensor",
             "error",
             "shape",
@@ -98,8 +105,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "bench",
         &[
-            "train", "optim", "models", "data", "nn", "ops", "autograd", "analysis", "tensor", "error", "shape", "rng",
-            "real", "files", "text",
+            "train", "optim", "models", "data", "nn", "ops", "autograd", "analysis", "target", "tensor", "error",
+            "shape", "rng", "real", "files", "text",
         ],
     ),
 ];

@@ -20,7 +20,7 @@ pub(crate) use cells::Fault;
 pub(super) use cells::{encode, no_classes};
 pub use options::{Column, TableOptions};
 
-use super::dataset::Columns;
+use super::dataset::{Columns, Images};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::target::Target;
@@ -87,6 +87,19 @@ impl Table {
             return Err((format!("{called} {what}"), help));
         }
         Ok(Table { features, columns, target, classes, value_names, notes: sheet.notes })
+    }
+
+    /// Returns the rows as images of height 1: what is split, counted and reported is the same for both.
+    pub fn into_images(self) -> Images {
+        let (n, d) = self.features.dim();
+        Images {
+            names: (1..=n).map(|row| format!("row {row}")).collect(),
+            pixels: Tensor::from_fn([n, 1, 1, d], |i| self.features[[i / d, i % d]]),
+            target: self.target,
+            classes: self.classes,
+            value_names: self.value_names,
+            columns: self.columns,
+        }
     }
 
     /// Returns the rows `indices`, in that order. Panics on an index outside.

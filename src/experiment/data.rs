@@ -1,7 +1,9 @@
 //! Section `[data]` of an experiment, and the kinds of data that it may name. All that a kind of data is, is said here once:
 //! what is known of it before it is read, how it is read, and how other data are read for a run that was trained on it.
 
+pub use super::choices::{Auto, Features, HeaderLine, Normalize, Targets};
 use super::kind::Learns;
+use super::on_disk::{ending, files_in, length, pixels_in};
 use crate::analysis::features::Feature;
 use crate::analysis::hog::Hog;
 use crate::data::mnist::{self, Set};
@@ -12,7 +14,6 @@ use crate::data::{
 use crate::error::{Error, Result};
 use crate::files;
 use crate::run::Watch;
-use crate::tensor::Tensor;
 use crate::train::Augment;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -323,7 +324,7 @@ impl Source for CsvTable {
         let path = d.given_path()?;
         let table = Table::read_csv(path, &d.table_options(learns))?;
         table.notes.iter().for_each(|line| watch.note(line));
-        d.split(path, rows(table))
+        d.split(path, table.into_images())
     }
 
     fn recognizes(&self, path: &Path, run: DataKind) -> bool {
@@ -339,7 +340,7 @@ impl Source for CsvTable {
             None => Table::read_csv(path, &options)?,
         };
         table.notes.iter().for_each(|line| watch.note(line));
-        Ok((rows(table), files::sha256(path)?))
+        Ok((table.into_images(), files::sha256(path)?))
     }
 }
 
@@ -352,7 +353,7 @@ impl Arrays {
         let (samples, notes) = npz::load(path, &d.npz_options(learns, evaluated))?;
         notes.iter().for_each(|line| watch.note(line));
         Ok(match samples {
-            Npz::Rows(table) => rows(table),
+            Npz::Rows(table) => table.into_images(),
             Npz::Images(images) => images,
         })
     }
@@ -387,50 +388,6 @@ impl DataKind {
         let recognizes = |kind: &&DataKind| **kind != DataKind::Folder && kind.source().recognizes(path, run);
         Self::ALL.iter().find(recognizes).copied().unwrap_or(DataKind::Folder)
     }
-}
-
-/// The ending of a file's name, in lower case.
-fn ending(path: &Path) -> String {
-    path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default()
-}
-
-/// The length of a file in bytes.
-fn length(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |meta| meta.len())
-}
-
-/// The rows of a table as images of height 1: what is divided, counted and reported is the same.
-fn rows(table: Table) -> Images {
-    let (n, d) = table.features.dim();
-    Images {
-        names: (1..=n).map(|row| format!("row {row}")).collect(),
-        pixels: Tensor::from_fn([n, 1, 1, d], |i| table.features[[i / d, i % d]]),
-        target: table.target,
-        classes: table.classes,
-        value_names: table.value_names,
-        columns: table.columns,
-    }
-}
-
-/// Pixels in the IDX files of a folder; none if they are packed or not there.
-fn pixels_in(folder: &Path) -> Option<u64> {
-    let files = std::fs::read_dir(folder).ok()?.flatten();
-    let images = files.filter(|file| file.file_name().to_string_lossy().contains("images"));
-    let lengths = images.map(|file| match file.path().extension() {
-        Some(ending) if ending == "gz" => None,
-        _ => file.metadata().ok().map(|meta| meta.len()),
-    });
-    lengths.sum::<Option<u64>>().filter(|&pixels| pixels > 0)
-}
-
-/// Files below a folder.
-fn files_in(folder: &Path, depth: usize) -> u64 {
-    let count = |entry: std::fs::DirEntry| match entry.file_type() {
-        Ok(kind) if kind.is_dir() && depth > 0 => files_in(&entry.path(), depth - 1),
-        Ok(kind) => u64::from(kind.is_file()),
-        Err(_) => 0,
-    };
-    std::fs::read_dir(folder).into_iter().flatten().flatten().map(count).sum()
 }
 
 /// Section `[data]`.
@@ -519,61 +476,6 @@ pub struct Data {
     pub hog: Hog,
 }
 
-/// Whether the first line of a table holds names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "true, false or \"auto\"")]
-pub enum HeaderLine {
-    /// It does, or does not.
-    Said(bool),
-    /// The reader looks.
-    Found(Auto),
-}
-
-/// The word `auto`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Auto {
-    /// Found by looking.
-    Auto,
-}
-
-/// One column, or a list of columns.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "the name of a column in quotes, its number from 1, or a list of them")]
-pub enum Targets {
-    /// One.
-    One(Column),
-    /// Several, or none.
-    Many(Vec<Column>),
-}
-
-impl Default for Targets {
-    fn default() -> Self {
-        Targets::Many(Vec::new())
-    }
-}
-
-impl Targets {
-    /// Whether none is named.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// All of them.
-    pub fn columns(&self) -> Vec<Column> {
-        match self {
-            Targets::One(column) => vec![column.clone()],
-            Targets::Many(columns) => columns.clone(),
-        }
-    }
-}
-
-impl Default for HeaderLine {
-    fn default() -> Self {
-        HeaderLine::Found(Auto::Auto)
-    }
-}
-
 impl Data {
     /// Fractions of training, validation and test set.
     fn fractions(&self) -> [f64; 3] {
@@ -641,47 +543,6 @@ impl Data {
     pub fn source(&self) -> &str {
         if self.path.is_empty() { self.kind.name() } else { &self.path }
     }
-
-    /// The first key, if any, by which two sections have other samples in their validation or test set.
-    pub fn other_split(&self, other: &Data) -> Option<&'static str> {
-        let differs = [
-            ("data.kind", self.kind != other.kind),
-            ("data.path", self.path != other.path),
-            ("data.val", self.val != other.val),
-            ("data.test", self.test != other.test),
-            ("data.seed", self.seed != other.seed),
-            ("data.limit", self.limit != other.limit),
-            ("data.group_by", self.group_by != other.group_by),
-            ("data.per_class", self.per_class != other.per_class),
-        ];
-        differs.into_iter().find(|(_, differs)| *differs).map(|(key, _)| key)
-    }
-}
-
-/// What the network is given of an image.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Features {
-    /// Its pixels, `[C, H, W]`.
-    #[default]
-    Pixels,
-    /// Histograms of oriented gradients.
-    Hog,
-    /// The features of the main job: brightness, edges, symmetry and so on.
-    HandCrafted,
-}
-
-/// The scale of pixels or features.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Normalize {
-    /// Mean 0 and standard deviation 1 over the training split, for each channel or feature.
-    #[default]
-    Standard,
-    /// Mean 0 and standard deviation 1 over each image alone, which takes its exposure away; for pixels.
-    PerImage,
-    /// As they come: pixels between 0 and 1.
-    None,
 }
 
 /// The seed of the split, if the file names none.

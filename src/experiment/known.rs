@@ -1,6 +1,6 @@
 //! What an experiment's file tells of its data before they are read: shapes, classes, bytes.
 
-use super::data::Features;
+use super::data::{Data, Features};
 use super::room::SMALL;
 use super::spec::Experiment;
 use crate::error::Result;
@@ -21,6 +21,23 @@ impl Experiment {
     /// The number of classes, where the kind of data says it.
     pub fn classes(&self) -> Option<usize> {
         self.data.kind.source().classes()
+    }
+}
+
+impl Data {
+    /// The first key, if any, by which two sections have other samples in their validation or test set.
+    pub fn other_split(&self, other: &Data) -> Option<&'static str> {
+        let differs = [
+            ("data.kind", self.kind != other.kind),
+            ("data.path", self.path != other.path),
+            ("data.val", self.val != other.val),
+            ("data.test", self.test != other.test),
+            ("data.seed", self.seed != other.seed),
+            ("data.limit", self.limit != other.limit),
+            ("data.group_by", self.group_by != other.group_by),
+            ("data.per_class", self.per_class != other.per_class),
+        ];
+        differs.into_iter().find(|(_, differs)| *differs).map(|(key, _)| key)
     }
 }
 

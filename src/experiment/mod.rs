@@ -18,6 +18,7 @@
 
 pub mod beside;
 pub mod builtin;
+mod choices;
 pub mod classify;
 pub mod compare;
 pub mod cost;
@@ -36,6 +37,7 @@ pub mod latent;
 pub mod layers;
 pub mod load;
 pub mod map;
+mod on_disk;
 pub mod preparation;
 pub mod prepared;
 pub mod read;

@@ -1,6 +1,6 @@
 //! Adam, AdamW and AMSGrad.
 
-use super::{Rule, decay};
+use super::rule::{Rule, decay};
 use crate::real::Real;
 use crate::tensor::Tensor;
 use gradus_kernels::optim;
@@ -113,6 +113,17 @@ impl<T: Real> Rule<T> for Adam {
             let [m, v, largest @ ..] = slots else { unreachable!("Adam has two slots or three") };
             let largest = largest.first_mut().map(Tensor::data_mut).unwrap_or_default();
             optim::adam(&hyper, p, g, m.data_mut(), v.data_mut(), largest);
+        }
+    }
+}
+
+/// The defaults in which AdamW differs from Adam.
+#[cfg(feature = "program")]
+pub(super) fn as_adamw(schema: &mut schemars::Schema) {
+    let Adam { weight_decay, decoupled, .. } = Adam::w(1.0);
+    for (key, default) in [("weight_decay", serde_json::Value::from(weight_decay)), ("decoupled", decoupled.into())] {
+        if let Some(field) = schema.pointer_mut(&format!("/properties/{key}/default")) {
+            *field = default;
         }
     }
 }

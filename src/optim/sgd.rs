@@ -1,6 +1,6 @@
 //! Stochastic gradient descent.
 
-use super::{Rule, decay};
+use super::rule::{Rule, decay};
 use crate::real::Real;
 use crate::tensor::Tensor;
 use gradus_kernels::optim;

@@ -2,18 +2,17 @@
 //!
 //! The weights of the epoch with the lowest validation loss are kept, and training ends early when that epoch lies
 //! `patience` epochs back (Prechelt 1998). Without validation samples all epochs are trained and the last is kept. What
-//! cannot be trained is refused before the first step. The loop is [`Training`]; an epoch is [`Supervised`]'s.
+//! cannot be trained is refused before the first step. The loop is [`Training`]; an epoch is [`Supervised`](super::Supervised)'s.
 
-use super::criterion::{Batch, Criterion};
-use super::learner::{Observer, Progress, Trained, Training};
+use super::criterion::Batch;
+use super::learner::Training;
 use super::measure::Keep;
 use super::objective::Objective;
 use super::samples::Samples;
-use super::supervised::Supervised;
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::nn::{Captured, Ctx, Module};
-use crate::optim::{Optimizer, Schedule};
+use crate::optim::Schedule;
 
 /// The settings of a training by a loss: one of this crate's, by its [`Objective`], or your own
 /// ([`with_loss`](Self::with_loss), [`with_objective`](Self::with_objective)).
@@ -77,7 +76,7 @@ impl Fit {
         }
     }
 
-    /// The same training by a loss that a closure computes from a batch's output: a scalar. See [`Criterion`] for losses
+    /// The same training by a loss that a closure computes from a batch's output: a scalar. See [`Criterion`](super::Criterion) for losses
     /// with classes.
     ///
     /// ```
@@ -111,7 +110,7 @@ impl<C> Fit<C> {
 
     /// Refuses what would fail in the midst of an epoch: no batch, and a batch of one sample where batch normalization has
     /// a single value per channel to normalize, whose variance is 0.
-    fn check(&self, model: &dyn Module, train: &dyn Samples, val: &dyn Samples) -> Result<()> {
+    pub(super) fn check(&self, model: &dyn Module, train: &dyn Samples, val: &dyn Samples) -> Result<()> {
         if self.batch == 0 {
             return Err(Error::config("train.batch", "is 0", "give a whole number from 1"));
         }
@@ -151,37 +150,6 @@ impl<C> Fit<C> {
     /// Returns how long is trained, and by what the best epoch is chosen.
     pub fn training(&self) -> Training {
         Training { epochs: self.epochs, patience: self.patience, measures: self.keep.measures() }
-    }
-}
-
-impl<C: Criterion> Fit<C> {
-    /// Trains `model` and leaves the best epoch's weights in it. `from` resumes a training that was stopped.
-    ///
-    /// Fails before the first step if the settings do not fit the samples (see [`Error::Config`]), and with
-    /// [`Error::Diverged`] if the loss, a gradient or the validation loss is not finite, or a classifier's outputs for the
-    /// validation samples go beyond 10¹⁵.
-    pub fn run(
-        &self,
-        model: &dyn Module,
-        optimizer: &mut dyn Optimizer<f32>,
-        train: &dyn Samples,
-        val: &dyn Samples,
-        from: Option<Progress>,
-        observer: &mut dyn Observer,
-    ) -> Result<Trained> {
-        self.training().run(&mut self.learner(model, optimizer, train, val)?, from, observer)
-    }
-
-    /// Returns the learner that [`run`](Self::run) trains. Fails if the settings do not fit the samples.
-    pub fn learner<'a>(
-        &'a self,
-        model: &'a dyn Module,
-        optimizer: &'a mut dyn Optimizer<f32>,
-        train: &'a dyn Samples,
-        val: &'a dyn Samples,
-    ) -> Result<Supervised<'a, C>> {
-        self.check(model, train, val)?;
-        Ok(Supervised::new(self, model, optimizer, train, val))
     }
 }
 

@@ -9,7 +9,7 @@ use super::criterion::{Criterion, loss_of, predictions_of};
 use super::evaluate::{first_odd, kind, losses, measure};
 use super::fit::Fit;
 use super::history::{Figures, History};
-use super::learner::{Learner, Observer, States};
+use super::learner::{Learner, Observer, Progress, States, Trained};
 use super::samples::{Drawn, Samples};
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
@@ -44,6 +44,37 @@ struct Running {
     weight: f64,
     /// Correct predictions.
     correct: usize,
+}
+
+impl<C: Criterion> Fit<C> {
+    /// Trains `model` and leaves the best epoch's weights in it. `from` resumes a training that was stopped.
+    ///
+    /// Fails before the first step if the settings do not fit the samples (see [`Error::Config`]), and with
+    /// [`Error::Diverged`] if the loss, a gradient or the validation loss is not finite, or a classifier's outputs for the
+    /// validation samples go beyond 10¹⁵.
+    pub fn run(
+        &self,
+        model: &dyn Module,
+        optimizer: &mut dyn Optimizer<f32>,
+        train: &dyn Samples,
+        val: &dyn Samples,
+        from: Option<Progress>,
+        observer: &mut dyn Observer,
+    ) -> Result<Trained> {
+        self.training().run(&mut self.learner(model, optimizer, train, val)?, from, observer)
+    }
+
+    /// Returns the learner that [`run`](Self::run) trains. Fails if the settings do not fit the samples.
+    pub fn learner<'a>(
+        &'a self,
+        model: &'a dyn Module,
+        optimizer: &'a mut dyn Optimizer<f32>,
+        train: &'a dyn Samples,
+        val: &'a dyn Samples,
+    ) -> Result<Supervised<'a, C>> {
+        self.check(model, train, val)?;
+        Ok(Supervised::new(self, model, optimizer, train, val))
+    }
 }
 
 impl<'a, C> Supervised<'a, C> {
