@@ -234,3 +234,98 @@ fn suggestion(node: Node<'_>, fields: &[Field<'_>], path: &[String], key: &str) 
         None => format!("known here: {list}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    /// A section with a value of each sort.
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only what is refused is looked at")]
+    struct All {
+        /// How many.
+        count: u32,
+        /// One word, or two numbers.
+        either: Either,
+        /// Steps of a kind.
+        step: Vec<Step>,
+        /// A section within.
+        inner: Inner,
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(untagged)]
+    #[allow(dead_code, reason = "only what is refused is looked at")]
+    enum Either {
+        Word(Word),
+        Two([f64; 2]),
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    enum Word {
+        Same,
+        Valid,
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+    #[allow(dead_code, reason = "only what is refused is looked at")]
+    enum Step {
+        Walk { far: f64 },
+        Rest {},
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only what is refused is looked at")]
+    struct Inner {
+        /// Learning rate.
+        lr: f64,
+    }
+
+    const GOOD: &str =
+        "count = 1\neither = 'same'\nstep = [{ type = 'walk', far = 2 }, { type = 'rest' }]\ninner.lr = 1";
+
+    fn refusal(from: &str, to: &str) -> (String, String, String) {
+        assert!(GOOD.contains(from), "{from}");
+        let value = toml::from_str::<Table>(&GOOD.replace(from, to)).unwrap().into();
+        match read::<All>("all", value).unwrap_err() {
+            Error::Config { place, what, help } => (place, what, help),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_fault_is_told_with_its_place_and_what_was_expected() {
+        read::<All>("all", toml::from_str::<Table>(GOOD).unwrap().into()).unwrap();
+        for (from, to, place, what, help) in [
+            ("count = 1", "count = -1", "all.count", "is -1", "give a whole number, not negative. How many."),
+            ("count = 1\n", "", "all", "has no `count`", "a whole number, not negative. How many."),
+            ("inner.lr = 1", "", "all", "has no section [all.inner]", "A section within."),
+            (
+                "'same'",
+                "'sane'",
+                "all.either",
+                "is \"sane\"",
+                "did you mean `same`? give `same` or `valid`, or a list of 2",
+            ),
+            ("'same'", "[1, 2, 3]", "all.either", "is [1, 2, 3]", "such as [1, 2]"),
+            ("'walk'", "'wlak'", "all.step.1.type", "does not know the word `wlak`", "did you mean `walk`?"),
+            ("type = 'rest'", "far = 1", "all.step.2", "has no `type`", "there are walk, rest"),
+            ("far = 2", "far = 'x'", "all.step.1.far", "is \"x\"", "give a number."),
+            ("far = 2", "fra = 2", "all.step.1.fra", "there is no setting `fra`", "did you mean `far`?"),
+            ("count = 1", "count = 1\nlearning_rate = 2", "all.learning_rate", "there is no", "`all.inner.lr`?"),
+            ("inner.lr = 1", "inner = 1", "all.inner", "is 1: expected a section", "such as all.inner.lr"),
+            ("inner.lr = 1", "inner.lr = nan\ninner.x = 1", "all.inner.x", "there is no setting `x`", "known here: lr"),
+            // What only the type itself knows: that the number is too large for it.
+            ("count = 1", "count = 5000000000", "all.count", "expected u32", ""),
+        ] {
+            let found = refusal(from, to);
+            assert_eq!(found.0, place, "{to}: {found:?}");
+            assert!(found.1.contains(what) && found.2.contains(help), "{to}: {found:?}");
+        }
+    }
+}

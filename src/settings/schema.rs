@@ -391,7 +391,7 @@ mod tests {
 
     #[test]
     fn links_are_names() {
-        assert_eq!(without_links("by [`a`](crate::b) or [`c`], in [0, 1): `d`"), "by `a` or `c`, in [0, 1): `d`");
+        assert_eq!(without_links("by [`a`](super::b) or [`c`], in [0, 1): `d`"), "by `a` or `c`, in [0, 1): `d`");
         assert_eq!(without_links("`[C, H, W]` to [`a"), "`[C, H, W]` to [`a");
     }
 }
