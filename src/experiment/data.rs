@@ -401,10 +401,10 @@ pub struct Data {
     pub path: String,
     /// Validation samples taken from the training split: a fraction, or (of MNIST and its like) their number. With 0 there
     /// are none: all epochs are trained and the last is kept.
-    #[serde(default = "val")]
+    #[serde(default = "fifteen_percent")]
     pub val: f64,
     /// Test samples, for data without a test split of their own: a fraction above 0.
-    #[serde(default = "test")]
+    #[serde(default = "fifteen_percent")]
     pub test: f64,
     /// Seed of the split, of subsets of it (`limit`, `labelled`) and of rendered samples. It belongs to the data, not to the
     /// training: runs and trials with other seeds are trained and evaluated on the same samples.
@@ -518,11 +518,7 @@ impl Data {
     }
 }
 
-fn val() -> f64 {
-    0.15
-}
-
-fn test() -> f64 {
+fn fifteen_percent() -> f64 {
     0.15
 }
 

@@ -141,7 +141,7 @@ impl<'de> Deserialize<'de> for OptimizerSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optim::{Adadelta, Adagrad, Nadam, RmsProp, Sgd};
+    use crate::optim::{Adadelta, Adagrad, Adam, Nadam, RmsProp, Sgd};
 
     fn read(text: &str) -> OptimizerSpec {
         toml::from_str(text).unwrap()

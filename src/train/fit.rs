@@ -173,7 +173,7 @@ pub fn without_validation(stops: bool, schedule: &Schedule) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::learner::Silent;
+    use super::super::learner::{Observer, Progress, Silent};
     use super::*;
     use crate::models::mlp::mlp;
     use crate::nn::state::state_dict;
