@@ -18,8 +18,8 @@
 use clap::Parser;
 use gradus::analysis::metrics::difference_interval;
 use gradus::experiment::found::Run;
+use gradus::experiment::kinds::reconstruct::Reconstructed;
 use gradus::experiment::latent::{Findings, Job, explore, report};
-use gradus::experiment::reconstruct::Reconstructed;
 use gradus::experiment::trained::Trained;
 use gradus::experiment::{Experiment, Prepared, Source, builtin};
 use gradus::nn::state::save;

@@ -14,8 +14,8 @@
 use clap::Parser;
 use gradus::analysis::metrics::roc_curve;
 use gradus::data::Images;
-use gradus::experiment::classify::report::at_thresholds;
-use gradus::experiment::classify::{Decision, decisions, probabilities};
+use gradus::experiment::kinds::classify::report::at_thresholds;
+use gradus::experiment::kinds::classify::{Decision, decisions, probabilities};
 use gradus::experiment::{Experiment, Prepared, Source, builtin};
 use gradus::nn::summary::formulas;
 use gradus::report::chart::{Colour, ColourMap, Confusion, ImageGrid, LineChart, Tile};

@@ -84,19 +84,16 @@
 pub use crate::autograd::check::check;
 pub use crate::autograd::{Gradients, Op, Param, Tape, Var, VariadicOp, apply, apply_variadic};
 pub use crate::error::{Error, Result};
+pub use crate::nn::layers::*;
 pub use crate::nn::state::{load, save, state_dict};
 pub use crate::nn::summary::summarize;
 pub use crate::nn::{
-    Activation, AvgPool2d, BatchNorm1d, BatchNorm2d, Buffer, Conv2d, ConvTranspose2d, Ctx, Dropout, Flatten,
-    GaussianLatent, GaussianNoise, GlobalAvgPool2d, Init, Kind, LayerNorm, Linear, LogSoftmax, MaxPool2d, Module,
-    Sequential, Softmax, Standardize, TiedLinear, Unflatten, Upsample, Walk, count_parameters, freeze, parameters,
+    Buffer, Ctx, Init, Join, Kind, Module, Parallel, Residual, Sequential, Walk, count_parameters, freeze, parameters,
     unfreeze,
 };
 pub use crate::ops::layout::concat;
 pub use crate::ops::{self, ClassTarget, Interpolation, Padding, Window};
-pub use crate::optim::{
-    Adadelta, Adagrad, Adam, Around, FirstOrder, Nadam, Optimizer, OptimizerSpec, RmsProp, Schedule, Sgd,
-};
+pub use crate::optim::*;
 pub use crate::real::Real;
 pub use crate::rng::Rng;
 pub use crate::shape::Shape;

@@ -9,8 +9,8 @@
 //! * [`data`]: the section `[data]` and the kinds of data; [`known`]: what the file says of its data before they are read;
 //!   [`load`]: reading them; [`preparation`]: from samples to what the network is given; [`prepared`]: all that is settled
 //!   before training; [`cost`]: what it will take; [`job`]: the run;
-//! * [`kind`], [`task`], [`kinds`]: what makes a kind of experiment, how it is run, and the table of all kinds: [`classify`],
-//!   [`regress`], [`reconstruct`]; [`found`] and [`report`]: what is common to what they found;
+//! * [`kind`], [`task`], [`kinds`]: what makes a kind of experiment, how it is run, and the table of all kinds: [`kinds::classify`],
+//!   [`kinds::regress`], [`kinds::reconstruct`]; [`found`] and [`report`]: what is common to what they found;
 //!   [`each`]: the measure of each test sample;
 //! * [`trained`]: asking a run afterwards, [`rows`]: about rows without a class; [`deploy`]: its network for other programs;
 //!   [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
@@ -19,7 +19,6 @@
 pub mod beside;
 pub mod builtin;
 mod choices;
-pub mod classify;
 pub mod compare;
 pub mod cost;
 pub mod data;
@@ -41,8 +40,6 @@ mod on_disk;
 pub mod preparation;
 pub mod prepared;
 pub mod read;
-pub mod reconstruct;
-pub mod regress;
 pub mod report;
 mod room;
 pub mod rows;

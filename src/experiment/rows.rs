@@ -1,6 +1,6 @@
 //! Predictions for the rows of a table that need not have a class.
 
-use super::regress::scale_of;
+use super::kinds::regress::scale_of;
 use super::trained::Trained;
 use crate::data::Table;
 use crate::error::{Error, Result};

@@ -11,8 +11,8 @@ pub mod findings;
 pub mod report;
 
 use super::kind::Learns;
+use super::kinds::reconstruct::{code, errors};
 use super::map::{Map, Method, neighbours_agree};
-use super::reconstruct::{code, errors};
 use super::trained::Trained;
 use crate::analysis::latent::{Bounds, Extremes, Gaussian, analogy, diversity, interpolate, plane, traverse};
 use crate::analysis::latent::{normal_quantiles, unit_variances};
@@ -264,7 +264,7 @@ pub fn explore(
 fn answers(classifier: &Trained, pixels: &Tensor) -> Result<Answers> {
     let samples = classifier.preparation.samples(pixels, Target::None, None)?;
     let found = classify(&classifier.model, samples.as_ref(), &classifier.objective()?)?;
-    Answers::of(super::classify::probabilities(&found.probabilities))
+    Answers::of(super::kinds::classify::probabilities(&found.probabilities))
 }
 
 /// Walks through the codes.

@@ -181,7 +181,7 @@ impl Reconstructed {
                 ("Classes with the smallest mean error", listed(&easy.collect::<Vec<_>>())),
                 ("Classes with the largest mean error", listed(&hard.collect::<Vec<_>>())),
             ])
-            .source("src/experiment/reconstruct/mod.rs");
+            .source("src/experiment/kinds/reconstruct/mod.rs");
         Ok(())
     }
 }

@@ -8,13 +8,13 @@
 pub mod findings;
 mod report;
 
-use super::found::{Found, OfSplit, Run};
-use super::kind::{Kind, Learns};
-use super::spec::Experiment;
-use super::task::{Asked, OneNetwork, Runner, Task};
-use super::values::ValueScale;
 use crate::analysis::metrics::{RegressionErrors, conformal_half_width, r_squared_interval};
 use crate::error::{Error, Result};
+use crate::experiment::found::{Found, OfSplit, Run};
+use crate::experiment::kind::{Kind, Learns};
+use crate::experiment::spec::Experiment;
+use crate::experiment::task::{Asked, OneNetwork, Runner, Task};
+use crate::experiment::values::ValueScale;
 use crate::report::table::csv_bytes;
 use crate::run::{RunFolder, Watch, ledger};
 use crate::tensor::Tensor;
@@ -104,12 +104,12 @@ pub struct Regressed {
 }
 
 /// The scale of what a regression predicts. Fails for other runs.
-pub(super) fn scale_of(values: Option<&ValueScale>) -> Result<&ValueScale> {
+pub(in crate::experiment) fn scale_of(values: Option<&ValueScale>) -> Result<&ValueScale> {
     values.ok_or_else(|| Error::State("this run does not say which numbers it predicts".into()))
 }
 
 /// The errors of outputs on the scale of the network, for each number in its units.
-pub(super) fn errors_of(scale: &ValueScale, values: &Tensor, outputs: &Tensor) -> Result<Vec<RegressionErrors>> {
+fn errors_of(scale: &ValueScale, values: &Tensor, outputs: &Tensor) -> Result<Vec<RegressionErrors>> {
     let each = (0..scale.names.len()).map(|j| RegressionErrors::of(&truth(values, j), &scale.in_units(outputs, j)));
     each.collect()
 }

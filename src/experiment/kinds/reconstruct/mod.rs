@@ -7,12 +7,12 @@
 
 mod report;
 
-use super::found::{Found, OfSplit, Run};
-use super::kind::{Kind, Learns};
-use super::spec::Experiment;
-use super::task::{Asked, OneNetwork, Runner, Task};
 use crate::analysis::latent::active_units;
 use crate::error::Result;
+use crate::experiment::found::{Found, OfSplit, Run};
+use crate::experiment::kind::{Kind, Learns};
+use crate::experiment::spec::Experiment;
+use crate::experiment::task::{Asked, OneNetwork, Runner, Task};
 use crate::nn::summary::Row;
 use crate::run::{RunFolder, Watch, ledger};
 use crate::tensor::Tensor;

@@ -3,13 +3,13 @@
 pub mod findings;
 pub mod report;
 
-use super::found::Run;
-use super::kind::{Kind, Learns};
-use super::prepared::Prepared;
-use super::spec::Experiment;
-use super::task::{Asked, OneNetwork, Runner, Task};
 use crate::analysis::metrics::{Confusion, Reliability, brier_score, macro_auc, roc_curve};
 use crate::error::Result;
+use crate::experiment::found::Run;
+use crate::experiment::kind::{Kind, Learns};
+use crate::experiment::prepared::Prepared;
+use crate::experiment::spec::Experiment;
+use crate::experiment::task::{Asked, OneNetwork, Runner, Task};
 use crate::report::table::csv_bytes;
 use crate::run::{Scores, Watch};
 use crate::tensor::Tensor;

@@ -1,11 +1,15 @@
-//! The table of the kinds of experiments, a row for each.
+//! The kinds of experiments: a folder for each, and a row in the table.
 
-use super::classify::Classify;
+pub mod classify;
+pub mod reconstruct;
+pub mod regress;
+
 use super::kind::Kind;
-use super::reconstruct::Reconstruct;
-use super::regress::Regress;
 use super::task::Runner;
 use crate::train::Loss;
+use classify::Classify;
+use reconstruct::Reconstruct;
+use regress::Regress;
 
 /// All kinds; a file that names none is of the first whose losses hold its own.
 pub static ALL: [&dyn Runner; 3] = [&Classify, &Regress, &Reconstruct];
