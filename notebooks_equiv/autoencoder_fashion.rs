@@ -19,8 +19,8 @@ use clap::Parser;
 use gradus::analysis::metrics::difference_interval;
 use gradus::experiment::found::Run;
 use gradus::experiment::kinds::reconstruct::Reconstructed;
-use gradus::experiment::latent::{Findings, Job, explore, report};
-use gradus::experiment::trained::Trained;
+use gradus::experiment::latent::{Findings, LatentJob, explore, report};
+use gradus::experiment::trained::TrainedRun;
 use gradus::experiment::{Experiment, Prepared, Source, builtin};
 use gradus::nn::state::save;
 use gradus::report::chart::{Curves, LineChart, Look};
@@ -155,7 +155,7 @@ fn search(settings: &[String], smoke: bool, page: &mut Page, folder: &Path) -> g
     for set in [format!("study.trials={trials}"), format!("train.epochs={epochs}"), "study.warmup=2".into()] {
         source.set(&set)?;
     }
-    let job = study::job::Job::new(source)?;
+    let job = study::job::StudyJob::new(source)?;
     let place = tempfile::tempdir().map_err(gradus::Error::io("make", std::env::temp_dir()))?;
     let stops = AtomicBool::new(false);
     let train = |trial: &Trial, report: &mut dyn FnMut(usize, f64) -> Prune| job.train(trial, None, report, &stops);
@@ -193,14 +193,19 @@ fn search(settings: &[String], smoke: bool, page: &mut Page, folder: &Path) -> g
 }
 
 /// Loads the trained network.
-fn trained(found: Reconstructed) -> Trained {
+fn trained(found: Reconstructed) -> TrainedRun {
     let p = found.run.prepared;
-    Trained { experiment: found.run.experiment, preparation: p.preparation, model: p.model, folder: None }
+    TrainedRun { experiment: found.run.experiment, preparation: p.preparation, model: p.model, folder: None }
 }
 
 /// Embeddings, interpolations and samples; the figures are in the report of the latent spaces.
-fn look(trained: &Trained, data: &gradus::data::ImageData, smoke: bool, page: &mut Page) -> gradus::Result<Findings> {
-    let job = Job { dims: 2, samples: if smoke { 50 } else { 2000 }, seed: trained.experiment.seed };
+fn look(
+    trained: &TrainedRun,
+    data: &gradus::data::ImageData,
+    smoke: bool,
+    page: &mut Page,
+) -> gradus::Result<Findings> {
+    let job = LatentJob { dims: 2, samples: if smoke { 50 } else { 2000 }, seed: trained.experiment.seed };
     let found = explore(trained, None, data, &job, &mut Unwatched)?;
     println!("{}: 5-NN accuracy of the codes {}", found.name, percent(found.knn_accuracy));
     let mut table = Table::new(&["latent samples from", "diversity (1: test images)", "to the nearest training image"]);

@@ -15,8 +15,8 @@
 use clap::Parser;
 use gradus::experiment::beside::{Known, Size};
 use gradus::experiment::dream::findings::{Counted, verdict};
-use gradus::experiment::dream::{self, Found, Job, Settings, Start, Target};
-use gradus::experiment::trained::Trained;
+use gradus::experiment::dream::{self, DreamFound, DreamJob, DreamSettings, DreamTarget, Start};
+use gradus::experiment::trained::TrainedRun;
 use gradus::experiment::{Experiment, Prepared, Source, builtin, report::sizes};
 use gradus::nn::summary::formulas;
 use gradus::report::chart::{Confusion, LineChart};
@@ -73,17 +73,17 @@ fn exercise(arguments: &Arguments) -> gradus::Result<()> {
     let (scores, seconds) = train(&experiment, &prepared)?;
     learning(&experiment, &prepared, &scores, seconds, &mut page, folder)?;
 
-    let trained = Trained { preparation: prepared.preparation, model: prepared.model, experiment, folder: None };
+    let trained = TrainedRun { preparation: prepared.preparation, model: prepared.model, experiment, folder: None };
     let classes = trained.preparation.classes.clone();
-    let (restarts, steps) = if smoke { (2, 60) } else { (8, Settings::regularized().steps) };
+    let (restarts, steps) = if smoke { (2, 60) } else { (8, DreamSettings::regularized().steps) };
     let shown = if smoke { 2 } else { classes.len() };
-    let all: Vec<Target> = (0..shown).map(|c| Target::class(c, classes.len())).collect();
-    let mixtures = ["2:0.5,3:0.5", "0,0,.5,.5,0,0,0,0", "4:0.4,9:0.6"].map(|text| Target::parse(text, &classes));
-    let mixtures: Vec<Target> = mixtures.into_iter().collect::<gradus::Result<_>>()?;
+    let all: Vec<DreamTarget> = (0..shown).map(|c| DreamTarget::class(c, classes.len())).collect();
+    let mixtures = ["2:0.5,3:0.5", "0,0,.5,.5,0,0,0,0", "4:0.4,9:0.6"].map(|text| DreamTarget::parse(text, &classes));
+    let mixtures: Vec<DreamTarget> = mixtures.into_iter().collect::<gradus::Result<_>>()?;
 
-    let job = |targets: &[Target], start: Start| {
-        let settings = Settings { steps, ..Settings::regularized() };
-        Job { targets: targets.to_vec(), start, noise: 0.3, restarts, settings, seed: trained.experiment.seed }
+    let job = |targets: &[DreamTarget], start: Start| {
+        let settings = DreamSettings { steps, ..DreamSettings::regularized() };
+        DreamJob { targets: targets.to_vec(), start, noise: 0.3, restarts, settings, seed: trained.experiment.seed }
     };
     let parts = [
         ("Part 3. Every class, from noise", "noise", job(&all, Start::Random)),
@@ -188,13 +188,13 @@ fn learning(
 
 /// Parts 3 to 5: the pixels are moved, the weights are not.
 fn dreams(
-    trained: &Trained,
-    job: &Job,
+    trained: &TrainedRun,
+    job: &DreamJob,
     title: &str,
     name: &str,
     page: &mut Page,
     folder: &Path,
-) -> gradus::Result<Vec<Found>> {
+) -> gradus::Result<Vec<DreamFound>> {
     let (found, data) = dream::dream(trained, job, &mut Unwatched)?;
     let table = dream::report::summary(&found, &data);
     println!("{title}\n\n{}", table.text());
@@ -212,7 +212,7 @@ fn dreams(
         let way = draw("way", dream::report::way(f, &data))?;
         let answer = draw("prediction", dream::report::answer(f, &data.classes))?;
         let losses = draw("loss", dream::report::losses(f))?;
-        body.heading(&format!("Target: {}", f.target.words(&data.classes)))
+        body.heading(&format!("DreamTarget: {}", f.target.words(&data.classes)))
             .figure(&way, "Start, some steps, and the end; above with regularization, below without.")
             .figures(&[(&answer, "The network's prediction for the last step."), (&losses, "Distance to the target.")]);
     }
@@ -225,7 +225,7 @@ fn dreams(
 }
 
 /// Returns the comment on the numbers.
-fn comments(found: &[Found], classes: &[String]) -> String {
+fn comments(found: &[DreamFound], classes: &[String]) -> String {
     let worst = found.iter().map(|f| f.target.distance(&f.best.reached)).fold(0.0, f32::max);
     let looks = |which: usize| -> Vec<String> {
         found.iter().filter(|f| f.likeness[which].looks_like_it).map(|f| f.target.words(classes)).collect()

@@ -16,8 +16,8 @@
 
 use gradus::Result;
 use gradus::experiment::Source;
-use gradus::study::job::Job;
-use gradus::study::{Event, Overseer, State, Trial};
+use gradus::study::job::StudyJob;
+use gradus::study::{Overseer, State, StudyEvent, Trial};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -29,8 +29,8 @@ const STUDY: &str = include_str!("study_race.toml");
 struct Dots;
 
 impl Overseer for Dots {
-    fn event(&mut self, event: Event) {
-        if let Event::Over(trial) = event {
+    fn event(&mut self, event: StudyEvent) {
+        if let StudyEvent::Over(trial) = event {
             eprint!("{}", if trial.state == State::Pruned { '-' } else { '*' });
         }
     }
@@ -42,7 +42,7 @@ fn race(folder: &str, seed: u64, settings: &[String]) -> Result<Vec<f64>> {
     source.set(&format!("data.path={folder}"))?;
     settings.iter().try_for_each(|set| source.set(set))?;
     source.set(&format!("seed={seed}"))?;
-    let job = Job::new(source)?;
+    let job = StudyJob::new(source)?;
     let journal = tempfile::tempdir().expect("a place for the journal");
     let stops = AtomicBool::new(false);
     let trials = job.study()?.run(

@@ -15,10 +15,10 @@
 mod row;
 mod table;
 
-pub use row::{Outcome, Row};
+pub use row::{CheckOutcome, Row};
 pub use table::table;
 
 /// Runs all rows on numbers drawn for `seed`.
-pub fn run_all(seed: u64) -> Vec<Outcome> {
+pub fn run_all(seed: u64) -> Vec<CheckOutcome> {
     table().iter().map(|row| row.run(seed)).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{output, signals};
 use clap::{Args, ValueEnum};
-use gradus::experiment::compare::{Comparison, Measure, compare, report};
+use gradus::experiment::compare::{Comparison, TestMeasure, compare, report};
 use gradus::report::words::p_value;
 use gradus::run::RunFolder;
 use gradus::{Error, Result};
@@ -39,12 +39,12 @@ enum By {
     Mse,
 }
 
-impl From<By> for Measure {
+impl From<By> for TestMeasure {
     fn from(by: By) -> Self {
         match by {
-            By::Accuracy => Measure::Accuracy,
-            By::Elbo => Measure::Elbo,
-            By::Mse => Measure::Mse,
+            By::Accuracy => TestMeasure::Accuracy,
+            By::Elbo => TestMeasure::Elbo,
+            By::Mse => TestMeasure::Mse,
         }
     }
 }
@@ -56,7 +56,7 @@ impl Compare {
             return Err(Error::config(format!("--out {}", out.display()), "exists already", "choose another --out"));
         }
         let folders: Vec<RunFolder> = self.runs.iter().map(|path| RunFolder::open(path)).collect::<Result<_>>()?;
-        let comparison = compare(&folders, self.by.map(Measure::from))?;
+        let comparison = compare(&folders, self.by.map(TestMeasure::from))?;
         if let Some(out) = &self.out {
             report::write(&comparison, out)?;
         }

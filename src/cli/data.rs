@@ -2,7 +2,7 @@
 
 use super::output;
 use clap::{Args, Subcommand};
-use gradus::data::fetch::{self, Event};
+use gradus::data::fetch::{self, FetchEvent};
 use gradus::data::mnist::{self, Set};
 use gradus::{Error, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -132,16 +132,16 @@ impl Meter {
         Self { bar, spoken: Instant::now() }
     }
 
-    fn show(&mut self, event: Event<'_>) {
+    fn show(&mut self, event: FetchEvent<'_>) {
         match (event, &self.bar) {
-            (Event::Note(line), Some(bar)) => bar.suspend(|| output::say(line)),
-            (Event::Note(line), None) => output::say(line),
-            (Event::Bytes(name, here, total), Some(bar)) => {
+            (FetchEvent::Note(line), Some(bar)) => bar.suspend(|| output::say(line)),
+            (FetchEvent::Note(line), None) => output::say(line),
+            (FetchEvent::Bytes(name, here, total), Some(bar)) => {
                 bar.set_message(name.to_owned());
                 bar.set_length(total.unwrap_or(here));
                 bar.set_position(here);
             }
-            (Event::Bytes(name, here, total), None) => {
+            (FetchEvent::Bytes(name, here, total), None) => {
                 if self.spoken.elapsed() >= SPEAK_EVERY {
                     self.spoken = Instant::now();
                     let of = total.map_or(String::new(), |total| format!(" of {}", output::thousands(total)));

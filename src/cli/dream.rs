@@ -4,9 +4,9 @@ use super::evaluate::open_finished;
 use super::progress::Terminal;
 use super::{output, signals};
 use clap::{Args, ValueEnum};
-use gradus::experiment::dream::{self, Distance, Job, Pixels, Settings, Start, Target};
+use gradus::experiment::dream::{self, Distance, DreamJob, DreamSettings, DreamTarget, Pixels, Start};
 use gradus::experiment::read;
-use gradus::experiment::trained::Trained;
+use gradus::experiment::trained::TrainedRun;
 use gradus::run::book;
 use gradus::{Error, Result, files};
 use serde_json::Value;
@@ -90,7 +90,7 @@ impl DreamArgs {
     pub(crate) fn run(self) -> Result<()> {
         signals::ask_first()?;
         let folder = open_finished(&self.run)?;
-        let mut trained = Trained::open(&folder)?;
+        let mut trained = TrainedRun::open(&folder)?;
         trained.experiment = read::at_home(trained.experiment, &folder)?;
         let job = self.job(&trained)?;
         let out = match &self.out {
@@ -117,17 +117,17 @@ impl DreamArgs {
         output::print(&words(&results, &trained.preparation.classes, &out))
     }
 
-    fn job(&self, trained: &Trained) -> Result<Job> {
+    fn job(&self, trained: &TrainedRun) -> Result<DreamJob> {
         let classes = &trained.preparation.classes;
         let targets = if self.all {
-            (0..classes.len()).map(|c| Target::class(c, classes.len())).collect()
+            (0..classes.len()).map(|c| DreamTarget::class(c, classes.len())).collect()
         } else {
-            self.target.iter().map(|text| Target::parse(text, classes)).collect::<Result<_>>()?
+            self.target.iter().map(|text| DreamTarget::parse(text, classes)).collect::<Result<_>>()?
         };
         let start = match self.init.as_str() {
             "random" => Start::Random,
             word => match word.strip_prefix("test:") {
-                Some(class) => Start::Test(Target::parse(class, classes)?.main_class()),
+                Some(class) => Start::Test(DreamTarget::parse(class, classes)?.main_class()),
                 None => Start::Image(PathBuf::from(word)),
             },
         };
@@ -138,7 +138,7 @@ impl DreamArgs {
                 return Err(Error::config(flag, format!("is {value}"), format!("give 0 to {most}")));
             }
         }
-        let settings = Settings {
+        let settings = DreamSettings {
             tv: self.tv,
             l2: self.l2,
             blur: self.blur,
@@ -152,10 +152,10 @@ impl DreamArgs {
                 LossArg::CrossEntropy => Distance::CrossEntropy,
                 LossArg::Squared => Distance::Squared,
             },
-            ..Settings::regularized()
+            ..DreamSettings::regularized()
         };
         let seed = self.seed.unwrap_or(trained.experiment.seed);
-        Ok(Job { targets, start, noise: self.noise, restarts: self.restarts.into(), settings, seed })
+        Ok(DreamJob { targets, start, noise: self.noise, restarts: self.restarts.into(), settings, seed })
     }
 }
 

@@ -6,7 +6,7 @@ use super::{output, signals};
 use clap::{Args, ValueEnum};
 use gradus::experiment::map::Method;
 use gradus::experiment::read;
-use gradus::experiment::trained::Trained;
+use gradus::experiment::trained::TrainedRun;
 use gradus::report::table::csv_bytes;
 use gradus::report::words::{listed, percent};
 use gradus::{Error, Result};
@@ -50,7 +50,7 @@ impl Embed {
             let help = "its report already shows the embeddings of the depth lesson";
             return Err(Error::config("embed", "takes runs of `gradus train`; this is one of the main job", help));
         }
-        let mut trained = Trained::open(&folder)?;
+        let mut trained = TrainedRun::open(&folder)?;
         trained.experiment = read::at_home(trained.experiment, &folder)?;
         let (method, name) = match self.method {
             Way::Tsne => (Method::Tsne, "tsne"),

@@ -6,7 +6,7 @@ use clap::Args;
 use gradus::Result;
 use gradus::data::Skipped;
 use gradus::experiment::read;
-use gradus::experiment::trained::Trained;
+use gradus::experiment::trained::TrainedRun;
 use gradus::pipeline::{evaluate, source};
 use gradus::run::RunFolder;
 use serde_json::Value;
@@ -37,7 +37,7 @@ impl Evaluate {
         let folder = open_finished(&self.run)?;
         let mut watch = Terminal::new(None);
         if folder.recipe()? == "train" {
-            let mut trained = Trained::open(&folder)?;
+            let mut trained = TrainedRun::open(&folder)?;
             trained.experiment = read::at_home(trained.experiment, &folder)?;
             let result = trained.evaluate(self.data.as_deref(), &mut watch)?;
             watch.finish();

@@ -7,7 +7,7 @@ use clap::Args;
 use gradus::autograd::Var;
 use gradus::experiment::deploy::Deployed;
 use gradus::experiment::read;
-use gradus::experiment::trained::Trained;
+use gradus::experiment::trained::TrainedRun;
 use gradus::export::onnx::Network;
 use gradus::export::{self, Exported, Format};
 use gradus::nn::{Ctx, Module};
@@ -44,7 +44,7 @@ impl Export {
         signals::stop_at_once()?;
         let folder = open_finished(&self.run)?;
         let format: Format = self.to.parse()?;
-        let mut trained = Trained::open(&folder)?;
+        let mut trained = TrainedRun::open(&folder)?;
         trained.experiment = read::at_home(trained.experiment, &folder)?;
         let name = &trained.experiment.name;
         let path = match &self.out {

@@ -2,7 +2,7 @@
 
 use super::{output, signals};
 use clap::Args;
-use gradus::gradcheck::{Outcome, table};
+use gradus::gradcheck::{CheckOutcome, table};
 use gradus::{Error, Result};
 
 /// Check the derivative of every op, loss, layer and model against finite differences.
@@ -43,15 +43,15 @@ impl Gradcheck {
 }
 
 /// Formats a row: name, worst relative error, tolerance, pass or fail.
-fn line(outcome: &Outcome, width: usize) -> String {
-    let Outcome { name, relative_error, tolerance, .. } = outcome;
+fn line(outcome: &CheckOutcome, width: usize) -> String {
+    let CheckOutcome { name, relative_error, tolerance, .. } = outcome;
     let verdict = if outcome.pass { "pass" } else { "FAIL" };
     let worst = outcome.worst.as_ref().filter(|_| !outcome.pass).map(|worst| format!("  {worst}")).unwrap_or_default();
     format!("{name:<width$}  {relative_error:>8.1e}  (at most {tolerance:.0e})  {verdict}{worst}")
 }
 
 /// Fails if a check failed.
-fn verdict(outcomes: &[Outcome]) -> Result<()> {
+fn verdict(outcomes: &[CheckOutcome]) -> Result<()> {
     let failed: Vec<&str> = outcomes.iter().filter(|outcome| !outcome.pass).map(|outcome| &*outcome.name).collect();
     if failed.is_empty() {
         output::say(&format!("all {} gradients agree with finite differences", outcomes.len()));
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_wrong_gradient_is_exit_code_5() {
-        let outcome = |name: &'static str, pass| Outcome {
+        let outcome = |name: &'static str, pass| CheckOutcome {
             name: name.into(),
             kind: "op",
             relative_error: 1.0,

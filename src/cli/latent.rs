@@ -6,9 +6,9 @@ use super::{output, signals};
 use clap::Args;
 use gradus::data::{Manifest, Split};
 use gradus::experiment::Learns;
-use gradus::experiment::latent::{self, Job};
+use gradus::experiment::latent::{self, LatentJob};
 use gradus::experiment::read;
-use gradus::experiment::trained::Trained;
+use gradus::experiment::trained::TrainedRun;
 use gradus::run::{RunFolder, book, identity};
 use gradus::{Error, Result, files};
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ pub(crate) struct Latent {
 impl Latent {
     pub(crate) fn run(self) -> Result<()> {
         signals::ask_first()?;
-        let opened: Vec<(RunFolder, Trained)> = self.runs.iter().map(|run| open(run)).collect::<Result<_>>()?;
+        let opened: Vec<(RunFolder, TrainedRun)> = self.runs.iter().map(|run| open(run)).collect::<Result<_>>()?;
         let classifier = self.classifier.as_ref().map(|run| open(run)).transpose()?;
         let first = &opened[0];
         let out = match &self.out {
@@ -57,7 +57,7 @@ impl Latent {
             Some(out) => out.clone(),
             None => super::dream::fresh(&first.0.path("latent")),
         };
-        let job = Job {
+        let job = LatentJob {
             dims: self.dims as usize,
             samples: self.samples as usize,
             seed: self.seed.unwrap_or(first.1.experiment.seed),
@@ -113,9 +113,9 @@ fn same_split(folder: &RunFolder, first: &Manifest, other: &Manifest) -> Result<
     Err(Error::data(folder.root(), what, help))
 }
 
-fn open(run: &Path) -> Result<(RunFolder, Trained)> {
+fn open(run: &Path) -> Result<(RunFolder, TrainedRun)> {
     let folder = open_finished(run)?;
-    let mut trained = Trained::open(&folder)?;
+    let mut trained = TrainedRun::open(&folder)?;
     trained.experiment = read::at_home(trained.experiment, &folder)?;
     Ok((folder, trained))
 }

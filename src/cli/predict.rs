@@ -10,7 +10,7 @@ use gradus::data::seen::{save_png, sketch};
 use gradus::data::{Border, Like, Reader};
 use gradus::experiment::Learns;
 use gradus::experiment::rows::{predict_rows, predict_values, rows_csv, values_csv};
-use gradus::experiment::trained::Trained;
+use gradus::experiment::trained::TrainedRun;
 use gradus::files::printable;
 use gradus::pipeline::evaluate::Classifiers;
 use gradus::pipeline::source;
@@ -90,7 +90,7 @@ impl Predict {
     }
 
     /// Prints the predictions of a run on a table for the rows of a table, as CSV.
-    fn rows(&self, run: &Trained) -> Result<()> {
+    fn rows(&self, run: &TrainedRun) -> Result<()> {
         let ([table], None, None) = (&self.images[..], self.like, &self.show) else {
             let what = "this run was trained on a table: expected one table, without --like and --show";
             return Err(Error::config("predict", what, "gradus predict RUN TABLE.csv"));
@@ -159,14 +159,14 @@ fn check_empty(folder: &Path) -> Result<()> {
 
 /// A run of either kind.
 enum Run {
-    Experiment(Box<Trained>),
+    Experiment(Box<TrainedRun>),
     Pipeline(Box<Classifiers>),
 }
 
 impl Run {
     fn open(folder: &RunFolder) -> Result<Run> {
         if folder.recipe()? == "train" {
-            return Ok(Run::Experiment(Box::new(Trained::open(folder)?)));
+            return Ok(Run::Experiment(Box::new(TrainedRun::open(folder)?)));
         }
         Ok(Run::Pipeline(Box::new(Classifiers::open(folder, &source::of_run(folder)?)?)))
     }

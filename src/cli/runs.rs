@@ -3,7 +3,7 @@
 use super::{output, signals};
 use clap::Args;
 use gradus::Result;
-use gradus::run::list::{Listed, Progress, list};
+use gradus::run::list::{Listed, RunState, list};
 use std::path::PathBuf;
 
 /// Lists runs with their kind, data, state and result.
@@ -42,9 +42,9 @@ fn row(run: &Listed) -> Vec<String> {
         other => other.to_owned(),
     };
     let state = match run.progress {
-        Progress::Complete => "complete",
-        Progress::Running => "running",
-        Progress::Stopped => "stopped",
+        RunState::Complete => "complete",
+        RunState::Running => "running",
+        RunState::Stopped => "stopped",
     };
     let result = run.figure.as_ref().map_or("-".to_owned(), |(name, value)| match name.contains("accuracy") {
         true => format!("{name} {:.2} %", 100.0 * value),

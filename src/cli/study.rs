@@ -6,7 +6,7 @@ use super::{job, output, signals};
 use clap::{Args, ValueEnum};
 use gradus::experiment::Source;
 use gradus::run::{Beginning, RunFolder};
-use gradus::study::job::Job;
+use gradus::study::job::StudyJob;
 use gradus::study::outcome::BEST;
 use gradus::study::search::{DATABASE, Effort, JOURNAL};
 use gradus::{Error, Result};
@@ -119,7 +119,7 @@ impl Study {
                 (study, folder)
             }
             None => {
-                let study = Job::new(self.source()?)?;
+                let study = StudyJob::new(self.source()?)?;
                 signals::ask_first()?;
                 let folder = self.begin(&study)?;
                 (study, folder)
@@ -178,7 +178,7 @@ impl Study {
     }
 
     /// Creates the folder and locks it, shared with other processes that work on the study.
-    fn begin(&self, study: &Job) -> Result<RunFolder> {
+    fn begin(&self, study: &StudyJob) -> Result<RunFolder> {
         let e = &study.experiment;
         let path = self.experiment.folder(&format!("{}-study", e.name));
         let line = job::command_line();
@@ -231,7 +231,7 @@ pub(super) fn report(folder: &RunFolder) -> Result<()> {
 }
 
 /// Returns the study of a run. Relative data are looked for where it was begun, if they are not here.
-fn of_run(folder: &RunFolder) -> Result<Job> {
+fn of_run(folder: &RunFolder) -> Result<StudyJob> {
     let mut source = Source::text(&folder.config_text()?, "config.toml")?;
     let path = source.resolve()?.data.path;
     if !path.is_empty() && !Path::new(&path).exists() {
@@ -241,5 +241,5 @@ fn of_run(folder: &RunFolder) -> Result<Job> {
             source.put(&["data", "path"], there.display().to_string().into())?;
         }
     }
-    Job::new(source)
+    StudyJob::new(source)
 }

@@ -52,7 +52,7 @@ pub struct RemoteFile {
 
 /// An event of a download, for showing progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event<'a> {
+pub enum FetchEvent<'a> {
     /// So many bytes of a file are here, of so many if the mirror says.
     Bytes(&'a str, u64, Option<u64>),
     /// Something worth a line.
@@ -100,7 +100,12 @@ pub fn home(set: Set) -> Result<PathBuf> {
 
 /// Fetches the files into the folder `to`, each from the first of `mirrors` that has it; a file that is there with the
 /// correct sum stays. Fails with [`Error::Data`] if no mirror has a file.
-pub fn get(files: &[RemoteFile], mirrors: &[String], to: &Path, on_event: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+pub fn get(
+    files: &[RemoteFile],
+    mirrors: &[String],
+    to: &Path,
+    on_event: &mut dyn FnMut(FetchEvent<'_>),
+) -> Result<()> {
     get_within(&Patience::default(), files, mirrors, to, on_event)
 }
 
@@ -110,13 +115,13 @@ pub fn get_within(
     files: &[RemoteFile],
     mirrors: &[String],
     to: &Path,
-    on_event: &mut dyn FnMut(Event<'_>),
+    on_event: &mut dyn FnMut(FetchEvent<'_>),
 ) -> Result<()> {
     files::create_folder(to)?;
     for file in files {
         let path = to.join(&file.name);
         if path.is_file() && check(&path, file).is_ok() {
-            on_event(Event::Note(&format!("{} is here already", file.name)));
+            on_event(FetchEvent::Note(&format!("{} is here already", file.name)));
             continue;
         }
         let mut failures = Vec::new();
@@ -125,7 +130,7 @@ pub fn get_within(
                 Ok(()) => break,
                 Err(Failure::Ours(error)) => return Err(error),
                 Err(Failure::Theirs(why)) => {
-                    on_event(Event::Note(&format!("{mirror}: {}: {why}", file.name)));
+                    on_event(FetchEvent::Note(&format!("{mirror}: {}: {why}", file.name)));
                     failures.push(format!("{mirror}: {why}"));
                 }
             }
@@ -215,7 +220,7 @@ fn from_mirror(
     file: &RemoteFile,
     mirror: &str,
     path: &Path,
-    on_event: &mut dyn FnMut(Event<'_>),
+    on_event: &mut dyn FnMut(FetchEvent<'_>),
 ) -> std::result::Result<(), Failure> {
     let address = format!("{}/{}", mirror.trim_end_matches('/'), file.name);
     let part = path.with_file_name(format!("{}.part", file.name));
@@ -249,7 +254,7 @@ fn from_mirror(
                 if !resumed {
                     return Err(Failure::Theirs(broken));
                 }
-                on_event(Event::Note(&format!("{}: the rest does not fit the part; from the start", file.name)));
+                on_event(FetchEvent::Note(&format!("{}: the rest does not fit the part; from the start", file.name)));
             }
         }
     }
@@ -272,7 +277,7 @@ fn download(
     file: &RemoteFile,
     _: &str,
     _: &Path,
-    _: &mut dyn FnMut(Event<'_>),
+    _: &mut dyn FnMut(FetchEvent<'_>),
 ) -> std::result::Result<bool, Stop> {
     let help = "build it with --features download, or give files that are there: gradus data get NAME --from FOLDER";
     let error = Error::data(&file.name, "cannot be fetched: this program was built without downloads", help);
@@ -286,7 +291,7 @@ fn download(
     file: &RemoteFile,
     address: &str,
     part: &Path,
-    on_event: &mut dyn FnMut(Event<'_>),
+    on_event: &mut dyn FnMut(FetchEvent<'_>),
 ) -> std::result::Result<bool, Stop> {
     let ours = |action| move |e| Stop::Failed(Failure::Ours(Error::io(action, part)(e)));
     let before = match std::fs::metadata(part) {
@@ -334,7 +339,7 @@ fn download(
     let (mut from, mut buffer) = (response.into_body().into_reader(), vec![0; 1 << 16]);
     let (mut since, mut then) = (Instant::now(), here);
     loop {
-        on_event(Event::Bytes(&file.name, here, total));
+        on_event(FetchEvent::Bytes(&file.name, here, total));
         let read = from.read(&mut buffer).map_err(|e| Stop::BrokeOff(format!("broke off after {here} bytes: {e}")))?;
         if read == 0 {
             break;

@@ -40,7 +40,7 @@ macro_rules! kinds {
             }
 
             /// Returns what there is to be said of it.
-            pub fn source(self) -> &'static dyn Source {
+            pub fn source(self) -> &'static dyn DataSource {
                 match self {
                     $(DataKind::$variant => &$source,)*
                 }
@@ -67,7 +67,7 @@ kinds! {
 }
 
 /// A kind of data: what is known of it before it is read, and how it is read.
-pub trait Source: Sync {
+pub trait DataSource: Sync {
     /// Returns channels, height and width of an image, where the settings say.
     fn image(&self, d: &Data) -> Option<[usize; 3]> {
         let _ = d;
@@ -142,7 +142,7 @@ pub struct Like<'a> {
 /// MNIST and its like: the last training images are for validation, the test split is its makers'.
 struct IdxFiles(Set);
 
-impl Source for IdxFiles {
+impl DataSource for IdxFiles {
     fn image(&self, _: &Data) -> Option<[usize; 3]> {
         Some([1, 28, 28])
     }
@@ -214,7 +214,7 @@ impl Source for IdxFiles {
 /// A folder or zip of images.
 struct ImageFolder;
 
-impl Source for ImageFolder {
+impl DataSource for ImageFolder {
     fn image(&self, d: &Data) -> Option<[usize; 3]> {
         Some([d.color.channels()?, d.size, d.size])
     }
@@ -260,7 +260,7 @@ impl Source for ImageFolder {
 /// Galaxies that the program renders.
 struct RenderedGalaxies;
 
-impl Source for RenderedGalaxies {
+impl DataSource for RenderedGalaxies {
     fn image(&self, d: &Data) -> Option<[usize; 3]> {
         Some([1, d.size, d.size])
     }
@@ -285,7 +285,7 @@ impl Source for RenderedGalaxies {
 /// Digits that the program renders.
 struct RenderedDigits;
 
-impl Source for RenderedDigits {
+impl DataSource for RenderedDigits {
     fn image(&self, _: &Data) -> Option<[usize; 3]> {
         Some([1, 28, 28])
     }
@@ -310,7 +310,7 @@ impl Source for RenderedDigits {
 /// A table of numbers.
 struct CsvTable;
 
-impl Source for CsvTable {
+impl DataSource for CsvTable {
     fn least_bytes(&self, d: &Data) -> u64 {
         // A number takes at least two characters, and becomes four bytes.
         d.given_path().map_or(0, |path| length(path) / 2)
@@ -359,7 +359,7 @@ impl Arrays {
     }
 }
 
-impl Source for Arrays {
+impl DataSource for Arrays {
     fn least_bytes(&self, d: &Data) -> u64 {
         d.given_path().map_or(0, length) // arrays may be packed
     }

@@ -7,7 +7,7 @@
 
 use super::data::{Features, Normalize};
 use super::preparation::Preparation;
-use super::trained::Trained;
+use super::trained::TrainedRun;
 use super::values::ValueScale;
 use crate::autograd::Var;
 use crate::error::Result;
@@ -84,7 +84,7 @@ impl Deployed<'_> {
     }
 }
 
-impl Trained {
+impl TrainedRun {
     /// The network with its scale before it and the probabilities after it.
     pub fn deployed(&self) -> Result<Deployed<'_>> {
         Ok(Deployed {
@@ -145,7 +145,7 @@ fn in_units(values: &ValueScale) -> Result<Box<dyn Module>> {
     Ok(Box::new(Standardize::new(of(&|m, d| -m / d)?, of(&|_, d| 1.0 / d)?)?))
 }
 
-fn metadata(trained: &Trained) -> Vec<(String, String)> {
+fn metadata(trained: &TrainedRun) -> Vec<(String, String)> {
     let (p, e) = (&trained.preparation, &trained.experiment);
     let classes = serde_json::to_string(&p.classes).expect("words");
     let (input, layout, range) = match p.features {

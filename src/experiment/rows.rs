@@ -1,7 +1,7 @@
 //! Predictions for the rows of a table that need not have a class.
 
 use super::kinds::regress::scale_of;
-use super::trained::Trained;
+use super::trained::TrainedRun;
 use crate::data::Table;
 use crate::error::{Error, Result};
 use crate::report::table::csv_bytes;
@@ -26,7 +26,7 @@ pub struct RowPrediction {
 
 /// Predicts the class of each row of a CSV file. Its columns are matched with the run's by name; one with the class may be
 /// there, and is not looked at. Fails if the run was trained on images or gives no class, or the table does not fit it.
-pub fn predict_rows(run: &Trained, path: &Path) -> Result<Vec<RowPrediction>> {
+pub fn predict_rows(run: &TrainedRun, path: &Path) -> Result<Vec<RowPrediction>> {
     let p = &run.preparation;
     run.needs_classes("predict")?;
     let found = classify(&run.model, samples(run, path)?.as_ref(), &run.objective()?)?;
@@ -42,7 +42,7 @@ pub fn predict_rows(run: &Trained, path: &Path) -> Result<Vec<RowPrediction>> {
 }
 
 /// The rows of a CSV file as the run's network takes them.
-fn samples(run: &Trained, path: &Path) -> Result<Box<dyn Samples>> {
+fn samples(run: &TrainedRun, path: &Path) -> Result<Box<dyn Samples>> {
     let (p, e) = (&run.preparation, &run.experiment);
     if !p.is_table() {
         let help = "give images to a run that was trained on images";
@@ -76,7 +76,7 @@ pub struct NamedValue {
 
 /// Predicts the numbers of each row of a CSV file. Its columns are matched with the run's by name; those with the numbers may
 /// be there, and are not looked at. Fails if the run is no regression on a table, or the table does not fit it.
-pub fn predict_values(run: &Trained, path: &Path) -> Result<Vec<RowValues>> {
+pub fn predict_values(run: &TrainedRun, path: &Path) -> Result<Vec<RowValues>> {
     let scale = scale_of(run.preparation.values.as_ref())?;
     let samples = samples(run, path)?;
     let all: Vec<usize> = (0..samples.len()).collect();
@@ -94,7 +94,7 @@ pub fn predict_values(run: &Trained, path: &Path) -> Result<Vec<RowValues>> {
 }
 
 /// The half-widths of prediction intervals, which the run learned from its validation samples.
-fn half_widths(run: &Trained, numbers: usize) -> Result<Vec<Option<f64>>> {
+fn half_widths(run: &TrainedRun, numbers: usize) -> Result<Vec<Option<f64>>> {
     let Some(folder) = &run.folder else { return Ok(vec![None; numbers]) };
     let metrics: serde_json::Value = folder.read_json("metrics.json")?;
     Ok((0..numbers).map(|j| metrics["intervals"][j]["half_width"].as_f64()).collect())

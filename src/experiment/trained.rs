@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// A finished run, its network loaded.
-pub struct Trained {
+pub struct TrainedRun {
     /// What it was.
     pub experiment: Experiment,
     /// From images to samples.
@@ -62,7 +62,7 @@ pub struct Embedding {
     pub knn_accuracy: f64,
 }
 
-impl Trained {
+impl TrainedRun {
     /// Loads a finished run of `gradus train`; its files must be what it wrote, and its weights finite.
     pub fn open(folder: &RunFolder) -> Result<Self> {
         let folder = &folder.verified()?;
@@ -145,7 +145,7 @@ impl Trained {
         Err(Error::config(command, what, kind.instead))
     }
 
-    /// A reader of single images for [`Trained::predict`]. Fails for runs that name no class, or take no images.
+    /// A reader of single images for [`TrainedRun::predict`]. Fails for runs that name no class, or take no images.
     pub fn reader(&self, like: Option<Like>) -> Result<Reader> {
         self.needs_classes("predict")?;
         if self.preparation.is_table() {

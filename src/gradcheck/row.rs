@@ -45,7 +45,7 @@ type Check = dyn Fn(&mut Rng, f64) -> Result<Report>;
 
 /// What came of a check.
 #[derive(Clone, Debug, Serialize)]
-pub struct Outcome {
+pub struct CheckOutcome {
     /// Name of the row.
     pub name: Cow<'static, str>,
     /// `op`, `loss`, `layer` or `model`.
@@ -63,7 +63,7 @@ pub struct Outcome {
 
 impl Row {
     /// Runs the check on numbers drawn for `seed`.
-    pub fn run(&self, seed: u64) -> Outcome {
+    pub fn run(&self, seed: u64) -> CheckOutcome {
         let mut rng = Rng::new(seed, &self.name, 0);
         let mut draw = || {
             (self.run)(&mut rng, self.tolerance).unwrap_or_else(|error| Report {
@@ -81,7 +81,7 @@ impl Row {
         if report.near_kink {
             report.worst = Some(format!("in {DRAWS} draws no inputs were found at which the differences agree"));
         }
-        Outcome {
+        CheckOutcome {
             name: self.name.clone(),
             kind: self.kind,
             relative_error: report.relative_error.min(f64::MAX),

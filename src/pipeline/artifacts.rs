@@ -2,7 +2,7 @@
 
 use super::cnn::{self, CnnStage};
 use super::config::Config;
-use super::features::Features;
+use super::features::FeatureStage;
 use super::kmeans::Clusters;
 use super::mlp;
 use crate::analysis::features::Feature;
@@ -46,7 +46,7 @@ impl Artifacts {
     pub fn write(
         folder: &RunFolder,
         data: &ImageData,
-        features: &Features,
+        features: &FeatureStage,
         clusters: &Clusters,
         cnn: &CnnStage,
     ) -> Result<()> {

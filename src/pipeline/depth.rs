@@ -7,7 +7,7 @@
 use super::cnn::CnnStage;
 use super::config::Config;
 use super::embeddings::{NamedEmbedding, embed};
-use super::features::Features;
+use super::features::FeatureStage;
 use super::mlp::MlpStage;
 use crate::analysis::metrics::{fisher_ratio, knn_correct, silhouettes};
 use crate::analysis::pca::Pca;
@@ -61,7 +61,7 @@ const RESAMPLES: usize = 200;
 pub fn measure(
     config: &Config,
     data: &ImageData,
-    features: &Features,
+    features: &FeatureStage,
     mlp: &MlpStage,
     cnn: &CnnStage,
     trainer: &mut Trainer<'_>,

@@ -64,14 +64,14 @@ impl Classifiers {
     }
 
     /// Returns the predictions for the image `[1, C, H, W]` that was read from `path`.
-    pub fn predict(&self, path: &Path, image: &Tensor) -> Result<Prediction> {
+    pub fn predict(&self, path: &Path, image: &Tensor) -> Result<PipelinePrediction> {
         let classes = &self.artifacts.classes;
         let prepared = self.prepare(image, &Target::None)?;
         let cnn = classify(&self.cnn, &prepared.cnn, &Objective::default())?;
         let mlp = classify(&self.mlp, &prepared.mlp, &Objective::default())?;
         let probabilities: Vec<f64> = cnn.probabilities.data().iter().map(|&p| f64::from(p)).collect();
         let class = cnn.predicted[0];
-        Ok(Prediction {
+        Ok(PipelinePrediction {
             path: path.display().to_string(),
             class: classes[class].clone(),
             probability: probabilities[class],
@@ -124,7 +124,7 @@ pub fn evaluate(folder: &RunFolder, config: &Config, data: &Path, watch: &mut dy
 
 /// The predictions for one image.
 #[derive(Clone, Debug, Serialize)]
-pub struct Prediction {
+pub struct PipelinePrediction {
     /// The file.
     pub path: String,
     /// The CNN's prediction.

@@ -11,7 +11,7 @@ use ndarray::Array2;
 
 /// The feature tables of the three splits, one row an image.
 #[derive(Clone, Debug)]
-pub struct Features {
+pub struct FeatureStage {
     /// The features, in the order of the columns.
     pub names: Vec<Feature>,
     /// As computed: train, val, test.
@@ -23,10 +23,10 @@ pub struct Features {
 }
 
 /// Computes the features of all images.
-pub fn compute(config: &FeatureConfig, data: &ImageData) -> Result<Features> {
+pub fn compute(config: &FeatureConfig, data: &ImageData) -> Result<FeatureStage> {
     let table = |images: &Images| of_images(&config.names, &images.pixels);
     let raw = [table(&data.train)?, table(&data.val)?, table(&data.test)?];
     let scaler = Scaler::fit(config.scaling, raw[0].view())?;
     let scaled = [scaler.transform(raw[0].view())?, scaler.transform(raw[1].view())?, scaler.transform(raw[2].view())?];
-    Ok(Features { names: config.names.clone(), raw, scaled, scaler })
+    Ok(FeatureStage { names: config.names.clone(), raw, scaled, scaler })
 }

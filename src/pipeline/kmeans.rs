@@ -4,7 +4,7 @@
 //! classifier of the clustering; the test split measures its accuracy.
 
 use super::config::Config;
-use super::features::Features;
+use super::features::FeatureStage;
 use crate::analysis::kmeans::{Clustering, KMeans, name_clusters};
 use crate::analysis::metrics::{Confusion, adjusted_rand, normalized_mutual_information};
 use crate::data::ImageData;
@@ -32,7 +32,7 @@ pub struct Clusters {
 }
 
 /// Clusters the training features and scores the clusters on the test split.
-pub fn cluster(config: &Config, features: &Features, data: &ImageData) -> Result<Clusters> {
+pub fn cluster(config: &Config, features: &FeatureStage, data: &ImageData) -> Result<Clusters> {
     let k = data.classes.len();
     let settings = KMeans { n_init: config.kmeans.n_init, max_iter: config.kmeans.max_iter, ..KMeans::new(k) };
     let clustering = settings.fit(features.scaled[0].view(), config.seed)?;

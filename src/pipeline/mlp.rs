@@ -3,7 +3,7 @@
 //! The same network is trained with each activation, for the small table of the report.
 
 use super::config::MlpConfig;
-use super::features::Features;
+use super::features::FeatureStage;
 use crate::data::{ImageData, Images};
 use crate::error::Result;
 use crate::models::mlp::mlp;
@@ -39,7 +39,7 @@ pub fn build(config: &MlpConfig, activation: Activation, inputs: usize, classes:
 pub fn train(
     config: &MlpConfig,
     seed: u64,
-    features: &Features,
+    features: &FeatureStage,
     data: &ImageData,
     trainer: &mut Trainer<'_>,
 ) -> Result<MlpStage> {

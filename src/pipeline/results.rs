@@ -12,7 +12,7 @@ pub struct Results {
     /// The images.
     pub data: ImageData,
     /// Stage 2.
-    pub features: features::Features,
+    pub features: features::FeatureStage,
     /// Stage 3.
     pub clusters: kmeans::Clusters,
     /// Stage 4: t-SNE of the test features.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// The state of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Progress {
+pub enum RunState {
     /// Finished.
     Complete,
     /// Being written by a process now.
@@ -36,7 +36,7 @@ pub struct Listed {
     /// The time at which it began, as the run wrote it (UTC).
     pub started: String,
     /// Its state.
-    pub progress: Progress,
+    pub progress: RunState,
     /// The figure it is ranked by and its value on the held-out test set, once it is complete.
     pub figure: Option<(String, f64)>,
 }
@@ -72,11 +72,11 @@ fn listed(run: &RunFolder) -> Listed {
     let env = |key: &str| run.env(key).unwrap_or_default();
     let recipe = run.recipe().unwrap_or_default();
     let progress = if run.is_complete() {
-        Progress::Complete
+        RunState::Complete
     } else if is_held(run.root()) {
-        Progress::Running
+        RunState::Running
     } else {
-        Progress::Stopped
+        RunState::Stopped
     };
     let config = run.config_text().ok().and_then(|text| text.parse::<toml::Table>().ok()).unwrap_or_default();
     let setting = |section: &str, key: &str| {
@@ -94,7 +94,7 @@ fn listed(run: &RunFolder) -> Listed {
     let metrics = run.read_json::<Value>("metrics.json").unwrap_or_default();
     Listed {
         path: run.root().to_owned(),
-        figure: (progress == Progress::Complete).then(|| figure(&metrics)).flatten(),
+        figure: (progress == RunState::Complete).then(|| figure(&metrics)).flatten(),
         seed: env("seed").as_u64(),
         started: word(&env("started")),
         recipe,

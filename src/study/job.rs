@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An experiment and the space that is searched.
-pub struct Job {
+pub struct StudyJob {
     /// The file, with the settings of the command line.
     pub source: Source,
     /// The experiment as the file has it.
@@ -28,7 +28,7 @@ pub struct Job {
     pub space: Space,
 }
 
-impl Job {
+impl StudyJob {
     /// Reads the section, and tries every parameter at its ends, and at each choice, on the experiment: a study should
     /// not fail in its tenth trial for a key that was misspelt.
     pub fn new(source: Source) -> Result<Self> {

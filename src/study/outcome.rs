@@ -1,7 +1,7 @@
 //! The results of a study.
 
 use super::importance::Importance;
-use super::job::Job;
+use super::job::StudyJob;
 use super::trial::{State, Trial};
 use crate::error::Result;
 use crate::files;
@@ -14,9 +14,9 @@ use serde_json::{Map, Value, json};
 pub const BEST: &str = "best";
 
 /// The results of a study.
-pub struct Outcome<'a> {
+pub struct StudyOutcome<'a> {
     /// The experiment and its space.
-    pub job: &'a Job,
+    pub job: &'a StudyJob,
     /// Which values are better.
     pub direction: Direction,
     /// All trials by number.
@@ -29,7 +29,7 @@ pub struct Outcome<'a> {
     pub metrics: &'a Value,
 }
 
-impl Outcome<'_> {
+impl StudyOutcome<'_> {
     /// Returns the trials in this state.
     pub fn count(&self, state: State) -> usize {
         self.trials.iter().filter(|trial| trial.state == state).count()

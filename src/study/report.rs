@@ -2,9 +2,9 @@
 
 use super::findings;
 use super::importance::Importance;
-use super::outcome::{BEST, Outcome};
+use super::outcome::{BEST, StudyOutcome};
 use super::settings::SamplerKind;
-use super::space::{Domain, Param};
+use super::space::{Domain, SearchedParam};
 use super::trial::{State, Trial};
 use crate::error::Result;
 use crate::report::chart::{BarChart, Colour, Contour, Curves, Dimension, Look, ParallelCoordinates, Scale, Slices};
@@ -17,10 +17,10 @@ const LEADING: usize = 5;
 const LISTED: usize = 10;
 
 /// Writes `report.html`, the figures and the tables.
-pub fn write(o: &Outcome<'_>, folder: &RunFolder) -> Result<()> {
+pub fn write(o: &StudyOutcome<'_>, folder: &RunFolder) -> Result<()> {
     o.save_table(folder)?;
     let e = &o.job.experiment;
-    let names: Vec<String> = o.job.space.params.iter().map(Param::short).collect();
+    let names: Vec<String> = o.job.space.params.iter().map(SearchedParam::short).collect();
     let subtitle = format!("{} over {}; seed {}", counted(o.trials.len(), "trial"), names.join(", "), e.seed);
     let words: Vec<(usize, String)> = o
         .trials
@@ -48,7 +48,7 @@ fn measured(value: f64) -> String {
 }
 
 /// The figures that matter, first.
-fn verdict(o: &Outcome<'_>, book: &mut Book<'_>) {
+fn verdict(o: &StudyOutcome<'_>, book: &mut Book<'_>) {
     let value = o.best.value.map_or("-".into(), measured);
     let most = o.trials.len() * o.job.experiment.train.epochs;
     let (epochs, pruned) = (thousands(o.epochs()), o.count(State::Pruned).to_string());
@@ -76,7 +76,7 @@ fn verdict(o: &Outcome<'_>, book: &mut Book<'_>) {
 }
 
 /// Returns the complete trials, the best first.
-fn ranked<'a>(o: &Outcome<'a>) -> Vec<&'a Trial> {
+fn ranked<'a>(o: &StudyOutcome<'a>) -> Vec<&'a Trial> {
     let mut ranked: Vec<&Trial> = o.trials.iter().filter(|trial| trial.state == State::Complete).collect();
     let loss = |trial: &Trial| o.direction.loss(trial.value.unwrap_or(f64::NAN));
     ranked.sort_by(|a, b| loss(a).total_cmp(&loss(b)).then(a.number.cmp(&b.number)));
@@ -84,9 +84,9 @@ fn ranked<'a>(o: &Outcome<'a>) -> Vec<&'a Trial> {
 }
 
 /// Writes the section on the best trials and the best one's run.
-fn best(o: &Outcome<'_>, folder: &RunFolder, book: &mut Book<'_>) -> Result<()> {
+fn best(o: &StudyOutcome<'_>, folder: &RunFolder, book: &mut Book<'_>) -> Result<()> {
     let params = &o.job.space.params;
-    let names: Vec<String> = params.iter().map(Param::short).collect();
+    let names: Vec<String> = params.iter().map(SearchedParam::short).collect();
     let columns =
         ["trial", o.job.measure().words, "epochs", "seconds"].into_iter().chain(names.iter().map(String::as_str));
     let mut table = Table::new(&columns.collect::<Vec<_>>()).align(&[Align::Right].repeat(4 + names.len()));
@@ -98,7 +98,7 @@ fn best(o: &Outcome<'_>, folder: &RunFolder, book: &mut Book<'_>) -> Result<()> 
             Cell::number(trial.seconds, 1),
         ];
         let each = params.iter().zip(&trial.point);
-        let cell = |param: &Param, value| {
+        let cell = |param: &SearchedParam, value| {
             let plain = param.domain.value(value);
             Cell { shown: param.domain.words(value), value: plain.as_str().map_or(plain.to_string(), str::to_owned) }
         };
@@ -129,7 +129,7 @@ fn best(o: &Outcome<'_>, folder: &RunFolder, book: &mut Book<'_>) -> Result<()> 
 }
 
 /// Returns the ledger's sentence on the test set, on which only the best trial was evaluated.
-fn evaluated(o: &Outcome<'_>, folder: &RunFolder) -> String {
+fn evaluated(o: &StudyOutcome<'_>, folder: &RunFolder) -> String {
     let data = &o.metrics["data"];
     let samples: u64 = data["test"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_u64).sum();
     let split = data["test_set"].as_str().unwrap_or_default();
@@ -145,7 +145,7 @@ fn wide(values: impl Iterator<Item = f64>) -> bool {
 }
 
 /// Values over the trials, and the curves of all of them.
-fn search(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
+fn search(o: &StudyOutcome<'_>, book: &mut Book<'_>) -> Result<()> {
     let (trials, direction) = (o.trials, o.direction);
     let valued = || trials.iter().filter_map(|trial| Some((trial, trial.value?)));
     let mut history = Slices::new("History", o.job.measure().words).panel_size(720.0, 320.0).panel(Dimension {
@@ -195,7 +195,7 @@ fn search(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
 }
 
 /// Returns a parameter as an axis.
-fn dimension(param: &Param) -> Dimension {
+fn dimension(param: &SearchedParam) -> Dimension {
     let (scale, range) = match &param.domain {
         Domain::Choice(choices) => ((0..choices.len()).map(|i| param.domain.words(i as f64)).collect(), None),
         Domain::Float { low, high, .. } => (Vec::new(), Some((*low, *high))),
@@ -210,7 +210,7 @@ fn dimension(param: &Param) -> Dimension {
 }
 
 /// Writes the section on settings and values: all settings at once, and each alone.
-fn settings(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
+fn settings(o: &StudyOutcome<'_>, book: &mut Book<'_>) -> Result<()> {
     let params = &o.job.space.params;
     let valued: Vec<(&Trial, f64)> = o.trials.iter().filter_map(|trial| Some((trial, trial.value?))).collect();
     // By rank: one diverged trial should not make all others look equal.
@@ -254,7 +254,7 @@ fn settings(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
 }
 
 /// Writes the section on the importance of the parameters and the interaction of the two most important.
-fn importance(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
+fn importance(o: &StudyOutcome<'_>, book: &mut Book<'_>) -> Result<()> {
     let Some(found) = &o.importance else {
         let body = book.page.section("4", "Importance of the parameters");
         body.paragraph("Importance is not computed: there are too few trials, or all reached the same value.");
@@ -275,7 +275,7 @@ fn importance(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
         _ => None,
     };
     let body = book.page.section("4", "Importance of the parameters");
-    let names: Vec<String> = params.iter().map(Param::short).collect();
+    let names: Vec<String> = params.iter().map(SearchedParam::short).collect();
     body.paragraph(&findings::importance(&names, &found.fractions, o.trials.len()));
     body.figure(&bars, "The fraction of the variance that each parameter explains alone.");
     if let Some(map) = &map {
@@ -286,7 +286,7 @@ fn importance(o: &Outcome<'_>, book: &mut Book<'_>) -> Result<()> {
 }
 
 /// Returns the chart of the forest's prediction over two parameters.
-fn contour(o: &Outcome<'_>, found: &Importance, a: usize, b: usize) -> Figure {
+fn contour(o: &StudyOutcome<'_>, found: &Importance, a: usize, b: usize) -> Figure {
     let (x, y) = (&o.job.space.params[a], &o.job.space.params[b]);
     let bounds = |domain: &Domain| match *domain {
         Domain::Float { low, high, .. } => (low, high),
@@ -313,7 +313,7 @@ fn contour(o: &Outcome<'_>, found: &Importance, a: usize, b: usize) -> Figure {
 }
 
 /// Writes the section on how to make this report again.
-fn colophon(o: &Outcome<'_>, book: &mut Book<'_>) {
+fn colophon(o: &StudyOutcome<'_>, book: &mut Book<'_>) {
     let settings = &o.job.settings;
     let facts = [
         ("Command", format!("`{}`", book.said("command_line"))),

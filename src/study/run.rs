@@ -56,7 +56,7 @@ pub type Objective<'a> = dyn Fn(&Trial, &mut dyn FnMut(usize, f64) -> Prune) -> 
 
 /// An event of a running study.
 #[derive(Clone, Debug)]
-pub enum Event {
+pub enum StudyEvent {
     /// A trial begins, or is run again.
     Begun(Trial),
     /// A trial has reported: its number and the step.
@@ -68,7 +68,7 @@ pub enum Event {
 /// An observer of the workers, which can stop them.
 pub trait Overseer {
     /// Receives an event.
-    fn event(&mut self, event: Event);
+    fn event(&mut self, event: StudyEvent);
 
     /// Returns whether to stop; called often. Trials that are running then are run again when the study is resumed.
     fn stops(&mut self) -> bool {
@@ -81,7 +81,7 @@ pub trait Overseer {
 pub struct Unseen;
 
 impl Overseer for Unseen {
-    fn event(&mut self, _: Event) {}
+    fn event(&mut self, _: StudyEvent) {}
 }
 
 impl Study {
@@ -176,7 +176,7 @@ impl Study {
         journal: &Path,
         until: Option<Instant>,
         objective: &Objective<'_>,
-        events: &Sender<Event>,
+        events: &Sender<StudyEvent>,
         stop: &AtomicBool,
     ) -> Result<()> {
         let mut journal = self.open(journal)?;
@@ -202,11 +202,11 @@ impl Study {
         claim: Claim,
         journal: &mut Journal,
         objective: &Objective<'_>,
-        events: &Sender<Event>,
+        events: &Sender<StudyEvent>,
         stop: &AtomicBool,
     ) -> Result<()> {
         // The receiver may be gone; the journal is what counts.
-        let _ = events.send(Event::Begun(trial.clone()));
+        let _ = events.send(StudyEvent::Begun(trial.clone()));
         let (started, given) = (Instant::now(), trial.clone());
         let seen = self.seen(trial.number, journal.trials()).to_vec();
         let (mut pruned, mut fault) = (false, None);
@@ -220,7 +220,7 @@ impl Study {
                 fault = Some(error);
                 return Prune::Yes;
             }
-            let _ = events.send(Event::Step(trial.number, step));
+            let _ = events.send(StudyEvent::Step(trial.number, step));
             if stop.load(Ordering::Relaxed) {
                 fault = Some(Error::Interrupted(format!("interrupted in trial {}", trial.number)));
                 return Prune::Yes;
@@ -246,7 +246,7 @@ impl Study {
             }
         };
         journal.finish(&trial, claim)?;
-        let _ = events.send(Event::Over(trial));
+        let _ = events.send(StudyEvent::Over(trial));
         Ok(())
     }
 }

@@ -1,10 +1,10 @@
 //! Runs a study of an experiment as a whole: its trials, the test of the best network, and the report.
 
 use super::importance::Importance;
-use super::job::Job;
-use super::outcome::{BEST, Outcome};
+use super::job::StudyJob;
+use super::outcome::{BEST, StudyOutcome};
 use super::report;
-use super::run::{Event, Overseer, Study};
+use super::run::{Overseer, Study, StudyEvent};
 use super::settings::StudySettings;
 use super::trial::{Prune, State, Trial, best};
 use crate::error::{Error, Result};
@@ -32,7 +32,7 @@ pub struct Effort {
     pub timeout: Option<Duration>,
 }
 
-impl Job {
+impl StudyJob {
     /// Runs the study in `folder`, or continues it; several processes may. Then the best trial is trained again and
     /// tested, and the report written; if all trials are finished, and not only the time is over, the study is
     /// complete. Returns `metrics.json`.
@@ -83,8 +83,14 @@ impl Job {
 
         watch.stage(3, STAGES, "report");
         let importance = Importance::of(&self.space, &trials, study.direction, study.seed);
-        let outcome =
-            Outcome { job: self, direction: study.direction, trials: &trials, best, importance, metrics: &metrics };
+        let outcome = StudyOutcome {
+            job: self,
+            direction: study.direction,
+            trials: &trials,
+            best,
+            importance,
+            metrics: &metrics,
+        };
         let fault = told(report::write(&outcome, folder), folder, watch)?;
         let mut metrics = outcome.figures(started.elapsed().as_secs_f64());
         if let Some(fault) = fault {
@@ -152,7 +158,7 @@ fn wait_for(folder: &RunFolder, watch: &mut dyn Watch) -> Result<Finisher> {
 
 /// Reports the state of a running study to a [`Watch`].
 struct Live<'a> {
-    job: &'a Job,
+    job: &'a StudyJob,
     limit: usize,
     watch: &'a mut dyn Watch,
     stops: &'a AtomicBool,
@@ -165,7 +171,7 @@ struct Live<'a> {
 }
 
 impl<'a> Live<'a> {
-    fn new(job: &'a Job, limit: usize, known: &[Trial], watch: &'a mut dyn Watch, stops: &'a AtomicBool) -> Self {
+    fn new(job: &'a StudyJob, limit: usize, known: &[Trial], watch: &'a mut dyn Watch, stops: &'a AtomicBool) -> Self {
         let (running, over, pruned, failed, best) = (BTreeMap::new(), 0, 0, 0, None);
         let mut live = Self { job, limit, watch, stops, running, over, pruned, failed, best };
         for trial in known.iter().filter(|trial| trial.is_finished()) {
@@ -206,11 +212,11 @@ impl<'a> Live<'a> {
 }
 
 impl Overseer for Live<'_> {
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, event: StudyEvent) {
         match event {
-            Event::Begun(trial) => drop(self.running.insert(trial.number, 0)),
-            Event::Step(number, step) => drop(self.running.insert(number, step)),
-            Event::Over(trial) => {
+            StudyEvent::Begun(trial) => drop(self.running.insert(trial.number, 0)),
+            StudyEvent::Step(number, step) => drop(self.running.insert(number, step)),
+            StudyEvent::Over(trial) => {
                 self.running.remove(&trial.number);
                 let best = self.count(&trial);
                 let word = match trial.state {

@@ -278,7 +278,7 @@ pub struct When {
 
 /// A searched setting.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Param {
+pub struct SearchedParam {
     /// Its name: a key of the file, or a word if it sets several.
     pub name: String,
     /// The keys that it sets, each with the factor on its value.
@@ -289,7 +289,7 @@ pub struct Param {
     pub when: Option<When>,
 }
 
-impl Param {
+impl SearchedParam {
     /// Returns a short name: what stands after the last dot, with the layer's name if it belongs to one.
     pub fn short(&self) -> String {
         let parts: Vec<&str> = self.name.split('.').collect();
@@ -308,7 +308,7 @@ pub type Point = Vec<Option<f64>>;
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Space {
     /// In the order in which they are drawn.
-    pub params: Vec<Param>,
+    pub params: Vec<SearchedParam>,
 }
 
 impl Space {
@@ -345,7 +345,7 @@ impl Space {
     }
 
     /// One parameter; none if its condition asks for one that is not yet known.
-    fn param(&self, name: &str, searched: &Searched) -> Result<Option<Param>> {
+    fn param(&self, name: &str, searched: &Searched) -> Result<Option<SearchedParam>> {
         let refuse =
             |what: String| Error::config(place(name), what, "`gradus init --keys study.space` explains each key");
         let domain = Domain::read(searched).map_err(refuse)?;
@@ -360,7 +360,7 @@ impl Space {
             }
         }
         let Some(when) = &searched.when else {
-            return Ok(Some(Param { name: name.into(), keys, domain, when: None }));
+            return Ok(Some(SearchedParam { name: name.into(), keys, domain, when: None }));
         };
         let condition = when.split_once('=');
         let (parent, words) = condition.ok_or_else(|| refuse(format!("has a condition \"{when}\" without `=`")))?;
@@ -372,7 +372,7 @@ impl Space {
             found.ok_or_else(|| refuse(format!("asks for `{word}`, which is not among {}", words())))
         };
         let choices = words.split('|').map(|word| index(word.trim())).collect::<Result<_>>()?;
-        Ok(Some(Param { name: name.into(), keys, domain, when: Some(When { parent, choices }) }))
+        Ok(Some(SearchedParam { name: name.into(), keys, domain, when: Some(When { parent, choices }) }))
     }
 
     /// Returns whether parameter `i` counts, by the values of those before it.
@@ -384,7 +384,7 @@ impl Space {
     }
 
     /// Returns a point whose parameters are drawn by `draw`, in order, where they count.
-    pub fn point(&self, mut draw: impl FnMut(usize, &Param) -> f64) -> Point {
+    pub fn point(&self, mut draw: impl FnMut(usize, &SearchedParam) -> f64) -> Point {
         let mut point = Point::new();
         for (i, param) in self.params.iter().enumerate() {
             point.push(self.counts(i, &point).then(|| draw(i, param)));

@@ -20,7 +20,7 @@
 //!   it did not count in a trial, that trial's factor is the prior's.
 
 use super::sampler::{Random, Sampler, Situation};
-use super::space::{Domain, Param, Point, Space};
+use super::space::{Domain, Point, SearchedParam, Space};
 use super::trial::{State, Trial};
 use crate::rng::Rng;
 use std::f64::consts::{PI, SQRT_2};
@@ -128,7 +128,7 @@ impl<'a> Parzen<'a> {
 
 impl Factor {
     /// Returns the factors of a parameter: around the value of each trial, and the prior's.
-    fn around(param: &Param, values: &[Option<f64>]) -> Vec<Self> {
+    fn around(param: &SearchedParam, values: &[Option<f64>]) -> Vec<Self> {
         let (low, high) = param.domain.interval();
         let is_choice = matches!(param.domain, Domain::Choice(_));
         let prior =

@@ -3,7 +3,7 @@
 use crate::common::{command, empty_folder, gradus};
 use flate2::{Compression, write::GzEncoder};
 use gradus::data::Idx;
-use gradus::data::fetch::{self, Event, Patience, RemoteFile};
+use gradus::data::fetch::{self, FetchEvent, Patience, RemoteFile};
 use gradus::data::mnist::Set;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -123,7 +123,7 @@ fn get(expected: &RemoteFile, servers: &[&Server], to: &Path) -> (gradus::Result
     let mirrors: Vec<String> = servers.iter().map(|server| server.address.clone()).collect();
     let mut notes = Vec::new();
     let result = fetch::get(std::slice::from_ref(expected), &mirrors, to, &mut |event| {
-        if let Event::Note(line) = event {
+        if let FetchEvent::Note(line) = event {
             notes.push(line.to_owned());
         }
     });
@@ -145,7 +145,7 @@ fn a_whole_file_comes_once() {
     let to = dir.path().join("new/folder");
     let mut seen = Vec::new();
     fetch::get(std::slice::from_ref(&expected), std::slice::from_ref(&server.address), &to, &mut |event| {
-        if let Event::Bytes(name, here, total) = event {
+        if let FetchEvent::Bytes(name, here, total) = event {
             assert_eq!((name, total), ("digits.gz", Some(packed.len() as u64)));
             seen.push(here);
         }
@@ -314,7 +314,7 @@ fn a_body_that_drips_leaves_the_next_mirror() {
     let mirrors = [drips.address.clone(), good.address.clone()];
     let start = Instant::now();
     fetch::get_within(&patience, std::slice::from_ref(&expected), &mirrors, dir.path(), &mut |event| {
-        if let Event::Note(line) = event {
+        if let FetchEvent::Note(line) = event {
             notes.push(line.to_owned());
         }
     })

@@ -3,7 +3,7 @@
 use crate::common::{Ran, empty_folder, gradus, write_images};
 use gradus::experiment::{Experiment, Source, load};
 use gradus::run::Unwatched;
-use gradus::study::job::Job;
+use gradus::study::job::StudyJob;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -158,7 +158,7 @@ fn the_trials_of_a_study_have_one_split() {
             + "[study]\nseeds = \"own\"\n[study.space]\n\"train.optimizer.lr\" = { log = [1e-3, 1e-1] }\n";
         let mut source = Source::text(&text, "linear").unwrap();
         source.set("data.per_class=10").unwrap();
-        let job = Job::new(source).unwrap();
+        let job = StudyJob::new(source).unwrap();
         let study = job.study().unwrap();
         let trials: Vec<Experiment> = (0..4)
             .map(|number| {

@@ -5,7 +5,7 @@ use crate::common::{command, copy, empty_folder, gradus, png};
 use crate::pipeline::smoke_run;
 use gradus::experiment::compare::compare;
 use gradus::experiment::map::Method;
-use gradus::experiment::trained::Trained;
+use gradus::experiment::trained::TrainedRun;
 use gradus::nn::state::{from_safetensors, to_safetensors};
 use gradus::rng::Rng;
 use gradus::run::{RunFolder, Unwatched};
@@ -83,7 +83,7 @@ fn names(folder: &Path) -> Vec<String> {
 /// All outputs of the commands on a run, or the error.
 fn predictions(run: &Path, other: &Path, image: &Path) -> Result<String> {
     let folder = RunFolder::finished(run)?;
-    let trained = Trained::open(&folder)?;
+    let trained = TrainedRun::open(&folder)?;
     let figures = trained.evaluate(None, &mut Unwatched)?;
     let predictions = trained.predict(image, &trained.reader(None)?.read(image)?)?;
     let embedding = trained.embed("flatten1", (Method::Pca, 2), 20, &mut Unwatched)?;

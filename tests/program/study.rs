@@ -3,8 +3,8 @@
 
 use crate::common::{command, empty_folder, gradus, plain_numbers};
 use gradus::study::{
-    Direction, Event, Hyperband, Median, NoPruner, Objective, Overseer, Prune, Pruner, Random, Sampler, Space, State,
-    Study, Tpe, Trial, Unseen, best, database,
+    Direction, Hyperband, Median, NoPruner, Objective, Overseer, Prune, Pruner, Random, Sampler, Space, State, Study,
+    StudyEvent, Tpe, Trial, Unseen, best, database,
 };
 use gradus::{Error, Result};
 use std::path::Path;
@@ -194,7 +194,7 @@ fn faults_fail_a_trial_or_end_the_study() {
 struct Impatient(usize);
 
 impl Overseer for Impatient {
-    fn event(&mut self, _: Event) {
+    fn event(&mut self, _: StudyEvent) {
         self.0 = self.0.saturating_sub(1);
     }
     fn stops(&mut self) -> bool {
@@ -447,7 +447,7 @@ fn optuna_reads_the_journal_and_the_database() {
 fn every_builtin_can_be_searched() {
     for known in gradus::experiment::builtin::ALL {
         let source = gradus::experiment::Source::text(known.text, known.name).unwrap();
-        let job = gradus::study::job::Job::new(source).unwrap_or_else(|e| panic!("{}: {e}", known.name));
+        let job = gradus::study::job::StudyJob::new(source).unwrap_or_else(|e| panic!("{}: {e}", known.name));
         assert!(!job.space.params.is_empty(), "{}: [study.space] is empty", known.name);
     }
 }
@@ -461,7 +461,7 @@ fn the_space_of_the_help_fits() {
     assert!(space.contains("choice") && space.contains("momentum"), "{space}");
     let file = gradus::experiment::builtin("cnn-small").unwrap().text.split("[study]").next().unwrap();
     let source = gradus::experiment::Source::text(&format!("{file}\n{space}\n"), "help").unwrap();
-    let job = gradus::study::job::Job::new(source).unwrap_or_else(|e| panic!("{e}"));
+    let job = gradus::study::job::StudyJob::new(source).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(job.space.params.len(), 5);
 }
 

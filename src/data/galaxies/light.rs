@@ -134,12 +134,12 @@ impl Pose {
 
 /// A radial function tabulated once and read by linear interpolation; zero beyond its reach. The knots are even in
 /// the square root of the radius, hence densest in the centre, where galaxies are steep.
-pub(super) struct Table {
+pub(super) struct LightTable {
     values: Vec<f64>,
     reach: f64,
 }
 
-impl Table {
+impl LightTable {
     const KNOTS: usize = 256;
 
     pub(super) fn new(reach: f64, f: impl Fn(f64) -> f64) -> Self {
@@ -159,17 +159,17 @@ impl Table {
 
 /// Sérsic's law (1963): I(r) = exp(-b ((r / r_e)^(1/n) - 1)), r_e the radius that holds half of the light. n = 1 is
 /// the exponential disc, n = 4 de Vaucouleurs's law of bright ellipticals. b(n) by Ciotti and Bertin (1999).
-pub(super) fn sersic(n: f64, r_e: f64) -> Table {
+pub(super) fn sersic(n: f64, r_e: f64) -> LightTable {
     let b = 2.0 * n - 1.0 / 3.0 + 4.0 / (405.0 * n) + 46.0 / (25515.0 * n * n);
-    Table::new(12.0 * r_e, |r| libm::exp(-b * (libm::pow(r / r_e, 1.0 / n) - 1.0)))
+    LightTable::new(12.0 * r_e, |r| libm::exp(-b * (libm::pow(r / r_e, 1.0 / n) - 1.0)))
 }
 
 /// Returns an exponential disc of scale length `h`, cut at `edge`, seen exactly from the side: the light met along the
 /// line of sight at distance x from the centre, the integral of exp(-sqrt(x^2 + t^2) / h) dt. (Without the cut it is 2
 /// x K_1(x / h), K_1 a Bessel function; van der Kruit and Searle 1981.)
-pub(super) fn disc_from_the_side(h: f64, edge: f64) -> Table {
+pub(super) fn disc_from_the_side(h: f64, edge: f64) -> LightTable {
     const STEPS: usize = 48;
-    Table::new(edge, |x| {
+    LightTable::new(edge, |x| {
         let depth = (edge * edge - x * x).max(0.0).sqrt();
         let step = depth / STEPS as f64;
         (0..STEPS)
@@ -182,8 +182,8 @@ pub(super) fn disc_from_the_side(h: f64, edge: f64) -> Table {
 }
 
 /// Returns the vertical profile of a self-gravitating disc (Spitzer 1942): sech^2(z / z0).
-pub(super) fn sech2(z0: f64) -> Table {
-    Table::new(6.0 * z0, |z| {
+pub(super) fn sech2(z0: f64) -> LightTable {
+    LightTable::new(6.0 * z0, |z| {
         let cosh = libm::cosh(z / z0);
         1.0 / (cosh * cosh)
     })
@@ -245,7 +245,7 @@ mod tests {
     }
 
     /// Light within r, by the midpoint rule.
-    fn growth(profile: &Table, r: f64) -> f64 {
+    fn growth(profile: &LightTable, r: f64) -> f64 {
         let step = r / 20_000.0;
         (0..20_000).map(|k| (k as f64 + 0.5) * step).map(|s| TAU * s * profile.at(s) * step).sum()
     }

@@ -4,7 +4,7 @@
 //! classes overlap in size, brightness and shape: an elliptical may be as long as a tilted spiral, a spiral as smooth
 //! in its outskirts as a disc from the side.
 
-use super::light::{Arms, Canvas, FRAME, Pose, Table, disc_from_the_side, sech2, sersic};
+use super::light::{Arms, Canvas, FRAME, LightTable, Pose, disc_from_the_side, sech2, sersic};
 use crate::rng::Rng;
 use std::f64::consts::TAU;
 
@@ -52,7 +52,7 @@ pub(super) fn spiral(canvas: &mut Canvas, pose: &Pose, rng: &mut Rng) {
     let knots_share = rng.range(0.03, 0.15);
 
     let edge = rng.range(3.2, 4.5) * h;
-    let disc = Table::new(edge, |r| libm::exp(-r / h) * (1.0 - libm::pow(r / edge, 6.0)));
+    let disc = LightTable::new(edge, |r| libm::exp(-r / h) * (1.0 - libm::pow(r / edge, 6.0)));
     canvas.add(total * (1.0 - bulge_share - bar_share - knots_share), pose, edge, 1, |x, y| {
         let y = y / q;
         let light = disc.at((x * x + y * y).sqrt());

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 /// What runs are compared by: a mean over the test samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Measure {
+pub enum TestMeasure {
     /// The fraction of test samples classified correctly: the more the better.
     Accuracy,
     /// The evidence lower bound in nats, of variational autoencoders: the more the better.
@@ -15,33 +15,33 @@ pub enum Measure {
     Mse,
 }
 
-impl Measure {
+impl TestMeasure {
     /// All of them.
-    pub const ALL: [Measure; 3] = [Measure::Accuracy, Measure::Elbo, Measure::Mse];
+    pub const ALL: [TestMeasure; 3] = [TestMeasure::Accuracy, TestMeasure::Elbo, TestMeasure::Mse];
 
     /// As the command line writes it.
     pub fn name(self) -> &'static str {
         match self {
-            Measure::Accuracy => "accuracy",
-            Measure::Elbo => "elbo",
-            Measure::Mse => "mse",
+            TestMeasure::Accuracy => "accuracy",
+            TestMeasure::Elbo => "elbo",
+            TestMeasure::Mse => "mse",
         }
     }
 
     /// As a table writes it.
     pub fn title(self) -> &'static str {
         match self {
-            Measure::Accuracy => "test accuracy",
-            Measure::Elbo => "test ELBO (nats)",
-            Measure::Mse => "test mean squared error",
+            TestMeasure::Accuracy => "test accuracy",
+            TestMeasure::Elbo => "test ELBO (nats)",
+            TestMeasure::Mse => "test mean squared error",
         }
     }
 
     /// The better value first.
     pub(super) fn order(self, a: f64, b: f64) -> Ordering {
         match self {
-            Measure::Accuracy | Measure::Elbo => b.total_cmp(&a),
-            Measure::Mse => a.total_cmp(&b),
+            TestMeasure::Accuracy | TestMeasure::Elbo => b.total_cmp(&a),
+            TestMeasure::Mse => a.total_cmp(&b),
         }
     }
 }

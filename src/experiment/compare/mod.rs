@@ -13,13 +13,13 @@ mod measure;
 pub mod read;
 pub mod report;
 
-pub use measure::Measure;
+pub use measure::TestMeasure;
 
 use crate::analysis::metrics::{holm, mcnemar, mean_difference};
 use crate::error::{Error, Result};
 use crate::run::RunFolder;
 use ndarray::Array2;
-use read::Run;
+use read::ComparedRun;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,7 +74,7 @@ pub struct Pair {
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
     /// What is compared.
-    pub measure: Measure,
+    pub measure: TestMeasure,
     /// Test samples that all runs were evaluated on.
     pub test_samples: usize,
     /// One row for each variant, the best first.
@@ -89,7 +89,7 @@ pub struct Comparison {
 ///
 /// Errors: a folder that holds no finished run; a run given twice, or two runs of the same settings and seed; runs that were
 /// evaluated on different test samples, or have no measure in common.
-pub fn compare(folders: &[RunFolder], measure: Option<Measure>) -> Result<Comparison> {
+pub fn compare(folders: &[RunFolder], measure: Option<TestMeasure>) -> Result<Comparison> {
     // A file of a finished run that was changed is refused when it is read.
     let verified = |folder: &RunFolder| if folder.is_complete() { folder.verified() } else { Ok(folder.clone()) };
     let folders: Vec<RunFolder> = folders.iter().map(verified).collect::<Result<_>>()?;
@@ -97,15 +97,15 @@ pub fn compare(folders: &[RunFolder], measure: Option<Measure>) -> Result<Compar
         Some(measure) => measure,
         None => read::common_measure(&folders)?,
     };
-    let runs: Vec<Run> = folders.iter().map(|folder| read::run(folder, measure)).collect::<Result<_>>()?;
+    let runs: Vec<ComparedRun> = folders.iter().map(|folder| read::run(folder, measure)).collect::<Result<_>>()?;
     of_runs(measure, runs)
 }
 
 /// Compares runs that have been read.
-fn of_runs(measure: Measure, runs: Vec<Run>) -> Result<Comparison> {
+fn of_runs(measure: TestMeasure, runs: Vec<ComparedRun>) -> Result<Comparison> {
     let Some(first) = runs.first() else { return Err(Error::invalid("compare: no runs")) };
     let (names, test_samples) = (first.samples.clone(), first.samples.len());
-    let mut variants: BTreeMap<String, Vec<Run>> = BTreeMap::new();
+    let mut variants: BTreeMap<String, Vec<ComparedRun>> = BTreeMap::new();
     for run in runs {
         if run.samples != names {
             let help = "compare runs of the same data and the same split (data.seed)";
@@ -118,8 +118,8 @@ fn of_runs(measure: Measure, runs: Vec<Run>) -> Result<Comparison> {
         }
         of_variant.push(run);
     }
-    let mut variants: Vec<Vec<Run>> = variants.into_values().collect();
-    let mean = |runs: &[Run]| runs.iter().map(Run::mean).sum::<f64>() / runs.len() as f64;
+    let mut variants: Vec<Vec<ComparedRun>> = variants.into_values().collect();
+    let mean = |runs: &[ComparedRun]| runs.iter().map(ComparedRun::mean).sum::<f64>() / runs.len() as f64;
     variants.sort_by(|a, b| measure.order(mean(a), mean(b)).then_with(|| a[0].name.cmp(&b[0].name)));
     let labels = labels(&variants);
     let rows: Vec<Row> = labels.iter().zip(&variants).map(|(label, runs)| row(label, runs)).collect();
@@ -140,11 +140,12 @@ fn of_runs(measure: Measure, runs: Vec<Run>) -> Result<Comparison> {
 }
 
 /// A name for each variant: that of its experiment, and of variants that share one, the settings in which they differ.
-fn labels(variants: &[Vec<Run>]) -> Vec<String> {
+fn labels(variants: &[Vec<ComparedRun>]) -> Vec<String> {
     const MOST: usize = 3;
-    let label = |runs: &Vec<Run>| {
+    let label = |runs: &Vec<ComparedRun>| {
         let run = &runs[0];
-        let same_name: Vec<&Run> = variants.iter().map(|runs| &runs[0]).filter(|r| r.name == run.name).collect();
+        let same_name: Vec<&ComparedRun> =
+            variants.iter().map(|runs| &runs[0]).filter(|r| r.name == run.name).collect();
         let keys: BTreeSet<&String> = same_name.iter().flat_map(|r| r.settings.keys()).collect();
         let differs = |key: &&&String| same_name.iter().any(|r| r.settings.get(**key) != run.settings.get(**key));
         let differing: Vec<&&String> = keys.iter().filter(differs).collect();
@@ -159,14 +160,14 @@ fn labels(variants: &[Vec<Run>]) -> Vec<String> {
     variants.iter().map(label).collect()
 }
 
-fn row(label: &str, runs: &[Run]) -> Row {
-    let mean = |f: &dyn Fn(&Run) -> f64| runs.iter().map(f).sum::<f64>() / runs.len() as f64;
-    let values = runs.iter().map(Run::mean);
+fn row(label: &str, runs: &[ComparedRun]) -> Row {
+    let mean = |f: &dyn Fn(&ComparedRun) -> f64| runs.iter().map(f).sum::<f64>() / runs.len() as f64;
+    let values = runs.iter().map(ComparedRun::mean);
     Row {
         experiment: label.to_owned(),
         runs: runs.iter().map(|run| run.folder.display().to_string()).collect(),
         seeds: runs.iter().map(|run| run.seed).collect(),
-        value: mean(&Run::mean),
+        value: mean(&ComparedRun::mean),
         range: [values.clone().fold(f64::INFINITY, f64::min), values.fold(f64::NEG_INFINITY, f64::max)],
         macro_f1: runs.iter().all(|run| run.macro_f1.is_some()).then(|| mean(&|run| run.macro_f1.unwrap_or(0.0))),
         parameters: mean(&|run| run.parameters),
@@ -175,12 +176,13 @@ fn row(label: &str, runs: &[Run]) -> Row {
 }
 
 /// Compares two variants; the correction for several pairs is still to come.
-fn pair(measure: Measure, (a, of_a): (&str, &[Run]), (b, of_b): (&str, &[Run])) -> Result<Pair> {
-    let values = |runs: &[Run]| Array2::from_shape_fn((runs.len(), runs[0].values.len()), |(s, i)| runs[s].values[i]);
-    let found = mean_difference(values(of_a).view(), values(of_b).view(), measure == Measure::Accuracy)?;
+fn pair(measure: TestMeasure, (a, of_a): (&str, &[ComparedRun]), (b, of_b): (&str, &[ComparedRun])) -> Result<Pair> {
+    let values =
+        |runs: &[ComparedRun]| Array2::from_shape_fn((runs.len(), runs[0].values.len()), |(s, i)| runs[s].values[i]);
+    let found = mean_difference(values(of_a).view(), values(of_b).view(), measure == TestMeasure::Accuracy)?;
     let p_value = match (measure, of_a, of_b) {
-        (Measure::Accuracy, [x], [y]) => {
-            let correct = |run: &Run| run.values.iter().map(|v| *v == 1.0).collect::<Vec<_>>();
+        (TestMeasure::Accuracy, [x], [y]) => {
+            let correct = |run: &ComparedRun| run.values.iter().map(|v| *v == 1.0).collect::<Vec<_>>();
             mcnemar(&correct(x), &correct(y)).p_value
         }
         _ => found.p_value,

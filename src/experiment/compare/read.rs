@@ -1,6 +1,6 @@
 //! What a comparison needs of a run: its settings, and the measure of each test sample.
 
-use super::measure::Measure;
+use super::measure::TestMeasure;
 use crate::error::{Error, Result};
 use crate::experiment::each::TEST_SAMPLES;
 use crate::experiment::read::of_run;
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 const NOT_A_VARIANT: [&str; 6] = ["name", "about", "seed", "report", "study", "data.path"];
 
 /// A run's numbers.
-pub(super) struct Run {
+pub(super) struct ComparedRun {
     pub(super) folder: PathBuf,
     pub(super) name: String,
     pub(super) seed: u64,
@@ -31,7 +31,7 @@ pub(super) struct Run {
     pub(super) seconds: f64,
 }
 
-impl Run {
+impl ComparedRun {
     /// The measure on the test set.
     pub(super) fn mean(&self) -> f64 {
         self.values.iter().sum::<f64>() / self.values.len() as f64
@@ -57,14 +57,14 @@ fn metrics(folder: &RunFolder) -> Result<Value> {
 }
 
 /// The measures that a run has, the one it is ranked by first.
-fn measures(metrics: &Value) -> Vec<Measure> {
+fn measures(metrics: &Value) -> Vec<TestMeasure> {
     let test = &metrics["test"];
-    Measure::ALL.into_iter().filter(|measure| test[measure.name()].is_number()).collect()
+    TestMeasure::ALL.into_iter().filter(|measure| test[measure.name()].is_number()).collect()
 }
 
 /// The measure that all runs are ranked by.
-pub(super) fn common_measure(folders: &[RunFolder]) -> Result<Measure> {
-    let mut common: Option<Measure> = None;
+pub(super) fn common_measure(folders: &[RunFolder]) -> Result<TestMeasure> {
+    let mut common: Option<TestMeasure> = None;
     for folder in folders {
         let found = *measures(&metrics(folder)?)
             .first()
@@ -80,7 +80,7 @@ pub(super) fn common_measure(folders: &[RunFolder]) -> Result<Measure> {
 }
 
 /// Reads one run.
-pub(super) fn run(folder: &RunFolder, measure: Measure) -> Result<Run> {
+pub(super) fn run(folder: &RunFolder, measure: TestMeasure) -> Result<ComparedRun> {
     let metrics = metrics(folder)?;
     let of = measures(&metrics);
     if !of.contains(&measure) {
@@ -99,12 +99,12 @@ pub(super) fn run(folder: &RunFolder, measure: Measure) -> Result<Run> {
     });
     settings.insert("data".into(), metrics["data"]["test_set"].as_str().unwrap_or_default().to_owned());
     let (samples, values) = match measure {
-        Measure::Accuracy => {
+        TestMeasure::Accuracy => {
             let table = columns(folder, "tables/predictions.csv", 3)?;
             table.into_iter().map(|row| (format!("{}: {}", row[0], row[1]), f64::from(row[1] == row[2]))).unzip()
         }
-        Measure::Elbo | Measure::Mse => {
-            let at = if measure == Measure::Mse { 1 } else { 2 };
+        TestMeasure::Elbo | TestMeasure::Mse => {
+            let at = if measure == TestMeasure::Mse { 1 } else { 2 };
             let mut found = (Vec::new(), Vec::new());
             for row in columns(folder, TEST_SAMPLES, at + 1)? {
                 let value: f64 = row[at].parse().map_err(|_| refuse(folder, "holds a table of odd numbers"))?;
@@ -117,7 +117,7 @@ pub(super) fn run(folder: &RunFolder, measure: Measure) -> Result<Run> {
     if values.is_empty() {
         return Err(refuse(folder, "has no test samples"));
     }
-    Ok(Run {
+    Ok(ComparedRun {
         folder: folder.root().to_owned(),
         name: experiment.name,
         seed: experiment.seed,

@@ -1,7 +1,7 @@
 //! A comparison as a page: the table of variants, the differences of each two, and the learning curves of all runs.
 
 use super::read::history;
-use super::{Comparison, Measure, Pair};
+use super::{Comparison, Pair, TestMeasure};
 use crate::error::Result;
 use crate::report::chart::{Colour, LineChart};
 use crate::report::words::{p_value, thousands};
@@ -14,34 +14,34 @@ use std::path::Path;
 const MOST_CURVES: usize = 12;
 
 /// A value of the measure, as text.
-pub fn value(measure: Measure, value: f64) -> String {
+pub fn value(measure: TestMeasure, value: f64) -> String {
     match measure {
-        Measure::Accuracy => format!("{:.2} %", 100.0 * value),
-        Measure::Elbo => format!("{value:.2}"),
-        Measure::Mse => format!("{value:.5}"),
+        TestMeasure::Accuracy => format!("{:.2} %", 100.0 * value),
+        TestMeasure::Elbo => format!("{value:.2}"),
+        TestMeasure::Mse => format!("{value:.5}"),
     }
 }
 
 /// A difference of two values with its sign, without a unit.
-fn signed(measure: Measure, by: f64) -> String {
+fn signed(measure: TestMeasure, by: f64) -> String {
     match measure {
-        Measure::Accuracy => format!("{:+.2}", 100.0 * by),
-        Measure::Elbo => format!("{by:+.2}"),
-        Measure::Mse => format!("{by:+.5}"),
+        TestMeasure::Accuracy => format!("{:+.2}", 100.0 * by),
+        TestMeasure::Elbo => format!("{by:+.2}"),
+        TestMeasure::Mse => format!("{by:+.5}"),
     }
 }
 
 /// The unit of a difference, with a space before it.
-fn unit(measure: Measure) -> &'static str {
+fn unit(measure: TestMeasure) -> &'static str {
     match measure {
-        Measure::Accuracy => " points",
-        Measure::Elbo => " nats",
-        Measure::Mse => "",
+        TestMeasure::Accuracy => " points",
+        TestMeasure::Elbo => " nats",
+        TestMeasure::Mse => "",
     }
 }
 
 /// What a pair's difference is: the figure with its interval.
-pub fn difference(measure: Measure, pair: &Pair) -> String {
+pub fn difference(measure: TestMeasure, pair: &Pair) -> String {
     let [low, high] = pair.interval.map(|by| signed(measure, by));
     format!("{}{} (95 % interval {low} to {high})", signed(measure, pair.difference), unit(measure))
 }

@@ -4,8 +4,8 @@ use super::*;
 use std::path::PathBuf;
 
 /// A run of `settings` whose network classifies the samples correctly where `correct` has a 1.
-fn run(name: &str, epochs: u32, seed: u64, correct: &[u8]) -> Run {
-    Run {
+fn run(name: &str, epochs: u32, seed: u64, correct: &[u8]) -> ComparedRun {
+    ComparedRun {
         folder: PathBuf::from(format!("{name}-{epochs}-{seed}")),
         name: name.to_owned(),
         seed,
@@ -26,14 +26,14 @@ fn first(k: usize, n: usize, from: usize) -> Vec<u8> {
 #[test]
 fn a_run_given_twice_is_refused() {
     let twice = vec![run("a", 5, 1, &[1, 0]), run("a", 5, 1, &[1, 0])];
-    let message = of_runs(Measure::Accuracy, twice).unwrap_err().to_string();
+    let message = of_runs(TestMeasure::Accuracy, twice).unwrap_err().to_string();
     assert!(message.contains("the seed (1) of a-5-1"), "{message}");
 }
 
 #[test]
 fn other_test_samples_are_refused() {
     let other = vec![run("a", 5, 1, &[1, 0]), run("b", 5, 1, &[1, 0, 1])];
-    assert!(of_runs(Measure::Accuracy, other).unwrap_err().to_string().contains("other test samples"));
+    assert!(of_runs(TestMeasure::Accuracy, other).unwrap_err().to_string().contains("other test samples"));
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn settings_make_the_variant_and_its_label() {
         run("a", 9, 1, &first(50, 100, 50)),
         run("b", 5, 1, &first(10, 100, 0)),
     ];
-    let found = of_runs(Measure::Accuracy, runs).unwrap();
+    let found = of_runs(TestMeasure::Accuracy, runs).unwrap();
     let labels: Vec<&str> = found.rows.iter().map(|row| row.experiment.as_str()).collect();
     assert_eq!(labels, ["a (train.epochs = 5)", "a (train.epochs = 9)", "b"]);
     assert_eq!((found.rows[0].seeds.clone(), found.pairs.len()), (vec![1, 2], 3));
@@ -55,7 +55,7 @@ fn settings_make_the_variant_and_its_label() {
 #[test]
 fn of_one_seed_each_the_statement_is_about_two_networks() {
     // Nine samples that only the first classifies correctly: McNemar's p is 2 / 2^9.
-    let found = of_runs(Measure::Accuracy, vec![run("a", 5, 1, &[1; 9]), run("b", 5, 1, &[0; 9])]).unwrap();
+    let found = of_runs(TestMeasure::Accuracy, vec![run("a", 5, 1, &[1; 9]), run("b", 5, 1, &[0; 9])]).unwrap();
     let pair = &found.pairs[0];
     assert!((pair.p_value - 2.0 / 512.0).abs() < 1e-12 && !pair.over_seeds, "{pair:?}");
     assert_eq!(pair.better.as_deref(), Some("a"));
@@ -64,7 +64,7 @@ fn of_one_seed_each_the_statement_is_about_two_networks() {
 
 #[test]
 fn of_errors_the_smaller_is_better_and_of_bounds_the_larger() {
-    for (measure, better) in [(Measure::Mse, "b"), (Measure::Elbo, "a")] {
+    for (measure, better) in [(TestMeasure::Mse, "b"), (TestMeasure::Elbo, "a")] {
         let values = |level: f64, seed| {
             let mut run = run(if level > 1.5 { "a" } else { "b" }, 5, seed, &[0; 40]);
             run.values.iter_mut().enumerate().for_each(|(i, v)| *v = level + (i % 4) as f64 * 0.01);
@@ -89,7 +89,7 @@ fn several_comparisons_are_corrected() {
             let correct: Vec<u8> = (0..300).map(|_| u8::from(rng.uniform() < 0.8)).collect();
             run(&format!("v{v}"), 5, 1, &correct)
         };
-        let found = of_runs(Measure::Accuracy, (0..10).map(&mut alike).collect()).unwrap();
+        let found = of_runs(TestMeasure::Accuracy, (0..10).map(&mut alike).collect()).unwrap();
         assert!(found.pairs.iter().all(|pair| pair.adjusted_p_value >= pair.p_value));
         uncorrected += usize::from(found.pairs.iter().any(|pair| pair.p_value < LEVEL));
         corrected += usize::from(found.pairs.iter().any(|pair| pair.better.is_some()));

@@ -12,11 +12,11 @@ pub mod optimize;
 pub mod report;
 pub mod target;
 
-pub use optimize::{Distance, Dream, Pixels, Settings, optimize};
-pub use target::Target;
+pub use optimize::{Distance, Dream, DreamSettings, Pixels, optimize};
+pub use target::DreamTarget;
 
 use super::data::Features;
-use super::trained::Trained;
+use super::trained::TrainedRun;
 use crate::data::{ImageData, Images, read_image};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -40,9 +40,9 @@ pub enum Start {
 
 /// A job for [`dream`].
 #[derive(Clone, Debug)]
-pub struct Job {
+pub struct DreamJob {
     /// What is asked.
-    pub targets: Vec<Target>,
+    pub targets: Vec<DreamTarget>,
     /// From where.
     pub start: Start,
     /// Noise added to a real start: deviation.
@@ -50,16 +50,16 @@ pub struct Job {
     /// Starts for each target, of which the best is kept.
     pub restarts: usize,
     /// How, with its regularization.
-    pub settings: Settings,
+    pub settings: DreamSettings,
     /// Seed of starts and jitter.
     pub seed: u64,
 }
 
 /// What became of one target.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct DreamFound {
     /// What was asked.
-    pub target: Target,
+    pub target: DreamTarget,
     /// The best restart.
     pub best: Dream,
     /// The predictions of all restarts.
@@ -96,7 +96,7 @@ struct Gallery<'a> {
 const NEIGHBORS: usize = 10;
 
 /// Dreams all targets.
-pub fn dream(trained: &Trained, job: &Job, watch: &mut dyn Watch) -> Result<(Vec<Found>, ImageData)> {
+pub fn dream(trained: &TrainedRun, job: &DreamJob, watch: &mut dyn Watch) -> Result<(Vec<DreamFound>, ImageData)> {
     let e = &trained.experiment;
     if !matches!(e.train.loss, Loss::CrossEntropy | Loss::Nll)
         || e.data.features != Features::Pixels
@@ -125,26 +125,33 @@ pub fn dream(trained: &Trained, job: &Job, watch: &mut dyn Watch) -> Result<(Vec
 }
 
 /// Dreams one target, with and without regularization, from the same starts.
-fn one(t: &Trained, job: &Job, target: &Target, i: u64, data: &ImageData, gallery: &Gallery<'_>) -> Result<Found> {
+fn one(
+    t: &TrainedRun,
+    job: &DreamJob,
+    target: &DreamTarget,
+    i: u64,
+    data: &ImageData,
+    gallery: &Gallery<'_>,
+) -> Result<DreamFound> {
     let starts = starts(t, job, i, data)?;
     let normalization = t.preparation.normalization.as_ref();
-    let run = |settings: &Settings| optimize(&t.model, normalization, &starts, target, settings, job.seed);
-    let plain = Settings { tv: 0.0, l2: 0.0, blur: 0.0, jitter: 0, ..job.settings.clone() };
+    let run = |settings: &DreamSettings| optimize(&t.model, normalization, &starts, target, settings, job.seed);
+    let plain = DreamSettings { tv: 0.0, l2: 0.0, blur: 0.0, jitter: 0, ..job.settings.clone() };
     let (with, without) = (run(&job.settings)?, run(&plain)?);
     let reached = with.iter().map(|dream| dream.reached.clone()).collect();
     let (best, unregularized) = (best(with, target), best(without, target));
     let likeness = [&best, &unregularized].map(|dream| gallery.likeness(dream.image(), target));
-    Ok(Found { target: target.clone(), best, reached, unregularized, likeness })
+    Ok(DreamFound { target: target.clone(), best, reached, unregularized, likeness })
 }
 
 /// The restart whose prediction is nearest to the target.
-fn best(dreams: Vec<Dream>, target: &Target) -> Dream {
+fn best(dreams: Vec<Dream>, target: &DreamTarget) -> Dream {
     let by_distance = |a: &Dream, b: &Dream| target.distance(&a.reached).total_cmp(&target.distance(&b.reached));
     dreams.into_iter().min_by(by_distance).expect("there is a restart")
 }
 
 /// The images from which target `i` is dreamt, `[R, C, H, W]`.
-fn starts(t: &Trained, job: &Job, i: u64, data: &ImageData) -> Result<Tensor> {
+fn starts(t: &TrainedRun, job: &DreamJob, i: u64, data: &ImageData) -> Result<Tensor> {
     let [channels, h, w] = t.preparation.image;
     let shape = [job.restarts, channels, h, w];
     let mut rng = Rng::new(job.seed, "dream.start", i);
@@ -180,7 +187,7 @@ impl<'a> Gallery<'a> {
         Self { train: &data.train, usual }
     }
 
-    fn likeness(&self, image: &[f32], target: &Target) -> Likeness {
+    fn likeness(&self, image: &[f32], target: &DreamTarget) -> Likeness {
         let near = nearest(self.train, image);
         let (distance, first) = near[0];
         let wanted: Vec<usize> = (0..target.probabilities.len()).filter(|&c| target.probabilities[c] > 0.05).collect();
@@ -228,13 +235,13 @@ fn nearest(train: &Images, image: &[f32]) -> Vec<(f32, usize)> {
 }
 
 /// The results as JSON.
-pub fn results(found: &[Found], job: &Job) -> Value {
+pub fn results(found: &[DreamFound], job: &DreamJob) -> Value {
     let init = match &job.start {
         Start::Random => "random".to_owned(),
         Start::Image(path) => path.display().to_string(),
         Start::Test(class) => format!("test:{class}"),
     };
-    let one = |f: &Found| {
+    let one = |f: &DreamFound| {
         let main = f.target.main_class();
         let of_main: Vec<f32> = f.reached.iter().map(|p| p[main]).collect();
         let distances: Vec<f32> = f.reached.iter().map(|p| f.target.distance(p)).collect();

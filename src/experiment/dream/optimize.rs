@@ -9,7 +9,7 @@
 //! free elsewhere, so texture that no human would read can satisfy it as well. The regularizers ask for what digits
 //! have: neighbours alike (TV, blur), few bright pixels (l2), the same prediction when moved a little (jitter).
 
-use super::target::Target;
+use super::target::DreamTarget;
 use crate::autograd::{Param, Tape, Var};
 use crate::error::Result;
 use crate::nn::{Ctx, Module, Walk};
@@ -40,7 +40,7 @@ pub enum Distance {
 
 /// The settings of an optimization.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
+pub struct DreamSettings {
     /// Weight of the total variation, per pixel.
     pub tv: f64,
     /// Weight of the squared brightness, per pixel.
@@ -59,7 +59,7 @@ pub struct Settings {
     pub distance: Distance,
 }
 
-impl Settings {
+impl DreamSettings {
     /// What makes images that look like something.
     pub fn regularized() -> Self {
         Self {
@@ -133,8 +133,8 @@ pub fn optimize(
     model: &dyn Module,
     normalization: Option<&Normalization>,
     starts: &Tensor,
-    target: &Target,
-    settings: &Settings,
+    target: &DreamTarget,
+    settings: &DreamSettings,
     seed: u64,
 ) -> Result<Vec<Dream>> {
     let &[restarts, channels, h, w] = starts.shape() else {
@@ -204,8 +204,8 @@ fn easing(step: usize, steps: usize) -> f64 {
 struct Look<'a> {
     model: &'a dyn Module,
     normalization: Option<&'a Normalization>,
-    target: &'a Target,
-    settings: &'a Settings,
+    target: &'a DreamTarget,
+    settings: &'a DreamSettings,
     shape: [usize; 4],
 }
 
@@ -311,7 +311,7 @@ fn rows(a: &Tensor, b: &Tensor, f: impl Fn(f32, f32) -> f32) -> Vec<f32> {
 }
 
 /// After a step: pixels back into [0, 1] where they are moved directly, and the blur where it is its turn.
-fn settle(z: &mut Tensor, settings: &Settings, step: usize, [h, w]: [usize; 2]) {
+fn settle(z: &mut Tensor, settings: &DreamSettings, step: usize, [h, w]: [usize; 2]) {
     if settings.pixels == Pixels::Projected {
         z.data_mut().iter_mut().for_each(|x| *x = x.clamp(0.0, 1.0));
     }
@@ -354,8 +354,9 @@ mod tests {
         let starts = Tensor::rand([2, 1, 4, 4], 0.2, 0.8, &mut Rng::new(1, "test", 0));
         for pixels in [Pixels::Sigmoid, Pixels::Projected] {
             for distance in [Distance::CrossEntropy, Distance::Squared] {
-                let settings = Settings { pixels, distance, steps: 600, lr: 0.05, ..Settings::unregularized() };
-                let target = Target { probabilities: vec![0.5, 0.5, 0.0], note: None };
+                let settings =
+                    DreamSettings { pixels, distance, steps: 600, lr: 0.05, ..DreamSettings::unregularized() };
+                let target = DreamTarget { probabilities: vec![0.5, 0.5, 0.0], note: None };
                 for dream in optimize(&model(), None, &starts, &target, &settings, 1).unwrap() {
                     assert!(dream.image().iter().all(|x| (0.0..=1.0).contains(x)));
                     assert!(dream.loss() < dream.losses[0], "{pixels:?} {distance:?}: {:?}", dream.reached);
@@ -367,8 +368,8 @@ mod tests {
     #[test]
     fn starts_do_not_influence_each_other() {
         let starts = Tensor::rand([3, 1, 4, 4], 0.0, 1.0, &mut Rng::new(1, "test", 0));
-        let settings = Settings { steps: 20, ..Settings::regularized() };
-        let target = Target::class(2, 3);
+        let settings = DreamSettings { steps: 20, ..DreamSettings::regularized() };
+        let target = DreamTarget::class(2, 3);
         let together = optimize(&model(), None, &starts, &target, &settings, 7).unwrap();
         let alone = optimize(&model(), None, &starts.gather(&[1]), &target, &settings, 7).unwrap();
         for (a, b) in together[1].image().iter().zip(alone[0].image()) {

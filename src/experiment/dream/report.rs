@@ -1,7 +1,7 @@
 //! What a network dreamt, in one page: start, steps and end of each dream, the network's predictions, the losses.
 
 use super::findings::{Counted, verdict};
-use super::{Found, Job, Start};
+use super::{DreamFound, DreamJob, Start};
 use crate::data::ImageData;
 use crate::error::Result;
 use crate::files;
@@ -22,7 +22,14 @@ const ZOOM: u32 = 8;
 
 /// Writes `report.html`, `figures/`, an animation for each dream and `dreams.csv` into `folder`. A smoke run's dreams mean
 /// nothing, and the page says so.
-pub fn write(found: &[Found], job: &Job, data: &ImageData, name: &str, is_smoke: bool, folder: &Path) -> Result<()> {
+pub fn write(
+    found: &[DreamFound],
+    job: &DreamJob,
+    data: &ImageData,
+    name: &str,
+    is_smoke: bool,
+    folder: &Path,
+) -> Result<()> {
     let figures = folder.join("figures");
     let mut page = Page::new(&format!("What {name} dreams"));
     let start = match &job.start {
@@ -76,7 +83,7 @@ pub fn write(found: &[Found], job: &Job, data: &ImageData, name: &str, is_smoke:
             ),
         ];
         facts.extend(f.target.note.clone().map(|note| ("The target", note)));
-        page.section(&format!("{}", i + 3), &format!("Target: {words}"))
+        page.section(&format!("{}", i + 3), &format!("DreamTarget: {words}"))
             .figure(&way, "Start, some steps, and the end; above with regularization, below without.")
             .figures(&[(&answer, "The network's prediction for the last step."), (&losses, "Distance to the target.")])
             .facts(&facts);
@@ -85,7 +92,7 @@ pub fn write(found: &[Found], job: &Job, data: &ImageData, name: &str, is_smoke:
 }
 
 /// Target, prediction, loss and steps of each dream.
-pub fn summary(found: &[Found], data: &ImageData) -> Table {
+pub fn summary(found: &[DreamFound], data: &ImageData) -> Table {
     let mut table =
         Table::new(&["target", "reached", "difference", "loss", "steps", "nearest", "looks like it", "unregularized"]);
     for f in found {
@@ -123,10 +130,10 @@ fn tile(pixels: &[f32], data: &ImageData) -> Tile {
 }
 
 /// The ends, framed by whether they look like what was asked.
-pub fn overview(found: &[Found], data: &ImageData) -> Figure {
+pub fn overview(found: &[DreamFound], data: &ImageData) -> Figure {
     let size = found[0].best.image().len();
     let frame = |yes: bool| if yes { Colour::RIGHT } else { Colour::WRONG };
-    let words = |f: &Found| f.target.words(&data.classes);
+    let words = |f: &DreamFound| f.target.words(&data.classes);
     let with = found.iter().map(|f| {
         let p = f.best.reached[f.target.main_class()];
         tile(f.best.image(), data)
@@ -155,7 +162,7 @@ pub fn overview(found: &[Found], data: &ImageData) -> Figure {
 }
 
 /// Start, some steps, end.
-pub fn way(f: &Found, data: &ImageData) -> Figure {
+pub fn way(f: &DreamFound, data: &ImageData) -> Figure {
     let row = |frames: &[(usize, Vec<f32>)]| -> Vec<Tile> {
         let n = frames.len();
         let chosen: Vec<usize> =
@@ -171,7 +178,7 @@ pub fn way(f: &Found, data: &ImageData) -> Figure {
 }
 
 /// The network's prediction as bars: of many classes the most probable.
-pub fn answer(f: &Found, classes: &[String]) -> Figure {
+pub fn answer(f: &DreamFound, classes: &[String]) -> Figure {
     let mut chart =
         BarChart::new("The network's prediction").range(0.0, 1.0).percent().axis("probability").width(420.0);
     let mut order: Vec<usize> = (0..classes.len()).collect();
@@ -186,7 +193,7 @@ pub fn answer(f: &Found, classes: &[String]) -> Figure {
 }
 
 /// Distance to the target over the steps.
-pub fn losses(f: &Found) -> Figure {
+pub fn losses(f: &DreamFound) -> Figure {
     let points = |losses: &[f32]| -> Vec<(f64, f64)> {
         losses.iter().enumerate().map(|(i, &loss)| (i as f64, f64::from(loss.max(1e-6)))).collect()
     };
@@ -200,7 +207,7 @@ pub fn losses(f: &Found) -> Figure {
 }
 
 /// The regularized dream as an animation.
-fn animation(f: &Found, data: &ImageData, path: &Path) -> Result<()> {
+fn animation(f: &DreamFound, data: &ImageData, path: &Path) -> Result<()> {
     let (channels, h, w) = (data.train.channels(), data.train.height(), data.train.width());
     let mut bytes = Vec::new();
     {

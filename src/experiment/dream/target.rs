@@ -4,14 +4,14 @@ use crate::error::{Error, Result};
 
 /// A distribution over the classes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Target {
+pub struct DreamTarget {
     /// A probability for each class; the sum is 1.
     pub probabilities: Vec<f32>,
     /// What was changed about the words to make a distribution of them, for the user to know.
     pub note: Option<String>,
 }
 
-impl Target {
+impl DreamTarget {
     /// All on class `c`.
     pub fn class(c: usize, classes: usize) -> Self {
         Self { probabilities: (0..classes).map(|k| f32::from(k == c)).collect(), note: None }
@@ -99,8 +99,8 @@ mod tests {
 
     #[test]
     fn three_ways_of_saying_it() {
-        let parse = |text: &str| Target::parse(text, &digits()).unwrap();
-        assert_eq!(parse("1"), Target::class(1, 10));
+        let parse = |text: &str| DreamTarget::parse(text, &digits()).unwrap();
+        assert_eq!(parse("1"), DreamTarget::class(1, 10));
         let half = [0.0, 0.0, 0.5, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
         assert_eq!(parse("2:0.5,3:0.5").probabilities, half);
         let short = parse("0,0,.5,.5");
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn what_is_no_distribution_is_refused() {
         for text in ["12", "x", "1:0.5", "0.2,0.2", "1:a", "0,0,0,0,0,0,0,0,0,0,1", "-1,2", ""] {
-            assert_eq!(Target::parse(text, &digits()).unwrap_err().exit_code(), 2, "{text}");
+            assert_eq!(DreamTarget::parse(text, &digits()).unwrap_err().exit_code(), 2, "{text}");
         }
     }
 }

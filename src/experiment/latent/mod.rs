@@ -13,7 +13,7 @@ pub mod report;
 use super::kind::Learns;
 use super::kinds::reconstruct::{code, errors};
 use super::map::{Map, Method, neighbours_agree};
-use super::trained::Trained;
+use super::trained::TrainedRun;
 use crate::analysis::latent::{Bounds, Extremes, Gaussian, analogy, diversity, interpolate, plane, traverse};
 use crate::analysis::latent::{normal_quantiles, unit_variances};
 use crate::analysis::metrics::{Answers, silhouette};
@@ -47,7 +47,7 @@ const BOX: f64 = 0.95;
 
 /// What to look at.
 #[derive(Clone, Copy, Debug)]
-pub struct Job {
+pub struct LatentJob {
     /// Dimensions of the maps: 2 or 3.
     pub dims: usize,
     /// Most test samples in the maps.
@@ -58,7 +58,7 @@ pub struct Job {
 
 /// A trained autoencoder, cut after its code.
 pub struct Coder<'a> {
-    trained: &'a Trained,
+    trained: &'a TrainedRun,
     layer: String,
     /// Numbers in a code.
     pub dimensions: usize,
@@ -68,7 +68,7 @@ pub struct Coder<'a> {
 
 impl<'a> Coder<'a> {
     /// Finds the code. Fails for runs that reconstruct nothing.
-    pub fn new(trained: &'a Trained) -> Result<Self> {
+    pub fn new(trained: &'a TrainedRun) -> Result<Self> {
         let name = &trained.experiment.name;
         if trained.experiment.kind.learns != Learns::Inputs {
             let what = format!("{name} tells classes apart, and gives no image back");
@@ -180,10 +180,10 @@ pub struct Findings {
 
 /// Looks into the codes of a run. `classifier` is a run of the same data that tells classes apart.
 pub fn explore(
-    trained: &Trained,
-    classifier: Option<&Trained>,
+    trained: &TrainedRun,
+    classifier: Option<&TrainedRun>,
     data: &ImageData,
-    job: &Job,
+    job: &LatentJob,
     watch: &mut dyn Watch,
 ) -> Result<Findings> {
     let coder = Coder::new(trained)?;
@@ -261,7 +261,7 @@ pub fn explore(
 }
 
 /// What a classifier says of images.
-fn answers(classifier: &Trained, pixels: &Tensor) -> Result<Answers> {
+fn answers(classifier: &TrainedRun, pixels: &Tensor) -> Result<Answers> {
     let samples = classifier.preparation.samples(pixels, Target::None, None)?;
     let found = classify(&classifier.model, samples.as_ref(), &classifier.objective()?)?;
     Answers::of(super::kinds::classify::probabilities(&found.probabilities))
@@ -364,7 +364,7 @@ impl Gallery {
         Self { train: rows(data.train.clone()), test: rows(data.test.sample(COUNTED, seed)) }
     }
 
-    fn judge(&self, source: &'static str, images: &Tensor, classifier: Option<&Trained>) -> Result<Generated> {
+    fn judge(&self, source: &'static str, images: &Tensor, classifier: Option<&TrainedRun>) -> Result<Generated> {
         let n = images.shape()[0];
         let rows = ArrayView2::from_shape((n, self.train.ncols()), images.data()).expect("images of one size");
         let near = nearest_rows(rows, self.train.view(), 1)?;

@@ -39,7 +39,7 @@ impl Runner for Classify {
     }
 
     fn begin(&self, e: &Experiment, watch: &mut dyn Watch) -> Result<Box<dyn Task>> {
-        OneNetwork::begin(e, watch, |run| Ok(Box::new(Outcome::new(run)?)))
+        OneNetwork::begin(e, watch, |run| Ok(Box::new(Classified::new(run)?)))
     }
 
     fn figures(&self, asked: &Asked<'_>) -> Result<Value> {
@@ -49,14 +49,14 @@ impl Runner for Classify {
 }
 
 /// Everything a run found out.
-pub struct Outcome {
+pub struct Classified {
     /// The run.
     pub run: Run,
     /// Its figures.
     pub scores: Scores,
 }
 
-impl Outcome {
+impl Classified {
     /// Evaluates the trained network on all three splits.
     pub fn new(run: Run) -> Result<Self> {
         let scores = run.prepared.score(run.history.clone())?;
@@ -125,7 +125,7 @@ pub fn decisions(p: &Prepared, scores: &Scores) -> Option<[Decision; 2]> {
 }
 
 /// The content of `metrics.json`.
-pub fn metrics(o: &Outcome) -> Result<Value> {
+pub fn metrics(o: &Classified) -> Result<Value> {
     let (s, p) = (&o.scores, &o.run.prepared);
     let data = &p.data;
     let classes = data.classes.len();
@@ -150,7 +150,7 @@ pub fn metrics(o: &Outcome) -> Result<Value> {
 }
 
 /// `tables/predictions.csv`: every test sample, its true label, the prediction, the probabilities.
-pub fn predictions(o: &Outcome) -> Vec<u8> {
+pub fn predictions(o: &Classified) -> Vec<u8> {
     let mut header: Vec<String> = ["sample", "true_label", "prediction"].map(String::from).to_vec();
     header.extend(o.run.prepared.data.classes.iter().map(|c| format!("p_{c}")));
     let mut rows = vec![header];

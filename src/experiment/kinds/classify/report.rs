@@ -1,7 +1,7 @@
 //! The report of a classifier: how accurate it is, how it learned, what it misclassifies, how confident it is.
 
 use super::findings::{self, THRESHOLDS, calibration};
-use super::{BINS, Decision, Outcome, decisions, metrics, predictions, probabilities};
+use super::{BINS, Classified, Decision, decisions, metrics, predictions, probabilities};
 use crate::analysis::metrics::{Reliability, brier_score, macro_auc, precision_recall_curve, roc_curve};
 use crate::error::Result;
 use crate::experiment::findings::kept_epoch;
@@ -18,7 +18,7 @@ use serde_json::Value;
 /// Confused pairs that are listed.
 const PAIRS: usize = 15;
 
-impl Found for Outcome {
+impl Found for Classified {
     fn metrics(&self) -> Result<Value> {
         metrics(self)
     }
@@ -35,7 +35,7 @@ impl Found for Outcome {
 }
 
 /// Writes `report.html`, the figures and the tables.
-pub fn write(o: &Outcome, folder: &RunFolder) -> Result<()> {
+pub fn write(o: &Classified, folder: &RunFolder) -> Result<()> {
     let e = &o.run.experiment;
     let test = counted(o.run.prepared.data.test.len(), &format!("test {}", o.run.prepared.data.noun()));
     let classes = counted(o.run.prepared.data.classes.len(), "class");
@@ -51,7 +51,7 @@ pub fn write(o: &Outcome, folder: &RunFolder) -> Result<()> {
 }
 
 /// The figures that matter, first.
-fn verdict(o: &Outcome, book: &mut Book<'_>) {
+fn verdict(o: &Classified, book: &mut Book<'_>) {
     let (s, p) = (&o.scores, &o.run.prepared);
     let test = s.on_splits().test;
     let (accuracy, baseline) = (percent(test.accuracy()), percent(s.baseline()));
@@ -81,7 +81,7 @@ fn verdict(o: &Outcome, book: &mut Book<'_>) {
 }
 
 /// Loss and accuracy over the epochs.
-fn learning(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
+fn learning(o: &Classified, book: &mut Book<'_>) -> Result<()> {
     let (e, s) = (&o.run.experiment, &o.scores);
     let [loss, accuracy] = book.curves("model", &e.name, s)?;
     let samples = format!("{}s", o.run.prepared.data.noun());
@@ -101,7 +101,7 @@ fn learning(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
 }
 
 /// The confusion matrix, the pairs that are confused, and the mistakes with the highest predicted probability.
-fn mistakes(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
+fn mistakes(o: &Classified, book: &mut Book<'_>) -> Result<()> {
     let (s, test, classes) = (&o.scores, &o.run.prepared.data.test, &o.run.prepared.data.classes);
     let confusion = book.confusion("test", "Test split", classes, &s.confusion.counts)?;
     let table = book.table("classes", per_class(&s.confusion, classes))?;
@@ -143,7 +143,7 @@ fn mistakes(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
 }
 
 /// Whether predictions are correct as often as their probabilities say; for two classes also what each threshold costs.
-fn confidence(o: &Outcome, book: &mut Book<'_>) -> Result<()> {
+fn confidence(o: &Classified, book: &mut Book<'_>) -> Result<()> {
     let (labels, p) = (o.run.prepared.data.test.labels(), probabilities(&o.scores.test.probabilities));
     let reliability = Reliability::of_answers(p, labels, BINS)?;
     let some = reliability.bins.iter().filter(|bin| bin.count > 0);
