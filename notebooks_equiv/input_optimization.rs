@@ -75,7 +75,7 @@ fn exercise(arguments: &Arguments) -> gradus::Result<()> {
 
     let trained = TrainedRun { preparation: prepared.preparation, model: prepared.model, experiment, folder: None };
     let classes = trained.preparation.classes.clone();
-    let (restarts, steps) = if smoke { (2, 60) } else { (8, DreamSettings::regularized().steps) };
+    let (restarts, steps) = if smoke { (2, 20) } else { (8, DreamSettings::regularized().steps) };
     let shown = if smoke { 2 } else { classes.len() };
     let all: Vec<DreamTarget> = (0..shown).map(|c| DreamTarget::class(c, classes.len())).collect();
     let mixtures = ["2:0.5,3:0.5", "0,0,.5,.5,0,0,0,0", "4:0.4,9:0.6"].map(|text| DreamTarget::parse(text, &classes));

@@ -83,7 +83,7 @@ pub fn write(
             ),
         ];
         facts.extend(f.target.note.clone().map(|note| ("The target", note)));
-        page.section(&format!("{}", i + 3), &format!("DreamTarget: {words}"))
+        page.section(&format!("{}", i + 3), &format!("Target: {words}"))
             .figure(&way, "Start, some steps, and the end; above with regularization, below without.")
             .figures(&[(&answer, "The network's prediction for the last step."), (&losses, "Distance to the target.")])
             .facts(&facts);

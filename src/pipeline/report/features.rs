@@ -23,7 +23,7 @@ pub(super) fn write(r: &Results, book: &mut Book<'_>) -> Result<()> {
 fn features(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let labels = r.data.train.labels();
     let mut histograms =
-        Histograms::new("FeatureStage of the training images", &r.data.classes).axes("fraction of the class");
+        Histograms::new("Features of the training images", &r.data.classes).axes("fraction of the class");
     let mut table = Table::new(&["feature", "class", "mean", "deviation"]);
     for (j, feature) in r.features.names.iter().enumerate() {
         let values: Vec<f64> = r.features.raw[0].column(j).iter().map(|&v| f64::from(v)).collect();
@@ -43,7 +43,7 @@ fn features(r: &Results, book: &mut Book<'_>) -> Result<()> {
     let captions: Vec<&str> = r.features.names.iter().map(|&f| of(f)).collect();
     let table = book.table("features", table)?;
     book.page
-        .section("1a", "FeatureStage")
+        .section("1a", "Features")
         .paragraph(&format!(
             "Each image of {1} pixels is described by {0} numbers. {2} computed on the training split and applied to the \
             validation and test splits.",
@@ -53,7 +53,7 @@ fn features(r: &Results, book: &mut Book<'_>) -> Result<()> {
         ))
         .figures(&panels.iter().zip(captions).collect::<Vec<_>>())
         .details("Mean and deviation by class", |body| {
-            body.table(&table, "FeatureStage of the training images, before scaling");
+            body.table(&table, "Features of the training images, before scaling");
         })
         .source("src/analysis/features.rs");
     Ok(())
