@@ -50,7 +50,7 @@ const EXAMPLES: &str = "\
 Examples:
   gradus bench                 everything: some minutes
   gradus bench P1 G --json     the Figure-1 network, and all matrix products
-  gradus bench T2 --judge y.npy     the quality of another program's embedding of T2's samples
+  gradus bench T2 --judge embedding.npy   the quality of another program's embedding of T2's samples
 
 benches/README.md explains the names, and how to measure other programs beside this one.";
 

@@ -101,7 +101,7 @@ static PREPARED: LazyLock<PathBuf> = LazyLock::new(|| {
     }
     // Any embedding of ten thousand samples.
     let map = ndarray::Array2::from_shape_fn((10_000, 2), |(i, axis)| (i * (axis + 7) % 1009) as f32);
-    ndarray_npy::write_npy(folder.join("map.npy"), &map).unwrap();
+    ndarray_npy::write_npy(folder.join("embedding.npy"), &map).unwrap();
     // The makers' own files, which no test can write.
     if let Some(data) = std::env::var_os("GRADUS_DATA").map(PathBuf::from) {
         for (from, to) in [("mnist", "genuine/mnist"), ("fashion-mnist", "downloads/fashion-mnist")] {
