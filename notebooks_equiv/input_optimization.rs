@@ -210,7 +210,7 @@ fn dreams(
     for (i, f) in found.iter().enumerate() {
         let draw = |kind: &str, figure: Figure| save(folder, &format!("{name}_{kind}_{i}"), figure);
         let way = draw("way", dream::report::way(f, &data))?;
-        let answer = draw("prediction", dream::report::answer(f, &data.classes))?;
+        let answer = draw("prediction", dream::report::prediction(f, &data.classes))?;
         let losses = draw("loss", dream::report::losses(f))?;
         body.heading(&format!("DreamTarget: {}", f.target.words(&data.classes)))
             .figure(&way, "Start, some steps, and the end; above with regularization, below without.")

@@ -208,7 +208,7 @@ fn assignment(arguments: &Arguments) -> gradus::Result<()> {
 /// A t-SNE embedding as points to draw.
 fn t_sne(x: ArrayView2<'_, f32>, smoke: bool) -> gradus::Result<Vec<(f64, f64)>> {
     let (n_iter, exaggeration_iter) = if smoke { (50, 12) } else { (1000, 250) };
-    let perplexity = Tsne::perplexity_for(x.nrows());
+    let perplexity = Tsne::perplexity_for(x.nrows(), 30.0);
     let map = Tsne { perplexity, n_iter, exaggeration_iter, ..Default::default() }.fit(x, SEED)?;
     Ok(map.embedding.outer_iter().map(|p| (f64::from(p[0]), f64::from(p[1]))).collect())
 }

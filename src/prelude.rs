@@ -85,7 +85,7 @@ pub use crate::autograd::check::check;
 pub use crate::autograd::{Gradients, Op, Param, Tape, Var, VariadicOp, apply, apply_variadic};
 pub use crate::error::{Error, Result};
 pub use crate::nn::layers::*;
-pub use crate::nn::state::{load, save, state_dict};
+pub use crate::nn::state::{State, load, save, state_dict};
 pub use crate::nn::summary::summarize;
 pub use crate::nn::{
     Buffer, Ctx, Init, Join, Kind, Module, Parallel, Residual, Sequential, Walk, count_parameters, freeze, parameters,

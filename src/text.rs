@@ -6,8 +6,8 @@
 pub mod guess;
 
 /// Formats a count with its thousands separated: `8,389,120`.
-pub fn thousands(n: usize) -> String {
-    let digits = n.to_string();
+pub fn thousands(n: impl TryInto<u128>) -> String {
+    let digits = n.try_into().map_or_else(|_| "0".to_owned(), |n| n.to_string());
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {

@@ -5,6 +5,7 @@ use clap::Args;
 use gradus::bench::machine::Machine;
 use gradus::bench::nets::Net;
 use gradus::bench::{Bench as Conditions, Row, Workload, blobs, curves, process};
+use gradus::text::thousands;
 use gradus::{Error, Result};
 use gradus_kernels::counting::Counting;
 use serde_json::json;
@@ -114,10 +115,10 @@ fn table(rows: &[Row]) -> String {
         cells.push(vec![
             row.name.clone(),
             digits(row.ms),
-            row.images_per_second.map_or(String::new(), |n| output::thousands(n as u64)),
+            row.images_per_second.map_or(String::new(), |n| thousands(n as u64)),
             digits(row.gflops),
             format!("{:.0} %", 100.0 * row.share_of_peak),
-            output::thousands(row.allocated_bytes_per_step),
+            thousands(row.allocated_bytes_per_step),
             more.collect::<Vec<_>>().join(", "),
         ]);
     }

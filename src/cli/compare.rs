@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use gradus::experiment::compare::{Comparison, TestMeasure, compare, report};
 use gradus::report::words::p_value;
 use gradus::run::RunFolder;
+use gradus::text::thousands;
 use gradus::{Error, Result};
 use std::path::PathBuf;
 
@@ -81,7 +82,7 @@ pub(super) fn words(comparison: &Comparison) -> String {
             report::value(measure, row.value),
             format!("{low} to {high}"),
             row.macro_f1.map_or("-".into(), |f1| format!("{f1:.4}")),
-            output::thousands(row.parameters as u64),
+            thousands(row.parameters as u64),
             format!("{:.0}", row.seconds),
         ]);
     }

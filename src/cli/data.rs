@@ -4,6 +4,7 @@ use super::output;
 use clap::{Args, Subcommand};
 use gradus::data::fetch::{self, FetchEvent};
 use gradus::data::mnist::{self, Set};
+use gradus::text::thousands;
 use gradus::{Error, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::path::{Path, PathBuf};
@@ -144,8 +145,8 @@ impl Meter {
             (FetchEvent::Bytes(name, here, total), None) => {
                 if self.spoken.elapsed() >= SPEAK_EVERY {
                     self.spoken = Instant::now();
-                    let of = total.map_or(String::new(), |total| format!(" of {}", output::thousands(total)));
-                    output::say(&format!("{name}: {}{of} bytes", output::thousands(here)));
+                    let of = total.map_or(String::new(), |total| format!(" of {}", thousands(total)));
+                    output::say(&format!("{name}: {}{of} bytes", thousands(here)));
                 }
             }
         }

@@ -10,6 +10,7 @@ use gradus::experiment::layers::{Outline, outline};
 use gradus::experiment::read::to_toml;
 use gradus::experiment::{Experiment, Prepared, Source, cost, plan};
 use gradus::run::memory;
+use gradus::text::thousands;
 use serde_json::{Value, json};
 
 /// Returns the settings, the network and its cost as text. Fails as the training would.
@@ -73,7 +74,7 @@ fn sketch(sizes: &[Outline]) -> String {
     let mut rows = vec![["layer", "kind", "output", "parameters"].map(String::from).to_vec()];
     for layer in sizes {
         let output: Vec<String> = layer.output.iter().map(usize::to_string).collect();
-        let parameters = output::thousands(layer.parameters as u64);
+        let parameters = thousands(layer.parameters as u64);
         rows.push(vec![layer.name.clone(), layer.kind.to_owned(), output.join("x"), parameters]);
     }
     output::table(&rows, 2)

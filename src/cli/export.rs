@@ -11,6 +11,7 @@ use gradus::experiment::trained::TrainedRun;
 use gradus::export::onnx::Network;
 use gradus::export::{self, Exported, Format};
 use gradus::nn::{Ctx, Module};
+use gradus::text::thousands;
 use gradus::train::check_finite;
 use gradus::{Error, Result};
 use serde_json::json;
@@ -88,7 +89,7 @@ impl Export {
         output::print(&format!(
             "{}: {} bytes; read back, its predictions for {count} samples differ by at most {:.1e}\n{}",
             exported.path.display(),
-            output::thousands(exported.bytes as u64),
+            thousands(exported.bytes as u64),
             exported.largest_error,
             usage(format, &path.display().to_string(), &reference.raw.shape()[1..], &deployed)
         ))

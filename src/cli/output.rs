@@ -72,11 +72,6 @@ pub(crate) fn table(rows: &[Vec<String>], left: usize) -> String {
     text
 }
 
-/// Returns a count with thousands separators: `1,146,243`.
-pub(crate) fn thousands(n: u64) -> String {
-    gradus::text::thousands(usize::try_from(n).unwrap_or(usize::MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

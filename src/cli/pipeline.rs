@@ -145,13 +145,10 @@ fn check_source(config: &Config) -> Result<()> {
 
 /// Finds relative data from where the run was begun, if they are not here.
 fn at_home(mut config: Config, folder: &RunFolder) -> Result<Config> {
-    let source = Path::new(&config.data.source);
-    if !config.is_rendered() && !source.exists() {
-        let begun_in = folder.env("working_folder")?;
-        let there = Path::new(begun_in.as_str().unwrap_or("")).join(source);
-        if there.exists() {
-            config.data.source = there.display().to_string();
-        }
+    if !config.is_rendered()
+        && let Some(there) = folder.from_home(&config.data.source)?
+    {
+        config.data.source = there;
     }
     Ok(config)
 }

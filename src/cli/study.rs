@@ -234,12 +234,8 @@ pub(super) fn report(folder: &RunFolder) -> Result<()> {
 fn of_run(folder: &RunFolder) -> Result<StudyJob> {
     let mut source = Source::text(&folder.config_text()?, "config.toml")?;
     let path = source.resolve()?.data.path;
-    if !path.is_empty() && !Path::new(&path).exists() {
-        let begun_in = folder.env("working_folder")?;
-        let there = Path::new(begun_in.as_str().unwrap_or("")).join(&path);
-        if there.exists() {
-            source.put(&["data", "path"], there.display().to_string().into())?;
-        }
+    if let Some(there) = folder.from_home(&path)? {
+        source.put(&["data", "path"], there.into())?;
     }
     StudyJob::new(source)
 }

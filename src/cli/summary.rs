@@ -1,6 +1,6 @@
 //! `gradus summary`: prints the layers of both networks.
 
-use super::output::{self, thousands};
+use super::output;
 use super::settings::SettingsArgs;
 use super::signals;
 use clap::Args;
@@ -8,6 +8,7 @@ use gradus::Result;
 use gradus::data::{Color, Galaxies};
 use gradus::nn::summary::{Row, Summary as Layers, summarize};
 use gradus::pipeline::{Config, cnn, mlp};
+use gradus::text::thousands;
 use serde_json::{Value, json};
 
 /// Shows the layers of the MLP and the CNN: output shapes, parameters, multiply-adds, receptive field, memory.

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! program      code, threads, fonts, and the bitmaps of the report
-//! data         4 bytes a pixel or feature of every sample, twice while they are divided, and once as the network gets them
+//! data         4 bytes a pixel or feature of every sample, twice while they are split, and once as the network gets them
 //! weights      4 bytes for each weight's value, gradient, running means of the optimizer, and best epoch
 //! checkpoint   the same (without gradients), twice, while it is written
 //! activations  of a batch: each layer's output, its gradient, and working copies; of an evaluation: its outputs. A
@@ -91,7 +91,7 @@ fn activations(summary: &Summary) -> u64 {
     each.sum()
 }
 
-/// Refuses a training that will not fit into memory; the place is the setting that asks for most of it.
+/// Refuses a training that will not fit into memory; the place is the setting that takes most of it.
 pub fn check(e: &Experiment, p: &Prepared) -> Result<()> {
     let estimate = estimate(e, p);
     if estimate.total() < SMALL {

@@ -79,7 +79,7 @@ pub trait DataSource: Sync {
         None
     }
 
-    /// Returns a number of bytes that the samples take at least, as far as it can be told without reading them.
+    /// Returns a number of bytes that the samples take at least, as far as it is known without reading them.
     fn least_bytes(&self, d: &Data) -> u64;
 
     /// Whether all samples are in memory twice while they are split.
@@ -245,7 +245,7 @@ impl DataSource for ImageFolder {
     }
 
     fn recognizes(&self, _: &Path, _: DataKind) -> bool {
-        true // asked last
+        true // the last one
     }
 
     fn read_like(&self, path: &Path, like: &Like<'_>, watch: &mut dyn Watch) -> Result<(Images, String)> {
@@ -492,10 +492,15 @@ impl Data {
     /// The path that the file gives, or what to do without.
     pub(super) fn given_path(&self) -> Result<&Path> {
         if self.path.is_empty() {
-            let what = format!("is empty, but {} lie somewhere", self.kind.name());
+            let what = format!("is empty: expected the folder or file of the {} data", self.kind.name());
             return Err(Error::config("data.path", what, "say where: --set data.path=FOLDER"));
         }
         Ok(Path::new(&self.path))
+    }
+
+    /// Where the samples come from, as messages call it.
+    pub fn source(&self) -> &str {
+        if self.path.is_empty() { self.kind.name() } else { &self.path }
     }
 
     /// How a table is read.
@@ -532,13 +537,6 @@ fn per_class() -> usize {
 
 fn hand_crafted() -> Vec<Feature> {
     Feature::DEFAULT.to_vec()
-}
-
-impl Data {
-    /// Where the samples come from, as messages call it.
-    pub fn source(&self) -> &str {
-        if self.path.is_empty() { self.kind.name() } else { &self.path }
-    }
 }
 
 /// The seed of the split, if the file names none.

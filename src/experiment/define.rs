@@ -77,8 +77,8 @@ mod tests {
             fill(&mut layers, &defined).map(|()| layers[0].clone())
         };
         let layer = "type = \"n\"\nfilters = \"4 * n\"\nshape = [\"n\", 3, \"3\"]\np = \"2 * p\"\nmode = \"near\"";
-        let wanted = table("type = \"n\"\nfilters = 32\nshape = [8, 3, \"3\"]\np = 0.5\nmode = \"near\"");
-        assert_eq!(filled(layer).unwrap(), Value::Table(wanted));
+        let expected = table("type = \"n\"\nfilters = 32\nshape = [8, 3, \"3\"]\np = 0.5\nmode = \"near\"");
+        assert_eq!(filled(layer).unwrap(), Value::Table(expected));
         for (text, key) in
             [("units = \"2 * m\"", "1.units"), ("layer = [{ a = 1 }, { shape = [1, \"2 * m\"] }]", "1.layer.2.shape")]
         {

@@ -8,12 +8,12 @@ use super::spec::Experiment;
 use crate::data::manifest::identity as identity_of;
 use crate::error::Result;
 use crate::optim::Schedule;
-use crate::run::book::told;
+use crate::run::book::fault_of;
 use crate::run::{RunFolder, Settings, Stages, Trainer, Watch, conclude, identity, ledger};
 use serde_json::Value;
 
 /// The settings of a run as its `config.toml` has them, and which of them may change before it is resumed. Data may lie
-/// elsewhere by then: their checksum tells whether they are the same.
+/// elsewhere by then: their checksum shows whether they are the same.
 fn settings(folder: &RunFolder) -> Result<Settings> {
     let e = of_run(folder)?;
     let table = toml::Table::try_from(&e).expect("an experiment is plain tables");
@@ -49,7 +49,7 @@ pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<
         Ok(found)
     })?;
     found.took(&stages.seconds);
-    let fault = stages.time("report", t, |t| told(found.write(folder), folder, t.watch))?;
+    let fault = stages.time("report", t, |t| fault_of(found.write(folder), folder, t.watch))?;
     found.took(&stages.seconds);
     conclude(folder, found.metrics()?, fault)
 }

@@ -1,4 +1,4 @@
-//! What an experiment's file tells of its data before they are read: shapes, classes, bytes.
+//! What is known of an experiment's data before they are read: shapes, classes, bytes.
 
 use super::data::{Data, Features};
 use super::room::SMALL;

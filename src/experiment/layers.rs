@@ -5,7 +5,7 @@
 //! Some layers hold others: `sequence` and `repeat` one after the other, `residual` and `parallel` side by side.
 //!
 //! Layers that hold no others are described beside their modules, in [`nn`]: settings, ranges, shape rule,
-//! module. `layer` adds those that hold others; `check` reads the ranges, `outline` tells a network by its shape rules
+//! module. `layer` adds those that hold others; `check` reads the ranges, `outline` describes a network by its shape rules
 //! without making it, and here it becomes a model.
 
 mod check;
@@ -178,8 +178,8 @@ mod tests {
         let y = net.forward(&Var::constant(Tensor::zeros([2, 1, 28, 28])), &mut Ctx::eval()).unwrap();
         assert_eq!(y.shape(), [2, 1, 28, 28]);
         let named = names(&layers);
-        let wanted = ["noise1", "norm1", "latent1", "deconv1", "upsample1", "deconv2"];
-        assert!(wanted.iter().all(|name| named.iter().any(|n| n == name)), "{named:?}");
+        let expected = ["noise1", "norm1", "latent1", "deconv1", "upsample1", "deconv2"];
+        assert!(expected.iter().all(|name| named.iter().any(|n| n == name)), "{named:?}");
     }
 
     #[test]
@@ -259,8 +259,8 @@ mod tests {
         let found = crate::nn::parameters(&net);
         let named: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
         let [first, second] = ["1", "2"].map(|copy| format!("block.{copy}.linear1"));
-        let wanted = [&first, &second].map(|path| [format!("{path}.weight"), format!("{path}.bias")]).concat();
-        assert_eq!(named, wanted);
+        let expected = [&first, &second].map(|path| [format!("{path}.weight"), format!("{path}.bias")]).concat();
+        assert_eq!(named, expected);
         assert_ne!(found[0].1.get(), found[2].1.get());
     }
 
@@ -325,8 +325,8 @@ units = 0"#;
     fn files_hold_layers_within_layers() {
         let mut source = Source::text(&file(NEST), "nest.toml").unwrap();
         let e = source.resolve().unwrap();
-        let told = outline(&e.model.layer, &[1, 28, 28], 10).unwrap();
-        let names: Vec<&str> = told.iter().map(|row| row.name.as_str()).collect();
+        let planned = outline(&e.model.layer, &[1, 28, 28], 10).unwrap();
+        let names: Vec<&str> = planned.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(
             names,
             [
@@ -340,22 +340,22 @@ units = 0"#;
                 "linear1"
             ]
         );
-        assert_eq!(told[5].output, [14, 28, 28]);
+        assert_eq!(planned[5].output, [14, 28, 28]);
         // Written down, it reads back as the same; and layers within layers are set by name.
         let again = Source::text(&crate::experiment::read::to_toml(&e), "again").unwrap().resolve().unwrap();
         assert_eq!(again, e);
         source.set("model.layer.parallel1.branch.branch2.layer.conv1.filters=5").unwrap();
         source.set("model.layer.1.layer.1.kernel=5").unwrap();
         source.set("define.n=2").unwrap();
-        let told = outline(&source.resolve().unwrap().model.layer, &[1, 28, 28], 10).unwrap();
-        assert_eq!((&told[5].output[..], told[0].parameters), (&[13, 28, 28][..], 25 * 8 + 8));
+        let planned = outline(&source.resolve().unwrap().model.layer, &[1, 28, 28], 10).unwrap();
+        assert_eq!((&planned[5].output[..], planned[0].parameters), (&[13, 28, 28][..], 25 * 8 + 8));
         let said = source.set("model.layer.block.layer.conv7.filters=5").unwrap_err().to_string();
         assert!(said.contains("there is no layer `conv7`") && said.contains("there are conv1"), "{said}");
     }
 
     #[test]
     fn faults_in_layers_within_layers_are_traced_to_their_lines() {
-        for (from, to, wanted) in [
+        for (from, to, expected) in [
             (
                 "padding = \"same\"",
                 "paddin = \"same\"",
@@ -390,7 +390,7 @@ units = 0"#;
         ] {
             let text = file(&NEST.replace(from, to));
             let said = Source::text(&text, "nest.toml").unwrap().resolve().unwrap_err().to_string();
-            assert!(said.contains(wanted), "{wanted}\n{said}");
+            assert!(said.contains(expected), "{expected}\n{said}");
         }
         // The end of the network is looked for within sequences.
         let softmax = "[[model.layer]]\ntype = \"repeat\"\ntimes = 1\nlayer = [{ type = \"sequence\", layer = [\

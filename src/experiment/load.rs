@@ -65,13 +65,13 @@ pub struct Other {
 }
 
 /// Other samples that a finished run is evaluated on: a kind of data, or a path. Data with a test split of their own give
-/// that; a folder of images, a table or arrays give all they hold: the run's own, if their kind is what is asked for. The
+/// that; a folder of images, a table or arrays give all they hold: the run's own, if their kind is named. The
 /// classes are the run's, matched by name.
 pub fn other(e: &Experiment, spec: &str, p: &Preparation, watch: &mut dyn Watch) -> Result<Other> {
-    let asked = DataKind::ALL.iter().copied().find(|kind| kind.name() == spec);
+    let named = DataKind::ALL.iter().copied().find(|kind| kind.name() == spec);
     let is_whole = |kind: DataKind| !kind.source().is_rendered() && !kind.source().has_test_split();
-    let spec = if asked == Some(e.data.kind) && is_whole(e.data.kind) { &e.data.path } else { spec };
-    if let Some(kind) = asked.filter(|&kind| kind != e.data.kind || !is_whole(kind)) {
+    let spec = if named == Some(e.data.kind) && is_whole(e.data.kind) { &e.data.path } else { spec };
+    if let Some(kind) = named.filter(|&kind| kind != e.data.kind || !is_whole(kind)) {
         let mut e = e.clone();
         if kind != e.data.kind {
             (e.data.kind, e.data.path) = (kind, String::new());

@@ -14,7 +14,7 @@ const WIDE: usize = 1000;
 /// To so many dimensions samples are brought before t-SNE: distances there are nearly those they had, and take a fraction
 /// of the time.
 const NARROW: usize = 50;
-/// Neighbours that are asked for their class.
+/// Neighbours whose classes vote.
 const NEIGHBOURS: usize = 5;
 
 /// How samples are laid out.
@@ -60,7 +60,7 @@ impl Map {
                 (pca.transform(x)?, Some(pca.explained_variance_ratio))
             }
             Method::Tsne => {
-                let perplexity = 30.0f64.min((x.nrows() as f64 - 1.0) / 3.0);
+                let perplexity = Tsne::perplexity_for(x.nrows(), 30.0);
                 let tsne = Tsne { perplexity, n_components: dims, ..Tsne::default() };
                 let narrow = NARROW.min(x.nrows());
                 let few = if x.ncols() > narrow { principal(x, narrow, seed)?.transform(x)? } else { x.to_owned() };

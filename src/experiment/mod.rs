@@ -1,7 +1,7 @@
-//! Experiments from a file: data, a network and a training, written down, run, and asked afterwards.
+//! Experiments from a file: data, a network and a training, written down, run, and evaluated afterwards.
 //!
 //! A student writes (or takes from [`mod@builtin`]) a file; `gradus train` makes a run of it. The run keeps the file as it
-//! was resolved, the weights, the numbers and a report, and answers for other images later.
+//! was resolved, the weights, the numbers and a report, and predicts for other images later.
 //!
 //! * [`spec`]: what the file says, section by section; [`layers`]: the network's part of it;
 //! * [`read`]: from the file to the types, and what is said of a mistake; `validate`: ranges, and loss against network;
@@ -14,7 +14,7 @@
 //!   [`each`]: the measure of each test sample;
 //! * [`trained`]: asking a run afterwards, [`rows`]: about rows without a class; [`deploy`]: its network for other programs;
 //!   [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
-//! * [`dream`]: the input that makes a network predict what is asked for; [`latent`]: what is in the codes of an autoencoder.
+//! * [`dream`]: the input that makes a network predict a target; [`latent`]: what is in the codes of an autoencoder.
 
 pub mod beside;
 pub mod builtin;

@@ -273,12 +273,8 @@ pub fn of_run(folder: &RunFolder) -> Result<Experiment> {
 /// Finds relative paths, of data and of weights to begin with, from where a run was begun, if they lead nowhere from here.
 pub fn at_home(mut e: Experiment, folder: &RunFolder) -> Result<Experiment> {
     for path in [&mut e.data.path, &mut e.model.weights] {
-        if !path.is_empty() && !Path::new(path).exists() {
-            let begun_in = folder.env("working_folder")?;
-            let there = Path::new(begun_in.as_str().unwrap_or("")).join(&*path);
-            if there.exists() {
-                *path = there.display().to_string();
-            }
+        if let Some(there) = folder.from_home(path)? {
+            *path = there;
         }
     }
     Ok(e)

@@ -1,4 +1,4 @@
-//! Whether what is asked for fits into memory, before it is asked for.
+//! Whether a network fits into memory, before its weights are allocated.
 
 use crate::error::Result;
 use crate::run::memory;

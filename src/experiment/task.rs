@@ -23,7 +23,7 @@ pub trait Runner: Sync {
     fn begin(&self, e: &Experiment, watch: &mut dyn Watch) -> Result<Box<dyn Task>>;
 
     /// Computes the figures of a trained network on samples, as `metrics.json` has them for each split.
-    fn figures(&self, asked: &Asked<'_>) -> Result<Value>;
+    fn figures(&self, on: &NetworkOnSamples<'_>) -> Result<Value>;
 }
 
 /// An experiment on its way: its data have been read.
@@ -39,7 +39,7 @@ pub trait Task {
 }
 
 /// A trained network and samples that it is evaluated on.
-pub struct Asked<'a> {
+pub struct NetworkOnSamples<'a> {
     /// The experiment that trained it.
     pub experiment: &'a Experiment,
     /// The network.

@@ -9,7 +9,7 @@ use super::preparation::{PREPARATION, Preparation};
 use super::prepared::{MODEL, objective, plan};
 use super::read::of_run;
 use super::spec::Experiment;
-use super::task::Asked;
+use super::task::NetworkOnSamples;
 use crate::data::manifest::identity as identity_of;
 use crate::data::{ImageData, Images, Like, Reader};
 use crate::error::{Error, Result};
@@ -83,7 +83,7 @@ impl TrainedRun {
         Ok(data)
     }
 
-    /// The loss of a run that is only asked: class weights were learned from the training split and count no more.
+    /// The loss of a run that is only evaluated: class weights were learned from the training split and count no more.
     pub(super) fn objective(&self) -> Result<Objective> {
         let plain = objective(&self.experiment, &[], self.preparation.classes.len())?;
         Ok(Objective { class_weights: None, ..plain })
@@ -124,7 +124,14 @@ impl TrainedRun {
         let (experiment, model) = (&self.experiment, &self.model);
         let samples = self.preparation.samples_of(images, None)?;
         let (samples, values) = (samples.as_ref(), self.preparation.values.as_ref());
-        kinds::runner(experiment.kind).figures(&Asked { experiment, model, objective, images, samples, values })
+        kinds::runner(experiment.kind).figures(&NetworkOnSamples {
+            experiment,
+            model,
+            objective,
+            images,
+            samples,
+            values,
+        })
     }
 
     /// Notes in the ledger that a figure was computed on the run's test set.

@@ -68,7 +68,7 @@ impl Experiment {
             return Err(Error::config("data.kind", what, "give a table (csv) or arrays (npz)"));
         }
         if d.augment != Augment::NONE {
-            return Err(Error::config("data.augment", "is for classes", "leave it out of a regression"));
+            return Err(Error::config("data.augment", "is for classes", "remove it from a regression"));
         }
         Ok(())
     }
@@ -126,7 +126,7 @@ impl Experiment {
             [("contrast", d.augment.contrast), ("brightness", d.augment.brightness), ("noise", d.augment.noise)]
         {
             if amount > 0.0 {
-                let help = "leave it out; a `gaussian_noise` layer leaves the target clean";
+                let help = "remove it; a `gaussian_noise` layer leaves the target clean";
                 return refuse(&format!("data.augment.{key}"), "takes pixels out of that range", help);
             }
         }
@@ -191,13 +191,13 @@ impl Train {
         Error::in_range("train.huber_delta", self.huber_delta, 1e-6, 1e6)?;
         if self.label_smoothing > 0.0 && self.loss != Loss::CrossEntropy {
             let what = format!("is for the loss cross_entropy, not for {}", self.loss.name());
-            return Err(Error::config("train.label_smoothing", what, "leave it out, or change train.loss"));
+            return Err(Error::config("train.label_smoothing", what, "remove it, or change train.loss"));
         }
         if self.class_weights != ClassWeights::default()
             && !matches!(self.loss, Loss::CrossEntropy | Loss::Nll | Loss::BceWithLogits)
         {
             let what = format!("are not used by the loss {}", self.loss.name());
-            let help = "leave them out, or choose cross_entropy, nll or bce_with_logits";
+            let help = "remove them, or choose cross_entropy, nll or bce_with_logits";
             return Err(Error::config("train.class_weights", what, help));
         }
         if let ClassWeights::Each(weights) = &self.class_weights {

@@ -1,7 +1,7 @@
 //! Trained networks as files for other programs: ONNX for the whole network, NPZ and safetensors for its weights.
 //!
 //! No export leaves the house unread. Before the file appears, its bytes are read back and run on some samples beside
-//! the network itself, and the largest difference is told. For ONNX a small interpreter runs the graph ([`onnx`]); for
+//! the network itself, and the largest difference is reported. For ONNX a small interpreter runs the graph ([`onnx`]); for
 //! weights, the network runs with what the file gives back.
 
 mod difference;

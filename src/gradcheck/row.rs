@@ -116,11 +116,11 @@ pub(super) fn positive(shape: &[usize], rng: &mut Rng) -> Tensor<f64> {
 }
 
 /// The numbers ±0.05, ±0.15, ±0.25, .. in random order: away from 0, and from each other.
-pub(super) fn apart(shape: &[usize], rng: &mut Rng) -> Tensor<f64> {
+pub(super) fn away_from_0(shape: &[usize], rng: &mut Rng) -> Tensor<f64> {
     steps(shape, 0.5, rng)
 }
 
-/// The numbers 0, ±0.1, ±0.2, .. in random order: away from each other and from those [`apart`].
+/// The numbers 0, ±0.1, ±0.2, .. in random order: away from each other and from those [`away_from_0`].
 pub(super) fn beside(shape: &[usize], rng: &mut Rng) -> Tensor<f64> {
     steps(shape, 0.0, rng)
 }
@@ -179,7 +179,7 @@ pub(super) fn layer(name: &'static str, (draw, shape): Input, make: fn(&mut Rng)
 /// A row for an example of a layer of the table, the same way.
 pub(super) fn example(LayerExample { name, example, settings, .. }: LayerExample) -> Row {
     let run = move |rng: &mut Rng, tolerance: f64| {
-        let x = if example.kinks { apart } else { normal }(example.batch, rng);
+        let x = if example.kinks { away_from_0 } else { normal }(example.batch, rng);
         let module = settings.module(&example.batch[1..], OUTPUTS, rng)?;
         check_module(module.as_ref(), &x, check::STEP, tolerance, rng)
     };

@@ -1,8 +1,8 @@
 //! The rows: op by op, layer by layer, and some whole networks.
 
 use super::row::{
-    Input, Row, apart, beside, between, distribution, example, kinked, kinked_model, layer, loss, normal, positive,
-    smooth,
+    Input, Row, away_from_0, beside, between, distribution, example, kinked, kinked_model, layer, loss, normal,
+    positive, smooth,
 };
 use crate::autograd::Var;
 use crate::models::cnn::Cnn;
@@ -52,15 +52,15 @@ fn elementwise() -> Vec<Row> {
         smooth("pow, 3 of any sign", &[(normal, &[2, 3])], |x| x[0].pow(3.0)),
         smooth("pow, 4 of any sign", &[(normal, &[2, 3])], |x| x[0].pow(4.0)),
         smooth("pow, -1.7", &[(positive, &[2, 3])], |x| x[0].pow(-1.7)),
-        kinked("abs", &[(apart, &[3, 5])], |x| x[0].abs()),
-        kinked("relu", &[(apart, &[3, 5])], |x| x[0].relu()),
-        kinked("leaky_relu", &[(apart, &[3, 5])], |x| x[0].leaky_relu(0.2)),
-        kinked("clamp", &[(apart, &[4, 5])], |x| x[0].clamp(-0.4, 0.6)),
+        kinked("abs", &[(away_from_0, &[3, 5])], |x| x[0].abs()),
+        kinked("relu", &[(away_from_0, &[3, 5])], |x| x[0].relu()),
+        kinked("leaky_relu", &[(away_from_0, &[3, 5])], |x| x[0].leaky_relu(0.2)),
+        kinked("clamp", &[(away_from_0, &[4, 5])], |x| x[0].clamp(-0.4, 0.6)),
         smooth("sigmoid", &[(normal, &[2, 3])], |x| x[0].sigmoid()),
         smooth("tanh", &[(normal, &[2, 3])], |x| x[0].tanh()),
         smooth("gelu", &[(normal, &[3, 4])], |x| x[0].gelu()),
-        kinked("elu", &[(apart, &[3, 5])], |x| x[0].elu(1.0)),
-        kinked("elu, 0.3", &[(apart, &[3, 5])], |x| x[0].elu(0.3)),
+        kinked("elu", &[(away_from_0, &[3, 5])], |x| x[0].elu(1.0)),
+        kinked("elu, 0.3", &[(away_from_0, &[3, 5])], |x| x[0].elu(0.3)),
         smooth("softplus", &[(normal, &[3, 4])], |x| x[0].softplus()),
         smooth("softplus, further from 0", &[(normal, &[3, 4])], |x| x[0].affine(3.0, 0.0)?.softplus()),
         smooth("dropout, one fixed mask", &[(normal, &[4, 5])], |x| x[0].dropout(0.4, Rng::new(1, "mask", 0))),
@@ -79,11 +79,13 @@ fn arithmetic() -> Vec<Row> {
         smooth("mul, middle axis repeated", &[(normal, &[2, 1, 3]), (normal, &[4, 1])], |x| x[0].mul(&x[1])),
         smooth("div", &[(normal, &[2, 3]), (positive, &[2, 3])], |x| x[0].div(&x[1])),
         smooth("div, by a row", &[(normal, &[2, 4, 3]), (positive, &[1, 3])], |x| x[0].div(&x[1])),
-        kinked("maximum", &[(apart, &[3, 5]), (beside, &[3, 5])], |x| x[0].maximum(&x[1])),
-        kinked("maximum, by a column", &[(apart, &[3, 5]), (beside, &[3, 1])], |x| x[0].maximum(&x[1])),
-        kinked("minimum", &[(apart, &[3, 5]), (beside, &[3, 5])], |x| x[0].minimum(&x[1])),
-        kinked("minimum, row with column", &[(apart, &[5]), (beside, &[3, 1])], |x| x[0].minimum(&x[1])),
-        kinked("clamp_by", &[(apart, &[3, 5]), (beside, &[5]), (between, &[3, 1])], |x| x[0].clamp_by(&x[1], &x[2])),
+        kinked("maximum", &[(away_from_0, &[3, 5]), (beside, &[3, 5])], |x| x[0].maximum(&x[1])),
+        kinked("maximum, by a column", &[(away_from_0, &[3, 5]), (beside, &[3, 1])], |x| x[0].maximum(&x[1])),
+        kinked("minimum", &[(away_from_0, &[3, 5]), (beside, &[3, 5])], |x| x[0].minimum(&x[1])),
+        kinked("minimum, row with column", &[(away_from_0, &[5]), (beside, &[3, 1])], |x| x[0].minimum(&x[1])),
+        kinked("clamp_by", &[(away_from_0, &[3, 5]), (beside, &[5]), (between, &[3, 1])], |x| {
+            x[0].clamp_by(&x[1], &x[2])
+        }),
         smooth("where", &[(normal, &[3, 4]), (normal, &[3, 4])], |x| x[0].where_(&every_third(&[3, 4]), &x[1])),
         smooth("where, a scalar or a row", &[(normal, &[]), (normal, &[4])], |x| {
             x[0].where_(&every_third(&[3, 4]), &x[1])
@@ -105,9 +107,9 @@ fn reductions() -> Vec<Row> {
         smooth("sum, middle axis kept", &[(normal, &[2, 3, 4])], |x| x[0].sum_axes(&[1], true)),
         smooth("mean, all", &[(normal, &[2, 3, 4])], |x| x[0].mean()),
         smooth("mean, last axes kept", &[(normal, &[2, 3, 4])], |x| x[0].mean_axes(&[1, 2], true)),
-        kinked("max, all", &[(apart, &[2, 3, 4])], |x| x[0].max()),
-        kinked("max, first and last axis", &[(apart, &[2, 3, 4])], |x| x[0].max_axes(&[0, 2], false)),
-        kinked("max, middle axis kept", &[(apart, &[2, 3, 4])], |x| x[0].max_axes(&[1], true)),
+        kinked("max, all", &[(away_from_0, &[2, 3, 4])], |x| x[0].max()),
+        kinked("max, first and last axis", &[(away_from_0, &[2, 3, 4])], |x| x[0].max_axes(&[0, 2], false)),
+        kinked("max, middle axis kept", &[(away_from_0, &[2, 3, 4])], |x| x[0].max_axes(&[1], true)),
     ]
 }
 
@@ -284,11 +286,11 @@ fn window(kernel: [usize; 2], stride: [usize; 2], padding: [usize; 2]) -> Window
 
 fn pooling() -> Vec<Row> {
     vec![
-        kinked("max_pool2d, 2x2", &[(apart, &[2, 2, 4, 6])], |x| x[0].max_pool2d(Window::square(2))),
-        kinked("max_pool2d, overlapping and padded", &[(apart, &[2, 2, 5, 6])], |x| {
+        kinked("max_pool2d, 2x2", &[(away_from_0, &[2, 2, 4, 6])], |x| x[0].max_pool2d(Window::square(2))),
+        kinked("max_pool2d, overlapping and padded", &[(away_from_0, &[2, 2, 5, 6])], |x| {
             x[0].max_pool2d(window([3, 2], [2, 1], [1, 1]))
         }),
-        kinked("max_pool2d, odd sizes with a rest", &[(apart, &[1, 2, 7, 5])], |x| {
+        kinked("max_pool2d, odd sizes with a rest", &[(away_from_0, &[1, 2, 7, 5])], |x| {
             x[0].max_pool2d(window([2, 3], [3, 2], [0, 0]))
         }),
         kinked("conv2d_block, same", &[(normal, &[2, 2, 6, 5]), (normal, &[3, 2, 3, 3]), (normal, &[3])], |x| {

@@ -1,6 +1,6 @@
 //! The circumstances of a forward pass, and what it keeps on the way.
 //!
-//! A pass that captures every module records the network's graph: each [`Captured`] module is a node, and tells which
+//! A pass that captures every module records the network's graph: each [`Captured`] module is a node, and knows which
 //! outputs it read. Summaries and exports are built from that graph.
 
 use super::buffer::{Buffer, Proposals};
@@ -38,7 +38,7 @@ pub enum Source {
     Input,
     /// It is the output of this captured module, by its place in the list.
     Module(usize),
-    /// No captured module gave it: it was computed between modules, or its module was not asked for.
+    /// No captured module gave it: it was computed between modules, or its module is not captured.
     Unknown,
 }
 
@@ -51,7 +51,7 @@ pub struct Read {
     pub shape: Shape,
 }
 
-/// What a module read and made, kept by a context that was asked to: a node of the network's graph, with its edges.
+/// What a module read and made, kept by a context that captures: a node of the network's graph, with its edges.
 ///
 /// ```
 /// use gradus::prelude::*;
@@ -164,7 +164,7 @@ pub struct Ctx<'a, T: Real = f32> {
     /// The paths of the layers that drew in this pass, and how often.
     drawn: Vec<(String, u64)>,
     path: String,
-    wanted: Option<&'a dyn Fn(&str) -> bool>,
+    captures: Option<&'a dyn Fn(&str) -> bool>,
     captured: Vec<Captured<T>>,
     /// What the first module that was called read, once a capturing pass has begun.
     input: Option<Tensor<T>>,
@@ -181,7 +181,7 @@ impl<'a, T: Real> Ctx<'a, T> {
             drawing: None,
             drawn: Vec::new(),
             path: String::new(),
-            wanted: None,
+            captures: None,
             captured: Vec::new(),
             input: None,
             proposals: Proposals::new(),
@@ -207,10 +207,10 @@ impl<'a, T: Real> Ctx<'a, T> {
         Self { tape: Some(tape), ..Self::eval() }
     }
 
-    /// Keeps the output of each module whose path `wanted` accepts, and where it got its input; see
+    /// Keeps the output of each module whose path `captures` accepts, and where it got its input; see
     /// [`captured`](Self::captured).
-    pub fn capture(mut self, wanted: &'a dyn Fn(&str) -> bool) -> Self {
-        self.wanted = Some(wanted);
+    pub fn capture(mut self, captures: &'a dyn Fn(&str) -> bool) -> Self {
+        self.captures = Some(captures);
         self
     }
 
@@ -284,9 +284,9 @@ impl<'a, T: Real> Ctx<'a, T> {
 
     /// Whether the output of the running module's child `name` is to be kept.
     pub fn wants(&mut self, name: &str) -> bool {
-        let Some(wanted) = self.wanted else { return false };
+        let Some(captures) = self.captures else { return false };
         let before = enter(&mut self.path, name);
-        let wants = wanted(&self.path);
+        let wants = captures(&self.path);
         self.path.truncate(before);
         wants
     }
@@ -297,7 +297,7 @@ impl<'a, T: Real> Ctx<'a, T> {
         self.run(join.name(), parts, says, |_| join.of(parts))
     }
 
-    /// Runs `work` under a name: its errors get the name in front, and its output is kept if asked for, with the sources
+    /// Runs `work` under a name: its errors get the name in front, and its output is kept if it is captured, with the sources
     /// of `inputs` and with what the module `says` of itself.
     pub(super) fn run(
         &mut self,
@@ -307,12 +307,12 @@ impl<'a, T: Real> Ctx<'a, T> {
         work: impl FnOnce(&mut Self) -> Result<Var<T>>,
     ) -> Result<Var<T>> {
         let before = enter(&mut self.path, name);
-        if self.wanted.is_some() && self.input.is_none() {
+        if self.captures.is_some() && self.input.is_none() {
             self.input = inputs.first().map(|x| x.value().clone());
         }
         let y = work(self);
-        if let (Ok(y), Some(wanted)) = (&y, self.wanted)
-            && wanted(&self.path)
+        if let (Ok(y), Some(captures)) = (&y, self.captures)
+            && captures(&self.path)
         {
             self.keep(says(y), inputs, y.value());
         }

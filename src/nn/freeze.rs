@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn stars_stand_for_anything() {
-        for (pattern, name, wanted) in [
+        for (pattern, name, expected) in [
             ("encoder.*", "encoder.conv1.weight", true),
             ("encoder.*", "encoder", false),
             ("encoder.*", "decoder.encoder.x", false),
@@ -80,7 +80,7 @@ mod tests {
             ("conv1", "conv12", false),
             ("*µ*", "größe.µ", true),
         ] {
-            assert_eq!(fits(pattern, name), wanted, "{pattern} {name}");
+            assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
         }
     }
 }

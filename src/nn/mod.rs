@@ -4,7 +4,7 @@
 //! else follows from `walk`: counting, saving, loading, freezing, optimizing, printing.
 //!
 //! A network is a graph of modules: [`Sequential`] puts them one after the other, [`Residual`] and [`Parallel`] side by
-//! side. A pass that is asked to ([`Ctx::capture`]) records the graph, whose nodes know whose outputs they read; summaries
+//! side. A pass that captures ([`Ctx::capture`]) records the graph, whose nodes know whose outputs they read; summaries
 //! and exports are built from it.
 //!
 //! Each layer is a file in `layers/`, which has all that is to be said of it; `layers/mod.rs` has the one table of them.

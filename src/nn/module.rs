@@ -74,7 +74,7 @@ impl<T: Real> Walk<'_, T> {
 }
 
 impl<T: Real> Ctx<'_, T> {
-    /// Runs a child under its name: its errors get the name in front, and its output is kept if asked for.
+    /// Runs a child under its name: its errors get the name in front, and its output is kept if it is captured.
     pub fn call(&mut self, name: &str, module: &dyn Module<T>, x: &Var<T>) -> Result<Var<T>> {
         let says = |y: &Var<T>| (module.kind(), module.onnx(x.shape(), y.shape()));
         self.run(name, &[x], says, |cx| module.forward(x, cx))

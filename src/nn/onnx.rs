@@ -40,7 +40,7 @@ pub enum Operand {
     Reals(&'static str, Vec<f32>),
     /// Whole numbers that are part of the operator, and a name for them.
     Ints(&'static str, Vec<i64>),
-    /// Nothing, in the place of what may be left out.
+    /// Nothing, in the place of an optional value.
     Nothing,
 }
 
@@ -58,7 +58,7 @@ pub enum Setting {
 }
 
 impl Node {
-    /// The version of the operators that a node asks for unless it [says](Self::since) otherwise.
+    /// The version of the operators that a node requires unless it [says](Self::since) otherwise.
     pub const VERSION: i64 = 17;
 
     /// Returns a node without settings.
@@ -91,7 +91,7 @@ impl Node {
         self.with(name, Setting::Word(value))
     }
 
-    /// Asks for a newer version of the operators.
+    /// Requires a newer version of the operators.
     pub fn since(self, since: i64) -> Self {
         Self { since, ..self }
     }

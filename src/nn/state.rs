@@ -2,11 +2,11 @@
 //!
 //! A state holds the parameters and the buffers. Names are their paths (`block1.conv.weight`) and layouts are
 //! PyTorch's, so weights travel both ways. Loading is strict and atomic: every missing, unexpected or reshaped name is
-//! collected first, and either everything is written or nothing is. One name is passed over: PyTorch counts steps in
+//! collected first, and either everything is written or nothing is. One name is skipped: PyTorch counts steps in
 //! `num_batches_tracked` beside the running statistics, and nothing here depends on that count.
 //!
 //! Where a model should get only a part of its numbers from another one, [`load_matching`] takes what fits and reports
-//! what it took and what not: an encoder that goes on in a classifier.
+//! what it took and what not: an encoder that becomes part of a classifier.
 
 use super::module::Module;
 use super::walk::Walk;
@@ -39,7 +39,7 @@ fn held<T: Real>(module: &dyn Module<T>) -> Vec<(String, Param<T>)> {
     found
 }
 
-/// Whether `name` is PyTorch's count of steps beside running statistics; `has` tells which names there are.
+/// Whether `name` is PyTorch's count of steps beside running statistics; `has` says which names there are.
 fn is_step_count(name: &str, has: impl Fn(&str) -> bool) -> bool {
     let prefix = name.strip_suffix("num_batches_tracked");
     prefix.is_some_and(|p| (p.is_empty() || p.ends_with('.')) && has(&format!("{p}running_mean")))
@@ -93,7 +93,7 @@ pub struct Matching {
     pub taken: Vec<(String, String)>,
     /// In the model, but nothing in the state stands for it: as it was.
     pub missing: Vec<String>,
-    /// In the state, but left out by the map, or standing for nothing in the model.
+    /// In the state, but omitted by the map, or standing for nothing in the model.
     pub unexpected: Vec<String>,
     /// In both, but of two shapes, the model's and the state's: as it was.
     pub reshaped: Vec<(String, Shape, Shape)>,
@@ -115,7 +115,7 @@ impl std::fmt::Display for Matching {
 }
 
 /// Writes those tensors of `state` into the module for which it has a place, and reports all. `map` gives the module's name
-/// for one of the state's, or none to leave it out: `|name| name.strip_prefix("model.").map(str::to_owned)`.
+/// for one of the state's, or none to omit it: `|name| name.strip_prefix("model.").map(str::to_owned)`.
 ///
 /// Fails, and writes nothing, if two tensors of the state would go to one place.
 ///
@@ -205,7 +205,7 @@ pub fn to_safetensors<T: Real>(state: &State<T>) -> Result<Vec<u8>> {
 }
 
 /// The state in the bytes of a safetensors file. F32 and F64 tensors are taken, and converted if need be; PyTorch's
-/// `num_batches_tracked` beside a `running_mean` is left out.
+/// `num_batches_tracked` beside a `running_mean` is omitted.
 pub fn from_safetensors<T: Real>(bytes: &[u8]) -> Result<State<T>> {
     let file = SafeTensors::deserialize(bytes)
         .map_err(|e| Error::State(format!("this is not a whole safetensors file: {e}")))?;

@@ -17,7 +17,7 @@ pub struct Row {
     pub path: String,
     /// Sort of the layer.
     pub kind: String,
-    /// Output shape for a batch of one, the batch axis left out.
+    /// Output shape for a batch of one, without the batch axis.
     pub output: Vec<usize>,
     /// Number of parameters.
     pub parameters: usize,
@@ -85,7 +85,7 @@ impl Seen {
     }
 }
 
-/// Runs one sample of zeros of shape `input` (without the batch axis) through the model and tells what happened.
+/// Runs one sample of zeros of shape `input` (without the batch axis) through the model and describes what happened.
 pub fn summarize<T: Real>(model: &dyn Module<T>, input: &[usize]) -> Result<Summary> {
     let mut batch = vec![1];
     batch.extend_from_slice(input);

@@ -21,7 +21,7 @@ pub struct Walk<'a, T: Real> {
     visit: Visit<'a, T>,
 }
 
-/// Whom a walk calls.
+/// The callback of a walk.
 enum Visit<'a, T: Real> {
     Params(&'a mut dyn FnMut(&str, &Param<T>)),
     Buffers(&'a mut dyn FnMut(&str, &Buffer<T>)),

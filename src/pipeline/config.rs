@@ -129,7 +129,7 @@ pub struct TsneConfig {
 impl TsneConfig {
     /// The settings for `n` samples.
     pub fn settings(&self, n: usize) -> Tsne {
-        let perplexity = self.perplexity.min(n.saturating_sub(1) as f64 / 3.0);
+        let perplexity = Tsne::perplexity_for(n, self.perplexity);
         let exaggeration_iter = Tsne::default().exaggeration_iter.min(self.n_iter / 4);
         Tsne { perplexity, n_iter: self.n_iter, exaggeration_iter, method: self.method, ..Tsne::default() }
     }

@@ -26,7 +26,7 @@ pub use results::Results;
 pub use source::ConfigSource;
 
 use crate::error::Result;
-use crate::run::book::told;
+use crate::run::book::fault_of;
 use crate::run::{RunFolder, Settings, Stages, Trainer, Watch, conclude, identity, ledger};
 
 const STAGES: usize = 9;
@@ -91,7 +91,7 @@ pub fn run(config: &Config, folder: &RunFolder, watch: &mut dyn Watch) -> Result
     let fault = stages.time("report", t, |t| {
         folder.write("tables/splits.csv", &metrics::splits_csv(&results))?;
         folder.write("tables/predictions.csv", &metrics::predictions_csv(&results))?;
-        told(report::write(&results, folder), folder, t.watch)
+        fault_of(report::write(&results, folder), folder, t.watch)
     })?;
     results.seconds = stages.seconds;
     conclude(folder, metrics::metrics(&results), fault)

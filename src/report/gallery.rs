@@ -197,7 +197,7 @@ fn image_sheets() -> Vec<(&'static str, Figure)> {
     }
     let mistake = |s: u64| {
         let tile = tile(s).caption("spiral_0132.png").caption("is spiral").caption("CNN: edge_on 0.97");
-        tile.border(Colour::WRONG)
+        tile.border(Colour::INCORRECT)
     };
     let mistakes = ImageGrid::new("Worst mistakes of the CNN")
         .tile_size(120.0)

@@ -156,7 +156,7 @@ pub const PER_CLASS: &str = "Per class, on the test split; the macro mean is ove
 
 /// Handles the result of writing the report of a run whose weights are saved: a fault is printed and returned in words,
 /// but does not end the run. An interruption does, and so does a folder that is no longer there.
-pub fn told(written: Result<()>, folder: &RunFolder, watch: &mut dyn Watch) -> Result<Option<String>> {
+pub fn fault_of(written: Result<()>, folder: &RunFolder, watch: &mut dyn Watch) -> Result<Option<String>> {
     match written {
         Ok(()) => Ok(None),
         Err(error @ Error::Interrupted(_)) => Err(error),
@@ -247,10 +247,10 @@ mod tests {
     fn a_fault_in_a_report_is_printed_and_an_interruption_is_not_hidden() {
         let folder = RunFolder::at("runs/a");
         let mut watch = Unwatched;
-        assert_eq!(told(Ok(()), &folder, &mut watch).unwrap(), None);
-        let fault = told(Err(Error::invalid("no ink")), &folder, &mut watch).unwrap().unwrap();
+        assert_eq!(fault_of(Ok(()), &folder, &mut watch).unwrap(), None);
+        let fault = fault_of(Err(Error::invalid("no ink")), &folder, &mut watch).unwrap().unwrap();
         assert_eq!(fault, "the report could not be written: no ink");
-        let stopped = told(Err(Error::Interrupted("stopped".into())), &folder, &mut watch).unwrap_err();
+        let stopped = fault_of(Err(Error::Interrupted("stopped".into())), &folder, &mut watch).unwrap_err();
         assert_eq!(stopped.exit_code(), 130);
     }
 }

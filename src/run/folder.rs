@@ -252,6 +252,17 @@ impl RunFolder {
         Ok(self.read_json::<Value>(ENV)?[key].take())
     }
 
+    /// Returns where a relative path leads from the folder in which the run was begun, if it leads nowhere from here;
+    /// `None` if it is to be used as it stands.
+    pub fn from_home(&self, path: &str) -> Result<Option<String>> {
+        if path.is_empty() || Path::new(path).exists() {
+            return Ok(None);
+        }
+        let begun_in = self.env("working_folder")?;
+        let there = Path::new(begun_in.as_str().unwrap_or("")).join(path);
+        Ok(there.exists().then(|| there.display().to_string()))
+    }
+
     fn write_env(&self, env: &Value) -> Result<()> {
         let text = serde_json::to_string_pretty(env).expect("plain words and numbers");
         self.write(ENV, format!("{text}\n").as_bytes())

@@ -1,4 +1,4 @@
-//! What the stages that train have in common: checkpoints, and what is told of each epoch.
+//! What the stages that train have in common: checkpoints, and the line of each epoch.
 
 use super::{RunFolder, Settings, Watch};
 use crate::error::{Error, Result};
@@ -23,8 +23,8 @@ pub struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// Takes up the run's checkpoint, if it has one: refused if settings have changed that must not, and those that may
-    /// and did are told and written down in `env.json`.
+    /// Resumes from the run's checkpoint, if it has one: refused if settings have changed that must not, and those that may
+    /// and did are reported and written down in `env.json`.
     pub fn new(folder: &'a RunFolder, watch: &'a mut dyn Watch, settings: &Settings) -> Result<Self> {
         let path = folder.path(LAST_STATE);
         let mut checkpoint = if path.exists() { Checkpoint::load(&path)? } else { Checkpoint::default() };

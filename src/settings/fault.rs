@@ -207,7 +207,7 @@ fn words(node: Node<'_>) -> Vec<&str> {
 /// this one, or the key of a similar name.
 fn suggestion(node: Node<'_>, fields: &[Field<'_>], path: &[String], key: &str) -> String {
     let known: Vec<&str> = fields.iter().map(|field| field.name).collect();
-    // A layer is called by its number only here, so its keys are better told without.
+    // A layer is called by its number only here, so its keys are better listed without.
     let whole = |inside: &[String]| match path.iter().any(|part| part.parse::<usize>().is_ok()) {
         true => inside.join("."),
         false => [path, inside].concat().join("."),

@@ -31,7 +31,7 @@ pub struct Row {
     pub key: String,
     /// The sort of value.
     pub sort: String,
-    /// The default as TOML; `required` if there is none, `not set` if the key may be left out.
+    /// The default as TOML; `required` if there is none, `not set` if the key may be omitted.
     pub default: String,
     /// The unit, or nothing.
     pub unit: String,

@@ -10,7 +10,7 @@ use super::trial::{Prune, State, Trial, best};
 use crate::error::{Error, Result};
 use crate::experiment::read::{self, to_toml};
 use crate::experiment::{self, Prepared, Source};
-use crate::run::book::told;
+use crate::run::book::fault_of;
 use crate::run::folder::Finisher;
 use crate::run::{Beginning, RunFolder, Watch, identity};
 use serde_json::Value;
@@ -91,7 +91,7 @@ impl StudyJob {
             importance,
             metrics: &metrics,
         };
-        let fault = told(report::write(&outcome, folder), folder, watch)?;
+        let fault = fault_of(report::write(&outcome, folder), folder, watch)?;
         let mut metrics = outcome.figures(started.elapsed().as_secs_f64());
         if let Some(fault) = fault {
             metrics["warning"] = fault.into();

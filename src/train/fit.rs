@@ -31,7 +31,7 @@ use crate::optim::Schedule;
 ///
 /// let fit = Fit::new(50, 5, 8, 1); // epochs, patience, batch, seed
 /// let trained = fit.run(&model, &mut FirstOrder::new(Adam::new(0.01)), &train, &val, None, &mut Silent)?;
-/// assert!(trained.history.best().unwrap().val_accuracy.unwrap() > 0.9);
+/// assert!(trained.history.best().unwrap().get("val_accuracy").unwrap() > 0.9);
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

@@ -6,7 +6,7 @@ use crate::common::*;
 use gradus::analysis::features::{self, Feature};
 use gradus::analysis::kmeans::{Clustering, KMeans};
 use gradus::analysis::latent::{self, Bounds, Gaussian};
-use gradus::analysis::metrics::{self, Answers, Confusion};
+use gradus::analysis::metrics::{self, ClassProbabilities, Confusion};
 use gradus::analysis::neighbors::nearest_rows;
 use gradus::analysis::pca::{Pca, Randomized};
 use gradus::analysis::scale::{Scaler, Scaling};
@@ -173,7 +173,7 @@ fn calibration_agrees_with_scikit_learn() {
     let golden = &golden()["calibration"];
     let (p, labels) = (matrix(&golden["p"]), indices(&golden["labels"]));
     let bins = golden["bins"].as_u64().unwrap() as usize;
-    let reliability = metrics::Reliability::of_answers(p.view(), &labels, bins).unwrap();
+    let reliability = metrics::Reliability::of_predictions(p.view(), &labels, bins).unwrap();
     assert_eq!(reliability.bins.iter().map(|b| b.count).collect::<Vec<_>>(), indices(&golden["counts"]));
     let filled: Vec<_> = reliability.bins.iter().filter(|b| b.count > 0).collect();
     all_close(&filled.iter().map(|b| b.accuracy).collect::<Vec<_>>(), &list(&golden["accuracy"], number), "accuracy");
@@ -390,7 +390,7 @@ fn codes_agree_with_numpy_and_scipy() {
     all_close(&gaussian.mean, &numbers("mean"), "mean");
     all_close(&gaussian.covariance(), &matrix(&golden["covariance"]), "covariance");
     all_close(&gaussian.cholesky, &matrix(&golden["cholesky"]), "Cholesky factor");
-    let bounds = Bounds::of_share(codes.view(), 0.8).unwrap();
+    let bounds = Bounds::of_fraction(codes.view(), 0.8).unwrap();
     all_close(&bounds.low, &numbers("low"), "low");
     all_close(&bounds.high, &numbers("high"), "high");
     let quantiles: Vec<f64> = numbers("probabilities").into_iter().map(latent::normal_quantile).collect();
@@ -400,7 +400,7 @@ fn codes_agree_with_numpy_and_scipy() {
     let (queries, rest) = codes.view().split_at(ndarray::Axis(0), 5);
     let near = nearest_rows(queries, rest, 3).unwrap();
     assert_eq!(near.index.iter().map(|&j| j as usize).collect::<Vec<_>>(), list(&golden["nearest"], indices).concat());
-    let predictions = Answers::of(matrix(&self::golden()["calibration"]["p"]).view()).unwrap();
+    let predictions = ClassProbabilities::of(matrix(&self::golden()["calibration"]["p"]).view()).unwrap();
     all_close(&predictions.entropy, &numbers("entropies"), "entropy");
     close(predictions.entropy_of_mean(), number(&golden["entropy_of_mean"]), "entropy of the mean");
 }

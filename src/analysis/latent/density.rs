@@ -104,13 +104,13 @@ pub struct Bounds {
 impl Bounds {
     /// Returns the smallest box around the rows of `codes` (n x d).
     pub fn of<T: Real>(codes: ArrayView2<'_, T>) -> Result<Self> {
-        Self::of_share(codes, 1.0)
+        Self::of_fraction(codes, 1.0)
     }
 
     /// Returns the box that holds the central `fraction` (above 0, at most 1) of each dimension's values, without a few
     /// outliers: between the quantiles (1 - fraction) / 2 and (1 + fraction) / 2, by linear interpolation as in
     /// `numpy.quantile`.
-    pub fn of_share<T: Real>(codes: ArrayView2<'_, T>, fraction: f64) -> Result<Self> {
+    pub fn of_fraction<T: Real>(codes: ArrayView2<'_, T>, fraction: f64) -> Result<Self> {
         let x = samples("bounds", codes)?;
         if !(fraction > 0.0 && fraction <= 1.0) {
             return Err(Error::invalid(format!("bounds: fraction is {fraction}; it must be above 0 and at most 1")));
@@ -252,9 +252,9 @@ mod tests {
         let bounds = Bounds::of(codes.view()).unwrap();
         assert_eq!((&bounds.low[..], &bounds.high[..]), (&[0.0, -5.0][..], &[4.0, 7.0][..]));
         // The middle half lies between the second and the fourth of five: 1 to 3, and of -5 5 5 6 7: 5 to 6.
-        let half = Bounds::of_share(codes.view(), 0.5).unwrap();
+        let half = Bounds::of_fraction(codes.view(), 0.5).unwrap();
         assert_eq!((&half.low[..], &half.high[..]), (&[1.0, 5.0][..], &[3.0, 6.0][..]));
-        assert_eq!(Bounds::of_share(array![[0.0], [1.0]].view(), 0.5).unwrap().low, [0.25]);
+        assert_eq!(Bounds::of_fraction(array![[0.0], [1.0]].view(), 0.5).unwrap().low, [0.25]);
         assert_eq!(bounds.axis(1, 3).unwrap(), [-5.0, 1.0, 7.0]);
         assert_eq!(bounds.axis(0, 1).unwrap(), [2.0]);
         assert!(bounds.axis(2, 3).unwrap_err().to_string().contains("choose 0 to 1"));
@@ -263,7 +263,7 @@ mod tests {
         let mean = drawn.column(0).mean().unwrap();
         assert!((mean - 2.0).abs() < 0.1, "{mean}"); // deviation 2 / √12 / √1000 = 0.018
         assert_eq!(half.contains(array![[1.0, 6.0], [1.0, 6.1]].view()).unwrap(), [true, false]);
-        assert!(half.contains(array![[1.0]].view()).is_err() && Bounds::of_share(codes.view(), 0.0).is_err());
+        assert!(half.contains(array![[1.0]].view()).is_err() && Bounds::of_fraction(codes.view(), 0.0).is_err());
     }
 
     /// From tables of the normal distribution.

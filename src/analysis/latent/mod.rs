@@ -14,7 +14,7 @@
 //! | which samples are rendered best, typically, worst? | [`Extremes`] |
 //! | are generated samples as varied as true ones? | [`diversity`] |
 //! | are they copies? | [`nearest_rows`](crate::analysis::neighbors::nearest_rows) among the training samples |
-//! | does a classifier recognize them? | [`Answers`](crate::analysis::metrics::Answers) |
+//! | does a classifier recognize them? | [`ClassProbabilities`](crate::analysis::metrics::ClassProbabilities) |
 //!
 //! Random rows have a stream each, so a longer list begins with the shorter one.
 

@@ -12,7 +12,7 @@ use ndarray::ArrayView2;
 
 /// A classifier's predictions for n samples, k classes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answers {
+pub struct ClassProbabilities {
     /// The most probable class of each sample (the first among equals).
     pub class: Vec<usize>,
     /// Its probability.
@@ -23,7 +23,7 @@ pub struct Answers {
     pub mean: Vec<f64>,
 }
 
-impl Answers {
+impl ClassProbabilities {
     /// Summarizes the probabilities of each class, n x k. Fails unless each is in [0, 1] and each row sums to 1 within
     /// a thousandth; what is left of that is divided out.
     pub fn of<T: Real>(probabilities: ArrayView2<'_, T>) -> Result<Self> {
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn predictions_by_hand() {
         let p = array![[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25]];
-        let predictions = Answers::of(p.view()).unwrap();
+        let predictions = ClassProbabilities::of(p.view()).unwrap();
         assert_eq!(
             (&predictions.class[..], &predictions.confidence[..]),
             (&[0, 1, 0, 0][..], &[1.0, 1.0, 0.5, 0.25][..])
@@ -119,15 +119,15 @@ mod tests {
     #[test]
     fn inception_scores_at_their_ends() {
         let sure = ndarray::Array2::<f32>::eye(5);
-        near(Answers::of(sure.view()).unwrap().inception_score(), 5.0);
+        near(ClassProbabilities::of(sure.view()).unwrap().inception_score(), 5.0);
         let one = array![[0.9, 0.1], [0.9, 0.1]];
-        near(Answers::of(one.view()).unwrap().inception_score(), 1.0);
+        near(ClassProbabilities::of(one.view()).unwrap().inception_score(), 1.0);
     }
 
     #[test]
     fn scores_are_no_probabilities() {
-        let message = Answers::of(array![[1.0, 0.0], [3.0, -2.0]].view()).unwrap_err().to_string();
+        let message = ClassProbabilities::of(array![[1.0, 0.0], [3.0, -2.0]].view()).unwrap_err().to_string();
         assert!(message.contains("row 1") && message.contains("softmax"), "{message}");
-        assert!(Answers::of(array![[0.5, 0.6]].view()).is_err());
+        assert!(ClassProbabilities::of(array![[0.5, 0.6]].view()).is_err());
     }
 }

@@ -72,7 +72,7 @@ impl Reliability {
 
     /// Bins the predictions of a classifier: the event is that the most probable class (the first among equals) is the
     /// true one, and its probability is the confidence. `probabilities` is n x k.
-    pub fn of_answers<T: Real>(probabilities: ArrayView2<'_, T>, labels: &[usize], bins: usize) -> Result<Self> {
+    pub fn of_predictions<T: Real>(probabilities: ArrayView2<'_, T>, labels: &[usize], bins: usize) -> Result<Self> {
         let (n, classes) = probabilities.dim();
         class_labels("reliability", n, classes, labels)?;
         let most_probable = |row: ndarray::ArrayView1<'_, T>| {

@@ -23,7 +23,7 @@ mod regression;
 mod selection;
 mod significance;
 
-pub use answers::Answers;
+pub use answers::ClassProbabilities;
 pub use calibration::{Reliability, ReliabilityBin, brier_score};
 pub use cluster::{adjusted_rand, fisher_ratio, normalized_mutual_information, silhouette, silhouettes};
 pub use confusion::{Binary, Confusion};
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(bins.bins, [first, ReliabilityBin { from: 0.5, to: 1.0, confidence: 0.875, ..first }]);
         assert_eq!((bins.expected_calibration_error(), bins.maximum_calibration_error()), (0.3125, 0.375));
         let p = array![[0.5, 0.5, 0.0], [0.25, 0.0, 0.75]];
-        let answers = Reliability::of_answers(p.view(), &[0, 1], 4).unwrap();
+        let answers = Reliability::of_predictions(p.view(), &[0, 1], 4).unwrap();
         let filled: Vec<_> = answers.bins.iter().map(|b| (b.count, b.confidence, b.accuracy)).collect();
         assert_eq!(filled, [(0, 0.0, 0.0), (1, 0.5, 1.0), (1, 0.75, 0.0), (0, 0.0, 0.0)]);
         assert_eq!(brier_score(p.view(), &[0, 1]).unwrap(), (0.5 + (0.0625 + 1.0 + 0.5625)) / 2.0);

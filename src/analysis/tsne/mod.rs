@@ -162,9 +162,9 @@ impl<T: Real> Frame<'_, T> {
 }
 
 impl Tsne {
-    /// Returns the largest perplexity up to 30 that `n` samples allow: min(30, (n - 1) / 3).
-    pub fn perplexity_for(n: usize) -> f64 {
-        (n.saturating_sub(1) as f64 / 3.0).min(30.0)
+    /// Returns the largest perplexity up to `most` that `n` samples allow: min(most, (n - 1) / 3).
+    pub fn perplexity_for(n: usize, most: f64) -> f64 {
+        most.min(n.saturating_sub(1) as f64 / 3.0)
     }
 
     /// Returns the embedding of the rows of `x` (n x d), n at least 5.

@@ -1,6 +1,6 @@
-//! Images that a network dreams: the input is optimized until the network predicts what is asked for.
+//! Images that a network dreams: the input is optimized until the network predicts the target.
 //!
-//! * [`target`]: the prediction that is wanted; [`mod@optimize`]: the descent on the pixels;
+//! * [`target`]: the target prediction; [`mod@optimize`]: the descent on the pixels;
 //! * here: starts, restarts, and the choice among them; [`report`]: what is shown.
 //!
 //! Each target is dreamt twice from the same starts, regularized and not, so that one can see what the network's prediction
@@ -41,7 +41,7 @@ pub enum Start {
 /// A job for [`dream`].
 #[derive(Clone, Debug)]
 pub struct DreamJob {
-    /// What is asked.
+    /// The target prediction.
     pub targets: Vec<DreamTarget>,
     /// From where.
     pub start: Start,
@@ -58,7 +58,7 @@ pub struct DreamJob {
 /// What became of one target.
 #[derive(Clone, Debug)]
 pub struct DreamFound {
-    /// What was asked.
+    /// The target prediction.
     pub target: DreamTarget,
     /// The best restart.
     pub best: Dream,
@@ -190,8 +190,9 @@ impl<'a> Gallery<'a> {
     fn likeness(&self, image: &[f32], target: &DreamTarget) -> Likeness {
         let near = nearest(self.train, image);
         let (distance, first) = near[0];
-        let wanted: Vec<usize> = (0..target.probabilities.len()).filter(|&c| target.probabilities[c] > 0.05).collect();
-        let of_target = near.iter().filter(|(_, i)| wanted.contains(&self.train.labels()[*i])).count();
+        let in_target: Vec<usize> =
+            (0..target.probabilities.len()).filter(|&c| target.probabilities[c] > 0.05).collect();
+        let of_target = near.iter().filter(|(_, i)| in_target.contains(&self.train.labels()[*i])).count();
         Likeness {
             distance,
             nearest: first,

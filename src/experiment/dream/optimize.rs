@@ -1,11 +1,11 @@
-//! Optimizing the *input*: the network stays as it is, and gradient descent moves the pixels until it predicts what is asked for
+//! Optimizing the *input*: the network stays as it is, and gradient descent moves the pixels until it predicts the target
 //! (Simonyan, Vedaldi and Zisserman 2014; Yosinski et al. 2015).
 //!
 //! ```text
 //! minimize over x in [0, 1]:   L(f(x), target) + tv · TV(x) + l2 · |x|²       TV(x) = Σ (differences of neighbours)²
 //! ```
 //!
-//! Nothing in L asks that x look like a digit: the network's prediction is fixed on the images it has seen, and almost
+//! No term of L makes x look like a digit: the network's prediction is fixed on the images it has seen, and almost
 //! free elsewhere, so texture that no human would read can satisfy it as well. The regularizers ask for what digits
 //! have: neighbours alike (TV, blur), few bright pixels (l2), the same prediction when moved a little (jitter).
 
@@ -51,7 +51,7 @@ pub struct DreamSettings {
     pub jitter: usize,
     /// Adam's learning rate, in units of the parametrization.
     pub lr: f64,
-    /// Steps; an image whose prediction is not yet what was asked settles for as many again at most.
+    /// Steps; an image whose prediction has not reached the target settles for as many again at most.
     pub steps: usize,
     /// Keeping pixels in [0, 1].
     pub pixels: Pixels,
@@ -122,7 +122,7 @@ impl Module for Canvas {
 
 /// How a pixel is kept from the ends of the sigmoid, where nothing moves.
 const EDGE: f32 = 0.02;
-/// A prediction is reached if no probability is further from what was asked.
+/// A prediction is reached if no probability is further from the target.
 const REACHED: f32 = 0.005;
 /// Steps without a change after which an optimization is over.
 const STILL: usize = 30;
@@ -194,7 +194,7 @@ pub fn optimize(
 }
 
 /// How much the regularizers count at a step: wholly until six tenths of the way, then ever less, and not at all in the
-/// last tenth, so that in the end the prediction is what was asked and no compromise with them.
+/// last tenth, so that in the end the prediction is the target and no compromise with them.
 fn easing(step: usize, steps: usize) -> f64 {
     let way = step as f64 / steps as f64;
     (1.0 - (way - 0.6).max(0.0) / 0.3).max(0.0)
@@ -236,16 +236,16 @@ impl Look<'_> {
         Ok(y)
     }
 
-    /// Ends the dreams whose predictions are within `tolerance` of what was asked, and says whether that is all of them.
+    /// Ends the dreams whose predictions are within `tolerance` of the target, and says whether that is all of them.
     fn end(&self, z: &Tensor, step: usize, dreams: &mut [Dream], tolerance: f32) -> Result<bool> {
         let (z, still) = (Var::constant(z.clone()), [self.settings.jitter; 2]);
-        let (images, answers) = (self.pixels(&z)?.into_value(), self.answers(&z, still)?);
+        let (images, predictions) = (self.pixels(&z)?.into_value(), self.predictions(&z, still)?);
         let (_, distances) = self.loss(&z, still, 0.0)?;
-        let (size, classes) = (images.numel() / dreams.len(), answers.shape()[1]);
+        let (size, classes) = (images.numel() / dreams.len(), predictions.shape()[1]);
         for (r, dream) in dreams.iter_mut().enumerate().filter(|(_, dream)| dream.reached.is_empty()) {
-            let answer = &answers.data()[r * classes..][..classes];
-            if self.target.distance(answer) <= tolerance {
-                dream.reached = answer.to_vec();
+            let prediction = &predictions.data()[r * classes..][..classes];
+            if self.target.distance(prediction) <= tolerance {
+                dream.reached = prediction.to_vec();
                 dream.losses.push(distances[r]);
                 dream.frames.push((step, images.data()[r * size..][..size].to_vec()));
             }
@@ -253,7 +253,7 @@ impl Look<'_> {
         Ok(dreams.iter().all(|dream| !dream.reached.is_empty()))
     }
 
-    fn answers(&self, z: &Var, shift: [usize; 2]) -> Result<Tensor> {
+    fn predictions(&self, z: &Var, shift: [usize; 2]) -> Result<Tensor> {
         Ok(self.output(&self.pixels(z)?, shift)?.softmax(1)?.into_value())
     }
 

@@ -66,8 +66,8 @@ pub fn write(
     );
     for (i, f) in found.iter().enumerate() {
         let words = f.target.words(&data.classes);
-        let (way, answer, losses) = (way(f, data), answer(f, &data.classes), losses(f));
-        for (figure, kind) in [(&way, "way"), (&answer, "prediction"), (&losses, "loss")] {
+        let (way, prediction, losses) = (way(f, data), prediction(f, &data.classes), losses(f));
+        for (figure, kind) in [(&way, "way"), (&prediction, "prediction"), (&losses, "loss")] {
             figure.save(&figures, &format!("{kind}_{i}"))?;
         }
         animation(f, data, &folder.join(format!("dream_{i}.gif")))?;
@@ -85,7 +85,10 @@ pub fn write(
         facts.extend(f.target.note.clone().map(|note| ("The target", note)));
         page.section(&format!("{}", i + 3), &format!("Target: {words}"))
             .figure(&way, "Start, some steps, and the end; above with regularization, below without.")
-            .figures(&[(&answer, "The network's prediction for the last step."), (&losses, "Distance to the target.")])
+            .figures(&[
+                (&prediction, "The network's prediction for the last step."),
+                (&losses, "Distance to the target."),
+            ])
             .facts(&facts);
     }
     files::write_atomic(folder.join("report.html"), page.render().as_bytes())
@@ -129,10 +132,10 @@ fn tile(pixels: &[f32], data: &ImageData) -> Tile {
     Tile::chw(pixels, data.train.channels(), data.train.height(), data.train.width())
 }
 
-/// The ends, framed by whether they look like what was asked.
+/// The ends, framed by whether they look like the target.
 pub fn overview(found: &[DreamFound], data: &ImageData) -> Figure {
     let size = found[0].best.image().len();
-    let frame = |yes: bool| if yes { Colour::RIGHT } else { Colour::WRONG };
+    let frame = |yes: bool| if yes { Colour::CORRECT } else { Colour::INCORRECT };
     let words = |f: &DreamFound| f.target.words(&data.classes);
     let with = found.iter().map(|f| {
         let p = f.best.reached[f.target.main_class()];
@@ -178,7 +181,7 @@ pub fn way(f: &DreamFound, data: &ImageData) -> Figure {
 }
 
 /// The network's prediction as bars: of many classes the most probable.
-pub fn answer(f: &DreamFound, classes: &[String]) -> Figure {
+pub fn prediction(f: &DreamFound, classes: &[String]) -> Figure {
     let mut chart =
         BarChart::new("The network's prediction").range(0.0, 1.0).percent().axis("probability").width(420.0);
     let mut order: Vec<usize> = (0..classes.len()).collect();

@@ -33,28 +33,28 @@ impl DreamTarget {
                 .or_else(by_number)
                 .ok_or_else(|| refuse(format!("names no class; there are {}", classes.join(", "))))
         };
-        let share = |word: &str| {
-            let share = word.trim().parse::<f32>().ok().filter(|p| p.is_finite() && *p >= 0.0);
-            share.ok_or_else(|| refuse(format!("holds `{}`, which is no probability", word.trim())))
+        let probability = |word: &str| {
+            let probability = word.trim().parse::<f32>().ok().filter(|p| p.is_finite() && *p >= 0.0);
+            probability.ok_or_else(|| refuse(format!("holds `{}`, which is not a probability", word.trim())))
         };
         let mut probabilities = vec![0.0f32; k];
         let mut note = None;
         if text.contains(':') {
             for part in text.split(',') {
                 let (word, p) = part.split_once(':').ok_or_else(|| refuse("mixes two ways of writing".into()))?;
-                probabilities[class(word)?] += share(p)?;
+                probabilities[class(word)?] += probability(p)?;
             }
         } else if text.contains(',') {
-            let shares: Vec<f32> = text.split(',').map(share).collect::<Result<_>>()?;
-            if shares.len() > k {
-                return Err(refuse(format!("has {} numbers, but there are {k} classes", shares.len())));
+            let numbers: Vec<f32> = text.split(',').map(probability).collect::<Result<_>>()?;
+            if numbers.len() > k {
+                return Err(refuse(format!("has {} numbers, but there are {k} classes", numbers.len())));
             }
-            probabilities[..shares.len()].copy_from_slice(&shares);
-            if shares.len() < k {
+            probabilities[..numbers.len()].copy_from_slice(&numbers);
+            if numbers.len() < k {
                 note = Some(format!(
                     "{} numbers given, {} zeros added for the other classes",
-                    shares.len(),
-                    k - shares.len()
+                    numbers.len(),
+                    k - numbers.len()
                 ));
             }
         } else {
@@ -77,7 +77,7 @@ impl DreamTarget {
         words.join(", ")
     }
 
-    /// The class with the largest share (the first, on a tie).
+    /// The class with the largest probability (the first, on a tie).
     pub fn main_class(&self) -> usize {
         let p = &self.probabilities;
         (1..p.len()).fold(0, |best, k| if p[k] > p[best] { k } else { best })

@@ -4,8 +4,8 @@
 //! decodes. The mathematics of codes stands in [`analysis::latent`](crate::analysis::latent); here images are encoded,
 //! codes are chosen, and decoded again. [`report`] shows what was found, and several runs point by point.
 //!
-//! How good generated images are is told by numbers that need no human: what a classifier that has never seen them says
-//! of them ([`Answers`]), how varied they are, and how near the nearest training image lies.
+//! How good generated images are is fault_of by numbers that need no human: what a classifier that has never seen them says
+//! for them ([`ClassProbabilities`]), how varied they are, and how near the nearest training image lies.
 
 pub mod findings;
 pub mod report;
@@ -16,7 +16,7 @@ use super::map::{Map, Method, neighbours_agree};
 use super::trained::TrainedRun;
 use crate::analysis::latent::{Bounds, Extremes, Gaussian, analogy, diversity, interpolate, plane, traverse};
 use crate::analysis::latent::{normal_quantiles, unit_variances};
-use crate::analysis::metrics::{Answers, silhouette};
+use crate::analysis::metrics::{ClassProbabilities, silhouette};
 use crate::analysis::neighbors::nearest_rows;
 use crate::analysis::pca::Pca;
 use crate::autograd::Var;
@@ -42,7 +42,7 @@ const TRAVERSED: usize = 16;
 /// Generated images that are shown of each source, and that its numbers are computed of.
 const SHOWN: usize = 40;
 const COUNTED: usize = 1000;
-/// Of each dimension's values the box holds this share.
+/// Of each dimension's values the box holds this fraction.
 const BOX: f64 = 0.95;
 
 /// What to look at.
@@ -71,7 +71,7 @@ impl<'a> Coder<'a> {
     pub fn new(trained: &'a TrainedRun) -> Result<Self> {
         let name = &trained.experiment.name;
         if trained.experiment.kind.learns != Learns::Inputs {
-            let what = format!("{name} tells classes apart, and gives no image back");
+            let what = format!("{name} is a classifier, and reconstructs no image");
             return Err(Error::config("latent", what, "give a run of an autoencoder, such as cae-fashion"));
         }
         if trained.preparation.normalization.is_some() || trained.preparation.per_image {
@@ -158,7 +158,7 @@ pub struct Findings {
     pub variances: Vec<f64>,
     /// Fraction of test codes whose five nearest neighbours among them name their class.
     pub knn_accuracy: f64,
-    /// How well classes are apart in the space of codes: -1 to 1.
+    /// How well classes are separated in the space of codes: -1 to 1.
     pub silhouette: f64,
     /// Classes of the samples in the maps.
     pub labels: Vec<usize>,
@@ -178,7 +178,7 @@ pub struct Findings {
     pub analogies: Vec<([String; 3], Tensor)>,
 }
 
-/// Looks into the codes of a run. `classifier` is a run of the same data that tells classes apart.
+/// Looks into the codes of a run. `classifier` is a classifier's run on the same data.
 pub fn explore(
     trained: &TrainedRun,
     classifier: Option<&TrainedRun>,
@@ -224,7 +224,7 @@ pub fn explore(
     let d = coder.dimensions;
     let sources = [
         ("Gaussian fitted to the codes", Gaussian::fit(train_codes.view())?.sample::<f32>(COUNTED, job.seed)),
-        ("box around the codes", Bounds::of_share(train_codes.view(), BOX)?.sample(COUNTED, job.seed)),
+        ("box around the codes", Bounds::of_fraction(train_codes.view(), BOX)?.sample(COUNTED, job.seed)),
         ("prior N(0, 1)", Gaussian::standard(d).sample(COUNTED, job.seed)),
     ];
     let mut generated = Vec::new();
@@ -233,9 +233,10 @@ pub fn explore(
         generated.push(gallery.judge(source, &coder.decode(drawn.view())?, classifier)?);
     }
     let recognized = match classifier {
-        Some(c) => {
-            Some([answers(c, &test.pixels)?, answers(c, &outputs)?].map(|a| a.accuracy(test.labels()).unwrap_or(0.0)))
-        }
+        Some(c) => Some(
+            [probabilities_of(c, &test.pixels)?, probabilities_of(c, &outputs)?]
+                .map(|a| a.accuracy(test.labels()).unwrap_or(0.0)),
+        ),
         None => None,
     };
     Ok(Findings {
@@ -261,10 +262,10 @@ pub fn explore(
 }
 
 /// What a classifier says of images.
-fn answers(classifier: &TrainedRun, pixels: &Tensor) -> Result<Answers> {
+fn probabilities_of(classifier: &TrainedRun, pixels: &Tensor) -> Result<ClassProbabilities> {
     let samples = classifier.preparation.samples(pixels, Target::None, None)?;
     let found = classify(&classifier.model, samples.as_ref(), &classifier.objective()?)?;
-    Answers::of(super::kinds::classify::probabilities(&found.probabilities))
+    ClassProbabilities::of(super::kinds::classify::probabilities(&found.probabilities))
 }
 
 /// Walks through the codes.
@@ -284,7 +285,7 @@ impl Walk<'_> {
         let d = self.coder.dimensions;
         let quantiles = normal_quantiles(SIDE);
         if d == 2 {
-            let bounds = Bounds::of_share(self.train.view(), BOX)?;
+            let bounds = Bounds::of_fraction(self.train.view(), BOX)?;
             let axis = |i: usize| if self.coder.is_variational { Ok(quantiles.clone()) } else { bounds.axis(i, SIDE) };
             let codes = plane(ndarray::ArrayView1::from(mean), [0, 1], &axis(0)?, &axis(1)?)?;
             let words =
@@ -369,12 +370,12 @@ impl Gallery {
         let rows = ArrayView2::from_shape((n, self.train.ncols()), images.data()).expect("images of one size");
         let near = nearest_rows(rows, self.train.view(), 1)?;
         let rms = |squared: &f32| (f64::from(*squared) / self.train.ncols() as f64).sqrt();
-        let said = classifier.map(|c| answers(c, images)).transpose()?;
+        let said = classifier.map(|c| probabilities_of(c, images)).transpose()?;
         Ok(Generated {
             source,
-            confidence: said.as_ref().map(Answers::mean_confidence),
-            entropy: said.as_ref().map(Answers::mean_entropy),
-            inception_score: said.as_ref().map(Answers::inception_score),
+            confidence: said.as_ref().map(ClassProbabilities::mean_confidence),
+            entropy: said.as_ref().map(ClassProbabilities::mean_entropy),
+            inception_score: said.as_ref().map(ClassProbabilities::inception_score),
             diversity: diversity(rows, self.test.view())?,
             nearest: near.squared.iter().map(rms).sum::<f64>() / n as f64,
             images: images.gather(&(0..n.min(SHOWN)).collect::<Vec<_>>()),

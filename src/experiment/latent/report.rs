@@ -77,7 +77,7 @@ fn point_by_point(all: &[Findings]) -> Table {
     let mut heads = vec!["run"];
     heads.extend(all.iter().map(|f| f.name.as_str()));
     let mut table = Table::new(&heads);
-    // What a reader is told, and the name by which programs know it in the file.
+    // What a reader is fault_of, and the name by which programs know it in the file.
     let mut row = |shown: &str, value: &str, f: &dyn Fn(&Findings) -> Cell| {
         let name = Cell { shown: shown.to_owned(), value: value.to_owned() };
         table.row(std::iter::once(name).chain(all.iter().map(f)));

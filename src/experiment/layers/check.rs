@@ -86,7 +86,7 @@ fn check_name(name: &str, before: &[String], reserved: &[&str], place: &str) -> 
     let (what, help) = match name {
         name if reserved.contains(&name) => ("is the name of a part of the block", "choose another name"),
         name if before.iter().any(|known| known == name) => ("is the name of another layer", NAMES),
-        name if name.is_empty() || name.contains(['.', '/']) => ("is no name", NAMES),
+        name if name.is_empty() || name.contains(['.', '/']) => ("is not a name", NAMES),
         _ => return Ok(()),
     };
     Err(Error::config(format!("{place}.name"), format!("`{name}` {what}"), help))

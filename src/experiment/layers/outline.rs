@@ -1,4 +1,4 @@
-//! What a network would be, told without making it.
+//! Describes a network without building it.
 //!
 //! Two layers of 65,536 filters have 39 billion weights. Whoever describes a network, or is about to make it, learns its
 //! sizes here first: shapes and counts alone, no tensors.
@@ -91,7 +91,7 @@ mod tests {
     use crate::experiment::{Source, plan};
     use crate::nn::summary::summarize;
 
-    /// What is told is what is made: for every network that comes with the program.
+    /// What is described is what is built: for every network that comes with the program.
     #[test]
     fn the_outline_is_that_of_the_network() {
         let mut seen = 0;
@@ -103,17 +103,17 @@ mod tests {
                 let (input, classes) = (e.input().unwrap_or(vec![1, 32, 32]), e.classes().unwrap_or(2));
                 let Ok((_, summary)) = plan(&e, &input, classes) else { continue };
                 let outputs = e.train.loss.outputs(&input, classes).unwrap().iter().product();
-                let told = outline(&e.model.layer, &input, outputs).unwrap();
+                let planned = outline(&e.model.layer, &input, outputs).unwrap();
                 // A latent layer has two rows in the summary, one for each of its parts.
                 let is_of = |path: &str, name: &str| path == name || path.starts_with(&format!("{name}."));
-                for told in &told {
-                    let made: Vec<_> = summary.rows.iter().filter(|row| is_of(&row.path, &told.name)).collect();
-                    let last = made.last().unwrap_or_else(|| panic!("{}: no row {}", e.name, told.name));
-                    assert_eq!(told.output, last.output, "{}: {}", e.name, told.name);
+                for planned in &planned {
+                    let made: Vec<_> = summary.rows.iter().filter(|row| is_of(&row.path, &planned.name)).collect();
+                    let last = made.last().unwrap_or_else(|| panic!("{}: no row {}", e.name, planned.name));
+                    assert_eq!(planned.output, last.output, "{}: {}", e.name, planned.name);
                     let parameters: usize = made.iter().map(|row| row.parameters).sum();
-                    assert_eq!(told.parameters, parameters, "{}: {}", e.name, told.name);
+                    assert_eq!(planned.parameters, parameters, "{}: {}", e.name, planned.name);
                 }
-                assert!(summary.rows.iter().all(|row| told.iter().any(|told| is_of(&row.path, &told.name))));
+                assert!(summary.rows.iter().all(|row| planned.iter().any(|planned| is_of(&row.path, &planned.name))));
                 seen += 1;
             }
         }
@@ -128,9 +128,9 @@ mod tests {
         }
         let conv = r#"{ type = "conv2d", filters = 65536, kernel = 3 }"#;
         let file: File = toml::from_str(&format!("layer = [{conv}, {conv}]")).unwrap();
-        let told = outline(&file.layer, &[1, 28, 28], 10).unwrap();
-        assert_eq!(told[1].parameters, 65536 * 65536 * 9 + 65536);
-        assert_eq!(told[1].output, [65536, 24, 24]);
+        let planned = outline(&file.layer, &[1, 28, 28], 10).unwrap();
+        assert_eq!(planned[1].parameters, 65536 * 65536 * 9 + 65536);
+        assert_eq!(planned[1].output, [65536, 24, 24]);
     }
 
     /// Layers within layers have a row each, by their paths, as in the summary of the network that is built of them.
@@ -157,12 +157,12 @@ mod tests {
             { type = "global_avg_pool2d" }, { type = "linear", units = 0 },
         ]"#;
         let layers = toml::from_str::<File>(text).unwrap().layer;
-        let told = outline(&layers, &[1, 7, 6], 3).unwrap();
+        let planned = outline(&layers, &[1, 7, 6], 3).unwrap();
         let summary = summarize(&super::super::build(&layers, &[1, 7, 6], 3, 1).unwrap(), &[1, 7, 6]).unwrap();
         let of_rows: Vec<_> = summary.rows.iter().map(|r| (r.path.clone(), r.output.clone(), r.parameters)).collect();
-        let of_told: Vec<_> = told.iter().map(|t| (t.name.clone(), t.output.clone(), t.parameters)).collect();
-        assert_eq!(of_told, of_rows);
-        let row = |name: &str| told.iter().find(|told| told.name == name).unwrap();
+        let of_planned: Vec<_> = planned.iter().map(|t| (t.name.clone(), t.output.clone(), t.parameters)).collect();
+        assert_eq!(of_planned, of_rows);
+        let row = |name: &str| planned.iter().find(|planned| planned.name == name).unwrap();
         assert_eq!((&row("block.sum").output[..], row("block.sum").kind), (&[8, 4, 3][..], "sum"));
         assert_eq!(row("block.shortcut.conv1").parameters, 4 * 8 + 8);
         assert_eq!(

@@ -3,7 +3,7 @@
 use super::proto::{Attribute, Node};
 use crate::nn::onnx::Setting;
 
-/// The largest stride, padding, dilation or window: a file that asks for more is damaged, and is refused before memory is.
+/// The largest stride, padding, dilation or window: a file with a larger one is damaged, and is refused before memory is.
 pub(super) const LARGEST: usize = 1 << 12;
 
 /// A window with its steps and the zeros around the image, in the standard's order: above, left, below, right.
@@ -28,17 +28,16 @@ pub(super) fn written(name: &str, setting: &Setting) -> Attribute {
     }
 }
 
-/// The settings of a node that have not been asked for yet. In the end there must be none: a setting that is passed
-/// over is a network computed wrongly.
+/// The settings of a node that have not been read yet. In the end there must be none: a setting that is skipped is a network computed wrongly.
 pub(super) struct Settings<'a>(Vec<&'a Attribute>);
 
 impl<'a> Settings<'a> {
-    /// The settings of a node, none asked for yet.
+    /// The settings of a node, none read yet.
     pub(super) fn of(node: &'a Node) -> Self {
         Self(node.attribute.iter().collect())
     }
 
-    /// The name of a setting that nobody asked for.
+    /// The name of a setting that was not read.
     pub(super) fn left(&self) -> Option<&'a str> {
         self.0.first().map(|setting| setting.name.as_str())
     }

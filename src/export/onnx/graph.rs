@@ -1,9 +1,9 @@
-//! From a trained network to a graph of operators, with nothing beside it that describes it: one pass over samples tells
+//! From a trained network to a graph of operators, with nothing beside it that describes it: one pass over samples shows
 //! which layers ran, of which operators each of them says it is made, and whose outputs they read.
 //!
 //! A module that is made of others must hand on what one of them gave: what it computes itself between them, no operator
-//! stands for, and it is refused by name. Layers whose output does not reach the network's are left out, such as the
-//! variance of a code, whose mean goes on.
+//! stands for, and it is refused by name. Layers whose output does not reach the network's are omitted, such as the
+//! variance of a code, whose mean is passed on.
 
 use crate::autograd::Var;
 use crate::error::{Error, Result};
@@ -58,7 +58,7 @@ pub(super) enum Taken {
     Reals(&'static str, Vec<f32>),
     /// Whole numbers of the step's own, and their name.
     Ints(&'static str, Vec<i64>),
-    /// Nothing, in the place of what may be left out.
+    /// Nothing, in the place of an optional value.
     Nothing,
 }
 

@@ -1,7 +1,7 @@
 //! ONNX, the Open Neural Network Exchange: a network as a graph of standard operators, which other programs can run.
 //!
 //! Each layer says itself of which operators it is made ([`Module::onnx`]). Three steps, each in a file, are left: `graph`
-//! reads a network's layers, and who feeds whom, off one pass; `operator` reads a node of a file and runs it (`attribute`
+//! reads a network's layers, and whose outputs each of them reads, off one pass; `operator` reads a node of a file and runs it (`attribute`
 //! has its settings); `proto` has the messages that make up the file. Here they meet: a graph becomes bytes, and bytes a
 //! [`Network`].
 //!
@@ -24,7 +24,7 @@ use operator::{Operator, Weight};
 use prost::Message;
 use std::collections::BTreeMap;
 
-/// How far a layer of the export may be from the network's, as a share of the layer's largest value (or of 1). The
+/// How far a layer of the export may be from the network's, as a fraction of the layer's largest value (or of 1). The
 /// operators are computed by the network's own ops, so they are off by a few roundings of 6·10⁻⁸; and another network
 /// by about the size of its values.
 const TOLERANCE: f64 = 1e-4;
@@ -33,7 +33,7 @@ const TOLERANCE: f64 = 1e-4;
 /// against the network itself.
 ///
 /// The shapes are those of the samples, the batch axis left open; dropout, which does nothing outside training, is left
-/// out. Version 17 of the operators is asked for (IR version 8), with GELU version 20 (IR version 9). Fails for a
+/// out. Version 17 of the operators is required (IR version 8), with GELU version 20 (IR version 9). Fails for a
 /// network that has a layer for which there is no operator here, or computes something between its layers.
 pub fn export(model: &dyn Module, samples: &Tensor) -> Result<(Vec<u8>, f64)> {
     export_described(model, samples, &[])
@@ -181,7 +181,7 @@ impl Network {
         let model = proto::Model::decode(bytes).map_err(|e| wrong(format!("it is damaged, or not ONNX: {e}")))?;
         let opset = model.opset_import.iter().find(|set| set.domain.is_empty()).map_or(0, |set| set.version);
         if !(17..=20).contains(&opset) {
-            return Err(wrong(format!("it asks for version {opset} of the operators; 17 to 20 are known")));
+            return Err(wrong(format!("it requires version {opset} of the operators; 17 to 20 are known")));
         }
         let graph = model.graph.ok_or_else(|| wrong("it holds no graph".into()))?;
         let mut stored = BTreeMap::new();
@@ -205,7 +205,7 @@ impl Network {
             // Values come first, then weights.
             let inputs: Vec<Value> = node.input.iter().map_while(|name| values.get(name.as_str()).copied()).collect();
             let (mut reals, mut whole): (Vec<Weight>, Option<&[i64]>) = (Vec::new(), None);
-            // What is left out has no name.
+            // An omitted value has no name.
             for name in node.input[inputs.len()..].iter().filter(|n| !(n.is_empty() && node.op_type == "Resize")) {
                 match stored.get(name.as_str()) {
                     Some(Stored::Reals(weight)) => reals.push((name.clone(), weight.clone())),
@@ -237,9 +237,9 @@ impl Network {
     /// it takes beside its weights, which are nodes' names or `input`.
     pub fn nodes(&self) -> Vec<(String, String, Vec<String>)> {
         let name_of = |value: &Value| value.step().map_or(INPUT, |at| &self.nodes[at].name).to_owned();
-        let told =
+        let described =
             |node: &Node| (node.name.clone(), node.operator.name.clone(), node.inputs.iter().map(name_of).collect());
-        self.nodes.iter().map(told).collect()
+        self.nodes.iter().map(described).collect()
     }
 
     /// The shape of a sample.

@@ -15,7 +15,7 @@ use crate::tensor::Tensor;
 use std::fmt;
 use std::sync::Arc;
 
-/// The most elements of a value: a file that asks for more is damaged, and is refused before memory is.
+/// The most elements of a value: a file with more is damaged, and is refused before memory is.
 const MOST_ELEMENTS: usize = 1 << 28;
 
 /// A weight and its name.

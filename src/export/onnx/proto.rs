@@ -11,7 +11,7 @@ pub(super) struct Model {
     /// Version of these messages.
     #[prost(int64, tag = "1")]
     pub(super) ir_version: i64,
-    /// Who wrote it.
+    /// The program that wrote it.
     #[prost(string, tag = "2")]
     pub(super) producer_name: String,
     /// Which version of it.
@@ -65,7 +65,7 @@ pub(super) struct Graph {
     /// Values that come from outside.
     #[prost(message, repeated, tag = "11")]
     pub(super) input: Vec<ValueInfo>,
-    /// Values that are asked for.
+    /// The outputs.
     #[prost(message, repeated, tag = "12")]
     pub(super) output: Vec<ValueInfo>,
 }

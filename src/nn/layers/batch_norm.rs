@@ -54,7 +54,7 @@ pub struct BatchNorm<T: Real = f32> {
     pub running_var: Buffer<T>,
     /// What is added to the variance, so that a channel without spread does no harm; 1e-5.
     pub eps: f64,
-    /// The share of the new batch in the running statistics; 0.1.
+    /// The fraction of the new batch in the running statistics; 0.1.
     pub momentum: f64,
 }
 
@@ -79,8 +79,8 @@ impl<T: Real> BatchNorm<T> {
 
     /// Proposes the running value that follows when the batch says `new`.
     fn propose(&self, buffer: &Buffer<T>, new: &Tensor<T>, cx: &mut Ctx<'_, T>) {
-        let (old, share) = (cx.buffer(buffer), T::from_f64(self.momentum));
-        let mixed = |i: usize| (T::ONE - share) * old.data()[i] + share * new.data()[i];
+        let (old, fraction) = (cx.buffer(buffer), T::from_f64(self.momentum));
+        let mixed = |i: usize| (T::ONE - fraction) * old.data()[i] + fraction * new.data()[i];
         cx.propose(buffer, Tensor::from_fn(new.shape_owned(), mixed));
     }
 }

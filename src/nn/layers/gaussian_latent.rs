@@ -60,11 +60,11 @@ impl<T: Real> Module<T> for GaussianLatent<T> {
     fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
         let mean = cx.call("mean", &self.mean, x)?;
         let log_var = cx.call("log_var", &self.log_var, x)?;
-        let share = match cx.step() {
+        let weight = match cx.step() {
             Some(step) if step < self.warmup => step as f64 / self.warmup as f64,
             _ => 1.0,
         };
-        cx.add_loss("kl", mean.kl_normal(&log_var)?, share * self.beta);
+        cx.add_loss("kl", mean.kl_normal(&log_var)?, weight * self.beta);
         match cx.draws() {
             Some(rng) => mean.reparametrize(&log_var, &standard_normals(mean.value().shape_owned(), rng)),
             None => Ok(mean),

@@ -45,7 +45,7 @@ impl<T: Real> Module<T> for Upsample {
 
     fn onnx(&self, _: &[usize], _: &[usize]) -> Option<Vec<Node>> {
         let scales = [1, 1].into_iter().chain(self.0.scale).map(|factor| factor as f32).collect();
-        // The place between is that of a region of interest, which is left out.
+        // The place between is that of a region of interest, which is omitted.
         let operands = [Operand::Input(0), Operand::Nothing, Operand::Reals("scales", scales)];
         let node = Node::new("Resize", operands);
         const CENTRES: &str = "coordinate_transformation_mode";

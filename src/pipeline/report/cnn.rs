@@ -181,7 +181,7 @@ fn mistakes(r: &Results, book: &mut Book<'_>) -> Result<()> {
             tile(test, i)
                 .caption(&format!("true {}", classes[test.labels()[i]]))
                 .caption(&format!("predicted {}, {:.0} %", classes[s.test.predicted[i]], 100.0 * probability(i)))
-                .border(Colour::WRONG)
+                .border(Colour::INCORRECT)
         })
         .collect();
     let confident = mistakes.iter().filter(|&&i| probability(i) > 0.9).count();

@@ -35,17 +35,11 @@ pub fn number(v: f64) -> String {
     text.replace('-', "−")
 }
 
-/// Returns a whole number with a comma at each third digit.
+/// Formats a whole number with its sign and its thousands separated.
 fn thousands(v: f64) -> String {
-    let digits = format!("{:.0}", v.abs());
-    let mut out = String::from(if v < 0.0 { "-" } else { "" });
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
+    let sign = if v < 0.0 { "-" } else { "" };
+    // Axes end far below the largest integer.
+    format!("{sign}{}", crate::text::thousands(v.abs().round() as u128))
 }
 
 /// A scale from data to user units, with its ticks and their labels.

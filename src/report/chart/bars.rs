@@ -155,7 +155,7 @@ impl BarChart {
     fn draw_lines(&self, canvas: &mut Canvas, area: Area, axis: &Axis) {
         let mut y = area.bottom + if self.axis.is_empty() { 36.0 } else { 56.0 };
         for (i, (value, name)) in self.lines.iter().enumerate() {
-            let (x, colour) = (axis.at(*value), if i % 2 == 0 { Colour::INK } else { Colour::WRONG });
+            let (x, colour) = (axis.at(*value), if i % 2 == 0 { Colour::INK } else { Colour::INCORRECT });
             canvas.dashed(&[(x, area.top), (x, area.bottom)], colour, 1.5, 5.0, 4.0);
             canvas.dashed(&[(area.left, y), (area.left + 22.0, y)], colour, 1.5, 5.0, 4.0);
             let words = format!("{name} ({})", self.words(*value));

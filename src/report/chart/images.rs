@@ -63,7 +63,7 @@ impl Tile {
         self
     }
 
-    /// Adds a coloured border ([`Colour::WRONG`], a class's colour).
+    /// Adds a coloured border ([`Colour::INCORRECT`], a class's colour).
     pub fn border(mut self, colour: Colour) -> Self {
         self.border = Some(colour);
         self

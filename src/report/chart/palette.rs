@@ -37,9 +37,9 @@ impl Colour {
     /// Paper.
     pub const PAPER: Colour = Colour::themed(0xff, 0xff, 0xff);
     /// A green border for correct predictions.
-    pub const RIGHT: Colour = Colour::new(0x00, 0x9e, 0x73);
+    pub const CORRECT: Colour = Colour::new(0x00, 0x9e, 0x73);
     /// A red border for incorrect predictions.
-    pub const WRONG: Colour = Colour::new(0xd5, 0x5e, 0x00);
+    pub const INCORRECT: Colour = Colour::new(0xd5, 0x5e, 0x00);
 
     /// Creates a solid colour, the same on any page.
     pub const fn new(r: u8, g: u8, b: u8) -> Self {

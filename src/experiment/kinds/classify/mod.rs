@@ -9,7 +9,7 @@ use crate::experiment::found::Run;
 use crate::experiment::kind::{Kind, Learns};
 use crate::experiment::prepared::Prepared;
 use crate::experiment::spec::Experiment;
-use crate::experiment::task::{Asked, OneNetwork, Runner, Task};
+use crate::experiment::task::{NetworkOnSamples, OneNetwork, Runner, Task};
 use crate::report::table::csv_bytes;
 use crate::run::{Scores, Watch};
 use crate::tensor::Tensor;
@@ -42,9 +42,9 @@ impl Runner for Classify {
         OneNetwork::begin(e, watch, |run| Ok(Box::new(Classified::new(run)?)))
     }
 
-    fn figures(&self, asked: &Asked<'_>) -> Result<Value> {
-        let found = evaluate(asked.model, asked.samples, asked.objective)?;
-        figures(&found, asked.images.labels(), asked.images.classes.len())
+    fn figures(&self, on: &NetworkOnSamples<'_>) -> Result<Value> {
+        let found = evaluate(on.model, on.samples, on.objective)?;
+        figures(&found, on.images.labels(), on.images.classes.len())
     }
 }
 
@@ -74,7 +74,7 @@ pub fn figures(evaluation: &Evaluation, labels: &[usize], classes: usize) -> Res
     let confusion = Confusion::new(labels, &evaluation.predicted, classes)?;
     let f1_of: Vec<f64> = (0..classes).map(|c| confusion.f1(c)).collect();
     let p = probabilities(&evaluation.probabilities);
-    let reliability = Reliability::of_answers(p, labels, BINS)?;
+    let reliability = Reliability::of_predictions(p, labels, BINS)?;
     Ok(json!({
         "loss": evaluation.loss,
         "accuracy": evaluation.accuracy,
@@ -117,8 +117,8 @@ pub fn decisions(p: &Prepared, scores: &Scores) -> Option<[Decision; 2]> {
     let best = roc_curve(&val, &positive).ok()?.best_threshold();
     Some([0.5, best].map(|threshold| {
         let confusion = |p: &[f32], labels: &[usize]| {
-            let answers: Vec<usize> = p.iter().map(|&p| usize::from(f64::from(p) >= threshold)).collect();
-            Confusion::new(labels, &answers, 2).expect("a prediction for each label")
+            let predicted: Vec<usize> = p.iter().map(|&p| usize::from(f64::from(p) >= threshold)).collect();
+            Confusion::new(labels, &predicted, 2).expect("a prediction for each label")
         };
         Decision { threshold, val: confusion(&val, p.data.val.labels()), test: confusion(&test, p.data.test.labels()) }
     }))

@@ -110,8 +110,8 @@ fn mistakes(o: &Classified, book: &mut Book<'_>) -> Result<()> {
 
     let k = classes.len();
     let probability = |i: usize| s.test.probabilities.data()[i * k + s.test.predicted[i]];
-    let mut wrong: Vec<usize> = (0..test.len()).filter(|&i| s.test.predicted[i] != test.labels()[i]).collect();
-    wrong.sort_by(|&a, &b| probability(b).total_cmp(&probability(a)).then(a.cmp(&b)));
+    let mut mistakes: Vec<usize> = (0..test.len()).filter(|&i| s.test.predicted[i] != test.labels()[i]).collect();
+    mistakes.sort_by(|&a, &b| probability(b).total_cmp(&probability(a)).then(a.cmp(&b)));
     let tile = |&i: &usize| {
         let (c, h, w) = (test.channels(), test.height(), test.width());
         let image = &test.pixels.data()[i * c * h * w..][..c * h * w];
@@ -123,7 +123,7 @@ fn mistakes(o: &Classified, book: &mut Book<'_>) -> Result<()> {
     };
     // A row of a table cannot be drawn as an image.
     let most = if o.run.prepared.preparation.is_table() { 0 } else { o.run.experiment.report.mistakes };
-    let tiles: Vec<Tile> = wrong.iter().take(most).map(tile).collect();
+    let tiles: Vec<Tile> = mistakes.iter().take(most).map(tile).collect();
     let sheet =
         (!tiles.is_empty()).then(|| ImageGrid::new("Worst mistakes").group("", tiles).columns(6).tile_size(104.0));
     let sheet = sheet.map(|grid| book.figure("mistakes", grid.draw())).transpose()?;
@@ -145,7 +145,7 @@ fn mistakes(o: &Classified, book: &mut Book<'_>) -> Result<()> {
 /// Whether predictions are correct as often as their probabilities say; for two classes also what each threshold costs.
 fn confidence(o: &Classified, book: &mut Book<'_>) -> Result<()> {
     let (labels, p) = (o.run.prepared.data.test.labels(), probabilities(&o.scores.test.probabilities));
-    let reliability = Reliability::of_answers(p, labels, BINS)?;
+    let reliability = Reliability::of_predictions(p, labels, BINS)?;
     let some = reliability.bins.iter().filter(|bin| bin.count > 0);
     let points: Vec<(f64, f64)> = some.map(|bin| (bin.confidence, bin.accuracy)).collect();
     let chart = LineChart::new("Reliability")

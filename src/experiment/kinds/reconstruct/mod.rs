@@ -1,9 +1,10 @@
-//! What a run says of a network that gives back its input: an autoencoder (Hinton and Salakhutdinov 2006) or a variational
-//! one (Kingma and Welling 2014). There are no classes to predict; there is the loss, its parts, and how the images look.
+//! `kind = "reconstruct"`: a network whose target is its input, that is an autoencoder (Hinton and Salakhutdinov 2006) or a
+//! variational one (Kingma and Welling 2014). There are no classes to predict: the figures are the loss, its parts, and the
+//! reconstructions.
 //!
-//! Whatever loss was made small, the mean squared error of a number is told too: it is the figure that autoencoders are
-//! compared by. All figures are of what the network does by its nature: a variational code is drawn, and a denoising network
-//! is given noisy images, whose clean originals are wanted.
+//! Whatever the loss is, the mean squared error per value is reported too, since autoencoders are compared by it. In all
+//! figures a variational network draws its latent samples, and a denoising network gets noisy inputs, whose targets are the
+//! clean ones.
 
 mod report;
 
@@ -12,7 +13,7 @@ use crate::error::Result;
 use crate::experiment::found::{Found, OfSplit, Run};
 use crate::experiment::kind::{Kind, Learns};
 use crate::experiment::spec::Experiment;
-use crate::experiment::task::{Asked, OneNetwork, Runner, Task};
+use crate::experiment::task::{NetworkOnSamples, OneNetwork, Runner, Task};
 use crate::nn::summary::Row;
 use crate::run::{RunFolder, Watch, ledger};
 use crate::tensor::Tensor;
@@ -54,11 +55,11 @@ impl Runner for Reconstruct {
         OneNetwork::begin(e, watch, |run| Ok(Box::new(Reconstructed::new(run)?)))
     }
 
-    fn figures(&self, asked: &Asked<'_>) -> Result<Value> {
-        let (all, e): (Vec<usize>, &Experiment) = ((0..asked.samples.len()).collect(), asked.experiment);
-        let errors = errors(asked.samples, &outputs(asked.model, asked.samples, &all, e.seed)?);
+    fn figures(&self, on: &NetworkOnSamples<'_>) -> Result<Value> {
+        let (all, e): (Vec<usize>, &Experiment) = ((0..on.samples.len()).collect(), on.experiment);
+        let errors = errors(on.samples, &outputs(on.model, on.samples, &all, e.seed)?);
         let mse = errors.iter().sum::<f64>() / errors.len() as f64;
-        Ok(split(&losses(asked.model, asked.samples, asked.objective, e.seed)?, mse, e.train.loss))
+        Ok(split(&losses(on.model, on.samples, on.objective, e.seed)?, mse, e.train.loss))
     }
 }
 

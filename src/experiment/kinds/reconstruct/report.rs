@@ -42,7 +42,7 @@ impl Reconstructed {
         let epochs = format!("{} of {}", h.best_epoch, h.epochs.len());
         let (width, test) = (code.to_string(), &self.test().losses);
         let elbo = has_elbo(test, self.run.experiment.train.loss).then(|| format!("{:.2}", test.elbo()));
-        let shares =
+        let parts =
             format!("nats: −{:.2} reconstruction, −{:.2} KL divergence", test.objective, -test.elbo() - test.objective);
         let code = match self.active_units {
             Some(active) => format!("for an input of {numbers}; {active} active units"),
@@ -56,7 +56,7 @@ impl Reconstructed {
             (&epochs, kept, how),
         ];
         match &elbo {
-            Some(elbo) => cards.insert(0, (elbo, "evidence lower bound", &shares)),
+            Some(elbo) => cards.insert(0, (elbo, "evidence lower bound", &parts)),
             None => cards.push((&parameters, "parameters", "")),
         }
         let lead = book.page.lead();

@@ -1,4 +1,4 @@
-//! What a run says of a network that predicts numbers.
+//! `kind = "regress"`: a network that predicts numbers.
 //!
 //! The network learns on the scale of its outputs (mean 0, deviation 1 over the training split); every figure but the loss
 //! is in the units of the data. Beside the errors stands the coefficient of determination, which compares the network with
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::experiment::found::{Found, OfSplit, Run};
 use crate::experiment::kind::{Kind, Learns};
 use crate::experiment::spec::Experiment;
-use crate::experiment::task::{Asked, OneNetwork, Runner, Task};
+use crate::experiment::task::{NetworkOnSamples, OneNetwork, Runner, Task};
 use crate::experiment::values::ValueScale;
 use crate::report::table::csv_bytes;
 use crate::run::{RunFolder, Watch, ledger};
@@ -43,7 +43,7 @@ pub struct Predicted {
     /// What it is called.
     pub name: String,
     /// The true values.
-    pub truth: Vec<f64>,
+    pub true_values: Vec<f64>,
     /// The predicted ones.
     pub predicted: Vec<f64>,
     /// The 95 % interval of R² over new samples.
@@ -56,8 +56,8 @@ impl Predicted {
     /// The fraction of test samples whose true value lies in the prediction interval.
     pub fn coverage(&self) -> Option<f64> {
         let q = self.half_width?;
-        let held = self.truth.iter().zip(&self.predicted).filter(|(y, p)| (*y - *p).abs() <= q).count();
-        Some(held as f64 / self.truth.len() as f64)
+        let held = self.true_values.iter().zip(&self.predicted).filter(|(y, p)| (*y - *p).abs() <= q).count();
+        Some(held as f64 / self.true_values.len() as f64)
     }
 }
 
@@ -83,13 +83,13 @@ impl Runner for Regress {
         OneNetwork::begin(e, watch, |run| Ok(Box::new(Regressed::new(run)?)))
     }
 
-    fn figures(&self, asked: &Asked<'_>) -> Result<Value> {
-        let scale = scale_of(asked.values)?;
+    fn figures(&self, on: &NetworkOnSamples<'_>) -> Result<Value> {
+        let scale = scale_of(on.values)?;
         let none = || Error::invalid("evaluate: these samples have no numbers to predict");
-        let values = asked.images.target.values().ok_or_else(none)?;
-        let (all, seed): (Vec<usize>, u64) = ((0..asked.samples.len()).collect(), asked.experiment.seed);
-        let errors = errors_of(scale, values, &outputs(asked.model, asked.samples, &all, seed)?)?;
-        Ok(figures(losses(asked.model, asked.samples, asked.objective, seed)?.loss, &scale.names, &errors))
+        let values = on.images.target.values().ok_or_else(none)?;
+        let (all, seed): (Vec<usize>, u64) = ((0..on.samples.len()).collect(), on.experiment.seed);
+        let errors = errors_of(scale, values, &outputs(on.model, on.samples, &all, seed)?)?;
+        Ok(figures(losses(on.model, on.samples, on.objective, seed)?.loss, &scale.names, &errors))
     }
 }
 
@@ -110,12 +110,13 @@ pub(in crate::experiment) fn scale_of(values: Option<&ValueScale>) -> Result<&Va
 
 /// The errors of outputs on the scale of the network, for each number in its units.
 fn errors_of(scale: &ValueScale, values: &Tensor, outputs: &Tensor) -> Result<Vec<RegressionErrors>> {
-    let each = (0..scale.names.len()).map(|j| RegressionErrors::of(&truth(values, j), &scale.in_units(outputs, j)));
+    let each =
+        (0..scale.names.len()).map(|j| RegressionErrors::of(&true_values(values, j), &scale.in_units(outputs, j)));
     each.collect()
 }
 
 /// Number `j` of each sample of `[N, M]`.
-fn truth(values: &Tensor, j: usize) -> Vec<f64> {
+fn true_values(values: &Tensor, j: usize) -> Vec<f64> {
     values.data().iter().skip(j).step_by(values.shape()[1]).map(|&y| f64::from(y)).collect()
 }
 
@@ -146,14 +147,14 @@ impl Regressed {
             let outputs = run.outputs(samples)?;
             splits.push(OnSplit { name, samples: samples.len(), loss, errors: errors_of(scale, values, &outputs)? });
             for (j, name_of_number) in scale.names.iter().enumerate() {
-                let (truth, predicted) = (truth(values, j), scale.in_units(&outputs, j));
+                let (true_values, predicted) = (true_values(values, j), scale.in_units(&outputs, j));
                 if name == "val" {
-                    let residual: Vec<f64> = truth.iter().zip(&predicted).map(|(y, p)| y - p).collect();
+                    let residual: Vec<f64> = true_values.iter().zip(&predicted).map(|(y, p)| y - p).collect();
                     residuals[j] = conformal_half_width(&residual, COVERAGE);
                 } else if name == "test" {
-                    let r_squared_interval = r_squared_interval(&truth, &predicted, run.experiment.seed);
+                    let r_squared_interval = r_squared_interval(&true_values, &predicted, run.experiment.seed);
                     let (name, half_width) = (name_of_number.clone(), residuals[j]);
-                    test.push(Predicted { name, truth, predicted, r_squared_interval, half_width });
+                    test.push(Predicted { name, true_values, predicted, r_squared_interval, half_width });
                 }
             }
         }
@@ -197,7 +198,7 @@ impl Regressed {
         let row = |(i, name): (usize, &String)| {
             let mut row = vec![name.clone()];
             for t in &self.test {
-                row.extend([t.truth[i], t.predicted[i]].map(|v| v.to_string()));
+                row.extend([t.true_values[i], t.predicted[i]].map(|v| v.to_string()));
                 row.extend(t.half_width.iter().flat_map(|q| [-q, *q].map(|q| (t.predicted[i] + q).to_string())));
             }
             row
@@ -209,7 +210,7 @@ impl Regressed {
     /// The mean squared error of each test sample over its numbers, in units: what a paired comparison of two runs needs.
     fn squared_errors(&self) -> Vec<f64> {
         let m = self.test.len() as f64;
-        let of = |i: usize| self.test.iter().map(|t| (t.truth[i] - t.predicted[i]).powi(2)).sum::<f64>() / m;
+        let of = |i: usize| self.test.iter().map(|t| (t.true_values[i] - t.predicted[i]).powi(2)).sum::<f64>() / m;
         (0..self.run.prepared.data.test.len()).map(of).collect()
     }
 }

@@ -104,7 +104,7 @@ impl Regressed {
         let mut words = Vec::new();
         for (j, t) in self.test.iter().enumerate() {
             let named = |what: &str| if self.test.len() == 1 { what.to_owned() } else { format!("{what}_{}", j + 1) };
-            let step = t.truth.len().div_ceil(DRAWN);
+            let step = t.true_values.len().div_ceil(DRAWN);
             let drawn = if step > 1 { format!(" Every {step}th sample is drawn.") } else { String::new() };
             let (against, residuals, histogram) = charts(t, step);
             let interval =
@@ -119,7 +119,7 @@ impl Regressed {
             ));
             figures
                 .push((book.figure(&named("residual_histogram"), histogram)?, "How residuals are distributed.".into()));
-            let usual = conformal_coverage_range(self.run.prepared.val.len(), t.truth.len(), COVERAGE);
+            let usual = conformal_coverage_range(self.run.prepared.val.len(), t.true_values.len(), COVERAGE);
             if let (Some(q), Some(coverage), Some(usual)) = (t.half_width, t.coverage(), usual) {
                 words.push(findings::intervals(&t.name, q, coverage, usual));
             }
@@ -135,11 +135,11 @@ impl Regressed {
 
 /// Predictions against true values, residuals against predictions, and the distribution of residuals.
 fn charts(t: &Predicted, step: usize) -> (Figure, Figure, Figure) {
-    let pairs: Vec<(f64, f64)> = t.truth.iter().copied().zip(t.predicted.iter().copied()).collect();
+    let pairs: Vec<(f64, f64)> = t.true_values.iter().copied().zip(t.predicted.iter().copied()).collect();
     let some = |points: Vec<(f64, f64)>| points.into_iter().step_by(step).collect::<Vec<_>>();
     let classes = ["test sample".to_owned()];
     let labels = vec![0; pairs.len().div_ceil(step)];
-    let (low, high) = range(t.truth.iter().copied());
+    let (low, high) = range(t.true_values.iter().copied());
     let mut against = Scatter::new(&format!("{}: predicted against true", t.name), &classes)
         .panel("", &some(pairs.clone()), &labels)
         .axes(&format!("true {}", t.name), &format!("predicted {}", t.name))
@@ -174,7 +174,7 @@ fn spread(t: &Predicted) -> Option<(f64, f64)> {
         let deviation = (values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n).sqrt();
         (deviation > 0.0).then(|| values.iter().map(|v| (v - mean) / deviation).collect())
     };
-    let sizes = t.truth.iter().zip(&t.predicted).map(|(y, p)| (y - p).abs()).collect();
+    let sizes = t.true_values.iter().zip(&t.predicted).map(|(y, p)| (y - p).abs()).collect();
     let (sizes, predicted) = (standard(sizes)?, standard(t.predicted.clone())?);
     let products: Vec<f64> = sizes.iter().zip(&predicted).map(|(a, b)| a * b).collect();
     Some(mean_interval(&products))
