@@ -261,3 +261,16 @@ fn no_file_imports_itself_by_way_of_others() {
     let found: Vec<String> = found.into_iter().map(|(room, circle)| format!("{room}: {circle}")).collect();
     assert!(found.is_empty(), "files import each other in a circle:\n{}", found.join("\n"));
 }
+
+/// Reports say by which file a section was computed: a file that there is.
+#[test]
+fn files_that_reports_name_exist() {
+    let mut named = 0;
+    for (path, text) in sources(&root().join("src")) {
+        for said in text.split(".source(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(root().join(said).is_file(), "{}: a report names {said}, which does not exist", path.display());
+            named += 1;
+        }
+    }
+    assert!(named > 20, "the search for files that reports name found only {named}");
+}

@@ -95,7 +95,7 @@ impl Regressed {
             .section("1", "Learning")
             .figure(&chart, &words)
             .table(&table, "The weights that are kept, on each split; errors in the units of the data")
-            .source("src/experiment/regress/mod.rs");
+            .source("src/experiment/kinds/regress/mod.rs");
         Ok(())
     }
 
