@@ -72,7 +72,7 @@ fn the_life_of_an_autoencoder() {
     assert!(table.starts_with("run,numbers in a code,") && table.lines().count() == 3, "{table}");
     assert!((number(&of(0)["mse"]) - number(&metrics["test"]["mse"])).abs() < 1e-7);
     gradus(&folder, &["latent", "cae", "--out", "l"]).says(2, &["exists already"]);
-    gradus(&folder, &["latent", "mlp"]).says(2, &["tells classes apart", "cae-fashion"]);
+    gradus(&folder, &["latent", "mlp"]).says(2, &["is a classifier", "cae-fashion"]);
     gradus(&folder, &["latent", "cae", "--dims", "3", "--samples", "40", "--out", "l3"]).says(0, &[]);
     gradus(&folder, &["latent", "cae", "--classifier", "vae", "--out", "l4"]).says(2, &["--classifier"]);
 
