@@ -1,7 +1,9 @@
 //! What several test programs share: the portable generator of `golden/portable.py`, digests, and hashes of bits.
 use gradus::Real;
+use gradus::Result;
 use gradus::nn::{Module, parameters};
 use gradus::tensor::Tensor;
+use gradus::train::{Observer, Progress};
 use sha2::{Digest, Sha256};
 
 /// The same numbers as `golden/portable.py` makes; see there.
@@ -64,4 +66,22 @@ pub(crate) fn hash_of_weights<T: Real>(model: &dyn Module<T>) -> String {
         param.get().data().iter().for_each(|v| hash.update(v.to_f64().to_bits().to_le_bytes()));
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Stops a training after so many steps, and keeps what it was given to save.
+pub(crate) struct StopAfter(pub(crate) usize, pub(crate) Option<Progress>);
+
+impl Observer for StopAfter {
+    fn step(&mut self, _: usize, _: usize, _: usize) {
+        self.0 = self.0.saturating_sub(1);
+    }
+    fn interrupted(&self) -> bool {
+        self.0 == 0
+    }
+    fn save(&mut self, must: bool, progress: &dyn Fn() -> Progress) -> Result<()> {
+        if must {
+            self.1 = Some(progress());
+        }
+        Ok(())
+    }
 }

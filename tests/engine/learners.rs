@@ -1,8 +1,9 @@
 //! Learners that are no network with a loss go through the same loop: two networks against each other, as a generative
 //! adversarial network (Goodfellow et al. 2014) has them.
 
+use crate::common::StopAfter;
 use gradus::prelude::*;
-use gradus::train::{Checkpoint, Direction, Figures, Learner, Measure, Progress, States, Training};
+use gradus::train::{Checkpoint, Direction, Figures, Learner, Measure, States, Training};
 
 /// A generator of numbers and a discriminator that tells them from samples of N(3, 1/2), each with an optimizer of its own.
 struct Adversarial {
@@ -113,24 +114,6 @@ impl Learner for Adversarial {
         let steps = ["of_generator", "of_discriminator"].map(|name| states.number(name) as u64);
         self.of_generator.load(steps[0], states.tensor("of_generator"))?;
         self.of_discriminator.load(steps[1], states.tensor("of_discriminator"))
-    }
-}
-
-/// Stops after so many steps, and keeps what it was given to save.
-struct StopAfter(usize, Option<Progress>);
-
-impl Observer for StopAfter {
-    fn step(&mut self, _: usize, _: usize, _: usize) {
-        self.0 = self.0.saturating_sub(1);
-    }
-    fn interrupted(&self) -> bool {
-        self.0 == 0
-    }
-    fn save(&mut self, must: bool, progress: &dyn Fn() -> Progress) -> Result<()> {
-        if must {
-            self.1 = Some(progress());
-        }
-        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ mod conventions;
 mod determinism;
 mod errors;
 mod export;
+mod foreign;
 mod forward;
 mod fusion;
 mod gradcheck;

@@ -1,7 +1,7 @@
 //! The training loop: its objective against PyTorch, what it refuses before the first step, and what it says when it
 //! diverges.
 
-use crate::common::Portable;
+use crate::common::{Portable, StopAfter};
 use gradus::autograd::{Tape, Var};
 use gradus::nn::state::state_dict;
 use gradus::nn::{
@@ -320,22 +320,6 @@ fn a_loss_of_ones_own_trains_as_the_same_loss_of_this_crate_bit_for_bit() {
     for (found, expected) in by_closure.history.epochs.iter().zip(&expected.history.epochs) {
         assert_eq!(found.losses(), expected.losses());
         assert_eq!((found.get("train_accuracy"), found.get("val_accuracy")), (None, None));
-    }
-}
-
-/// Stops after so many steps, and keeps what it was given to save.
-struct StopAfter(usize, Option<Progress>);
-
-impl Observer for StopAfter {
-    fn step(&mut self, _: usize, _: usize, _: usize) {
-        self.0 = self.0.saturating_sub(1);
-    }
-    fn interrupted(&self) -> bool {
-        self.0 == 0
-    }
-    fn save(&mut self, must: bool, progress: &dyn Fn() -> Progress) -> Result<()> {
-        self.1 = must.then(progress).or(self.1.take());
-        Ok(())
     }
 }
 

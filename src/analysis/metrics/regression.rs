@@ -72,7 +72,7 @@ pub fn r_squared_interval(y_true: &[f64], predicted: &[f64], seed: u64) -> Optio
 }
 
 /// Returns the half-width q of prediction intervals ŷ ± q that hold a new true value with probability `coverage` at
-/// least, learned from absolute residuals |ŷ - y| of samples that the network was not trained on: the k-th smallest of
+/// least, computed from absolute residuals |ŷ - y| of samples that the network was not trained on: the k-th smallest of
 /// n, with k = ⌈(n + 1) coverage⌉ (split conformal prediction; Vovk, Gammerman and Shafer 2005, Lei et al. 2018). It
 /// holds if these samples and the new ones are exchangeable. `None` if n is too small for it.
 pub fn conformal_half_width(residuals: &[f64], coverage: f64) -> Option<f64> {
@@ -83,7 +83,7 @@ pub fn conformal_half_width(residuals: &[f64], coverage: f64) -> Option<f64> {
 }
 
 /// Returns the range, central and of probability 95 % or more, of the fraction of `m` new values that intervals of
-/// half-width q hold, q being learned from `n` residuals by [`conformal_half_width`]. q is a random number itself:
+/// half-width q hold, q being computed from `n` residuals by [`conformal_half_width`]. q is a random number itself:
 /// with k as there and without ties, the number held is beta-binomial with α = k and β = n + 1 - k (Vovk 2012). `None`
 /// where q has no value, or m is 0.
 pub fn conformal_coverage_range(n: usize, m: usize, coverage: f64) -> Option<(f64, f64)> {

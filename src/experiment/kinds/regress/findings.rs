@@ -21,7 +21,7 @@ pub fn verdict(name: &str, r_squared: Option<f64>, interval: Option<(f64, f64)>,
 }
 
 /// How wide prediction intervals are, and what fraction of the test samples they hold. `usual` is the range of that fraction
-/// where test and validation samples are alike: the interval was learned from a few of them and is measured on a few.
+/// where test and validation samples are alike: the interval was computed from a few of them and is measured on a few.
 pub fn intervals(name: &str, half_width: f64, coverage: f64, usual: (f64, f64)) -> String {
     let range = format!("{} to {}", percent(usual.0), percent(usual.1));
     let judged = if coverage < usual.0 {
