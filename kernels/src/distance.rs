@@ -6,6 +6,7 @@
 //! and t-SNE rest on is then exact: no distance is negative, equal points are at distance zero, d(x, y) = d(y, x).
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
+use crate::in_step::piece;
 use crate::splits::K_BLOCK;
 use crate::{MatMut, MatRef, Scalar, parallel};
 
@@ -55,7 +56,7 @@ impl<T: Scalar> Loop for Tile<'_, T> {
         let cols = self.x[0].len();
         for start in (0..cols).step_by(K_BLOCK) {
             let end = cols.min(start + K_BLOCK);
-            let x = self.x.map(|x| &x[start..end]);
+            let x = piece(self.x, start, end - start);
             let [mut d0, mut d1, mut d2, mut d3] = [[T::ZERO; LANES]; ROWS];
             for (k, y) in self.y[start * LANES..end * LANES].chunks_exact(LANES).enumerate() {
                 add_squares(&mut d0, x[0][k], y);

@@ -32,6 +32,7 @@ mod floats;
 mod gather;
 mod gemm;
 pub mod geometry;
+mod in_step;
 pub mod kmeans;
 pub mod knn;
 pub mod machine;

@@ -9,6 +9,7 @@
 //! Errors are stated in ulp (units in the last place of the true value) and held to in `tests/agree/math.rs`.
 
 use crate::dispatch::{Loop, isa, vectorize};
+use crate::in_step::piece;
 use crate::{Scalar, parallel};
 
 /// Elements per piece of parallel elementwise work.
@@ -222,7 +223,7 @@ pub fn apply<T: Scalar, const N: usize>(inputs: [&[T]; N], out: &mut [T], f: &im
     let level = isa();
     parallel::chunks(out, PIECE, |i, out| {
         let from = i * PIECE;
-        let inputs = inputs.map(|x| &x[from..from + out.len()]);
+        let inputs = piece(inputs, from, out.len());
         vectorize(level, Map { inputs, out, f });
     });
 }

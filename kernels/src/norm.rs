@@ -8,6 +8,7 @@
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::geometry::product;
+use crate::in_step::{at, piece};
 use crate::reduce::{Fold, Rows, add_rows, in_turn};
 use crate::{Scalar, parallel};
 
@@ -167,32 +168,20 @@ fn sums<T: Scalar, const N: usize, const K: usize, const S: usize>(
     if g.places == 1 {
         return parallel::pieces_unless(serial, y, COLUMNS, |start, y| {
             let x = x.map(|x| &x[start..]);
-            let coefficients = coefficients.map(|k| &k[start..][..y[0].len()]);
+            let coefficients = piece(coefficients, start, y[0].len());
             add_rows(level, Rows { x, stride: g.c, rows: g.n, coefficients }, y, term);
         });
     }
     parallel::pieces_unless(serial, y, 1, |start, y| {
         for c in start..start + y[0].len() {
-            let k = coefficients.map(|k| k[c]);
+            let k = at(coefficients, c);
             let sums = in_turn(g.n, |n| {
-                let x = x.map(|x| &x[(n * g.c + c) * g.places..][..g.places]);
+                let x = piece(x, (n * g.c + c) * g.places, g.places);
                 vectorize(level, Fold { x, term: |x: [T; N]| term(x, k) })
             });
             (0..S).for_each(|s| y[s][c - start] = sums[s]);
         }
     });
-}
-
-/// Returns the first `len` elements of each: the compiler then knows the lengths and drops its checks.
-#[inline(always)]
-fn cut<T, const K: usize>(x: [&[T]; K], len: usize) -> [&[T]; K] {
-    x.map(|x| &x[..len])
-}
-
-/// Element j of each.
-#[inline(always)]
-fn at<T: Copy, const K: usize>(x: [&[T]; K], j: usize) -> [T; K] {
-    x.map(|x| x[j])
 }
 
 /// Computes `out = f([a, b], coefficients of the channel)` for each element.
@@ -213,7 +202,7 @@ fn each<T: Scalar, const K: usize>(
     parallel::chunks(out, rows * row, |i, out| {
         for (k, out) in out.chunks_mut(row).enumerate() {
             let r = i * rows + k;
-            let x = x.map(|x| &x[r * row..][..row]);
+            let x = piece(x, r * row, row);
             if g.places == 1 {
                 vectorize(level, Row { x, coefficients, out, f });
             } else {
@@ -247,7 +236,7 @@ impl<T: Scalar, F: Fn([T; 2], [T; K]) -> T, const K: usize> Loop for Row<'_, T, 
     #[inline(always)]
     fn run(self) {
         let len = self.out.len();
-        let (coefficients, [a, b]) = (cut(self.coefficients, len), cut(self.x, len));
+        let (coefficients, [a, b]) = (piece(self.coefficients, 0, len), piece(self.x, 0, len));
         for j in 0..len {
             self.out[j] = (self.f)([a[j], b[j]], at(coefficients, j));
         }

@@ -42,7 +42,7 @@ pub(crate) fn pieces_unless<T: Send, const N: usize>(
     let count = data[0].len().div_ceil(len);
     let data = data.map(Shared::new);
     // SAFETY: each piece goes to one task.
-    tasks(count, serial, |i| f(i * len, data.each_ref().map(|data| unsafe { data.piece(i * len, len) })));
+    tasks(count, serial, |i| f(i * len, unsafe { Shared::pieces(&data, i * len, len) }));
 }
 
 /// Like [`chunks`] over two slices in step: piece `i` of `a` with piece `i` of `b`.
@@ -86,8 +86,16 @@ pub(crate) fn tasks(n: usize, serial: bool, f: impl Fn(usize) + Sync + Send) {
     let threads = if serial || n <= 1 || team::is_working() { 1 } else { rayon::current_num_threads() };
     if threads == 1 {
         (0..n).for_each(f);
-    } else if !team::share(n, threads, &f) {
-        (0..n).into_par_iter().for_each(f);
+    } else {
+        shared(n, threads, &f);
+    }
+}
+
+/// Calls `task(i)` for each i in `0..n` on the threads of the team, or on rayon's while the team is busy. Not generic:
+/// compiled once for all kernels, which call it for thousands of elements at a time.
+fn shared(n: usize, threads: usize, task: &(dyn Fn(usize) + Sync)) {
+    if !team::share(n, threads, task) {
+        (0..n).into_par_iter().for_each(task);
     }
 }
 
@@ -105,6 +113,15 @@ impl<'a, T> Shared<'a, T> {
     }
     pub(crate) fn pointer(&self) -> *mut T {
         self.0
+    }
+
+    /// Returns [`Shared::piece`] of each of several slices.
+    ///
+    /// # Safety
+    /// No two tasks may ask for the same element.
+    unsafe fn pieces<'b, const N: usize>(all: &'b [Self; N], start: usize, len: usize) -> [&'b mut [T]; N] {
+        // SAFETY: as the caller vouches.
+        all.each_ref().map(|one| unsafe { one.piece(start, len) })
     }
 
     /// Returns up to `len` elements from `start` on, fewer where the slice ends.

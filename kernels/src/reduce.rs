@@ -17,6 +17,7 @@
 
 use crate::dispatch::{Isa, Loop, isa, vectorize};
 use crate::geometry::product;
+use crate::in_step::{self, at};
 use crate::{Scalar, parallel};
 
 /// Number of running values; the same on every instruction set.
@@ -118,17 +119,17 @@ impl<T: Scalar, F: Fn([T; N]) -> [T; S], const N: usize, const S: usize> Fold<'_
     fn block(&self, start: usize, end: usize) -> [[T; LANES]; S] {
         let mut lanes = [[T::ZERO; LANES]; S];
         let whole = start + (end - start) / LANES * LANES;
-        for at in (start..whole).step_by(LANES) {
-            let row = self.x.map(|x| &x[at..at + LANES]);
+        for first in (start..whole).step_by(LANES) {
+            let row = in_step::piece(self.x, first, LANES);
             for l in 0..LANES {
-                let terms = (self.term)(row.map(|x| x[l]));
+                let terms = (self.term)(at(row, l));
                 for s in 0..S {
                     lanes[s][l] += terms[s];
                 }
             }
         }
         for i in whole..end {
-            let terms = (self.term)(self.x.map(|x| x[i]));
+            let terms = (self.term)(at(self.x, i));
             for s in 0..S {
                 lanes[s][i - whole] += terms[s];
             }
@@ -196,7 +197,7 @@ fn fold_pieces<T: Scalar, const N: usize>(x: [&[T]; N], term: impl Fn([T; N]) ->
     let mut sums = [T::ZERO; PIECES];
     let sums = &mut sums[..len.div_ceil(piece)];
     parallel::chunks_unless(false, sums, 1, |i, sum| {
-        sum[0] = sum_of(x.map(|x| &x[i * piece..len.min((i + 1) * piece)]));
+        sum[0] = sum_of(in_step::piece(x, i * piece, piece.min(len - i * piece)));
     });
     sum_at(level, sums)
 }

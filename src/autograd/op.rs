@@ -82,15 +82,28 @@ impl<T: Real, O: Op<T, N>, const N: usize> Backward<T> for Recorded<O, O::Saved,
 
 /// Applies an op: checks the shapes, computes the value, and records the op if any input is on a tape.
 pub fn apply<T: Real, O: Op<T, N>, const N: usize>(op: O, x: [&Var<T>; N]) -> Result<Var<T>> {
-    let out = op.shape(x.map(|v| v.shape()))?.fits::<T>(O::NAME)?;
-    let values = x.map(|v| v.value());
+    let out = op.shape(shapes(x))?.fits::<T>(O::NAME)?;
+    let values = values(x);
     match Tape::of(O::NAME, &x)? {
         None => Ok(Var::constant(op.infer(values, out))),
         Some(tape) => {
             let (y, saved) = op.forward(values, out);
             debug_assert_eq!(y.shape(), &*out, "{}: forward and shape disagree", O::NAME);
-            let need = x.map(|v| v.is_recorded());
-            Ok(tape.record(y, &x, Box::new(Recorded { op, saved, need })))
+            Ok(tape.record(y, &x, Box::new(Recorded { op, saved, need: recorded(x) })))
         }
     }
+}
+
+// What does not depend on the op is compiled once, not for every op.
+
+fn shapes<'a, T: Real, const N: usize>(x: [&'a Var<T>; N]) -> [&'a [usize]; N] {
+    x.map(|v| v.shape())
+}
+
+fn values<'a, T: Real, const N: usize>(x: [&'a Var<T>; N]) -> [&'a Tensor<T>; N] {
+    x.map(|v| v.value())
+}
+
+fn recorded<T: Real, const N: usize>(x: [&Var<T>; N]) -> [bool; N] {
+    x.map(|v| v.is_recorded())
 }
