@@ -32,12 +32,14 @@ mod lesson_12;
 mod lesson_13;
 #[path = "lessons/14_hyperparameter_search.rs"]
 mod lesson_14;
+#[path = "lessons/15_backpropagation_by_hand.rs"]
+mod lesson_15;
 
 /// A lesson, given the folder for its figures.
 type Lesson = fn(PathBuf) -> gradus::Result<()>;
 
 /// Each lesson under its number.
-const LESSONS: [(&str, Lesson); 14] = [
+const LESSONS: [(&str, Lesson); 15] = [
     ("01", lesson_01::run),
     ("02", lesson_02::run),
     ("03", lesson_03::run),
@@ -52,6 +54,7 @@ const LESSONS: [(&str, Lesson); 14] = [
     ("12", lesson_12::run),
     ("13", lesson_13::run),
     ("14", lesson_14::run),
+    ("15", lesson_15::run),
 ];
 
 fn main() {

@@ -45,6 +45,7 @@ const LESSONS: &[Lesson] = &[
         ],
         &["grid_or_random", "over_trials", "over_epochs", "pruned"],
     ),
+    ("15", &[], &["δₒ = 2/3", "3. The nine derivatives", "The first slip makes all nine wrong"], &["network", "slips"]),
     (
         "sh2150_assignment2",
         &["--smoke", "--out"],

@@ -7,7 +7,7 @@
 //! * [`split`]: which samples are trained on and which are tested on: stratified by class, a patient's images together;
 //!
 //! [`galaxies`] and [`digits`] render data sets where none is available; [`mnist`] reads the usual set from the
-//! files of [`idx`], which [`fetch`] gets; [`table`] and [`npz`] read rows of numbers and NumPy's files.
+//! files of [`idx`], which [`fetch`] gets; [`function`] draws samples of a formula; [`table`] and [`npz`] read rows of numbers and NumPy's files.
 //! [`handwriting`] converts images of digits to MNIST's form, and [`seen`] shows the input of a network. [`dataset`]
 //! holds the result, [`manifest`] the list of its samples, by which it is recognized. Nothing here computes features or
 //! depends on networks.
@@ -18,6 +18,7 @@ mod decode;
 pub mod digits;
 pub mod fetch;
 pub mod folder;
+pub mod function;
 pub mod galaxies;
 pub mod handwriting;
 pub mod idx;
@@ -35,6 +36,7 @@ pub use dataset::{Columns, ImageData, Images, Leak, LeakKind, Missing, Skipped};
 pub use decode::Color;
 pub use digits::Digits;
 pub use folder::{Folder, FolderOptions, image_from_bytes, load, load_all, read_image};
+pub use function::{Formula, Function, Spacing};
 pub use galaxies::Galaxies;
 pub use handwriting::{Like, Reader};
 pub use idx::Idx;

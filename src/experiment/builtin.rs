@@ -44,6 +44,10 @@ builtins![
     "vae-fashion",
     "vae-mnist",
     "transfer-fashion",
+    "perceptron-sine",
+    "optimizers-sine",
+    "optimizers-mnist",
+    "surface",
 ];
 
 /// The built-in experiment of that name.
@@ -71,7 +75,7 @@ mod tests {
             assert!(!known.about().is_empty(), "{}: about", known.name);
             for variant in Source::text(known.text, known.name).and_then(|s| s.variants()).unwrap() {
                 let variant = variant.resolve().unwrap_or_else(|e| panic!("{e}"));
-                plan(&variant, &variant.input().unwrap(), variant.classes().unwrap()).unwrap();
+                plan(&variant, &variant.input().unwrap(), variant.classes().unwrap_or(1)).unwrap();
             }
             let again = Source::text(&to_toml(&experiment), "resolved").unwrap().resolve().unwrap();
             assert_eq!(again, experiment);

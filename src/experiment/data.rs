@@ -2,10 +2,12 @@
 //! what is known of it before it is read, how it is read, and how other data are read for a run that was trained on it.
 
 pub use super::choices::{Auto, Features, HeaderLine, Normalize, Targets};
+pub use super::functions::{FunctionSettings, SurfaceSettings};
 use super::kind::Learns;
 use super::on_disk::{ending, files_in, length, pixels_in};
 use crate::analysis::features::Feature;
 use crate::analysis::hog::Hog;
+use crate::data::function::Mixture;
 use crate::data::mnist::{self, Set};
 use crate::data::{
     Color, Column, Columns, Digits, FolderOptions, Galaxies, ImageData, Images, Npz, NpzOptions, Table, TableOptions,
@@ -64,6 +66,10 @@ kinds! {
     Csv = "csv", CsvTable;
     /// NumPy's arrays `x` and `y`: rows of numbers, or images.
     Npz = "npz", Arrays;
+    /// Samples of a formula of x, or of x and y, whose value is to be predicted.
+    Function = "function", FormulaSamples;
+    /// Samples of a surface over the unit square, mixed from five by digits; the height is to be predicted.
+    Surface = "surface", SurfaceSamples;
 }
 
 /// A kind of data: what is known of it before it is read, and how it is read.
@@ -106,6 +112,18 @@ pub trait DataSource: Sync {
     /// Whether the data may hold numbers to predict.
     fn may_hold_values(&self) -> bool {
         false
+    }
+
+    /// The function, if the samples are a function's: what is to be learned is then known everywhere.
+    fn function(&self, d: &Data) -> Option<Mixture> {
+        let _ = d;
+        None
+    }
+
+    /// Refuses settings of this kind that make no sense, before anything is read.
+    fn check(&self, d: &Data) -> Result<()> {
+        let _ = d;
+        Ok(())
     }
 
     /// Reads or renders the samples, in their three splits.
@@ -382,6 +400,85 @@ impl DataSource for Arrays {
     }
 }
 
+/// Refuses to draw numbers where classes are to be learned.
+fn for_numbers(d: &Data, learns: Learns) -> Result<()> {
+    match learns {
+        Learns::Values => Ok(()),
+        _ => {
+            let what = format!("is {}, whose samples have a number to predict and no class", d.kind.name());
+            Err(Error::config("data.kind", what, "write kind = \"regress\""))
+        }
+    }
+}
+
+/// Samples of formulas.
+struct FormulaSamples;
+
+impl DataSource for FormulaSamples {
+    fn image(&self, d: &Data) -> Option<[usize; 3]> {
+        self.function(d).map(|f| [1, 1, f.variables()])
+    }
+
+    fn function(&self, d: &Data) -> Option<Mixture> {
+        d.function.function(d.seed).mixture("data.function").ok()
+    }
+
+    fn least_bytes(&self, d: &Data) -> u64 {
+        8 * d.function.samples as u64
+    }
+
+    fn is_rendered(&self) -> bool {
+        true
+    }
+
+    fn may_hold_values(&self) -> bool {
+        true
+    }
+
+    fn check(&self, d: &Data) -> Result<()> {
+        d.function.function(d.seed).mixture("data.function").map(drop)
+    }
+
+    fn read(&self, d: &Data, learns: Learns, _: &mut dyn Watch) -> Result<ImageData> {
+        for_numbers(d, learns)?;
+        d.function.function(d.seed).sample()?.divided("data.function", d.fractions(), d.seed)
+    }
+}
+
+/// Samples of a mixture of the five surfaces.
+struct SurfaceSamples;
+
+impl DataSource for SurfaceSamples {
+    fn image(&self, _: &Data) -> Option<[usize; 3]> {
+        Some([1, 1, 2])
+    }
+
+    fn function(&self, d: &Data) -> Option<Mixture> {
+        d.surface.function(d.seed).mixture("data.surface").ok()
+    }
+
+    fn least_bytes(&self, d: &Data) -> u64 {
+        12 * d.surface.samples as u64
+    }
+
+    fn is_rendered(&self) -> bool {
+        true
+    }
+
+    fn may_hold_values(&self) -> bool {
+        true
+    }
+
+    fn check(&self, d: &Data) -> Result<()> {
+        d.surface.function(d.seed).mixture("data.surface").map(drop)
+    }
+
+    fn read(&self, d: &Data, learns: Learns, _: &mut dyn Watch) -> Result<ImageData> {
+        for_numbers(d, learns)?;
+        d.surface.function(d.seed).sample_at("data.surface")?.divided("data.surface", d.fractions(), d.seed)
+    }
+}
+
 impl DataKind {
     /// Returns the kind that reads these files for a run on data of the kind `run`.
     pub fn recognizing(path: &Path, run: DataKind) -> DataKind {
@@ -459,6 +556,12 @@ pub struct Data {
     #[serde(default = "per_class")]
     #[schemars(extend("unit" = "images"))]
     pub per_class: usize,
+    /// For kind = "function": the formula, and the points at which it is evaluated.
+    #[serde(default)]
+    pub function: FunctionSettings,
+    /// For kind = "surface": the digits, and the points at which the surface is evaluated.
+    #[serde(default)]
+    pub surface: SurfaceSettings,
     /// What the network is given.
     #[serde(default)]
     pub features: Features,

@@ -12,6 +12,8 @@ impl Experiment {
         let d = &self.data;
         let image = d.kind.source().image(d)?;
         match d.features {
+            // A row of a table.
+            Features::Pixels if image[..2] == [1, 1] => Some(vec![image[2]]),
             Features::Pixels => Some(image.to_vec()),
             Features::HandCrafted => Some(vec![d.hand_crafted.len()]),
             Features::Hog => d.hog.dimensions([image[1], image[2]]).ok().map(|d| vec![d]),
@@ -36,6 +38,8 @@ impl Data {
             ("data.limit", self.limit != other.limit),
             ("data.group_by", self.group_by != other.group_by),
             ("data.per_class", self.per_class != other.per_class),
+            ("data.function", self.function != other.function),
+            ("data.surface", self.surface != other.surface),
         ];
         differs.into_iter().find(|(_, differs)| *differs).map(|(key, _)| key)
     }

@@ -28,6 +28,7 @@ pub mod dream;
 pub mod each;
 pub mod findings;
 pub mod found;
+pub mod functions;
 pub mod job;
 pub mod kind;
 pub mod kinds;

@@ -155,6 +155,7 @@ impl Data {
         }
         Error::in_range("data.size", self.size as f64, 8.0, 1024.0)?;
         Error::in_range("data.per_class", self.per_class as f64, 10.0, 100_000.0)?;
+        self.kind.source().check(self)?;
         let d = &self.delimiter;
         let is_separator = d.len() == 1 && !d.contains(['"', '\n', '\r']) && d.is_ascii();
         if !(d.is_empty() || d == "tab" || is_separator) {

@@ -1,13 +1,13 @@
 //! A rule, applied to all parameters of a model.
 
+use super::finite::{check, diverged};
 use super::{Around, Closure, Optimizer, Rule};
-use crate::autograd::{Gradients, Param};
+use crate::autograd::Param;
 use crate::error::{Error, Result};
 use crate::nn::state::{State, state_dict};
 use crate::nn::{Module, Walk, parameters};
 use crate::real::Real;
 use crate::tensor::Tensor;
-use gradus_kernels::reduce;
 use std::collections::BTreeMap;
 
 /// Applies a [`Rule`] to every trainable parameter of a model.
@@ -141,55 +141,16 @@ impl<T: Real, R: Rule<T>> FirstOrder<T, R> {
         let used = self.known.drain(..).filter_map(|known| Some((known.path, known.kept?)));
         self.parted.extend(used);
     }
-
-    /// Fails for a parameter that has a gradient, but that the model does not name: it would never be trained. And
-    /// fails at the first gradient with a NaN or an infinity in it.
-    fn check(&self, gradients: &Gradients<T>) -> Result<()> {
-        let named = |id: u64| self.known.iter().any(|known| known.param.id() == id);
-        if let Some(gradient) = gradients.of_unknown(named) {
-            return Err(Error::invalid(format!(
-                "optimizer: the loss depends on a parameter of shape {:?} that the model's walk does not name, so it would \
-                 never be trained. help: name the parameter, or the child that owns it, in walk; freeze it \
-                 (set_trainable(false)) if it is not to be trained here",
-                gradient.shape()
-            )));
-        }
-        for Known { path, param, .. } in &self.known {
-            if let Some(bad) = gradients.param(param).and_then(not_finite) {
-                return Err(self.diverged(bad, format!("the gradient of {path}")));
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns the error of a step whose loss or gradient is not finite.
-    fn diverged(&self, value: T, place: String) -> Error {
-        Error::Diverged {
-            what: if value.is_nan() { "NaN" } else { "infinity" }.into(),
-            place,
-            step: self.steps + 1,
-            help: "lower the learning rate, or look for odd values in the data".into(),
-        }
-    }
-}
-
-/// Returns the first number of a tensor that is not finite. The squares' sum, one fast reduction, is finite only if
-/// all numbers are; where it is not, a large number may be the cause too, and each is looked at.
-fn not_finite<T: Real>(x: &Tensor<T>) -> Option<T> {
-    if reduce::dot(x.data(), x.data()).is_finite() {
-        return None;
-    }
-    x.data().iter().copied().find(|v| !v.is_finite())
 }
 
 impl<T: Real, R: Rule<T>> Optimizer<T> for FirstOrder<T, R> {
     fn step(&mut self, model: &dyn Module<T>, closure: &mut Closure<'_, T>) -> Result<T> {
         let (loss, gradients) = closure()?;
         if !loss.is_finite() {
-            return Err(self.diverged(loss, "loss".into()));
+            return Err(diverged(loss, "loss".into(), self.steps + 1));
         }
         self.meet(model)?;
-        self.check(&gradients)?;
+        check(self.known.iter().map(|known| (known.path.as_str(), &known.param)), &gradients, self.steps + 1)?;
         self.steps += 1;
         let (rule, around) = (self.rule.slots(), self.around);
         for Known { param, kept, .. } in self.known.iter_mut().filter(|known| known.kept.is_none()) {

@@ -2,13 +2,18 @@
 //!
 //! A first-order [`Rule`] is a formula for one parameter and lives in a file of its own. [`FirstOrder`] applies it to
 //! all parameters of a model and keeps its running values (momenta) by the parameter's name, so that they can be
-//! saved and resumed. [`Around`] holds the settings of what is done around any rule: clipping, accumulating, averaging.
+//! saved and resumed. [`QuasiNewton`] is the one that is no rule: its steps are of all parameters at once and evaluate the
+//! loss several times ([`Lbfgs`]). [`Around`] holds the settings of what is done around any rule: clipping, accumulating, averaging.
 //! [`OptimizerSpec`] describes all of this as a table of a file, and [`Schedule`] says how the learning rate changes
 //! from epoch to epoch. The conventions are PyTorch's; where Keras differs, the rule has a setting for it, and a
 //! constructor `keras` with Keras's conventions and constants.
 
 mod around;
+mod finite;
 mod first_order;
+mod line_search;
+mod method;
+mod quasi_newton;
 mod rule;
 mod schedule;
 mod settings;
@@ -16,11 +21,13 @@ mod spec;
 
 pub use around::Around;
 pub use first_order::FirstOrder;
+pub use quasi_newton::{QuasiNewton, Stopped};
 pub use rule::{Closure, Optimizer, Rule};
 pub use schedule::Schedule;
 pub use spec::OptimizerSpec;
 
 use crate::real::Real;
+use method::{Method, rules_are_methods};
 use serde::Serialize;
 use settings::{fields, read, read_from};
 
@@ -28,12 +35,15 @@ use settings::{fields, read, read_from};
 /// where a row's settings start, if it is not the rule's default.
 macro_rules! rules {
     (
-        modules { $($module:ident: $own:ident;)* }
+        rules { $($module:ident: $own:ident;)* }
+        others { $($other:ident: $method:ident;)* }
         files { $($(#[$about:meta])* $variant:ident($rule:ty) = $name:literal $(from $start:expr)?;)* }
     ) => {
         $(mod $module; pub use $module::$own;)*
+        $(mod $other; pub use $other::$method;)*
+        rules_are_methods! { $($own),* }
 
-        /// A rule and its settings.
+        /// A rule and its settings, or those of another method.
         #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
         #[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
         #[serde(tag = "kind")]
@@ -48,14 +58,21 @@ macro_rules! rules {
             /// Returns the learning rate.
             pub fn lr(&self) -> f64 {
                 match *self {
-                    $(Choice::$variant(mut rule) => *Rule::<f32>::lr(&mut rule),)*
+                    $(Choice::$variant(method) => Method::<f32>::lr(&method),)*
                 }
             }
 
-            /// Returns the names of the running values that the rule keeps for each parameter.
-            pub fn slots(&self) -> &'static [&'static str] {
+            /// Returns the number of values that it keeps for each number of a parameter.
+            pub fn numbers_kept(&self) -> usize {
                 match self {
-                    $(Choice::$variant(rule) => Rule::<f32>::slots(rule),)*
+                    $(Choice::$variant(method) => Method::<f32>::numbers_kept(method),)*
+                }
+            }
+
+            /// Whether something may be done around its steps.
+            fn takes_around(&self) -> bool {
+                match self {
+                    $(Choice::$variant(_) => <$rule as Method<f32>>::TAKES_AROUND,)*
                 }
             }
 
@@ -70,7 +87,7 @@ macro_rules! rules {
             /// Returns an optimizer that has taken no step yet.
             fn build<T: Real>(&self, around: Around) -> Box<dyn Optimizer<T>> {
                 match *self {
-                    $(Choice::$variant(rule) => Box::new(FirstOrder::new(rule).around(around)),)*
+                    $(Choice::$variant(method) => method.optimizer(around),)*
                 }
             }
 
@@ -89,13 +106,16 @@ macro_rules! rules {
 }
 
 rules! {
-    modules {
+    rules {
         sgd: Sgd;
         adam: Adam;
         nadam: Nadam;
         rmsprop: RmsProp;
         adadelta: Adadelta;
         adagrad: Adagrad;
+    }
+    others {
+        lbfgs: Lbfgs;
     }
     files {
         /// Stochastic gradient descent, with momentum if it is set.
@@ -113,5 +133,7 @@ rules! {
         Adadelta(Adadelta) = "adadelta";
         /// Steps divided by the root of the sum of all squared gradients (Duchi et al. 2011).
         Adagrad(Adagrad) = "adagrad";
+        /// L-BFGS, for a loss that is the same at each evaluation (Liu and Nocedal 1989).
+        Lbfgs(Lbfgs) = "lbfgs";
     }
 }

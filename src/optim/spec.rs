@@ -42,7 +42,7 @@ pub struct OptimizerSpec {
 type Range = (&'static str, &'static str, fn(f64) -> bool);
 
 /// The settings that have a range. The largest numbers are such as `f32` holds.
-const RANGES: [Range; 13] = [
+const RANGES: [Range; 17] = [
     ("lr", RATE, |x| (1e-12..=1e30).contains(&x)),
     ("betas", FRACTION, fraction),
     ("alpha", FRACTION, fraction),
@@ -55,11 +55,17 @@ const RANGES: [Range; 13] = [
     ("lr_decay", FROM_0, from_0),
     ("momentum_decay", FROM_0, from_0),
     ("initial_accumulator_value", FROM_0, from_0),
-    ("gradient_accumulation_steps", "a whole number from 1 to 1000000", |x| (1.0..=1e6).contains(&x)),
+    ("gradient_accumulation_steps", COUNT, |x| (1.0..=1e6).contains(&x)),
+    ("max_iter", COUNT, |x| (1.0..=1e6).contains(&x)),
+    ("max_eval", COUNT, |x| (1.0..=1e6).contains(&x)),
+    ("history_size", "a whole number from 1 to 1000", |x| (1.0..=1e3).contains(&x)),
+    // tolerance_grad, tolerance_change
+    ("tolerance", FROM_0, from_0),
     // clip_value, clip_norm, global_clip_norm
     ("clip", RATE, |x| (1e-12..=1e30).contains(&x)),
 ];
 const RATE: &str = "a number above 0, from 1e-12 to 1e30";
+const COUNT: &str = "a whole number from 1 to 1000000";
 const FROM_0: &str = "0 or a number above it, up to 1e30";
 const FRACTION: &str = "a number from 0, below 1";
 
@@ -98,20 +104,29 @@ impl OptimizerSpec {
 
     /// Returns the number of values that the optimizer keeps for each number of a parameter: a checkpoint holds them.
     pub fn slots(&self) -> usize {
-        self.rule.slots().len() + self.around.slots().count()
+        self.rule.numbers_kept() + self.around.slots().count()
     }
 
     /// Refuses settings out of their range. `path` is what the message calls the table, such as `train.optimizer`.
     pub fn validate(&self, path: &str) -> Result<()> {
         let Ok(Value::Object(table)) = serde_json::to_value(self) else { unreachable!("settings are a table") };
         for (key, value) in &table {
-            let range = RANGES.iter().find(|(name, ..)| name == key || *name == "clip" && key.contains("clip_"));
+            let range = RANGES.iter().find(|(name, ..)| {
+                name == key || *name == "clip" && key.contains("clip_") || *name == "tolerance" && key.starts_with("tolerance_")
+            });
             let Some((_, expected, holds)) = range else { continue };
             let all = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
             // JSON has no word for NaN and infinity: they are null.
             if !all.iter().all(|number| number.as_f64().is_some_and(holds)) {
                 let what = format!("is {}", value.to_string().replace("null", "not a finite number"));
                 return Err(Error::config(format!("{path}.{key}"), what, format!("give {expected}")));
+            }
+        }
+        let (around, none) = (serde_json::to_value(self.around), serde_json::to_value(Around::default()));
+        if let (false, Ok(Value::Object(around)), Ok(none)) = (self.rule.takes_around(), around, none) {
+            if let Some((key, value)) = around.iter().find(|(key, value)| none.get(key.as_str()) != Some(value)) {
+                let what = format!("is {value}, but {} takes its steps by the loss as it is", table["kind"]);
+                return Err(Error::config(format!("{path}.{key}"), what, "leave it out, or choose another kind"));
             }
         }
         Ok(())
@@ -141,7 +156,7 @@ impl<'de> Deserialize<'de> for OptimizerSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optim::{Adadelta, Adagrad, Adam, Nadam, RmsProp, Sgd};
+    use crate::optim::{Adadelta, Adagrad, Adam, Lbfgs, Nadam, RmsProp, Sgd};
 
     fn read(text: &str) -> OptimizerSpec {
         toml::from_str(text).unwrap()
@@ -157,6 +172,7 @@ mod tests {
             Choice::RmsProp(RmsProp::default()),
             Choice::Adadelta(Adadelta::default()),
             Choice::Adagrad(Adagrad::default()),
+            Choice::Lbfgs(Lbfgs::default()),
         ];
         assert_eq!(Choice::NAMES.len(), all.len());
         for (kind, rule) in Choice::NAMES.iter().zip(all) {

@@ -355,7 +355,16 @@ fn study_figures() -> Vec<(&'static str, Figure)> {
         .axes("lr", "conv1.filters")
         .key("validation loss")
         .items(&places);
+    let hill = |x: f64, y: f64| (-(x * x) - y * y).exp() + 0.3 * x;
+    let height: Vec<f64> =
+        (0..441).map(|k| hill((k % 21) as f64 / 7.0 - 1.5, (k / 21) as f64 / 7.0 - 1.5)).collect();
+    let surface = Surface::new("A hill", ["x", "y"], (-1.5, 1.5), (-1.5, 1.5)).panel("one", 21, &height).panel(
+        "its half",
+        21,
+        &height.iter().map(|h| h / 2.0).collect::<Vec<_>>(),
+    );
     vec![
+        ("surface", surface.draw()),
         ("parallel", parallel.draw()),
         ("curves", curves.log_y().draw()),
         ("slices", slices.draw()),

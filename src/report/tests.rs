@@ -212,6 +212,8 @@ fn charts_without_data_or_with_odd_data_are_drawn() {
         Slices::new("", "").draw(),
         Slices::new("t", "y").panel(odd_dimensions().remove(1)).dot(3, (odd[0], odd[2]), -1.0, true).log_y().draw(),
         Contour::new("", (-3.0, 0.0), (0.0, 1.0), |_, _| 1.0).log_axes(true, false).items(&[(1, (0.0, 0.5))]).draw(),
+        Surface::new("", ["", ""], (0.0, 0.0), (0.0, 1.0)).draw(),
+        Surface::new("t", ["x", "y"], (0.0, 1.0), (0.0, 1.0)).panel("p", 2, &[1.0, odd[0], 2.0, odd[1]]).draw(),
         empty_graph,
         graph.draw(),
     ];

@@ -103,14 +103,16 @@ impl<C: Criterion> Supervised<'_, C> {
         let Self { fit, model, train, running, .. } = self;
         let drawn = Drawn::new(*train, indices, Some(epoch as u64));
         let step = self.optimizer.steps() + 1;
-        let (mut correct, mut proposals) = (0, Proposals::default());
+        // Of several evaluations (a line search) the first is of the weights before the step, as the loss is.
+        let (mut correct, mut proposals) = (None, Proposals::default());
         let loss = self.optimizer.step(*model, &mut || {
             let tape = Tape::new();
             let mut cx = Ctx::train(&tape, Draws { seed: fit.seed, network: &fit.network }, step);
             let output = model.forward(&Var::constant(drawn.inputs.clone()), &mut cx)?;
             let predictions = predictions_of(&fit.objective, output.value(), &drawn.batch())?;
-            correct =
-                predictions.iter().zip(drawn.target.labels()).filter(|(predicted, label)| predicted == label).count();
+            correct.get_or_insert_with(|| {
+                predictions.iter().zip(drawn.target.labels()).filter(|(predicted, label)| predicted == label).count()
+            });
             let mut loss = loss_of(&fit.objective, &output, &drawn.batch())?;
             for added in cx.losses() {
                 loss = loss.add(&added.value.affine(added.weight, 0.0)?)?;
@@ -126,7 +128,7 @@ impl<C: Criterion> Supervised<'_, C> {
                 running.seen += indices.len();
                 running.loss += f64::from(loss) * weight;
                 running.weight += weight;
-                running.correct += correct;
+                running.correct += correct.unwrap_or(0);
                 Ok(())
             }
             Err(Error::Diverged { what, place, step, .. }) => {

@@ -14,6 +14,7 @@ mod forward;
 mod fusion;
 mod gradcheck;
 mod initial;
+mod lbfgs;
 mod learners;
 mod modules;
 mod operators;

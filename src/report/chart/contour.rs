@@ -33,8 +33,20 @@ const KEY: f64 = 12.0;
 impl Contour {
     /// Samples `f` over two ranges.
     pub fn new(title: &str, x: (f64, f64), y: (f64, f64), f: impl Fn(f64, f64) -> f64) -> Self {
+        let values = Self::nodes(x, y).into_iter().map(|(x, y)| f(x, y)).collect();
+        Self::of_values(title, x, y, values)
+    }
+
+    /// Returns the points at which the plot needs values, in the order in which [`of_values`](Self::of_values) takes them.
+    pub fn nodes(x: (f64, f64), y: (f64, f64)) -> Vec<(f64, f64)> {
         let node = |r: (f64, f64), i: usize| r.0 + (r.1 - r.0) * i as f64 / (GRID - 1) as f64;
-        let values = (0..GRID * GRID).map(|k| f(node(x, k % GRID), node(y, k / GRID))).collect();
+        (0..GRID * GRID).map(|k| (node(x, k % GRID), node(y, k / GRID))).collect()
+    }
+
+    /// Creates a plot from the values at the [`nodes`](Self::nodes) of two ranges, for a function that is cheaper to
+    /// evaluate at all of them at once. Panics on another number of values.
+    pub fn of_values(title: &str, x: (f64, f64), y: (f64, f64), values: Vec<f64>) -> Self {
+        assert_eq!(values.len(), GRID * GRID, "contour: one value for each node");
         Contour {
             title: title.into(),
             axes: [String::new(), String::new()],

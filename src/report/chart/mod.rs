@@ -24,6 +24,7 @@ mod scatter;
 mod shape;
 mod slices;
 mod stages;
+mod surface;
 
 pub use axes::number;
 pub use bars::{BarChart, GroupedBars};
@@ -42,3 +43,4 @@ pub use parallel::{Dimension, ParallelCoordinates, Scale};
 pub use scatter::Scatter;
 pub use slices::Slices;
 pub use stages::StageChart;
+pub use surface::Surface;

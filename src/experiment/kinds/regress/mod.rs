@@ -6,6 +6,7 @@
 //! That split also chose the epoch, so its residuals are a little smaller than those of new samples.
 
 pub mod findings;
+mod learned;
 mod report;
 
 use crate::analysis::metrics::{RegressionErrors, conformal_half_width, r_squared_interval};

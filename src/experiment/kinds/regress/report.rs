@@ -28,8 +28,9 @@ impl Regressed {
         self.verdict(&mut book);
         self.learning(&mut book)?;
         self.mistakes(&mut book)?;
-        network("3", &self.run, &mut book)?;
-        colophon("4", &self.run, &mut book);
+        let (network_at, colophon_at) = if self.learned("3", &mut book)? { ("4", "5") } else { ("3", "4") };
+        network(network_at, &self.run, &mut book)?;
+        colophon(colophon_at, &self.run, &mut book);
         book.finish()
     }
 
