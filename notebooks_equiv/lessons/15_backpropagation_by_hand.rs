@@ -120,8 +120,8 @@ fn with_the_library() -> gradus::Result<(f64, [f64; 9])> {
     let (v, c) = (part(&[7, 8], &[1, 2])?, part(&[6], &[1])?);
     let x = Tensor::new(SAMPLES.iter().flat_map(|s| [s[0], s[1]]).collect(), [3, 2])?;
     let t = Tensor::new(SAMPLES.iter().map(|s| s[2]).collect(), [3, 1])?;
-    let h = Var::constant(x).matmul(&w.transpose()?)?.add(&b)?.sigmoid()?;
-    let loss = h.matmul(&v.transpose()?)?.add(&c)?.mse(&Var::constant(t))?;
+    let h = Var::constant(x).matmul(&w.permute(&[1, 0])?)?.add(&b)?.sigmoid()?;
+    let loss = h.matmul(&v.permute(&[1, 0])?)?.add(&c)?.mse(&Var::constant(t))?;
     let value = loss.value().item();
     let g = tape.backward(&loss)?;
     let of = |var: &Var<f64>| g.of(var).map(|g| g.expect("the loss depends on it").data().to_vec());
@@ -162,13 +162,7 @@ pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
         println!("     δₒ = 2/3 · ({} − {}) · 1 = {d:.4}", n(o), n(sample[2]));
         for (j, delta) in [d1, d2].into_iter().enumerate() {
             let i = ["₁", "₂"][j];
-            println!(
-                "     δ{i} = {} · {} · {}·(1 − {}) = {delta:.4}",
-                n(d),
-                n(w[7 + j]),
-                n(h[j]),
-                n(h[j])
-            );
+            println!("     δ{i} = {} · {} · {}·(1 − {}) = {delta:.4}", n(d), n(w[7 + j]), n(h[j]), n(h[j]));
         }
     }
 
@@ -226,7 +220,8 @@ pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
         table.row(row);
     }
     println!("{}", table.text());
-    let wrong = |g: &[f64; 9]| (0..9).filter(|&i| (g[i] - checked[i]).abs() > 1e-6).map(|i| NAMES[i]).collect::<Vec<_>>();
+    let wrong =
+        |g: &[f64; 9]| (0..9).filter(|&i| (g[i] - checked[i]).abs() > 1e-6).map(|i| NAMES[i]).collect::<Vec<_>>();
     let (first, second) = (wrong(&found[1]), wrong(&found[2]));
     assert!(wrong(&found[0]).is_empty() && distance(&found[0], &checked) < 1e-9);
     assert_eq!(first.len(), 9, "everything behind the output is wrong");
@@ -245,7 +240,8 @@ pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     println!("   With both slips the loss falls nevertheless: that it falls is no check.");
 
     let groups = NAMES.map(String::from);
-    let mut bars = GroupedBars::new("The nine derivatives, and what two slips make of them", &groups).axis("derivative");
+    let mut bars =
+        GroupedBars::new("The nine derivatives, and what two slips make of them", &groups).axis("derivative");
     for ((name, _), g) in rules.iter().zip(&found) {
         bars = bars.series(name, g);
     }
@@ -255,20 +251,18 @@ pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     Ok(())
 }
 
-/// The network, each unit with its sums' weights and their derivatives.
+/// The network, each unit with the weights of its sum and the derivatives by them.
 fn network(w: &[f64; 9], g: &[f64; 9]) -> Graph {
     let mut graph = Graph::new("The network: each weight, and the derivative of the loss by it");
     let minus = |words: String| words.replace('-', "−");
-    let weight = |i: usize| minus(format!("{:.2} | {:.3}", w[i], g[i]));
-    let bias = |i: usize| minus(format!("{} = {:.2} | {:.3}", NAMES[i], w[i], g[i]));
+    let weight = |i: usize| minus(format!("{} = {:.2} | {:.3}", NAMES[i], w[i], g[i]));
     let x = ["x₁", "x₂"].map(|name| graph.node(NodeKind::Input, &[name]));
-    let h = [("h₁ = σ(z₁)", 0), ("h₂ = σ(z₂)", 3)].map(|(name, i)| graph.node(NodeKind::Op, &[name, &bias(i)]));
-    let o = graph.node(NodeKind::Output, &["o", &bias(6)]);
-    for j in 0..2 {
-        for i in 0..2 {
-            graph.edge(x[i], h[j], &weight(3 * j + 1 + i));
-        }
-        graph.edge(h[j], o, &weight(7 + j));
+    let mut unit = |kind, name, i: usize| graph.node(kind, &[name, &weight(i), &weight(i + 1), &weight(i + 2)]);
+    let h = [unit(NodeKind::Op, "h₁ = σ(z₁)", 0), unit(NodeKind::Op, "h₂ = σ(z₂)", 3)];
+    let o = unit(NodeKind::Output, "o", 6);
+    for to in h {
+        x.iter().for_each(|&from| graph.edge(from, to, ""));
+        graph.edge(to, o, "");
     }
     graph
 }

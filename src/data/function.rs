@@ -28,10 +28,7 @@ pub const SURFACES: [(&str, &str); 5] = [
     ("simple interaction", "10.391*((x - 0.4)*(y - 0.6) + 0.36)"),
     ("radial", "24.234*((x - 0.5)^2 + (y - 0.5)^2)*(0.75 - (x - 0.5)^2 - (y - 0.5)^2)"),
     ("harmonic", "42.659*(0.1 + (x - 0.5)*(0.05 + (x - 0.5)^4 - 10*(x - 0.5)^2*(y - 0.5)^2 + 5*(y - 0.5)^4))"),
-    (
-        "additive",
-        "1.3356*(1.5*(1 - x) + exp(2*x - 1)*sin(3*pi*(x - 0.6)^2) + exp(3*(y - 0.5))*sin(4*pi*(y - 0.9)^2))",
-    ),
+    ("additive", "1.3356*(1.5*(1 - x) + exp(2*x - 1)*sin(3*pi*(x - 0.6)^2) + exp(3*(y - 0.5))*sin(4*pi*(y - 0.9)^2))"),
     ("complicated interaction", "1.9*(1.35 + exp(x)*sin(13*(x - 0.6)^2)*exp(-y)*sin(7*y))"),
 ];
 
@@ -91,17 +88,21 @@ impl Default for Function {
 }
 
 /// A mixture of formulas that have been read.
-pub struct Mixture(Vec<(f64, Formula)>);
+pub struct Mixture {
+    parts: Vec<(f64, Formula)>,
+    /// The least and the largest value of each variable.
+    pub range: [f64; 2],
+}
 
 impl Mixture {
     /// The number of variables: 1 (x) or 2 (x and y).
     pub fn variables(&self) -> usize {
-        1 + usize::from(self.0.iter().any(|(_, formula)| formula.uses_y()))
+        1 + usize::from(self.parts.iter().any(|(_, formula)| formula.uses_y()))
     }
 
     /// Returns the value at (x, y).
     pub fn at(&self, point: [f64; 2]) -> f64 {
-        self.0.iter().map(|(weight, formula)| weight * formula.at(point)).sum()
+        self.parts.iter().map(|(weight, formula)| weight * formula.at(point)).sum()
     }
 }
 
@@ -141,7 +142,8 @@ impl Function {
                 Err(Error::config(at("formula"), format!("`{text}` {what}"), help))
             }
         };
-        Ok(Mixture(self.formulas.iter().zip(weights).map(read).collect::<Result<_>>()?))
+        let parts = self.formulas.iter().zip(weights).map(read).collect::<Result<_>>()?;
+        Ok(Mixture { parts, range: self.range })
     }
 
     /// Returns the samples. Point i and its noise are drawn from a stream of their own, so that a larger set begins with the
@@ -170,9 +172,14 @@ impl Function {
             };
             let value = mixture.at(point) + self.noise * rng.normal();
             if !(value.is_finite() && (value as f32).is_finite()) {
-                let words: Vec<String> = ["x", "y"].iter().zip(point).take(variables).map(|(v, x)| format!("{v} = {x}")).collect();
+                let words: Vec<String> =
+                    ["x", "y"].iter().zip(point).take(variables).map(|(v, x)| format!("{v} = {x}")).collect();
                 let what = format!("has the value {value} at {}", words.join(", "));
-                return Err(Error::config(format!("{place}.formula"), what, "choose another range, or another formula"));
+                return Err(Error::config(
+                    format!("{place}.formula"),
+                    what,
+                    "choose another range, or another formula",
+                ));
             }
             points.extend(point[..variables].iter().map(|x| *x as f32));
             values.push(value as f32);
@@ -205,7 +212,10 @@ mod tests {
             };
             let samples = f.sample().unwrap();
             let values = samples.target.values().unwrap();
-            let (n, mean) = (values.numel() as f64, values.data().iter().map(|&v| f64::from(v)).sum::<f64>() / values.numel() as f64);
+            let (n, mean) = (
+                values.numel() as f64,
+                values.data().iter().map(|&v| f64::from(v)).sum::<f64>() / values.numel() as f64,
+            );
             let deviation = (values.data().iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n).sqrt();
             assert!((deviation - 1.0).abs() < 0.1, "{name}: {deviation}");
             assert!(values.data().iter().all(|v| *v >= -1e-3), "{name} is not negative");

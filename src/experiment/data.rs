@@ -470,6 +470,9 @@ impl DataSource for SurfaceSamples {
     }
 
     fn check(&self, d: &Data) -> Result<()> {
+        if d.surface.digits == [0; 5] {
+            return Err(Error::config("data.surface.digits", "are all 0", "give at least one digit above 0"));
+        }
         d.surface.function(d.seed).mixture("data.surface").map(drop)
     }
 

@@ -150,8 +150,24 @@ mod tests {
             (x.powi(5) - 2.0 * x.powi(4), 5.0 * x.powi(4) - 8.0 * x.powi(3))
         };
         let wave = |t: f64| {
-            let f = |t: f64| if t <= 0.99 { 1.0 - t } else if t >= 1.01 { t - 1.0 } else { (t - 1.0).powi(2) / 0.02 + 0.005 };
-            let slope = |t: f64| if t <= 0.99 { -1.0 } else if t >= 1.01 { 1.0 } else { (t - 1.0) / 0.01 };
+            let f = |t: f64| {
+                if t <= 0.99 {
+                    1.0 - t
+                } else if t >= 1.01 {
+                    t - 1.0
+                } else {
+                    (t - 1.0).powi(2) / 0.02 + 0.005
+                }
+            };
+            let slope = |t: f64| {
+                if t <= 0.99 {
+                    -1.0
+                } else if t >= 1.01 {
+                    1.0
+                } else {
+                    (t - 1.0) / 0.01
+                }
+            };
             let (l, b) = (39.0, 0.01);
             let w = l * std::f64::consts::PI / 2.0;
             (f(t) + 2.0 * (1.0 - b) / (l * std::f64::consts::PI) * (w * t).sin(), slope(t) + (1.0 - b) * (w * t).cos())

@@ -91,7 +91,8 @@ impl<T: Real> QuasiNewton<T> {
                 for (path, param) in &self.known {
                     let part = state.remove(&format!("{path}/{name}.{k}"));
                     let Some(part) = part.filter(|part| part.shape() == param.get().shape()) else {
-                        let what = format!("the optimizer's state of {path} does not fit: {name}.{k} of its shape is missing");
+                        let what =
+                            format!("the optimizer's state of {path} does not fit: {name}.{k} of its shape is missing");
                         return Err(Error::State(what));
                     };
                     numbers.extend_from_slice(part.data());
@@ -102,7 +103,9 @@ impl<T: Real> QuasiNewton<T> {
             memory.push(s, y, pairs);
         }
         match state.keys().next() {
-            Some(key) => Err(Error::State(format!("the optimizer's state has {key}, of which this model knows nothing"))),
+            Some(key) => {
+                Err(Error::State(format!("the optimizer's state has {key}, of which this model knows nothing")))
+            }
             None => Ok(memory),
         }
     }
@@ -170,9 +173,8 @@ impl<T: Real> QuasiNewton<T> {
             } else {
                 lr
             };
-            let moved = |t: f64| -> Vec<T> {
-                x.iter().zip(&direction).map(|(x, d)| T::from_f64(x.to_f64() + t * d)).collect()
-            };
+            let moved =
+                |t: f64| -> Vec<T> { x.iter().zip(&direction).map(|(x, d)| T::from_f64(x.to_f64() + t * d)).collect() };
             let start = Point { t: 0.0, value, slope, gradient: gradient.clone() };
             let mut evaluations = 0;
             let found = strong_wolfe(&start, first, tolerance_change / length, left, &mut |t| {

@@ -112,7 +112,9 @@ impl OptimizerSpec {
         let Ok(Value::Object(table)) = serde_json::to_value(self) else { unreachable!("settings are a table") };
         for (key, value) in &table {
             let range = RANGES.iter().find(|(name, ..)| {
-                name == key || *name == "clip" && key.contains("clip_") || *name == "tolerance" && key.starts_with("tolerance_")
+                name == key
+                    || *name == "clip" && key.contains("clip_")
+                    || *name == "tolerance" && key.starts_with("tolerance_")
             });
             let Some((_, expected, holds)) = range else { continue };
             let all = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);

@@ -356,8 +356,7 @@ fn study_figures() -> Vec<(&'static str, Figure)> {
         .key("validation loss")
         .items(&places);
     let hill = |x: f64, y: f64| (-(x * x) - y * y).exp() + 0.3 * x;
-    let height: Vec<f64> =
-        (0..441).map(|k| hill((k % 21) as f64 / 7.0 - 1.5, (k / 21) as f64 / 7.0 - 1.5)).collect();
+    let height: Vec<f64> = (0..441).map(|k| hill((k % 21) as f64 / 7.0 - 1.5, (k / 21) as f64 / 7.0 - 1.5)).collect();
     let surface = Surface::new("A hill", ["x", "y"], (-1.5, 1.5), (-1.5, 1.5)).panel("one", 21, &height).panel(
         "its half",
         21,

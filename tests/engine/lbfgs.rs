@@ -75,7 +75,8 @@ fn golden() -> Golden {
 }
 
 fn iterations(max_iter: usize) -> QuasiNewton<f64> {
-    let settings = Lbfgs { max_iter, max_eval: Some(1_000_000), tolerance_grad: 0.0, tolerance_change: 0.0, ..Lbfgs::default() };
+    let settings =
+        Lbfgs { max_iter, max_eval: Some(1_000_000), tolerance_grad: 0.0, tolerance_change: 0.0, ..Lbfgs::default() };
     QuasiNewton::new(settings)
 }
 
@@ -85,7 +86,10 @@ fn rosenbrocks_valley_is_descended_as_scipy_does() {
     let mut ours = Vec::new();
     for n in n {
         let model = scalars::<f64>(&[-1.2, 1.0]);
-        assert!((step(&mut iterations(n), &model, &rosenbrock).unwrap() - 24.2).abs() < 1e-12, "the loss before the step");
+        assert!(
+            (step(&mut iterations(n), &model, &rosenbrock).unwrap() - 24.2).abs() < 1e-12,
+            "the loss before the step"
+        );
         ours.push(value(&model, &rosenbrock));
     }
     // Two line searches take other ways; both are at the bottom after forty iterations.
@@ -107,7 +111,7 @@ fn network() -> (Bare<f64>, impl Fn(&[Var<f64>]) -> Result<Var<f64>>) {
     let x: Tensor<f64> = Portable::new(100).draw("signed", &[100, 2]).cast();
     let target = Tensor::from_fn([100, 1], |i| x.data()[2 * i].sin() + (2.0 * x.data()[2 * i + 1]).cos());
     let f = move |p: &[Var<f64>]| {
-        let layer = |x: &Var<f64>, i: usize| x.matmul(&p[i].transpose()?)?.add(&p[i + 1]);
+        let layer = |x: &Var<f64>, i: usize| x.matmul(&p[i].permute(&[1, 0])?)?.add(&p[i + 1]);
         let h = layer(&layer(&Var::constant(x.clone()), 0)?.tanh()?, 2)?.tanh()?;
         layer(&h, 4)?.mse(&Var::constant(target.clone()))
     };
@@ -178,7 +182,7 @@ fn nothing_that_is_not_finite_comes_back() {
 fn a_slope_that_lies_does_not_raise_the_loss() {
     // The gradient is that of -x, the value that of |x|: no step is lower.
     let model = scalars::<f64>(&[0.5]);
-    let mut optimizer = QuasiNewton::new(Lbfgs::default());
+    let mut optimizer = QuasiNewton::new(Lbfgs { max_eval: Some(100), ..Lbfgs::default() });
     let mut evaluations = 0;
     let loss = optimizer.step(&model, &mut || {
         evaluations += 1;
@@ -189,7 +193,7 @@ fn a_slope_that_lies_does_not_raise_the_loss() {
     });
     assert_eq!((loss.unwrap(), model.0[0].get().item()), (0.5, 0.5));
     assert_eq!(optimizer.stopped(), Some(Stopped::NoLowerPoint));
-    assert!(optimizer.stopped().unwrap().to_string().contains("steepest descent") && evaluations <= 26);
+    assert!(optimizer.stopped().unwrap().to_string().contains("steepest descent") && evaluations <= 27);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod deployed;
 mod experiments;
 mod fetch;
 mod fitted;
+mod functions;
 mod identity;
 mod memory;
 mod pipeline;

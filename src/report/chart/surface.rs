@@ -46,7 +46,7 @@ impl Surface {
         let top = canvas.title(8.0, &self.title) + 22.0;
         let width = canvas.width / self.panels.len().max(1) as f64;
         let (low, high) = extent(self.panels.iter().flat_map(|p| p.values.iter().copied())).unwrap_or((0.0, 1.0));
-        let scale = 0.58 * width;
+        let scale = 0.54 * width;
         let height = scale * (libm::cos(ABOVE) * HEIGHT + libm::sin(ABOVE) * std::f64::consts::SQRT_2) + 44.0;
         canvas.height = top + height;
         for (i, panel) in self.panels.iter().enumerate() {
@@ -61,15 +61,15 @@ impl Surface {
     fn draw_panel(&self, canvas: &mut Canvas, view: &View, panel: &Panel, (low, high): (f64, f64)) {
         let up = |v: f64| if high > low { (v - low) / (high - low) } else { 0.5 };
         // The floor, and the upright axis at its left corner.
-        let floor: Vec<Point> = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)]
-            .map(|(u, v)| view.at(u, v, 0.0))
-            .to_vec();
+        let floor: Vec<Point> =
+            [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)].map(|(u, v)| view.at(u, v, 0.0)).to_vec();
         canvas.line(&floor, Colour::GRAY, 0.75);
         let left = if view.at(0.0, 1.0, 0.0).0 < view.at(1.0, 0.0, 0.0).0 { (0.0, 1.0) } else { (1.0, 0.0) };
         let (foot, head) = (view.at(left.0, left.1, 0.0), view.at(left.0, left.1, 1.0));
         canvas.line(&[foot, head], Colour::GRAY, 0.75);
         for (at, value) in [(foot, low), (head, high)] {
-            canvas.text((at.0 - 4.0, at.1 + 3.0), &number(value), SMALL, Colour::GRAY, Anchor::End);
+            // Above its end: beside the lower one stands the end of y.
+            canvas.text((at.0 - 4.0, at.1 - 3.0), &number(value), SMALL, Colour::GRAY, Anchor::End);
         }
         // The parts from back to front, so that those in front hide the others.
         let n = panel.side - 1;
@@ -101,11 +101,11 @@ impl Surface {
             let anchor = if right { Anchor::Start } else { Anchor::End };
             let shift = if right { 6.0 } else { -6.0 };
             canvas.text((at.0 + shift, at.1 + 16.0), &self.axes[axis], LABEL, Colour::GRAY, anchor);
-            for (end, value) in [(from, self.range[axis].0), (to, self.range[axis].1)] {
-                let at = view.at(end.0, end.1, 0.0);
-                // Both axes begin at the corner in front: their numbers stand to their own side of it.
-                canvas.text((at.0 + shift, at.1 + 11.0), &number(value), SMALL, Colour::GRAY, anchor);
-            }
+            // Both axes begin at the corner in front: their numbers stand to their own side of it.
+            let at = view.at(from.0, from.1, 0.0);
+            canvas.text((at.0 + shift, at.1 + 11.0), &number(self.range[axis].0), SMALL, Colour::GRAY, anchor);
+            let at = view.at(to.0, to.1, 0.0);
+            canvas.text((at.0, at.1 + 14.0), &number(self.range[axis].1), SMALL, Colour::GRAY, Anchor::Middle);
         }
     }
 }

@@ -4,8 +4,8 @@
 use super::{Regressed, scale_of};
 use crate::data::function::Mixture;
 use crate::error::Result;
-use crate::report::chart::{Colour, Contour, LineChart, Surface, number};
 use crate::report::Figure;
+use crate::report::chart::{Colour, Contour, LineChart, Surface, number};
 use crate::run::Book;
 use crate::target::Target;
 use crate::tensor::Tensor;
@@ -38,10 +38,14 @@ impl Regressed {
         Ok(scale_of(p.values.as_ref())?.in_units(&self.run.outputs(samples.as_ref())?, 0))
     }
 
-    /// The least and largest value of an input over the training split.
-    fn range(&self, input: usize) -> (f64, f64) {
+    /// The least and largest value of an input: of the function, or over the training split.
+    fn range(&self, input: usize, truth: Option<&Mixture>) -> (f64, f64) {
+        if let Some(Mixture { range: [low, high], .. }) = truth {
+            return (*low, *high);
+        }
         let pixels = &self.run.prepared.data.train.pixels;
-        let of = pixels.data().iter().skip(input).step_by(self.run.prepared.preparation.image[2]).map(|&x| f64::from(x));
+        let of =
+            pixels.data().iter().skip(input).step_by(self.run.prepared.preparation.image[2]).map(|&x| f64::from(x));
         of.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))
     }
 
@@ -50,12 +54,13 @@ impl Regressed {
     }
 
     fn curve(&self, section: &str, truth: Option<&Mixture>, book: &mut Book<'_>) -> Result<()> {
-        let (low, high) = self.range(0);
+        let (low, high) = self.range(0, truth);
         let x = |i: usize| low + (high - low) * i as f64 / (CURVE - 1) as f64;
         let points: Vec<Vec<f64>> = (0..CURVE).map(|i| vec![x(i)]).collect();
         let predicted = self.predicted_at(&points)?;
         let (inputs, value) = self.names();
-        let mut chart = LineChart::new(&format!("{}: what was learned", self.run.experiment.name)).axes(&inputs[0], value);
+        let mut chart =
+            LineChart::new(&format!("{}: what was learned", self.run.experiment.name)).axes(&inputs[0], value);
         if let Some(f) = truth {
             let curve: Vec<(f64, f64)> = (0..CURVE).map(|i| (x(i), f.at([x(i), 0.0]))).collect();
             chart = chart.styled("true function", &curve, Colour::class(1), true);
@@ -64,13 +69,13 @@ impl Regressed {
         chart = chart.styled("network", &curve, Colour::class(0), false);
         let figure = book.figure("learned", chart.draw())?;
         let beside = if truth.is_some() { " beside the true function" } else { "" };
-        let words = format!("The network's prediction over the range of the training samples{beside}.");
+        let words = format!("The network's prediction over the range of the samples{beside}.");
         book.page.section(section, "What was learned").figure(&figure, &words);
         Ok(())
     }
 
     fn surfaces(&self, section: &str, truth: Option<&Mixture>, book: &mut Book<'_>) -> Result<()> {
-        let ranges = [self.range(0), self.range(1)];
+        let ranges = [self.range(0, truth), self.range(1, truth)];
         let nodes = Contour::nodes(ranges[0], ranges[1]);
         let predicted = self.predicted_at(&nodes.iter().map(|&(x, y)| vec![x, y]).collect::<Vec<_>>())?;
         let (inputs, value) = self.names();
@@ -90,7 +95,8 @@ impl Regressed {
         let Some(f) = truth else {
             sheet = sheet.panel("predicted", half, &coarse(&predicted));
             let figure = book.figure("learned_surface", sheet.draw())?;
-            let map = book.figure("learned_contours", contour(&format!("{name}: predicted {value}"), predicted, value))?;
+            let map =
+                book.figure("learned_contours", contour(&format!("{name}: predicted {value}"), predicted, value))?;
             book.page.section(section, "What was learned").figures(&[
                 (&figure, "The network's prediction over the range of the training samples."),
                 (&map, "The same from above."),
