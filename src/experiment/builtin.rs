@@ -44,6 +44,9 @@ builtins![
     "vae-fashion",
     "vae-mnist",
     "transfer-fashion",
+    "som-moons",
+    "som-iris",
+    "som-digits",
 ];
 
 /// The built-in experiment of that name.
@@ -59,7 +62,7 @@ pub fn nearest(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::{Source, plan, read::to_toml};
+    use crate::experiment::{Source, plan, plan_early, read::to_toml};
 
     /// Each file is read, has its own name, builds, and comes back from its resolved form.
     #[test]
@@ -71,7 +74,7 @@ mod tests {
             assert!(!known.about().is_empty(), "{}: about", known.name);
             for variant in Source::text(known.text, known.name).and_then(|s| s.variants()).unwrap() {
                 let variant = variant.resolve().unwrap_or_else(|e| panic!("{e}"));
-                plan(&variant, &variant.input().unwrap(), variant.classes().unwrap()).unwrap();
+                plan_early(&variant).unwrap();
             }
             let again = Source::text(&to_toml(&experiment), "resolved").unwrap().resolve().unwrap();
             assert_eq!(again, experiment);

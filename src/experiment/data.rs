@@ -8,8 +8,8 @@ use crate::analysis::features::Feature;
 use crate::analysis::hog::Hog;
 use crate::data::mnist::{self, Set};
 use crate::data::{
-    Color, Column, Columns, Digits, FolderOptions, Galaxies, ImageData, Images, Npz, NpzOptions, Table, TableOptions,
-    fetch, folder, npz,
+    Color, Column, Columns, Digits, FolderOptions, Galaxies, ImageData, Images, Moons, Npz, NpzOptions, Table,
+    TableOptions, fetch, folder, npz,
 };
 use crate::error::{Error, Result};
 use crate::files;
@@ -60,6 +60,8 @@ kinds! {
     Galaxies = "galaxies", RenderedGalaxies;
     /// Digits that the program renders: ten classes of 28 x 28.
     Digits = "digits", RenderedDigits;
+    /// Points of the plane that the program draws: two interlocking half circles, a class each.
+    Moons = "moons", RenderedMoons;
     /// A table of numbers, a row for each sample, one column being its class.
     Csv = "csv", CsvTable;
     /// NumPy's arrays `x` and `y`: rows of numbers, or images.
@@ -180,19 +182,7 @@ impl DataSource for IdxFiles {
             let what = format!("is {}, but there are {n} training images", d.val);
             return Err(Error::config("data.val", what, "leave some to learn from"));
         }
-        let (first, last): (Vec<usize>, Vec<usize>) = ((0..n - val).collect(), (n - val..n).collect());
-        Ok(ImageData {
-            train: all.train.subset(&first),
-            val: all.train.subset(&last),
-            test: all.test,
-            classes: all.train.classes.clone(),
-            skipped: Vec::new(),
-            ignored: Default::default(),
-            leakage: Vec::new(),
-            sha256: all.sha256,
-            given_splits: true,
-            grouped: None,
-        })
+        Ok(all.split(val))
     }
 
     fn recognizes(&self, path: &Path, run: DataKind) -> bool {
@@ -307,6 +297,30 @@ impl DataSource for RenderedDigits {
     }
 }
 
+/// Two moons, as rows of a table.
+struct RenderedMoons;
+
+/// Standard deviation of the noise of the moons, whose radius is 1.
+const MOON_NOISE: f64 = 0.1;
+
+impl DataSource for RenderedMoons {
+    fn classes(&self) -> Option<usize> {
+        Some(2)
+    }
+
+    fn least_bytes(&self, d: &Data) -> u64 {
+        4 * d.per_class as u64 * 4
+    }
+
+    fn is_rendered(&self) -> bool {
+        true
+    }
+
+    fn read(&self, d: &Data, _: Learns, _: &mut dyn Watch) -> Result<ImageData> {
+        Moons { per_class: d.per_class, noise: MOON_NOISE, seed: d.seed }.divided(d.fractions())
+    }
+}
+
 /// A table of numbers.
 struct CsvTable;
 
@@ -382,14 +396,6 @@ impl DataSource for Arrays {
     }
 }
 
-impl DataKind {
-    /// Returns the kind that reads these files for a run on data of the kind `run`.
-    pub fn recognizing(path: &Path, run: DataKind) -> DataKind {
-        let recognizes = |kind: &&DataKind| **kind != DataKind::Folder && kind.source().recognizes(path, run);
-        Self::ALL.iter().find(recognizes).copied().unwrap_or(DataKind::Folder)
-    }
-}
-
 /// Section `[data]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -455,7 +461,7 @@ pub struct Data {
     /// The array of a .npz that holds the labels; empty looks.
     #[serde(default)]
     pub y: String,
-    /// Rendered images of each class, 10 to 100000.
+    /// Rendered images (or points) of each class, 10 to 100000.
     #[serde(default = "per_class")]
     #[schemars(extend("unit" = "images"))]
     pub per_class: usize,
@@ -496,11 +502,6 @@ impl Data {
             return Err(Error::config("data.path", what, "say where: --set data.path=FOLDER"));
         }
         Ok(Path::new(&self.path))
-    }
-
-    /// Where the samples come from, as messages call it.
-    pub fn source(&self) -> &str {
-        if self.path.is_empty() { self.kind.name() } else { &self.path }
     }
 
     /// How a table is read.

@@ -212,6 +212,11 @@ fn charts_without_data_or_with_odd_data_are_drawn() {
         Slices::new("", "").draw(),
         Slices::new("t", "y").panel(odd_dimensions().remove(1)).dot(3, (odd[0], odd[2]), -1.0, true).log_y().draw(),
         Contour::new("", (-3.0, 0.0), (0.0, 1.0), |_, _| 1.0).log_axes(true, false).items(&[(1, (0.0, 0.5))]).draw(),
+        UnitMap::values("", &[], true, &[], ColourMap::Terrain).draw(),
+        UnitMap::values(&names[2], &[(0.0, 0.0), (odd[0], 1.0)], true, &odd, ColourMap::Blues).words(&names).draw(),
+        UnitMap::classes("", &[(0.0, 0.0), (4999.0, 0.0)], false, &[None, Some(70)], &names).draw(),
+        UnitNet::new("", [""; 2], &[], &[]).draw(),
+        UnitNet::new("t", ["a", "b"], &[(odd[0], odd[1])], &[(0, 9)]).panel("p", &[(odd[0], 0.0)]).draw(),
         empty_graph,
         graph.draw(),
     ];

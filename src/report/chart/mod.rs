@@ -24,6 +24,8 @@ mod scatter;
 mod shape;
 mod slices;
 mod stages;
+mod unit_map;
+mod unit_net;
 
 pub use axes::number;
 pub use bars::{BarChart, GroupedBars};
@@ -42,3 +44,5 @@ pub use parallel::{Dimension, ParallelCoordinates, Scale};
 pub use scatter::Scatter;
 pub use slices::Slices;
 pub use stages::StageChart;
+pub use unit_map::UnitMap;
+pub use unit_net::UnitNet;
