@@ -81,7 +81,7 @@ mod tests {
         let cross = CrossValidation { folds: 5, repeats: 1 };
         let names = ["a".to_owned(), "b".to_owned()];
         let said = cross.check_classes(&[9, 4], &names).unwrap_err().to_string();
-        assert!(said.contains("cross_validation.folds is 5, but the class `b` has only 4 training samples"), "{said}");
+        assert!(said.contains("cross_validation.folds: is 5, but the class `b` has only 4 training samples"), "{said}");
         assert!(cross.check_classes(&[9, 5], &names).is_ok());
         assert!(CrossValidation { folds: 1, repeats: 1 }.check().is_err());
         assert!(CrossValidation { folds: 5, repeats: 0 }.check().is_err());

@@ -294,9 +294,7 @@ pub fn table(e: &Experiment) -> Table {
             keys.retain(|key, _| e.kind.takes(section, key));
         }
     }
-    table.retain(|key, value| {
-        !OF_KINDS.contains(&key) || value.as_table().is_some_and(|keys| !keys.is_empty())
-    });
+    table.retain(|key, value| !OF_KINDS.contains(&key) || value.as_table().is_some_and(|keys| !keys.is_empty()));
     table
 }
 

@@ -157,8 +157,8 @@ mod tests {
     #[test]
     fn a_map_of_no_units_is_refused() {
         let said = |rows, columns, grid, toroidal| Lattice::new(rows, columns, grid, toroidal).unwrap_err().to_string();
-        assert!(said(0, 3, Grid::Rectangular, false).contains("rows is 0: the map would have no units"));
-        assert!(said(3, 0, Grid::Rectangular, false).contains("columns is 0"));
+        assert!(said(0, 3, Grid::Rectangular, false).contains("rows: is 0: the map would have no units"));
+        assert!(said(3, 0, Grid::Rectangular, false).contains("columns: is 0"));
         assert!(said(usize::MAX, 2, Grid::Rectangular, false).contains("more than 5000 units"));
         assert!(said(3, 4, Grid::Hexagonal, true).contains("would not interlock"));
         assert!(

@@ -96,7 +96,7 @@ impl Default for Som {
             start: Start::default(),
             neighbourhood: Neighbourhood::default(),
             radius: 0.0,
-            final_radius: 0.5,
+            final_radius: 0.7,
             radius_decay: Decay::default(),
             rate: 0.5,
             final_rate: 0.01,

@@ -82,24 +82,15 @@ impl UnitMap {
             Cells::Values(values, _) => extent(values.iter().copied()).unwrap_or((0.0, 1.0)),
             Cells::Classes(..) => (0.0, 1.0),
         };
-        let gap = if side > 20.0 { 1.0 } else { 0.25 };
+        let gap = if side > 20.0 { 1.0 } else { 0.02 * side };
         let finite = |(_, centre): &(usize, &(f64, f64))| centre.0.is_finite() && centre.1.is_finite();
         for (unit, centre) in self.centres.iter().enumerate().filter(finite) {
             let x = left + side * (centre.0 - low_x + 0.5);
             let y = top + side * (centre.1 - low_y + 0.5);
+            // A rim, so that a white cell is seen on white paper.
+            self.cell(&mut canvas, (x, y), side - gap, Colour::GRID);
             let fill = self.fill(unit, range);
-            if self.hexagonal {
-                // The corner is above the centre; the flat sides touch the neighbours in the row.
-                let radius = (side - gap) / 3f64.sqrt();
-                let corner = |i: usize| {
-                    let angle = std::f64::consts::TAU * (i as f64 / 6.0 + 0.25);
-                    (x + radius * libm::cos(angle), y + radius * libm::sin(angle))
-                };
-                canvas.polygon((0..6).map(corner).collect(), fill);
-            } else {
-                let inner = side - gap;
-                canvas.rect(x - 0.5 * inner, y - 0.5 * inner, inner, inner, fill);
-            }
+            self.cell(&mut canvas, (x, y), side - 3.0 * gap, fill);
             let Some(words) = self.words.get(unit) else { continue };
             let size = (0.34 * side).clamp(8.0, 15.0);
             if side >= 1.3 * size && text_width(words, size, false) <= 0.86 * side {
@@ -107,12 +98,28 @@ impl UnitMap {
             }
         }
         top += side * down;
-        if let Cells::Values(_, map) = self.cells {
-            bar(&mut canvas, top, range, map);
+        if let Cells::Values(values, map) = &self.cells {
+            let whole = values.iter().all(|v| v.fract() == 0.0);
+            let words = |v: f64| if whole { format!("{v:.0}").replace('-', "−") } else { number(v) };
+            bar(&mut canvas, top, [words(range.0), words(range.1)], *map);
             top += 26.0;
         }
         canvas.height = top + 6.0;
         Figure::new(canvas, format!("Map of {} units. {}", self.centres.len(), self.title))
+    }
+
+    /// A square or a hexagon about a place. The corner of a hexagon is above its centre, its flat sides touch the neighbours
+    /// in the row.
+    fn cell(&self, canvas: &mut Canvas, (x, y): (f64, f64), side: f64, fill: Colour) {
+        if !self.hexagonal {
+            return canvas.rect(x - 0.5 * side, y - 0.5 * side, side, side, fill);
+        }
+        let radius = side / 3f64.sqrt();
+        let corner = |i: usize| {
+            let angle = std::f64::consts::TAU * (i as f64 / 6.0 + 0.25);
+            (x + radius * libm::cos(angle), y + radius * libm::sin(angle))
+        };
+        canvas.polygon((0..6).map(corner).collect(), fill);
     }
 
     fn fill(&self, unit: usize, (low, high): (f64, f64)) -> Colour {
@@ -129,10 +136,9 @@ impl UnitMap {
     }
 }
 
-/// The colours from the smallest to the largest value, with both numbers.
-fn bar(canvas: &mut Canvas, top: f64, (low, high): (f64, f64), map: ColourMap) {
+/// The colours from the smallest to the largest value, with both in words.
+fn bar(canvas: &mut Canvas, top: f64, [low, high]: [String; 2], map: ColourMap) {
     const STEPS: usize = 24;
-    let (low, high) = (number(low), number(high));
     let (before, after) = (text_width(&low, SMALL, false), text_width(&high, SMALL, false));
     let length = (canvas.width - 40.0 - before - after).clamp(40.0, 140.0);
     let left = 0.5 * (canvas.width - length);

@@ -67,7 +67,7 @@ pub fn unused(unused: usize, units: usize, moved: [f64; 2], apart: [f64; 2]) -> 
     };
     let border = if apart[0] > apart[1] {
         format!(
-            ". {their} mean distance to the neighbours, {}, is larger than that of the others, {}: {lie} between groups of samples.",
+            ". {their} mean distance to the neighbours, {}, is larger than that of the others, {}: a sign that {lie} between groups of samples.",
             number(apart[0]),
             number(apart[1])
         )
@@ -139,7 +139,7 @@ mod tests {
         assert!(unused(0, 16, [0.0; 2], [0.0; 2]).starts_with("Each of the 16 units"));
         let said = unused(3, 16, [0.5, 0.7], [1.2, 0.4]);
         assert!(said.starts_with("3 of 16 units are no training sample's") && said.contains("pull them"), "{said}");
-        assert!(said.ends_with("they lie between groups of samples."), "{said}");
+        assert!(said.ends_with("a sign that they lie between groups of samples."), "{said}");
         assert!(unused(3, 16, [0.0, 0.7], [1.2, 0.4]).contains("no sample has moved them"));
         assert!(unused(3, 16, [0.5, 0.7], [0.2, 0.4]).ends_with("they mark no border."));
         assert!(unused(1, 16, [0.5, 0.7], [0.2, 0.4]).contains("It stands for no class"));

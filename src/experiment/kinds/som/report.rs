@@ -213,7 +213,7 @@ impl Mapped {
         let mut figures = Vec::new();
         for (j, name) in names.iter().enumerate().take(PLANES) {
             let plane: Vec<f64> = units.column(j).iter().map(|&w| f64::from(w)).collect();
-            let chart = UnitMap::values(name, &sheet.centres, sheet.hexagonal, &plane, ColourMap::Diverging);
+            let chart = UnitMap::values(name, &sheet.centres, sheet.hexagonal, &plane, ColourMap::Terrain);
             figures.push((book.figure(&format!("component_{}", j + 1), chart.draw())?, format!("Weights for {name}.")));
         }
         let figures: Vec<(&Figure, &str)> = figures.iter().map(|(figure, words)| (figure, &**words)).collect();
