@@ -34,11 +34,11 @@ const SHAPES: [Neighbourhood; 4] =
 
 #[test]
 fn batch_epochs_agree_with_the_plain_loops() {
-    let (x, _) = blobs(150, 7, 4, 0.7, 3);
+    let (x, _) = blobs(150, 7, 1, 1.0, 3);
     for (rows_of, columns, grid, toroidal) in GRIDS {
         for neighbourhood in SHAPES.into_iter().filter(|shape| *shape != Neighbourhood::MexicanHat) {
             for start in [Start::Pca, Start::Linear, Start::Random] {
-                // Where the radius is small, unused units may come to lie on each other, and rounding decides between them.
+                // Where the radius is small, unused units may come to lie on each other, so that rounding decides between them.
                 let (radius, final_radius) = (4.0, 2.5);
                 let shape = Som { rows: rows_of, columns, grid, toroidal, radius, final_radius, ..Som::default() };
                 let som = Som { neighbourhood, start, ..shape };
