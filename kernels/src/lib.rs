@@ -50,6 +50,7 @@ pub mod reference;
 mod scalar;
 mod scratch;
 mod simd;
+pub mod som;
 pub mod splits;
 mod team;
 pub mod tsne;

@@ -9,6 +9,7 @@
 //! | [`hog`] | which way do the edges of an image run, and where? |
 //! | [`scale`] | how do features of different units become comparable? |
 //! | [`kmeans`] | which groups are there, without labels? |
+//! | [`som`] | how do samples lie on a map whose neighbours are alike? |
 //! | [`pca`] | along which few directions do the samples vary most? |
 //! | [`tsne`] | what does the neighbourhood structure look like in two dimensions? |
 //! | [`neighbors`] | which samples are close to each other? |
@@ -27,6 +28,7 @@ pub mod metrics;
 pub mod neighbors;
 pub mod pca;
 pub mod scale;
+pub mod som;
 pub mod tsne;
 
 use crate::error::{Error, Result};

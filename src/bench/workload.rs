@@ -2,7 +2,7 @@
 
 use super::measure::{Bench, Row};
 use super::nets::{self, Net};
-use super::{clusters, embeddings, process, products};
+use super::{clusters, embeddings, maps, process, products};
 use crate::error::{Error, Result};
 use crate::text::guess::nearest;
 
@@ -19,6 +19,8 @@ pub enum Workload {
     Product([usize; 3]),
     /// K-means on this data set.
     Clusters(&'static clusters::Clusters),
+    /// A self-organizing map of this data set.
+    Mapping(&'static maps::Mapping),
     /// A t-SNE embedding.
     Embedding(&'static embeddings::Embedding),
 }
@@ -33,6 +35,7 @@ impl Workload {
             .chain([Self::Process])
             .chain(products::SHAPES.map(Self::Product))
             .chain(clusters::ALL.iter().map(Self::Clusters))
+            .chain(maps::ALL.iter().map(Self::Mapping))
             .chain(embeddings::ALL.iter().map(Self::Embedding))
             .collect()
     }
@@ -45,6 +48,7 @@ impl Workload {
             Self::Process => process::NAME.into(),
             Self::Product(shape) => products::name(shape),
             Self::Clusters(clusters) => clusters.name.into(),
+            Self::Mapping(mapping) => mapping.name.into(),
             Self::Embedding(embedding) => embedding.name.into(),
         }
     }
@@ -74,6 +78,7 @@ impl Workload {
             Self::Process => process::run(bench),
             Self::Product(shape) => products::run(shape, bench),
             Self::Clusters(clusters) => clusters.run(bench),
+            Self::Mapping(mapping) => mapping.run(bench),
             Self::Embedding(embedding) => embedding.run(bench),
         }
     }

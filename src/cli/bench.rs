@@ -31,7 +31,7 @@ pub(crate) struct Bench {
     /// Print the names of all workloads
     #[arg(long)]
     list: bool,
-    /// The folder of the data of K, T and process; missing files are written [default: gradus-bench in the system's
+    /// The folder of the data of K, SOM, T and process; missing files are written [default: gradus-bench in the system's
     /// folder for temporary files]
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,

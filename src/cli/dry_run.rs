@@ -7,8 +7,9 @@ use super::output;
 use super::progress::Terminal;
 use gradus::Result;
 use gradus::experiment::layers::{Outline, outline};
+use gradus::experiment::load::load;
 use gradus::experiment::read::to_toml;
-use gradus::experiment::{Experiment, Prepared, Source, cost, plan};
+use gradus::experiment::{Experiment, Prepared, Source, cost, plan_early};
 use gradus::run::memory;
 use gradus::text::thousands;
 use serde_json::{Value, json};
@@ -16,9 +17,10 @@ use serde_json::{Value, json};
 /// Returns the settings, the network and its cost as text. Fails as the training would.
 pub(super) fn dry_run(e: &Experiment, source: &Source, as_json: bool) -> Result<()> {
     let mut watch = Terminal::new(None);
-    // A network that does not fit should not wait for its data.
-    let planned = e.input().map_or(Ok(()), |input| plan(e, &input, e.classes().unwrap_or(2)).map(drop));
-    let prepared = planned.map_err(|error| source.say_where(error)).and_then(|()| Prepared::new(e, &mut watch));
+    if !e.kind.is_network() {
+        return without_network(e, &mut watch, as_json);
+    }
+    let prepared = plan_early(e).map_err(|error| source.say_where(error)).and_then(|()| Prepared::new(e, &mut watch));
     watch.finish();
     let p = match prepared {
         Ok(prepared) => prepared,
@@ -60,6 +62,29 @@ pub(super) fn dry_run(e: &Experiment, source: &Source, as_json: bool) -> Result<
         e.train.epochs,
     ))?;
     cost::check(e, &p)
+}
+
+/// The settings and the samples of an experiment that trains no network.
+fn without_network(e: &Experiment, watch: &mut Terminal, as_json: bool) -> Result<()> {
+    let data = load(e, watch);
+    watch.finish();
+    let data = match data {
+        Ok(data) => data,
+        Err(error) => {
+            if !as_json {
+                output::print(&to_toml(e))?;
+            }
+            return Err(error);
+        }
+    };
+    let counts = data.splits().map(|(_, images)| images.len());
+    if as_json {
+        let samples = json!({ "train": counts[0], "val": counts[1], "test": counts[2] });
+        return output::json(&json!({ "experiment": e.name, "samples": samples }));
+    }
+    let [train, val, test] = counts;
+    let samples = format!("samples: {train} for training, {val} for validation, {test} for the test");
+    output::print(&format!("{}\n{samples}\n", to_toml(e)))
 }
 
 /// Returns the sizes of the network, as far as they follow from the file alone.

@@ -7,7 +7,7 @@ use super::{job, output, signals};
 use clap::Args;
 use gradus::experiment::compare::compare;
 use gradus::experiment::read::{self, to_toml};
-use gradus::experiment::{self, Experiment, Source, plan};
+use gradus::experiment::{self, Experiment, Source, plan_early};
 use gradus::run::ledger::SHARED;
 use gradus::run::replace::check_family;
 use gradus::run::{Aside, Beginning, RunFolder};
@@ -131,10 +131,7 @@ impl Train {
     /// Returns the experiment of a file, its network checked.
     fn experiment(&self, source: &Source) -> Result<Experiment> {
         let e = self.settings(source)?;
-        // The shapes are known before the data are read: a network that does not fit should not wait for them.
-        if let Some(input) = e.input() {
-            plan(&e, &input, e.classes().unwrap_or(2)).map_err(|error| source.say_where(error))?;
-        }
+        plan_early(&e).map_err(|error| source.say_where(error))?;
         Ok(e)
     }
 
@@ -163,7 +160,10 @@ impl Train {
             return output::json(metrics);
         }
         let number = |value: &Value| value.as_f64().map_or("-".to_owned(), |v| format!("{v:.5}"));
-        let (keys, heads) = if metrics["test"]["mae"].is_number() {
+        let (keys, heads) = if metrics["test"]["quantization_error"].is_number() {
+            let heads = ["quantization error", "topographic error", "accuracy"];
+            (["quantization_error", "topographic_error", "accuracy"], heads)
+        } else if metrics["test"]["mae"].is_number() {
             (["r_squared", "mae", "rmse"], ["R²", "mean absolute error", "root mean squared error"])
         } else if metrics["test"]["accuracy"].is_null() {
             (["loss", "reconstruction", "mse"], ["loss", "reconstruction", "mean squared error"])

@@ -70,6 +70,8 @@ pub struct Function {
     pub spacing: Spacing,
     /// Seed of points and noise.
     pub seed: u64,
+    /// Where these settings stand, for messages.
+    pub place: &'static str,
 }
 
 impl Default for Function {
@@ -83,6 +85,7 @@ impl Default for Function {
             noise: 0.0,
             spacing: Spacing::Random,
             seed: 42,
+            place: "data.function",
         }
     }
 }
@@ -107,10 +110,9 @@ impl Mixture {
 }
 
 impl Function {
-    /// Reads the formulas and checks all settings. Fails with the key that is wrong, as it stands in section `[data]` under
-    /// `place`.
-    pub fn mixture(&self, place: &str) -> Result<Mixture> {
-        let at = |key: &str| format!("{place}.{key}");
+    /// Reads the formulas and checks all settings. Fails with the key that is wrong.
+    pub fn mixture(&self) -> Result<Mixture> {
+        let at = |key: &str| format!("{}.{key}", self.place);
         if self.formulas.is_empty() {
             return Err(Error::config(at("formula"), "is empty", "write one, such as \"-sin(0.8*pi*x)\""));
         }
@@ -151,12 +153,7 @@ impl Function {
     ///
     /// Fails for settings that make no sense, and if the function has no finite value at a point.
     pub fn sample(&self) -> Result<Images> {
-        self.sample_at("data.function")
-    }
-
-    /// As [`sample`](Self::sample), with the place of the settings for messages.
-    pub fn sample_at(&self, place: &str) -> Result<Images> {
-        let mixture = self.mixture(place)?;
+        let mixture = self.mixture()?;
         let variables = mixture.variables();
         let [low, high] = self.range;
         let side = if variables == 2 { self.n.isqrt() } else { self.n };
@@ -176,7 +173,7 @@ impl Function {
                     ["x", "y"].iter().zip(point).take(variables).map(|(v, x)| format!("{v} = {x}")).collect();
                 let what = format!("has the value {value} at {}", words.join(", "));
                 return Err(Error::config(
-                    format!("{place}.formula"),
+                    format!("{}.formula", self.place),
                     what,
                     "choose another range, or another formula",
                 ));
@@ -225,7 +222,7 @@ mod tests {
     #[test]
     fn a_mixture_is_the_weighted_mean() {
         let f = Function { formulas: vec!["x".into(), "y".into()], weights: vec![3.0, 1.0], ..Function::default() };
-        let mixture = f.mixture("data.function").unwrap();
+        let mixture = f.mixture().unwrap();
         assert!(mixture.variables() == 2 && (mixture.at([1.0, 5.0]) - 2.0).abs() < 1e-12);
     }
 

@@ -6,8 +6,9 @@
 //! * [`folder`]: which file is an image of which class, and which files are skipped or refused;
 //! * [`split`]: which samples are trained on and which are tested on: stratified by class, a patient's images together;
 //!
-//! [`galaxies`] and [`digits`] render data sets where none is available; [`mnist`] reads the usual set from the
-//! files of [`idx`], which [`fetch`] gets; [`function`] draws samples of a formula; [`table`] and [`npz`] read rows of numbers and NumPy's files.
+//! [`galaxies`], [`digits`] and [`moons`] render data sets where none is available, and [`function`] draws samples of a
+//! formula; [`mnist`] reads the usual set from the files of [`idx`], which [`fetch`] gets; [`table`] and [`npz`] read rows of
+//! numbers and NumPy's files.
 //! [`handwriting`] converts images of digits to MNIST's form, and [`seen`] shows the input of a network. [`dataset`]
 //! holds the result, [`manifest`] the list of its samples, by which it is recognized. Nothing here computes features or
 //! depends on networks.
@@ -26,6 +27,7 @@ mod jpeg;
 mod layout;
 pub mod manifest;
 pub mod mnist;
+pub mod moons;
 pub mod npz;
 pub mod seen;
 mod source;
@@ -41,6 +43,7 @@ pub use galaxies::Galaxies;
 pub use handwriting::{Like, Reader};
 pub use idx::Idx;
 pub use manifest::Manifest;
+pub use moons::Moons;
 pub use npz::{Npz, NpzOptions};
 pub use seen::Border;
 pub use split::Split;

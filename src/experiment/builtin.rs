@@ -48,6 +48,9 @@ builtins![
     "optimizers-sine",
     "optimizers-mnist",
     "surface",
+    "som-moons",
+    "som-iris",
+    "som-digits",
 ];
 
 /// The built-in experiment of that name.
@@ -63,7 +66,7 @@ pub fn nearest(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::{Source, plan, read::to_toml};
+    use crate::experiment::{Source, plan, plan_early, read::to_toml};
 
     /// Each file is read, has its own name, builds, and comes back from its resolved form.
     #[test]
@@ -75,7 +78,7 @@ mod tests {
             assert!(!known.about().is_empty(), "{}: about", known.name);
             for variant in Source::text(known.text, known.name).and_then(|s| s.variants()).unwrap() {
                 let variant = variant.resolve().unwrap_or_else(|e| panic!("{e}"));
-                plan(&variant, &variant.input().unwrap(), variant.classes().unwrap_or(1)).unwrap();
+                plan_early(&variant).unwrap();
             }
             let again = Source::text(&to_toml(&experiment), "resolved").unwrap().resolve().unwrap();
             assert_eq!(again, experiment);

@@ -10,8 +10,8 @@ use crate::analysis::hog::Hog;
 use crate::data::function::Mixture;
 use crate::data::mnist::{self, Set};
 use crate::data::{
-    Color, Column, Columns, Digits, FolderOptions, Galaxies, ImageData, Images, Npz, NpzOptions, Table, TableOptions,
-    fetch, folder, npz,
+    Color, Column, Columns, Digits, FolderOptions, Function, Galaxies, ImageData, Images, Moons, Npz, NpzOptions,
+    Table, TableOptions, fetch, folder, npz,
 };
 use crate::error::{Error, Result};
 use crate::files;
@@ -62,14 +62,16 @@ kinds! {
     Galaxies = "galaxies", RenderedGalaxies;
     /// Digits that the program renders: ten classes of 28 x 28.
     Digits = "digits", RenderedDigits;
+    /// Points of the plane that the program draws: two interlocking half circles, a class each.
+    Moons = "moons", RenderedMoons;
     /// A table of numbers, a row for each sample, one column being its class.
     Csv = "csv", CsvTable;
     /// NumPy's arrays `x` and `y`: rows of numbers, or images.
     Npz = "npz", Arrays;
     /// Samples of a formula of x, or of x and y, whose value is to be predicted.
-    Function = "function", FormulaSamples;
+    Function = "function", FunctionSamples(|d| d.function.function(d.seed));
     /// Samples of a surface over the unit square, mixed from five by digits; the height is to be predicted.
-    Surface = "surface", SurfaceSamples;
+    Surface = "surface", FunctionSamples(|d| d.surface.function(d.seed));
 }
 
 /// A kind of data: what is known of it before it is read, and how it is read.
@@ -191,26 +193,7 @@ impl DataSource for IdxFiles {
                 Error::config("data.path", what, help)
             })?,
         };
-        let all = mnist::load(&path, set)?;
-        let n = all.train.len();
-        let val = if d.val < 1.0 { (d.val * n as f64).round() as usize } else { d.val as usize };
-        if val >= n {
-            let what = format!("is {}, but there are {n} training images", d.val);
-            return Err(Error::config("data.val", what, "leave some to learn from"));
-        }
-        let (first, last): (Vec<usize>, Vec<usize>) = ((0..n - val).collect(), (n - val..n).collect());
-        Ok(ImageData {
-            train: all.train.subset(&first),
-            val: all.train.subset(&last),
-            test: all.test,
-            classes: all.train.classes.clone(),
-            skipped: Vec::new(),
-            ignored: Default::default(),
-            leakage: Vec::new(),
-            sha256: all.sha256,
-            given_splits: true,
-            grouped: None,
-        })
+        mnist::divided(&path, set, d.val)
     }
 
     fn recognizes(&self, path: &Path, run: DataKind) -> bool {
@@ -325,6 +308,30 @@ impl DataSource for RenderedDigits {
     }
 }
 
+/// Two moons, as rows of a table.
+struct RenderedMoons;
+
+/// Standard deviation of the noise of the moons, whose radius is 1.
+const MOON_NOISE: f64 = 0.1;
+
+impl DataSource for RenderedMoons {
+    fn classes(&self) -> Option<usize> {
+        Some(2)
+    }
+
+    fn least_bytes(&self, d: &Data) -> u64 {
+        4 * d.per_class as u64 * 4
+    }
+
+    fn is_rendered(&self) -> bool {
+        true
+    }
+
+    fn read(&self, d: &Data, _: Learns, _: &mut dyn Watch) -> Result<ImageData> {
+        Moons { per_class: d.per_class, noise: MOON_NOISE, seed: d.seed }.divided(d.fractions())
+    }
+}
+
 /// A table of numbers.
 struct CsvTable;
 
@@ -400,31 +407,20 @@ impl DataSource for Arrays {
     }
 }
 
-/// Refuses to draw numbers where classes are to be learned.
-fn for_numbers(d: &Data, learns: Learns) -> Result<()> {
-    match learns {
-        Learns::Values => Ok(()),
-        _ => {
-            let what = format!("is {}, whose samples have a number to predict and no class", d.kind.name());
-            Err(Error::config("data.kind", what, "write kind = \"regress\""))
-        }
-    }
-}
+/// Samples of a function, by its recipe.
+struct FunctionSamples(fn(&Data) -> Function);
 
-/// Samples of formulas.
-struct FormulaSamples;
-
-impl DataSource for FormulaSamples {
+impl DataSource for FunctionSamples {
     fn image(&self, d: &Data) -> Option<[usize; 3]> {
-        self.function(d).map(|f| [1, 1, f.variables()])
+        Some([1, 1, self.function(d)?.variables()])
     }
 
     fn function(&self, d: &Data) -> Option<Mixture> {
-        d.function.function(d.seed).mixture("data.function").ok()
+        (self.0)(d).mixture().ok()
     }
 
     fn least_bytes(&self, d: &Data) -> u64 {
-        8 * d.function.samples as u64
+        8 * (self.0)(d).n as u64
     }
 
     fn is_rendered(&self) -> bool {
@@ -436,57 +432,16 @@ impl DataSource for FormulaSamples {
     }
 
     fn check(&self, d: &Data) -> Result<()> {
-        d.function.function(d.seed).mixture("data.function").map(drop)
+        (self.0)(d).mixture().map(drop)
     }
 
     fn read(&self, d: &Data, learns: Learns, _: &mut dyn Watch) -> Result<ImageData> {
-        for_numbers(d, learns)?;
-        d.function.function(d.seed).sample()?.divided("data.function", d.fractions(), d.seed)
-    }
-}
-
-/// Samples of a mixture of the five surfaces.
-struct SurfaceSamples;
-
-impl DataSource for SurfaceSamples {
-    fn image(&self, _: &Data) -> Option<[usize; 3]> {
-        Some([1, 1, 2])
-    }
-
-    fn function(&self, d: &Data) -> Option<Mixture> {
-        d.surface.function(d.seed).mixture("data.surface").ok()
-    }
-
-    fn least_bytes(&self, d: &Data) -> u64 {
-        12 * d.surface.samples as u64
-    }
-
-    fn is_rendered(&self) -> bool {
-        true
-    }
-
-    fn may_hold_values(&self) -> bool {
-        true
-    }
-
-    fn check(&self, d: &Data) -> Result<()> {
-        if d.surface.digits == [0; 5] {
-            return Err(Error::config("data.surface.digits", "are all 0", "give at least one digit above 0"));
+        if learns != Learns::Values {
+            let what = format!("is {}, whose samples have a number to predict and no class", d.kind.name());
+            return Err(Error::config("data.kind", what, "write kind = \"regress\""));
         }
-        d.surface.function(d.seed).mixture("data.surface").map(drop)
-    }
-
-    fn read(&self, d: &Data, learns: Learns, _: &mut dyn Watch) -> Result<ImageData> {
-        for_numbers(d, learns)?;
-        d.surface.function(d.seed).sample_at("data.surface")?.divided("data.surface", d.fractions(), d.seed)
-    }
-}
-
-impl DataKind {
-    /// Returns the kind that reads these files for a run on data of the kind `run`.
-    pub fn recognizing(path: &Path, run: DataKind) -> DataKind {
-        let recognizes = |kind: &&DataKind| **kind != DataKind::Folder && kind.source().recognizes(path, run);
-        Self::ALL.iter().find(recognizes).copied().unwrap_or(DataKind::Folder)
+        let function = (self.0)(d);
+        function.sample()?.divided(function.place, d.fractions(), d.seed)
     }
 }
 
@@ -555,7 +510,7 @@ pub struct Data {
     /// The array of a .npz that holds the labels; empty looks.
     #[serde(default)]
     pub y: String,
-    /// Rendered images of each class, 10 to 100000.
+    /// Rendered images (or points) of each class, 10 to 100000.
     #[serde(default = "per_class")]
     #[schemars(extend("unit" = "images"))]
     pub per_class: usize,
@@ -580,53 +535,6 @@ pub struct Data {
     /// For `features = "hog"`: how histograms of oriented gradients are computed (Dalal and Triggs 2005).
     #[serde(default)]
     pub hog: Hog,
-}
-
-impl Data {
-    /// Fractions of training, validation and test set.
-    fn fractions(&self) -> [f64; 3] {
-        [1.0 - self.val - self.test, self.val, self.test]
-    }
-
-    /// Splits the samples of one file, whose checksum is that of the data.
-    fn split(&self, path: &Path, samples: Images) -> Result<ImageData> {
-        let mut data = samples.divided(path, self.fractions(), self.seed)?;
-        data.sha256 = files::sha256(path)?;
-        Ok(data)
-    }
-
-    /// The path that the file gives, or what to do without.
-    pub(super) fn given_path(&self) -> Result<&Path> {
-        if self.path.is_empty() {
-            let what = format!("is empty: expected the folder or file of the {} data", self.kind.name());
-            return Err(Error::config("data.path", what, "say where: --set data.path=FOLDER"));
-        }
-        Ok(Path::new(&self.path))
-    }
-
-    /// Where the samples come from, as messages call it.
-    pub fn source(&self) -> &str {
-        if self.path.is_empty() { self.kind.name() } else { &self.path }
-    }
-
-    /// How a table is read.
-    pub fn table_options(&self, learns: Learns) -> TableOptions {
-        TableOptions {
-            header: if let HeaderLine::Said(said) = self.header { Some(said) } else { None },
-            delimiter: if self.delimiter == "tab" { Some(b'\t') } else { self.delimiter.bytes().next() },
-            // Runs of old wrote an empty name for none.
-            label: self.label.clone().filter(|column| *column != Column::Name(String::new())),
-            columns: self.columns.clone(),
-            ignore: self.ignore.clone(),
-            targets: (learns == Learns::Values).then(|| self.target.columns()),
-        }
-    }
-
-    /// How arrays are read, to train on or to evaluate a trained network on.
-    pub fn npz_options(&self, learns: Learns, evaluated: bool) -> NpzOptions {
-        let name = |name: &String| (!name.is_empty()).then(|| name.clone());
-        NpzOptions { x: name(&self.x), y: name(&self.y), evaluated, values: learns == Learns::Values }
-    }
 }
 
 fn fifteen_percent() -> f64 {

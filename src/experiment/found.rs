@@ -2,8 +2,8 @@
 
 use super::prepared::Prepared;
 use super::spec::Experiment;
-use crate::data::Images;
 use crate::data::manifest::identity;
+use crate::data::{ImageData, Images};
 use crate::error::Result;
 use crate::run::{RunFolder, ledger};
 use crate::tensor::Tensor;
@@ -28,7 +28,7 @@ pub trait Found {
 /// The figures that stand in the ledger.
 pub fn short(figures: &Value) -> Value {
     let of = |key: &str| Some((key.to_owned(), figures.get(key)?.clone()));
-    Value::Object(["accuracy", "r_squared", "mse", "loss"].into_iter().filter_map(of).collect())
+    Value::Object(["accuracy", "r_squared", "mse", "loss", "quantization_error"].into_iter().filter_map(of).collect())
 }
 
 /// A run with one network, trained: what all kinds of such runs have in common.
@@ -83,32 +83,48 @@ impl Run {
     /// Returns `metrics.json`: the keys that all kinds have, with those of a kind among them and among its `data`. The keys are
     /// a contract; new ones may be added.
     pub fn metrics(&self, own: Value, own_data: Value) -> Value {
-        let Self { experiment: e, prepared: p, history: h, .. } = self;
+        let Self { experiment, prepared: p, history, seconds, .. } = self;
+        let sizes = json!({ "parameters": p.summary.parameters, "macs": p.summary.macs });
+        Common { experiment, data: &p.data, history, seconds, sizes }.metrics(own, own_data)
+    }
+}
+
+/// What `metrics.json` says of every run, whether it trained a network or not.
+pub struct Common<'a> {
+    /// The experiment.
+    pub experiment: &'a Experiment,
+    /// Its samples.
+    pub data: &'a ImageData,
+    /// The epochs.
+    pub history: &'a History,
+    /// Wall time of each stage.
+    pub seconds: &'a [(String, f64)],
+    /// How large the trained thing is: `parameters`, and what else there is to say.
+    pub sizes: Value,
+}
+
+impl Common<'_> {
+    /// Returns `metrics.json`, with the keys of a kind (`own`) among the common ones and among those of `data`.
+    pub fn metrics(self, own: Value, own_data: Value) -> Value {
+        let Self { experiment: e, data: d, history, .. } = self;
         let mut metrics = Map::new();
         let mut add = |values: Value| {
             if let Value::Object(values) = values {
                 metrics.extend(values);
             }
         };
-        add(json!({
-            "recipe": "train",
-            "kind": e.kind,
-            "experiment": e.name,
-            "seed": e.seed,
-            "parameters": p.summary.parameters,
-            "macs": p.summary.macs,
-            "best_epoch": h.best_epoch,
-            "epochs": h.epochs.len(),
-        }));
+        add(json!({ "recipe": "train", "kind": e.kind, "experiment": e.name, "seed": e.seed }));
+        add(self.sizes);
+        add(json!({ "best_epoch": history.best_epoch, "epochs": history.epochs.len() }));
         add(own);
         let mut data = json!({
             "kind": e.data.kind,
-            "train": p.data.train.counts(),
-            "val": p.data.val.counts(),
-            "test": p.data.test.counts(),
+            "train": d.train.counts(),
+            "val": d.val.counts(),
+            "test": d.test.counts(),
             "seed": e.data.seed,
-            "test_set": identity(&p.data.sha256, &p.data.test),
-            "sha256": p.data.sha256,
+            "test_set": identity(&d.sha256, &d.test),
+            "sha256": d.sha256,
         });
         if let (Value::Object(data), Value::Object(own)) = (&mut data, own_data) {
             data.extend(own);

@@ -49,7 +49,7 @@ impl FunctionSettings {
             Formulas::Many(formulas) => formulas.clone(),
         };
         let Self { weights, range, samples, noise, spacing, .. } = self.clone();
-        Function { formulas, weights, range, n: samples, noise, spacing, seed }
+        Function { formulas, weights, range, n: samples, noise, spacing, seed, place: "data.function" }
     }
 }
 
@@ -86,6 +86,7 @@ impl SurfaceSettings {
             noise: self.noise,
             spacing: self.spacing,
             seed,
+            place: "data.surface",
         }
     }
 }

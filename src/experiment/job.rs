@@ -3,7 +3,7 @@
 use super::found::short;
 use super::kinds;
 use super::prepared::MODEL;
-use super::read::of_run;
+use super::read::{of_run, table};
 use super::spec::Experiment;
 use crate::data::manifest::identity as identity_of;
 use crate::error::Result;
@@ -16,8 +16,10 @@ use serde_json::Value;
 /// elsewhere by then: their checksum shows whether they are the same.
 fn settings(folder: &RunFolder) -> Result<Settings> {
     let e = of_run(folder)?;
-    let table = toml::Table::try_from(&e).expect("an experiment is plain tables");
-    let settings = Settings::new(&table).free(&["name", "about", "report", "study", "data.path"]);
+    let settings = Settings::new(&table(&e)).free(&["name", "about", "report", "study", "data.path"]);
+    if !e.kind.is_network() {
+        return Ok(settings); // the radius of a map follows the number of its epochs
+    }
     let settings = settings.length("train.patience", MODEL);
     let rates_follow_epochs = matches!(e.train.schedule, Schedule::Cosine { .. } | Schedule::OneCycle { .. });
     Ok(if rates_follow_epochs { settings } else { settings.length("train.epochs", MODEL) })

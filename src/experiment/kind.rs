@@ -29,9 +29,26 @@ pub struct Kind {
     pub end: &'static str,
     /// What to do with a run that gives no class where a class is expected.
     pub instead: &'static str,
+    /// What it takes of the sections that not all kinds have ([`OF_KINDS`]): whole sections, or keys such as `train.epochs`.
+    pub takes: &'static [&'static str],
 }
 
+/// The sections of the file that not all kinds have.
+pub const OF_KINDS: [&str; 4] = ["model", "train", "som", "cross_validation"];
+/// What kinds take that train a network by a loss.
+pub const NETWORK: &[&str] = &["model", "train"];
+
 impl Kind {
+    /// Whether a network is trained.
+    pub fn is_network(&self) -> bool {
+        self.takes.contains(&"model")
+    }
+
+    /// Whether it takes a key of one of the sections that not all kinds have.
+    pub fn takes(&self, section: &str, key: &str) -> bool {
+        self.takes.iter().any(|taken| *taken == section || taken.split_once('.') == Some((section, key)))
+    }
+
     /// Returns by what its epochs are chosen and its trials are compared, the first first.
     pub fn measures(&self, keep: Keep) -> &'static [Measure] {
         match self.learns {
@@ -44,7 +61,7 @@ impl Kind {
 /// Returns the kind of an experiment whose file has been read and not yet been resolved.
 pub(super) fn unresolved() -> &'static Kind {
     static NONE: Kind =
-        Kind { name: "", learns: Learns::Inputs, losses: &[], gives: "has no kind", end: "", instead: "" };
+        Kind { name: "", learns: Learns::Inputs, losses: &[], gives: "has no kind", end: "", instead: "", takes: &[] };
     &NONE
 }
 

@@ -1,10 +1,11 @@
 //! What is known of an experiment's data before they are read: shapes, classes, bytes.
 
-use super::data::{Data, Features};
+use super::data::{Data, DataKind, Features};
 use super::room::SMALL;
 use super::spec::Experiment;
 use crate::error::Result;
 use crate::run::memory;
+use std::path::Path;
 
 impl Experiment {
     /// The shape of a sample as the network gets it; none if the images must be seen first.
@@ -26,7 +27,20 @@ impl Experiment {
     }
 }
 
+impl DataKind {
+    /// Returns the kind that reads these files for a run on data of the kind `run`.
+    pub fn recognizing(path: &Path, run: DataKind) -> DataKind {
+        let recognizes = |kind: &&DataKind| **kind != DataKind::Folder && kind.source().recognizes(path, run);
+        Self::ALL.iter().find(recognizes).copied().unwrap_or(DataKind::Folder)
+    }
+}
+
 impl Data {
+    /// Where the samples come from, as messages call it.
+    pub fn source(&self) -> &str {
+        if self.path.is_empty() { self.kind.name() } else { &self.path }
+    }
+
     /// The first key, if any, by which two sections have other samples in their validation or test set.
     pub fn other_split(&self, other: &Data) -> Option<&'static str> {
         let differs = [

@@ -10,7 +10,7 @@
 //!   [`load`]: reading them; [`preparation`]: from samples to what the network is given; [`prepared`]: all that is settled
 //!   before training; [`cost`]: what it will take; [`job`]: the run;
 //! * [`kind`], [`task`], [`kinds`]: what makes a kind of experiment, how it is run, and the table of all kinds: [`kinds::classify`],
-//!   [`kinds::regress`], [`kinds::reconstruct`]; [`found`] and [`report`]: what is common to what they found;
+//!   [`kinds::regress`], [`kinds::reconstruct`], [`kinds::som`]; [`cross_validation`]: a section, and the folds; [`found`] and [`report`]: what is common to what they found;
 //!   [`each`]: the measure of each test sample;
 //! * [`trained`]: asking a run afterwards, [`rows`]: about rows without a class; [`deploy`]: its network for other programs;
 //!   [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
@@ -21,6 +21,7 @@ pub mod builtin;
 mod choices;
 pub mod compare;
 pub mod cost;
+pub mod cross_validation;
 pub mod data;
 mod define;
 pub mod deploy;
@@ -38,7 +39,9 @@ pub mod layers;
 pub mod load;
 pub mod map;
 mod on_disk;
+mod options;
 pub mod preparation;
+
 pub mod prepared;
 pub mod read;
 pub mod report;
@@ -53,6 +56,6 @@ pub mod values;
 pub use builtin::builtin;
 pub use job::run;
 pub use kind::{Kind, Learns};
-pub use prepared::{Prepared, plan};
+pub use prepared::{Prepared, plan, plan_early};
 pub use read::Source;
 pub use spec::Experiment;

@@ -99,6 +99,14 @@ pub fn plan(e: &Experiment, input: &[usize], numbers: usize) -> Result<(Sequenti
     Ok((model, summary))
 }
 
+/// Refuses a network that does not fit, as far as shapes are known before the data are read: it should not wait for them.
+pub fn plan_early(e: &Experiment) -> Result<()> {
+    match e.input().filter(|_| e.kind.is_network()) {
+        Some(input) => plan(e, &input, e.classes().unwrap_or(2)).map(drop),
+        None => Ok(()),
+    }
+}
+
 /// Takes the weights that the network begins with, and freezes what is not to be trained.
 ///
 /// Says it if the weights come from a run that was trained on samples which are held out here.

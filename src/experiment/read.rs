@@ -5,7 +5,7 @@
 
 use super::data::DataKind;
 use super::define::fill;
-use super::kind::Kind;
+use super::kind::{Kind, NETWORK, OF_KINDS};
 use super::kinds;
 use super::layers::{self, Layer};
 use super::spec::Experiment;
@@ -217,23 +217,45 @@ impl Source {
         })
     }
 
+    /// Refuses settings that this kind of experiment does not have: they would have no effect.
+    fn check_sections(&self, values: &Table, kind: Option<&Kind>) -> Result<()> {
+        let stranger = |section: &'static str| {
+            let takes = |key: &str| match kind {
+                Some(kind) => kind.takes(section, key),
+                None => NETWORK.contains(&section),
+            };
+            let keys = values.get(section).and_then(Value::as_table)?.keys();
+            keys.into_iter().find(|key| !takes(key.as_str())).map(|key| format!("{section}.{key}"))
+        };
+        let Some(key) = OF_KINDS.into_iter().find_map(stranger) else { return Ok(()) };
+        let (what, help) = match kind {
+            Some(kind) => (format!("is not a setting of kind = \"{}\"", kind.name), "remove it, or change `kind`"),
+            None => ("is not a setting of a network".to_owned(), "write kind = \"som\" at the top, or remove it"),
+        };
+        Err(Error::config(self.document.place(&key), what, help))
+    }
+
     /// The experiment, every value checked.
     pub fn resolve(&self) -> Result<Experiment> {
         let mut values = self.filled(self.document.values())?;
         values.remove("define");
         values.remove("variant");
         let kind = values.get("kind").and_then(Value::as_str).map(|name| self.kind(name)).transpose()?;
-        if let Value::Table(train) = values.entry("train").or_insert_with(|| Value::Table(Table::new())) {
-            complete(train, kind);
-        }
-        if values.get("model").and_then(Value::as_table).is_some_and(|model| !model.contains_key("layer")) {
+        self.check_sections(&values, kind)?;
+        if kind.is_some_and(|kind| !kind.is_network()) {
+            values.entry("model").or_insert_with(|| Value::Table(Table::new()));
+        } else if values.get("model").and_then(Value::as_table).is_some_and(|model| !model.contains_key("layer")) {
             let help = "write each layer as [[model.layer]], with its type";
             return Err(Error::config(self.document.place("model"), "has no layers", help));
+        }
+        if let Value::Table(train) = values.entry("train").or_insert_with(|| Value::Table(Table::new())) {
+            complete(train, kind);
         }
         let experiment: Experiment = self.document.read(values, schema)?;
         let kind = kind.unwrap_or_else(|| kinds::of_loss(experiment.train.loss));
         let experiment = experiment.of_kind(kind);
-        experiment.validate().map_err(|error| self.document.say_where(error))?;
+        let checked = experiment.validate().and_then(|()| kinds::runner(kind).check(&experiment));
+        checked.map_err(|error| self.document.say_where(error))?;
         Ok(experiment)
     }
 
@@ -247,7 +269,9 @@ impl Source {
 /// kind of optimizer, Adam, with its usual learning rate.
 fn complete(train: &mut Table, kind: Option<&Kind>) {
     if let Some(kind) = kind {
-        train.entry("loss").or_insert_with(|| kind.losses[0].name().into());
+        if let Some(usual) = kind.losses.first() {
+            train.entry("loss").or_insert_with(|| usual.name().into());
+        }
     }
     if let Some(Value::Table(optimizer)) = train.get_mut("optimizer")
         && !optimizer.contains_key("kind")
@@ -257,9 +281,31 @@ fn complete(train: &mut Table, kind: Option<&Kind>) {
     }
 }
 
+/// The settings of an experiment: all that its kind has.
+pub fn table(e: &Experiment) -> Table {
+    let section =
+        |value: std::result::Result<Table, toml::ser::Error>| Value::Table(value.expect("a section is plain tables"));
+    let Value::Table(mut table) = section(Table::try_from(e)) else { unreachable!("made as a table") };
+    // These two are not written where they are as usual.
+    table.insert("som".into(), section(Table::try_from(e.som)));
+    table.insert("cross_validation".into(), section(Table::try_from(e.cross_validation)));
+    for section in OF_KINDS {
+        if let Some(Value::Table(keys)) = table.get_mut(section) {
+            keys.retain(|key, _| e.kind.takes(section, key));
+        }
+    }
+    table.retain(|key, value| !OF_KINDS.contains(&key) || value.as_table().is_some_and(|keys| !keys.is_empty()));
+    table
+}
+
 /// The experiment as a file that reads back as the same experiment.
 pub fn to_toml(experiment: &Experiment) -> String {
-    toml::to_string(experiment).expect("an experiment is plain tables")
+    let text = if experiment.kind.is_network() {
+        toml::to_string(experiment) // in the order of the documentation
+    } else {
+        toml::to_string(&table(experiment))
+    };
+    text.expect("an experiment is plain tables")
 }
 
 /// The experiment of a run.

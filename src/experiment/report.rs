@@ -73,12 +73,16 @@ fn filters(p: &Prepared) -> Option<(ImageGrid, String)> {
 
 /// How to make this report again.
 pub(super) fn colophon(number: &str, run: &Run, book: &mut Book<'_>) {
-    let (e, p) = (&run.experiment, &run.prepared);
-    let seconds: Vec<String> = run.seconds.iter().map(|(stage, s)| format!("{stage} {s:.1}")).collect();
+    made(number, &run.experiment, &run.prepared.data.sha256, &run.seconds, book);
+}
+
+/// The same for any experiment: `sha256` is the checksum of its data, `seconds` the wall time of each stage.
+pub(super) fn made(number: &str, e: &Experiment, sha256: &str, seconds: &[(String, f64)], book: &mut Book<'_>) {
+    let seconds: Vec<String> = seconds.iter().map(|(stage, s)| format!("{stage} {s:.1}")).collect();
     let facts = [
         ("Command", format!("`{}`", book.said("command_line"))),
         ("Gradus", env!("CARGO_PKG_VERSION").to_owned()),
-        ("Data, SHA-256", format!("`{}`", p.data.sha256)),
+        ("Data, SHA-256", format!("`{sha256}`")),
         ("Processor features", book.said("cpu_features")),
         ("Threads", book.said("threads")),
         ("Seconds per stage", seconds.join(", ")),

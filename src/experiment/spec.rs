@@ -1,9 +1,11 @@
 //! What an experiment is: data, a network, a training. The types are the file's sections, field for field.
 
 use super::beside::Known;
+use super::cross_validation::CrossValidation;
 use super::data::Data;
 use super::kind::{Kind, unresolved};
 use super::layers::Layer;
+use crate::analysis::som::Som;
 use crate::optim::{Adam, Choice, OptimizerSpec, Schedule};
 use crate::train::{Keep, Loss, Measure};
 use schemars::JsonSchema;
@@ -20,8 +22,8 @@ pub struct Experiment {
     /// What it is, in one sentence for people.
     #[serde(default)]
     pub about: String,
-    /// What is predicted: classify (a class), regress (numbers) or reconstruct (the input itself). Without it, what
-    /// `train.loss` is for.
+    /// What is learned: classify (a class), regress (numbers), reconstruct (the input itself) or som (a map of the samples).
+    /// Without it, what `train.loss` is for.
     #[serde(default, rename = "kind")]
     pub(super) kind_name: String,
     /// The kind of that name, from the table of kinds.
@@ -36,6 +38,12 @@ pub struct Experiment {
     pub model: Model,
     /// The training.
     pub train: Train,
+    /// For kind = "som": the self-organizing map (Kohonen 1982) and its training.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub som: Som,
+    /// For kind = "som": cross-validation of its classes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cross_validation: CrossValidation,
     /// What the report shows.
     #[serde(default)]
     pub report: Report,
@@ -43,6 +51,11 @@ pub struct Experiment {
     #[serde(default, skip_serializing_if = "Table::is_empty")]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub study: Table,
+}
+
+/// Whether a section says nothing.
+fn is_default<T: Default + PartialEq>(section: &T) -> bool {
+    *section == T::default()
 }
 
 fn seed() -> u64 {

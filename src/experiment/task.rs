@@ -19,10 +19,17 @@ pub trait Runner: Sync {
     /// Returns what makes the kind.
     fn kind(&self) -> &'static Kind;
 
+    /// Checks the settings that only this kind has, before anything is read; the place of an error is the key.
+    fn check(&self, e: &Experiment) -> Result<()> {
+        let _ = e;
+        Ok(())
+    }
+
     /// Reads the data and builds what is trained. Refuses what cannot be trained.
     fn begin(&self, e: &Experiment, watch: &mut dyn Watch) -> Result<Box<dyn Task>>;
 
-    /// Computes the figures of a trained network on samples, as `metrics.json` has them for each split.
+    /// Computes the figures of a trained network on samples, as `metrics.json` has them for each split. Kinds without a
+    /// network have none.
     fn figures(&self, on: &NetworkOnSamples<'_>) -> Result<Value>;
 }
 

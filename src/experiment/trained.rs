@@ -67,6 +67,10 @@ impl TrainedRun {
     pub fn open(folder: &RunFolder) -> Result<Self> {
         let folder = &folder.verified()?;
         let experiment = of_run(folder)?;
+        if !experiment.kind.is_network() {
+            let kind = experiment.kind;
+            return Err(Error::data(folder.root(), format!("is no run of a network: it {}", kind.gives), kind.instead));
+        }
         let preparation: Preparation = folder.read_json(PREPARATION)?;
         let (model, _) = plan(&experiment, &preparation.input(), preparation.outputs())?;
         load_best(&model, folder, MODEL)?;

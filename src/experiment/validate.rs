@@ -37,7 +37,9 @@ impl Experiment {
         }
         Error::in_range("report.mistakes", self.report.mistakes as f64, 0.0, 1000.0)?;
         Error::in_range("report.confused_above", self.report.confused_above, 0.0, 1.0)?;
-        layers::check(&self.model.layer)?;
+        if self.kind.is_network() {
+            layers::check(&self.model.layer)?;
+        }
         self.check_end()?;
         self.check_targets()?;
         if let (ClassWeights::Each(weights), Some(classes)) = (&self.train.class_weights, self.classes())
@@ -51,7 +53,7 @@ impl Experiment {
     /// Refuses a loss that the kind cannot be trained by, data without what it learns, and settings of another kind.
     fn check_kind(&self) -> Result<()> {
         let (kind, loss, d) = (self.kind, self.train.loss, &self.data);
-        if !kind.losses.contains(&loss) {
+        if kind.is_network() && !kind.losses.contains(&loss) {
             let names: Vec<&str> = kind.losses.iter().map(|loss| loss.name()).collect();
             let what = format!("is {}, which is not a loss of kind = \"{}\"", loss.name(), kind.name);
             return Err(Error::config("train.loss", what, format!("use {}", names.join(", "))));

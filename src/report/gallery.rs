@@ -302,6 +302,28 @@ fn lesson_figures() -> Vec<(&'static str, Figure)> {
     vec![("stages", depth.draw()), ("contour", paths.draw()), ("graph", graph.draw())]
 }
 
+/// Returns a self-organizing map of 6 x 8 units: numbers on squares and hexagons, classes, and the units among samples.
+fn map_figures() -> Vec<(&'static str, Figure)> {
+    let mut noise = Noise(11);
+    let square: Vec<(f64, f64)> = (0..48).map(|c| (f64::from(c % 8), f64::from(c / 8))).collect();
+    let hexagons: Vec<(f64, f64)> = square.iter().map(|&(x, y)| (x + 0.5 * (y % 2.0), y * 0.75f64.sqrt())).collect();
+    let border: Vec<f64> = square.iter().map(|&(x, y)| (-0.5 * (x - 3.0 - 0.3 * y).powi(2)).exp()).collect();
+    let hits: Vec<f64> = (0..48).map(|c| f64::from((c * 37) % 11)).collect();
+    let words: Vec<String> = hits.iter().map(|n| if *n > 0.0 { format!("{n}") } else { String::new() }).collect();
+    let classes: Vec<Option<usize>> = (0..48).map(|c| if c % 7 == 3 { None } else { Some(c % 8 / 3) }).collect();
+    let points: Vec<(f64, f64)> = (0..150).map(|_| (4.0 + 2.0 * noise.normal(), 3.0 + 1.5 * noise.normal())).collect();
+    let labels: Vec<usize> = points.iter().map(|p| usize::from(p.0 > 3.0) + usize::from(p.0 > 6.0)).collect();
+    let joined: Vec<(usize, usize)> = (0..48).filter(|c| c % 8 < 7).map(|c| (c, c + 1)).collect();
+    let shrunk: Vec<(f64, f64)> = square.iter().map(|p| (3.5 + 0.3 * p.0, 2.5 + 0.3 * p.1)).collect();
+    let net = UnitNet::new("How a map unfolds", ["x", "y"], &points, &joined).classes(&galaxies(), &labels);
+    vec![
+        ("u_matrix", UnitMap::values("U-matrix", &hexagons, true, &border, ColourMap::Terrain).draw()),
+        ("hits", UnitMap::values("Hits", &square, false, &hits, ColourMap::Blues).words(&words).draw()),
+        ("unit_classes", UnitMap::classes("Classes", &hexagons, true, &classes, &galaxies()).draw()),
+        ("unit_net", net.panel("start", &shrunk).panel("10 epochs", &square).draw()),
+    ]
+}
+
 /// Returns a study of 40 trials over a learning rate, a width, a rule, and a momentum that counts for one rule alone.
 fn study_figures() -> Vec<(&'static str, Figure)> {
     let mut noise = Noise(9);
@@ -382,6 +404,7 @@ pub(super) fn figures() -> Vec<(&'static str, Figure)> {
         image_sheets(),
         latent_figures(),
         lesson_figures(),
+        map_figures(),
         study_figures(),
     ]
     .into_iter()

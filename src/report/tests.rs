@@ -214,6 +214,11 @@ fn charts_without_data_or_with_odd_data_are_drawn() {
         Contour::new("", (-3.0, 0.0), (0.0, 1.0), |_, _| 1.0).log_axes(true, false).items(&[(1, (0.0, 0.5))]).draw(),
         Surface::new("", ["", ""], (0.0, 0.0), (0.0, 1.0)).draw(),
         Surface::new("t", ["x", "y"], (0.0, 1.0), (0.0, 1.0)).panel("p", 2, &[1.0, odd[0], 2.0, odd[1]]).draw(),
+        UnitMap::values("", &[], true, &[], ColourMap::Terrain).draw(),
+        UnitMap::values(&names[2], &[(0.0, 0.0), (odd[0], 1.0)], true, &odd, ColourMap::Blues).words(&names).draw(),
+        UnitMap::classes("", &[(0.0, 0.0), (4999.0, 0.0)], false, &[None, Some(70)], &names).draw(),
+        UnitNet::new("", [""; 2], &[], &[]).draw(),
+        UnitNet::new("t", ["a", "b"], &[(odd[0], odd[1])], &[(0, 9)]).panel("p", &[(odd[0], 0.0)]).draw(),
         empty_graph,
         graph.draw(),
     ];

@@ -10,7 +10,7 @@ use super::settings::{Seeds, StudySettings};
 use super::space::{Point, Space};
 use super::trial::{Prune, Trial};
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Prepared, Source, plan};
+use crate::experiment::{Experiment, Prepared, Source, plan_early};
 use crate::run::{RunFolder, Settings, Unwatched};
 use crate::train::{Epoch, Measure, Observer};
 use std::collections::BTreeMap;
@@ -33,6 +33,11 @@ impl StudyJob {
     /// not fail in its tenth trial for a key that was misspelt.
     pub fn new(source: Source) -> Result<Self> {
         let experiment = source.resolve()?;
+        if !experiment.kind.is_network() {
+            let what = format!("is {}: a study searches the settings of networks", experiment.kind.name);
+            let help = "train it by `gradus train`, or study an experiment with a network";
+            return Err(source.say_where(Error::config("kind", what, help)));
+        }
         let settings = StudySettings::read(&experiment.study).map_err(|error| source.say_where(error))?;
         let space = settings.space().map_err(|error| source.say_where(error))?;
         let job = Self { source, experiment, settings, space };
@@ -63,7 +68,7 @@ impl StudyJob {
                 let what = "changes the split, which all trials of a study share";
                 return Err(Error::config(key, what, "search settings of the network or of its training"));
             }
-            e.input().map_or(Ok(()), |input| plan(&e, &input, e.classes().unwrap_or(2)).map(drop))
+            plan_early(&e)
         };
         check().map_err(|error| {
             let place = format!("[study.space] with {}", self.space.words(point));

@@ -7,5 +7,6 @@ mod data;
 mod hog;
 mod images;
 mod npz;
+mod som;
 mod table;
 mod tsne;

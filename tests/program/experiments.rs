@@ -332,9 +332,11 @@ fn the_builtin_files_are_printed_and_planned() {
         gradus(&folder, &["init", name, "--out", &file]).says(0, &[]);
         // Without its data nothing is planned to the end, but the network is shown.
         let planned = gradus(&folder, &["train", &file, "--dry-run", "--set", "data.color=gray"]);
-        let is_rendered = fs::read_to_string(folder.join(&file)).unwrap().contains("kind = \"digits\"");
+        let text = fs::read_to_string(folder.join(&file)).unwrap();
+        let is_rendered = ["kind = \"digits\"", "kind = \"moons\""].iter().any(|kind| text.contains(kind));
         assert!(if is_rendered { planned.code == Some(0) } else { matches!(planned.code, Some(2 | 3)) }, "{planned:?}");
-        assert!(planned.out.contains("linear") && planned.out.contains("parameters"), "{name}: {}", planned.out);
+        let words = if text.contains("kind = \"som\"") { ["[som]", "rows"] } else { ["linear", "parameters"] };
+        assert!(words.iter().all(|word| planned.out.contains(word)), "{name}: {}", planned.out);
     }
     let keys = gradus(&folder, &["init", "--keys", "train.optimizer"]);
     let rows = ["train.optimizer.lr", "0.001", "train.optimizer.clip_norm", "not set", "Learning rate"];
@@ -344,6 +346,22 @@ fn the_builtin_files_are_printed_and_planned() {
     gradus(&folder, &["init", "mlp-300", "--out", "mlp-300.toml"]).says(2, &["exists"]);
     assert!(!folder.join("runs").exists());
 }
+
+/// A map in few words.
+const MAP: &str = r#"name = "map"
+kind = "som"
+
+[data]
+kind = "moons"
+per_class = 20
+
+[som]
+rows = 3
+columns = 4
+
+[train]
+epochs = 3
+"#;
 
 /// Each faulty file or word: the message and the exit code, as they were last reviewed. To write them again after a
 /// change, and review them: `UPDATE_GOLDEN=1 cargo test --test program faulty`.
@@ -398,6 +416,15 @@ fn faulty_files_are_refused_in_words() {
         ("bad-name", edit("name = \"small\"", "name = \"a/b\"")),
         ("bad-padding", edit("padding = \"same\"", "padding = \"full\"")),
         ("weights-of-two", edit("batch = 8", "class_weights = [1.0, 2.0]\nbatch = 8")),
+        ("map-of-no-units", MAP.replace("rows = 3", "rows = 0")),
+        ("map-too-large", MAP.replace("rows = 3", "rows = 5000")),
+        ("map-typo", MAP.replace("rows = 3", "row = 3")),
+        ("map-of-odd-rows", MAP.replace("rows = 3", "rows = 3\ngrid = \"hexagonal\"\ntoroidal = true")),
+        ("map-without-mean", MAP.replace("rows = 3", "neighbourhood = \"mexican_hat\"")),
+        ("map-with-a-loss", MAP.replace("epochs = 3", "loss = \"mse\"")),
+        ("map-with-layers", format!("{MAP}\n[[model.layer]]\ntype = \"relu\"\n")),
+        ("map-of-a-network", edit("[train]", "[som]\nrows = 3\n\n[train]")),
+        ("map-with-many-folds", format!("{MAP}\n[cross_validation]\nfolds = 20\n")),
     ];
     let mut said = String::new();
     let mut note = |name: &str, ran: &Ran| {

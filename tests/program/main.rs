@@ -11,6 +11,7 @@ mod fetch;
 mod fitted;
 mod functions;
 mod identity;
+mod maps;
 mod memory;
 mod pipeline;
 mod predict;

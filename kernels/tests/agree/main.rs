@@ -19,5 +19,6 @@ mod optim;
 mod pool;
 mod pooled;
 mod reduce;
+mod som;
 mod tsne;
 mod upsample;

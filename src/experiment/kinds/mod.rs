@@ -3,6 +3,7 @@
 pub mod classify;
 pub mod reconstruct;
 pub mod regress;
+pub mod som;
 
 use super::kind::Kind;
 use super::task::Runner;
@@ -10,9 +11,10 @@ use crate::train::Loss;
 use classify::Classify;
 use reconstruct::Reconstruct;
 use regress::Regress;
+use som::SelfOrganizingMap;
 
 /// All kinds; a file that names none is of the first whose losses hold its own.
-pub static ALL: [&dyn Runner; 3] = [&Classify, &Regress, &Reconstruct];
+pub static ALL: [&dyn Runner; 4] = [&Classify, &Regress, &Reconstruct, &SelfOrganizingMap];
 
 /// Returns how experiments of this kind are run.
 pub fn runner(kind: &Kind) -> &'static dyn Runner {

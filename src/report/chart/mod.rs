@@ -25,6 +25,8 @@ mod shape;
 mod slices;
 mod stages;
 mod surface;
+mod unit_map;
+mod unit_net;
 
 pub use axes::number;
 pub use bars::{BarChart, GroupedBars};
@@ -44,3 +46,5 @@ pub use scatter::Scatter;
 pub use slices::Slices;
 pub use stages::StageChart;
 pub use surface::Surface;
+pub use unit_map::UnitMap;
+pub use unit_net::UnitNet;

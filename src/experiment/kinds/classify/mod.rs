@@ -6,7 +6,7 @@ pub mod report;
 use crate::analysis::metrics::{Confusion, Reliability, brier_score, macro_auc, roc_curve};
 use crate::error::Result;
 use crate::experiment::found::Run;
-use crate::experiment::kind::{Kind, Learns};
+use crate::experiment::kind::{Kind, Learns, NETWORK};
 use crate::experiment::prepared::Prepared;
 use crate::experiment::spec::Experiment;
 use crate::experiment::task::{NetworkOnSamples, OneNetwork, Runner, Task};
@@ -28,6 +28,7 @@ static KIND: Kind = Kind {
     gives: "names a class",
     end: "end with a `linear` of units = 0: one for each class, or one for the loss of yes and no",
     instead: "",
+    takes: NETWORK,
 };
 
 /// `kind = "classify"`: the class of each sample.

@@ -11,7 +11,7 @@ mod report;
 use crate::analysis::latent::active_units;
 use crate::error::Result;
 use crate::experiment::found::{Found, OfSplit, Run};
-use crate::experiment::kind::{Kind, Learns};
+use crate::experiment::kind::{Kind, Learns, NETWORK};
 use crate::experiment::spec::Experiment;
 use crate::experiment::task::{NetworkOnSamples, OneNetwork, Runner, Task};
 use crate::nn::summary::Row;
@@ -41,6 +41,7 @@ static KIND: Kind = Kind {
     gives: "gives its input back",
     end: "a reconstruction has the shape of the input",
     instead: "look at its codes: gradus latent RUN",
+    takes: NETWORK,
 };
 
 /// `kind = "reconstruct"`: the input itself, through a code: an autoencoder.

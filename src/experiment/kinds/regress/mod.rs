@@ -12,7 +12,7 @@ mod report;
 use crate::analysis::metrics::{RegressionErrors, conformal_half_width, r_squared_interval};
 use crate::error::{Error, Result};
 use crate::experiment::found::{Found, OfSplit, Run};
-use crate::experiment::kind::{Kind, Learns};
+use crate::experiment::kind::{Kind, Learns, NETWORK};
 use crate::experiment::spec::Experiment;
 use crate::experiment::task::{NetworkOnSamples, OneNetwork, Runner, Task};
 use crate::experiment::values::ValueScale;
@@ -70,6 +70,7 @@ static KIND: Kind = Kind {
     gives: "predicts numbers",
     end: "end with a `linear` of units = 0: one for each number to predict",
     instead: "for rows of numbers: gradus predict RUN TABLE.csv",
+    takes: NETWORK,
 };
 
 /// `kind = "regress"`: one number or several for each sample.
