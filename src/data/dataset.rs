@@ -21,6 +21,10 @@ pub struct Columns {
     pub features: Vec<String>,
     /// Name of the class's column; empty if the file has none.
     pub label: String,
+    /// The categories of each column of words, by its name. Such a column is kept as places in this list; the place behind
+    /// the last one stands for a category that is not in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub categories: BTreeMap<String, Vec<String>>,
 }
 
 /// Images of one size, or the rows of a table as images of height 1, and what is to be predicted of them.
@@ -28,7 +32,8 @@ pub struct Columns {
 pub struct Images {
     /// For each image, the name to show: its path inside the data folder or zip.
     pub names: Vec<String>,
-    /// `[N, C, H, W]`, each value in [0, 1]; C is 1 (gray) or 3 (red, green, blue).
+    /// `[N, C, H, W]`, each value in [0, 1]; C is 1 (gray) or 3 (red, green, blue). Of a table `[N, 1, 1, D]`, any finite
+    /// numbers; NaN where a cell is a gap.
     pub pixels: Tensor<f32>,
     /// What is to be predicted: classes as indices into `classes`, or numbers in the units of their file.
     pub target: Target,

@@ -1,7 +1,8 @@
 //! Section `[data]` of an experiment, and the kinds of data that it may name. All that a kind of data is, is said here once:
 //! what is known of it before it is read, how it is read, and how other data are read for a run that was trained on it.
 
-pub use super::choices::{Auto, Features, HeaderLine, Normalize, Targets};
+use super::choices;
+pub use super::choices::{Auto, Categories, Features, Gaps, HeaderLine, Normalize, Targets};
 use super::kind::Learns;
 use super::on_disk::{ending, files_in, length, pixels_in};
 use crate::analysis::features::Feature;
@@ -401,14 +402,14 @@ pub struct Data {
     pub path: String,
     /// Validation samples taken from the training split: a fraction, or (of MNIST and its like) their number. With 0 there
     /// are none: all epochs are trained and the last is kept.
-    #[serde(default = "fifteen_percent")]
+    #[serde(default = "choices::fifteen_percent")]
     pub val: f64,
     /// Test samples, for data without a test split of their own: a fraction above 0.
-    #[serde(default = "fifteen_percent")]
+    #[serde(default = "choices::fifteen_percent")]
     pub test: f64,
     /// Seed of the split, of subsets of it (`limit`, `labelled`) and of rendered samples. It belongs to the data, not to the
     /// training: runs and trials with other seeds are trained and evaluated on the same samples.
-    #[serde(default = "seed")]
+    #[serde(default = "choices::seed")]
     pub seed: u64,
     /// Most training samples: a stratified sample of that many, and validation and test sets smaller in proportion; 0 is
     /// all. A smaller sample is a part of a larger one.
@@ -420,7 +421,7 @@ pub struct Data {
     #[schemars(extend("unit" = "samples"))]
     pub labelled: usize,
     /// Height and width to which images of a folder are resized, 8 to 1024.
-    #[serde(default = "size")]
+    #[serde(default = "choices::size")]
     #[schemars(extend("unit" = "pixels"))]
     pub size: usize,
     /// Colour of the images of a folder.
@@ -449,6 +450,12 @@ pub struct Data {
     /// Columns of a table that are omitted, by name or number.
     #[serde(default)]
     pub ignore: Vec<Column>,
+    /// What becomes of the columns of a table that hold words.
+    #[serde(default)]
+    pub categories: Categories,
+    /// What becomes of the cells of a table that are empty or hold `?`, `NA`, `N/A`, `NaN` or `null`.
+    #[serde(default)]
+    pub gaps: Gaps,
     /// The array of a .npz that holds the samples; empty looks.
     #[serde(default)]
     pub x: String,
@@ -456,7 +463,7 @@ pub struct Data {
     #[serde(default)]
     pub y: String,
     /// Rendered images of each class, 10 to 100000.
-    #[serde(default = "per_class")]
+    #[serde(default = "choices::per_class")]
     #[schemars(extend("unit" = "images"))]
     pub per_class: usize,
     /// What the network is given.
@@ -469,7 +476,7 @@ pub struct Data {
     #[serde(default)]
     pub augment: Augment,
     /// For `features = "hand-crafted"`: the features that are computed.
-    #[serde(default = "hand_crafted")]
+    #[serde(default = "choices::hand_crafted")]
     pub hand_crafted: Vec<Feature>,
     /// For `features = "hog"`: how histograms of oriented gradients are computed (Dalal and Triggs 2005).
     #[serde(default)]
@@ -513,6 +520,9 @@ impl Data {
             columns: self.columns.clone(),
             ignore: self.ignore.clone(),
             targets: (learns == Learns::Values).then(|| self.target.columns()),
+            categories: self.categories != Categories::Refuse,
+            unknown: self.categories == Categories::OneHot,
+            gaps: self.gaps != Gaps::Refuse,
         }
     }
 
@@ -521,25 +531,4 @@ impl Data {
         let name = |name: &String| (!name.is_empty()).then(|| name.clone());
         NpzOptions { x: name(&self.x), y: name(&self.y), evaluated, values: learns == Learns::Values }
     }
-}
-
-fn fifteen_percent() -> f64 {
-    0.15
-}
-
-fn size() -> usize {
-    128
-}
-
-fn per_class() -> usize {
-    300
-}
-
-fn hand_crafted() -> Vec<Feature> {
-    Feature::DEFAULT.to_vec()
-}
-
-/// The seed of the split, if the file names none.
-fn seed() -> u64 {
-    42
 }

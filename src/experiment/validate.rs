@@ -7,7 +7,7 @@
 //!
 //! [`Source`]: super::read::Source
 
-use super::data::{Data, Features, Normalize};
+use super::data::{Categories, Data, DataKind, Features, Gaps, Normalize};
 use super::kind::Learns;
 use super::layers::{self, Layer, Repeat, Sequence};
 use super::spec::{ClassWeights, Experiment, Train};
@@ -160,6 +160,12 @@ impl Data {
         if !(d.is_empty() || d == "tab" || is_separator) {
             let what = format!("is `{}`: expected one character that separates cells, or tab", d.escape_debug());
             return Err(Error::config("data.delimiter", what, "write it as in data.delimiter = \";\""));
+        }
+        let of_tables =
+            [("data.categories", self.categories != Categories::Refuse), ("data.gaps", self.gaps != Gaps::Refuse)];
+        if let Some((key, _)) = of_tables.into_iter().find(|(_, is_set)| *is_set && self.kind != DataKind::Csv) {
+            let what = format!("is for tables (csv), and data.kind is {}", self.kind.name());
+            return Err(Error::config(key, what, "remove it"));
         }
         Error::in_range("data.hog.orientations", self.hog.orientations as f64, 1.0, 360.0)?;
         self.hog.cell.iter().try_for_each(|&n| Error::in_range("data.hog.cell", n as f64, 1.0, 1024.0))?;
