@@ -27,6 +27,8 @@ pub struct Kind {
     pub gives: &'static str,
     /// How a network of this kind is to end.
     pub end: &'static str,
+    /// Settings that a file of this kind has without giving them, in TOML: sections of the file.
+    pub implied: &'static str,
     /// What to do with a run that gives no class where a class is expected.
     pub instead: &'static str,
 }
@@ -44,7 +46,7 @@ impl Kind {
 /// Returns the kind of an experiment whose file has been read and not yet been resolved.
 pub(super) fn unresolved() -> &'static Kind {
     static NONE: Kind =
-        Kind { name: "", learns: Learns::Inputs, losses: &[], gives: "has no kind", end: "", instead: "" };
+        Kind { name: "", learns: Learns::Inputs, losses: &[], gives: "has no kind", end: "", implied: "", instead: "" };
     &NONE
 }
 

@@ -223,6 +223,9 @@ impl Source {
         values.remove("define");
         values.remove("variant");
         let kind = values.get("kind").and_then(Value::as_str).map(|name| self.kind(name)).transpose()?;
+        for (section, value) in kind.map(implied).into_iter().flatten() {
+            values.entry(section).or_insert(value);
+        }
         if let Value::Table(train) = values.entry("train").or_insert_with(|| Value::Table(Table::new())) {
             complete(train, kind);
         }
@@ -233,7 +236,8 @@ impl Source {
         let experiment: Experiment = self.document.read(values, schema)?;
         let kind = kind.unwrap_or_else(|| kinds::of_loss(experiment.train.loss));
         let experiment = experiment.of_kind(kind);
-        experiment.validate().map_err(|error| self.document.say_where(error))?;
+        let checked = experiment.validate().and_then(|()| kinds::runner(kind).check(&experiment));
+        checked.map_err(|error| self.document.say_where(error))?;
         Ok(experiment)
     }
 
@@ -241,6 +245,11 @@ impl Source {
     pub fn say_where(&self, error: Error) -> Error {
         self.document.say_where(error)
     }
+}
+
+/// The sections that a file of this kind has without giving them.
+fn implied(kind: &Kind) -> Table {
+    kind.implied.parse().expect("a kind implies sections in TOML")
 }
 
 /// Adds to the training section what follows from other settings: the usual loss of the kind of experiment, and the usual

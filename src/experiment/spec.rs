@@ -3,6 +3,7 @@
 use super::beside::Known;
 use super::data::Data;
 use super::kind::{Kind, unresolved};
+use super::kinds::linear::settings::LinearSettings;
 use super::layers::Layer;
 use crate::optim::{Adam, Choice, OptimizerSpec, Schedule};
 use crate::train::{Keep, Loss, Measure};
@@ -20,8 +21,8 @@ pub struct Experiment {
     /// What it is, in one sentence for people.
     #[serde(default)]
     pub about: String,
-    /// What is predicted: classify (a class), regress (numbers) or reconstruct (the input itself). Without it, what
-    /// `train.loss` is for.
+    /// What is predicted: classify (a class), regress (numbers), reconstruct (the input itself) or linear (numbers, by a weighted
+    /// sum of the columns whose weights are computed at once). Without it, what `train.loss` is for.
     #[serde(default, rename = "kind")]
     pub(super) kind_name: String,
     /// The kind of that name, from the table of kinds.
@@ -36,6 +37,9 @@ pub struct Experiment {
     pub model: Model,
     /// The training.
     pub train: Train,
+    /// For kind = "linear": how the weights are computed.
+    #[serde(default, skip_serializing_if = "LinearSettings::is_default")]
+    pub linear: LinearSettings,
     /// What the report shows.
     #[serde(default)]
     pub report: Report,

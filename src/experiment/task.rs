@@ -19,6 +19,12 @@ pub trait Runner: Sync {
     /// Returns what makes the kind.
     fn kind(&self) -> &'static Kind;
 
+    /// Refuses settings that are not for this kind; each was found in its range.
+    fn check(&self, e: &Experiment) -> Result<()> {
+        let _ = e;
+        Ok(())
+    }
+
     /// Reads the data and builds what is trained. Refuses what cannot be trained.
     fn begin(&self, e: &Experiment, watch: &mut dyn Watch) -> Result<Box<dyn Task>>;
 

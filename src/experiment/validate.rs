@@ -56,6 +56,10 @@ impl Experiment {
             let what = format!("is {}, which is not a loss of kind = \"{}\"", loss.name(), kind.name);
             return Err(Error::config("train.loss", what, format!("use {}", names.join(", "))));
         }
+        if kind.name != "linear" && !self.linear.is_default() {
+            let what = format!("is for kind = \"linear\", and this is \"{}\"", kind.name);
+            return Err(Error::config("linear", what, "remove the section"));
+        }
         if kind.learns != Learns::Values {
             if !d.target.is_empty() {
                 let help = "write kind = \"regress\" to predict numbers; a column with classes is named by data.label";

@@ -10,6 +10,7 @@ mod experiments;
 mod fetch;
 mod fitted;
 mod identity;
+mod linear;
 mod memory;
 mod pipeline;
 mod predict;

@@ -1,6 +1,7 @@
 //! The kinds of experiments: a folder for each, and a row in the table.
 
 pub mod classify;
+pub mod linear;
 pub mod reconstruct;
 pub mod regress;
 
@@ -8,11 +9,12 @@ use super::kind::Kind;
 use super::task::Runner;
 use crate::train::Loss;
 use classify::Classify;
+use linear::LinearFit;
 use reconstruct::Reconstruct;
 use regress::Regress;
 
 /// All kinds; a file that names none is of the first whose losses hold its own.
-pub static ALL: [&dyn Runner; 3] = [&Classify, &Regress, &Reconstruct];
+pub static ALL: [&dyn Runner; 4] = [&Classify, &Regress, &Reconstruct, &LinearFit];
 
 /// Returns how experiments of this kind are run.
 pub fn runner(kind: &Kind) -> &'static dyn Runner {

@@ -40,6 +40,7 @@ static KIND: Kind = Kind {
     losses: &[Loss::ReconstructionMse, Loss::ReconstructionBce],
     gives: "gives its input back",
     end: "a reconstruction has the shape of the input",
+    implied: "",
     instead: "look at its codes: gradus latent RUN",
 };
 

@@ -68,6 +68,7 @@ static KIND: Kind = Kind {
     losses: &[Loss::Mse, Loss::Mae, Loss::Huber],
     gives: "predicts numbers",
     end: "end with a `linear` of units = 0: one for each number to predict",
+    implied: "",
     instead: "for rows of numbers: gradus predict RUN TABLE.csv",
 };
 
