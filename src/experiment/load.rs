@@ -12,6 +12,15 @@ use std::path::Path;
 
 /// Reads or renders the data of an experiment, in their three splits.
 pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
+    let mut data = unlearned(e, watch)?;
+    learn_categories(&e.data, &mut data, watch)?;
+    check_classes(e, &data)?;
+    data.notes().iter().for_each(|line| watch.note(line));
+    Ok(data)
+}
+
+/// The same before anything was learned of the training split: a table's categories are the words of all rows.
+pub(super) fn unlearned(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
     let d = &e.data;
     let mut data = d.kind.source().read(d, e.kind.learns, watch)?;
     if d.limit > 0 && d.limit < data.train.len() {
@@ -34,15 +43,12 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
             ));
         }
     }
-    learn_categories(d, &mut data, watch)?;
-    check_classes(e, &data)?;
-    data.notes().iter().for_each(|line| watch.note(line));
     Ok(data)
 }
 
 /// Limits the categories of a table to those of training rows. Other rows with another word are reported or, where categories
 /// become codes, refused.
-fn learn_categories(d: &Data, data: &mut ImageData, watch: &mut dyn Watch) -> Result<()> {
+pub(super) fn learn_categories(d: &Data, data: &mut ImageData, watch: &mut dyn Watch) -> Result<()> {
     let unknown = data.learn_categories();
     if let Some(Unknown { row, column, word }) = unknown.first() {
         let word = word.escape_debug();

@@ -10,7 +10,8 @@
 //!   [`load`]: reading them; [`preparation`]: from samples to what the network is given, [`encoding`] of a table's words and gaps; [`prepared`]: all that is settled
 //!   before training; [`cost`]: what it will take; [`job`]: the run;
 //! * [`kind`], [`task`], [`kinds`]: what makes a kind of experiment, how it is run, and the table of all kinds: [`kinds::classify`],
-//!   [`kinds::regress`], [`kinds::reconstruct`]; [`found`] and [`report`]: what is common to what they found;
+//!   [`kinds::regress`], [`kinds::reconstruct`]; [`found`] and [`report`]: what is common to what they found; [`cross_validation`]: the
+//!   same of every row in turn, and [`folds`] what that found;
 //!   [`each`]: the measure of each test sample;
 //! * [`trained`]: asking a run afterwards, [`rows`]: about rows without a class; [`deploy`]: its network for other programs;
 //!   [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
@@ -21,6 +22,7 @@ pub mod builtin;
 mod choices;
 pub mod compare;
 pub mod cost;
+pub mod cross_validation;
 pub mod data;
 mod define;
 pub mod deploy;
@@ -28,6 +30,7 @@ pub mod dream;
 pub mod each;
 pub mod encoding;
 pub mod findings;
+pub mod folds;
 pub mod found;
 pub mod job;
 pub mod kind;

@@ -8,7 +8,7 @@ use super::define::fill;
 use super::kind::Kind;
 use super::kinds;
 use super::layers::{self, Layer};
-use super::spec::Experiment;
+use super::spec::{Activation, Experiment};
 use crate::error::{Error, Result};
 use crate::optim::{Adam, OptimizerSpec};
 use crate::run::RunFolder;
@@ -217,12 +217,50 @@ impl Source {
         })
     }
 
+    /// Writes the layers of a network whose file gives `model.hidden` instead.
+    fn perceptron(&self, values: &mut Table) -> Result<()> {
+        let Some(Value::Table(model)) = values.get_mut("model") else { return Ok(()) };
+        let (hidden, activation) = (model.remove("hidden"), model.remove("activation"));
+        let Some(hidden) = hidden else {
+            let place = || self.document.place("model.activation");
+            let help = "give model.hidden, or an activation as a layer of [[model.layer]]";
+            return activation.map_or(Ok(()), |_| Err(Error::config(place(), "is for model.hidden", help)));
+        };
+        if model.contains_key("layer") {
+            let help = "remove one of the two: model.hidden is short for layers";
+            return Err(Error::config(self.document.place("model.hidden"), "is given beside [[model.layer]]", help));
+        }
+        let widths: Vec<usize> = self.document.read_at("model.hidden", hidden)?;
+        let activation =
+            activation.map(|word| self.document.read_at::<Activation>("model.activation", word)).transpose()?;
+        let layer =
+            |keys: &[(&str, Value)]| Value::Table(keys.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect());
+        let linear = |units: usize| layer(&[("type", "linear".into()), ("units", (units as i64).into())]);
+        let between = match activation.unwrap_or_default() {
+            Activation::Identity => None,
+            function => Some(layer(&[("type", Value::try_from(function).expect("a word"))])),
+        };
+        let mut layers = Vec::new();
+        for units in widths {
+            if units == 0 {
+                let what = "holds 0: expected the number of units of each hidden layer";
+                return Err(Error::config(self.document.place("model.hidden"), what, "write 1 or more"));
+            }
+            layers.push(linear(units));
+            layers.extend(between.clone());
+        }
+        layers.push(linear(0));
+        model.insert("layer".into(), Value::Array(layers));
+        Ok(())
+    }
+
     /// The experiment, every value checked.
     pub fn resolve(&self) -> Result<Experiment> {
         let mut values = self.filled(self.document.values())?;
         values.remove("define");
         values.remove("variant");
         let kind = values.get("kind").and_then(Value::as_str).map(|name| self.kind(name)).transpose()?;
+        self.perceptron(&mut values)?;
         for (section, value) in kind.map(implied).into_iter().flatten() {
             values.entry(section).or_insert(value);
         }

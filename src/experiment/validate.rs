@@ -56,6 +56,15 @@ impl Experiment {
             let what = format!("is {}, which is not a loss of kind = \"{}\"", loss.name(), kind.name);
             return Err(Error::config("train.loss", what, format!("use {}", names.join(", "))));
         }
+        let folds = self.validation.folds;
+        if folds != 0 {
+            Error::in_range("validation.folds", folds as f64, 2.0, 1000.0)?;
+            if !d.kind.source().may_hold_values() {
+                let what = format!("is for tables (csv) and arrays (npz), and data.kind is {}", d.kind.name());
+                return Err(Error::config("validation", what, "remove the section"));
+            }
+        }
+        Error::in_range("validation.repeats", self.validation.repeats as f64, 1.0, 1000.0)?;
         if kind.name != "linear" && !self.linear.is_default() {
             let what = format!("is for kind = \"linear\", and this is \"{}\"", kind.name);
             return Err(Error::config("linear", what, "remove the section"));

@@ -9,6 +9,7 @@ mod deployed;
 mod experiments;
 mod fetch;
 mod fitted;
+mod folds;
 mod identity;
 mod linear;
 mod memory;

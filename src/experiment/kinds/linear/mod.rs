@@ -14,6 +14,7 @@ use crate::analysis::linear::{LeastSquares, Relevance};
 use crate::analysis::metrics::{MeanDifference, mean_difference};
 use crate::data::ImageData;
 use crate::error::{Error, Result};
+use crate::experiment::folds::CrossValidated;
 use crate::experiment::found::{Found, Run};
 use crate::experiment::kind::{Kind, Learns};
 use crate::experiment::layers::Layer;
@@ -77,6 +78,12 @@ impl Runner for LinearFit {
             return Err(Error::config("data.kind", what, "give a table (csv) or an array of rows (npz)"));
         }
         Ok(Box::new(LinearTask { experiment: e.clone(), prepared, history: History::default() }))
+    }
+
+    fn train(&self, e: &Experiment, p: &Prepared, observer: &mut dyn Observer) -> Result<()> {
+        let mut learner = AtOnce { prepared: p, settings: e.linear, seed: e.seed };
+        let training = Training { epochs: 1, ..p.fit.training() };
+        training.run(&mut learner, None, observer).map(drop)
     }
 
     fn figures(&self, on: &NetworkOnSamples<'_>) -> Result<Value> {
@@ -293,6 +300,9 @@ impl Found for Explained {
     }
     fn settle(&mut self, test_set: ledger::Summary) {
         self.regressed.run.test_set = test_set;
+    }
+    fn cross_validated(&mut self, found: CrossValidated) {
+        self.regressed.run.folds = Some(found);
     }
     fn took(&mut self, seconds: &[(String, f64)]) {
         self.regressed.run.seconds = seconds.to_vec();

@@ -28,7 +28,7 @@ impl Explained {
         self.verdict(&mut book);
         self.weights(&mut book)?;
         self.regressed.mistakes("2", &mut book)?;
-        colophon("3", run, &mut book);
+        colophon("3", run, &mut book)?;
         book.finish()
     }
 

@@ -10,6 +10,7 @@ mod report;
 
 use crate::analysis::latent::active_units;
 use crate::error::Result;
+use crate::experiment::folds::CrossValidated;
 use crate::experiment::found::{Found, OfSplit, Run};
 use crate::experiment::kind::{Kind, Learns};
 use crate::experiment::spec::Experiment;
@@ -101,6 +102,9 @@ impl Found for Reconstructed {
     }
     fn settle(&mut self, test_set: ledger::Summary) {
         self.run.test_set = test_set;
+    }
+    fn cross_validated(&mut self, found: CrossValidated) {
+        self.run.folds = Some(found);
     }
     fn took(&mut self, seconds: &[(String, f64)]) {
         self.run.seconds = seconds.to_vec();

@@ -10,6 +10,7 @@ mod report;
 
 use crate::analysis::metrics::{RegressionErrors, conformal_half_width, r_squared_interval};
 use crate::error::{Error, Result};
+use crate::experiment::folds::CrossValidated;
 use crate::experiment::found::{Found, OfSplit, Run};
 use crate::experiment::kind::{Kind, Learns};
 use crate::experiment::spec::Experiment;
@@ -130,6 +131,9 @@ impl Found for Regressed {
     }
     fn settle(&mut self, test_set: ledger::Summary) {
         self.run.test_set = test_set;
+    }
+    fn cross_validated(&mut self, found: CrossValidated) {
+        self.run.folds = Some(found);
     }
     fn took(&mut self, seconds: &[(String, f64)]) {
         self.run.seconds = seconds.to_vec();

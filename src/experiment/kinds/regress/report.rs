@@ -28,7 +28,7 @@ impl Regressed {
         self.learning(&mut book)?;
         self.mistakes("2", &mut book)?;
         network("3", &self.run, &mut book)?;
-        colophon("4", &self.run, &mut book);
+        colophon("4", &self.run, &mut book)?;
         book.finish()
     }
 

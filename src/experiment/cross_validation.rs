@@ -1,0 +1,140 @@
+//! Cross-validation: how well a model does on rows that it was not trained on, measured on all rows but the test split.
+//!
+//! The test split is held out first. The other rows are divided into k folds: by class, so that each fold has the proportions
+//! of the whole (stratified), or at random where numbers are predicted. For each fold a model is trained from the beginning on
+//! the other folds and evaluated on this one (Stone 1974; Kohavi 1995), so that every row is evaluated once in each repeat.
+//! Everything that is learned (weights, scales, categories, fills, the best epoch) is learned anew from the other folds alone:
+//! of their rows the fraction `data.val` is the validation split that chooses the epoch. The folds of another repeat are drawn
+//! anew.
+//!
+//! The figures are the mean and the standard deviation over all folds. The models of two folds share training rows, so the
+//! deviation over √folds is no standard error of the mean; it is smaller than that (Bengio and Grandvalet 2004).
+
+use super::data::Data;
+use super::folds::CrossValidated;
+use super::kinds::runner;
+use super::load::{learn_categories, unlearned};
+use super::prepared::Prepared;
+use super::spec::Experiment;
+use super::task::NetworkOnSamples;
+use crate::data::{ImageData, Images, split};
+use crate::error::{Error, Result};
+use crate::report::table::csv_bytes;
+use crate::rng::Rng;
+use crate::run::{Unwatched, Watch};
+use crate::train::Observer;
+use serde_json::Value;
+
+/// The rows outside the test split, ready to be divided.
+pub struct CrossValidation<'a> {
+    experiment: &'a Experiment,
+    rows: Images,
+    classes: Vec<String>,
+    /// Checksum of the data.
+    pub sha256: String,
+}
+
+impl<'a> CrossValidation<'a> {
+    /// Reads the data of an experiment. Fails if there are more folds than samples of a class.
+    pub fn new(e: &'a Experiment, watch: &mut dyn Watch) -> Result<Self> {
+        let ImageData { train, val, classes, sha256, .. } = unlearned(e, watch)?;
+        let rows = train.joined(&val);
+        let folds = e.validation.folds;
+        if let Some(class) = split::too_small(&rows.counts(), folds) {
+            let n = rows.counts()[class];
+            let of = classes.get(class).map_or("there".to_owned(), |class| format!("class `{}`", class.escape_debug()));
+            let what =
+                format!("is {folds}, but {of} has {n} samples outside the test split: expected one for each fold");
+            let help = format!("choose at most {n} folds, or add samples: --set validation.folds={}", n.max(2));
+            return Err(Error::config("validation.folds", what, help));
+        }
+        Ok(Self { experiment: e, rows, classes, sha256 })
+    }
+
+    /// Returns the number of models that are trained.
+    pub fn models(&self) -> usize {
+        self.experiment.validation.folds * self.experiment.validation.repeats
+    }
+
+    /// Returns the fold of each row in a repeat, from 0.
+    fn of_rows(&self, repeat: usize) -> Vec<usize> {
+        let mut rng = Rng::new(self.experiment.data.seed, "folds", repeat as u64);
+        split::folds(&self.rows.strata(), self.experiment.validation.folds, &mut rng)
+    }
+
+    /// Returns the fold of each row in each repeat as a CSV file, folds counted from 1.
+    pub fn table(&self) -> Vec<u8> {
+        let repeats = 0..self.experiment.validation.repeats;
+        let each: Vec<Vec<usize>> = repeats.clone().map(|repeat| self.of_rows(repeat)).collect();
+        let head = std::iter::once("sample".to_owned()).chain(repeats.map(|repeat| format!("repeat {}", repeat + 1)));
+        let mut rows = vec![head.collect::<Vec<String>>()];
+        rows.extend(self.rows.names.iter().enumerate().map(|(i, name)| {
+            std::iter::once(name.clone()).chain(each.iter().map(|of| (of[i] + 1).to_string())).collect()
+        }));
+        csv_bytes(rows).expect("the rows have one length")
+    }
+
+    /// Returns the data of one model: the fold is its test split.
+    pub fn data(&self, number: usize) -> ImageData {
+        let Data { seed, val, .. } = self.experiment.data;
+        let folds = self.experiment.validation.folds;
+        let (repeat, fold) = (number / folds, number % folds);
+        let of = self.of_rows(repeat);
+        let of_fold = |inside: bool| (0..of.len()).filter(|&i| (of[i] == fold) == inside).collect::<Vec<usize>>();
+        let (rest, held) = (self.rows.subset(&of_fold(false)), self.rows.subset(&of_fold(true)));
+        let mut rng = Rng::new(seed, "fold validation", number as u64);
+        let part = split::stratified(&rest.strata(), &[1.0 - val, val], &mut rng);
+        let of_part = |p: usize| (0..part.len()).filter(|&i| part[i] == p).collect::<Vec<usize>>();
+        ImageData {
+            train: rest.subset(&of_part(0)),
+            val: rest.subset(&of_part(1)),
+            test: held,
+            classes: self.classes.clone(),
+            skipped: Vec::new(),
+            ignored: Default::default(),
+            leakage: Vec::new(),
+            sha256: self.sha256.clone(),
+            given_splits: false,
+            grouped: None,
+        }
+    }
+
+    /// Trains the model of one fold and returns its figures on the fold.
+    pub fn evaluate(&self, number: usize, observer: &mut dyn Observer) -> Result<Value> {
+        let (e, mut data) = (self.experiment, self.data(number));
+        learn_categories(&e.data, &mut data, &mut Unwatched)?;
+        let p = Prepared::of(e, data, &mut Unwatched)?;
+        let runner = runner(e.kind);
+        runner.train(e, &p, observer)?;
+        runner.figures(&NetworkOnSamples {
+            experiment: e,
+            model: &p.model,
+            objective: &p.fit.objective,
+            images: &p.data.test,
+            samples: p.test.as_ref(),
+            values: p.preparation.values.as_ref(),
+        })
+    }
+
+    /// Evaluates all folds.
+    pub fn run(&self, watch: &mut dyn Watch) -> Result<CrossValidated> {
+        let all = self.models();
+        let mut figures = Vec::new();
+        for number in 0..all {
+            watch.progress(number, all, &format!("fold {}", number + 1));
+            figures.push(self.evaluate(number, &mut Interrupted(watch))?);
+        }
+        watch.progress(all, all, "folds");
+        let validation = self.experiment.validation;
+        Ok(CrossValidated { folds: validation.folds, repeats: validation.repeats, rows: self.rows.len(), figures })
+    }
+}
+
+/// Stops the training of a fold when the run is to stop.
+struct Interrupted<'a>(&'a mut dyn Watch);
+
+impl Observer for Interrupted<'_> {
+    fn interrupted(&self) -> bool {
+        self.0.interrupted()
+    }
+}
