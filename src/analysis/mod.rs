@@ -10,6 +10,7 @@
 //! | [`scale`] | how do features of different units become comparable? |
 //! | [`kmeans`] | which groups are there, without labels? |
 //! | [`som`] | how do samples lie on a map whose neighbours are alike? |
+//! | [`linear`] | which weighted sum of the columns predicts a number, and which columns matter? |
 //! | [`pca`] | along which few directions do the samples vary most? |
 //! | [`tsne`] | what does the neighbourhood structure look like in two dimensions? |
 //! | [`neighbors`] | which samples are close to each other? |
@@ -24,6 +25,7 @@ pub mod features;
 pub mod hog;
 pub mod kmeans;
 pub mod latent;
+pub mod linear;
 pub mod metrics;
 pub mod neighbors;
 pub mod pca;

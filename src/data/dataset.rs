@@ -21,6 +21,10 @@ pub struct Columns {
     pub features: Vec<String>,
     /// Name of the class's column; empty if the file has none.
     pub label: String,
+    /// The categories of each column of words, by its name. Such a column is kept as places in this list; the place behind
+    /// the last one stands for a category that is not in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub categories: BTreeMap<String, Vec<String>>,
 }
 
 /// Images of one size, or the rows of a table as images of height 1, and what is to be predicted of them.
@@ -28,7 +32,8 @@ pub struct Columns {
 pub struct Images {
     /// For each image, the name to show: its path inside the data folder or zip.
     pub names: Vec<String>,
-    /// `[N, C, H, W]`, each value in [0, 1]; C is 1 (gray) or 3 (red, green, blue).
+    /// `[N, C, H, W]`, each value in [0, 1]; C is 1 (gray) or 3 (red, green, blue). Of a table `[N, 1, 1, D]`, any finite
+    /// numbers; NaN where a cell is a gap.
     pub pixels: Tensor<f32>,
     /// What is to be predicted: classes as indices into `classes`, or numbers in the units of their file.
     pub target: Target,
@@ -57,7 +62,7 @@ impl Images {
     }
 
     /// Returns the group of each image that a split keeps in proportion: its class, or one group for all without classes.
-    fn strata(&self) -> Vec<usize> {
+    pub(crate) fn strata(&self) -> Vec<usize> {
         if let Target::Classes(labels) = &self.target { labels.clone() } else { vec![0; self.len()] }
     }
 
@@ -92,6 +97,28 @@ impl Images {
             names: indices.iter().map(|&i| self.names[i].clone()).collect(),
             pixels: self.pixels.gather(indices),
             target: self.target.gather(indices),
+            classes: self.classes.clone(),
+            value_names: self.value_names.clone(),
+            columns: self.columns.clone(),
+        }
+    }
+
+    /// Returns these samples and then the others, which are of the same kind: two splits of one data set.
+    pub fn joined(&self, other: &Images) -> Images {
+        let [_, c, h, w] = self.pixels.shape() else { unreachable!("samples have four axes") };
+        let pixels = [self.pixels.data(), other.pixels.data()].concat();
+        let rows = |values: &Tensor| values.numel() / values.shape()[1].max(1);
+        Images {
+            names: [&self.names[..], &other.names[..]].concat(),
+            pixels: Tensor::new(pixels, [self.len() + other.len(), *c, *h, *w]).expect("samples of one shape"),
+            target: match (&self.target, &other.target) {
+                (Target::Classes(a), Target::Classes(b)) => Target::Classes([&a[..], &b[..]].concat()),
+                (Target::Values(a), Target::Values(b)) => {
+                    let shape = [rows(a) + rows(b), a.shape()[1]];
+                    Target::Values(Tensor::new([a.data(), b.data()].concat(), shape).expect("as many numbers each"))
+                }
+                _ => Target::None,
+            },
             classes: self.classes.clone(),
             value_names: self.value_names.clone(),
             columns: self.columns.clone(),

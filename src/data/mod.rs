@@ -5,6 +5,7 @@
 //!
 //! * [`folder`]: which file is an image of which class, and which files are skipped or refused;
 //! * [`split`]: which samples are trained on and which are tested on: stratified by class, a patient's images together;
+//! * `categories`: which words of a table are categories: those of training rows;
 //!
 //! [`galaxies`], [`digits`] and [`moons`] render data sets where none is available, and [`function`] draws samples of a
 //! formula; [`mnist`] reads the usual set from the files of [`idx`], which [`fetch`] gets; [`table`] and [`npz`] read rows of
@@ -13,6 +14,7 @@
 //! holds the result, [`manifest`] the list of its samples, by which it is recognized. Nothing here computes features or
 //! depends on networks.
 
+mod categories;
 mod clutter;
 pub mod dataset;
 mod decode;
@@ -34,6 +36,7 @@ mod source;
 pub mod split;
 pub mod table;
 
+pub use categories::Unknown;
 pub use dataset::{Columns, ImageData, Images, Leak, LeakKind, Missing, Skipped};
 pub use decode::Color;
 pub use digits::Digits;

@@ -52,7 +52,11 @@ impl Moons {
             target: Target::Classes((0..n).map(|i| i % 2).collect()),
             classes: ["upper", "lower"].map(String::from).to_vec(),
             value_names: Vec::new(),
-            columns: Columns { features: ["x", "y"].map(String::from).to_vec(), label: "moon".to_owned() },
+            columns: Columns {
+                features: ["x", "y"].map(String::from).to_vec(),
+                label: "moon".to_owned(),
+                ..Columns::default()
+            },
         })
     }
 

@@ -176,7 +176,7 @@ fn assemble(
         return fault(format!("sample {sample} holds {value}"), "remove or replace numbers that are not finite");
     }
     if let [_, d] = x.shape[..] {
-        let columns = Columns { features: (0..d).map(|i| format!("x{i}")).collect(), label: String::new() };
+        let columns = Columns { features: (0..d).map(|i| format!("x{i}")).collect(), ..Columns::default() };
         let features = Array2::from_shape_vec((n, d), values).expect("npz: numbers fill the shape");
         return Ok(Npz::Rows(Table { features, columns, target, classes, value_names, notes: Vec::new() }));
     }

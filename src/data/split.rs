@@ -76,6 +76,34 @@ pub fn stratified(labels: &[usize], fractions: &[f64], rng: &mut Rng) -> Vec<usi
     part
 }
 
+/// Returns for each item the number of its fold, from 0 to k - 1: each class is shuffled and dealt out, one item to each fold in
+/// turn, and the next class begins with the fold after. So the folds' sizes differ by one at most, and so do the numbers of a
+/// class in them (stratified k-fold; Kohavi 1995).
+///
+/// ```
+/// use gradus::data::split::folds;
+/// use gradus::rng::Rng;
+///
+/// let classes = [0, 0, 0, 0, 0, 0, 1, 1, 1];
+/// let of = folds(&classes, 3, &mut Rng::new(1, "folds", 0));
+/// for fold in 0..3 {
+///     let count = |class| (0..9).filter(|&i| of[i] == fold && classes[i] == class).count();
+///     assert_eq!((count(0), count(1)), (2, 1));
+/// }
+/// ```
+pub fn folds(labels: &[usize], k: usize, rng: &mut Rng) -> Vec<usize> {
+    let (mut fold, mut dealt) = (vec![0; labels.len()], 0);
+    for class in 0..number_of(labels) {
+        let mut members: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == class).collect();
+        rng.shuffle(&mut members);
+        for i in members {
+            fold[i] = dealt % k.max(1);
+            dealt += 1;
+        }
+    }
+    fold
+}
+
 /// Splits as [`stratified`] does, with all items of the same number in `groups` in one part.
 ///
 /// Greedy, as in Sechidis, Tsoumakas and Vlahavas (2011): the groups, larger ones first and equal ones in random order,
@@ -265,6 +293,19 @@ mod tests {
                     prop_assert!(n < 4 || (got as f64 - USUAL[p] * n as f64).abs() < 1.0, "{got} of {n} in {p}");
                     prop_assert!(n < 3 || got > 0);
                 }
+            }
+        }
+
+        #[test]
+        fn folds_are_even_in_size_and_in_each_class(labels in prop::collection::vec(0usize..4, 1..200), k in 1usize..8, seed: u64) {
+            let fold = folds(&labels, k, &mut Rng::new(seed, "folds", 0));
+            let even = |of: &dyn Fn(usize) -> usize| {
+                let counts: Vec<usize> = (0..k).map(of).collect();
+                counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1
+            };
+            prop_assert!(even(&|f| fold.iter().filter(|&&g| g == f).count()));
+            for class in 0..4 {
+                prop_assert!(even(&|f| (0..labels.len()).filter(|&i| fold[i] == f && labels[i] == class).count()));
             }
         }
 

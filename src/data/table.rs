@@ -5,7 +5,8 @@
 //! findings are notes of the table. Three things are omitted, with a note: a column that numbers the rows (the index
 //! that pandas writes; in a table that is sorted by class it leaks the class), a column without a name and without a
 //! value, and lines of separators alone. Nothing else is guessed. A cell that is empty, or not a number, is refused
-//! with its line and column, since any number in its place would be invented.
+//! with its line and column, since any number in its place would be invented; unless the options say that gaps are read
+//! (as NaN, to be filled from the training rows) and that columns of words are categories (read as places in a list).
 //!
 //! Labels are words or numbers; either way the classes are the different ones that occur, in natural order (2 before
 //! 10), and a label is its class's place among them. Numbers that are equal are one class (`1` and `1.0`). Numbers that
@@ -15,6 +16,7 @@ mod cells;
 mod columns;
 mod options;
 mod records;
+mod values;
 
 pub(crate) use cells::Fault;
 pub(super) use cells::{encode, no_classes};
@@ -32,7 +34,8 @@ use std::path::Path;
 /// Labelled rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
-    /// N x D numbers, all finite.
+    /// N x D numbers: finite, or NaN in a gap if the options say that gaps are read. A column of categories holds their places
+    /// in `columns.categories`, from 0.
     pub features: Array2<f32>,
     /// The names of the columns.
     pub columns: Columns,
@@ -60,7 +63,7 @@ impl Table {
         read(path.as_ref(), |bytes| {
             let mut sheet = Sheet::new(bytes, options)?;
             let inputs = sheet.inputs_like(options, columns)?;
-            let features = sheet.numbers(&inputs)?;
+            let (features, _) = sheet.features(&inputs, &columns.features, options, Some(columns))?;
             let (target, classes, value_names) = targets(&mut sheet, options)?;
             Ok(Table { features, columns: columns.clone(), target, classes, value_names, notes: sheet.notes })
         })
@@ -71,7 +74,7 @@ impl Table {
         read(path.as_ref(), |bytes| {
             let mut sheet = Sheet::new(bytes, options)?;
             let inputs = sheet.inputs_without_label(options, columns)?;
-            sheet.numbers(&inputs)
+            Ok(sheet.features(&inputs, &columns.features, options, Some(columns))?.0)
         })
     }
 
@@ -79,8 +82,10 @@ impl Table {
         let mut sheet = Sheet::new(bytes, options)?;
         let inputs = sheet.inputs(options)?;
         let names = inputs.iter().enumerate().map(|(i, &column)| sheet.name(column).unwrap_or_else(|| format!("x{i}")));
-        let columns = Columns { features: names.collect(), label: sheet.name(sheet.label).unwrap_or_default() };
-        let features = sheet.numbers(&inputs)?;
+        let names: Vec<String> = names.collect();
+        let (features, categories) = sheet.features(&inputs, &names, options, None)?;
+        let label = sheet.name(sheet.label).unwrap_or_default();
+        let columns = Columns { features: names, label, categories };
         let (target, classes, value_names) = targets(&mut sheet, options)?;
         let called = sheet.called(sheet.label);
         if let (Target::Classes(_), Some((what, help))) = (&target, no_classes(features.nrows(), &classes)) {
@@ -304,7 +309,7 @@ mod tests {
     fn what_is_not_a_number_is_named_with_its_place() {
         let gap = refused("a,b,y\r\n1,2,x\r\n,4,z\r\n");
         assert!(gap.starts_with("line 3, column 1 (`a`) is empty: expected a number"), "{gap}");
-        assert!(gap.contains("data.ignore") && gap.contains("later release"), "{gap}");
+        assert!(gap.contains("data.ignore") && gap.contains("data.gaps"), "{gap}");
         let many = refused("u,v,c\n1,,a\n2,,b\n,4,b\n");
         assert!(many.starts_with("line 2, column 2 (`v`) is empty") && many.contains("3 cells of u, v"), "{many}");
         assert!(refused("u,v,c\n1,2,a\n?,4,b\n").contains("line 3, column 1 (`u`) holds `?`"));
@@ -312,6 +317,7 @@ mod tests {
         assert!(refused("1,2,a\n3,1e99,b\n").contains("`1e99`"));
         let words = refused("sex,u,y\nm,1,a\nf,2,b\n");
         assert!(words.starts_with("line 2, column 1 (`sex`) holds `m`") && words.contains("data.label"), "{words}");
+        assert!(words.contains("data.categories"), "{words}");
         // A gap in the first row makes it no header.
         assert!(refused("?,2,a\n3,4,b\n").contains("line 1, column 1"));
         assert!(refused("1,2,a\n3,4,\n").contains("line 2, column 3 has no label"));

@@ -30,6 +30,7 @@ builtins![
     "mlp-300-dropout",
     "mlp-1000-dropout",
     "mlp-1000-1000-dropout",
+    "mlp-tables",
     "hog-300",
     "hog-128",
     "hog-128-8ep",

@@ -1,5 +1,6 @@
-//! What some keys of section `[data]` may be: words, columns, or lists of them.
+//! What some keys of section `[data]` may be (words, columns, or lists of them), and what they are if the file is silent.
 
+use crate::analysis::features::Feature;
 use crate::data::Column;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -83,4 +84,53 @@ pub enum Normalize {
     PerImage,
     /// As they come: pixels between 0 and 1.
     None,
+}
+
+/// What becomes of the columns of a table that hold words.
+///
+/// The categories of a column are the different words in the rows of the training split, in natural order (2 before 10).
+/// Words that occur in other rows alone are unknown: nothing is learned from validation or test rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Categories {
+    /// They are refused, so that a misspelt number is not taken for a category.
+    #[default]
+    Refuse,
+    /// A column of zeros and ones for each category (one-hot). An unknown category is a row of zeros.
+    OneHot,
+    /// One column: the place of the category among them, from 0. An unknown category has no place and is refused.
+    Codes,
+}
+
+/// What becomes of the cells of a table that hold no value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Gaps {
+    /// They are refused, with line and column.
+    #[default]
+    Refuse,
+    /// They are filled: a number by the median of its column over the training split, a category by the most frequent one
+    /// there.
+    Median,
+}
+
+pub(super) fn fifteen_percent() -> f64 {
+    0.15
+}
+
+pub(super) fn size() -> usize {
+    128
+}
+
+pub(super) fn per_class() -> usize {
+    300
+}
+
+pub(super) fn hand_crafted() -> Vec<Feature> {
+    Feature::DEFAULT.to_vec()
+}
+
+/// The seed of the split, if the file names none.
+pub(super) fn seed() -> u64 {
+    42
 }

@@ -1,90 +1,133 @@
-//! Section `[cross_validation]`, and the folds.
+//! Cross-validation: how well a model does on rows that it was not trained on, measured on all rows but the test split.
 //!
-//! The training split is divided into folds, class by class (stratified). Each fold is predicted once by what was learned of
-//! the others, scales included. Repeated with other divisions, the mean accuracy no longer hangs on one lucky split.
+//! The test split is held out first. The other rows are divided into k folds: by class, so that each fold has the proportions
+//! of the whole (stratified), or at random where numbers are predicted. For each fold a model is trained from the beginning on
+//! the other folds and evaluated on this one (Stone 1974; Kohavi 1995), so that every row is evaluated once in each repeat.
+//! Everything that is learned (weights, scales, categories, fills, the best epoch) is learned anew from the other folds alone:
+//! of their rows the fraction `data.val` is the validation split that chooses the epoch. The folds of another repeat are drawn
+//! anew.
+//!
+//! The figures are the mean and the standard deviation over all folds. The models of two folds share training rows, so the
+//! deviation over √folds is no standard error of the mean; it is smaller than that (Bengio and Grandvalet 2004).
 
-use crate::error::{Error, Result};
+use super::data::Data;
+use super::folds::{CrossValidated, check_folds};
+use super::kinds::runner;
+use super::load::{learn_categories, unlearned};
+use super::prepared::Prepared;
+use super::spec::Experiment;
+use super::task::NetworkOnSamples;
+use crate::data::{ImageData, Images, split};
+use crate::error::Result;
+use crate::report::table::csv_bytes;
 use crate::rng::Rng;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use crate::run::{Unwatched, Watch};
+use crate::train::Observer;
+use serde_json::Value;
 
-/// Section `[cross_validation]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct CrossValidation {
-    /// Folds into which the training split is divided, class by class: 2 to 100; 0 for no cross-validation.
-    pub folds: usize,
-    /// Divisions, each drawn anew, 1 to 100.
-    pub repeats: usize,
+/// The rows outside the test split, ready to be divided.
+pub struct CrossValidation<'a> {
+    experiment: &'a Experiment,
+    rows: Images,
+    classes: Vec<String>,
+    /// Checksum of the data.
+    pub sha256: String,
 }
 
-impl Default for CrossValidation {
-    fn default() -> Self {
-        Self { folds: 0, repeats: 10 }
+impl<'a> CrossValidation<'a> {
+    /// Reads the data of an experiment. Fails if there are more folds than samples of a class.
+    pub fn new(e: &'a Experiment, watch: &mut dyn Watch) -> Result<Self> {
+        let ImageData { train, val, classes, sha256, .. } = unlearned(e, watch)?;
+        let rows = train.joined(&val);
+        let folds = e.validation.folds;
+        check_folds(folds, &rows.counts(), &classes)?;
+        Ok(Self { experiment: e, rows, classes, sha256 })
+    }
+
+    /// Returns the number of models that are trained.
+    pub fn models(&self) -> usize {
+        self.experiment.validation.folds * self.experiment.validation.repeats
+    }
+
+    /// Returns the fold of each row in a repeat, from 0.
+    fn of_rows(&self, repeat: usize) -> Vec<usize> {
+        let mut rng = Rng::new(self.experiment.data.seed, "folds", repeat as u64);
+        split::folds(&self.rows.strata(), self.experiment.validation.folds, &mut rng)
+    }
+
+    /// Returns the fold of each row in each repeat as a CSV file, folds counted from 1.
+    pub fn table(&self) -> Vec<u8> {
+        let repeats = 0..self.experiment.validation.repeats;
+        let each: Vec<Vec<usize>> = repeats.clone().map(|repeat| self.of_rows(repeat)).collect();
+        let head = std::iter::once("sample".to_owned()).chain(repeats.map(|repeat| format!("repeat {}", repeat + 1)));
+        let mut rows = vec![head.collect::<Vec<String>>()];
+        rows.extend(self.rows.names.iter().enumerate().map(|(i, name)| {
+            std::iter::once(name.clone()).chain(each.iter().map(|of| (of[i] + 1).to_string())).collect()
+        }));
+        csv_bytes(rows).expect("the rows have one length")
+    }
+
+    /// Returns the data of one model: the fold is its test split.
+    pub fn data(&self, number: usize) -> ImageData {
+        let Data { seed, val, .. } = self.experiment.data;
+        let folds = self.experiment.validation.folds;
+        let (repeat, fold) = (number / folds, number % folds);
+        let of = self.of_rows(repeat);
+        let of_fold = |inside: bool| (0..of.len()).filter(|&i| (of[i] == fold) == inside).collect::<Vec<usize>>();
+        let (rest, held) = (self.rows.subset(&of_fold(false)), self.rows.subset(&of_fold(true)));
+        let mut rng = Rng::new(seed, "fold validation", number as u64);
+        let part = split::stratified(&rest.strata(), &[1.0 - val, val], &mut rng);
+        let of_part = |p: usize| (0..part.len()).filter(|&i| part[i] == p).collect::<Vec<usize>>();
+        ImageData {
+            train: rest.subset(&of_part(0)),
+            val: rest.subset(&of_part(1)),
+            test: held,
+            classes: self.classes.clone(),
+            skipped: Vec::new(),
+            ignored: Default::default(),
+            leakage: Vec::new(),
+            sha256: self.sha256.clone(),
+            given_splits: false,
+            grouped: None,
+        }
+    }
+
+    /// Trains the model of one fold and returns its figures on the fold.
+    pub fn evaluate(&self, number: usize, observer: &mut dyn Observer) -> Result<Value> {
+        let (e, mut data) = (self.experiment, self.data(number));
+        learn_categories(&e.data, &mut data, &mut Unwatched)?;
+        let p = Prepared::of(e, data, &mut Unwatched)?;
+        let runner = runner(e.kind);
+        runner.train(e, &p, observer)?;
+        runner.figures(&NetworkOnSamples {
+            experiment: e,
+            model: &p.model,
+            objective: &p.fit.objective,
+            images: &p.data.test,
+            samples: p.test.as_ref(),
+            values: p.preparation.values.as_ref(),
+        })
+    }
+
+    /// Evaluates all folds.
+    pub fn run(&self, watch: &mut dyn Watch) -> Result<CrossValidated> {
+        let all = self.models();
+        let mut figures = Vec::new();
+        for number in 0..all {
+            watch.progress(number, all, &format!("fold {}", number + 1));
+            figures.push(self.evaluate(number, &mut Interrupted(watch))?);
+        }
+        watch.progress(all, all, "folds");
+        let validation = self.experiment.validation;
+        Ok(CrossValidated { folds: validation.folds, repeats: validation.repeats, rows: self.rows.len(), figures })
     }
 }
 
-impl CrossValidation {
-    /// Checks the settings; the place of an error is the key.
-    pub fn check(self) -> Result<()> {
-        if self.folds != 0 {
-            Error::in_range("cross_validation.folds", self.folds as f64, 2.0, 100.0)?;
-        }
-        Error::in_range("cross_validation.repeats", self.repeats as f64, 1.0, 100.0)
-    }
+/// Stops the training of a fold when the run is to stop.
+struct Interrupted<'a>(&'a mut dyn Watch);
 
-    /// Refuses more folds than the smallest of the classes has samples: a fold would lack it. `counts` are the samples of each
-    /// class.
-    pub fn check_classes(self, counts: &[usize], names: &[String]) -> Result<()> {
-        let Some((class, &n)) = counts.iter().enumerate().min_by_key(|(_, n)| **n) else { return Ok(()) };
-        if n >= self.folds {
-            return Ok(());
-        }
-        let name = names.get(class).map_or("", String::as_str).escape_debug();
-        let what = format!("is {}, but the class `{name}` has only {n} training samples", self.folds);
-        Err(Error::config("cross_validation.folds", what, format!("give {n} or fewer, or more samples of that class")))
-    }
-
-    /// Returns the fold of each sample in division `repeat`. Each class is dealt out to the folds in turn, so that the numbers
-    /// of its samples differ by one at most.
-    pub fn division(self, labels: &[usize], seed: u64, repeat: usize) -> Vec<usize> {
-        let mut rng = Rng::new(seed, "cross validation", repeat as u64);
-        let mut order = rng.permutation(labels.len());
-        order.sort_by_key(|&i| labels[i]); // stable: random within each class
-        let mut fold = vec![0; labels.len()];
-        order.iter().enumerate().for_each(|(place, &i)| fold[i] = place % self.folds);
-        fold
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn folds_are_stratified() {
-        let labels: Vec<usize> = (0..101).map(|i| usize::from(i % 3 == 0) + usize::from(i % 7 == 0)).collect();
-        let cross = CrossValidation { folds: 5, repeats: 2 };
-        let division = cross.division(&labels, 3, 0);
-        for class in 0..3 {
-            let of = |fold: usize| (0..101).filter(|&i| division[i] == fold && labels[i] == class).count();
-            let counts: Vec<usize> = (0..5).map(of).collect();
-            let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
-            assert!(most - least <= 1, "class {class}: {counts:?}");
-        }
-        assert_eq!(division, cross.division(&labels, 3, 0));
-        assert_ne!(division, cross.division(&labels, 3, 1));
-    }
-
-    #[test]
-    fn too_many_folds_are_refused() {
-        let cross = CrossValidation { folds: 5, repeats: 1 };
-        let names = ["a".to_owned(), "b".to_owned()];
-        let said = cross.check_classes(&[9, 4], &names).unwrap_err().to_string();
-        assert!(said.contains("cross_validation.folds: is 5, but the class `b` has only 4 training samples"), "{said}");
-        assert!(cross.check_classes(&[9, 5], &names).is_ok());
-        assert!(CrossValidation { folds: 1, repeats: 1 }.check().is_err());
-        assert!(CrossValidation { folds: 5, repeats: 0 }.check().is_err());
-        assert!(CrossValidation::default().check().is_ok());
+impl Observer for Interrupted<'_> {
+    fn interrupted(&self) -> bool {
+        self.0.interrupted()
     }
 }

@@ -1,7 +1,8 @@
 //! Section `[data]` of an experiment, and the kinds of data that it may name. All that a kind of data is, is said here once:
 //! what is known of it before it is read, how it is read, and how other data are read for a run that was trained on it.
 
-pub use super::choices::{Auto, Features, HeaderLine, Normalize, Targets};
+use super::choices;
+pub use super::choices::{Auto, Categories, Features, Gaps, HeaderLine, Normalize, Targets};
 pub use super::functions::{FunctionSettings, SurfaceSettings};
 use super::kind::Learns;
 use super::on_disk::{ending, files_in, length, pixels_in};
@@ -10,8 +11,8 @@ use crate::analysis::hog::Hog;
 use crate::data::function::Mixture;
 use crate::data::mnist::{self, Set};
 use crate::data::{
-    Color, Column, Columns, Digits, FolderOptions, Function, Galaxies, ImageData, Images, Moons, Npz, NpzOptions,
-    Table, TableOptions, fetch, folder, npz,
+    Color, Column, Columns, Digits, FolderOptions, Function, Galaxies, ImageData, Images, Moons, Npz, Table, fetch,
+    folder, npz,
 };
 use crate::error::{Error, Result};
 use crate::files;
@@ -456,14 +457,14 @@ pub struct Data {
     pub path: String,
     /// Validation samples taken from the training split: a fraction, or (of MNIST and its like) their number. With 0 there
     /// are none: all epochs are trained and the last is kept.
-    #[serde(default = "fifteen_percent")]
+    #[serde(default = "choices::fifteen_percent")]
     pub val: f64,
     /// Test samples, for data without a test split of their own: a fraction above 0.
-    #[serde(default = "fifteen_percent")]
+    #[serde(default = "choices::fifteen_percent")]
     pub test: f64,
     /// Seed of the split, of subsets of it (`limit`, `labelled`) and of rendered samples. It belongs to the data, not to the
     /// training: runs and trials with other seeds are trained and evaluated on the same samples.
-    #[serde(default = "seed")]
+    #[serde(default = "choices::seed")]
     pub seed: u64,
     /// Most training samples: a stratified sample of that many, and validation and test sets smaller in proportion; 0 is
     /// all. A smaller sample is a part of a larger one.
@@ -475,7 +476,7 @@ pub struct Data {
     #[schemars(extend("unit" = "samples"))]
     pub labelled: usize,
     /// Height and width to which images of a folder are resized, 8 to 1024.
-    #[serde(default = "size")]
+    #[serde(default = "choices::size")]
     #[schemars(extend("unit" = "pixels"))]
     pub size: usize,
     /// Colour of the images of a folder.
@@ -504,6 +505,12 @@ pub struct Data {
     /// Columns of a table that are omitted, by name or number.
     #[serde(default)]
     pub ignore: Vec<Column>,
+    /// What becomes of the columns of a table that hold words.
+    #[serde(default)]
+    pub categories: Categories,
+    /// What becomes of the cells of a table that are empty or hold `?`, `NA`, `N/A`, `NaN` or `null`.
+    #[serde(default)]
+    pub gaps: Gaps,
     /// The array of a .npz that holds the samples; empty looks.
     #[serde(default)]
     pub x: String,
@@ -511,7 +518,7 @@ pub struct Data {
     #[serde(default)]
     pub y: String,
     /// Rendered images (or points) of each class, 10 to 100000.
-    #[serde(default = "per_class")]
+    #[serde(default = "choices::per_class")]
     #[schemars(extend("unit" = "images"))]
     pub per_class: usize,
     /// For kind = "function": the formula, and the points at which it is evaluated.
@@ -530,30 +537,9 @@ pub struct Data {
     #[serde(default)]
     pub augment: Augment,
     /// For `features = "hand-crafted"`: the features that are computed.
-    #[serde(default = "hand_crafted")]
+    #[serde(default = "choices::hand_crafted")]
     pub hand_crafted: Vec<Feature>,
     /// For `features = "hog"`: how histograms of oriented gradients are computed (Dalal and Triggs 2005).
     #[serde(default)]
     pub hog: Hog,
-}
-
-fn fifteen_percent() -> f64 {
-    0.15
-}
-
-fn size() -> usize {
-    128
-}
-
-fn per_class() -> usize {
-    300
-}
-
-fn hand_crafted() -> Vec<Feature> {
-    Feature::DEFAULT.to_vec()
-}
-
-/// The seed of the split, if the file names none.
-fn seed() -> u64 {
-    42
 }

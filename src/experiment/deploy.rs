@@ -6,6 +6,7 @@
 //! of its input, and what its output is.
 
 use super::data::{Features, Normalize};
+use super::encoding::Encoding;
 use super::preparation::Preparation;
 use super::trained::TrainedRun;
 use super::values::ValueScale;
@@ -149,6 +150,9 @@ fn metadata(trained: &TrainedRun) -> Vec<(String, String)> {
     let (p, e) = (&trained.preparation, &trained.experiment);
     let classes = serde_json::to_string(&p.classes).expect("words");
     let (input, layout, range) = match p.features {
+        Features::Pixels if p.encoding.is_some() => {
+            ("rows of a table, encoded and without gaps, which this file does not compute", "ND", "as computed")
+        }
         Features::Pixels if p.is_table() => ("rows of a table", "ND", "as in the table"),
         Features::Pixels => ("pixels", "NCHW", "0 to 1: byte / 255"),
         Features::Hog => ("histograms of oriented gradients, which this file does not compute", "ND", "as computed"),
@@ -167,6 +171,9 @@ fn metadata(trained: &TrainedRun) -> Vec<(String, String)> {
     words.push(("input_range", range.into()));
     if p.features == Features::Pixels && !p.is_table() {
         words.push(("input_color", if p.image[0] == 1 { "gray" } else { "rgb" }.into()));
+    }
+    if let Some(names) = p.encoding.as_ref().map(Encoding::names) {
+        words.push(("columns", serde_json::to_string(&names).expect("words")));
     }
     words.push(("output", output.into()));
     if let Some(values) = &p.values {

@@ -10,6 +10,18 @@ pub fn reproducible(from_weights: bool) -> &'static str {
     }
 }
 
+/// The mean and the standard deviation of a figure over the folds of a cross-validation of so many folds, repeats and rows.
+pub fn cross_validated(figure: &str, (mean, deviation): (f64, f64), [folds, repeats, rows]: [usize; 3]) -> String {
+    let times = match repeats {
+        1 => format!("{folds} folds"),
+        n => format!("{} folds, {n} repeats of {folds}", n * folds),
+    };
+    format!(
+        "The mean {figure} over {times} of {rows} rows is {mean:.4}, with a standard deviation of {deviation:.4} between folds. \
+         Each row was predicted by models that were not trained on it, and no row of the test split was among them."
+    )
+}
+
 /// Words for the epoch whose weights are kept, and how it was chosen.
 pub fn kept_epoch(validated: bool) -> [&'static str; 2] {
     if validated {

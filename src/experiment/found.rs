@@ -1,5 +1,6 @@
 //! What the run of an experiment found out, whatever its kind.
 
+use super::folds::CrossValidated;
 use super::prepared::Prepared;
 use super::spec::Experiment;
 use crate::data::manifest::identity;
@@ -21,6 +22,11 @@ pub trait Found {
     /// Takes how often the test set was evaluated on.
     fn settle(&mut self, test_set: ledger::Summary);
 
+    /// Takes what the cross-validation found.
+    fn cross_validated(&mut self, found: CrossValidated) {
+        let _ = found;
+    }
+
     /// Takes the name and wall time of each stage so far.
     fn took(&mut self, seconds: &[(String, f64)]);
 }
@@ -41,6 +47,8 @@ pub struct Run {
     pub history: History,
     /// How often its test set was evaluated on.
     pub test_set: ledger::Summary,
+    /// What its cross-validation found, if it had one.
+    pub folds: Option<CrossValidated>,
     /// Wall time of each stage.
     pub seconds: Vec<(String, f64)>,
 }
@@ -58,7 +66,7 @@ pub struct OfSplit<'a> {
 impl Run {
     /// Takes a run after its training.
     pub fn new(experiment: Experiment, prepared: Prepared, history: History) -> Self {
-        Self { experiment, prepared, history, test_set: ledger::Summary::default(), seconds: Vec::new() }
+        Self { experiment, prepared, history, test_set: ledger::Summary::default(), folds: None, seconds: Vec::new() }
     }
 
     /// Returns the splits that hold samples, in the order train, val, test; the test split always does.
@@ -83,7 +91,11 @@ impl Run {
     /// Returns `metrics.json`: the keys that all kinds have, with those of a kind among them and among its `data`. The keys are
     /// a contract; new ones may be added.
     pub fn metrics(&self, own: Value, own_data: Value) -> Value {
-        let Self { experiment, prepared: p, history, seconds, .. } = self;
+        let Self { experiment, prepared: p, history, seconds, folds, .. } = self;
+        let mut own = own;
+        if let (Some(folds), Value::Object(own)) = (folds, &mut own) {
+            own.insert("cross_validation".into(), folds.metrics());
+        }
         let sizes = json!({ "parameters": p.summary.parameters, "macs": p.summary.macs });
         Common { experiment, data: &p.data, history, seconds, sizes }.metrics(own, own_data)
     }

@@ -27,6 +27,8 @@ pub struct Kind {
     pub gives: &'static str,
     /// How a network of this kind is to end.
     pub end: &'static str,
+    /// Settings that a file of this kind has without giving them, in TOML: sections of the file.
+    pub implied: &'static str,
     /// What to do with a run that gives no class where a class is expected.
     pub instead: &'static str,
     /// What it takes of the sections that not all kinds have ([`OF_KINDS`]): whole sections, or keys such as `train.epochs`.
@@ -34,9 +36,9 @@ pub struct Kind {
 }
 
 /// The sections of the file that not all kinds have.
-pub const OF_KINDS: [&str; 4] = ["model", "train", "som", "cross_validation"];
+pub const OF_KINDS: [&str; 5] = ["model", "train", "linear", "som", "validation"];
 /// What kinds take that train a network by a loss.
-pub const NETWORK: &[&str] = &["model", "train"];
+pub const NETWORK: &[&str] = &["model", "train", "validation"];
 
 impl Kind {
     /// Whether a network is trained.
@@ -60,8 +62,16 @@ impl Kind {
 
 /// Returns the kind of an experiment whose file has been read and not yet been resolved.
 pub(super) fn unresolved() -> &'static Kind {
-    static NONE: Kind =
-        Kind { name: "", learns: Learns::Inputs, losses: &[], gives: "has no kind", end: "", instead: "", takes: &[] };
+    static NONE: Kind = Kind {
+        name: "",
+        learns: Learns::Inputs,
+        losses: &[],
+        gives: "has no kind",
+        end: "",
+        implied: "",
+        instead: "",
+        takes: &[],
+    };
     &NONE
 }
 

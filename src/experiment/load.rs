@@ -1,10 +1,10 @@
 //! Reading the samples of an experiment, and other samples for a run that is evaluated.
 
-use super::data::{DataKind, Like};
+use super::data::{Categories, Data, DataKind, Like};
 use super::kind::Learns;
 use super::preparation::Preparation;
 use super::spec::Experiment;
-use crate::data::{ImageData, Images};
+use crate::data::{ImageData, Images, Unknown};
 use crate::error::{Error, Result};
 use crate::run::Watch;
 use crate::target::Target;
@@ -12,6 +12,15 @@ use std::path::Path;
 
 /// Reads or renders the data of an experiment, in their three splits.
 pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
+    let mut data = unlearned(e, watch)?;
+    learn_categories(&e.data, &mut data, watch)?;
+    check_classes(e, &data)?;
+    data.notes().iter().for_each(|line| watch.note(line));
+    Ok(data)
+}
+
+/// The same before anything was learned of the training split: a table's categories are the words of all rows.
+pub(super) fn unlearned(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
     let d = &e.data;
     let mut data = d.kind.source().read(d, e.kind.learns, watch)?;
     if d.limit > 0 && d.limit < data.train.len() {
@@ -34,9 +43,28 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
             ));
         }
     }
-    check_classes(e, &data)?;
-    data.notes().iter().for_each(|line| watch.note(line));
     Ok(data)
+}
+
+/// Limits the categories of a table to those of training rows. Other rows with another word are reported or, where categories
+/// become codes, refused.
+pub(super) fn learn_categories(d: &Data, data: &mut ImageData, watch: &mut dyn Watch) -> Result<()> {
+    let unknown = data.learn_categories();
+    if let Some(Unknown { row, column, word }) = unknown.first() {
+        let word = word.escape_debug();
+        if d.categories == Categories::Codes {
+            let what = format!("{row}: `{column}` holds `{word}`, which no training row has, so it has no code");
+            let help = "write data.categories = \"one_hot\", which takes it as none of the known ones, or omit the column \
+                        (data.ignore)";
+            return Err(Error::data(d.source(), what, help));
+        }
+        let n = unknown.len();
+        watch.note(&format!(
+            "warning: categories that no training row has, taken as none of the known ones: {n} (the first: {row}, \
+             `{column}` holds `{word}`)"
+        ));
+    }
+    Ok(())
 }
 
 /// Refuses a training set that lacks a class: a classifier cannot learn it. An autoencoder needs no classes.

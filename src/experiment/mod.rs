@@ -7,10 +7,11 @@
 //! * [`read`]: from the file to the types, and what is said of a mistake; `validate`: ranges, and loss against network;
 //! * [`mod@builtin`]: the files of the courses;
 //! * [`data`]: the section `[data]` and the kinds of data; [`known`]: what the file says of its data before they are read;
-//!   [`load`]: reading them; [`preparation`]: from samples to what the network is given; [`prepared`]: all that is settled
+//!   [`load`]: reading them; [`preparation`]: from samples to what the network is given, [`encoding`] of a table's words and gaps; [`prepared`]: all that is settled
 //!   before training; [`cost`]: what it will take; [`job`]: the run;
 //! * [`kind`], [`task`], [`kinds`]: what makes a kind of experiment, how it is run, and the table of all kinds: [`kinds::classify`],
-//!   [`kinds::regress`], [`kinds::reconstruct`], [`kinds::som`]; [`cross_validation`]: a section, and the folds; [`found`] and [`report`]: what is common to what they found;
+//!   [`kinds::regress`], [`kinds::reconstruct`], [`kinds::linear`], [`kinds::som`]; [`found`] and [`report`]: what is common to what
+//!   they found; [`cross_validation`]: the same of every row in turn, and [`folds`] what that found;
 //!   [`each`]: the measure of each test sample;
 //! * [`trained`]: asking a run afterwards, [`rows`]: about rows without a class; [`deploy`]: its network for other programs;
 //!   [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
@@ -27,7 +28,9 @@ mod define;
 pub mod deploy;
 pub mod dream;
 pub mod each;
+pub mod encoding;
 pub mod findings;
+pub mod folds;
 pub mod found;
 pub mod functions;
 pub mod job;

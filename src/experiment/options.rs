@@ -1,6 +1,6 @@
 //! How the settings of section `[data]` become what the readers of files ask for.
 
-use super::choices::HeaderLine;
+use super::choices::{Categories, Gaps, HeaderLine};
 use super::data::Data;
 use super::kind::Learns;
 use crate::data::{Column, ImageData, Images, NpzOptions, TableOptions};
@@ -40,6 +40,9 @@ impl Data {
             columns: self.columns.clone(),
             ignore: self.ignore.clone(),
             targets: (learns == Learns::Values).then(|| self.target.columns()),
+            categories: self.categories != Categories::Refuse,
+            unknown: self.categories == Categories::OneHot,
+            gaps: self.gaps != Gaps::Refuse,
         }
     }
 

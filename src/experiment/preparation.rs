@@ -1,6 +1,7 @@
 //! From samples as they were read to what the network is given: features and scales, learned from the training split.
 
 use super::data::{Data, Features, Normalize};
+use super::encoding::Encoding;
 use super::values::ValueScale;
 use crate::analysis::features::{Feature, of_images};
 use crate::analysis::hog::Hog;
@@ -28,6 +29,9 @@ pub struct Preparation {
     /// What the columns of a table are called; other tables are matched by these names.
     #[serde(default)]
     pub columns: Columns,
+    /// How the columns of a table become numbers, if they are not numbers already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<Encoding>,
     /// What the network is given.
     pub features: Features,
     /// Which features, if they are hand-crafted.
@@ -55,6 +59,7 @@ impl Preparation {
             classes: train.classes.clone(),
             image: [train.channels(), train.height(), train.width()],
             columns: train.columns.clone(),
+            encoding: if train.is_table() { Encoding::fit(d, train)? } else { None },
             features: d.features,
             hand_crafted: d.hand_crafted.clone(),
             hog: d.hog.clone(),
@@ -89,6 +94,12 @@ impl Preparation {
         self.columns.clone()
     }
 
+    /// What the numbers that the network is given of a table's row are called; `None` for images.
+    pub fn input_names(&self) -> Option<Vec<String>> {
+        let encoded = || self.encoding.as_ref().map_or_else(|| self.columns().features, Encoding::names);
+        self.is_table().then(encoded)
+    }
+
     /// Numbers that the network gives for each sample: one for each class, or those of a regression.
     pub fn outputs(&self) -> usize {
         self.values.as_ref().map_or(self.classes.len(), |scale| scale.names.len())
@@ -111,7 +122,7 @@ impl Preparation {
     /// The shape of a sample as the network gets it.
     pub fn input(&self) -> Vec<usize> {
         match self.features {
-            Features::Pixels if self.is_table() => vec![self.image[2]],
+            Features::Pixels if self.is_table() => vec![self.encoding.as_ref().map_or(self.image[2], Encoding::width)],
             Features::Pixels => self.image.to_vec(),
             Features::HandCrafted => vec![self.hand_crafted.len()],
             Features::Hog => self.hog.dimensions([self.image[1], self.image[2]]).map_or(vec![], |d| vec![d]),
@@ -127,13 +138,14 @@ impl Preparation {
     }
 
     fn raw_features(&self, pixels: &Tensor) -> Result<ndarray::Array2<f32>> {
-        match self.features {
-            Features::Pixels => {
+        match (self.features, &self.encoding) {
+            (Features::Pixels, Some(encoding)) => encoding.encode(pixels),
+            (Features::Pixels, None) => {
                 let (n, d) = (pixels.shape()[0], self.image[2]);
                 Ok(ndarray::Array2::from_shape_fn((n, d), |(i, j)| pixels.data()[i * d + j]))
             }
-            Features::Hog => self.hog.of_images(pixels),
-            Features::HandCrafted => of_images(&self.hand_crafted, pixels),
+            (Features::Hog, _) => self.hog.of_images(pixels),
+            (Features::HandCrafted, _) => of_images(&self.hand_crafted, pixels),
         }
     }
 

@@ -57,6 +57,11 @@ impl Prepared {
     pub fn new(e: &Experiment, watch: &mut dyn Watch) -> Result<Self> {
         check_data(e)?;
         let data = load(e, watch)?;
+        Self::of(e, data, watch)
+    }
+
+    /// The same of data that have been read.
+    pub fn of(e: &Experiment, data: ImageData, watch: &mut dyn Watch) -> Result<Self> {
         let preparation = Preparation::fit(&e.data, &data.train)?;
         let train = preparation.samples_of(&data.train, Some((&e.data, e.seed)))?;
         let [val, test] = [&data.val, &data.test].map(|images| preparation.samples_of(images, None));

@@ -8,7 +8,7 @@ use super::define::fill;
 use super::kind::{Kind, NETWORK, OF_KINDS};
 use super::kinds;
 use super::layers::{self, Layer};
-use super::spec::Experiment;
+use super::spec::{Activation, Experiment};
 use crate::error::{Error, Result};
 use crate::optim::{Adam, OptimizerSpec};
 use crate::run::RunFolder;
@@ -235,6 +235,43 @@ impl Source {
         Err(Error::config(self.document.place(&key), what, help))
     }
 
+    /// Writes the layers of a network whose file gives `model.hidden` instead.
+    fn perceptron(&self, values: &mut Table) -> Result<()> {
+        let Some(Value::Table(model)) = values.get_mut("model") else { return Ok(()) };
+        let (hidden, activation) = (model.remove("hidden"), model.remove("activation"));
+        let Some(hidden) = hidden else {
+            let place = || self.document.place("model.activation");
+            let help = "give model.hidden, or an activation as a layer of [[model.layer]]";
+            return activation.map_or(Ok(()), |_| Err(Error::config(place(), "is for model.hidden", help)));
+        };
+        if model.contains_key("layer") {
+            let help = "remove one of the two: model.hidden is short for layers";
+            return Err(Error::config(self.document.place("model.hidden"), "is given beside [[model.layer]]", help));
+        }
+        let widths: Vec<usize> = self.document.read_at("model.hidden", hidden)?;
+        let activation =
+            activation.map(|word| self.document.read_at::<Activation>("model.activation", word)).transpose()?;
+        let layer =
+            |keys: &[(&str, Value)]| Value::Table(keys.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect());
+        let linear = |units: usize| layer(&[("type", "linear".into()), ("units", (units as i64).into())]);
+        let between = match activation.unwrap_or_default() {
+            Activation::Identity => None,
+            function => Some(layer(&[("type", Value::try_from(function).expect("a word"))])),
+        };
+        let mut layers = Vec::new();
+        for units in widths {
+            if units == 0 {
+                let what = "holds 0: expected the number of units of each hidden layer";
+                return Err(Error::config(self.document.place("model.hidden"), what, "write 1 or more"));
+            }
+            layers.push(linear(units));
+            layers.extend(between.clone());
+        }
+        layers.push(linear(0));
+        model.insert("layer".into(), Value::Array(layers));
+        Ok(())
+    }
+
     /// The experiment, every value checked.
     pub fn resolve(&self) -> Result<Experiment> {
         let mut values = self.filled(self.document.values())?;
@@ -242,14 +279,18 @@ impl Source {
         values.remove("variant");
         let kind = values.get("kind").and_then(Value::as_str).map(|name| self.kind(name)).transpose()?;
         self.check_sections(&values, kind)?;
+        self.perceptron(&mut values)?;
+        for (section, value) in kind.map(implied).into_iter().flatten() {
+            values.entry(section).or_insert(value);
+        }
+        if let Value::Table(train) = values.entry("train").or_insert_with(|| Value::Table(Table::new())) {
+            complete(train, kind);
+        }
         if kind.is_some_and(|kind| !kind.is_network()) {
             values.entry("model").or_insert_with(|| Value::Table(Table::new()));
         } else if values.get("model").and_then(Value::as_table).is_some_and(|model| !model.contains_key("layer")) {
             let help = "write each layer as [[model.layer]], with its type";
             return Err(Error::config(self.document.place("model"), "has no layers", help));
-        }
-        if let Value::Table(train) = values.entry("train").or_insert_with(|| Value::Table(Table::new())) {
-            complete(train, kind);
         }
         let experiment: Experiment = self.document.read(values, schema)?;
         let kind = kind.unwrap_or_else(|| kinds::of_loss(experiment.train.loss));
@@ -263,6 +304,11 @@ impl Source {
     pub fn say_where(&self, error: Error) -> Error {
         self.document.say_where(error)
     }
+}
+
+/// The sections that a file of this kind has without giving them.
+fn implied(kind: &Kind) -> Table {
+    kind.implied.parse().expect("a kind implies sections in TOML")
 }
 
 /// Adds to the training section what follows from other settings: the usual loss of the kind of experiment, and the usual
@@ -286,9 +332,8 @@ pub fn table(e: &Experiment) -> Table {
     let section =
         |value: std::result::Result<Table, toml::ser::Error>| Value::Table(value.expect("a section is plain tables"));
     let Value::Table(mut table) = section(Table::try_from(e)) else { unreachable!("made as a table") };
-    // These two are not written where they are as usual.
+    // It is not written where it is as usual.
     table.insert("som".into(), section(Table::try_from(e.som)));
-    table.insert("cross_validation".into(), section(Table::try_from(e.cross_validation)));
     for section in OF_KINDS {
         if let Some(Value::Table(keys)) = table.get_mut(section) {
             keys.retain(|key, _| e.kind.takes(section, key));

@@ -1,7 +1,7 @@
 //! What the reports of all kinds of experiments have: the name of the data, the network, how the run was made.
 
 use super::beside::Size;
-use super::findings::reproducible;
+use super::findings::{cross_validated, reproducible};
 use super::found::Run;
 use super::prepared::Prepared;
 use super::read::to_toml;
@@ -71,12 +71,48 @@ fn filters(p: &Prepared) -> Option<(ImageGrid, String)> {
     (h * w > 1).then(|| chart::filters(weight.data(), [filters, channels, h, w]))
 }
 
-/// How to make this report again.
-pub(super) fn colophon(number: &str, run: &Run, book: &mut Book<'_>) {
-    made(number, &run.experiment, &run.prepared.data.sha256, &run.seconds, book);
+/// The figures of a cross-validation, if there was one: mean and deviation, and each fold. Returns whether there was.
+fn folds(number: &str, run: &Run, book: &mut Book<'_>) -> Result<bool> {
+    let Some(found) = &run.folds else { return Ok(false) };
+    let keys = found.keys();
+    let mut means = Table::new(&["figure", "mean", "standard deviation"]);
+    for key in &keys {
+        let (mean, deviation) = found.mean(key).expect("it is one of the keys");
+        means.row([Cell::text(key.replace('_', " ")), Cell::number(mean, 4), Cell::number(deviation, 4)]);
+    }
+    let mut each = Table::new(&[&["repeat", "fold"], &keys[..]].concat());
+    for (i, figures) in found.figures.iter().enumerate() {
+        let cells = keys.iter().map(|key| Cell::number(figures[*key].as_f64().unwrap_or(f64::NAN), 4));
+        let place = [Cell::count(i / found.folds + 1), Cell::count(i % found.folds + 1)];
+        each.row(place.into_iter().chain(cells).collect::<Vec<_>>());
+    }
+    let (means, each) = (book.table("cross_validation", means)?, book.table("each_fold", each)?);
+    let body = book.page.section(number, "Cross-validation");
+    let key = ["accuracy", "r_squared", "mse", "loss"].into_iter().find(|key| keys.contains(key));
+    if let Some((key, (mean, deviation))) = key.and_then(|key| Some((key, found.mean(key)?))) {
+        body.paragraph(&cross_validated(
+            &key.replace('_', " "),
+            (mean, deviation),
+            [found.folds, found.repeats, found.rows],
+        ));
+    }
+    body.table(&means, "Mean and standard deviation over all folds")
+        .details("Each fold", |body| {
+            body.table(&each, "The figures of each fold");
+        })
+        .source("src/experiment/cross_validation.rs");
+    Ok(true)
 }
 
-/// The same for any experiment: `sha256` is the checksum of its data, `seconds` the wall time of each stage.
+/// What was found by cross-validation, and how to make this report again.
+pub(super) fn colophon(number: &str, run: &Run, book: &mut Book<'_>) -> Result<()> {
+    let next = number.parse::<usize>().map_or(number.to_owned(), |n| (n + 1).to_string());
+    let number = if folds(number, run, book)? { next.as_str() } else { number };
+    made(number, &run.experiment, &run.prepared.data.sha256, &run.seconds, book);
+    Ok(())
+}
+
+/// How to make the report of any experiment again: `sha256` is the checksum of its data, `seconds` the wall time of each stage.
 pub(super) fn made(number: &str, e: &Experiment, sha256: &str, seconds: &[(String, f64)], book: &mut Book<'_>) {
     let seconds: Vec<String> = seconds.iter().map(|(stage, s)| format!("{stage} {s:.1}")).collect();
     let facts = [

@@ -1,9 +1,9 @@
 //! What an experiment is: data, a network, a training. The types are the file's sections, field for field.
 
 use super::beside::Known;
-use super::cross_validation::CrossValidation;
 use super::data::Data;
 use super::kind::{Kind, unresolved};
+use super::kinds::linear::settings::LinearSettings;
 use super::layers::Layer;
 use crate::analysis::som::Som;
 use crate::optim::{Adam, Choice, OptimizerSpec, Schedule};
@@ -22,8 +22,9 @@ pub struct Experiment {
     /// What it is, in one sentence for people.
     #[serde(default)]
     pub about: String,
-    /// What is learned: classify (a class), regress (numbers), reconstruct (the input itself) or som (a map of the samples).
-    /// Without it, what `train.loss` is for.
+    /// What is learned: classify (a class), regress (numbers), reconstruct (the input itself), linear (numbers, by a weighted
+    /// sum of the columns whose weights are computed at once) or som (a map of the samples). Without it, what `train.loss` is
+    /// for.
     #[serde(default, rename = "kind")]
     pub(super) kind_name: String,
     /// The kind of that name, from the table of kinds.
@@ -41,9 +42,12 @@ pub struct Experiment {
     /// For kind = "som": the self-organizing map (Kohonen 1982) and its training.
     #[serde(default, skip_serializing_if = "is_default")]
     pub som: Som,
-    /// For kind = "som": cross-validation of its classes.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub cross_validation: CrossValidation,
+    /// Cross-validation of an experiment on a table: `{ folds = 5, repeats = 1 }`. Without it there is none.
+    #[serde(default, skip_serializing_if = "Validation::is_default")]
+    pub validation: Validation,
+    /// For kind = "linear": how the weights are computed.
+    #[serde(default, skip_serializing_if = "LinearSettings::is_default")]
+    pub linear: LinearSettings,
     /// What the report shows.
     #[serde(default)]
     pub report: Report,
@@ -80,6 +84,35 @@ pub struct Model {
     /// The layers, one after the other; a list [[model.layer]].
     #[serde(default)]
     pub layer: Vec<Layer>,
+    /// Instead of the layers, the widths of the hidden ones of a multilayer perceptron: `[50, 20]` is short for a `linear` layer of
+    /// 50 units, an activation, one of 20, an activation, and a `linear` layer of units = 0. The resolved file has the layers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<usize>,
+    /// The activation after each layer of `hidden`.
+    #[serde(default, skip_serializing_if = "Activation::is_default")]
+    pub activation: Activation,
+}
+
+/// The activation after each of `model.hidden`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// max(0, x).
+    #[default]
+    Relu,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// 1 / (1 + exp(-x)), also called logistic.
+    Sigmoid,
+    /// None: the network stays linear.
+    Identity,
+}
+
+impl Activation {
+    /// Whether it is the usual one.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 fn all() -> Vec<String> {
@@ -172,6 +205,30 @@ pub enum WeightRule {
     None,
     /// Every class counts the same in sum: n / (K · samples of the class).
     Balanced,
+}
+
+/// Section `[validation]`: cross-validation. The test split is held out first, and evaluated once, at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Validation {
+    /// Folds into which the rows outside the test split are divided, by class where there are classes; for each fold a model is
+    /// trained on the others and evaluated on it. 2 to 1000; 0 is no cross-validation.
+    pub folds: usize,
+    /// How often this is repeated with other folds, 1 to 1000.
+    pub repeats: usize,
+}
+
+impl Default for Validation {
+    fn default() -> Self {
+        Self { folds: 0, repeats: 1 }
+    }
+}
+
+impl Validation {
+    /// Whether there is no cross-validation.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Section `[report]`.

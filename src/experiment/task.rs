@@ -10,7 +10,7 @@ use crate::data::{ImageData, Images};
 use crate::error::Result;
 use crate::nn::Module;
 use crate::run::{Trainer, Watch};
-use crate::train::{History, Objective, Samples};
+use crate::train::{History, Objective, Observer, Samples};
 use serde_json::Value;
 
 /// How experiments of one kind are run. A kind is a type that implements this, in a folder of its own, and a row in
@@ -27,6 +27,12 @@ pub trait Runner: Sync {
 
     /// Reads the data and builds what is trained. Refuses what cannot be trained.
     fn begin(&self, e: &Experiment, watch: &mut dyn Watch) -> Result<Box<dyn Task>>;
+
+    /// Trains what was prepared, without a folder to keep it in: one model of a cross-validation.
+    fn train(&self, e: &Experiment, p: &Prepared, observer: &mut dyn Observer) -> Result<()> {
+        let mut optimizer = e.train.optimizer.build();
+        p.fit.run(&p.model, optimizer.as_mut(), p.train.as_ref(), p.val.as_ref(), None, observer).map(drop)
+    }
 
     /// Computes the figures of a trained network on samples, as `metrics.json` has them for each split. Kinds without a
     /// network have none.

@@ -7,7 +7,7 @@
 //!
 //! [`Source`]: super::read::Source
 
-use super::data::{Data, Features, Normalize};
+use super::data::{Categories, Data, DataKind, Features, Gaps, Normalize};
 use super::kind::Learns;
 use super::layers::{self, Layer, Repeat, Sequence};
 use super::spec::{ClassWeights, Experiment, Train};
@@ -58,6 +58,15 @@ impl Experiment {
             let what = format!("is {}, which is not a loss of kind = \"{}\"", loss.name(), kind.name);
             return Err(Error::config("train.loss", what, format!("use {}", names.join(", "))));
         }
+        let folds = self.validation.folds;
+        if folds != 0 {
+            Error::in_range("validation.folds", folds as f64, 2.0, 1000.0)?;
+            if !d.kind.source().may_hold_values() {
+                let what = format!("is for tables (csv) and arrays (npz), and data.kind is {}", d.kind.name());
+                return Err(Error::config("validation", what, "remove the section"));
+            }
+        }
+        Error::in_range("validation.repeats", self.validation.repeats as f64, 1.0, 1000.0)?;
         if kind.learns != Learns::Values {
             if !d.target.is_empty() {
                 let help = "write kind = \"regress\" to predict numbers; a column with classes is named by data.label";
@@ -163,6 +172,12 @@ impl Data {
         if !(d.is_empty() || d == "tab" || is_separator) {
             let what = format!("is `{}`: expected one character that separates cells, or tab", d.escape_debug());
             return Err(Error::config("data.delimiter", what, "write it as in data.delimiter = \";\""));
+        }
+        let of_tables =
+            [("data.categories", self.categories != Categories::Refuse), ("data.gaps", self.gaps != Gaps::Refuse)];
+        if let Some((key, _)) = of_tables.into_iter().find(|(_, is_set)| *is_set && self.kind != DataKind::Csv) {
+            let what = format!("is for tables (csv), and data.kind is {}", self.kind.name());
+            return Err(Error::config(key, what, "remove it"));
         }
         Error::in_range("data.hog.orientations", self.hog.orientations as f64, 1.0, 360.0)?;
         self.hog.cell.iter().try_for_each(|&n| Error::in_range("data.hog.cell", n as f64, 1.0, 1024.0))?;

@@ -73,7 +73,17 @@ fn bar_charts() -> Vec<(&'static str, Figure)> {
     let scores = GroupedBars::new("Precision, recall and F1 of each class", &galaxies()).axis("score").range(0.0, 1.0);
     let scores = scores.series("precision", &[0.93, 0.81, 1.0]).series("recall", &[0.9, 0.87, 0.98]);
     let many_scores = GroupedBars::new("F1 of many classes", &many(24)).series("F1", &[0.7; 24]).range(0.0, 1.0);
+    let columns = words(&["glucose", "body mass index", "age", "blood pressure", "skin thickness of the triceps"]);
+    let of = |values: [f64; 5], half: f64| values.map(|v| Some((v, (v - half, v + half))));
+    let mut relevant = of([0.42, 0.19, 0.06, 0.0, 0.0], 0.07);
+    (relevant[3], relevant[4]) = (None, Some((0.0, (0.0, 0.0))));
+    let weights = Intervals::new("Weights of the outcome with 95 % intervals", &columns).axis("standardized weight");
+    let weights = weights.series("OLS", &of([0.44, 0.22, 0.09, -0.07, 0.01], 0.08)).series("ARD", &relevant);
+    let no_whisker = Intervals::new("One method, no interval", &words(&["u"]));
+    let no_whisker = no_whisker.series("OLS", &[Some((2.0, (f64::NAN, f64::NAN)))]);
     vec![
+        ("intervals", weights.draw()),
+        ("intervals_none", no_whisker.draw()),
         ("bars", bars.draw()),
         ("bars_signed", signed.draw()),
         ("grouped", scores.series("F1", &[0.915, 0.84, 0.99]).draw()),

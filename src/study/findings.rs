@@ -2,12 +2,12 @@
 
 use crate::report::words::{counted, percent};
 
-/// Says which value retraining the best trial gave on the validation split.
-pub fn retrained(number: usize, again: Option<f64>, value: Option<f64>) -> String {
+/// Says which value retraining the best trial gave, `on the validation split` or wherever its trials are compared.
+pub fn retrained(number: usize, again: Option<f64>, value: Option<f64>, split: &str) -> String {
     let same = match (again, value) {
         (Some(again), Some(value)) if again == value => "It reached the same value, bit for bit.".to_owned(),
         (Some(again), Some(value)) => {
-            format!("It reached {again:.5} on the validation split, after {value:.5} in its trial.")
+            format!("It reached {again:.5} {split}, after {value:.5} in its trial.")
         }
         _ => String::new(),
     };
@@ -54,9 +54,12 @@ mod tests {
 
     #[test]
     fn a_retrained_trial_is_compared() {
-        assert!(retrained(3, Some(0.5), Some(0.5)).ends_with("bit for bit."));
-        assert!(retrained(3, Some(0.5), Some(0.4)).contains("0.50000 on the validation split, after 0.40000"));
-        assert!(retrained(3, None, Some(0.4)).ends_with("a run of its own."));
+        assert!(retrained(3, Some(0.5), Some(0.5), "there").ends_with("bit for bit."));
+        assert!(
+            retrained(3, Some(0.5), Some(0.4), "on the validation split")
+                .contains("0.50000 on the validation split, after 0.40000")
+        );
+        assert!(retrained(3, None, Some(0.4), "there").ends_with("a run of its own."));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! A study of an experiment: searches its settings over many trainings and tests the best network.
 //!
 //! A trial is the experiment with the trial's settings and seed. Its value is the best validation accuracy or loss
-//! (the one by which the experiment keeps its best epoch, `train.keep`), and it reports that of each epoch. At the end
+//! (the one by which the experiment keeps its best epoch, `train.keep`), and it reports that of each epoch. With
+//! cross-validation (`validation.folds`) its value is the mean over the folds, and it reports the mean so far after each fold. At the end
 //! the best complete trial is trained once more as a run of its own, in the folder `best/`, and evaluated on the test
 //! split, which is not used before. It has the trial's seed, so its weights are the same, bit for bit.
 
@@ -10,6 +11,8 @@ use super::settings::{Seeds, StudySettings};
 use super::space::{Point, Space};
 use super::trial::{Prune, Trial};
 use crate::error::{Error, Result};
+use crate::experiment::cross_validation::CrossValidation;
+use crate::experiment::spec::Validation;
 use crate::experiment::{Experiment, Prepared, Source, plan_early};
 use crate::run::{RunFolder, Settings, Unwatched};
 use crate::train::{Epoch, Measure, Observer};
@@ -64,7 +67,8 @@ impl StudyJob {
         let check = || {
             let e = self.at(point, self.experiment.seed)?;
             // Else a test sample of the best trial could have been a training sample of another.
-            if let Some(key) = e.data.other_split(&self.experiment.data) {
+            let validation = (e.validation != self.experiment.validation).then_some("validation");
+            if let Some(key) = e.data.other_split(&self.experiment.data).or(validation) {
                 let what = "changes the split, which all trials of a study share";
                 return Err(Error::config(key, what, "search settings of the network or of its training"));
             }
@@ -90,9 +94,26 @@ impl StudyJob {
         Ok(e)
     }
 
-    /// Returns what a trial's value is: the figure by which its epochs are chosen.
+    /// Returns what a trial's value is: the figure by which its epochs are chosen or, with cross-validation, its mean over the
+    /// folds.
     pub fn measure(&self) -> Measure {
-        self.experiment.measures()[0]
+        let measure = self.experiment.measures()[0];
+        match (self.is_folded(), measure.key()) {
+            (false, _) => measure,
+            (true, "accuracy") => Measure { words: "cross-validated accuracy", ..measure },
+            (true, _) => Measure { words: "cross-validated loss", ..measure },
+        }
+    }
+
+    /// Whether trials are compared by cross-validation.
+    pub(super) fn is_folded(&self) -> bool {
+        self.experiment.validation.folds > 0
+    }
+
+    /// Returns the steps of a trial that is not pruned, and what a step is called.
+    pub(super) fn steps(&self) -> (usize, &'static str) {
+        let Validation { folds, repeats } = self.experiment.validation;
+        if self.is_folded() { (folds * repeats, "fold") } else { (self.experiment.train.epochs, "epoch") }
     }
 
     /// Returns the study: space, sampler, pruner and the rest.
@@ -101,7 +122,7 @@ impl StudyJob {
             name: self.experiment.name.clone(),
             space: self.space.clone(),
             sampler: self.settings.sampler(),
-            pruner: self.settings.pruner(self.experiment.train.epochs)?,
+            pruner: self.settings.pruner(self.steps().0)?,
             direction: self.measure().direction,
             trials: self.settings.trials,
             parallel: self.settings.parallel,
@@ -143,11 +164,11 @@ impl StudyJob {
         stops: &AtomicBool,
     ) -> Result<f64> {
         let e = self.at(&trial.point, trial.seed)?;
-        let p = Prepared::new(&e, &mut Unwatched)?;
-        if !e.data.kind.source().is_rendered() && sha256.is_some_and(|known| known != p.data.sha256) {
-            let help = "put the same files back, and resume the study";
-            return Err(Error::data(e.data.source(), "holds other samples than when this study began", help));
+        if self.is_folded() {
+            return self.cross_validate(&e, sha256, report, stops);
         }
+        let p = Prepared::new(&e, &mut Unwatched)?;
+        same_data(&e, sha256, &p.data.sha256)?;
         let mut optimizer = e.train.optimizer.build();
         let mut observer = Epochs { report, measure: self.measure(), best: None, pruned: false, stops };
         let (train, val) = (p.train.as_ref(), p.val.as_ref());
@@ -156,6 +177,45 @@ impl StudyJob {
             result => drop(result?),
         }
         observer.best.ok_or_else(|| Error::invalid("no epoch was completed"))
+    }
+
+    /// Trains a model for each fold; each fold reports the mean so far.
+    fn cross_validate(
+        &self,
+        e: &Experiment,
+        sha256: Option<&str>,
+        report: &mut dyn FnMut(usize, f64) -> Prune,
+        stops: &AtomicBool,
+    ) -> Result<f64> {
+        let all = CrossValidation::new(e, &mut Unwatched)?;
+        same_data(e, sha256, &all.sha256)?;
+        let (key, mut sum) = (self.measure().key(), 0.0);
+        for number in 0..all.models() {
+            let figures = all.evaluate(number, &mut Stopped(stops))?;
+            sum += figures[key].as_f64().ok_or_else(|| Error::invalid(format!("fold {} has no {key}", number + 1)))?;
+            if report(number + 1, sum / (number + 1) as f64) == Prune::Yes {
+                break;
+            }
+        }
+        Ok(sum / all.models() as f64)
+    }
+}
+
+/// Refuses data other than those of the study, whose checksum is `known`.
+fn same_data(e: &Experiment, known: Option<&str>, found: &str) -> Result<()> {
+    if !e.data.kind.source().is_rendered() && known.is_some_and(|known| known != found) {
+        let help = "put the same files back, and resume the study";
+        return Err(Error::data(e.data.source(), "holds other samples than when this study began", help));
+    }
+    Ok(())
+}
+
+/// Stops the training of a fold with the study.
+struct Stopped<'a>(&'a AtomicBool);
+
+impl Observer for Stopped<'_> {
+    fn interrupted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 

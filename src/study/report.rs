@@ -50,11 +50,13 @@ fn measured(value: f64) -> String {
 /// The figures that matter, first.
 fn verdict(o: &StudyOutcome<'_>, book: &mut Book<'_>) {
     let value = o.best.value.map_or("-".into(), measured);
-    let most = o.trials.len() * o.job.experiment.train.epochs;
+    let (steps, step) = o.job.steps();
+    let most = o.trials.len() * steps;
+    let trained = format!("{step}s trained");
     let (epochs, pruned) = (thousands(o.epochs()), o.count(State::Pruned).to_string());
     let mut scores = vec![
         (value, o.job.measure().words, format!("trial {}", o.best.number)),
-        (epochs, "epochs trained", format!("of {} without stopping", thousands(most))),
+        (epochs, trained.as_str(), format!("of {} without stopping", thousands(most))),
         (pruned, "trials pruned", format!("of {}", o.trials.len())),
     ];
     for (key, name) in [("accuracy", "test accuracy"), ("loss", "test loss")] {
@@ -87,8 +89,9 @@ fn ranked<'a>(o: &StudyOutcome<'a>) -> Vec<&'a Trial> {
 fn best(o: &StudyOutcome<'_>, folder: &RunFolder, book: &mut Book<'_>) -> Result<()> {
     let params = &o.job.space.params;
     let names: Vec<String> = params.iter().map(SearchedParam::short).collect();
+    let steps = format!("{}s", o.job.steps().1);
     let columns =
-        ["trial", o.job.measure().words, "epochs", "seconds"].into_iter().chain(names.iter().map(String::as_str));
+        ["trial", o.job.measure().words, steps.as_str(), "seconds"].into_iter().chain(names.iter().map(String::as_str));
     let mut table = Table::new(&columns.collect::<Vec<_>>()).align(&[Align::Right].repeat(4 + names.len()));
     for (i, trial) in ranked(o).into_iter().take(LISTED).enumerate() {
         let mut row = vec![
@@ -110,7 +113,11 @@ fn best(o: &StudyOutcome<'_>, folder: &RunFolder, book: &mut Book<'_>) -> Result
         };
     }
     let table = book.table("best", table)?;
-    let again = o.metrics["val"][o.job.measure().key()].as_f64();
+    let key = o.job.measure().key();
+    let (split, again) = match o.job.is_folded() {
+        true => ("in cross-validation", o.metrics["cross_validation"][key]["mean"].as_f64()),
+        false => ("on the validation split", o.metrics["val"][key].as_f64()),
+    };
     let figures: Vec<(String, String)> = o.metrics["test"]
         .as_object()
         .into_iter()
@@ -121,7 +128,7 @@ fn best(o: &StudyOutcome<'_>, folder: &RunFolder, book: &mut Book<'_>) -> Result
     body.table(&table, "Complete trials, the best first; all of them are in `tables/trials.csv`")
         .paragraph(&format!(
             "{} The run is in `{BEST}/`, with its report and weights. On the held-out test set it reached:",
-            findings::retrained(o.best.number, again, o.best.value)
+            findings::retrained(o.best.number, again, o.best.value, split)
         ))
         .facts(&figures)
         .paragraph(&evaluated(o, folder));
@@ -168,8 +175,9 @@ fn search(o: &StudyOutcome<'_>, book: &mut Book<'_>) -> Result<()> {
     if wide(valued().map(|(_, value)| value)) {
         history = history.log_y();
     }
+    let step = o.job.steps().1;
     let mut curves =
-        Curves::new("Validation curves", ["pruned", "complete", "the best"]).axes("epoch", o.job.measure().words);
+        Curves::new("Validation curves", ["pruned", "complete", "the best"]).axes(step, o.job.measure().words);
     for trial in trials {
         let look = match trial.state {
             _ if trial.number == o.best.number => Look::Bold,
@@ -189,7 +197,7 @@ fn search(o: &StudyOutcome<'_>, book: &mut Book<'_>) -> Result<()> {
         &history,
         "Each trial's value; rings are pruned trials, with the best value they reached. The line is the best so far.",
     )
-    .figure(&curves, "The value of each trial after each epoch.")
+    .figure(&curves, &format!("The value of each trial after each {step}."))
     .source("src/study/run.rs");
     Ok(())
 }

@@ -43,7 +43,7 @@ impl StudyJob {
         // The data are checked before the first trial: a fault in them is not the fault of a trial.
         let mut prepared = Prepared::new(&self.experiment, watch)?;
         experiment::cost::check(&self.experiment, &prepared)?;
-        if prepared.val.is_empty() {
+        if prepared.val.is_empty() && !self.is_folded() {
             let what = "is 0: there are no validation samples, by which trials are compared";
             return Err(Error::config("data.val", what, "give a fraction above 0, such as 0.15"));
         }
@@ -177,7 +177,9 @@ impl<'a> Live<'a> {
         for trial in known.iter().filter(|trial| trial.is_finished()) {
             live.count(trial);
         }
-        live.watch.epoch(&row(["trial", "", job.measure().words, "epochs", "seconds", "settings"].map(String::from)));
+        let steps = format!("{}s", job.steps().1);
+        live.watch
+            .epoch(&row(["trial", "", job.measure().words, steps.as_str(), "seconds", "settings"].map(String::from)));
         live
     }
 
@@ -197,7 +199,7 @@ impl<'a> Live<'a> {
     }
 
     fn show(&mut self) {
-        let epochs = self.job.experiment.train.epochs;
+        let epochs = self.job.steps().0;
         let done = self.over * epochs + self.running.values().sum::<usize>();
         let best = match self.best {
             Some((value, number)) => format!("best {value:.5} (trial {number})"),

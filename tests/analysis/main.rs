@@ -6,6 +6,7 @@ mod common;
 mod data;
 mod hog;
 mod images;
+mod linear;
 mod npz;
 mod som;
 mod table;

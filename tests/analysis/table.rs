@@ -15,7 +15,7 @@ fn file(text: &str) -> (TempDir, PathBuf) {
 }
 
 fn columns(features: &[&str], label: &str) -> Columns {
-    Columns { features: features.iter().map(|&name| name.into()).collect(), label: label.into() }
+    Columns { features: features.iter().map(|&name| name.into()).collect(), label: label.into(), ..Columns::default() }
 }
 
 fn like(text: &str, options: &TableOptions, run: &Columns) -> gradus::Result<Table> {

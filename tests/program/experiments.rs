@@ -424,7 +424,7 @@ fn faulty_files_are_refused_in_words() {
         ("map-with-a-loss", MAP.replace("epochs = 3", "loss = \"mse\"")),
         ("map-with-layers", format!("{MAP}\n[[model.layer]]\ntype = \"relu\"\n")),
         ("map-of-a-network", edit("[train]", "[som]\nrows = 3\n\n[train]")),
-        ("map-with-many-folds", format!("{MAP}\n[cross_validation]\nfolds = 20\n")),
+        ("map-with-many-folds", format!("{MAP}\n[validation]\nfolds = 20\n")),
     ];
     let mut said = String::new();
     let mut note = |name: &str, ran: &Ran| {

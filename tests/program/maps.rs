@@ -16,7 +16,7 @@ rows = 4
 columns = 5
 grid = "hexagonal"
 
-[cross_validation]
+[validation]
 folds = 3
 repeats = 2
 

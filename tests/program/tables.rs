@@ -150,6 +150,152 @@ fn unusable_tables_are_refused_before_anything_is_trained() {
     assert!(!page.contains('\x1b'));
 }
 
+/// A table of 120 rows with a gap in every tenth size and a colour in words, of which `violet` stands in row 5 alone.
+fn colours(path: &Path, order: [usize; 4], change: impl Fn(usize, [String; 4]) -> [String; 4]) {
+    let mut text = String::new();
+    let head = ["size", "colour", "weight", "price"].map(String::from);
+    for i in 0..=120 {
+        let cells = if i == 0 {
+            head.clone()
+        } else {
+            let size = (i * 37) % 50;
+            let (colour, extra) = [("red", 0), ("green", 40), ("blue", 90)][(i * 7) % 3];
+            let colour = if i == 5 { "violet" } else { colour };
+            let weight = (i * 13) % 17;
+            let written = if i % 10 == 0 { String::new() } else { size.to_string() };
+            change(i, [written, colour.into(), weight.to_string(), (2 * size + extra + 3 * weight).to_string()])
+        };
+        text += &format!("{}\n", order.map(|at| cells[at].as_str()).join(","));
+    }
+    fs::write(path, text).unwrap();
+}
+
+const PRICE: &str = r#"
+name = "price"
+kind = "regress"
+[data]
+kind = "csv"
+path = "colours.csv"
+target = "price"
+categories = "one_hot"
+gaps = "median"
+val = 0.2
+test = 0.2
+[[model.layer]]
+type = "linear"
+units = 0
+[train]
+batch = 16
+epochs = 60
+[train.optimizer]
+kind = "adam"
+lr = 0.05
+"#;
+
+fn preparation(folder: &Path, run: &str) -> Value {
+    serde_json::from_slice(&fs::read(folder.join(run).join("preparation.json")).unwrap()).unwrap()
+}
+
+/// The names of the rows of each split, from the manifest of a run.
+fn split_of(folder: &Path, run: &str, row: usize) -> String {
+    let bytes = fs::read(folder.join(run).join("data.csv.gz")).unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&bytes[..]), &mut text).unwrap();
+    let name = format!(",row {row}");
+    text.lines().find(|line| line.ends_with(&name)).unwrap().split(',').next().unwrap().to_owned()
+}
+
+#[test]
+fn words_and_gaps_are_encoded_as_the_training_rows_say() {
+    let folder = empty_folder("tables-colours");
+    let same = |_: usize, cells: [String; 4]| cells;
+    colours(&folder.join("colours.csv"), [0, 1, 2, 3], same);
+    fs::write(folder.join("price.toml"), PRICE).unwrap();
+    let run = |out: &str, more: &[&str]| {
+        gradus(&folder, &[&["train", "price.toml", "--out", out, "--force", "--json"], more].concat())
+    };
+    // A seed that puts the one violet row into the test set, and one that trains on it.
+    let mut seeds = [None, None];
+    for seed in 1..40 {
+        let set = format!("data.seed={seed}");
+        let ran = run("run", &["--set", &set, "--epochs", "1"]);
+        let place = split_of(&folder, "run", 5);
+        seeds[usize::from(place == "train")].get_or_insert((set, ran, place));
+        if seeds.iter().all(Option::is_some) {
+            break;
+        }
+    }
+    let [Some((held_out, ran, place)), Some((trained_on, whole, _))] = seeds else {
+        panic!("no seed tells them apart")
+    };
+    ran.says(
+        0,
+        &["column 2 (`colour`) holds words: 4 categories", "gaps: 12 cells", "taken as none of the known ones: 1"],
+    );
+    assert!(["val", "test"].contains(&place.as_str()));
+    assert!(!whole.says(0, &[]).err.contains("none of the known ones"));
+    run("whole", &["--set", &trained_on, "--epochs", "1"]).says(0, &[]);
+    let learned = preparation(&folder, "whole");
+    assert_eq!(learned["columns"]["categories"]["colour"], serde_json::json!(["blue", "green", "red", "violet"]));
+
+    // Nothing of a held-out row is learned: with other numbers and words there, the run has the same preparation and weights.
+    let metrics = run("run", &["--set", &held_out]).says(0, &[]).json();
+    let kept = preparation(&folder, "run");
+    assert_eq!(kept["columns"]["categories"]["colour"], serde_json::json!(["blue", "green", "red"]));
+    assert_eq!(kept["encoding"]["one_hot"], true);
+    assert_eq!(metrics["parameters"], 6, "size, weight and three colours, and a bias");
+    let sizes = |run: &str| -> f64 {
+        let mut values: Vec<f64> = (1..=120usize)
+            .filter(|i| i % 10 != 0 && split_of(&folder, run, *i) == "train")
+            .map(|i| ((i * 37) % 50) as f64)
+            .collect();
+        values.sort_by(f64::total_cmp);
+        (values[(values.len() - 1) / 2] + values[values.len() / 2]) / 2.0
+    };
+    assert_eq!(kept["encoding"]["columns"][0]["fill"].as_f64().unwrap(), sizes("run"), "the median of training rows");
+    let test_rows: Vec<usize> = (1..=120).filter(|&i| split_of(&folder, "run", i) == "test").collect();
+    colours(&folder.join("colours.csv"), [0, 1, 2, 3], |i, cells| match test_rows.contains(&i) {
+        true => ["1000".into(), "ultramarine".into(), "-77".into(), "5".into()],
+        false => cells,
+    });
+    run("other", &["--set", &held_out]).says(0, &[]);
+    assert_eq!(preparation(&folder, "other"), kept);
+    let weights = |run: &str| fs::read(folder.join(run).join("checkpoints/model-best.safetensors")).unwrap();
+    assert_eq!(weights("other"), weights("run"));
+
+    // Columns in another order are matched by name; a gap is filled and an unknown word tolerated there too.
+    colours(&folder.join("colours.csv"), [0, 1, 2, 3], same);
+    colours(&folder.join("turned.csv"), [3, 2, 1, 0], same);
+    let evaluated = |data: &str| gradus(&folder, &["evaluate", "run", "--data", data, "--json"]);
+    let [a, b] = ["colours.csv", "turned.csv"].map(|data| evaluated(data).says(0, &["does not know", "violet"]).json());
+    assert_eq!(a, b);
+    fs::write(folder.join("new.csv"), "weight,colour,size\n1,red,\n1,red,?\n2,mauve,10\n").unwrap();
+    let predicted = gradus(&folder, &["predict", "run", "new.csv"]);
+    let lines: Vec<&str> = predicted.says(0, &[]).out.lines().collect();
+    assert_eq!(lines.len(), 4);
+    assert_eq!(lines[1].split_once(',').unwrap().1, lines[2].split_once(',').unwrap().1);
+    fs::write(folder.join("lacking.csv"), "weight,size\n1,2\n").unwrap();
+    gradus(&folder, &["predict", "run", "lacking.csv"]).says(3, &["lacks columns of the run: colour"]);
+
+    // Codes: a category without a place is refused, at training and later.
+    run("codes", &["--set", &held_out, "--set", "data.categories=codes"])
+        .says(3, &["row 5", "`colour` holds `violet`", "one_hot"]);
+    let metrics = run("codes", &["--set", &trained_on, "--set", "data.categories=codes"]).says(0, &[]).json();
+    assert_eq!(metrics["parameters"], 4);
+    gradus(&folder, &["predict", "codes", "new.csv"]).says(3, &["line 4", "holds `mauve`", "blue, green, red, violet"]);
+
+    // By default both are refused, with place and what to do.
+    run("refused", &["--set", "data.gaps=refuse"]).says(3, &["line 11, column 1 (`size`) is empty", "data.gaps"]);
+    let words = run("refused", &["--set", "data.categories=refuse"]);
+    words.says(3, &["line 2, column 2 (`colour`) holds `green`", "data.categories"]);
+    run("refused", &["--set", "data.categories=words"]).says(2, &["data.categories", "one_hot", "codes"]);
+    run("refused", &["--set", "data.kind=npz"]).says(2, &["data.categories", "is for tables (csv)"]);
+    colours(&folder.join("names.csv"), [0, 1, 2, 3], |i, [size, _, weight, price]| {
+        [size, format!("person {i}"), weight, price]
+    });
+    run("refused", &["--data", "names.csv"]).says(3, &["holds 120 different words in 120 rows", "data.ignore"]);
+}
+
 /// A .npz of arrays with these headers and bytes.
 fn npz(path: &Path, arrays: &[(&str, &str, &str, Vec<u8>)]) {
     let mut zip = zip::ZipWriter::new(fs::File::create(path).unwrap());

@@ -28,6 +28,12 @@ pub(super) fn is_missing(cell: &str) -> bool {
     ["", "?", "-", "na", "n/a", "nan", "null", "none", "inf", "-inf"].contains(&cell.to_ascii_lowercase().as_str())
 }
 
+/// Returns whether a cell of features holds no value, which may be filled. In a column of words, `none` and `-` are words.
+pub(super) fn is_gap(cell: &str, words: bool) -> bool {
+    let cell = cell.to_ascii_lowercase();
+    ["", "?", "na", "n/a", "nan", "null"].contains(&cell.as_str()) || (!words && ["-", "none"].contains(&cell.as_str()))
+}
+
 /// Classes by their names, and for each name its class. If all names are numbers, equal ones are one class and the
 /// order is theirs; else the order is natural.
 pub(in crate::data) fn encode<'a>(names: impl Iterator<Item = &'a str> + Clone) -> (Vec<usize>, Vec<String>) {
@@ -87,4 +93,9 @@ pub(in crate::data) fn no_classes(n: usize, classes: &[String]) -> Option<Fault>
         None => ("words", "name the class's column by data.label (of arrays: data.y)"),
     };
     Some((format!("holds {k} different {kind} in {n} samples: expected a class"), help.to_owned()))
+}
+
+/// Returns whether a column of `n` words, `k` of them different, holds names or texts: they nearly all differ.
+pub(super) fn no_categories(n: usize, k: usize) -> bool {
+    n >= 8 && 2 * k > n
 }

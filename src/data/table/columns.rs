@@ -1,12 +1,11 @@
 //! Determines the columns of a table: names or none, the class, the features, and what is omitted.
 
-use super::cells::{Fault, encode, is_missing, number, with_comma, with_point};
+use super::cells::{Fault, is_missing, number};
 use super::options::{Column, TableOptions};
 use super::records::{Record, records, separator, text};
 use crate::data::dataset::Columns;
 use crate::files::printable;
-use ndarray::Array2;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 /// Usual names of a column with the class, the most usual first.
 const LABELS: [&str; 9] = ["label", "class", "target", "species", "y", "labels", "classes", "category", "outcome"];
@@ -21,7 +20,7 @@ const LISTED: usize = 12;
 pub(super) struct Sheet {
     /// Names of the columns, no two alike, if the file gives any; some may be empty.
     names: Option<Vec<String>>,
-    rows: Vec<Record>,
+    pub(super) rows: Vec<Record>,
     width: usize,
     /// The column with the class; meaningful once the inputs are chosen.
     pub(super) label: usize,
@@ -78,7 +77,7 @@ impl Sheet {
         self.names.as_ref().map(|names| names[column].clone()).filter(|name| !name.is_empty())
     }
 
-    fn cells(&self, column: usize) -> impl Iterator<Item = &str> + Clone {
+    pub(super) fn cells(&self, column: usize) -> impl Iterator<Item = &str> + Clone {
         self.rows.iter().map(move |row| &row.cells[column])
     }
 
@@ -103,7 +102,7 @@ impl Sheet {
             None => {
                 // A column that the options call a feature, or ignore, is not the class.
                 let settled: HashSet<usize> = hollow.iter().chain(&ignored).chain(&chosen).copied().collect();
-                self.guess_label(&settled)?
+                self.guess_label(&settled, options.categories)?
             }
         };
         let inputs = if chosen.is_empty() {
@@ -259,8 +258,9 @@ impl Sheet {
     }
 
     /// Returns the label's column if no option names it: the last one, unless another one has a usual name and the
-    /// last has not. A column of words can only be the class, so it comes before a column with a usual name.
-    fn guess_label(&mut self, settled: &HashSet<usize>) -> Result<usize, Fault> {
+    /// last has not. Unless columns of words are read as `categories`, one can only be the class, so it comes before a column
+    /// with a usual name.
+    fn guess_label(&mut self, settled: &HashSet<usize>, categories: bool) -> Result<usize, Fault> {
         let Some(last) = (0..self.width).rev().find(|column| !settled.contains(column)) else {
             let what = "has no column left for the class: all are features or omitted".to_owned();
             return Err((what, "name it by data.label, or change data.columns or data.ignore".to_owned()));
@@ -273,7 +273,7 @@ impl Sheet {
         let usual = (0..self.width).filter(|column| rank(*column).is_some() && !settled.contains(column));
         let Some(named) = usual.min_by_key(|&column| rank(column)) else { return Ok(last) };
         let has_words = |column: usize| self.cells(column).any(|cell| number(cell).is_none() && !is_missing(cell));
-        if has_words(last) && !has_words(named) {
+        if !categories && has_words(last) && !has_words(named) {
             return Ok(last);
         }
         let called = self.called(named);
@@ -307,93 +307,6 @@ impl Sheet {
         let span = low.zip(high).and_then(|(low, high)| high.checked_sub(*low));
         let dense = span.is_some_and(|span| span + 1 == numbers.len() as i64);
         numbers.iter().collect::<HashSet<_>>().len() == numbers.len() && (unnamed || dense)
-    }
-
-    /// Returns the features as numbers.
-    pub(super) fn numbers(&self, inputs: &[usize]) -> Result<Array2<f32>, Fault> {
-        let mut features = Vec::with_capacity(self.rows.len() * inputs.len());
-        let mut commas = BTreeSet::new();
-        for row in &self.rows {
-            for &column in inputs {
-                let cell = &row.cells[column];
-                let value = with_point(cell).or_else(|| {
-                    commas.insert(column);
-                    with_comma(cell)
-                });
-                features.push(value.ok_or_else(|| self.not_a_number(inputs, row, column))?);
-            }
-        }
-        self.thousands(commas)?;
-        Ok(Array2::from_shape_vec((self.rows.len(), inputs.len()), features).expect("table: rows of one width"))
-    }
-
-    /// Returns what is wrong with the first cell that is not a number, and how many like it there are.
-    fn not_a_number(&self, inputs: &[usize], row: &Record, column: usize) -> Fault {
-        let (cell, mut count, mut columns) = (&row.cells[column], 0, Vec::new());
-        for &column in inputs {
-            let bad = self.cells(column).filter(|cell| number(cell).is_none()).count();
-            count += bad;
-            columns.extend((bad > 0).then(|| self.name(column).unwrap_or_else(|| (column + 1).to_string())));
-        }
-        let name = self.name(column).unwrap_or_else(|| {
-            let at = inputs.iter().position(|input| *input == column).unwrap_or(column);
-            format!("x{at}")
-        });
-        let holds = if cell.is_empty() { "is empty".to_owned() } else { format!("holds `{}`", cell.escape_debug()) };
-        let mut what = format!("line {}, column {} (`{name}`) {holds}: expected a number", row.line, column + 1);
-        if count > 1 {
-            what += &format!("; {count} cells of {} are not numbers", shortened(columns.iter().map(String::as_str)));
-        }
-        let named = self.name(column).map_or((column + 1).to_string(), |name| format!("\"{name}\""));
-        let help = if is_missing(cell) {
-            format!(
-                "fill in a number, remove the row, or omit the column (data.ignore = [{named}]); tables with gaps \
-                 come in a later release"
-            )
-        } else {
-            format!(
-                "if this is the class, say data.label = {named}; else omit the column (data.ignore = [{named}]) or \
-                 write numbers for its words; columns of words come in a later release"
-            )
-        };
-        (what, help)
-    }
-
-    /// Refuses a column in which `1,234` may be a thousand or one: each comma is followed by three digits, and other
-    /// cells are whole numbers.
-    fn thousands(&self, columns: BTreeSet<usize>) -> Result<(), Fault> {
-        for column in columns {
-            let commas = || self.cells(column).filter(|cell| cell.contains(','));
-            let Some(first) = commas().next() else { continue };
-            let three = |cell: &str| {
-                let (whole, rest) = cell.split_once(',').unwrap_or_default();
-                rest.len() == 3
-                    && rest.bytes().all(|b| b.is_ascii_digit())
-                    && whole.trim_start_matches(['-', '+']) != "0"
-            };
-            let whole = self.cells(column).any(|cell| cell.parse::<i64>().is_ok());
-            if whole && commas().all(three) {
-                let what =
-                    format!("{} holds `{first}`, which may be a thousand or a decimal comma", self.called(column));
-                return Err((
-                    what,
-                    "write numbers without separators of thousands, and with a decimal point".to_owned(),
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// For each row its class, and the classes.
-    pub(super) fn labels(&self) -> Result<(Vec<usize>, Vec<String>), Fault> {
-        let cells = self.cells(self.label);
-        let numeric = cells.clone().all(|cell| number(cell).is_some() || is_missing(cell));
-        let missing = |cell: &str| cell.is_empty() || (numeric && is_missing(cell));
-        if let Some(row) = self.rows.iter().find(|row| missing(&row.cells[self.label])) {
-            let what = format!("line {}, {} has no label", row.line, self.called(self.label));
-            return Err((what, "fill it in or remove the row".to_owned()));
-        }
-        Ok(encode(cells))
     }
 }
 
@@ -456,7 +369,7 @@ fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 /// Returns the first names of many.
-fn shortened<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn shortened<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
     let first = names.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
     if names.len() > LISTED { format!("{first} and {} more", names.len() - LISTED) } else { first }

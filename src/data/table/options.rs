@@ -39,4 +39,11 @@ pub struct TableOptions {
     /// The columns with the numbers to predict, for a regression; an empty list takes the one that `label` names or
     /// that is detected in its place. `None`: the label is a class.
     pub targets: Option<Vec<Column>>,
+    /// Whether columns of words are read, as categories; else a word is refused.
+    pub categories: bool,
+    /// Whether a category that the run of a [`Table::read_csv_like`](super::Table::read_csv_like) does not have is read; else
+    /// it is refused.
+    pub unknown: bool,
+    /// Whether gaps among the features are read, as NaN; else they are refused.
+    pub gaps: bool,
 }

@@ -1,6 +1,7 @@
 //! The kinds of experiments: a folder for each, and a row in the table.
 
 pub mod classify;
+pub mod linear;
 pub mod reconstruct;
 pub mod regress;
 pub mod som;
@@ -9,12 +10,13 @@ use super::kind::Kind;
 use super::task::Runner;
 use crate::train::Loss;
 use classify::Classify;
+use linear::LinearFit;
 use reconstruct::Reconstruct;
 use regress::Regress;
 use som::SelfOrganizingMap;
 
 /// All kinds; a file that names none is of the first whose losses hold its own.
-pub static ALL: [&dyn Runner; 4] = [&Classify, &Regress, &Reconstruct, &SelfOrganizingMap];
+pub static ALL: [&dyn Runner; 5] = [&Classify, &Regress, &Reconstruct, &LinearFit, &SelfOrganizingMap];
 
 /// Returns how experiments of this kind are run.
 pub fn runner(kind: &Kind) -> &'static dyn Runner {

@@ -27,6 +27,7 @@ static KIND: Kind = Kind {
     losses: &[Loss::CrossEntropy, Loss::Nll, Loss::BceWithLogits, Loss::Bce, Loss::Mse],
     gives: "names a class",
     end: "end with a `linear` of units = 0: one for each class, or one for the loss of yes and no",
+    implied: "",
     instead: "",
     takes: NETWORK,
 };

@@ -5,6 +5,7 @@ use super::{BINS, Classified, Decision, decisions, metrics, predictions, probabi
 use crate::analysis::metrics::{Reliability, brier_score, macro_auc, precision_recall_curve, roc_curve};
 use crate::error::Result;
 use crate::experiment::findings::kept_epoch;
+use crate::experiment::folds::CrossValidated;
 use crate::experiment::found::Found;
 use crate::experiment::report::{colophon, data_name, network};
 use crate::report::chart::{Colour, ImageGrid, LineChart, Tile};
@@ -29,6 +30,9 @@ impl Found for Classified {
     fn settle(&mut self, test_set: ledger::Summary) {
         self.run.test_set = test_set;
     }
+    fn cross_validated(&mut self, found: CrossValidated) {
+        self.run.folds = Some(found);
+    }
     fn took(&mut self, seconds: &[(String, f64)]) {
         self.run.seconds = seconds.to_vec();
     }
@@ -46,7 +50,7 @@ pub fn write(o: &Classified, folder: &RunFolder) -> Result<()> {
     mistakes(o, &mut book)?;
     confidence(o, &mut book)?;
     network("4", &o.run, &mut book)?;
-    colophon("5", &o.run, &mut book);
+    colophon("5", &o.run, &mut book)?;
     book.finish()
 }
 

@@ -10,6 +10,7 @@ mod report;
 
 use crate::analysis::latent::active_units;
 use crate::error::Result;
+use crate::experiment::folds::CrossValidated;
 use crate::experiment::found::{Found, OfSplit, Run};
 use crate::experiment::kind::{Kind, Learns, NETWORK};
 use crate::experiment::spec::Experiment;
@@ -40,6 +41,7 @@ static KIND: Kind = Kind {
     losses: &[Loss::ReconstructionMse, Loss::ReconstructionBce],
     gives: "gives its input back",
     end: "a reconstruction has the shape of the input",
+    implied: "",
     instead: "look at its codes: gradus latent RUN",
     takes: NETWORK,
 };
@@ -101,6 +103,9 @@ impl Found for Reconstructed {
     }
     fn settle(&mut self, test_set: ledger::Summary) {
         self.run.test_set = test_set;
+    }
+    fn cross_validated(&mut self, found: CrossValidated) {
+        self.run.folds = Some(found);
     }
     fn took(&mut self, seconds: &[(String, f64)]) {
         self.run.seconds = seconds.to_vec();

@@ -30,7 +30,7 @@ impl Reconstructed {
         self.learning(&mut book)?;
         self.images(&mut book)?;
         network("3", &self.run, &mut book)?;
-        colophon("4", &self.run, &mut book);
+        colophon("4", &self.run, &mut book)?;
         book.finish()
     }
 

@@ -4,19 +4,20 @@ use super::COVERAGE;
 use crate::report::chart::number;
 use crate::report::words::percent;
 
-/// Whether the network predicts number `name` better than its mean does: R² on `n` test samples with its 95 % interval.
-pub fn verdict(name: &str, r_squared: Option<f64>, interval: Option<(f64, f64)>, n: usize) -> String {
+/// Whether the `model`, a network or whatever learned, predicts number `name` better than its mean does: R² on `n` test samples
+/// with its 95 % interval.
+pub fn verdict(model: &str, name: &str, r_squared: Option<f64>, interval: Option<(f64, f64)>, n: usize) -> String {
     let (Some(r_squared), Some((low, high))) = (r_squared, interval) else {
         return format!("All {n} test samples have the same {name}, so R² has no value there.");
     };
     let figures = format!("R² is {r_squared:.3} (95 % interval {low:.3} to {high:.3}, n = {n})");
     if low > 0.0 {
         let part = percent(r_squared);
-        format!("The network explains {part} of the variance of {name} on the test set: {figures}.")
+        format!("The {model} explains {part} of the variance of {name} on the test set: {figures}.")
     } else if high < 0.0 {
-        format!("On the test set the network predicts {name} worse than its mean there would: {figures}.")
+        format!("On the test set the {model} predicts {name} worse than its mean there would: {figures}.")
     } else {
-        format!("There is no evidence that the network predicts {name} better than its mean does: {figures}.")
+        format!("There is no evidence that the {model} predicts {name} better than its mean does: {figures}.")
     }
 }
 
@@ -59,11 +60,11 @@ mod tests {
 
     #[test]
     fn a_verdict_follows_the_interval() {
-        let words = |r: f64, low: f64, high: f64| verdict("price", Some(r), Some((low, high)), 200);
+        let words = |r: f64, low: f64, high: f64| verdict("network", "price", Some(r), Some((low, high)), 200);
         assert!(words(0.871, 0.84, 0.9).starts_with("The network explains 87.1 % of the variance of price"));
         assert!(words(0.02, -0.05, 0.09).starts_with("There is no evidence"));
         assert!(words(-0.4, -0.6, -0.2).contains("worse than its mean"));
-        assert!(verdict("price", None, None, 3).contains("R² has no value"));
+        assert!(verdict("network", "price", None, None, 3).contains("R² has no value"));
     }
 
     #[test]

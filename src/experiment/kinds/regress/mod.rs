@@ -11,6 +11,7 @@ mod report;
 
 use crate::analysis::metrics::{RegressionErrors, conformal_half_width, r_squared_interval};
 use crate::error::{Error, Result};
+use crate::experiment::folds::CrossValidated;
 use crate::experiment::found::{Found, OfSplit, Run};
 use crate::experiment::kind::{Kind, Learns, NETWORK};
 use crate::experiment::spec::Experiment;
@@ -69,6 +70,7 @@ static KIND: Kind = Kind {
     losses: &[Loss::Mse, Loss::Mae, Loss::Huber],
     gives: "predicts numbers",
     end: "end with a `linear` of units = 0: one for each number to predict",
+    implied: "",
     instead: "for rows of numbers: gradus predict RUN TABLE.csv",
     takes: NETWORK,
 };
@@ -131,6 +133,9 @@ impl Found for Regressed {
     }
     fn settle(&mut self, test_set: ledger::Summary) {
         self.run.test_set = test_set;
+    }
+    fn cross_validated(&mut self, found: CrossValidated) {
+        self.run.folds = Some(found);
     }
     fn took(&mut self, seconds: &[(String, f64)]) {
         self.run.seconds = seconds.to_vec();

@@ -23,15 +23,20 @@ impl Regressed {
         let names: Vec<&str> = self.test.iter().map(|t| t.name.as_str()).collect();
         let what = format!("Data: {}, {test}; to predict: {}; seed {}", data_name(e), names.join(", "), e.seed);
         let mut book = Book::open(folder, &e.name, &what);
-        folder.write(PREDICTIONS, &self.predictions())?;
-        each::write(folder, &p.data.test.names, &self.squared_errors(), None)?;
+        self.write_predictions(folder)?;
         self.verdict(&mut book);
         self.learning(&mut book)?;
-        self.mistakes(&mut book)?;
+        self.mistakes("2", &mut book)?;
         let (network_at, colophon_at) = if self.learned("3", &mut book)? { ("4", "5") } else { ("3", "4") };
         network(network_at, &self.run, &mut book)?;
-        colophon(colophon_at, &self.run, &mut book);
+        colophon(colophon_at, &self.run, &mut book)?;
         book.finish()
+    }
+
+    /// Writes the prediction of every test sample, and its squared error for comparisons.
+    pub(in crate::experiment::kinds) fn write_predictions(&self, folder: &RunFolder) -> Result<()> {
+        folder.write(PREDICTIONS, &self.predictions())?;
+        each::write(folder, &self.run.prepared.data.test.names, &self.squared_errors(), None)
     }
 
     fn verdict(&self, book: &mut Book<'_>) {
@@ -42,7 +47,7 @@ impl Regressed {
             .test
             .iter()
             .zip(&self.on_test().errors)
-            .map(|(t, errors)| findings::verdict(&t.name, errors.r_squared, t.r_squared_interval, n))
+            .map(|(t, errors)| findings::verdict("network", &t.name, errors.r_squared, t.r_squared_interval, n))
             .collect();
         let first = &self.on_test().errors[0];
         let r_squared = first.r_squared.map_or("-".to_owned(), |r| format!("{r:.3}"));
@@ -71,6 +76,21 @@ impl Regressed {
             chart = chart.epochs("validation", &column(1));
         }
         let chart = book.figure("model_loss", chart.marker(self.run.history.best_epoch as f64, "kept").draw())?;
+        let table = book.table("splits", self.splits_table())?;
+        let words = format!(
+            "Loss ({}) over the epochs, of numbers brought to mean 0 and deviation 1.",
+            self.run.experiment.train.loss.name()
+        );
+        book.page
+            .section("1", "Learning")
+            .figure(&chart, &words)
+            .table(&table, "The weights that are kept, on each split; errors in the units of the data")
+            .source("src/experiment/kinds/regress/mod.rs");
+        Ok(())
+    }
+
+    /// Loss and errors of each split and number.
+    pub(in crate::experiment::kinds) fn splits_table(&self) -> Table {
         let heads = ["split", "target", "samples", "loss", "MSE", "RMSE", "MAE", "R²"];
         let mut table = Table::new(&heads).key("R²", "r_squared");
         for OnSplit { name, samples, loss, errors } in &self.splits {
@@ -87,20 +107,11 @@ impl Regressed {
                 ]);
             }
         }
-        let table = book.table("splits", table)?;
-        let words = format!(
-            "Loss ({}) over the epochs, of numbers brought to mean 0 and deviation 1.",
-            self.run.experiment.train.loss.name()
-        );
-        book.page
-            .section("1", "Learning")
-            .figure(&chart, &words)
-            .table(&table, "The weights that are kept, on each split; errors in the units of the data")
-            .source("src/experiment/kinds/regress/mod.rs");
-        Ok(())
+        table
     }
 
-    fn mistakes(&self, book: &mut Book<'_>) -> Result<()> {
+    /// Predictions against true values, residuals, and what they show.
+    pub(in crate::experiment::kinds) fn mistakes(&self, number: &str, book: &mut Book<'_>) -> Result<()> {
         let mut figures: Vec<(Figure, String)> = Vec::new();
         let mut words = Vec::new();
         for (j, t) in self.test.iter().enumerate() {
@@ -127,7 +138,7 @@ impl Regressed {
             words.extend(spread(t).map(|interval| findings::spread(interval).to_owned()));
         }
         let figures: Vec<(&Figure, &str)> = figures.iter().map(|(figure, words)| (figure, words.as_str())).collect();
-        let body = book.page.section("2", "Predictions and residuals").figures(&figures);
+        let body = book.page.section(number, "Predictions and residuals").figures(&figures);
         words.iter().for_each(|words| _ = body.paragraph(words));
         body.paragraph(&format!("Every test sample is in `{PREDICTIONS}`."));
         Ok(())

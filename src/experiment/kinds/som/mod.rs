@@ -12,8 +12,10 @@ mod shown;
 
 use crate::analysis::metrics::{Confusion, normalized_mutual_information};
 use crate::analysis::som::{ClassMap, Map, Matches};
+use crate::data::split;
 use crate::data::{ImageData, Images};
 use crate::error::{Error, Result};
+use crate::experiment::folds::check_folds;
 use crate::experiment::found::{Common, Found};
 use crate::experiment::kind::{Kind, Learns};
 use crate::experiment::known::check_data;
@@ -22,6 +24,7 @@ use crate::experiment::preparation::{PREPARATION, Preparation};
 use crate::experiment::prepared::MODEL;
 use crate::experiment::spec::Experiment;
 use crate::experiment::task::{NetworkOnSamples, Runner, Task};
+use crate::rng::Rng;
 use crate::run::{RunFolder, Trainer, Watch, ledger};
 use crate::train::{Augment, History, Learner, Training};
 use learner::{MapLearner, frames};
@@ -36,7 +39,8 @@ static KIND: Kind = Kind {
     gives: "holds a self-organizing map",
     end: "",
     instead: "its report shows the map, tables/units.csv has its units",
-    takes: &["som", "cross_validation", "train.epochs"],
+    implied: "",
+    takes: &["som", "validation", "train.epochs"],
 };
 
 /// `kind = "som"`: a map of the samples.
@@ -52,7 +56,6 @@ impl Runner for SelfOrganizingMap {
             Error::Config { place, what, help } => Error::config(format!("som.{place}"), what, help),
             other => other,
         })?;
-        e.cross_validation.check()?;
         if e.data.augment != Augment::NONE {
             let help = "remove it: a map learns from the samples as they are";
             return Err(Error::config("data.augment", "is for networks", help));
@@ -63,8 +66,8 @@ impl Runner for SelfOrganizingMap {
     fn begin(&self, e: &Experiment, watch: &mut dyn Watch) -> Result<Box<dyn Task>> {
         check_data(e)?;
         let data = load(e, watch)?;
-        if e.cross_validation.folds > 0 {
-            e.cross_validation.check_classes(&data.train.counts(), &data.classes)?;
+        if e.validation.folds > 0 {
+            check_folds(e.validation.folds, &data.train.counts(), &data.classes)?;
         }
         let preparation = Preparation::fit(&e.data, &data.train)?;
         let [train, val, test] = [&data.train, &data.val, &data.test].map(|images| rows(&preparation, images));
@@ -250,12 +253,12 @@ fn on_split(
 
 /// The accuracy of each repeat: every sample is predicted once, by a map of the other folds and on their scale.
 fn cross_validate(e: &Experiment, images: &Images) -> Result<Vec<f64>> {
-    let (cross, labels) = (e.cross_validation, images.labels());
+    let (cross, labels) = (e.validation, images.labels());
     if cross.folds == 0 || labels.is_empty() {
         return Ok(Vec::new());
     }
     let accuracy = |repeat: usize| {
-        let division = cross.division(labels, e.seed, repeat);
+        let division = split::folds(labels, cross.folds, &mut Rng::new(e.data.seed, "folds", repeat as u64));
         let mut correct = 0;
         for fold in 0..cross.folds {
             let part = |held: bool| {
@@ -279,7 +282,7 @@ impl Found for Mapped {
     fn metrics(&self) -> Result<Value> {
         let split = |name: &str| self.splits.iter().find(|s| s.name == name).map(OnSplit::figures);
         let cross = (!self.cross_validation.is_empty()).then(|| {
-            let cross = self.experiment.cross_validation;
+            let cross = self.experiment.validation;
             json!({
                 "folds": cross.folds, "repeats": cross.repeats, "accuracy": mean(&self.cross_validation),
                 "accuracies": self.cross_validation,

@@ -283,7 +283,7 @@ impl Mapped {
             body.paragraph(&findings::agreement(information, units, names.len(), "training", n));
         }
         if !self.cross_validation.is_empty() {
-            let folds = self.experiment.cross_validation.folds;
+            let folds = self.experiment.validation.folds;
             body.paragraph(&findings::cross_validated(&self.cross_validation, folds, train.matches.best.len()));
         }
         body.paragraph("The classes had no part in training: they were looked at afterwards.");
