@@ -119,7 +119,8 @@ impl<'a, T> Shared<'a, T> {
     ///
     /// # Safety
     /// No two tasks may ask for the same element.
-    unsafe fn pieces<'b, const N: usize>(all: &'b [Self; N], start: usize, len: usize) -> [&'b mut [T]; N] {
+    #[allow(clippy::mut_from_ref)]
+    unsafe fn pieces<const N: usize>(all: &[Self; N], start: usize, len: usize) -> [&mut [T]; N] {
         // SAFETY: as the caller vouches.
         all.each_ref().map(|one| unsafe { one.piece(start, len) })
     }

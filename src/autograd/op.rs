@@ -96,11 +96,11 @@ pub fn apply<T: Real, O: Op<T, N>, const N: usize>(op: O, x: [&Var<T>; N]) -> Re
 
 // What does not depend on the op is compiled once, not for every op.
 
-fn shapes<'a, T: Real, const N: usize>(x: [&'a Var<T>; N]) -> [&'a [usize]; N] {
+fn shapes<T: Real, const N: usize>(x: [&Var<T>; N]) -> [&[usize]; N] {
     x.map(|v| v.shape())
 }
 
-fn values<'a, T: Real, const N: usize>(x: [&'a Var<T>; N]) -> [&'a Tensor<T>; N] {
+fn values<T: Real, const N: usize>(x: [&Var<T>; N]) -> [&Tensor<T>; N] {
     x.map(|v| v.value())
 }
 

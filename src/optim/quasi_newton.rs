@@ -70,8 +70,9 @@ impl<T: Real> QuasiNewton<T> {
     /// Makes `known` the trainable parameters of `model`.
     fn meet(&mut self, model: &dyn Module<T>) -> Result<()> {
         let now: Vec<_> = parameters(model).into_iter().filter(|(_, param)| param.is_trainable()).collect();
-        let same = |(a, b): (&(String, Param<T>), &(String, Param<T>))| a.0 == b.0 && a.1.id() == b.1.id();
-        if now.len() != self.known.len() || !now.iter().zip(&self.known).all(same) {
+        let is_same = now.len() == self.known.len()
+            && now.iter().zip(&self.known).all(|(now, known)| now.0 == known.0 && now.1.id() == known.1.id());
+        if !is_same {
             self.memory = Memory::default();
             self.known = now;
         }

@@ -107,6 +107,13 @@ impl OptimizerSpec {
         self.rule.numbers_kept() + self.around.slots().count()
     }
 
+    /// Returns the first setting, if any, of something that is done around the rule.
+    fn first_around(&self) -> Option<(String, Value)> {
+        let table = |around: Around| serde_json::to_value(around).ok().and_then(|value| value.as_object().cloned());
+        let usual = table(Around::default())?;
+        table(self.around)?.into_iter().find(|(key, value)| usual.get(key) != Some(value))
+    }
+
     /// Refuses settings out of their range. `path` is what the message calls the table, such as `train.optimizer`.
     pub fn validate(&self, path: &str) -> Result<()> {
         let Ok(Value::Object(table)) = serde_json::to_value(self) else { unreachable!("settings are a table") };
@@ -124,12 +131,9 @@ impl OptimizerSpec {
                 return Err(Error::config(format!("{path}.{key}"), what, format!("give {expected}")));
             }
         }
-        let (around, none) = (serde_json::to_value(self.around), serde_json::to_value(Around::default()));
-        if let (false, Ok(Value::Object(around)), Ok(none)) = (self.rule.takes_around(), around, none) {
-            if let Some((key, value)) = around.iter().find(|(key, value)| none.get(key.as_str()) != Some(value)) {
-                let what = format!("is {value}, but {} takes its steps by the loss as it is", table["kind"]);
-                return Err(Error::config(format!("{path}.{key}"), what, "leave it out, or choose another kind"));
-            }
+        if let (false, Some((key, value))) = (self.rule.takes_around(), self.first_around()) {
+            let what = format!("is {value}, but {} takes its steps by the loss as it is", table["kind"]);
+            return Err(Error::config(format!("{path}.{key}"), what, "leave it out, or choose another kind"));
         }
         Ok(())
     }

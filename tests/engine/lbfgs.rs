@@ -9,6 +9,9 @@ use gradus::tensor::Tensor;
 use gradus::{Real, Result};
 use serde::Deserialize;
 
+/// A function of parameters, as the tape records it.
+type Function<T> = dyn Fn(&[Var<T>]) -> Result<Var<T>>;
+
 /// Parameters without a network.
 struct Bare<T: Real>(Vec<Param<T>>);
 
@@ -25,11 +28,7 @@ impl<T: Real> Module<T> for Bare<T> {
 }
 
 /// A step on a function of parameters that the tape differentiates; returns the loss before it.
-fn step<T: Real>(
-    optimizer: &mut dyn Optimizer<T>,
-    model: &Bare<T>,
-    f: &dyn Fn(&[Var<T>]) -> Result<Var<T>>,
-) -> Result<f64> {
+fn step<T: Real>(optimizer: &mut dyn Optimizer<T>, model: &Bare<T>, f: &Function<T>) -> Result<f64> {
     let loss = optimizer.step(model, &mut || {
         let tape = Tape::new();
         let x: Vec<Var<T>> = model.0.iter().map(|param| tape.param(param)).collect();
@@ -39,7 +38,7 @@ fn step<T: Real>(
     Ok(loss.to_f64())
 }
 
-fn value<T: Real>(model: &Bare<T>, f: &dyn Fn(&[Var<T>]) -> Result<Var<T>>) -> f64 {
+fn value<T: Real>(model: &Bare<T>, f: &Function<T>) -> f64 {
     let x: Vec<Var<T>> = model.0.iter().map(|param| Var::constant(param.get())).collect();
     f(&x).unwrap().value().item().to_f64()
 }
@@ -105,7 +104,7 @@ fn rosenbrocks_valley_is_descended_as_scipy_does() {
 }
 
 /// The network 2-50-50-1 of `make_lbfgs.py`.
-fn network() -> (Bare<f64>, impl Fn(&[Var<f64>]) -> Result<Var<f64>>) {
+fn network() -> (Bare<f64>, Box<Function<f64>>) {
     let shapes: [&[usize]; 6] = [&[50, 2], &[50], &[50, 50], &[50], &[1, 50], &[1]];
     let start = |i: usize| Portable::new(i as u64).draw("signed", shapes[i]).cast::<f64>() * 0.25;
     let x: Tensor<f64> = Portable::new(100).draw("signed", &[100, 2]).cast();
@@ -115,7 +114,7 @@ fn network() -> (Bare<f64>, impl Fn(&[Var<f64>]) -> Result<Var<f64>>) {
         let h = layer(&layer(&Var::constant(x.clone()), 0)?.tanh()?, 2)?.tanh()?;
         layer(&h, 4)?.mse(&Var::constant(target.clone()))
     };
-    (Bare((0..6).map(|i| Param::new(start(i))).collect()), f)
+    (Bare((0..6).map(|i| Param::new(start(i))).collect()), Box::new(f))
 }
 
 #[test]
@@ -123,9 +122,9 @@ fn a_network_ends_as_low_as_with_scipy() {
     let Reached { start, iterations: n, values } = golden().network;
     for (n, theirs) in n.into_iter().zip(values) {
         let (model, f) = network();
-        assert!((value(&model, &f) - start).abs() < 1e-12);
-        step(&mut iterations(n), &model, &f).unwrap();
-        let ours = value(&model, &f);
+        assert!((value(&model, &*f) - start).abs() < 1e-12);
+        step(&mut iterations(n), &model, &*f).unwrap();
+        let ours = value(&model, &*f);
         println!("after {n} iterations: {ours:e}, scipy's {theirs:e}");
         assert!(ours < 2.0 * theirs, "after {n} iterations {ours}, scipy's {theirs}");
     }
@@ -143,7 +142,7 @@ fn saved_and_loaded_it_goes_on_in_the_same_bits() {
                 optimizer = iterations(5);
                 optimizer.load(steps, state).unwrap();
             }
-            step(&mut optimizer, &model, &f).unwrap();
+            step(&mut optimizer, &model, &*f).unwrap();
         }
         (optimizer.steps(), state_dict(&model))
     };
@@ -155,7 +154,7 @@ fn saved_and_loaded_it_goes_on_in_the_same_bits() {
     step(&mut saved, &scalars::<f64>(&[-1.2, 1.0]), &rosenbrock).unwrap();
     optimizer.load(1, saved.state()).unwrap();
     let before = state_dict(&model);
-    assert!(step(&mut optimizer, &model, &f).unwrap_err().to_string().contains("p0"));
+    assert!(step(&mut optimizer, &model, &*f).unwrap_err().to_string().contains("p0"));
     assert_eq!(state_dict(&model), before);
 }
 
