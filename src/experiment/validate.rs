@@ -61,7 +61,7 @@ impl Experiment {
         let folds = self.validation.folds;
         if folds != 0 {
             Error::in_range("validation.folds", folds as f64, 2.0, 1000.0)?;
-            if !d.kind.source().may_hold_values() {
+            if kind.is_network() && !d.kind.source().may_hold_values() {
                 let what = format!("is for tables (csv) and arrays (npz), and data.kind is {}", d.kind.name());
                 return Err(Error::config("validation", what, "remove the section"));
             }
@@ -166,6 +166,9 @@ impl Data {
         }
         Error::in_range("data.size", self.size as f64, 8.0, 1024.0)?;
         Error::in_range("data.per_class", self.per_class as f64, 10.0, 100_000.0)?;
+        if self.kind == DataKind::Surface && self.surface.digits == [0; 5] {
+            return Err(Error::config("data.surface.digits", "are all 0", "give at least one digit above 0"));
+        }
         self.kind.source().check(self)?;
         let d = &self.delimiter;
         let is_separator = d.len() == 1 && !d.contains(['"', '\n', '\r']) && d.is_ascii();

@@ -115,7 +115,7 @@ fn settings_of_other_kinds_are_refused() {
     gradus(&folder, &["train", "line.toml", "--out", "run"]).says(2, &["model.layer", "remove [model]"]);
     let network = MODEL.replace("\"linear\"", "\"regress\"") + "\n[[model.layer]]\ntype = \"linear\"\nunits = 0\n";
     fs::write(folder.join("network.toml"), network).unwrap();
-    gradus(&folder, &["train", "network.toml", "--out", "run"]).says(2, &["linear", "is for kind = \"linear\""]);
+    gradus(&folder, &["train", "network.toml", "--out", "run"]).says(2, &["linear", "is not a setting of kind"]);
     let keys = gradus(&folder, &["init", "--keys", "linear"]);
     assert!(keys.says(0, &[]).out.contains("threshold") && keys.out.contains("standard deviation"), "{}", keys.out);
 }
