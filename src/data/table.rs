@@ -260,8 +260,10 @@ mod tests {
         assert!(pick(vec![word("u")], vec![word("u")]).unwrap_err().0.contains("leaves no feature"));
         // The class is not among the columns that are features or omitted.
         let settled = |options| with("kind,u,v,note\na,1,2,x\nb,3,4,y\n", options).map(|table| table.columns);
-        let (all, kind) =
-            (vec![word("u"), word("v")], Columns { features: vec!["u".into(), "v".into()], label: "kind".into() });
+        let (all, kind) = (
+            vec![word("u"), word("v")],
+            Columns { features: vec!["u".into(), "v".into()], label: "kind".into(), ..Columns::default() },
+        );
         let chosen = TableOptions { columns: all, ignore: vec![word("note")], ..TableOptions::default() };
         assert_eq!(settled(chosen).unwrap(), kind);
         let every = TableOptions { columns: (1..=4).map(Column::Number).collect(), ..TableOptions::default() };

@@ -334,7 +334,10 @@ fn the_builtin_files_are_printed_and_planned() {
         let planned = gradus(&folder, &["train", &file, "--dry-run", "--set", "data.color=gray"]);
         let is_rendered = fs::read_to_string(folder.join(&file)).unwrap().contains("kind = \"digits\"");
         assert!(if is_rendered { planned.code == Some(0) } else { matches!(planned.code, Some(2 | 3)) }, "{planned:?}");
-        assert!(planned.out.contains("linear") && planned.out.contains("parameters"), "{name}: {}", planned.out);
+        // How many columns a table has is not known before it is read.
+        let is_known = !planned.out.contains("kind = \"csv\"");
+        assert!(planned.out.contains("linear"), "{name}: {}", planned.out);
+        assert_eq!(planned.out.contains("parameters"), is_known, "{name}: {}", planned.out);
     }
     let keys = gradus(&folder, &["init", "--keys", "train.optimizer"]);
     let rows = ["train.optimizer.lr", "0.001", "train.optimizer.clip_norm", "not set", "Learning rate"];
