@@ -30,6 +30,8 @@ def main():
     parser.add_argument("table", type=Path)
     parser.add_argument("folds", type=Path)
     parser.add_argument("--max-iter", type=int, default=200, help="epochs of a training (scikit-learn's default)")
+    parser.add_argument("--solver", action="append", choices=SOLVERS, help="only these solvers")
+    parser.add_argument("--activation", action="append", choices=ACTIVATIONS, help="only these activations")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     warnings.filterwarnings("ignore")  # a training that ends at max_iter warns
@@ -45,7 +47,8 @@ def main():
     assigned = {key: np.array([int(row[key]) for row in folds]) for key in repeats}
 
     results = []
-    for solver, activation, hidden in itertools.product(SOLVERS, ACTIVATIONS, HIDDEN):
+    grid = itertools.product(options.solver or SOLVERS, options.activation or ACTIVATIONS, HIDDEN)
+    for solver, activation, hidden in grid:
         began, accuracies = time.perf_counter(), []
         for repeat, fold in assigned.items():
             for number in np.unique(fold):

@@ -14,7 +14,7 @@ pub fn reproducible(from_weights: bool) -> &'static str {
 pub fn cross_validated(figure: &str, (mean, deviation): (f64, f64), [folds, repeats, rows]: [usize; 3]) -> String {
     let times = match repeats {
         1 => format!("{folds} folds"),
-        n => format!("{} folds, {n} repeats of {folds}", n * folds),
+        n => format!("{} folds ({n} repeats of {folds})", n * folds),
     };
     format!(
         "The mean {figure} over {times} of {rows} rows is {mean:.4}, with a standard deviation of {deviation:.4} between folds. \
@@ -34,6 +34,17 @@ pub fn kept_epoch(validated: bool) -> [&'static str; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folds_are_counted() {
+        let once = cross_validated("accuracy", (0.93456, 0.0249), [5, 1, 298]);
+        assert!(
+            once.starts_with(
+                "The mean accuracy over 5 folds of 298 rows is 0.9346, with a standard deviation of 0.0249"
+            )
+        );
+        assert!(cross_validated("mse", (2.0, 0.1), [5, 3, 40]).contains("over 15 folds (3 repeats of 5) of 40 rows"));
+    }
 
     #[test]
     fn initial_weights_are_a_fourth_input() {

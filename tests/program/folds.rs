@@ -60,7 +60,10 @@ fn every_row_outside_the_test_split_is_evaluated_once_in_each_repeat() {
     }
     assert!(found["accuracy"]["mean"].as_f64().unwrap() > 0.75, "{found}");
     let report = fs::read_to_string(folder.join("run/report.html")).unwrap();
-    assert!(report.contains("Cross-validation") && report.contains("over 8 folds, 2 repeats of 4"), "no such sentence");
+    assert!(
+        report.contains("Cross-validation") && report.contains("over 8 folds (2 repeats of 4) of"),
+        "no such sentence"
+    );
 
     // The table of folds: no test row, each row once in each repeat, the classes even in all folds.
     let classes: Vec<String> = csv::Reader::from_path(folder.join("table.csv"))
