@@ -268,10 +268,8 @@ impl Source {
 /// Adds to the training section what follows from other settings: the usual loss of the kind of experiment, and the usual
 /// kind of optimizer, Adam, with its usual learning rate.
 fn complete(train: &mut Table, kind: Option<&Kind>) {
-    if let Some(kind) = kind {
-        if let Some(usual) = kind.losses.first() {
-            train.entry("loss").or_insert_with(|| usual.name().into());
-        }
+    if let Some(usual) = kind.and_then(|kind| kind.losses.first()) {
+        train.entry("loss").or_insert_with(|| usual.name().into());
     }
     if let Some(Value::Table(optimizer)) = train.get_mut("optimizer")
         && !optimizer.contains_key("kind")

@@ -66,7 +66,8 @@ pub struct Som {
     pub start: Start,
     /// How much a unit at distance r on the map from the best matching unit learns.
     pub neighbourhood: Neighbourhood,
-    /// The radius σ of the neighbourhood at the beginning, up to 1000; 0 is half of the longer side.
+    /// The radius σ of the neighbourhood at the beginning, 0.01 to 1000; 0 is half of the longer side, and no less than
+    /// `final_radius`.
     #[schemars(extend("unit" = "units"))]
     pub radius: f64,
     /// The radius at the end, 0.01 to 1000.
