@@ -34,14 +34,14 @@ pub enum Start {
 /// The settings of a self-organizing map.
 ///
 /// ```
-/// use gradus::analysis::som::{Grid, Som};
+/// use gradus::analysis::som::{Som, Start};
 /// use ndarray::Array2;
 ///
 /// // A ring of 200 points, and a chain of 20 units that is closed to a ring itself.
 /// let angle = |i: usize| i as f64 * std::f64::consts::TAU / 200.0;
 /// let x = Array2::from_shape_fn((200, 2), |(i, j)| if j == 0 { angle(i).cos() } else { angle(i).sin() });
-/// let som = Som { rows: 1, columns: 20, toroidal: true, radius: 5.0, ..Som::default() };
-/// let map = som.fit(x.view(), 30, 7)?;
+/// let som = Som { rows: 1, columns: 20, toroidal: true, start: Start::Random, ..Som::default() };
+/// let map = som.fit(x.view(), 50, 7)?;
 /// let matches = map.matches(x.view())?;
 /// assert!(matches.quantization_error() < 0.2);
 /// assert_eq!(matches.topographic_error(), 0.0); // the two nearest units of each point are neighbours
@@ -66,7 +66,8 @@ pub struct Som {
     pub start: Start,
     /// How much a unit at distance r on the map from the best matching unit learns.
     pub neighbourhood: Neighbourhood,
-    /// The radius σ of the neighbourhood at the beginning, up to 1000; 0 is half of the longer side.
+    /// The radius σ of the neighbourhood at the beginning, 0.01 to 1000; 0 is half of the longer side, and no less than
+    /// `final_radius`.
     #[schemars(extend("unit" = "units"))]
     pub radius: f64,
     /// The radius at the end, 0.01 to 1000.
