@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(named(&["P8", "P1 t"]), ["P1 train", "P8a train", "P8b train", "P8c train"]);
         assert_eq!(named(&["G 1"]), ["G 1024x1024x1024", "G 128x1152x1024", "G 16x9x16384"]);
         assert_eq!(named(&["K2", "process", "P3 infer"]), ["P3 infer", "process", "K2"]);
-        assert_eq!(named(&[]).len(), 29);
+        assert_eq!(named(&[]).len(), 31);
         let error = Workload::select(&["P1 trian".into()]).unwrap_err();
         assert!(error.exit_code() == 2 && error.to_string().contains("did you mean `P1 train`"), "{error}");
         assert!(!Workload::select(&["speed".into()]).unwrap_err().to_string().contains("did you mean"));

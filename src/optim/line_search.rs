@@ -19,7 +19,7 @@ use crate::error::Result;
 const C1: f64 = 1e-4;
 const C2: f64 = 0.9;
 /// Most evaluations of one search.
-const MOST: usize = 25;
+const MOST: usize = 60;
 
 /// φ at one step.
 #[derive(Clone, Debug)]

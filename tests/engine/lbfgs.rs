@@ -192,7 +192,7 @@ fn a_slope_that_lies_does_not_raise_the_loss() {
     });
     assert_eq!((loss.unwrap(), model.0[0].get().item()), (0.5, 0.5));
     assert_eq!(optimizer.stopped(), Some(Stopped::NoLowerPoint));
-    assert!(optimizer.stopped().unwrap().to_string().contains("steepest descent") && evaluations <= 27);
+    assert!(optimizer.stopped().unwrap().to_string().contains("steepest descent") && evaluations <= 62);
 }
 
 #[test]

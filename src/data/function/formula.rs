@@ -70,15 +70,15 @@ impl Formula {
         if let Some(odd) = text.chars().find(|c| !(c.is_ascii_alphanumeric() || " +-*/^().".contains(*c))) {
             return fail(format!("has the character `{}`", odd.escape_debug()));
         }
-        let text = with_leading_zeros(text)?;
+        let text = match as_usual(text) {
+            Ok(text) => text,
+            Err(what) => return fail(what),
+        };
         let expression = match FlatEx::<f64, Operators>::parse(&text) {
             Ok(expression) => expression,
             Err(error) => return fail(format!("cannot be read: {error}")),
         };
         let names = expression.var_names();
-        if let Some(unknown) = names.iter().find(|name| !["x", "y"].contains(&name.as_str())) {
-            return fail(format!("uses `{unknown}`, which is neither x nor y nor a function"));
-        }
         let variables = names.iter().map(|name| name == "y").collect();
         Ok(Self { expression, variables })
     }
@@ -98,27 +98,69 @@ impl Formula {
     }
 }
 
-/// Writes 0 before each minus that begins an expression; refuses one that follows an operator.
-fn with_leading_zeros(text: &str) -> Result<String, String> {
+/// The words that a formula may hold.
+const NAMES: [&str; 17] = [
+    "x", "y", "pi", "e", "sin", "cos", "tan", "atan", "sinh", "cosh", "tanh", "exp", "ln", "log10", "sqrt", "abs",
+    "floor",
+];
+
+/// Returns the formula as `exmex` reads it in the usual sense: with 0 before each minus that begins an expression, and with
+/// numbers such as 1e-3 written out. Refuses a minus that follows an operator, and words that mean nothing.
+fn as_usual(text: &str) -> Result<String, String> {
     let mut out = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        if c == '-' {
-            let before = out.trim_end();
-            match before.chars().last() {
-                None | Some('(') => out.push('0'),
-                Some('+' | '-' | '*' | '/' | '^') => {
-                    return Err(format!(
-                        "has a minus after `{}`, which can be read in two ways. help: write it in parentheses, as in \
-                         2*(-x) or 10^(-3)",
-                        before.chars().last().unwrap_or_default()
-                    ));
-                }
-                Some(_) => {}
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let take = |holds: fn(char) -> bool| rest.find(|c| !holds(c)).unwrap_or(rest.len());
+        let length = match c {
+            '0'..='9' | '.' => {
+                let length = number(rest);
+                let value: f64 =
+                    rest[..length].parse().map_err(|_| format!("has `{}`, which is no number", &rest[..length]))?;
+                out.push_str(&value.to_string());
+                length
             }
-        }
-        out.push(c);
+            'a'..='z' | 'A'..='Z' => {
+                let length = take(|c| c.is_ascii_alphanumeric());
+                if !NAMES.contains(&&rest[..length]) {
+                    return Err(format!("has the word `{}`, which means nothing here", &rest[..length]));
+                }
+                out.push_str(&rest[..length]);
+                length
+            }
+            '-' => {
+                match out.trim_end().chars().last() {
+                    None | Some('(') => out.push('0'),
+                    Some(before @ ('+' | '-' | '*' | '/' | '^')) => {
+                        return Err(format!(
+                            "has a minus after `{before}`, which can be read in two ways: write it in parentheses, as in \
+                             2*(-x) or 10^(-3)"
+                        ));
+                    }
+                    Some(_) => {}
+                }
+                out.push(c);
+                1
+            }
+            c => {
+                out.push(c);
+                1
+            }
+        };
+        rest = &rest[length..];
     }
     Ok(out)
+}
+
+/// The length of the number with which a text begins, its exponent included.
+fn number(text: &str) -> usize {
+    let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let whole = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let Some(after) = text[whole..].strip_prefix(['e', 'E']) else { return whole };
+    let sign = usize::from(after.starts_with(['+', '-']));
+    match digits(&after[sign..]) {
+        0 => whole,
+        exponent => whole + 1 + sign + exponent,
+    }
 }
 
 #[cfg(test)]
@@ -165,6 +207,7 @@ mod tests {
             ("2*-x", "a minus after `*`"),
             ("x^-2", "a minus after `^`"),
             ("x x", "cannot be read"),
+            ("1.2.3*x", "no number"),
         ] {
             let message = Formula::read(text).expect_err(text);
             assert!(message.contains(words), "{text}: {message}");
