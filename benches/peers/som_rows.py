@@ -1,8 +1,9 @@
 """Self-organizing maps of 25 x 15 units in MiniSom and TorchSOM, 100 epochs, on the files that `gradus bench` made.
 
-Each begins at principal components, with a neighbourhood of radius 3, a learning rate of 0.5 and its own usual decays. TorchSOM
-measures errors while it trains, which its time includes. The errors given here are computed for all programs alike, by the definitions of `gradus::analysis::som`: at a corner,
-units are neighbours. MiniSom learns sample by sample, on one thread: SOM2 takes it some twenty minutes.
+Each begins at principal components, with a neighbourhood of radius 3, a learning rate of 0.5 and its own usual decays.
+TorchSOM measures errors while it trains, which its time includes. The errors given here are computed for all programs
+alike, by the definitions of `gradus::analysis::som`: at a corner, units are neighbours. MiniSom learns sample by sample, on
+one thread: SOM2 takes it some twenty minutes.
 """
 
 import time
@@ -28,7 +29,7 @@ def errors(x, units):
         best.append(two)
         distance.append(np.linalg.norm(part - units[two[:, 0]], axis=1))
     best = np.concatenate(best)
-    apart = np.maximum(np.abs(np.subtract(*np.divmod(best, COLUMNS)[0].T)), np.abs(np.subtract(*np.divmod(best, COLUMNS)[1].T)))
+    apart = np.maximum(*(np.abs(np.subtract(*place.T)) for place in np.divmod(best, COLUMNS)))
     return float(np.concatenate(distance).mean()), float((apart > 1).mean())
 
 

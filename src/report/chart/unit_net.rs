@@ -91,9 +91,11 @@ impl UnitNet {
             let colour = if self.classes.is_empty() { Colour::GRAY } else { Colour::class(label) };
             Shape::of(label).draw(canvas, at(p), radius, colour.faint(0.45));
         }
+        // Many lines are thin and let the samples be seen.
+        let (ink, width) = if units.len() > 200 { (Colour::INK.faint(0.4), 0.5) } else { (Colour::INK, 1.0) };
         for &(a, b) in &self.joined {
             if let (Some(&a), Some(&b)) = (units.get(a), units.get(b)) {
-                canvas.line(&[at(a), at(b)], Colour::INK, if units.len() > 200 { 0.5 } else { 1.0 });
+                canvas.line(&[at(a), at(b)], ink, width);
             }
         }
         let radius = if units.len() > 200 { 1.2 } else { 2.8 };
