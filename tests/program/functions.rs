@@ -44,6 +44,17 @@ fn a_formula_is_learned_by_lbfgs_and_drawn() {
     assert!(checkpoint.is_ok(), "the last weights are kept");
 }
 
+/// One linear unit cannot follow a sine: it ends at the loss of least squares, and the report says so.
+#[test]
+fn a_linear_unit_ends_at_least_squares() {
+    let folder = empty_folder("functions-linear");
+    fs::write(folder.join("sine.toml"), SINE).unwrap();
+    let unit = "model.layer=[{ type = \"linear\", units = 0 }]";
+    gradus(&folder, &["train", "sine.toml", "--set", unit, "--out", "run"]).says(0, &[]);
+    let report = fs::read_to_string(folder.join("run/report.html")).unwrap();
+    assert!(report.contains("least squares gives") && report.contains("it has converged"));
+}
+
 #[test]
 fn a_surface_is_drawn_beside_the_true_one() {
     let folder = empty_folder("functions-surface");

@@ -43,6 +43,20 @@ pub fn intervals(name: &str, half_width: f64, coverage: f64, usual: (f64, f64)) 
     )
 }
 
+/// How near a linear unit's loss on the training split is to the lowest there is, which least squares gives.
+pub fn beside_least_squares(own: f64, lowest: f64) -> String {
+    let above = own - lowest;
+    let judged = if above <= 1e-5 {
+        "it has converged".to_owned()
+    } else {
+        format!("it is above that by {}, and has not converged", number(above))
+    };
+    format!(
+        "The network is one linear unit, of which the lowest loss on the training split is known: least squares gives \
+         {lowest:.6}. The network's is {own:.6}: {judged}."
+    )
+}
+
 /// Whether the size of residuals depends on the predictions: `low` and `high` are the 95 % interval of their correlation.
 pub fn spread((low, high): (f64, f64)) -> &'static str {
     if low > 0.0 {
@@ -65,6 +79,15 @@ mod tests {
         assert!(words(0.02, -0.05, 0.09).starts_with("There is no evidence"));
         assert!(words(-0.4, -0.6, -0.2).contains("worse than its mean"));
         assert!(verdict("network", "price", None, None, 3).contains("R² has no value"));
+    }
+
+    #[test]
+    fn a_linear_unit_has_converged_or_not() {
+        assert!(beside_least_squares(0.300005, 0.3).ends_with("The network's is 0.300005: it has converged."));
+        assert!(
+            beside_least_squares(0.4, 0.3).contains("above that by 0.1")
+                && beside_least_squares(0.4, 0.3).contains("not")
+        );
     }
 
     #[test]
