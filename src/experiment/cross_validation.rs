@@ -11,7 +11,7 @@
 //! deviation over √folds is no standard error of the mean; it is smaller than that (Bengio and Grandvalet 2004).
 
 use super::data::Data;
-use super::folds::{CrossValidated, check_folds};
+use super::folds::{CrossValidated, check_folds, fold_of_each};
 use super::kinds::runner;
 use super::load::{learn_categories, unlearned};
 use super::prepared::Prepared;
@@ -51,8 +51,8 @@ impl<'a> CrossValidation<'a> {
 
     /// Returns the fold of each row in a repeat, from 0.
     fn of_rows(&self, repeat: usize) -> Vec<usize> {
-        let mut rng = Rng::new(self.experiment.data.seed, "folds", repeat as u64);
-        split::folds(&self.rows.strata(), self.experiment.validation.folds, &mut rng)
+        let e = self.experiment;
+        fold_of_each(&self.rows.strata(), e.validation.folds, e.data.seed, repeat)
     }
 
     /// Returns the fold of each row in each repeat as a CSV file, folds counted from 1.

@@ -2,6 +2,7 @@
 
 use crate::data::split;
 use crate::error::{Error, Result};
+use crate::rng::Rng;
 use serde_json::{Map, Value, json};
 
 /// Refuses more folds than a class has samples: one of them would lack the class. `counts` are the samples of each class
@@ -13,6 +14,12 @@ pub fn check_folds(folds: usize, counts: &[usize], classes: &[String]) -> Result
     let what = format!("is {folds}, but {of} has {n} samples outside the test split: expected one for each fold");
     let help = format!("choose at most {n} folds, or add samples: --set validation.folds={}", n.max(2));
     Err(Error::config("validation.folds", what, help))
+}
+
+/// Returns the fold of each sample in a repeat, from 0: by class, or all alike where there are no classes (`strata`). The seed is
+/// that of the data.
+pub fn fold_of_each(strata: &[usize], folds: usize, seed: u64, repeat: usize) -> Vec<usize> {
+    split::folds(strata, folds, &mut Rng::new(seed, "folds", repeat as u64))
 }
 
 /// The figures of all folds.

@@ -12,10 +12,9 @@ mod shown;
 
 use crate::analysis::metrics::{Confusion, normalized_mutual_information};
 use crate::analysis::som::{ClassMap, Map, Matches};
-use crate::data::split;
 use crate::data::{ImageData, Images};
 use crate::error::{Error, Result};
-use crate::experiment::folds::check_folds;
+use crate::experiment::folds::{check_folds, fold_of_each};
 use crate::experiment::found::{Common, Found};
 use crate::experiment::kind::{Kind, Learns};
 use crate::experiment::known::check_data;
@@ -24,7 +23,6 @@ use crate::experiment::preparation::{PREPARATION, Preparation};
 use crate::experiment::prepared::MODEL;
 use crate::experiment::spec::Experiment;
 use crate::experiment::task::{NetworkOnSamples, Runner, Task};
-use crate::rng::Rng;
 use crate::run::{RunFolder, Trainer, Watch, ledger};
 use crate::train::{Augment, History, Learner, Training};
 use learner::{MapLearner, frames};
@@ -258,7 +256,7 @@ fn cross_validate(e: &Experiment, images: &Images) -> Result<Vec<f64>> {
         return Ok(Vec::new());
     }
     let accuracy = |repeat: usize| {
-        let division = split::folds(labels, cross.folds, &mut Rng::new(e.data.seed, "folds", repeat as u64));
+        let division = fold_of_each(labels, cross.folds, e.data.seed, repeat);
         let mut correct = 0;
         for fold in 0..cross.folds {
             let part = |held: bool| {
