@@ -46,12 +46,13 @@ pub enum Spacing {
 /// The recipe of samples of a function.
 ///
 /// ```
-/// use gradus::data::{Spacing, Function};
-/// let sine = Function { formulas: vec!["-sin(0.8*pi*x)".into()], n: 5, spacing: Spacing::Grid, ..Function::default() };
+/// use gradus::data::{Function, Spacing};
+/// let formulas = vec!["-sin(0.8*pi*x)".into()];
+/// let sine = Function { formulas, n: 11, spacing: Spacing::Grid, ..Function::default() };
 /// let samples = sine.sample()?;
-/// assert_eq!(samples.pixels.data(), [-1.0, -0.5, 0.0, 0.5, 1.0]);
+/// assert_eq!((samples.pixels.data()[0], samples.pixels.data()[5]), (-1.0, 0.0));
 /// let values = samples.target.values().unwrap();
-/// assert!((values.data()[4] + (0.8 * std::f32::consts::PI).sin()).abs() < 1e-6);
+/// assert!((values.data()[10] + (0.8 * std::f32::consts::PI).sin()).abs() < 1e-6);
 /// # Ok::<(), gradus::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

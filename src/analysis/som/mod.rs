@@ -22,7 +22,7 @@
 //! * [`Som`]: the settings; [`grid`]: places and distances of units; [`neighbourhood`]: h, and decay;
 //! * [`Training`]: a map while it learns; `start`: where its units begin;
 //! * [`Map`]: a trained map, and what is measured of it; [`classes`]: what its units say of labelled samples;
-//! * [`reference`]: all of this in plain loops, to be read, and to be tested against.
+//! * [`mod@reference`]: all of this in plain loops, to be read, and to be tested against.
 
 pub mod classes;
 pub mod grid;
