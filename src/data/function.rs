@@ -20,6 +20,8 @@ use crate::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The largest number that a setting may be.
+const LARGEST: f64 = 1e30;
 /// Most samples.
 const MOST: usize = 10_000_000;
 
@@ -111,33 +113,47 @@ impl Mixture {
 }
 
 impl Function {
-    /// Reads the formulas and checks all settings. Fails with the key that is wrong.
-    pub fn mixture(&self) -> Result<Mixture> {
+    /// Refuses numbers out of their range, with the key that is wrong. The formulas are not read.
+    pub fn check(&self) -> Result<()> {
         let at = |key: &str| format!("{}.{key}", self.place);
         if self.formulas.is_empty() {
             return Err(Error::config(at("formula"), "is empty", "write one, such as \"-sin(0.8*pi*x)\""));
         }
-        let weights = if self.weights.is_empty() { vec![1.0; self.formulas.len()] } else { self.weights.clone() };
+        let weights = self.each_weight();
         let sum: f64 = weights.iter().sum();
         if weights.len() != self.formulas.len() {
             let what = format!("has {} numbers, but there are {} formulas", weights.len(), self.formulas.len());
             return Err(Error::config(at("weights"), what, "give one for each"));
         }
-        if !(sum.abs() > 0.0 && sum.is_finite()) {
+        if !(sum.abs() > 0.0 && weights.iter().all(|weight| weight.abs() <= LARGEST)) {
             return Err(Error::config(at("weights"), format!("have the sum {sum}"), "give finite numbers, not all 0"));
         }
         let [low, high] = self.range;
-        if !(low < high && low.is_finite() && high.is_finite()) {
+        if !(low < high && low >= -LARGEST && high <= LARGEST) {
             let what = format!("is {low} to {high}");
             return Err(Error::config(at("range"), what, "give two numbers, the smaller one first: [-1.0, 1.0]"));
         }
-        if !(0.0..=1e30).contains(&self.noise) {
+        if !(0.0..=LARGEST).contains(&self.noise) {
             return Err(Error::config(at("noise"), format!("is {}", self.noise), "give a number from 0"));
         }
         if !(10..=MOST).contains(&self.n) {
             let what = format!("is {}", self.n);
             return Err(Error::config(at("samples"), what, format!("give a whole number from 10 to {MOST}")));
         }
+        Ok(())
+    }
+
+    /// The weight of each formula.
+    fn each_weight(&self) -> Vec<f64> {
+        if self.weights.is_empty() { vec![1.0; self.formulas.len()] } else { self.weights.clone() }
+    }
+
+    /// Reads the formulas. Fails with the key that is wrong, a number out of its range included.
+    pub fn mixture(&self) -> Result<Mixture> {
+        self.check()?;
+        let at = |key: &str| format!("{}.{key}", self.place);
+        let weights = self.each_weight();
+        let sum: f64 = weights.iter().sum();
         let read = |(text, weight): (&String, f64)| match Formula::read(text) {
             Ok(formula) => Ok((weight / sum, formula)),
             Err(what) => {

@@ -166,9 +166,11 @@ impl Data {
         }
         Error::in_range("data.size", self.size as f64, 8.0, 1024.0)?;
         Error::in_range("data.per_class", self.per_class as f64, 10.0, 100_000.0)?;
-        if self.kind == DataKind::Surface && self.surface.digits == [0; 5] {
+        if self.surface.digits == [0; 5] {
             return Err(Error::config("data.surface.digits", "are all 0", "give at least one digit above 0"));
         }
+        self.function.function(self.seed).check()?;
+        self.surface.function(self.seed).check()?;
         self.kind.source().check(self)?;
         let d = &self.delimiter;
         let is_separator = d.len() == 1 && !d.contains(['"', '\n', '\r']) && d.is_ascii();

@@ -447,7 +447,13 @@ fn optuna_reads_the_journal_and_the_database() {
 fn every_builtin_can_be_searched() {
     for known in gradus::experiment::builtin::ALL {
         let source = gradus::experiment::Source::text(known.text, known.name).unwrap();
-        let job = gradus::study::job::StudyJob::new(source).unwrap_or_else(|e| panic!("{}: {e}", known.name));
+        let job = gradus::study::job::StudyJob::new(source);
+        if known.text.contains("kind = \"som\"") {
+            // A map has no loss to be searched by.
+            assert!(job.is_err_and(|e| e.to_string().contains("a study searches the settings of networks")));
+            continue;
+        }
+        let job = job.unwrap_or_else(|e| panic!("{}: {e}", known.name));
         assert!(!job.space.params.is_empty(), "{}: [study.space] is empty", known.name);
     }
 }

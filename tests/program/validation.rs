@@ -16,7 +16,8 @@ const BAD: [&str; 5] = ["nan", "-1", "inf", "-inf", "1e300"];
 
 fn resolve(source: &Source) -> Result<Experiment> {
     let e = source.resolve()?;
-    if let Some(input) = e.input() {
+    // A map has no layers to plan.
+    if let Some(input) = e.input().filter(|_| e.kind.is_network()) {
         plan(&e, &input, e.classes().unwrap_or(2))?;
     }
     Ok(e)
@@ -115,6 +116,10 @@ fn every_number_out_of_its_range_is_refused_with_its_key() {
         numbers("", &toml::from_str(&text).unwrap(), &mut paths);
         for path in paths.into_iter().filter(|path| !path.starts_with("study.")) {
             for bad in BAD {
+                // A function may be looked at left of 0.
+                if bad == "-1" && path.starts_with("data.function.range") {
+                    continue;
+                }
                 let mut source = Source::text(&text, &name).unwrap();
                 source.set(&format!("{path}={bad}")).unwrap_or_else(|e| panic!("{name}: {path} = {bad}: {e}"));
                 let error = resolve(&source).err().unwrap_or_else(|| panic!("{name}: {path} = {bad} is taken"));
