@@ -47,7 +47,8 @@ pub struct Lbfgs {
     /// Most iterations of one training step, 1 to 1000000.
     #[cfg_attr(feature = "program", schemars(extend("unit" = "iterations")))]
     pub max_iter: usize,
-    /// Most evaluations of the loss in one training step, 1 to 1000000; without it, five for each four iterations.
+    /// Evaluations of the loss in one training step after which no further iteration begins, 1 to 1000000; without it, five for
+    /// each four iterations. A search that has begun goes on to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "program", schemars(extend("unit" = "evaluations")))]
     pub max_eval: Option<usize>,

@@ -44,7 +44,7 @@ impl<G> Point<G> {
     }
 }
 
-/// Returns a point that satisfies the strong Wolfe conditions; if none is found in `most` evaluations or the interval
+/// Returns a point that satisfies the strong Wolfe conditions; if none is found in sixty evaluations or the interval
 /// becomes shorter than `shortest`, the lowest point found; none if no point is lower than `start`.
 ///
 /// `start` is φ at 0, with a negative slope; `first` is the first step that is tried.
@@ -52,12 +52,11 @@ pub(super) fn strong_wolfe<G: Clone>(
     start: &Point<G>,
     first: f64,
     shortest: f64,
-    most: usize,
     phi: &mut dyn FnMut(f64) -> Result<Point<G>>,
 ) -> Result<Option<Point<G>>> {
     let (mut low, mut t) = (start.clone(), first);
     let mut best: Option<Point<G>> = None;
-    let mut left = most.min(MOST);
+    let mut left = MOST;
     let mut high = None;
     // The interval grows until its end is too high, or beyond a minimum.
     while high.is_none() {
@@ -133,7 +132,7 @@ mod tests {
             let (value, slope) = f(t);
             Point { t, value: if value.is_finite() { value } else { f64::INFINITY }, slope, gradient: () }
         };
-        let found = strong_wolfe(&at(0.0), first, 1e-12, 100, &mut |t| {
+        let found = strong_wolfe(&at(0.0), first, 1e-12, &mut |t| {
             count += 1;
             Ok(at(t))
         });

@@ -178,7 +178,7 @@ impl<T: Real> QuasiNewton<T> {
                 |t: f64| -> Vec<T> { x.iter().zip(&direction).map(|(x, d)| T::from_f64(x.to_f64() + t * d)).collect() };
             let start = Point { t: 0.0, value, slope, gradient: gradient.clone() };
             let mut evaluations = 0;
-            let found = strong_wolfe(&start, first, tolerance_change / length, left, &mut |t| {
+            let found = strong_wolfe(&start, first, tolerance_change / length, &mut |t| {
                 evaluations += 1;
                 self.write(&moved(t));
                 let (loss, gradients) = closure()?;
@@ -187,7 +187,7 @@ impl<T: Real> QuasiNewton<T> {
                 let value = if finite { loss.to_f64() } else { f64::INFINITY };
                 Ok(Point { t, value, slope: dot(&gradient, &direction), gradient })
             });
-            left -= evaluations;
+            left = left.saturating_sub(evaluations);
             let point = match found {
                 Err(error) => return (x, Err(error)),
                 Ok(Some(point)) => point,

@@ -103,6 +103,17 @@ fn rosenbrocks_valley_is_descended_as_scipy_does() {
     assert_ne!(optimizer.stopped(), Some(Stopped::Iterations));
 }
 
+/// With one iteration a step, as where curves are drawn over the epochs, a search still goes on to its end.
+#[test]
+fn one_iteration_a_step_comes_as_far() {
+    let model = scalars::<f64>(&[-1.2, 1.0]);
+    let mut optimizer = QuasiNewton::new(Lbfgs { max_iter: 1, ..Lbfgs::default() });
+    for _ in 0..50 {
+        step(&mut optimizer, &model, &rosenbrock).unwrap();
+    }
+    assert!(value(&model, &rosenbrock) < 1e-12, "{:?} {}", optimizer.stopped(), value(&model, &rosenbrock));
+}
+
 /// The network 2-50-50-1 of `make_lbfgs.py`.
 fn network() -> (Bare<f64>, Box<Function<f64>>) {
     let shapes: [&[usize]; 6] = [&[50, 2], &[50], &[50, 50], &[50], &[1, 50], &[1]];
