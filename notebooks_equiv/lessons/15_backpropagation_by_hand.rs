@@ -12,12 +12,12 @@
 //! Backwards, with δ the derivative of the loss by the sum z of a unit:
 //!
 //! ```text
-//! δₒ = ∂L/∂o = 2/3 (o - t)                       the output is linear: its slope is 1
-//! δⱼ = δₒ vⱼ hⱼ (1 - hⱼ)                         a hidden unit: what arrives, times the slope of σ at zⱼ
+//! δₒ = ∂L/∂o = 2/3 (o - t)                       the output is linear: its derivative is 1
+//! δⱼ = δₒ vⱼ hⱼ (1 - hⱼ)                         a hidden unit: what arrives, times the derivative of σ at zⱼ
 //! ∂L/∂c = Σ δₒ    ∂L/∂vⱼ = Σ δₒ hⱼ    ∂L/∂bⱼ = Σ δⱼ    ∂L/∂wⱼᵢ = Σ δⱼ xᵢ      sums over the samples
 //! ```
 //!
-//! Two slips are classic. One takes the slope of a sigmoid at the linear output too. The other evaluates the slope at the
+//! Two slips are classic. One takes the derivative of a sigmoid at the linear output too. The other evaluates the derivative at the
 //! wrong place: σ'(h) instead of σ'(z). Both give numbers that look sensible, and a loss that falls; differences of the loss
 //! tell them from the derivative (lesson 03).
 //!
@@ -64,24 +64,24 @@ fn loss(w: &[f64; 9]) -> f64 {
 #[derive(Clone, Copy, PartialEq)]
 enum Rule {
     Right,
-    /// The output's δ is multiplied by the slope of a sigmoid that is not there.
-    SlopeAtLinearOutput,
+    /// The output's δ is multiplied by the derivative of a sigmoid that is not there.
+    DerivativeAtLinearOutput,
     /// σ'(h) stands where σ'(z) should.
-    SlopeAtWrongPlace,
+    DerivativeAtWrongPlace,
 }
 
 /// δₒ, δ₁ and δ₂ of a sample.
 fn deltas(w: &[f64; 9], sample: [f64; 3], rule: Rule) -> [f64; 3] {
     let Forward { h, o, .. } = forward(w, sample);
     let mut output = 2.0 / 3.0 * (o - sample[2]);
-    if rule == Rule::SlopeAtLinearOutput {
+    if rule == Rule::DerivativeAtLinearOutput {
         output *= sigmoid(o) * (1.0 - sigmoid(o));
     }
-    let slope = |h: f64| match rule {
-        Rule::SlopeAtWrongPlace => sigmoid(h) * (1.0 - sigmoid(h)),
+    let derivative = |h: f64| match rule {
+        Rule::DerivativeAtWrongPlace => sigmoid(h) * (1.0 - sigmoid(h)),
         _ => h * (1.0 - h),
     };
-    [output, output * w[7] * slope(h[0]), output * w[8] * slope(h[1])]
+    [output, output * w[7] * derivative(h[0]), output * w[8] * derivative(h[1])]
 }
 
 /// The nine derivatives: sums over the samples.
@@ -205,8 +205,8 @@ pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     let checked = by_differences(&w);
     let rules = [
         ("as it should be", Rule::Right),
-        ("slope at the linear output", Rule::SlopeAtLinearOutput),
-        ("slope at the wrong place", Rule::SlopeAtWrongPlace),
+        ("derivative at the linear output", Rule::DerivativeAtLinearOutput),
+        ("derivative at the wrong place", Rule::DerivativeAtWrongPlace),
     ];
     let heads = ["weight", "differences", rules[0].0, rules[1].0, rules[2].0];
     let mut table = Table::new(&heads).align(&[Left, Right, Right, Right, Right]);

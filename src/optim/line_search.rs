@@ -29,25 +29,25 @@ pub(super) struct Point<G> {
     /// φ(t); infinity if it or the gradient is not finite.
     pub(super) value: f64,
     /// φ'(t) = d · ∇f(x + t d).
-    pub(super) slope: f64,
+    pub(super) derivative: f64,
     /// The gradient ∇f(x + t d).
     pub(super) gradient: G,
 }
 
 impl<G> Point<G> {
     fn decreases(&self, start: &Point<G>) -> bool {
-        self.value <= start.value + C1 * self.t * start.slope
+        self.value <= start.value + C1 * self.t * start.derivative
     }
 
     fn is_flat(&self, start: &Point<G>) -> bool {
-        self.slope.abs() <= C2 * start.slope.abs()
+        self.derivative.abs() <= C2 * start.derivative.abs()
     }
 }
 
 /// Returns a point that satisfies the strong Wolfe conditions; if none is found in sixty evaluations or the interval
 /// becomes shorter than `shortest`, the lowest point found; none if no point is lower than `start`.
 ///
-/// `start` is φ at 0, with a negative slope; `first` is the first step that is tried.
+/// `start` is φ at 0, with a negative derivative; `first` is the first step that is tried.
 pub(super) fn strong_wolfe<G: Clone>(
     start: &Point<G>,
     first: f64,
@@ -70,7 +70,7 @@ pub(super) fn strong_wolfe<G: Clone>(
             high = Some(point);
         } else if point.is_flat(start) {
             return Ok(Some(point));
-        } else if point.slope >= 0.0 {
+        } else if point.derivative >= 0.0 {
             high = Some(std::mem::replace(&mut low, point));
         } else {
             let beyond = [point.t + 0.1 * (point.t - low.t), 10.0 * point.t];
@@ -96,7 +96,7 @@ pub(super) fn strong_wolfe<G: Clone>(
             if point.is_flat(start) {
                 return Ok(Some(point));
             }
-            if point.slope * (high.t - low.t) >= 0.0 {
+            if point.derivative * (high.t - low.t) >= 0.0 {
                 high = low;
             }
             low = point;
@@ -111,13 +111,13 @@ fn keep_lower<G: Clone>(best: &mut Option<Point<G>>, point: &Point<G>, start: &P
     }
 }
 
-/// Returns the minimum of the cubic with the values and slopes of two points; none if it has none, or if a value is
+/// Returns the minimum of the cubic with the values and derivatives of two points; none if it has none, or if a value is
 /// infinite.
 fn cubic_minimum<G>(a: &Point<G>, b: &Point<G>) -> Option<f64> {
-    let d1 = a.slope + b.slope - 3.0 * (a.value - b.value) / (a.t - b.t);
-    let square = d1 * d1 - a.slope * b.slope;
+    let d1 = a.derivative + b.derivative - 3.0 * (a.value - b.value) / (a.t - b.t);
+    let square = d1 * d1 - a.derivative * b.derivative;
     let d2 = (b.t - a.t).signum() * square.sqrt();
-    let t = b.t - (b.t - a.t) * (b.slope + d2 - d1) / (b.slope - a.slope + 2.0 * d2);
+    let t = b.t - (b.t - a.t) * (b.derivative + d2 - d1) / (b.derivative - a.derivative + 2.0 * d2);
     Some(t).filter(|t| t.is_finite())
 }
 
@@ -129,8 +129,8 @@ mod tests {
     fn along(f: impl Fn(f64) -> (f64, f64), first: f64) -> (Option<Point<()>>, usize) {
         let mut count = 0;
         let at = |t: f64| {
-            let (value, slope) = f(t);
-            Point { t, value: if value.is_finite() { value } else { f64::INFINITY }, slope, gradient: () }
+            let (value, derivative) = f(t);
+            Point { t, value: if value.is_finite() { value } else { f64::INFINITY }, derivative, gradient: () }
         };
         let found = strong_wolfe(&at(0.0), first, 1e-12, &mut |t| {
             count += 1;
@@ -158,7 +158,7 @@ mod tests {
                     (t - 1.0).powi(2) / 0.02 + 0.005
                 }
             };
-            let slope = |t: f64| {
+            let derivative = |t: f64| {
                 if t <= 0.99 {
                     -1.0
                 } else if t >= 1.01 {
@@ -169,16 +169,22 @@ mod tests {
             };
             let (l, b) = (39.0, 0.01);
             let w = l * std::f64::consts::PI / 2.0;
-            (f(t) + 2.0 * (1.0 - b) / (l * std::f64::consts::PI) * (w * t).sin(), slope(t) + (1.0 - b) * (w * t).cos())
+            (
+                f(t) + 2.0 * (1.0 - b) / (l * std::f64::consts::PI) * (w * t).sin(),
+                derivative(t) + (1.0 - b) * (w * t).cos(),
+            )
         };
         let functions: [&dyn Fn(f64) -> (f64, f64); 3] = [&first, &second, &wave];
         for (n, f) in functions.iter().enumerate() {
             for step in [1e-3, 1e-1, 1e1, 1e3] {
                 let (found, count) = along(f, step);
                 let found = found.unwrap();
-                let (start, slope) = f(0.0);
-                assert!(found.value <= start + C1 * found.t * slope, "function {n} from {step}: {found:?}");
-                assert!(found.slope.abs() <= C2 * slope.abs() && count <= MOST, "function {n} from {step}: {found:?}");
+                let (start, derivative) = f(0.0);
+                assert!(found.value <= start + C1 * found.t * derivative, "function {n} from {step}: {found:?}");
+                assert!(
+                    found.derivative.abs() <= C2 * derivative.abs() && count <= MOST,
+                    "function {n} from {step}: {found:?}"
+                );
             }
         }
     }
@@ -193,7 +199,7 @@ mod tests {
 
     #[test]
     fn without_a_lower_point_there_is_none() {
-        // The slope promises what the values do not hold.
+        // The derivative promises what the values do not hold.
         let (found, count) = along(|t| (t, -1.0), 1.0);
         assert!(found.is_none() && count <= MOST);
     }

@@ -162,11 +162,11 @@ impl<T: Real> QuasiNewton<T> {
                 break Stopped::Evaluations;
             }
             let mut direction = self.memory.direction(&gradient);
-            let mut slope = dot(&gradient, &direction);
-            if !(slope < 0.0 && slope.is_finite()) {
+            let mut derivative = dot(&gradient, &direction);
+            if !(derivative < 0.0 && derivative.is_finite()) {
                 self.memory = Memory::default();
                 direction = gradient.iter().map(|g| -g.to_f64()).collect();
-                slope = dot(&gradient, &direction);
+                derivative = dot(&gradient, &direction);
             }
             let length = direction.iter().fold(0.0, |most: f64, d| most.max(d.abs()));
             let first = if self.memory.pairs.is_empty() {
@@ -176,7 +176,7 @@ impl<T: Real> QuasiNewton<T> {
             };
             let moved =
                 |t: f64| -> Vec<T> { x.iter().zip(&direction).map(|(x, d)| T::from_f64(x.to_f64() + t * d)).collect() };
-            let start = Point { t: 0.0, value, slope, gradient: gradient.clone() };
+            let start = Point { t: 0.0, value, derivative, gradient: gradient.clone() };
             let mut evaluations = 0;
             let found = strong_wolfe(&start, first, tolerance_change / length, &mut |t| {
                 evaluations += 1;
@@ -185,7 +185,7 @@ impl<T: Real> QuasiNewton<T> {
                 let gradient = self.flat(&gradients);
                 let finite = loss.is_finite() && gradient.iter().all(|g| g.is_finite());
                 let value = if finite { loss.to_f64() } else { f64::INFINITY };
-                Ok(Point { t, value, slope: dot(&gradient, &direction), gradient })
+                Ok(Point { t, value, derivative: dot(&gradient, &direction), gradient })
             });
             left = left.saturating_sub(evaluations);
             let point = match found {

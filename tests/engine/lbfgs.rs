@@ -1,9 +1,9 @@
 //! L-BFGS against scipy's (`golden/lbfgs.json`), and what others have got wrong.
 
 use crate::common::Portable;
+use crate::optimizers::Bare;
 use gradus::autograd::{Param, Tape, Var};
 use gradus::nn::state::state_dict;
-use gradus::nn::{Ctx, Kind, Module, Walk};
 use gradus::optim::{Lbfgs, Optimizer, OptimizerSpec, QuasiNewton, Stopped};
 use gradus::tensor::Tensor;
 use gradus::{Real, Result};
@@ -11,21 +11,6 @@ use serde::Deserialize;
 
 /// A function of parameters, as the tape records it.
 type Function<T> = dyn Fn(&[Var<T>]) -> Result<Var<T>>;
-
-/// Parameters without a network.
-struct Bare<T: Real>(Vec<Param<T>>);
-
-impl<T: Real> Module<T> for Bare<T> {
-    fn forward(&self, x: &Var<T>, _: &mut Ctx<'_, T>) -> Result<Var<T>> {
-        Ok(x.clone())
-    }
-    fn walk(&self, walk: &mut Walk<'_, T>) {
-        self.0.iter().enumerate().for_each(|(i, param)| walk.param(&format!("p{i}"), param));
-    }
-    fn kind(&self) -> Kind {
-        Kind::layer("bare")
-    }
-}
 
 /// A step on a function of parameters that the tape differentiates; returns the loss before it.
 fn step<T: Real>(optimizer: &mut dyn Optimizer<T>, model: &Bare<T>, f: &Function<T>) -> Result<f64> {
@@ -189,7 +174,7 @@ fn nothing_that_is_not_finite_comes_back() {
 }
 
 #[test]
-fn a_slope_that_lies_does_not_raise_the_loss() {
+fn a_derivative_that_lies_does_not_raise_the_loss() {
     // The gradient is that of -x, the value that of |x|: no step is lower.
     let model = scalars::<f64>(&[0.5]);
     let mut optimizer = QuasiNewton::new(Lbfgs { max_eval: Some(100), ..Lbfgs::default() });

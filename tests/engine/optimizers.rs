@@ -11,7 +11,7 @@ use gradus::{Error, Real, Result};
 use serde::Deserialize;
 
 /// Nothing but parameters.
-struct Bare<T: Real>(Vec<Param<T>>);
+pub(crate) struct Bare<T: Real>(pub(crate) Vec<Param<T>>);
 
 impl<T: Real> Module<T> for Bare<T> {
     fn forward(&self, x: &Var<T>, _: &mut Ctx<'_, T>) -> Result<Var<T>> {

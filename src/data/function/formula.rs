@@ -114,8 +114,9 @@ fn as_usual(text: &str) -> Result<String, String> {
         let length = match c {
             '0'..='9' | '.' => {
                 let length = number(rest);
-                let value: f64 =
-                    rest[..length].parse().map_err(|_| format!("has `{}`, which is no number", &rest[..length]))?;
+                let value: f64 = rest[..length]
+                    .parse()
+                    .map_err(|_| format!("has `{}`, which is not a valid number", &rest[..length]))?;
                 out.push_str(&value.to_string());
                 length
             }
@@ -207,7 +208,7 @@ mod tests {
             ("2*-x", "a minus after `*`"),
             ("x^-2", "a minus after `^`"),
             ("x x", "cannot be read"),
-            ("1.2.3*x", "no number"),
+            ("1.2.3*x", "not a valid number"),
         ] {
             let message = Formula::read(text).expect_err(text);
             assert!(message.contains(words), "{text}: {message}");
