@@ -2,7 +2,7 @@
 
 pub mod pool;
 
-use gradus_kernels::Scalar;
+use gradus_kernels::Kernels;
 use pool::Pooled;
 
 mod sealed {
@@ -13,8 +13,8 @@ mod sealed {
 
 /// `f32` (training) or `f64` (gradient checks): the one bound that generic code in Gradus writes.
 ///
-/// Its kernels and elementary functions come from [`Scalar`], its recycled buffers from [`Pooled`].
-pub trait Real: Scalar + Pooled + sealed::Sealed {
+/// Its kernels and elementary functions come from [`Kernels`], its recycled buffers from [`Pooled`].
+pub trait Real: Kernels + Pooled + sealed::Sealed {
     /// Returns the next number below.
     fn next_down(self) -> Self;
 }

@@ -19,7 +19,8 @@
 //!   vectorizes once per instruction set;
 //! * `simd` holds the micro-kernels, written once for each instruction set; `dense`, `gemm` and `conv` block, pack and
 //!   distribute the work around them, and [`kmeans`] searches with the same registers;
-//! * `floats` says for `f32` and `f64` which of all these a call of [`Scalar`] reaches.
+//! * `floats` says for `f32` and `f64` which of all these a call of [`Scalar`] reaches, and [`Kernels`] has the rest: what is
+//!   the same code for both is compiled here, once for each.
 
 mod conv;
 pub mod convolve;
@@ -27,6 +28,7 @@ pub mod counting;
 mod dense;
 pub mod dispatch;
 pub mod distance;
+mod doors;
 pub mod dropout;
 mod floats;
 mod gather;
@@ -58,6 +60,7 @@ pub mod upsample;
 
 pub use conv::pooled::{DEAD, Gradients as BlockGradients};
 pub use conv::{chain, grouped};
+pub use doors::Kernels;
 pub use gather::gather;
 pub use geometry::{Conv2d, GroupedConv2d, Pool2d, SizeError};
 pub use mat::{MatMut, MatRef};

@@ -13,6 +13,7 @@
 //! last place at most, and the same ones on every machine, unlike the approximate reciprocals of the instruction sets.
 
 use crate::dispatch::{Loop, isa, vectorize};
+use crate::mesh::Mesh;
 use crate::{Scalar, parallel};
 
 /// Running sums kept side by side.
@@ -262,6 +263,19 @@ pub fn neighbours<T: Scalar>(
         let start = piece * SPARSE_ROWS;
         rest(start, out);
         vectorize(level, Pull { p, y, start, out });
+    });
+}
+
+/// Computes all sums of the points `y` of a plane: the attraction by the neighbours that `p` lists, the others from the
+/// potential φ(y) = Σ_j 1 / (1 + |y - y_j|²), whose weights on the nodes of `mesh` are `potential`. With w² = -½ ∂w/∂(y²)
+/// the repulsion is -½ ∇φ, and φ counts each point's pair with itself.
+pub fn on_mesh<T: Scalar>(p: Sparse<'_, T>, y: &[[T; 2]], mesh: &Mesh<T>, potential: &[T], out: &mut [Sums<T, 2>]) {
+    let minus_half = T::from_f64(-0.5);
+    neighbours(p, y, out, |start, rows| {
+        for (row, &point) in rows.iter_mut().zip(&y[start..]) {
+            let [value, along_x, along_y] = mesh.read(potential, point);
+            (row.repulsion, row.weight) = ([minus_half * along_x, minus_half * along_y], value - T::ONE);
+        }
     });
 }
 

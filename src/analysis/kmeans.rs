@@ -20,7 +20,7 @@ use crate::real::Real;
 use crate::rng::Rng;
 use crate::tensor;
 use gradus_kernels::kmeans::{Clusters, Samples, Sums};
-use gradus_kernels::{MatMut, MatRef, distance};
+use gradus_kernels::{MatMut, MatRef};
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 
 /// The settings of K-means, with scikit-learn's names and defaults.
@@ -121,14 +121,14 @@ impl KMeans {
         tol: f64,
     ) -> Clustering<T> {
         let mut clusters = Clusters::new(samples, self.k);
-        clusters.assign(elements(&centroids));
+        T::kmeans_assign(&mut clusters, elements(&centroids));
         let mut iterations = 0;
         loop {
             iterations += 1;
             let (next, relocated) = update(x, &centroids, &clusters);
             let moved: f64 = next.iter().zip(&centroids).map(|(a, b)| square(a.to_f64() - b.to_f64())).sum();
             centroids = next;
-            let changed = clusters.assign(elements(&centroids));
+            let changed = T::kmeans_assign(&mut clusters, elements(&centroids));
             if moved <= tol || iterations >= self.max_iter {
                 break;
             }
@@ -137,7 +137,7 @@ impl KMeans {
                 break;
             }
         }
-        Clustering { centroids, labels: clusters.labels(), inertia: clusters.inertia(), iterations }
+        Clustering { centroids, labels: clusters.labels(), inertia: T::kmeans_inertia(&clusters), iterations }
     }
 }
 
@@ -153,7 +153,8 @@ impl<T: Real> Clustering<T> {
         }
         Ok(with_samples(&x, |samples| {
             let mut clusters = Clusters::new(samples, self.centroids.nrows());
-            clusters.assign(self.centroids.as_standard_layout().as_slice().expect("a standard layout"));
+            let centroids = self.centroids.as_standard_layout();
+            T::kmeans_assign(&mut clusters, centroids.as_slice().expect("a standard layout"));
             clusters.labels()
         }))
     }
@@ -161,7 +162,7 @@ impl<T: Real> Clustering<T> {
 
 /// Prepares the rows of `x` for the search.
 fn with_samples<T: Real, R>(x: &CowArray<'_, T, Ix2>, work: impl FnOnce(&Samples<'_, T>) -> R) -> R {
-    tensor::lend(Samples::room(&mat(x)), |room| work(&Samples::new(mat(x), room)))
+    tensor::lend(Samples::room(&mat(x)), |room| work(&T::kmeans_samples(mat(x), room)))
 }
 
 fn square(x: f64) -> f64 {
@@ -261,7 +262,7 @@ fn draw(weights: &[f64], at: f64) -> usize {
 fn squared_to_row<T: Real>(x: MatRef<'_, T>, i: usize) -> Vec<f64> {
     let center = MatRef::new(&x.data()[i * x.cols()..][..x.cols()], 1, x.cols());
     let mut squared = vec![T::ZERO; x.rows()];
-    distance::squared_distances(x, center, MatMut::new(&mut squared, x.rows(), 1));
+    T::squared_distances(x, center, MatMut::new(&mut squared, x.rows(), 1));
     squared.into_iter().map(|v| v.to_f64()).collect()
 }
 

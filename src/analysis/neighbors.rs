@@ -9,7 +9,7 @@
 use super::{mat, samples};
 use crate::error::{Error, Result};
 use crate::real::Real;
-use gradus_kernels::{MatMut, MatRef, distance, knn, parallel};
+use gradus_kernels::{MatMut, MatRef, parallel};
 use ndarray::{ArrayView2, CowArray, Ix2};
 
 /// Rows whose distances to all others are held at a time.
@@ -46,7 +46,7 @@ pub(crate) fn map_rows<T: Real, R: Send>(
         let (start, end) = (p * ROWS, n.min((p + 1) * ROWS));
         let rows = MatRef::new(&all.data()[start * all.cols()..end * all.cols()], end - start, all.cols());
         let mut squared = vec![T::ZERO; (end - start) * n];
-        distance::squared_distances(rows, all, MatMut::new(&mut squared, end - start, n));
+        T::squared_distances(rows, all, MatMut::new(&mut squared, end - start, n));
         squared.chunks_mut(n).enumerate().map(|(r, row)| f(start + r, row)).collect::<Vec<R>>()
     });
     pieces.into_iter().flatten().collect()
@@ -56,7 +56,7 @@ pub(crate) fn map_rows<T: Real, R: Send>(
 pub(crate) fn nearest_others<T: Real>(x: &CowArray<'_, T, Ix2>, k: usize) -> Neighbors<T> {
     assert!(k < x.nrows(), "neighbors: k must be below the number of samples");
     let (mut index, mut squared) = (vec![0; x.nrows() * k], vec![T::ZERO; x.nrows() * k]);
-    knn::knn(mat(x), k, &mut index, &mut squared);
+    T::knn(mat(x), k, &mut index, &mut squared);
     Neighbors { k, index, squared }
 }
 
@@ -77,7 +77,7 @@ pub fn nearest_rows<T: Real>(queries: ArrayView2<'_, T>, x: ArrayView2<'_, T>, k
         let rows = QUERIES.min(all.rows() - start);
         let part = MatRef::new(&all.data()[start * d..(start + rows) * d], rows, d);
         let mut distances = vec![T::ZERO; rows * n];
-        distance::squared_distances(part, mat(&x), MatMut::new(&mut distances, rows, n));
+        T::squared_distances(part, mat(&x), MatMut::new(&mut distances, rows, n));
         let near = parallel::map(rows, |r| smallest(&distances[r * n..][..n], k));
         for (j, distance) in near.into_iter().flatten() {
             index.push(j);

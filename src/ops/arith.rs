@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::real::Real;
 use crate::shape::{Shape, broadcast};
 use crate::tensor::Tensor;
-use gradus_kernels::{math, reduce};
+use gradus_kernels::math;
 
 /// A function of two numbers, and the gradients of its inputs where g = dL/dy arrives. They include g, rather than
 /// return a factor for it: a quotient's 1/b may overflow where g/b does not.
@@ -215,7 +215,7 @@ pub(crate) fn reduce_to<T: Real>(g: &Tensor<T>, shape: Shape) -> Tensor<T> {
         let outer = g.shape()[..axis].iter().product();
         let inner = g.shape()[axis + 1..].iter().product();
         Tensor::build(g.shape_owned().with(axis, 1), |y| {
-            reduce::sum_axis(g.data(), outer, g.shape()[axis], inner, y);
+            T::sum_axis(g.data(), outer, g.shape()[axis], inner, y);
         })
     });
     reduced.reshape(shape).expect("axes of size 1 in front change nothing")

@@ -17,8 +17,8 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
+use gradus_kernels as kernels;
 use gradus_kernels::geometry::{SizeError, same_pad};
-use gradus_kernels::{self as kernels, grouped};
 
 /// How many zeros to put around the image.
 ///
@@ -147,17 +147,17 @@ impl Conv2d {
 
     fn value<T: Real>(&self, x: &Tensor<T>, w: &Tensor<T>, b: Option<&Tensor<T>>, out: Shape) -> Tensor<T> {
         let g = self.geometry(x.shape(), w.shape()).expect("shape() accepted it");
-        Tensor::build(out, |y| grouped::conv2d_forward(&g, x.data(), w.data(), b.map(Tensor::data), y))
+        Tensor::build(out, |y| T::grouped_conv2d_forward(&g, x.data(), w.data(), b.map(Tensor::data), y))
     }
 
     fn gradients<T: Real>(&self, [x, w]: &[Tensor<T>; 2], dy: &Tensor<T>, need: [bool; 2]) -> [Option<Tensor<T>>; 2] {
         let g = self.geometry(x.shape(), w.shape()).expect("shape() accepted it");
         [
             need[0].then(|| {
-                Tensor::build(x.shape_owned(), |dx| grouped::conv2d_backward_data(&g, dy.data(), w.data(), dx))
+                Tensor::build(x.shape_owned(), |dx| T::grouped_conv2d_backward_data(&g, dy.data(), w.data(), dx))
             }),
             need[1].then(|| {
-                Tensor::build(w.shape_owned(), |dw| grouped::conv2d_backward_weights(&g, x.data(), dy.data(), dw))
+                Tensor::build(w.shape_owned(), |dw| T::grouped_conv2d_backward_weights(&g, x.data(), dy.data(), dw))
             }),
         ]
     }
@@ -217,7 +217,7 @@ pub(super) fn with_strides_that_are_taken(mut g: kernels::Conv2d) -> kernels::Co
 /// Sums `[N, C, H, W]` over all but the channels.
 pub(super) fn sum_channels<T: Real>(g: &Tensor<T>) -> Tensor<T> {
     let [n, c, h, w] = *g.shape() else { unreachable!("conv2d's output has four axes") };
-    Tensor::build([c], |s| kernels::reduce::sum_channels(g.data(), n, c, h * w, s))
+    Tensor::build([c], |s| T::sum_channels(g.data(), n, c, h * w, s))
 }
 
 /// Convolution.

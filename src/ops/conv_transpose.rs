@@ -25,8 +25,8 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
+use gradus_kernels as kernels;
 use gradus_kernels::geometry::{SizeError, transposed_len};
-use gradus_kernels::{self as kernels, grouped};
 
 /// The settings of a transposed convolution: those of the convolution that it turns around.
 ///
@@ -112,17 +112,17 @@ impl ConvTranspose2d {
 
     fn value<T: Real>(&self, x: &Tensor<T>, w: &Tensor<T>, b: Option<&Tensor<T>>, out: Shape) -> Tensor<T> {
         let g = self.adjoint(x.shape(), w.shape()).expect("shape() accepted it");
-        Tensor::build(out, |y| grouped::conv_transpose2d_forward(&g, x.data(), w.data(), b.map(Tensor::data), y))
+        Tensor::build(out, |y| T::grouped_conv_transpose2d_forward(&g, x.data(), w.data(), b.map(Tensor::data), y))
     }
 
     fn gradients<T: Real>(&self, [x, w]: &[Tensor<T>; 2], dy: &Tensor<T>, need: [bool; 2]) -> [Option<Tensor<T>>; 2] {
         let g = self.adjoint(x.shape(), w.shape()).expect("shape() accepted it");
         [
             need[0].then(|| {
-                Tensor::build(x.shape_owned(), |dx| grouped::conv2d_forward(&g, dy.data(), w.data(), None, dx))
+                Tensor::build(x.shape_owned(), |dx| T::grouped_conv2d_forward(&g, dy.data(), w.data(), None, dx))
             }),
             need[1].then(|| {
-                Tensor::build(w.shape_owned(), |dw| grouped::conv2d_backward_weights(&g, dy.data(), x.data(), dw))
+                Tensor::build(w.shape_owned(), |dw| T::grouped_conv2d_backward_weights(&g, dy.data(), x.data(), dw))
             }),
         ]
     }

@@ -7,7 +7,6 @@ use crate::real::Real;
 use crate::rng::Rng;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use gradus_kernels::dropout;
 
 /// y = x · mask / (1 - p); dL/dx = g · mask / (1 - p).
 ///
@@ -54,7 +53,7 @@ impl<T: Real> Op<T, 1> for Dropout {
 impl Dropout {
     fn masked<T: Real>(&self, x: &Tensor<T>) -> Tensor<T> {
         let key = self.rng.clone().bits();
-        Tensor::build(x.shape_owned(), |y| dropout::dropout(key, self.p, x.data(), y))
+        Tensor::build(x.shape_owned(), |y| T::dropout(key, self.p, x.data(), y))
     }
 }
 

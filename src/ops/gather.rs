@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::{Tensor, lend};
-use gradus_kernels::reduce;
 
 /// Picks elements along one axis: `y[i, j, k] = x[i, index[i, j, k], k]` for axis 1 of three, as PyTorch's `gather`.
 ///
@@ -138,7 +137,7 @@ fn scatter<T: Real>(g: &[T], row: usize, from: &[usize], dx: &mut [T]) {
     lend(g.len(), |sorted| {
         gradus_kernels::gather(g, row, &order, sorted);
         for (dx, range) in dx.chunks_mut(row).zip(starts.windows(2)) {
-            reduce::sum_axis(&sorted[range[0] * row..range[1] * row], 1, range[1] - range[0], row, dx);
+            T::sum_axis(&sorted[range[0] * row..range[1] * row], 1, range[1] - range[0], row, dx);
         }
     });
 }

@@ -19,7 +19,6 @@ use crate::rng::Rng;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use gradus_kernels::math::{self, Pointwise};
-use gradus_kernels::{noise, reduce};
 
 /// Both inputs must have one shape.
 fn same(op: &'static str, mean: &[usize], log_var: &[usize]) -> Result<Shape> {
@@ -36,7 +35,7 @@ fn same(op: &'static str, mean: &[usize], log_var: &[usize]) -> Result<Shape> {
 /// training.
 pub fn standard_normals<T: Real>(shape: impl Into<Shape>, mut rng: Rng) -> Tensor<T> {
     let key = rng.bits();
-    Tensor::build(shape, |out| noise::normals(key, out))
+    Tensor::build(shape, |out| T::normals(key, out))
 }
 
 /// z = m + e^(l/2) ε; dm = g, dl = g e^(l/2) ε / 2.
@@ -140,7 +139,7 @@ impl<T: Real> Op<T, 2> for KlNormal {
     }
 
     fn forward(&self, [mean, log_var]: [&Tensor<T>; 2], _: Shape) -> (Tensor<T>, Self::Saved) {
-        let cost = reduce::sum(Self::of_elements(mean, log_var).data());
+        let cost = T::sum(Self::of_elements(mean, log_var).data());
         (Tensor::scalar(cost / T::from_usize(mean.shape()[0])), [mean.clone(), log_var.clone()])
     }
 

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use gradus_kernels::norm::{self, Channels, NormGradients, Scales};
+use gradus_kernels::norm::{Channels, NormGradients, Scales};
 
 /// Normalization over the axes that weight and bias have: the last ones of x.
 ///
@@ -65,15 +65,15 @@ impl<T: Real> Op<T, 3> for LayerNorm {
     fn forward(&self, [x, w, b]: [&Tensor<T>; 3], out: Shape) -> (Tensor<T>, Self::Saved) {
         let [rows, elements] = views(x.shape(), w.shape());
         let mut variance = Tensor::zeros([rows.c]);
-        let mean = Tensor::build([rows.c], |mean| norm::moments(&rows, x.data(), mean, variance.data_mut()));
+        let mean = Tensor::build([rows.c], |mean| T::moments(&rows, x.data(), mean, variance.data_mut()));
         let eps = T::from_f64(self.eps);
         let inverse = variance.map(|v| T::ONE / (v + eps).sqrt());
         let (zeros, ones) = zeros_and_ones::<T>(rows.c);
         let own = Scales { mean: mean.data(), inverse: inverse.data(), weight: ones.data() };
-        let z = Tensor::build(out, |z| norm::batch_norm_forward(&rows, x.data(), &own, zeros.data(), z));
+        let z = Tensor::build(out, |z| T::batch_norm_forward(&rows, x.data(), &own, zeros.data(), z));
         let (zeros, ones) = zeros_and_ones::<T>(elements.c);
         let given = Scales { mean: zeros.data(), inverse: ones.data(), weight: w.data() };
-        let y = Tensor::build(out, |y| norm::batch_norm_forward(&elements, z.data(), &given, b.data(), y));
+        let y = Tensor::build(out, |y| T::batch_norm_forward(&elements, z.data(), &given, b.data(), y));
         (y, [z, inverse, w.clone()])
     }
 
@@ -84,7 +84,7 @@ impl<T: Real> Op<T, 3> for LayerNorm {
         let given = Scales { mean: zeros.data(), inverse: ones.data(), weight: w.data() };
         let mut through_weights = |dz: Option<&mut [T]>| {
             let out = NormGradients { dx: dz, dw: dw.data_mut(), db: db.data_mut() };
-            norm::batch_norm_backward(&elements, z.data(), g.data(), &given, false, out);
+            T::batch_norm_backward(&elements, z.data(), g.data(), &given, false, out);
         };
         let dx = need[0].then(|| {
             let dz = Tensor::build(z.shape_owned(), |dz| through_weights(Some(dz)));
@@ -93,7 +93,7 @@ impl<T: Real> Op<T, 3> for LayerNorm {
             let (mut scales, mut shifts) = (Tensor::zeros([rows.c]), Tensor::zeros([rows.c]));
             Tensor::build(z.shape_owned(), |dx| {
                 let out = NormGradients { dx: Some(dx), dw: scales.data_mut(), db: shifts.data_mut() };
-                norm::batch_norm_backward(&rows, z.data(), dz.data(), &own, true, out);
+                T::batch_norm_backward(&rows, z.data(), dz.data(), &own, true, out);
             })
         });
         if dx.is_none() {

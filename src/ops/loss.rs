@@ -17,7 +17,6 @@ use crate::real::Real;
 use crate::shape::{Shape, broadcast};
 use crate::tensor::Tensor;
 use gradus_kernels::math::{self, Pointwise};
-use gradus_kernels::reduce;
 
 /// The target of a classification.
 ///
@@ -94,7 +93,7 @@ fn weighted_targets<T: Real>(
             let mut q = Tensor::zeros([n, classes]);
             let data = q.data_mut();
             labels.iter().enumerate().for_each(|(i, &label)| data[i * classes + label] = weight(label));
-            let divisor = reduce::sum(data);
+            let divisor = T::sum(data);
             Ok((q, divisor))
         }
         ClassTarget::Probabilities(p) => {
@@ -111,7 +110,7 @@ fn cross<T: Real>(q: &Tensor<T>, log_p: &Tensor<T>) -> T {
     let terms = Tensor::build(q.shape_owned(), |t| {
         math::zip_map(q.data(), log_p.data(), t, |q, l| if q == T::ZERO && !l.is_nan() { T::ZERO } else { -q * l });
     });
-    reduce::sum(terms.data())
+    T::sum(terms.data())
 }
 
 /// Checks that `x` has the shape for which the loss was made, and returns the shape of the loss.
@@ -246,7 +245,7 @@ impl<T: Real> Op<T, 1> for Bce<T> {
 
     fn forward(&self, [p]: [&Tensor<T>; 1], _: Shape) -> (Tensor<T>, Tensor<T>) {
         let terms = Tensor::build(p.shape_owned(), |t| math::apply([p.data(), self.target.data()], t, &BceTerm));
-        (Tensor::scalar(reduce::sum(terms.data()) / T::from_usize(p.numel())), p.clone())
+        (Tensor::scalar(T::sum(terms.data()) / T::from_usize(p.numel())), p.clone())
     }
 
     fn backward(&self, p: &Tensor<T>, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
@@ -325,7 +324,7 @@ impl<T: Real> Op<T, 1> for BceWithLogits<T> {
 
     fn forward(&self, [x]: [&Tensor<T>; 1], _: Shape) -> (Tensor<T>, Tensor<T>) {
         let terms = self.each(x, &LogitTerm);
-        (Tensor::scalar(reduce::sum(terms.data()) / T::from_usize(x.numel())), x.clone())
+        (Tensor::scalar(T::sum(terms.data()) / T::from_usize(x.numel())), x.clone())
     }
 
     fn backward(&self, x: &Tensor<T>, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
@@ -360,7 +359,7 @@ impl<T: Real> Op<T, 2> for Mse {
 
     fn forward(&self, [a, b]: [&Tensor<T>; 2], _: Shape) -> (Tensor<T>, Tensor<T>) {
         let difference = Tensor::build(a.shape_owned(), |d| math::zip_map(a.data(), b.data(), d, |a, b| a - b));
-        let sum = reduce::dot(difference.data(), difference.data());
+        let sum = T::dot(difference.data(), difference.data());
         (Tensor::scalar(sum / T::from_usize(a.numel())), difference)
     }
 

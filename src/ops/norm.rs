@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
-use gradus_kernels::norm::{self, Channels, NormGradients, Scales};
+use gradus_kernels::norm::{Channels, NormGradients, Scales};
 
 /// Returns the layout of the data of an op on `[N, C, ..]`.
 fn channels(shape: &[usize]) -> Channels {
@@ -53,7 +53,7 @@ impl<T: Real> Moments<T> {
             ));
         }
         let mut variance = Tensor::zeros([g.c]);
-        let mean = Tensor::build([g.c], |mean| norm::moments(&g, x.data(), mean, variance.data_mut()));
+        let mean = Tensor::build([g.c], |mean| T::moments(&g, x.data(), mean, variance.data_mut()));
         Ok(Self { mean, variance, count })
     }
 
@@ -110,7 +110,7 @@ impl<T: Real> Op<T, 3> for BatchNorm<T> {
 
     fn forward(&self, [x, w, b]: [&Tensor<T>; 3], out: Shape) -> (Tensor<T>, Self::Saved) {
         let g = channels(x.shape());
-        let y = Tensor::build(out, |y| norm::batch_norm_forward(&g, x.data(), &self.scales(w), b.data(), y));
+        let y = Tensor::build(out, |y| T::batch_norm_forward(&g, x.data(), &self.scales(w), b.data(), y));
         (y, [x.clone(), w.clone()])
     }
 
@@ -119,7 +119,7 @@ impl<T: Real> Op<T, 3> for BatchNorm<T> {
         let (mut dw, mut db) = (Tensor::zeros([g.c]), Tensor::zeros([g.c]));
         let mut run = |dx: Option<&mut [T]>| {
             let out = NormGradients { dx, dw: dw.data_mut(), db: db.data_mut() };
-            norm::batch_norm_backward(&g, x.data(), dy.data(), &self.scales(w), self.own, out);
+            T::batch_norm_backward(&g, x.data(), dy.data(), &self.scales(w), self.own, out);
         };
         let dx = need[0].then(|| Tensor::build(x.shape_owned(), |dx| run(Some(dx))));
         if dx.is_none() {

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::shape::{Dims, Shape};
 use crate::tensor::{Indices, Tensor};
-use gradus_kernels::{self as kernels, Pool2d};
+use gradus_kernels::Pool2d;
 
 /// The settings of a pooling window.
 ///
@@ -113,12 +113,12 @@ impl<T: Real> Op<T, 1> for AvgPool2d {
 
     fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Shape) {
         let g = self.0.geometry("avg_pool2d", x.shape()).expect("shape() accepted it");
-        (Tensor::build(out, |y| kernels::avg_pool2d_forward(&g, x.data(), y)), x.shape_owned())
+        (Tensor::build(out, |y| T::avg_pool2d_forward(&g, x.data(), y)), x.shape_owned())
     }
 
     fn backward(&self, shape: &Shape, dy: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
         let g = self.0.geometry("avg_pool2d", shape).expect("shape() accepted it");
-        [Some(Tensor::build(*shape, |dx| kernels::avg_pool2d_backward(&g, dy.data(), dx)))]
+        [Some(Tensor::build(*shape, |dx| T::avg_pool2d_backward(&g, dy.data(), dx)))]
     }
 }
 
@@ -142,7 +142,7 @@ impl<T: Real> Op<T, 1> for GlobalAvgPool2d {
     fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Shape) {
         let (planes, pixels) = (out.numel(), x.shape()[2] * x.shape()[3]);
         let y = Tensor::build(out, |y| {
-            kernels::reduce::sum_axis(x.data(), planes, pixels, 1, y);
+            T::sum_axis(x.data(), planes, pixels, 1, y);
             y.iter_mut().for_each(|sum| *sum /= T::from_usize(pixels));
         });
         (y, x.shape_owned())

@@ -86,7 +86,7 @@ impl<T: Real> Op<T, 1> for Sum {
 /// Sums over the axes, which keep size 1; all at once where all are summed.
 fn total<T: Real>(x: &Tensor<T>, axes: &Axes) -> Tensor<T> {
     if axes.count(x.shape()) == x.numel() {
-        return Tensor::full(axes.kept(x.shape()), gradus_kernels::reduce::sum(x.data()));
+        return Tensor::full(axes.kept(x.shape()), T::sum(x.data()));
     }
     reduce_to(x, axes.kept(x.shape()))
 }

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::shape::{Dims, Shape};
 use crate::tensor::Tensor;
-use gradus_kernels::upsample::{self, Upsample2d};
+use gradus_kernels::upsample::Upsample2d;
 
 /// How the pixels between are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -72,11 +72,11 @@ impl<T: Real> Op<T, 1> for Upsample {
     }
 
     fn forward(&self, [x]: [&Tensor<T>; 1], out: Shape) -> (Tensor<T>, Shape) {
-        (Tensor::build(out, |y| upsample::forward(&self.sizes(x.shape()), x.data(), y)), x.shape_owned())
+        (Tensor::build(out, |y| T::upsample_forward(&self.sizes(x.shape()), x.data(), y)), x.shape_owned())
     }
 
     fn backward(&self, x: &Shape, g: &Tensor<T>, _: [bool; 1]) -> [Option<Tensor<T>>; 1] {
-        [Some(Tensor::build(*x, |dx| upsample::backward(&self.sizes(x), g.data(), dx)))]
+        [Some(Tensor::build(*x, |dx| T::upsample_backward(&self.sizes(x), g.data(), dx)))]
     }
 }
 

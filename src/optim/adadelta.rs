@@ -77,7 +77,7 @@ impl<T: Real> Rule<T> for Adadelta {
         let hyper = optim::Adadelta { lr: self.lr, rho: self.rho, eps: self.eps, l2, shrink };
         move |p, g, slots| {
             let [square, moved] = slots else { unreachable!("Adadelta has two slots") };
-            optim::adadelta(&hyper, p, g, square.data_mut(), moved.data_mut());
+            T::adadelta(&hyper, p, g, square.data_mut(), moved.data_mut());
         }
     }
 }

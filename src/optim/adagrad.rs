@@ -93,6 +93,6 @@ impl<T: Real> Rule<T> for Adagrad {
         let (eps, eps_inside) = if self.eps_inside_root { (0.0, self.eps) } else { (self.eps, 0.0) };
         let lr = self.lr / (1.0 + (t - 1) as f64 * self.lr_decay);
         let hyper = optim::Adagrad { lr, eps, eps_inside, l2, shrink };
-        move |p, g, slots| optim::adagrad(&hyper, p, g, slots[0].data_mut())
+        move |p, g, slots| T::adagrad(&hyper, p, g, slots[0].data_mut())
     }
 }

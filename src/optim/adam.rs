@@ -112,7 +112,7 @@ impl<T: Real> Rule<T> for Adam {
         move |p, g, slots| {
             let [m, v, largest @ ..] = slots else { unreachable!("Adam has two slots or three") };
             let largest = largest.first_mut().map(Tensor::data_mut).unwrap_or_default();
-            optim::adam(&hyper, p, g, m.data_mut(), v.data_mut(), largest);
+            T::adam(&hyper, p, g, m.data_mut(), v.data_mut(), largest);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::real::Real;
 use crate::tensor::Tensor;
-use gradus_kernels::{math, reduce};
+use gradus_kernels::math;
 use serde::{Deserialize, Serialize};
 
 /// Settings around a rule, with Keras's names and meanings; nothing is done by default.
@@ -126,7 +126,7 @@ impl Around {
 
     /// Clips all gradients of a move.
     pub(super) fn clip<T: Real>(&self, gradients: &mut [Option<Tensor<T>>]) {
-        let squared = |g: &Tensor<T>| reduce::dot(g.data(), g.data()).to_f64();
+        let squared = |g: &Tensor<T>| T::dot(g.data(), g.data()).to_f64();
         let shorten = |g: &mut Tensor<T>, norm: f64, longest: f64| {
             // Not so if the norm is NaN: then the gradient is left as it is, and shows.
             if norm > longest {

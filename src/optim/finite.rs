@@ -4,7 +4,6 @@ use crate::autograd::{Gradients, Param};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::tensor::Tensor;
-use gradus_kernels::reduce;
 
 /// Fails for a parameter that has a gradient, but that the model does not name: it would never be trained. And fails at
 /// the first gradient with a NaN or an infinity in it.
@@ -43,7 +42,7 @@ pub(super) fn diverged<T: Real>(value: T, place: String, step: u64) -> Error {
 /// Returns the first number of a tensor that is not finite. The squares' sum, one fast reduction, is finite only if
 /// all numbers are; where it is not, a large number may be the cause too, and each is looked at.
 fn not_finite<T: Real>(x: &Tensor<T>) -> Option<T> {
-    if reduce::dot(x.data(), x.data()).is_finite() {
+    if T::dot(x.data(), x.data()).is_finite() {
         return None;
     }
     x.data().iter().copied().find(|v| !v.is_finite())

@@ -104,7 +104,7 @@ impl<T: Real> Rule<T> for Nadam {
         };
         move |p, g, slots| {
             let [m, v] = slots else { unreachable!("Nadam has two slots") };
-            optim::adam(&hyper, p, g, m.data_mut(), v.data_mut(), &mut []);
+            T::adam(&hyper, p, g, m.data_mut(), v.data_mut(), &mut []);
         }
     }
 }

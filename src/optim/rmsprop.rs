@@ -107,7 +107,7 @@ impl<T: Real> Rule<T> for RmsProp {
             let mut rest = rest.iter_mut().map(Tensor::data_mut);
             let mean = if centered { rest.next() } else { None };
             let velocity = rest.next();
-            optim::rmsprop(&hyper, p, g, square.data_mut(), mean.unwrap_or_default(), velocity.unwrap_or_default());
+            T::rmsprop(&hyper, p, g, square.data_mut(), mean.unwrap_or_default(), velocity.unwrap_or_default());
         }
     }
 }

@@ -85,8 +85,8 @@ impl<T: Real> Rule<T> for Sgd {
         let (lr, gain) = if self.lr_in_velocity { (1.0, self.lr) } else { (self.lr, 1.0) };
         let hyper = optim::Sgd { lr, gain, momentum: self.momentum, nesterov: self.nesterov, l2, shrink };
         move |p, g, slots| match slots {
-            [velocity] => optim::sgd(&hyper, p, g, velocity.data_mut()),
-            _ => optim::sgd(&hyper, p, g, &mut []),
+            [velocity] => T::sgd(&hyper, p, g, velocity.data_mut()),
+            _ => T::sgd(&hyper, p, g, &mut []),
         }
     }
 }

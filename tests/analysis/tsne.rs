@@ -8,6 +8,7 @@ use gradus::analysis::metrics::{self};
 use gradus::analysis::tsne::affinity::{Affinity, PERPLEXITY_TOLERANCE, conditional};
 use gradus::analysis::tsne::{Forces, Init, Method, Tsne, barnes_hut, exact, fft};
 use gradus::rng::Rng;
+use gradus_kernels::Kernels;
 use ndarray::{Array2, ArrayView2};
 
 // t-SNE --------------------------------------------------------------------------------------------------------------
@@ -91,7 +92,7 @@ fn kl_and_gradient_agree_with_scikit_learn() {
     let kl = affinity.kl_divergence(map.view());
     assert!((kl - number(&golden["kl"])).abs() < 1e-7, "{kl}"); // P has nine digits
     let mut forces = Forces::<_, 2>::new(40);
-    exact::forces(&affinity, map.as_slice().unwrap(), &mut forces);
+    exact::forces(&affinity, map.as_slice().unwrap(), f64::tsne_pairs_2d, &mut forces);
     for (i, row) in forces.rows.iter().enumerate() {
         for axis in 0..2 {
             let got = 4.0 * (row.attraction[axis] - row.repulsion[axis] / forces.z);
@@ -108,7 +109,7 @@ fn kl_and_gradient_agree_with_scikit_learn_in_three_dimensions() {
     let kl = affinity.kl_divergence(map.view());
     assert!((kl - number(&golden["kl"])).abs() < 1e-7, "{kl}"); // P has nine digits
     let mut forces = Forces::<_, 3>::new(40);
-    exact::forces(&affinity, map.as_slice().unwrap(), &mut forces);
+    exact::forces(&affinity, map.as_slice().unwrap(), f64::tsne_pairs_3d, &mut forces);
     for (i, row) in forces.rows.iter().enumerate() {
         for axis in 0..3 {
             let got = 4.0 * (row.attraction[axis] - row.repulsion[axis] / forces.z);
@@ -144,16 +145,16 @@ fn an_embedding_in_three_dimensions() {
 
 #[test]
 fn the_gradient_is_that_of_the_kl_divergence() {
-    gradient_in::<2>();
-    gradient_in::<3>();
+    gradient_in(f64::tsne_pairs_2d);
+    gradient_in(f64::tsne_pairs_3d);
 }
 
-fn gradient_in<const D: usize>() {
+fn gradient_in<const D: usize>(pairs: exact::Pairs<f64, D>) {
     let (x, _) = blobs(23, 4, 3, 1.0, 5);
     let mut map = blobs(23, D, 3, 1.0, 6).0;
     let affinity = Affinity::dense(x.view(), 6.0);
     let mut forces = Forces::<_, D>::new(23);
-    exact::forces(&affinity, map.as_slice().unwrap(), &mut forces);
+    exact::forces(&affinity, map.as_slice().unwrap(), pairs, &mut forces);
     let h = 1e-5;
     for (i, axis) in [(0, 0), (7, 1), (22, 0), (22, D - 1)] {
         let mut at = |shift: f64| {
@@ -175,7 +176,7 @@ fn both_methods(y: &[f64], theta: f64) -> (Forces<f64>, Forces<f64>) {
     let (x, _) = blobs(n, 3, 4, 1.0, 9);
     let perplexity = (n - 1) as f64 / 3.0; // 3 perplexity + 1 neighbours are all there are
     let (mut all, mut tree) = (Forces::new(n), Forces::new(n));
-    exact::forces(&Affinity::dense(x.view(), perplexity), y, &mut all);
+    exact::forces(&Affinity::dense(x.view(), perplexity), y, f64::tsne_pairs_2d, &mut all);
     barnes_hut::forces(&Affinity::sparse(x.view(), perplexity), y, theta, &mut tree);
     (all, tree)
 }

@@ -4,7 +4,7 @@ use super::grid::Lattice;
 use crate::analysis::{mat, samples};
 use crate::error::{Error, Result};
 use crate::real::Real;
-use gradus_kernels::{MatMut, MatRef, distance, parallel};
+use gradus_kernels::{MatMut, MatRef, parallel};
 use ndarray::{Array2, ArrayView2};
 
 /// Samples whose distances to all units are held at a time.
@@ -51,7 +51,7 @@ impl<T: Real> Map<T> {
             let rows = p * ROWS..n.min((p + 1) * ROWS);
             let part = MatRef::new(&all.data()[rows.start * d..rows.end * d], rows.len(), d);
             let mut squared = vec![T::ZERO; rows.len() * k];
-            distance::squared_distances(part, mat(&units), MatMut::new(&mut squared, rows.len(), k));
+            T::squared_distances(part, mat(&units), MatMut::new(&mut squared, rows.len(), k));
             squared.chunks(k).map(|row| two_smallest(row, among)).collect::<Vec<_>>()
         });
         let mut matches = Matches { best: vec![], second: vec![], distance: vec![], lattice: self.lattice };

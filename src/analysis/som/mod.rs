@@ -74,7 +74,7 @@ impl Som {
         let x = samples("som", x)?;
         let units = start::units(self, &x, seed)?;
         tensor::lend(Samples::room(&mat(&x)), |room| {
-            let samples = Samples::new(mat(&x), room);
+            let samples = T::kmeans_samples(mat(&x), room);
             work(&mut Training::new(self, &x, &samples, units, epochs, seed)?)
         })
     }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::rng::Rng;
 use gradus_kernels::kmeans::{Clusters, Samples};
-use gradus_kernels::{MatMut, MatRef, parallel, som};
+use gradus_kernels::{MatMut, MatRef, parallel};
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 
 /// A neighbourhood below this counts as 0: its products with samples would lose their digits in `f32`.
@@ -115,7 +115,7 @@ impl<'a, T: Real> Training<'a, T> {
     /// All samples at once: sums of the samples of each unit, smoothed over the grid.
     fn batch(&mut self) {
         let (k, d) = self.units.dim();
-        self.clusters.assign(self.units.as_slice().expect("som: standard layout"));
+        T::kmeans_assign(&mut self.clusters, self.units.as_slice().expect("som: standard layout"));
         let sums = self.clusters.sums();
         let sum: Vec<T> = sums.sum.iter().map(|&v| T::from_f64(v)).collect();
         let pull = self.reach.table(self.radius());
@@ -146,7 +146,7 @@ impl<'a, T: Real> Training<'a, T> {
         let units = self.units.as_slice_mut().expect("som: standard layout");
         let (mut gains, mut squared) = (vec![T::ZERO; k], vec![T::ZERO; k]);
         let Some(&first) = order.first() else { return };
-        som::step(units, &gains, sample(first), sample(first), &mut squared);
+        T::som_step(units, &gains, sample(first), sample(first), &mut squared);
         let s = &self.settings;
         for (step, &i) in order.iter().enumerate() {
             let t = fraction(self.epoch * order.len() + step, self.epochs * order.len());
@@ -157,7 +157,7 @@ impl<'a, T: Real> Training<'a, T> {
             let places = &self.reach.places[best * k..][..k];
             gains.iter_mut().zip(places).for_each(|(gain, &place)| *gain = pull[place as usize]);
             let next = order.get(step + 1).copied().unwrap_or(i);
-            som::step(units, &gains, sample(i), sample(next), &mut squared);
+            T::som_step(units, &gains, sample(i), sample(next), &mut squared);
         }
     }
 }

@@ -32,7 +32,7 @@ use super::forces::Forces;
 use crate::real::Real;
 use gradus_kernels::convolve::Convolution;
 use gradus_kernels::mesh::{self, Mesh};
-use gradus_kernels::tsne;
+use gradus_kernels::tsne::Sparse;
 
 /// Distance between nodes.
 pub const SPACING: f64 = 1.0 / 3.0;
@@ -63,7 +63,7 @@ impl<T: Real> Field<T> {
             let size = Convolution::<T>::size_for(nodes);
             let w = |i: usize, j: usize| 1.0 / (1.0 + (i * i + j * j) as f64 * SPACING * SPACING);
             let sharpen = |f: f64| 1.0 / mesh::nodes(f).powi(2);
-            self.convolution = Some(Convolution::new(size, w, sharpen));
+            self.convolution = Some(T::convolution(size, &w, &sharpen));
             self.potential.resize(size * size, T::ZERO);
         }
         Mesh {
@@ -84,14 +84,8 @@ pub fn forces<T: Real>(affinity: &Affinity<T>, y: &[T], field: &mut Field<T>, ou
     };
     let (points, _) = y.as_chunks::<2>();
     let mesh = field.mesh(points);
-    mesh.spread(points, &mut field.potential, &mut field.room);
-    field.convolution.iter_mut().for_each(|c| c.apply(&mut field.potential));
-    let (phi, minus_half) = (&field.potential, T::from_f64(-0.5));
-    tsne::neighbours(tsne::Sparse { offsets, columns, values: p }, points, &mut out.rows, |start, rows| {
-        for (row, &point) in rows.iter_mut().zip(&points[start..]) {
-            let [value, along_x, along_y] = mesh.read(phi, point);
-            (row.repulsion, row.weight) = ([minus_half * along_x, minus_half * along_y], value - T::ONE);
-        }
-    });
+    T::mesh_spread(&mesh, points, &mut field.potential, &mut field.room);
+    field.convolution.iter_mut().for_each(|c| T::convolve(c, &mut field.potential));
+    T::tsne_on_mesh(Sparse { offsets, columns, values: p }, points, &mesh, &field.potential, &mut out.rows);
     out.sum_z();
 }

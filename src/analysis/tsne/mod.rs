@@ -193,7 +193,7 @@ impl Tsne {
         };
         let start = self.start(&x, seed)?;
         let embedding = match (self.n_components, method) {
-            (3, _) => self.descend::<T, 3>(start, &affinity, |y, out| exact::forces(&affinity, y, out), hook),
+            (3, _) => self.descend(start, &affinity, |y, out| exact::forces(&affinity, y, T::tsne_pairs_3d, out), hook),
             (_, Method::BarnesHut) => {
                 let forces = |y: &[T], out: &mut Forces<T>| barnes_hut::forces(&affinity, y, self.theta, out);
                 self.descend(start, &affinity, forces, hook)
@@ -203,7 +203,7 @@ impl Tsne {
                 let forces = |y: &[T], out: &mut Forces<T>| fft::forces(&affinity, y, &mut field, out);
                 self.descend(start, &affinity, forces, hook)
             }
-            _ => self.descend::<T, 2>(start, &affinity, |y, out| exact::forces(&affinity, y, out), hook),
+            _ => self.descend(start, &affinity, |y, out| exact::forces(&affinity, y, T::tsne_pairs_2d, out), hook),
         }?;
         let kl = affinity.kl_divergence(embedding.view());
         Ok(Embedding { embedding, kl, method, iterations: self.n_iter })
