@@ -230,7 +230,9 @@ impl Source {
         let Some(key) = OF_KINDS.into_iter().find_map(stranger) else { return Ok(()) };
         let (what, help) = match kind {
             Some(kind) => (format!("is not a setting of kind = \"{}\"", kind.name), "remove it, or change `kind`"),
-            None => ("is not a setting of a network".to_owned(), "write kind = \"som\" at the top, or remove it"),
+            None => {
+                ("is not a setting of a network".to_owned(), "write the `kind` that has it at the top, or remove it")
+            }
         };
         Err(Error::config(self.document.place(&key), what, help))
     }
@@ -330,8 +332,10 @@ pub fn table(e: &Experiment) -> Table {
     let section =
         |value: std::result::Result<Table, toml::ser::Error>| Value::Table(value.expect("a section is plain tables"));
     let Value::Table(mut table) = section(Table::try_from(e)) else { unreachable!("made as a table") };
-    // It is not written where it is as usual.
+    // They are not written where they are as usual.
     table.insert("som".into(), section(Table::try_from(e.som)));
+    table.insert("svr".into(), section(Table::try_from(e.svr)));
+    table.insert("forest".into(), section(Table::try_from(e.forest)));
     for section in OF_KINDS {
         if let Some(Value::Table(keys)) = table.get_mut(section) {
             keys.retain(|key, _| e.kind.takes(section, key));
