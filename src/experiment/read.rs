@@ -228,10 +228,18 @@ impl Source {
             keys.into_iter().find(|key| !takes(key.as_str())).map(|key| format!("{section}.{key}"))
         };
         let Some(key) = OF_KINDS.into_iter().find_map(stranger) else { return Ok(()) };
+        let (section, name) = key.split_once('.').expect("a section and a key");
         let (what, help) = match kind {
-            Some(kind) => (format!("is not a setting of kind = \"{}\"", kind.name), "remove it, or change `kind`"),
+            Some(kind) => {
+                (format!("is not a setting of kind = \"{}\"", kind.name), "remove it, or change `kind`".to_owned())
+            }
             None => {
-                ("is not a setting of a network".to_owned(), "write the `kind` that has it at the top, or remove it")
+                let has_it = kinds::ALL.iter().map(|runner| runner.kind()).find(|kind| kind.takes(section, name));
+                let has_it = has_it.map_or("", |kind| kind.name);
+                (
+                    "is not a setting of a network".to_owned(),
+                    format!("write kind = \"{has_it}\" at the top, or remove it"),
+                )
             }
         };
         Err(Error::config(self.document.place(&key), what, help))
