@@ -262,10 +262,11 @@ mod tests {
     #[test]
     fn a_forest_errs_less_than_its_trees() {
         let (x, y) = noisy(300);
-        let (test_x, test_y) = (x.slice(ndarray::s![200.., ..]), &y[200..]);
+        let (train_x, test_x) = x.view().split_at(ndarray::Axis(0), 200);
+        let test_y = &y[200..];
         let error = |trees: usize| {
             let forest = Forest { trees, depth: 0, leaf: 1, columns: 1.0 };
-            let model = forest.fit(x.slice(ndarray::s![..200, ..]), &y[..200], 1).unwrap();
+            let model = forest.fit(train_x, &y[..200], 1).unwrap();
             model.predict(test_x).unwrap().iter().zip(test_y).map(|(p, y)| (p - y) * (p - y)).sum::<f64>()
         };
         assert!(error(50) < 0.8 * error(1), "{} {}", error(50), error(1));
