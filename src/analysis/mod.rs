@@ -11,6 +11,9 @@
 //! | [`kmeans`] | which groups are there, without labels? |
 //! | [`som`] | how do samples lie on a map whose neighbours are alike? |
 //! | [`linear`] | which weighted sum of the columns predicts a number, and which columns matter? |
+//! | [`svr`] | which smooth function predicts a number, and which samples does it rest on? |
+//! | [`forest`] | what do many trees of yes and no questions predict on average? |
+//! | [`importance`] | how much worse is a prediction without a column? |
 //! | [`pca`] | along which few directions do the samples vary most? |
 //! | [`tsne`] | what does the neighbourhood structure look like in two dimensions? |
 //! | [`neighbors`] | which samples are close to each other? |
@@ -22,7 +25,9 @@
 //! the same bits on any number of threads.
 
 pub mod features;
+pub mod forest;
 pub mod hog;
+pub mod importance;
 pub mod kmeans;
 pub mod latent;
 pub mod linear;
@@ -31,6 +36,7 @@ pub mod neighbors;
 pub mod pca;
 pub mod scale;
 pub mod som;
+pub mod svr;
 pub mod tsne;
 
 use crate::error::{Error, Result};

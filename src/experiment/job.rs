@@ -22,7 +22,7 @@ fn settings(folder: &RunFolder) -> Result<Settings> {
     let e = of_run(folder)?;
     let settings = Settings::new(&table(&e)).free(&["name", "about", "report", "study", "data.path"]);
     if !e.kind.is_network() {
-        return Ok(settings); // the radius of a map follows the number of its epochs
+        return Ok(settings); // the radius of a map follows the number of its epochs, and what is fitted at once has one
     }
     let settings = settings.length("train.patience", MODEL);
     let rates_follow_epochs = matches!(e.train.schedule, Schedule::Cosine { .. } | Schedule::OneCycle { .. });
@@ -33,7 +33,7 @@ fn settings(folder: &RunFolder) -> Result<Settings> {
 /// `metrics.json`.
 pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<Value> {
     let mut trainer = Trainer::new(folder, watch, &settings(folder)?)?;
-    let is_folded = e.validation.folds > 0 && e.kind.is_network();
+    let is_folded = e.validation.folds > 0 && e.kind.predicts();
     let (mut stages, t) = (Stages::new(if is_folded { 5 } else { 4 }), &mut trainer);
 
     let mut task = stages.time("data", t, |t| {

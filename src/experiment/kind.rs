@@ -1,5 +1,6 @@
 //! What makes a kind of experiment, apart from how it is run: its name, what is learned, by which losses.
 
+use super::fitted::Fitting;
 use crate::train::{Keep, Loss, Measure};
 use serde::{Serialize, Serializer};
 
@@ -33,10 +34,12 @@ pub struct Kind {
     pub instead: &'static str,
     /// What it takes of the sections that not all kinds have ([`OF_KINDS`]): whole sections, or keys such as `train.epochs`.
     pub takes: &'static [&'static str],
+    /// The model that predicts in the place of a network, if it is none.
+    pub fitting: Option<&'static Fitting>,
 }
 
 /// The sections of the file that not all kinds have.
-pub const OF_KINDS: [&str; 5] = ["model", "train", "linear", "som", "validation"];
+pub const OF_KINDS: [&str; 7] = ["model", "train", "linear", "svr", "forest", "som", "validation"];
 /// What kinds take that train a network by a loss.
 pub const NETWORK: &[&str] = &["model", "train", "validation"];
 
@@ -44,6 +47,12 @@ impl Kind {
     /// Whether a network is trained.
     pub fn is_network(&self) -> bool {
         self.takes.contains(&"model")
+    }
+
+    /// Whether it gives outputs for inputs, as a network or in its place: only then is it evaluated on other samples, cross-validated
+    /// and studied.
+    pub fn predicts(&self) -> bool {
+        self.is_network() || self.fitting.is_some()
     }
 
     /// Whether it takes a key of one of the sections that not all kinds have.
@@ -71,6 +80,7 @@ pub(super) fn unresolved() -> &'static Kind {
         implied: "",
         instead: "",
         takes: &[],
+        fitting: None,
     };
     &NONE
 }

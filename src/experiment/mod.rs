@@ -10,13 +10,15 @@
 //!   [`load`]: reading them; [`preparation`]: from samples to what the network is given, [`encoding`] of a table's words and gaps; [`prepared`]: all that is settled
 //!   before training; [`cost`]: what it will take; [`job`]: the run;
 //! * [`kind`], [`task`], [`kinds`]: what makes a kind of experiment, how it is run, and the table of all kinds: [`kinds::classify`],
-//!   [`kinds::regress`], [`kinds::reconstruct`], [`kinds::linear`], [`kinds::som`]; [`found`] and [`report`]: what is common to what
+//!   [`kinds::regress`], [`kinds::reconstruct`], [`kinds::linear`], [`kinds::svr`], [`kinds::forest`], [`kinds::som`]; [`at_once`]
+//!   and [`fitted`]: models that are computed at once, and those of them that are no networks, [`explained`] what those found; [`found`] and [`report`]: what is common to what
 //!   they found; [`cross_validation`]: the same of every row in turn, and [`folds`] what that found;
 //!   [`each`]: the measure of each test sample;
 //! * [`trained`]: asking a run afterwards, [`rows`]: about rows without a class; [`deploy`]: its network for other programs;
 //!   [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
 //! * [`dream`]: the input that makes a network predict a target; [`latent`]: what is in the codes of an autoencoder.
 
+pub mod at_once;
 pub mod beside;
 pub mod builtin;
 mod choices;
@@ -29,7 +31,9 @@ pub mod deploy;
 pub mod dream;
 pub mod each;
 pub mod encoding;
+pub mod explained;
 pub mod findings;
+pub mod fitted;
 pub mod folds;
 pub mod found;
 pub mod functions;

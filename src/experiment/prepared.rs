@@ -91,8 +91,12 @@ impl Prepared {
 }
 
 /// The network for an input and its layers in numbers, without training it. `numbers` is that of classes, or of numbers to
-/// predict.
+/// predict. In the place of a network, a model without layers that is not yet fitted.
 pub fn plan(e: &Experiment, input: &[usize], numbers: usize) -> Result<(Sequential, Summary)> {
+    if let Some(fitting) = e.kind.fitting {
+        let nothing = Summary { rows: Vec::new(), parameters: 0, macs: 0, activation_bytes: 0 };
+        return Ok((fitting.model(numbers), nothing));
+    }
     let outputs = e.train.loss.outputs(input, numbers)?;
     let model = layers::build(&e.model.layer, input, outputs.iter().product(), e.seed)?;
     let summary = summarize(&model, input)?;

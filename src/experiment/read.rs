@@ -228,9 +228,19 @@ impl Source {
             keys.into_iter().find(|key| !takes(key.as_str())).map(|key| format!("{section}.{key}"))
         };
         let Some(key) = OF_KINDS.into_iter().find_map(stranger) else { return Ok(()) };
+        let (section, name) = key.split_once('.').expect("a section and a key");
         let (what, help) = match kind {
-            Some(kind) => (format!("is not a setting of kind = \"{}\"", kind.name), "remove it, or change `kind`"),
-            None => ("is not a setting of a network".to_owned(), "write kind = \"som\" at the top, or remove it"),
+            Some(kind) => {
+                (format!("is not a setting of kind = \"{}\"", kind.name), "remove it, or change `kind`".to_owned())
+            }
+            None => {
+                let has_it = kinds::ALL.iter().map(|runner| runner.kind()).find(|kind| kind.takes(section, name));
+                let has_it = has_it.map_or("", |kind| kind.name);
+                (
+                    "is not a setting of a network".to_owned(),
+                    format!("write kind = \"{has_it}\" at the top, or remove it"),
+                )
+            }
         };
         Err(Error::config(self.document.place(&key), what, help))
     }
@@ -330,8 +340,10 @@ pub fn table(e: &Experiment) -> Table {
     let section =
         |value: std::result::Result<Table, toml::ser::Error>| Value::Table(value.expect("a section is plain tables"));
     let Value::Table(mut table) = section(Table::try_from(e)) else { unreachable!("made as a table") };
-    // It is not written where it is as usual.
+    // They are not written where they are as usual.
     table.insert("som".into(), section(Table::try_from(e.som)));
+    table.insert("svr".into(), section(Table::try_from(e.svr)));
+    table.insert("forest".into(), section(Table::try_from(e.forest)));
     for section in OF_KINDS {
         if let Some(Value::Table(keys)) = table.get_mut(section) {
             keys.retain(|key, _| e.kind.takes(section, key));

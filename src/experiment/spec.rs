@@ -3,7 +3,9 @@
 use super::beside::Known;
 use super::data::Data;
 use super::kind::{Kind, unresolved};
+use super::kinds::forest::settings::ForestSettings;
 use super::kinds::linear::settings::LinearSettings;
+use super::kinds::svr::settings::SvrSettings;
 use super::layers::Layer;
 use crate::analysis::som::Som;
 use crate::optim::{Adam, Choice, OptimizerSpec, Schedule};
@@ -23,8 +25,8 @@ pub struct Experiment {
     #[serde(default)]
     pub about: String,
     /// What is learned: classify (a class), regress (numbers), reconstruct (the input itself), linear (numbers, by a weighted
-    /// sum of the columns whose weights are computed at once) or som (a map of the samples). Without it, what `train.loss` is
-    /// for.
+    /// sum of the columns whose weights are computed at once), svr (numbers, by support vectors), forest (numbers, by a random
+    /// forest) or som (a map of the samples). Without it, what `train.loss` is for.
     #[serde(default, rename = "kind")]
     pub(super) kind_name: String,
     /// The kind of that name, from the table of kinds.
@@ -48,6 +50,12 @@ pub struct Experiment {
     /// For kind = "linear": how the weights are computed.
     #[serde(default, skip_serializing_if = "LinearSettings::is_default")]
     pub linear: LinearSettings,
+    /// For kind = "svr": the support vector regression.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub svr: SvrSettings,
+    /// For kind = "forest": the random forest.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub forest: ForestSettings,
     /// What the report shows.
     #[serde(default)]
     pub report: Report,

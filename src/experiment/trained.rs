@@ -67,7 +67,7 @@ impl TrainedRun {
     pub fn open(folder: &RunFolder) -> Result<Self> {
         let folder = &folder.verified()?;
         let experiment = of_run(folder)?;
-        if !experiment.kind.is_network() {
+        if !experiment.kind.predicts() {
             let kind = experiment.kind;
             return Err(Error::data(folder.root(), format!("is no run of a network: it {}", kind.gives), kind.instead));
         }

@@ -61,7 +61,7 @@ impl Experiment {
         let folds = self.validation.folds;
         if folds != 0 {
             Error::in_range("validation.folds", folds as f64, 2.0, 1000.0)?;
-            if kind.is_network() && !d.kind.source().may_hold_values() {
+            if kind.predicts() && !d.kind.source().may_hold_values() {
                 let what = format!("is for tables (csv) and arrays (npz), and data.kind is {}", d.kind.name());
                 return Err(Error::config("validation", what, "remove the section"));
             }

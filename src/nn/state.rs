@@ -46,7 +46,8 @@ fn is_step_count(name: &str, has: impl Fn(&str) -> bool) -> bool {
 }
 
 /// Writes `state` into the module. Fails, and writes nothing, unless names and shapes agree. A tied parameter may
-/// come under any of its names, and under several if they hold the same numbers.
+/// come under any of its names, and under several if they hold the same numbers. A tensor of the module that holds nothing yet
+/// takes the shape that the state gives it: that of a model whose size follows from its samples.
 pub fn load_state_dict<T: Real>(module: &dyn Module<T>, state: &State<T>) -> Result<()> {
     let mut faults = Vec::new();
     // Each identity, with the name under which its value was found first.
@@ -58,7 +59,7 @@ pub fn load_state_dict<T: Real>(module: &dyn Module<T>, state: &State<T>) -> Res
         let first = found.entry(param.id()).or_default();
         let Some(tensor) = state.get(path) else { return };
         let shape = param.get().shape_owned();
-        if tensor.shape() != &*shape {
+        if tensor.shape() != &*shape && shape.iter().product::<usize>() > 0 {
             faults.push(format!("{path}: the model has {shape:?}, the file {:?}", tensor.shape()));
         } else if let Some(other) = first.as_ref().filter(|other| state[*other] != *tensor) {
             faults.push(format!("{path}: is tied to {other} in the model, but not equal to it in the file"));

@@ -12,6 +12,7 @@ use super::space::{Point, Space};
 use super::trial::{Prune, Trial};
 use crate::error::{Error, Result};
 use crate::experiment::cross_validation::CrossValidation;
+use crate::experiment::kinds::runner;
 use crate::experiment::spec::Validation;
 use crate::experiment::{Experiment, Prepared, Source, plan_early};
 use crate::run::{RunFolder, Settings, Unwatched};
@@ -36,9 +37,12 @@ impl StudyJob {
     /// not fail in its tenth trial for a key that was misspelt.
     pub fn new(source: Source) -> Result<Self> {
         let experiment = source.resolve()?;
-        if !experiment.kind.is_network() {
-            let what = format!("is {}: a study searches the settings of networks", experiment.kind.name);
-            let help = "train it by `gradus train`, or study an experiment with a network";
+        if !experiment.kind.predicts() {
+            let what = format!(
+                "is {}: a study searches the settings of networks and of other predictors",
+                experiment.kind.name
+            );
+            let help = "train it by `gradus train`, or study an experiment that predicts";
             return Err(source.say_where(Error::config("kind", what, help)));
         }
         let settings = StudySettings::read(&experiment.study).map_err(|error| source.say_where(error))?;
@@ -113,7 +117,8 @@ impl StudyJob {
     /// Returns the steps of a trial that is not pruned, and what a step is called.
     pub(super) fn steps(&self) -> (usize, &'static str) {
         let Validation { folds, repeats } = self.experiment.validation;
-        if self.is_folded() { (folds * repeats, "fold") } else { (self.experiment.train.epochs, "epoch") }
+        let epochs = if self.experiment.kind.fitting.is_some() { 1 } else { self.experiment.train.epochs };
+        if self.is_folded() { (folds * repeats, "fold") } else { (epochs, "epoch") }
     }
 
     /// Returns the study: space, sampler, pruner and the rest.
@@ -169,10 +174,8 @@ impl StudyJob {
         }
         let p = Prepared::new(&e, &mut Unwatched)?;
         same_data(&e, sha256, &p.data.sha256)?;
-        let mut optimizer = e.train.optimizer.build();
         let mut observer = Epochs { report, measure: self.measure(), best: None, pruned: false, stops };
-        let (train, val) = (p.train.as_ref(), p.val.as_ref());
-        match p.fit.run(&p.model, optimizer.as_mut(), train, val, None, &mut observer) {
+        match runner(e.kind).train(&e, &p, &mut observer) {
             Err(Error::Interrupted(_)) if observer.pruned => {}
             result => drop(result?),
         }

@@ -4,6 +4,7 @@ mod augment;
 mod classics;
 mod common;
 mod data;
+mod fits;
 mod hog;
 mod images;
 mod linear;

@@ -8,6 +8,7 @@ mod common;
 mod deployed;
 mod experiments;
 mod fetch;
+mod fits;
 mod fitted;
 mod folds;
 mod functions;

@@ -1,22 +1,27 @@
 //! The kinds of experiments: a folder for each, and a row in the table.
 
 pub mod classify;
+pub mod forest;
 pub mod linear;
 pub mod reconstruct;
 pub mod regress;
 pub mod som;
+pub mod svr;
 
 use super::kind::Kind;
 use super::task::Runner;
 use crate::train::Loss;
 use classify::Classify;
+use forest::ForestFit;
 use linear::LinearFit;
 use reconstruct::Reconstruct;
 use regress::Regress;
 use som::SelfOrganizingMap;
+use svr::SvrFit;
 
 /// All kinds; a file that names none is of the first whose losses hold its own.
-pub static ALL: [&dyn Runner; 5] = [&Classify, &Regress, &Reconstruct, &LinearFit, &SelfOrganizingMap];
+pub static ALL: [&dyn Runner; 7] =
+    [&Classify, &Regress, &Reconstruct, &LinearFit, &SvrFit, &ForestFit, &SelfOrganizingMap];
 
 /// Returns how experiments of this kind are run.
 pub fn runner(kind: &Kind) -> &'static dyn Runner {

@@ -30,6 +30,7 @@ static KIND: Kind = Kind {
     implied: "",
     instead: "",
     takes: NETWORK,
+    fitting: None,
 };
 
 /// `kind = "classify"`: the class of each sample.

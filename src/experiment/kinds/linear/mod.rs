@@ -12,21 +12,20 @@ pub mod settings;
 use super::regress::{Regress, Regressed, scale_of};
 use crate::analysis::linear::{LeastSquares, Relevance};
 use crate::analysis::metrics::{MeanDifference, mean_difference};
-use crate::data::ImageData;
 use crate::error::{Error, Result};
+use crate::experiment::at_once::{self, AtOnceTask, inputs, targets};
 use crate::experiment::folds::CrossValidated;
-use crate::experiment::found::{Found, Run};
+use crate::experiment::found::Found;
 use crate::experiment::kind::{Kind, Learns};
 use crate::experiment::layers::Layer;
-use crate::experiment::preparation::PREPARATION;
-use crate::experiment::prepared::{MODEL, Prepared};
+use crate::experiment::prepared::Prepared;
 use crate::experiment::spec::Experiment;
 use crate::experiment::task::{NetworkOnSamples, Runner, Task};
-use crate::nn::state::{State, load_state_dict, state_dict};
+use crate::nn::state::{State, state_dict};
 use crate::optim::Schedule;
-use crate::run::{RunFolder, Trainer, Watch, ledger};
+use crate::run::{RunFolder, Watch, ledger};
 use crate::tensor::Tensor;
-use crate::train::{Figures, History, Learner, Loss, Observer, Samples, States, Training, losses};
+use crate::train::{Loss, Observer};
 use ndarray::Array2;
 use serde_json::{Value, json};
 use settings::{LinearSettings, Method};
@@ -44,6 +43,7 @@ static KIND: Kind = Kind {
     implied: "[[model.layer]]\ntype = \"linear\"\nunits = 0\n",
     instead: "for rows of numbers: gradus predict RUN TABLE.csv",
     takes: &["model", "train", "linear", "validation"],
+    fitting: None,
 };
 
 /// `kind = "linear"`: one number or several for each row, by linear models.
@@ -73,18 +73,14 @@ impl Runner for LinearFit {
     }
 
     fn begin(&self, e: &Experiment, watch: &mut dyn Watch) -> Result<Box<dyn Task>> {
-        let prepared = Prepared::new(e, watch)?;
-        if prepared.preparation.input().len() != 1 {
-            let what = "holds images: expected rows of numbers, whose columns get a weight each";
-            return Err(Error::config("data.kind", what, "give a table (csv) or an array of rows (npz)"));
-        }
-        Ok(Box::new(LinearTask { experiment: e.clone(), prepared, history: History::default() }))
+        AtOnceTask::begin(e, watch, weights, |run| {
+            let fitted = fit(&run.prepared, &run.experiment.linear)?;
+            Ok(Box::new(Explained::new(Regressed::new(run)?, fitted)?))
+        })
     }
 
     fn train(&self, e: &Experiment, p: &Prepared, observer: &mut dyn Observer) -> Result<()> {
-        let mut learner = AtOnce { prepared: p, settings: e.linear, seed: e.seed };
-        let training = Training { epochs: 1, ..p.fit.training() };
-        training.run(&mut learner, None, observer).map(drop)
+        at_once::train(e, p, weights, observer)
     }
 
     fn figures(&self, on: &NetworkOnSamples<'_>) -> Result<Value> {
@@ -118,22 +114,11 @@ impl Fitted {
     }
 }
 
-/// All inputs of some samples, N x D.
-fn inputs(samples: &dyn Samples) -> Array2<f32> {
-    let all: Vec<usize> = (0..samples.len()).collect();
-    let x = samples.batch(&all, None);
-    let d = x.numel() / all.len().max(1);
-    Array2::from_shape_vec((all.len(), d), x.data().to_vec()).expect("rows of one length")
-}
-
 /// Fits both methods to each number of the training split, on the scales of the network.
 fn fit(p: &Prepared, settings: &LinearSettings) -> Result<Vec<Fitted>> {
     let x = inputs(p.train.as_ref());
-    let values = p.train.target().values().ok_or_else(|| Error::invalid("linear: there are no numbers to predict"))?;
-    let m = values.shape()[1];
     let is_computed = |method: Method| method == settings.method || x.ncols() <= BESIDE;
-    let each = (0..m).map(|j| {
-        let y: Vec<f64> = values.data().iter().skip(j).step_by(m).map(|&v| f64::from(v)).collect();
+    let each = targets(p.train.as_ref())?.into_iter().map(|y| {
         let least_squares = is_computed(Method::Ols).then(|| LeastSquares::fit(x.view(), &y)).transpose()?;
         let relevance = is_computed(Method::Ard).then(|| settings.ard().fit(x.view(), &y)).transpose()?;
         Ok(Fitted { least_squares, relevance })
@@ -141,80 +126,20 @@ fn fit(p: &Prepared, settings: &LinearSettings) -> Result<Vec<Fitted>> {
     each.collect()
 }
 
-/// A linear model as a learner: its one epoch computes the weights.
-struct AtOnce<'a> {
-    prepared: &'a Prepared,
-    settings: LinearSettings,
-    seed: u64,
-}
-
-impl Learner for AtOnce<'_> {
-    fn epoch(&mut self, _: &History, _: &mut dyn Observer) -> Result<Figures> {
-        let p = self.prepared;
-        let fitted = fit(p, &self.settings)?;
-        let lines = fitted.iter().map(|f| f.line(self.settings.method).expect("the method that was chosen"));
-        let (weights, biases): (Vec<&[f64]>, Vec<f64>) = lines.unzip();
-        let mut state = state_dict(&p.model);
-        for (path, tensor) in &mut state {
-            let numbers: Vec<f32> = match path.ends_with("weight") {
-                true => weights.concat().iter().map(|&w| w as f32).collect(),
-                false => biases.iter().map(|&b| b as f32).collect(),
-            };
-            *tensor = Tensor::new(numbers, tensor.shape_owned())?;
-        }
-        load_state_dict(&p.model, &state)?;
-        let loss = |samples: &dyn Samples| Ok::<_, Error>(losses(&p.model, samples, &p.fit.objective, self.seed)?.loss);
-        let mut figures: Figures = [("train_loss", loss(p.train.as_ref())?)].into();
-        if !p.val.is_empty() {
-            figures.set("val_loss", loss(p.val.as_ref())?);
-        }
-        Ok(figures)
+/// The weights of the method that was chosen, as those of the network's one layer.
+fn weights(e: &Experiment, p: &Prepared) -> Result<State<f32>> {
+    let fitted = fit(p, &e.linear)?;
+    let lines = fitted.iter().map(|f| f.line(e.linear.method).expect("the method that was chosen"));
+    let (weights, biases): (Vec<&[f64]>, Vec<f64>) = lines.unzip();
+    let mut state = state_dict(&p.model);
+    for (path, tensor) in &mut state {
+        let numbers: Vec<f32> = match path.ends_with("weight") {
+            true => weights.concat().iter().map(|&w| w as f32).collect(),
+            false => biases.iter().map(|&b| b as f32).collect(),
+        };
+        *tensor = Tensor::new(numbers, tensor.shape_owned())?;
     }
-
-    fn weights(&self) -> State<f32> {
-        state_dict(&self.prepared.model)
-    }
-
-    fn set_weights(&mut self, weights: &State<f32>) -> Result<()> {
-        load_state_dict(&self.prepared.model, weights)
-    }
-
-    fn states(&self) -> States {
-        States { tensors: [(MODEL.to_owned(), self.weights())].into(), ..States::default() }
-    }
-
-    fn load(&mut self, mut states: States) -> Result<()> {
-        self.set_weights(&states.tensor(MODEL))
-    }
-}
-
-/// A linear model on its way.
-struct LinearTask {
-    experiment: Experiment,
-    prepared: Prepared,
-    history: History,
-}
-
-impl Task for LinearTask {
-    fn data(&mut self) -> &mut ImageData {
-        &mut self.prepared.data
-    }
-
-    fn train(&mut self, trainer: &mut Trainer<'_>) -> Result<()> {
-        let (settings, seed) = (self.experiment.linear, self.experiment.seed);
-        let mut learner = AtOnce { prepared: &self.prepared, settings, seed };
-        let training = Training { epochs: 1, ..self.prepared.fit.training() };
-        self.history = trainer.train(MODEL, &training, &mut learner)?;
-        trainer.export(MODEL)?;
-        let text = serde_json::to_vec_pretty(&self.prepared.preparation).expect("plain numbers and words");
-        trainer.folder.write(PREPARATION, &text)
-    }
-
-    fn test(self: Box<Self>) -> Result<Box<dyn Found>> {
-        let Self { experiment, prepared, history } = *self;
-        let fitted = fit(&prepared, &experiment.linear)?;
-        Ok(Box::new(Explained::new(Regressed::new(Run::new(experiment, prepared, history))?, fitted)?))
-    }
+    Ok(state)
 }
 
 /// Both methods on the test samples, for one number in its units.

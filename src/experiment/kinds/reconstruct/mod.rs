@@ -44,6 +44,7 @@ static KIND: Kind = Kind {
     implied: "",
     instead: "look at its codes: gradus latent RUN",
     takes: NETWORK,
+    fitting: None,
 };
 
 /// `kind = "reconstruct"`: the input itself, through a code: an autoencoder.

@@ -73,6 +73,7 @@ static KIND: Kind = Kind {
     implied: "",
     instead: "for rows of numbers: gradus predict RUN TABLE.csv",
     takes: NETWORK,
+    fitting: None,
 };
 
 /// `kind = "regress"`: one number or several for each sample.

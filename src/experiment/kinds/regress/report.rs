@@ -37,7 +37,7 @@ impl Regressed {
     }
 
     /// Writes the prediction of every test sample, and its squared error for comparisons.
-    pub(in crate::experiment::kinds) fn write_predictions(&self, folder: &RunFolder) -> Result<()> {
+    pub(in crate::experiment) fn write_predictions(&self, folder: &RunFolder) -> Result<()> {
         folder.write(PREDICTIONS, &self.predictions())?;
         each::write(folder, &self.run.prepared.data.test.names, &self.squared_errors(), None)
     }
@@ -112,7 +112,7 @@ impl Regressed {
     }
 
     /// Loss and errors of each split and number.
-    pub(in crate::experiment::kinds) fn splits_table(&self) -> Table {
+    pub(in crate::experiment) fn splits_table(&self) -> Table {
         let heads = ["split", "target", "samples", "loss", "MSE", "RMSE", "MAE", "R²"];
         let mut table = Table::new(&heads).key("R²", "r_squared");
         for OnSplit { name, samples, loss, errors } in &self.splits {
@@ -133,7 +133,7 @@ impl Regressed {
     }
 
     /// Predictions against true values, residuals, and what they show.
-    pub(in crate::experiment::kinds) fn mistakes(&self, number: &str, book: &mut Book<'_>) -> Result<()> {
+    pub(in crate::experiment) fn mistakes(&self, number: &str, book: &mut Book<'_>) -> Result<()> {
         let mut figures: Vec<(Figure, String)> = Vec::new();
         let mut words = Vec::new();
         for (j, t) in self.test.iter().enumerate() {

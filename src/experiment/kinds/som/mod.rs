@@ -39,6 +39,7 @@ static KIND: Kind = Kind {
     instead: "its report shows the map, tables/units.csv has its units",
     implied: "",
     takes: &["som", "validation", "train.epochs"],
+    fitting: None,
 };
 
 /// `kind = "som"`: a map of the samples.
