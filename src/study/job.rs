@@ -12,6 +12,7 @@ use super::space::{Point, Space};
 use super::trial::{Prune, Trial};
 use crate::error::{Error, Result};
 use crate::experiment::cross_validation::CrossValidation;
+use crate::experiment::kinds::runner;
 use crate::experiment::spec::Validation;
 use crate::experiment::{Experiment, Prepared, Source, plan_early};
 use crate::run::{RunFolder, Settings, Unwatched};
@@ -169,12 +170,10 @@ impl StudyJob {
         }
         let p = Prepared::new(&e, &mut Unwatched)?;
         same_data(&e, sha256, &p.data.sha256)?;
-        let mut optimizer = e.train.optimizer.build();
         let mut observer = Epochs { report, measure: self.measure(), best: None, pruned: false, stops };
-        let (train, val) = (p.train.as_ref(), p.val.as_ref());
-        match p.fit.run(&p.model, optimizer.as_mut(), train, val, None, &mut observer) {
+        match runner(e.kind).train(&e, &p, &mut observer) {
             Err(Error::Interrupted(_)) if observer.pruned => {}
-            result => drop(result?),
+            result => result?,
         }
         observer.best.ok_or_else(|| Error::invalid("no epoch was completed"))
     }
