@@ -35,10 +35,17 @@ impl Forecasts {
         }
         figures.push((book.figure("forecast", chart.draw())?, words));
         if let Some(free) = &self.free {
-            let chart = LineChart::new(&format!("{title}: error over steps ahead"))
+            let points = |values: &[f64]| -> Vec<(f64, f64)> {
+                values.iter().enumerate().map(|(i, &y)| (i as f64 + 1.0, y)).collect()
+            };
+            let mut chart = LineChart::new(&format!("{title}: error over steps ahead"))
                 .axes("steps ahead", "mean squared error")
-                .epochs("free-running model", &free.model);
-            let chart = free.beside.iter().fold(chart, |chart, (baseline, mse, _)| chart.epochs(baseline.name(), mse));
+                .whole_x()
+                .styled("free-running model", &points(&free.model), Colour::class(0), false);
+            // Dashed, so that the model is seen where it has come down to the season.
+            for (i, (baseline, mse, _)) in free.beside.iter().enumerate() {
+                chart = chart.styled(baseline.name(), &points(mse), Colour::class(i + 1), true);
+            }
             let words = format!(
                 "Mean squared error of forecasts that begin at {} places spread evenly over the test split.",
                 free.origins
