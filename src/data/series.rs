@@ -152,7 +152,7 @@ impl Series {
     pub fn all(&self, path: &Path, windows: &Windows) -> Result<Images> {
         let n = self.values.len();
         if n <= windows.first() {
-            let what = format!("holds {n} values: expected more than {}, {}", windows.first(), why(windows));
+            let what = format!("holds {n} values: expected more than {} ({})", windows.first(), why(windows));
             return Err(Error::data(path, what, "give a longer series"));
         }
         Ok(self.windows(windows, windows.first()..n))
@@ -162,7 +162,7 @@ impl Series {
     pub fn next(&self, path: &Path, windows: &Windows) -> Result<Images> {
         let n = self.values.len();
         if n < windows.first() {
-            let what = format!("holds {n} values: expected at least {}, {}", windows.first(), why(windows));
+            let what = format!("holds {n} values: expected at least {} ({})", windows.first(), why(windows));
             return Err(Error::data(path, what, "give a longer series"));
         }
         Ok(self.windows(windows, n..n + windows.horizon))
@@ -178,8 +178,8 @@ impl Series {
         let (first, training) = (windows.first(), sizes[Split::Train as usize]);
         if training < first + FEWEST || sizes.iter().zip(fractions).any(|(&size, f)| f > 0.0 && size == 0) {
             let what = format!(
-                "holds {n} values, of which {training} are for training: expected at least {}, {}, and {FEWEST} windows to learn \
-                 from",
+                "holds {n} values, of which {training} are for training: expected at least {} ({}, and {FEWEST} windows to learn \
+                 from)",
                 first + FEWEST,
                 why(windows)
             );
@@ -205,10 +205,13 @@ impl Series {
     }
 }
 
-/// Why so many values are needed.
+/// What the values before the first predicted one are.
 fn why(windows: &Windows) -> String {
-    let Windows { lags, horizon, .. } = windows;
-    format!("{lags} for the lags and {} up to the predicted value", horizon.saturating_sub(1))
+    let lags = format!("{} for the lags", windows.lags);
+    match windows.horizon {
+        1 => lags,
+        horizon => format!("{lags}, {} more up to the predicted value", horizon - 1),
+    }
 }
 
 /// What is wrong, and what to do.
