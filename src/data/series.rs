@@ -1,6 +1,6 @@
 //! Time series: a column of values at equal steps of time, and the windows that a forecast is learned from.
 //!
-//! Sample i predicts x[t + h] from the last L values and, where there is a season of period T steps, from its harmonics at the
+//! Sample i predicts `x[t + h]` from the last L values and, where there is a season of period T steps, from its harmonics at the
 //! time of the predicted value (τ = t + h):
 //!
 //! ```text

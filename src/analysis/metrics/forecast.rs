@@ -17,13 +17,13 @@ pub struct ForecastDifference {
 /// ahead (Diebold and Mariano 1995).
 ///
 /// Errors of forecasts h steps ahead depend on each other up to h - 1 steps apart even where the forecasts are as good as can be.
-/// With d[t] = a[t] - b[t] and its autocovariances γ[k] = Σ (d[t] - d̄) (d[t-k] - d̄) / n, the interval is
+/// With `d[t] = a[t] - b[t]` and its autocovariances `γ[k] = Σ (d[t] - d̄) (d[t-k] - d̄) / n`, the interval is
 ///
 /// ```text
 /// d̄ ± 1.96 √(V / n)        V = γ[0] + 2 Σ γ[k],  k = 1, .., h - 1
 /// ```
 ///
-/// That V may come out at 0 or below; then γ[k] is weighted by 1 - k / h, whose sum cannot be negative (Newey and West 1987).
+/// That V may come out at 0 or below; then `γ[k]` is weighted by `1 - k / h`, whose sum cannot be negative (Newey and West 1987).
 /// With horizon 1 the interval is the usual one of a mean of pairs.
 ///
 /// Fails unless there are at least two losses in each, as many, all finite, and more than `horizon`, which is at least 1.

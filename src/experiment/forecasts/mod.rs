@@ -3,7 +3,7 @@
 //!
 //! Beside the model stand, on the same test values,
 //!
-//! * persistence: the last value that is known, x̂[t + h] = x[t];
+//! * persistence: the last value that is known, `x̂[t + h] = x[t]`;
 //! * the season alone: least squares on its harmonics, over the training windows;
 //! * the mean of the training values.
 //!
