@@ -465,7 +465,7 @@ pub struct Data {
     #[serde(default = "choices::seed")]
     pub seed: u64,
     /// Most training samples: a stratified sample of that many, and validation and test sets smaller in proportion; 0 is
-    /// all. A smaller sample is a part of a larger one.
+    /// all. A smaller sample is a part of a larger one. Of a series: the last training windows, and the first of the others.
     #[serde(default)]
     #[schemars(extend("unit" = "samples"))]
     pub limit: usize,
@@ -494,7 +494,7 @@ pub struct Data {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Column>,
     /// The columns of a table that hold the numbers to predict, for kind = "regress": one, by name or number, or a list.
-    /// Without it, the column that `label` names or that is found in its place.
+    /// Without it, the column that `label` names or that is found in its place; of a series, the last one of numbers.
     #[serde(default, skip_serializing_if = "Targets::is_empty")]
     pub target: Targets,
     /// The columns of a table that are features, by name or number; empty is all but those omitted.

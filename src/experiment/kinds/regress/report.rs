@@ -140,7 +140,7 @@ impl Regressed {
         for (j, t) in self.test.iter().enumerate() {
             let named = |what: &str| if self.test.len() == 1 { what.to_owned() } else { format!("{what}_{}", j + 1) };
             let step = t.true_values.len().div_ceil(DRAWN);
-            let drawn = if step > 1 { format!(" Every {step}th sample is drawn.") } else { String::new() };
+            let drawn = if step > 1 { format!(" One in {step} samples is drawn.") } else { String::new() };
             let (against, residuals, histogram) = charts(t, step);
             let interval =
                 if t.half_width.is_some() { " The outer lines are the ends of the prediction interval." } else { "" };
