@@ -34,7 +34,7 @@ pub(crate) struct Predict {
     /// The folder of a finished run
     run: PathBuf,
     /// Image files: PNG, JPEG, GIF (first frame), WebP, BMP, TIFF or PNM, recognized by content. For a run on a table:
-    /// a CSV file, whose rows need no class
+    /// a CSV file, whose rows need no class; on a time series: one that is continued after its end
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
     /// Preprocess each image like those of a data set: `mnist` inverts black on white, crops, scales the digit to

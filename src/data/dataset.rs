@@ -138,6 +138,16 @@ impl Images {
         if n >= self.len() { self.clone() } else { self.subset(&split::subset(&self.strata(), n, seed)) }
     }
 
+    /// Returns at most the first `n` of the images.
+    pub fn first(&self, n: usize) -> Images {
+        self.subset(&(0..n.min(self.len())).collect::<Vec<_>>())
+    }
+
+    /// Returns at most the last `n` of the images.
+    pub fn last(&self, n: usize) -> Images {
+        self.subset(&(self.len().saturating_sub(n)..self.len()).collect::<Vec<_>>())
+    }
+
     /// Splits these samples into training, validation and test set by these fractions, class by class, by the stream
     /// ("split", 0) of `seed`. The checksum of the result is over classes, labels and pixels. Nothing is listed as
     /// skipped, and no sample is in two splits.

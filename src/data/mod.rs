@@ -9,7 +9,7 @@
 //!
 //! [`galaxies`], [`digits`] and [`moons`] render data sets where none is available, and [`function`] draws samples of a
 //! formula; [`mnist`] reads the usual set from the files of [`idx`], which [`fetch`] gets; [`table`] and [`npz`] read rows of
-//! numbers and NumPy's files.
+//! numbers and NumPy's files; [`series`] cuts a column of a table into windows.
 //! [`handwriting`] converts images of digits to MNIST's form, and [`seen`] shows the input of a network. [`dataset`]
 //! holds the result, [`manifest`] the list of its samples, by which it is recognized. Nothing here computes features or
 //! depends on networks.
@@ -32,6 +32,7 @@ pub mod mnist;
 pub mod moons;
 pub mod npz;
 pub mod seen;
+pub mod series;
 mod source;
 pub mod split;
 pub mod table;
@@ -49,5 +50,6 @@ pub use manifest::Manifest;
 pub use moons::Moons;
 pub use npz::{Npz, NpzOptions};
 pub use seen::Border;
+pub use series::{Series, Windows};
 pub use split::Split;
 pub use table::{Column, Table, TableOptions};

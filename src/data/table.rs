@@ -16,11 +16,13 @@ mod cells;
 mod columns;
 mod options;
 mod records;
+mod single;
 mod values;
 
 pub(crate) use cells::Fault;
 pub(super) use cells::{encode, no_classes};
 pub use options::{Column, TableOptions};
+pub(super) use single::{Single, read_single};
 
 use super::dataset::{Columns, Images};
 use crate::error::{Error, Result};

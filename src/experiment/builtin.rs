@@ -49,6 +49,8 @@ builtins![
     "optimizers-sine",
     "optimizers-mnist",
     "surface",
+    "series-ar",
+    "series-mlp",
     "som-moons",
     "som-iris",
     "som-digits",

@@ -6,17 +6,16 @@ pub use super::choices::{Auto, Categories, Features, Gaps, HeaderLine, Normalize
 pub use super::functions::{FunctionSettings, SurfaceSettings};
 use super::kind::Learns;
 use super::on_disk::{ending, files_in, length, pixels_in};
+pub use super::series::SeriesSettings;
 use crate::analysis::features::Feature;
 use crate::analysis::hog::Hog;
 use crate::data::function::Mixture;
 use crate::data::mnist::{self, Set};
-use crate::data::{
-    Color, Column, Columns, Digits, FolderOptions, Function, Galaxies, ImageData, Images, Moons, Npz, Table, fetch,
-    folder, npz,
-};
+use crate::data::{Color, Column, Columns, Digits, Function, Galaxies, ImageData, Images, Moons, Table, folder};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::run::Watch;
+use crate::tensor::Tensor;
 use crate::train::Augment;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,11 +59,13 @@ kinds! {
     /// A folder or zip with one sub-folder of images per class.
     Folder = "folder", ImageFolder;
     /// Galaxies that the program renders: three classes.
-    Galaxies = "galaxies", RenderedGalaxies;
+    Galaxies = "galaxies", GALAXIES;
     /// Digits that the program renders: ten classes of 28 x 28.
-    Digits = "digits", RenderedDigits;
+    Digits = "digits", DIGITS;
     /// Points of the plane that the program draws: two interlocking half circles, a class each.
-    Moons = "moons", RenderedMoons;
+    Moons = "moons", MOONS;
+    /// A time series: a column of a table whose rows stand in order, of which values ahead are to be predicted.
+    Series = "series", SeriesFile;
     /// A table of numbers, a row for each sample, one column being its class.
     Csv = "csv", CsvTable;
     /// NumPy's arrays `x` and `y`: rows of numbers, or images.
@@ -112,6 +113,11 @@ pub trait DataSource: Sync {
         false
     }
 
+    /// Whether the samples stand in the order of time: their splits follow one another, and so does a part of a split.
+    fn is_ordered(&self) -> bool {
+        false
+    }
+
     /// Whether the data may hold numbers to predict.
     fn may_hold_values(&self) -> bool {
         false
@@ -143,6 +149,15 @@ pub trait DataSource: Sync {
     fn read_like(&self, path: &Path, like: &Like<'_>, watch: &mut dyn Watch) -> Result<(Images, String)> {
         let _ = (like, watch);
         Err(Error::data(path, "cannot be evaluated on", "give a folder of images, a table (csv) or arrays (npz)"))
+    }
+
+    /// Reads rows to predict for, by a run that was trained on rows: their inputs, and the number of the first one in the table.
+    fn read_rows(&self, path: &Path, like: &Like<'_>, watch: &mut dyn Watch) -> Result<(Tensor, usize)> {
+        let _ = watch;
+        let columns = like.columns.clone().unwrap_or_default();
+        let rows = Table::read_rows_like(path, &like.data.table_options(like.learns), &columns)?;
+        let (n, d) = rows.dim();
+        Ok((Tensor::from_fn([n, 1, 1, d], |i| rows[[i / d, i % d]]), 1))
     }
 }
 
@@ -181,20 +196,7 @@ impl DataSource for IdxFiles {
     }
 
     fn read(&self, d: &Data, _: Learns, _: &mut dyn Watch) -> Result<ImageData> {
-        let Self(set) = *self;
-        let path = match d.given_path() {
-            Ok(path) => path.to_owned(),
-            // What `gradus data get` has put into the user's cache needs no path.
-            Err(_) => Some(fetch::home(set)?).filter(|home| home.is_dir()).ok_or_else(|| {
-                let what = format!("is empty, and {} is not in the cache", set.name());
-                let help = format!(
-                    "fetch it once by `gradus data get {}`, or say where it is: --set data.path=FOLDER",
-                    set.name()
-                );
-                Error::config("data.path", what, help)
-            })?,
-        };
-        mnist::divided(&path, set, d.val)
+        mnist::divided(&d.idx_folder(self.0)?, self.0, d.val)
     }
 
     fn recognizes(&self, path: &Path, run: DataKind) -> bool {
@@ -236,14 +238,8 @@ impl DataSource for ImageFolder {
     }
 
     fn read(&self, d: &Data, _: Learns, watch: &mut dyn Watch) -> Result<ImageData> {
-        let options = FolderOptions {
-            size: d.size,
-            color: d.color,
-            group_by: (!d.group_by.is_empty()).then(|| d.group_by.clone()),
-            seed: d.seed,
-            fractions: d.fractions(),
-        };
-        folder::load(d.given_path()?, &options, &mut |done, total| watch.progress(done, total, "images read"))
+        let mut progress = |done, total| watch.progress(done, total, "images read");
+        folder::load(d.given_path()?, &d.folder_options(), &mut progress)
     }
 
     fn recognizes(&self, _: &Path, _: DataKind) -> bool {
@@ -259,20 +255,44 @@ impl DataSource for ImageFolder {
     }
 }
 
-/// Galaxies that the program renders.
-struct RenderedGalaxies;
+/// Samples that the program renders, as many of each class.
+struct Rendered {
+    classes: usize,
+    image: fn(&Data) -> [usize; 3],
+    read: fn(&Data) -> Result<ImageData>,
+}
 
-impl DataSource for RenderedGalaxies {
+const GALAXIES: Rendered = Rendered {
+    classes: 3,
+    image: |d| [1, d.size, d.size],
+    read: |d| Galaxies { per_class: d.per_class, size: d.size, seed: d.seed }.divided(d.fractions()),
+};
+
+const DIGITS: Rendered = Rendered {
+    classes: 10,
+    image: |_| [1, 28, 28],
+    read: |d| Digits { n: 10 * d.per_class, seed: d.seed }.divided(d.fractions()),
+};
+
+/// As rows of a table. The standard deviation of the noise is a tenth of the radius.
+const MOONS: Rendered = Rendered {
+    classes: 2,
+    image: |_| [1, 1, 2],
+    read: |d| Moons { per_class: d.per_class, noise: 0.1, seed: d.seed }.divided(d.fractions()),
+};
+
+impl DataSource for Rendered {
     fn image(&self, d: &Data) -> Option<[usize; 3]> {
-        Some([1, d.size, d.size])
+        Some((self.image)(d))
     }
 
     fn classes(&self) -> Option<usize> {
-        Some(3)
+        Some(self.classes)
     }
 
     fn least_bytes(&self, d: &Data) -> u64 {
-        3 * d.per_class as u64 * d.size as u64 * d.size as u64 * 4
+        let numbers = (self.image)(d).iter().product::<usize>() as u64;
+        4 * self.classes as u64 * d.per_class as u64 * numbers
     }
 
     fn is_rendered(&self) -> bool {
@@ -280,56 +300,7 @@ impl DataSource for RenderedGalaxies {
     }
 
     fn read(&self, d: &Data, _: Learns, _: &mut dyn Watch) -> Result<ImageData> {
-        Galaxies { per_class: d.per_class, size: d.size, seed: d.seed }.divided(d.fractions())
-    }
-}
-
-/// Digits that the program renders.
-struct RenderedDigits;
-
-impl DataSource for RenderedDigits {
-    fn image(&self, _: &Data) -> Option<[usize; 3]> {
-        Some([1, 28, 28])
-    }
-
-    fn classes(&self) -> Option<usize> {
-        Some(10)
-    }
-
-    fn least_bytes(&self, d: &Data) -> u64 {
-        10 * d.per_class as u64 * 784 * 4
-    }
-
-    fn is_rendered(&self) -> bool {
-        true
-    }
-
-    fn read(&self, d: &Data, _: Learns, _: &mut dyn Watch) -> Result<ImageData> {
-        Digits { n: 10 * d.per_class, seed: d.seed }.divided(d.fractions())
-    }
-}
-
-/// Two moons, as rows of a table.
-struct RenderedMoons;
-
-/// Standard deviation of the noise of the moons, whose radius is 1.
-const MOON_NOISE: f64 = 0.1;
-
-impl DataSource for RenderedMoons {
-    fn classes(&self) -> Option<usize> {
-        Some(2)
-    }
-
-    fn least_bytes(&self, d: &Data) -> u64 {
-        4 * d.per_class as u64 * 4
-    }
-
-    fn is_rendered(&self) -> bool {
-        true
-    }
-
-    fn read(&self, d: &Data, _: Learns, _: &mut dyn Watch) -> Result<ImageData> {
-        Moons { per_class: d.per_class, noise: MOON_NOISE, seed: d.seed }.divided(d.fractions())
+        (self.read)(d)
     }
 }
 
@@ -370,20 +341,50 @@ impl DataSource for CsvTable {
     }
 }
 
-/// NumPy's arrays.
-struct Arrays;
+/// A time series.
+struct SeriesFile;
 
-impl Arrays {
-    /// The samples of a file, rows or images, to train on or to evaluate a trained network on.
-    fn samples(path: &Path, d: &Data, learns: Learns, evaluated: bool, watch: &mut dyn Watch) -> Result<Images> {
-        let (samples, notes) = npz::load(path, &d.npz_options(learns, evaluated))?;
-        notes.iter().for_each(|line| watch.note(line));
-        Ok(match samples {
-            Npz::Rows(table) => table.into_images(),
-            Npz::Images(images) => images,
-        })
+impl DataSource for SeriesFile {
+    fn image(&self, d: &Data) -> Option<[usize; 3]> {
+        Some([1, 1, d.series.windows().width()])
+    }
+
+    fn least_bytes(&self, d: &Data) -> u64 {
+        d.given_path().map_or(0, length)
+    }
+
+    fn is_ordered(&self) -> bool {
+        true
+    }
+
+    fn may_hold_values(&self) -> bool {
+        true
+    }
+
+    fn check(&self, d: &Data) -> Result<()> {
+        d.check_series()
+    }
+
+    fn read(&self, d: &Data, learns: Learns, watch: &mut dyn Watch) -> Result<ImageData> {
+        d.holds_values_alone(learns)?;
+        d.series.divided(d.given_path()?, &d.table_options(learns), d.fractions(), watch)
+    }
+
+    fn recognizes(&self, path: &Path, run: DataKind) -> bool {
+        run == DataKind::Series && !path.is_dir() && ending(path) != "npz"
+    }
+
+    fn read_like(&self, path: &Path, like: &Like<'_>, watch: &mut dyn Watch) -> Result<(Images, String)> {
+        Ok((like.data.series.all(path, &like.data.table_options(like.learns), watch)?, files::sha256(path)?))
+    }
+
+    fn read_rows(&self, path: &Path, like: &Like<'_>, watch: &mut dyn Watch) -> Result<(Tensor, usize)> {
+        like.data.series.next(path, &like.data.table_options(like.learns), watch)
     }
 }
+
+/// NumPy's arrays.
+struct Arrays;
 
 impl DataSource for Arrays {
     fn least_bytes(&self, d: &Data) -> u64 {
@@ -396,7 +397,7 @@ impl DataSource for Arrays {
 
     fn read(&self, d: &Data, learns: Learns, watch: &mut dyn Watch) -> Result<ImageData> {
         let path = d.given_path()?;
-        d.split(path, Self::samples(path, d, learns, false, watch)?)
+        d.split(path, d.arrays(path, learns, false, watch)?)
     }
 
     fn recognizes(&self, path: &Path, _: DataKind) -> bool {
@@ -404,7 +405,7 @@ impl DataSource for Arrays {
     }
 
     fn read_like(&self, path: &Path, like: &Like<'_>, watch: &mut dyn Watch) -> Result<(Images, String)> {
-        Ok((Self::samples(path, like.data, like.learns, true, watch)?, files::sha256(path)?))
+        Ok((like.data.arrays(path, like.learns, true, watch)?, files::sha256(path)?))
     }
 }
 
@@ -437,10 +438,7 @@ impl DataSource for FunctionSamples {
     }
 
     fn read(&self, d: &Data, learns: Learns, _: &mut dyn Watch) -> Result<ImageData> {
-        if learns != Learns::Values {
-            let what = format!("is {}, whose samples have a number to predict and no class", d.kind.name());
-            return Err(Error::config("data.kind", what, "write kind = \"regress\""));
-        }
+        d.holds_values_alone(learns)?;
         let function = (self.0)(d);
         function.sample()?.divided(function.place, d.fractions(), d.seed)
     }
@@ -467,7 +465,7 @@ pub struct Data {
     #[serde(default = "choices::seed")]
     pub seed: u64,
     /// Most training samples: a stratified sample of that many, and validation and test sets smaller in proportion; 0 is
-    /// all. A smaller sample is a part of a larger one.
+    /// all. A smaller sample is a part of a larger one. Of a series: the last training windows, and the first of the others.
     #[serde(default)]
     #[schemars(extend("unit" = "samples"))]
     pub limit: usize,
@@ -496,7 +494,7 @@ pub struct Data {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Column>,
     /// The columns of a table that hold the numbers to predict, for kind = "regress": one, by name or number, or a list.
-    /// Without it, the column that `label` names or that is found in its place.
+    /// Without it, the column that `label` names or that is found in its place; of a series, the last one of numbers.
     #[serde(default, skip_serializing_if = "Targets::is_empty")]
     pub target: Targets,
     /// The columns of a table that are features, by name or number; empty is all but those omitted.
@@ -527,6 +525,9 @@ pub struct Data {
     /// For kind = "surface": the digits, and the points at which the surface is evaluated.
     #[serde(default)]
     pub surface: SurfaceSettings,
+    /// For kind = "series": what is seen of the series, and what is predicted.
+    #[serde(default)]
+    pub series: SeriesSettings,
     /// What the network is given.
     #[serde(default)]
     pub features: Features,

@@ -54,6 +54,7 @@ impl Data {
             ("data.per_class", self.per_class != other.per_class),
             ("data.function", self.function != other.function),
             ("data.surface", self.surface != other.surface),
+            ("data.target", self.kind.source().is_ordered() && self.target != other.target),
         ];
         differs.into_iter().find(|(_, differs)| *differs).map(|(key, _)| key)
     }

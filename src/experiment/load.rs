@@ -23,15 +23,19 @@ pub fn load(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
 pub(super) fn unlearned(e: &Experiment, watch: &mut dyn Watch) -> Result<ImageData> {
     let d = &e.data;
     let mut data = d.kind.source().read(d, e.kind.learns, watch)?;
+    // What stands in the order of time stays side by side: the end of training, the beginnings of validation and test.
+    let ordered = d.kind.source().is_ordered();
+    let some = |images: &Images, n: usize| if ordered { images.first(n) } else { images.sample(n, d.seed) };
+    let of_training = |images: &Images, n: usize| if ordered { images.last(n) } else { images.sample(n, d.seed) };
     if d.limit > 0 && d.limit < data.train.len() {
         // Validation and test set in proportion, but large enough to measure on.
         let fraction = d.limit as f64 / data.train.len() as f64;
-        let some = |images: &Images| images.sample(((images.len() as f64 * fraction) as usize).max(100), d.seed);
-        (data.val, data.test) = (some(&data.val), some(&data.test));
-        data.train = data.train.sample(d.limit, d.seed);
+        let size = |images: &Images| ((images.len() as f64 * fraction) as usize).max(100);
+        (data.val, data.test) = (some(&data.val, size(&data.val)), some(&data.test, size(&data.test)));
+        data.train = of_training(&data.train, d.limit);
     }
     if d.labelled > 0 {
-        data.train = data.train.sample(d.labelled, d.seed);
+        data.train = of_training(&data.train, d.labelled);
     }
     let noun = data.noun();
     for (name, images) in data.splits() {

@@ -7,13 +7,13 @@
 //! * [`read`]: from the file to the types, and what is said of a mistake; `validate`: ranges, and loss against network;
 //! * [`mod@builtin`]: the files of the courses;
 //! * [`data`]: the section `[data]` and the kinds of data; [`known`]: what the file says of its data before they are read;
-//!   [`load`]: reading them; [`preparation`]: from samples to what the network is given, [`encoding`] of a table's words and gaps; [`prepared`]: all that is settled
+//!   [`load`]: reading them; [`preparation`]: from samples to what the network is given, [`encoding`] of a table's words and gaps, windows of a time [`series`]; [`prepared`]: all that is settled
 //!   before training; [`cost`]: what it will take; [`job`]: the run;
 //! * [`kind`], [`task`], [`kinds`]: what makes a kind of experiment, how it is run, and the table of all kinds: [`kinds::classify`],
 //!   [`kinds::regress`], [`kinds::reconstruct`], [`kinds::linear`], [`kinds::svr`], [`kinds::forest`], [`kinds::som`]; [`at_once`]
 //!   and [`fitted`]: models that are computed at once, and those of them that are no networks, [`explained`] what those found; [`found`] and [`report`]: what is common to what
 //!   they found; [`cross_validation`]: the same of every row in turn, and [`folds`] what that found;
-//!   [`each`]: the measure of each test sample;
+//!   [`each`]: the measure of each test sample; [`forecasts`]: a regression on a time series beside simpler forecasts;
 //! * [`trained`]: asking a run afterwards, [`rows`]: about rows without a class; [`deploy`]: its network for other programs;
 //!   [`compare`]: several runs side by side; [`beside`]: known networks in numbers;
 //! * [`dream`]: the input that makes a network predict a target; [`latent`]: what is in the codes of an autoencoder.
@@ -35,6 +35,7 @@ pub mod explained;
 pub mod findings;
 pub mod fitted;
 pub mod folds;
+pub mod forecasts;
 pub mod found;
 pub mod functions;
 pub mod job;
@@ -54,6 +55,7 @@ pub mod read;
 pub mod report;
 mod room;
 pub mod rows;
+pub mod series;
 pub mod spec;
 pub mod task;
 pub mod trained;

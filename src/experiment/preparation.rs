@@ -66,7 +66,15 @@ impl Preparation {
             per_image: d.normalize == Normalize::PerImage,
             normalization: None,
             scaler: None,
-            values: train.target.values().map(|values| ValueScale::fit(&train.value_names, values)),
+            values: train.target.values().map(|values| match d.kind.source().is_ordered() {
+                // Of all values of the training part, not of those alone that are predicted: losses are then on one scale,
+                // whatever the lags.
+                true => {
+                    let values = d.series.windows().spanned(train);
+                    ValueScale::fit(&train.value_names, &Tensor::from_fn([values.len(), 1], |i| values[i]))
+                }
+                false => ValueScale::fit(&train.value_names, values),
+            }),
             border: None,
         };
         if !preparation.is_table() {

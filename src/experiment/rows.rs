@@ -1,12 +1,12 @@
 //! Predictions for the rows of a table that need not have a class.
 
+use super::data::Like;
 use super::kinds::regress::scale_of;
 use super::trained::TrainedRun;
-use crate::data::Table;
 use crate::error::{Error, Result};
 use crate::report::table::csv_bytes;
+use crate::run::Unwatched;
 use crate::target::Target;
-use crate::tensor::Tensor;
 use crate::train::{Samples, classify, outputs};
 use serde::Serialize;
 use std::path::Path;
@@ -29,35 +29,37 @@ pub struct RowPrediction {
 pub fn predict_rows(run: &TrainedRun, path: &Path) -> Result<Vec<RowPrediction>> {
     let p = &run.preparation;
     run.needs_classes("predict")?;
-    let found = classify(&run.model, samples(run, path)?.as_ref(), &run.objective()?)?;
+    let (samples, first) = samples(run, path)?;
+    let found = classify(&run.model, samples.as_ref(), &run.objective()?)?;
     let k = p.classes.len();
     let all = found.predicted.iter().zip(found.probabilities.data().chunks_exact(k)).enumerate();
     Ok(all
         .map(|(i, (&class, each))| {
             let probabilities: Vec<f64> = each.iter().map(|&p| f64::from(p)).collect();
             let probability = probabilities[class];
-            RowPrediction { row: i + 1, class: p.classes[class].clone(), probability, probabilities }
+            RowPrediction { row: first + i, class: p.classes[class].clone(), probability, probabilities }
         })
         .collect())
 }
 
-/// The rows of a CSV file as the run's network takes them.
-fn samples(run: &TrainedRun, path: &Path) -> Result<Box<dyn Samples>> {
+/// The rows of a CSV file as the run's network takes them (of a time series, the windows before the values that come after its
+/// end), and the number of the first.
+fn samples(run: &TrainedRun, path: &Path) -> Result<(Box<dyn Samples>, usize)> {
     let (p, e) = (&run.preparation, &run.experiment);
     if !p.is_table() {
         let help = "give images to a run that was trained on images";
         return Err(Error::config("predict", "takes rows, and this run was trained on images", help));
     }
-    let features = Table::read_rows_like(path, &e.data.table_options(e.kind.learns), &p.columns())?;
-    let (n, d) = features.dim();
-    let rows = Tensor::from_fn([n, 1, 1, d], |i| features[[i / d, i % d]]);
-    p.samples(&rows, Target::None, None)
+    let (classes, columns) = (&p.classes, Some(p.columns()));
+    let like = Like { data: &e.data, learns: e.kind.learns, classes, image: p.image, columns };
+    let (rows, first) = e.data.kind.source().read_rows(path, &like, &mut Unwatched)?;
+    Ok((p.samples(&rows, Target::None, None)?, first))
 }
 
 /// Numbers that a run predicts for one row.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RowValues {
-    /// The row, counted from 1 below the names.
+    /// The row, counted from 1 below the names; of a time series, the row that the value after its end would have.
     pub row: usize,
     /// Each number, in units, by its name.
     pub values: Vec<NamedValue>,
@@ -75,10 +77,11 @@ pub struct NamedValue {
 }
 
 /// Predicts the numbers of each row of a CSV file. Its columns are matched with the run's by name; those with the numbers may
-/// be there, and are not looked at. Fails if the run is no regression on a table, or the table does not fit it.
+/// be there, and are not looked at. Of a run on a time series: the next values after the end of the one in the file, as many as
+/// its horizon has steps. Fails if the run is no regression on a table, or the table does not fit it.
 pub fn predict_values(run: &TrainedRun, path: &Path) -> Result<Vec<RowValues>> {
     let scale = scale_of(run.preparation.values.as_ref())?;
-    let samples = samples(run, path)?;
+    let (samples, first) = samples(run, path)?;
     let all: Vec<usize> = (0..samples.len()).collect();
     let outputs = outputs(&run.model, samples.as_ref(), &all, run.experiment.seed)?;
     let half_widths = half_widths(run, scale.names.len())?;
@@ -88,7 +91,7 @@ pub fn predict_values(run: &TrainedRun, path: &Path) -> Result<Vec<RowValues>> {
             let value = columns[j][i];
             NamedValue { name: name.clone(), value, interval: half_widths[j].map(|q| (value - q, value + q)) }
         });
-        RowValues { row: i + 1, values: values.collect() }
+        RowValues { row: first + i, values: values.collect() }
     };
     Ok(all.into_iter().map(row).collect())
 }

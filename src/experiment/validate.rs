@@ -61,6 +61,13 @@ impl Experiment {
         let folds = self.validation.folds;
         if folds != 0 {
             Error::in_range("validation.folds", folds as f64, 2.0, 1000.0)?;
+            if d.kind.source().is_ordered() {
+                let what = "divides the samples at random: on a time series each model would be trained on values that come \
+                            after those it is evaluated on";
+                let help =
+                    "remove the section; data.val holds out the values before the test split, which is validation too";
+                return Err(Error::config("validation", what, help));
+            }
             if kind.predicts() && !d.kind.source().may_hold_values() {
                 let what = format!("is for tables (csv) and arrays (npz), and data.kind is {}", d.kind.name());
                 return Err(Error::config("validation", what, "remove the section"));
@@ -171,6 +178,7 @@ impl Data {
         }
         self.function.function(self.seed).check()?;
         self.surface.function(self.seed).check()?;
+        self.series.validate()?;
         self.kind.source().check(self)?;
         let d = &self.delimiter;
         let is_separator = d.len() == 1 && !d.contains(['"', '\n', '\r']) && d.is_ascii();

@@ -177,7 +177,7 @@ impl StudyJob {
         let mut observer = Epochs { report, measure: self.measure(), best: None, pruned: false, stops };
         match runner(e.kind).train(&e, &p, &mut observer) {
             Err(Error::Interrupted(_)) if observer.pruned => {}
-            result => drop(result?),
+            result => result?,
         }
         observer.best.ok_or_else(|| Error::invalid("no epoch was completed"))
     }

@@ -369,6 +369,44 @@ columns = 4
 epochs = 3
 "#;
 
+/// A line of least squares through samples of a function.
+const FORMULA: &str = r#"name = "formula"
+kind = "linear"
+
+[data]
+kind = "function"
+
+[data.function]
+formula = "x^2"
+samples = 50
+"#;
+
+/// The same through the rows of a table.
+const TABLE: &str = r#"name = "table"
+kind = "linear"
+
+[data]
+kind = "csv"
+path = "steps.csv"
+target = "v"
+"#;
+
+/// The same through the windows of a time series.
+const SERIES: &str = r#"name = "series"
+kind = "linear"
+
+[data]
+kind = "series"
+path = "steps.csv"
+target = "v"
+
+[data.series]
+time = "day"
+lags = 2
+season = 4
+harmonics = 1
+"#;
+
 /// Each faulty file or word: the message and the exit code, as they were last reviewed. To write them again after a
 /// change, and review them: `UPDATE_GOLDEN=1 cargo test --test program faulty`.
 #[test]
@@ -431,7 +469,32 @@ fn faulty_files_are_refused_in_words() {
         ("map-with-layers", format!("{MAP}\n[[model.layer]]\ntype = \"relu\"\n")),
         ("map-of-a-network", edit("[train]", "[som]\nrows = 3\n\n[train]")),
         ("map-with-many-folds", format!("{MAP}\n[validation]\nfolds = 20\n")),
+        ("formula-not-read", FORMULA.replace("x^2", "2 * (x")),
+        ("formula-without-value", FORMULA.replace("x^2", "ln(x)")),
+        ("table-without-target", TABLE.replace("\"v\"", "\"w\"")),
+        ("table-of-words", TABLE.replace("\"v\"", "\"k\"")),
+        ("series-of-no-lags", SERIES.replace("lags = 2", "lags = 0")),
+        ("series-short-season", SERIES.replace("season = 4", "season = 1.5")),
+        ("series-many-harmonics", SERIES.replace("harmonics = 1", "harmonics = 3")),
+        ("series-too-short", SERIES.replace("lags = 2", "lags = 20")),
+        ("series-with-folds", format!("{SERIES}\n[validation]\nfolds = 5\n")),
+        ("series-not-there", SERIES.replace("\"v\"", "\"w\"")),
+        ("series-of-words", SERIES.replace("\"v\"", "\"k\"")),
+        ("series-with-a-gap", SERIES.replace("steps.csv", "gap.csv")),
+        ("series-without-a-day", SERIES.replace("steps.csv", "skipped.csv")),
+        ("series-of-classes", SERIES.replace("\"linear\"", "\"som\"").replace("target = \"v\"\n", "")),
     ];
+    // Rows of a number, a word and a date, with one row that is another.
+    let steps = |odd: usize, row: &str| -> String {
+        let each = (1..=28).map(|i| match i == odd {
+            true => row.to_owned(),
+            false => format!("{},{},200002{i:02}\n", i % 5, ["a", "b"][i % 2]),
+        });
+        "v,k,day\n".chars().map(String::from).chain(each).collect()
+    };
+    fs::write(folder.join("steps.csv"), steps(0, "")).unwrap();
+    fs::write(folder.join("gap.csv"), steps(9, ",a,20000209\n")).unwrap();
+    fs::write(folder.join("skipped.csv"), steps(9, "")).unwrap();
     let mut said = String::new();
     let mut note = |name: &str, ran: &Ran| {
         assert!(ran.out.is_empty(), "{name}: an error belongs on stderr");

@@ -20,6 +20,7 @@ mod pipeline;
 mod predict;
 mod regress;
 mod safety;
+mod series;
 mod study;
 mod tables;
 mod validation;

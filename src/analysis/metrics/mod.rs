@@ -11,6 +11,7 @@
 //! * `selection`: the gain that choosing the best of several has by chance alone.
 //! * `significance`: is a difference larger than chance explains (Wilson's and Newcombe's intervals, McNemar's test)?
 //! * `difference`: by how much one method is better than another, over samples and seeds; Holm's correction.
+//! * `forecast`: is one forecast of a series better than another (Diebold and Mariano)?
 
 mod answers;
 mod calibration;
@@ -18,6 +19,7 @@ mod cluster;
 mod confusion;
 mod curve;
 mod difference;
+mod forecast;
 mod neighbor;
 mod regression;
 mod selection;
@@ -29,6 +31,7 @@ pub use cluster::{adjusted_rand, fisher_ratio, normalized_mutual_information, si
 pub use confusion::{Binary, Confusion};
 pub use curve::{PrecisionRecall, Roc, macro_auc, precision_recall_curve, roc_curve};
 pub use difference::{MeanDifference, holm, mean_difference};
+pub use forecast::{ForecastDifference, diebold_mariano};
 pub use neighbor::{knn_accuracy, knn_correct, trustworthiness};
 pub use regression::{RegressionErrors, conformal_coverage_range, conformal_half_width, r_squared_interval};
 pub use selection::{expected_maximum, selection_gain};

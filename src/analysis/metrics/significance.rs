@@ -4,7 +4,7 @@
 //! classified by two classifiers: [`mcnemar`]. Any paired differences: [`mean_interval`].
 
 /// The 97.5 % quantile of the normal distribution.
-const Z: f64 = 1.959_963_984_540_054;
+pub(super) const Z: f64 = 1.959_963_984_540_054;
 
 /// Computes Wilson's 95 % interval (1927) for a proportion, `successes` out of `n`.
 ///

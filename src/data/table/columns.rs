@@ -21,7 +21,7 @@ pub(super) struct Sheet {
     /// Names of the columns, no two alike, if the file gives any; some may be empty.
     names: Option<Vec<String>>,
     pub(super) rows: Vec<Record>,
-    width: usize,
+    pub(super) width: usize,
     /// The column with the class; meaningful once the inputs are chosen.
     pub(super) label: usize,
     /// Notes on what was detected or omitted.
@@ -29,8 +29,19 @@ pub(super) struct Sheet {
 }
 
 impl Sheet {
-    /// Reads the cells, and the names if there are any.
+    /// Reads the cells, and the names if there are any, of a table with features and a class.
     pub(super) fn new(bytes: &[u8], options: &TableOptions) -> Result<Self, Fault> {
+        let sheet = Self::of_any_width(bytes, options)?;
+        if sheet.width < 2 {
+            let help = "give features and a class, separated by comma, semicolon or tab; another separator is named by \
+                        data.delimiter";
+            return Err(("has one column only".to_owned(), help.to_owned()));
+        }
+        Ok(sheet)
+    }
+
+    /// Reads the cells, and the names if there are any, of a table that may have one column only.
+    pub(super) fn of_any_width(bytes: &[u8], options: &TableOptions) -> Result<Self, Fault> {
         let text = text(bytes)?;
         let separator = options.delimiter.unwrap_or_else(|| separator(text));
         let (mut rows, hollow) = records(text, separator)?;
@@ -47,11 +58,6 @@ impl Sheet {
             let help = "each line must have as many; quote cells that hold the separator, and write decimal commas only \
                         where another character separates (data.delimiter = \";\")";
             return Err((what, help.to_owned()));
-        }
-        if width < 2 {
-            let help = "give features and a class, separated by comma, semicolon or tab; another separator is named by \
-                        data.delimiter";
-            return Err(("has one column only".to_owned(), help.to_owned()));
         }
         let mut notes = Vec::new();
         if hollow > 0 {
@@ -230,7 +236,7 @@ impl Sheet {
     }
 
     /// Returns the column of this name or number.
-    fn find(&self, column: &Column, key: &str) -> Result<usize, Fault> {
+    pub(super) fn find(&self, column: &Column, key: &str) -> Result<usize, Fault> {
         let number = match column {
             Column::Number(number) => Some(*number),
             Column::Name(chosen) => {

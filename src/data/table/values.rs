@@ -169,7 +169,9 @@ impl Sheet {
         }
         let named = self.named(column);
         let help = match options {
-            None => "fill in a number, or remove the row".to_owned(),
+            None if is_missing(cell) => "fill in a number, or remove the row".to_owned(),
+            None => "correct it, or name another column by data.target; a class is predicted by kind = \"classify\""
+                .to_owned(),
             Some(_) if is_gap(cell, false) => filled(&named),
             Some(_) if is_missing(cell) => {
                 format!("fill in a number, remove the row, or omit the column (data.ignore = [{named}])")

@@ -31,7 +31,8 @@ impl Explained {
             self.columns("2", &mut book)?;
         }
         self.regressed.mistakes(&next.to_string(), &mut book)?;
-        colophon(&(next + 1).to_string(), run, &mut book)?;
+        let next = self.regressed.write_forecasts(next + 1, &mut book)?;
+        colophon(&next.to_string(), run, &mut book)?;
         book.finish()
     }
 

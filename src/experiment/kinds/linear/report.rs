@@ -28,7 +28,8 @@ impl Explained {
         self.verdict(&mut book);
         self.weights(&mut book)?;
         self.regressed.mistakes("2", &mut book)?;
-        colophon("3", run, &mut book)?;
+        let next = self.regressed.write_forecasts(3, &mut book)?;
+        colophon(&next.to_string(), run, &mut book)?;
         book.finish()
     }
 

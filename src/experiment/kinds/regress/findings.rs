@@ -43,6 +43,12 @@ pub fn intervals(name: &str, half_width: f64, coverage: f64, usual: (f64, f64)) 
     )
 }
 
+/// What the intervals above take for granted, if the samples are a time series.
+pub fn in_time() -> &'static str {
+    "The intervals of R² and of the coverage take the test samples as independent of each other. Errors that are near each other in \
+     time may not be, and then these intervals are too narrow."
+}
+
 /// How near a linear unit's loss on the training split is to the lowest there is, which least squares gives.
 pub fn beside_least_squares(own: f64, lowest: f64) -> String {
     let above = own - lowest;

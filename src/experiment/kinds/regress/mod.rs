@@ -12,13 +12,14 @@ mod report;
 use crate::analysis::metrics::{RegressionErrors, conformal_half_width, r_squared_interval};
 use crate::error::{Error, Result};
 use crate::experiment::folds::CrossValidated;
+use crate::experiment::forecasts::Forecasts;
 use crate::experiment::found::{Found, OfSplit, Run};
 use crate::experiment::kind::{Kind, Learns, NETWORK};
 use crate::experiment::spec::Experiment;
 use crate::experiment::task::{NetworkOnSamples, OneNetwork, Runner, Task};
 use crate::experiment::values::ValueScale;
 use crate::report::table::csv_bytes;
-use crate::run::{RunFolder, Watch, ledger};
+use crate::run::{Book, RunFolder, Watch, ledger};
 use crate::tensor::Tensor;
 use crate::train::{Loss, losses, outputs};
 use serde_json::{Map, Value, json};
@@ -106,6 +107,8 @@ pub struct Regressed {
     pub splits: Vec<OnSplit>,
     /// Each number on the test split.
     pub test: Vec<Predicted>,
+    /// What it is worth as a forecast, if the data are a time series.
+    pub forecasts: Option<Forecasts>,
 }
 
 /// The scale of what a regression predicts. Fails for other runs.
@@ -166,7 +169,15 @@ impl Regressed {
                 }
             }
         }
-        Ok(Self { run, splits, test })
+        let forecasts = Forecasts::of(&run, &test[0].predicted)?;
+        Ok(Self { run, splits, test, forecasts })
+    }
+
+    /// Writes the section on forecasts, if there is one, and returns the number of the section after it.
+    pub(in crate::experiment) fn write_forecasts(&self, number: usize, book: &mut Book<'_>) -> Result<usize> {
+        let Some(forecasts) = &self.forecasts else { return Ok(number) };
+        forecasts.write(&number.to_string(), &self.run, book)?;
+        Ok(number + 1)
     }
 
     /// The test split.
@@ -187,12 +198,15 @@ impl Regressed {
                 "r_squared_interval": t.r_squared_interval,
             })
         });
-        let own = json!({
+        let mut own = json!({
             "train": split("train"),
             "val": split("val"),
             "test": split("test"),
             "intervals": intervals.collect::<Vec<_>>(),
         });
+        if let Some(forecasts) = &self.forecasts {
+            own["forecasts"] = forecasts.metrics();
+        }
         self.run.metrics(own, json!({ "targets": names }))
     }
 

@@ -30,9 +30,10 @@ impl Regressed {
         self.verdict(&mut book);
         self.learning(&mut book)?;
         self.mistakes("2", &mut book)?;
-        let (network_at, colophon_at) = if self.learned("3", &mut book)? { ("4", "5") } else { ("3", "4") };
-        network(network_at, &self.run, &mut book)?;
-        colophon(colophon_at, &self.run, &mut book)?;
+        let next = self.write_forecasts(3, &mut book)?;
+        let next = next + usize::from(self.learned(&next.to_string(), &mut book)?);
+        network(&next.to_string(), &self.run, &mut book)?;
+        colophon(&(next + 1).to_string(), &self.run, &mut book)?;
         book.finish()
     }
 
@@ -139,7 +140,7 @@ impl Regressed {
         for (j, t) in self.test.iter().enumerate() {
             let named = |what: &str| if self.test.len() == 1 { what.to_owned() } else { format!("{what}_{}", j + 1) };
             let step = t.true_values.len().div_ceil(DRAWN);
-            let drawn = if step > 1 { format!(" Every {step}th sample is drawn.") } else { String::new() };
+            let drawn = if step > 1 { format!(" One in {step} samples is drawn.") } else { String::new() };
             let (against, residuals, histogram) = charts(t, step);
             let interval =
                 if t.half_width.is_some() { " The outer lines are the ends of the prediction interval." } else { "" };
@@ -162,6 +163,9 @@ impl Regressed {
         let figures: Vec<(&Figure, &str)> = figures.iter().map(|(figure, words)| (figure, words.as_str())).collect();
         let body = book.page.section(number, "Predictions and residuals").figures(&figures);
         words.iter().for_each(|words| _ = body.paragraph(words));
+        if self.forecasts.is_some() {
+            body.paragraph(findings::in_time());
+        }
         body.paragraph(&format!("Every test sample is in `{PREDICTIONS}`."));
         Ok(())
     }
