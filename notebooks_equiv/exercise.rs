@@ -2,6 +2,8 @@
 //! `cargo run --release --example exercise -- chest_xray FOLDER` runs one, and `--help` after its name says what it can be
 //! told.
 
+mod ann_assignment1;
+mod ann_assignment2;
 mod autoencoder_fashion;
 mod chest_xray;
 mod input_optimization;
@@ -13,12 +15,14 @@ mod study_race;
 type Exercise = fn(&[String]) -> gradus::Result<()>;
 
 /// Each exercise under the name of its file.
-const EXERCISES: [(&str, Exercise); 6] = [
+const EXERCISES: [(&str, Exercise); 8] = [
     ("sh2150_assignment2", sh2150_assignment2::run),
     ("mnist_mlp_hog_cnn", mnist_mlp_hog_cnn::run),
     ("chest_xray", chest_xray::run),
     ("input_optimization", input_optimization::run),
     ("autoencoder_fashion", autoencoder_fashion::run),
+    ("ann_assignment1", ann_assignment1::run),
+    ("ann_assignment2", ann_assignment2::run),
     ("study_race", study_race::run),
 ];
 
