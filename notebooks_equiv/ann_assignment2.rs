@@ -11,9 +11,9 @@
 //! try in seconds, whose numbers mean nothing.
 
 use clap::Parser;
+use gradus::analysis::forest::Forest;
 use gradus::analysis::linear::{Ard, LeastSquares};
 use gradus::analysis::metrics::mean_difference;
-use gradus::analysis::forest::Forest;
 use gradus::analysis::scale::{Scaler, Scaling};
 use gradus::analysis::som::{Som, Start};
 use gradus::analysis::svr::{Kernel, Svr};
@@ -310,7 +310,8 @@ fn forecast(model: &str, splits: &Splits, smoke: bool) -> Result<[Vec<f64>; 2]> 
             })
         }
         "support vectors" => {
-            let fitted = Svr { kernel: Kernel::Rbf(Kernel::scale(x.view()) / 10.0), c: 1.0, epsilon: 0.1 }.fit(x.view(), y)?;
+            let fitted =
+                Svr { kernel: Kernel::Rbf(Kernel::scale(x.view()) / 10.0), c: 1.0, epsilon: 0.1 }.fit(x.view(), y)?;
             both(&|x| fitted.predict(x))
         }
         "forest" => {
@@ -352,7 +353,8 @@ fn forecasts(arguments: &Arguments, page: &mut Page) -> Result<()> {
             _ => [1, 2, 3, 5, 8, 13, 22, 40].into_iter().filter(|lags| *lags <= most).collect(),
         }
     };
-    let mut chart = LineChart::new(&format!("{}: error over lags", series.name)).axes("lags", "validation, mean squared error");
+    let mut chart =
+        LineChart::new(&format!("{}: error over lags", series.name)).axes("lags", "validation, mean squared error");
     let mut over_lags = Table::new(&["lags", "AR", "AR with season", "network", "support vectors", "forest"]);
     let mut cells = vec![vec![String::new(); MODELS.len()]; most + 1];
     let mut table = Table::new(&["forecast", "lags", "validation", "test", "AR with season minus it", "95 % interval"]);
@@ -388,9 +390,8 @@ fn forecasts(arguments: &Arguments, page: &mut Page) -> Result<()> {
     if arguments.season > 0.0 {
         let splits = Splits::new(&series, &windows(1, true), &place)?;
         let season = LeastSquares::fit(splits.train.0.slice(ndarray::s![.., 1..]), &splits.train.1)?;
-        let [val, test] = [&splits.val, &splits.test].map(|(x, y)| {
-            Ok::<_, Error>(splits.squares(&season.predict(x.slice(ndarray::s![.., 1..]))?, y))
-        });
+        let [val, test] = [&splits.val, &splits.test]
+            .map(|(x, y)| Ok::<_, Error>(splits.squares(&season.predict(x.slice(ndarray::s![.., 1..]))?, y)));
         found.push(("season", 0, mean(&val?), test?));
     }
     let row = |values: &[f64]| Array2::from_shape_vec((1, values.len()), values.to_vec()).expect("one row");

@@ -71,6 +71,18 @@ const LESSONS: &[Lesson] = &[
         &["confusion", "noise_overview", "mixture_way_0", "real_loss_1"],
     ),
     (
+        "ann_assignment1",
+        &["--smoke", "--out"],
+        &["1a. least squares", "2b. Hidden layers of 10", "From hidden layers of 10 to 100", "3b. With one seed"],
+        &["perceptron", "race_epochs_10", "race_seconds_100", "surfaces", "error_tanh"],
+    ),
+    (
+        "ann_assignment2",
+        &["--smoke", "--out"],
+        &["1b. ARD took out", "1c. On held-out rows", "2c. On validation", "3b. With neighbourhood"],
+        &["weights", "lags", "units", "u_matrix", "hits"],
+    ),
+    (
         "autoencoder_fashion",
         &["--smoke", "--out"],
         &["cae-fashion: 50,831 parameters", "short trials", "vae-fashion", "labels: ", "cnn-deep", "report: "],
