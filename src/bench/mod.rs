@@ -3,6 +3,7 @@
 //! | names | work |
 //! | --- | --- |
 //! | `P1`..`P8c`, `train` and `infer` | a step, or a forward pass, of eight course networks ([`nets`]) |
+//! | `L-BFGS` | two hundred iterations on a small network, all samples at once ([`minimizing`]) |
 //! | `process` | one epoch over 60,000 images from files to a trained model, a whole process ([`process`]) |
 //! | `G 256x256x256`.. | matrix products M x K x N ([`products`]) |
 //! | `K1`..`K3` | twenty iterations of K-means ([`clusters`]) |
@@ -23,6 +24,7 @@ pub mod judge;
 pub mod machine;
 pub mod maps;
 mod measure;
+pub mod minimizing;
 pub mod nets;
 pub mod process;
 pub mod products;

@@ -2,7 +2,7 @@
 
 use super::measure::{Bench, Row};
 use super::nets::{self, Net};
-use super::{clusters, embeddings, maps, process, products};
+use super::{clusters, embeddings, maps, minimizing, process, products};
 use crate::error::{Error, Result};
 use crate::text::guess::nearest;
 
@@ -13,6 +13,8 @@ pub enum Workload {
     Train(Net),
     /// A forward pass.
     Infer(Net),
+    /// A minimization by L-BFGS.
+    Minimizing,
     /// A whole process.
     Process,
     /// A matrix product: M, K, N.
@@ -32,7 +34,7 @@ impl Workload {
             .into_iter()
             .flat_map(|net| [Self::Train(net), Self::Infer(net)]);
         nets.chain([Net::P7, Net::P8a, Net::P8b, Net::P8c].map(Self::Train))
-            .chain([Self::Process])
+            .chain([Self::Minimizing, Self::Process])
             .chain(products::SHAPES.map(Self::Product))
             .chain(clusters::ALL.iter().map(Self::Clusters))
             .chain(maps::ALL.iter().map(Self::Mapping))
@@ -45,6 +47,7 @@ impl Workload {
         match self {
             Self::Train(net) => nets::train_name(net),
             Self::Infer(net) => nets::infer_name(net),
+            Self::Minimizing => minimizing::NAME.into(),
             Self::Process => process::NAME.into(),
             Self::Product(shape) => products::name(shape),
             Self::Clusters(clusters) => clusters.name.into(),
@@ -75,6 +78,7 @@ impl Workload {
         match self {
             Self::Train(net) => nets::train(net, bench),
             Self::Infer(net) => nets::infer(net, bench),
+            Self::Minimizing => minimizing::run(bench),
             Self::Process => process::run(bench),
             Self::Product(shape) => products::run(shape, bench),
             Self::Clusters(clusters) => clusters.run(bench),
@@ -98,7 +102,7 @@ mod tests {
         assert_eq!(named(&["P8", "P1 t"]), ["P1 train", "P8a train", "P8b train", "P8c train"]);
         assert_eq!(named(&["G 1"]), ["G 1024x1024x1024", "G 128x1152x1024", "G 16x9x16384"]);
         assert_eq!(named(&["K2", "process", "P3 infer"]), ["P3 infer", "process", "K2"]);
-        assert_eq!(named(&[]).len(), 31);
+        assert_eq!(named(&[]).len(), 32);
         let error = Workload::select(&["P1 trian".into()]).unwrap_err();
         assert!(error.exit_code() == 2 && error.to_string().contains("did you mean `P1 train`"), "{error}");
         assert!(!Workload::select(&["speed".into()]).unwrap_err().to_string().contains("did you mean"));
