@@ -7,6 +7,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use gradus::analysis::tsne::affinity::Affinity;
 use gradus::analysis::tsne::{Forces, barnes_hut, exact, fft};
 use gradus::rng::Rng;
+use gradus_kernels::Kernels;
 use ndarray::Array2;
 use std::hint::black_box;
 
@@ -52,7 +53,9 @@ fn gradients(bench: &mut Criterion) {
         group.throughput(Throughput::Elements(n as u64));
         if n == 2000 {
             let dense = Affinity::dense(x.view(), PERPLEXITY);
-            group.bench_function(BenchmarkId::new("exact", n), |b| b.iter(|| exact::forces(&dense, &y, &mut out)));
+            group.bench_function(BenchmarkId::new("exact", n), |b| {
+                b.iter(|| exact::forces(&dense, &y, f32::tsne_pairs_2d, &mut out))
+            });
         }
         let (sparse, mut field) = (Affinity::sparse(x.view(), PERPLEXITY), fft::Field::default());
         group.bench_function(BenchmarkId::new("tree", n), |b| {
