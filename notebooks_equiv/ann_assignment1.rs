@@ -27,7 +27,7 @@ use std::time::Instant;
 const SINE: &str = "-sin(0.8*pi*x)";
 /// Networks and orders of samples are drawn from each of these.
 const SEEDS: [u64; 3] = [1, 2, 3];
-/// A loss that counts as reached: a hundredth of the variance of the sine, 0.6 or so, and less.
+/// A loss that counts as reached. The variance of the sine is 0.6.
 const REACHED: f64 = 1e-3;
 
 /// A sine by one unit and by many, five optimizers on networks of three widths, and a surface of your own.
@@ -116,7 +116,7 @@ impl Curve {
     }
 }
 
-/// Trains on all samples for so many epochs and keeps the last. A training that diverges is an error of its own kind.
+/// Trains for so many epochs and keeps the last.
 fn learn(
     model: &Sequential,
     optimizer: &mut dyn Optimizer<f32>,
@@ -159,7 +159,7 @@ fn perceptron(arguments: &Arguments, page: &mut Page) -> Result<()> {
     println!("1a. least squares: y = {:.4} x + {:.4}, loss {lowest:.6}", line.weights[0], line.intercept);
 
     let rates = [0.0002, 0.02, 0.2, 0.25, 0.3];
-    let mut table = Table::new(&["network", "learning rate", "epochs to its own end", "loss", "test loss"]);
+    let mut table = Table::new(&["network", "learning rate", "settled at epoch", "training loss", "test loss"]);
     let mut chart = LineChart::new("One linear unit and a hidden layer of ten").axes("epoch", "training loss").log_y();
     let (mut linear, mut hidden) = (Vec::new(), Vec::new());
     for (name, widths, all) in [("linear unit", &[][..], &mut linear), ("hidden layer", &[10][..], &mut hidden)] {
@@ -344,7 +344,7 @@ fn winners(width: usize, all: &[Raced]) -> String {
     };
     let n = all[0].curves[0].loss.len();
     let (by_epoch, loss) = lowest(&|r| r.mean(|c| c.loss[n - 1]));
-    // The time in which every training had come to its end at least once: that of the fastest.
+    // The time that the fastest training took: until then all of them were running.
     let time = all.iter().flat_map(|r| &r.curves).map(|c| c.seconds[n - 1]).fold(f64::INFINITY, f64::min);
     let (by_time, then) = lowest(&|r| r.mean(|c| c.at(time).unwrap_or(f64::INFINITY)));
     format!(
