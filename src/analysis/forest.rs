@@ -89,7 +89,7 @@ struct WrittenNode {
 
 impl Forest {
     /// Grows the trees on samples `x` (n x d) and their numbers `y`. The seeds of the trees are drawn from the stream
-    /// ("forest", 0) of `seed`. Fails unless there is a finite number for each row of finite numbers, and if there would be
+    /// ("trees", 0) of `seed`. Fails unless there is a finite number for each row of finite numbers, and if there would be
     /// more than 2²⁴ nodes.
     pub fn fit(&self, x: ArrayView2<'_, f32>, y: &[f64], seed: u64) -> Result<Trees> {
         let x = samples("forest", x)?;
@@ -101,7 +101,7 @@ impl Forest {
         let failed = |what: String| Error::invalid(format!("forest: {what}"));
         let rows = DenseMatrix::new(n, d, flat(&x).to_vec(), false).map_err(|e| failed(e.to_string()))?;
         let y = y.to_vec();
-        let mut rng = Rng::new(seed, "forest", 0);
+        let mut rng = Rng::new(seed, "trees", 0);
         let seeds: Vec<u64> = (0..self.trees).map(|_| rng.bits()).collect();
         let grow = |t: usize| -> Result<Vec<[f32; NODE]>> {
             let parameters = RandomForestRegressorParameters {
