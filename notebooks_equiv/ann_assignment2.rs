@@ -252,6 +252,17 @@ fn drawn_temperature(days: usize) -> Series {
 /// Inputs and the values to predict of some windows, on the scale of the training windows.
 type Scaled = (Array2<f32>, Vec<f64>);
 
+/// The windows that predict the first 70 % of the values, the next 10 % and the last 20 %: training, validation and test.
+fn chronological(series: &Series, windows: &Windows) -> Result<[Images; 3]> {
+    let n = series.values.len();
+    let ends = [7 * n / 10, 8 * n / 10];
+    if ends[0] < windows.first() + 10 {
+        let (lags, name) = (windows.lags, &series.name);
+        return Err(Error::invalid(format!("{name} holds {n} values, too few for {lags} lags: give a longer series")));
+    }
+    Ok([windows.first()..ends[0], ends[0]..ends[1], ends[1]..n].map(|places| series.windows(windows, places)))
+}
+
 /// The windows of the three splits, scaled, and how a prediction gets its units back.
 struct Splits {
     train: Scaled,
@@ -261,14 +272,13 @@ struct Splits {
 }
 
 impl Splits {
-    fn new(series: &Series, windows: &Windows, place: &std::path::Path) -> Result<Self> {
-        let data = series.divided(place, windows, [0.7, 0.1, 0.2])?;
-        let rows = |images: &Images| {
+    fn new(series: &Series, windows: &Windows) -> Result<Self> {
+        let rows = |images: &Images| -> Scaled {
             let x = Array2::from_shape_vec((images.len(), windows.width()), images.pixels.data().to_vec());
             let y = images.target.values().expect("numbers to predict").data().iter().map(|v| f64::from(*v)).collect();
             (x.expect("rows of one width"), y)
         };
-        let (train, val, test): (Scaled, Scaled, Scaled) = (rows(&data.train), rows(&data.val), rows(&data.test));
+        let [train, val, test] = chronological(series, windows)?.map(|images| rows(&images));
         let (scaler, scale) = (Scaler::fit(Scaling::Standard, train.0.view())?, spread(&train.1));
         let scaled = |(x, y): Scaled| -> Result<Scaled> {
             Ok((scaler.transform(x.view())?, y.into_iter().map(|v| (v - scale.0) / scale.1).collect()))
@@ -330,7 +340,6 @@ fn forecast(model: &str, splits: &Splits, smoke: bool) -> Result<[Vec<f64>; 2]> 
 fn forecasts(arguments: &Arguments, page: &mut Page) -> Result<()> {
     println!("\nPart 2. Forecasts of a time series\n");
     let smoke = arguments.smoke;
-    let place = arguments.series.clone().unwrap_or_else(|| "the drawn temperature".into());
     let series = match &arguments.series {
         None => drawn_temperature(if smoke { 1500 } else { 7300 }),
         Some(path) => {
@@ -362,7 +371,7 @@ fn forecasts(arguments: &Arguments, page: &mut Page) -> Result<()> {
     for (m, (model, has_season)) in MODELS.into_iter().enumerate() {
         let (mut points, mut best) = (Vec::new(), (f64::INFINITY, 0, Vec::new()));
         for lags in tried(model) {
-            let splits = Splits::new(&series, &windows(lags, has_season), &place)?;
+            let splits = Splits::new(&series, &windows(lags, has_season))?;
             let [val, test] = forecast(model, &splits, smoke)?;
             let error = mean(&splits.squares(&val, &splits.val.1));
             points.push((lags as f64, error));
@@ -380,15 +389,15 @@ fn forecasts(arguments: &Arguments, page: &mut Page) -> Result<()> {
     }
     println!("2a. validation, mean squared error:\n\n{}", over_lags.text());
     // What costs nothing: the last value again, and the season alone.
-    let data = series.divided(&place, &windows(1, false), [0.7, 0.1, 0.2])?;
-    let persistence = [&data.val, &data.test].map(|images| {
+    let [_, val, test] = chronological(&series, &windows(1, false))?;
+    let persistence = [val, test].map(|images| {
         let next = images.target.values().expect("numbers to predict").data();
         let pairs = images.pixels.data().iter().zip(next);
         pairs.map(|(last, next)| (f64::from(*last) - f64::from(*next)).powi(2)).collect::<Vec<f64>>()
     });
     found.push(("persistence", 1, mean(&persistence[0]), persistence[1].clone()));
     if arguments.season > 0.0 {
-        let splits = Splits::new(&series, &windows(1, true), &place)?;
+        let splits = Splits::new(&series, &windows(1, true))?;
         let season = LeastSquares::fit(splits.train.0.slice(ndarray::s![.., 1..]), &splits.train.1)?;
         let [val, test] = [&splits.val, &splits.test]
             .map(|(x, y)| Ok::<_, Error>(splits.squares(&season.predict(x.slice(ndarray::s![.., 1..]))?, y)));
