@@ -26,9 +26,7 @@ pub fn verdict(model: &str, name: &str, r_squared: Option<f64>, interval: Option
 pub fn intervals(name: &str, half_width: f64, coverage: f64, usual: (f64, f64)) -> String {
     let range = format!("{} to {}", percent(usual.0), percent(usual.1));
     let judged = if coverage < usual.0 {
-        format!(
-            "fewer than the {range} that chance explains: the test samples are harder than the validation samples, which also chose the epoch"
-        )
+        format!("fewer than the {range} that chance explains: the test samples are harder than the validation samples")
     } else if coverage > usual.1 {
         format!("more than the {range} that chance explains: the test samples are easier than the validation samples")
     } else {
