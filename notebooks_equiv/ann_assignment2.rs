@@ -449,7 +449,7 @@ fn maps(arguments: &Arguments, page: &mut Page) -> Result<()> {
     let points: Vec<(f64, f64)> = x.rows().into_iter().map(|r| (f64::from(r[0]), f64::from(r[1]))).collect();
     let epochs = if arguments.smoke { 3 } else { 100 };
     let joined_by =
-        |final_radius: f64| Som { rows: 12, columns: 12, start: Start::Random, final_radius, ..Som::default() };
+        |final_radius: f64| Som { rows: 12, columns: 12, start: Start::Pca, final_radius, ..Som::default() };
     // Without a neighbourhood a unit learns from its own samples alone: K-means, one sample at a time or all at once.
     let alone = Som { radius: 0.01, ..joined_by(0.01) };
     let mut table = Table::new(&[
@@ -535,9 +535,9 @@ fn unused_units(rows: &[(&str, usize, f64, f64, f64)]) -> String {
     let each: Vec<String> = rows
         .iter()
         .map(|(name, unused, moved, far, near)| match unused {
-            0 => format!("With neighbourhood {name} no unit is unused"),
+            0 => format!("with neighbourhood {name} no unit is unused"),
             _ => format!(
-                "with neighbourhood {name} {} moved {} on average and lie {} from the nearest sample (used ones: {})",
+                "with neighbourhood {name}, {} moved {} on average and lie {} from the nearest sample (used ones: {})",
                 counted(*unused, "unused unit"),
                 number(*moved),
                 number(*far),
