@@ -1,4 +1,4 @@
-//! Time series: a column of values at equal steps of time, and the windows that a forecast is learned from.
+//! Time series: a column of values at equal steps of time, and the windows on which a forecast is trained.
 //!
 //! Sample i predicts `x[t + h]` from the last L values and, where there is a season of period T steps, from its harmonics at the
 //! time of the predicted value (τ = t + h):

@@ -83,6 +83,6 @@ fn last_of_numbers(sheet: &Sheet, time: Option<usize>) -> Result<usize, Fault> {
     };
     (0..sheet.width).rev().find(holds_numbers).ok_or_else(|| {
         let what = "has no column of numbers: expected one with a value for each step".to_owned();
-        (what, "name the column by data.target, and see what in it is no number".to_owned())
+        (what, "name the column by data.target: each of its cells must hold a number".to_owned())
     })
 }
