@@ -15,6 +15,15 @@ pub fn retrained(number: usize, again: Option<f64>, value: Option<f64>, split: &
     words.trim_end().to_owned()
 }
 
+/// Returns on which samples the trials were compared.
+pub fn compared(folded: bool) -> &'static str {
+    if folded {
+        "The trials were compared by cross-validation of the samples outside the test set."
+    } else {
+        "The trials were compared on the validation set alone."
+    }
+}
+
 /// Returns the caption of the chart of each parameter alone. `adaptive`: the sampler learns from the trials before.
 pub fn slices(adaptive: bool) -> &'static str {
     if adaptive {
@@ -51,6 +60,11 @@ pub fn importance(names: &[String], fractions: &[f64], trials: usize) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn trials_are_compared_where_they_were_measured() {
+        assert!(compared(true).contains("by cross-validation") && compared(false).contains("on the validation set"));
+    }
 
     #[test]
     fn a_retrained_trial_is_compared() {

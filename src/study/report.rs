@@ -142,7 +142,7 @@ fn evaluated(o: &StudyOutcome<'_>, folder: &RunFolder) -> String {
     let split = data["test_set"].as_str().unwrap_or_default();
     let summary = ledger::summary(&RunFolder::at(folder.path(BEST)), split, samples as usize);
     let words = summary.configurations_in_words(o.metrics["test"]["accuracy"].as_f64());
-    format!("The trials were compared on the validation set alone. {words}")
+    format!("{} {words}", findings::compared(o.job.is_folded()))
 }
 
 /// Returns whether values spread over more than a decade, all of them positive: then a logarithmic axis shows more.
