@@ -64,6 +64,20 @@ fn a_linear_unit_ends_at_least_squares() {
     }
 }
 
+/// A tiny network's time is that of its steps, not of its arithmetic.
+#[test]
+fn the_estimate_of_a_tiny_network_counts_its_steps() {
+    let folder = empty_folder("functions-dry");
+    fs::write(folder.join("sine.toml"), SINE).unwrap();
+    let estimated = |batch: &str| {
+        let ran = gradus(&folder, &["train", "sine.toml", "--set", batch, "--dry-run", "--json"]);
+        ran.says(0, &[]).json()["estimated_seconds"].as_f64().unwrap()
+    };
+    // 30 epochs of 200 steps, and of one.
+    let (many, one) = (estimated("train.batch=1"), estimated("train.batch=200"));
+    assert!(many > 0.05 && many > 10.0 * one, "{many} s and {one} s");
+}
+
 /// A learning rate that is too high ends its own training only: the others are trained and compared, and the end says what diverged.
 #[test]
 fn a_variant_that_diverges_leaves_the_others() {
