@@ -28,7 +28,7 @@ pub trait Found {
 
     /// Takes how often the test set was evaluated on.
     fn settle(&mut self, test_set: ledger::Summary) {
-        self.run().into_iter().for_each(|run| run.test_set = test_set.clone());
+        self.run().into_iter().for_each(|run| run.test_set = test_set);
     }
 
     /// Takes what the cross-validation found.

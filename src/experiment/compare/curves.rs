@@ -95,7 +95,7 @@ pub(super) fn settling_table(all: &[Learned]) -> Option<Table> {
             Cell::text(number(losses.iter().copied().fold(f64::INFINITY, f64::min))),
             Cell::count(losses.len()),
             Cell::text(settling(&losses)),
-            seconds.map_or(Cell::none(), |s| Cell::number(*s, 2)),
+            seconds.map_or(Cell::none(), |s| Cell::number(*s, 3)),
         ]);
     }
     (!table.rows.is_empty()).then_some(table)
