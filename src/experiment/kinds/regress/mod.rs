@@ -110,7 +110,7 @@ pub struct Regressed {
     pub test: Vec<Predicted>,
     /// What it is worth as a forecast, if the data are a time series.
     pub forecasts: Option<Forecasts>,
-    /// The lowest training loss that its network can have, where that is known; see [`least_squares`].
+    /// The lowest training loss that its network can have, by least squares; none of a network that is not linear.
     pub least_squares: Option<f64>,
 }
 
