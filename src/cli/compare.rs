@@ -59,7 +59,7 @@ impl Compare {
         let folders: Vec<RunFolder> = self.runs.iter().map(|path| RunFolder::open(path)).collect::<Result<_>>()?;
         let comparison = compare(&folders, self.by.map(TestMeasure::from))?;
         if let Some(out) = &self.out {
-            report::write(&comparison, out)?;
+            report::write(&comparison, &folders, out)?;
         }
         if self.json {
             return output::json(&comparison);

@@ -51,14 +51,15 @@ pub(super) fn dry_run(e: &Experiment, source: &Source, as_json: bool) -> Result<
         [estimate.data, estimate.weights, estimate.checkpoint, estimate.activations].map(memory::words);
     output::print(&format!(
         "{}\n{}\nsamples: {} for training, {} for validation, {} for the test\nmemory: about {} at the peak (data \
-         {data}, weights and optimizer {weights}, checkpoint {checkpoint}, activations of a batch {activations})\ntime: about {seconds:.0} s for {} \
-         epochs at half of this machine's peak\n",
+         {data}, weights and optimizer {weights}, checkpoint {checkpoint}, activations of a batch {activations})\ntime: about {} s for {} \
+         epochs at half of this machine's peak, and what each step and layer costs\n",
         to_toml(e),
         super::summary::words(&e.name, &p.summary),
         counts[0],
         counts[1],
         counts[2],
         memory::words(estimate.total()),
+        if seconds < 10.0 { format!("{seconds:.1}") } else { format!("{seconds:.0}") },
         e.train.epochs,
     ))?;
     cost::check(e, &p)

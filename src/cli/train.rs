@@ -5,7 +5,7 @@ use super::experiment_args::ExperimentArgs;
 use super::masthead::Masthead;
 use super::{job, output, signals};
 use clap::Args;
-use gradus::experiment::compare::compare;
+use gradus::experiment::compare::{compare, report};
 use gradus::experiment::read::{self, to_toml};
 use gradus::experiment::{self, Experiment, Source, plan_early};
 use gradus::run::ledger::SHARED;
@@ -89,25 +89,38 @@ impl Train {
             }
             replaced = Some(old);
         }
-        let mut folders = Vec::new();
+        let (mut folders, mut diverged) = (Vec::new(), Vec::new());
         for (i, e) in experiments.iter().enumerate() {
             output::say(&format!("[{}/{}] {}: {}", i + 1, experiments.len(), e.name, e.about));
             match self.begin(e, &root.join(&e.name)) {
                 Ok((folder, _)) => folders.push(folder),
+                // A result too: the others are trained all the same, and compared.
+                Err(error @ Error::Diverged { .. }) => {
+                    output::say(&format!("note: {} diverged", e.name));
+                    diverged.push((&e.name, error));
+                }
                 Err(error) => {
                     replaced.map_or(Ok(()), |old| put_back(old, &root))?;
                     return Err(error);
                 }
             }
         }
-        let comparison = compare(&folders, None)?;
-        let text = serde_json::to_string_pretty(&comparison).expect("plain words and numbers");
-        gradus::files::write_atomic(root.join("comparison.json"), text.as_bytes())?;
-        replaced.map_or(Ok(()), Aside::remove)?;
-        if self.json {
-            return output::json(&comparison);
+        if folders.is_empty() {
+            replaced.map_or(Ok(()), |old| put_back(old, &root))?;
+            return diverged.pop().map_or(Ok(()), |(_, error)| Err(error));
         }
-        output::print(&format!("{}runs: {}\n", super::compare::words(&comparison), root.display()))
+        let mut comparison = compare(&folders, None)?;
+        let first_line = |error: &Error| error.to_string().lines().next().unwrap_or_default().to_owned();
+        let omitted = diverged.iter().map(|(name, error)| format!("{name} is not compared: {}.", first_line(error)));
+        comparison.notes.extend(omitted);
+        report::write(&comparison, &folders, &root)?;
+        replaced.map_or(Ok(()), Aside::remove)?;
+        let end = diverged.pop().map_or(Ok(()), |(_, error)| Err(error));
+        if self.json {
+            return output::json(&comparison).and(end);
+        }
+        let places = format!("runs: {}\nreport: {}\n", root.display(), root.join("report.html").display());
+        output::print(&(super::compare::words(&comparison) + &places)).and(end)
     }
 
     /// Creates a run at `path`, and runs it to its end.

@@ -82,7 +82,7 @@ pub struct AtOnceTask {
     prepared: Prepared,
     history: History,
     fit: Fit,
-    test: fn(Run) -> Result<Box<dyn Found>>,
+    test: Box<dyn FnOnce(Run) -> Result<Box<dyn Found>>>,
 }
 
 impl AtOnceTask {
@@ -91,14 +91,14 @@ impl AtOnceTask {
         e: &Experiment,
         watch: &mut dyn Watch,
         fit: Fit,
-        test: fn(Run) -> Result<Box<dyn Found>>,
+        test: impl FnOnce(Run) -> Result<Box<dyn Found>> + 'static,
     ) -> Result<Box<dyn Task>> {
         let prepared = Prepared::new(e, watch)?;
         if prepared.preparation.input().len() != 1 {
             let what = format!("holds images: expected rows of numbers, which kind = \"{}\" takes", e.kind.name);
             return Err(Error::config("data.kind", what, "give a table (csv) or an array of rows (npz)"));
         }
-        Ok(Box::new(Self { experiment: e.clone(), prepared, history: History::default(), fit, test }))
+        Ok(Box::new(Self { experiment: e.clone(), prepared, history: History::default(), fit, test: Box::new(test) }))
     }
 }
 

@@ -9,20 +9,24 @@
 //!
 //! The figures are the mean and the standard deviation over all folds. The models of two folds share training rows, so the
 //! deviation over √folds is no standard error of the mean; it is smaller than that (Bengio and Grandvalet 2004).
+//!
+//! A run keeps the figures of each finished fold, so that it resumes with the fold in which it was stopped.
 
 use super::data::Data;
 use super::folds::{CrossValidated, check_folds, fold_of_each};
 use super::kinds::runner;
 use super::load::{learn_categories, unlearned};
 use super::prepared::Prepared;
+use super::read::to_toml;
 use super::spec::Experiment;
 use super::task::NetworkOnSamples;
 use crate::data::{ImageData, Images, split};
 use crate::error::Result;
 use crate::report::table::csv_bytes;
 use crate::rng::Rng;
-use crate::run::{Unwatched, Watch};
+use crate::run::{RunFolder, Unwatched, Watch};
 use crate::train::Observer;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The rows outside the test split, ready to be divided.
@@ -109,18 +113,44 @@ impl<'a> CrossValidation<'a> {
         })
     }
 
-    /// Evaluates all folds.
-    pub fn run(&self, watch: &mut dyn Watch) -> Result<CrossValidated> {
-        let all = self.models();
-        let mut figures = Vec::new();
-        for number in 0..all {
+    /// Evaluates all folds; those that `folder` holds of the same settings and data are taken from there.
+    pub fn run(&self, folder: &RunFolder, watch: &mut dyn Watch) -> Result<CrossValidated> {
+        let (all, mut kept) = (self.models(), self.kept(folder));
+        if !kept.figures.is_empty() {
+            watch.note(&format!("resuming the cross-validation after fold {} of {all}", kept.figures.len()));
+        }
+        for number in kept.figures.len()..all {
             watch.progress(number, all, &format!("fold {}", number + 1));
-            figures.push(self.evaluate(number, &mut Interrupted(watch))?);
+            kept.figures.push(self.evaluate(number, &mut Interrupted(watch))?);
+            folder.write_unlisted(KEPT, &serde_json::to_vec_pretty(&kept).expect("plain numbers and words"))?;
         }
         watch.progress(all, all, "folds");
         let validation = self.experiment.validation;
-        Ok(CrossValidated { folds: validation.folds, repeats: validation.repeats, rows: self.rows.len(), figures })
+        let (folds, repeats, rows) = (validation.folds, validation.repeats, self.rows.len());
+        Ok(CrossValidated { folds, repeats, rows, figures: kept.figures })
     }
+
+    /// The finished folds that a run holds, none of other settings or data; a file that cannot be read is as good as none.
+    fn kept(&self, folder: &RunFolder) -> Kept {
+        let none = Kept { experiment: to_toml(self.experiment), data: self.sha256.clone(), figures: Vec::new() };
+        let read = std::fs::read(folder.path(KEPT)).ok().and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
+        let is_same = |kept: &Kept| (&kept.experiment, &kept.data) == (&none.experiment, &none.data);
+        read.filter(|kept| is_same(kept) && kept.figures.len() <= self.models()).unwrap_or(none)
+    }
+}
+
+/// Where a run keeps its finished folds.
+const KEPT: &str = "checkpoints/folds.json";
+
+/// The finished folds of a run.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// The settings, the seeds among them.
+    experiment: String,
+    /// Checksum of the data.
+    data: String,
+    /// The figures of each fold; those of fold f of repeat r, both from 0, are number r · folds + f.
+    figures: Vec<Value>,
 }
 
 /// Stops the training of a fold when the run is to stop.

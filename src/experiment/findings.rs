@@ -1,7 +1,8 @@
 //! Sentences of the reports of all kinds of experiments, as functions of numbers.
 
+use crate::optim::Stopped;
 use crate::report::chart::Interval;
-use crate::report::words::listed;
+use crate::report::words::{counted, listed, thousands};
 
 /// What gives the same weights again. `from_weights`: the network began with weights of another run.
 pub fn reproducible(from_weights: bool) -> &'static str {
@@ -31,6 +32,21 @@ pub fn kept_epoch(validated: bool) -> [&'static str; 2] {
         ["best epoch", "chosen on the validation split"]
     } else {
         ["last epoch", "kept: there are no validation samples"]
+    }
+}
+
+/// For which reasons the steps of L-BFGS ended, and how many for each; nothing of other optimizers. That `max_iter` iterations were
+/// taken says nothing of a minimum.
+pub fn steps_ended(reasons: &[(Stopped, usize)]) -> Option<String> {
+    let all: usize = reasons.iter().map(|(_, steps)| steps).sum();
+    let each: Vec<String> = reasons.iter().map(|(why, steps)| format!("{} because {why}", thousands(*steps))).collect();
+    match reasons {
+        [] => None,
+        [(Stopped::Iterations | Stopped::Evaluations, _)] => Some(format!(
+            "All steps of L-BFGS were cut short ({}): none of them ended because it had reached a minimum.",
+            each[0]
+        )),
+        _ => Some(format!("Of {} of L-BFGS, {} ended.", counted(all, "step"), listed(&each))),
     }
 }
 
@@ -75,6 +91,16 @@ mod tests {
         assert!(important("y", &many, 5).ends_with("(x0, x1, x2, x3, x4 and 3 more)."));
         assert!(important("y", &[column("u", 0.01, -0.1)], 5).contains("rest on no single column"));
         assert!(important("y", &[], 5).starts_with("No column"));
+    }
+
+    #[test]
+    fn steps_that_were_cut_short_are_no_minimum() {
+        let cut = steps_ended(&[(Stopped::Iterations, 3000)]).unwrap();
+        assert!(cut.contains("3,000 because max_iter iterations were taken") && cut.contains("none of them"), "{cut}");
+        let two = steps_ended(&[(Stopped::Gradient, 1), (Stopped::Iterations, 29)]).unwrap();
+        assert!(two.starts_with("Of 30 steps of L-BFGS, 1 because the gradient is not above tolerance_grad and 29"));
+        assert!(!two.contains("cut short"));
+        assert_eq!(steps_ended(&[]), None);
     }
 
     #[test]

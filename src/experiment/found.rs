@@ -6,9 +6,10 @@ use super::spec::Experiment;
 use crate::data::manifest::identity;
 use crate::data::{ImageData, Images};
 use crate::error::Result;
+use crate::optim::Stopped;
 use crate::run::{RunFolder, ledger};
 use crate::tensor::Tensor;
-use crate::train::{History, Samples, outputs};
+use crate::train::{History, STOPPED, Samples, outputs};
 use serde_json::{Map, Value, json};
 
 /// Everything that a run has found out once it is trained and evaluated.
@@ -19,16 +20,26 @@ pub trait Found {
     /// Writes `report.html`, the figures and the tables.
     fn write(&self, folder: &RunFolder) -> Result<()>;
 
+    /// Returns the run of its network, or of what predicts in its place, which takes what is found out later. A kind that has none
+    /// takes that itself.
+    fn run(&mut self) -> Option<&mut Run> {
+        None
+    }
+
     /// Takes how often the test set was evaluated on.
-    fn settle(&mut self, test_set: ledger::Summary);
+    fn settle(&mut self, test_set: ledger::Summary) {
+        self.run().into_iter().for_each(|run| run.test_set = test_set);
+    }
 
     /// Takes what the cross-validation found.
     fn cross_validated(&mut self, found: CrossValidated) {
-        let _ = found;
+        self.run().into_iter().for_each(|run| run.folds = Some(found.clone()));
     }
 
     /// Takes the name and wall time of each stage so far.
-    fn took(&mut self, seconds: &[(String, f64)]);
+    fn took(&mut self, seconds: &[(String, f64)]) {
+        self.run().into_iter().for_each(|run| run.seconds = seconds.to_vec());
+    }
 }
 
 /// The figures that stand in the ledger.
@@ -77,6 +88,12 @@ impl Run {
             .filter(|split| !split.samples.is_empty())
     }
 
+    /// Returns how many steps of the optimizer ended for which reason, in all epochs; empty where steps end by themselves.
+    pub fn stopped(&self) -> Vec<(Stopped, usize)> {
+        let steps = |why: Stopped| self.history.curve(&format!("{STOPPED}{}", why.name())).iter().sum::<f64>() as usize;
+        Stopped::ALL.into_iter().map(|why| (why, steps(why))).filter(|(_, steps)| *steps > 0).collect()
+    }
+
     /// Returns the network's outputs for all samples of a split; what it draws by its nature is drawn.
     pub fn outputs(&self, samples: &dyn Samples) -> Result<Tensor> {
         let all: Vec<usize> = (0..samples.len()).collect();
@@ -95,6 +112,11 @@ impl Run {
         let mut own = own;
         if let (Some(folds), Value::Object(own)) = (folds, &mut own) {
             own.insert("cross_validation".into(), folds.metrics());
+        }
+        let stopped = self.stopped();
+        if !stopped.is_empty() {
+            let each = stopped.iter().map(|(why, steps)| (why.name().to_owned(), json!(steps)));
+            own["optimizer_stopped"] = Value::Object(each.collect());
         }
         let sizes = json!({ "parameters": p.summary.parameters, "macs": p.summary.macs });
         Common { experiment, data: &p.data, history, seconds, sizes }.metrics(own, own_data)

@@ -49,7 +49,7 @@ pub fn run(e: &Experiment, folder: &RunFolder, watch: &mut dyn Watch) -> Result<
         let evaluate = |t: &mut Trainer<'_>| {
             let all = CrossValidation::new(e, t.watch)?;
             t.folder.write(FOLDS, &all.table())?;
-            all.run(t.watch).map(Some)
+            all.run(folder, t.watch).map(Some)
         };
         stages.time("folds", t, evaluate)?
     } else {

@@ -18,13 +18,15 @@ mod rule;
 mod schedule;
 mod settings;
 mod spec;
+mod stopped;
 
 pub use around::Around;
 pub use first_order::FirstOrder;
-pub use quasi_newton::{QuasiNewton, Stopped};
+pub use quasi_newton::QuasiNewton;
 pub use rule::{Closure, Optimizer, Rule};
 pub use schedule::Schedule;
 pub use spec::OptimizerSpec;
+pub use stopped::Stopped;
 
 use crate::real::Real;
 use method::{Method, rules_are_methods};

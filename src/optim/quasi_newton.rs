@@ -3,7 +3,7 @@
 use super::finite::{check, diverged};
 use super::lbfgs::Lbfgs;
 use super::line_search::{Point, strong_wolfe};
-use super::{Closure, Optimizer};
+use super::{Closure, Optimizer, Stopped};
 use crate::autograd::{Gradients, Param};
 use crate::error::{Error, Result};
 use crate::nn::state::State;
@@ -11,7 +11,6 @@ use crate::nn::{Module, parameters};
 use crate::real::Real;
 use crate::tensor::Tensor;
 use std::collections::VecDeque;
-use std::fmt;
 
 /// Applies [`Lbfgs`] to the trainable parameters of a model, taken as one long vector. Its example stands there.
 ///
@@ -29,42 +28,10 @@ pub struct QuasiNewton<T: Real> {
     stopped: Option<Stopped>,
 }
 
-/// Why a step of [`QuasiNewton`] has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stopped {
-    /// No number of the gradient is above `tolerance_grad`: a minimum.
-    Gradient,
-    /// The loss, or all parameters, changed by less than `tolerance_change`.
-    Change,
-    /// `max_iter` iterations are over.
-    Iterations,
-    /// `max_eval` evaluations are over.
-    Evaluations,
-    /// Even along steepest descent no point is lower: a minimum as far as the number type can tell.
-    NoLowerPoint,
-}
-
-impl fmt::Display for Stopped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Stopped::Gradient => "the gradient is not above tolerance_grad",
-            Stopped::Change => "the loss or the parameters changed by less than tolerance_change",
-            Stopped::Iterations => "max_iter iterations were taken",
-            Stopped::Evaluations => "max_eval evaluations were made",
-            Stopped::NoLowerPoint => "no lower point was found along steepest descent",
-        })
-    }
-}
-
 impl<T: Real> QuasiNewton<T> {
     /// Creates an optimizer that has taken no step yet.
     pub fn new(settings: Lbfgs) -> Self {
         Self { settings, steps: 0, known: Vec::new(), memory: Memory::default(), loaded: None, stopped: None }
-    }
-
-    /// Returns why the last step has ended; none before the first.
-    pub fn stopped(&self) -> Option<Stopped> {
-        self.stopped
     }
 
     /// Makes `known` the trainable parameters of `model`.
@@ -232,6 +199,10 @@ impl<T: Real> Optimizer<T> for QuasiNewton<T> {
 
     fn steps(&self) -> u64 {
         self.steps
+    }
+
+    fn stopped(&self) -> Option<Stopped> {
+        self.stopped
     }
 
     fn lr(&self) -> f64 {

@@ -1,5 +1,6 @@
 //! What an optimizer and a rule are: the traits.
 
+use super::Stopped;
 use crate::autograd::Gradients;
 use crate::error::Result;
 use crate::nn::Module;
@@ -41,6 +42,11 @@ pub trait Optimizer<T: Real> {
 
     /// Returns the number of steps taken.
     fn steps(&self) -> u64;
+
+    /// Returns why the last step has ended, if it might have gone on; none before the first.
+    fn stopped(&self) -> Option<Stopped> {
+        None
+    }
 
     /// Returns the learning rate.
     fn lr(&self) -> f64;

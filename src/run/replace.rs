@@ -87,11 +87,12 @@ pub fn check_family(root: &Path, data: Option<&Path>) -> Result<()> {
     if root.is_symlink() || !root.is_dir() {
         return refuse("is not a folder of runs, and is left alone".into());
     }
+    let own = ["comparison.json", "report.html", "figures", SHARED];
     for entry in fs::read_dir(root).map_err(Error::io("read", root))? {
         let path = entry.map_err(Error::io("read", root))?.path();
         if is_run(&path) {
             refuse_if_held(&path)?;
-        } else if path.file_name().is_none_or(|name| name != "comparison.json" && name != SHARED) {
+        } else if !own.iter().any(|own| path.ends_with(own)) {
             return refuse(format!("holds {}, which is not a run, and is left alone", path.display()));
         }
     }

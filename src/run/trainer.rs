@@ -3,12 +3,15 @@
 use super::{RunFolder, Settings, Watch};
 use crate::error::{Error, Result};
 use crate::nn::state::{State, to_safetensors};
+use crate::report::table::csv_bytes;
 use crate::train::checkpoint::Finished;
 use crate::train::{Checkpoint, Epoch, History, Learner, Observer, Progress, Trained, Training};
 use std::time::{Duration, Instant};
 
 /// Where the checkpoint of a run lies.
 pub const LAST_STATE: &str = "checkpoints/last.state";
+/// The wall time of each epoch. A file of its own: `history.jsonl` is the same whenever and wherever a run is repeated.
+pub const EPOCH_SECONDS: &str = "tables/epoch_seconds.csv";
 /// Epochs may be shorter than a write to the disk: write no more often than this.
 const SAVE_EVERY: Duration = Duration::from_secs(2);
 
@@ -56,7 +59,10 @@ impl<'a> Trainer<'a> {
             let what = format!("of {name} are to be {}, but {done} are done", training.epochs);
             return Err(Error::config("epochs", what, format!("write {done} or more into config.toml")));
         }
-        let mut observer = Saver { trainer: self, name, epochs: training.epochs, began: Instant::now() };
+        // What an interrupted epoch took before counts; of a checkpoint without times, those of its epochs stay unknown.
+        let seconds = self.checkpoint.seconds.entry(name.to_owned()).or_default();
+        let before = if seconds.len() > done { seconds.pop().unwrap_or(0.0) } else { 0.0 };
+        let mut observer = Saver { trainer: self, name, epochs: training.epochs, began: Instant::now(), before };
         let trained = training.run(learner, from, &mut observer);
         let Trained { history, best, last } =
             trained.map_err(|error| say_what_is_kept(error, name, &self.checkpoint))?;
@@ -87,7 +93,19 @@ impl<'a> Trainer<'a> {
                 lines.push_str(&format!("{line}\n"));
             }
         }
-        self.folder.write("history.jsonl", lines.as_bytes())
+        self.folder.write("history.jsonl", lines.as_bytes())?;
+        let mut rows = vec![["training", "epoch", "seconds"].map(str::to_owned)];
+        for (name, finished) in &self.checkpoint.finished {
+            let seconds = self.checkpoint.seconds.get(name).filter(|s| s.len() == finished.history.epochs.len());
+            let each = seconds.into_iter().flatten().enumerate();
+            rows.extend(each.map(|(i, s)| [name.clone(), (i + 1).to_string(), format!("{s:.6}")]));
+        }
+        self.folder.write(EPOCH_SECONDS, &csv_bytes(rows).expect("the rows have one length"))
+    }
+
+    /// The times of the training `name`.
+    fn seconds(&mut self, name: &str) -> &mut Vec<f64> {
+        self.checkpoint.seconds.get_mut(name).expect("it began with the training")
     }
 
     fn save(&mut self) -> Result<()> {
@@ -113,8 +131,17 @@ struct Saver<'t, 'a> {
     trainer: &'t mut Trainer<'a>,
     name: &'t str,
     epochs: usize,
-    /// When the present epoch began.
+    /// When the present epoch began, or was resumed.
     began: Instant,
+    /// The seconds that it had taken when it was interrupted.
+    before: f64,
+}
+
+impl Saver<'_, '_> {
+    /// Seconds of the present epoch.
+    fn elapsed(&self) -> f64 {
+        self.before + self.began.elapsed().as_secs_f64()
+    }
 }
 
 impl Observer for Saver<'_, '_> {
@@ -124,10 +151,11 @@ impl Observer for Saver<'_, '_> {
     }
 
     fn epoch(&mut self, e: &Epoch, best: bool) {
-        let (name, number, seconds) = (self.name, e.epoch, self.began.elapsed().as_secs_f64());
+        let (name, number, seconds) = (self.name, e.epoch, self.elapsed());
         let star = if best { " *" } else { "" };
         self.trainer.watch.epoch(&format!("{name} epoch {number:2}: {e}; {seconds:.1} s{star}"));
-        self.began = Instant::now();
+        self.trainer.seconds(name).push(seconds);
+        self.before = 0.0;
     }
 
     fn interrupted(&self) -> bool {
@@ -136,9 +164,14 @@ impl Observer for Saver<'_, '_> {
 
     fn save(&mut self, must: bool, progress: &dyn Fn() -> Progress) -> Result<()> {
         if must || self.trainer.saved.elapsed() >= SAVE_EVERY {
+            if must {
+                let seconds = self.elapsed();
+                self.trainer.seconds(self.name).push(seconds);
+            }
             self.trainer.checkpoint.current = Some((self.name.to_owned(), progress()));
             self.trainer.save()?;
         }
+        self.began = Instant::now(); // writing a checkpoint is no part of an epoch
         Ok(())
     }
 }

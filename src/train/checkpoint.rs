@@ -75,6 +75,8 @@ pub struct Checkpoint {
     pub current: Option<(String, Progress)>,
     /// The settings that the run was begun with, by dotted key: it must not be resumed with others.
     pub settings: BTreeMap<String, String>,
+    /// Wall time of each epoch of each training, in seconds; of one that was stopped within an epoch, that epoch's so far too.
+    pub seconds: BTreeMap<String, Vec<f64>>,
 }
 
 /// The part of a checkpoint that is not tensors.
@@ -84,6 +86,9 @@ struct Meta {
     finished: BTreeMap<String, History>,
     current: Option<CurrentMeta>,
     settings: BTreeMap<String, String>,
+    /// Missing in older files.
+    #[serde(default)]
+    seconds: BTreeMap<String, Vec<f64>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -110,6 +115,7 @@ impl Checkpoint {
                 history: p.history.clone(),
             }),
             settings: self.settings.clone(),
+            seconds: self.seconds.clone(),
         };
         let mut parts: Vec<(String, &State<f32>)> = Vec::new();
         for (name, f) in &self.finished {
@@ -180,7 +186,7 @@ impl Checkpoint {
             }
             (c.name, Progress { states, best, history: c.history })
         });
-        Ok(Self { finished, current, settings: meta.settings })
+        Ok(Self { finished, current, settings: meta.settings, seconds: meta.seconds })
     }
 
     /// Writes the file, atomically.
@@ -227,6 +233,7 @@ mod tests {
             finished: [("mlp".to_owned(), finished)].into(),
             current: Some(("cnn".into(), progress)),
             settings,
+            seconds: [("cnn".to_owned(), vec![0.25, 0.125])].into(),
         }
     }
 

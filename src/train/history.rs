@@ -69,6 +69,10 @@ impl<'de> Deserialize<'de> for Figures {
     }
 }
 
+/// Before the reason for which an optimizer's steps have ended, in the name of the figure that counts them in an epoch; see
+/// [`Stopped`](crate::optim::Stopped).
+pub const STOPPED: &str = "stopped_";
+
 /// One epoch. Training figures are means over the epoch's batches while the weights moved; validation figures are
 /// measured after it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,7 +110,7 @@ impl std::fmt::Display for Epoch {
         let is_fraction = |name: &str| name.ends_with("accuracy");
         // A loss beside which no accuracy stands is all that is known of an epoch: it has more digits.
         let digits = if self.figures.iter().any(|(name, _)| is_fraction(name)) { 4 } else { 6 };
-        for (name, value) in self.figures.iter() {
+        for (name, value) in self.figures.iter().filter(|(name, _)| !name.starts_with(STOPPED)) {
             let (split, what) = name.split_once('_').unwrap_or(("", name));
             let at = *of_split.entry(split).or_insert_with(|| {
                 splits.push((split, Vec::new()));
@@ -188,6 +192,7 @@ mod tests {
         let words = "train loss 0.5000, accuracy 0.750; validation loss 0.2500, accuracy 1.000";
         assert_eq!(of(classes.into()).to_string(), words);
         assert_eq!(of([("train_loss", 0.5)].into()).to_string(), "train loss 0.500000");
+        assert_eq!(of([("train_loss", 0.5), ("stopped_max_iter", 3.0)].into()).to_string(), "train loss 0.500000");
         let two = [("generator_loss", 0.5), ("discriminator_loss", 0.125)];
         assert_eq!(of(two.into()).to_string(), "generator loss 0.500000; discriminator loss 0.125000");
         let json = serde_json::to_string(&of(classes.into())).unwrap();

@@ -30,7 +30,7 @@ pub use checkpoint::Checkpoint;
 pub use criterion::{Batch, Criterion};
 pub use evaluate::{Evaluation, Losses, Predictions, activations, check_finite, classify, evaluate, losses, outputs};
 pub use fit::Fit;
-pub use history::{Epoch, Figures, History};
+pub use history::{Epoch, Figures, History, STOPPED};
 pub use learner::{Learner, Observer, Progress, Silent, States, Trained, Training};
 pub use measure::{Direction, Keep, Measure, VAL_ACCURACY, VAL_LOSS};
 pub use objective::{Loss, Objective, balanced};

@@ -8,14 +8,14 @@ use super::batch::Batches;
 use super::criterion::{Criterion, loss_of, predictions_of};
 use super::evaluate::{first_odd, kind, losses, measure};
 use super::fit::Fit;
-use super::history::{Figures, History};
+use super::history::{Figures, History, STOPPED};
 use super::learner::{Learner, Observer, Progress, States, Trained};
 use super::samples::{Drawn, Samples};
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::nn::state::{State, load_state_dict, state_dict};
 use crate::nn::{Ctx, Draws, Module, Proposals};
-use crate::optim::Optimizer;
+use crate::optim::{Optimizer, Stopped};
 
 /// Outputs of a classifier beyond this say nothing any more: neighbouring numbers of `f32` lie 10⁸ apart there, and the
 /// squares that embeddings and distances are made of leave its range soon after.
@@ -44,6 +44,15 @@ struct Running {
     weight: f64,
     /// Correct predictions.
     correct: usize,
+    /// Steps by the reason for which they ended, in the order of [`Stopped::ALL`].
+    stopped: [usize; Stopped::ALL.len()],
+}
+
+impl Running {
+    /// The steps that ended for each reason.
+    fn stopped_by_name(&self) -> [(String, f64); Stopped::ALL.len()] {
+        Stopped::ALL.map(|why| (format!("{STOPPED}{}", why.name()), self.stopped[why as usize] as f64))
+    }
 }
 
 impl<C: Criterion> Fit<C> {
@@ -129,6 +138,7 @@ impl<C: Criterion> Supervised<'_, C> {
                 running.loss += f64::from(loss) * weight;
                 running.weight += weight;
                 running.correct += correct.unwrap_or(0);
+                self.optimizer.stopped().into_iter().for_each(|why| running.stopped[why as usize] += 1);
                 Ok(())
             }
             Err(Error::Diverged { what, place, step, .. }) => {
@@ -201,6 +211,8 @@ impl<C: Criterion> Learner for Supervised<'_, C> {
             }
             measured?;
         }
+        let ended = running.stopped_by_name().into_iter().filter(|(_, steps)| *steps > 0.0);
+        ended.for_each(|(name, steps)| figures.set(&name, steps));
         Ok(figures)
     }
 
@@ -213,7 +225,7 @@ impl<C: Criterion> Learner for Supervised<'_, C> {
     }
 
     fn states(&self) -> States {
-        let Running { seen, loss, weight, correct } = self.running;
+        let Running { seen, loss, weight, correct, .. } = self.running;
         let tensors = [("model", state_dict(self.model)), ("optimizer", self.optimizer.state())];
         let numbers = [
             ("steps", self.optimizer.steps() as f64),
@@ -224,7 +236,11 @@ impl<C: Criterion> Learner for Supervised<'_, C> {
         ];
         States {
             tensors: tensors.map(|(part, state)| (part.to_owned(), state)).into(),
-            numbers: numbers.map(|(name, value)| (name.to_owned(), value)).into(),
+            numbers: numbers
+                .map(|(name, value)| (name.to_owned(), value))
+                .into_iter()
+                .chain(self.running.stopped_by_name())
+                .collect(),
         }
     }
 
@@ -232,7 +248,8 @@ impl<C: Criterion> Learner for Supervised<'_, C> {
         load_state_dict(self.model, &states.tensor("model"))?;
         self.optimizer.load(states.number("steps") as u64, states.tensor("optimizer"))?;
         let [seen, correct] = ["seen", "correct"].map(|name| states.number(name) as usize);
-        self.running = Running { seen, loss: states.number("loss"), weight: states.number("weight"), correct };
+        let stopped = Stopped::ALL.map(|why| states.number(&format!("{STOPPED}{}", why.name())) as usize);
+        self.running = Running { seen, loss: states.number("loss"), weight: states.number("weight"), correct, stopped };
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Autoencoders on the command line: training, analysis of the latent space, transfer of the encoder; and with real
 //! data the accuracy that they must reach.
 
-use crate::common::{Ran, data_folder, empty_folder, gradus, plain_numbers};
+use crate::common::{Ran, data_folder, empty_folder, gradus, json, plain_numbers};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -88,7 +88,7 @@ fn the_life_of_an_autoencoder() {
     // The bounds of the samples have the run's bound as their mean.
     let table = std::fs::read_to_string(folder.join("vae/tables/test_samples.csv")).unwrap();
     let bounds: Vec<f64> = table.lines().skip(1).map(|l| l.rsplit(',').next().unwrap().parse().unwrap()).collect();
-    let metrics: Value = serde_json::from_slice(&std::fs::read(folder.join("vae/metrics.json")).unwrap()).unwrap();
+    let metrics: Value = json(folder.join("vae/metrics.json"));
     let (mean, bound) = (bounds.iter().sum::<f64>() / bounds.len() as f64, number(&metrics["test"]["elbo"]));
     assert!((mean - bound).abs() < 1e-3 * bound.abs(), "{mean} for {bound}");
     gradus(&folder, &["compare", "cae", "mlp"]).says(3, &["another measure"]);

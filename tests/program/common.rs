@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// The output of a run of the program.
 #[derive(Debug)]
@@ -51,6 +52,36 @@ pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
 /// Runs the program to its end.
 pub(crate) fn gradus(folder: &Path, args: &[&str]) -> Ran {
     command(folder, args).output().expect("the program starts").into()
+}
+
+/// Waits until something is so, for two minutes at most.
+pub(crate) fn wait_for(done: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < Duration::from_secs(120), "this takes too long");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A file of JSON.
+pub(crate) fn json(path: impl AsRef<Path>) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(path).expect("the file is there")).expect("it is JSON")
+}
+
+/// The names of what a folder holds, in order.
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    let all = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = all.collect();
+    names.sort();
+    names
+}
+
+/// A number in [-1, 1) for `i` and `stream`, the same on every machine.
+pub(crate) fn uniform(i: usize, stream: u64) -> f64 {
+    let mixed =
+        (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(stream.wrapping_mul(0xd1b5_4a32_d192_ed03));
+    let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (mixed >> 11) as f64 / (1u64 << 52) as f64 - 1.0
 }
 
 /// A file or folder of the real data, if the variable GRADUS_DATA says where they are; else says that the test skipped.

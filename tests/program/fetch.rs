@@ -1,6 +1,6 @@
 //! Downloads whole, broken off, resumed, wrong and missing, from a server in this file: the network is never touched.
 
-use crate::common::{command, empty_folder, gradus};
+use crate::common::{command, empty_folder, gradus, names};
 use flate2::{Compression, write::GzEncoder};
 use gradus::data::Idx;
 use gradus::data::fetch::{self, FetchEvent, Patience, RemoteFile};
@@ -128,13 +128,6 @@ fn get(expected: &RemoteFile, servers: &[&Server], to: &Path) -> (gradus::Result
         }
     });
     (result, notes)
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 #[test]

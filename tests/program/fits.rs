@@ -1,17 +1,9 @@
 //! Support vector regressions and random forests as experiments: fitted at once, reported, and used as any run.
 
-use crate::common::{data_folder, empty_folder, gradus};
+use crate::common::{data_folder, empty_folder, gradus, json, uniform};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-
-/// A number in [-1, 1) for `i` and `stream`, the same on every machine.
-fn uniform(i: usize, stream: u64) -> f64 {
-    let mixed =
-        (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(stream.wrapping_mul(0xd1b5_4a32_d192_ed03));
-    let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    (mixed >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-}
 
 /// A table of four columns in different units, of which the first bends `y` and `z` follows the second; the others say nothing.
 fn table(path: &Path, n: usize) {
@@ -154,7 +146,7 @@ fn a_study_compares_fits_by_their_validation_loss() {
     let study = "[study]\ntrials = 4\n[study.space]\n\"svr.c\" = { log = [0.01, 100.0] }\n";
     fs::write(folder.join("fit.toml"), experiment("svr", "target = \"y\"\nignore = [\"z\"]", study)).unwrap();
     gradus(&folder, &["study", "fit.toml", "--out", "study"]).says(0, &[]);
-    let metrics: Value = serde_json::from_slice(&fs::read(folder.join("study/best/metrics.json")).unwrap()).unwrap();
+    let metrics: Value = json(folder.join("study/best/metrics.json"));
     assert_eq!(metrics["kind"], "svr");
     assert!(metrics["test"]["r_squared"].as_f64().unwrap() > 0.8, "{metrics}");
     // A linear model is computed in a study as it is in a run, not trained step by step.
@@ -162,7 +154,7 @@ fn a_study_compares_fits_by_their_validation_loss() {
     fs::write(folder.join("line.toml"), experiment("linear", "target = \"z\"\nignore = [\"y\"]", study)).unwrap();
     gradus(&folder, &["study", "line.toml", "--out", "line"]).says(0, &[]);
     let journal = fs::read_to_string(folder.join("line/study.jsonl")).unwrap();
-    let best: Value = serde_json::from_slice(&fs::read(folder.join("line/best/metrics.json")).unwrap()).unwrap();
+    let best: Value = json(folder.join("line/best/metrics.json"));
     let loss = best["val"]["loss"].as_f64().unwrap();
     assert!(journal.contains(&format!("{loss}")), "the trial's value is the loss of its run: {loss}");
 }

@@ -2,7 +2,7 @@
 //! weights and weights of the network stay the same to the bit. A threshold, and the best epoch, are chosen on
 //! validation alone.
 
-use crate::common::{empty_folder, gradus, png};
+use crate::common::{empty_folder, gradus, json, png};
 use gradus::experiment::{Prepared, Source};
 use gradus::run::Unwatched;
 use serde_json::Value;
@@ -125,7 +125,7 @@ fn what_the_pipeline_fits_comes_from_the_training_split() {
         let folder = folder.join(format!("other-{}", changed.join("-")));
         write_splits(&folder.join("data"), changed);
         gradus(&folder, &["pipeline", "--smoke", "--data", "data", "--color", "gray", "--out", "run"]).says(0, &[]);
-        serde_json::from_slice(&fs::read(folder.join("run/artifacts.json")).unwrap()).unwrap()
+        json(folder.join("run/artifacts.json"))
     };
     let own = artifacts(&[]);
     for key in ["scaler", "centroids", "cluster_names", "normalization"] {

@@ -1,6 +1,6 @@
 //! Cross-validation: folds of a table, their figures, and studies that compare trials by them.
 
-use crate::common::{data_folder, empty_folder, gradus};
+use crate::common::{command, copy, data_folder, empty_folder, gradus, json, wait_for};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -108,6 +108,50 @@ fn every_row_outside_the_test_split_is_evaluated_once_in_each_repeat() {
     assert_eq!(line["cross_validation"]["mse"]["each"].as_array().unwrap().len(), 8, "{line}");
 }
 
+/// A run that is killed among its folds resumes with the next one, and ends as one that was never stopped; folds of other settings
+/// are not taken.
+#[test]
+fn finished_folds_are_kept() {
+    let folder = empty_folder("folds-resumed");
+    table(&folder.join("table.csv"), 120);
+    fs::write(folder.join("folded.toml"), FOLDED.replace("epochs = 6", "epochs = 60")).unwrap();
+    let whole = gradus(&folder, &["train", "folded.toml", "--out", "whole", "--json"]).says(0, &[]).json();
+    let kept = folder.join("run/checkpoints/folds.json");
+    let finished = || {
+        let kept: Option<Value> = fs::read(&kept).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        kept.map_or(0, |kept| kept["figures"].as_array().unwrap().len())
+    };
+    let mut child = command(&folder, &["train", "folded.toml", "--out", "run"]).spawn().unwrap();
+    wait_for(|| finished() >= 2);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let n = finished();
+    assert!((2..8).contains(&n) && !folder.join("run/COMPLETE").exists(), "killed after fold {n} of 8");
+    // The figures that are kept are those that count: of the second fold another loss is written.
+    let mut changed = json(&kept);
+    changed["figures"][1]["loss"] = 1234.5.into();
+    fs::write(&kept, changed.to_string()).unwrap();
+    copy(&folder.join("run"), &folder.join("edited"));
+    let ran = gradus(&folder, &["train", "--resume", "run", "--json"]);
+    let mut resumed = ran.says(0, &[&format!("resuming the cross-validation after fold {n} of 8")]).json();
+    assert_eq!(resumed["cross_validation"]["loss"]["each"][1], 1234.5);
+    let each = |metrics: &Value, key: &str| -> Vec<f64> {
+        let each = metrics["cross_validation"][key]["each"].as_array().unwrap();
+        each.iter().enumerate().filter(|(i, _)| key != "loss" || *i != 1).map(|(_, v)| v.as_f64().unwrap()).collect()
+    };
+    assert_eq!((each(&resumed, "loss"), each(&resumed, "accuracy")), (each(&whole, "loss"), each(&whole, "accuracy")));
+    // Begun anew with other settings, it is the run as it was, for the changed fold is not taken.
+    let config = fs::read_to_string(folder.join("edited/config.toml")).unwrap();
+    let config = format!("about = \"edited\"\n{}", config.replace("about = \"\"\n", ""));
+    fs::write(folder.join("edited/config.toml"), config).unwrap();
+    resumed = gradus(&folder, &["train", "--resume", "edited", "--json"]).says(0, &[]).json();
+    let without_times = |mut metrics: Value| {
+        metrics.as_object_mut().unwrap().remove("seconds");
+        metrics
+    };
+    assert_eq!(without_times(resumed), without_times(whole));
+}
+
 #[test]
 fn a_study_compares_its_trials_by_cross_validation() {
     let folder = empty_folder("folds-study");
@@ -119,7 +163,7 @@ fn a_study_compares_its_trials_by_cross_validation() {
     let metrics: Value = ran.says(0, &["cross-validated accuracy"]).json();
     assert_eq!((&metrics["trials"], &metrics["failed"]), (&4.into(), &0.into()), "{metrics}");
     assert_eq!(metrics["measure"], "cross-validated accuracy");
-    let best: Value = serde_json::from_slice(&fs::read(folder.join("study/best/metrics.json")).unwrap()).unwrap();
+    let best: Value = json(folder.join("study/best/metrics.json"));
     let again = best["cross_validation"]["accuracy"]["mean"].as_f64().unwrap();
     assert!((metrics["best"]["value"].as_f64().unwrap() - again).abs() < 1e-12, "{metrics}");
     let report = fs::read_to_string(folder.join("study/report.html")).unwrap();

@@ -1,6 +1,6 @@
 //! The samples of a run and their split: subsets, splits that belong to the data, and data that have changed.
 
-use crate::common::{Ran, empty_folder, gradus, write_images};
+use crate::common::{Ran, empty_folder, gradus, json, write_images};
 use gradus::experiment::{Experiment, Source, load};
 use gradus::run::Unwatched;
 use gradus::study::job::StudyJob;
@@ -136,7 +136,7 @@ fn seeds_of_the_training_have_one_split() {
 }
 
 fn sum_of(run: &Path) -> Value {
-    serde_json::from_slice::<Value>(&fs::read(run.join("metrics.json")).unwrap()).unwrap()["data"]["sha256"].clone()
+    json(run.join("metrics.json"))["data"]["sha256"].clone()
 }
 
 /// The samples of one trial, by split.

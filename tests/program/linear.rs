@@ -1,17 +1,9 @@
 //! Linear models as experiments: fitted at once, reported with the uncertainty of their weights, used as any run.
 
-use crate::common::{data_folder, empty_folder, gradus};
+use crate::common::{data_folder, empty_folder, gradus, uniform};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-
-/// A number in [-1, 1) for `i` and `stream`, the same on every machine.
-fn uniform(i: usize, stream: u64) -> f64 {
-    let mixed =
-        (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(stream.wrapping_mul(0xd1b5_4a32_d192_ed03));
-    let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    (mixed >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-}
 
 /// A table of ten columns in different units, of which the second and the sixth make `y`.
 fn table(path: &Path, n: usize) {

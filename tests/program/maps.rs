@@ -1,6 +1,6 @@
 //! Self-organizing maps: from a file to a report; interrupted, resumed and repeated with the same bits; refused elsewhere.
 
-use crate::common::{data_folder, empty_folder, gradus};
+use crate::common::{data_folder, empty_folder, gradus, json};
 use std::fs;
 
 const MAP: &str = r#"name = "map"
@@ -88,9 +88,7 @@ fn iris_in_three_clusters() {
     let Some(data) = data_folder("tabular").map(|root| root.join("iris.csv")) else { return };
     let folder = empty_folder("map-iris");
     gradus(&folder, &["train", "som-iris", "--data", data.to_str().unwrap(), "--out", "iris"]).says(0, &[]);
-    let of = |run: &str| -> serde_json::Value {
-        serde_json::from_slice(&fs::read(folder.join("iris").join(run).join("metrics.json")).unwrap()).unwrap()
-    };
+    let of = |run: &str| -> serde_json::Value { json(folder.join("iris").join(run).join("metrics.json")) };
     let information = of("som-iris-clusters")["train"]["mutual_information"].as_f64().unwrap();
     assert!(information >= 0.813, "{information}");
     let accuracy = of("som-iris-classifier")["cross_validation"]["accuracy"].as_f64().unwrap();

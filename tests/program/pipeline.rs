@@ -1,6 +1,6 @@
 //! The main job through the program: a whole run, resuming, bad data, divergence, and the use of a trained run.
 
-use crate::common::{Ran, command, empty_folder, gradus, plain_numbers, png, write_images, zip};
+use crate::common::{Ran, command, empty_folder, gradus, json, plain_numbers, png, write_images, zip};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,6 @@ pub(crate) fn smoke_run() -> &'static (PathBuf, Value) {
         let metrics = ran.says(0, &["data", "cnn", "report"]).json();
         (folder, metrics)
     })
-}
-
-fn json(path: impl AsRef<Path>) -> Value {
-    serde_json::from_slice(&fs::read(path).expect("the file is there")).expect("it is JSON")
 }
 
 fn files_ending(folder: &Path, ending: &str) -> usize {

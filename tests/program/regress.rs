@@ -1,16 +1,13 @@
 //! Regressions: numbers to predict, from a table or arrays to metrics, report, predictions and exported network.
 
-use crate::common::{data_folder, empty_folder, gradus};
+use crate::common::{data_folder, empty_folder, gradus, json, uniform};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
 /// A number in [0, 1) for `i` and `stream`, the same on every machine.
-fn uniform(i: usize, stream: u64) -> f64 {
-    let mixed =
-        (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(stream.wrapping_mul(0xd1b5_4a32_d192_ed03));
-    let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    (mixed >> 11) as f64 / (1u64 << 53) as f64
+fn fraction(i: usize, stream: u64) -> f64 {
+    0.5 + 0.5 * uniform(i, stream)
 }
 
 /// A table of flats: size in m², floor, age in years and distance to the centre in km give the rent in euros, with
@@ -18,9 +15,9 @@ fn uniform(i: usize, stream: u64) -> f64 {
 fn flats(path: &Path, n: usize) {
     let mut text = String::from("id,size,floor,age,distance,rent,costs\n");
     for i in 0..n {
-        let (size, floor) = (25.0 + 100.0 * uniform(i, 1), (6.0 * uniform(i, 2)).floor());
-        let (age, distance) = (80.0 * uniform(i, 3), 12.0 * uniform(i, 4));
-        let noise = 140.0 * (uniform(i, 5) + uniform(i, 6) - 1.0);
+        let (size, floor) = (25.0 + 100.0 * fraction(i, 1), (6.0 * fraction(i, 2)).floor());
+        let (age, distance) = (80.0 * fraction(i, 3), 12.0 * fraction(i, 4));
+        let noise = 140.0 * (fraction(i, 5) + fraction(i, 6) - 1.0);
         let rent = 150.0 + 11.0 * size + 20.0 * floor - 2.0 * age + 300.0 / (1.0 + distance) + noise;
         text.push_str(&format!(
             "{},{size:.1},{floor},{age:.0},{distance:.2},{rent:.2},{:.2}\n",
@@ -82,7 +79,7 @@ fn a_number_is_learned_by_each_loss_and_predicted_with_its_interval() {
     assert!(config.contains("kind = \"regress\"") && config.contains("loss = \"mse\""), "{config}");
 
     // The files of the run agree with each other and with later evaluations.
-    let metrics: Value = serde_json::from_slice(&fs::read(folder.join("run0/metrics.json")).unwrap()).unwrap();
+    let metrics: Value = json(folder.join("run0/metrics.json"));
     let again = gradus(&folder, &["evaluate", "run0", "--json"]).says(0, &[]).json();
     assert_eq!((&again["mse"], &again["r_squared"]), (&metrics["test"]["mse"], &metrics["test"]["r_squared"]));
     let table = fs::read_to_string(folder.join("run0/tables/predictions.csv")).unwrap();

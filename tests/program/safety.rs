@@ -1,7 +1,7 @@
 //! Nothing is lost, and nothing damaged passes: files of a finished run that were changed, settings that were edited
 //! before a run is resumed, runs that are replaced, folders that vanish, disks that are full, studies that are stopped.
 
-use crate::common::{command, copy, empty_folder, gradus, png};
+use crate::common::{command, copy, empty_folder, gradus, json, names, png, wait_for};
 use crate::pipeline::smoke_run;
 use gradus::experiment::compare::compare;
 use gradus::experiment::map::Method;
@@ -13,7 +13,7 @@ use gradus::{Error, Result};
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Three classes of rendered galaxies and a network that trains in a moment.
 const SMALL: &str = r#"name = "small"
@@ -71,13 +71,6 @@ fn edit(path: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(path).unwrap();
     assert!(text.contains(from), "{text}");
     fs::write(path, text.replace(from, to)).unwrap();
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let all = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> = all.collect();
-    names.sort();
-    names
 }
 
 /// All outputs of the commands on a run, or the error.
@@ -226,14 +219,6 @@ fn signal(id: u32, kind: &str) -> bool {
 }
 
 #[track_caller]
-fn wait_for(done: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !done() {
-        assert!(started.elapsed() < Duration::from_secs(120), "this takes too long");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// config.toml edited before a run is resumed: a change of the training is refused, one of its length is printed.
 #[cfg(unix)]
 #[test]
@@ -264,7 +249,7 @@ fn a_run_is_resumed_with_the_settings_it_began_with() {
     gradus(&folder, &resume).says(2, &["to be 1", "are done"]);
     fs::write(&config, begun.replace("epochs = 400", "epochs = 30").replace("mistakes = 24", "mistakes = 2")).unwrap();
     gradus(&folder, &resume).says(0, &["train.epochs: 400 -> 30", "report.mistakes: 24 -> 2"]);
-    let env: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("a/env.json")).unwrap()).unwrap();
+    let env: serde_json::Value = json(folder.join("a/env.json"));
     assert!(env["changed"].to_string().contains("train.epochs: 400 -> 30"), "{env}");
     // Finished, it keeps its settings.
     edit(&config, "epochs = 30", "epochs = 60");
@@ -450,7 +435,7 @@ fn a_report_never_ends_a_run() {
     fs::remove_dir_all(folder.join("a/figures")).unwrap();
     fs::write(folder.join("a/figures"), "in the way").unwrap();
     gradus(&folder, &["report", "a"]).says(0, &["warning: the report could not be written", "gradus report a"]);
-    let metrics: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("a/metrics.json")).unwrap()).unwrap();
+    let metrics: serde_json::Value = json(folder.join("a/metrics.json"));
     assert!(metrics["warning"].as_str().unwrap().contains("figures"), "{metrics}");
     assert_eq!(gradus(&folder, &["evaluate", "a", "--json"]).says(0, &[]).json(), known);
     fs::remove_file(folder.join("a/figures")).unwrap();

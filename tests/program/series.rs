@@ -1,6 +1,6 @@
 //! Time series: windows, chronological splits, forecasts beside simpler ones, and what is refused.
 
-use crate::common::{data_folder, empty_folder, gradus};
+use crate::common::{data_folder, empty_folder, gradus, json};
 use gradus::rng::Rng;
 use serde_json::Value;
 use std::fmt::Write;
@@ -162,8 +162,8 @@ fn networks_and_studies_of_lags() {
     fs::write(folder.join("study.toml"), format!("{AR}{space}")).unwrap();
     gradus(&folder, &["study", "study.toml", "--out", "study", "--json"]).says(0, &[]);
     // Trials are fitted by least squares too: the best is trained again and has the same loss.
-    let best: Value = serde_json::from_slice(&fs::read(folder.join("study/best/metrics.json")).unwrap()).unwrap();
-    let study: Value = serde_json::from_slice(&fs::read(folder.join("study/metrics.json")).unwrap()).unwrap();
+    let best: Value = json(folder.join("study/best/metrics.json"));
+    let study: Value = json(folder.join("study/metrics.json"));
     let value = number(&study["best"]["value"]);
     assert!((value - number(&best["val"]["loss"])).abs() < 1e-9, "{value} {best}");
 }

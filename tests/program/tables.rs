@@ -1,6 +1,6 @@
 //! Tables and arrays of all forms: training, evaluation, prediction.
 
-use crate::common::{Ran, empty_folder, gradus};
+use crate::common::{Ran, empty_folder, gradus, json};
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
@@ -66,8 +66,7 @@ fn columns_are_found_whatever_the_table_looks_like() {
     table(&folder, "plain.csv", "u,v,y\n", |_, u, v, c| format!("{u:.3},{v:.3},{c}\n"));
     let plain = trained(&folder, "plain.csv", &[], &[]);
     assert_eq!((&plain["parameters"], &plain["data"]["classes"]), (&9.into(), &serde_json::json!(["k0", "k1", "k2"])));
-    let kept: Value =
-        serde_json::from_slice(&fs::read(folder.join("plain.csv.run/preparation.json")).unwrap()).unwrap();
+    let kept: Value = json(folder.join("plain.csv.run/preparation.json"));
     assert_eq!(kept["columns"], serde_json::json!({ "features": ["u", "v"], "label": "y" }));
 
     // The same samples in other formats give the same weights.
@@ -193,7 +192,7 @@ lr = 0.05
 "#;
 
 fn preparation(folder: &Path, run: &str) -> Value {
-    serde_json::from_slice(&fs::read(folder.join(run).join("preparation.json")).unwrap()).unwrap()
+    json(folder.join(run).join("preparation.json"))
 }
 
 /// The names of the rows of each split, from the manifest of a run.

@@ -9,6 +9,7 @@
 //!
 //! * [`read`]: a run's settings and the measure of each of its test samples; [`report`]: the comparison as a page.
 
+mod curves;
 mod measure;
 pub mod read;
 pub mod report;

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::experiment::each::TEST_SAMPLES;
 use crate::experiment::read::of_run;
 use crate::run::RunFolder;
+use crate::run::trainer::EPOCH_SECONDS;
 use crate::train::{Epoch, History};
 use serde::Deserialize;
 use serde_json::Value;
@@ -167,6 +168,15 @@ pub(super) fn history(folder: &RunFolder) -> Result<History> {
         history.epochs.push(line.epoch);
     }
     Ok(history)
+}
+
+/// The wall time of each epoch of a run; empty where it is not recorded.
+pub(super) fn epoch_seconds(folder: &RunFolder) -> Result<Vec<f64>> {
+    if !folder.path(EPOCH_SECONDS).exists() {
+        return Ok(Vec::new());
+    }
+    let seconds = |row: Vec<String>| row[2].parse().map_err(|_| refuse(folder, "holds a table of odd numbers"));
+    columns(folder, EPOCH_SECONDS, 3)?.into_iter().map(seconds).collect()
 }
 
 /// Dotted keys of all values in a table; layers and other lists count from 1.

@@ -1,17 +1,12 @@
 //! A comparison as a page: the table of variants, the differences of each two, and the learning curves of all runs.
 
-use super::read::history;
+use super::curves::{Drawn, figures, learned, settling_table};
 use super::{Comparison, Pair, TestMeasure};
 use crate::error::Result;
-use crate::report::chart::{Colour, LineChart};
 use crate::report::words::{p_value, thousands};
-use crate::report::{Figure, Page, Table};
+use crate::report::{Page, Table};
 use crate::run::RunFolder;
-use crate::train::Epoch;
 use std::path::Path;
-
-/// Curves in one figure at most; of more runs the first ones are shown, and the caption says so.
-const MOST_CURVES: usize = 12;
 
 /// A value of the measure, as text.
 pub fn value(measure: TestMeasure, value: f64) -> String {
@@ -55,8 +50,8 @@ pub fn verdict(pair: &Pair) -> String {
     }
 }
 
-/// Writes `report.html`, `comparison.json` and the figures into `folder`.
-pub fn write(comparison: &Comparison, folder: &Path) -> Result<()> {
+/// Writes `report.html`, `comparison.json` and the figures into `out`. Curves follow the order of the compared `runs`.
+pub fn write(comparison: &Comparison, runs: &[RunFolder], out: &Path) -> Result<()> {
     let measure = comparison.measure;
     let mut page = Page::new("Comparison of runs");
     page.subtitle(&format!("{}, {} test samples", measure.title(), thousands(comparison.test_samples)));
@@ -72,20 +67,22 @@ pub fn write(comparison: &Comparison, folder: &Path) -> Result<()> {
     comparison.notes.iter().for_each(|note| _ = pairs.paragraph(note));
     pairs.source("src/analysis/metrics/difference.rs");
 
-    let (loss, left_out) = curves(comparison, "validation loss", |epoch| epoch.get("val_loss"))?;
-    let (accuracy, _) = curves(comparison, "validation accuracy", |epoch| epoch.get("val_accuracy"))?;
-    let more = if left_out > 0 { format!(" {left_out} further runs are not drawn.") } else { String::new() };
-    let caption = format!("One curve for each run; runs of one variant have one colour.{more}");
     let body = page.section("3", "Learning curves");
-    for (figure, name) in [(loss, "validation_loss"), (accuracy, "validation_accuracy")] {
-        if let Some(figure) = figure {
-            figure.save(&folder.join("figures"), name)?;
-            body.figure(&figure, &caption);
-        }
+    let learned = learned(comparison, runs)?;
+    for Drawn { name, figure, caption } in figures(&learned) {
+        figure.save(&out.join("figures"), &name)?;
+        body.figure(&figure, &caption);
     }
-    page.save(&folder.join("report.html"))?;
+    if let Some(table) = settling_table(&learned) {
+        body.table(
+            &table,
+            "The first epoch from which on the loss stays within 1 % of its lowest, and the seconds of training until its end. A \
+             loss that still falls when the training ends reaches its lowest there, and so settles late.",
+        );
+    }
+    page.save(&out.join("report.html"))?;
     let text = serde_json::to_vec_pretty(comparison).expect("plain words and numbers");
-    crate::files::write_atomic(folder.join("comparison.json"), &text)
+    crate::files::write_atomic(out.join("comparison.json"), &text)
 }
 
 fn variants(comparison: &Comparison) -> Table {
@@ -119,27 +116,4 @@ fn pairs_table(comparison: &Comparison) -> Table {
         ]);
     }
     table
-}
-
-/// The runs' curves in one chart, none where no run has any; and how many runs were omitted.
-fn curves(comparison: &Comparison, what: &str, of: impl Fn(&Epoch) -> Option<f64>) -> Result<(Option<Figure>, usize)> {
-    let mut chart =
-        LineChart::new(&format!("Learning curves: {what}")).axes("epoch", what).whole_x().size(640.0, 400.0);
-    let (mut drawn, mut left_out) = (0, 0);
-    for (v, row) in comparison.rows.iter().enumerate() {
-        for (path, seed) in row.runs.iter().zip(&row.seeds) {
-            let epochs = history(&RunFolder::finished(Path::new(path))?)?.epochs;
-            let points: Vec<(f64, f64)> = epochs.iter().filter_map(|e| Some((e.epoch as f64, of(e)?))).collect();
-            if points.is_empty() {
-                continue;
-            }
-            if drawn == MOST_CURVES {
-                left_out += 1;
-                continue;
-            }
-            chart = chart.styled(&format!("{}, seed {seed}", row.experiment), &points, Colour::class(v), false);
-            drawn += 1;
-        }
-    }
-    Ok(((drawn > 0).then(|| chart.draw()), left_out))
 }

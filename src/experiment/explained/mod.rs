@@ -3,20 +3,23 @@
 
 mod report;
 
-use super::at_once::{inputs, targets};
+use super::at_once::{self, AtOnceTask, Fit, inputs, targets};
 use super::fitted::Fitting;
-use super::folds::CrossValidated;
 use super::found::{Found, Run};
-use super::kinds::regress::Regressed;
+use super::kind::Kind;
+use super::kinds::regress::{Regress, Regressed};
+use super::prepared::Prepared;
+use super::spec::Experiment;
+use super::task::{NetworkOnSamples, Runner, Task};
 use crate::analysis::importance::permutation_importance;
 use crate::error::Result;
 use crate::nn::state::state_dict;
 use crate::report::Table;
 use crate::report::chart::Interval;
-use crate::run::{RunFolder, ledger};
+use crate::run::{RunFolder, Watch};
 use crate::target::Target;
 use crate::tensor::Tensor;
-use crate::train::{Matrix, outputs};
+use crate::train::{Matrix, Observer, outputs};
 use ndarray::{Array2, ArrayView2};
 use serde_json::{Value, json};
 
@@ -24,6 +27,41 @@ use serde_json::{Value, json};
 const REPEATS: usize = 5;
 /// Most validation rows on which columns are shuffled.
 const ROWS: usize = 1000;
+
+/// How experiments of a kind are run whose model is fitted at once and is no network.
+pub struct FittedKind {
+    /// What makes the kind; it has a `fitting`.
+    pub kind: &'static Kind,
+    /// Checks the settings that only this kind has.
+    pub check: fn(&Experiment) -> Result<()>,
+    /// Computes the tensors of its model.
+    pub fit: Fit,
+    /// What the report says of its model.
+    pub special: fn(&Explained) -> Special,
+}
+
+impl Runner for FittedKind {
+    fn kind(&self) -> &'static Kind {
+        self.kind
+    }
+
+    fn check(&self, e: &Experiment) -> Result<()> {
+        (self.check)(e)
+    }
+
+    fn begin(&self, e: &Experiment, watch: &mut dyn Watch) -> Result<Box<dyn Task>> {
+        let (fitting, special) = (self.kind.fitting.expect("such a kind has one"), self.special);
+        AtOnceTask::begin(e, watch, self.fit, move |run| Ok(Box::new(Explained::new(run, fitting, special)?)))
+    }
+
+    fn train(&self, e: &Experiment, p: &Prepared, observer: &mut dyn Observer) -> Result<()> {
+        at_once::train(e, p, self.fit, observer)
+    }
+
+    fn figures(&self, on: &NetworkOnSamples<'_>) -> Result<Value> {
+        Regress.figures(on)
+    }
+}
 
 /// What is special of a kind's model: a table with a row for each number, sentences, and figures for `metrics.json`.
 pub struct Special {
@@ -131,13 +169,7 @@ impl Found for Explained {
     fn write(&self, folder: &RunFolder) -> Result<()> {
         self.report(folder)
     }
-    fn settle(&mut self, test_set: ledger::Summary) {
-        self.regressed.run.test_set = test_set;
-    }
-    fn cross_validated(&mut self, found: CrossValidated) {
-        self.regressed.run.folds = Some(found);
-    }
-    fn took(&mut self, seconds: &[(String, f64)]) {
-        self.regressed.run.seconds = seconds.to_vec();
+    fn run(&mut self) -> Option<&mut Run> {
+        Some(&mut self.regressed.run)
     }
 }

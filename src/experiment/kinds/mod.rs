@@ -12,16 +12,14 @@ use super::kind::Kind;
 use super::task::Runner;
 use crate::train::Loss;
 use classify::Classify;
-use forest::ForestFit;
 use linear::LinearFit;
 use reconstruct::Reconstruct;
 use regress::Regress;
 use som::SelfOrganizingMap;
-use svr::SvrFit;
 
 /// All kinds; a file that names none is of the first whose losses hold its own.
 pub static ALL: [&dyn Runner; 7] =
-    [&Classify, &Regress, &Reconstruct, &LinearFit, &SvrFit, &ForestFit, &SelfOrganizingMap];
+    [&Classify, &Regress, &Reconstruct, &LinearFit, &svr::RUNNER, &forest::RUNNER, &SelfOrganizingMap];
 
 /// Returns how experiments of this kind are run.
 pub fn runner(kind: &Kind) -> &'static dyn Runner {

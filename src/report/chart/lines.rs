@@ -84,6 +84,13 @@ impl LineChart {
         self
     }
 
+    /// Makes the y axis logarithmic where that shows more: all values are above 0 and span more than a factor of 30.
+    pub fn log_y_if_wide(mut self) -> Self {
+        let range = extent(self.points().map(|p| p.1));
+        self.log[1] = range.is_some_and(|(low, high)| low > 0.0 && high > 30.0 * low);
+        self
+    }
+
     /// Fixes the range of the y axis (widened if data lie outside).
     pub fn y_range(mut self, lo: f64, hi: f64) -> Self {
         self.y_range = Some((lo, hi));
@@ -174,7 +181,7 @@ impl LineChart {
 }
 
 fn draw_series(canvas: &mut Canvas, series: &Series, x: &Axis, y: &Axis) {
-    let path: Vec<Point> = series.points.iter().map(|p| (x.at(p.0), y.at(p.1))).collect();
+    let path = thinned(series.points.iter().map(|p| (x.at(p.0), y.at(p.1))).collect());
     if series.dashed {
         canvas.dashed(&path, series.colour, 2.25, 7.0, 5.0);
     } else {
@@ -185,5 +192,45 @@ fn draw_series(canvas: &mut Canvas, series: &Series, x: &Axis, y: &Axis) {
         for p in path.iter().filter(|p| p.0.is_finite() && p.1.is_finite()) {
             canvas.circle(*p, 3.0, series.colour);
         }
+    }
+}
+
+/// Of the points in each column of two units the first, the lowest, the highest and the last, in their order: a curve drawn
+/// through them covers what the whole curve covers (Jugel et al. 2014, M4), and a figure of many epochs stays small.
+fn thinned(path: Vec<Point>) -> Vec<Point> {
+    let column = |p: &Point| (p.1.is_finite(), (p.0 / 2.0).floor());
+    let mut kept = Vec::new();
+    for points in path.chunk_by(|a, b| column(a) == column(b)) {
+        let by_height = |a: &usize, b: &usize| points[*a].1.total_cmp(&points[*b].1);
+        let ends = [(0..points.len()).min_by(by_height), (0..points.len()).max_by(by_height), Some(0)];
+        let mut four: Vec<usize> = ends.into_iter().flatten().chain([points.len() - 1]).collect();
+        four.sort_unstable();
+        four.dedup();
+        kept.extend(four.into_iter().map(|i| points[i]));
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_points_are_thinned_and_extremes_and_gaps_stay() {
+        let few: Vec<Point> = (0..100).map(|i| (2.0 * f64::from(i), f64::from(i % 7))).collect();
+        assert_eq!(thinned(few.clone()), few, "one point a column");
+        let mut many: Vec<Point> = (0..50_000).map(|i| (f64::from(i) / 100.0, f64::from(i * 37 % 101))).collect();
+        (many[777].1, many[40_000].1) = (-500.0, 900.0);
+        let kept = thinned(many.clone());
+        assert!(kept.len() <= 4 * 250 && kept.contains(&many[777]) && kept.contains(&many[40_000]), "{}", kept.len());
+        assert!(kept.is_sorted_by(|a, b| a.0 < b.0) && kept[0] == many[0] && kept.last() == many.last());
+        many[777].1 = f64::NAN;
+        assert_eq!(thinned(many).iter().filter(|p| p.1.is_nan()).count(), 1);
+    }
+
+    #[test]
+    fn wide_positive_values_have_a_logarithmic_axis() {
+        let is_log = |values: &[f64]| LineChart::new("").epochs("", values).log_y_if_wide().log[1];
+        assert!(is_log(&[1.0, 0.03]) && !is_log(&[1.0, 0.04]) && !is_log(&[1.0, 0.0]) && !is_log(&[]));
     }
 }

@@ -4,16 +4,15 @@ use super::findings::{self, THRESHOLDS, calibration};
 use super::{BINS, Classified, Decision, decisions, metrics, predictions, probabilities};
 use crate::analysis::metrics::{Reliability, brier_score, macro_auc, precision_recall_curve, roc_curve};
 use crate::error::Result;
-use crate::experiment::findings::kept_epoch;
-use crate::experiment::folds::CrossValidated;
-use crate::experiment::found::Found;
+use crate::experiment::findings::{kept_epoch, steps_ended};
+use crate::experiment::found::{Found, Run};
 use crate::experiment::report::{colophon, data_name, network};
 use crate::report::chart::{Colour, ImageGrid, LineChart, Tile};
 use crate::report::words::{confused_pair, counted, percent, thousands};
 use crate::report::{Callout, Cell, Figure, Table};
 use crate::run::book::{CONFUSION, PER_CLASS, per_class};
 use crate::run::findings::generalizes;
-use crate::run::{Book, RunFolder, ledger};
+use crate::run::{Book, RunFolder};
 use serde_json::Value;
 
 /// Confused pairs that are listed.
@@ -27,14 +26,8 @@ impl Found for Classified {
         folder.write("tables/predictions.csv", &predictions(self))?;
         write(self, folder)
     }
-    fn settle(&mut self, test_set: ledger::Summary) {
-        self.run.test_set = test_set;
-    }
-    fn cross_validated(&mut self, found: CrossValidated) {
-        self.run.folds = Some(found);
-    }
-    fn took(&mut self, seconds: &[(String, f64)]) {
-        self.run.seconds = seconds.to_vec();
+    fn run(&mut self) -> Option<&mut Run> {
+        Some(&mut self.run)
     }
 }
 
@@ -95,12 +88,11 @@ fn learning(o: &Classified, book: &mut Book<'_>) -> Result<()> {
         splits.row([Cell::text(name), Cell::count(figures.predicted.len()), loss, accuracy]);
     }
     let splits = book.table("splits", splits)?;
-    book.page
-        .section("1", "Learning")
-        .figures(&[(&loss, "Loss over the epochs."), (&accuracy, "Accuracy over the epochs.")])
-        .table(&splits, "The weights that are kept, on each split")
-        .answer("Does it generalize?", &generalizes(s, e.train.epochs))
-        .source("src/experiment/job.rs");
+    let body = book.page.section("1", "Learning");
+    body.figures(&[(&loss, "Loss over the epochs."), (&accuracy, "Accuracy over the epochs.")])
+        .table(&splits, "The weights that are kept, on each split");
+    steps_ended(&o.run.stopped()).iter().for_each(|words| _ = body.paragraph(words));
+    body.answer("Does it generalize?", &generalizes(s, e.train.epochs)).source("src/experiment/job.rs");
     Ok(())
 }
 

@@ -5,23 +5,20 @@
 pub mod findings;
 pub mod settings;
 
-use super::regress::Regress;
 use crate::analysis::forest::{self, NODE, Trees};
 use crate::error::{Error, Result};
-use crate::experiment::at_once::{self, AtOnceTask, inputs, targets};
-use crate::experiment::explained::{Explained, Special};
+use crate::experiment::at_once::{inputs, targets};
+use crate::experiment::explained::{Explained, FittedKind, Special};
 use crate::experiment::fitted::Fitting;
 use crate::experiment::kind::{Kind, Learns};
 use crate::experiment::prepared::Prepared;
 use crate::experiment::spec::Experiment;
-use crate::experiment::task::{NetworkOnSamples, Runner, Task};
 use crate::nn::state::{State, state_dict};
 use crate::report::Cell;
-use crate::run::Watch;
 use crate::tensor::Tensor;
-use crate::train::{Loss, Observer};
+use crate::train::Loss;
 use ndarray::{Array2, ArrayView2};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// What makes the kind.
 static KIND: Kind = Kind {
@@ -70,29 +67,7 @@ fn trees(tensors: &[Tensor]) -> Trees {
 }
 
 /// `kind = "forest"`: one number or several for each row, by random forests.
-pub struct ForestFit;
-
-impl Runner for ForestFit {
-    fn kind(&self) -> &'static Kind {
-        &KIND
-    }
-
-    fn check(&self, e: &Experiment) -> Result<()> {
-        e.forest.validate()
-    }
-
-    fn begin(&self, e: &Experiment, watch: &mut dyn Watch) -> Result<Box<dyn Task>> {
-        AtOnceTask::begin(e, watch, fit, |run| Ok(Box::new(Explained::new(run, &FITTING, special)?)))
-    }
-
-    fn train(&self, e: &Experiment, p: &Prepared, observer: &mut dyn Observer) -> Result<()> {
-        at_once::train(e, p, fit, observer)
-    }
-
-    fn figures(&self, on: &NetworkOnSamples<'_>) -> Result<Value> {
-        Regress.figures(on)
-    }
-}
+pub static RUNNER: FittedKind = FittedKind { kind: &KIND, check: |e| e.forest.validate(), fit, special };
 
 /// What the report says of the trees.
 fn special(explained: &Explained) -> Special {

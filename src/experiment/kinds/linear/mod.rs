@@ -14,8 +14,7 @@ use crate::analysis::linear::{LeastSquares, Relevance};
 use crate::analysis::metrics::{MeanDifference, mean_difference};
 use crate::error::{Error, Result};
 use crate::experiment::at_once::{self, AtOnceTask, inputs, targets};
-use crate::experiment::folds::CrossValidated;
-use crate::experiment::found::Found;
+use crate::experiment::found::{Found, Run};
 use crate::experiment::kind::{Kind, Learns};
 use crate::experiment::layers::Layer;
 use crate::experiment::prepared::Prepared;
@@ -23,7 +22,7 @@ use crate::experiment::spec::Experiment;
 use crate::experiment::task::{NetworkOnSamples, Runner, Task};
 use crate::nn::state::{State, state_dict};
 use crate::optim::Schedule;
-use crate::run::{RunFolder, Watch, ledger};
+use crate::run::{RunFolder, Watch};
 use crate::tensor::Tensor;
 use crate::train::{Loss, Observer};
 use ndarray::Array2;
@@ -224,13 +223,7 @@ impl Found for Explained {
     fn write(&self, folder: &RunFolder) -> Result<()> {
         self.write(folder)
     }
-    fn settle(&mut self, test_set: ledger::Summary) {
-        self.regressed.run.test_set = test_set;
-    }
-    fn cross_validated(&mut self, found: CrossValidated) {
-        self.regressed.run.folds = Some(found);
-    }
-    fn took(&mut self, seconds: &[(String, f64)]) {
-        self.regressed.run.seconds = seconds.to_vec();
+    fn run(&mut self) -> Option<&mut Run> {
+        Some(&mut self.regressed.run)
     }
 }

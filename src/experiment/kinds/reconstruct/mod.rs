@@ -10,13 +10,12 @@ mod report;
 
 use crate::analysis::latent::active_units;
 use crate::error::Result;
-use crate::experiment::folds::CrossValidated;
 use crate::experiment::found::{Found, OfSplit, Run};
 use crate::experiment::kind::{Kind, Learns, NETWORK};
 use crate::experiment::spec::Experiment;
 use crate::experiment::task::{NetworkOnSamples, OneNetwork, Runner, Task};
 use crate::nn::summary::Row;
-use crate::run::{RunFolder, Watch, ledger};
+use crate::run::{RunFolder, Watch};
 use crate::tensor::Tensor;
 use crate::train::evaluate::activations;
 use crate::train::{Loss, Losses, Samples, losses, outputs};
@@ -102,14 +101,8 @@ impl Found for Reconstructed {
     fn write(&self, folder: &RunFolder) -> Result<()> {
         self.write(folder)
     }
-    fn settle(&mut self, test_set: ledger::Summary) {
-        self.run.test_set = test_set;
-    }
-    fn cross_validated(&mut self, found: CrossValidated) {
-        self.run.folds = Some(found);
-    }
-    fn took(&mut self, seconds: &[(String, f64)]) {
-        self.run.seconds = seconds.to_vec();
+    fn run(&mut self) -> Option<&mut Run> {
+        Some(&mut self.run)
     }
 }
 

@@ -4,7 +4,7 @@ use super::{OnSplit, Reconstructed, code, has_elbo};
 use crate::autograd::Var;
 use crate::error::Result;
 use crate::experiment::each::{self, elbo_of_each};
-use crate::experiment::findings::kept_epoch;
+use crate::experiment::findings::{kept_epoch, steps_ended};
 use crate::experiment::layers::{self, Layer};
 use crate::experiment::report::{colophon, data_name, network};
 use crate::nn::{Ctx, Module};
@@ -100,11 +100,11 @@ impl Reconstructed {
             table.row(row);
         }
         let table = book.table("splits", table)?;
-        book.page
-            .section("1", "Learning")
-            .figure(&chart, &format!("Loss over the epochs.{}", self.warming()))
-            .table(&table, "The weights that are kept, on each split")
-            .source("src/experiment/task.rs");
+        let body = book.page.section("1", "Learning");
+        body.figure(&chart, &format!("Loss over the epochs.{}", self.warming()))
+            .table(&table, "The weights that are kept, on each split");
+        steps_ended(&self.run.stopped()).iter().for_each(|words| _ = body.paragraph(words));
+        body.source("src/experiment/task.rs");
         Ok(())
     }
 

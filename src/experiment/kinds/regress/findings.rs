@@ -47,7 +47,7 @@ pub fn in_time() -> &'static str {
      time may not be, and then these intervals are too narrow."
 }
 
-/// How near a linear unit's loss on the training split is to the lowest there is, which least squares gives.
+/// How near a linear network's loss on the training split is to the lowest there is, which least squares gives.
 pub fn beside_least_squares(own: f64, lowest: f64) -> String {
     let above = own - lowest;
     let judged = if above <= 1e-5 {
@@ -56,7 +56,7 @@ pub fn beside_least_squares(own: f64, lowest: f64) -> String {
         format!("it is above that by {}, and has not converged", number(above))
     };
     format!(
-        "The network is one linear unit, of which the lowest loss on the training split is known: least squares gives \
+        "The network is linear, and the lowest loss of a linear model on the training split is known: least squares gives \
          {lowest:.6}. The network's is {own:.6}: {judged}."
     )
 }

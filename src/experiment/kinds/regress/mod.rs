@@ -9,9 +9,10 @@ pub mod findings;
 mod learned;
 mod report;
 
+use crate::analysis::linear::LeastSquares;
 use crate::analysis::metrics::{RegressionErrors, conformal_half_width, r_squared_interval};
 use crate::error::{Error, Result};
-use crate::experiment::folds::CrossValidated;
+use crate::experiment::at_once::{inputs, targets};
 use crate::experiment::forecasts::Forecasts;
 use crate::experiment::found::{Found, OfSplit, Run};
 use crate::experiment::kind::{Kind, Learns, NETWORK};
@@ -19,7 +20,7 @@ use crate::experiment::spec::Experiment;
 use crate::experiment::task::{NetworkOnSamples, OneNetwork, Runner, Task};
 use crate::experiment::values::ValueScale;
 use crate::report::table::csv_bytes;
-use crate::run::{Book, RunFolder, Watch, ledger};
+use crate::run::{Book, RunFolder, Watch};
 use crate::tensor::Tensor;
 use crate::train::{Loss, losses, outputs};
 use serde_json::{Map, Value, json};
@@ -109,6 +110,8 @@ pub struct Regressed {
     pub test: Vec<Predicted>,
     /// What it is worth as a forecast, if the data are a time series.
     pub forecasts: Option<Forecasts>,
+    /// The lowest training loss that its network can have, by least squares; none of a network that is not linear.
+    pub least_squares: Option<f64>,
 }
 
 /// The scale of what a regression predicts. Fails for other runs.
@@ -135,14 +138,8 @@ impl Found for Regressed {
     fn write(&self, folder: &RunFolder) -> Result<()> {
         self.write(folder)
     }
-    fn settle(&mut self, test_set: ledger::Summary) {
-        self.run.test_set = test_set;
-    }
-    fn cross_validated(&mut self, found: CrossValidated) {
-        self.run.folds = Some(found);
-    }
-    fn took(&mut self, seconds: &[(String, f64)]) {
-        self.run.seconds = seconds.to_vec();
+    fn run(&mut self) -> Option<&mut Run> {
+        Some(&mut self.run)
     }
 }
 
@@ -170,7 +167,8 @@ impl Regressed {
             }
         }
         let forecasts = Forecasts::of(&run, &test[0].predicted)?;
-        Ok(Self { run, splits, test, forecasts })
+        let least_squares = least_squares(&run)?;
+        Ok(Self { run, splits, test, forecasts, least_squares })
     }
 
     /// Writes the section on forecasts, if there is one, and returns the number of the section after it.
@@ -207,6 +205,9 @@ impl Regressed {
         if let Some(forecasts) = &self.forecasts {
             own["forecasts"] = forecasts.metrics();
         }
+        if let Some(lowest) = self.least_squares {
+            own["least_squares"] = json!({ "lowest_train_loss": lowest, "train_loss": self.splits[0].loss });
+        }
         self.run.metrics(own, json!({ "targets": names }))
     }
 
@@ -235,6 +236,25 @@ impl Regressed {
         let of = |i: usize| self.test.iter().map(|t| (t.true_values[i] - t.predicted[i]).powi(2)).sum::<f64>() / m;
         (0..self.run.prepared.data.test.len()).map(of).collect()
     }
+}
+
+/// The lowest mean squared error on the training split of any linear model, by least squares, if the network is one and is trained by
+/// that loss: `linear` layers alone, all of whose weights learn and none of which is narrower than both inputs and outputs.
+fn least_squares(run: &Run) -> Result<Option<f64>> {
+    let (e, p) = (&run.experiment, &run.prepared);
+    let widths: Vec<usize> = p.summary.rows.iter().map(|row| row.output.iter().product()).collect();
+    let least = widths.last().map(|outputs| p.preparation.input().iter().product::<usize>().min(*outputs));
+    let is_linear = p.summary.rows.iter().all(|row| row.kind == "linear") && widths.iter().min() >= least.as_ref();
+    if !is_linear || e.kind != &KIND || e.train.loss != Loss::Mse || !e.model.freeze.is_empty() {
+        return Ok(None);
+    }
+    let x = inputs(p.train.as_ref());
+    let each = targets(p.train.as_ref())?.into_iter().map(|y| {
+        let fitted = LeastSquares::fit(x.view(), &y)?.predict(x.view())?;
+        Ok(fitted.iter().zip(&y).map(|(p, y)| (p - y) * (p - y)).sum::<f64>() / y.len() as f64)
+    });
+    let each: Vec<f64> = each.collect::<Result<_>>()?;
+    Ok(Some(each.iter().sum::<f64>() / each.len() as f64))
 }
 
 /// The figures of one split: means over the numbers, and each number's where there are several.

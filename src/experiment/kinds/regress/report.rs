@@ -2,18 +2,15 @@
 
 use super::findings;
 use super::{COVERAGE, OnSplit, PREDICTIONS, Predicted, Regressed};
-use crate::analysis::linear::LeastSquares;
 use crate::analysis::metrics::{conformal_coverage_range, mean_interval};
 use crate::error::Result;
 use crate::experiment::each;
-use crate::experiment::findings::kept_epoch;
+use crate::experiment::findings::{kept_epoch, steps_ended};
 use crate::experiment::report::{colophon, data_name, network};
 use crate::report::chart::{Histograms, LineChart, Scatter, number};
 use crate::report::words::{counted, thousands};
 use crate::report::{Callout, Cell, Figure, Table};
 use crate::run::{Book, RunFolder};
-use crate::train::Loss;
-use ndarray::ArrayView2;
 
 /// Most points that are drawn of one split.
 const DRAWN: usize = 2000;
@@ -85,31 +82,14 @@ impl Regressed {
             "Loss ({}) over the epochs, of numbers brought to mean 0 and deviation 1.",
             self.run.experiment.train.loss.name()
         );
-        let closed_form = self.least_squares()?;
         let body = book.page.section("1", "Learning").figure(&chart, &words);
         body.table(&table, "The weights that are kept, on each split; errors in the units of the data");
-        if let Some(lowest) = closed_form {
+        steps_ended(&self.run.stopped()).iter().for_each(|words| _ = body.paragraph(words));
+        if let Some(lowest) = self.least_squares {
             body.paragraph(&findings::beside_least_squares(self.splits[0].loss, lowest));
         }
         body.source("src/experiment/kinds/regress/mod.rs");
         Ok(())
-    }
-
-    /// The lowest mean squared error that a linear unit can have on the training split, by least squares, if the network is
-    /// one and is trained by that loss.
-    fn least_squares(&self) -> Result<Option<f64>> {
-        let p = &self.run.prepared;
-        let is_linear = matches!(&p.summary.rows[..], [only] if only.kind == "linear");
-        let Some(values) = p.train.target().values() else { return Ok(None) };
-        if !is_linear || values.shape()[1] != 1 || self.run.experiment.train.loss != Loss::Mse {
-            return Ok(None);
-        }
-        let all: Vec<usize> = (0..p.train.len()).collect();
-        let x = p.train.batch(&all, None);
-        let x = ArrayView2::from_shape((all.len(), x.numel() / all.len()), x.data()).expect("rows of one length");
-        let y: Vec<f64> = values.data().iter().map(|&v| f64::from(v)).collect();
-        let fitted = LeastSquares::fit(x, &y)?.predict(x)?;
-        Ok(Some(fitted.iter().zip(&y).map(|(p, y)| (p - y) * (p - y)).sum::<f64>() / y.len() as f64))
     }
 
     /// Loss and errors of each split and number.

@@ -6,23 +6,20 @@
 pub mod findings;
 pub mod settings;
 
-use super::regress::Regress;
 use crate::analysis::svr::{self, Kernel};
 use crate::error::Result;
-use crate::experiment::at_once::{self, AtOnceTask, inputs, targets};
-use crate::experiment::explained::{Explained, Special};
+use crate::experiment::at_once::{inputs, targets};
+use crate::experiment::explained::{Explained, FittedKind, Special};
 use crate::experiment::fitted::Fitting;
 use crate::experiment::kind::{Kind, Learns};
 use crate::experiment::prepared::Prepared;
 use crate::experiment::spec::Experiment;
-use crate::experiment::task::{NetworkOnSamples, Runner, Task};
 use crate::nn::state::{State, state_dict};
 use crate::report::Cell;
-use crate::run::Watch;
 use crate::tensor::Tensor;
-use crate::train::{Loss, Observer};
+use crate::train::Loss;
 use ndarray::ArrayView2;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// What makes the kind.
 static KIND: Kind = Kind {
@@ -68,29 +65,7 @@ fn fit(e: &Experiment, p: &Prepared) -> Result<State<f32>> {
 }
 
 /// `kind = "svr"`: one number or several for each row, by support vectors.
-pub struct SvrFit;
-
-impl Runner for SvrFit {
-    fn kind(&self) -> &'static Kind {
-        &KIND
-    }
-
-    fn check(&self, e: &Experiment) -> Result<()> {
-        e.svr.validate()
-    }
-
-    fn begin(&self, e: &Experiment, watch: &mut dyn Watch) -> Result<Box<dyn Task>> {
-        AtOnceTask::begin(e, watch, fit, |run| Ok(Box::new(Explained::new(run, &FITTING, special)?)))
-    }
-
-    fn train(&self, e: &Experiment, p: &Prepared, observer: &mut dyn Observer) -> Result<()> {
-        at_once::train(e, p, fit, observer)
-    }
-
-    fn figures(&self, on: &NetworkOnSamples<'_>) -> Result<Value> {
-        Regress.figures(on)
-    }
-}
+pub static RUNNER: FittedKind = FittedKind { kind: &KIND, check: |e| e.svr.validate(), fit, special };
 
 /// What the report says of the support vectors.
 fn special(explained: &Explained) -> Special {
