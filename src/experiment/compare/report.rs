@@ -13,8 +13,13 @@ pub fn value(measure: TestMeasure, value: f64) -> String {
     match measure {
         TestMeasure::Accuracy => format!("{:.2} %", 100.0 * value),
         TestMeasure::Elbo => format!("{value:.2}"),
-        TestMeasure::Mse => format!("{value:.5}"),
+        TestMeasure::Mse => error(value),
     }
+}
+
+/// A squared error with five digits after the point, or three significant ones where those would be zeros.
+fn error(value: f64) -> String {
+    if value == 0.0 || value.abs() >= 1e-3 { format!("{value:.5}") } else { format!("{value:.2e}") }
 }
 
 /// A difference of two values with its sign, without a unit.
@@ -22,7 +27,7 @@ fn signed(measure: TestMeasure, by: f64) -> String {
     match measure {
         TestMeasure::Accuracy => format!("{:+.2}", 100.0 * by),
         TestMeasure::Elbo => format!("{by:+.2}"),
-        TestMeasure::Mse => format!("{by:+.5}"),
+        TestMeasure::Mse => format!("{}{}", if by < 0.0 { "" } else { "+" }, error(by)),
     }
 }
 

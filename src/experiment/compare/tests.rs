@@ -96,3 +96,10 @@ fn several_comparisons_are_corrected() {
     }
     assert!(uncorrected >= 3 && corrected <= 1, "{uncorrected} and {corrected} of 8");
 }
+
+#[test]
+fn small_errors_are_not_shown_as_zero() {
+    assert_eq!(report::value(TestMeasure::Mse, 0.032_464), "0.03246");
+    assert_eq!(report::value(TestMeasure::Mse, 7.3e-6), "7.30e-6");
+    assert_eq!(report::value(TestMeasure::Mse, 0.0), "0.00000");
+}
