@@ -26,12 +26,22 @@ pub struct QuasiNewton<T: Real> {
     /// What was loaded, until the parameters are known.
     loaded: Option<State<T>>,
     stopped: Option<Stopped>,
+    /// Where no lower point was found: the parameters, and the gradient there.
+    minimum: Option<(Vec<T>, Vec<T>)>,
 }
 
 impl<T: Real> QuasiNewton<T> {
     /// Creates an optimizer that has taken no step yet.
     pub fn new(settings: Lbfgs) -> Self {
-        Self { settings, steps: 0, known: Vec::new(), memory: Memory::default(), loaded: None, stopped: None }
+        Self {
+            settings,
+            steps: 0,
+            known: Vec::new(),
+            memory: Memory::default(),
+            loaded: None,
+            stopped: None,
+            minimum: None,
+        }
     }
 
     /// Makes `known` the trainable parameters of `model`.
@@ -118,6 +128,10 @@ impl<T: Real> QuasiNewton<T> {
         let Lbfgs { lr, max_iter, tolerance_grad, tolerance_change, history_size, .. } = self.settings;
         let (mut value, mut left) = (value.to_f64(), self.settings.evaluations().saturating_sub(1));
         let mut iteration = 0;
+        // The search would find nothing once more: a step from there costs one evaluation.
+        if self.minimum.as_ref().is_some_and(|(at, there)| *at == x && *there == gradient) {
+            return (x, Ok(Stopped::NoLowerPoint));
+        }
         let why = loop {
             if largest(&gradient) <= tolerance_grad {
                 break Stopped::Gradient;
@@ -155,11 +169,14 @@ impl<T: Real> QuasiNewton<T> {
                 Ok(Point { t, value, derivative: dot(&gradient, &direction), gradient })
             });
             left = left.saturating_sub(evaluations);
-            let point = match found {
+            // What is lower by rounding alone is not lower.
+            let rounding = 4.0 * T::EPSILON.to_f64() * value.abs();
+            let point = match found.map(|point| point.filter(|point| value - point.value > rounding)) {
                 Err(error) => return (x, Err(error)),
                 Ok(Some(point)) => point,
                 Ok(None) if self.memory.pairs.is_empty() => {
-                    break if left == 0 { Stopped::Evaluations } else { Stopped::NoLowerPoint };
+                    self.minimum = Some((x.clone(), gradient));
+                    break Stopped::NoLowerPoint;
                 }
                 Ok(None) => {
                     // The direction was bad: begin again with steepest descent.

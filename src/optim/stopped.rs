@@ -13,7 +13,8 @@ pub enum Stopped {
     Iterations,
     /// `max_eval` evaluations are over.
     Evaluations,
-    /// Even along steepest descent no point is lower: a minimum as far as the number type can tell.
+    /// Even along steepest descent no point is lower by more than rounding: a minimum as far as the number type can tell. Further
+    /// steps from there cost one evaluation each.
     NoLowerPoint,
 }
 
