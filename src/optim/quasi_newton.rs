@@ -26,8 +26,8 @@ pub struct QuasiNewton<T: Real> {
     /// What was loaded, until the parameters are known.
     loaded: Option<State<T>>,
     stopped: Option<Stopped>,
-    /// Where no lower point was found: the parameters, and the gradient there.
-    minimum: Option<(Vec<T>, Vec<T>)>,
+    /// Where no lower point was found: the parameters, and the loss there.
+    minimum: Option<(Vec<T>, f64)>,
 }
 
 impl<T: Real> QuasiNewton<T> {
@@ -128,8 +128,10 @@ impl<T: Real> QuasiNewton<T> {
         let Lbfgs { lr, max_iter, tolerance_grad, tolerance_change, history_size, .. } = self.settings;
         let (mut value, mut left) = (value.to_f64(), self.settings.evaluations().saturating_sub(1));
         let mut iteration = 0;
-        // The search would find nothing once more: a step from there costs one evaluation.
-        if self.minimum.as_ref().is_some_and(|(at, there)| *at == x && *there == gradient) {
+        // The search would find nothing once more: a step from there costs one evaluation. The samples in another order give the same
+        // loss but for rounding, other samples another one.
+        let same = |a: f64, b: f64| (a - b).abs() <= 16.0 * T::EPSILON.to_f64() * b.abs();
+        if self.minimum.as_ref().is_some_and(|(at, there)| *at == x && same(value, *there)) {
             return (x, Ok(Stopped::NoLowerPoint));
         }
         let why = loop {
@@ -175,7 +177,7 @@ impl<T: Real> QuasiNewton<T> {
                 Err(error) => return (x, Err(error)),
                 Ok(Some(point)) => point,
                 Ok(None) if self.memory.pairs.is_empty() => {
-                    self.minimum = Some((x.clone(), gradient));
+                    self.minimum = Some((x.clone(), value));
                     break Stopped::NoLowerPoint;
                 }
                 Ok(None) => {

@@ -193,7 +193,7 @@ fn a_derivative_that_lies_does_not_raise_the_loss() {
         evaluations
     };
     assert!((2..=62).contains(&step()));
-    assert_eq!(step(), 1, "from the same point with the same gradient nothing is searched again");
+    assert_eq!(step(), 1, "from the same point with the same loss nothing is searched again");
 }
 
 #[test]
