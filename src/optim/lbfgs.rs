@@ -17,6 +17,9 @@ use serde::{Deserialize, Serialize};
 /// samples in one batch, no dropout, no augmentation. A step takes up to `max_iter` iterations, each with a search of its
 /// own. It is exact where others have gone wrong: dot products and the search's scalars are `f64`, pairs without positive
 /// curvature are skipped, a failed search begins again along steepest descent, and what is not finite only shortens a step.
+/// A point is lower if its loss is by more than 4 ε |f|, the rounding of the number type; a step that begins where none was
+/// lower, and with the same loss but for 16 ε |f|, costs one evaluation.
+///
 /// The names and the defaults of the settings are PyTorch's, but for `history_size` (100 there).
 ///
 /// ```

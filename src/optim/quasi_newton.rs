@@ -12,6 +12,9 @@ use crate::real::Real;
 use crate::tensor::Tensor;
 use std::collections::VecDeque;
 
+/// The name in a saved state of the loss where no lower point was found, if the parameters are there.
+const MINIMUM: &str = "minimum";
+
 /// Applies [`Lbfgs`] to the trainable parameters of a model, taken as one long vector. Its example stands there.
 ///
 /// The parameters are left at the lowest point that a step has found, and as they were if it found none. What it remembers
@@ -51,9 +54,11 @@ impl<T: Real> QuasiNewton<T> {
             && now.iter().zip(&self.known).all(|(now, known)| now.0 == known.0 && now.1.id() == known.1.id());
         if !is_same {
             self.memory = Memory::default();
+            self.minimum = None;
             self.known = now;
         }
         if let Some(mut state) = self.loaded.take() {
+            self.minimum = state.remove(MINIMUM).map(|loss| (self.vector(), loss.item().to_f64()));
             self.memory = self.read(&mut state)?;
         }
         Ok(())
@@ -237,6 +242,9 @@ impl<T: Real> Optimizer<T> for QuasiNewton<T> {
             return loaded.clone();
         }
         let mut state = State::new();
+        if let Some((_, loss)) = self.minimum.as_ref().filter(|(at, _)| *at == self.vector()) {
+            state.insert(MINIMUM.to_owned(), Tensor::from_fn([1], |_| T::from_f64(*loss)));
+        }
         for (k, (s, y, _)) in self.memory.pairs.iter().enumerate() {
             for (name, vector) in [("s", s), ("y", y)] {
                 let mut start = 0;
