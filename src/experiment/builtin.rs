@@ -39,6 +39,7 @@ builtins![
     "cnn-deep",
     "cnn-variants",
     "alexnet-digits",
+    "cifar-94",
     "pneumonia",
     "cae-fashion",
     "denoising-cae-fashion",

@@ -22,6 +22,7 @@ mod sizes;
 mod softmax;
 mod standardize;
 mod upsample;
+mod whitening;
 
 pub use activation::{ActivationFunction, Pointwise};
 pub use batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNormSettings};
@@ -38,6 +39,7 @@ pub use silu::Silu;
 pub use softmax::{LogSoftmax, Softmax};
 pub use standardize::Standardize;
 pub use upsample::{Upsample, UpsampleSettings};
+pub use whitening::{Whitening, WhiteningSettings};
 
 use super::context::Ctx;
 use super::kind::Kind;
@@ -91,6 +93,8 @@ macro_rules! table {
                 GaussianLatent(nn::GaussianLatentSettings), "gaussian_latent", "latent";
                 /// Normal noise, in training.
                 GaussianNoise(nn::GaussianNoiseSettings), "gaussian_noise", "noise";
+                /// Whitening of the patches of images, computed from training images: a first layer.
+                Whitening(nn::WhiteningSettings), "whitening", "whitening";
             }
             activations {
                 /// max(x, 0).
