@@ -55,6 +55,9 @@ fn check_list(layers: &[Layer], place: &str, reserved: &[&str]) -> Result<()> {
         for (key, value, least, most) in layer.leaf().map(|leaf| leaf.ranges()).unwrap_or_default() {
             Error::in_range(&format!("{place}.{key}"), value, least, most)?;
         }
+        if let Layer::Residual(l) = layer {
+            Error::in_range(&format!("{place}.drop"), l.drop, 0.0, nn::settings::BELOW_1)?;
+        }
         if let Layer::Repeat(l) = layer {
             Error::in_range(&format!("{place}.times"), l.times as f64, 1.0, 1000.0)?;
         }
