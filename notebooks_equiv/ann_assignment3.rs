@@ -17,7 +17,7 @@
 mod findings;
 
 use clap::Parser;
-use findings::{Coded, Spectrum, Worth, beside_components, codes_and_epochs, components, pays};
+use findings::{Coded, Spectrum, Worth, beside_components, codes_and_epochs, components, error, pays};
 use gradus::analysis::metrics::mean_difference;
 use gradus::analysis::pca::Pca;
 use gradus::data::table::TableOptions;
@@ -94,14 +94,14 @@ fn flowers() -> Array2<f64> {
 /// The error of a reconstruction over the number of components.
 fn principal_components(arguments: &Arguments, page: &mut Page) -> Result<()> {
     println!("Part 1. Reconstruction from principal components\n");
-    let iris = match &arguments.iris {
-        Some(path) => DataTable::read_csv(path, &TableOptions::default())?.features.mapv(f64::from),
-        None => flowers(),
+    let (kind, iris) = match &arguments.iris {
+        Some(path) => ("iris", DataTable::read_csv(path, &TableOptions::default())?.features.mapv(f64::from)),
+        None => ("drawn flowers", flowers()),
     };
     let normal = gaussian();
     let mut fitted = Vec::new();
     let mut drawn: Vec<Figure> = Vec::new();
-    for (name, x) in [("Gaussian", &normal), ("iris", &iris)] {
+    for (file, name, x) in [("gaussian", "Gaussian", &normal), ("flowers", kind, &iris)] {
         let pca = Pca::fit(x.view(), x.ncols().min(x.nrows()))?;
         let errors: Vec<f64> = pca.reconstruction_errors().iter().map(|e| e.max(0.0).sqrt()).collect();
         // The error from the spectrum is that of the reconstruction itself.
@@ -112,7 +112,7 @@ fn principal_components(arguments: &Arguments, page: &mut Page) -> Result<()> {
         let points: Vec<(f64, f64)> = (0..).map(f64::from).zip(errors.iter().copied()).collect();
         let title = format!("{name}: reconstruction from principal components");
         let chart = LineChart::new(&title).axes("components", "root mean squared error").series(name, &points).draw();
-        chart.save(&arguments.out, &format!("pca_{}", name.to_lowercase()))?;
+        chart.save(&arguments.out, &format!("pca_{file}"))?;
         drawn.push(chart);
         fitted.push((name, pca, errors));
     }
@@ -123,7 +123,7 @@ fn principal_components(arguments: &Arguments, page: &mut Page) -> Result<()> {
         some.sort_unstable();
         some.dedup();
         for k in some.into_iter().filter(|k| *k <= pca.components.nrows()) {
-            table.row([(*name).to_owned(), x.nrows().to_string(), d.to_string(), k.to_string(), number(errors[k])]);
+            table.row([name.to_string(), x.nrows().to_string(), d.to_string(), k.to_string(), number(errors[k])]);
         }
     }
     println!("1a.\n\n{}", table.text());
@@ -201,8 +201,8 @@ fn autoencoders(arguments: &Arguments, page: &mut Page) -> Result<ImageData> {
     let mut table = Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>());
     for coded in &all {
         let mut row = vec![coded.code.to_string()];
-        row.extend(shown.iter().map(|n| number(coded.curve[n - 1])));
-        row.extend([number(coded.test), number(coded.components)]);
+        row.extend(shown.iter().map(|n| error(coded.curve[n - 1])));
+        row.extend([error(coded.test), error(coded.components)]);
         table.row(row);
     }
     println!("2a. mean squared error of a pixel, on validation after so many epochs, and on test:\n\n{}", table.text());
@@ -342,7 +342,7 @@ fn stacked(arguments: &Arguments, data: &ImageData, page: &mut Page) -> Result<(
         let other = Deep::new(seed).whole();
         let alone = reconstruct(&other, [&train, &val], alone_for, seed)?;
         let found = [errors(&whole, &test)?, errors(&other, &test)?];
-        table.row([seed.to_string(), number(before), number(mean(&found[0])), number(mean(&found[1]))]);
+        table.row([seed.to_string(), error(before), error(mean(&found[0])), error(mean(&found[1]))]);
         chart.get_or_insert_with(|| {
             let from = |first: usize, curve: &[f64]| -> Vec<(f64, f64)> {
                 curve.iter().enumerate().map(|(i, e)| ((first + i) as f64, *e)).collect()

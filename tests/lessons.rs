@@ -92,7 +92,7 @@ const LESSONS: &[Lesson] = &[
         "ann_assignment3",
         &["--smoke", "--out"],
         &["1b. Gaussian needs", "2b. After ", "4 epochs of the whole alone", "3b. ", "Report and figures"],
-        &["pca_gaussian", "pca_iris", "codes", "reconstructions", "stacked"],
+        &["pca_gaussian", "pca_flowers", "codes", "reconstructions", "stacked"],
     ),
     (
         "autoencoder_fashion",

@@ -1,7 +1,11 @@
 //! The sentences of assignment 3: each a function of the run's numbers.
 
-use gradus::report::chart::number;
 use gradus::report::words::{listed, percent};
+
+/// A mean squared error of pixels in words.
+pub(crate) fn error(value: f64) -> String {
+    format!("{value:.5}").replace('-', "\u{2212}")
+}
 
 /// Principal components of a data set, in short.
 pub(crate) struct Spectrum<'a> {
@@ -76,20 +80,24 @@ pub(crate) fn codes_and_epochs(all: &[Coded]) -> String {
 pub(crate) fn beside_components(all: &[Coded]) -> String {
     let names = |better: bool| -> Vec<String> {
         let of = all.iter().filter(|c| (c.test < c.components) == better);
-        of.map(|c| format!("{} ({} against {})", c.code, number(c.test), number(c.components))).collect()
+        of.map(|c| format!("{} ({} against {})", c.code, error(c.test), error(c.components))).collect()
     };
-    let (below, above) = (names(true), names(false));
-    let mut words = Vec::new();
-    if !below.is_empty() {
-        words.push(format!(
-            "The test error is below that of as many principal components with a code of {}.",
-            listed(&below)
-        ));
+    match (names(true), names(false)) {
+        (below, above) if above.is_empty() => {
+            format!("The test error is below that of as many principal components with a code of {}.", listed(&below))
+        }
+        (below, above) if below.is_empty() => {
+            format!(
+                "The test error is not below that of as many principal components with a code of {}.",
+                listed(&above)
+            )
+        }
+        (below, above) => format!(
+            "The test error is below that of as many principal components with a code of {}, and is not with one of {}.",
+            listed(&below),
+            listed(&above)
+        ),
     }
-    if !above.is_empty() {
-        words.push(format!("It is not with a code of {}.", listed(&above)));
-    }
-    words.join(" ")
 }
 
 /// What a training layer by layer was worth: the test error of the stacked network minus that of the whole alone, with its
@@ -108,11 +116,11 @@ pub(crate) fn pays(w: &Worth) -> String {
     let ([stacked, alone], [low, high]) = (w.errors, w.interval);
     let numbers = format!(
         "{} against {}, difference {} (95 % interval {} to {})",
-        number(stacked),
-        number(alone),
-        number(stacked - alone),
-        number(low),
-        number(high)
+        error(stacked),
+        error(alone),
+        error(stacked - alone),
+        error(low),
+        error(high)
     );
     let scope = if w.over_seeds { "" } else { " With one seed this holds for these two networks only." };
     let verdict = match () {
@@ -156,12 +164,12 @@ mod tests {
 
         let said = beside_components(&falls);
         assert!(
-            said.contains("is below that of as many principal components with a code of 16 (0.2 against 0.3)"),
+            said.contains("is below that of as many principal components with a code of 16 (0.20000 against 0.30000)"),
             "{said}"
         );
-        assert!(said.contains("It is not with a code of 64 (0.1 against 0.05)"), "{said}");
-        assert!(!beside_components(&falls[..1]).contains("It is not"));
-        assert!(beside_components(&falls[1..]).starts_with("It is not"));
+        assert!(said.ends_with("and is not with one of 64 (0.10000 against 0.05000)."), "{said}");
+        assert!(!beside_components(&falls[..1]).contains("not"));
+        assert!(beside_components(&falls[1..]).starts_with("The test error is not below"));
     }
 
     #[test]

@@ -113,7 +113,9 @@ pub(crate) fn run(folder: PathBuf) -> gradus::Result<()> {
     let gram = times(&at, &a);
     show("Aᵀ A: the identity matrix it would have to be", &gram);
     println!("   It adds to each number its neighbours at a distance of two, and counts those in the middle twice.");
-    println!("   No matrix could make it the identity matrix: A has 4 rows, so of 6 directions 2 are lost. These two:\n");
+    println!(
+        "   No matrix could make it the identity matrix: A has 4 rows, so of 6 directions 2 are lost. These two:\n"
+    );
     let lost: [[f64; 6]; 2] = [[1.0, 0.0, -1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, -1.0, 0.0, 1.0]];
     for n in lost {
         line("n", &n);

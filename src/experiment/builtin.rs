@@ -104,6 +104,7 @@ mod tests {
             ("cnn-small", 7_465),
             ("cnn-small-dropout", 7_465),
             ("cnn-deep", 121_757),
+            ("sae-mnist", 25_888),
         ] {
             let experiment = Source::text(builtin(name).unwrap().text, name).unwrap().resolve().unwrap();
             let (_, summary) = plan(&experiment, &experiment.input().unwrap(), 10).unwrap();
