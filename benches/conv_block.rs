@@ -25,7 +25,7 @@ fn block(bench: &mut Criterion) {
         let mut group = bench.benchmark_group(format!("block {c} to {o} on {side}"));
         group.throughput(Throughput::Elements((2 * dense * g.k()) as u64));
         group.bench_function("forward, fused", |bench| {
-            bench.iter(|| f32::conv2d_block_forward(&g, &x, &w, &bias, &mut y, Some(&mut codes)));
+            bench.iter(|| f32::conv2d_block_forward(&g, &x, &w, &bias, true, &mut y, Some(&mut codes)));
         });
         group.bench_function("forward, one after the other", |bench| {
             bench.iter(|| {

@@ -51,10 +51,11 @@ doors! {
     norm::moments = moments(g: &Channels, x: &[Self], mean: &mut [Self], variance: &mut [Self]);
     /// See [`norm::batch_norm_forward`].
     norm::batch_norm_forward =
-        batch_norm_forward(g: &Channels, x: &[Self], s: &Scales<'_, Self>, bias: &[Self], y: &mut [Self]);
+        batch_norm_forward(g: &Channels, x: &[Self], s: &Scales<'_, Self>, bias: &[Self], relu: bool, y: &mut [Self]);
     /// See [`norm::batch_norm_backward`].
     norm::batch_norm_backward = batch_norm_backward(
-        g: &Channels, x: &[Self], dy: &[Self], s: &Scales<'_, Self>, own: bool, out: NormGradients<'_, Self>,
+        g: &Channels, x: &[Self], dy: &[Self], s: &Scales<'_, Self>, own: bool, relu: Option<&[Self]>,
+        out: NormGradients<'_, Self>,
     );
 
     /// See [`avg_pool2d_forward`](crate::avg_pool2d_forward).

@@ -109,10 +109,11 @@ impl Scalar for f32 {
         x: &[Self],
         w: &[Self],
         bias: &[Self],
+        relu: bool,
         y: &mut [Self],
         codes: Option<&mut [u8]>,
     ) {
-        conv::pooled::forward_f32(g, x, w, bias, y, codes);
+        conv::pooled::forward_f32(g, x, w, bias, relu, y, codes);
     }
     fn conv2d_block_backward(
         g: &Conv2d,
@@ -245,10 +246,11 @@ impl Scalar for f64 {
         x: &[Self],
         w: &[Self],
         bias: &[Self],
+        relu: bool,
         y: &mut [Self],
         codes: Option<&mut [u8]>,
     ) {
-        conv::pooled::plain_forward(g, x, w, bias, y, codes);
+        conv::pooled::plain_forward(g, x, w, bias, relu, y, codes);
     }
     fn conv2d_block_backward(
         g: &Conv2d,

@@ -84,11 +84,19 @@ pub fn moments<T: Scalar>(g: &Channels, x: &[T], mean: &mut [T], variance: &mut 
     }
 }
 
-/// Computes `y = (x - mean) (inverse weight) + bias`, channel by channel.
-pub fn batch_norm_forward<T: Scalar>(g: &Channels, x: &[T], s: &Scales<'_, T>, bias: &[T], y: &mut [T]) {
+/// Computes `y = (x - mean) (inverse weight) + bias`, channel by channel, and with `relu` max(y, 0) at once: a network reads
+/// and writes its activations once less.
+pub fn batch_norm_forward<T: Scalar>(g: &Channels, x: &[T], s: &Scales<'_, T>, bias: &[T], relu: bool, y: &mut [T]) {
     check("batch_norm", g, &[x.len(), y.len()], &[s.mean.len(), s.inverse.len(), s.weight.len(), bias.len()]);
     let factor = products(s.inverse, s.weight);
-    each(g, [x, x], [s.mean, &factor, bias], y, |[x, _], [mean, factor, bias]| (x - mean) * factor + bias);
+    let coefficients = [s.mean, &factor, bias];
+    if relu {
+        return each(g, [x, x], coefficients, y, |[x, _], [mean, factor, bias]| {
+            let y = (x - mean) * factor + bias;
+            if y <= T::ZERO { T::ZERO } else { y }
+        });
+    }
+    each(g, [x, x], coefficients, y, |[x, _], [mean, factor, bias]| (x - mean) * factor + bias);
 }
 
 /// Where [`batch_norm_backward`] writes; all of it is written whole.
@@ -110,34 +118,68 @@ pub struct NormGradients<'a, T> {
 ///
 /// where m is the number of the channel's values if mean and variance are this batch's own (`own`) and so move with x;
 /// else they are constants, and the two last terms of dx fall away.
+///
+/// `relu` is the bias if a ReLU followed: dy is then the gradient of its output, of which nothing passes where the
+/// normalized value, which is computed anew from x, was not above 0.
 pub fn batch_norm_backward<T: Scalar>(
     g: &Channels,
     x: &[T],
     dy: &[T],
     s: &Scales<'_, T>,
     own: bool,
+    relu: Option<&[T]>,
     out: NormGradients<'_, T>,
+) {
+    let factor = products(s.inverse, s.weight);
+    match relu {
+        // Without a ReLU the bias is not looked at.
+        None => backward(g, [x, dy], s, &factor, s.mean, own, out, |dy, _, _, _| dy),
+        Some(bias) => backward(g, [x, dy], s, &factor, bias, own, out, |dy, from_mean, factor, bias| {
+            // Not simply 0 where nothing passes: 0 times infinity is NaN.
+            dy * if from_mean * factor + bias <= T::ZERO { T::ZERO } else { T::ONE }
+        }),
+    }
+}
+
+/// [`batch_norm_backward`], where `passed(dy, x - mean, inverse weight, bias)` is what comes through the ReLU.
+#[expect(clippy::too_many_arguments, reason = "two calls, each of which says all")]
+fn backward<T: Scalar>(
+    g: &Channels,
+    [x, dy]: [&[T]; 2],
+    s: &Scales<'_, T>,
+    factor: &[T],
+    bias: &[T],
+    own: bool,
+    out: NormGradients<'_, T>,
+    passed: impl Fn(T, T, T, T) -> T + Copy + Sync,
 ) {
     let NormGradients { dx, dw, db } = out;
     check(
         "batch_norm backward",
         g,
         &[x.len(), dy.len()],
-        &[s.mean.len(), s.inverse.len(), s.weight.len(), dw.len(), db.len()],
+        &[s.mean.len(), s.inverse.len(), s.weight.len(), bias.len(), dw.len(), db.len()],
     );
-    sums(g, [x, dy], [s.mean], [&mut *db, &mut *dw], |[x, dy], [mean]| [dy, dy * (x - mean)]);
+    sums(g, [x, dy], [s.mean, factor, bias], [&mut *db, &mut *dw], |[x, dy], [mean, factor, bias]| {
+        let from_mean = x - mean;
+        let dy = passed(dy, from_mean, factor, bias);
+        [dy, dy * from_mean]
+    });
     dw.iter_mut().zip(s.inverse).for_each(|(sum, inverse)| *sum *= *inverse);
     let Some(dx) = dx else { return };
     assert_eq!(dx.len(), g.len(), "batch_norm backward: the length of dx does not fit");
-    let factor = products(s.inverse, s.weight);
     if !own {
-        return each(g, [x, dy], [&factor], dx, |[_, dy], [factor]| dy * factor);
+        return each(g, [x, dy], [s.mean, factor, bias], dx, |[x, dy], [mean, factor, bias]| {
+            passed(dy, x - mean, factor, bias) * factor
+        });
     }
     let count = T::from_usize(g.per_channel());
     let mean_dy: Vec<T> = db.iter().map(|&db| db / count).collect();
     let along: Vec<T> = dw.iter().zip(s.inverse).map(|(&dw, &inverse)| inverse * dw / count).collect();
-    each(g, [x, dy], [s.mean, &factor, &mean_dy, &along], dx, |[x, dy], [mean, factor, mean_dy, along]| {
-        factor * (dy - mean_dy - (x - mean) * along)
+    let coefficients = [s.mean, factor, bias, &mean_dy, &along];
+    each(g, [x, dy], coefficients, dx, |[x, dy], [mean, factor, bias, mean_dy, along]| {
+        let from_mean = x - mean;
+        factor * (passed(dy, from_mean, factor, bias) - mean_dy - from_mean * along)
     });
 }
 

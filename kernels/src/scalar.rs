@@ -129,13 +129,14 @@ pub trait Scalar:
     }
     /// Computes the gradient of w, written (not added) into `dw`.
     fn conv2d_backward_weights(g: &Conv2d, x: &[Self], dy: &[Self], dw: &mut [Self]);
-    /// Computes y = maxpool2x2(relu(x * w + bias)); a code for each output, if `codes` is given, says which pixel is
-    /// the argmax (see [`crate::DEAD`]).
+    /// Computes y = maxpool2x2(relu(x * w + bias)), or without the ReLU; a code for each output, if `codes` is given, says
+    /// which pixel is the argmax (see [`crate::DEAD`]).
     fn conv2d_block_forward(
         g: &Conv2d,
         x: &[Self],
         w: &[Self],
         bias: &[Self],
+        relu: bool,
         y: &mut [Self],
         codes: Option<&mut [u8]>,
     );

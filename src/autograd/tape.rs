@@ -383,6 +383,13 @@ impl<T: Real> Gradients<T> {
         self.params.iter().filter(|(id, _)| !known(*id)).find_map(|&(_, index)| self.at(index))
     }
 
+    /// Returns the gradients of those parameters alone whose [`Param::id`] `takes` accepts.
+    pub(crate) fn only(&self, takes: impl Fn(u64) -> bool) -> Self {
+        let params: Vec<(u64, u32)> = self.params.iter().filter(|(id, _)| takes(*id)).copied().collect();
+        let found = params.iter().filter_map(|&(_, index)| Some((index, self.at(index)?.clone()))).collect();
+        Self { tape: self.tape, found, retained: Vec::new(), params }
+    }
+
     /// Returns the gradient of a parameter; none if the loss does not depend on it or it is frozen.
     pub fn param(&self, param: &Param<T>) -> Option<&Tensor<T>> {
         self.params.iter().find(|(id, _)| *id == param.id()).and_then(|&(_, index)| self.at(index))

@@ -2,8 +2,8 @@
 
 use super::output;
 use clap::{Args, Subcommand};
+use gradus::data::PublicSet;
 use gradus::data::fetch::{self, FetchEvent};
-use gradus::data::mnist::{self, Set};
 use gradus::text::thousands;
 use gradus::{Error, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -30,11 +30,11 @@ enum Action {
     List,
     /// Fetches a set, checks it and prints where it is
     #[command(
-        after_help = "Examples:\n  gradus data get mnist\n  gradus data get fashion-mnist --from downloads/fashion-mnist"
+        after_help = "Examples:\n  gradus data get mnist\n  gradus data get cifar-10 --from downloads/cifar-10-binary.tar.gz"
     )]
     Get {
-        /// mnist or fashion-mnist
-        name: Set,
+        /// mnist, fashion-mnist or cifar-10
+        name: PublicSet,
         /// A local folder or file, or the address of a mirror, instead of the usual mirrors
         #[arg(long, value_name = "PATH|URL")]
         from: Option<String>,
@@ -47,8 +47,8 @@ enum Action {
         after_help = "Examples:\n  gradus data verify mnist\n  gradus data verify fashion-mnist --from downloads/fashion-mnist"
     )]
     Verify {
-        /// mnist or fashion-mnist
-        name: Set,
+        /// mnist, fashion-mnist or cifar-10
+        name: PublicSet,
         /// The folder that holds the files [default: the set's folder in the cache]
         #[arg(long, value_name = "PATH")]
         from: Option<PathBuf>,
@@ -67,22 +67,18 @@ impl Data {
 
 fn list() -> Result<()> {
     let mut rows = vec![["name", "what", "where"].map(String::from).to_vec()];
-    for set in Set::ALL {
-        let what = match set {
-            Set::Mnist => "70,000 handwritten digits, 28 x 28 gray, CC BY-SA 3.0",
-            Set::Fashion => "70,000 articles of clothing, 28 x 28 gray, MIT",
-        };
+    for set in PublicSet::ALL {
         let folder = fetch::home(set)?;
-        let here = match mnist::find(&folder, set) {
+        let here = match set.find(&folder) {
             Ok(_) => folder.display().to_string(),
             Err(_) => format!("not here: gradus data get {}", set.name()),
         };
-        rows.push(vec![set.name().to_owned(), what.to_owned(), here]);
+        rows.push(vec![set.name().to_owned(), set.about().to_owned(), here]);
     }
     output::print(&output::table(&rows, 3))
 }
 
-fn get(set: Set, from: Option<&str>, to: Option<PathBuf>) -> Result<()> {
+fn get(set: PublicSet, from: Option<&str>, to: Option<PathBuf>) -> Result<()> {
     let to = to.map_or_else(|| fetch::home(set), Ok)?;
     let address = |from: &str| from.starts_with("http://") || from.starts_with("https://");
     match from {
@@ -97,7 +93,7 @@ fn get(set: Set, from: Option<&str>, to: Option<PathBuf>) -> Result<()> {
         from => {
             let mirrors = from.map_or_else(|| fetch::mirrors(set), |address| vec![address.to_owned()]);
             let mut meter = Meter::new();
-            fetch::get(&fetch::files_of(set), &mirrors, &to, &mut |event| meter.show(event))?;
+            fetch::get(&fetch::remote(set), &mirrors, &to, &mut |event| meter.show(event))?;
         }
     }
     // A single file may have been given: the folder is the result only when it is complete.
@@ -105,13 +101,13 @@ fn get(set: Set, from: Option<&str>, to: Option<PathBuf>) -> Result<()> {
     output::print(&to.display().to_string())
 }
 
-fn verify(set: Set, from: Option<PathBuf>) -> Result<()> {
+fn verify(set: PublicSet, from: Option<PathBuf>) -> Result<()> {
     let folder = from.map_or_else(|| fetch::home(set), Ok)?;
     let paths = fetch::verify(set, &folder)?;
     let rows: Vec<Vec<String>> = paths
         .iter()
-        .zip(set.sha256())
-        .map(|(path, sum)| vec!["ok".to_owned(), sum.to_owned(), path.display().to_string()])
+        .zip(set.files())
+        .map(|(path, file)| vec!["ok".to_owned(), file.sha256.to_owned(), path.display().to_string()])
         .collect();
     output::print(&output::table(&rows, 3))
 }

@@ -9,7 +9,8 @@
 //!
 //! This is the only module of the crate that uses the network, and only when the user asks for a download.
 
-use super::mnist::{self, BYTES, FILES, Set, hexadecimal};
+use super::mnist::hexadecimal;
+use super::public::{PublicFile, PublicSet};
 use crate::error::{Error, Result};
 use crate::files;
 use flate2::bufread::MultiGzDecoder;
@@ -19,6 +20,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+mod archive;
+
+/// How a gzip file begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The number of retries after a mirror broke off.
 const ATTEMPTS: usize = 3;
 /// Timeouts of a mirror.
@@ -42,12 +47,36 @@ impl Default for Patience {
 /// A file to be fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteFile {
-    /// Its name on a mirror and in the folder, such as `train-images-idx3-ubyte.gz`.
+    /// Its name on a mirror, such as `train-images-idx3-ubyte.gz`.
     pub name: String,
-    /// SHA-256 of its contents, unpacked, in hexadecimal.
-    pub sha256: String,
-    /// Length of its contents, unpacked. No more than this is unpacked, nor twice as much fetched.
-    pub bytes: u64,
+    /// What must be in it.
+    pub contents: Contents,
+}
+
+/// What must be in a file that is fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// These bytes, perhaps gzipped. The file keeps its name.
+    File {
+        /// SHA-256 of the unpacked bytes, in hexadecimal.
+        sha256: String,
+        /// Their number. No more than this is unpacked, nor twice as much fetched.
+        bytes: u64,
+    },
+    /// A gzipped tar archive that holds these files, in whatever folder, and perhaps others. They are unpacked, and the
+    /// archive is removed.
+    Archive(Vec<PublicFile>),
+}
+
+impl Contents {
+    /// Most bytes that are unpacked.
+    fn most(&self) -> u64 {
+        match self {
+            Contents::File { bytes, .. } => *bytes,
+            // An archive has a header for each file, and may have a text or two.
+            Contents::Archive(files) => files.iter().map(|file| file.bytes).sum::<u64>() + (1 << 20),
+        }
+    }
 }
 
 /// An event of a download, for showing progress.
@@ -59,33 +88,42 @@ pub enum FetchEvent<'a> {
     Note(&'a str),
 }
 
-/// Returns the four files of a set.
-pub fn files_of(set: Set) -> [RemoteFile; 4] {
-    let name = |i: usize| format!("{}-idx{}-ubyte.gz", FILES[i].0, FILES[i].1);
-    std::array::from_fn(|i| RemoteFile { name: name(i), sha256: set.sha256()[i].to_owned(), bytes: BYTES[i] as u64 })
+/// Returns what is fetched of a set.
+pub fn remote(set: PublicSet) -> Vec<RemoteFile> {
+    let alone = |file: PublicFile| RemoteFile {
+        name: format!("{}.gz", file.name),
+        contents: Contents::File { sha256: file.sha256.to_owned(), bytes: file.bytes },
+    };
+    match set {
+        PublicSet::Mnist | PublicSet::Fashion => set.files().into_iter().map(alone).collect(),
+        PublicSet::Cifar10 => {
+            vec![RemoteFile { name: "cifar-10-binary.tar.gz".into(), contents: Contents::Archive(set.files()) }]
+        }
+    }
 }
 
 /// Returns the mirrors of a set: addresses to which a file's name is appended, the most reliable first.
-pub fn mirrors(set: Set) -> Vec<String> {
+pub fn mirrors(set: PublicSet) -> Vec<String> {
     let addresses: &[&str] = match set {
         // The makers' own page has refused most visitors for years, so it comes last.
-        Set::Mnist => &[
+        PublicSet::Mnist => &[
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
             "http://yann.lecun.com/exdb/mnist/",
         ],
-        Set::Fashion => &[
+        PublicSet::Fashion => &[
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
             "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
         ],
+        PublicSet::Cifar10 => &["https://www.cs.toronto.edu/~kriz/"],
     };
     addresses.iter().map(|address| (*address).to_owned()).collect()
 }
 
 /// Returns the folder of a set in the user's cache: `GRADUS_CACHE`, else `gradus` in `XDG_CACHE_HOME`, else in the
 /// platform's usual place (`~/.cache`, `~/Library/Caches`, `%LOCALAPPDATA%`). It may not exist yet.
-pub fn home(set: Set) -> Result<PathBuf> {
+pub fn home(set: PublicSet) -> Result<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let usual = || match std::env::consts::OS {
         "windows" => variable("LOCALAPPDATA"),
@@ -120,7 +158,7 @@ pub fn get_within(
     files::create_folder(to)?;
     for file in files {
         let path = to.join(&file.name);
-        if path.is_file() && check(&path, file).is_ok() {
+        if is_here(file, to) {
             on_event(FetchEvent::Note(&format!("{} is here already", file.name)));
             continue;
         }
@@ -144,44 +182,73 @@ pub fn get_within(
     Ok(())
 }
 
-/// Copies the files of a set from a folder, under any of their usual names, or a single one of them from a file; sums
-/// are checked first. Returns the names under which they are in `to`.
-pub fn copy(set: Set, from: &Path, to: &Path) -> Result<Vec<String>> {
-    let sources = if from.is_file() { vec![from.to_owned()] } else { mnist::find(from, set)?.to_vec() };
-    let known = files_of(set);
+/// Copies the files of a set from a folder, under any of their usual names, or a single one of them, or their archive, from
+/// a file; sums are checked first. Returns the names under which they are in `to`.
+pub fn copy(set: PublicSet, from: &Path, to: &Path) -> Result<Vec<String>> {
+    if from.is_file() {
+        let packed = remote(set).into_iter().find_map(|file| match file.contents {
+            Contents::Archive(files) if from.to_string_lossy().ends_with(".tar.gz") => Some(files),
+            _ => None,
+        });
+        if let Some(files) = packed {
+            archive::check(from, &files)?;
+            return archive::unpack(from, &files, to);
+        }
+    }
+    let sources = if from.is_file() { vec![from.to_owned()] } else { set.find(from)? };
+    let known = set.files();
+    let most = known.iter().map(|file| file.bytes).max().unwrap_or(0);
     let mut placed = Vec::new();
     for path in sources {
-        let sum = sum(&path, BYTES[0] as u64)?;
+        let sum = sum(&path, most)?;
         let Some(file) = known.iter().find(|file| file.sha256 == sum) else {
             let what = format!("is none of the files of {}: SHA-256 of its contents is {sum}", set.name());
             return Err(Error::data(path, what, "it is damaged or another; get it from elsewhere"));
         };
         let bytes = files::read(&path)?;
-        let plain = !bytes.starts_with(&[0x1f, 0x8b]);
-        let name = if plain { file.name.trim_end_matches(".gz") } else { &file.name };
-        files::write_atomic(to.join(name), &bytes)?;
-        placed.push(name.to_owned());
+        let name = if bytes.starts_with(&GZIP) { format!("{}.gz", file.name) } else { file.name.clone() };
+        files::write_atomic(to.join(&name), &bytes)?;
+        placed.push(name);
     }
     Ok(placed)
 }
 
-/// Checks the files of a set in a folder and returns their paths, if all four are the makers' own. Fails with
-/// [`Error::Data`] for the first that is missing or another.
-pub fn verify(set: Set, folder: &Path) -> Result<[PathBuf; 4]> {
-    let paths = mnist::find(folder, set)?;
-    for (path, file) in paths.iter().zip(files_of(set)) {
-        check(path, &file)?;
+/// Checks the files of a set in a folder and returns their paths, if all are the makers' own. Fails with [`Error::Data`]
+/// for the first that is missing or another.
+pub fn verify(set: PublicSet, folder: &Path) -> Result<Vec<PathBuf>> {
+    let paths = set.find(folder)?;
+    for (path, file) in paths.iter().zip(set.files()) {
+        check_file(path, file.sha256, file.bytes)?;
     }
     Ok(paths)
 }
 
-/// Fails unless the file has the expected contents.
-fn check(path: &Path, expected: &RemoteFile) -> Result<()> {
-    let found = sum(path, expected.bytes)?;
-    if found == expected.sha256 {
+/// Whether a file, or the files of an archive, are in the folder `to` already.
+fn is_here(file: &RemoteFile, to: &Path) -> bool {
+    let fine = |name: &str, sha256: &str, bytes| {
+        let path = to.join(name);
+        path.is_file() && check_file(&path, sha256, bytes).is_ok()
+    };
+    match &file.contents {
+        Contents::File { sha256, bytes } => fine(&file.name, sha256, *bytes),
+        Contents::Archive(files) => files.iter().all(|file| fine(&file.name, file.sha256, file.bytes)),
+    }
+}
+
+/// Fails unless the file at `path` has the expected contents.
+fn check(path: &Path, expected: &Contents) -> Result<()> {
+    match expected {
+        Contents::File { sha256, bytes } => check_file(path, sha256, *bytes),
+        Contents::Archive(files) => archive::check(path, files),
+    }
+}
+
+fn check_file(path: &Path, sha256: &str, bytes: u64) -> Result<()> {
+    let found = sum(path, bytes)?;
+    if found == sha256 {
         return Ok(());
     }
-    let what = format!("has the SHA-256 {found}: expected {}", expected.sha256);
+    let what = format!("has the SHA-256 {found}: expected {sha256}");
     Err(Error::data(path, what, "it is damaged or another; remove it and get it again"))
 }
 
@@ -190,7 +257,7 @@ fn sum(path: &Path, most: u64) -> Result<String> {
     let fault = |what: String| Error::data(path, what, "it is damaged or another; get it again");
     let file = files::open_regular(path).map_err(|e| fault(format!("cannot be opened: {e}")))?;
     let mut packed = BufReader::new(file);
-    let gzipped = packed.fill_buf().map_err(|e| fault(e.to_string()))?.starts_with(&[0x1f, 0x8b]);
+    let gzipped = packed.fill_buf().map_err(|e| fault(e.to_string()))?.starts_with(&GZIP);
     let from: &mut dyn Read = if gzipped { &mut MultiGzDecoder::new(packed) } else { &mut packed };
     let (mut hash, mut length, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
     loop {
@@ -243,8 +310,8 @@ fn from_mirror(
             }
             Err(Stop::Failed(failure)) => return Err(failure),
         };
-        match check(&part, file) {
-            Ok(()) => return keep(&part, path).map_err(Failure::Ours),
+        match check(&part, &file.contents) {
+            Ok(()) => return keep(&file.contents, &part, path).map_err(Failure::Ours),
             Err(error) => {
                 discard()?;
                 broken = match error {
@@ -345,9 +412,9 @@ fn download(
             break;
         }
         here += read as u64;
-        if here > 2 * file.bytes + (1 << 16) {
+        if here > 2 * file.contents.most() + (1 << 16) {
             std::fs::remove_file(part).map_err(ours("remove"))?;
-            let why = format!("sends more than {} bytes", 2 * file.bytes);
+            let why = format!("sends more than {} bytes", 2 * file.contents.most());
             return Err(Stop::Failed(Failure::Theirs(why)));
         }
         to.write_all(&buffer[..read]).map_err(ours("write"))?;
@@ -377,8 +444,12 @@ fn content_range(value: &str) -> Option<(u64, u64, Option<u64>)> {
     (first <= last).then_some((first, last, whole.trim().parse().ok()))
 }
 
-/// Gives a checked part its name.
-fn keep(part: &Path, path: &Path) -> Result<()> {
+/// Gives a checked part its name, or unpacks it if it is an archive.
+fn keep(contents: &Contents, part: &Path, path: &Path) -> Result<()> {
+    if let Contents::Archive(files) = contents {
+        archive::unpack(part, files, path.parent().unwrap_or(Path::new(".")))?;
+        return std::fs::remove_file(part).map_err(Error::io("remove", part));
+    }
     std::fs::rename(part, path).map_err(Error::io("rename", part))?;
     // Not every file system lets a folder be synced; the file itself is safe by now.
     if let Some(Ok(folder)) = path.parent().map(File::open) {

@@ -5,15 +5,15 @@
 //! searched under all usual names, and recognized by their checksum ([`Set::sha256`]) if they are the makers' own.
 //! Other sets in the same form, or a part of one, are read as well; they are just not [`TrainTest::genuine`].
 
-use super::dataset::{Columns, ImageData, Images};
+use super::dataset::{Columns, Images};
 use super::idx::Idx;
+use super::train_test::TrainTest;
 use crate::error::{Error, Result};
 use crate::target::Target;
 use crate::tensor::Tensor;
 use gradus_kernels::parallel;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 /// Which of the sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,62 +78,6 @@ impl Set {
             Set::Fashion => ["", "data", "raw", "fashion-mnist", "FashionMNIST/raw"],
         }
     }
-}
-
-impl FromStr for Set {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        let known = Set::ALL.map(Set::name).join(" and ");
-        let found = Set::ALL.into_iter().find(|set| set.name() == name);
-        found.ok_or_else(|| Error::invalid(format!("there is no set `{name}`; there are {known}")))
-    }
-}
-
-/// The images of a set, as their makers split them.
-#[derive(Clone, Debug)]
-pub struct TrainTest {
-    /// The training set: 60,000 in the makers' files.
-    pub train: Images,
-    /// The test set: 10,000.
-    pub test: Images,
-    /// SHA-256 (hexadecimal) over the uncompressed files, in the order of [`FILES`].
-    pub sha256: String,
-    /// Whether all four files are the makers' own.
-    pub genuine: bool,
-}
-
-impl TrainTest {
-    /// Splits the training set: its first images to learn from, the last `val` for validation. Panics with more than there are.
-    pub fn split(self, val: usize) -> ImageData {
-        let n = self.train.len();
-        let (first, last): (Vec<usize>, Vec<usize>) = ((0..n - val).collect(), (n - val..n).collect());
-        ImageData {
-            train: self.train.subset(&first),
-            val: self.train.subset(&last),
-            test: self.test,
-            classes: self.train.classes.clone(),
-            skipped: Vec::new(),
-            ignored: Default::default(),
-            leakage: Vec::new(),
-            sha256: self.sha256,
-            given_splits: true,
-            grouped: None,
-        }
-    }
-}
-
-/// Reads the four files of a set, and takes the last training images for validation: `val` is their fraction, or from 1 on
-/// their number. Fails if none would be left to learn from.
-pub fn divided(folder: &Path, set: Set, val: f64) -> Result<ImageData> {
-    let all = load(folder, set)?;
-    let n = all.train.len();
-    let held_out = if val < 1.0 { (val * n as f64).round() as usize } else { val as usize };
-    if held_out >= n {
-        let what = format!("is {val}, but there are {n} training images");
-        return Err(Error::config("data.val", what, "leave some to learn from"));
-    }
-    Ok(all.split(held_out))
 }
 
 /// Reads the four files from a folder, plain or gzipped: pixels in [0, 1], names such as `train/123`.

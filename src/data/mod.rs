@@ -8,13 +8,14 @@
 //! * `categories`: which words of a table are categories: those of training rows;
 //!
 //! [`galaxies`], [`digits`] and [`moons`] render data sets where none is available, and [`function`] draws samples of a
-//! formula; [`mnist`] reads the usual set from the files of [`idx`], which [`fetch`] gets; [`table`] and [`npz`] read rows of
+//! formula; [`mnist`] and [`cifar`] read the usual sets, which [`public`] lists and [`fetch`] gets; [`table`] and [`npz`] read rows of
 //! numbers and NumPy's files; [`series`] cuts a column of a table into windows.
 //! [`handwriting`] converts images of digits to MNIST's form, and [`seen`] shows the input of a network. [`dataset`]
 //! holds the result, [`manifest`] the list of its samples, by which it is recognized. Nothing here computes features or
 //! depends on networks.
 
 mod categories;
+pub mod cifar;
 mod clutter;
 pub mod dataset;
 mod decode;
@@ -31,11 +32,13 @@ pub mod manifest;
 pub mod mnist;
 pub mod moons;
 pub mod npz;
+pub mod public;
 pub mod seen;
 pub mod series;
 mod source;
 pub mod split;
 pub mod table;
+pub mod train_test;
 
 pub use categories::Unknown;
 pub use dataset::{Columns, ImageData, Images, Leak, LeakKind, Missing, Skipped};
@@ -49,7 +52,9 @@ pub use idx::Idx;
 pub use manifest::Manifest;
 pub use moons::Moons;
 pub use npz::{Npz, NpzOptions};
+pub use public::PublicSet;
 pub use seen::Border;
 pub use series::{Series, Windows};
 pub use split::Split;
 pub use table::{Column, Table, TableOptions};
+pub use train_test::TrainTest;

@@ -40,6 +40,8 @@ builtins![
     "cnn-variants",
     "cnn-shapes",
     "alexnet-digits",
+    "cifar-94",
+    "resnet18-cifar",
     "pneumonia",
     "cae-fashion",
     "sae-mnist",

@@ -10,8 +10,9 @@ pub use super::series::SeriesSettings;
 use crate::analysis::features::Feature;
 use crate::analysis::hog::Hog;
 use crate::data::function::Mixture;
-use crate::data::mnist::{self, Set};
-use crate::data::{Color, Column, Columns, Digits, Function, Galaxies, ImageData, Images, Moons, Table, folder};
+use crate::data::{
+    Color, Column, Columns, Digits, Function, Galaxies, ImageData, Images, Moons, PublicSet, Table, folder,
+};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::run::Watch;
@@ -53,9 +54,11 @@ macro_rules! kinds {
 
 kinds! {
     /// 70,000 handwritten digits, from IDX files.
-    Mnist = "mnist", IdxFiles(Set::Mnist);
+    Mnist = "mnist", Published(PublicSet::Mnist);
     /// 70,000 articles of clothing, from IDX files.
-    FashionMnist = "fashion-mnist", IdxFiles(Set::Fashion);
+    FashionMnist = "fashion-mnist", Published(PublicSet::Fashion);
+    /// 60,000 colour images of animals and vehicles, from the official binary batches.
+    Cifar10 = "cifar-10", Published(PublicSet::Cifar10);
     /// A folder or zip with one sub-folder of images per class.
     Folder = "folder", ImageFolder;
     /// Galaxies that the program renders: three classes.
@@ -175,12 +178,12 @@ pub struct Like<'a> {
     pub columns: Option<Columns>,
 }
 
-/// MNIST and its like: the last training images are for validation, the test split is its makers'.
-struct IdxFiles(Set);
+/// A public set: the last training images are for validation, the test split is its makers'.
+struct Published(PublicSet);
 
-impl DataSource for IdxFiles {
+impl DataSource for Published {
     fn image(&self, _: &Data) -> Option<[usize; 3]> {
-        Some([1, 28, 28])
+        Some(self.0.image())
     }
 
     fn classes(&self) -> Option<usize> {
@@ -188,7 +191,8 @@ impl DataSource for IdxFiles {
     }
 
     fn least_bytes(&self, d: &Data) -> u64 {
-        4 * d.given_path().ok().and_then(pixels_in).unwrap_or(70_000 * 784)
+        let usual = || self.0.len() * self.0.image().iter().product::<usize>() as u64;
+        4 * d.given_path().ok().and_then(pixels_in).unwrap_or_else(usual)
     }
 
     fn has_test_split(&self) -> bool {
@@ -196,21 +200,17 @@ impl DataSource for IdxFiles {
     }
 
     fn read(&self, d: &Data, _: Learns, _: &mut dyn Watch) -> Result<ImageData> {
-        mnist::divided(&d.idx_folder(self.0)?, self.0, d.val)
+        self.0.load(&d.folder_of(self.0)?)?.divided(d.val)
     }
 
     fn recognizes(&self, path: &Path, run: DataKind) -> bool {
         // Digits that the program renders are made like MNIST's.
-        let of_run = match run {
-            DataKind::FashionMnist => Set::Fashion,
-            DataKind::Mnist | DataKind::Digits => Set::Mnist,
-            _ => return false,
-        };
-        of_run == self.0 && mnist::find(path, self.0).is_ok()
+        let run = if run == DataKind::Digits { DataKind::Mnist } else { run };
+        run.name() == self.0.name() && self.0.find(path).is_ok()
     }
 
     fn read_like(&self, path: &Path, _: &Like<'_>, _: &mut dyn Watch) -> Result<(Images, String)> {
-        let all = mnist::load(path, self.0)?;
+        let all = self.0.load(path)?;
         Ok((all.test, all.sha256))
     }
 }

@@ -25,7 +25,8 @@ fn settings(folder: &RunFolder) -> Result<Settings> {
         return Ok(settings); // the radius of a map follows the number of its epochs, and what is fitted at once has one
     }
     let settings = settings.length("train.patience", MODEL);
-    let rates_follow_epochs = matches!(e.train.schedule, Schedule::Cosine { .. } | Schedule::OneCycle { .. });
+    let rates_follow_epochs =
+        matches!(e.train.schedule, Schedule::Cosine { .. } | Schedule::Linear { .. } | Schedule::OneCycle { .. });
     Ok(if rates_follow_epochs { settings } else { settings.length("train.epochs", MODEL) })
 }
 

@@ -3,8 +3,7 @@
 use super::choices::{Categories, Features, Gaps, HeaderLine, Normalize};
 use super::data::Data;
 use super::kind::Learns;
-use crate::data::mnist::Set;
-use crate::data::{Column, FolderOptions, ImageData, Images, Npz, NpzOptions, TableOptions, fetch, npz};
+use crate::data::{Column, FolderOptions, ImageData, Images, Npz, NpzOptions, PublicSet, TableOptions, fetch, npz};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::run::Watch;
@@ -32,8 +31,8 @@ impl Data {
         Ok(Path::new(&self.path))
     }
 
-    /// The folder of IDX files: what `gradus data get` has put into the user's cache needs no path.
-    pub(super) fn idx_folder(&self, set: Set) -> Result<PathBuf> {
+    /// The folder of a public set: what `gradus data get` has put into the user's cache needs no path.
+    pub(super) fn folder_of(&self, set: PublicSet) -> Result<PathBuf> {
         if let Ok(path) = self.given_path() {
             return Ok(path.to_owned());
         }

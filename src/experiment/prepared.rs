@@ -10,14 +10,17 @@ use crate::data::ImageData;
 use crate::error::{Error, Result};
 use crate::nn::state::load_matching_dict;
 use crate::nn::summary::{Summary, summarize};
-use crate::nn::{Sequential, fits, freeze};
+use crate::nn::{Module, Sequential, fits, freeze};
 use crate::run::weights::starting_weights;
 use crate::run::{RunFolder, Scores, Watch, identity, score};
-use crate::train::{Fit, History, Objective, Samples, balanced};
+use crate::train::{Fit, History, Objective, Samples, Views, balanced};
 use std::path::Path;
 
 /// The name under which the network is trained and saved.
 pub const MODEL: &str = "model";
+/// Most training samples from which a first layer is computed.
+const FITTED_ON: usize = 5000;
+
 /// What is settled before training: samples, network, and how it will be fitted.
 ///
 /// ```no_run
@@ -49,6 +52,8 @@ pub struct Prepared {
     pub summary: Summary,
     /// Loss, epochs, batches.
     pub fit: Fit,
+    /// The views over which the trained network's outputs are averaged.
+    pub views: Views,
 }
 
 impl Prepared {
@@ -68,25 +73,29 @@ impl Prepared {
         let (val, test) = (val?, test?);
         let classes = data.classes.len();
         let (model, summary) = plan(e, &preparation.input(), preparation.outputs())?;
+        let seen: Vec<usize> = (0..train.len().min(FITTED_ON)).collect();
+        model.fit_inputs(&|| train.batch(&seen, None))?;
         begin_with(&e.model, &model, &data, watch)?;
         let t = &e.train;
         let fit = Fit {
             objective: objective(e, data.train.labels(), classes)?,
             keep: t.keep,
             schedule: t.schedule,
+            by_step: t.schedule_by_step,
             drop_last: t.drop_last,
             rate: "train.optimizer.lr",
             network: MODEL.to_owned(),
             ..Fit::new(t.epochs, if t.patience == 0 { usize::MAX } else { t.patience }, t.batch, e.seed)
         };
         fit.check_validation(val.len())?;
-        Ok(Self { data, preparation, train, val, test, model, summary, fit })
+        t.optimizer.build().check(&model)?;
+        Ok(Self { data, preparation, train, val, test, model, summary, fit, views: e.views })
     }
 
     /// The figures of the trained network on all three splits.
     pub fn score(&self, history: History) -> Result<Scores> {
         let splits: [&dyn Samples; 3] = [self.train.as_ref(), self.val.as_ref(), self.test.as_ref()];
-        score(&self.model, history, &self.fit.objective, splits, self.data.classes.len())
+        score(&self.views.of(&self.model), history, &self.fit.objective, splits, self.data.classes.len())
     }
 }
 

@@ -9,7 +9,7 @@ use super::kinds::svr::settings::SvrSettings;
 use super::layers::Layer;
 use crate::analysis::som::Som;
 use crate::optim::{Adam, Choice, OptimizerSpec, Schedule};
-use crate::train::{Keep, Loss, Measure};
+use crate::train::{Keep, Loss, Measure, Views};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -56,6 +56,9 @@ pub struct Experiment {
     /// For kind = "forest": the random forest.
     #[serde(default, skip_serializing_if = "is_default")]
     pub forest: ForestSettings,
+    /// For kind = "classify" on images: the views of an image over which the trained network's outputs are averaged.
+    #[serde(default, skip_serializing_if = "Views::is_default")]
+    pub views: Views,
     /// What the report shows.
     #[serde(default)]
     pub report: Report,
@@ -167,6 +170,9 @@ pub struct Train {
     /// How the learning rate changes from epoch to epoch e of E; `base` is train.optimizer.lr.
     #[serde(default)]
     pub schedule: Schedule,
+    /// Whether the learning rate changes from step to step, along the same curve, instead of from epoch to epoch.
+    #[serde(default)]
+    pub schedule_by_step: bool,
 }
 
 fn one() -> f64 {

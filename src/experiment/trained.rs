@@ -169,7 +169,7 @@ impl TrainedRun {
     /// The prediction for the image `[1, C, H, W]` that was read from `path`.
     pub fn predict(&self, path: &Path, image: &Tensor) -> Result<Prediction> {
         let samples = self.preparation.samples(image, Target::None, None)?;
-        let found = classify(&self.model, samples.as_ref(), &self.objective()?)?;
+        let found = classify(&self.experiment.views.of(&self.model), samples.as_ref(), &self.objective()?)?;
         let probabilities: Vec<f64> = found.probabilities.data().iter().map(|&p| f64::from(p)).collect();
         let class = found.predicted[0];
         Ok(Prediction {

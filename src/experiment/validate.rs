@@ -35,6 +35,7 @@ impl Experiment {
         if self.data.val == 0.0 && !self.data.kind.source().may_have_splits() {
             without_validation(self.train.patience > 0, &self.train.schedule)?;
         }
+        self.check_views()?;
         Error::in_range("report.mistakes", self.report.mistakes as f64, 0.0, 1000.0)?;
         Error::in_range("report.confused_above", self.report.confused_above, 0.0, 1.0)?;
         if self.kind.is_network() {
@@ -48,6 +49,17 @@ impl Experiment {
             return Err(wrong_count(weights.len(), classes));
         }
         Ok(())
+    }
+
+    /// Refuses views of what is no image, or by what gives no classes.
+    fn check_views(&self) -> Result<()> {
+        self.views.check()?;
+        let is_table = self.data.kind.source().image(&self.data).is_some_and(|image| image[..2] == [1, 1]);
+        let of_images = !is_table && self.data.kind != DataKind::Csv && self.data.features == Features::Pixels;
+        if self.views.is_default() || self.kind.learns == Learns::Classes && of_images {
+            return Ok(());
+        }
+        Err(Error::config("views", "are set, but are for classes of images", "remove the section"))
     }
 
     /// Refuses a loss that the kind cannot be trained by, data without what it learns, and settings of another kind.

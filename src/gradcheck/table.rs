@@ -295,11 +295,13 @@ fn pooling() -> Vec<Row> {
             x[0].max_pool2d(window([2, 3], [3, 2], [0, 0]))
         }),
         kinked("conv2d_block, same", &[(normal, &[2, 2, 6, 5]), (normal, &[3, 2, 3, 3]), (normal, &[3])], |x| {
-            x[0].conv2d_block(&x[1], &x[2], conv([1, 1], Padding::Same, [1, 1]))
+            x[0].conv2d_block(&x[1], &x[2], conv([1, 1], Padding::Same, [1, 1]), true)
         }),
-        kinked("conv2d_block, valid", &[(normal, &[1, 3, 7, 8]), (normal, &[2, 3, 2, 3]), (normal, &[2])], |x| {
-            x[0].conv2d_block(&x[1], &x[2], conv([1, 1], Padding::Valid, [1, 1]))
-        }),
+        kinked(
+            "conv2d_block, valid, without ReLU",
+            &[(normal, &[1, 3, 7, 8]), (normal, &[2, 3, 2, 3]), (normal, &[2])],
+            |x| x[0].conv2d_block(&x[1], &x[2], conv([1, 1], Padding::Valid, [1, 1]), false),
+        ),
         smooth("avg_pool2d, 2x2", &[(normal, &[2, 2, 4, 6])], |x| x[0].avg_pool2d(Window::square(2))),
         smooth("avg_pool2d, overlapping and padded", &[(normal, &[2, 2, 5, 6])], |x| {
             x[0].avg_pool2d(window([3, 2], [2, 1], [1, 1]))

@@ -1,6 +1,7 @@
 //! Where the engine looks at neighbouring modules and computes them in one go: the only place that does.
 //!
-//! Recognized are two things: a *block* of convolution (with a bias, no stride, no dilation, one group), ReLU, 2 x 2
+//! Recognized are three things: a module with a ReLU after it that it can compute in the same pass, as batch normalization
+//! can; a *block* of convolution (no stride, no dilation, one group), ReLU or none, 2 x 2
 //! max-pooling; and a *chain* of convolutions and transposed convolutions (of one group), each with or without a ReLU, if its
 //! images are small and many. The values are those of the modules one after the other, and the gradients too,
 //! but for the order of their sums; so nobody need know. A pass that wants to see an output in between gets the modules one
@@ -16,35 +17,57 @@ use crate::ops::{Conv2d, Window};
 use crate::real::Real;
 use crate::tensor::Tensor;
 
-/// A convolution, ReLU and max-pooling at the start of a chain of modules.
+/// The output of the first of `children` after the ReLU that follows it, if it computes both in one pass and the pass
+/// need not see what is between, and how many modules that takes the place of.
+pub(super) fn with_relu<T: Real>(
+    children: &[(String, Box<dyn Module<T>>)],
+    x: &Var<T>,
+    cx: &mut Ctx<'_, T>,
+) -> Option<(Result<Var<T>>, usize)> {
+    let [(name, module), (relu, next), ..] = children else { return None };
+    if !matches!(next.link(), Link::Relu) || cx.wants(name) || cx.wants(relu) {
+        return None;
+    }
+    let y = module.forward_relu(x, cx)?;
+    Some((y.map_err(|e| e.within(name)), 2))
+}
+
+/// A convolution, perhaps a ReLU, and max-pooling at the start of a chain of modules.
 pub(super) struct Block<'a, T: Real> {
     settings: Conv2d,
     weight: &'a Param<T>,
-    bias: &'a Param<T>,
+    bias: Option<&'a Param<T>>,
+    relu: bool,
+    /// Modules that it takes the place of.
+    pub(super) len: usize,
 }
 
 impl<'a, T: Real> Block<'a, T> {
-    /// Modules that a block takes the place of.
-    pub(super) const LEN: usize = 3;
-
     /// Recognizes a block at the start of `children`, unless the pass wants to see what happens inside.
     pub(super) fn find(children: &'a [(String, Box<dyn Module<T>>)], cx: &mut Ctx<'_, T>) -> Option<Self> {
-        let [conv, relu, pool] = children.get(..Self::LEN)? else { return None };
-        let Link::Filter { filtering: Filtering::Conv(settings), weight, bias: Some(bias) } = conv.1.link() else {
-            return None;
-        };
-        let (Link::Relu, Link::MaxPool2d(window)) = (relu.1.link(), pool.1.link()) else { return None };
+        let link = |at: usize| children.get(at).map_or(Link::Other, |(_, module)| module.link());
+        let Link::Filter { filtering: Filtering::Conv(settings), weight, bias } = link(0) else { return None };
+        let relu = matches!(link(1), Link::Relu);
+        let len = if relu { 3 } else { 2 };
+        let Link::MaxPool2d(window) = link(len - 1) else { return None };
         let plain = settings.stride == [1, 1] && settings.dilation == [1, 1] && settings.groups == 1;
-        let hidden = children[..Self::LEN].iter().all(|(name, _)| !cx.wants(name));
-        (plain && window == Window::square(2) && hidden).then_some(Self { settings, weight, bias })
+        let hidden = children[..len].iter().all(|(name, _)| !cx.wants(name));
+        (plain && window == Window::square(2) && hidden).then_some(Self { settings, weight, bias, relu, len })
     }
 }
 
 impl<T: Real> Block<'_, T> {
     /// What the modules of the block compute.
     pub(super) fn forward(&self, x: &Var<T>, cx: &Ctx<'_, T>) -> Result<Var<T>> {
-        x.conv2d_block(&cx.param(self.weight), &cx.param(self.bias), self.settings)
+        let weight = cx.param(self.weight);
+        let bias = bias_or_zeros(self.bias, weight.shape()[0], cx);
+        x.conv2d_block(&weight, &bias, self.settings, self.relu)
     }
+}
+
+/// The bias of so many channels: a convolution without one has zeros, of which nobody wants the gradient.
+fn bias_or_zeros<T: Real>(bias: Option<&Param<T>>, channels: usize, cx: &Ctx<'_, T>) -> Var<T> {
+    bias.map_or_else(|| Var::constant(Tensor::zeros([channels])), |bias| cx.param(bias))
 }
 
 /// Convolutions and transposed convolutions at the start of a chain of modules, and the ReLUs after them.
@@ -65,7 +88,7 @@ impl<'a, T: Real> Chain<'a, T> {
             let Link::Filter { filtering, weight, bias } = module.link() else { break };
             let follows = |at: usize| children.get(chain.len + at).map_or(Link::Other, |(_, module)| module.link());
             let relu = matches!(follows(1), Link::Relu);
-            if relu && matches!(follows(2), Link::MaxPool2d(_)) {
+            if matches!(follows(1 + usize::from(relu)), Link::MaxPool2d(_)) {
                 break; // a block
             }
             chain.stages.push(ChainStage { filtering, relu });
@@ -91,9 +114,7 @@ impl<'a, T: Real> Chain<'a, T> {
             .zip(&self.stages)
             .map(|((weight, bias), stage)| {
                 let weight = cx.param(weight);
-                // A convolution without a bias has zeros for one, of which nobody wants the gradient.
-                let zeros = || Var::constant(Tensor::zeros([weight.shape()[stage.filtering.output_axis()]]));
-                let bias = bias.map_or_else(zeros, |bias| cx.param(bias));
+                let bias = bias_or_zeros(*bias, weight.shape()[stage.filtering.output_axis()], cx);
                 [weight, bias]
             })
             .collect();

@@ -12,6 +12,8 @@ use crate::tensor::Tensor;
 /// let mut rng = Rng::new(1, "init", 0);
 /// let weight: Tensor = Init::HeUniform.weight(&[20, 6], &mut rng); // 20 outputs of 6 inputs
 /// assert!(weight.data().iter().all(|w| w.abs() <= 1.0)); // √(6/6)
+/// let copies: Tensor = Init::Dirac.weight(&[4, 2, 3, 3], &mut rng); // the first two of four filters copy a channel
+/// assert_eq!((copies.at(&[1, 1, 1, 1]), copies.at(&[1, 0, 1, 1])), (1.0, 0.0));
 /// assert_eq!(Init::HeUniform.bias::<f32>(20, 6, &mut rng).data(), [0.0; 20]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -30,12 +32,24 @@ pub enum Init {
     #[default]
     #[serde(rename = "pytorch")]
     PyTorch,
+    /// As PyTorch, but the first filters copy an input channel each, so that the layer begins by handing on what it gets
+    /// (Zagoruyko and Komodakis 2017): filter i is 1 in the middle of channel i, else 0.
+    Dirac,
+    /// Zeros: a last layer that begins without an opinion.
+    Zeros,
 }
 
 impl Init {
     /// All of them.
-    pub const ALL: [Init; 5] =
-        [Init::HeNormal, Init::HeUniform, Init::XavierNormal, Init::XavierUniform, Init::PyTorch];
+    pub const ALL: [Init; 7] = [
+        Init::HeNormal,
+        Init::HeUniform,
+        Init::XavierNormal,
+        Init::XavierUniform,
+        Init::PyTorch,
+        Init::Dirac,
+        Init::Zeros,
+    ];
 
     /// Draws a weight whose first axis counts outputs and whose other axes are the inputs of one output: `[O, K]` or
     /// `[O, C, KH, KW]`, with fan_in = K or C KH KW and fan_out = O or O KH KW.
@@ -53,6 +67,17 @@ impl Init {
             Init::XavierNormal => normal((2.0 / (fan_in + fan_out)).sqrt(), rng),
             Init::XavierUniform => uniform((6.0 / (fan_in + fan_out)).sqrt(), rng),
             Init::PyTorch => uniform(1.0 / fan_in.sqrt(), rng),
+            Init::Dirac => {
+                let mut weight: Tensor<T> = uniform(1.0 / fan_in.sqrt(), rng);
+                // The middle of a filter of even size is the tap right of and below it.
+                let middle = shape[2..].iter().fold(0, |at, &size| at * size + size / 2);
+                for (o, filter) in weight.data_mut().chunks_mut(shape[1] * receptive).take(shape[1]).enumerate() {
+                    filter.fill(T::ZERO);
+                    filter[o * receptive + middle] = T::ONE;
+                }
+                weight
+            }
+            Init::Zeros => Tensor::zeros(shape),
         }
     }
 
@@ -60,7 +85,7 @@ impl Init {
     /// for a layer without inputs.
     pub fn bias<T: Real>(self, outputs: usize, fan_in: usize, rng: &mut Rng) -> Tensor<T> {
         match self {
-            Init::PyTorch if fan_in > 0 => {
+            Init::PyTorch | Init::Dirac if fan_in > 0 => {
                 let a = 1.0 / (fan_in as f64).sqrt();
                 Tensor::rand([outputs], -a, a, rng)
             }

@@ -9,6 +9,7 @@ use super::walk::{Walk, enter};
 use crate::autograd::{Param, Var};
 use crate::error::Result;
 use crate::real::Real;
+use crate::tensor::Tensor;
 
 /// A piece of a network.
 ///
@@ -55,6 +56,20 @@ pub trait Module<T: Real = f32>: Send + Sync {
     /// a container nobody asks.
     fn onnx(&self, read: &[usize], output: &[usize]) -> Option<Vec<Node>> {
         let _ = (read, output);
+        None
+    }
+
+    /// Learns from training inputs, as this module gets them, what of it is not trained; `inputs` draws them. Called once,
+    /// before the first step. By default nothing is learned; a [`Sequential`](super::Sequential) asks its first module.
+    fn fit_inputs(&self, inputs: &dyn Fn() -> Tensor<T>) -> Result<()> {
+        let _ = inputs;
+        Ok(())
+    }
+
+    /// Computes max(y, 0) of the output y in the pass that computes y, for a module that can; a
+    /// [`Sequential`](super::Sequential) asks those that a ReLU follows. None by default.
+    fn forward_relu(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Option<Result<Var<T>>> {
+        let _ = (x, cx);
         None
     }
 

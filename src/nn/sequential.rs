@@ -1,13 +1,14 @@
 //! Modules one after the other.
 
 use super::context::Ctx;
-use super::fuse::{Block, Chain};
+use super::fuse::{self, Block, Chain};
 use super::kind::Kind;
 use super::module::Module;
 use super::walk::Walk;
 use crate::autograd::Var;
 use crate::error::Result;
 use crate::real::Real;
+use crate::tensor::Tensor;
 
 /// Feeds each module's output to the next. Children have names, which make the paths of their parameters:
 /// `block1.conv.weight`.
@@ -98,6 +99,10 @@ impl<T: Real> Module<T> for Sequential<T> {
     fn kind(&self) -> Kind {
         Kind::Container
     }
+
+    fn fit_inputs(&self, inputs: &dyn Fn() -> Tensor<T>) -> Result<()> {
+        self.children.first().map_or(Ok(()), |(name, first)| first.fit_inputs(inputs).map_err(|e| e.within(name)))
+    }
 }
 
 impl<T: Real> Module<T> for Part<'_, T> {
@@ -108,9 +113,11 @@ impl<T: Real> Module<T> for Part<'_, T> {
             if let Some(block) = Block::find(rest, cx)
                 && let Ok(y) = block.forward(&x, cx)
             {
-                (x, rest) = (y, &rest[Block::<T>::LEN..]);
+                (x, rest) = (y, &rest[block.len..]);
             } else if let Some(chain) = Chain::find(rest, x.shape(), cx) {
                 (x, rest) = (chain.forward(&x, cx)?, &rest[chain.len..]);
+            } else if let Some((y, len)) = fuse::with_relu(rest, &x, cx) {
+                (x, rest) = (y?, &rest[len..]);
             } else {
                 (x, rest) = (cx.call(name, module.as_ref(), &x)?, others);
             }

@@ -8,7 +8,8 @@
 //!
 //! The same numbers as the four ops one after the other give (the gradients up to the order of their sums), without
 //! the activation in between ever going to memory. What the backward pass must know of it fits in a byte: which of a
-//! window's four pixels is the argmax, and whether ReLU sent it to zero. Networks need not ask for this op: a
+//! window's four pixels is the argmax, and whether ReLU sent it to zero. The block is also computed without the ReLU, for
+//! networks in which batch normalization stands between pooling and activation. Networks need not ask for this op: a
 //! [`Sequential`](crate::nn::Sequential) recognizes where it fits.
 //!
 //! # Where the block is computed
@@ -49,11 +50,16 @@ use gradus_kernels::{self as kernels, BlockGradients};
 
 /// Convolution with these settings (one group of channels), bias, ReLU and 2 x 2 max-pooling.
 #[derive(Clone, Copy, Debug)]
-pub struct ConvBlock(pub Conv2d);
+pub struct ConvBlock {
+    /// The settings of the convolution.
+    pub conv: Conv2d,
+    /// Whether there is a ReLU before the pooling.
+    pub relu: bool,
+}
 
 impl ConvBlock {
     fn geometry(&self, x: &[usize], w: &[usize]) -> kernels::Conv2d {
-        self.0.geometry(x, w).expect("shape() accepted it").each
+        self.conv.geometry(x, w).expect("shape() accepted it").each
     }
 }
 
@@ -64,27 +70,27 @@ impl<T: Real> Op<T, 3> for ConvBlock {
 
     fn shape(&self, [x, w, b]: [&[usize]; 3]) -> Result<Shape> {
         Dims::unify("conv2d", &["O C KH KW", "O"], &[w, b])?;
-        if self.0.groups != 1 {
+        if self.conv.groups != 1 {
             return Err(Error::shape(
                 "conv2d_block",
-                format!("computes one group of channels; found {}", self.0.groups),
+                format!("computes one group of channels; found {}", self.conv.groups),
             ));
         }
-        let g = self.0.geometry(x, w)?.each;
+        let g = self.conv.geometry(x, w)?.each;
         super::pool::Window::square(2).out("max_pool2d", &[g.n, g.o, g.out_h(), g.out_w()])
     }
 
     fn forward(&self, [x, w, b]: [&Tensor<T>; 3], out: Shape) -> (Tensor<T>, Self::Saved) {
         let g = self.geometry(x.shape(), w.shape());
         let (codes, y) = Indices::build(out.numel(), |codes| {
-            Tensor::build(out, |y| T::conv2d_block_forward(&g, x.data(), w.data(), b.data(), y, Some(codes)))
+            Tensor::build(out, |y| T::conv2d_block_forward(&g, x.data(), w.data(), b.data(), self.relu, y, Some(codes)))
         });
         (y, (x.clone(), w.clone(), codes))
     }
 
     fn infer(&self, [x, w, b]: [&Tensor<T>; 3], out: Shape) -> Tensor<T> {
         let g = self.geometry(x.shape(), w.shape());
-        Tensor::build(out, |y| T::conv2d_block_forward(&g, x.data(), w.data(), b.data(), y, None))
+        Tensor::build(out, |y| T::conv2d_block_forward(&g, x.data(), w.data(), b.data(), self.relu, y, None))
     }
 
     fn backward(&self, (x, w, codes): &Self::Saved, dy: &Tensor<T>, need: [bool; 3]) -> [Option<Tensor<T>>; 3] {
@@ -110,7 +116,7 @@ impl<T: Real> Op<T, 3> for ConvBlock {
 /// Blocks of a convolutional network.
 impl<T: Real> Var<T> {
     /// See [`ConvBlock`].
-    pub fn conv2d_block(&self, weight: &Self, bias: &Self, settings: Conv2d) -> Result<Self> {
-        apply(ConvBlock(settings), [self, weight, bias])
+    pub fn conv2d_block(&self, weight: &Self, bias: &Self, conv: Conv2d, relu: bool) -> Result<Self> {
+        apply(ConvBlock { conv, relu }, [self, weight, bias])
     }
 }

@@ -70,10 +70,10 @@ impl<T: Real> Op<T, 3> for LayerNorm {
         let inverse = variance.map(|v| T::ONE / (v + eps).sqrt());
         let (zeros, ones) = zeros_and_ones::<T>(rows.c);
         let own = Scales { mean: mean.data(), inverse: inverse.data(), weight: ones.data() };
-        let z = Tensor::build(out, |z| T::batch_norm_forward(&rows, x.data(), &own, zeros.data(), z));
+        let z = Tensor::build(out, |z| T::batch_norm_forward(&rows, x.data(), &own, zeros.data(), false, z));
         let (zeros, ones) = zeros_and_ones::<T>(elements.c);
         let given = Scales { mean: zeros.data(), inverse: ones.data(), weight: w.data() };
-        let y = Tensor::build(out, |y| T::batch_norm_forward(&elements, z.data(), &given, b.data(), y));
+        let y = Tensor::build(out, |y| T::batch_norm_forward(&elements, z.data(), &given, b.data(), false, y));
         (y, [z, inverse, w.clone()])
     }
 
@@ -84,7 +84,7 @@ impl<T: Real> Op<T, 3> for LayerNorm {
         let given = Scales { mean: zeros.data(), inverse: ones.data(), weight: w.data() };
         let mut through_weights = |dz: Option<&mut [T]>| {
             let out = NormGradients { dx: dz, dw: dw.data_mut(), db: db.data_mut() };
-            T::batch_norm_backward(&elements, z.data(), g.data(), &given, false, out);
+            T::batch_norm_backward(&elements, z.data(), g.data(), &given, false, None, out);
         };
         let dx = need[0].then(|| {
             let dz = Tensor::build(z.shape_owned(), |dz| through_weights(Some(dz)));
@@ -93,7 +93,7 @@ impl<T: Real> Op<T, 3> for LayerNorm {
             let (mut scales, mut shifts) = (Tensor::zeros([rows.c]), Tensor::zeros([rows.c]));
             Tensor::build(z.shape_owned(), |dx| {
                 let out = NormGradients { dx: Some(dx), dw: scales.data_mut(), db: shifts.data_mut() };
-                T::batch_norm_backward(&rows, z.data(), dz.data(), &own, true, out);
+                T::batch_norm_backward(&rows, z.data(), dz.data(), &own, true, None, out);
             })
         });
         if dx.is_none() {

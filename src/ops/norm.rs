@@ -83,12 +83,14 @@ pub struct BatchNorm<T: Real> {
     inverse: Tensor<T>,
     /// Whether the statistics are those of x.
     own: bool,
+    /// Whether a ReLU follows.
+    relu: bool,
 }
 
 impl<T: Real> BatchNorm<T> {
-    fn new(mean: &Tensor<T>, variance: &Tensor<T>, eps: f64, own: bool) -> Self {
+    fn new(mean: &Tensor<T>, variance: &Tensor<T>, eps: f64, own: bool, relu: bool) -> Self {
         let eps = T::from_f64(eps);
-        Self { mean: mean.clone(), inverse: variance.map(|v| T::ONE / (v + eps).sqrt()), own }
+        Self { mean: mean.clone(), inverse: variance.map(|v| T::ONE / (v + eps).sqrt()), own, relu }
     }
 
     fn scales<'a>(&'a self, weight: &'a Tensor<T>) -> Scales<'a, T> {
@@ -98,8 +100,8 @@ impl<T: Real> BatchNorm<T> {
 
 impl<T: Real> Op<T, 3> for BatchNorm<T> {
     const NAME: &'static str = "batch_norm";
-    /// x and the weight.
-    type Saved = [Tensor<T>; 2];
+    /// x, the weight and the bias.
+    type Saved = [Tensor<T>; 3];
 
     fn shape(&self, [x, w, b]: [&[usize]; 3]) -> Result<Shape> {
         let front = &x[..x.len().min(2)];
@@ -110,16 +112,17 @@ impl<T: Real> Op<T, 3> for BatchNorm<T> {
 
     fn forward(&self, [x, w, b]: [&Tensor<T>; 3], out: Shape) -> (Tensor<T>, Self::Saved) {
         let g = channels(x.shape());
-        let y = Tensor::build(out, |y| T::batch_norm_forward(&g, x.data(), &self.scales(w), b.data(), y));
-        (y, [x.clone(), w.clone()])
+        let y = Tensor::build(out, |y| T::batch_norm_forward(&g, x.data(), &self.scales(w), b.data(), self.relu, y));
+        (y, [x.clone(), w.clone(), b.clone()])
     }
 
-    fn backward(&self, [x, w]: &Self::Saved, dy: &Tensor<T>, need: [bool; 3]) -> [Option<Tensor<T>>; 3] {
+    fn backward(&self, [x, w, b]: &Self::Saved, dy: &Tensor<T>, need: [bool; 3]) -> [Option<Tensor<T>>; 3] {
         let g = channels(x.shape());
         let (mut dw, mut db) = (Tensor::zeros([g.c]), Tensor::zeros([g.c]));
         let mut run = |dx: Option<&mut [T]>| {
             let out = NormGradients { dx, dw: dw.data_mut(), db: db.data_mut() };
-            T::batch_norm_backward(&g, x.data(), dy.data(), &self.scales(w), self.own, out);
+            let relu = self.relu.then_some(b.data());
+            T::batch_norm_backward(&g, x.data(), dy.data(), &self.scales(w), self.own, relu, out);
         };
         let dx = need[0].then(|| Tensor::build(x.shape_owned(), |dx| run(Some(dx))));
         if dx.is_none() {
@@ -133,8 +136,12 @@ impl<T: Real> Op<T, 3> for BatchNorm<T> {
 impl<T: Real> Var<T> {
     /// Normalizes with the batch's own statistics, as in training, and returns these statistics too. See [`BatchNorm`].
     pub fn batch_norm(&self, weight: &Self, bias: &Self, eps: f64) -> Result<(Self, Moments<T>)> {
+        self.batch_norm_and(weight, bias, eps, false)
+    }
+    /// [`batch_norm`](Self::batch_norm), and with `relu` max(y, 0) in the same pass.
+    pub fn batch_norm_and(&self, weight: &Self, bias: &Self, eps: f64, relu: bool) -> Result<(Self, Moments<T>)> {
         let moments = Moments::of(self.value())?;
-        let op = BatchNorm::new(&moments.mean, &moments.variance, eps, true);
+        let op = BatchNorm::new(&moments.mean, &moments.variance, eps, true, relu);
         Ok((apply(op, [self, weight, bias])?, moments))
     }
     /// Normalizes with the given mean and variance of each channel, as in evaluation. See [`BatchNorm`].
@@ -146,6 +153,17 @@ impl<T: Real> Var<T> {
         variance: &Tensor<T>,
         eps: f64,
     ) -> Result<Self> {
-        apply(BatchNorm::new(mean, variance, eps, false), [self, weight, bias])
+        self.batch_norm_with_and(weight, bias, [mean, variance], eps, false)
+    }
+    /// [`batch_norm_with`](Self::batch_norm_with) this mean and variance, and with `relu` max(y, 0) in the same pass.
+    pub fn batch_norm_with_and(
+        &self,
+        weight: &Self,
+        bias: &Self,
+        [mean, variance]: [&Tensor<T>; 2],
+        eps: f64,
+        relu: bool,
+    ) -> Result<Self> {
+        apply(BatchNorm::new(mean, variance, eps, false, relu), [self, weight, bias])
     }
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 /// g ← g · min(1, clip_norm / |g|)                         |g|: of this parameter alone
 /// g ← g · min(1, global_clip_norm / |all g|)              over all parameters (Pascanu et al. 2013)
 /// p ← the rule's step along g
+/// s ← s + lookahead_alpha · (p - s),   p ← s              after every lookahead_steps moves (Zhang et al. 2019)
 /// a ← ema_momentum · a + (1 - ema_momentum) · p           after the first move: a = p (Polyak and Juditsky 1992)
 /// ```
 ///
@@ -50,6 +51,12 @@ pub struct Around {
     /// Gradient accumulation: training steps whose mean gradient makes one update of the weights, 1 to 1000000.
     #[cfg_attr(feature = "program", schemars(extend("unit" = "steps")))]
     pub gradient_accumulation_steps: usize,
+    /// Lookahead: moves after which the weights return to slow ones, which have gone a part of the way; 0 is none, at most
+    /// 1000000.
+    #[cfg_attr(feature = "program", schemars(extend("unit" = "steps")))]
+    pub lookahead_steps: usize,
+    /// The part of the way that the slow weights go, above 0, up to 1.
+    pub lookahead_alpha: f64,
     /// Whether an exponential moving average of the weights is kept.
     pub use_ema: bool,
     /// Fraction of that average that is kept at each update, in [0, 1).
@@ -63,6 +70,8 @@ impl Default for Around {
             clip_norm: None,
             global_clip_norm: None,
             gradient_accumulation_steps: 1,
+            lookahead_steps: 0,
+            lookahead_alpha: 0.5,
             use_ema: false,
             ema_momentum: 0.99,
         }
@@ -78,18 +87,25 @@ impl Around {
         self.gradient_accumulation_steps.max(1) as u64
     }
 
-    /// Returns the names of the values kept for each parameter: the average, then the sum of gradients, as far as they
-    /// are needed.
-    pub(super) fn slots(&self) -> impl Iterator<Item = &'static str> {
-        let average = self.use_ema.then_some(Self::AVERAGE);
-        average.into_iter().chain((self.every() > 1).then_some("accumulated"))
+    /// Returns whether the number of a parameter's moves matters.
+    pub(super) fn counts_moves(&self) -> bool {
+        self.use_ema || self.lookahead_steps > 0
     }
 
-    /// Returns these values as they are at first: the average is the parameter itself.
+    /// Returns the names of the values kept for each parameter: the average, the slow weights, then the sum of gradients, as
+    /// far as they are needed.
+    pub(super) fn slots(&self) -> impl Iterator<Item = &'static str> {
+        let average = self.use_ema.then_some(Self::AVERAGE);
+        let slow = (self.lookahead_steps > 0).then_some("slow");
+        average.into_iter().chain(slow).chain((self.every() > 1).then_some("accumulated"))
+    }
+
+    /// Returns these values as they are at first: average and slow weights are the parameter itself.
     pub(super) fn make<T: Real>(&self, value: &Tensor<T>) -> impl Iterator<Item = Tensor<T>> {
         // A copy: a shared buffer could not be written in place.
         let average = self.use_ema.then(|| value.map(|v| v));
-        average.into_iter().chain((self.every() > 1).then(|| Tensor::zeros(value.shape_owned())))
+        let slow = (self.lookahead_steps > 0).then(|| value.map(|v| v));
+        average.into_iter().chain(slow).chain((self.every() > 1).then(|| Tensor::zeros(value.shape_owned())))
     }
 
     /// Returns whether step `step` (from 1) moves the parameters.
@@ -146,6 +162,17 @@ impl Around {
             let norm = gradients.iter().flatten().map(squared).sum::<f64>().sqrt();
             gradients.iter_mut().flatten().for_each(|g| shorten(g, norm, longest));
         }
+    }
+
+    /// Takes a parameter that has moved `moves` times back to its slow weights, when it is time.
+    pub(super) fn look_ahead<T: Real>(&self, value: &mut [T], slots: &mut [Tensor<T>], moves: u64) {
+        if self.lookahead_steps == 0 || !moves.is_multiple_of(self.lookahead_steps as u64) {
+            return;
+        }
+        let slow = slots[usize::from(self.use_ema)].data_mut();
+        let alpha = T::from_f64(self.lookahead_alpha);
+        math::update(slow, value, |slow, fast| slow + alpha * (fast - slow));
+        value.copy_from_slice(slow);
     }
 
     /// Updates the average of a parameter that has moved `moves` times: up to the first move it is the parameter.

@@ -97,7 +97,7 @@ impl<T: Real, R: Rule<T>> FirstOrder<T, R> {
 
     /// Returns whether the number of a parameter's moves matters, and so belongs to the state.
     fn counts(&self) -> bool {
-        self.rule.counts_moves() || self.around.use_ema
+        self.rule.counts_moves() || self.around.counts_moves()
     }
 
     /// Returns the state by the path of the parameter.
@@ -190,11 +190,23 @@ impl<T: Real, R: Rule<T>> Optimizer<T> for FirstOrder<T, R> {
                 if update.0 != *moves {
                     update = (*moves, self.rule.step(*moves));
                 }
-                param.update(|value| update.1(value.data_mut(), direction.data(), own));
+                param.update(|value| {
+                    update.1(value.data_mut(), direction.data(), own);
+                    around.look_ahead(value.data_mut(), rest, *moves);
+                });
             }
             around.average(param.get().data(), rest, *moves);
         }
         Ok(loss)
+    }
+
+    fn check(&self, model: &dyn Module<T>) -> Result<()> {
+        let taken = |param: &Param<T>| self.rule.takes(param.get().shape()) || !param.is_trainable();
+        let Some((path, param)) = parameters(model).into_iter().find(|(_, param)| !taken(param)) else { return Ok(()) };
+        let what = format!("cannot move {path} of the shape {:?}: it is for matrices and filters", param.get().shape());
+        let help = "give the others a rule of their own: [[train.optimizer.group]] with params = [\"*.bias\"], a kind and \
+                    a learning rate";
+        Err(Error::config("train.optimizer.kind", what, help))
     }
 
     fn steps(&self) -> u64 {

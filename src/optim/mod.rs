@@ -4,13 +4,14 @@
 //! all parameters of a model and keeps its running values (momenta) by the parameter's name, so that they can be
 //! saved and resumed. [`QuasiNewton`] is the one that is no rule: its steps are of all parameters at once and evaluate the
 //! loss several times ([`Lbfgs`]). [`Around`] holds the settings of what is done around any rule: clipping, accumulating, averaging.
-//! [`OptimizerSpec`] describes all of this as a table of a file, and [`Schedule`] says how the learning rate changes
+//! [`Grouped`] gives some of the parameters a rule of their own. [`OptimizerSpec`] describes all of this as a table of a file, and [`Schedule`] says how the learning rate changes
 //! from epoch to epoch. The conventions are PyTorch's; where Keras differs, the rule has a setting for it, and a
 //! constructor `keras` with Keras's conventions and constants.
 
 mod around;
 mod finite;
 mod first_order;
+mod groups;
 mod line_search;
 mod method;
 mod quasi_newton;
@@ -22,6 +23,7 @@ mod stopped;
 
 pub use around::Around;
 pub use first_order::FirstOrder;
+pub use groups::{Group, Grouped};
 pub use quasi_newton::QuasiNewton;
 pub use rule::{Closure, Optimizer, Rule};
 pub use schedule::Schedule;
@@ -115,6 +117,7 @@ rules! {
         rmsprop: RmsProp;
         adadelta: Adadelta;
         adagrad: Adagrad;
+        muon: Muon;
     }
     others {
         lbfgs: Lbfgs;
@@ -135,6 +138,8 @@ rules! {
         Adadelta(Adadelta) = "adadelta";
         /// Steps divided by the root of the sum of all squared gradients (Duchi et al. 2011).
         Adagrad(Adagrad) = "adagrad";
+        /// Steps of matrices and filters along orthogonal directions (Jordan et al. 2024).
+        Muon(Muon) = "muon";
         /// L-BFGS, for a loss that is the same at each evaluation (Liu and Nocedal 1989).
         Lbfgs(Lbfgs) = "lbfgs";
     }

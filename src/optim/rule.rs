@@ -40,6 +40,12 @@ pub trait Optimizer<T: Real> {
     /// [`walk`](Module::walk): it would never be trained. Freeze the parameters that another optimizer trains.
     fn step(&mut self, model: &dyn Module<T>, closure: &mut Closure<'_, T>) -> Result<T>;
 
+    /// Refuses a model with parameters that it cannot move, before the first step is taken.
+    fn check(&self, model: &dyn Module<T>) -> Result<()> {
+        let _ = model;
+        Ok(())
+    }
+
     /// Returns the number of steps taken.
     fn steps(&self) -> u64;
 
@@ -109,6 +115,12 @@ pub trait Rule<T: Real> {
     /// Returns whether a move depends on how many the parameter has made before.
     fn counts_moves(&self) -> bool {
         false
+    }
+
+    /// Returns whether it can move a parameter of this shape.
+    fn takes(&self, shape: &[usize]) -> bool {
+        let _ = shape;
+        true
     }
 
     /// Returns the learning rate.

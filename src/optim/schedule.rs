@@ -60,6 +60,21 @@ pub enum Schedule {
         #[cfg_attr(feature = "program", schemars(extend("unit" = "epochs")))]
         warmup: usize,
     },
+    /// A straight line from `base` down to `to`, after a linear warm-up of w epochs:
+    ///
+    /// ```text
+    /// e ≤ w:  base · e / (w + 1)                                                 (LinearLR)
+    /// e > w:  to + (base - to) (1 - (e - w - 1) / (E - w))                       (LinearLR, total_iters = E - w)
+    /// ```
+    Linear {
+        /// Learning rate at the end, from 0: it would be reached after the last epoch.
+        #[serde(default)]
+        to: f64,
+        /// Epochs of warm-up.
+        #[serde(default)]
+        #[cfg_attr(feature = "program", schemars(extend("unit" = "epochs")))]
+        warmup: usize,
+    },
     /// Multiplies the rate with `factor` when the validation loss has not become better for more than `patience` epochs
     /// (`ReduceLROnPlateau`; Keras does so one epoch earlier, at `patience`). Better means below (1 - threshold) times
     /// the best loss; a NaN is never better. After a change the waiting begins anew.
@@ -145,6 +160,13 @@ impl Schedule {
                 }
                 anneal(base, to, past(epoch - warmup) / (epochs - warmup) as f64)
             }
+            Schedule::Linear { to, warmup } => {
+                let epoch = epoch.min(epochs);
+                if epoch <= warmup {
+                    return base * epoch as f64 / (warmup + 1) as f64;
+                }
+                to + (base - to) * (1.0 - past(epoch - warmup) / (epochs - warmup) as f64)
+            }
             Schedule::Plateau { factor, patience, threshold, min_lr } => {
                 let (mut lr, mut best, mut waited) = (base, f64::INFINITY, 0);
                 for &loss in val_losses.iter().take(epoch - 1) {
@@ -173,6 +195,26 @@ impl Schedule {
         }
     }
 
+    /// Returns the schedule whose epochs are steps, `each` of which make an epoch of this one: what was to last so many epochs
+    /// lasts as many steps. A plateau is one of epochs, whose losses it looks at, and stays as it is.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    /// let cosine = Schedule::Cosine { to: 0.0, warmup: 1 };
+    /// assert_eq!(cosine.in_steps(100), Schedule::Cosine { to: 0.0, warmup: 100 });
+    /// ```
+    pub fn in_steps(self, each: usize) -> Self {
+        match self {
+            Schedule::Step { every, factor } => Schedule::Step { every: every.max(1) * each, factor },
+            Schedule::Exponential { factor } => {
+                Schedule::Exponential { factor: libm::pow(factor, 1.0 / each.max(1) as f64) }
+            }
+            Schedule::Cosine { to, warmup } => Schedule::Cosine { to, warmup: warmup * each },
+            Schedule::Linear { to, warmup } => Schedule::Linear { to, warmup: warmup * each },
+            Schedule::Constant {} | Schedule::Plateau { .. } | Schedule::OneCycle { .. } => self,
+        }
+    }
+
     /// Refuses settings out of their range. `path` is what the message calls the schedule, such as `train.schedule`.
     pub fn validate(&self, path: &str) -> Result<()> {
         let refuse = |key: &str, value: f64, help: &str| {
@@ -188,7 +230,9 @@ impl Schedule {
             {
                 refuse("factor", factor, "a number above 0, at most 1")
             }
-            Schedule::Cosine { to, .. } if !rate(to) => refuse("to", to, "a learning rate up to 1e30, or 0"),
+            Schedule::Cosine { to, .. } | Schedule::Linear { to, .. } if !rate(to) => {
+                refuse("to", to, "a learning rate up to 1e30, or 0")
+            }
             Schedule::Plateau { min_lr, .. } if !rate(min_lr) => {
                 refuse("min_lr", min_lr, "a learning rate up to 1e30, or 0")
             }
@@ -232,6 +276,12 @@ mod tests {
         close(rates(cosine, 4, &[]), &[8.0 / 3.0, 16.0 / 3.0, 8.0, 5.0]);
         close(rates(cosine, 2, &[]), &[8.0 / 3.0, 16.0 / 3.0]);
         close(rates(cosine, 1, &[]), &[8.0 / 3.0]);
+        let linear = Schedule::Linear { to: 2.0, warmup: 1 };
+        close(rates(linear, 4, &[]), &[4.0, 8.0, 6.0, 4.0]);
+        // In steps, two of which are an epoch.
+        close(rates(linear.in_steps(2), 8, &[]), &[8.0 / 3.0, 16.0 / 3.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0]);
+        close(rates(Schedule::Exponential { factor: 0.25 }.in_steps(2), 3, &[]), &[8.0, 4.0, 2.0]);
+        assert_eq!(Schedule::Step { every: 3, factor: 0.5 }.in_steps(4), Schedule::Step { every: 12, factor: 0.5 });
         // Top at epoch 2 of 4: 1 up to 8, and in two steps down to 1/2.
         let cycle = Schedule::OneCycle { pct_start: 0.5, div_factor: 8.0, final_div_factor: 2.0 };
         close(rates(cycle, 4, &[]), &[1.0, 8.0, 4.25, 0.5]);

@@ -4,17 +4,20 @@
 //! eight ways to lay a square onto itself therefore make eight training images of one ([`symmetry`]), and a network
 //! that meets them all cannot learn the orientation by heart. A digit has an upper side, but stays what it is a little
 //! shifted, turned, enlarged or stretched ([`affine`]); and of a chest's X-ray the mirror image is at least nearly one. What
-//! another camera or exposure would have done is another light ([`mod@light`]).
+//! another camera or exposure would have done is another light ([`mod@light`]). Moved by whole pixels an image keeps its
+//! values, and with a part covered it must be recognized by the rest ([`place`]).
 //!
 //! Which change an image gets in an epoch is drawn from a stream keyed by both, not by what was drawn before: a
 //! resumed run, or one with another batch size, draws the same.
 
 pub mod affine;
 pub mod light;
+pub mod place;
 pub mod symmetry;
 
 pub use affine::Affine;
 pub use light::Light;
+pub use place::Place;
 pub use symmetry::Symmetry;
 
 use crate::error::{Error, Result};
@@ -34,6 +37,16 @@ pub struct Augment {
     pub quarter_turns: bool,
     /// Mirrored left to right alone, with probability 1/2.
     pub mirror: bool,
+    /// With `mirror`: an image is mirrored in every other epoch, from the first or from the second on, instead of at random
+    /// (Jordan 2024). In two epochs each image is so met both ways.
+    pub alternate: bool,
+    /// Moved by up to so many whole pixels on each axis, all alike likely: values stay as they are, and what comes in from
+    /// beyond the border is the image reflected there. Below its height and width.
+    #[cfg_attr(feature = "program", schemars(extend("unit" = "pixels")))]
+    pub translate: usize,
+    /// Side of a square of zeros around a pixel at random, cut off at the border (DeVries and Taylor 2017); 0 is none.
+    #[cfg_attr(feature = "program", schemars(extend("unit" = "pixels")))]
+    pub cutout: usize,
     /// Shifted by up to so many pixels on each axis: uniform on [-shift, shift).
     #[cfg_attr(feature = "program", schemars(extend("unit" = "pixels")))]
     pub shift: f64,
@@ -59,6 +72,9 @@ impl Augment {
         flips: false,
         quarter_turns: false,
         mirror: false,
+        alternate: false,
+        translate: 0,
+        cutout: 0,
         shift: 0.0,
         rotate: 0.0,
         zoom: 0.0,
@@ -85,6 +101,17 @@ impl Augment {
                 return Err(Error::config(format!("augment.{key}"), format!("is {value}"), help));
             }
         }
+        let most = 1 << 15;
+        for (key, pixels) in [("translate", self.translate), ("cutout", self.cutout)] {
+            if pixels > most {
+                let help = format!("give a whole number of pixels from 0 to {most}");
+                return Err(Error::config(format!("augment.{key}"), format!("is {pixels}"), help));
+            }
+        }
+        if self.alternate && !self.mirror {
+            let what = "is true, but images are not mirrored";
+            return Err(Error::config("augment.alternate", what, "write mirror = true, or leave it out"));
+        }
         Ok(())
     }
 
@@ -93,7 +120,7 @@ impl Augment {
     pub fn draw(&self, seed: u64, epoch: u64, sample: usize, square: bool) -> Change {
         let mut symmetry = Symmetry::IDENTITY;
         if *self == Self::NONE {
-            return Change { symmetry, affine: None, light: None };
+            return Change { symmetry, affine: None, light: None, place: None };
         }
         let mut rng = Rng::new(seed, "augment", (epoch << 32) + sample as u64);
         if self.quarter_turns {
@@ -106,7 +133,9 @@ impl Augment {
         }
         if self.mirror {
             // Left to right as one sees it, also after a quarter turn, whose result is what is walked through.
-            symmetry.flip_x ^= rng.chance(0.5);
+            let drawn = rng.chance(0.5);
+            let first = || Rng::new(seed, "augment-first", sample as u64).chance(0.5);
+            symmetry.flip_x ^= if self.alternate { first() ^ epoch.is_multiple_of(2) } else { drawn };
         }
         // Always the same draws, so that switching one change off leaves the others as they were.
         let mut within = |most: f64| rng.range(-most, most);
@@ -120,7 +149,14 @@ impl Augment {
         let light = Light { contrast, brightness, noise: self.noise, rng };
         let moves = self.shift + self.rotate + self.zoom + self.stretch > 0.0;
         let shines = self.contrast + self.brightness + self.noise > 0.0;
-        Change { symmetry, affine: moves.then_some(affine), light: shines.then_some(light) }
+        // From a stream of their own, so that they leave the draws above as they are.
+        let places = (self.translate > 0 || self.cutout > 0).then(|| {
+            let mut rng = Rng::new(seed, "augment-place", (epoch << 32) + sample as u64);
+            let mut within = |most: usize| rng.below(2 * most + 1) as isize - most as isize;
+            let by = [within(self.translate), within(self.translate)];
+            Place { by, hole: self.cutout, at: [rng.uniform(), rng.uniform()] }
+        });
+        Change { symmetry, affine: moves.then_some(affine), light: shines.then_some(light), place: places }
     }
 }
 
@@ -133,6 +169,8 @@ pub struct Change {
     pub affine: Option<Affine>,
     /// In another light.
     pub light: Option<Light>,
+    /// Moved by whole pixels, and partly covered.
+    pub place: Option<Place>,
 }
 
 /// The images `indices` of `pixels` `[N, C, H, W]` as a batch `[B, C, H, W]`, each changed as `augment` draws for it
@@ -148,7 +186,7 @@ pub fn gather(pixels: &Tensor<f32>, indices: &[usize], augment: &Augment, seed: 
     Tensor::build(pixels.shape_owned().with(0, indices.len()), |out| {
         parallel::chunks(out, image, |k, to| {
             let from = &pixels.data()[indices[k] * image..][..image];
-            let Change { symmetry, affine, mut light } = augment.draw(seed, epoch, indices[k], height == width);
+            let Change { symmetry, affine, mut light, place } = augment.draw(seed, epoch, indices[k], height == width);
             for (from, to) in from.chunks(plane).zip(to.chunks_mut(plane)) {
                 match affine {
                     None => symmetry.apply(from, to, height, width),
@@ -156,6 +194,9 @@ pub fn gather(pixels: &Tensor<f32>, indices: &[usize], augment: &Augment, seed: 
                 }
                 if let Some(light) = &mut light {
                     light.apply(to);
+                }
+                if let Some(place) = &place {
+                    place.apply(to, height, width);
                 }
             }
         });
@@ -187,8 +228,8 @@ mod tests {
         ] {
             let mut seen: BTreeMap<String, usize> = BTreeMap::new();
             for sample in 0..4000 {
-                let Change { symmetry, affine, light } = augment.draw(7, 2, sample, square);
-                assert!(affine.is_none() && light.is_none());
+                let Change { symmetry, affine, light, place } = augment.draw(7, 2, sample, square);
+                assert!(affine.is_none() && light.is_none() && place.is_none());
                 *seen.entry(format!("{symmetry:?}")).or_default() += 1;
             }
             assert_eq!(seen.len(), size, "{augment:?}");
@@ -214,6 +255,30 @@ mod tests {
         // Nothing within 1 % of an end: 0.995^2000 = 4e-5 for each of the eight, and the seed is fixed.
         assert!(low.iter().all(|v| (-1.0001..-0.99).contains(v)), "{low:?}");
         assert!(high.iter().all(|v| (0.99..1.0001).contains(v)), "{high:?}");
+    }
+
+    #[test]
+    fn images_are_mirrored_in_every_other_epoch() {
+        let alternate = Augment { mirror: true, alternate: true, ..Augment::NONE };
+        let flip = |epoch, sample| alternate.draw(7, epoch, sample, true).symmetry.flip_x;
+        assert!((0..100).all(|sample| (1..6).all(|epoch| flip(epoch, sample) != flip(epoch + 1, sample))));
+        let first = (0..1000).filter(|&sample| flip(1, sample)).count();
+        assert!((400..600).contains(&first), "{first}");
+    }
+
+    #[test]
+    fn translations_and_holes_fill_their_ranges() {
+        let augment = Augment { translate: 1, cutout: 2, ..Augment::NONE };
+        let mut seen: BTreeMap<[isize; 2], usize> = BTreeMap::new();
+        for sample in 0..4500 {
+            let change = augment.draw(7, 2, sample, false);
+            assert!(change.affine.is_none() && change.light.is_none());
+            *seen.entry(change.place.unwrap().by).or_default() += 1;
+        }
+        assert!(seen.len() == 9 && seen.values().all(|n| (400..600).contains(n)), "{seen:?}");
+        // The other changes are drawn as before.
+        let both = Augment { translate: 3, ..SMALL };
+        assert_eq!(both.draw(7, 2, 5, true).affine, SMALL.draw(7, 2, 5, true).affine);
     }
 
     #[test]
@@ -243,6 +308,9 @@ mod tests {
             (Augment { rotate: 181.0, ..BOTH }, "rotate"),
             (Augment { zoom: 1.0, ..BOTH }, "zoom"),
             (Augment { zoom: f64::NAN, ..BOTH }, "zoom"),
+            (Augment { alternate: true, ..BOTH }, "alternate"),
+            (Augment { translate: usize::MAX, ..BOTH }, "translate"),
+            (Augment { cutout: usize::MAX, ..BOTH }, "cutout"),
         ] {
             let refusal = bad.check().unwrap_err();
             assert!(refusal.exit_code() == 2 && refusal.to_string().contains(&format!("augment.{key}")), "{refusal}");

@@ -52,6 +52,9 @@ pub struct Fit<C = Objective> {
     pub keep: Keep,
     /// How the learning rate changes from epoch to epoch; it begins with the optimizer's.
     pub schedule: Schedule,
+    /// Whether the rate changes from step to step instead: the schedule's epochs are then steps
+    /// ([`Schedule::in_steps`]).
+    pub by_step: bool,
     /// Whether the last batch of an epoch is omitted if it is not full. Another order in each epoch sees to it that all
     /// samples are met.
     pub drop_last: bool,
@@ -71,6 +74,7 @@ impl Fit {
             objective: Objective::default(),
             keep: Keep::Loss,
             schedule: Schedule::default(),
+            by_step: false,
             drop_last: false,
             rate: "the learning rate",
         }
@@ -94,8 +98,8 @@ impl Fit {
 impl<C> Fit<C> {
     /// The same training by another objective.
     pub fn with_objective<D>(self, objective: D) -> Fit<D> {
-        let Self { epochs, patience, batch, seed, network, keep, schedule, drop_last, rate, .. } = self;
-        Fit { epochs, patience, batch, seed, network, objective, keep, schedule, drop_last, rate }
+        let Self { epochs, patience, batch, seed, network, keep, schedule, by_step, drop_last, rate, .. } = self;
+        Fit { epochs, patience, batch, seed, network, objective, keep, schedule, by_step, drop_last, rate }
     }
 
     /// Returns the number of samples that an epoch meets, of `n`.

@@ -8,6 +8,7 @@
 //! * [`learner`]: what learns, and the loop that it goes through; [`measure`]: by what an epoch is chosen;
 //! * [`fit`]: the settings of a network's training by a loss; [`supervised`]: an epoch of it;
 //! * [`mod@evaluate`]: loss, accuracy and probabilities of a trained model;
+//! * [`views`]: several views of an image, over which a prediction is averaged;
 //! * [`history`]: what is remembered of each epoch;
 //! * [`checkpoint`]: the one file from which a run resumes.
 
@@ -23,8 +24,9 @@ pub mod measure;
 pub mod objective;
 pub mod samples;
 pub mod supervised;
+pub mod views;
 
-pub use augment::{Affine, Augment, Symmetry, gather};
+pub use augment::{Affine, Augment, Place, Symmetry, gather};
 pub use batch::{Batches, Normalization, standardize_each};
 pub use checkpoint::Checkpoint;
 pub use criterion::{Batch, Criterion};
@@ -36,3 +38,4 @@ pub use measure::{Direction, Keep, Measure, VAL_ACCURACY, VAL_LOSS};
 pub use objective::{Loss, Objective, balanced};
 pub use samples::{ImageSamples, Matrix, Samples};
 pub use supervised::Supervised;
+pub use views::{MeanOverViews, Views};

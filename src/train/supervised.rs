@@ -15,7 +15,7 @@ use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::nn::state::{State, load_state_dict, state_dict};
 use crate::nn::{Ctx, Draws, Module, Proposals};
-use crate::optim::{Optimizer, Stopped};
+use crate::optim::{Optimizer, Schedule, Stopped};
 
 /// Outputs of a classifier beyond this say nothing any more: neighbouring numbers of `f32` lie 10⁸ apart there, and the
 /// squares that embeddings and distances are made of leave its range soon after.
@@ -82,6 +82,7 @@ impl<C: Criterion> Fit<C> {
         val: &'a dyn Samples,
     ) -> Result<Supervised<'a, C>> {
         self.check(model, train, val)?;
+        optimizer.check(model)?;
         Ok(Supervised::new(self, model, optimizer, train, val))
     }
 }
@@ -184,10 +185,15 @@ impl<C: Criterion> Learner for Supervised<'_, C> {
     fn epoch(&mut self, history: &History, observer: &mut dyn Observer) -> Result<Figures> {
         let (fit, met) = (self.fit, self.fit.met(self.train.len()));
         let epoch = history.epochs.len() + 1;
-        self.optimizer.set_lr(fit.schedule.lr(self.lr, epoch, fit.epochs, &history.curve("val_loss")));
         let batches = Batches::new(self.train.len(), fit.batch, fit.seed, epoch as u64, true);
         let (done, all) = (self.running.seen.div_ceil(fit.batch), met.div_ceil(fit.batch));
-        for indices in batches.take(all).skip(done) {
+        let by_step = fit.by_step && !matches!(fit.schedule, Schedule::Plateau { .. });
+        let schedule = if by_step { fit.schedule.in_steps(all) } else { fit.schedule };
+        self.optimizer.set_lr(fit.schedule.lr(self.lr, epoch, fit.epochs, &history.curve("val_loss")));
+        for (number, indices) in batches.take(all).enumerate().skip(done) {
+            if by_step {
+                self.optimizer.set_lr(schedule.lr(self.lr, (epoch - 1) * all + number + 1, fit.epochs * all, &[]));
+            }
             self.step(epoch, &indices)?;
             observer.step(epoch, self.running.seen, met);
             if observer.interrupted() {

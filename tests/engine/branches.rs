@@ -116,7 +116,8 @@ fn neighbours_within_a_branch_are_computed_in_one_go() {
     // The op itself, not just fewer entries.
     let (conv, x) = (conv(3, 5, 3, same()), Var::constant(x));
     let [weight, bias] = [&conv.weight, conv.bias.as_ref().unwrap()].map(|param| Var::constant(param.get()));
-    let (fx, sx) = (x.conv2d_block(&weight, &bias, same()).unwrap(), with_channels().forward(&x, &mut Ctx::eval()));
+    let (fx, sx) =
+        (x.conv2d_block(&weight, &bias, same(), true).unwrap(), with_channels().forward(&x, &mut Ctx::eval()));
     let y = residual.forward(&x, &mut Ctx::eval()).unwrap();
     assert_eq!(*y.value(), *fx.add(&sx.unwrap()).unwrap().value());
 }

@@ -82,7 +82,7 @@ fn costly_gradients_are_computed_only_where_needed() {
     let (x, w, b): (&[usize], &[usize], &[usize]) = (&[2, 3, 6, 6], &[4, 3, 3, 3], &[4]);
     obeys::<2>("conv2d", &Conv2d::default(), [x, w], &[0, 1]);
     obeys::<3>("conv2d_bias", &Conv2d::default(), [x, w, b], &[0, 1, 2]);
-    obeys::<3>("conv2d_block", &ConvBlock(Conv2d::default()), [x, w, b], &[0]);
+    obeys::<3>("conv2d_block", &ConvBlock { conv: Conv2d::default(), relu: true }, [x, w, b], &[0]);
     let wt: &[usize] = &[3, 4, 3, 3];
     obeys::<2>("conv_transpose2d", &ConvTranspose2d::default(), [x, wt], &[0, 1]);
     obeys::<3>("conv_transpose2d_bias", &ConvTranspose2d::default(), [x, wt, b], &[0, 1, 2]);

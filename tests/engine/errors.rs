@@ -88,6 +88,7 @@ fn each_op_prints_its_arithmetic() {
                 &zeros(&[2, 1, 2, 2]),
                 &zeros(&[2]),
                 Conv2d { groups: 2, ..same },
+                true,
             )),
             "conv2d_block computes one group of channels; found 2",
         ),

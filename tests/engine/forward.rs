@@ -185,7 +185,7 @@ fn call<T: Real>(op: &str, a: &Args, x: &[Var<T>]) -> gradus::Result<Var<T>> {
         "layer_norm" => x[0].layer_norm(&x[1], &x[2], a.eps),
         "reparametrize" => x[0].reparametrize(&x[1], x[2].value()),
         "kl_normal" => x[0].kl_normal(&x[1]),
-        "conv2d_block" => x[0].conv2d_block(&x[1], &x[2], a.conv()),
+        "conv2d_block" => x[0].conv2d_block(&x[1], &x[2], a.conv(), true),
         "max_pool2d" => x[0].max_pool2d(a.window()),
         "avg_pool2d" => x[0].avg_pool2d(a.window()),
         "global_avg_pool2d" => x[0].global_avg_pool2d(),

@@ -2,7 +2,7 @@
 //! by module, and either way the values and gradients are those of the ops.
 
 use gradus::autograd::{Tape, Var};
-use gradus::nn::{Activation, AvgPool2d, Conv2d, Ctx, Init, MaxPool2d, Module, Sequential, parameters};
+use gradus::nn::{Activation, AvgPool2d, BatchNorm, Conv2d, Ctx, Init, MaxPool2d, Module, Sequential, parameters};
 use gradus::ops::{self, Padding, Window};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
@@ -20,13 +20,18 @@ fn gradients(tape: Tape, y: &Var, leaf: &Var, params: &[Var]) -> Vec<Tensor> {
 
 /// Runs a block as `Sequential` does and op by op. Returns the entries that the first saved on its tape.
 fn saved_entries(settings: ops::Conv2d, bias: bool, window: Window) -> usize {
+    saved_entries_with(settings, bias, true, window)
+}
+
+/// The same, with a ReLU or without.
+fn saved_entries_with(settings: ops::Conv2d, bias: bool, relu: bool, window: Window) -> usize {
     let groups = settings.groups;
     let conv = Conv2d::new(4, 6, [3, 3], settings, Init::PyTorch, &mut rng());
     let conv = if bias { conv } else { conv.without_bias() };
-    let net =
-        Sequential::<f32>::new().with("conv", conv).with("relu", Activation::Relu).with("pool", MaxPool2d(window));
+    let net = Sequential::<f32>::new().with("conv", conv);
+    let net = if relu { net.with("relu", Activation::Relu) } else { net }.with("pool", MaxPool2d(window));
     let x = Tensor::randn([3, 4, 13, 12], &mut rng());
-    let what = format!("{settings:?}, bias {bias}, {window:?}, groups {groups}");
+    let what = format!("{settings:?}, bias {bias}, ReLU {relu}, {window:?}, groups {groups}");
 
     let tape = Tape::new();
     let leaf = tape.leaf(x.clone());
@@ -39,7 +44,7 @@ fn saved_entries(settings: ops::Conv2d, bias: bool, window: Window) -> usize {
     let tape = Tape::new();
     let (leaf, params) = (tape.leaf(x), values.into_iter().map(|v| tape.leaf(v)).collect::<Vec<_>>());
     let y = leaf.conv2d(&params[0], params.get(1), settings).unwrap();
-    let y = y.relu().unwrap().max_pool2d(window).unwrap();
+    let y = if relu { y.relu().unwrap() } else { y }.max_pool2d(window).unwrap();
     assert_eq!(found, *y.value(), "{what}");
     let plain = tape.len();
     for (found, expected) in found_gradients.iter().zip(gradients(tape, &y, &leaf, &params)) {
@@ -50,13 +55,46 @@ fn saved_entries(settings: ops::Conv2d, bias: bool, window: Window) -> usize {
     plain - entries
 }
 
+/// Batch normalization takes a ReLU that follows into its pass, with the same bits: values, gradients, running statistics; and
+/// not where somebody wants to see what is between.
+#[test]
+fn batch_norm_takes_a_relu_along() {
+    let x = Tensor::randn([6, 4, 5, 5], &mut rng());
+    let run = |capture: bool| {
+        let norm = BatchNorm::<f32>::new(4);
+        norm.weight.set(Tensor::from_fn([4], |i| [1.0, -0.5, 2.0, 0.0][i]));
+        norm.bias.set(Tensor::from_fn([4], |i| [0.1, -0.3, 0.0, 1.0][i]));
+        let net = Sequential::new().with("norm", norm).with("relu", Activation::Relu);
+        let tape = Tape::new();
+        let leaf = tape.leaf(x.clone());
+        let wants = |path: &str| capture && path == "norm";
+        let mut cx = Ctx::train(&tape, 0, 0).capture(&wants);
+        let y = net.forward(&leaf, &mut cx).unwrap();
+        let entries = tape.len();
+        cx.proposals().commit();
+        let params: Vec<Var> = parameters(&net).iter().map(|(_, p)| tape.param(p)).collect();
+        let statistics: Vec<Tensor> = gradus::nn::buffers(&net).iter().map(|(_, buffer)| buffer.get()).collect();
+        let evaluated = net.forward(&Var::constant(x.clone()), &mut Ctx::eval()).unwrap().into_value();
+        let value = y.value().clone();
+        (entries, value, gradients(tape, &y, &leaf, &params), statistics, evaluated)
+    };
+    let (together, apart) = (run(false), run(true));
+    assert_eq!(apart.0 - together.0, 1);
+    assert!(together.1.data().contains(&0.0));
+    assert_eq!((together.1, together.2, together.3), (apart.1, apart.2, apart.3));
+    assert_eq!(together.4, apart.4);
+}
+
 #[test]
 fn only_plain_blocks_with_2x2_pools_are_computed_in_one_go() {
     let plain = ops::Conv2d { padding: Padding::Same, ..Default::default() };
     let two = Window::square(2);
     assert_eq!(saved_entries(plain, true, two), 2, "a block");
     assert_eq!(saved_entries(ops::Conv2d { padding: Padding::Fixed([2, 0]), ..plain }, true, two), 2, "other padding");
-    assert_eq!(saved_entries(plain, false, two), 0, "no bias");
+    assert_eq!(saved_entries_with(plain, true, false, two), 1, "no ReLU");
+    // A block without a bias has the zeros of one, which are no entry.
+    assert_eq!(saved_entries(plain, false, two), 2, "no bias");
+    assert_eq!(saved_entries_with(plain, false, false, two), 1, "neither");
     for settings in [
         ops::Conv2d { stride: [2, 2], ..plain },
         ops::Conv2d { stride: [1, 2], ..plain },

@@ -21,6 +21,7 @@ fn formula(init: Init, fan_in: f64, fan_out: f64) -> (f64, Option<f64>) {
         Init::XavierNormal => (2.0 / (fan_in + fan_out), None),
         Init::XavierUniform => uniform((6.0 / (fan_in + fan_out)).sqrt()),
         Init::PyTorch => uniform(1.0 / fan_in.sqrt()),
+        Init::Dirac | Init::Zeros => unreachable!("not drawn by a formula alone"),
     }
 }
 
@@ -57,7 +58,7 @@ fn layer(what: &str, init: Init, weight: &Param<f64>, bias: &Param<f64>, fan_in:
 
 #[test]
 fn each_layer_draws_by_its_formula() {
-    for init in Init::ALL {
+    for init in Init::ALL.into_iter().filter(|init| !matches!(init, Init::Dirac | Init::Zeros)) {
         let linear = Linear::<f64>::new(40, 500, init, &mut rng());
         layer("linear", init, &linear.weight, &linear.bias, 40.0, 500.0);
 
@@ -78,6 +79,26 @@ fn each_layer_draws_by_its_formula() {
         layer("log_var", init, &code.log_var.weight, &code.log_var.bias, 30.0, 400.0);
         assert_ne!(code.mean.weight.get(), code.log_var.weight.get(), "two draws");
     }
+}
+
+/// A convolution that begins by copying gives what it gets in its first channels, whatever the size of its filters; zeros give 0.
+#[test]
+fn filters_that_copy_hand_on_their_input() {
+    let same = ops::Conv2d { padding: ops::Padding::Same, ..Default::default() };
+    let x = Var::constant(Tensor::<f64>::randn([2, 3, 5, 6], &mut rng()));
+    for kernel in [[3, 3], [1, 5]] {
+        let conv = Conv2d::<f64>::new(3, 5, kernel, same, Init::Dirac, &mut rng()).without_bias();
+        let y = conv.forward(&x, &mut Ctx::eval()).unwrap();
+        assert!((0..2).all(|n| (0..3 * 30).all(|i| y.value().data()[n * 150 + i] == x.value().data()[n * 90 + i])));
+        let rest = Tensor::new(
+            conv.weight.get().data()[3 * 3 * kernel[0] * kernel[1]..].to_vec(),
+            [2, 3, kernel[0], kernel[1]],
+        );
+        let bound = 1.0 / (3.0 * (kernel[0] * kernel[1]) as f64).sqrt();
+        assert!(rest.unwrap().data().iter().all(|w| *w != 0.0 && w.abs() <= bound));
+    }
+    let none = Linear::<f64>::new(4, 3, Init::Zeros, &mut rng());
+    assert!(none.weight.get().data().iter().chain(none.bias.get().data()).all(|w| *w == 0.0));
 }
 
 #[test]

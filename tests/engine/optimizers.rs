@@ -4,8 +4,9 @@
 use crate::common::{Portable, digest};
 use gradus::autograd::{Gradients, Param, Tape, Var};
 use gradus::nn::state::{from_safetensors, load_state_dict, state_dict, to_safetensors};
-use gradus::nn::{Ctx, Kind, Module, Walk};
-use gradus::optim::{Adam, Around, Choice, FirstOrder, Optimizer, OptimizerSpec, Schedule, Sgd};
+use gradus::nn::{Ctx, Init, Kind, Linear, Module, Walk, parameters};
+use gradus::optim::{Adam, Around, Choice, FirstOrder, Group, Muon, Optimizer, OptimizerSpec, Schedule, Sgd};
+use gradus::rng::Rng;
 use gradus::tensor::Tensor;
 use gradus::{Error, Real, Result};
 use serde::Deserialize;
@@ -157,12 +158,14 @@ fn rules() -> Vec<(String, Make)> {
         clip_norm: Some(3.0),
         global_clip_norm: Some(3.5),
         gradient_accumulation_steps: 3,
+        lookahead_steps: 2,
+        lookahead_alpha: 0.25,
         use_ema: true,
         ema_momentum: 0.75,
     };
     let specs: Vec<OptimizerSpec> = golden().runs.iter().map(Run::spec).collect();
-    let surrounded = specs.iter().map(|spec| OptimizerSpec { around: all, ..*spec });
-    specs.iter().copied().chain(surrounded).map(make).collect()
+    let surrounded = specs.iter().map(|spec| OptimizerSpec { around: all, ..spec.clone() });
+    specs.iter().cloned().chain(surrounded).map(make).collect()
 }
 
 fn bits(model: &Bare<f64>) -> Vec<u64> {
@@ -421,10 +424,79 @@ fn clippings_act_in_order() {
     assert!(both.concat().iter().zip(&all).all(|(b, a)| (b / norm(&both.concat()) - a).abs() < 1e-15));
 }
 
+/// Two moves by hand, then a quarter of the way from the start to where they led; with an average beside the slow weights.
+#[test]
+fn slow_weights_go_a_part_of_the_way() {
+    for use_ema in [false, true] {
+        let around = Around { lookahead_steps: 2, lookahead_alpha: 0.25, use_ema, ..Around::default() };
+        let (model, mut optimizer) = (fresh::<f64>(), FirstOrder::new(Sgd::new(0.5)).around(around));
+        let start = model.0[1].get().to_vec();
+        for t in 1..=3 {
+            optimizer.step(&model, &mut || loss(&model, t)).unwrap();
+        }
+        let g: Vec<_> = (1..=3).map(|t| gradient::<f64>(t, 1)).collect();
+        for (i, found) in model.0[1].get().data().iter().enumerate() {
+            let fast = start[i] - 0.5 * (g[0].data()[i] + g[1].data()[i]);
+            let expected = start[i] + 0.25 * (fast - start[i]) - 0.5 * g[2].data()[i];
+            assert!((found - expected).abs() < 1e-14, "{found} for {expected}");
+        }
+    }
+}
+
+/// Each group moves as its rule alone would move it; saved and loaded they go on alike.
+#[test]
+fn groups_move_by_their_own_rules() {
+    let names: Vec<String> = parameters(&fresh::<f64>()).into_iter().map(|(path, _)| path).collect();
+    let (first, rest) = (Choice::Sgd(Sgd { momentum: 0.9, ..Sgd::new(0.5) }), Choice::Adam(Adam::new(0.1)));
+    let group = Group { params: vec![names[1].clone()], rule: first };
+    let around = Around { use_ema: true, ..Around::default() };
+    let spec = OptimizerSpec { rule: rest, around, groups: vec![group] };
+    let alone = |rule| OptimizerSpec { around, ..OptimizerSpec::new(rule) };
+    let (model, mut optimizer) = (fresh::<f64>(), spec.build_for::<f64>());
+    let (by_first, mut first) = (fresh::<f64>(), alone(first).build_for::<f64>());
+    let (by_rest, mut rest) = (fresh::<f64>(), alone(rest).build_for::<f64>());
+    optimizer.check(&model).unwrap();
+    for t in 1..=4 {
+        if t == 3 {
+            // Rates change in proportion, and a saved state begins where it ended.
+            let (steps, state) = (optimizer.steps(), optimizer.state());
+            optimizer = spec.build_for::<f64>();
+            optimizer.load(steps, state).unwrap();
+            optimizer.set_lr(0.05);
+            first.set_lr(0.25);
+            rest.set_lr(0.05);
+        }
+        optimizer.step(&model, &mut || loss(&model, t)).unwrap();
+        first.step(&by_first, &mut || loss(&by_first, t)).unwrap();
+        rest.step(&by_rest, &mut || loss(&by_rest, t)).unwrap();
+    }
+    let averages = [optimizer.averaged(&model), first.averaged(&by_first), rest.averaged(&by_rest)].map(Option::unwrap);
+    for (i, name) in names.iter().enumerate() {
+        let of = if i == 1 { &by_first } else { &by_rest };
+        assert_eq!(model.0[i].get(), of.0[i].get(), "{name}");
+        assert_eq!(averages[0][name], averages[if i == 1 { 1 } else { 2 }][name], "{name}");
+    }
+    assert!(optimizer.load(0, [("nobody/exp_avg".to_owned(), Tensor::zeros([1]))].into()).is_err());
+    let wrong = Group { params: vec!["head.*".into()], rule: Choice::Sgd(Sgd::new(0.1)) };
+    let refusal = OptimizerSpec { groups: vec![wrong], ..OptimizerSpec::new(Choice::Adam(Adam::new(0.1))) };
+    let refusal = refusal.build_for::<f64>().check(&model).unwrap_err().to_string();
+    assert!(refusal.contains("train.optimizer.group.1.params") && refusal.contains(&names[0]), "{refusal}");
+}
+
+#[test]
+fn muon_refuses_what_is_no_matrix() {
+    let model = Linear::<f64>::new(3, 2, Init::PyTorch, &mut Rng::new(1, "muon", 0));
+    let muon = OptimizerSpec::new(Choice::Muon(Muon::new(0.02)));
+    let refusal = muon.build_for::<f64>().check(&model).unwrap_err().to_string();
+    assert!(refusal.contains("cannot move bias of the shape [2]") && refusal.contains("optimizer.group"), "{refusal}");
+    let group = Group { params: vec!["bias".into()], rule: Choice::Sgd(Sgd::new(0.1)) };
+    OptimizerSpec { groups: vec![group], ..muon }.build_for::<f64>().check(&model).unwrap();
+}
+
 #[test]
 fn averages_stand_in_for_the_model() {
     let around = Around { use_ema: true, ema_momentum: 0.5, ..Around::default() };
-    let spec = OptimizerSpec { rule: Choice::Adam(Adam::new(0.1)), around };
+    let spec = OptimizerSpec { rule: Choice::Adam(Adam::new(0.1)), around, groups: Vec::new() };
     let (model, mut optimizer) = (fresh::<f64>(), spec.build_for::<f64>());
     let before = state_dict(&model);
     assert_eq!(optimizer.averaged(&model).unwrap(), before, "no step taken");

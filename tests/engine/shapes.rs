@@ -260,7 +260,7 @@ impl Try {
             16 => {
                 let (x, settings) = (t.images(), t.conv());
                 let [w, b] = t.filters(&x, settings.groups, false);
-                x.conv2d_block(&w, &b, settings)
+                x.conv2d_block(&w, &b, settings, true)
             }
             17 => {
                 let x = t.images();

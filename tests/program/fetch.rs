@@ -3,8 +3,9 @@
 use crate::common::{command, empty_folder, gradus, names};
 use flate2::{Compression, write::GzEncoder};
 use gradus::data::Idx;
-use gradus::data::fetch::{self, FetchEvent, Patience, RemoteFile};
-use gradus::data::mnist::Set;
+use gradus::data::PublicSet;
+use gradus::data::fetch::{self, Contents, FetchEvent, Patience, RemoteFile};
+use gradus::data::public::PublicFile;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -115,7 +116,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 fn file() -> (Vec<u8>, RemoteFile) {
     let plain: Vec<u8> = (0..5000u32).map(|i| (i * i % 251) as u8).collect();
     let sha256 = Sha256::digest(&plain).iter().map(|b| format!("{b:02x}")).collect();
-    (gzip(&plain), RemoteFile { name: "digits.gz".into(), sha256, bytes: 5000 })
+    (gzip(&plain), RemoteFile { name: "digits.gz".into(), contents: Contents::File { sha256, bytes: 5000 } })
 }
 
 /// Fetches into `to`; all notes on the way.
@@ -330,7 +331,7 @@ fn the_command_prints_and_exits_as_it_should() {
     let out = &listed.says(0, &[]).out;
     assert!(out.contains("fashion-mnist") && out.contains("not here: gradus data get mnist"), "{out}");
     gradus(&folder, &["data"]).says(2, &[]);
-    gradus(&folder, &["data", "get", "cifar"]).says(2, &["there are mnist and fashion-mnist"]);
+    gradus(&folder, &["data", "get", "cifar"]).says(2, &["there are mnist, fashion-mnist, cifar-10"]);
     cached(&["data", "verify", "mnist"]).says(3, &["is not a folder", "gradus data get mnist"]);
     cached(&["data", "get", "mnist", "--from", "nowhere"]).says(3, &["nowhere", "does not exist"]);
     cached(&["data", "get", "mnist", "--from", "."]).says(3, &["none of the four files"]);
@@ -339,13 +340,56 @@ fn the_command_prints_and_exits_as_it_should() {
     assert_eq!(server.requests(), ["/set/train-images-idx3-ubyte.gz"]);
     // Files of the correct names and other contents.
     fs::create_dir_all(folder.join("own")).unwrap();
-    for expected in fetch::files_of(Set::Mnist) {
+    for expected in PublicSet::Mnist.files() {
         let labels = Idx { shape: vec![3], data: vec![1, 2, 3] };
-        fs::write(folder.join("own").join(expected.name), gzip(&labels.to_bytes())).unwrap();
+        fs::write(folder.join("own").join(format!("{}.gz", expected.name)), gzip(&labels.to_bytes())).unwrap();
     }
     cached(&["data", "verify", "mnist", "--from", "own"]).says(3, &["train-images-idx3-ubyte.gz", "SHA-256"]);
     cached(&["data", "get", "mnist", "--from", "own"]).says(3, &["is none of the files of mnist"]);
     assert!(!folder.join("cache/mnist/train-images-idx3-ubyte.gz").exists());
+}
+
+/// An archive is unpacked if it holds every file with its contents, and leaves nothing if not.
+#[test]
+fn an_archive_is_unpacked_when_all_of_it_is_right() {
+    let files = ["one.bin", "two.bin"].map(|name| (name, name.repeat(300).into_bytes()));
+    let packed = |files: &[(&str, Vec<u8>)]| {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (name, bytes) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            tar.append_data(&mut header, format!("folder/{name}"), &bytes[..]).unwrap();
+        }
+        gzip(&tar.into_inner().unwrap())
+    };
+    let sums: Vec<&'static str> = files
+        .iter()
+        .map(|(_, bytes)| {
+            let sum: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
+            &*sum.leak()
+        })
+        .collect();
+    let members = files.iter().zip(&sums).map(|((name, bytes), sha256)| PublicFile {
+        name: (*name).to_owned(),
+        sha256,
+        bytes: bytes.len() as u64,
+    });
+    let expected = RemoteFile { name: "set.tar.gz".into(), contents: Contents::Archive(members.collect()) };
+    let dir = tempdir().unwrap();
+    let changed = [files[0].clone(), (files[1].0, b"other".to_vec())];
+    for (bad, said) in [(&files[..1], "holds no two.bin"), (&changed[..], "holds a two.bin with the SHA-256")] {
+        let server = Server::new(vec![Answer::Body(packed(bad))]);
+        let refusal = get(&expected, &[&server], dir.path()).0.unwrap_err().to_string();
+        assert!(refusal.contains(said), "{refusal}");
+        assert!(names(dir.path()).is_empty(), "{:?}", names(dir.path()));
+    }
+    let server = Server::new(vec![Answer::HangsUp(packed(&files), 700), Answer::Body(packed(&files))]);
+    get(&expected, &[&server], dir.path()).0.unwrap();
+    assert_eq!(names(dir.path()), ["one.bin", "two.bin"]);
+    assert_eq!(fs::read(dir.path().join("two.bin")).unwrap(), files[1].1);
+    let (again, notes) = get(&expected, &[&server], dir.path());
+    again.unwrap();
+    assert_eq!((notes.len(), server.requests().len()), (1, 2), "{notes:?}");
 }
 
 /// The real files, if the variable GRADUS_DATA names a folder that holds `mnist/`.
@@ -373,8 +417,8 @@ fn the_real_set_is_copied_and_fetched() {
     run(&alone).says(3, &["t10k-labels-idx1-ubyte.gz: the checksum is correct", "lacks one of the four files"]);
     // From a server that hangs up in the middle of each file.
     let mut answers = Vec::new();
-    for expected in fetch::files_of(Set::Mnist) {
-        let body = fs::read(mnist.join(expected.name)).unwrap();
+    for expected in PublicSet::Mnist.files() {
+        let body = fs::read(mnist.join(format!("{}.gz", expected.name))).unwrap();
         answers.extend([Answer::HangsUp(body.clone(), body.len() / 2), Answer::Body(body)]);
     }
     let server = Server::new(answers);

@@ -228,8 +228,8 @@ pub(crate) struct Direct<'a> {
 /// Most windows of a [`Windows`] kernel.
 pub(crate) const MAX_WINDOWS: usize = 3;
 
-/// `y[w] = maxpool(relu(sum over k of filters[k] * windows[w][offsets[k] + pixel] + bias))` over the four pixels of a
-/// 2 x 2 window, at 0, 1, `row` and `row + 1`; one or two vectors of filters at a time.
+/// `y[w] = maxpool(max(floor, sum over k of filters[k] * windows[w][offsets[k] + pixel] + bias))` over the four pixels of
+/// a 2 x 2 window, at 0, 1, `row` and `row + 1`; one or two vectors of filters at a time.
 pub(crate) struct Windows {
     /// Number of terms.
     pub(crate) len: usize,
@@ -243,6 +243,8 @@ pub(crate) struct Windows {
     pub(crate) row: usize,
     /// One or two vectors.
     pub(crate) bias: *const f32,
+    /// 0 for ReLU, -infinity for none.
+    pub(crate) floor: f32,
     /// Values and codes, window w's at `w * stride`.
     pub(crate) y: *mut f32,
     pub(crate) codes: *mut u8,

@@ -78,7 +78,7 @@ impl Vector for __m256 {
         }
     }
     #[inline(always)]
-    unsafe fn pool(window: [Self; 4], y: *mut f32, codes: *mut u8) {
+    unsafe fn pool(window: [Self; 4], floor: f32, y: *mut f32, codes: *mut u8) {
         // SAFETY: as above; of the codes the lower half of a register is written, which are `LANES` bytes.
         unsafe {
             let (mut best, mut code) = (window[0], _mm256_setzero_ps());
@@ -90,9 +90,10 @@ impl Vector for __m256 {
                 best = _mm256_blendv_ps(best, value, larger);
                 code = _mm256_blendv_ps(code, _mm256_castsi256_ps(_mm256_set1_epi32(k as i32)), larger);
             }
-            let off = _mm256_cmp_ps::<_CMP_LE_OQ>(best, _mm256_setzero_ps());
+            let floor = _mm256_set1_ps(floor);
+            let off = _mm256_cmp_ps::<_CMP_LE_OQ>(best, floor);
             code = _mm256_blendv_ps(code, _mm256_castsi256_ps(_mm256_set1_epi32(i32::from(DEAD))), off);
-            Self::store(_mm256_andnot_ps(off, best), y);
+            Self::store(_mm256_blendv_ps(best, floor, off), y);
             let code = _mm256_castps_si256(code);
             let [low, high] = [_mm256_castsi256_si128(code), _mm256_extracti128_si256::<1>(code)];
             let words = _mm_packs_epi32(low, high);

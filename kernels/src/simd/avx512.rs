@@ -110,7 +110,7 @@ impl Vector for __m512 {
         }
     }
     #[inline(always)]
-    unsafe fn pool(window: [Self; 4], y: *mut f32, codes: *mut u8) {
+    unsafe fn pool(window: [Self; 4], floor: f32, y: *mut f32, codes: *mut u8) {
         // SAFETY: as above.
         unsafe {
             let (mut best, mut code) = (window[0], _mm512_setzero_si512());
@@ -122,10 +122,10 @@ impl Vector for __m512 {
                 best = _mm512_mask_mov_ps(best, larger, value);
                 code = _mm512_mask_mov_epi32(code, larger, _mm512_set1_epi32(k as i32));
             }
-            let zero = _mm512_setzero_ps();
-            let (off, dead) = (_mm512_cmp_ps_mask::<_CMP_LE_OQ>(best, zero), _mm512_set1_epi32(i32::from(DEAD)));
+            let floor = _mm512_set1_ps(floor);
+            let (off, dead) = (_mm512_cmp_ps_mask::<_CMP_LE_OQ>(best, floor), _mm512_set1_epi32(i32::from(DEAD)));
             code = _mm512_mask_mov_epi32(code, off, dead);
-            Self::store(_mm512_mask_mov_ps(best, off, zero), y);
+            Self::store(_mm512_mask_mov_ps(best, off, floor), y);
             _mm_storeu_si128(codes.cast(), _mm512_cvtepi32_epi8(code));
         }
     }

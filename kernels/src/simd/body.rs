@@ -313,7 +313,7 @@ pub(super) unsafe fn windows<S: Vector, const W: usize, const V: usize>(t: &Wind
                 for pixel in 0..4 {
                     window[pixel] = total[w][pixel][v].add(bias);
                 }
-                S::pool(window, t.y.add(at), t.codes.add(at));
+                S::pool(window, t.floor, t.y.add(at), t.codes.add(at));
             }
         }
     }

@@ -61,10 +61,10 @@ pub(crate) trait Vector: Copy {
         count
     }
 
-    /// ReLU and max-pooling of `LANES` windows, whose four pixels are given: the values and the codes of
+    /// ReLU (or none, see [`pool_window`]) and max-pooling of `LANES` windows, whose four pixels are given: the values and the codes of
     /// [`pool_window`].
     #[inline(always)]
-    unsafe fn pool(window: [Self; 4], y: *mut f32, codes: *mut u8) {
+    unsafe fn pool(window: [Self; 4], floor: f32, y: *mut f32, codes: *mut u8) {
         let mut pixels = [[0.0; UNIT]; 4];
         let (mut values, mut found) = ([0.0; UNIT], [0; UNIT]);
         // SAFETY: a vector is no longer than a unit; the rest is promised by the caller.
@@ -73,7 +73,7 @@ pub(crate) trait Vector: Copy {
                 window.store(pixels.as_mut_ptr());
             }
             for l in 0..Self::LANES {
-                (values[l], found[l]) = pool_window(pixels.map(|pixels| pixels[l]));
+                (values[l], found[l]) = pool_window(pixels.map(|pixels| pixels[l]), floor);
             }
             for l in 0..Self::LANES {
                 *y.add(l) = values[l];

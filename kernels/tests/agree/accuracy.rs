@@ -83,7 +83,7 @@ fn check_moments(x: &[f32], what: &str) {
     let (mut dw, mut db) = ([f32::NAN], [f32::NAN]);
     let s = Scales { mean: &zero, inverse: &one, weight: &one };
     let out = NormGradients { dx: None, dw: &mut dw, db: &mut db };
-    batch_norm_backward(&Channels { n: 1, c: 1, places: n }, x, &dy, &s, true, out);
+    batch_norm_backward(&Channels { n: 1, c: 1, places: n }, x, &dy, &s, true, None, out);
     near(db[0], exact(dy.iter().map(|&dy| f64::from(dy))), n, 0.0, &format!("db {what}"));
     let terms = x.iter().map(|&x| f64::from(0.1f32) * (f64::from(x) - f64::from(zero[0])));
     near(dw[0], exact(terms), n, 4.0, &format!("dw {what}"));
@@ -115,7 +115,7 @@ fn bias_gradients_of_large_images() {
         let g = Conv2d { n: 1, c, h: 512, w: 512, o: 1, kernel, stride, pad, dilation };
         let (x, w, bias) = (vec![0.0f32; c << 18], vec![0.0f32; 9 * c], [1.0f32]);
         let (dy, mut y, mut codes) = (vec![0.1f32; 1 << 16], vec![0.0f32; 1 << 16], vec![0; 1 << 16]);
-        f32::conv2d_block_forward(&g, &x, &w, &bias, &mut y, Some(&mut codes));
+        f32::conv2d_block_forward(&g, &x, &w, &bias, true, &mut y, Some(&mut codes));
         for with_dx in [false, true] {
             let (mut dx, mut dw, mut db) = (vec![f32::NAN; x.len()], vec![f32::NAN; w.len()], [f32::NAN]);
             let out = BlockGradients { dx: with_dx.then_some(&mut dx), dw: &mut dw, db: &mut db };

@@ -164,7 +164,7 @@ fn blocks_and_chains() {
         let small = floats(&mut data, pooled);
         returned += at_each_level(|_| {
             let (mut y, mut codes) = (small.clone(), vec![0; small.len()]);
-            f32::conv2d_block_forward(&g, &x, &w, &bias, &mut y, Some(&mut codes));
+            f32::conv2d_block_forward(&g, &x, &w, &bias, true, &mut y, Some(&mut codes));
         });
         at_each_level(|_| {
             let (mut dx, mut dw, mut db) = (x.clone(), w.clone(), bias.clone());
@@ -294,10 +294,10 @@ fn sums_and_norms() {
         at_each_level(|_| norm::moments(&g, &x, &mut per_channel.clone(), &mut per_channel.clone()));
         at_each_level(|_| {
             let s = Scales { mean: &per_channel, inverse: &per_channel, weight: &per_channel };
-            norm::batch_norm_forward(&g, &x, &s, &per_channel, &mut x.clone());
+            norm::batch_norm_forward(&g, &x, &s, &per_channel, true, &mut x.clone());
             let (mut dx, mut dw, mut db) = (x.clone(), per_channel.clone(), per_channel.clone());
             let out = NormGradients { dx: Some(&mut dx), dw: &mut dw, db: &mut db };
-            norm::batch_norm_backward(&g, &x, &x, &s, true, out);
+            norm::batch_norm_backward(&g, &x, &x, &s, true, Some(&per_channel), out);
         });
         at_each_level(|_| gather(&x, a, &[b, c], &mut y.clone()));
     }

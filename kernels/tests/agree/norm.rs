@@ -12,13 +12,15 @@ struct Case {
     dy: Vec<f32>,
     /// Mean, inverse, weight, bias.
     channels: [Vec<f32>; 4],
+    /// Whether a ReLU follows: in the cases of odd seeds.
+    relu: bool,
 }
 
 impl Case {
     fn new([n, c, places]: [usize; 3], seed: u64) -> Self {
         let mut data = Data::new(seed);
         let (x, dy) = (data.floats(n * c * places), data.floats(n * c * places));
-        Self { g: Channels { n, c, places }, x, dy, channels: [0; 4].map(|_| data.floats(c)) }
+        Self { g: Channels { n, c, places }, x, dy, channels: [0; 4].map(|_| data.floats(c)), relu: seed % 2 == 1 }
     }
 
     /// Mean, variance, y, and dx, dw, db with the batch's own statistics and with others.
@@ -29,15 +31,16 @@ impl Case {
         let (mut of_x, mut y) = ([nan(g.c), nan(g.c)], nan(self.x.len()));
         let [found_mean, variance] = &mut of_x;
         moments(g, &self.x, found_mean, variance);
-        batch_norm_forward(g, &self.x, &s, bias, &mut y);
+        batch_norm_forward(g, &self.x, &s, bias, self.relu, &mut y);
+        let relu = self.relu.then_some(&bias[..]);
         let mut all: Vec<f32> = of_x.into_iter().flatten().chain(y).collect();
         for own in [true, false] {
             let (mut dx, mut dw, mut db) = (nan(self.x.len()), nan(g.c), nan(g.c));
             let out = NormGradients { dx: Some(&mut dx), dw: &mut dw, db: &mut db };
-            batch_norm_backward(g, &self.x, &self.dy, &s, own, out);
+            batch_norm_backward(g, &self.x, &self.dy, &s, own, relu, out);
             let (mut dw_alone, mut db_alone) = (nan(g.c), nan(g.c));
             let out = NormGradients { dx: None, dw: &mut dw_alone, db: &mut db_alone };
-            batch_norm_backward(g, &self.x, &self.dy, &s, own, out);
+            batch_norm_backward(g, &self.x, &self.dy, &s, own, relu, out);
             assert_bits(&dw_alone, &dw, "dw without dx");
             assert_bits(&db_alone, &db, "db without dx");
             all.extend(dx.into_iter().chain(dw).chain(db));
@@ -52,7 +55,11 @@ impl Case {
         let [mean, inverse, weight, bias] = &self.channels.each_ref().map(|k| t(k));
         let s = Scales { mean, inverse, weight };
         let mut all = reference::moments(&self.g, &x).concat();
-        all.extend(reference::batch_norm_forward(&self.g, &x, &s, bias));
+        // A ReLU is a step of its own: of the values, and of the gradients that come back through it.
+        let y = reference::batch_norm_forward(&self.g, &x, &s, bias);
+        let dead = |y: T| self.relu && y <= T::ZERO;
+        let dy: Vec<T> = dy.iter().zip(&y).map(|(&dy, &y)| dy * if dead(y) { T::ZERO } else { T::ONE }).collect();
+        all.extend(y.into_iter().map(|y| if dead(y) { T::ZERO } else { y }));
         for own in [true, false] {
             all.extend(reference::batch_norm_backward(&self.g, &x, &dy, &s, own).concat());
         }

@@ -264,7 +264,8 @@ pub fn explore(
 /// What a classifier says of images.
 fn probabilities_of(classifier: &TrainedRun, pixels: &Tensor) -> Result<ClassProbabilities> {
     let samples = classifier.preparation.samples(pixels, Target::None, None)?;
-    let found = classify(&classifier.model, samples.as_ref(), &classifier.objective()?)?;
+    let model = classifier.experiment.views.of(&classifier.model);
+    let found = classify(&model, samples.as_ref(), &classifier.objective()?)?;
     ClassProbabilities::of(super::kinds::classify::probabilities(&found.probabilities))
 }
 

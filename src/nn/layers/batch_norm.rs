@@ -85,17 +85,28 @@ impl<T: Real> BatchNorm<T> {
     }
 }
 
-impl<T: Real> Module<T> for BatchNorm<T> {
-    fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
+impl<T: Real> BatchNorm<T> {
+    /// What the module computes, and with `relu` max(y, 0) in the same pass.
+    fn forward_and(&self, relu: bool, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
         let (weight, bias) = (cx.param(&self.weight), cx.param(&self.bias));
         if !cx.is_training() {
             let (mean, variance) = (cx.buffer(&self.running_mean), cx.buffer(&self.running_var));
-            return x.batch_norm_with(&weight, &bias, &mean, &variance, self.eps);
+            return x.batch_norm_with_and(&weight, &bias, [&mean, &variance], self.eps, relu);
         }
-        let (y, moments) = x.batch_norm(&weight, &bias, self.eps)?;
+        let (y, moments) = x.batch_norm_and(&weight, &bias, self.eps, relu)?;
         self.propose(&self.running_mean, &moments.mean, cx);
         self.propose(&self.running_var, &moments.unbiased(), cx);
         Ok(y)
+    }
+}
+
+impl<T: Real> Module<T> for BatchNorm<T> {
+    fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
+        self.forward_and(false, x, cx)
+    }
+
+    fn forward_relu(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Option<Result<Var<T>>> {
+        Some(self.forward_and(true, x, cx))
     }
 
     fn walk(&self, walk: &mut Walk<'_, T>) {

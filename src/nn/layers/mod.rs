@@ -23,6 +23,7 @@ mod softmax;
 mod squeeze_excitation;
 mod standardize;
 mod upsample;
+mod whitening;
 mod zero_pad_shortcut;
 
 pub use activation::{ActivationFunction, Pointwise};
@@ -41,6 +42,7 @@ pub use softmax::{LogSoftmax, Softmax};
 pub use squeeze_excitation::{SqueezeExcitation, SqueezeExcitationSettings};
 pub use standardize::Standardize;
 pub use upsample::{Upsample, UpsampleSettings};
+pub use whitening::{Whitening, WhiteningSettings};
 pub use zero_pad_shortcut::{ZeroPadShortcut, ZeroPadShortcutSettings};
 
 use super::context::Ctx;
@@ -95,6 +97,8 @@ macro_rules! table {
                 GaussianLatent(nn::GaussianLatentSettings), "gaussian_latent", "latent";
                 /// Normal noise, in training.
                 GaussianNoise(nn::GaussianNoiseSettings), "gaussian_noise", "noise";
+                /// Whitening of the patches of images, computed from training images: a first layer.
+                Whitening(nn::WhiteningSettings), "whitening", "whitening";
                 /// The shortcut of a residual block without weights: fewer pixels, and zeros for the new channels.
                 ZeroPadShortcut(nn::ZeroPadShortcutSettings), "zero_pad_shortcut", "pad";
                 /// A gate for each channel, from the means of all channels.

@@ -31,6 +31,11 @@ pub trait Settings<T: Real = f32> {
         Vec::new()
     }
 
+    /// Returns whether the layer can only be the first of a network.
+    fn is_first(&self) -> bool {
+        false
+    }
+
     /// Returns the shape of the output for one sample of shape `input`, and the number of parameters: arithmetic alone, no
     /// tensors. `outputs` stands for units = 0. By default the shape stays as it is, and there are no parameters.
     fn sizes(&self, input: &[usize], outputs: usize) -> Result<(Vec<usize>, usize)> {

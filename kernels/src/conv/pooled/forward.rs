@@ -8,6 +8,7 @@ use super::super::image::Layout;
 use super::super::size::serial;
 use super::super::sweep::taps;
 use super::block::pooled;
+use super::window::floor;
 use crate::parallel::{self, Shared};
 use crate::simd::{Kernels, MAX_WINDOWS, Transpose, Windows};
 use crate::{Conv2d, MatRef, pack, scratch};
@@ -26,6 +27,7 @@ pub(super) fn run(
     x: &[f32],
     w: &[f32],
     bias: &[f32],
+    relu: bool,
     y: &mut [f32],
     codes: Option<&mut [u8]>,
 ) {
@@ -57,7 +59,8 @@ pub(super) fn run(
                 scratch::bytes(cells * width, |by_cell| {
                     scratch::indices(k, |offsets| {
                         taps(g, &layout, offsets);
-                        let band = Band { kernels, width, k, pw, cells, row: layout.row_len(), offsets };
+                        let (row, floor) = (layout.row_len(), floor(relu));
+                        let band = Band { kernels, width, k, pw, cells, row, floor, offsets };
                         band.run(filters, biases, image, values, by_cell);
                     });
                     let at = (n * g.o * ph + rows.start) * pw;
@@ -91,6 +94,8 @@ struct Band<'a> {
     cells: usize,
     /// Floats from row to row of the image.
     row: usize,
+    /// What pixels are at least.
+    floor: f32,
     offsets: &'a [u32],
 }
 
@@ -120,6 +125,7 @@ impl Band<'_> {
                     windows,
                     row: self.row,
                     bias: biases[panel.start..].as_ptr(),
+                    floor: self.floor,
                     y: values[at..].as_mut_ptr(),
                     codes: codes[at..].as_mut_ptr(),
                     stride: self.width,

@@ -1,4 +1,4 @@
-//! Convolution, bias, ReLU and 2 x 2 max-pooling in one kernel: a block of a convolutional network.
+//! Convolution, bias, ReLU and 2 x 2 max-pooling in one kernel: a block of a convolutional network. Some have no ReLU.
 //!
 //! Written one after the other, these four stream an activation of four times the output's size through memory again
 //! and again. Here the activation before pooling never leaves the cache ([`forward`]); a byte per output remembers
@@ -26,11 +26,19 @@ use crate::dispatch::isa;
 use crate::{Conv2d, simd};
 use block::{check_backward, check_forward, fits};
 
-pub(crate) fn forward_f32(g: &Conv2d, x: &[f32], w: &[f32], bias: &[f32], y: &mut [f32], codes: Option<&mut [u8]>) {
+pub(crate) fn forward_f32(
+    g: &Conv2d,
+    x: &[f32],
+    w: &[f32],
+    bias: &[f32],
+    relu: bool,
+    y: &mut [f32],
+    codes: Option<&mut [u8]>,
+) {
     check_forward(g, x, w, bias, y, codes.as_deref());
     match simd::kernels(isa()) {
-        Some(kernels) if fits(g) => forward::run(kernels, g, x, w, bias, y, codes),
-        _ => plain_forward(g, x, w, bias, y, codes),
+        Some(kernels) if fits(g) => forward::run(kernels, g, x, w, bias, relu, y, codes),
+        _ => plain_forward(g, x, w, bias, relu, y, codes),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A block as its four steps one after the other: in any number type, on any machine, and where a number is not finite.
 
 use super::block::{Gradients, check_backward, check_forward, pooled};
-use super::window::{DEAD, pool_window};
+use super::window::{DEAD, floor, pool_window};
 use crate::{Conv2d, Scalar, reduce};
 
 /// The four steps one after the other.
@@ -10,6 +10,7 @@ pub(crate) fn plain_forward<T: Scalar>(
     x: &[T],
     w: &[T],
     bias: &[T],
+    relu: bool,
     y: &mut [T],
     mut codes: Option<&mut [u8]>,
 ) {
@@ -25,7 +26,7 @@ pub(crate) fn plain_forward<T: Scalar>(
         let (plane, i, j) = (k / (ph * pw), k / pw % ph, k % pw);
         let z = &dense[plane * oh * ow..];
         let value = |pixel: usize| z[(2 * i + pixel / 2) * ow + 2 * j + pixel % 2];
-        let (value, code) = pool_window(std::array::from_fn(value));
+        let (value, code) = pool_window(std::array::from_fn(value), floor(relu));
         *y = value;
         if let Some(codes) = &mut codes {
             codes[k] = code as u8;

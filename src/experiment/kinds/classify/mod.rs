@@ -46,7 +46,7 @@ impl Runner for Classify {
     }
 
     fn figures(&self, on: &NetworkOnSamples<'_>) -> Result<Value> {
-        let found = evaluate(on.model, on.samples, on.objective)?;
+        let found = evaluate(&on.experiment.views.of(on.model), on.samples, on.objective)?;
         figures(&found, on.images.labels(), on.images.classes.len())
     }
 }

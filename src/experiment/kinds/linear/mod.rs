@@ -62,6 +62,7 @@ impl Runner for LinearFit {
         let set = [
             ("train.patience", e.train.patience != 0),
             ("train.schedule", e.train.schedule != Schedule::default()),
+            ("train.schedule_by_step", e.train.schedule_by_step),
             ("model.weights", !e.model.weights.is_empty()),
             ("model.freeze", !e.model.freeze.is_empty()),
         ];
