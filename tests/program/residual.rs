@@ -168,7 +168,8 @@ fn shortcuts_without_weights_and_stochastic_depth_are_trained() {
 fn a_residual_network_learns_clothing() {
     let Some(data) = data_folder("fashion-mnist") else { return };
     let folder = empty_folder("experiment-residual-clothing");
-    let real = format!("kind = \"fashion-mnist\"\npath = {data:?}\nval = 10000\nlabelled = 3000\nnormalize = \"standard\"");
+    let real =
+        format!("kind = \"fashion-mnist\"\npath = {data:?}\nval = 10000\nlabelled = 3000\nnormalize = \"standard\"");
     let file = RESIDUAL
         .replace("kind = \"digits\"\nper_class = 40\nval = 0.2\ntest = 0.2", &real)
         .replace("freeze = [\"block2.shortcut.*\"]", "")
