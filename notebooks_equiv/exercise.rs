@@ -4,6 +4,7 @@
 
 mod ann_assignment1;
 mod ann_assignment2;
+mod ann_assignment3;
 mod autoencoder_fashion;
 mod chest_xray;
 mod input_optimization;
@@ -15,7 +16,7 @@ mod study_race;
 type Exercise = fn(&[String]) -> gradus::Result<()>;
 
 /// Each exercise under the name of its file.
-const EXERCISES: [(&str, Exercise); 8] = [
+const EXERCISES: [(&str, Exercise); 9] = [
     ("sh2150_assignment2", sh2150_assignment2::run),
     ("mnist_mlp_hog_cnn", mnist_mlp_hog_cnn::run),
     ("chest_xray", chest_xray::run),
@@ -23,6 +24,7 @@ const EXERCISES: [(&str, Exercise); 8] = [
     ("autoencoder_fashion", autoencoder_fashion::run),
     ("ann_assignment1", ann_assignment1::run),
     ("ann_assignment2", ann_assignment2::run),
+    ("ann_assignment3", ann_assignment3::run),
     ("study_race", study_race::run),
 ];
 

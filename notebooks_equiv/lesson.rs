@@ -34,12 +34,16 @@ mod lesson_13;
 mod lesson_14;
 #[path = "lessons/15_backpropagation_by_hand.rs"]
 mod lesson_15;
+#[path = "lessons/16_the_transpose_is_not_the_inverse.rs"]
+mod lesson_16;
+#[path = "lessons/20_why_residuals.rs"]
+mod lesson_20;
 
 /// A lesson, given the folder for its figures.
 type Lesson = fn(PathBuf) -> gradus::Result<()>;
 
 /// Each lesson under its number.
-const LESSONS: [(&str, Lesson); 15] = [
+const LESSONS: [(&str, Lesson); 17] = [
     ("01", lesson_01::run),
     ("02", lesson_02::run),
     ("03", lesson_03::run),
@@ -55,6 +59,8 @@ const LESSONS: [(&str, Lesson); 15] = [
     ("13", lesson_13::run),
     ("14", lesson_14::run),
     ("15", lesson_15::run),
+    ("16", lesson_16::run),
+    ("20", lesson_20::run),
 ];
 
 fn main() {

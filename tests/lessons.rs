@@ -2,6 +2,10 @@
 //!
 //! The lessons check themselves: each asserts what it claims, so an exit code of 0 means that all claims hold.
 
+#[path = "../notebooks_equiv/ann_assignment3/findings.rs"]
+#[allow(dead_code)] // the exercise calls them; here are their tests
+mod ann_assignment3_findings;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,6 +49,8 @@ const LESSONS: &[Lesson] = &[
         ],
         &["grid_or_random", "over_trials", "over_epochs", "pruned"],
     ),
+    ("16", &[], &["Aᵀ A", "pseudo-inverse", "A⁺ A x"], &["matrix", "gram", "projection"]),
+    ("20", &[], &["without shortcuts", "with shortcuts", "times"], &["gradients", "training"]),
     ("15", &[], &["δₒ = 2/3", "3. The nine derivatives", "The first slip makes all nine wrong"], &["network", "slips"]),
     (
         "sh2150_assignment2",
@@ -81,6 +87,12 @@ const LESSONS: &[Lesson] = &[
         &["--smoke", "--out"],
         &["1b. ARD took out", "1c. On held-out rows", "2c. On validation", "3b. With neighbourhood"],
         &["weights", "lags", "units", "u_matrix", "hits"],
+    ),
+    (
+        "ann_assignment3",
+        &["--smoke", "--out"],
+        &["1b. Gaussian needs", "2b. After ", "4 epochs of the whole alone", "3b. ", "Report and figures"],
+        &["pca_gaussian", "pca_flowers", "codes", "reconstructions", "stacked"],
     ),
     (
         "autoencoder_fashion",

@@ -33,6 +33,33 @@ def autoencoder(n, d):
     return nn.Sequential(*layers[:-1], nn.Sigmoid())
 
 
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, width, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = None
+        if stride != 1 or inputs != width:
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, width, 1, stride, bias=False), nn.BatchNorm2d(width))
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+def resnet18():
+    """ResNet-18 for 3x32x32, in torchvision's way: ReLU in place."""
+    layers, channels = [nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True)], 64
+    for at, width in enumerate([64, 128, 256, 512]):
+        for block in range(2):
+            layers.append(BasicBlock(channels, width, 2 if at > 0 and block == 0 else 1))
+            channels = width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
+
+
 def build(net):
     if net in common.WIDTHS:
         return autoencoder(*common.WIDTHS[net])
@@ -43,6 +70,8 @@ def build(net):
         return nn.Sequential(*blocks([32, 64, 128], 1), *head)
     if net == "P3":
         return nn.Sequential(*blocks([32, 64], 0), nn.Dropout(0.5), nn.Linear(1600, 10))
+    if net == "P5":
+        return resnet18()
     if net == "P7":
         return nn.Sequential(nn.Linear(784, 300), nn.ReLU(), nn.Linear(300, 10))
     return nn.Sequential(nn.Linear(2, 50), nn.Tanh(), nn.Linear(50, 50), nn.Tanh(), nn.Linear(50, 1))
@@ -54,7 +83,7 @@ def optimizer(net, parameters):
         return torch.optim.Adam(parameters, 1e-3, **fused)
     if net in common.WIDTHS:
         return torch.optim.Adam(parameters, 1e-3, weight_decay=1e-5, **fused)
-    if net == "P2":
+    if net in ("P2", "P5"):
         return torch.optim.SGD(parameters, 0.05, momentum=0.9, **fused)
     if net == "P7":
         return torch.optim.RMSprop(parameters, 1e-3)

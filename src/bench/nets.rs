@@ -1,4 +1,4 @@
-//! Benchmarks of training steps and forward passes of nine course networks.
+//! Benchmarks of training steps and forward passes of ten course networks.
 //!
 //! A training step gathers the batch, computes forward, loss and backward, and applies the optimizer. Inputs are
 //! standard normal; the class of a sample is the part of it (of as many as there are classes) with the largest sum,
@@ -11,6 +11,7 @@ use crate::autograd::{Tape, Var};
 use crate::error::Result;
 use crate::models::cnn::Cnn;
 use crate::models::mlp::mlp;
+use crate::models::resnet::{ResNet, Stem};
 use crate::nn::summary::summarize;
 use crate::nn::{
     Activation, Conv2d, ConvTranspose2d, Ctx, Dropout, Flatten, Init, Linear, MaxPool2d, Module, Sequential, Unflatten,
@@ -41,6 +42,8 @@ pub enum Net {
     P4,
     /// The same with 32, 64, 128 channels and a code of 64.
     P4w,
+    /// ResNet-18 in its form for CIFAR: 3x32x32, 11.2 M parameters; batch 64; SGD with momentum 0.9.
+    P5,
     /// MLP 784-300-10 with ReLU; batch 128; RMSprop.
     P7,
     /// MLP 2-50-50-1 with tanh on the squared error; all 1600 samples at once; SGD.
@@ -60,6 +63,7 @@ impl Net {
             Net::P3 => "P3",
             Net::P4 => "P4",
             Net::P4w => "P4w",
+            Net::P5 => "P5",
             Net::P7 => "P7",
             Net::P8a => "P8a",
             Net::P8b => "P8b",
@@ -71,6 +75,7 @@ impl Net {
     pub fn batch(self) -> usize {
         match self {
             Net::P1 => 32,
+            Net::P5 => 64,
             Net::P2 | Net::P4 | Net::P4w => 256,
             Net::P3 | Net::P7 => 128,
             Net::P8a => 1600,
@@ -83,6 +88,7 @@ impl Net {
         match self {
             Net::P1 => &[1, 128, 128],
             Net::P2 | Net::P3 | Net::P4 | Net::P4w => &[1, 28, 28],
+            Net::P5 => &[3, 32, 32],
             Net::P7 => &[784],
             Net::P8a | Net::P8b | Net::P8c => &[2],
         }
@@ -92,7 +98,7 @@ impl Net {
     pub fn classes(self) -> Option<usize> {
         match self {
             Net::P1 => Some(3),
-            Net::P2 | Net::P3 | Net::P7 => Some(10),
+            Net::P2 | Net::P3 | Net::P5 | Net::P7 => Some(10),
             Net::P4 | Net::P4w | Net::P8a | Net::P8b | Net::P8c => None,
         }
     }
@@ -101,7 +107,7 @@ impl Net {
     fn samples(self) -> usize {
         match self {
             Net::P8a | Net::P8b | Net::P8c => 1600,
-            Net::P1 | Net::P2 => 2 * self.batch(),
+            Net::P1 | Net::P2 | Net::P5 => 2 * self.batch(),
             other => 20 * other.batch(),
         }
     }
@@ -111,6 +117,7 @@ impl Net {
         match self {
             Net::P1 | Net::P2 | Net::P4w => (30, 1),
             Net::P3 | Net::P4 => (80, 1),
+            Net::P5 => (10, 1),
             Net::P7 | Net::P8a => (40, 25),
             Net::P8b | Net::P8c => (40, 500),
         }
@@ -139,6 +146,7 @@ impl Net {
                 .with("out", Linear::new(64 * 5 * 5, 10, Init::PyTorch, rng)),
             Net::P4 => autoencoder(8, 14, rng),
             Net::P4w => autoencoder(32, 64, rng),
+            Net::P5 => ResNet::resnet18(Stem::Cifar, 10).build(rng)?,
             Net::P7 => mlp(784, &[300], 10, Activation::Relu, rng),
             Net::P8a | Net::P8b | Net::P8c => mlp(2, &[50, 50], 1, Activation::Tanh, rng),
         };
@@ -150,7 +158,7 @@ impl Net {
         match self {
             Net::P1 | Net::P3 | Net::P8c => Box::new(FirstOrder::new(Adam::new(1e-3))),
             Net::P4 | Net::P4w => Box::new(FirstOrder::new(Adam { weight_decay: 1e-5, ..Adam::new(1e-3) })),
-            Net::P2 => Box::new(FirstOrder::new(Sgd { momentum: 0.9, ..Sgd::new(0.05) })),
+            Net::P2 | Net::P5 => Box::new(FirstOrder::new(Sgd { momentum: 0.9, ..Sgd::new(0.05) })),
             Net::P7 => Box::new(FirstOrder::new(RmsProp::new(1e-3))),
             Net::P8a | Net::P8b => Box::new(FirstOrder::new(Sgd::new(0.01))),
         }
@@ -275,7 +283,7 @@ impl Training {
     }
 }
 
-/// Computes forward, loss and backward, and applies the optimizer.
+/// Computes forward, loss and backward, applies the optimizer, and commits running statistics.
 pub fn step(
     net: &dyn Module,
     optimizer: &mut dyn Optimizer<f32>,
@@ -284,11 +292,16 @@ pub fn step(
     loss: &dyn Fn(&Var) -> Result<Var>,
 ) -> Result<f32> {
     let x = Var::constant(x);
-    optimizer.step(net, &mut || {
+    let mut proposals = None;
+    let found = optimizer.step(net, &mut || {
         let tape = Tape::new();
-        let loss = loss(&net.forward(&x, &mut Ctx::train(&tape, SEED, step))?)?;
+        let mut cx = Ctx::train(&tape, SEED, step);
+        let loss = loss(&net.forward(&x, &mut cx)?)?;
+        proposals = Some(cx.proposals());
         Ok((loss.value().item(), tape.backward(&loss)?))
-    })
+    })?;
+    proposals.into_iter().for_each(|proposals| proposals.commit());
+    Ok(found)
 }
 
 /// Returns which of `parts` equal parts of a row has the largest sum.

@@ -38,10 +38,13 @@ builtins![
     "cnn-small-dropout",
     "cnn-deep",
     "cnn-variants",
+    "cnn-shapes",
     "alexnet-digits",
     "cifar-94",
+    "resnet18-cifar",
     "pneumonia",
     "cae-fashion",
+    "sae-mnist",
     "denoising-cae-fashion",
     "vae-fashion",
     "vae-mnist",
@@ -103,6 +106,7 @@ mod tests {
             ("cnn-small", 7_465),
             ("cnn-small-dropout", 7_465),
             ("cnn-deep", 121_757),
+            ("sae-mnist", 25_888),
         ] {
             let experiment = Source::text(builtin(name).unwrap().text, name).unwrap().resolve().unwrap();
             let (_, summary) = plan(&experiment, &experiment.input().unwrap(), 10).unwrap();

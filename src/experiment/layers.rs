@@ -79,7 +79,7 @@ impl Builder {
         Ok(match layer {
             Layer::Residual(l) => {
                 let (branch, output) = self.list(&l.layer, place, input)?;
-                let block = nn::Residual::new(branch);
+                let block = nn::Residual::new(branch).with_drop(l.drop)?;
                 if l.shortcut.is_empty() {
                     (Box::new(block), join(Join::Sum, &[output, input.to_vec()])?)
                 } else {
@@ -195,6 +195,15 @@ mod tests {
         assert!(refusal(r#"layer = [{ type = "gaussian_noise", std = -1.0 }]"#).contains("model.layer.1.std"));
         assert!(refusal(r#"layer = [{ type = "gaussian_latent", units = 2 }]"#).contains("flatten"));
         assert!(refusal(r#"layer = [{ type = "layer_norm", axes = 4 }]"#).contains("4 axes"));
+        let fewer = refusal(
+            r#"layer = [{ type = "conv2d", filters = 4, kernel = 1 }, { type = "zero_pad_shortcut", channels = 3 }]"#,
+        );
+        assert!(fewer.contains("model.layer.2") && fewer.contains("at most 3 channels; found 4"), "{fewer}");
+        assert!(
+            refusal(r#"layer = [{ type = "squeeze_excitation", reduction = 0 }]"#).contains("model.layer.1.reduction")
+        );
+        let always = refusal(r#"layer = [{ type = "residual", drop = 1.0, layer = [{ type = "relu" }] }]"#);
+        assert!(always.contains("model.layer.1.drop"), "{always}");
         let more = refusal(r#"layer = [{ type = "conv_transpose2d", filters = 1, kernel = 3, output_padding = 1 }]"#);
         assert!(more.contains("less than the stride"), "{more}");
     }

@@ -7,6 +7,7 @@ use super::row::{
 use crate::autograd::Var;
 use crate::models::cnn::Cnn;
 use crate::models::mlp::mlp;
+use crate::models::resnet::{ResNet, Shortcut, Stem};
 use crate::nn::{self, Activation, Init, Sequential};
 use crate::ops::conv_chain::{ChainStage, Filtering};
 use crate::ops::latent::standard_normals;
@@ -394,6 +395,9 @@ fn layers() -> Vec<Row> {
             let shortcut = Sequential::new().with("fc", nn::Linear::new(4, 2, Init::PyTorch, rng));
             Box::new(nn::Residual::new(dense(4, 2, rng)).with_shortcut(shortcut))
         }),
+        layer("Residual, with stochastic depth, one fixed mask", (normal, &[5, 4]), |rng| {
+            Box::new(nn::Residual::new(dense(4, 4, rng)).with_drop(0.5).expect("a probability"))
+        }),
         layer("Parallel, concatenated", (normal, &[3, 4]), |rng| {
             let branches = nn::Parallel::new(nn::Join::Concat).with("a", dense(4, 2, rng)).with("b", dense(4, 3, rng));
             Box::new(branches.with("same", Sequential::new()))
@@ -411,6 +415,12 @@ fn dense(inputs: usize, outputs: usize, rng: &mut Rng) -> Sequential<f64> {
     Sequential::new().with("fc", linear).with("tanh", Activation::Tanh)
 }
 
+/// Two stages of a block.
+fn small_resnet(shortcut: Shortcut) -> ResNet {
+    let (widths, blocks) = (vec![2, 3], vec![1, 1]);
+    ResNet { channels: 3, stem: Stem::Cifar, widths, blocks, shortcut, drop: 0.0, classes: 3 }
+}
+
 fn models() -> Vec<Row> {
     vec![
         layer("mlp, gelu", (normal, &[3, 4]), |rng| Box::new(mlp(4, &[6, 5], 3, Activation::Gelu, rng))).kind("model"),
@@ -418,5 +428,9 @@ fn models() -> Vec<Row> {
         kinked_model("Cnn, two blocks on 8x8", &[1, 1, 8, 8], |rng| {
             Cnn { input: [1, 8, 8], widths: vec![2, 3], hidden: 4, classes: 3 }.build(rng)
         }),
+        kinked_model("ResNet, shortcuts by projection", &[2, 3, 5, 4], |rng| {
+            small_resnet(Shortcut::Projection).build(rng)
+        }),
+        kinked_model("ResNet, shortcuts by zeros", &[2, 3, 5, 4], |rng| small_resnet(Shortcut::ZeroPad).build(rng)),
     ]
 }

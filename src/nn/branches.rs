@@ -10,8 +10,9 @@ use super::module::Module;
 use super::sequential::Sequential;
 use super::walk::Walk;
 use crate::autograd::Var;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::real::Real;
+use crate::tensor::Tensor;
 
 /// Computes y = f(x) + x, a residual block (He et al. 2016): the branch f learns what is missing, and gradients reach the
 /// layers before the block by the sum, whatever f does to them.
@@ -19,6 +20,20 @@ use crate::real::Real;
 /// Where f changes the shape, a shortcut s changes that of the input alike, y = f(x) + s(x): He et al. take a convolution
 /// with 1 x 1 filters and the stride of f. The layers of f are children of the block itself (`block1.conv1.weight`), those
 /// of s stand under `shortcut` (`block1.shortcut.conv.weight`), and the sum is captured as `block1.sum`.
+///
+/// # Stochastic depth
+///
+/// With a drop probability p (Huang et al. 2016, *Deep networks with stochastic depth*), a training pass skips the branch of
+/// each sample n at random, and what it keeps counts 1/(1 - p) times:
+///
+/// ```text
+/// y[n] = b[n]/(1 - p) f(x)[n] + s(x)[n],     b[n] = 0 with probability p, else 1, drawn for each sample and step
+/// ```
+///
+/// so that E[y] = f(x) + s(x), which is what evaluation computes, without any factor. (Huang et al. draw once for a whole
+/// batch, do not divide, and multiply f by 1 - p in evaluation: the same expectation. The convention here is that of
+/// dropout, and of torchvision's `StochasticDepth` in mode `row`.) The branch is computed for all samples, so running
+/// statistics of batch normalization see them all.
 ///
 /// ```
 /// use gradus::{autograd::Var, rng::Rng, tensor::Tensor};
@@ -34,11 +49,16 @@ use crate::real::Real;
 /// let block: Residual = Residual::new(branch).with_shortcut(shortcut);
 /// let y = block.forward(&Var::constant(Tensor::zeros([2, 4, 6, 6])), &mut Ctx::eval())?;
 /// assert_eq!(y.shape(), [2, 8, 3, 3]);
+/// let sometimes = block.with_drop(0.5)?; // in evaluation the same block
+/// assert_eq!(sometimes.forward(&Var::constant(Tensor::zeros([2, 4, 6, 6])), &mut Ctx::eval())?.value(), y.value());
 /// # Ok::<(), gradus::Error>(())
 /// ```
 pub struct Residual<T: Real = f32> {
     branch: Sequential<T>,
-    shortcut: Option<Sequential<T>>,
+    /// Its layers, and the name under which they stand.
+    shortcut: Option<(&'static str, Sequential<T>)>,
+    /// The probability with which a sample skips the branch in training.
+    drop: f64,
 }
 
 impl<T: Real> Residual<T> {
@@ -51,22 +71,58 @@ impl<T: Real> Residual<T> {
     pub fn new(branch: Sequential<T>) -> Self {
         let taken = branch.names().find(|name| Self::RESERVED.contains(name));
         assert!(taken.is_none(), "the branch of a residual block has a layer called {taken:?}, which the block needs");
-        Self { branch, shortcut: None }
+        Self { branch, shortcut: None, drop: 0.0 }
     }
 
     /// Returns the block f(x) + s(x).
-    pub fn with_shortcut(mut self, shortcut: Sequential<T>) -> Self {
-        self.shortcut = Some(shortcut);
+    pub fn with_shortcut(self, shortcut: Sequential<T>) -> Self {
+        self.with_shortcut_called(Self::SHORTCUT, shortcut)
+    }
+
+    /// Returns the block f(x) + s(x), the layers of s standing under another name: `downsample`, where weights of others
+    /// have it. Panics if a layer of the branch has that name.
+    pub fn with_shortcut_called(mut self, name: &'static str, shortcut: Sequential<T>) -> Self {
+        assert!(
+            self.branch.names().all(|known| known != name),
+            "the branch of a residual block has a layer called {name}"
+        );
+        self.shortcut = Some((name, shortcut));
         self
+    }
+
+    /// Returns the block with this drop probability of its branch, see [stochastic depth](Self#stochastic-depth). Fails if
+    /// it is not in [0, 1).
+    pub fn with_drop(mut self, p: f64) -> Result<Self> {
+        if !(0.0..1.0).contains(&p) {
+            return Err(Error::invalid(format!("residual: drop = {p} is not in [0, 1)")));
+        }
+        self.drop = p;
+        Ok(self)
+    }
+
+    /// The branch's output in training, some samples of which are skipped.
+    fn skip(&self, y: Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
+        if self.drop == 0.0 {
+            return Ok(y);
+        }
+        let Some(mut rng) = cx.random() else { return Ok(y) };
+        let Some((&samples, axes)) = y.shape().split_first() else { return Ok(y) };
+        let kept = T::from_f64(1.0 / (1.0 - self.drop));
+        // A factor for each sample, which broadcasts over its axes.
+        let factors = Tensor::from_fn(&[&[samples], &vec![1; axes.len()][..]].concat()[..], |_| {
+            if rng.chance(self.drop) { T::ZERO } else { kept }
+        });
+        y.mul(&Var::constant(factors))
     }
 }
 
 impl<T: Real> Module<T> for Residual<T> {
     fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
         let y = self.branch.forward(x, cx)?;
+        let y = self.skip(y, cx)?;
         match &self.shortcut {
-            Some(shortcut) => {
-                let x = cx.call(Self::SHORTCUT, shortcut, x)?;
+            Some((name, shortcut)) => {
+                let x = cx.call(name, shortcut, x)?;
                 cx.join(Join::Sum, &[&y, &x])
             }
             None => cx.join(Join::Sum, &[&y, x]),
@@ -75,8 +131,8 @@ impl<T: Real> Module<T> for Residual<T> {
 
     fn walk(&self, walk: &mut Walk<'_, T>) {
         self.branch.walk(walk);
-        if let Some(shortcut) = &self.shortcut {
-            walk.child(Self::SHORTCUT, shortcut);
+        if let Some((name, shortcut)) = &self.shortcut {
+            walk.child(name, shortcut);
         }
     }
 

@@ -61,6 +61,8 @@ pub enum Work {
     /// This many for each number of the input: O/groups · KH · KW of a transposed convolution, each of whose pixels meets
     /// all taps of its filters.
     PerInput(usize),
+    /// This many for each sample, whatever its size.
+    PerSample(usize),
 }
 
 impl Kind {
@@ -108,6 +110,7 @@ impl Work {
             Work::Negligible => 0,
             Work::PerOutput(each) => each * output.iter().product::<usize>(),
             Work::PerInput(each) => each * read.iter().product::<usize>(),
+            Work::PerSample(all) => all,
         }
     }
 }

@@ -21,6 +21,7 @@ mod operators;
 mod optimizers;
 mod picking;
 mod precision;
+mod resnet;
 mod shapes;
 mod state;
 mod streams;

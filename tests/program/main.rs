@@ -19,6 +19,7 @@ mod memory;
 mod pipeline;
 mod predict;
 mod regress;
+mod residual;
 mod safety;
 mod series;
 mod study;

@@ -55,6 +55,9 @@ fn check_list(layers: &[Layer], place: &str, reserved: &[&str]) -> Result<()> {
         for (key, value, least, most) in layer.leaf().map(|leaf| leaf.ranges()).unwrap_or_default() {
             Error::in_range(&format!("{place}.{key}"), value, least, most)?;
         }
+        if let Layer::Residual(l) = layer {
+            Error::in_range(&format!("{place}.drop"), l.drop, 0.0, nn::settings::BELOW_1)?;
+        }
         if layer.leaf().is_some_and(|leaf| leaf.is_first()) && place != "model.layer.1" {
             let what = format!("is a `{}`, which is computed from images as they are read", layer.type_name());
             return Err(Error::config(place, what, "make it the first layer of the network"));

@@ -91,6 +91,14 @@ pub struct Residual {
     /// s: layers that bring the input to the shape of f(x); usually a `conv2d` of kernel 1. By default the input itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shortcut: Vec<Layer>,
+    /// Stochastic depth: the probability with which a sample skips f in training; what is kept counts 1/(1 - drop) times.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub drop: f64,
+}
+
+/// Whether a setting has the value that needs not be written.
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 /// Branches on one input.

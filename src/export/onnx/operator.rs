@@ -114,9 +114,9 @@ impl Operator {
                     Some(weight) => of_one(move |x| within(x, &weight).and_then(|()| compute(x, &constant(&weight)))),
                     None => {
                         fits = values == 2;
+                        let gates = name == "Mul";
                         Arc::new(move |values| {
-                            // Of one shape: nothing is broadcast.
-                            Join::Sum.shape(&[values[0].shape(), values[1].shape()])?;
+                            meet(gates, values[0].shape(), values[1].shape())?;
                             compute(values[0], values[1])
                         })
                     }
@@ -165,6 +165,13 @@ impl Operator {
             "Reshape" => {
                 let sizes = reshaped(sizes.take().ok_or_else(missing)?)?;
                 of_one(move |x| x.unflatten(&sizes))
+            }
+            "Pad" => {
+                if settings.word("mode")? != "constant" {
+                    return Err("Pad: setting mode is known as constant only".into());
+                }
+                let [before, after] = padded_channels(sizes.take().ok_or_else(missing)?)?;
+                of_one(move |x| pad_channels(x, before, after))
             }
             "Resize" => {
                 let scale = scales(&weights.next().ok_or_else(missing)?)?;
@@ -222,6 +229,38 @@ fn convolution(name: &str, weight: &Weight, settings: &mut Settings<'_>) -> Resu
     let (slide, dilation) = (settings.slide(Some([h, w]))?, settings.sizes("dilations", [1, 1], 1)?);
     let [group] = settings.sizes("group", [1], 1)?;
     Ok((slide, dilation, group))
+}
+
+/// Checks that two values can be added or multiplied: they have one shape; or, if the second may be a gate, it has a number
+/// for each channel of the first. Nothing else is broadcast.
+fn meet(may_be_gate: bool, x: &[usize], gate: &[usize]) -> Result<()> {
+    match (x, gate) {
+        ([n, c, _, _], [samples, channels, 1, 1]) if may_be_gate && (n, c) == (samples, channels) => Ok(()),
+        _ => Join::Sum.shape(&[x, gate]).map(|_| ()),
+    }
+}
+
+/// The channels of zeros before and after an image's, the only padding that is known: `[0, before, 0, 0, 0, after, 0, 0]`.
+fn padded_channels(pads: &[i64]) -> Result<[usize; 2], String> {
+    let size = |n: i64| usize::try_from(n).ok().filter(|n| *n <= MOST_ELEMENTS);
+    match *pads {
+        [0, before, 0, 0, 0, after, 0, 0] => size(before).zip(size(after)).map(|(before, after)| [before, after]),
+        _ => None,
+    }
+    .ok_or_else(|| format!("Pad is known for the channels of images only; found {pads:?}"))
+}
+
+/// Images with channels of zeros.
+fn pad_channels(x: &Var, before: usize, after: usize) -> Result<Var> {
+    let &[n, c, h, w] = x.shape() else {
+        return Err(Error::shape("Pad", format!("expects [N, C, H, W]; found {:?}", x.shape())));
+    };
+    let large =
+        c.checked_add(before + after).and_then(|c| [n, c, h, w].iter().try_fold(1, |n: usize, &m| n.checked_mul(m)));
+    if large.is_none_or(|elements| elements > MOST_ELEMENTS) {
+        return Err(Error::shape("Pad", format!("{:?} with {before} + {after} channels more is too large", x.shape())));
+    }
+    x.pad(1, before, after, 0.0)
 }
 
 /// The factors by which planes are enlarged.

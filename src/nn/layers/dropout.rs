@@ -1,6 +1,6 @@
 //! Dropout.
 
-use super::settings::{Example, Range, Settings};
+use super::settings::{BELOW_1, Example, Range, Settings};
 use crate::autograd::Var;
 use crate::error::Result;
 use crate::nn::context::Ctx;
@@ -45,9 +45,6 @@ impl<T: Real> Module<T> for Dropout {
         Some(Vec::new())
     }
 }
-
-/// Numbers from 0 to below 1 end here.
-const BELOW_1: f64 = 0.999_999;
 
 /// The settings of dropout in a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -20,9 +20,11 @@ pub mod settings;
 mod silu;
 mod sizes;
 mod softmax;
+mod squeeze_excitation;
 mod standardize;
 mod upsample;
 mod whitening;
+mod zero_pad_shortcut;
 
 pub use activation::{ActivationFunction, Pointwise};
 pub use batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNormSettings};
@@ -37,9 +39,11 @@ pub use linear::{Linear, LinearSettings, TiedLinear};
 pub use pool::{AvgPool2d, GlobalAvgPool2d, MaxPool2d, PoolSettings};
 pub use silu::Silu;
 pub use softmax::{LogSoftmax, Softmax};
+pub use squeeze_excitation::{SqueezeExcitation, SqueezeExcitationSettings};
 pub use standardize::Standardize;
 pub use upsample::{Upsample, UpsampleSettings};
 pub use whitening::{Whitening, WhiteningSettings};
+pub use zero_pad_shortcut::{ZeroPadShortcut, ZeroPadShortcutSettings};
 
 use super::context::Ctx;
 use super::kind::Kind;
@@ -95,6 +99,10 @@ macro_rules! table {
                 GaussianNoise(nn::GaussianNoiseSettings), "gaussian_noise", "noise";
                 /// Whitening of the patches of images, computed from training images: a first layer.
                 Whitening(nn::WhiteningSettings), "whitening", "whitening";
+                /// The shortcut of a residual block without weights: fewer pixels, and zeros for the new channels.
+                ZeroPadShortcut(nn::ZeroPadShortcutSettings), "zero_pad_shortcut", "pad";
+                /// A gate for each channel, from the means of all channels.
+                SqueezeExcitation(nn::SqueezeExcitationSettings), "squeeze_excitation", "gate";
             }
             activations {
                 /// max(x, 0).

@@ -122,6 +122,9 @@ impl<T: Real, L: Plain + Module<T>> Settings<T> for PlainSettings<L> {
     }
 }
 
+/// Where numbers from 0 to below 1 end.
+pub const BELOW_1: f64 = 0.999_999;
+
 /// The most units of a layer.
 pub(super) const WIDE: f64 = (1 << 20) as f64;
 
