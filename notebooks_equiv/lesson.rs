@@ -34,12 +34,14 @@ mod lesson_13;
 mod lesson_14;
 #[path = "lessons/15_backpropagation_by_hand.rs"]
 mod lesson_15;
+#[path = "lessons/17_self_attention_by_hand.rs"]
+mod lesson_17;
 
 /// A lesson, given the folder for its figures.
 type Lesson = fn(PathBuf) -> gradus::Result<()>;
 
 /// Each lesson under its number.
-const LESSONS: [(&str, Lesson); 15] = [
+const LESSONS: [(&str, Lesson); 16] = [
     ("01", lesson_01::run),
     ("02", lesson_02::run),
     ("03", lesson_03::run),
@@ -55,6 +57,7 @@ const LESSONS: [(&str, Lesson); 15] = [
     ("13", lesson_13::run),
     ("14", lesson_14::run),
     ("15", lesson_15::run),
+    ("17", lesson_17::run),
 ];
 
 fn main() {

@@ -39,6 +39,8 @@ builtins![
     "cnn-deep",
     "cnn-variants",
     "alexnet-digits",
+    "vit-mnist",
+    "vit-mnist-best",
     "pneumonia",
     "cae-fashion",
     "denoising-cae-fashion",

@@ -47,7 +47,7 @@ impl<T: Real> Module<T> for Dropout {
 }
 
 /// Numbers from 0 to below 1 end here.
-const BELOW_1: f64 = 0.999_999;
+pub(super) const BELOW_1: f64 = 0.999_999;
 
 /// The settings of dropout in a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
