@@ -36,6 +36,8 @@ mod lesson_14;
 mod lesson_15;
 #[path = "lessons/16_the_transpose_is_not_the_inverse.rs"]
 mod lesson_16;
+#[path = "lessons/17_self_attention_by_hand.rs"]
+mod lesson_17;
 #[path = "lessons/20_why_residuals.rs"]
 mod lesson_20;
 
@@ -43,7 +45,7 @@ mod lesson_20;
 type Lesson = fn(PathBuf) -> gradus::Result<()>;
 
 /// Each lesson under its number.
-const LESSONS: [(&str, Lesson); 17] = [
+const LESSONS: [(&str, Lesson); 18] = [
     ("01", lesson_01::run),
     ("02", lesson_02::run),
     ("03", lesson_03::run),
@@ -60,6 +62,7 @@ const LESSONS: [(&str, Lesson); 17] = [
     ("14", lesson_14::run),
     ("15", lesson_15::run),
     ("16", lesson_16::run),
+    ("17", lesson_17::run),
     ("20", lesson_20::run),
 ];
 

@@ -64,6 +64,7 @@ const LESSONS: &[Lesson] = &[
         &["Part 3. A CNN", "hog-128-8ep", "121,757", "report: "],
         &["accuracy", "curves_mlp-300", "confusion_cnn-deep"],
     ),
+    ("17", &[], &["Two heads", "largest difference", "dL/dWq[1, 1]", "with 1/√d"], &["scale"]),
     (
         "chest_xray",
         &["--smoke", "--out"],

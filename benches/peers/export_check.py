@@ -94,6 +94,76 @@ def autoencoder():
     )
 
 
+class Patches(nn.Conv2d):
+    """Patches as tokens, [N, C, H, W] to [N, L, D]."""
+
+    def __init__(self, channels, dim, patch):
+        super().__init__(channels, dim, patch, patch)
+
+    def forward(self, x):
+        return super().forward(x).flatten(2).transpose(1, 2)
+
+
+class Token(nn.Module):
+    """A token in front of the others."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, dim))
+
+    def forward(self, x):
+        return torch.cat([self.weight.expand(len(x), 1, -1), x], 1)
+
+
+class Position(nn.Module):
+    def __init__(self, tokens, dim):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(tokens, dim))
+
+    def forward(self, x):
+        return x + self.weight
+
+
+class First(nn.Module):
+    def forward(self, x):
+        return x[:, 0]
+
+
+class Mean(nn.Module):
+    def forward(self, x):
+        return x.mean(1)
+
+
+class Attention(nn.Module):
+    def __init__(self, dim, heads, causal):
+        super().__init__()
+        self.heads, self.causal = heads, causal
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+
+    def forward(self, x):
+        n, tokens, dim = x.shape
+        q, k, v = self.qkv(x).view(n, tokens, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
+        y = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
+        return self.out(y.transpose(1, 2).flatten(2))
+
+
+class Block(nn.Module):
+    """A transformer's block: normalized first, or after each sum and then with GELU by tanh."""
+
+    def __init__(self, dim, heads, mlp, post=False, causal=False):
+        super().__init__()
+        self.norm1, self.norm2, self.post = nn.LayerNorm(dim), nn.LayerNorm(dim), post
+        self.attn = Attention(dim, heads, causal)
+        self.mlp = chain(fc1=nn.Linear(dim, mlp), gelu=nn.GELU("tanh" if post else "none"), fc2=nn.Linear(mlp, dim))
+
+    def forward(self, x):
+        if self.post:
+            x = self.norm1(x + self.attn(x))
+            return self.norm2(x + self.mlp(x))
+        x = x + self.attn(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
 def block(inputs, outputs):
     return chain(conv=nn.Conv2d(inputs, outputs, 3, padding="same"), relu=nn.ReLU(), pool=nn.MaxPool2d(2))
 
@@ -147,6 +217,17 @@ NETWORKS = {
     ),
     "linear": nn.Linear(5, 4),
     "autoencoder": autoencoder(),
+    "vit": chain(
+        patch=Patches(1, 16, 4),
+        token=Token(16),
+        position=Position(10, 16),
+        block1=Block(16, 4, 24),
+        block2=Block(16, 4, 24),
+        norm=nn.LayerNorm(16),
+        pool=First(),
+        out=nn.Linear(16, 3),
+    ),
+    "causal": chain(block=Block(6, 2, 5, post=True, causal=True), pool=Mean()),
     "standardized": chain(
         scale=Standardize(2, 1, 1),
         conv=nn.Conv2d(2, 3, 2),
@@ -160,6 +241,7 @@ NETWORKS = {
     "tanh": mlp("tanh", nn.Tanh()),
     "sigmoid": mlp("sigmoid", nn.Sigmoid()),
     "gelu": mlp("gelu", nn.GELU()),
+    "gelu_tanh": mlp("gelu_tanh", nn.GELU("tanh")),
     "elu": mlp("elu", nn.ELU()),
     "softplus": mlp("softplus", nn.Softplus()),
     "silu": mlp("silu", nn.SiLU()),

@@ -11,7 +11,9 @@ from torch import nn
 
 import common
 
-args = common.arguments(__doc__, tuned="channels_last and fused optimizers")
+args = common.arguments(
+    __doc__, tuned="channels_last and fused optimizers", compiled="torch.compile, of the transformer and of attention"
+)
 torch.set_num_threads(args.threads)
 
 
@@ -60,7 +62,49 @@ def resnet18():
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
 
 
+class Block(nn.Module):
+    """A transformer's block that normalizes first, as a user writes it by PyTorch's fused attention."""
+
+    def __init__(self, dim, heads, mlp):
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+        self.mlp = nn.Sequential(nn.Linear(dim, mlp), nn.GELU(), nn.Linear(mlp, dim))
+
+    def forward(self, x):
+        q, k, v = heads_of(self.qkv(self.norm1(x)), self.heads)
+        y = nn.functional.scaled_dot_product_attention(q, k, v)
+        x = x + self.out(y.transpose(1, 2).flatten(2))
+        return x + self.mlp(self.norm2(x))
+
+
+def heads_of(qkv, heads):
+    """Packed rows [N, L, 3 D] to queries, keys and values [N, H, L, D/H]."""
+    n, tokens, packed = qkv.shape
+    return qkv.view(n, tokens, 3, heads, packed // 3 // heads).permute(2, 0, 3, 1, 4)
+
+
+class Vit(nn.Module):
+    """A vision transformer of 28x28 with patches of 7x7 and a class token."""
+
+    def __init__(self, dim=64, depth=6, heads=8, mlp=128):
+        super().__init__()
+        self.patch = nn.Conv2d(1, dim, 7, 7)
+        self.token = nn.Parameter(0.02 * torch.randn(1, 1, dim))
+        self.position = nn.Parameter(0.02 * torch.randn(17, dim))
+        self.blocks = nn.Sequential(*(Block(dim, heads, mlp) for _ in range(depth)))
+        self.norm, self.head = nn.LayerNorm(dim), nn.Linear(dim, 10)
+
+    def forward(self, x):
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.position
+        return self.head(self.norm(self.blocks(x))[:, 0])
+
+
 def build(net):
+    if net == "P6":
+        return Vit()
     if net in common.WIDTHS:
         return autoencoder(*common.WIDTHS[net])
     if net == "P1":
@@ -79,7 +123,7 @@ def build(net):
 
 def optimizer(net, parameters):
     fused = {"fused": True} if args.tuned else {}
-    if net in ("P1", "P3", "P8c"):
+    if net in ("P1", "P3", "P6", "P8c"):
         return torch.optim.Adam(parameters, 1e-3, **fused)
     if net in common.WIDTHS:
         return torch.optim.Adam(parameters, 1e-3, weight_decay=1e-5, **fused)
@@ -98,6 +142,8 @@ class Training:
         self.model = build(net)
         if args.tuned and self.images:
             self.model = self.model.to(memory_format=torch.channels_last)
+        if args.compiled and net == "P6":
+            self.model = torch.compile(self.model)
         self.optimizer = optimizer(net, self.model.parameters())
         if net in common.CLASSES:
             self.x = torch.randn(n, *common.INPUT[net])
@@ -148,6 +194,23 @@ for net in common.BATCH:
                     training.model(x)
 
         common.measure(args, f"{net} infer", passes)
+
+if args.chooses("attention"):
+    # Forward and backward from packed queries, keys and values, as src/bench/attention.rs.
+    qkv, dy = torch.randn(32, 256, 3 * 8 * 32, requires_grad=True), torch.randn(32, 256, 8 * 32)
+
+    def attention(qkv):
+        y = nn.functional.scaled_dot_product_attention(*heads_of(qkv, 8))
+        return y.transpose(1, 2).flatten(2)
+
+    attend = torch.compile(attention) if args.compiled else attention
+
+    def both(n):
+        for _ in range(n):
+            qkv.grad = None
+            attend(qkv).backward(dy)
+
+    common.measure(args, "attention", both)
 
 squares = [(size, size, size) for size in (256, 512, 1024, 2048)]
 for m, k, n in squares + [(32, 288, 8192), (64, 576, 4096), (128, 1152, 1024), (16, 9, 16384)]:

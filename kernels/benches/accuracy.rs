@@ -41,8 +41,8 @@ fn batch_norm<T: Scalar>(g: &Channels, x: &[T], dy: &[T]) -> [Vec<T>; 4] {
     let s = Scales { mean: &mean, inverse: &inverse, weight: &weight };
     let (mut y, mut dx) = (x.to_vec(), x.to_vec());
     let (mut dw, mut db) = (bias.clone(), bias.clone());
-    batch_norm_forward(g, x, &s, &bias, &mut y);
-    batch_norm_backward(g, x, dy, &s, true, NormGradients { dx: Some(&mut dx), dw: &mut dw, db: &mut db });
+    batch_norm_forward(g, x, &s, &bias, false, &mut y);
+    batch_norm_backward(g, x, dy, &s, true, None, NormGradients { dx: Some(&mut dx), dw: &mut dw, db: &mut db });
     [y, dx, dw, db]
 }
 

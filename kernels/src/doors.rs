@@ -4,6 +4,7 @@
 //! the kernels are compiled once for `f32` and once for `f64`, here: a program that is built in a hurry, for its tests say,
 //! has fast kernels all the same, and is built sooner.
 
+use crate::attention::Attention;
 use crate::convolve::Convolution;
 use crate::geometry::{GroupedConv2d, Pool2d};
 use crate::kmeans::{Clusters, Samples};
@@ -13,7 +14,9 @@ use crate::optim::{Adadelta, Adagrad, Adam, RmsProp, Sgd};
 use crate::tsne::{Sparse, Sums};
 use crate::upsample::Upsample2d;
 use crate::{MatMut, MatRef, Scalar};
-use crate::{conv::grouped, distance, dropout, knn, noise, norm, optim, pool, reduce, som, tsne, upsample};
+use crate::{
+    attention, conv::grouped, distance, dropout, knn, layer_norm, noise, norm, optim, pool, reduce, som, tsne, upsample,
+};
 
 /// Writes the trait and its two implementations from a row for each kernel: what it does, the function, and the method with
 /// its arguments.
@@ -57,6 +60,22 @@ doors! {
         g: &Channels, x: &[Self], dy: &[Self], s: &Scales<'_, Self>, own: bool, relu: Option<&[Self]>,
         out: NormGradients<'_, Self>,
     );
+
+    /// See [`layer_norm::forward`].
+    layer_norm::forward =
+        layer_norm_forward(x: &[Self], w: &[Self], b: &[Self], eps: f64, y: &mut [Self], kept: &mut [Self]);
+    /// See [`layer_norm::backward`].
+    layer_norm::backward =
+        layer_norm_backward(x: &[Self], kept: &[Self], w: &[Self], dy: &[Self], out: NormGradients<'_, Self>);
+
+    /// See [`attention::forward`].
+    attention::forward = attention_forward(g: &Attention, qkv: &[Self], y: &mut [Self], kept: &mut [Self]);
+    /// See [`attention::maps`].
+    attention::maps = attention_maps(g: &Attention, qkv: &[Self], p: &mut [Self]);
+    /// See [`attention::scores_backward`].
+    attention::scores_backward = attention_scores_backward(g: &Attention, p: &[Self], dp: &mut [Self]);
+    /// See [`attention::backward`].
+    attention::backward = attention_backward(g: &Attention, qkv: &[Self], kept: &[Self], dy: &[Self], dqkv: &mut [Self]);
 
     /// See [`avg_pool2d_forward`](crate::avg_pool2d_forward).
     pool::avg_forward = avg_pool2d_forward(g: &Pool2d, x: &[Self], y: &mut [Self]);

@@ -22,6 +22,7 @@
 //! * `floats` says for `f32` and `f64` which of all these a call of [`Scalar`] reaches, and [`Kernels`] has the rest: what is
 //!   the same code for both is compiled here, once for each.
 
+pub mod attention;
 mod conv;
 pub mod convolve;
 pub mod counting;
@@ -37,6 +38,7 @@ pub mod geometry;
 mod in_step;
 pub mod kmeans;
 pub mod knn;
+pub mod layer_norm;
 pub mod machine;
 mod mat;
 pub mod math;
@@ -49,6 +51,7 @@ pub mod parallel;
 mod pool;
 pub mod reduce;
 pub mod reference;
+pub mod rows;
 mod scalar;
 mod scratch;
 mod simd;

@@ -4,6 +4,12 @@
 //! [`K_BLOCK`], each block from zero by fused multiply-adds, the blocks added up in turn. Plain sums are taken in turn
 //! and then in pairs: [`sum_in_turn`], and [`sum_in_lanes`] over neighbours in memory.
 
+mod attention;
+mod layer_norm;
+
+pub use attention::{attention_backward, attention_forward};
+pub use layer_norm::{layer_norm_backward, layer_norm_forward};
+
 use crate::norm::{Channels, Scales};
 use crate::splits::{
     BLOCK_UNITS, K_BLOCK, block_bands, block_groups, block_tiles, lane_groups, lane_rows, weight_groups,

@@ -2,7 +2,8 @@
 //!
 //! | names | work |
 //! | --- | --- |
-//! | `P1`..`P8c`, `train` and `infer` | a step, or a forward pass, of eight course networks ([`nets`]) |
+//! | `P1`..`P8c`, `train` and `infer` | a step, or a forward pass, of ten course networks ([`nets`]) |
+//! | `attention` | self-attention of 8 heads over 256 tokens, forward and backward ([`attention`]) |
 //! | `L-BFGS` | two hundred iterations on a small network, all samples at once ([`minimizing`]) |
 //! | `process` | one epoch over 60,000 images from files to a trained model, a whole process ([`process`]) |
 //! | `G 256x256x256`.. | matrix products M x K x N ([`products`]) |
@@ -16,6 +17,7 @@
 //! other programs work on the same numbers; `benches/peers` has those programs. [`curves`] writes whole trainings for
 //! them.
 
+pub mod attention;
 pub mod blobs;
 pub mod clusters;
 pub mod curves;

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::models::cnn::Cnn;
 use crate::models::mlp::mlp;
 use crate::models::resnet::{ResNet, Stem};
+use crate::models::vit::Vit;
 use crate::nn::summary::summarize;
 use crate::nn::{
     Activation, Conv2d, ConvTranspose2d, Ctx, Dropout, Flatten, Init, Linear, MaxPool2d, Module, Sequential, Unflatten,
@@ -44,6 +45,9 @@ pub enum Net {
     P4w,
     /// ResNet-18 in its form for CIFAR: 3x32x32, 11.2 M parameters; batch 64; SGD with momentum 0.9.
     P5,
+    /// Vision transformer of 1x28x28 in patches of 7x7: tokens of 64 numbers, six blocks of 8 heads with networks of 128
+    /// units, a class token; batch 128; Adam.
+    P6,
     /// MLP 784-300-10 with ReLU; batch 128; RMSprop.
     P7,
     /// MLP 2-50-50-1 with tanh on the squared error; all 1600 samples at once; SGD.
@@ -64,6 +68,7 @@ impl Net {
             Net::P4 => "P4",
             Net::P4w => "P4w",
             Net::P5 => "P5",
+            Net::P6 => "P6",
             Net::P7 => "P7",
             Net::P8a => "P8a",
             Net::P8b => "P8b",
@@ -77,7 +82,7 @@ impl Net {
             Net::P1 => 32,
             Net::P5 => 64,
             Net::P2 | Net::P4 | Net::P4w => 256,
-            Net::P3 | Net::P7 => 128,
+            Net::P3 | Net::P6 | Net::P7 => 128,
             Net::P8a => 1600,
             Net::P8b | Net::P8c => 40,
         }
@@ -87,7 +92,7 @@ impl Net {
     pub fn input(self) -> &'static [usize] {
         match self {
             Net::P1 => &[1, 128, 128],
-            Net::P2 | Net::P3 | Net::P4 | Net::P4w => &[1, 28, 28],
+            Net::P2 | Net::P3 | Net::P4 | Net::P4w | Net::P6 => &[1, 28, 28],
             Net::P5 => &[3, 32, 32],
             Net::P7 => &[784],
             Net::P8a | Net::P8b | Net::P8c => &[2],
@@ -98,7 +103,7 @@ impl Net {
     pub fn classes(self) -> Option<usize> {
         match self {
             Net::P1 => Some(3),
-            Net::P2 | Net::P3 | Net::P5 | Net::P7 => Some(10),
+            Net::P2 | Net::P3 | Net::P5 | Net::P6 | Net::P7 => Some(10),
             Net::P4 | Net::P4w | Net::P8a | Net::P8b | Net::P8c => None,
         }
     }
@@ -116,7 +121,7 @@ impl Net {
     fn repetitions(self) -> (usize, usize) {
         match self {
             Net::P1 | Net::P2 | Net::P4w => (30, 1),
-            Net::P3 | Net::P4 => (80, 1),
+            Net::P3 | Net::P4 | Net::P6 => (80, 1),
             Net::P5 => (10, 1),
             Net::P7 | Net::P8a => (40, 25),
             Net::P8b | Net::P8c => (40, 500),
@@ -128,7 +133,7 @@ impl Net {
         Dropout(if self == Net::P2 { 0.3 } else { 0.5 })
     }
 
-    /// The network, its weights drawn as PyTorch does.
+    /// The network, its weights drawn as PyTorch does; those of the transformer as its model does.
     pub fn build(self, rng: &mut Rng) -> Result<Sequential> {
         let net = match self {
             Net::P1 => {
@@ -147,6 +152,19 @@ impl Net {
             Net::P4 => autoencoder(8, 14, rng),
             Net::P4w => autoencoder(32, 64, rng),
             Net::P5 => ResNet::resnet18(Stem::Cifar, 10).build(rng)?,
+            Net::P6 => {
+                let sizes = Vit {
+                    input: [1, 28, 28],
+                    patch: 7,
+                    dim: 64,
+                    depth: 6,
+                    heads: 8,
+                    mlp: 128,
+                    dropout: 0.0,
+                    classes: 10,
+                };
+                sizes.build(rng)?
+            }
             Net::P7 => mlp(784, &[300], 10, Activation::Relu, rng),
             Net::P8a | Net::P8b | Net::P8c => mlp(2, &[50, 50], 1, Activation::Tanh, rng),
         };
@@ -156,7 +174,7 @@ impl Net {
     /// Returns the optimizer.
     pub fn optimizer(self) -> Box<dyn Optimizer<f32>> {
         match self {
-            Net::P1 | Net::P3 | Net::P8c => Box::new(FirstOrder::new(Adam::new(1e-3))),
+            Net::P1 | Net::P3 | Net::P6 | Net::P8c => Box::new(FirstOrder::new(Adam::new(1e-3))),
             Net::P4 | Net::P4w => Box::new(FirstOrder::new(Adam { weight_decay: 1e-5, ..Adam::new(1e-3) })),
             Net::P2 | Net::P5 => Box::new(FirstOrder::new(Sgd { momentum: 0.9, ..Sgd::new(0.05) })),
             Net::P7 => Box::new(FirstOrder::new(RmsProp::new(1e-3))),

@@ -2,7 +2,7 @@
 
 use super::measure::{Bench, Row};
 use super::nets::{self, Net};
-use super::{clusters, embeddings, maps, minimizing, process, products};
+use super::{attention, clusters, embeddings, maps, minimizing, process, products};
 use crate::error::{Error, Result};
 use crate::text::guess::nearest;
 
@@ -13,6 +13,8 @@ pub enum Workload {
     Train(Net),
     /// A forward pass.
     Infer(Net),
+    /// Attention, forward and backward.
+    Attention,
     /// A minimization by L-BFGS.
     Minimizing,
     /// A whole process.
@@ -30,11 +32,11 @@ pub enum Workload {
 impl Workload {
     /// Returns all of them, in the order in which they are printed.
     pub fn all() -> Vec<Self> {
-        let nets = [Net::P1, Net::P2, Net::P3, Net::P4, Net::P4w, Net::P5]
+        let nets = [Net::P1, Net::P2, Net::P3, Net::P4, Net::P4w, Net::P5, Net::P6]
             .into_iter()
             .flat_map(|net| [Self::Train(net), Self::Infer(net)]);
         nets.chain([Net::P7, Net::P8a, Net::P8b, Net::P8c].map(Self::Train))
-            .chain([Self::Minimizing, Self::Process])
+            .chain([Self::Attention, Self::Minimizing, Self::Process])
             .chain(products::SHAPES.map(Self::Product))
             .chain(clusters::ALL.iter().map(Self::Clusters))
             .chain(maps::ALL.iter().map(Self::Mapping))
@@ -47,6 +49,7 @@ impl Workload {
         match self {
             Self::Train(net) => nets::train_name(net),
             Self::Infer(net) => nets::infer_name(net),
+            Self::Attention => attention::NAME.into(),
             Self::Minimizing => minimizing::NAME.into(),
             Self::Process => process::NAME.into(),
             Self::Product(shape) => products::name(shape),
@@ -78,6 +81,7 @@ impl Workload {
         match self {
             Self::Train(net) => nets::train(net, bench),
             Self::Infer(net) => nets::infer(net, bench),
+            Self::Attention => attention::run(bench),
             Self::Minimizing => minimizing::run(bench),
             Self::Process => process::run(bench),
             Self::Product(shape) => products::run(shape, bench),
@@ -102,7 +106,7 @@ mod tests {
         assert_eq!(named(&["P8", "P1 t"]), ["P1 train", "P8a train", "P8b train", "P8c train"]);
         assert_eq!(named(&["G 1"]), ["G 1024x1024x1024", "G 128x1152x1024", "G 16x9x16384"]);
         assert_eq!(named(&["K2", "process", "P3 infer"]), ["P3 infer", "process", "K2"]);
-        assert_eq!(named(&[]).len(), 34);
+        assert_eq!(named(&[]).len(), 37);
         let error = Workload::select(&["P1 trian".into()]).unwrap_err();
         assert!(error.exit_code() == 2 && error.to_string().contains("did you mean `P1 train`"), "{error}");
         assert!(!Workload::select(&["speed".into()]).unwrap_err().to_string().contains("did you mean"));

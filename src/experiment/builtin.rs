@@ -42,6 +42,8 @@ builtins![
     "alexnet-digits",
     "cifar-94",
     "resnet18-cifar",
+    "vit-mnist",
+    "vit-mnist-best",
     "pneumonia",
     "cae-fashion",
     "sae-mnist",

@@ -8,10 +8,12 @@ use crate::autograd::Var;
 use crate::models::cnn::Cnn;
 use crate::models::mlp::mlp;
 use crate::models::resnet::{ResNet, Shortcut, Stem};
+use crate::models::vit::Vit;
 use crate::nn::{self, Activation, Init, Sequential};
 use crate::ops::conv_chain::{ChainStage, Filtering};
 use crate::ops::latent::standard_normals;
 use crate::ops::layout::concat;
+use crate::ops::scalar::Gelu;
 use crate::ops::{ClassTarget, Conv2d, ConvTranspose2d, Interpolation, Padding, Window};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
@@ -147,6 +149,13 @@ fn products() -> Vec<Row> {
         smooth("bmm, many small ones", &[(normal, &[9, 2, 1]), (normal, &[9, 1, 3])], |x| x[0].bmm(&x[1])),
         smooth("bmm, with itself", &[(normal, &[2, 3, 3])], |x| x[0].bmm(&x[0])),
         smooth("linear", &[(normal, &[4, 5]), (normal, &[3, 5]), (normal, &[3])], |x| x[0].linear(&x[1], &x[2])),
+        smooth("linear_act, gelu", &[(normal, &[20, 5]), (normal, &[3, 5]), (normal, &[3])], |x| {
+            x[0].linear_act(&x[1], &x[2], Gelu)
+        }),
+        smooth("attention", &[(normal, &[2, 3, 12])], |x| x[0].attention(2, false)),
+        smooth("attention, causal", &[(normal, &[1, 5, 9])], |x| x[0].attention(1, true)),
+        smooth("attention_maps", &[(normal, &[2, 3, 12])], |x| x[0].attention_maps(2, false)),
+        smooth("attention_maps, causal", &[(normal, &[1, 4, 9])], |x| x[0].attention_maps(3, true)),
     ]
 }
 
@@ -424,6 +433,12 @@ fn small_resnet(shortcut: Shortcut) -> ResNet {
 fn models() -> Vec<Row> {
     vec![
         layer("mlp, gelu", (normal, &[3, 4]), |rng| Box::new(mlp(4, &[6, 5], 3, Activation::Gelu, rng))).kind("model"),
+        layer("Vit, two blocks on 4x4", (normal, &[2, 1, 4, 4]), |rng| {
+            let sizes =
+                Vit { input: [1, 4, 4], patch: 2, dim: 4, depth: 2, heads: 2, mlp: 3, dropout: 0.0, classes: 3 };
+            Box::new(sizes.build(rng).expect("sizes that fit"))
+        })
+        .kind("model"),
         kinked_model("mlp, relu", &[3, 4], |rng| Ok(mlp(4, &[6], 3, Activation::Relu, rng))),
         kinked_model("Cnn, two blocks on 8x8", &[1, 1, 8, 8], |rng| {
             Cnn { input: [1, 8, 8], widths: vec![2, 3], hidden: 4, classes: 3 }.build(rng)

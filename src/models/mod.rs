@@ -3,3 +3,4 @@
 pub mod cnn;
 pub mod mlp;
 pub mod resnet;
+pub mod vit;

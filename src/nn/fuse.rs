@@ -1,14 +1,15 @@
 //! Where the engine looks at neighbouring modules and computes them in one go: the only place that does.
 //!
-//! Recognized are three things: a module with a ReLU after it that it can compute in the same pass, as batch normalization
-//! can; a *block* of convolution (no stride, no dilation, one group), ReLU or none, 2 x 2
+//! Recognized are four things: a module with a ReLU after it that it can compute in the same pass, as batch normalization
+//! can; a fully connected layer with a smooth activation function after it; a *block* of convolution (no stride, no dilation, one group), ReLU or none, 2 x 2
 //! max-pooling; and a *chain* of convolutions and transposed convolutions (of one group), each with or without a ReLU, if its
 //! images are small and many. The values are those of the modules one after the other, and the gradients too,
 //! but for the order of their sums; so nobody need know. A pass that wants to see an output in between gets the modules one
 //! after the other.
 
 use super::context::Ctx;
-use super::link::Link;
+use super::layers::each_vector;
+use super::link::{Activated, Link};
 use super::module::Module;
 use crate::autograd::{Param, Var};
 use crate::error::Result;
@@ -30,6 +31,33 @@ pub(super) fn with_relu<T: Real>(
     }
     let y = module.forward_relu(x, cx)?;
     Some((y.map_err(|e| e.within(name)), 2))
+}
+
+/// A fully connected layer and a smooth activation function at the start of a chain of modules.
+pub(super) struct Dense<'a, T: Real> {
+    weight: &'a Param<T>,
+    bias: &'a Param<T>,
+    activated: Activated<T>,
+}
+
+impl<'a, T: Real> Dense<'a, T> {
+    /// Modules that it takes the place of.
+    pub(super) const LEN: usize = 2;
+
+    /// Recognizes the two at the start of `children`, unless the pass wants to see one of their outputs.
+    pub(super) fn find(children: &'a [(String, Box<dyn Module<T>>)], cx: &mut Ctx<'_, T>) -> Option<Self> {
+        let [linear, function] = children.get(..Self::LEN)? else { return None };
+        let Link::Linear { weight, bias } = linear.1.link() else { return None };
+        let Link::AfterLinear(activated) = function.1.link() else { return None };
+        let hidden = !cx.wants(&linear.0) && !cx.wants(&function.0);
+        hidden.then_some(Self { weight, bias, activated })
+    }
+
+    /// What the two modules compute.
+    pub(super) fn forward(&self, x: &Var<T>, cx: &Ctx<'_, T>) -> Result<Var<T>> {
+        let (weight, bias) = (cx.param(self.weight), cx.param(self.bias));
+        each_vector(x, &weight, |rows| (self.activated)(rows, &weight, &bias))
+    }
 }
 
 /// A convolution, perhaps a ReLU, and max-pooling at the start of a chain of modules.

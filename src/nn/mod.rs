@@ -34,7 +34,7 @@ pub use init::Init;
 pub use join::Join;
 pub use kind::{Kind, Properties, Reach, Work};
 pub use layers::*;
-pub use link::Link;
+pub use link::{Activated, Link};
 pub use module::{Module, buffers, count_parameters, parameters};
 pub use sequential::{Part, Sequential};
 pub use walk::Walk;

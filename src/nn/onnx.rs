@@ -32,10 +32,14 @@ pub enum Operand {
     Input(usize),
     /// What the node before this one gives.
     Before,
+    /// What the layer's node of this number gives, counted from 0.
+    Node(usize),
     /// A parameter or buffer of the layer, by the name of its field.
     Weight(&'static str),
     /// A matrix of the layer with its axes exchanged.
     Transposed(&'static str),
+    /// A matrix of the layer above so many rows of zeros.
+    Above(&'static str, usize),
     /// Real numbers that are part of the operator, and a name for them.
     Reals(&'static str, Vec<f32>),
     /// Whole numbers that are part of the operator, and a name for them.

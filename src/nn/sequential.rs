@@ -1,7 +1,7 @@
 //! Modules one after the other.
 
 use super::context::Ctx;
-use super::fuse::{self, Block, Chain};
+use super::fuse::{self, Block, Chain, Dense};
 use super::kind::Kind;
 use super::module::Module;
 use super::walk::Walk;
@@ -114,6 +114,10 @@ impl<T: Real> Module<T> for Part<'_, T> {
                 && let Ok(y) = block.forward(&x, cx)
             {
                 (x, rest) = (y, &rest[block.len..]);
+            } else if let Some(dense) = Dense::find(rest, cx)
+                && let Ok(y) = dense.forward(&x, cx)
+            {
+                (x, rest) = (y, &rest[Dense::<T>::LEN..]);
             } else if let Some(chain) = Chain::find(rest, x.shape(), cx) {
                 (x, rest) = (chain.forward(&x, cx)?, &rest[chain.len..]);
             } else if let Some((y, len)) = fuse::with_relu(rest, &x, cx) {

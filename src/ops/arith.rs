@@ -20,6 +20,8 @@ use gradus_kernels::math;
 pub trait Binary: Copy + Send + Sync + 'static {
     /// The op's name.
     const NAME: &'static str;
+    /// Whether the gradient of a, and that of b, is g itself: it is then handed on and not copied.
+    const HANDS_ON: [bool; 2] = [false; 2];
     /// Returns the value f(a, b).
     fn f<T: Real>(a: T, b: T) -> T;
     /// g ∂f/∂a.
@@ -33,6 +35,7 @@ pub trait Binary: Copy + Send + Sync + 'static {
 pub struct Add;
 impl Binary for Add {
     const NAME: &'static str = "add";
+    const HANDS_ON: [bool; 2] = [true; 2];
     #[inline(always)]
     fn f<T: Real>(a: T, b: T) -> T {
         a + b
@@ -52,6 +55,7 @@ impl Binary for Add {
 pub struct Sub;
 impl Binary for Sub {
     const NAME: &'static str = "sub";
+    const HANDS_ON: [bool; 2] = [true, false];
     #[inline(always)]
     fn f<T: Real>(a: T, b: T) -> T {
         a - b
@@ -171,10 +175,14 @@ impl<T: Real, B: Binary> Op<T, 2> for B {
 
     fn backward(&self, [a, b]: &Self::Saved, g: &Tensor<T>, need: [bool; 2]) -> [Option<Tensor<T>>; 2] {
         let out = g.shape_owned();
+        if B::HANDS_ON == [true; 2] {
+            return [need[0].then(|| reduce_to(g, a.shape_owned())), need[1].then(|| reduce_to(g, b.shape_owned()))];
+        }
         let (a_out, b_out) = (expand(a, out), expand(b, out));
         let inputs = [&a_out, &b_out, g];
+        let da = || if B::HANDS_ON[0] { g.clone() } else { each(inputs, B::da) };
         [
-            need[0].then(|| reduce_to(&each(inputs, B::da), a.shape_owned())),
+            need[0].then(|| reduce_to(&da(), a.shape_owned())),
             need[1].then(|| reduce_to(&each(inputs, B::db), b.shape_owned())),
         ]
     }

@@ -8,12 +8,12 @@ use crate::tensor::Tensor;
 use gradus_kernels::{MatMut, MatRef, dispatch, parallel};
 
 /// Returns a tensor of rank 2 as a matrix view.
-fn mat<T: Real>(x: &Tensor<T>) -> MatRef<'_, T> {
+pub(super) fn mat<T: Real>(x: &Tensor<T>) -> MatRef<'_, T> {
     MatRef::new(x.data(), x.shape()[0], x.shape()[1])
 }
 
 /// Returns the product of two matrix views as a new tensor.
-fn product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Tensor<T> {
+pub(super) fn product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Tensor<T> {
     Tensor::build([a.rows(), b.cols()], |y| T::gemm(a, b, T::ZERO, MatMut::new(y, a.rows(), b.cols())))
 }
 

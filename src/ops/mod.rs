@@ -45,6 +45,7 @@
 //! sums or per sample, second derivatives.
 
 pub mod arith;
+pub mod attention;
 pub mod conv;
 pub mod conv_block;
 pub mod conv_chain;
@@ -55,6 +56,7 @@ pub mod gather;
 pub mod latent;
 pub mod layer_norm;
 pub mod layout;
+pub mod linear_act;
 pub mod loss;
 pub mod matmul;
 pub mod norm;

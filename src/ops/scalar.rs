@@ -75,7 +75,7 @@ impl<T: Real, E: Elementwise> Op<T, 1> for E {
 }
 
 /// f as the kernels' loops take it: inlined, so that it runs at full width.
-struct Value<E>(E);
+pub(super) struct Value<E>(pub(super) E);
 impl<T: Real, E: Elementwise> Pointwise<T, 1> for Value<E> {
     #[inline(always)]
     fn at(&self, [x]: [T; 1]) -> T {

@@ -3,6 +3,7 @@
 use crate::common::hash_of_weights;
 use gradus::autograd::{Tape, Var};
 use gradus::models::cnn::Cnn;
+use gradus::models::vit::Vit;
 use gradus::nn::state::{from_safetensors, load_state_dict, state_dict, to_safetensors};
 use gradus::nn::{Activation, Ctx, Dropout, Flatten, Init, Linear, Module, Sequential};
 use gradus::ops::ClassTarget;
@@ -27,6 +28,12 @@ fn with_dropout() -> Sequential {
         .with("relu", Activation::Relu)
         .with("drop2", Dropout(0.5))
         .with("out", Linear::new(128, 3, Init::XavierUniform, &mut rng))
+}
+
+/// A transformer whose heads are computed side by side, with dropout.
+fn transformer() -> Sequential {
+    let vit = Vit { input: [1, 24, 20], patch: 4, dim: 16, depth: 1, heads: 2, mlp: 24, dropout: 0.2, classes: 3 };
+    vit.build(&mut Rng::new(SEED, "init", 0)).unwrap()
 }
 
 /// Steps `steps` (from 1) of training on batches that are drawn for (seed, step).
@@ -58,7 +65,7 @@ fn weights_after_training_do_not_depend_on_the_number_of_threads() {
     ];
     for make in optimizers {
         let run = || {
-            [cnn(), with_dropout()].map(|model| {
+            [cnn(), with_dropout(), transformer()].map(|model| {
                 train(&model, make().as_mut(), 1..=4);
                 hash_of_weights(&model)
             })
@@ -123,7 +130,7 @@ fn dropout_masks_belong_to_seed_layer_and_step() {
 #[test]
 fn resuming_ends_in_the_same_bits_as_never_stopping() {
     let make = || FirstOrder::new(Adam { weight_decay: 1e-3, ..Adam::new(1e-3) });
-    for build in [cnn, with_dropout] {
+    for build in [cnn, with_dropout, transformer] {
         let (whole, mut optimizer) = (build(), make());
         train(&whole, &mut optimizer, 1..=7);
 

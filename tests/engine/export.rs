@@ -99,6 +99,7 @@ pub(crate) fn networks() -> Vec<(&'static str, Box<dyn Module>, Vec<usize>)> {
         ("autoencoder", Box::new(autoencoder()), vec![2, 9, 8]),
         ("standardized", Box::new(standardized()), vec![2, 4, 3]),
     ];
+    all.extend(crate::attention::transformers());
     for &activation in Activation::ALL {
         all.push((activation.name(), Box::new(mlp(6, &[8, 5], 3, activation, &mut rng(2))), vec![6]));
     }

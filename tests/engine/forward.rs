@@ -8,6 +8,7 @@ use gradus::Real;
 use gradus::autograd::{Tape, Var};
 use gradus::ops::conv_chain::{ChainStage, Filtering};
 use gradus::ops::layout::concat;
+use gradus::ops::scalar::Gelu;
 use gradus::ops::{ClassTarget, Conv2d, ConvTranspose2d, Interpolation, Padding, Window};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
@@ -56,6 +57,8 @@ struct Args {
     /// By how much a lower limit is lowered.
     down: f64,
     axis: usize,
+    heads: usize,
+    causal: bool,
     start: usize,
     end: usize,
     before: usize,
@@ -182,6 +185,9 @@ fn call<T: Real>(op: &str, a: &Args, x: &[Var<T>]) -> gradus::Result<Var<T>> {
             x[0].conv_chain(&stages, &params)
         }
         "upsample" => x[0].upsample(a.scale2d, a.mode),
+        "attention" => x[0].attention(a.heads, a.causal),
+        "attention_maps" => x[0].attention_maps(a.heads, a.causal),
+        "linear_act" => x[0].linear_act(&x[1], &x[2], Gelu),
         "layer_norm" => x[0].layer_norm(&x[1], &x[2], a.eps),
         "reparametrize" => x[0].reparametrize(&x[1], x[2].value()),
         "kl_normal" => x[0].kl_normal(&x[1]),

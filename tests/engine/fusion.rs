@@ -2,7 +2,9 @@
 //! by module, and either way the values and gradients are those of the ops.
 
 use gradus::autograd::{Tape, Var};
-use gradus::nn::{Activation, AvgPool2d, BatchNorm, Conv2d, Ctx, Init, MaxPool2d, Module, Sequential, parameters};
+use gradus::nn::{
+    Activation, AvgPool2d, BatchNorm, Conv2d, Ctx, Init, Linear, MaxPool2d, Module, Sequential, parameters,
+};
 use gradus::ops::{self, Padding, Window};
 use gradus::rng::Rng;
 use gradus::tensor::Tensor;
@@ -150,5 +152,39 @@ fn other_neighbours_are_no_block() {
     for (net, expected) in cases {
         let names: Vec<&str> = net.names().collect();
         assert_eq!(net.forward(&x, &mut Ctx::eval()).unwrap().value(), expected.value(), "{names:?}");
+    }
+}
+
+/// A fully connected layer with GELU after it is one op, of flat samples and of tokens, unless the pass sees the value between;
+/// its values have the bits of the two, and its gradients are theirs but for rounding.
+#[test]
+fn a_linear_layer_and_gelu_are_computed_in_one_go() {
+    for shape in [&[40, 6][..], &[5, 8, 6]] {
+        for function in [Activation::Gelu, Activation::GeluTanh] {
+            let linear = Linear::new(6, 9, Init::PyTorch, &mut rng());
+            let net = Sequential::<f32>::new().with("fc", linear).with("act", function);
+            let x = Tensor::randn(shape, &mut rng());
+            let between = |path: &str| path == "fc";
+            let run = |captured: bool| {
+                let tape = Tape::new();
+                let leaf = tape.leaf(x.clone());
+                let mut cx = Ctx::train(&tape, 0, 0);
+                if captured {
+                    cx = cx.capture(&between);
+                }
+                let y = net.forward(&leaf, &mut cx).unwrap();
+                let (value, entries) = (y.value().clone(), tape.len());
+                let params: Vec<Var> = parameters(&net).iter().map(|(_, p)| tape.param(p)).collect();
+                (value, entries, gradients(tape, &y, &leaf, &params))
+            };
+            let ((whole, fewer, found), (apart, more, expected)) = (run(false), run(true));
+            assert_eq!(whole, apart);
+            assert!(fewer < more, "{fewer} and {more} entries on the tape");
+            for (found, expected) in found.iter().zip(&expected) {
+                let size = expected.data().iter().fold(0.0f32, |m, v| m.max(v.abs()));
+                let near = found.data().iter().zip(expected.data()).all(|(f, e)| (f - e).abs() <= 1e-5 * size);
+                assert!(near, "{shape:?}, {function:?}");
+            }
+        }
     }
 }

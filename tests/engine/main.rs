@@ -1,5 +1,6 @@
 //! Tensor, tape, ops, layers, optimizers, states, export: one program, since each program links the whole library.
 
+mod attention;
 mod branches;
 mod by_hand;
 mod coding;

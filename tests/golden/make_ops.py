@@ -420,11 +420,33 @@ def picked_and_summed():
         case("cumsum", [("signed", s)], lambda x: x.cumsum(axis), axis=axis)
 
 
+def attention():
+    for n, tokens, heads, depth, causal in [(1, 1, 1, 2, False), (2, 5, 2, 3, False), (3, 4, 4, 1, True),
+                                            (1, 17, 2, 8, False), (2, 7, 3, 4, True), (1, 40, 1, 24, True)]:
+        def maps(qkv):
+            q, k, v = qkv.view(n, tokens, 3, heads, depth).permute(2, 0, 3, 1, 4)
+            s = q @ k.transpose(2, 3) / depth**0.5
+            if causal:
+                s = s.masked_fill(torch.ones(tokens, tokens).triu(1).bool(), -torch.inf)
+            return s.softmax(-1), v
+
+        def mixed(qkv):
+            p, v = maps(qkv)
+            return (p @ v).transpose(1, 2).reshape(n, tokens, heads * depth)
+
+        packed = [("signed", [n, tokens, 3 * heads * depth])]
+        case("attention", packed, mixed, heads=heads, causal=causal)
+        case("attention_maps", packed, lambda x: maps(x)[0], heads=heads, causal=causal)
+    for n, inputs, outputs in [(1, 3, 2), (7, 5, 4), (40, 4, 9)]:
+        case("linear_act", [("signed", [n, inputs]), ("signed", [outputs, inputs]), ("signed", [outputs])],
+             lambda x, w, b: F.gelu(F.linear(x, w, b)))
+
+
 # New families go to the end: the seeds of the others stay.
 families = [elementwise, arithmetic, reductions, layout, products, convolutions, pooling, softmax_and_losses, blocks,
             rounder_corners, whole_planes, more_losses, normalizations,
             grouped_convolutions, batched_products, transposed_convolutions, upsampling, sample_by_sample,
-            latent_normals, chains, waves_and_choices, picked_and_summed]
+            latent_normals, chains, waves_and_choices, picked_and_summed, attention]
 for family in families:
     family()
 made_with = {"torch": torch.__version__, "numpy": np.__version__}

@@ -2,6 +2,7 @@
 //! several thread counts, at lengths around the vectors and tiles, with NaN and infinity in the data.
 
 mod accuracy;
+mod attention;
 mod chain;
 mod common;
 mod conv;
@@ -12,6 +13,7 @@ mod gemm;
 mod grouped;
 mod kmeans;
 mod knn;
+mod layer_norm;
 mod math;
 mod noise;
 mod norm;
@@ -19,6 +21,7 @@ mod optim;
 mod pool;
 mod pooled;
 mod reduce;
+mod rows;
 mod som;
 mod tsne;
 mod upsample;

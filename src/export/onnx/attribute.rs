@@ -91,6 +91,36 @@ impl<'a> Settings<'a> {
         word.ok_or_else(|| format!("setting {name} is not there"))
     }
 
+    /// A word, if the node has it.
+    pub(super) fn optional_word(&mut self, name: &str) -> Result<Option<String>, String> {
+        match self.0.iter().any(|setting| setting.name == name) {
+            true => self.word(name).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// A whole number from 0 to [`LARGEST`], which must be there.
+    pub(super) fn whole(&mut self, name: &str) -> Result<usize, String> {
+        let number = self.take(name).and_then(|setting| setting.i);
+        let number = number.and_then(|i| usize::try_from(i).ok()).filter(|&i| i <= LARGEST);
+        number.ok_or_else(|| format!("setting {name} expects a number from 0 to {LARGEST}"))
+    }
+
+    /// An order of axes, which must be there.
+    pub(super) fn order(&mut self, name: &str) -> Result<Vec<usize>, String> {
+        let axes = self.take(name).map(|setting| setting.ints.iter().map(|&axis| usize::try_from(axis)).collect());
+        match axes {
+            Some(Ok(axes)) => Ok(axes),
+            _ => Err(format!("setting {name} expects the axes in their new order")),
+        }
+    }
+
+    /// The setting must be there with one of these values, which is returned.
+    pub(super) fn one_of(&mut self, name: &str, known: &[i64]) -> Result<i64, String> {
+        let found = self.take(name).and_then(|setting| setting.i).filter(|found| known.contains(found));
+        found.ok_or_else(|| format!("setting {name} is known as one of {known:?} only"))
+    }
+
     /// The setting must be there with this value, the only one that is known here.
     pub(super) fn must(&mut self, name: &str, value: i64) -> Result<(), String> {
         match self.take(name).and_then(|setting| setting.i) {

@@ -138,7 +138,7 @@ impl Graph {
             let why = format!("is a {}, for which this crate knows no ONNX operator", layer.kind);
             return Err(refused(&layer.path, &why));
         };
-        let (count, mut now) = (nodes.len(), read[0]);
+        let (count, mut now, first) = (nodes.len(), read[0], self.steps.len());
         for (i, node) in nodes.iter().enumerate() {
             let operator = node.operator.to_lowercase();
             let name = match (layer.path.as_str(), i + 1 < count) {
@@ -153,11 +153,20 @@ impl Graph {
                     value.map(Taken::Value).ok_or_else(|| refused(&layer.path, why))
                 }
                 Operand::Before => Ok(Taken::Value(now)),
+                Operand::Node(at) if *at < i => Ok(Taken::Value(Value::Step(first + at))),
+                Operand::Node(_) => Err(refused(&layer.path, "has an ONNX operator that takes what a later one gives")),
                 Operand::Weight(name) => weights.of_layer(&layer.path, name),
                 Operand::Transposed(name) => match weights.of_layer(&layer.path, name)? {
                     Taken::Weight(name, weight) => {
                         let turned = Var::constant(weight).permute(&[1, 0])?.into_value();
                         Ok(Taken::Weight(format!("{name}.transposed"), turned))
+                    }
+                    other => Ok(other),
+                },
+                Operand::Above(name, rows) => match weights.of_layer(&layer.path, name)? {
+                    Taken::Weight(name, weight) => {
+                        let padded = Var::constant(weight).pad(0, 0, *rows, 0.0)?.into_value();
+                        Ok(Taken::Weight(format!("{name}.padded"), padded))
                     }
                     other => Ok(other),
                 },

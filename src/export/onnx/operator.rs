@@ -133,9 +133,37 @@ impl Operator {
                     Join::Concat.of(values)
                 })
             }
-            "MatMul" => {
-                let weight = weights.next().ok_or_else(missing)?;
-                of_one(move |x| multiply(x, &weight))
+            "MatMul" => match weights.next() {
+                Some(weight) => of_one(move |x| multiply(x, &weight)),
+                None => {
+                    fits = values == 2;
+                    Arc::new(|values| multiply_pairs(values[0], values[1]))
+                }
+            },
+            "Transpose" => {
+                let order = settings.order("perm")?;
+                of_one(move |x| x.permute(&order))
+            }
+            "Gather" => {
+                let axis = settings.whole("axis")?;
+                let chosen = sizes.take().ok_or_else(missing)?;
+                let &[at] = chosen else { return Err(format!("Gather of one place is known; found {chosen:?}")) };
+                let at = usize::try_from(at).map_err(|_| format!("Gather of place {at} is not known"))?;
+                of_one(move |x| x.slice(axis, at..at.saturating_add(1)))
+            }
+            "Pad" => {
+                let pads = sizes.take().ok_or_else(missing)?.to_vec();
+                if pads.iter().any(|pad| !(0..=LARGEST as i64).contains(pad)) {
+                    return Err(format!("Pad expects numbers from 0 to {LARGEST}; found {pads:?}"));
+                }
+                of_one(move |x| zeros_around(x, &pads))
+            }
+            "ReduceMean" => {
+                settings.must("keepdims", 0)?;
+                let axes = sizes.take().ok_or_else(missing)?;
+                let axes: Option<Vec<usize>> = axes.iter().map(|&axis| usize::try_from(axis).ok()).collect();
+                let axes = axes.ok_or("ReduceMean along axes counted from the end is not known")?;
+                of_one(move |x| x.mean_axes(&axes, false))
             }
             "Gemm" => {
                 settings.must("transB", 1)?;
@@ -166,13 +194,6 @@ impl Operator {
                 let sizes = reshaped(sizes.take().ok_or_else(missing)?)?;
                 of_one(move |x| x.unflatten(&sizes))
             }
-            "Pad" => {
-                if settings.word("mode")? != "constant" {
-                    return Err("Pad: setting mode is known as constant only".into());
-                }
-                let [before, after] = padded_channels(sizes.take().ok_or_else(missing)?)?;
-                of_one(move |x| pad_channels(x, before, after))
-            }
             "Resize" => {
                 let scale = scales(&weights.next().ok_or_else(missing)?)?;
                 let mode = interpolation(&mut settings)?;
@@ -187,8 +208,8 @@ impl Operator {
                 of_one(move |x| x.elu(f64::from(alpha)))
             }
             "Softmax" => {
-                settings.must("axis", 1)?;
-                of_one(|x| x.softmax(1))
+                let last = settings.one_of("axis", &[1, -1])? == -1;
+                of_one(move |x| x.softmax(if last { x.shape().len().saturating_sub(1) } else { 1 }))
             }
             "LogSoftmax" => {
                 settings.must("axis", 1)?;
@@ -199,7 +220,11 @@ impl Operator {
             "Tanh" => of_one(Var::tanh),
             "Sigmoid" => of_one(Var::sigmoid),
             "Softplus" => of_one(Var::softplus),
-            "Gelu" => of_one(Var::gelu),
+            "Gelu" => match settings.optional_word("approximate")?.as_deref() {
+                None | Some("none") => of_one(Var::gelu),
+                Some("tanh") => of_one(Var::gelu_tanh),
+                Some(other) => return Err(format!("Gelu: approximation {other} is not known")),
+            },
             "Exp" => of_one(Var::exp),
             other => return Err(format!("operator {other} is not known")),
         };
@@ -238,29 +263,6 @@ fn meet(may_be_gate: bool, x: &[usize], gate: &[usize]) -> Result<()> {
         ([n, c, _, _], [samples, channels, 1, 1]) if may_be_gate && (n, c) == (samples, channels) => Ok(()),
         _ => Join::Sum.shape(&[x, gate]).map(|_| ()),
     }
-}
-
-/// The channels of zeros before and after an image's, the only padding that is known: `[0, before, 0, 0, 0, after, 0, 0]`.
-fn padded_channels(pads: &[i64]) -> Result<[usize; 2], String> {
-    let size = |n: i64| usize::try_from(n).ok().filter(|n| *n <= MOST_ELEMENTS);
-    match *pads {
-        [0, before, 0, 0, 0, after, 0, 0] => size(before).zip(size(after)).map(|(before, after)| [before, after]),
-        _ => None,
-    }
-    .ok_or_else(|| format!("Pad is known for the channels of images only; found {pads:?}"))
-}
-
-/// Images with channels of zeros.
-fn pad_channels(x: &Var, before: usize, after: usize) -> Result<Var> {
-    let &[n, c, h, w] = x.shape() else {
-        return Err(Error::shape("Pad", format!("expects [N, C, H, W]; found {:?}", x.shape())));
-    };
-    let large =
-        c.checked_add(before + after).and_then(|c| [n, c, h, w].iter().try_fold(1, |n: usize, &m| n.checked_mul(m)));
-    if large.is_none_or(|elements| elements > MOST_ELEMENTS) {
-        return Err(Error::shape("Pad", format!("{:?} with {before} + {after} channels more is too large", x.shape())));
-    }
-    x.pad(1, before, after, 0.0)
 }
 
 /// The factors by which planes are enlarged.
@@ -356,6 +358,35 @@ fn multiply(x: &Var, (name, weight): &Weight) -> Result<Var> {
     let rows = shape[..shape.len() - 1].iter().product::<usize>();
     let y = x.reshape([rows, inputs])?.matmul(&Var::constant(weight.clone()))?;
     y.reshape(shape.with(shape.len() - 1, outputs))
+}
+
+/// The products of pairs of matrices along the last two axes.
+fn multiply_pairs(a: &Var, b: &Var) -> Result<Var> {
+    let refused = || {
+        Error::shape("MatMul", format!("expects [.., M, K] and [.., K, O]; found {:?} and {:?}", a.shape(), b.shape()))
+    };
+    let (&[ref of_a @ .., m, k], &[ref of_b @ .., inner, o]) = (a.shape(), b.shape()) else { return Err(refused()) };
+    if of_a != of_b || inner != k {
+        return Err(refused());
+    }
+    let pairs = of_a.iter().product::<usize>();
+    let y = a.reshape([pairs, m, k])?.bmm(&b.reshape([pairs, k, o])?)?;
+    y.reshape(&[of_a, &[m, o]].concat()[..])
+}
+
+/// Zeros around each axis: first those in front of all axes, then those behind.
+fn zeros_around(x: &Var, pads: &[i64]) -> Result<Var> {
+    let axes = x.shape().len();
+    if pads.len() != 2 * axes {
+        return Err(Error::shape("Pad", format!("expects {} numbers for {:?}; found {pads:?}", 2 * axes, x.shape())));
+    }
+    let size = |axis: usize| x.shape()[axis].saturating_add((pads[axis] + pads[axes + axis]) as usize);
+    if (0..axes).try_fold(1, |n: usize, axis| n.checked_mul(size(axis))).is_none_or(|all| all > MOST_ELEMENTS) {
+        return Err(Error::shape("Pad", format!("of {:?} by {pads:?} is too large", x.shape())));
+    }
+    (0..axes)
+        .filter(|&axis| pads[axis] + pads[axes + axis] > 0)
+        .try_fold(x.clone(), |x, axis| x.pad(axis, pads[axis] as usize, pads[axes + axis] as usize, 0.0))
 }
 
 /// Batch normalization, once there is a number of each sort for every channel.

@@ -114,6 +114,10 @@ impl ActivationFunction for Gelu {
     fn onnx(&self) -> Vec<Node> {
         vec![Node::of_input("Gelu").since(20)]
     }
+
+    fn link<'a, T: Real>(&self) -> Link<'a, T> {
+        Link::AfterLinear(|x, weight, bias| x.linear_act(weight, bias, Gelu))
+    }
 }
 
 impl ActivationFunction for Elu {

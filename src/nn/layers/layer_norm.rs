@@ -73,12 +73,23 @@ pub struct LayerNormSettings {
     /// Its name in paths and files; by default the type and a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// How many of the last axes are normalized together; 0 stands for all.
+    /// How many of the last axes are normalized together; 0 stands for the last alone of tokens [L, D], and for all of other samples.
     #[serde(default)]
     pub axes: usize,
     /// Added to the variance.
     #[serde(default = "norm_eps")]
     pub eps: f64,
+}
+
+impl LayerNormSettings {
+    /// How many axes of such a sample are normalized together.
+    fn axes_of(&self, input: &[usize]) -> usize {
+        match (self.axes, input) {
+            (0, [_, _]) => 1,
+            (0, _) => input.len(),
+            (axes, _) => axes,
+        }
+    }
 }
 
 impl<T: Real> Settings<T> for LayerNormSettings {
@@ -87,12 +98,12 @@ impl<T: Real> Settings<T> for LayerNormSettings {
     }
 
     fn sizes(&self, input: &[usize], _: usize) -> Result<(Vec<usize>, usize)> {
-        let axes = if self.axes == 0 { input.len() } else { self.axes.min(input.len()) };
+        let axes = self.axes_of(input).min(input.len());
         Ok((input.to_vec(), product(&[2, product(&input[input.len() - axes..])])))
     }
 
     fn module(&self, input: &[usize], _: usize, _: &mut Rng) -> Result<Box<dyn Module<T>>> {
-        let axes = if self.axes == 0 { input.len() } else { self.axes };
+        let axes = self.axes_of(input);
         let first = input.len().checked_sub(axes).ok_or_else(|| {
             Error::shape("layer_norm", format!("normalizes {axes} axes, but a sample has {}", input.len()))
         })?;
@@ -101,6 +112,6 @@ impl<T: Real> Settings<T> for LayerNormSettings {
 
     fn examples() -> Vec<Example> {
         let example = |about, batch| Example { about, ..Example::new(json!({}), batch) };
-        vec![example("features", &[4, 5]), example("images", &[3, 2, 3, 2])]
+        vec![example("features", &[4, 5]), example("tokens", &[2, 3, 4]), example("images", &[3, 2, 3, 2])]
     }
 }

@@ -1,11 +1,12 @@
 //! Fully connected layers: one with a weight of its own, and the one that goes back through it with the same weight.
 
-use super::settings::{Example, Range, Settings, WIDE, flat, product, size};
+use super::settings::{Example, Range, Settings, WIDE, last, product, size};
 use crate::autograd::{Param, Var};
 use crate::error::{Error, Result};
 use crate::nn::context::Ctx;
 use crate::nn::init::Init;
 use crate::nn::kind::{Kind, Reach, Work};
+use crate::nn::link::Link;
 use crate::nn::module::Module;
 use crate::nn::onnx::{Node, Operand};
 use crate::nn::walk::Walk;
@@ -39,23 +40,27 @@ impl<T: Real> Linear<T> {
         let weight = Param::new(init.weight(&[outputs, inputs], rng));
         Self { weight, bias: Param::new(init.bias(outputs, inputs, rng)) }
     }
+
+    /// A layer whose outputs are those of `layers` layers one after the other, each drawn as by [`new`](Self::new).
+    pub(super) fn stacked(inputs: usize, outputs: usize, layers: usize, init: Init, rng: &mut Rng) -> Self {
+        let each: Vec<Self> = (0..layers).map(|_| Self::new(inputs, outputs, init, rng)).collect();
+        let all = |param: fn(&Self) -> &Param<T>| -> Vec<T> {
+            each.iter().flat_map(|layer| param(layer).get().to_vec()).collect()
+        };
+        let param =
+            |numbers: Vec<T>, shape: &[usize]| Param::new(Tensor::new(numbers, shape).expect("of equal layers"));
+        let rows = layers * outputs;
+        Self {
+            weight: param(all(|layer| &layer.weight), &[rows, inputs]),
+            bias: param(all(|layer| &layer.bias), &[rows]),
+        }
+    }
 }
 
 impl<T: Real> Module<T> for Linear<T> {
     fn forward(&self, x: &Var<T>, cx: &mut Ctx<'_, T>) -> Result<Var<T>> {
         let (weight, bias) = (cx.param(&self.weight), cx.param(&self.bias));
-        let (outputs, inputs) = (weight.shape()[0], weight.shape()[1]);
-        let shape = x.value().shape_owned();
-        match *shape {
-            [_, _] => x.linear(&weight, &bias),
-            [.., last] if last == inputs => {
-                // As many rows as there are vectors, also where there are none.
-                let rows = shape[..shape.len() - 1].iter().product::<usize>();
-                let y = x.reshape([rows, inputs])?.linear(&weight, &bias)?;
-                y.reshape(shape.with(shape.len() - 1, outputs))
-            }
-            _ => Err(Error::shape("linear", format!("expected [.., {inputs}]; found {shape:?}"))),
-        }
+        each_vector(x, &weight, |rows| rows.linear(&weight, &bias))
     }
 
     fn walk(&self, walk: &mut Walk<'_, T>) {
@@ -81,9 +86,33 @@ impl<T: Real> Module<T> for Linear<T> {
             ],
         })
     }
+
+    fn link(&self) -> Link<'_, T> {
+        Link::Linear { weight: &self.weight, bias: &self.bias }
+    }
 }
 
-/// The settings of a fully connected layer in a file; images are flattened before it.
+/// Applies `f`, which takes rows `[N, inputs]` to `[N, outputs]` by a weight `[outputs, inputs]`, to each vector of x along the
+/// last axis.
+pub(in crate::nn) fn each_vector<T: Real>(
+    x: &Var<T>,
+    weight: &Var<T>,
+    f: impl FnOnce(&Var<T>) -> Result<Var<T>>,
+) -> Result<Var<T>> {
+    let (outputs, inputs) = (weight.shape()[0], weight.shape()[1]);
+    let shape = x.value().shape_owned();
+    match *shape {
+        [_, _] => f(x),
+        [.., last] if last == inputs => {
+            // As many rows as there are vectors, also where there are none.
+            let rows = shape[..shape.len() - 1].iter().product::<usize>();
+            f(&x.reshape([rows, inputs])?)?.reshape(shape.with(shape.len() - 1, outputs))
+        }
+        _ => Err(Error::shape("linear", format!("expected [.., {inputs}]; found {shape:?}"))),
+    }
+}
+
+/// The settings of a fully connected layer in a file; images are flattened before it, of tokens each goes through it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -105,16 +134,19 @@ impl<T: Real> Settings<T> for LinearSettings {
 
     fn sizes(&self, input: &[usize], outputs: usize) -> Result<(Vec<usize>, usize)> {
         let units = if self.units == 0 { outputs } else { self.units };
-        Ok((vec![units], product(&[flat("linear", input)?, units]).saturating_add(units)))
+        let inputs = last("linear", input)?;
+        let output = [&input[..input.len() - 1], &[units]].concat();
+        Ok((output, product(&[inputs, units]).saturating_add(units)))
     }
 
     fn module(&self, input: &[usize], outputs: usize, rng: &mut Rng) -> Result<Box<dyn Module<T>>> {
         let units = if self.units == 0 { outputs } else { self.units };
-        Ok(Box::new(Linear::new(flat("linear", input)?, units, self.init, rng)))
+        Ok(Box::new(Linear::new(last("linear", input)?, units, self.init, rng)))
     }
 
     fn examples() -> Vec<Example> {
-        vec![Example::new(json!({ "units": 4 }), &[3, 5])]
+        let tokens = Example::new(json!({ "units": 4 }), &[2, 3, 5]);
+        vec![Example::new(json!({ "units": 4 }), &[3, 5]), Example { about: "tokens", ..tokens }]
     }
 }
 

@@ -6,41 +6,54 @@
 //! declare the file too, because `cargo fmt` passes over files that a macro declares.)
 
 mod activation;
+mod attention;
 mod batch_norm;
+mod class_token;
 mod conv2d;
 mod conv_transpose2d;
 mod dropout;
 mod flatten;
 mod gaussian_latent;
 mod gaussian_noise;
+mod gelu_tanh;
 mod layer_norm;
 mod linear;
+mod patch_embedding;
 mod pool;
+mod position;
 pub mod settings;
 mod silu;
 mod sizes;
 mod softmax;
 mod squeeze_excitation;
 mod standardize;
+mod transformer;
 mod upsample;
 mod whitening;
 mod zero_pad_shortcut;
 
 pub use activation::{ActivationFunction, Pointwise};
+pub use attention::{Attention, AttentionSettings};
 pub use batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNormSettings};
+pub use class_token::{ClassToken, ClassTokenSettings, Pooling, TokenPool, TokenPoolSettings};
 pub use conv_transpose2d::{ConvTranspose2d, ConvTranspose2dSettings};
 pub use conv2d::{Conv2d, Conv2dSettings};
 pub use dropout::{Dropout, DropoutSettings};
 pub use flatten::{Flatten, Unflatten, UnflattenSettings};
 pub use gaussian_latent::{GaussianLatent, GaussianLatentSettings};
 pub use gaussian_noise::{GaussianNoise, GaussianNoiseSettings};
+pub use gelu_tanh::GeluTanh;
 pub use layer_norm::{LayerNorm, LayerNormSettings};
+pub(super) use linear::each_vector;
 pub use linear::{Linear, LinearSettings, TiedLinear};
+pub use patch_embedding::{PatchEmbedding, PatchEmbeddingSettings};
 pub use pool::{AvgPool2d, GlobalAvgPool2d, MaxPool2d, PoolSettings};
+pub use position::{Position, PositionKind, PositionSettings};
 pub use silu::Silu;
 pub use softmax::{LogSoftmax, Softmax};
 pub use squeeze_excitation::{SqueezeExcitation, SqueezeExcitationSettings};
 pub use standardize::Standardize;
+pub use transformer::{BlockActivation, BlockSettings, NormPlace, TransformerBlock};
 pub use upsample::{Upsample, UpsampleSettings};
 pub use whitening::{Whitening, WhiteningSettings};
 pub use zero_pad_shortcut::{ZeroPadShortcut, ZeroPadShortcutSettings};
@@ -103,6 +116,18 @@ macro_rules! table {
                 ZeroPadShortcut(nn::ZeroPadShortcutSettings), "zero_pad_shortcut", "pad";
                 /// A gate for each channel, from the means of all channels.
                 SqueezeExcitation(nn::SqueezeExcitationSettings), "squeeze_excitation", "gate";
+                /// Patches of an image as tokens: `[C, H, W]` to `[L, D]`.
+                PatchEmbedding(nn::PatchEmbeddingSettings), "patch_embedding", "patch";
+                /// A learned token in front of the others.
+                ClassToken(nn::ClassTokenSettings), "class_token", "token";
+                /// Adds where each token is.
+                Position(nn::PositionSettings), "position", "position";
+                /// Multi-head self-attention between tokens.
+                Attention(nn::AttentionSettings), "attention", "attn";
+                /// A block of a transformer: attention, then a small network for each token.
+                TransformerBlock(nn::BlockSettings), "transformer", "block";
+                /// One vector of all tokens: the first token, or their mean.
+                TokenPool(nn::TokenPoolSettings), "token_pool", "pool";
             }
             activations {
                 /// max(x, 0).
@@ -121,6 +146,8 @@ macro_rules! table {
                 Softplus(ops::scalar::Softplus), "softplus";
                 /// x/(1 + e⁻ˣ).
                 Silu(nn::Silu), "silu";
+                /// x (1 + tanh(√(2/π) (x + 0.044715 x³)))/2.
+                GeluTanh(nn::GeluTanh), "gelu_tanh";
             }
         }
     };

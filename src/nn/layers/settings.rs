@@ -144,6 +144,25 @@ pub(super) fn flat(layer: &'static str, input: &[usize]) -> Result<usize> {
     <[usize; 1]>::try_from(input).map(|[inputs]| inputs).map_err(|_| Error::shape(layer, message()))
 }
 
+/// The vectors that a layer takes along the last axis: the length of flat samples, or of tokens.
+pub(super) fn last(layer: &'static str, input: &[usize]) -> Result<usize> {
+    match *input {
+        [.., dim] if input.len() <= 2 => Ok(dim),
+        _ => {
+            let message =
+                format!("expects flat samples [D] or tokens [L, D]; found {input:?}. Put a `flatten` before it");
+            Err(Error::shape(layer, message))
+        }
+    }
+}
+
+/// The number of tokens, and the numbers of each.
+pub(super) fn tokens(layer: &'static str, input: &[usize]) -> Result<[usize; 2]> {
+    let message =
+        || format!("expects tokens [L, D]; found {input:?}. A `patch_embedding` makes tokens of an image [C, H, W]");
+    <[usize; 2]>::try_from(input).map_err(|_| Error::shape(layer, message()))
+}
+
 /// The channels of images.
 pub(super) fn channels(layer: &'static str, input: &[usize]) -> Result<usize> {
     input.first().copied().ok_or_else(|| Error::shape(layer, format!("expects images [C, H, W]; found {input:?}")))

@@ -78,7 +78,7 @@ impl<T: Real> Module<T> for ZeroPadShortcut {
         let [before, after] = self.zeros(*read.get(1)?).ok()?.map(|zeros| zeros as i64);
         let pixels = Node::of_input("MaxPool").ints("kernel_shape", &[1, 1]).ints("strides", &self.stride);
         let pads = Operand::Ints("pads", vec![0, before, 0, 0, 0, after, 0, 0]);
-        Some(vec![pixels.ints("pads", &[0; 4]), Node::new("Pad", [Operand::Before, pads]).word("mode", "constant")])
+        Some(vec![pixels.ints("pads", &[0; 4]), Node::new("Pad", [Operand::Before, pads])])
     }
 }
 
