@@ -436,7 +436,14 @@ fn models() -> Vec<Row> {
         layer("Vit, two blocks on 4x4", (normal, &[2, 1, 4, 4]), |rng| {
             let sizes =
                 Vit { input: [1, 4, 4], patch: 2, dim: 4, depth: 2, heads: 2, mlp: 3, dropout: 0.0, classes: 3 };
-            Box::new(sizes.build(rng).expect("sizes that fit"))
+            let net: Sequential<f64> = sizes.build(rng).expect("sizes that fit");
+            // Normalized, the small first values of token and positions are steeper than the step of the differences.
+            for (name, param) in nn::parameters(&net) {
+                if ["token.weight", "position.weight"].contains(&name.as_str()) {
+                    param.set(param.get().map(|x| 50.0 * x));
+                }
+            }
+            Box::new(net)
         })
         .kind("model"),
         kinked_model("mlp, relu", &[3, 4], |rng| Ok(mlp(4, &[6], 3, Activation::Relu, rng))),

@@ -131,6 +131,9 @@ impl<'a, T: Scalar> Head<'a, T> {
 /// Computes Y, `[N, L, D]`, from the packed rows `[N, L, 3 D]`; `kept`, `[N, H, L, 2]`, receives what [`backward`] needs.
 pub fn forward<T: Scalar>(g: &Attention, qkv: &[T], y: &mut [T], kept: &mut [T]) {
     g.check("attention", &[qkv.len()], &[y.len()], &[kept.len()]);
+    if kept.is_empty() {
+        return; // no row, in however many samples
+    }
     let (y, kept, tokens) = (Shared::new(y), Shared::new(kept), g.tokens);
     if g.in_lanes() {
         return lanes::forward(g, qkv, &y, &kept);
@@ -176,6 +179,9 @@ pub fn maps<T: Scalar>(g: &Attention, qkv: &[T], p: &mut [T]) {
 /// Computes the gradient of the packed rows from that of Y and what [`forward`] kept.
 pub fn backward<T: Scalar>(g: &Attention, qkv: &[T], kept: &[T], dy: &[T], dqkv: &mut [T]) {
     g.check("attention backward", &[qkv.len(), dqkv.len()], &[dy.len()], &[kept.len()]);
+    if kept.is_empty() {
+        return;
+    }
     let (dqkv, tokens, depth, width) = (Shared::new(dqkv), g.tokens, g.depth, g.width());
     if g.in_lanes() {
         return lanes::backward(g, qkv, kept, dy, &dqkv);

@@ -3,6 +3,7 @@
 //! call may allocate what the arrays do not warrant (an allocation that fails would end the process).
 
 use crate::common::{Data, assert_bits};
+use gradus_kernels::attention::{self, Attention};
 use gradus_kernels::chain::{self, FilterGradients, Filters, Passed, Stage};
 use gradus_kernels::convolve::Convolution;
 use gradus_kernels::dispatch::{self, Isa};
@@ -13,7 +14,7 @@ use gradus_kernels::norm::{self, Channels, NormGradients, Scales};
 use gradus_kernels::upsample::{self, Upsample2d};
 use gradus_kernels::{
     BlockGradients, Conv2d, GroupedConv2d, MatMut, MatRef, Pool2d, Scalar, avg_pool2d_backward, avg_pool2d_forward,
-    distance, gather, grouped, knn, reduce, reference,
+    distance, gather, grouped, knn, layer_norm, reduce, reference,
 };
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -301,6 +302,33 @@ fn sums_and_norms() {
         });
         at_each_level(|_| gather(&x, a, &[b, c], &mut y.clone()));
     }
+}
+
+#[test]
+fn attention_and_layer_norm() {
+    let mut data = Data::new(8);
+    let mut ran = 0;
+    for _ in 0..10_000 {
+        let [n, tokens, heads, depth] = [0; 4].map(|_| size(&mut data));
+        let g = Attention { n, tokens, heads, depth, causal: data.pick(&[true, false]) };
+        let (qkv, y) = (product(&[n, tokens, heads, depth, 3]), product(&[n, tokens, heads, depth]));
+        let (qkv, y) = (floats(&mut data, qkv), floats(&mut data, y));
+        let kept = floats(&mut data, product(&[n, tokens, heads, 2]));
+        let p = floats(&mut data, product(&[n, heads, tokens, tokens]));
+        ran += at_each_level(|_| attention::forward(&g, &qkv, &mut y.clone(), &mut kept.clone()));
+        at_each_level(|_| attention::backward(&g, &qkv, &kept, &y, &mut qkv.clone()));
+        at_each_level(|_| attention::maps(&g, &qkv, &mut p.clone()));
+        at_each_level(|_| attention::scores_backward(&g, &p, &mut p.clone()));
+        let (x, w) = (floats(&mut data, product(&[n, tokens])), floats(&mut data, Some(tokens)));
+        let kept = floats(&mut data, product(&[n, 2]));
+        ran += at_each_level(|_| layer_norm::forward(&x, &w, &w, 1e-5, &mut x.clone(), &mut kept.clone()));
+        at_each_level(|_| {
+            let (mut dx, mut dw, mut db) = (x.clone(), w.clone(), w.clone());
+            let out = NormGradients { dx: Some(&mut dx), dw: &mut dw, db: &mut db };
+            layer_norm::backward(&x, &kept, &w, &x, out);
+        });
+    }
+    assert!(ran > 1000, "{ran}");
 }
 
 /// Clusters, maps and points on a mesh.

@@ -225,7 +225,7 @@ impl<T: Real> Settings<T> for BlockSettings {
             example("", json!({ "heads": 2, "mlp": 5 })),
             example(
                 "post, causal, one fixed mask",
-                json!({ "heads": 1, "mlp": 3, "norm": "post", "activation": "gelu_tanh", "dropout": 0.3, "causal": true }),
+                json!({ "heads": 1, "mlp": 3, "norm": "post", "activation": "gelu_tanh", "dropout": 0.3, "causal": true, "eps": 0.1 }),
             ),
         ]
     }
