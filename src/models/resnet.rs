@@ -38,8 +38,8 @@ pub enum Shortcut {
 /// ```
 ///
 /// and s(x) = x, or the [`Shortcut`] where the shape changes. Before the stages stands the [`Stem`], after them the mean of
-/// each plane and a fully connected layer: `[N, C, H, W]` to logits `[N, classes]`. A residual network of blocks with n
-/// convolutions in all and one fully connected layer is called ResNet-(n + 1), the shortcuts' convolutions not counted.
+/// each plane and a fully connected layer: `[N, C, H, W]` to logits `[N, classes]`. The number in a name such as ResNet-18
+/// counts the convolutions of stem and blocks and the fully connected layer, and not the convolutions of shortcuts.
 ///
 /// Parameters and buffers have torchvision's names and shapes: `conv1`, `bn1`, `layer1.0.conv1`, .., `layer2.0.downsample.0`,
 /// `fc`. (PyTorch's counter `num_batches_tracked` has no place here: it serves no computation with a fixed momentum.)
