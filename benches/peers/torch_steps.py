@@ -102,7 +102,24 @@ class Vit(nn.Module):
         return self.head(self.norm(self.blocks(x))[:, 0])
 
 
+def cifar_fast():
+    """The network of the experiment cifar-94: a fixed first layer, filters without a bias, batch norm whose bias alone is trained."""
+    first = nn.Conv2d(3, 24, 2)
+    first.weight.requires_grad = False
+    layers, channels = [first, nn.GELU()], 24
+    for width in (64, 256, 256):
+        for pool in (True, False):
+            norm = nn.BatchNorm2d(width, momentum=0.4)
+            norm.weight.requires_grad = False
+            layers.append(nn.Conv2d(channels, width, 3, 1, 1, bias=False))
+            layers += [nn.MaxPool2d(2), norm, nn.GELU()] if pool else [norm, nn.GELU()]
+            channels = width
+    return nn.Sequential(*layers, nn.MaxPool2d(3), nn.Flatten(), nn.Linear(256, 10))
+
+
 def build(net):
+    if net == "CIFAR fast":
+        return cifar_fast()
     if net == "P6":
         return Vit()
     if net in common.WIDTHS:
@@ -129,6 +146,8 @@ def optimizer(net, parameters):
         return torch.optim.Adam(parameters, 1e-3, weight_decay=1e-5, **fused)
     if net in ("P2", "P5"):
         return torch.optim.SGD(parameters, 0.05, momentum=0.9, **fused)
+    if net == "CIFAR fast":
+        return torch.optim.SGD(parameters, 0.01, momentum=0.85, nesterov=True, **fused)
     if net == "P7":
         return torch.optim.RMSprop(parameters, 1e-3)
     return torch.optim.SGD(parameters, 0.01, **fused)
@@ -183,7 +202,7 @@ for net in common.BATCH:
         training = Training(net)
         losses = training.losses
         common.measure(args, f"{net} train", training.steps, loss_first=lambda: losses[0], loss_last=lambda: losses[-1])
-    if len(common.INPUT.get(net, ())) == 3 and args.chooses(f"{net} infer"):
+    if len(common.INPUT.get(net, ())) == 3 and net != "CIFAR fast" and args.chooses(f"{net} infer"):
         training = Training(net)
         training.model.eval()
         x, _ = training.batch()

@@ -9,6 +9,7 @@
 use super::measure::{Bench, Row};
 use crate::autograd::{Tape, Var};
 use crate::error::Result;
+use crate::models::cifar_fast::CifarFast;
 use crate::models::cnn::Cnn;
 use crate::models::mlp::mlp;
 use crate::models::resnet::{ResNet, Stem};
@@ -48,6 +49,9 @@ pub enum Net {
     /// Vision transformer of 1x28x28 in patches of 7x7: tokens of 64 numbers, six blocks of 8 heads with networks of 128
     /// units, a class token; batch 128; Adam.
     P6,
+    /// The network of the experiment `cifar-94`: 3x32x32, whitening, six convolutions with batch norm and GELU; batch 1,000;
+    /// SGD with Nesterov momentum.
+    CifarFast,
     /// MLP 784-300-10 with ReLU; batch 128; RMSprop.
     P7,
     /// MLP 2-50-50-1 with tanh on the squared error; all 1600 samples at once; SGD.
@@ -69,6 +73,7 @@ impl Net {
             Net::P4w => "P4w",
             Net::P5 => "P5",
             Net::P6 => "P6",
+            Net::CifarFast => "CIFAR fast",
             Net::P7 => "P7",
             Net::P8a => "P8a",
             Net::P8b => "P8b",
@@ -83,6 +88,7 @@ impl Net {
             Net::P5 => 64,
             Net::P2 | Net::P4 | Net::P4w => 256,
             Net::P3 | Net::P6 | Net::P7 => 128,
+            Net::CifarFast => 1000,
             Net::P8a => 1600,
             Net::P8b | Net::P8c => 40,
         }
@@ -93,7 +99,7 @@ impl Net {
         match self {
             Net::P1 => &[1, 128, 128],
             Net::P2 | Net::P3 | Net::P4 | Net::P4w | Net::P6 => &[1, 28, 28],
-            Net::P5 => &[3, 32, 32],
+            Net::P5 | Net::CifarFast => &[3, 32, 32],
             Net::P7 => &[784],
             Net::P8a | Net::P8b | Net::P8c => &[2],
         }
@@ -103,7 +109,7 @@ impl Net {
     pub fn classes(self) -> Option<usize> {
         match self {
             Net::P1 => Some(3),
-            Net::P2 | Net::P3 | Net::P5 | Net::P6 | Net::P7 => Some(10),
+            Net::P2 | Net::P3 | Net::P5 | Net::P6 | Net::P7 | Net::CifarFast => Some(10),
             Net::P4 | Net::P4w | Net::P8a | Net::P8b | Net::P8c => None,
         }
     }
@@ -112,7 +118,7 @@ impl Net {
     fn samples(self) -> usize {
         match self {
             Net::P8a | Net::P8b | Net::P8c => 1600,
-            Net::P1 | Net::P2 | Net::P5 => 2 * self.batch(),
+            Net::P1 | Net::P2 | Net::P5 | Net::CifarFast => 2 * self.batch(),
             other => 20 * other.batch(),
         }
     }
@@ -123,6 +129,7 @@ impl Net {
             Net::P1 | Net::P2 | Net::P4w => (30, 1),
             Net::P3 | Net::P4 | Net::P6 => (80, 1),
             Net::P5 => (10, 1),
+            Net::CifarFast => (4, 1),
             Net::P7 | Net::P8a => (40, 25),
             Net::P8b | Net::P8c => (40, 500),
         }
@@ -165,6 +172,7 @@ impl Net {
                 };
                 sizes.build(rng)?
             }
+            Net::CifarFast => CifarFast { input: [3, 32, 32], widths: [64, 256, 256], classes: 10 }.build(rng)?,
             Net::P7 => mlp(784, &[300], 10, Activation::Relu, rng),
             Net::P8a | Net::P8b | Net::P8c => mlp(2, &[50, 50], 1, Activation::Tanh, rng),
         };
@@ -177,6 +185,7 @@ impl Net {
             Net::P1 | Net::P3 | Net::P6 | Net::P8c => Box::new(FirstOrder::new(Adam::new(1e-3))),
             Net::P4 | Net::P4w => Box::new(FirstOrder::new(Adam { weight_decay: 1e-5, ..Adam::new(1e-3) })),
             Net::P2 | Net::P5 => Box::new(FirstOrder::new(Sgd { momentum: 0.9, ..Sgd::new(0.05) })),
+            Net::CifarFast => Box::new(FirstOrder::new(Sgd { momentum: 0.85, nesterov: true, ..Sgd::new(0.01) })),
             Net::P7 => Box::new(FirstOrder::new(RmsProp::new(1e-3))),
             Net::P8a | Net::P8b => Box::new(FirstOrder::new(Sgd::new(0.01))),
         }

@@ -35,7 +35,7 @@ impl Workload {
         let nets = [Net::P1, Net::P2, Net::P3, Net::P4, Net::P4w, Net::P5, Net::P6]
             .into_iter()
             .flat_map(|net| [Self::Train(net), Self::Infer(net)]);
-        nets.chain([Net::P7, Net::P8a, Net::P8b, Net::P8c].map(Self::Train))
+        nets.chain([Net::CifarFast, Net::P7, Net::P8a, Net::P8b, Net::P8c].map(Self::Train))
             .chain([Self::Attention, Self::Minimizing, Self::Process])
             .chain(products::SHAPES.map(Self::Product))
             .chain(clusters::ALL.iter().map(Self::Clusters))
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(named(&["P8", "P1 t"]), ["P1 train", "P8a train", "P8b train", "P8c train"]);
         assert_eq!(named(&["G 1"]), ["G 1024x1024x1024", "G 128x1152x1024", "G 16x9x16384"]);
         assert_eq!(named(&["K2", "process", "P3 infer"]), ["P3 infer", "process", "K2"]);
-        assert_eq!(named(&[]).len(), 37);
+        assert_eq!(named(&[]).len(), 38);
         let error = Workload::select(&["P1 trian".into()]).unwrap_err();
         assert!(error.exit_code() == 2 && error.to_string().contains("did you mean `P1 train`"), "{error}");
         assert!(!Workload::select(&["speed".into()]).unwrap_err().to_string().contains("did you mean"));
