@@ -4,7 +4,7 @@
 //! computing it. So the matrices of sixteen pairs are laid side by side, element by element, and every operation computes all
 //! of them at once: no lane idles, whatever the sizes. The sums are those of the other way, so the bits are too.
 
-use super::Attention;
+use super::sizes::{Attention, seen};
 use crate::Scalar;
 use crate::dispatch::{Loop, isa, vectorize};
 use crate::parallel::{self, Shared};
@@ -244,7 +244,7 @@ fn sum<T: Scalar>(len: usize, term: impl Fn(usize, usize) -> T) -> Lane<T> {
 fn softmax<T: Scalar>(g: &Attention, s: &mut [Lane<T>], statistics: &mut [Lane<T>]) {
     let (tokens, scale) = (g.tokens, g.scale::<T>());
     for (i, (row, kept)) in s.chunks_exact_mut(tokens).zip(statistics.chunks_exact_mut(2)).enumerate() {
-        let (row, masked) = row.split_at_mut(super::seen(g.causal, tokens, i));
+        let (row, masked) = row.split_at_mut(seen(g.causal, tokens, i));
         row.iter_mut().for_each(|s| map(s, |_, s| s * scale));
         let mut largest = row[0];
         row.iter().for_each(|s| map(&mut largest, |l, most| most.max(s[l])));
@@ -262,7 +262,7 @@ fn softmax<T: Scalar>(g: &Attention, s: &mut [Lane<T>], statistics: &mut [Lane<T
 fn again<T: Scalar>(g: &Attention, s: &mut [Lane<T>], statistics: &[Lane<T>]) {
     let (tokens, scale) = (g.tokens, g.scale::<T>());
     for (i, (row, kept)) in s.chunks_exact_mut(tokens).zip(statistics.chunks_exact(2)).enumerate() {
-        let (row, masked) = row.split_at_mut(super::seen(g.causal, tokens, i));
+        let (row, masked) = row.split_at_mut(seen(g.causal, tokens, i));
         row.iter_mut().for_each(|s| map(s, |l, s| (s * scale - kept[0][l]).exp() * kept[1][l]));
         masked.fill([T::ZERO; LANES]);
     }
@@ -273,7 +273,7 @@ fn again<T: Scalar>(g: &Attention, s: &mut [Lane<T>], statistics: &[Lane<T>]) {
 fn through<T: Scalar>(g: &Attention, p: &[Lane<T>], dp: &mut [Lane<T>]) {
     let (tokens, scale) = (g.tokens, g.scale::<T>());
     for (i, (dp, p)) in dp.chunks_exact_mut(tokens).zip(p.chunks_exact(tokens)).enumerate() {
-        let count = super::seen(g.causal, tokens, i);
+        let count = seen(g.causal, tokens, i);
         let (dp, masked) = dp.split_at_mut(count);
         let mean = sum(count, |j, l| p[j][l] * dp[j][l]);
         dp.iter_mut().zip(p).for_each(|(dp, p)| map(dp, |l, dp| p[l] * (dp - mean[l]) * scale));

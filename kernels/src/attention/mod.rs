@@ -22,83 +22,37 @@
 //! queries in turn, as a matrix product of all of them would.
 
 mod lanes;
+mod sizes;
+
+pub use sizes::Attention;
 
 use crate::dispatch::{self, Isa, Loop, isa, vectorize};
-use crate::geometry::product;
 use crate::parallel::{self, Shared};
 use crate::reduce::{LANES, tree};
 use crate::splits::K_BLOCK;
 use crate::{MatMut, MatRef, Scalar};
+use sizes::seen;
 
 /// Queries that are taken at a time.
 pub const ROWS: usize = K_BLOCK;
-/// Multiply-adds below which the work stays on the calling thread.
-const SERIAL_BELOW: usize = 1 << 16;
 
-/// The sizes of attention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attention {
-    /// Samples.
-    pub n: usize,
-    /// Tokens of a sample.
-    pub tokens: usize,
-    /// Heads.
-    pub heads: usize,
-    /// Numbers of a query, of a key and of a value of one head.
-    pub depth: usize,
-    /// Whether a token attends only to itself and to those before it.
-    pub causal: bool,
+/// Whether sixteen pairs are computed side by side: if they are small, and there are fused multiply-adds.
+fn is_for_lanes(g: &Attention) -> bool {
+    isa() != Isa::Scalar && lanes::suits(g)
 }
 
-impl Attention {
-    /// Returns the numbers of a token's output, D: those of all heads.
-    fn width(&self) -> usize {
-        self.heads * self.depth
-    }
+/// Calls `f(sample, head)` for each pair, in parallel.
+fn each(g: &Attention, f: impl Fn(usize, usize) + Sync + Send) {
+    let level = isa();
+    parallel::tasks(g.n * g.heads, g.is_small(), |task| {
+        dispatch::with(level, || f(task / g.heads, task % g.heads));
+    });
+}
 
-    /// Panics unless the sizes fit into memory and are those of the packed rows, and these lengths multiples of the rows.
-    fn check(&self, name: &str, packed: &[usize], outputs: &[usize], statistics: &[usize]) {
-        let sizes = product(&[self.n, self.tokens, self.heads, self.depth, 3]).zip(self.maps());
-        let Some((all, _)) = sizes else { panic!("{name}: the sizes do not fit into memory: {self:?}") };
-        let rows = self.n * self.heads * self.tokens;
-        let fit = packed.iter().all(|&len| len == all)
-            && outputs.iter().all(|&len| 3 * len == all)
-            && statistics.iter().all(|&len| len == 2 * rows);
-        assert!(fit, "{name}: the lengths do not fit");
-    }
-
-    /// Returns the length of all maps P, `[N, H, L, L]`, if it fits into memory.
-    pub fn maps(&self) -> Option<usize> {
-        product(&[self.n, self.heads, self.tokens, self.tokens])
-    }
-
-    /// Returns 1/√(D/H).
-    pub(crate) fn scale<T: Scalar>(&self) -> T {
-        T::from_f64(1.0 / (self.depth.max(1) as f64).sqrt())
-    }
-
-    /// Whether sixteen pairs are computed side by side: if they are small, and there are fused multiply-adds.
-    fn in_lanes(&self) -> bool {
-        isa() != Isa::Scalar && lanes::suits(self)
-    }
-
-    fn is_small(&self) -> bool {
-        self.maps().is_some_and(|maps| maps.saturating_mul(self.depth) < SERIAL_BELOW)
-    }
-
-    /// Calls `f(sample, head)` for each pair, in parallel.
-    fn each(&self, f: impl Fn(usize, usize) + Sync + Send) {
-        let level = isa();
-        parallel::tasks(self.n * self.heads, self.is_small(), |task| {
-            dispatch::with(level, || f(task / self.heads, task % self.heads));
-        });
-    }
-
-    /// Returns the blocks of queries: the first of each, and how many.
-    fn blocks(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
-        let tokens = self.tokens;
-        (0..tokens).step_by(ROWS).map(move |first| (first, ROWS.min(tokens - first)))
-    }
+/// Returns the blocks of queries: the first of each, and how many.
+fn blocks(g: &Attention) -> impl Iterator<Item = (usize, usize)> + use<> {
+    let tokens = g.tokens;
+    (0..tokens).step_by(ROWS).map(move |first| (first, ROWS.min(tokens - first)))
 }
 
 /// The matrices of one head in the packed rows.
@@ -135,15 +89,15 @@ pub fn forward<T: Scalar>(g: &Attention, qkv: &[T], y: &mut [T], kept: &mut [T])
         return; // no row, in however many samples
     }
     let (y, kept, tokens) = (Shared::new(y), Shared::new(kept), g.tokens);
-    if g.in_lanes() {
+    if is_for_lanes(g) {
         return lanes::forward(g, qkv, &y, &kept);
     }
-    g.each(|sample, head| {
+    each(g, |sample, head| {
         let of = Head::new(g, qkv, sample, head);
         // SAFETY: each pair of a sample and a head has its own rows, written by its task alone.
         let kept = unsafe { kept.piece((sample * g.heads + head) * 2 * tokens, 2 * tokens) };
         T::lend(ROWS.min(tokens) * (tokens + g.depth), |room| {
-            for (first, count) in g.blocks() {
+            for (first, count) in blocks(g) {
                 let (p, out) = room[..count * (tokens + g.depth)].split_at_mut(count * tokens);
                 of.scores((first, count), p);
                 softmax(g, first, p, &mut kept[2 * first..2 * (first + count)]);
@@ -167,7 +121,7 @@ pub fn maps<T: Scalar>(g: &Attention, qkv: &[T], p: &mut [T]) {
     parallel::chunks_unless(g.is_small(), p, size, |pair, p| {
         dispatch::with(level, || {
             let of = Head::new(g, qkv, pair / g.heads, pair % g.heads);
-            for (first, count) in g.blocks() {
+            for (first, count) in blocks(g) {
                 let p = &mut p[first * g.tokens..(first + count) * g.tokens];
                 of.scores((first, count), p);
                 T::lend(2 * count, |kept| softmax(g, first, p, kept));
@@ -183,10 +137,10 @@ pub fn backward<T: Scalar>(g: &Attention, qkv: &[T], kept: &[T], dy: &[T], dqkv:
         return;
     }
     let (dqkv, tokens, depth, width) = (Shared::new(dqkv), g.tokens, g.depth, g.width());
-    if g.in_lanes() {
+    if is_for_lanes(g) {
         return lanes::backward(g, qkv, kept, dy, &dqkv);
     }
-    g.each(|sample, head| {
+    each(g, |sample, head| {
         let of = Head::new(g, qkv, sample, head);
         let kept = &kept[(sample * g.heads + head) * 2 * tokens..][..2 * tokens];
         let dy = &dy[sample * tokens * width..][..tokens * width];
@@ -196,7 +150,7 @@ pub fn backward<T: Scalar>(g: &Attention, qkv: &[T], kept: &[T], dy: &[T], dqkv:
             let (ds, room) = room.split_at_mut(square);
             let (dq, room) = room.split_at_mut(flat);
             let (dk, dv) = room.split_at_mut(flat);
-            for (first, count) in g.blocks() {
+            for (first, count) in blocks(g) {
                 let (p, ds) = (&mut p[..count * tokens], &mut ds[..count * tokens]);
                 let dy = MatRef::strided(&dy[first * width + head * depth..], count, depth, width, 1);
                 of.scores((first, count), p);
@@ -234,12 +188,6 @@ struct Softmax<'a, T> {
     scale: T,
     s: &'a mut [T],
     kept: &'a mut [T],
-}
-
-/// Returns how many tokens query `i` attends to.
-#[inline(always)]
-fn seen(causal: bool, tokens: usize, i: usize) -> usize {
-    if causal { i + 1 } else { tokens }
 }
 
 impl<T: Scalar> Loop for Softmax<'_, T> {
