@@ -176,8 +176,9 @@ mod tests {
             let key = if path == "study.space" { "KEY" } else { key };
             let key = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
             // A layer within a layer has the keys of a layer.
-            let key = match key.rfind(".layer.N.") {
-                Some(at) => format!("model{}", &key[at..]),
+            let after = |list: &&str| key.rfind(*list).map(|at| at + list.len());
+            let key = match [".layer.N.", ".shortcut.N."].iter().filter_map(after).max() {
+                Some(at) => format!("model.layer.N.{}", &key[at..]),
                 None => key,
             };
             let is_row = rows().any(|row| row.key == key);
@@ -211,10 +212,9 @@ mod tests {
         }
         // Nothing is known that is not in the files at all.
         let mut unknown = Vec::new();
-        let odd =
-            "nam = 1\n[train]\nepoch = 2\n[study.space]\na = { lug = [1, 2] }\n[[model.layer]]\nlayer = [{ a = 1 }]";
+        let odd = "nam = 1\n[train]\nepoch = 2\n[study.space]\na = { lug = [1, 2] }\n[[model.layer]]\nlayer = [{ a = 1 }]\nshortcut = [{ b = 1 }]";
         missing(&blocks, "", &odd.parse().unwrap(), &mut unknown);
-        assert_eq!(unknown, ["model.layer.N.a", "nam", "study.space.KEY.lug", "train.epoch"]);
+        assert_eq!(unknown, ["model.layer.N.a", "model.layer.N.b", "nam", "study.space.KEY.lug", "train.epoch"]);
     }
 
     #[test]
