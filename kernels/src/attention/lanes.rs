@@ -47,13 +47,16 @@ fn lend<T: Scalar>(len: usize, f: impl FnOnce(&mut [Lane<T>])) {
 /// Computes Y as [`super::forward`] does.
 pub(super) fn forward<T: Scalar>(g: &Attention, qkv: &[T], y: &Shared<'_, T>, kept: &Shared<'_, T>) {
     let level = isa();
-    each(g, |block| vectorize(level, Forward { g, qkv, block, y, kept }));
+    let len = 4 * g.tokens * g.depth + g.tokens * g.tokens + 2 * g.tokens;
+    // The room is lent out here: a closure that something else calls would not be compiled for the instruction set.
+    each(g, |block| lend(len, |room| vectorize(level, Forward { g, qkv, block, y, kept, room })));
 }
 
 /// Computes the gradient of the packed rows as [`super::backward`] does.
 pub(super) fn backward<T: Scalar>(g: &Attention, qkv: &[T], kept: &[T], dy: &[T], dqkv: &Shared<'_, T>) {
     let level = isa();
-    each(g, |block| vectorize(level, Backward { g, qkv, kept, dy, block, dqkv }));
+    let len = 7 * g.tokens * g.depth + 2 * g.tokens * g.tokens + 2 * g.tokens;
+    each(g, |block| lend(len, |room| vectorize(level, Backward { g, qkv, kept, dy, block, dqkv, room })));
 }
 
 struct Forward<'a, 'b, T> {
@@ -62,32 +65,31 @@ struct Forward<'a, 'b, T> {
     block: usize,
     y: &'a Shared<'b, T>,
     kept: &'a Shared<'b, T>,
+    room: &'a mut [Lane<T>],
 }
 
 impl<T: Scalar> Loop for Forward<'_, '_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Self { g, qkv, block, y, kept } = self;
+        let Self { g, qkv, block, y, kept, room } = self;
         let (tokens, depth) = (g.tokens, g.depth);
         let (flat, square) = (tokens * depth, tokens * tokens);
-        lend(4 * flat + square + 2 * tokens, |room| {
-            let (all, room) = room.split_at_mut(3 * flat);
-            let (out, room) = room.split_at_mut(flat);
-            let (p, statistics) = room.split_at_mut(square);
-            enter(g, block, 3, qkv, all);
-            let (q, rest) = all.split_at(flat);
-            let (k, v) = rest.split_at(flat);
-            product([tokens, depth, tokens], (q, [depth, 1]), (k, [1, depth]), p);
-            softmax(g, p, statistics);
-            product([tokens, tokens, depth], (p, [tokens, 1]), (v, [depth, 1]), out);
-            leave(g, block, 1, out, y);
-            for (l, sample, head) in pairs(g, block) {
-                // SAFETY: each pair has its own rows, written by its task alone.
-                let kept = unsafe { kept.piece((sample * g.heads + head) * 2 * tokens, 2 * tokens) };
-                kept.iter_mut().zip(&*statistics).for_each(|(kept, lane)| *kept = lane[l]);
-            }
-        });
+        let (all, room) = room.split_at_mut(3 * flat);
+        let (out, room) = room.split_at_mut(flat);
+        let (p, statistics) = room.split_at_mut(square);
+        enter(g, block, 3, qkv, all);
+        let (q, rest) = all.split_at(flat);
+        let (k, v) = rest.split_at(flat);
+        product([tokens, depth, tokens], (q, [depth, 1]), (k, [1, depth]), p);
+        softmax(g, p, statistics);
+        product([tokens, tokens, depth], (p, [tokens, 1]), (v, [depth, 1]), out);
+        leave(g, block, 1, out, y);
+        for (l, sample, head) in pairs(g, block) {
+            // SAFETY: each pair has its own rows, written by its task alone.
+            let kept = unsafe { kept.piece((sample * g.heads + head) * 2 * tokens, 2 * tokens) };
+            kept.iter_mut().zip(&*statistics).for_each(|(kept, lane)| *kept = lane[l]);
+        }
     }
 }
 
@@ -98,41 +100,40 @@ struct Backward<'a, 'b, T> {
     dy: &'a [T],
     block: usize,
     dqkv: &'a Shared<'b, T>,
+    room: &'a mut [Lane<T>],
 }
 
 impl<T: Scalar> Loop for Backward<'_, '_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Self { g, qkv, kept, dy, block, dqkv } = self;
+        let Self { g, qkv, kept, dy, block, dqkv, room } = self;
         let (tokens, depth) = (g.tokens, g.depth);
         let (flat, square) = (tokens * depth, tokens * tokens);
-        lend(7 * flat + 2 * square + 2 * tokens, |room| {
-            let (all, room) = room.split_at_mut(3 * flat);
-            let (gradients, room) = room.split_at_mut(3 * flat);
-            let (dy_here, room) = room.split_at_mut(flat);
-            let (p, room) = room.split_at_mut(square);
-            let (ds, statistics) = room.split_at_mut(square);
-            enter(g, block, 3, qkv, all);
-            enter(g, block, 1, dy, dy_here);
-            statistics.fill([T::ZERO; LANES]);
-            for (l, sample, head) in pairs(g, block) {
-                let kept = &kept[(sample * g.heads + head) * 2 * tokens..][..2 * tokens];
-                statistics.iter_mut().zip(kept).for_each(|(lane, &kept)| lane[l] = kept);
-            }
-            let (q, rest) = all.split_at(flat);
-            let (k, v) = rest.split_at(flat);
-            let (dq, rest) = gradients.split_at_mut(flat);
-            let (dk, dv) = rest.split_at_mut(flat);
-            product([tokens, depth, tokens], (q, [depth, 1]), (k, [1, depth]), p);
-            again(g, p, statistics);
-            product([tokens, depth, tokens], (dy_here, [depth, 1]), (v, [1, depth]), ds);
-            through(g, p, ds);
-            product([tokens, tokens, depth], (p, [1, tokens]), (dy_here, [depth, 1]), dv);
-            product([tokens, tokens, depth], (ds, [1, tokens]), (q, [depth, 1]), dk);
-            product([tokens, tokens, depth], (ds, [tokens, 1]), (k, [depth, 1]), dq);
-            leave(g, block, 3, gradients, dqkv);
-        });
+        let (all, room) = room.split_at_mut(3 * flat);
+        let (gradients, room) = room.split_at_mut(3 * flat);
+        let (dy_here, room) = room.split_at_mut(flat);
+        let (p, room) = room.split_at_mut(square);
+        let (ds, statistics) = room.split_at_mut(square);
+        enter(g, block, 3, qkv, all);
+        enter(g, block, 1, dy, dy_here);
+        statistics.fill([T::ZERO; LANES]);
+        for (l, sample, head) in pairs(g, block) {
+            let kept = &kept[(sample * g.heads + head) * 2 * tokens..][..2 * tokens];
+            statistics.iter_mut().zip(kept).for_each(|(lane, &kept)| lane[l] = kept);
+        }
+        let (q, rest) = all.split_at(flat);
+        let (k, v) = rest.split_at(flat);
+        let (dq, rest) = gradients.split_at_mut(flat);
+        let (dk, dv) = rest.split_at_mut(flat);
+        product([tokens, depth, tokens], (q, [depth, 1]), (k, [1, depth]), p);
+        again(g, p, statistics);
+        product([tokens, depth, tokens], (dy_here, [depth, 1]), (v, [1, depth]), ds);
+        through(g, p, ds);
+        product([tokens, tokens, depth], (p, [1, tokens]), (dy_here, [depth, 1]), dv);
+        product([tokens, tokens, depth], (ds, [1, tokens]), (q, [depth, 1]), dk);
+        product([tokens, tokens, depth], (ds, [tokens, 1]), (k, [depth, 1]), dq);
+        leave(g, block, 3, gradients, dqkv);
     }
 }
 
