@@ -133,8 +133,8 @@ pub fn batch_norm_backward<T: Scalar>(
     let factor = products(s.inverse, s.weight);
     match relu {
         // Without a ReLU the bias is not looked at.
-        None => backward(g, [x, dy], s, &factor, s.mean, own, out, |dy, _, _, _| dy),
-        Some(bias) => backward(g, [x, dy], s, &factor, bias, own, out, |dy, from_mean, factor, bias| {
+        None => backward(g, [x, dy], s, [&factor, s.mean], own, out, |dy, _, _, _| dy),
+        Some(bias) => backward(g, [x, dy], s, [&factor, bias], own, out, |dy, from_mean, factor, bias| {
             // Not simply 0 where nothing passes: 0 times infinity is NaN.
             dy * if from_mean * factor + bias <= T::ZERO { T::ZERO } else { T::ONE }
         }),
@@ -142,13 +142,11 @@ pub fn batch_norm_backward<T: Scalar>(
 }
 
 /// [`batch_norm_backward`], where `passed(dy, x - mean, inverse weight, bias)` is what comes through the ReLU.
-#[expect(clippy::too_many_arguments, reason = "two calls, each of which says all")]
 fn backward<T: Scalar>(
     g: &Channels,
     [x, dy]: [&[T]; 2],
     s: &Scales<'_, T>,
-    factor: &[T],
-    bias: &[T],
+    [factor, bias]: [&[T]; 2],
     own: bool,
     out: NormGradients<'_, T>,
     passed: impl Fn(T, T, T, T) -> T + Copy + Sync,

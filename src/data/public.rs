@@ -60,7 +60,7 @@ impl PublicSet {
     }
 
     /// Returns the number of images, of training and test set together.
-    pub fn len(self) -> u64 {
+    pub fn images(self) -> u64 {
         match self {
             PublicSet::Mnist | PublicSet::Fashion => 70_000,
             PublicSet::Cifar10 => 60_000,

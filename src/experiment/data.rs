@@ -191,7 +191,7 @@ impl DataSource for Published {
     }
 
     fn least_bytes(&self, d: &Data) -> u64 {
-        let usual = || self.0.len() * self.0.image().iter().product::<usize>() as u64;
+        let usual = || self.0.images() * self.0.image().iter().product::<usize>() as u64;
         4 * d.given_path().ok().and_then(pixels_in).unwrap_or_else(usual)
     }
 

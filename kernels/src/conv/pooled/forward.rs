@@ -8,7 +8,6 @@ use super::super::image::Layout;
 use super::super::size::serial;
 use super::super::sweep::taps;
 use super::block::pooled;
-use super::window::floor;
 use crate::parallel::{self, Shared};
 use crate::simd::{Kernels, MAX_WINDOWS, Transpose, Windows};
 use crate::{Conv2d, MatRef, pack, scratch};
@@ -26,8 +25,7 @@ pub(super) fn run(
     g: &Conv2d,
     x: &[f32],
     w: &[f32],
-    bias: &[f32],
-    relu: bool,
+    (bias, floor): (&[f32], f32),
     y: &mut [f32],
     codes: Option<&mut [u8]>,
 ) {
@@ -59,8 +57,7 @@ pub(super) fn run(
                 scratch::bytes(cells * width, |by_cell| {
                     scratch::indices(k, |offsets| {
                         taps(g, &layout, offsets);
-                        let (row, floor) = (layout.row_len(), floor(relu));
-                        let band = Band { kernels, width, k, pw, cells, row, floor, offsets };
+                        let band = Band { kernels, width, k, pw, cells, row: layout.row_len(), floor, offsets };
                         band.run(filters, biases, image, values, by_cell);
                     });
                     let at = (n * g.o * ph + rows.start) * pw;

@@ -37,7 +37,7 @@ pub(crate) fn forward_f32(
 ) {
     check_forward(g, x, w, bias, y, codes.as_deref());
     match simd::kernels(isa()) {
-        Some(kernels) if fits(g) => forward::run(kernels, g, x, w, bias, relu, y, codes),
+        Some(kernels) if fits(g) => forward::run(kernels, g, x, w, (bias, window::floor(relu)), y, codes),
         _ => plain_forward(g, x, w, bias, relu, y, codes),
     }
 }
