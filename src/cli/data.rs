@@ -30,7 +30,7 @@ enum Action {
     List,
     /// Fetches a set, checks it and prints where it is
     #[command(
-        after_help = "Examples:\n  gradus data get mnist\n  gradus data get cifar-10 --from downloads/cifar-10-binary.tar.gz"
+        after_help = "Examples:\n  gradus data get mnist\n  gradus data get fashion-mnist --from downloads/fashion-mnist"
     )]
     Get {
         /// mnist, fashion-mnist or cifar-10
