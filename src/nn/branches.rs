@@ -30,8 +30,8 @@ use crate::tensor::Tensor;
 /// y[n] = b[n]/(1 - p) f(x)[n] + s(x)[n],     b[n] = 0 with probability p, else 1, drawn for each sample and step
 /// ```
 ///
-/// so that the mean of y is f(x) + s(x), which is what evaluation computes, without any factor. (Huang et al. draw once for a whole
-/// batch, do not divide, and multiply f by 1 - p in evaluation: the same expectation. The convention here is that of
+/// so that the mean of y is f(x) + s(x), which is what evaluation computes, without any factor. (Huang et al. draw once for
+/// a whole batch, do not divide, and multiply f by 1 - p in evaluation: the same expectation. The convention here is that of
 /// dropout, and of torchvision's `StochasticDepth` in mode `row`.) The branch is computed for all samples, so running
 /// statistics of batch normalization see them all.
 ///

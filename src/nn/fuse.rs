@@ -1,8 +1,8 @@
 //! Where the engine looks at neighbouring modules and computes them in one go: the only place that does.
 //!
 //! Recognized are four things: a module with a ReLU after it that it can compute in the same pass, as batch normalization
-//! can; a fully connected layer with a smooth activation function after it; a *block* of convolution (no stride, no dilation, one group), ReLU or none, 2 x 2
-//! max-pooling; and a *chain* of convolutions and transposed convolutions (of one group), each with or without a ReLU, if its
+//! can; a fully connected layer with a smooth activation function after it; a *block* of convolution (no stride, no dilation,
+//! one group), ReLU or none, 2 x 2 max-pooling; and a *chain* of convolutions and transposed convolutions (of one group), each with or without a ReLU, if its
 //! images are small and many. The values are those of the modules one after the other, and the gradients too,
 //! but for the order of their sums; so nobody need know. A pass that wants to see an output in between gets the modules one
 //! after the other.

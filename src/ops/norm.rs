@@ -6,6 +6,8 @@
 //! db = Σ g    dw = Σ g z    dx = w/√(σ² + ε) (g - db/m - z dw/m)
 //! ```
 //!
+//! With a ReLU after it, which is computed in the same pass, y = max(w z + b, 0), and g counts only where w z + b > 0.
+//!
 //! All are taken channel by channel (axis 1); the sums run over the m values of a channel in all samples. In training
 //! μ and σ² are the batch's own, and as they move with x, dx loses its mean and its part along z: pushing a whole
 //! channel up, or spreading it, changes nothing. In evaluation they are constants, and dx = w/√(σ² + ε) g.
